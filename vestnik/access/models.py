@@ -1,0 +1,93 @@
+"""Users and API keys."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from vestnik.access.roles import Role
+
+KEY_MARK = "vk_"
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class RoleUserManager(UserManager["User"]):
+    """Creates users with the role that fits."""
+
+    def create_superuser(  # type: ignore[override]  # the base class's positional arguments, kept
+        self,
+        username: str,
+        email: str | None = None,
+        password: str | None = None,
+        **extra: Any,
+    ) -> "User":
+        """A user with every right, in the pages and in Django's admin."""
+        extra.setdefault("role", Role.ADMIN)
+        return super().create_superuser(username, email, password, **extra)
+
+
+class User(AbstractUser):
+    """Somebody who works in the browser."""
+
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.VIEWER)
+
+    objects = RoleUserManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(name="user_role_known", condition=Q(role__in=Role.values))
+        ]
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def issue(self, *, name: str, role: str) -> tuple["ApiKey", str]:
+        """A new key: its row, and the key itself, which is kept nowhere and shown once."""
+        plain = KEY_MARK + secrets.token_urlsafe(32)
+        key = self.create(name=name, role=Role(role), digest=digest(plain), hint=plain[-4:])
+        return key, plain
+
+    def find(self, plain: str) -> "ApiKey | None":
+        """The live key that `plain` is, or None."""
+        return self.filter(digest=digest(plain), revoked_at=None).first()
+
+
+class ApiKey(models.Model):
+    """A key by which a program uses the API. Only its hash is stored.
+
+    The key holds 256 random bits, so a plain SHA-256 cannot be guessed backwards; a slow
+    password hash would only make every request slow.
+    """
+
+    name = models.CharField(max_length=100)
+    role = models.CharField(max_length=8, choices=Role.choices)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=4, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="api_key_role_known", condition=Q(role__in=Role.values))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.hint})"
+
+    def note_use(self) -> None:
+        """Remember the last use, to the minute: not a write for every request."""
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
+        ApiKey.objects.filter(stale, id=self.id).update(last_used_at=Now())
+
+
+def digest(plain: str) -> str:
+    """What is stored of a key."""
+    return hashlib.sha256(plain.encode()).hexdigest()

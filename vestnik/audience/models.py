@@ -1,0 +1,43 @@
+"""Clients."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+def default_timezone() -> str:
+    """The zone of a client of whom nothing better is known."""
+    return settings.TIME_ZONE
+
+
+class Client(models.Model):
+    """Somebody with a phone number."""
+
+    phone_number = models.CharField(max_length=11, unique=True)
+    operator_code = models.CharField(max_length=3)
+    tag = models.CharField(max_length=100, blank=True, default="")
+    timezone = models.CharField(max_length=64, default=default_timezone)
+    attributes = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["operator_code"], name="client_operator_code"),
+            models.Index(fields=["tag"], name="client_tag"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="client_phone_number_form",
+                condition=Q(phone_number__regex=r"^7[0-9]{10}$"),
+            ),
+            models.CheckConstraint(
+                name="client_operator_code_form",
+                condition=Q(operator_code__regex=r"^[0-9]{3}$"),
+            ),
+            models.CheckConstraint(name="client_timezone_given", condition=~Q(timezone="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.phone_number

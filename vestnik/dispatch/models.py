@@ -1,0 +1,206 @@
+"""Messages, the batches in which they are claimed, and how far each mailing is enlisted.
+
+A batch holds the ids of its messages that are being handed over right now. So a message's row is
+written twice on the happy path, made and settled, and `sending` is read from the batch.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from vestnik.audience.models import Client
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.window import Clock
+
+
+class MessageState(models.TextChoices):
+    """Where a message is. `sending` is never stored: it is `queued` and in its batch's flight."""
+
+    QUEUED = "queued", "Queued"
+    SENDING = "sending", "Sending"
+    SENT = "sent", "Sent"
+    DELIVERED = "delivered", "Delivered"
+    UNDELIVERED = "undelivered", "Undelivered"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Unknown"
+    EXPIRED = "expired", "Expired"
+    CANCELLED = "cancelled", "Cancelled"
+    SUPPRESSED = "suppressed", "Suppressed"
+
+
+State = MessageState
+STORED_STATES = tuple(state for state in State if state is not State.SENDING)
+LEFT_US = (State.SENT, State.DELIVERED, State.UNDELIVERED)
+
+
+class Message(models.Model):
+    """What one client gets from one mailing.
+
+    No foreign key is checked by the database: a check for each of a million rows costs more than
+    the rows (59,000 a second against 155,000). Mailings are never deleted while they have
+    batches, whose key is checked; a deleted client leaves its id behind and reads as null.
+    """
+
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, db_constraint=False, db_index=False, related_name="messages"
+    )
+    client = models.ForeignKey(
+        Client,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="messages",
+    )
+    phone_number = models.CharField(max_length=11)
+    state = models.CharField(max_length=11, choices=State.choices)
+    segments = models.PositiveSmallIntegerField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    text = models.TextField(null=True)
+    attempt_id = models.BigIntegerField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    provider_message_id = models.CharField(max_length=100, null=True)
+    error = models.TextField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "client"], name="message_one_per_client_per_mailing"
+            ),
+            models.CheckConstraint(
+                name="message_state_known", condition=Q(state__in=STORED_STATES)
+            ),
+            models.CheckConstraint(
+                name="message_sent_at_known",
+                condition=~Q(state__in=LEFT_US) | Q(sent_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="message_delivered_at_known",
+                condition=~Q(state=State.DELIVERED) | Q(delivered_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="message_unknown_names_its_attempt",
+                condition=~Q(state=State.UNKNOWN) | Q(attempt_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="message_refusal_says_why",
+                condition=~Q(state__in=(State.FAILED, State.SUPPRESSED)) | Q(error__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id}"
+
+
+class BatchState(models.TextChoices):
+    """Where a batch is. Waiting ones are apart from ready ones, so that a claim never wades
+    through them: 100,000 of them ahead in its index cost each claim 33 ms against 0.2 ms."""
+
+    READY = "ready", "Ready"
+    WAITING = "waiting", "Waiting until due_at"
+    CLAIMED = "claimed", "Claimed until due_at"
+    DONE = "done", "Done"
+
+
+class Batch(models.Model):
+    """Up to 1,000 messages of a mailing with neighbouring ids: the unit of claim.
+
+    `due_at` is when a waiting batch is ready again, or when the lease of a claimed one runs out.
+    `claim_id` names the lease, `attempt_id` the flight whose messages are in `in_flight`.
+    """
+
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="batches", db_index=False)
+    number = models.PositiveIntegerField()
+    first_message_id = models.BigIntegerField()
+    last_message_id = models.BigIntegerField()
+    state = models.CharField(max_length=7, choices=BatchState.choices)
+    due_at = models.DateTimeField(db_default=Clock())
+    claim_id = models.BigIntegerField(null=True)
+    attempt_id = models.BigIntegerField(null=True)
+    in_flight = ArrayField(models.BigIntegerField(), default=list, db_default=[])
+    recheck = models.BooleanField(default=False, db_default=False)
+
+    size = models.PositiveIntegerField()
+    queued = models.PositiveIntegerField(db_default=0)
+    sent = models.PositiveIntegerField(db_default=0)
+    delivered = models.PositiveIntegerField(db_default=0)
+    undelivered = models.PositiveIntegerField(db_default=0)
+    failed = models.PositiveIntegerField(db_default=0)
+    unknown = models.PositiveIntegerField(db_default=0)
+    expired = models.PositiveIntegerField(db_default=0)
+    cancelled = models.PositiveIntegerField(db_default=0)
+    suppressed = models.PositiveIntegerField(db_default=0)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["mailing", "number"], name="batch_ready", condition=Q(state="ready")
+            ),
+            models.Index(fields=["due_at"], name="batch_waiting", condition=Q(state="waiting")),
+            models.Index(fields=["due_at"], name="batch_claimed", condition=Q(state="claimed")),
+            models.Index(fields=["mailing"], name="batch_open", condition=~Q(state="done")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "first_message_id"], name="batch_starts_once"
+            ),
+            models.CheckConstraint(
+                name="batch_counts_add_up",
+                condition=Q(
+                    size=F("queued")
+                    + F("sent")
+                    + F("delivered")
+                    + F("undelivered")
+                    + F("failed")
+                    + F("unknown")
+                    + F("expired")
+                    + F("cancelled")
+                    + F("suppressed")
+                ),
+            ),
+            models.CheckConstraint(
+                name="batch_claim_has_an_owner",
+                condition=Q(state="claimed", claim_id__isnull=False)
+                | (~Q(state="claimed") & Q(claim_id=None)),
+            ),
+            models.CheckConstraint(
+                name="batch_flies_only_when_claimed",
+                condition=Q(in_flight=[]) | Q(state="claimed", attempt_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="batch_done_has_none_queued", condition=~Q(state="done") | Q(queued=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}/{self.number}"
+
+
+class Enlistment(models.Model):
+    """How far the audience of a launched mailing has become messages.
+
+    Apart from the mailing's row, so that an operator's pause never waits for a chunk.
+    """
+
+    mailing = models.OneToOneField(
+        Mailing, models.CASCADE, primary_key=True, related_name="enlistment"
+    )
+    cursor = models.BigIntegerField(default=0)
+    bound = models.BigIntegerField()
+    next_number = models.PositiveIntegerField(default=0)
+    complete = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["mailing"], name="enlistment_open", condition=Q(complete=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.cursor} of {self.bound}"

@@ -1,0 +1,199 @@
+"""Mailings, the transitions between their states, and the record of each transition."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from vestnik.mailings.text import segments_of
+from vestnik.mailings.window import Clock, is_ahead
+
+SYSTEM = "system"
+
+
+class MailingState(models.TextChoices):
+    """Where a mailing is."""
+
+    DRAFT = "draft", "Draft"
+    SCHEDULED = "scheduled", "Scheduled"
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    FINISHED = "finished", "Finished"
+    CANCELLED = "cancelled", "Cancelled"
+    MISSED = "missed", "Missed"
+
+
+State = MailingState
+NOT_STARTED = (State.DRAFT, State.SCHEDULED, State.MISSED)
+UNDER_WAY = (State.RUNNING, State.PAUSED)
+ENDED = (State.FINISHED, State.CANCELLED, State.MISSED)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A change of state: from which states, to which, and what else has to hold."""
+
+    name: str
+    sources: tuple[MailingState, ...]
+    target: MailingState
+    also: Q = Q()
+
+    def stamps(self) -> dict[str, Any]:
+        """The instants that the change sets."""
+        if self.name == "launch":
+            return {"started_at": Clock()}
+        return {"finished_at": Clock()} if self.target in ENDED else {}
+
+
+LAUNCH = Transition("launch", (State.SCHEDULED,), State.RUNNING, is_ahead("ends_at"))
+MISS = Transition("miss", (State.SCHEDULED,), State.MISSED)
+PAUSE = Transition("pause", (State.RUNNING,), State.PAUSED)
+RESUME = Transition("resume", (State.PAUSED,), State.RUNNING, is_ahead("ends_at"))
+CANCEL = Transition("cancel", (State.DRAFT, State.SCHEDULED, *UNDER_WAY), State.CANCELLED)
+FINISH = Transition("finish", UNDER_WAY, State.FINISHED)
+
+
+class StateConflict(Exception):
+    """The mailing's state does not allow what was asked of it."""
+
+    def __init__(self, mailing: "Mailing", wanted: str) -> None:
+        self.mailing, self.wanted = mailing, wanted
+        super().__init__(f"Mailing {mailing.id} is {mailing.state}: {wanted} is not possible.")
+
+
+class MailingQuerySet(models.QuerySet["Mailing"]):
+    def schedule(self, *, actor: str = SYSTEM, **fields: Any) -> "Mailing":
+        """A new mailing that will start by itself at its `starts_at`."""
+        with transaction.atomic():
+            mailing = self.create(
+                state=State.SCHEDULED, segments=segments_of(fields["text"]), **fields
+            )
+            mailing.events.create(actor=actor, event="schedule", to_state=mailing.state)
+        return mailing
+
+
+class Mailing(models.Model):
+    """A text, an audience filter, and a window in which it goes out."""
+
+    name = models.CharField(max_length=200, blank=True, default="")
+    text = models.TextField()
+    filter = models.JSONField(default=dict)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    provider = models.CharField(max_length=64)
+    rate_limit = models.PositiveIntegerField(null=True, blank=True)
+    segments = models.PositiveSmallIntegerField(editable=False)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    state_reason = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True, editable=False)
+    enlisted_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    objects = MailingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["starts_at"], name="mailing_scheduled", condition=Q(state=State.SCHEDULED)
+            ),
+            models.Index(fields=["id"], name="mailing_open", condition=~Q(state__in=ENDED)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="mailing_starts_before_it_ends", condition=Q(starts_at__lt=F("ends_at"))
+            ),
+            models.CheckConstraint(name="mailing_text_given", condition=~Q(text="")),
+            models.CheckConstraint(
+                name="mailing_rate_limit_positive",
+                condition=Q(rate_limit=None) | Q(rate_limit__gt=0),
+            ),
+            models.CheckConstraint(name="mailing_state_known", condition=Q(state__in=State.values)),
+            models.CheckConstraint(
+                name="mailing_started_when_under_way",
+                condition=Q(state__in=NOT_STARTED, started_at=None)
+                | Q(state__in=(*UNDER_WAY, State.FINISHED), started_at__isnull=False)
+                | Q(state=State.CANCELLED),
+            ),
+            models.CheckConstraint(
+                name="mailing_finished_when_ended",
+                condition=Q(state__in=ENDED, finished_at__isnull=False)
+                | (~Q(state__in=ENDED) & Q(finished_at=None)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"№ {self.id}"
+
+    def move(self, transition: Transition, *, actor: str = SYSTEM, reason: str = "") -> bool:
+        """Make one transition and record it; False where somebody was there first.
+
+        One conditional UPDATE decides: it names the states that it leaves, and its row count
+        says who won. The instance is refreshed either way.
+        """
+        with transaction.atomic():
+            leaves = Q(id=self.id, state__in=transition.sources) & transition.also
+            before = self.state
+            moved = Mailing.objects.filter(leaves).update(
+                state=transition.target, state_reason=reason, **transition.stamps()
+            )
+            if moved:
+                self.events.create(
+                    actor=actor,
+                    event=transition.name,
+                    from_state=before,
+                    to_state=transition.target,
+                    reason=reason,
+                )
+        self.refresh_from_db()
+        return bool(moved)
+
+    def obey(self, transition: Transition, *, actor: str, reason: str = "") -> None:
+        """Make a transition that somebody asked for; fulfilled already is fine.
+
+        Raises StateConflict where the state, or the end of the window, does not allow it.
+        """
+        moved = self.move(transition, actor=actor, reason=reason)
+        if not moved and self.state != transition.target:
+            raise StateConflict(self, transition.name)
+
+    def change(self, changes: Mapping[str, Any], *, actor: str) -> None:
+        """Change fields, provided that the state is still the one that was read.
+
+        Raises StateConflict where the mailing was launched, ended or cancelled meanwhile.
+        """
+        fields = dict(changes)
+        if "text" in fields:
+            fields["segments"] = segments_of(fields["text"])
+        unchanged = Q(id=self.id, state=self.state)
+        if self.state in UNDER_WAY:
+            unchanged &= is_ahead("ends_at")
+        with transaction.atomic():
+            changed = Mailing.objects.filter(unchanged).update(**fields) if fields else 1
+            if changed and fields:
+                self.events.create(actor=actor, event="change", reason=", ".join(sorted(changes)))
+        self.refresh_from_db()
+        if not changed:
+            raise StateConflict(self, "change")
+
+
+class MailingEvent(models.Model):
+    """Who did what to a mailing, when, and why. Rows are only ever added."""
+
+    mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Clock())
+    actor = models.CharField(max_length=150)
+    event = models.CharField(max_length=16)
+    from_state = models.CharField(max_length=9, blank=True, default="")
+    to_state = models.CharField(max_length=9, blank=True, default="")
+    reason = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.event} by {self.actor}"

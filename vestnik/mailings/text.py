@@ -1,0 +1,60 @@
+"""The text of a message, and how many segments carriers bill for it.
+
+Source of the rules: 3GPP TS 23.038 (alphabet) and TS 23.040 section 9.2.3.24.1 (concatenation
+with an 8-bit reference, which leaves 153 septets or 67 UTF-16 units of a segment).
+"""
+
+import unicodedata
+from enum import StrEnum
+
+GSM_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_EXTENSION = frozenset("^{}\\[~]|€\f")
+MOST_SEGMENTS = 10
+
+
+class Encoding(StrEnum):
+    """The alphabet in which a text travels."""
+
+    GSM_7 = "gsm-7"
+    UCS_2 = "ucs-2"
+
+
+ROOM_ALONE = {Encoding.GSM_7: 160, Encoding.UCS_2: 70}
+ROOM_IN_A_PART = {Encoding.GSM_7: 153, Encoding.UCS_2: 67}
+
+
+def normalise(text: str) -> str:
+    """The text as it is sent: composed letters, one unit for a line's end."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+
+
+def encoding_of(text: str) -> Encoding:
+    """GSM 7-bit, or UCS-2 as soon as one character is outside of it."""
+    return Encoding.GSM_7 if GSM_BASIC.union(GSM_EXTENSION).issuperset(text) else Encoding.UCS_2
+
+
+def segments_of(text: str) -> int:
+    """How many segments the text takes.
+
+    Parts are filled greedily: an extension character or a surrogate pair is never split, so
+    dividing the length would be wrong where one falls on a boundary.
+    """
+    encoding = encoding_of(text)
+    widths = [_width(character, encoding) for character in text]
+    if sum(widths) <= ROOM_ALONE[encoding]:
+        return 1
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > ROOM_IN_A_PART[encoding]:
+            parts, used = parts + 1, 0
+        used += width
+    return parts
+
+
+def _width(character: str, encoding: Encoding) -> int:
+    if encoding is Encoding.GSM_7:
+        return 2 if character in GSM_EXTENSION else 1
+    return 2 if ord(character) > 0xFFFF else 1

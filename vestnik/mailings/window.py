@@ -1,0 +1,24 @@
+"""The window of a mailing, by the database's clock.
+
+`clock_timestamp()` and not `now()`: the latter stands still inside a transaction.
+"""
+
+from django.db.models import DateTimeField, Func, Q
+
+
+class Clock(Func):
+    """The instant at which the database evaluates the expression."""
+
+    template = "clock_timestamp()"
+    arity = 0
+    output_field = DateTimeField()
+
+
+def has_come(field: str = "starts_at") -> Q:
+    """The instant in `field` is now or past."""
+    return Q(**{f"{field}__lte": Clock()})
+
+
+def is_ahead(field: str = "ends_at") -> Q:
+    """The instant in `field` is still to come."""
+    return Q(**{f"{field}__gt": Clock()})

@@ -1,0 +1,1 @@
+"""The ways out: what a provider is, and those that come with Vestnik. Knows no models."""

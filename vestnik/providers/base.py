@@ -1,0 +1,201 @@
+"""The contract between the pipeline and a provider.
+
+A provider is opened once in each worker process, on that process's one event loop, and kept open.
+It is handed flights of messages and answers each message with one of four outcomes:
+
+- `Accepted`: the provider has it. Never sent again.
+- `Rejected`: the provider will not have it, now or later. The message is `failed`.
+- `Deferred`: the provider does not have it, but may take it later. Tried again with back-off.
+- `Unknown`: nobody can tell whether the provider has it. The message is `unknown`, and never
+  sent again on our own account unless the provider deduplicates by our message id.
+
+`Deferred` is a claim that the message has *not* been taken. Where that is not certain, the answer
+is `Unknown`: a read time-out, a reset, a 5xx that does not say, a 200 that cannot be parsed.
+"""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, Literal, Protocol
+
+
+class TooLate(Exception):
+    """The message must not leave any more: its flight's time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has the message; `provider_id` is its own id for it, if it gave one."""
+
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The provider will never take the message."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The provider has not taken the message and may take it later.
+
+    `retry_after` is the provider's own wish in seconds; without it our back-off decides.
+    """
+
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell whether the provider has the message."""
+
+    reason: str
+
+
+Outcome = Accepted | Rejected | Deferred | Unknown
+
+
+class Outgoing:
+    """One message on its way out. Instants are of `time.monotonic()`."""
+
+    __slots__ = (
+        "depart_before",
+        "departed_at",
+        "expires_at",
+        "mailing_id",
+        "message_id",
+        "phone_number",
+        "text",
+    )
+
+    def __init__(
+        self,
+        mailing_id: int,
+        message_id: int,
+        phone_number: str,
+        text: str,
+        *,
+        depart_before: float,
+        expires_at: float,
+    ) -> None:
+        self.mailing_id = mailing_id
+        self.message_id = message_id
+        self.phone_number = phone_number
+        self.text = text
+        self.depart_before = depart_before
+        self.expires_at = expires_at
+        self.departed_at: float | None = None
+
+    def depart(self) -> None:
+        """Call right before the first byte goes out; raises TooLate where none may.
+
+        What goes wrong before this call is safe to try again; what goes wrong after it is in
+        doubt. The check is by the monotonic clock, so a process that was stopped and let go again
+        finds its messages too late.
+        """
+        now = time.monotonic()
+        if now >= self.depart_before:
+            raise TooLate
+        self.departed_at = now
+
+    @property
+    def validity(self) -> int:
+        """Whole seconds until the mailing's end: the validity period for the provider."""
+        return max(0, int(self.expires_at - time.monotonic()))
+
+
+ReceiptState = Literal["delivered", "undelivered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider's later word on a message, found by its own id or by ours."""
+
+    alias: str
+    state: ReceiptState
+    at: datetime
+    provider_id: str = ""
+    message_id: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that somebody sent to us."""
+
+    alias: str
+    phone_number: str
+    text: str
+    at: datetime
+
+
+class Sink(Protocol):
+    """Where a provider puts what comes in by itself. Returns once it is stored."""
+
+    async def on_receipts(self, receipts: Sequence[Receipt]) -> None: ...
+
+    async def on_inbound(self, messages: Sequence[Inbound]) -> None: ...
+
+
+class Provider(ABC):
+    """A configured way out.
+
+    A subclass overrides `hand_over` and, where it keeps connections, `open` and `close`.
+    """
+
+    #: Sending the same message id twice reaches the client once.
+    deduplicates: ClassVar[bool] = False
+    #: The provider can be asked what became of a message id.
+    can_query: ClassVar[bool] = False
+    #: What `max_rate` counts.
+    paced_by: ClassVar[Literal["message", "segment"]] = "message"
+
+    #: How many messages may be in flight at once in one process.
+    window: int = 100
+    #: Messages (or segments, see `paced_by`) a second over all workers; None is without limit.
+    max_rate: float | None = None
+    #: Seconds after which a hand-over without an answer is `Unknown`. The lease outlives it.
+    deadline: float = 10.0
+    #: What one segment costs, if that is known.
+    price_per_segment: Decimal | None = None
+
+    def __init__(self, alias: str, options: Mapping[str, object]) -> None:
+        """Raises OptionError where `options` are not this provider's."""
+        self.alias = alias
+
+    async def open(self, sink: Sink) -> None:
+        """Called once in each worker process, before the first hand-over."""
+
+    async def close(self) -> None:
+        """Called once, when the worker process ends."""
+
+    @abstractmethod
+    async def hand_over(self, message: Outgoing) -> Outcome:
+        """Give one message to the provider: `message.depart()`, then the first byte."""
+
+    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+        """Give a flight to the provider, all at once: a flight is never larger than the window.
+
+        None stands for a message that did not leave in time and may be queued again.
+        """
+        return await asyncio.gather(*map(self._guarded, flight))
+
+    async def _guarded(self, message: Outgoing) -> Outcome | None:
+        try:
+            async with asyncio.timeout(self.deadline):
+                return await self.hand_over(message)
+        except TooLate:
+            return None
+        except TimeoutError:
+            trouble = f"no answer within {self.deadline:g} s"
+        except Exception as error:
+            trouble = f"{type(error).__name__} in the {self.alias} provider"
+        return Unknown(trouble) if message.departed_at is not None else Deferred(trouble)

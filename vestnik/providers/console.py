@@ -1,0 +1,44 @@
+"""The console provider: a line on standard output for each message."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
+from vestnik.providers.options import Options
+
+PRINTED = Accepted()
+
+
+class ConsoleProvider(Provider):
+    """Prints; a message counts as accepted once its line is written and flushed."""
+
+    def __init__(self, alias: str, options: Mapping[str, object]) -> None:
+        super().__init__(alias, options)
+        given = Options(options)
+        self.max_rate = given.rate("max_rate")
+        given.done()
+
+    async def hand_over(self, message: Outgoing) -> Outcome:
+        message.depart()
+        sys.stdout.write(line_of(message))
+        sys.stdout.flush()
+        return PRINTED
+
+    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+        return [await self._print(message) for message in flight]
+
+    async def _print(self, message: Outgoing) -> Outcome | None:
+        try:
+            return await self.hand_over(message)
+        except TooLate:
+            return None
+
+
+def line_of(message: Outgoing) -> str:
+    """`SMS 79261234567 mailing=12 message=3456 text="…"`"""
+    text = json.dumps(message.text, ensure_ascii=False)
+    return (
+        f"SMS {message.phone_number} mailing={message.mailing_id} "
+        f"message={message.message_id} text={text}\n"
+    )

@@ -1,0 +1,45 @@
+"""From `SMS_PROVIDERS` to providers.
+
+`SMS_PROVIDERS = {alias: {"BACKEND": name or dotted path, "OPTIONS": {…}}}`, as Django declares
+its databases and caches.
+"""
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from vestnik.providers.base import Provider
+from vestnik.providers.errors import UnknownProvider
+
+BACKENDS = {
+    "console": "vestnik.providers.console.ConsoleProvider",
+    "null": "vestnik.providers.null.NullProvider",
+}
+
+
+def aliases() -> list[str]:
+    """The aliases of all configured providers."""
+    return list(settings.SMS_PROVIDERS)
+
+
+def build(alias: str) -> Provider:
+    """A new provider of that alias.
+
+    Raises UnknownProvider where there is none, OptionError where its options are wrong, and
+    ImportError where its backend does not exist.
+    """
+    try:
+        declared = settings.SMS_PROVIDERS[alias]
+    except KeyError:
+        raise UnknownProvider(alias) from None
+    backend = str(declared["BACKEND"])
+    provider = import_string(BACKENDS.get(backend, backend))(alias, declared.get("OPTIONS", {}))
+    assert isinstance(provider, Provider)  # noqa: S101  (for the type checker)
+    return provider
+
+
+@cache
+def described(alias: str) -> Provider:
+    """A provider to ask about its rate, window and price; never opened, never sent through."""
+    return build(alias)

@@ -1,0 +1,1 @@
+"""What became of the messages: progress, statistics, exports."""

@@ -16,11 +16,14 @@ is `Unknown`: a read time-out, a reset, a 5xx that does not say, a 200 that cann
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Literal, Protocol
+
+from vestnik.providers.callbacks import Callback, CallbackRefused
+from vestnik.providers.options import Options
 
 
 class TooLate(Exception):
@@ -29,9 +32,14 @@ class TooLate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has the message; `provider_id` is its own id for it, if it gave one."""
+    """The provider has the message; `provider_id` is its own id for it, if it gave one.
+
+    A message that went in several parts has an id for each, `part_ids`, of which `provider_id` is
+    the first, and gets a receipt for each: see `verdict_of`.
+    """
 
     provider_id: str = ""
+    part_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,13 @@ class Deferred:
     """The provider has not taken the message and may take it later.
 
     `retry_after` is the provider's own wish in seconds; without it our back-off decides.
+    `provider_wide`: not this message but everything waits (throttled, credentials refused, no
+    connection that works): parking the provider is better than burning each message's attempts.
     """
 
     reason: str
     retry_after: float | None = None
+    provider_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,11 @@ ReceiptState = Literal["delivered", "undelivered"]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider's later word on a message, found by its own id or by ours."""
+    """The provider's final word on a message, found by its own id or by ours.
+
+    States that are not final make no receipt. `at` is the provider's own instant where it gives
+    one with a zone, else when the receipt came.
+    """
 
     alias: str
     state: ReceiptState
@@ -125,6 +140,17 @@ class Receipt:
     provider_id: str = ""
     message_id: int | None = None
     error: str = ""
+
+
+def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
+    """What a message of several parts is: delivered when all are, undelivered as soon as one is.
+
+    None stands for a part without a receipt, and for "not known yet".
+    """
+    states = set(parts)
+    if "undelivered" in states:
+        return "undelivered"
+    return None if None in states or not states else "delivered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +163,34 @@ class Inbound:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a callback said, and the body with which to answer it (with status 200)."""
+
+    receipts: Sequence[Receipt] = ()
+    inbound: Sequence[Inbound] = ()
+    answer: str = "OK"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message whose fate is asked for."""
+
+    message_id: int
+    phone_number: str
+    provider_id: str = ""
+
+
+#: `Receipt`: its final state. `Accepted`: the provider has it, on its way. `Deferred`: the
+#: provider does not have it. `Unknown`: it could not be asked, or could not tell.
+Reply = Receipt | Accepted | Deferred | Unknown
+
+
 class Sink(Protocol):
-    """Where a provider puts what comes in by itself. Returns once it is stored."""
+    """Where a provider puts what comes in by itself. Returns once it is stored.
+
+    Where it raises, the provider does not acknowledge, so that its peer sends again.
+    """
 
     async def on_receipts(self, receipts: Sequence[Receipt]) -> None: ...
 
@@ -148,34 +200,59 @@ class Sink(Protocol):
 class Provider(ABC):
     """A configured way out.
 
-    A subclass overrides `hand_over` and, where it keeps connections, `open` and `close`.
+    A subclass overrides `hand_over`, `configure` for options of its own, and, where it keeps
+    connections, `open` and `close`.
     """
 
-    #: Sending the same message id twice reaches the client once.
-    deduplicates: ClassVar[bool] = False
-    #: The provider can be asked what became of a message id.
-    can_query: ClassVar[bool] = False
     #: What `max_rate` counts.
     paced_by: ClassVar[Literal["message", "segment"]] = "message"
+    #: The provider can be asked what became of a message: `ask`.
+    can_query: ClassVar[bool] = False
 
+    #: Sending the same message id twice reaches the client once.
+    deduplicates: bool = False
     #: How many messages may be in flight at once in one process.
     window: int = 100
     #: Messages (or segments, see `paced_by`) a second over all workers; None is without limit.
     max_rate: float | None = None
     #: Seconds after which a hand-over without an answer is `Unknown`. The lease outlives it.
     deadline: float = 10.0
+    #: The sender's name or number; empty where the provider's account decides.
+    sender: str = ""
     #: What one segment costs, if that is known.
     price_per_segment: Decimal | None = None
+    #: What becomes of a message in doubt: held for the operator, or sent again.
+    in_doubt: Literal["hold", "resend"] = "hold"
+    #: After how many temporary refusals a message is `failed`; None is until the mailing's end.
+    max_attempts: int | None = None
+    #: What an operator must mend before anything goes out; empty is healthy.
+    trouble: str = ""
 
     def __init__(self, alias: str, options: Mapping[str, object]) -> None:
         """Raises OptionError where `options` are not this provider's."""
         self.alias = alias
+        given = Options(options)
+        self.window = given.whole("window", self.window, least=1, most=10_000)
+        self.max_rate = given.rate("max_rate")
+        self.deadline = given.number("deadline", self.deadline, least=0.1)
+        self.sender = given.text("sender", self.sender).strip()
+        self.price_per_segment = given.decimal("price_per_segment")
+        self.in_doubt = given.choice("in_doubt", self.in_doubt, ("hold", "resend"))
+        self.max_attempts = given.whole("max_attempts", 0) or None
+        self.configure(given)
+        given.done()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.alias}>"
+
+    def configure(self, given: Options) -> None:
+        """Take the options that only this provider has."""
 
     async def open(self, sink: Sink) -> None:
         """Called once in each worker process, before the first hand-over."""
 
     async def close(self) -> None:
-        """Called once, when the worker process ends."""
+        """Called once, when the worker process ends. It may be opened again."""
 
     @abstractmethod
     async def hand_over(self, message: Outgoing) -> Outcome:
@@ -195,7 +272,23 @@ class Provider(ABC):
         except TooLate:
             return None
         except TimeoutError:
-            trouble = f"no answer within {self.deadline:g} s"
+            return self.in_two_minds(message, f"no answer within {self.deadline:g} s")
         except Exception as error:
-            trouble = f"{type(error).__name__} in the {self.alias} provider"
+            return self.in_two_minds(message, f"{type(error).__name__} in the provider")
+
+    @staticmethod
+    def in_two_minds(message: Outgoing, trouble: str) -> Outcome:
+        """`Deferred` where nothing of the message had left, else `Unknown`."""
         return Unknown(trouble) if message.departed_at is not None else Deferred(trouble)
+
+    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+        """What became of these messages; only where `can_query`."""
+        raise NotImplementedError
+
+    def read_callback(self, callback: Callback) -> Heard:
+        """What the provider tells in a request of its own to us.
+
+        Raises CallbackRefused where the request is not shown to be the provider's, or cannot be
+        read.
+        """
+        raise CallbackRefused("this provider sends no callbacks")

@@ -2,22 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
-from vestnik.providers.options import Options
 
 PRINTED = Accepted()
 
 
 class ConsoleProvider(Provider):
     """Prints; a message counts as accepted once its line is written and flushed."""
-
-    def __init__(self, alias: str, options: Mapping[str, object]) -> None:
-        super().__init__(alias, options)
-        given = Options(options)
-        self.max_rate = given.rate("max_rate")
-        given.done()
 
     async def hand_over(self, message: Outgoing) -> Outcome:
         message.depart()
@@ -33,6 +26,8 @@ class ConsoleProvider(Provider):
             return await self.hand_over(message)
         except TooLate:
             return None
+        except OSError as error:
+            return self.in_two_minds(message, f"standard output: {error.strerror}")
 
 
 def line_of(message: Outgoing) -> str:

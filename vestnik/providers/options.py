@@ -1,40 +1,166 @@
-"""Reading a provider's options: text from the environment, into typed values."""
+"""Reading a provider's options: text from the environment, into typed and checked values."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar
+from urllib.parse import urlsplit
 
+from vestnik.env import FALSE_WORDS, TRUE_WORDS
 from vestnik.providers.errors import OptionError
+
+Word = TypeVar("Word", bound=str)
+
+
+class Secret:
+    """A value that no repr, log or error shows; `reveal` gives it to the wire."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
 
 
 class Options:
-    """Takes options one by one; what is left at the end was not known."""
+    """Takes options one by one; what is left at the end was not known.
+
+    Whatever is wrong raises OptionError, which names the option and never shows a secret.
+    """
 
     def __init__(self, given: Mapping[str, object]) -> None:
         self._left = dict(given)
 
     def text(self, name: str, default: str | None = None) -> str:
+        """Text; required where there is no default."""
         value = self._left.pop(name, default)
         if value is None or (default is None and not str(value).strip()):
             raise OptionError(name, "is required")
         return str(value)
 
+    def secret(self, name: str, default: str | None = None) -> Secret:
+        """Text that must never be shown."""
+        return Secret(self.text(name, default))
+
     def number(self, name: str, default: float, *, least: float = 0.0) -> float:
-        value = self._left.pop(name, default)
+        """A number not below `least`; empty is the default."""
+        value = self._given(name, default)
         try:
-            number = float(str(value))
+            number = float(value)
         except ValueError:
             raise OptionError(name, f"{value!r} is not a number") from None
         if not number >= least:
             raise OptionError(name, f"must be at least {least:g}")
         return number
 
+    def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+        """A whole number from `least` to `most`; 0x makes it hexadecimal."""
+        value = self._given(name, default)
+        try:
+            number = int(value, 0)
+        except ValueError:
+            raise OptionError(name, f"{value!r} is not a whole number") from None
+        if not least <= number <= most:
+            raise OptionError(name, f"must be from {least} to {most}")
+        return number
+
     def rate(self, name: str) -> float | None:
         """A number a second; absent or empty is without limit."""
-        if not str(self._left.get(name) or ""):
-            self._left.pop(name, None)
+        return self.number(name, 0.0, least=0.001) if self._present(name) else None
+
+    def decimal(self, name: str) -> Decimal | None:
+        """An amount of money; absent or empty is not known."""
+        if not self._present(name):
             return None
-        return self.number(name, 0.0, least=0.001)
+        value = self._given(name, "")
+        try:
+            amount = Decimal(value)
+        except InvalidOperation:
+            raise OptionError(name, f"{value!r} is not an amount") from None
+        if not amount >= 0 or not amount.is_finite():
+            raise OptionError(name, "must be a finite amount, zero or more")
+        return amount
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Yes or no: 1, true, yes, on; 0, false, no, off."""
+        word = self._given(name, default).lower()
+        if word not in TRUE_WORDS | FALSE_WORDS:
+            raise OptionError(name, f"{word!r} is neither true nor false")
+        return word in TRUE_WORDS
+
+    def choice(self, name: str, default: Word, words: Sequence[Word]) -> Word:
+        """One of some words."""
+        given = self._given(name, default)
+        for word in words:
+            if word.lower() == given.lower():
+                return word
+        raise OptionError(name, f"{given!r} is not one of {', '.join(words)}")
+
+    def words(self, name: str, default: str = "") -> frozenset[str]:
+        """A comma-separated set."""
+        given = self._left.pop(name, default)
+        return frozenset(word.strip() for word in str(given).split(",") if word.strip())
+
+    def url(self, name: str, default: str | None = None) -> str:
+        """An address by http or https, without a trailing slash and without a password in it."""
+        url = self.text(name, default).strip().rstrip("/")
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise OptionError(name, "is not a URL") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise OptionError(name, "must start with http:// or https:// and name a host")
+        if parts.username is not None or parts.password is not None:
+            raise OptionError(name, "must not carry a password: give username and password")
+        return url
+
+    def json(self, name: str, default: object = None) -> object:
+        """A JSON value, as text or as it is."""
+        value = self._left.pop(name, default)
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.strip() else default
+        except ValueError as error:
+            raise OptionError(name, f"is not JSON: {_place(error)}") from None
+
+    def pattern(self, name: str) -> re.Pattern[str] | None:
+        """A regular expression, or None where it is absent or empty."""
+        source = self.text(name, "")
+        try:
+            return re.compile(source) if source else None
+        except re.error as error:
+            raise OptionError(name, f"is not a regular expression: {error}") from None
 
     def done(self) -> None:
         """Raises OptionError where an option was given that nobody took."""
         if self._left:
             raise OptionError(sorted(self._left)[0], "is not an option of this backend")
+
+    def _present(self, name: str) -> bool:
+        if str(self._left.get(name) or "").strip():
+            return True
+        self._left.pop(name, None)
+        return False
+
+    def _given(self, name: str, default: object) -> str:
+        return str(self._left.pop(name) if self._present(name) else default).strip()
+
+
+def _place(error: ValueError) -> str:
+    """Where JSON stopped making sense; never the text, which may hold a secret."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1}"
+    return "malformed"

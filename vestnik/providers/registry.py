@@ -14,7 +14,10 @@ from vestnik.providers.errors import UnknownProvider
 
 BACKENDS = {
     "console": "vestnik.providers.console.ConsoleProvider",
+    "http_gateway": "vestnik.providers.http_gateway.HttpGatewayProvider",
     "null": "vestnik.providers.null.NullProvider",
+    "smpp": "vestnik.providers.smpp.provider.SmppProvider",
+    "smsc": "vestnik.providers.smsc.SmscProvider",
 }
 
 

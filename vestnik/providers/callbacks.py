@@ -1,0 +1,91 @@
+"""Requests that a provider makes to us, and how it shows that they are its own."""
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from vestnik.providers.errors import OptionError
+from vestnik.providers.options import Options, Secret
+
+Network = IPv4Network | IPv6Network
+
+
+class CallbackRefused(Exception):
+    """The callback is not the provider's, or says nothing that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A request as it came. `secret` is what stood for it in the path, if anything did."""
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secret: str = ""
+    remote_addr: str = ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Query string and form together: vendors use either."""
+        return {**self.query, **self.form}
+
+    def document(self) -> object:
+        """The body as JSON; the fields where there is no body. Raises CallbackRefused."""
+        if not self.body or self.form:
+            return self.fields
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise CallbackRefused("the body is not JSON") from None
+
+
+class Doorkeeper:
+    """Lets in what carries the secret and comes from an allowed address.
+
+    The secret stands in the path, in `?secret=`, or as a bearer token.
+    """
+
+    def __init__(self, given: Options) -> None:
+        self.secret = given.secret("callback_secret", "")
+        self.networks = _networks(given.words("callback_addresses"))
+
+    def admit(self, callback: Callback, *, signed: bool = False) -> None:
+        """Raises CallbackRefused; a callback that is `signed` needs no secret besides."""
+        self._known_address(callback.remote_addr)
+        if signed:
+            return
+        if not self.secret:
+            raise CallbackRefused("no callback_secret is configured")
+        if not any(same(word, self.secret) for word in _shown(callback)):
+            raise CallbackRefused("the secret is missing or wrong")
+
+    def _known_address(self, remote_addr: str) -> None:
+        if not self.networks:
+            return
+        try:
+            address = ip_address(remote_addr)
+        except ValueError:
+            raise CallbackRefused("the address of the caller is not known") from None
+        if not any(address in network for network in self.networks):
+            raise CallbackRefused("the address of the caller is not allowed")
+
+
+def same(given: str, secret: Secret) -> bool:
+    """Compared in constant time."""
+    return hmac.compare_digest(given.encode(), secret.reveal().encode())
+
+
+def _shown(callback: Callback) -> Sequence[str]:
+    headers = {name.lower(): value for name, value in callback.headers.items()}
+    bearer = headers.get("authorization", "").removeprefix("Bearer ")
+    return [callback.secret, callback.query.get("secret", ""), bearer]
+
+
+def _networks(words: frozenset[str]) -> list[Network]:
+    try:
+        return [ip_network(word) for word in sorted(words)]
+    except ValueError as error:
+        raise OptionError("callback_addresses", str(error)) from None

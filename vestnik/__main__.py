@@ -1,0 +1,7 @@
+"""`python -m vestnik` is `vestnik`."""
+
+import sys
+
+from vestnik.cli import main
+
+sys.exit(main())

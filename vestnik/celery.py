@@ -1,0 +1,29 @@
+"""The Celery application, configured by Django's settings."""
+
+import os
+
+from celery import Celery
+from celery.signals import beat_init, worker_init, worker_ready
+
+from vestnik.stack.announce import announce
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
+
+app = Celery("vestnik")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@worker_init.connect
+def wait_for_database(**_signal: object) -> None:
+    """However a worker was started: it takes no work before the database is migrated."""
+    from vestnik.stack import waiting
+
+    waiting.for_database()
+
+
+@worker_ready.connect
+@beat_init.connect
+def say_ready(**_signal: object) -> None:
+    """Tell the supervisor, where there is one."""
+    announce()

@@ -1,0 +1,211 @@
+"""The `vestnik` command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+
+from vestnik import env
+from vestnik.stack.errors import StackError
+
+ABOUT = """\
+Vestnik sends SMS mailings: each starts by itself, reaches each client once, stops at its end.
+
+  vestnik up                 the whole service on this machine: PostgreSQL, Valkey, web, workers
+  vestnik apikey create      a key for the API
+  vestnik manage shell       Django's commands, against the stack that runs
+"""
+MORE = """\
+Everything is configured by the environment, or by a file .env in the working directory:
+.env.example lists the variables. In containers, run `vestnik setup` once, then `vestnik web`,
+`vestnik worker` and `vestnik beat`, one process each, with DATABASE_URL, REDIS_URL, SECRET_KEY.
+"""
+# These answer without a database; for the others it is an error to have none.
+WITHOUT_DATABASE = {
+    "",
+    "check",
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "help",
+    "makemessages",
+    "makemigrations",
+    "spectacular",
+    "version",
+    "--help",
+    "--version",
+    "-h",
+}
+NO_STACK = (
+    "the stack is not running: start it with `make run` (or `vestnik up`), "
+    "or set DATABASE_URL to a server of yours"
+)
+SECONDS_FOR_DATABASE = 30.0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The exit status."""
+    given = list(sys.argv[1:] if words is None else words)
+    try:
+        env.load()
+        if given[:1] == ["manage"]:  # argparse would take Django's options for its own
+            return manage(given[1:])
+        options = parser().parse_args(given)
+        return int(options.run(options) or 0)
+    except (StackError, ImproperlyConfigured) as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"{error.filename or 'system'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if (line := of_database(error)) is None:
+            raise
+        return fail(line)
+
+
+def fail(line: str) -> int:
+    """Say what is wrong, in one place."""
+    print(f"vestnik: {line}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def of_database(error: Exception) -> str | None:
+    """The one line about a database that cannot be reached; None for another error."""
+    from django.db import OperationalError
+
+    if not isinstance(error, OperationalError):
+        return None
+    from vestnik.stack import waiting
+
+    return f"the database at {waiting.where()} does not answer: {waiting.first_line(error)}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    root = argparse.ArgumentParser(
+        prog="vestnik",
+        description=ABOUT,
+        epilog=MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _up(commands.add_parser("up", help="run everything on this machine, until Ctrl-C"))
+    _setup(commands.add_parser("setup", help="migrate; on an empty database make an account"))
+    for name, run, about in (
+        ("web", web, "serve pages and API"),
+        ("worker", worker, "send messages"),
+        ("beat", beat, "tick: start what is due"),
+    ):
+        commands.add_parser(name, help=f"one process: {about}").set_defaults(run=run)
+    _apikey(commands.add_parser("apikey", help="keys for the API"))
+    commands.add_parser("manage", help="Django's commands: `vestnik manage help`")
+    return root
+
+
+def _up(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--no-demo", action="store_true", help="no sample audience and mailing")
+    command.set_defaults(run=up)
+
+
+def _setup(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--demo", action="store_true", help="a sample audience and mailing too")
+    command.set_defaults(run=setup)
+
+
+def _apikey(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make a key; it is shown once, on the last line")
+    create.add_argument("--name", required=True, help="whose it is, for the list of keys")
+    create.add_argument("--role", required=True, choices=("viewer", "operator", "admin"))
+    create.set_defaults(run=create_key)
+
+
+def up(options: argparse.Namespace) -> None:
+    """`vestnik up`."""
+    from vestnik.stack.up import up as run
+
+    run(demo=not options.no_demo)
+
+
+def setup(options: argparse.Namespace) -> None:
+    """`vestnik setup`."""
+    start_django()
+    from vestnik.stack.setup import set_up
+
+    set_up(demo=options.demo, seconds=SECONDS_FOR_DATABASE)
+
+
+def web(_options: argparse.Namespace) -> None:
+    """`vestnik web`."""
+    need_servers()
+    if not env.text("SECRET_KEY"):
+        raise StackError("SECRET_KEY is not set: give the web a long random one of its own")
+    from gunicorn.app.wsgiapp import run
+
+    sys.argv = ["gunicorn", "--config", "python:vestnik.stack.web", "vestnik.wsgi:application"]
+    run()
+
+
+def worker(_options: argparse.Namespace) -> None:
+    """`vestnik worker`."""
+    need_servers()
+    from vestnik.celery import app
+    from vestnik.stack.announce import process_name
+
+    name = process_name(f"worker-{os.getpid()}")
+    threads = env.number("WORKER_CONCURRENCY", 16)
+    app.start(
+        f"--quiet worker --pool threads --concurrency {threads} --hostname {name}@%h "
+        "--without-gossip --without-mingle --loglevel WARNING".split()
+    )
+
+
+def beat(_options: argparse.Namespace) -> None:
+    """`vestnik beat`."""
+    need_servers()
+    from vestnik.celery import app
+
+    app.start(["--quiet", "beat", "--pidfile=", "--loglevel", "WARNING"])
+
+
+def create_key(options: argparse.Namespace) -> None:
+    """`vestnik apikey create`."""
+    start_django()
+    from vestnik.access.models import ApiKey
+
+    _, key = ApiKey.objects.issue(name=options.name, role=options.role)
+    print(key)  # noqa: T201
+
+
+def manage(words: Sequence[str]) -> int:
+    """`vestnik manage`."""
+    start_django(needs_database=next(iter(words), "") not in WITHOUT_DATABASE)
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["vestnik manage", *words])
+    return 0
+
+
+def start_django(*, needs_database: bool = True) -> None:
+    """Have Django and the default Celery application in this process."""
+    need_servers(strict=needs_database)
+    import vestnik.wsgi  # noqa: F401
+
+
+def need_servers(*, strict: bool = True) -> None:
+    """Take the addresses of the stack that runs on this home, where none are configured."""
+    from vestnik.stack import home
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
+    found = home.running(env.home()).get("environ", {})
+    configured = {
+        "DATABASE_URL": env.database_url(),
+        "REDIS_URL": env.redis_url(),
+        "SECRET_KEY": env.text("SECRET_KEY"),
+    }
+    os.environ.update({name: found.get(name, "") for name, own in configured.items() if not own})
+    if strict and not env.database_url():
+        raise StackError(NO_STACK)

@@ -1,0 +1,100 @@
+"""One console for all processes: each line under its process's name.
+
+A thread per pipe reads large chunks and writes whole ones, so a provider that prints 50,000 lines
+a second costs a few percent of a core. Where our own output is blocked the pipe fills and the
+process waits: no line is ever dropped.
+"""
+
+import os
+import select
+import threading
+from collections.abc import Callable
+
+CHUNK = 1 << 18
+LONGEST_LINE = 1 << 16
+REMEMBERED = 4096
+WIDTH = 9
+COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+RESET = "\x1b[0m"
+
+
+class Console:
+    """Where everything is printed."""
+
+    def __init__(self, out: int, *, colour: bool, on_loss: Callable[[], None]) -> None:
+        self.out, self.colour, self.on_loss = out, colour, on_loss
+        self.lost = False
+        self._writing = threading.Lock()
+        self._carriers: dict[str, threading.Thread] = {}
+        self._tails: dict[str, bytes] = {}
+
+    def say(self, text: str) -> None:
+        """A line of the supervisor's own."""
+        self._write(self._under(self._prefix("vestnik"), text.encode()))
+
+    def attach(self, name: str) -> int:
+        """A descriptor for a process to write to; close it once the process has it."""
+        reading, writing = os.pipe()
+        carrier = threading.Thread(target=self._carry, args=(name, reading), daemon=True)
+        self._carriers[name] = carrier
+        carrier.start()
+        return writing
+
+    def tail(self, name: str) -> list[str]:
+        """The last lines of a process that has ended."""
+        self.drain(1.0, name)
+        text = self._tails.get(name, b"").decode(errors="replace")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def drain(self, seconds: float, *names: str) -> None:
+        """Wait until what the ended processes wrote is written out."""
+        for name in names or tuple(self._carriers):
+            if carrier := self._carriers.get(name):
+                carrier.join(seconds)
+
+    def _carry(self, name: str, pipe: int) -> None:
+        prefix = self._prefix(name)
+        rest = b""
+        while chunk := os.read(pipe, CHUNK):
+            lines, newline, rest = (rest + chunk).rpartition(b"\n")
+            if newline:
+                self._emit(name, prefix, lines)
+            if len(rest) > LONGEST_LINE:
+                self._emit(name, prefix, rest)
+                rest = b""
+        if rest:
+            self._emit(name, prefix, rest)
+        os.close(pipe)
+
+    def _emit(self, name: str, prefix: bytes, lines: bytes) -> None:
+        self._tails[name] = (self._tails.get(name, b"") + lines[-REMEMBERED:] + b"\n")[-REMEMBERED:]
+        self._write(self._under(prefix, lines))
+
+    def _under(self, prefix: bytes, lines: bytes) -> bytes:
+        return prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
+
+    def _prefix(self, name: str) -> bytes:
+        label = f"{name:<{WIDTH}}| "
+        if self.colour:
+            label = f"\x1b[{COLOURS[sum(name.encode()) % len(COLOURS)]}m{label}{RESET}"
+        return label.encode()
+
+    def _write(self, block: bytes) -> None:
+        with self._writing:
+            if self.lost:
+                return
+            try:
+                write_all(self.out, block)
+            except OSError:  # the terminal or the pipe's reader is gone
+                self.lost = True
+                self.on_loss()
+
+
+def write_all(out: int, block: bytes) -> None:
+    """Write to the last byte, also where the descriptor was made non-blocking by somebody."""
+    view = memoryview(block)
+    while view:
+        try:
+            view = view[os.write(out, view) :]
+        except BlockingIOError:
+            select.select([], [out], [])

@@ -1,0 +1,163 @@
+"""The folder in which everything of one embedded stack lives.
+
+postgres/ valkey/   the servers' data
+secrets.json        passwords and the secret key, made once
+credentials         the first account and API key
+stack.json          who runs, and how to reach it; only while the stack runs
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vestnik.stack.errors import StackError, disk_is_full, of_folder
+
+MIB = 1 << 20
+ROOM_FOR_NEW = 256 * MIB
+ROOM_FOR_OLD = 48 * MIB
+PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder's parts."""
+
+    path: Path
+
+    @property
+    def postgres(self) -> Path:
+        return self.path / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        return self.path / "valkey"
+
+    @property
+    def secrets(self) -> Path:
+        return self.path / "secrets.json"
+
+    @property
+    def credentials(self) -> Path:
+        return self.path / "credentials"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "stack.json"
+
+    def is_new(self) -> bool:
+        """Whether no stack has kept anything here yet."""
+        return not self.secrets.exists()
+
+
+def opened(path: Path) -> Home:
+    """The home at `path`, made where it is not there yet, and certainly writable."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise of_folder(path, error) from error
+    return Home(path.resolve())
+
+
+def check_room(home: Home) -> None:
+    """Refuse a disk on which the servers would soon stop in the middle of things."""
+    needed = ROOM_FOR_NEW if home.is_new() else ROOM_FOR_OLD
+    free = shutil.disk_usage(home.path).free
+    if free < needed:
+        raise StackError(
+            f"{disk_is_full(home.path)} ({free // MIB} MB are left, {needed // MIB} are needed)"
+        )
+
+
+def lock(home: Home) -> int:
+    """Hold the home for this process's life: a lock on the folder itself leaves no file behind."""
+    folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY)
+    deadline = time.monotonic() + PATIENCE
+    while not _locked(folder, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            os.close(folder)
+            raise StackError(_already_running(home))
+        # `running` holds it for an instant, to look.
+        time.sleep(0.05)
+    return folder
+
+
+def _locked(folder: int, kind: int) -> bool:
+    try:
+        fcntl.flock(folder, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _already_running(home: Home) -> str:
+    state = read(home.state)
+    where = f" at {state['address']}" if "address" in state else ""
+    who = f" (pid {state['pid']})" if "pid" in state else ""
+    return f"the stack of {home.path} is already running{where}{who}: stop it first, with Ctrl-C"
+
+
+def running(path: Path) -> dict[str, Any]:
+    """What the stack that runs on this home says of itself; empty where none runs."""
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return {}
+    try:
+        return {} if _locked(folder, fcntl.LOCK_SH) else read(Home(path).state)
+    finally:
+        os.close(folder)
+
+
+def keep_secrets(home: Home) -> dict[str, str]:
+    """The stack's own passwords: made at the first start, the same ever after."""
+    names = ("secret_key", "database_owner", "database_user", "broker")
+    if home.is_new():
+        if home.postgres.exists():
+            raise StackError(
+                f"{home.secrets} is missing, and without it the data in {home.postgres} cannot be "
+                "opened: bring it back, or move the whole folder away to start anew"
+            )
+        write_private(home.secrets, {name: secrets.token_urlsafe(32) for name in names})
+    kept = read(home.secrets)
+    if not set(names) <= kept.keys():
+        raise StackError(f"{home.secrets} is damaged: bring it back from a copy")
+    return kept
+
+
+def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool = True) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    text = content if isinstance(content, str) else json.dumps(content, indent=1)
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            if lasting:
+                os.fsync(file.fileno())
+        draft.rename(path)
+    except OSError as error:
+        raise of_folder(path.parent, error) from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What a JSON file of the home says; empty where it is not there, or is none."""
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise of_folder(path, error) from error
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

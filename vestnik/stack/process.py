@@ -1,0 +1,116 @@
+"""A process of the stack: what it runs, when it is started again, how it is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from vestnik.stack import launch
+
+DELAYS = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)
+SETTLED_AFTER = 3.0
+
+
+class Stage(IntEnum):
+    """What is stopped together; the higher stage first, as it stands on the lower."""
+
+    SERVER = 0
+    SERVICE = 1
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, and as whom."""
+
+    name: str
+    argv: Sequence[str]
+    environ: Mapping[str, str]
+    stage: Stage = Stage.SERVICE
+    folder: Path | None = None
+    uid: int = -1
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+
+    def command(self) -> list[str]:
+        """The command line, through `launch`."""
+        who = [str(os.getpid()), str(int(self.death_signal)), str(self.uid)]
+        return [sys.executable, "-I", "-S", launch.__file__, *who, *self.argv]
+
+    def spawn(self, *, output: int, keep: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+        """Start it, in a session of its own: a terminal's Ctrl-C is for the supervisor alone."""
+        return subprocess.Popen(
+            self.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=self.folder,
+            env=dict(self.environ),
+            pass_fds=keep,
+            start_new_session=True,
+        )
+
+
+@dataclass
+class Process:
+    """One program under supervision, over its successive lives."""
+
+    program: Program
+    lasting: bool = True
+    running: subprocess.Popen[bytes] | None = None
+    ready_at: float | None = None
+    due_at: float | None = None
+    short_lives: int = 0
+    statuses: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def pid(self) -> int | None:
+        return self.running.pid if self.running else None
+
+    def settled(self) -> bool:
+        """Whether it has been ready for long enough to forget its earlier short lives."""
+        return self.ready_at is not None and time.monotonic() - self.ready_at > SETTLED_AFTER
+
+    def bury(self) -> bool:
+        """Whether it has ended since we last asked; if so, decide when it lives again."""
+        if self.running is None or (status := self.running.poll()) is None:
+            return False
+        self.statuses.append(status)
+        self.short_lives = 0 if self.settled() else self.short_lives + 1
+        self.running = self.ready_at = None
+        self.due_at = time.monotonic() + self.delay() if self.lasting else None
+        return True
+
+    def delay(self) -> float:
+        """How long to wait before the next life: the more short ones, the longer."""
+        return DELAYS[min(self.short_lives, len(DELAYS) - 1)]
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it, if it lives."""
+        if self.running and self.running.poll() is None:
+            self.running.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it and whatever is still in its process group."""
+        if self.running and self.running.poll() is None:
+            os.killpg(self.running.pid, signal.SIGKILL)
+
+    def last_words(self) -> str:
+        """How it ended, for people."""
+        status = self.statuses[-1] if self.statuses else 0
+        if status >= 0:
+            return f"exit status {status}"
+        return f"killed by {signal.Signals(-status).name}"
+
+
+def plain_environ() -> dict[str, str]:
+    """The environment of a server: nothing is left in it that was meant for another one."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

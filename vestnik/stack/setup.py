@@ -1,0 +1,52 @@
+"""`vestnik setup`: brings a database up to this code; an empty one gets its first account."""
+
+import secrets
+
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from vestnik import env
+from vestnik.access.models import ApiKey, User
+from vestnik.access.roles import Role
+from vestnik.stack import home as homes
+from vestnik.stack import waiting
+from vestnik.stack.demo import create_demo
+
+FIRST_ACCOUNT = "admin"
+FIRST_KEY = "first key"
+# Any number of containers may start at once: one of them migrates, the others wait here.
+LOCK = 7_641_209
+
+
+def set_up(*, demo: bool, seconds: float) -> None:
+    """Check, migrate, and fill an empty database."""
+    call_command("check", fail_level="ERROR")
+    waiting.for_connection(seconds)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        try:
+            if waiting.pending():
+                call_command("migrate", interactive=False, verbosity=0)
+            if create_first_account() and demo:
+                create_demo()
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    waiting.close_connections()
+
+
+def create_first_account() -> bool:
+    """An administrator and an API key where there is no user yet; their words into the home.
+
+    The file is written within the transaction: no account whose password nobody knows.
+    """
+    if User.objects.exists():
+        return False
+    password = secrets.token_urlsafe(12)
+    with transaction.atomic():
+        User.objects.create_superuser(FIRST_ACCOUNT, password=password)
+        _, key = ApiKey.objects.issue(name=FIRST_KEY, role=Role.ADMIN)
+        home = homes.opened(env.home())
+        homes.write_private(
+            home.credentials, f"username={FIRST_ACCOUNT}\npassword={password}\napi_key={key}"
+        )
+    return True

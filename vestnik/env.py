@@ -97,21 +97,20 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
     names = {name.removesuffix("_FILE") for name in environ if name.startswith(PROVIDER_PREFIX)}
     backends = {name for name in names if name.endswith(BACKEND_SUFFIX)}
     declared = sorted((name.removesuffix(BACKEND_SUFFIX) + "_" for name in backends), key=len)
-    found: dict[str, dict[str, object]] = {}
-    for stem in declared:
-        found[_alias(stem)] = {"BACKEND": text(f"{stem}BACKEND"), "OPTIONS": {}}
+    options: dict[str, dict[str, object]] = {_alias(stem): {} for stem in declared}
     for name in sorted(names - backends):
         # The longest stem wins: SMS_PROVIDER_SMPP_MAIN_URL is not option MAIN_URL of "smpp".
-        stem = next((stem for stem in reversed(declared) if name.startswith(stem)), None)
-        if stem is None:
+        owner = next((stem for stem in reversed(declared) if name.startswith(stem)), None)
+        if owner is None:
             raise ImproperlyConfigured(
                 f"{name} belongs to no provider: set its {BACKEND_SUFFIX.strip('_')} as well, "
                 f"for example {PROVIDER_PREFIX}MAIN{BACKEND_SUFFIX}=console."
             )
-        options = found[_alias(stem)]["OPTIONS"]
-        assert isinstance(options, dict)  # noqa: S101  (for the type checker)
-        options[name.removeprefix(stem).lower()] = text(name)
-    return found
+        options[_alias(owner)][name.removeprefix(owner).lower()] = text(name)
+    return {
+        _alias(stem): {"BACKEND": text(f"{stem}BACKEND"), "OPTIONS": options[_alias(stem)]}
+        for stem in declared
+    }
 
 
 def _alias(stem: str) -> str:

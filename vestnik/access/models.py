@@ -19,7 +19,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 class RoleUserManager(UserManager["User"]):
     """Creates users with the role that fits."""
 
-    def create_superuser(  # type: ignore[override]  # the base class's positional arguments, kept
+    def create_superuser(
         self,
         username: str,
         email: str | None = None,

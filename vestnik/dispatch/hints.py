@@ -9,8 +9,9 @@ import threading
 from functools import partial
 
 import structlog
-from celery import current_app
 from django.db import transaction
+
+from vestnik.celery import app
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,12 @@ _publisher: threading.Thread | None = None
 def look_at(mailing_id: int) -> None:
     """Once the transaction is committed: have a worker look whether the mailing is due."""
     transaction.on_commit(partial(give, "vestnik.look_at", mailing_id))
+
+
+def call_to_work(alias: str, hands: int = 4) -> None:
+    """Have workers look for batches of that provider; a worker with enough of it ignores it."""
+    for _ in range(hands):
+        give("vestnik.work", alias)
 
 
 def give(task: str, *arguments: object, after: float | None = None) -> None:
@@ -49,6 +56,6 @@ def _publish_forever() -> None:
     while True:
         task, arguments, after = _pending.get()
         try:
-            current_app.send_task(task, arguments, countdown=after, expires=SECONDS_OF_USE)
+            app.send_task(task, arguments, countdown=after, expires=SECONDS_OF_USE)
         except Exception as error:
             log.warning("hint lost: the broker is away", task=task, trouble=type(error).__name__)

@@ -1,7 +1,7 @@
 """Mailings, the transitions between their states, and the record of each transition."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models, transaction
@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from vestnik.mailings.text import segments_of
-from vestnik.mailings.window import Clock, is_ahead
+from vestnik.mailings.window import Clock, has_come, is_ahead
 
 SYSTEM = "system"
 
@@ -39,7 +39,7 @@ class Transition:
     name: str
     sources: tuple[MailingState, ...]
     target: MailingState
-    also: Q = Q()
+    also: Q = field(default_factory=Q)
 
     def stamps(self) -> dict[str, Any]:
         """The instants that the change sets."""
@@ -48,8 +48,9 @@ class Transition:
         return {"finished_at": Clock()} if self.target in ENDED else {}
 
 
-LAUNCH = Transition("launch", (State.SCHEDULED,), State.RUNNING, is_ahead("ends_at"))
-MISS = Transition("miss", (State.SCHEDULED,), State.MISSED)
+DUE = has_come("starts_at") & is_ahead("ends_at")
+LAUNCH = Transition("launch", (State.SCHEDULED,), State.RUNNING, DUE)
+MISS = Transition("miss", (State.SCHEDULED,), State.MISSED, has_come("ends_at"))
 PAUSE = Transition("pause", (State.RUNNING,), State.PAUSED)
 RESUME = Transition("resume", (State.PAUSED,), State.RUNNING, is_ahead("ends_at"))
 CANCEL = Transition("cancel", (State.DRAFT, State.SCHEDULED, *UNDER_WAY), State.CANCELLED)
@@ -101,7 +102,12 @@ class Mailing(models.Model):
             models.Index(
                 fields=["starts_at"], name="mailing_scheduled", condition=Q(state=State.SCHEDULED)
             ),
-            models.Index(fields=["id"], name="mailing_open", condition=~Q(state__in=ENDED)),
+            models.Index(
+                fields=["provider"], name="mailing_running", condition=Q(state=State.RUNNING)
+            ),
+            models.Index(
+                fields=["ends_at"], name="mailing_under_way", condition=Q(state__in=UNDER_WAY)
+            ),
         ]
         constraints = [
             models.CheckConstraint(

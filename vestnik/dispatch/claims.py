@@ -1,0 +1,180 @@
+"""Claiming a batch: a lease on up to 1,000 messages of a running mailing.
+
+A lease has a deadline, renewed with each flight. A worker that dies leaves its lease to run out;
+then the ids that were in flight become `unknown`, and the rest of the batch is claimed again.
+"""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import structlog
+
+from vestnik.dispatch import sql
+
+log = structlog.get_logger(__name__)
+
+# How much longer than a hand-over may take a lease lasts.
+LEASE_MARGIN = 10.0
+# Seconds before the end after which nothing is handed over: the way from our write to the
+# receiving end takes time as well, and the promise is kept there.
+END_GUARD = 0.1
+
+# Mailings share the workers: the one with the fewest batches claimed is next, then the lowest
+# batch number, so a million-row mailing does not hold up a ten-row one. Candidates are looked up
+# without locks, a few for each running mailing, so the cost grows with those alone; of them one
+# is taken that nobody else holds.
+CLAIM = """
+WITH candidates AS MATERIALIZED (
+    SELECT b.id, row_number() OVER (ORDER BY b.claimed, b.number, b.id) AS place
+    FROM mailings_mailing m
+    CROSS JOIN LATERAL (
+        SELECT r.id, r.number, (
+            SELECT count(*) FROM dispatch_batch c WHERE c.mailing_id = m.id AND c.state = 'claimed'
+        ) AS claimed
+        FROM dispatch_batch r
+        WHERE r.mailing_id = m.id AND r.state = 'ready' ORDER BY r.number LIMIT 32
+    ) b
+    WHERE m.state = 'running' AND m.provider = %s AND NOT m.id = ANY(%s::bigint[])
+        AND m.ends_at > clock_timestamp() + %s * interval '1 second'
+    ORDER BY place LIMIT 64
+),
+picked AS (
+    SELECT b.id FROM dispatch_batch b JOIN candidates USING (id)
+    WHERE b.state = 'ready' ORDER BY candidates.place LIMIT 1
+    FOR UPDATE OF b SKIP LOCKED
+)
+UPDATE dispatch_batch b SET
+    state = 'claimed', claim_id = %s, attempt_id = NULL, recheck = false,
+    due_at = clock_timestamp() + %s * interval '1 second'
+FROM picked, mailings_mailing m
+WHERE b.id = picked.id AND m.id = b.mailing_id
+RETURNING b.id, b.mailing_id, b.first_message_id, b.last_message_id, b.queued,
+    m.text, m.rate_limit, m.segments
+"""
+
+# `mailing_id + 0` keeps the planner on the primary key: between two analyzes it takes a new mailing
+# for small, and reads all of it by the other index to find these thousand.
+LOAD = """
+SELECT id, phone_number, text, segments, attempts FROM dispatch_message
+WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
+    AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
+ORDER BY id
+"""
+
+NEXT_RETRY = """
+SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp())::float8 FROM dispatch_message
+WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
+    AND next_attempt_at IS NOT NULL
+"""
+
+# A claimed batch whose lease ran out: what was in flight is in doubt and keeps its attempt, so
+# that its worker's own late word can still settle it; all else is ready again.
+SWEEP = """
+WITH stale AS (
+    SELECT id, attempt_id, in_flight
+    FROM dispatch_batch WHERE state = 'claimed' AND due_at <= clock_timestamp()
+    FOR UPDATE SKIP LOCKED
+),
+doubted AS (
+    UPDATE dispatch_message m SET
+        state = 'unknown', attempt_id = stale.attempt_id, attempts = m.attempts + 1,
+        error = 'its worker stopped in mid-call'
+    FROM stale
+    WHERE m.id = ANY(stale.in_flight) AND m.state = 'queued'
+    RETURNING stale.id
+),
+counted AS (SELECT id, count(*) AS n FROM doubted GROUP BY id)
+UPDATE dispatch_batch b SET
+    claim_id = NULL, attempt_id = NULL, in_flight = '{}', due_at = clock_timestamp(),
+    queued = b.queued - coalesce(counted.n, 0), unknown = b.unknown + coalesce(counted.n, 0),
+    state = CASE WHEN b.queued > coalesce(counted.n, 0) THEN 'ready' ELSE 'done' END
+FROM stale LEFT JOIN counted USING (id)
+WHERE b.id = stale.id
+RETURNING b.id, b.mailing_id, coalesce(counted.n, 0)
+"""
+
+WAKE = """
+UPDATE dispatch_batch SET state = 'ready'
+WHERE id IN (
+    SELECT id FROM dispatch_batch WHERE state = 'waiting' AND due_at <= clock_timestamp()
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+NEXT_DUE = """
+SELECT extract(epoch FROM min(b.due_at) - clock_timestamp())::float8
+FROM mailings_mailing m
+CROSS JOIN LATERAL (
+    SELECT due_at FROM dispatch_batch w
+    WHERE w.mailing_id = m.id AND w.state = 'waiting' ORDER BY due_at LIMIT 1
+) b
+WHERE m.state = 'running' AND m.provider = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch that is ours until its lease runs out."""
+
+    claim_id: int
+    batch_id: int
+    mailing_id: int
+    first_message_id: int
+    last_message_id: int
+    queued: int
+    text: str
+    rate_limit: int | None
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message that may be handed over now."""
+
+    message_id: int
+    phone_number: str
+    text: str | None
+    segments: int
+    attempts: int
+
+
+def new_id() -> int:
+    """An id for a claim or an attempt: 63 random bits, so that no two are ever the same."""
+    return secrets.randbits(63)
+
+
+def claim(alias: str, lease: float, resting: Collection[int] = ()) -> Claim | None:
+    """Claim a ready batch of a running mailing by that provider for `lease` seconds.
+
+    Mailings in `resting` are passed over: they have no permits just now.
+    """
+    claim_id = new_id()
+    found = sql.row(CLAIM, [alias, list(resting), END_GUARD, claim_id, lease])
+    return Claim(claim_id, *found) if found else None
+
+
+def load(batch: Claim) -> tuple[list[Queued], float | None]:
+    """The batch's messages that are due, and in how many seconds the next of the others is."""
+    bounds = [batch.mailing_id, batch.first_message_id, batch.last_message_id]
+    due = [Queued(*row) for row in sql.rows(LOAD, bounds)]
+    if len(due) == batch.queued:
+        return due, None
+    return due, sql.value(NEXT_RETRY, bounds)
+
+
+def sweep() -> None:
+    """Take back the leases that ran out."""
+    for batch, mailing, doubted in sql.rows(SWEEP):
+        log.warning("lease lost", mailing=mailing, batch=batch, unknown=doubted)
+
+
+def wake() -> None:
+    """Make the waiting batches that are due ready again."""
+    sql.run(WAKE)
+
+
+def next_due(alias: str) -> float | None:
+    """In how many seconds the first waiting batch of that provider is due; None without any."""
+    wait: float | None = sql.value(NEXT_DUE, [alias])
+    return wait

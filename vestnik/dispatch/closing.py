@@ -1,0 +1,90 @@
+"""Closing what has ended: what is left becomes expired or cancelled, then the mailing finishes.
+
+What is in flight finishes by itself: its batch is claimed, and closed once it is let go.
+"""
+
+import structlog
+
+from vestnik.dispatch import sql
+from vestnik.mailings.models import FINISH, Mailing
+
+log = structlog.get_logger(__name__)
+
+# 50 batches a transaction: a million leftovers take about eight seconds, and no lock is long.
+BATCHES_AT_ONCE = 50
+
+CLOSE = """
+WITH over AS (
+    SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END AS state
+    FROM mailings_mailing
+    WHERE id = %s AND (state IN ('cancelled', 'finished')
+        OR (state IN ('running', 'paused') AND ends_at <= clock_timestamp()))
+),
+taken AS (
+    SELECT b.id, b.mailing_id, b.first_message_id, b.last_message_id, over.state
+    FROM dispatch_batch b JOIN over ON over.id = b.mailing_id
+    WHERE b.state IN ('ready', 'waiting') ORDER BY b.id LIMIT %s
+    FOR UPDATE OF b SKIP LOCKED
+),
+closed AS (
+    UPDATE dispatch_message m SET state = taken.state, next_attempt_at = NULL
+    FROM taken
+    WHERE m.mailing_id + 0 = taken.mailing_id AND m.state = 'queued'
+        AND m.id BETWEEN taken.first_message_id AND taken.last_message_id
+    RETURNING taken.id
+),
+counted AS (SELECT id, count(*) AS n FROM closed GROUP BY id)
+UPDATE dispatch_batch b SET
+    state = 'done', queued = b.queued - coalesce(n, 0), recheck = false,
+    expired = b.expired + CASE taken.state WHEN 'expired' THEN coalesce(n, 0) ELSE 0 END,
+    cancelled = b.cancelled + CASE taken.state WHEN 'cancelled' THEN coalesce(n, 0) ELSE 0 END
+FROM taken LEFT JOIN counted USING (id)
+WHERE b.id = taken.id
+"""
+
+ALL_DONE = """
+SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE mailing_id = %s AND state <> 'done')
+"""
+
+# Driven by what is still open, so that finished mailings cost nothing.
+TO_CLOSE = """
+SELECT id FROM mailings_mailing m
+WHERE state IN ('running', 'paused') AND enlisted_at IS NOT NULL AND (
+    ends_at <= clock_timestamp()
+    OR NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> 'done')
+)
+UNION
+SELECT DISTINCT m.id FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
+WHERE b.state IN ('ready', 'waiting') AND m.state IN ('cancelled', 'finished')
+"""
+
+
+def close(mailing_id: int) -> None:
+    """Close what is left of an ended mailing, and finish one of which nothing is left."""
+    while _close_some(mailing_id):
+        pass
+    finish_if_done(mailing_id)
+
+
+def finish_if_done(mailing_id: int) -> bool:
+    """Finish a mailing whose audience is enlisted and whose batches are all done.
+
+    The sums hold by then: each batch's counts add up to its size by a constraint, and a batch
+    is done only when it has none queued.
+    """
+    mailing = Mailing.objects.get(id=mailing_id)
+    if mailing.enlisted_at is None or not sql.value(ALL_DONE, [mailing_id]):
+        return False
+    finished = mailing.move(FINISH)
+    if finished:
+        log.info("mailing finished", mailing=mailing_id)
+    return finished
+
+
+def to_close() -> list[int]:
+    """The mailings that have something to close."""
+    return [mailing for (mailing,) in sql.rows(TO_CLOSE)]
+
+
+def _close_some(mailing_id: int) -> bool:
+    return sql.run(CLOSE, [mailing_id, BATCHES_AT_ONCE]) == BATCHES_AT_ONCE

@@ -1,0 +1,73 @@
+"""The one event loop of a worker process, which owns the providers and their connections.
+
+Providers are opened at their first flight and stay open between batches. The threads that claim
+and record wait here for a flight's outcomes.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+
+from vestnik.providers.base import Outcome, Outgoing, Provider, Sink
+from vestnik.providers.registry import build
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+GRACE = 2.0
+
+
+class Hands:
+    """Providers on an event loop in a thread of its own."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._opened: dict[str, asyncio.Task[Provider]] = {}
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hands", daemon=True)
+        self._thread.start()
+
+    def hand_over(self, described: Provider, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+        """Hand a flight over and wait for its outcomes; None is a message that did not leave.
+
+        Raises TimeoutError where the provider does not keep its own deadline.
+        """
+        return self._wait_for(self._hand_over(described, flight))
+
+    def close(self) -> None:
+        """Close the providers and stop the loop."""
+        self._wait_for(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+
+    async def _hand_over(
+        self, described: Provider, flight: Sequence[Outgoing]
+    ) -> list[Outcome | None]:
+        async with asyncio.timeout(described.deadline + GRACE):
+            provider = await self._provider(described.alias)
+            return await provider.hand_over_all(flight)
+
+    async def _provider(self, alias: str) -> Provider:
+        opening = self._opened.get(alias)
+        if opening is None or (opening.done() and opening.exception()):
+            opening = self._opened[alias] = asyncio.create_task(self._open(alias))
+        return await asyncio.shield(opening)
+
+    async def _open(self, alias: str) -> Provider:
+        provider = build(alias)
+        await provider.open(self._sink)
+        log.info("provider opened", provider=alias)
+        return provider
+
+    async def _close(self) -> None:
+        for opening in self._opened.values():
+            if opening.done() and not opening.exception():
+                await opening.result().close()
+
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -1,0 +1,94 @@
+"""A lane for each provider in each worker process: how its batches share the process.
+
+Each lane sends a few batches at once and no more, so a slow provider holds up nobody else's
+mailing. A lane works for as long as there is work and then for a slice of time; a hint starts it
+again.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import close_old_connections
+
+from vestnik.dispatch import claims, hints
+from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.sending import DATABASE_AWAY, Course, Crew
+from vestnik.providers.registry import described
+
+log = structlog.get_logger(__name__)
+
+# Two batches fill each other's gaps: one is recorded while the other's flight is out.
+BATCHES_AT_ONCE = 2
+SLICE = 10.0
+# An idle lane waits for what is due so soon, rather than for the next tick's hint.
+LINGER = 1.0
+BREATH = 0.01
+
+
+class Lane:
+    """The batches of one provider in this process."""
+
+    def __init__(self, alias: str, hands: Hands, stopping: Callable[[], bool]) -> None:
+        self.alias = alias
+        self._crew = Crew(described(alias), hands, stopping, self._rest)
+        self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
+        self._woken = threading.Condition()
+        self._rests: dict[int | None, float] = {}
+
+    def work(self) -> None:
+        """Send batches until there are none or the time slice is over."""
+        if not self._places.acquire(blocking=False):
+            with self._woken:
+                self._woken.notify_all()
+            return
+        try:
+            self._work_until(time.monotonic() + SLICE)
+        finally:
+            self._places.release()
+
+    def _work_until(self, end: float) -> None:
+        while not self._crew.stopping():
+            if time.monotonic() >= end:
+                hints.give("vestnik.work", self.alias)
+                return
+            try:
+                if not self._send_one() and not self._linger():
+                    return
+            except DATABASE_AWAY as trouble:
+                # The tick calls again once the database is back.
+                log.warning("database away", lane=self.alias, trouble=type(trouble).__name__)
+                close_old_connections()
+                return
+
+    def _send_one(self) -> bool:
+        now = time.monotonic()
+        resting = [mailing for mailing, until in self._rests.copy().items() if until > now]
+        if None in resting:
+            return False
+        batch = claims.claim(self.alias, self._crew.lease, [m for m in resting if m is not None])
+        if batch is None:
+            return False
+        Course(self._crew, batch).send()
+        return True
+
+    def _rest(self, mailing: int | None, seconds: float) -> None:
+        self._rests[mailing] = time.monotonic() + seconds
+
+    def _linger(self) -> bool:
+        """Wait for what is due soon; False where nothing is."""
+        claims.wake()
+        wait = self._next_due()
+        if wait is None or wait > LINGER:
+            return False
+        with self._woken:
+            self._woken.wait(max(wait, BREATH))
+        return True
+
+    def _next_due(self) -> float | None:
+        now = time.monotonic()
+        self._rests = {mailing: until for mailing, until in self._rests.items() if until > now}
+        waits = [until - now for until in self._rests.values()]
+        waiting = claims.next_due(self.alias)
+        return min([*waits, *([] if waiting is None else [waiting])], default=None)

@@ -1,0 +1,93 @@
+"""Messages per second, over all workers together: permits in Redis, taken in blocks.
+
+Each pace is one key that holds the instant at which its next permit is due (GCRA). A permit not
+taken in time is kept for `SLACK` seconds and then lost, and a block is at most `BLOCK` seconds'
+worth: together they bound how far any ten seconds can be over the rate to 3 %.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.commands.core import Script
+
+BLOCK = 0.1
+SLACK = 0.2
+
+# For each key: how many permits are due by now; nobody gets more than the tightest pace allows,
+# and all paces advance by what was granted. Too few for a block: how long until there are.
+# Redis's own clock is the only one that all workers share here.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1e6
+local want, slack = tonumber(ARGV[1]), tonumber(ARGV[2])
+local granted, wait, tightest = want, 0, 0
+local units, dues = {}, {}
+for i, key in ipairs(KEYS) do
+    local unit, least = tonumber(ARGV[i * 2 + 1]), math.min(want, tonumber(ARGV[i * 2 + 2]))
+    local due = tonumber(redis.call('GET', key) or now - (least - 1) * unit)
+    due = math.max(due, now - slack)
+    units[i], dues[i] = unit, due
+    local ready = now < due and 0 or math.floor((now - due) / unit + 1e-6) + 1
+    if ready < least then
+        local short = due + (least - 1) * unit - now
+        if short > wait then wait, tightest = short, i end
+    end
+    granted = math.min(granted, ready)
+end
+if wait > 0 then return {0, tostring(wait), tightest} end
+for i, key in ipairs(KEYS) do
+    redis.call('SET', key, string.format('%.6f', dues[i] + granted * units[i]), 'PX', 60000)
+end
+return {granted, '0', 0}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A rate that is shared by everybody who names the same key; `weight` permits a message."""
+
+    key: str
+    per_second: float
+    weight: int = 1
+
+    def arguments(self) -> list[float]:
+        unit = self.weight / self.per_second
+        return [unit, max(1, int(BLOCK / unit))]
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """How many messages may leave now; where none, for how long, and whose pace is the reason."""
+
+    granted: int
+    wait: float = 0.0
+    reason: Pace | None = None
+
+
+class PacingAway(Exception):
+    """Redis did not answer: a paced mailing waits."""
+
+
+def take(paces: list[Pace], want: int) -> Permits:
+    """Permits for up to `want` messages under all of `paces`; raises PacingAway."""
+    if not paces:
+        return Permits(want)
+    arguments = [argument for pace in paces for argument in pace.arguments()]
+    try:
+        granted, wait, tightest = _script()(
+            keys=[f"vestnik:pace:{pace.key}" for pace in paces], args=[want, SLACK, *arguments]
+        )
+    except redis.RedisError as error:
+        raise PacingAway from error
+    reason = paces[int(tightest) - 1] if int(tightest) else None
+    return Permits(int(granted), float(wait), reason)
+
+
+@cache
+def _script() -> Script:
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, health_check_interval=10
+    )
+    return client.register_script(TAKE)

@@ -1,0 +1,190 @@
+"""Sending one claimed batch: flight by flight, until it is empty or must be let go.
+
+No transaction is open while a flight is out.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+from vestnik.dispatch import claims, pacing
+from vestnik.dispatch.claims import END_GUARD, LEASE_MARGIN, Claim, Queued
+from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.outcomes import (
+    LeaseLost,
+    Mark,
+    Settled,
+    record_and_mark,
+    record_and_release,
+    record_late,
+)
+from vestnik.dispatch.pacing import Pace, PacingAway, Permits
+from vestnik.dispatch.verdicts import settle
+from vestnik.providers.base import Deferred, Outcome, Outgoing, Provider, Unknown
+
+log = structlog.get_logger(__name__)
+
+# A message leaves within this many seconds of its flight's mark or not at all, so that whoever
+# pauses or cancels is obeyed within a second.
+FLIGHT_SECONDS = 0.75
+# A flight of which nothing left is not tried again at once.
+STUCK_WAIT = 1.0
+REDIS_WAIT = 1.0
+DATABASE_WAIT = 0.5
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What all batches of one provider are sent with."""
+
+    provider: Provider
+    hands: Hands
+    stopping: Callable[[], bool]
+    #: Claim nothing of this mailing (None: of this provider) for so many seconds.
+    rest: Callable[[int | None, float], None]
+
+    @property
+    def lease(self) -> float:
+        return self.provider.deadline + LEASE_MARGIN
+
+
+def in_doubt_if_departed(message: Outgoing, error: Exception) -> Outcome:
+    """What a provider that raised leaves behind: only what departed can have arrived."""
+    trouble = f"{type(error).__name__} in the provider"
+    return Unknown(trouble) if message.departed_at is not None else Deferred(trouble)
+
+
+class Course:
+    """One claimed batch on its way."""
+
+    def __init__(self, crew: Crew, batch: Claim) -> None:
+        self.crew, self.batch = crew, batch
+        self.waiting, self.next_retry = claims.load(batch)
+        self.settled = Settled()
+        self.attempt_id: int | None = None
+        self.pause = 0.0
+
+    def send(self) -> None:
+        """Send what is due of the batch and let it go.
+
+        Where the database goes away, the outcomes known are kept and recorded once it is back.
+        """
+        try:
+            while flight := self._next_flight():
+                mark, asked_at = self._mark(flight)
+                if mark is None:
+                    break
+                self._fly(flight, mark, asked_at)
+            self._release()
+        except LeaseLost:
+            record_late(self.batch, self.settled)
+        except DATABASE_AWAY as trouble:
+            log.warning("database away", batch=self.batch.batch_id, trouble=type(trouble).__name__)
+            self._release_when_back()
+
+    def _next_flight(self) -> list[Queued]:
+        if not self.waiting or self.pause or self.crew.stopping():
+            return []
+        want = min(self.crew.provider.window, len(self.waiting))
+        permits = self._permits(want)
+        return self.waiting[: permits.granted]
+
+    def _permits(self, want: int) -> Permits:
+        try:
+            permits = pacing.take(self._paces(), want)
+        except PacingAway:
+            permits = Permits(0, REDIS_WAIT)
+        if not permits.granted:
+            mine = permits.reason and permits.reason.key == self._own_pace
+            self.crew.rest(self.batch.mailing_id if mine else None, permits.wait)
+        return permits
+
+    @property
+    def _own_pace(self) -> str:
+        return f"mailing:{self.batch.mailing_id}"
+
+    def _paces(self) -> list[Pace]:
+        provider, paces = self.crew.provider, []
+        if provider.max_rate:
+            weight = self.batch.segments if provider.paced_by == "segment" else 1
+            paces.append(Pace(f"provider:{provider.alias}", provider.max_rate, weight))
+        if self.batch.rate_limit:
+            paces.append(Pace(self._own_pace, self.batch.rate_limit))
+        return paces
+
+    def _mark(self, flight: Sequence[Queued]) -> tuple[Mark | None, float]:
+        self.attempt_id, asked_at = claims.new_id(), time.monotonic()
+        ids = [message.message_id for message in flight]
+        mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, self.crew.lease)
+        self.settled = Settled()
+        return mark, asked_at
+
+    def _fly(self, flight: Sequence[Queued], mark: Mark, asked_at: float) -> None:
+        """Hand a marked flight over. Instants count from before the mark: rather too early an
+        end, and a departure that is never later than it was."""
+        expires_at = asked_at + mark.seconds_to_end
+        depart_before = min(asked_at + FLIGHT_SECONDS, expires_at - END_GUARD)
+        outgoing = [
+            Outgoing(
+                self.batch.mailing_id,
+                message.message_id,
+                message.phone_number,
+                message.text or self.batch.text,
+                depart_before=depart_before,
+                expires_at=expires_at,
+            )
+            for message in flight
+        ]
+        try:
+            found = self.crew.hands.hand_over(self.crew.provider, outgoing)
+        except Exception as error:
+            log.exception("provider failed", provider=self.crew.provider.alias)
+            found = [in_doubt_if_departed(message, error) for message in outgoing]
+        self._settle(flight, outgoing, found, mark, asked_at)
+
+    def _settle(
+        self,
+        flight: Sequence[Queued],
+        outgoing: Sequence[Outgoing],
+        found: Sequence[Outcome | None],
+        mark: Mark,
+        asked_at: float,
+    ) -> None:
+        self.settled = Settled(self.attempt_id, mark.marked_at)
+        for message, sent, outcome in zip(flight, outgoing, found, strict=True):
+            departed = (sent.departed_at or asked_at) - asked_at
+            settle(self.settled, self.crew.provider, self.batch, message, outcome, departed)
+        self.waiting = self.settled.left_over(flight) + self.waiting[len(flight) :]
+        self.next_retry = self.settled.first_retry(self.next_retry)
+        if not self.settled.ids:
+            self.pause = STUCK_WAIT
+
+    def _release(self) -> None:
+        wait = self.pause if self.waiting else self.next_retry or 0.0
+        if not record_and_release(self.batch, self.settled, wait=wait):
+            record_late(self.batch, self.settled)
+
+    def _release_when_back(self) -> None:
+        while True:
+            time.sleep(DATABASE_WAIT)
+            try:
+                connection.close()
+                return self._release_unclear()
+            except DATABASE_AWAY:
+                log.info("database still away", batch=self.batch.batch_id)
+
+    def _release_unclear(self) -> None:
+        """Nobody knows whether the last statement took effect. Either the batch is still under
+        the attempt whose outcomes these are, or they are recorded and it is under the next one,
+        of which nothing left; or its lease was taken back."""
+        if record_and_release(self.batch, self.settled):
+            return
+        if self.attempt_id != self.settled.attempt_id and record_and_release(
+            self.batch, Settled(attempt_id=self.attempt_id)
+        ):
+            return
+        record_late(self.batch, self.settled)

@@ -1,0 +1,34 @@
+"""Celery's way in: each task is a hint where to look, and PostgreSQL says what is to be done."""
+
+import structlog
+from celery import shared_task
+
+from vestnik.dispatch import closing, enlist, launch, worker
+from vestnik.dispatch import tick as ticking
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="vestnik.tick")
+def tick() -> None:
+    """Sent by beat each second."""
+    ticking.tick()
+
+
+@shared_task(name="vestnik.look_at")
+def look_at(mailing_id: int) -> None:
+    """Do what is next for a mailing: launch it, enlist its audience, close it."""
+    launch.launch_when_due(mailing_id)
+    enlist.enlist(mailing_id)
+    closing.close(mailing_id)
+
+
+@shared_task(name="vestnik.work")
+def work(alias: str) -> None:
+    """Send batches by that provider for a while."""
+    worker.lane(alias).work()
+
+
+@shared_task(name="vestnik.pulse")
+def pulse() -> None:
+    """Sent by each worker to itself: that it comes in is all that is asked of it."""

@@ -1,0 +1,71 @@
+"""The tick: once a second, look for what is due and what is stalled.
+
+It only flips states and gives hints, so that it is never late itself: enlisting or sending in its
+thread made it three seconds late. Any number of ticks may run; an advisory lock lets one at a time.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from django.db import connection
+
+from vestnik.dispatch import claims, closing, hints, sql
+from vestnik.dispatch.launch import LOOK_AHEAD
+from vestnik.mailings.models import PAUSE, Mailing, MailingState
+from vestnik.providers.registry import aliases
+
+log = structlog.get_logger(__name__)
+
+TICK_LOCK = 0x7469636B
+
+DUE_SOON = """
+SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
+FROM mailings_mailing
+WHERE state = 'scheduled' AND starts_at <= clock_timestamp() + %s * interval '1 second'
+ORDER BY starts_at
+"""
+
+TO_ENLIST = "SELECT mailing_id FROM dispatch_enlistment WHERE NOT complete ORDER BY mailing_id"
+
+TO_SEND = """
+SELECT DISTINCT m.provider FROM mailings_mailing m
+WHERE m.state = 'running' AND EXISTS (
+    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = 'ready'
+)
+"""
+
+
+def tick() -> None:
+    """Look once; returns at once where another tick is at it."""
+    with _alone() as alone:
+        if not alone:
+            return
+        claims.sweep()
+        claims.wake()
+        _pause_those_without_provider()
+        for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
+            hints.give("vestnik.look_at", mailing, after=seconds)
+        for mailing in {*closing.to_close(), *(mailing for (mailing,) in sql.rows(TO_ENLIST))}:
+            hints.give("vestnik.look_at", mailing)
+        for (alias,) in sql.rows(TO_SEND):
+            hints.call_to_work(alias)
+
+
+def _pause_those_without_provider() -> None:
+    running = Mailing.objects.filter(state=MailingState.RUNNING)
+    for mailing in running.exclude(provider__in=aliases()):
+        log.error("mailing paused", mailing=mailing.id, missing_provider=mailing.provider)
+        mailing.move(PAUSE, reason=f"Its provider {mailing.provider!r} is not configured any more.")
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [TICK_LOCK])
+        (alone,) = cursor.fetchone()
+        try:
+            yield alone
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [TICK_LOCK])

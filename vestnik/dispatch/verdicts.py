@@ -1,0 +1,59 @@
+"""What an outcome of a hand-over makes of the message."""
+
+import random
+
+import structlog
+
+from vestnik.dispatch.claims import Claim, Queued
+from vestnik.dispatch.outcomes import Settled
+from vestnik.providers.base import Accepted, Deferred, Outcome, Provider, Rejected, Unknown
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
+
+
+def settle(
+    settled: Settled,
+    provider: Provider,
+    batch: Claim,
+    message: Queued,
+    outcome: Outcome | None,
+    departed: float,
+) -> None:
+    """Add to `settled` what became of a message that departed so many seconds after the mark."""
+    if isinstance(outcome, Accepted):
+        settled.add(message.message_id, "sent", departed, provider_id=outcome.provider_id)
+        return
+    if outcome is None:
+        settled.stayed.append(message.message_id)
+        return
+    state, error, retry_in = _verdict(provider, message, outcome)
+    settled.add(message.message_id, state, departed, error=error, retry_in=retry_in)
+    log.warning(
+        f"message {state}",
+        mailing=batch.mailing_id,
+        batch=batch.batch_id,
+        message=message.message_id,
+        provider=provider.alias,
+        error=error,
+    )
+
+
+def _verdict(
+    provider: Provider, message: Queued, outcome: Rejected | Deferred | Unknown
+) -> tuple[str, str, float]:
+    if isinstance(outcome, Rejected):
+        return "failed", f"{outcome.code}: {outcome.reason}", -1.0
+    if isinstance(outcome, Deferred):
+        if provider.max_attempts and message.attempts + 1 >= provider.max_attempts:
+            return "failed", f"gave up after {message.attempts + 1} attempts: {outcome.reason}", -1
+        return "queued", outcome.reason, outcome.retry_after or back_off(message.attempts)
+    return "unknown", outcome.reason, -1.0
+
+
+def back_off(attempts: int) -> float:
+    """Seconds before the next attempt: doubling, capped, and spread so that a gateway that comes
+    back is not met by everybody at once."""
+    longest = min(FIRST_RETRY * 2 ** min(attempts, 16), LONGEST_RETRY)
+    return random.uniform(longest / 2, longest)  # noqa: S311  (not a secret)

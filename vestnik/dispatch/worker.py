@@ -1,0 +1,82 @@
+"""What a worker process keeps for as long as it lives: its event loop, its lanes, its watch.
+
+A Celery consumer can stop consuming after a reconnect while its process lives on (celery issues
+8030, 9054, 10205). So each worker sends itself a pulse, by its own queue and through the broker;
+one whose pulses go out and do not come back ends itself, and its supervisor starts another.
+"""
+
+import os
+import signal
+import threading
+from functools import cache
+from typing import Any
+
+import structlog
+from celery.signals import task_received, worker_ready, worker_shutting_down
+from celery.utils.nodenames import worker_direct
+from kombu import Queue
+
+from vestnik.celery import app
+from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.lanes import Lane
+from vestnik.dispatch.sink import DatabaseSink
+
+log = structlog.get_logger(__name__)
+
+PULSE_EVERY = 5.0
+DEAF_AFTER = 12
+
+stopping = threading.Event()
+_making = threading.Lock()
+_lanes: dict[str, Lane] = {}
+_unanswered = 0
+
+
+@cache
+def hands() -> Hands:
+    """This process's event loop and providers."""
+    return Hands(DatabaseSink())
+
+
+def lane(alias: str) -> Lane:
+    """This process's lane for a provider."""
+    with _making:
+        if alias not in _lanes:
+            _lanes[alias] = Lane(alias, hands(), stopping.is_set)
+        return _lanes[alias]
+
+
+@task_received.connect
+def note_a_task(**kwargs: Any) -> None:
+    """A task came in: this worker consumes."""
+    global _unanswered
+    _unanswered = 0
+
+
+@worker_ready.connect
+def start_watch(sender: Any, **kwargs: Any) -> None:
+    """Watch the consumer of this worker from a thread of its own."""
+    threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def stop_sending(**kwargs: Any) -> None:
+    """Finish the flights that are out and mark no more."""
+    stopping.set()
+
+
+def _watch(hostname: str) -> None:
+    global _unanswered
+    while not stopping.wait(PULSE_EVERY):
+        _unanswered += _send_pulse(worker_direct(hostname))
+        if _unanswered > DEAF_AFTER:
+            log.error("worker is deaf: it ends itself", worker=hostname)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _send_pulse(queue: Queue) -> bool:
+    try:
+        app.send_task("vestnik.pulse", queue=queue.name, expires=PULSE_EVERY)
+    except Exception:
+        return False
+    return True

@@ -120,6 +120,8 @@ class Options:
             host, _ = parts.hostname, parts.port
         except ValueError:
             raise OptionError(name, "is not a URL") from None
+        if not url.isascii():
+            raise OptionError(name, "must be ASCII: write an international name as xn--…")
         if parts.scheme not in ("http", "https") or not host:
             raise OptionError(name, "must start with http:// or https:// and name a host")
         if parts.username is not None or parts.password is not None:

@@ -1,0 +1,105 @@
+"""An answer of a gateway, and where in it the code, the id and the reason stand."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from vestnik.providers.errors import OptionError
+from vestnik.providers.options import Options
+
+LONGEST_REASON = 200
+#: No gateway's wish parks its provider for longer.
+LONGEST_RETRY_AFTER = 3600.0
+
+MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: nothing is judged by half of one."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def document(self) -> object:
+        """The body as JSON; MISSING where it is not."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return MISSING
+
+
+def retry_after(answer: Answer) -> float | None:
+    """`Retry-After` in seconds (RFC 9110, 10.2.3: seconds, or a date)."""
+    word = answer.headers.get("Retry-After", "").strip()
+    if word.isascii() and word.isdigit():
+        return min(float(word[:9]), LONGEST_RETRY_AFTER)
+    try:
+        seconds = parsedate_to_datetime(word).timestamp() - time.time()
+    except (ValueError, TypeError):
+        return None
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
+
+
+def step_into(document: object, path: tuple[str, ...]) -> object:
+    """The value at `path`, MISSING where there is none. Digits step into lists."""
+    for step in path:
+        if isinstance(document, dict) and step in document:
+            document = document[step]
+        elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return MISSING
+    return document
+
+
+def word_of(value: object) -> str | None:
+    """A scalar of JSON as text; None for what is missing, null or has parts."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+#: Finds one word in an answer: given its text and its document.
+Finder = Callable[[str, object], str | None]
+
+
+def finder(given: Options, name: str, default_path: str = "") -> Finder | None:
+    """From the options `<name>_path` (`data.0.id`) or `<name>_regex` (group 1, or all of it).
+
+    None where neither is set; a regular expression takes the place of the default path.
+    """
+    pattern = given.pattern(f"{name}_regex")
+    path = given.text(f"{name}_path", "" if pattern else default_path).strip()
+    if pattern and path:
+        raise OptionError(f"{name}_regex", f"cannot stand beside {name}_path")
+    if pattern:
+        return _by_pattern(pattern)
+    return _by_path(tuple(path.split("."))) if path else None
+
+
+def _by_path(path: tuple[str, ...]) -> Finder:
+    return lambda _, document: word_of(step_into(document, path))
+
+
+def _by_pattern(pattern: re.Pattern[str]) -> Finder:
+    def find(text: str, _: object) -> str | None:
+        match = pattern.search(text)
+        return match[1 if pattern.groups else 0] if match else None
+
+    return find
+
+
+def readable(reason: str, *hidden: str) -> str:
+    """A reason fit to be stored and logged: one short line, without what must not be shown."""
+    for word in filter(None, hidden):
+        reason = reason.replace(word, "…")
+    line = " ".join("".join(c if c.isprintable() else " " for c in reason[:2000]).split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"

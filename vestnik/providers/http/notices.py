@@ -1,0 +1,81 @@
+"""A gateway's callbacks: receipts and what clients wrote, found by JSON paths."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
+from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper
+from vestnik.providers.http.answers import readable, step_into, word_of
+from vestnik.providers.options import Options
+
+PATHS = {
+    "callback_id_path": "id",
+    "callback_provider_id_path": "provider_id",
+    "callback_state_path": "status",
+    "callback_error_path": "error",
+    "callback_phone_path": "phone",
+    "callback_text_path": "text",
+}
+
+
+class Notices:
+    """Reads one notice, or a list of them, from a JSON body, a form or a query string."""
+
+    def __init__(self, alias: str, given: Options) -> None:
+        self._alias = alias
+        self._door = Doorkeeper(given)
+        self._paths = {
+            option: tuple(given.text(option, default).split("."))
+            for option, default in PATHS.items()
+        }
+        self._answer = given.text("callback_answer", "OK")
+        self._states: dict[str, ReceiptState] = {
+            **_states("delivered", given.words("delivered_states", "delivered")),
+            **_states("undelivered", given.words("undelivered_states", "undelivered,failed")),
+        }
+
+    def read(self, callback: Callback) -> Heard:
+        self._door.admit(callback)
+        document = callback.document()
+        notices = document if isinstance(document, list) else [document]
+        receipts, inbound = [], []
+        for notice in notices:
+            if self._word(notice, "text") is not None:
+                inbound.append(self._inbound(notice))
+            elif (receipt := self._receipt(notice)) is not None:
+                receipts.append(receipt)
+        return Heard(receipts, inbound, self._answer)
+
+    def _word(self, notice: object, name: str) -> str | None:
+        return word_of(step_into(notice, self._paths[f"callback_{name}_path"]))
+
+    def _receipt(self, notice: object) -> Receipt | None:
+        """None for a state that is not final."""
+        word = self._word(notice, "state")
+        our_id, their_id = self._word(notice, "id"), self._word(notice, "provider_id")
+        if word is None or not (our_id or their_id):
+            raise CallbackRefused("there is neither a text nor an id with a state")
+        state = self._states.get(word.lower())
+        return state and Receipt(
+            self._alias,
+            state,
+            datetime.now(UTC),
+            provider_id=their_id or "",
+            message_id=_number(our_id),
+            error=readable(self._word(notice, "error") or ""),
+        )
+
+    def _inbound(self, notice: object) -> Inbound:
+        phone_number = "".join(filter(str.isdigit, self._word(notice, "phone") or ""))
+        if not phone_number:
+            raise CallbackRefused("a text came without the number of its sender")
+        text = self._word(notice, "text") or ""
+        return Inbound(self._alias, phone_number, text, datetime.now(UTC))
+
+
+def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState]:
+    return {word.lower(): state for word in words}
+
+
+def _number(word: str | None) -> int | None:
+    return int(word) if word and word.isascii() and word.isdigit() and len(word) < 19 else None

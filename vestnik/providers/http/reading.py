@@ -1,0 +1,56 @@
+"""From an answer to an outcome, as configured."""
+
+from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
+from vestnik.providers.http.answers import Answer, finder, readable, retry_after
+from vestnik.providers.http.verdicts import Verdict, Verdicts
+from vestnik.providers.options import Options
+
+
+class Reading:
+    """Finds the code, the id and the reason in an answer and judges them.
+
+    What is configured to stand in an answer must stand in an accepting one: where it does not,
+    the answer is not the gateway's and the message is in doubt.
+    """
+
+    def __init__(self, given: Options) -> None:
+        self._verdicts = Verdicts(given)
+        self._code = finder(given, "code", "code")
+        self._id = finder(given, "id")
+        self._echo = finder(given, "echo")
+        self._reason = finder(given, "error", "message")
+
+    def outcome(self, answer: Answer, message: Outgoing) -> Outcome:
+        text, document = answer.text(), answer.document()
+        code = self._code(text, document) if self._code else None
+        if code is not None:
+            verdict = self._verdicts.by_code(answer.status, code)
+        else:
+            verdict = self._verdicts.by_status(answer.status)
+        if verdict is Verdict.ACCEPTED:
+            return self._accepted(message, text, document, code)
+        reason = self._reason(text, document) if self._reason else None
+        return _refusal(verdict, answer, code, readable(reason or "", message.phone_number))
+
+    def _accepted(
+        self, message: Outgoing, text: str, document: object, code: str | None
+    ) -> Outcome:
+        if self._code and code is None:
+            return Unknown("the answer is not one of this gateway's")
+        if self._echo and self._echo(text, document) != str(message.message_id):
+            return Unknown("the answer is about another message")
+        if not self._id:
+            return Accepted()
+        provider_id = self._id(text, document)
+        return Accepted(provider_id[:100]) if provider_id else Unknown("the answer has no id")
+
+
+def _refusal(verdict: Verdict, answer: Answer, code: str | None, reason: str) -> Outcome:
+    said = f"{code or f'HTTP {answer.status}'}{': ' if reason else ''}{reason}"
+    if verdict is Verdict.PERMANENT:
+        return Rejected(code or str(answer.status), reason or f"HTTP {answer.status}")
+    if verdict is Verdict.TEMPORARY:
+        return Deferred(said, retry_after(answer), provider_wide=answer.status == 429)
+    if verdict is Verdict.ACCOUNT:
+        return Deferred(f"the account is refused: {said}", retry_after(answer), provider_wide=True)
+    return Unknown(said)

@@ -1,0 +1,5 @@
+import sys
+
+from vestnik.sandbox.main import main
+
+sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the gateway does with what arrives: set beforehand, by chance, or one by one."""
+
+import random
+from collections import deque
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+
+class Act(StrEnum):
+    """What becomes of one message."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"  # for good; not taken
+    THROTTLE = "throttle"  # 429 with Retry-After, ESME_RTHROTTLED; not taken
+    FAIL = "fail"  # 500, ESME_RSYSERR; not taken
+    DROP = "drop"  # read, not taken, the line closed
+    TAKE_AND_FAIL = "take_and_fail"  # taken, then 500, ESME_RUNKNOWNERR
+    TAKE_AND_DROP = "take_and_drop"  # taken, the line closed before the answer
+    TAKE_AND_HANG = "take_and_hang"  # taken, never answered
+    TAKE_AND_BABBLE = "take_and_babble"  # taken, answered with what makes no sense
+
+
+TAKING = frozenset({Act.ACCEPT, *(act for act in Act if act.startswith("take"))})
+
+
+@dataclass
+class Behaviour:
+    """Everything that can be set; over the control API by the same names.
+
+    `percent` maps acts to their share of 100, the rest is accepted. `once` is a queue of acts for
+    the messages that come next, before chance has its say. `decimal_receipts`: receipts by SMPP
+    write the hexadecimal ids of the answers in decimal, as some SMSCs do.
+    """
+
+    delay: float = 0.0
+    percent: dict[Act, float] = field(default_factory=dict)
+    once: deque[Act] = field(default_factory=deque)
+    retry_after: float = 1.0
+    deduplicates: bool = False
+    receipts: bool = False
+    receipt_delay: float = 0.0
+    receipts_doubled: float = 0.0
+    undelivered: float = 0.0
+    decimal_receipts: bool = False
+    callback_url: str = ""
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)  # noqa: S311  (not a secret)
+
+    def act(self) -> Act:
+        """What to do with the next message."""
+        if self.once:
+            return self.once.popleft()
+        if not self.percent:
+            return Act.ACCEPT
+        drawn = self._chance.uniform(0, 100)
+        for act, share in self.percent.items():
+            drawn -= share
+            if drawn < 0:
+                return act
+        return Act.ACCEPT
+
+    def happens(self, percent: float) -> bool:
+        return percent > 0 and self._chance.uniform(0, 100) < percent
+
+    def change(self, wishes: dict[str, Any]) -> None:
+        """Set some fields; raises ValueError where a name or an act is not known."""
+        for name, value in wishes.items():
+            if name not in SETTINGS:
+                raise ValueError(f"{name!r} is not one of {', '.join(sorted(SETTINGS))}")
+            setattr(self, name, _typed(name, value))
+        if "seed" in wishes:
+            self.__post_init__()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            name: list(value) if isinstance(value := getattr(self, name), deque) else value
+            for name in sorted(SETTINGS)
+        }
+
+
+SETTINGS = {item.name: item for item in fields(Behaviour)}
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name == "percent":
+        return {Act(act): float(share) for act, share in dict(value).items()}
+    if name == "once":
+        return deque(Act(act) for act in value)
+    if name in ("deduplicates", "receipts", "decimal_receipts"):
+        return bool(value)
+    if name == "callback_url":
+        return str(value)
+    return value if value is None else (int if name == "seed" else float)(value)

@@ -1,0 +1,161 @@
+"""The gateway itself: servers, behaviour and ledger under one roof."""
+
+import asyncio
+import ssl
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vestnik.sandbox.behaviour import TAKING, Act, Behaviour
+from vestnik.sandbox.control import Control
+from vestnik.sandbox.ledger import Ledger, Taken
+from vestnik.sandbox.receipts import Receipts
+from vestnik.sandbox.shapes import BABBLE, Arrived, DefaultShape, Malformed, Shape, SmscShape
+from vestnik.sandbox.smpp_server import SmppServer
+from vestnik.sandbox.wire import Connection, Request
+
+
+class Sandbox:
+    """`async with Sandbox() as sandbox:` serves on free ports of 127.0.0.1.
+
+    A port of None serves nothing by that protocol, 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        http_port: int | None = 0,
+        smpp_port: int | None = None,
+        behaviour: Behaviour | None = None,
+        ledger_path: Path | None = None,
+        token: str = "",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._host, self._tls = host, tls
+        self._http_port, self._smpp_port = http_port, smpp_port
+        self.behaviour = behaviour or Behaviour()
+        self.ledger = Ledger(ledger_path)
+        self.receipts = Receipts(self)
+        self._shapes: list[Shape] = [DefaultShape(token), SmscShape()]
+        self.control = Control(self)
+        self.smpp = SmppServer(self.behaviour, self.ledger, self.receipts)
+        self.connections: set[Connection] = set()
+        self.requests = 0
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._http_port}"
+
+    @property
+    def smpp_port(self) -> int:
+        assert self._smpp_port is not None  # noqa: S101  (asked for only where it is served)
+        return self._smpp_port
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Raises OSError where a port is taken. A free port that was found is kept for later."""
+        loop = asyncio.get_running_loop()
+        if self._http_port is not None:
+            self._http_port = await self._listen(
+                await loop.create_server(
+                    lambda: Connection(self._handle, self.connections),
+                    self._host,
+                    self._http_port,
+                    ssl=self._tls,
+                    backlog=1024,
+                )
+            )
+        if self._smpp_port is not None:
+            self._smpp_port = await self._listen(
+                await loop.create_server(
+                    self.smpp.session, self._host, self._smpp_port, ssl=self._tls, backlog=1024
+                )
+            )
+
+    async def _listen(self, server: asyncio.Server) -> int:
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Close the ports and drop all lines, as a crash would."""
+        for server in self._servers:
+            server.close()
+        self.drop_lines()
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+        await self.receipts.close()
+
+    def drop_lines(self) -> None:
+        """Cut every connection where it stands."""
+        for connection in list(self.connections):
+            connection.drop()
+        self.smpp.drop_lines()
+
+    def _handle(self, request: Request, connection: Connection) -> None:
+        if self.control.takes(request):
+            self.control.handle(request, connection)
+            return
+        for shape in self._shapes:
+            if shape.takes(request):
+                self.requests += 1
+                self._message(shape, request, connection)
+                return
+        connection.answer_json(404, {"code": 404, "message": "no such address"})
+
+    def _message(self, shape: Shape, request: Request, connection: Connection) -> None:
+        try:
+            arrived = shape.read(request)
+        except Malformed as error:
+            shape.malformed(str(error), connection)
+            return
+        act = self.behaviour.act()
+        provider_id = self._take(shape, arrived) if act in TAKING else ""
+        if self.behaviour.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.behaviour.delay, self._answer, shape, act, provider_id, connection)
+        else:
+            self._answer(shape, act, provider_id, connection)
+
+    def _take(self, shape: Shape, arrived: Arrived) -> str:
+        """Into the ledger; where the gateway deduplicates, a known id is not taken again."""
+        known = self.ledger.with_id(arrived.message_id) if self.behaviour.deduplicates else None
+        if known:
+            return known.provider_id
+        entry = Taken(
+            time.time(),
+            type(shape).__name__.removesuffix("Shape").lower(),
+            self.ledger.next_provider_id(),
+            arrived.message_id,
+            arrived.phone_number,
+            arrived.text,
+            arrived.sender,
+            arrived.validity,
+        )
+        self.ledger.add(entry)
+        self.receipts.by_callback(entry)
+        return entry.provider_id
+
+    def _answer(self, shape: Shape, act: Act, provider_id: str, connection: Connection) -> None:
+        if act is Act.ACCEPT:
+            shape.accepted(provider_id, connection)
+        elif act in (Act.DROP, Act.TAKE_AND_DROP):
+            connection.drop()
+        elif act is Act.TAKE_AND_BABBLE:
+            connection.answer(200, BABBLE, {"Content-Type": "text/html"})
+        elif act is not Act.TAKE_AND_HANG:
+            shape.refused(act, self.behaviour.retry_after, connection)

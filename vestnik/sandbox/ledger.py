@@ -1,0 +1,84 @@
+"""What the gateway took, in order: the judge. Kept in a file where it must outlive the process."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One message that the gateway has taken, with the instant by the wall clock."""
+
+    at: float
+    protocol: str
+    provider_id: str
+    message_id: int | None
+    phone_number: str
+    text: str
+    sender: str = ""
+    validity: str = ""
+    parts: int = 1
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class Ledger:
+    """Appends; a file's line is with the operating system before the sender gets an answer."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.taken: list[Taken] = []
+        self._ids: dict[int, Taken] = {}
+        self._file: TextIO | None = None
+        self._last_id = 0
+        if path is not None:
+            for entry in read(path):
+                self._remember(entry)
+            self._file = path.open("a", encoding="utf-8")
+
+    def add(self, entry: Taken) -> None:
+        self._remember(entry)
+        if self._file is not None:
+            self._file.write(json.dumps(entry.as_dict(), ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    def with_id(self, message_id: int | None) -> Taken | None:
+        """The first that was taken under this id of the sender's."""
+        return None if message_id is None else self._ids.get(message_id)
+
+    def clear(self) -> None:
+        self.taken.clear()
+        self._ids.clear()
+        if self._file is not None:
+            self._file.truncate(0)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def times_taken(self) -> Counter[str]:
+        """How many messages each number has got."""
+        return Counter(entry.phone_number for entry in self.taken)
+
+    def next_provider_id(self) -> str:
+        """A hexadecimal number unlike any before it, also across restarts."""
+        self._last_id = max(self._last_id + 1, time.time_ns() // 1000)
+        return f"{self._last_id:x}"
+
+    def _remember(self, entry: Taken) -> None:
+        self.taken.append(entry)
+        if entry.message_id is not None:
+            self._ids.setdefault(entry.message_id, entry)
+
+
+def read(path: Path) -> Iterator[Taken]:
+    """The entries of a ledger's file; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.endswith("\n"):
+            yield Taken(**json.loads(line))

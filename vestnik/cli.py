@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
@@ -143,7 +144,7 @@ def web(_options: argparse.Namespace) -> None:
     need_servers()
     if not env.text("SECRET_KEY"):
         raise StackError("SECRET_KEY is not set: give the web a long random one of its own")
-    from gunicorn.app.wsgiapp import run
+    from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]
 
     sys.argv = ["gunicorn", "--config", "python:vestnik.stack.web", "vestnik.wsgi:application"]
     run()
@@ -152,9 +153,13 @@ def web(_options: argparse.Namespace) -> None:
 def worker(_options: argparse.Namespace) -> None:
     """`vestnik worker`."""
     need_servers()
+    from celery.exceptions import SecurityWarning
+
     from vestnik.celery import app
     from vestnik.stack.announce import process_name
 
+    # It warns of root, who would be at the mercy of pickled messages; ours are JSON alone.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     name = process_name(f"worker-{os.getpid()}")
     threads = env.number("WORKER_CONCURRENCY", 16)
     app.start(
@@ -192,7 +197,11 @@ def manage(words: Sequence[str]) -> int:
 def start_django(*, needs_database: bool = True) -> None:
     """Have Django and the default Celery application in this process."""
     need_servers(strict=needs_database)
-    import vestnik.wsgi  # noqa: F401
+    import django
+
+    import vestnik.celery  # noqa: F401  (hints are published by the default application)
+
+    django.setup()
 
 
 def need_servers(*, strict: bool = True) -> None:

@@ -42,6 +42,12 @@ def working_folder(pid: int) -> Path | None:
         return None
 
 
+def parent_named(*names: str) -> int:
+    """Our parent, if it is one of these programs; else 0."""
+    parent = os.getppid()
+    return parent if _read(Path(f"/proc/{parent}/comm")).strip() in names else 0
+
+
 def forsaken_by_make(make: int) -> bool:
     """Whether GNU make, our parent, was told to stop and waits for us to end by ourselves.
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Process:
     ready_at: float | None = None
     due_at: float | None = None
     short_lives: int = 0
-    statuses: list[int] = field(default_factory=list)
+    status: int = 0
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class Process:
         """Whether it has ended since we last asked; if so, decide when it lives again."""
         if self.running is None or (status := self.running.poll()) is None:
             return False
-        self.statuses.append(status)
+        self.status = status
         self.short_lives = 0 if self.settled() else self.short_lives + 1
         self.running = self.ready_at = None
         self.due_at = time.monotonic() + self.delay() if self.lasting else None
@@ -105,10 +105,9 @@ class Process:
 
     def last_words(self) -> str:
         """How it ended, for people."""
-        status = self.statuses[-1] if self.statuses else 0
-        if status >= 0:
-            return f"exit status {status}"
-        return f"killed by {signal.Signals(-status).name}"
+        if self.status >= 0:
+            return f"exit status {self.status}"
+        return f"killed by {signal.Signals(-self.status).name}"
 
 
 def plain_environ() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.core import checks
 from django.core.management import call_command
 from django.db import connection, transaction
 
@@ -11,6 +12,7 @@ from vestnik.access.roles import Role
 from vestnik.stack import home as homes
 from vestnik.stack import waiting
 from vestnik.stack.demo import create_demo
+from vestnik.stack.errors import StackError
 
 FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
@@ -20,7 +22,7 @@ LOCK = 7_641_209
 
 def set_up(*, demo: bool, seconds: float) -> None:
     """Check, migrate, and fill an empty database."""
-    call_command("check", fail_level="ERROR")
+    refuse_mistakes()
     waiting.for_connection(seconds)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
@@ -32,6 +34,14 @@ def set_up(*, demo: bool, seconds: float) -> None:
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     waiting.close_connections()
+
+
+def refuse_mistakes() -> None:
+    """Raises StackError for settings with which nothing would work."""
+    for mistake in checks.run_checks():
+        if mistake.is_serious():
+            hint = f" {mistake.hint}" if mistake.hint else ""
+            raise StackError(f"{mistake.msg}{hint} ({mistake.id})")
 
 
 def create_first_account() -> bool:

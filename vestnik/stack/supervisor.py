@@ -19,8 +19,9 @@ from vestnik.stack.errors import Interrupted, StackError
 from vestnik.stack.process import Process, Program, Stage
 
 # Ten seconds is the promise. What a stage leaves is there for the next.
-GRACE = {Stage.SERVICE: 4.5, Stage.SERVER: 4.0}
-QUICK_END = 0.8
+GRACE = {Stage.SERVICE: 3.5, Stage.SERVER: 3.5}
+QUICK_END = 0.5
+KILLED_END = 0.3
 TURN = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,7 +43,7 @@ class Supervisor:
         self.wanted = True
         self._announced, self._announcing = os.pipe()
         self._woken, self._waking = socket.socketpair()
-        self._make = os.getppid() if "MAKELEVEL" in os.environ else 0
+        self._make = linux.parent_named("make", "gmake")
         for end in (self._woken, self._waking):
             end.setblocking(False)
 
@@ -51,7 +52,8 @@ class Supervisor:
         signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _notice)
         for number in STOP_SIGNALS:
-            signal.signal(number, self.dismiss)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self.dismiss)  # under nohup a hang-up stays without effect
         linux.adopt_orphans()
 
     def dismiss(self, _number: int = 0, _frame: FrameType | None = None) -> None:
@@ -64,20 +66,18 @@ class Supervisor:
         self._bring_to_life(process)
         return process
 
-    def start_server(self, program: Program, is_ready: Callable[[], bool], seconds: float) -> None:
-        """Start a server and wait until it is ready. Raises EndedEarly."""
-        process = self.start(program, lasting=False)
-        self._wait(lambda: process.running is None or is_ready(), program.name, seconds)
+    def wait_ready(self, process: Process, is_ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until a server is ready; from then on it lasts. Raises EndedEarly."""
+        self._wait(lambda: process.running is None or is_ready(), process.name, seconds)
         if process.running is None:
             raise EndedEarly(process)
         process.ready_at, process.lasting = time.monotonic(), True
 
-    def run_through(self, program: Program, seconds: float) -> None:
-        """Start a process and wait until it has done its work. Raises EndedEarly."""
-        process = self.start(program, lasting=False)
-        self._wait(lambda: process.running is None, program.name, seconds)
-        del self.processes[program.name]
-        if process.statuses[-1] != 0:
+    def wait_done(self, process: Process, seconds: float) -> None:
+        """Wait until a process has done its work. Raises EndedEarly."""
+        self._wait(lambda: process.running is None, process.name, seconds)
+        del self.processes[process.name]
+        if process.status != 0:
             raise EndedEarly(process)
 
     def wait_for_services(self, seconds: float) -> None:
@@ -179,7 +179,7 @@ class Supervisor:
         self._await_end(group, QUICK_END)
         for process in group:
             process.kill()
-        self._await_end(group, QUICK_END)
+        self._await_end(group, KILLED_END)
 
     def _await_end(self, group: list[Process], seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -192,4 +192,3 @@ class Supervisor:
 
 def _notice(_number: int, _frame: FrameType | None) -> None:
     """A child has ended: the wake-up descriptor has told the loop already."""
-    return

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vestnik import env
@@ -14,7 +14,7 @@ from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
 from vestnik.stack.home import Home
 from vestnik.stack.postgres import Postgres
-from vestnik.stack.process import Program
+from vestnik.stack.process import Process, Program
 from vestnik.stack.supervisor import EndedEarly, Supervisor
 from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
 
@@ -71,9 +71,9 @@ class Stack:
         check_port(self.port)
         homes.check_room(self.home)
         self.environ |= self._own_environ(homes.keep_secrets(self.home))
-        self._start_postgres()
-        self._start_valkey()
-        news = self._set_up()
+        known = _modified(self.home)
+        self._start_servers()
+        news = self.home.credentials.read_text() if _modified(self.home) != known else ""
         self._start_services()
         self._greet(time.monotonic() - began, news)
 
@@ -95,7 +95,16 @@ class Stack:
             reach.remove_left(str(den))
         self.home.state.unlink(missing_ok=True)
 
-    def _start_postgres(self) -> None:
+    def _start_servers(self) -> None:
+        """The servers, and the setup, which reads its code while they get ready."""
+        waits = [*self._start_postgres(), *self._start_valkey()]
+        words = ["setup", "--demo"] if self.demo else ["setup"]
+        setup = self.supervisor.start(self._program("setup", *words), lasting=False)
+        for process, is_ready in waits:
+            self.supervisor.wait_ready(process, is_ready, SECONDS_TO_START)
+        self.supervisor.wait_done(setup, SECONDS_TO_SET_UP)
+
+    def _start_postgres(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.database_url():
             return
         self.den = reach.Den(reach.lowered_uid())
@@ -103,26 +112,18 @@ class Stack:
         self.postgres = Postgres(self.home, self.den, dict(self.kept))
         self.postgres.prepare()
         self.environ["DATABASE_URL"] = self.postgres.url
-        self.supervisor.start_server(
-            self.postgres.program(), self.postgres.is_ready, SECONDS_TO_START
-        )
+        yield self.supervisor.start(self.postgres.program(), lasting=False), self.postgres.is_ready
 
-    def _start_valkey(self) -> None:
+    def _start_valkey(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.redis_url():
             return
         self.valkey = Valkey(self.home, self.kept["broker"])
         self.valkey.prepare()
         self.environ["REDIS_URL"] = self.valkey.url
-        self.supervisor.start_server(self.valkey.program(), self.valkey.is_ready, SECONDS_TO_START)
-
-    def _set_up(self) -> str:
-        """Migrate; on an empty database make the first account. Its credentials, where new."""
-        before = _modified(self.home)
-        words = ["setup", "--demo"] if self.demo else ["setup"]
-        self.supervisor.run_through(self._program("setup", *words), SECONDS_TO_SET_UP)
-        return self.home.credentials.read_text() if _modified(self.home) != before else ""
+        yield self.supervisor.start(self.valkey.program(), lasting=False), self.valkey.is_ready
 
     def _start_services(self) -> None:
+        (self.home.path / "static").mkdir(exist_ok=True)
         cores = len(os.sched_getaffinity(0))
         self.supervisor.start(self._program("web", "web"))
         for number in range(1, env.number("VESTNIK_WORKERS", cores) + 1):

@@ -2,13 +2,14 @@
 
 import sys
 import time
+from itertools import chain, repeat
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from vestnik.stack.announce import is_supervised
 
-PAUSE = 0.5
+PAUSES = (0.05,) * 40 + (0.5,)
 SECONDS_OF_SILENCE = 2.0
 
 
@@ -27,12 +28,13 @@ def for_connection(seconds: float = float("inf")) -> None:
     """Return once the database answers; raises OperationalError where it does not in time."""
     began = time.monotonic()
     told = False
+    pauses = chain(PAUSES, repeat(PAUSES[-1]))
     while trouble := connection_trouble():
         if (passed := time.monotonic() - began) > seconds:
             raise trouble
         if passed > SECONDS_OF_SILENCE and not told:
             told = tell(f"waiting for the database at {where()}: {first_line(trouble)}")
-        time.sleep(PAUSE)
+        time.sleep(next(pauses))
 
 
 def for_migrations() -> None:
@@ -40,7 +42,7 @@ def for_migrations() -> None:
     told = False
     while pending():
         told = told or tell("waiting for the database to be migrated: `vestnik setup` does it")
-        time.sleep(PAUSE)
+        time.sleep(PAUSES[-1])
 
 
 def pending() -> bool:

@@ -1,0 +1,66 @@
+"""The embedded PostgreSQL and Valkey for the tests that need no more than the two."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from vestnik.stack import home as homes
+from vestnik.stack import reach
+from vestnik.stack.postgres import Postgres
+from vestnik.stack.process import Program
+from vestnik.stack.valkey import Valkey
+
+SECONDS = 30.0
+
+
+class Servers(ExitStack):
+    """Both servers in a home of their own, which goes with them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = homes.opened(Path(tempfile.mkdtemp(prefix="vestnik-tests-")))
+        self.callback(shutil.rmtree, self.home.path)
+        den = reach.Den(reach.lowered_uid())
+        self.callback(den.remove)
+        passwords = homes.keep_secrets(self.home)
+        self.postgres = Postgres(self.home, den, passwords)
+        self.valkey = Valkey(self.home, passwords["broker"])
+
+    def start(self) -> "Servers":
+        """Return once both are ready."""
+        for server in (self.postgres, self.valkey):
+            server.prepare()
+            self.run(server.program())
+        for server in (self.postgres, self.valkey):
+            wait_until(server.is_ready, SECONDS)
+        return self
+
+    def run(self, program: Program) -> None:
+        """Start one, and stop it at the end."""
+        with open(self.home.path / f"{program.name}.log", "ab") as log:
+            process = program.spawn(output=log.fileno())
+        self.callback(process.wait)
+        self.callback(process.send_signal, program.stop_signal)
+
+    def environ(self) -> dict[str, str]:
+        """How to reach them."""
+        return {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
+
+
+def wait_until(condition: Callable[[], object], seconds: float) -> None:
+    """Return once it holds; TimeoutError where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {condition}")
+        time.sleep(0.02)
+
+
+def without_servers(environ: dict[str, str] | os._Environ[str] = os.environ) -> dict[str, str]:
+    """The environment of somebody who has configured nothing."""
+    ours = ("VESTNIK_", "SMS_PROVIDER_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAKE")
+    return {name: value for name, value in environ.items() if not name.startswith(ours)}

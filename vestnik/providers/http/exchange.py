@@ -1,6 +1,7 @@
 """One request and its whole answer over a session that stays open, with nothing done twice."""
 
 import asyncio
+import os
 import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -140,7 +141,8 @@ def explain(error: Exception) -> str:
         if isinstance(error, kind):
             return phrase
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection: {error.os_error.strerror or 'refused'}"
+        number = error.os_error.errno
+        return f"no connection: {os.strerror(number) if number and number > 0 else 'refused'}"
     return f"{type(error).__name__} on the line"
 
 

@@ -1,0 +1,78 @@
+"""What provider tests are arranged with."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from vestnik.providers.base import Inbound, Outgoing, Provider, Receipt
+
+PHONE = 79261234567
+
+
+def outgoing(
+    message_id: int = 1,
+    text: str = "Здравствуйте",
+    *,
+    leave_within: float = 5.0,
+    valid_for: float = 3600.0,
+    kind: type[Outgoing] = Outgoing,
+) -> Outgoing:
+    """A message to a number of its own."""
+    now = time.monotonic()
+    return kind(
+        7,
+        message_id,
+        str(PHONE + message_id - 1),
+        text,
+        depart_before=now + leave_within,
+        expires_at=now + valid_for,
+    )
+
+
+def flight(size: int, text: str = "Здравствуйте") -> list[Outgoing]:
+    return [outgoing(number, text) for number in range(1, size + 1)]
+
+
+class Heap:
+    """A sink that keeps what comes in; it can be told to fail, as a database that is away."""
+
+    def __init__(self) -> None:
+        self.receipts: list[Receipt] = []
+        self.inbound: list[Inbound] = []
+        self.broken = False
+
+    async def on_receipts(self, receipts: Sequence[Receipt]) -> None:
+        if self.broken:
+            raise ConnectionError("the database is away")
+        self.receipts.extend(receipts)
+
+    async def on_inbound(self, messages: Sequence[Inbound]) -> None:
+        if self.broken:
+            raise ConnectionError("the database is away")
+        self.inbound.extend(messages)
+
+
+@asynccontextmanager
+async def opened(provider: Provider, sink: Heap | None = None) -> AsyncIterator[Provider]:
+    await provider.open(sink or Heap())
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
+async def until(holds: Callable[[], object], within: float = 5.0) -> None:
+    """Wait until something holds; an AssertionError where it does not in time."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(30):
+            await test()
+
+    asyncio.run(main())

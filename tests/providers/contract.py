@@ -1,0 +1,231 @@
+"""The contract's cases: a provider's test class inherits them and says how it is made."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.gateways.builders import flight, opened, outgoing, run
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    Outgoing,
+    Provider,
+    Rejected,
+    TooLate,
+    Unknown,
+)
+from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.gateway import Sandbox
+
+
+class ContractCases:
+    """A subclass gives `build`, and the gateway's ports that it needs in `ports`."""
+
+    ports: dict[str, int | None] = {"http_port": 0, "smpp_port": None}
+    #: How long the gateway's wish after throttling is, as this provider hears it.
+    throttled_for: float | None = 3.0
+
+    def build(self, sandbox: Sandbox, **options: Any) -> Provider:
+        raise NotImplementedError
+
+    def validity_on_the_wire(self, sandbox: Sandbox) -> float:
+        """In seconds, as the gateway got it."""
+        raise NotImplementedError
+
+    def most_in_flight(self, sandbox: Sandbox) -> int:
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def _standing(
+        self, behaviour: Behaviour | None = None, **options: Any
+    ) -> AsyncIterator[tuple[Sandbox, Provider]]:
+        async with (
+            Sandbox(behaviour=behaviour, **self.ports) as sandbox,
+            opened(self.build(sandbox, **options)) as provider,
+        ):
+            yield sandbox, provider
+
+    def _one(self, act: Act, **options: Any) -> tuple[Any, int]:
+        """The outcome of one message, and how many the gateway took."""
+        found: list[Any] = []
+
+        async def test() -> None:
+            behaviour = Behaviour(once=deque([act]), retry_after=3)
+            async with self._standing(behaviour, **options) as (sandbox, provider):
+                (outcome,) = await provider.hand_over_all([outgoing()])
+                found.extend([outcome, len(sandbox.ledger.taken)])
+
+        run(test)
+        return found[0], found[1]
+
+    def test_an_accepted_message_is_at_the_gateway_as_it_was_written(self) -> None:
+        async def test() -> None:
+            async with self._standing() as (sandbox, provider):
+                message = outgoing(5, "Скидка 50 % — «сегодня» 😀")
+                before = time.monotonic()
+                (outcome,) = await provider.hand_over_all([message])
+                assert isinstance(outcome, Accepted)
+                (taken,) = sandbox.ledger.taken
+                assert (taken.phone_number, taken.text) == (message.phone_number, message.text)
+                assert message.departed_at is not None
+                assert before <= message.departed_at <= time.monotonic()
+
+        run(test)
+
+    def test_a_permanent_refusal_is_rejected_with_a_code(self) -> None:
+        outcome, taken = self._one(Act.REFUSE)
+        assert isinstance(outcome, Rejected)
+        assert outcome.code
+        assert outcome.reason
+        assert taken == 0
+
+    def test_a_throttled_message_is_deferred_with_the_wish_of_the_gateway(self) -> None:
+        outcome, taken = self._one(Act.THROTTLE)
+        assert isinstance(outcome, Deferred)
+        assert outcome.provider_wide
+        assert outcome.retry_after == self.throttled_for
+        assert taken == 0
+
+    def test_an_answer_that_is_lost_after_the_message_was_taken_is_unknown(self) -> None:
+        outcome, taken = self._one(Act.TAKE_AND_DROP)
+        assert isinstance(outcome, Unknown)
+        assert taken == 1
+
+    def test_a_line_closed_before_anything_was_taken_is_unknown_as_well(self) -> None:
+        outcome, taken = self._one(Act.DROP)
+        assert isinstance(outcome, Unknown)
+        assert taken == 0
+
+    def test_a_failure_after_the_message_was_taken_is_unknown(self) -> None:
+        outcome, taken = self._one(Act.TAKE_AND_FAIL)
+        assert isinstance(outcome, Unknown)
+        assert taken == 1
+
+    def test_no_answer_within_the_deadline_is_unknown(self) -> None:
+        started = time.monotonic()
+        outcome, taken = self._one(Act.TAKE_AND_HANG, deadline="0.4")
+        assert isinstance(outcome, Unknown)
+        assert taken == 1
+        assert time.monotonic() - started < 3
+
+    def test_a_refused_connection_is_deferred(self) -> None:
+        async def test() -> None:
+            async with Sandbox(**self.ports) as sandbox:
+                provider = self.build(sandbox, deadline="1")
+            message = outgoing()
+            async with opened(provider):
+                (outcome,) = await provider.hand_over_all([message])
+            assert isinstance(outcome, Deferred)
+            assert message.departed_at is None
+
+        run(test)
+
+    def test_a_message_that_is_too_late_never_reaches_the_gateway(self) -> None:
+        async def test() -> None:
+            async with self._standing() as (sandbox, provider):
+                late, timely = outgoing(1, leave_within=0), outgoing(2)
+                outcomes = await provider.hand_over_all([late, timely])
+                assert outcomes[0] is None
+                assert isinstance(outcomes[1], Accepted)
+                assert late.departed_at is None
+                assert [taken.text for taken in sandbox.ledger.taken] == [timely.text]
+
+        run(test)
+
+    def test_what_becomes_too_late_while_connecting_does_not_leave(self) -> None:
+        """The check stands right before the first byte, not at the head of the hand-over."""
+
+        async def test() -> None:
+            async with self._standing() as (sandbox, provider):
+                await provider.hand_over_all([outgoing(1)])
+                message = outgoing(2, kind=Frozen)
+                assert await provider.hand_over_all([message]) == [None]
+                assert len(sandbox.ledger.taken) == 1
+
+        run(test)
+
+    def test_the_validity_is_on_the_wire(self) -> None:
+        async def test() -> None:
+            async with self._standing() as (sandbox, provider):
+                await provider.hand_over_all([outgoing(valid_for=2 * 3600 + 30)])
+                assert 2 * 3600 - 30 <= self.validity_on_the_wire(sandbox) <= 2 * 3600 + 30
+
+        run(test)
+
+    def test_the_window_bounds_what_is_in_flight(self) -> None:
+        async def test() -> None:
+            async with self._standing(Behaviour(delay=0.05), window="5") as (sandbox, provider):
+                outcomes = await provider.hand_over_all(flight(20))
+                assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+                assert 2 <= self.most_in_flight(sandbox) <= 5
+                assert len(sandbox.ledger.times_taken()) == 20
+
+        run(test)
+
+    def test_outcomes_stand_in_the_order_of_the_flight(self) -> None:
+        async def test() -> None:
+            acts = [Act.ACCEPT, Act.REFUSE, Act.THROTTLE, Act.ACCEPT]
+            async with self._standing(Behaviour(once=deque(acts))) as (_, provider):
+                for act in acts:
+                    (outcome,) = await provider.hand_over_all([outgoing()])
+                    kind = {Act.ACCEPT: Accepted, Act.REFUSE: Rejected, Act.THROTTLE: Deferred}
+                    assert isinstance(outcome, kind[act])
+                    await asyncio.sleep(self.pause_after(act))
+
+        run(test)
+
+    def pause_after(self, act: Act) -> float:
+        return 0.0
+
+    def test_it_may_be_closed_and_opened_again(self) -> None:
+        async def test() -> None:
+            async with Sandbox(**self.ports) as sandbox:
+                provider = self.build(sandbox)
+                for number in (1, 2):
+                    async with opened(provider):
+                        (outcome,) = await provider.hand_over_all([outgoing(number)])
+                        assert isinstance(outcome, Accepted)
+                assert len(sandbox.ledger.taken) == 2
+
+        run(test)
+
+    def test_it_goes_on_after_the_gateway_was_restarted(self) -> None:
+        async def test() -> None:
+            async with self._standing() as (sandbox, provider):
+                assert isinstance((await provider.hand_over_all([outgoing(1)]))[0], Accepted)
+                await sandbox.stop()
+                await asyncio.sleep(0.05)
+                assert isinstance((await provider.hand_over_all([outgoing(2)]))[0], Deferred)
+                await sandbox.start()
+                assert isinstance(await persistently(provider, 3), Accepted)
+                assert set(sandbox.ledger.times_taken().values()) == {1}
+
+        run(test)
+
+    def test_neither_repr_nor_outcome_shows_a_secret(self) -> None:
+        async def test() -> None:
+            async with self._standing(Behaviour(once=deque([Act.REFUSE]))) as (_, provider):
+                outcomes = await provider.hand_over_all([outgoing(1)])
+                assert "geheim" not in repr((provider, vars(provider), outcomes))
+
+        run(test)
+
+
+class Frozen(Outgoing):
+    """A message whose process was stopped in the middle of its hand-over."""
+
+    def depart(self) -> None:
+        raise TooLate
+
+
+async def persistently(provider: Provider, message_id: int) -> object:
+    """The first outcome that is not "later"; each try is a new hand-over, as in the pipeline."""
+    for _ in range(100):
+        (outcome,) = await provider.hand_over_all([outgoing(message_id)])
+        if not isinstance(outcome, Deferred):
+            return outcome
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came back")

@@ -1,0 +1,88 @@
+"""Ten kinds of bad answer, each with the outcome that the contract names for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateways.builders import opened, outgoing, run
+from tests.gateways.servers import Talk, answering, certificate, http, serving
+from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
+from vestnik.providers.http_gateway import HttpGatewayProvider
+
+OK = b'{"code":0,"message":"OK"}'
+
+BAD = {
+    "empty": (answering(), Unknown),
+    "HTML": (answering(http(b"<html>Welcome to nginx!</html>")), Unknown),
+    "truncated JSON": (answering(http(b'{"code":0,"mess')), Unknown),
+    "cut short of its length": (answering(http(OK, length=500)), Unknown),
+    "the id of another message": (answering(http(b'{"code":0,"id":999}')), Unknown),
+    "200 with an error inside": (answering(http(b'{"code":5,"message":"no"}')), Rejected),
+    "10 MiB": (answering(http(b'{"code":0,"x":"' + b"x" * 10 * 2**20 + b'"}')), Unknown),
+    "redirect": (answering(http(b"", "302 Found", "Location: http://127.0.0.1:1/")), Unknown),
+    "slow drip": (answering(*(bytes([octet]) for octet in http(OK)), pause=0.05), Unknown),
+    "not HTTP": (answering(b"\x00\x01\x02SSH-2.0\r\n\r\n"), Unknown),
+}
+
+
+def outcome(talk: Talk, **options: Any) -> Outcome | None:
+    found: list[Outcome | None] = []
+
+    async def test() -> None:
+        async with serving(talk) as port:
+            given = {"url": f"http://127.0.0.1:{port}", "deadline": "0.8", **options}
+            async with opened(HttpGatewayProvider("main", given)) as provider:
+                found.extend(await provider.hand_over_all([outgoing(5)]))
+
+    run(test)
+    return found[0]
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_answer_ends_as_the_contract_says(kind: str) -> None:
+    talk, expected = BAD[kind]
+    options = {"echo_path": "id"} if "id of another" in kind else {}
+    assert type(outcome(talk, **options)) is expected
+
+
+def test_a_closed_port_is_deferred() -> None:
+    async def test() -> None:
+        async with serving(answering()) as port:
+            pass
+        provider = HttpGatewayProvider("main", {"url": f"http://127.0.0.1:{port}"})
+        async with opened(provider):
+            message = outgoing()
+            assert await provider.hand_over_all([message]) == [
+                Deferred("no connection: Connection refused")
+            ]
+            assert message.departed_at is None
+
+    run(test)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_tls_that_does_not_verify_is_deferred(tmp_path: Path, trusted: bool) -> None:
+    tls = certificate(tmp_path)
+    options = {"ca_file": str(tmp_path / "cert.pem")} if trusted else {}
+
+    async def test() -> None:
+        async with serving(answering(http(OK)), tls) as port:
+            given = {"url": f"https://127.0.0.1:{port}", **options}
+            async with opened(HttpGatewayProvider("main", given)) as provider:
+                (found,) = await provider.hand_over_all([outgoing()])
+        expected = Accepted() if trusted else Deferred("the gateway's certificate is not trusted")
+        assert found == expected
+
+    run(test)
+
+
+def test_a_reason_is_short_printable_and_hides_the_number() -> None:
+    reason = "\x1b[31m number 79261234571 \n is bad " + "x" * 1000
+    body = json.dumps({"code": 5, "message": reason}).encode()
+    found = outcome(answering(http(body)))
+    assert isinstance(found, Rejected)
+    assert "79261234571" not in found.reason
+    assert found.reason.isprintable()
+    assert len(found.reason) <= 200

@@ -1,0 +1,241 @@
+"""The HTTP gateway: the contract, its shape on the wire, and its answers."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from tests.gateways.builders import opened, outgoing, run
+from tests.gateways.servers import answering, http, read_request, serving
+from tests.providers.contract import ContractCases
+from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown
+from vestnik.providers.http_gateway import HttpGatewayProvider
+from vestnik.sandbox.gateway import Sandbox
+
+
+def gateway(port: int, **options: Any) -> HttpGatewayProvider:
+    url = f"http://127.0.0.1:{port}"
+    return HttpGatewayProvider("main", {"url": url, "token": "geheim", **options})
+
+
+class TestContract(ContractCases):
+    def build(self, sandbox: Sandbox, **options: Any) -> HttpGatewayProvider:
+        headers = '{"X-Validity-Seconds": "{validity_seconds}"}'
+        given = {"url": sandbox.url, "token": "geheim", "headers": headers}
+        return HttpGatewayProvider("main", given | options)
+
+    def validity_on_the_wire(self, sandbox: Sandbox) -> float:
+        return float(sandbox.ledger.taken[0].validity)
+
+    def most_in_flight(self, sandbox: Sandbox) -> int:
+        return len(sandbox.connections)
+
+
+def on_the_wire(text: str = "Привет", **options: Any) -> bytes:
+    """The request that a message becomes."""
+    seen: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read_request(reader))
+        writer.write(http(b'{"code":0,"message":"OK"}'))
+
+    async def test() -> None:
+        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
+            await provider.hand_over_all([outgoing(12, text)])
+
+    run(test)
+    return seen[0]
+
+
+def outcome_of(answer: bytes, **options: Any) -> object:
+    found: list[object] = []
+
+    async def test() -> None:
+        async with (
+            serving(answering(answer)) as port,
+            opened(gateway(port, deadline="2", **options)) as provider,
+        ):
+            found.extend(await provider.hand_over_all([outgoing(5)]))
+
+    run(test)
+    return found[0]
+
+
+def test_the_default_shape_is_numbers_and_a_bearer_token() -> None:
+    request = on_the_wire()
+    assert request.startswith(b"POST /send/12 HTTP/1.1\r\n")
+    assert b"Authorization: Bearer geheim\r\n" in request
+    assert b"Content-Type: application/json\r\n" in request
+    assert request.endswith('{"id":12,"phone":79261234578,"text":"Привет"}'.encode())
+
+
+def test_a_text_cannot_break_out_of_its_place() -> None:
+    nasty = '"}\r\nX-Evil: 1\r\n&a=b/../{id}'
+    body = '{"message": "<{text}>", "n": "{id_text}"}'
+    request = on_the_wire(nasty, body=body, path="/{text}", headers='{"X-Text": "{text}"}')
+    assert rb'{"message":"<\"}\r\nX-Evil: 1\r\n&a=b/../{id}>","n":"12"}' in request
+    assert b"\r\nX-Evil" not in request
+    assert request.startswith(b"POST /%22%7D%0D%0AX-Evil%3A%201%0D%0A%26a%3Db%2F..%2F%7Bid%7D HTTP")
+
+
+def test_a_query_string_alone_is_enough() -> None:
+    request = on_the_wire(
+        "a b&c",
+        method="GET",
+        path="/cgi-bin/sendsms",
+        query="to={phone_number}&text={text}&coding=2&charset=UTF-8&validity={validity_seconds}",
+    )
+    line = request.split(b"\r\n")[0]
+    assert line.startswith(b"GET /cgi-bin/sendsms?to=79261234578&text=a+b%26c&coding=2&")
+    assert request.endswith(b"\r\n\r\n")
+
+
+def test_a_form_with_basic_authorization() -> None:
+    request = on_the_wire(
+        token="", username="us", password="geheim", body_format="form",
+        body="to={phone_number}&sms={text}&from={sender}", sender="Vestnik",
+    )  # fmt: skip
+    assert b"Authorization: Basic dXM6Z2VoZWlt\r\n" in request
+    assert request.endswith(b"to=79261234578&sms=%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82&from=Vestnik")
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "expected"),
+    [
+        (http(b'{"code":0,"message":"OK"}'), {}, Accepted()),
+        (
+            http(b'{"code":0,"data":[{"id":77}]}'),
+            {"id_path": "data.0.id"},
+            Accepted("77"),
+        ),
+        (
+            http(b'Success "07033084-5cfd"'),
+            {"code_path": "", "id_regex": 'Success "([^"]+)"'},
+            Accepted("07033084-5cfd"),
+        ),
+        (
+            http(b"3: Queued for later delivery", "202 Accepted"),
+            {"code_regex": r"^(\d+):", "success_codes": "0,3"},
+            Accepted(),
+        ),
+        (http(b"", "204 No Content"), {"code_path": ""}, Accepted()),
+        (http(b'{"code":7,"message":"bad number"}'), {}, Rejected("7", "bad number")),
+        (
+            http(b'{"code":7,"message":"later"}'),
+            {"temporary_codes": "7"},
+            Deferred("7: later"),
+        ),
+        (http(b'{"code":7}'), {"other_codes": "ambiguous"}, Unknown("7")),
+        (http(b'{"code":20102}'), {"success_codes": "0,20102"}, Accepted()),
+        (http(b"{}", "400 Bad Request"), {}, Rejected("400", "HTTP 400")),
+        (
+            http(b"{}", "429 Too Many Requests", "Retry-After: 7"),
+            {},
+            Deferred("HTTP 429", 7.0, provider_wide=True),
+        ),
+        (
+            http(b'Error "User throughput exceeded"', "403 Forbidden"),
+            {"code_regex": 'Error "([^"]+)"', "temporary_codes": "User throughput exceeded"},
+            Deferred("User throughput exceeded"),
+        ),
+        (
+            http(b'{"message":"expired"}', "401 Unauthorized"),
+            {},
+            Deferred("the account is refused: HTTP 401: expired", provider_wide=True),
+        ),
+        (http(b"", "503 Service Unavailable", "Retry-After: 5"), {}, Unknown("HTTP 503")),
+        (
+            http(b"", "503 Service Unavailable", "Retry-After: 5"),
+            {"temporary_statuses": "429,503"},
+            Deferred("HTTP 503", 5.0),
+        ),
+        (http(b'{"code":0}', "500 Internal Server Error"), {}, Unknown("0")),
+        (http(b'{"code":0}', "409 Conflict"), {}, Unknown("0")),
+    ],
+)
+def test_answers_mean_what_is_configured(
+    answer: bytes, options: dict[str, str], expected: object
+) -> None:
+    assert outcome_of(answer, **options) == expected
+
+
+def test_a_refused_account_is_trouble_until_it_works_again() -> None:
+    async def test() -> None:
+        async with Sandbox(token="right") as sandbox:
+            provider = HttpGatewayProvider("main", {"url": sandbox.url, "token": "wrong"})
+            async with opened(provider):
+                (outcome,) = await provider.hand_over_all([outgoing()])
+                assert isinstance(outcome, Deferred)
+                assert "account" in provider.trouble
+            mended = HttpGatewayProvider("main", {"url": sandbox.url, "token": "right"})
+            async with opened(mended):
+                await mended.hand_over_all([outgoing()])
+                assert mended.trouble == ""
+
+    run(test)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_kept_connection_that_dies_never_sends_twice(method: str) -> None:
+    """aiohttp sends a GET again by itself on a kept connection; the contract forbids it."""
+    requests: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await read_request(reader))
+        writer.write(http(b'{"code":0}'))
+        requests.append(await read_request(reader))
+
+    async def test() -> None:
+        options = {"method": method, "body_format": "json", "window": "1"}
+        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
+            assert await provider.hand_over_all([outgoing(1)]) == [Accepted()]
+            (outcome,) = await provider.hand_over_all([outgoing(2)])
+            assert isinstance(outcome, Unknown)
+            assert len(requests) == 2
+
+    run(test)
+
+
+def test_what_is_too_late_on_a_new_connection_writes_no_byte() -> None:
+    received: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(65536))
+
+    async def test() -> None:
+        async with serving(talk) as port, opened(gateway(port)) as provider:
+            assert await provider.hand_over_all([outgoing(leave_within=0)]) == [None]
+            await asyncio.sleep(0.1)
+            assert received == [b""]
+
+    run(test)
+
+
+def test_a_gateway_that_does_not_take_connections_in_time_is_deferred() -> None:
+    """A connection that never stood has carried nothing."""
+
+    async def test() -> None:
+        with full_house() as port:
+            provider = gateway(port, connect_timeout="0.3", deadline="2")
+            async with opened(provider):
+                (outcome,) = await provider.hand_over_all([outgoing()])
+            assert outcome == Deferred("no connection in time")
+
+    run(test)
+
+
+@contextmanager
+def full_house() -> Iterator[int]:
+    """A port whose queue of connections is full, so that the kernel leaves more unanswered."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            guest = stack.enter_context(socket.socket())
+            guest.setblocking(False)
+            guest.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

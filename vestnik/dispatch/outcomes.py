@@ -184,7 +184,8 @@ held AS (
     WHERE b.id = %s FOR UPDATE OF b
 ),
 outcome AS (
-    SELECT id, CASE WHEN state = 'queued' AND NOT under_way THEN 'failed' ELSE state END AS state,
+    SELECT given.id,
+        CASE WHEN state = 'queued' AND NOT under_way THEN 'failed' ELSE state END AS state,
         departed, provider_id, coalesce(error, CASE WHEN state = 'queued' AND NOT under_way
             THEN 'not handed over before the mailing ended' END) AS error, retry_in
     FROM given, held

@@ -29,7 +29,7 @@ for i, key in ipairs(KEYS) do
     local due = tonumber(redis.call('GET', key) or now - (least - 1) * unit)
     due = math.max(due, now - slack)
     units[i], dues[i] = unit, due
-    local ready = now < due and 0 or math.floor((now - due) / unit + 1e-6) + 1
+    local ready = now < due and 0 or math.floor((now - due) / unit + 1e-3) + 1
     if ready < least then
         local short = due + (least - 1) * unit - now
         if short > wait then wait, tightest = short, i end

@@ -1,0 +1,67 @@
+"""Permits, taken by several hands at once from the real Redis."""
+
+import threading
+import time
+
+import pytest
+
+from vestnik.dispatch.claims import new_id
+from vestnik.dispatch.pacing import Pace, PacingAway, Permits, take
+
+
+def fresh(per_second: float, weight: int = 1) -> Pace:
+    return Pace(f"test:{new_id()}", per_second, weight)
+
+
+def test_without_a_pace_everything_is_granted():
+    assert take([], 250) == Permits(250)
+
+
+def test_the_first_block_is_granted_at_once():
+    assert take([fresh(100)], 250).granted == 10
+
+
+def test_a_slow_pace_grants_one_and_says_how_long_until_the_next():
+    pace = fresh(1)
+    assert take([pace], 250).granted == 1
+    refused = take([pace], 250)
+    assert (refused.granted, refused.reason) == (0, pace)
+    assert 0.8 < refused.wait <= 1.0
+
+
+def test_the_lower_of_two_paces_holds_and_is_named():
+    wide, narrow = fresh(1000), fresh(10)
+    assert take([wide, narrow], 250).granted == 1
+    assert take([wide, narrow], 250).reason == narrow
+
+
+def test_a_message_of_three_segments_takes_three_permits():
+    assert take([fresh(100, weight=3)], 250).granted == 3
+
+
+def test_several_hands_together_keep_the_rate():
+    pace, taken, until = fresh(200), [], time.monotonic() + 2.0
+
+    def draw() -> None:
+        while (now := time.monotonic()) < until:
+            permits = take([pace], 100)
+            taken.append((now, permits.granted))
+            time.sleep(permits.wait)  # the hand of a lane that rests
+
+    hands = [threading.Thread(target=draw) for _ in range(4)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    # Two seconds' worth, and at the most a block and the slack on top.
+    assert 380 <= sum(granted for _, granted in taken) <= 460
+
+
+def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):
+    from vestnik.dispatch import pacing
+
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    pacing._script.cache_clear()
+    with pytest.raises(PacingAway):
+        take([fresh(10)], 1)
+    pacing._script.cache_clear()

@@ -24,6 +24,7 @@ USER = DATABASE = "vestnik"
 HERE = "/proc/self/cwd"
 GIB = 1 << 30
 PATIENCE = 6.0
+STATUS_LINE = 8  # of postmaster.pid
 VITAL = ("PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_hba.conf", "postgresql.conf")
 INITDB = (
     "--auth=scram-sha-256",
@@ -75,6 +76,8 @@ class Postgres:
 
     def is_ready(self) -> bool:
         """Whether it takes connections; the product's own user and database are there then."""
+        if not self._says_ready():
+            return False
         url = self._url(OWNER, self.passwords["database_owner"], "postgres")
         try:
             with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
@@ -88,6 +91,14 @@ class Postgres:
                 ) from error
             return False
         return True
+
+    def _says_ready(self) -> bool:
+        """By its pid file, as `pg_ctl` does: a refused connection would make it log a FATAL."""
+        try:
+            lines = (self.folder / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) >= STATUS_LINE and lines[STATUS_LINE - 1].strip() == "ready"
 
     def trouble(self, lines: list[str]) -> StackError:
         """The one line about a server that did not start, by its last words."""

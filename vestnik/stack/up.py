@@ -96,12 +96,11 @@ class Stack:
         self.home.state.unlink(missing_ok=True)
 
     def _start_servers(self) -> None:
-        """The servers, and the setup, which reads its code while they get ready."""
-        waits = [*self._start_postgres(), *self._start_valkey()]
+        """The servers side by side, and the setup once they are ready."""
+        for process, is_ready in [*self._start_postgres(), *self._start_valkey()]:
+            self.supervisor.wait_ready(process, is_ready, SECONDS_TO_START)
         words = ["setup", "--demo"] if self.demo else ["setup"]
         setup = self.supervisor.start(self._program("setup", *words), lasting=False)
-        for process, is_ready in waits:
-            self.supervisor.wait_ready(process, is_ready, SECONDS_TO_START)
         self.supervisor.wait_done(setup, SECONDS_TO_SET_UP)
 
     def _start_postgres(self) -> Iterator[tuple[Process, Callable[[], bool]]]:

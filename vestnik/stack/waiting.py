@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from vestnik.stack.announce import is_supervised
 
-PAUSES = (0.05,) * 40 + (0.5,)
+PAUSES = (0.1,) * 20 + (0.5,)
 SECONDS_OF_SILENCE = 2.0
 
 

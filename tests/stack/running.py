@@ -1,0 +1,294 @@
+"""A real `vestnik up` for tests: its own home and port, its console, its processes by name.
+
+with RunningStack(workers=2) as stack:
+    mailing = stack.api("POST", "mailings/", {"text": "…", …})
+    stack.wait_for_line("SMS ", seconds=5)
+    stack.kill("worker.1")
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import psycopg
+
+from tests.stack.servers import wait_until, without_servers
+from vestnik.stack.valkey import is_free
+
+CHUNK = 1 << 18
+SECONDS_TO_START = 60.0
+SECONDS_TO_STOP = 12.0
+PORTS = range(12000, 19999)
+PREFIX = re.compile(r"^(?:\x1b\[\d+m)?(\S+) *\| (?:\x1b\[0m)?")
+MESSAGE = re.compile(
+    r'^SMS (?P<phone>\d+) mailing=(?P<mailing>\d+) message=(?P<message>\d+) text="'
+)
+
+
+class Line(NamedTuple):
+    """A line of the console, and when it was read."""
+
+    monotonic: float
+    wall: float
+    text: str
+
+    @property
+    def process(self) -> str:
+        """Whose line it is."""
+        match = PREFIX.match(self.text)
+        return match[1] if match else ""
+
+    @property
+    def words(self) -> str:
+        """The line as the process wrote it."""
+        return PREFIX.sub("", self.text)
+
+
+class Sent(NamedTuple):
+    """A message that the console provider printed."""
+
+    line: Line
+    phone: str
+    mailing: int
+    message: int
+
+
+class Answer(NamedTuple):
+    """What the API answered."""
+
+    status: int
+    body: Any
+
+
+class RunningStack:
+    """Runs from `start` to `stop`; as a context manager, for the length of the block."""
+
+    def __init__(
+        self,
+        *,
+        home: Path | None = None,
+        port: int | None = None,
+        workers: int = 2,
+        demo: bool = False,
+        environ: Mapping[str, str] | None = None,
+        command: tuple[str, ...] = (sys.executable, "-m", "vestnik", "up"),
+    ) -> None:
+        self.home = home or Path(tempfile.mkdtemp(prefix="vestnik-stack-"))
+        self.own_home = home is None
+        self.port = port or free_port()
+        self.command = [*command, *(() if demo else ("--no-demo",))]
+        self.environ = without_servers() | {
+            "VESTNIK_HOME": str(self.home),
+            "VESTNIK_PORT": str(self.port),
+            "VESTNIK_WORKERS": str(workers),
+            **(environ or {}),
+        }
+        self.lines: list[Line] = []
+        self.errors = ""
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        if self.own_home:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    # --- its life ------------------------------------------------------------------------------
+
+    def start(self, seconds: float = SECONDS_TO_START) -> Self:
+        """Start it and wait until it is ready."""
+        self.spawn()
+        try:
+            self.wait_for_line("| ready in", seconds)
+        except TimeoutError as error:
+            self.stop()
+            raise AssertionError(f"not ready: {self.tail()}\n{self.errors}") from error
+        return self
+
+    def spawn(self) -> None:
+        """Start it, no more."""
+        began = len(self.lines)
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environ,
+            start_new_session=True,
+        )
+        self.readers = [
+            threading.Thread(target=read, args=(self.process,), daemon=True)
+            for read in (self._read_lines, self._read_errors)
+        ]
+        for reader in self.readers:
+            reader.start()
+        self.since = began
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> float:
+        """Stop it in order; the seconds that it took. Fails where it takes too long."""
+        assert self.process is not None
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired as error:
+            self.process.kill()
+            raise AssertionError(f"did not stop: {self.tail()}") from error
+        for reader in self.readers:
+            reader.join(SECONDS_TO_STOP)
+        return time.monotonic() - began
+
+    def wait_ended(self, seconds: float = SECONDS_TO_START) -> int:
+        """Its exit status, when it ends by itself."""
+        assert self.process is not None
+        status = self.process.wait(seconds)
+        for reader in self.readers:
+            reader.join(SECONDS_TO_STOP)
+        return status
+
+    # --- its console ---------------------------------------------------------------------------
+
+    def wait_for_line(self, text: str, seconds: float) -> Line:
+        """The first line since the start that holds the text. TimeoutError where none comes."""
+        seen = self.since
+        deadline = time.monotonic() + seconds
+        while True:
+            ended = not self.readers[0].is_alive()
+            for line in self.lines[seen:]:
+                seen += 1
+                if text in line.text:
+                    return line
+            if ended or time.monotonic() > deadline:
+                raise TimeoutError(f"no line with {text!r} within {seconds} s: {self.tail()}")
+            time.sleep(0.005)
+
+    def sent(self, mailing: int | None = None) -> Iterator[Sent]:
+        """The messages on the console so far."""
+        for line in tuple(self.lines):
+            if match := MESSAGE.match(line.words):
+                found = Sent(line, match["phone"], int(match["mailing"]), int(match["message"]))
+                if mailing in (None, found.mailing):
+                    yield found
+
+    def tail(self) -> str:
+        """The end of the console, for a failure's report."""
+        return "\n".join(line.text for line in self.lines[-30:])
+
+    # --- its parts -----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What it says of itself to other commands."""
+        state: dict[str, Any] = json.loads((self.home / "stack.json").read_text())
+        return state
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name: postgres, valkey, web, worker.1 …, beat."""
+        pids: dict[str, int] = self.state["processes"]
+        return pids
+
+    @property
+    def database_url(self) -> str:
+        return str(self.state["environ"]["DATABASE_URL"])
+
+    @property
+    def redis_url(self) -> str:
+        return str(self.state["environ"]["REDIS_URL"])
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> str:
+        """The first API key."""
+        kept = dict(
+            line.split("=", 1) for line in (self.home / "credentials").read_text().splitlines()
+        )
+        return kept["api_key"]
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Signal one process; the pid that it had."""
+        pid = self.pids[name]
+        os.kill(pid, number)
+        return pid
+
+    def wait_reborn(self, name: str, old_pid: int, seconds: float = 10.0) -> int:
+        """The pid of the process's next life, once it is started."""
+        wait_until(lambda: self.pids.get(name, old_pid) != old_pid, seconds)
+        return self.pids[name]
+
+    def api(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Ask the API, as an administrator."""
+        request = Request(
+            f"{self.address}/api/v1/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.key}",
+                "Content-Type": "application/json",
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+        )
+        try:
+            with urlopen(request, timeout=30) as response:
+                return _answer(response.status, response.read())
+        except HTTPError as error:
+            with error:
+                return _answer(error.code, error.read())
+
+    def sql(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Ask the database itself."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            cursor = connection.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def vestnik(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `vestnik …` as from another terminal."""
+        return subprocess.run(
+            [sys.executable, "-m", "vestnik", *words],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def _read_lines(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        rest = b""
+        while chunk := os.read(process.stdout.fileno(), CHUNK):
+            now, wall = time.monotonic(), time.time()
+            *whole, rest = (rest + chunk).split(b"\n")
+            self.lines += [Line(now, wall, line.decode(errors="replace")) for line in whole]
+        process.stdout.close()
+
+    def _read_errors(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        with process.stderr:
+            self.errors = process.stderr.read().decode(errors="replace")
+
+
+def _answer(status: int, content: bytes) -> Answer:
+    return Answer(status, json.loads(content) if content else None)
+
+
+def free_port() -> int:
+    """A port on which nobody listens, and which Linux gives to no outgoing connection."""
+    return next(port for port in random.sample(PORTS, len(PORTS)) if is_free(port))

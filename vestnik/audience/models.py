@@ -5,6 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from vestnik.audience.phone import validate_operator_code, validate_phone_number
+from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
+
 
 def default_timezone() -> str:
     """The zone of a client of whom nothing better is known."""
@@ -14,11 +17,13 @@ def default_timezone() -> str:
 class Client(models.Model):
     """Somebody with a phone number."""
 
-    phone_number = models.CharField(max_length=11, unique=True)
-    operator_code = models.CharField(max_length=3)
-    tag = models.CharField(max_length=100, blank=True, default="")
-    timezone = models.CharField(max_length=64, default=default_timezone)
-    attributes = models.JSONField(default=dict, blank=True)
+    phone_number = models.CharField(max_length=11, unique=True, validators=[validate_phone_number])
+    operator_code = models.CharField(max_length=3, validators=[validate_operator_code])
+    tag = models.CharField(max_length=LONGEST_TAG, blank=True, default="")
+    timezone = models.CharField(
+        max_length=64, default=default_timezone, validators=[validate_timezone]
+    )
+    attributes = models.JSONField(default=dict, blank=True, validators=[validate_attributes])
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

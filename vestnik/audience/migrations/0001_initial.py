@@ -2,6 +2,8 @@
 
 import django.db.models.functions.datetime
 import vestnik.audience.models
+import vestnik.audience.phone
+import vestnik.audience.validation
 from django.db import migrations, models
 
 
@@ -21,16 +23,38 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("phone_number", models.CharField(max_length=11, unique=True)),
-                ("operator_code", models.CharField(max_length=3)),
+                (
+                    "phone_number",
+                    models.CharField(
+                        max_length=11,
+                        unique=True,
+                        validators=[vestnik.audience.phone.validate_phone_number],
+                    ),
+                ),
+                (
+                    "operator_code",
+                    models.CharField(
+                        max_length=3,
+                        validators=[vestnik.audience.phone.validate_operator_code],
+                    ),
+                ),
                 ("tag", models.CharField(blank=True, default="", max_length=100)),
                 (
                     "timezone",
                     models.CharField(
-                        default=vestnik.audience.models.default_timezone, max_length=64
+                        default=vestnik.audience.models.default_timezone,
+                        max_length=64,
+                        validators=[vestnik.audience.validation.validate_timezone],
                     ),
                 ),
-                ("attributes", models.JSONField(blank=True, default=dict)),
+                (
+                    "attributes",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        validators=[vestnik.audience.validation.validate_attributes],
+                    ),
+                ),
                 (
                     "created_at",
                     models.DateTimeField(

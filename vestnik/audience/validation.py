@@ -1,0 +1,100 @@
+"""What a client may consist of: the same rules for one client, for a list and for a form."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+
+from vestnik.audience.phone import operator_code_of, validate_operator_code, validate_phone_number
+
+LONGEST_TAG = 100
+MOST_ATTRIBUTE_BYTES = 16 * 1024
+DEEPEST_ATTRIBUTES = 8
+NOT_ZONES = frozenset({"localtime", "Factory"})
+
+Problem = tuple[str, str]
+
+
+@cache
+def timezones() -> frozenset[str]:
+    """The names of all zones; reading them takes long, and they do not change meanwhile."""
+    return frozenset(available_timezones() - NOT_ZONES)
+
+
+def validate_timezone(value: str) -> None:
+    """Raises ValidationError unless it is the name of a zone of the IANA database."""
+    if value not in timezones():
+        raise ValidationError("Name a zone of the IANA database, for example Europe/Moscow.")
+
+
+def validate_tag(value: str) -> None:
+    """Raises ValidationError where the tag is too long."""
+    if len(value) > LONGEST_TAG:
+        raise ValidationError(f"Shorten it to at most {LONGEST_TAG} characters.")
+
+
+def validate_attributes(value: object) -> None:
+    """Raises ValidationError unless it is an object of a bounded size and depth."""
+    if not isinstance(value, dict):
+        raise ValidationError('Give an object, for example {"city": "Казань"}.')
+    if _depth(value) > DEEPEST_ATTRIBUTES:
+        raise ValidationError(f"Nest it at most {DEEPEST_ATTRIBUTES} levels deep.")
+    if len(json.dumps(value, ensure_ascii=False).encode()) > MOST_ATTRIBUTE_BYTES:
+        raise ValidationError(f"Shorten it to at most {MOST_ATTRIBUTE_BYTES // 1024} KiB of JSON.")
+
+
+def _depth(value: object) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(_depth, inner), default=0)
+
+
+CHECKS: dict[str, Callable[[Any], None]] = {
+    "phone_number": validate_phone_number,
+    "operator_code": validate_operator_code,
+    "tag": validate_tag,
+    "timezone": validate_timezone,
+    "attributes": validate_attributes,
+}
+
+
+def problems_of(item: object) -> list[Problem]:
+    """What is wrong with one client of a list: (field, remedy) pairs, none where it is fine.
+
+    A list of 10,000 goes through here, which a serializer per item would take seconds for.
+    """
+    if not isinstance(item, dict):
+        return [("", 'Give an object, for example {"phone_number": "79261234567"}.')]
+    found = [(name, problem) for name in item if (problem := _problem(name, item[name]))]
+    if "phone_number" not in item:
+        found.append(("phone_number", "This field is required: give it."))
+    return found
+
+
+def _problem(name: str, value: object) -> str:
+    if name not in CHECKS:
+        return f"There is no such field. Known are: {', '.join(CHECKS)}."
+    if name != "attributes" and not isinstance(value, str):
+        return "Give a string."
+    try:
+        CHECKS[name](value)
+    except ValidationError as error:
+        return str(error.message)
+    return ""
+
+
+def completed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a new client, with the operator code that its number starts with."""
+    return {"operator_code": operator_code_of(fields["phone_number"]), **fields}
+
+
+def followed(old_number: str, old_code: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes to a client; the operator code follows a new number unless it was ported."""
+    number = changes.get("phone_number", old_number)
+    if "operator_code" not in changes and old_code == operator_code_of(old_number):
+        return {**changes, "operator_code": operator_code_of(number)}
+    return dict(changes)

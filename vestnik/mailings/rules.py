@@ -1,0 +1,135 @@
+"""What a mailing may consist of, and what of it may change in which state."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from vestnik.audience.phone import OPERATOR_CODE
+from vestnik.audience.validation import LONGEST_TAG
+from vestnik.mailings.models import (
+    CANCEL,
+    PAUSE,
+    RESUME,
+    UNDER_WAY,
+    Mailing,
+    MailingState,
+    StateConflict,
+)
+from vestnik.mailings.text import MOST_SEGMENTS, normalise, segments_of
+from vestnik.providers.registry import aliases
+
+PLACEHOLDER = re.compile(r"\{\{.*\}\}", re.DOTALL)
+LONGEST_READ = 10_000
+MOST_RATE = 1_000_000
+MOST_VALUES = 1000
+FILTER_KINDS = ("operator_codes", "tags", "attributes")
+
+CHANGEABLE = frozenset(
+    {"name", "text", "filter", "starts_at", "ends_at", "provider", "rate_limit", "local_hours"}
+)
+CHANGEABLE_UNDER_WAY = frozenset({"name", "rate_limit", "ends_at"})
+
+
+def checked_text(text: str) -> str:
+    """The text as it will be sent. Raises ValidationError with the remedy."""
+    if not text.strip():
+        raise ValidationError("Write a text: an empty message is never sent.")
+    if len(text) > LONGEST_READ or segments_of(sent := normalise(text)) > MOST_SEGMENTS:
+        raise ValidationError(
+            f"Shorten it: at most {MOST_SEGMENTS} segments go out as one message, which is "
+            "1530 characters of the GSM alphabet or 670 of any other."
+        )
+    if PLACEHOLDER.search(sent):
+        raise ValidationError(
+            "Personalisation is not available yet: write the text without {{ … }}."
+        )
+    return sent
+
+
+def checked_provider(alias: str) -> str:
+    """The alias. Raises ValidationError where no such provider is configured."""
+    if alias not in aliases():
+        raise ValidationError(f"Name a configured provider: {', '.join(aliases())}.")
+    return alias
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, str) and bool(OPERATOR_CODE.fullmatch(value))
+
+
+def _is_tag(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TAG
+
+
+VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "operator_codes": (_is_code, 'Give a list of three-digit strings, for example ["926"].'),
+    "tags": (_is_tag, f"Give a list of strings of at most {LONGEST_TAG} characters."),
+}
+
+
+def checked_filter(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The filter as it is kept. Raises ValidationError naming each part that is wrong."""
+    problems = {
+        kind: f"There is no such filter. Known are: {', '.join(FILTER_KINDS)}."
+        for kind in given
+        if kind not in FILTER_KINDS
+    }
+    if given.get("attributes", {}) != {}:
+        problems["attributes"] = "Filters by attributes are not available yet: leave it out."
+    for kind, (check, remedy) in VALUES.items():
+        values = given.get(kind, [])
+        if not isinstance(values, list) or not all(map(check, values)):
+            problems[kind] = remedy
+        elif len(values) > MOST_VALUES:
+            problems[kind] = f"Give at most {MOST_VALUES} values."
+    if problems:
+        raise ValidationError(problems)
+    return {kind: list(dict.fromkeys(given[kind])) for kind in VALUES if given.get(kind)}
+
+
+def check_window(starts_at: datetime, ends_at: datetime) -> None:
+    """Raises ValidationError where there would be no time to send in."""
+    if starts_at >= ends_at:
+        raise ValidationError({"ends_at": "Choose an end that is later than the start."})
+
+
+def check_ahead(ends_at: datetime) -> None:
+    """Raises ValidationError where the end is past already, by the database's clock."""
+    if ends_at <= database_now():
+        raise ValidationError({"ends_at": "Choose an end that is still to come."})
+
+
+def database_now() -> datetime:
+    """The instant by the clock that the pipeline goes by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now = cursor.fetchone()[0]
+    assert isinstance(now, datetime)  # noqa: S101  (for the type checker)
+    return now
+
+
+def changeable(mailing: Mailing) -> frozenset[str]:
+    """The fields that may change in the mailing's state."""
+    if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
+        return CHANGEABLE
+    return CHANGEABLE_UNDER_WAY if mailing.state in UNDER_WAY else frozenset()
+
+
+def check_changeable(mailing: Mailing, names: Iterable[str]) -> None:
+    """Raises StateConflict where one of the fields may not change in the mailing's state."""
+    refused = sorted(set(names) - changeable(mailing))
+    if refused:
+        raise StateConflict(mailing, f"change of {', '.join(refused)}")
+
+
+def possible(mailing: Mailing) -> list[str]:
+    """What the mailing's state allows, in words."""
+    orders = [order.name for order in (PAUSE, RESUME, CANCEL) if mailing.state in order.sources]
+    fields = changeable(mailing)
+    if fields == CHANGEABLE:
+        return [*orders, "change"]
+    return [*orders, f"change of {', '.join(sorted(fields))}"] if fields else orders

@@ -1,0 +1,64 @@
+"""Counts by state: over all mailings, and of one in detail."""
+
+from typing import Any
+
+from django.db.models import Count
+
+from vestnik.dispatch.models import MessageState
+from vestnik.mailings.models import Mailing, MailingEvent, MailingState
+from vestnik.mailings.rules import database_now
+from vestnik.reports.progress import Progress, progress_of, total
+
+MOST_EVENTS = 100
+ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED)
+OPEN = (MessageState.QUEUED, MessageState.SENDING)
+
+
+def of_everything() -> dict[str, Any]:
+    """How many mailings and messages are in each state."""
+    counted = Mailing.objects.order_by().values_list("state").annotate(Count("id"))
+    states = dict.fromkeys(MailingState.values, 0) | dict(counted)
+    return {"mailings": states, "messages": total()}
+
+
+def of_mailing(mailing: Mailing) -> dict[str, Any]:
+    """One mailing in detail."""
+    progress = progress_of([mailing.id])[mailing.id]
+    sent = sum(progress[state] for state in ARRIVED)
+    seconds = _seconds_under_way(mailing)
+    return {
+        "mailing": mailing.id,
+        "state": mailing.state,
+        "state_reason": mailing.state_reason,
+        "progress": progress,
+        "percentages": _percentages(progress),
+        "settled": progress["matched"] - sum(progress[state] for state in OPEN),
+        "segments": {"per_message": mailing.segments, "sent": mailing.segments * sent},
+        "seconds_under_way": seconds,
+        "messages_per_second": round(sent / seconds, 2) if seconds else None,
+        "started_at": mailing.started_at,
+        "enlisted_at": mailing.enlisted_at,
+        "finished_at": mailing.finished_at,
+        "events": _latest_events(mailing),
+    }
+
+
+def _seconds_under_way(mailing: Mailing) -> float | None:
+    if mailing.started_at is None:
+        return None
+    until = mailing.finished_at or min(database_now(), mailing.ends_at)
+    return round((until - mailing.started_at).total_seconds(), 3)
+
+
+def _percentages(progress: Progress) -> dict[str, float]:
+    """The share of each state in what was matched, in per cent to two places."""
+    matched = progress["matched"]
+    shares = {state: count for state, count in progress.items() if state != "matched"}
+    if not matched:
+        return dict.fromkeys(shares, 0.0)
+    return {state: round(100 * count / matched, 2) for state, count in shares.items()}
+
+
+def _latest_events(mailing: Mailing) -> list[MailingEvent]:
+    """What was done to the mailing, oldest first."""
+    return list(reversed(mailing.events.order_by("-id")[:MOST_EVENTS]))

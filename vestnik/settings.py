@@ -1,11 +1,13 @@
 """Django's settings, from the environment alone; `.env.example` lists every variable."""
 
+from logging import DEBUG as DEBUG_LEVEL
 from pathlib import Path
 
 import environ
 from celery.schedules import schedule
 
 from vestnik import env
+from vestnik.logging import configured
 
 env.load()
 
@@ -142,11 +144,44 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["vestnik.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["vestnik.api.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["vestnik.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "vestnik.api.errors.problem_response",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Vestnik",
+    "DESCRIPTION": "SMS mailings that start by themselves, reach each client once and stop at "
+    "the end. Errors are application/problem+json (RFC 9457). Instants need an offset and are "
+    "answered in UTC.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "MailingState": "vestnik.mailings.models.MailingState",
+        "MessageState": "vestnik.dispatch.models.MessageState",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "vestnik.api.schema.with_problems",
+        "vestnik.api.schema.with_headers",
+        "vestnik.api.schema.without_unknown_keys",
+    ],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+}
+
+# --- Logs: structured, on standard error, without phone numbers --------------------------------
+LOGGING = configured(
+    level=env.text("LOG_LEVEL", "INFO").upper(), form=env.text("LOG_FORMAT", "console")
+)
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = DEBUG_LEVEL
+DJANGO_STRUCTLOG_USER_ID_FIELD = None
 
 # --- Language, time, files ---------------------------------------------------------------------
 LANGUAGE_CODE = "ru"
@@ -155,5 +190,6 @@ TIME_ZONE = env.text("TIME_ZONE", "Europe/Moscow")
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = env.text("STATIC_ROOT") or str(VESTNIK_HOME / "static")
+# Only for `collectstatic`: the files are served from where the packages have them.
+STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True

@@ -1,3 +1,25 @@
-from django.urls import URLPattern, URLResolver
+"""All addresses."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
+
+from vestnik.api.health import livez, readyz
+from vestnik.api.resource import Nowhere
+from vestnik.api.schema import Docs, schema
+
+handler400 = "vestnik.api.problems.bad_request"
+handler403 = "vestnik.api.problems.forbidden"
+handler404 = "vestnik.api.problems.not_found"
+handler500 = "vestnik.api.problems.server_error"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="docs")),
+    path("livez", livez, name="livez"),
+    path("readyz", readyz, name="readyz"),
+    path("docs/", Docs.as_view(), name="docs"),
+    path("api/schema/", schema, name="schema"),
+    path("api/v1/", include("vestnik.api.urls")),
+    re_path(r"^api/(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
+    path("admin/", admin.site.urls),
+]

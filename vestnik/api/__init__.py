@@ -1,1 +1,1 @@
-"""The REST API under /api/v1/: one module for each noun."""
+"""The HTTP API under /api/v1/: one module per noun."""

@@ -1,0 +1,106 @@
+"""Many clients in one request."""
+
+from collections import Counter
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.clients import EXAMPLE, ClientBody
+from vestnik.api.parsing import BulkJSONParser
+from vestnik.api.resource import Resource
+from vestnik.audience.upsert import MOST_AT_ONCE, Result, upsert
+
+STATUSES = ("created", "updated", "invalid")
+NOT_A_LIST = f"Give a list of at most {MOST_AT_ONCE} clients."
+
+
+class FieldProblem(serializers.Serializer[Any]):
+    """A field that is wrong, and the remedy."""
+
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class BulkResult(serializers.Serializer[Any]):
+    """What became of one item of the list."""
+
+    index = serializers.IntegerField()
+    status = serializers.ChoiceField(STATUSES)
+    id = serializers.IntegerField(required=False, help_text="Of the client, if it was saved.")
+    errors = FieldProblem(many=True, required=False, help_text="If the item was not saved.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "One saved, one refused",
+            {
+                "created": 1,
+                "updated": 0,
+                "invalid": 1,
+                "results": [
+                    {"index": 0, "status": "created", "id": 1},
+                    {
+                        "index": 1,
+                        "status": "invalid",
+                        "errors": [
+                            {
+                                "field": "phone_number",
+                                "message": "Write it as 7XXXXXXXXXX: 79261234567.",
+                            }
+                        ],
+                    },
+                ],
+            },
+            response_only=True,
+        )
+    ]
+)
+class BulkAnswer(serializers.Serializer[Any]):
+    """How many items were created, updated and refused, and each in the list's order."""
+
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    invalid = serializers.IntegerField()
+    results = BulkResult(many=True)
+
+
+class ClientsInBulk(Resource):
+    """Clients, each made or changed by its phone number."""
+
+    parser_classes = [BulkJSONParser]
+
+    @extend_schema(
+        request=ClientBody(many=True),
+        responses=BulkAnswer,
+        examples=[OpenApiExample("Clients", [EXAMPLE], request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Create or change up to 10,000 clients.
+
+        The client of each phone number is made, or changed where there is one: what an item
+        leaves out then stays as it is. Items that are wrong are refused one by one, with the
+        reason; the others are saved together. Sending a list again is harmless.
+        """
+        items = request.data
+        if not isinstance(items, list) or len(items) > MOST_AT_ONCE:
+            raise serializers.ValidationError([NOT_A_LIST])
+        results = upsert(items)
+        counts = Counter(result.status for result in results)
+        return Response(
+            {
+                **{name: counts[name] for name in STATUSES},
+                "results": [_shown(index, result) for index, result in enumerate(results)],
+            }
+        )
+
+
+def _shown(index: int, result: Result) -> dict[str, Any]:
+    shown: dict[str, Any] = {"index": index, "status": result.status}
+    if result.id is not None:
+        return {**shown, "id": result.id}
+    errors = [{"field": field, "message": message} for field, message in result.problems]
+    return {**shown, "errors": errors}

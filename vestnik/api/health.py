@@ -1,0 +1,85 @@
+"""Whether this process lives, and whether what it needs is there."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from functools import cache
+
+import structlog
+from celery import current_app
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 2.0
+OK = "ok"
+
+_asking = ThreadPoolExecutor(max_workers=6, thread_name_prefix="readyz")
+
+
+@require_safe
+@never_cache
+def livez(request: HttpRequest) -> HttpResponse:
+    """This process answers."""
+    return JsonResponse({"status": OK})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database, its migrations and the broker are there; 503 names what is not."""
+    asked = {name: _asking.submit(_asked, check) for name, check in CHECKS.items()}
+    found = {name: _answer(name, future) for name, future in asked.items()}
+    ready = set(found.values()) == {OK}
+    body = {"status": OK if ready else "unavailable", "checks": found}
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+def _asked(check: Callable[[], None]) -> None:
+    try:
+        check()
+    finally:
+        connections.close_all()
+
+
+def _answer(name: str, future: Future[None]) -> str:
+    """What went wrong is in the log: an address or a user's name is nobody's business."""
+    try:
+        future.result(timeout=SECONDS)
+    except Late:
+        return f"no answer within {SECONDS:g} s"
+    except NotMigrated:
+        return "migrations are missing"
+    except Exception as error:
+        log.warning("not ready", check=name, trouble=type(error).__name__)
+        return "away"
+    return OK
+
+
+class NotMigrated(Exception):
+    """The database is older than this code."""
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+@cache
+def _migrations() -> None:
+    """Kept once it is so: a process never outlives its code."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotMigrated
+
+
+def _broker() -> None:
+    with current_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=1, timeout=SECONDS)
+
+
+CHECKS = {"database": _database, "migrations": _migrations, "broker": _broker}

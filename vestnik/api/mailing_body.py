@@ -1,0 +1,183 @@
+"""A mailing as it is sent to the API and answered by it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from vestnik.api.fields import COMMON, Instant, StrictSerializer, Text, Whole
+from vestnik.audience.validation import LONGEST_TAG
+from vestnik.mailings.models import Mailing, MailingState
+from vestnik.mailings.rules import (
+    MOST_RATE,
+    MOST_VALUES,
+    check_ahead,
+    check_window,
+    checked_filter,
+    checked_provider,
+    checked_text,
+)
+from vestnik.reports.progress import Progress
+from vestnik.reports.states import STATES
+
+NO_LOCAL_HOURS = "Local hours are not available yet: leave it out, or give null."
+
+WRITTEN = {
+    "name": "Чёрная пятница",
+    "text": "Скидка 20 % до воскресенья",
+    "filter": {"operator_codes": ["926", "916"], "tags": ["vip"]},
+    "starts_at": "2026-11-27T09:00:00+03:00",
+    "ends_at": "2026-11-27T21:00:00+03:00",
+    "rate_limit": 200,
+}
+COUNTS = {**dict.fromkeys(("matched", *STATES), 0), "matched": 2, "queued": 1, "sent": 1}
+ANSWERED = {
+    "id": 12,
+    **WRITTEN,
+    "filter": {"operator_codes": ["926", "916"], "tags": ["vip"], "attributes": {}},
+    "starts_at": "2026-11-27T06:00:00Z",
+    "ends_at": "2026-11-27T18:00:00Z",
+    "local_hours": None,
+    "provider": "console",
+    "state": "running",
+    "state_reason": "",
+    "progress": COUNTS,
+    "created_at": "2026-11-24T09:00:00Z",
+    "enlisted_at": "2026-11-27T06:00:00.080000Z",
+    "started_at": "2026-11-27T06:00:00.005000Z",
+    "finished_at": None,
+}
+
+FILTER_SCHEMA = {
+    "type": "object",
+    "description": (
+        "Values of one kind are alternatives, kinds narrow each other; {} is everyone, and so is "
+        "an empty list."
+    ),
+    "properties": {
+        "operator_codes": {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^[0-9]{3}$"},
+            "maxItems": MOST_VALUES,
+        },
+        "tags": {
+            "type": "array",
+            "items": {"type": "string", "maxLength": LONGEST_TAG},
+            "maxItems": MOST_VALUES,
+        },
+        "attributes": {
+            "type": "object",
+            "maxProperties": 0,
+            "description": "Not available yet.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(FILTER_SCHEMA)
+class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
+    """Whom the mailing is for. Answered with every kind, whether it was given or not."""
+
+    default_error_messages = {**COMMON, "invalid": "Give an object; {} is everyone."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            self.fail("invalid")
+        return checked_filter(data)
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {"operator_codes": [], "tags": [], "attributes": {}} | value
+
+
+@extend_schema_field(
+    {"type": "object", "maxProperties": 0, "description": "Not available yet: only null is taken."}
+)
+class LocalHours(serializers.Field[None, Any, None, Any]):
+    """The hours of the client's own day: not built yet, and refused rather than ignored."""
+
+    def to_internal_value(self, data: Any) -> None:
+        raise serializers.ValidationError(NO_LOCAL_HOURS)
+
+    def get_attribute(self, instance: Mailing) -> None:
+        return None
+
+    def to_representation(self, value: None) -> None:
+        return None
+
+
+class ProgressShown(serializers.Serializer[Any]):
+    """How many messages the mailing has, and how many of them are in each state."""
+
+    matched = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {state: serializers.IntegerField() for state in STATES}
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A mailing", WRITTEN, request_only=True),
+        OpenApiExample("A mailing", ANSWERED, response_only=True),
+    ]
+)
+class MailingBody(StrictSerializer):
+    """A text, whom it is for, and a window in which it goes out."""
+
+    id = serializers.IntegerField(read_only=True)
+    name = Text(required=False, allow_blank=True, max_length=200)
+    text = Text(help_text="At most 10 segments.")
+    filter = Filter()
+    starts_at = Instant(help_text="May be past: the mailing then starts at once.")
+    ends_at = Instant(help_text="Nothing leaves at or after it.")
+    local_hours = LocalHours(required=False, allow_null=True)
+    provider = Text(required=False, help_text="The alias of a configured provider.")
+    rate_limit = Whole(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_RATE,
+        help_text="Messages a second over all workers; null is the provider's own limit.",
+    )
+    state = serializers.ChoiceField(MailingState.values, read_only=True)
+    state_reason = serializers.CharField(read_only=True)
+    progress = serializers.SerializerMethodField()
+    created_at = Instant(read_only=True)
+    enlisted_at = Instant(read_only=True, allow_null=True)
+    started_at = Instant(read_only=True, allow_null=True)
+    finished_at = Instant(read_only=True, allow_null=True)
+
+    def validate_text(self, text: str) -> str:
+        return checked_text(text)
+
+    def validate_provider(self, alias: str) -> str:
+        return checked_provider(alias)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.pop("local_hours", None)
+        if "starts_at" in attrs or "ends_at" in attrs:
+            window = [attrs.get(name) or getattr(self.instance, name) for name in WINDOW]
+            check_window(*window)
+        if "ends_at" in attrs:
+            check_ahead(attrs["ends_at"])
+        if self.instance is None:
+            attrs.setdefault("provider", settings.SMS_DEFAULT_PROVIDER)
+        return attrs
+
+    @extend_schema_field(ProgressShown)
+    def get_progress(self, mailing: Mailing) -> Progress:
+        progress: Progress = self.context["progress"][mailing.id]
+        return progress
+
+
+WINDOW = ("starts_at", "ends_at")
+
+
+class MailingPage(serializers.Serializer[Any]):
+    """A page of mailings, the newest first."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = MailingBody(many=True)

@@ -1,0 +1,125 @@
+"""Mailings: creating, listing, reading, changing them, and what they are told to do."""
+
+from typing import Any
+
+from django.db import transaction
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api import pages
+from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
+from vestnik.api.mailing_body import MailingBody, MailingPage
+from vestnik.api.resource import Resource, actor, read, read_nothing
+from vestnik.dispatch.hints import look_at
+from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
+from vestnik.mailings.rules import check_changeable
+from vestnik.reports.progress import progress_of
+
+
+class Mailings(Resource):
+    """All mailings."""
+
+    query = pages.PageQuery
+
+    @extend_schema(
+        parameters=[pages.PageQuery], responses=MailingPage, operation_id="mailings_list"
+    )
+    def get(self, request: Request) -> Response:
+        """List mailings, the newest first."""
+        mailings = Mailing.objects.all()
+        page = pages.page_of(self.asked, lambda walk: walk.take(mailings), newest_first=True)
+        return pages.answer(request, page, shown(*page.rows))
+
+    @extend_schema(request=MailingBody, responses={201: MailingBody}, parameters=[IDEMPOTENCY_KEY])
+    def post(self, request: Request) -> Response:
+        """Create a mailing. It starts by itself at `starts_at`, or at once where that is past."""
+        return once(request, self._create)
+
+    def _create(self, request: Request) -> Response:
+        fields = read(MailingBody, request.data)
+        mailing = Mailing.objects.schedule(actor=actor(request), **fields)
+        look_at(mailing.id)
+        return Response(
+            shown(mailing)[0],
+            status=status.HTTP_201_CREATED,
+            headers={"Location": reverse("mailing", args=[mailing.id])},
+        )
+
+
+class OneMailing(Resource):
+    """One mailing."""
+
+    @extend_schema(responses=MailingBody)
+    def get(self, request: Request, id: int) -> Response:
+        """Read a mailing."""
+        return Response(shown(mailing_of(id))[0])
+
+    @extend_schema(request=MailingBody, responses=MailingBody)
+    def patch(self, request: Request, id: int) -> Response:
+        """Change a mailing: all of it until it starts, then `name`, `rate_limit` and `ends_at`."""
+        mailing = mailing_of(id)
+        changes = read(MailingBody, request.data, mailing, partial=True)
+        check_changeable(mailing, changes)
+        with transaction.atomic():
+            mailing.change(changes, actor=actor(request))
+            look_at(mailing.id)
+        return Response(shown(mailing)[0])
+
+
+class MailingOrder(Resource):
+    """Something that a mailing is told to do."""
+
+    order: Transition = PAUSE
+
+    def post(self, request: Request, id: int) -> Response:
+        mailing = mailing_of(id)
+        read_nothing(request)
+        with transaction.atomic():
+            mailing.obey(self.order, actor=actor(request))
+            look_at(mailing.id)
+        return Response(shown(mailing)[0])
+
+
+class MailingPause(MailingOrder):
+    order = PAUSE
+
+    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_pause")
+    def post(self, request: Request, id: int) -> Response:
+        """Pause a running mailing. What is in flight finishes."""
+        return super().post(request, id)
+
+
+class MailingResume(MailingOrder):
+    order = RESUME
+
+    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_resume")
+    def post(self, request: Request, id: int) -> Response:
+        """Resume a paused mailing."""
+        return super().post(request, id)
+
+
+class MailingCancel(MailingOrder):
+    order = CANCEL
+
+    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_cancel")
+    def post(self, request: Request, id: int) -> Response:
+        """Cancel a mailing for good. What is in flight finishes, the rest is never sent."""
+        return super().post(request, id)
+
+
+def mailing_of(id: int) -> Mailing:
+    """The mailing; raises NotFound where there is none."""
+    mailing = Mailing.objects.filter(id=id).first()
+    if mailing is None:
+        raise NotFound
+    return mailing
+
+
+def shown(*mailings: Mailing) -> list[Any]:
+    """The mailings as they are answered, their progress by one query for all."""
+    progress = progress_of([mailing.id for mailing in mailings])
+    return list(MailingBody(mailings, many=True, context={"progress": progress}).data)

@@ -1,0 +1,104 @@
+"""Messages, to read."""
+
+from functools import partial
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api import pages
+from vestnik.api.fields import LARGEST_ID, AskedWhole, Instant
+from vestnik.api.resource import Resource
+from vestnik.dispatch.models import Message
+from vestnik.reports import messages
+from vestnik.reports.states import STATES
+
+ANSWERED = {
+    "id": 3456,
+    "mailing": 12,
+    "client": 1,
+    "phone_number": "79261234567",
+    "text": "Скидка 20 % до воскресенья",
+    "state": "sent",
+    "segments": 1,
+    "attempts": 1,
+    "provider": "console",
+    "provider_message_id": None,
+    "error": None,
+    "created_at": "2026-11-27T06:00:00.020000Z",
+    "sent_at": "2026-11-27T06:00:00.035000Z",
+    "delivered_at": None,
+}
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A message", ANSWERED, response_only=True)])
+class MessageShown(serializers.Serializer[Message]):
+    """What one client gets from one mailing."""
+
+    id = serializers.IntegerField()
+    mailing = serializers.IntegerField(source="mailing_id")
+    client = serializers.IntegerField(
+        source="known_client", allow_null=True, help_text="Null once the client is deleted."
+    )
+    phone_number = serializers.CharField()
+    text = serializers.SerializerMethodField()
+    state = serializers.ChoiceField(STATES, source="reads_as")
+    segments = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+    provider = serializers.CharField(source="mailing.provider")
+    provider_message_id = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    created_at = Instant()
+    sent_at = Instant(allow_null=True, help_text="Right before its first byte went out.")
+    delivered_at = Instant(allow_null=True)
+
+    def get_text(self, message: Message) -> str:
+        return message.mailing.text if message.text is None else message.text
+
+
+class MessageQuery(pages.PageQuery):
+    """Which messages to list."""
+
+    mailing = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
+    client = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
+    state = serializers.ChoiceField(
+        STATES,
+        required=False,
+        error_messages={"invalid_choice": f"Name a state: {', '.join(STATES)}."},
+    )
+
+
+class MessagePage(serializers.Serializer[Any]):
+    """A page of messages, by ascending id."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = MessageShown(many=True)
+
+
+class Messages(Resource):
+    """All messages."""
+
+    query = MessageQuery
+
+    @extend_schema(parameters=[MessageQuery], responses=MessagePage, operation_id="messages_list")
+    def get(self, request: Request) -> Response:
+        """List messages."""
+        wanted = {name: self.asked.get(name) for name in ("mailing", "client", "state")}
+        page = pages.page_of(self.asked, partial(messages.find, **wanted))
+        return pages.answer(request, page, MessageShown(page.rows, many=True).data)
+
+
+class OneMessage(Resource):
+    """One message."""
+
+    @extend_schema(responses=MessageShown)
+    def get(self, request: Request, id: int) -> Response:
+        """Read a message."""
+        message = messages.detailed().filter(id=id).first()
+        if message is None:
+            raise NotFound
+        return Response(MessageShown(message).data)

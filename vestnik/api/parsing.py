@@ -1,0 +1,115 @@
+"""Reading JSON so that nothing surprises what comes after: not its size, depth, keys or letters."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.parsers import BaseParser
+
+from vestnik.api.refusals import TooLarge
+
+MIB = 1024 * 1024
+DEEPEST = 20
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in UTF-8, up to the `most_bytes` of the view.
+
+    Refused are what PostgreSQL or an answer cannot hold (NUL, half a surrogate pair, infinity),
+    and a key that is given twice, of which one would be ignored.
+    """
+
+    media_type = "application/json"
+    most_bytes = MIB
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        parsed = _loaded(self._read(stream))
+        problems = dict(_unstorable(parsed, "", 0))
+        if problems:
+            raise ValidationError(problems)
+        return parsed
+
+    def _read(self, stream: IO[Any]) -> bytes:
+        try:
+            body: bytes = stream.read(self.most_bytes + 1)
+        except OSError:
+            raise ParseError("The request broke off before its end: send it again.") from None
+        if len(body) > self.most_bytes:
+            raise TooLarge(f"Send at most {self.most_bytes // MIB} MiB at once.")
+        return body
+
+
+class BulkJSONParser(StrictJSONParser):
+    """The same for long lists."""
+
+    most_bytes = 16 * MIB
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_without_repeats,
+            parse_constant=_refused,
+            parse_float=_finite,
+        )
+    except UnicodeDecodeError:
+        raise ParseError("Send the JSON as UTF-8.") from None
+    except RecursionError:
+        raise ParseError(f"Nest the JSON at most {DEEPEST} levels deep.") from None
+    except ValueError as error:
+        raise ParseError(f"This is not JSON: {error}.") from None
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValidationError({repeated: ["This key is given twice: give it once."]})
+    return found
+
+
+def _refused(word: str) -> float:
+    raise ValueError(f"{word} is not a number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is too large")
+    return number
+
+
+def _unstorable(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[str]]]:
+    if depth > DEEPEST:
+        yield path, [f"Nest it at most {DEEPEST} levels deep."]
+    elif isinstance(value, str):
+        if remedy := problem_with(value):
+            yield path, [remedy]
+    elif isinstance(value, dict | list):
+        for name, inner in _members(value):
+            below = f"{path}.{name}" if path else str(name)
+            if isinstance(name, str) and (remedy := problem_with(name)):
+                yield below, [f"Its name: {remedy}"]
+            yield from _unstorable(inner, below, depth + 1)
+
+
+def _members(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
+    return value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def problem_with(text: str) -> str:
+    """Why PostgreSQL cannot hold the text; empty where it can."""
+    if "\x00" in text:
+        return "Leave out the NUL character."
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "Leave out the unpaired surrogate: it is half a character."
+    return ""

@@ -1,0 +1,41 @@
+"""What a key's role grants: the permission table of `vestnik.access.roles`, by HTTP method."""
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from vestnik.access.models import ApiKey
+from vestnik.access.roles import PERMISSIONS, Action, may
+
+if TYPE_CHECKING:  # the framework loads this module while it loads its views
+    from rest_framework.views import APIView
+
+NEEDED = {
+    "GET": Action.SEE,
+    "HEAD": Action.SEE,
+    "POST": Action.SEND,
+    "PUT": Action.SEND,
+    "PATCH": Action.SEND,
+    "DELETE": Action.MANAGE,
+}
+
+
+class RolePermission(BasePermission):
+    """Lets a request through whose key has a role that is granted the method."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        key: Any = request.auth
+        if not isinstance(key, ApiKey):
+            return False
+        action = NEEDED.get(str(request.method))
+        if action is None or request.method not in view.allowed_methods:
+            return True  # the view answers 405
+        if may(key.role, action):
+            return True
+        raise PermissionDenied(f"This needs the role {_least(action)}; this key is a {key.role}.")
+
+
+def _least(action: Action) -> str:
+    return " or ".join(role for role, granted in PERMISSIONS.items() if action in granted)

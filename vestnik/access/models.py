@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
@@ -36,7 +36,7 @@ class User(AbstractUser):
 
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.VIEWER)
 
-    objects = RoleUserManager()
+    objects: ClassVar[RoleUserManager] = RoleUserManager()
 
     class Meta(AbstractUser.Meta):
         constraints = [

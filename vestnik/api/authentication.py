@@ -1,6 +1,7 @@
 """Who asks: `Authorization: Bearer KEY`."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from rest_framework.authentication import BaseAuthentication
@@ -31,6 +32,13 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+def key_of(request: Request) -> ApiKey:
+    """The key of a request that the permissions have let through."""
+    key: Any = request.auth
+    assert isinstance(key, ApiKey)  # noqa: S101  (they let nobody else in)
+    return key
 
 
 def actor_of(key: ApiKey) -> str:

@@ -30,7 +30,9 @@ class BulkResult(serializers.Serializer[Any]):
     index = serializers.IntegerField()
     status = serializers.ChoiceField(STATUSES)
     id = serializers.IntegerField(required=False, help_text="Of the client, if it was saved.")
-    errors = FieldProblem(many=True, required=False, help_text="If the item was not saved.")
+    errors = FieldProblem(
+        many=True, required=False, help_text="If the item was not saved."  # type: ignore[assignment]
+    )
 
 
 @extend_schema_serializer(

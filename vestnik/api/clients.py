@@ -118,14 +118,13 @@ class OneClient(Resource):
         """Replace a client. What is left out gets its default."""
         _client(id)
         fields = completed(read(ClientBody, request.data))
-        defaults = {name: Client._meta.get_field(name).get_default() for name in OPTIONAL}
-        return self._change(id, {**defaults, **fields})
+        return self._change(id, {**defaults(), **fields})
 
     @extend_schema(request=ClientBody, responses=ClientBody)
     def patch(self, request: Request, id: int) -> Response:
         """Change a client. The operator code follows a new number unless it was ported."""
         client = _client(id)
-        changes = read(ClientBody, request.data, client, partial=True)
+        changes = read(ClientBody, request.data, client)
         return self._change(id, followed(client.phone_number, client.operator_code, changes))
 
     @extend_schema(responses={204: None})
@@ -139,6 +138,12 @@ class OneClient(Resource):
         with _naming_a_taken_number(), transaction.atomic():
             Client.objects.filter(id=id).update(**changes)
         return Response(ClientBody(_client(id)).data)
+
+
+def defaults() -> dict[str, Any]:
+    """What a client has where nothing was given."""
+    blank = Client()
+    return {name: getattr(blank, name) for name in OPTIONAL}
 
 
 def _client(id: int) -> Client:

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from vestnik.api.parsing import problem_with
 from vestnik.audience.validation import validate_attributes
 
-COMMON = {
+COMMON: dict[str, Any] = {
     "required": "This field is required: give it.",
     "null": "Give a value, or leave the field out: it may not be null.",
     "blank": "Give a value, or leave the field out: it may not be empty.",

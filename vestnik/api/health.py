@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 log = structlog.get_logger(__name__)
 
-SECONDS = 2.0
+SECONDS = 2
 OK = "ok"
 
 _asking = ThreadPoolExecutor(max_workers=6, thread_name_prefix="readyz")
@@ -51,7 +51,7 @@ def _answer(name: str, future: Future[None]) -> str:
     try:
         future.result(timeout=SECONDS)
     except Late:
-        return f"no answer within {SECONDS:g} s"
+        return f"no answer within {SECONDS} s"
     except NotMigrated:
         return "migrations are missing"
     except Exception as error:
@@ -82,4 +82,8 @@ def _broker() -> None:
         broker.ensure_connection(max_retries=1, timeout=SECONDS)
 
 
-CHECKS = {"database": _database, "migrations": _migrations, "broker": _broker}
+CHECKS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "broker": _broker,
+}

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.access.models import ApiKey
+from vestnik.api.authentication import key_of
 from vestnik.api.models import IdempotencyRecord
 from vestnik.api.refusals import Conflict, KeyReused
 
@@ -57,13 +58,13 @@ def once(request: Request, create: Create) -> Response:
 
 
 def _answer(request: Request, name: str, create: Create) -> Response:
-    _hold(request.auth, name)
-    fingerprint = _fingerprint(request)
-    kept = _kept(request.auth, name).first()
+    key, fingerprint = key_of(request), _fingerprint(request)
+    _hold(key, name)
+    kept = _kept(key, name).first()
     if kept is None:
-        _clear(request.auth, name)
+        _clear(key, name)
         response = create(request)
-        _keep(request.auth, name, fingerprint, response)
+        _keep(key, name, fingerprint, response)
         return response
     if kept.fingerprint != fingerprint:
         raise KeyReused(f"This {HEADER} was used for another request: choose a new one.")

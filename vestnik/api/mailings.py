@@ -62,7 +62,7 @@ class OneMailing(Resource):
     def patch(self, request: Request, id: int) -> Response:
         """Change a mailing: all of it until it starts, then `name`, `rate_limit` and `ends_at`."""
         mailing = mailing_of(id)
-        changes = read(MailingBody, request.data, mailing, partial=True)
+        changes = read(MailingBody, request.data, mailing)
         check_changeable(mailing, changes)
         with transaction.atomic():
             mailing.change(changes, actor=actor(request))

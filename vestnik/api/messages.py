@@ -35,7 +35,7 @@ ANSWERED = {
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A message", ANSWERED, response_only=True)])
-class MessageShown(serializers.Serializer[Message]):
+class MessageShown(serializers.Serializer[Any]):
     """What one client gets from one mailing."""
 
     id = serializers.IntegerField()
@@ -87,8 +87,9 @@ class Messages(Resource):
     @extend_schema(parameters=[MessageQuery], responses=MessagePage, operation_id="messages_list")
     def get(self, request: Request) -> Response:
         """List messages."""
-        wanted = {name: self.asked.get(name) for name in ("mailing", "client", "state")}
-        page = pages.page_of(self.asked, partial(messages.find, **wanted))
+        mailing, client, state = map(self.asked.get, ("mailing", "client", "state"))
+        find = partial(messages.find, mailing=mailing, client=client, state=state)
+        page = pages.page_of(self.asked, find)
         return pages.answer(request, page, MessageShown(page.rows, many=True).data)
 
 

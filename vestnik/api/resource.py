@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
@@ -11,8 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from vestnik.access.models import ApiKey
-from vestnik.api.authentication import actor_of
+from vestnik.api.authentication import actor_of, key_of
 from vestnik.api.fields import NoBody, StrictSerializer
 
 
@@ -52,9 +52,12 @@ def read_query(request: Request, query: type[StrictSerializer]) -> dict[str, Any
     return read(query, given.dict())
 
 
-def read(body: type[StrictSerializer], data: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """What was sent, checked; raises ValidationError naming each field that is wrong."""
-    serializer = body(*args, data=data, **kwargs)
+def read(body: type[StrictSerializer], data: Any, instance: Model | None = None) -> dict[str, Any]:
+    """What was sent, checked, as changes to `instance` where there is one.
+
+    Raises ValidationError naming each field that is wrong.
+    """
+    serializer = body(instance, data=data, partial=instance is not None)
     serializer.is_valid(raise_exception=True)
     checked: dict[str, Any] = serializer.validated_data
     return checked
@@ -67,9 +70,7 @@ def read_nothing(request: Request) -> None:
 
 def actor(request: Request) -> str:
     """Who asks, for the record."""
-    key: Any = request.auth
-    assert isinstance(key, ApiKey)  # noqa: S101  (the permissions let nobody else in)
-    return actor_of(key)
+    return actor_of(key_of(request))
 
 
 @extend_schema(exclude=True)

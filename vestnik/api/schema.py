@@ -59,7 +59,7 @@ CREATION = {
 }
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the document says that a key is needed."""
 
     target_class = "vestnik.api.authentication.ApiKeyAuthentication"

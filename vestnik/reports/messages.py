@@ -4,6 +4,7 @@ A state is found by the batches that hold some of it, a client by a probe for ea
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
@@ -18,7 +19,7 @@ MORE_SPANS = 50
 Span = tuple[int, int]
 
 
-def detailed() -> QuerySet[Message]:
+def detailed() -> QuerySet[Any]:
     """Messages with all that is shown of them; `known_client` is None for a deleted one."""
     known = Client.objects.filter(id=OuterRef("client_id")).order_by().values("id")
     return messages().select_related("mailing").annotate(known_client=Subquery(known))
@@ -40,7 +41,7 @@ def find(
     return walk.take(rows)
 
 
-def _in_state(rows: QuerySet[Message], state: str | None) -> QuerySet[Message]:
+def _in_state(rows: QuerySet[Any], state: str | None) -> QuerySet[Any]:
     return rows if state is None else rows.filter(reads_as=state)
 
 
@@ -63,9 +64,7 @@ def _span_of(mailing: int) -> Span:
     return ends["first"] or 0, ends["last"] or 0
 
 
-def _by_state(
-    walk: Walk, rows: QuerySet[Message], state: str, mailing: int | None
-) -> list[Message]:
+def _by_state(walk: Walk, rows: QuerySet[Any], state: str, mailing: int | None) -> list[Message]:
     batches = batches_holding(state)
     if mailing is not None:
         batches = batches.filter(mailing=mailing)

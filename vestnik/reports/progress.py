@@ -21,7 +21,7 @@ def progress_of(mailing_ids: Iterable[int]) -> dict[int, Progress]:
     return {id: found.get(id, dict(NOTHING_YET)) for id in ids}
 
 
-def _sums(batches: QuerySet[Batch]) -> QuerySet[Batch, dict[str, Any]]:
+def _sums(batches: QuerySet[Batch]) -> QuerySet[Batch, Any]:
     return (
         batches.order_by()
         .values("mailing_id")

@@ -122,7 +122,6 @@ class Stack:
         yield self.supervisor.start(self.valkey.program(), lasting=False), self.valkey.is_ready
 
     def _start_services(self) -> None:
-        (self.home.path / "static").mkdir(exist_ok=True)
         cores = len(os.sched_getaffinity(0))
         self.supervisor.start(self._program("web", "web"))
         for number in range(1, env.number("VESTNIK_WORKERS", cores) + 1):

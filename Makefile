@@ -1,0 +1,70 @@
+# The commands of daily life. They need Python 3.11 or newer and make, nothing else installed.
+
+PYTHON ?= python3
+UV ?= uv
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := dev embedded base
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench chaos containers lock .venv
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-C
+	@exec $(BIN)/vestnik up $(ARGS)
+
+test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --fail-under=90
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, migrations
+	$(BIN)/black --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vestnik manage makemigrations --check --dry-run
+
+bench: $(VENV)/.dev ## the measurements, side by side; writes docs/benchmarks.md
+	$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/.dev ## kill -9 at random moments, over and over; prints the table
+	$(BIN)/python -m tests.pipeline.chaos $(ARGS)
+
+containers: $(VENV)/.dev ## the image and the compose file, run for real by Podman
+	tests/containers/run $(ARGS)
+
+.venv: $(VENV)/.run ## the environment alone; .venv/bin/vestnik is the command
+
+# `run` needs less than the rest, and a newcomer should not wait for that.
+$(VENV)/.run: requirements/embedded.txt
+$(VENV)/.dev: requirements/dev.txt
+$(VENV)/.run $(VENV)/.dev: pyproject.toml requirements/base.in requirements/embedded.in | $(BIN)/pip
+	@echo "installing $(filter %.txt,$^) into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement $(filter %.txt,$^)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable .
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Vestnik needs Python 3.11 or newer, and '$(PYTHON)' is not: name one," \
+			"for example: make run PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# One resolution for all: what is tested is what runs. No address of an index may get into a lock.
+lock: ## resolve requirements/*.in anew, with hashes (needs uv)
+	@for name in $(LOCKS); do \
+		constraint=$$(test $$name = dev || echo "--constraint requirements/dev.txt"); \
+		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-emit-find-links --no-annotate \
+			--custom-compile-command "make lock" $$constraint \
+			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
+	@! grep --line-number --extended-regexp '://|^ *--(index|extra|find|trusted)' \
+		$(LOCKS:%=requirements/%.txt) || { echo "an address in a lock: see above" >&2; exit 1; }

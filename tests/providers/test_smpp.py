@@ -1,0 +1,37 @@
+"""SMPP: the contract, over a real socket to the sandbox's SMSC."""
+
+from typing import Any
+
+from tests.providers.contract import ContractCases
+from vestnik.providers.smpp.provider import SmppProvider
+from vestnik.sandbox.behaviour import Act
+from vestnik.sandbox.gateway import Sandbox
+
+
+class TestContract(ContractCases):
+    ports = {"http_port": None, "smpp_port": 0}
+    throttled_for = 0.2
+
+    def build(self, sandbox: Sandbox, **options: Any) -> SmppProvider:
+        given = {
+            "host": "127.0.0.1",
+            "port": str(sandbox.smpp_port),
+            "system_id": "vestnik",
+            "password": "geheim",
+            "sender": "Vestnik",
+            "reconnect_least": "0.1",
+            "throttle_pause": "0.2",
+        }
+        return SmppProvider("main", given | options)
+
+    def validity_on_the_wire(self, sandbox: Sandbox) -> float:
+        period = sandbox.ledger.taken[0].validity
+        assert (len(period), period[:4], period[12:]) == (16, "0000", "000R")
+        day, hour, minute, second = (int(period[at : at + 2]) for at in (4, 6, 8, 10))
+        return ((day * 24 + hour) * 60 + minute) * 60 + second
+
+    def most_in_flight(self, sandbox: Sandbox) -> int:
+        return sandbox.smpp.most_in_flight
+
+    def pause_after(self, act: Act) -> float:
+        return 0.25 if act is Act.THROTTLE else 0.0

@@ -1,0 +1,99 @@
+"""From a text to the octets of its parts.
+
+Limits: 140 octets of user data (3GPP TS 23.040, 9.2.3.24), so 160 septets or 70 UTF-16 units
+alone; a header of 6 octets leaves 153 or 67 to a part, one of 7 octets (16-bit reference) 152 or
+66. Octets of GSM 7-bit travel unpacked, one septet each.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vestnik.providers.errors import OptionError
+from vestnik.providers.options import Options
+from vestnik.providers.smpp import gsm
+
+UCS_2 = 8
+#: `data_coding` of what an SMSC sends us, as Python names it; 0 is the SMSC's default alphabet.
+CODECS = {1: "ascii", 3: "latin-1", 6: "iso8859-5", 8: "utf-16-be"}
+#: The header's octets, the septets and the octets of UCS-2 that a part keeps beside it.
+ROOM_ALONE = (160, 140)
+ROOM_BESIDE_8_BIT = (153, 134)
+ROOM_BESIDE_16_BIT = (152, 132)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A text as octets, part by part."""
+
+    data_coding: int
+    parts: Sequence[bytes]
+
+
+class Coding:
+    """How this connection's texts travel: its default alphabet is 0's meaning at its SMSC."""
+
+    def __init__(self, given: Options, room: tuple[int, int]) -> None:
+        self._room = room
+        self._alphabet = given.choice(
+            "default_alphabet", "gsm", ("gsm", "latin-1", "ascii", "cp1251", "none")
+        )
+        self._data_coding = given.whole("default_data_coding", 0, most=255)
+        self._ucs_2 = given.whole("ucs2_data_coding", UCS_2, most=255)
+
+    def encode(self, text: str) -> Coded:
+        """In the default alphabet where all letters are in it, else in UCS-2."""
+        letters = self._default_letters(text)
+        if letters is not None:
+            return Coded(self._data_coding, fill(letters, ROOM_ALONE[0], self._room[0]))
+        return Coded(self._ucs_2, fill(utf_16(text), ROOM_ALONE[1], self._room[1]))
+
+    def decode(self, octets: bytes, data_coding: int) -> str:
+        """What an SMSC sent; what cannot be read becomes replacement characters."""
+        codec = CODECS.get(data_coding)
+        if codec is None and self._alphabet == "gsm":
+            return gsm.decode(octets)
+        alphabet = "latin-1" if self._alphabet in ("none", "gsm") else self._alphabet
+        return octets.decode(codec or alphabet, "replace")
+
+    def _default_letters(self, text: str) -> list[bytes] | None:
+        if self._alphabet == "gsm":
+            return gsm.encoded_letters(text)
+        if self._alphabet == "none":
+            return None
+        try:
+            return [letter.encode(self._alphabet) for letter in text]
+        except UnicodeEncodeError:
+            return None
+
+
+def utf_16(text: str) -> list[bytes]:
+    """Letter by letter, so that no surrogate pair is split. A lone surrogate is replaced."""
+    return [letter.encode("utf-16-be", "replace") for letter in text]
+
+
+def fill(letters: Iterable[bytes], alone: int, beside_header: int) -> list[bytes]:
+    """Parts filled greedily: no letter is split, whatever it takes."""
+    whole = b"".join(letters := list(letters))
+    if len(whole) <= alone:
+        return [whole]
+    parts, part = [], b""
+    for letter in letters:
+        if len(part) + len(letter) > beside_header:
+            parts.append(part)
+            part = b""
+        part += letter
+    return [*parts, part]
+
+
+def sender_kind(sender: str) -> tuple[int, int]:
+    """TON and NPI: alphanumeric 5/0, international 1/1 from 10 digits on, short code 3/0.
+
+    Source: what Kannel and most SMSCs expect; an option overrides it.
+    """
+    if not sender.isascii() or len(sender) > 20:
+        raise OptionError("sender", "must be at most 20 ASCII characters")
+    if sender.isdigit():
+        return (1, 1) if len(sender) >= 10 else (3, 0)
+    if len(sender) > 11:
+        raise OptionError("sender", "a name has at most 11 characters")
+    return (5, 0) if sender else (0, 0)

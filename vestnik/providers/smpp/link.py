@@ -1,0 +1,208 @@
+"""The way to one SMSC: a session that is bound again whenever it is lost."""
+
+import asyncio
+import random
+import ssl
+from collections import deque
+from collections.abc import Callable
+
+from vestnik.providers.errors import OptionError
+from vestnik.providers.options import Options
+from vestnik.providers.smpp import wire
+from vestnik.providers.smpp.session import BINDS, Listener, Lost, Refused, Session
+from vestnik.providers.smpp.status import NAMES, Meaning
+
+INTERFACE_VERSION = 0x34
+#: A bind that is refused for its account is not tried again sooner: SMSCs lock out who insists.
+ACCOUNT_PAUSE = 10.0
+
+
+class NotBound(Exception):
+    """Nothing can go out now; `retry_after` is when it is tried again."""
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        self.reason, self.retry_after = reason, retry_after
+        super().__init__(reason)
+
+
+class Link:
+    """Keeps a session bound, with back-off and jitter between tries.
+
+    `on_trouble` hears what an operator must mend, and "" once it is mended.
+    """
+
+    def __init__(self, given: Options, on_trouble: Callable[[str], None]) -> None:
+        self._host = given.text("host").strip()
+        self._port = given.whole("port", 2775, least=1, most=65_535)
+        self._tls = _tls(given)
+        self._kind = given.choice("bind", "transceiver", list(BINDS))
+        self._bind = _bind_body(given)
+        self._connect_timeout = given.number("connect_timeout", 5.0, least=0.05)
+        self._enquire_link = given.number("enquire_link", 30.0, least=0.05)
+        self._least = given.number("reconnect_least", 1.0, least=0.01)
+        self._most = given.number("reconnect_most", 60.0, least=0.01)
+        self._on_trouble = on_trouble
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self, listener: Listener) -> None:
+        self._changed = asyncio.Condition()
+        self._failure, self._next_try = "", 0.0
+        self._task = asyncio.create_task(self._keep(listener))
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.unbind(patience=1.0)
+
+    async def session(self) -> Session:
+        """The bound session; waits while one is being bound. Raises NotBound."""
+        session = self._session
+        if session is not None and session.usable:
+            return session
+        if self._task is None:
+            raise NotBound("the provider is not open", 0.0)
+        async with self._changed:
+            while not (self._session and self._session.usable):
+                if self._failure:
+                    raise NotBound(self._failure, self._until_next_try())
+                await self._changed.wait()
+            return self._session
+
+    def _until_next_try(self) -> float:
+        return max(0.0, self._next_try - asyncio.get_running_loop().time())
+
+    async def _keep(self, listener: Listener) -> None:
+        tries = 0
+        while True:
+            try:
+                session = await self._bound(listener)
+            except (OSError, Refused, TimeoutError) as error:
+                tries += 1
+                await self._wait(self._pause(tries, error), _explain(error))
+                continue
+            tries = 0
+            await self._serve(session)
+            await self._wait(self._pause(1, None), "the line to the SMSC was closed")
+
+    async def _bound(self, listener: Listener) -> Session:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._connect_timeout):
+            name = self._host if self._tls else None
+            _, session = await loop.create_connection(
+                lambda: Session(listener),
+                self._host,
+                self._port,
+                ssl=self._tls,
+                server_hostname=name,
+            )
+            try:
+                await session.bind(self._kind, self._bind)
+            except BaseException:
+                session.abort()
+                raise
+        return session
+
+    async def _serve(self, session: Session) -> None:
+        """Until the session is lost."""
+        self._session = session
+        self._on_trouble("")
+        await self._announce("", 0.0)
+        probe = asyncio.create_task(session.probe(self._enquire_link, self._connect_timeout))
+        try:
+            await asyncio.shield(session.lost)
+        finally:
+            probe.cancel()
+            await asyncio.gather(probe, return_exceptions=True)
+
+    async def _wait(self, pause: float, reason: str) -> None:
+        await self._announce(reason, pause)
+        await asyncio.sleep(pause)
+        await self._announce("", 0.0)
+
+    async def _announce(self, failure: str, pause: float) -> None:
+        async with self._changed:
+            self._failure = failure
+            self._next_try = asyncio.get_running_loop().time() + pause
+            self._changed.notify_all()
+
+    def _pause(self, tries: int, error: Exception | None) -> float:
+        pause = min(self._most, self._least * 2.0 ** (min(tries, 20) - 1))
+        if isinstance(error, Refused) and _of_the_account(error):
+            self._on_trouble(_explain(error))
+            pause = max(pause, min(ACCOUNT_PAUSE, self._most))
+        return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
+
+
+class Window:
+    """At most so many requests without an answer; who comes first is served first."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self._free = size, size
+        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def enter(self, count: int) -> None:
+        """Takes `count` places, all at once, so that the parts of a message leave together."""
+        if not self._queue and count <= self._free:
+            self._free -= count
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((count, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave(count)
+            raise
+
+    def leave(self, count: int) -> None:
+        self._free += count
+        while self._queue and (self._queue[0][1].done() or self._queue[0][0] <= self._free):
+            wanted, turn = self._queue.popleft()
+            if not turn.done():
+                self._free -= wanted
+                turn.set_result(None)
+
+
+def _of_the_account(error: Refused) -> bool:
+    return NAMES.get(error.status, ("", None))[1] is Meaning.ACCOUNT or error.status == 0x03
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, Refused):
+        advice = "; the SMSC wants bind=transmitter" if error.status == 0x03 else ""
+        return f"the SMSC refuses to bind: {error}{advice}"
+    if isinstance(error, Lost):
+        return "the SMSC closed the line while binding"
+    if isinstance(error, TimeoutError):
+        return "no connection to the SMSC in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "the SMSC's certificate is not trusted"
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return f"no connection to the SMSC: {strerror or type(error).__name__}"
+
+
+def _tls(given: Options) -> ssl.SSLContext | None:
+    wanted, ca_file = given.flag("tls"), given.text("ca_file", "")
+    try:
+        return ssl.create_default_context(cafile=ca_file or None) if wanted else None
+    except (OSError, ssl.SSLError) as error:
+        raise OptionError("ca_file", f"cannot be read: {error.strerror or error}") from None
+
+
+def _bind_body(given: Options) -> bytes:
+    """Lengths by the spec (4.1.1) are not insisted on: SMSCs take longer passwords."""
+    words = [
+        given.text("system_id"),
+        given.secret("password", "").reveal(),
+        given.text("system_type", ""),
+    ]
+    for name, word in zip(("system_id", "password", "system_type"), words, strict=True):
+        if not word.isascii() or "\0" in word:
+            raise OptionError(name, "must be ASCII")
+    address = bytes([INTERFACE_VERSION, 0, 0]) + wire.c_string(given.text("address_range", ""))
+    return b"".join(map(wire.c_string, words)) + address

@@ -1,0 +1,77 @@
+"""From the answers to a message's parts to its outcome."""
+
+from collections.abc import Callable, Sequence
+
+from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
+from vestnik.providers.options import Options
+from vestnik.providers.smpp.session import Answer
+from vestnik.providers.smpp.status import Meaning, meanings, name_of
+
+Answers = Sequence[Answer | None]
+
+
+class Judge:
+    """Judges by the table of this connection; `id_of` writes ids as receipts will."""
+
+    def __init__(self, given: Options, id_of: Callable[[str], str]) -> None:
+        self._meanings = meanings(given)
+        self._id_of = id_of
+
+    def throttled(self, answers: Answers) -> bool:
+        return any(self._meaning(answer) is Meaning.THROTTLED for answer in answers)
+
+    def left_behind(self, answers: Answers) -> list[int]:
+        """The parts that were refused for now while others of the message were taken."""
+        found = [self._meaning(answer) for answer in answers]
+        if None not in found or not FOR_NOW.issuperset(filter(None, found)):
+            return []
+        return [index for index, meaning in enumerate(found) if meaning]
+
+    def outcome(self, answers: Answers, pause: float) -> Outcome:
+        """A message is accepted when all its parts are.
+
+        Parts of which only some were taken make no message that a handset shows. Refused for
+        good it is rejected; refused for now, to the end of its time, it is in doubt, since it
+        cannot be sent again whole.
+        """
+        worst, answer = min(
+            ((self._meaning(answer), answer) for answer in answers),
+            key=lambda found: GRAVITY.index(found[0]),
+        )
+        if worst is None:
+            return self._accepted(answers)
+        if answer is None:
+            return Unknown("the line was closed before the answer")
+        name = name_of(answer.status)
+        if worst is Meaning.AMBIGUOUS:
+            return Unknown(f"the SMSC answers {name}")
+        taken = sum(self._meaning(answer) is None for answer in answers)
+        some = f" ({taken} of {len(answers)} parts were taken)" if taken else ""
+        if worst is Meaning.PERMANENT:
+            return Rejected(name, f"the SMSC answers {name}{some}")
+        if taken:
+            return Unknown(f"the SMSC answers {name}{some}")
+        wide = worst in (Meaning.THROTTLED, Meaning.ACCOUNT)
+        return Deferred(f"the SMSC answers {name}", pause if wide else None, provider_wide=wide)
+
+    def _meaning(self, answer: Answer | None) -> Meaning | None:
+        """None is accepted; what has no answer, or is in no table, is in doubt."""
+        if answer is None:
+            return Meaning.AMBIGUOUS
+        return self._meanings.get(answer.status, Meaning.AMBIGUOUS) if answer.status else None
+
+    def _accepted(self, answers: Answers) -> Accepted:
+        ids = tuple(self._id_of(answer.text)[:100] for answer in answers if answer)
+        return Accepted(ids[0], ids if len(ids) > 1 else ())
+
+
+FOR_NOW = frozenset({Meaning.TEMPORARY, Meaning.THROTTLED})
+#: The gravest answer speaks for the message: doubt outweighs all else.
+GRAVITY = (
+    Meaning.AMBIGUOUS,
+    Meaning.PERMANENT,
+    Meaning.ACCOUNT,
+    Meaning.THROTTLED,
+    Meaning.TEMPORARY,
+    None,
+)

@@ -1,0 +1,131 @@
+"""From a message to its `submit_sm` PDUs."""
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import smpp34
+
+from vestnik.providers.base import Outgoing
+from vestnik.providers.errors import OptionError
+from vestnik.providers.options import Options
+from vestnik.providers.smpp import wire
+from vestnik.providers.smpp.coding import (
+    ROOM_BESIDE_8_BIT,
+    ROOM_BESIDE_16_BIT,
+    Coding,
+    sender_kind,
+)
+
+#: How a long text is cut: the room beside the header, and the range of its reference.
+LONG = {
+    "udh8": (ROOM_BESIDE_8_BIT, 256),
+    "udh16": (ROOM_BESIDE_16_BIT, 65_536),
+    "sar": (ROOM_BESIDE_8_BIT, 65_536),
+    "payload": (ROOM_BESIDE_8_BIT, 1),
+}
+MOST_PARTS = 255
+#: More days than a month has are not sure to be read; SMSCs keep nothing for longer anyway.
+LONGEST_VALIDITY = 30 * 86_400
+
+#: Makes a PDU's octets once its sequence number is known.
+Submit = Callable[[int], bytes]
+
+
+class Composer:
+    """Writes messages as this connection's options say."""
+
+    def __init__(self, given: Options, sender: str) -> None:
+        self._long = given.choice("long_messages", "udh16", list(LONG))
+        room, references = LONG[self._long]
+        self.coding = Coding(given, room)
+        # From a random start: another worker, or the one before us, counts from elsewhere, so
+        # that parts of two messages to one number are not put together.
+        self._numbers = itertools.count(random.randrange(references))  # noqa: S311  (no secret)
+        self._references = references
+        self._sender = sender
+        self._fields = self._constant(given, sender)
+
+    def submits(self, message: Outgoing) -> list[Submit]:
+        """One for each part. Raises ValueError where the text needs more than 255."""
+        coded = self.coding.encode(message.text)
+        fields = self._fields | {
+            "destination_addr": message.phone_number,
+            "data_coding": coded.data_coding,
+            "validity_period": relative(message.validity),
+        }
+        parts = coded.parts
+        if len(parts) == 1:
+            return [_submit(fields, parts[0])]
+        if self._long == "payload":
+            return [_payload(fields, b"".join(parts))]
+        if len(parts) > MOST_PARTS:
+            raise ValueError("the text is too long")
+        return self._cut(fields, parts)
+
+    def _cut(self, fields: dict[str, Any], parts: Sequence[bytes]) -> list[Submit]:
+        reference, total = next(self._numbers) % self._references, len(parts)
+        if self._long == "sar":
+            return [
+                _submit(fields | {"tlvs": _sar(reference, total, number)}, part)
+                for number, part in enumerate(parts, 1)
+            ]
+        header = (b"\x05\x00\x03" if self._long == "udh8" else b"\x06\x08\x04") + (
+            reference.to_bytes(1 if self._long == "udh8" else 2, "big")
+        )
+        fields = fields | {"esm_class": fields["esm_class"] | wire.UDH_INDICATOR}
+        return [
+            _submit(fields, header + bytes([total, number]) + part)
+            for number, part in enumerate(parts, 1)
+        ]
+
+    @staticmethod
+    def _constant(given: Options, sender: str) -> dict[str, Any]:
+        """The fields that are the same in every PDU."""
+        ton, npi = sender_kind(sender)
+        return {
+            "source_addr": sender,
+            "source_addr_ton": given.whole("source_ton", ton, most=255),
+            "source_addr_npi": given.whole("source_npi", npi, most=255),
+            "dest_addr_ton": given.whole("destination_ton", 1, most=255),
+            "dest_addr_npi": given.whole("destination_npi", 1, most=255),
+            "service_type": _ascii(given, "service_type", 5),
+            "esm_class": given.whole("esm_class", 0, most=255),
+            "registered_delivery": given.whole("registered_delivery", 1, most=255),
+            "priority_flag": given.whole("priority", 0, most=3),
+        }
+
+
+def relative(seconds: int) -> str:
+    """A relative validity period (spec 7.1.1.2), `YYMMDDhhmmss000R`: years and months stay 0."""
+    seconds = min(max(seconds, 1), LONGEST_VALIDITY)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"0000{day:02}{hour:02}{minute:02}{second:02}000R"
+
+
+def _submit(fields: dict[str, Any], short_message: bytes) -> Submit:
+    return lambda sequence: smpp34.SubmitSm(
+        short_message=short_message, sequence_number=sequence, **fields
+    ).encode()
+
+
+def _payload(fields: dict[str, Any], octets: bytes) -> Submit:
+    return _submit(fields | {"tlvs": [smpp34.Tlv(wire.MESSAGE_PAYLOAD, octets)]}, b"")
+
+
+def _sar(reference: int, total: int, number: int) -> list[smpp34.Tlv]:
+    return [
+        smpp34.Tlv(wire.SAR_REFERENCE, reference.to_bytes(2, "big")),
+        smpp34.Tlv(wire.SAR_TOTAL, bytes([total])),
+        smpp34.Tlv(wire.SAR_NUMBER, bytes([number])),
+    ]
+
+
+def _ascii(given: Options, name: str, longest: int) -> str:
+    text = given.text(name, "")
+    if not text.isascii() or len(text) > longest:
+        raise OptionError(name, f"must be at most {longest} ASCII characters")
+    return text

@@ -1,0 +1,121 @@
+"""From a `deliver_sm` to a receipt or an inbound message.
+
+Facts: SMPP 3.4 appendix B (the text is advisory only), and what is met in the wild: dates of 10,
+12 or 14 digits without a zone, `Text:` in any case, an id that is a UUID, letters in `err`,
+fields that are missing, the text in `message_payload`, TLVs instead of a text. So TLVs come first
+and the text is searched field by field.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import smpp34
+
+from vestnik.providers.base import Inbound, Receipt, ReceiptState
+from vestnik.providers.options import Options
+from vestnik.providers.smpp import wire
+from vestnik.providers.smpp.coding import Coding
+
+TYPE_MASK, SMSC_RECEIPT = 0x3C, 0x04
+#: Only final states settle anything: ACCEPTD (6) is intermediate for Kannel; UNKNOWN (7) is
+#: failed for Kannel and waits for Jasmin.
+BY_NUMBER: Mapping[int, tuple[str, ReceiptState]] = {
+    2: ("DELIVRD", "delivered"),
+    3: ("EXPIRED", "undelivered"),
+    4: ("DELETED", "undelivered"),
+    5: ("UNDELIV", "undelivered"),
+    8: ("REJECTD", "undelivered"),
+}
+BY_WORD: Mapping[str, ReceiptState] = dict(BY_NUMBER.values())
+FIELD = {
+    name: re.compile(rf"(?:^|\s){name}:\s?([^\s]+)", re.IGNORECASE)
+    for name in ("id", "stat", "err")
+}
+
+Normal = Callable[[str], str]
+
+
+def as_written(number: str) -> str:
+    return number.strip()
+
+
+def _in_base(base: int) -> Normal:
+    def normal(number: str) -> str:
+        """The same number whatever its padding and case; what is no number stays as it is."""
+        try:
+            return str(int(number.strip(), base))
+        except ValueError:
+            return number.strip()
+
+    return normal
+
+
+#: How ids are written: never guessed per message, since all-digit hexadecimal is ambiguous.
+IDS: Mapping[str, Normal] = {"text": as_written, "decimal": _in_base(10), "hex": _in_base(16)}
+
+
+class Ears:
+    """Reads what one SMSC delivers."""
+
+    def __init__(self, alias: str, given: Options, coding: Coding) -> None:
+        self._alias, self._coding = alias, coding
+        self.answered_id = IDS[given.choice("answer_ids", "text", list(IDS))]
+        self._receipted_id = IDS[given.choice("receipt_ids", "text", list(IDS))]
+
+    def hear(self, pdu: smpp34.DeliverSm) -> Receipt | Inbound | None:
+        """None for what is neither: a state that is not final, an acknowledgement by a user."""
+        tlvs = {tlv.tag: tlv.value for tlv in pdu.tlvs}
+        kind = pdu.esm_class & TYPE_MASK
+        if kind == SMSC_RECEIPT or wire.RECEIPTED_MESSAGE_ID in tlvs:
+            return self._receipt(pdu, tlvs)
+        return self._inbound(pdu, tlvs) if not kind else None
+
+    def _receipt(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Receipt | None:
+        said = _octets(pdu, tlvs).decode("latin-1")
+        provider_id = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", said)
+        word, state = _state(tlvs.get(wire.MESSAGE_STATE), _field("stat", said))
+        if not provider_id or state is None:
+            return None
+        error = _network_error(tlvs.get(wire.NETWORK_ERROR_CODE)) or _field("err", said)
+        return Receipt(
+            self._alias,
+            state,
+            datetime.now(UTC),
+            provider_id=self._receipted_id(provider_id)[:100],
+            error="" if state == "delivered" else f"{word} {error}".strip()[:200],
+        )
+
+    def _inbound(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Inbound | None:
+        phone_number = "".join(filter(str.isdigit, pdu.source_addr))
+        text = self._coding.decode(_octets(pdu, tlvs), pdu.data_coding)
+        at = datetime.now(UTC)
+        return Inbound(self._alias, phone_number, text, at) if phone_number else None
+
+
+def _octets(pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> bytes:
+    """The text's octets, wherever they stand, without a user data header."""
+    octets = pdu.short_message or tlvs.get(wire.MESSAGE_PAYLOAD, b"")
+    headed = pdu.esm_class & wire.UDH_INDICATOR and octets
+    return octets[octets[0] + 1 :] if headed else octets
+
+
+def _state(tlv: bytes | None, stat: str) -> tuple[str, ReceiptState | None]:
+    if tlv:
+        return BY_NUMBER.get(tlv[0], ("", None))
+    word = stat.upper()
+    return word, BY_WORD.get(word)
+
+
+def _field(name: str, said: str) -> str:
+    match = FIELD[name].search(said)
+    return match[1] if match else ""
+
+
+def _c_string(value: bytes | None) -> str:
+    return wire.first_string(value) if value else ""
+
+
+def _network_error(value: bytes | None) -> str:
+    """Three octets: the network's type, then its code (spec 5.3.2.31)."""
+    return str(int.from_bytes(value[1:3], "big")) if value and len(value) == 3 else ""

@@ -1,0 +1,180 @@
+"""One bound connection to an SMSC: framing, sequence numbers, who waits for which answer.
+
+PDUs are encoded and decoded by smpp34. The session is our own because smpp34's acknowledges a
+`deliver_sm` before we could store it, and takes no authority for TLS but the system's.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, cast
+
+import smpp34
+
+from vestnik.providers.smpp import wire
+from vestnik.providers.smpp.status import name_of
+
+#: The SMSC sends it again later (ESME_RX_T_APPN).
+SEND_AGAIN = 0x64
+NOT_FOR_US = 0x03
+BINDS = {"transceiver": wire.BIND_TRANSCEIVER, "transmitter": wire.BIND_TRANSMITTER}
+
+
+class Answer(NamedTuple):
+    """What came back for a request: its status and the string with which its body begins."""
+
+    status: int
+    text: str
+
+
+class Lost(ConnectionError):
+    """The connection is gone; whatever was in flight on it is in doubt."""
+
+
+class Refused(Exception):
+    """The SMSC does not let us bind."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(name_of(status))
+
+
+class Listener(Protocol):
+    """Takes what the SMSC sends by itself and later calls `session.acknowledge`."""
+
+    def delivered(self, session: "Session", pdu: smpp34.DeliverSm) -> None: ...
+
+
+class Session(asyncio.Protocol):
+    """Requests out, answers in, in any order."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._rest, self._sequence = b"", 0
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.usable = False
+        self.heard_at = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not its subclasses
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.usable = False
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(Lost("the line was closed before the answer"))
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def send(self, make: Callable[[int], bytes]) -> asyncio.Future[Answer]:
+        """Write a PDU now; the future is its answer, or Lost."""
+        if self.lost.done():
+            raise Lost("the line is closed")
+        self._sequence = sequence = self._sequence % 0x7FFFFFFF + 1
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        octets = make(sequence)
+        self._waiting[sequence] = future
+        self._transport.write(octets)
+        return future
+
+    async def ask(self, command: int, body: bytes = b"") -> Answer:
+        return await self.send(lambda sequence: wire.pdu(command, 0, sequence, body))
+
+    async def bind(self, kind: str, body: bytes) -> None:
+        """Raises Refused, or Lost."""
+        status, _ = await self.ask(BINDS[kind], body)
+        # Kannel takes "already bound" for success: the SMSC has not noticed that we were gone.
+        if status not in (0, 0x05):
+            raise Refused(status)
+        self.usable = not self.lost.done()
+
+    async def probe(self, every: float, patience: float) -> None:
+        """Ask for a sign of life whenever it was silent, until the line is gone."""
+        while not self.lost.done():
+            self._forget_abandoned()
+            silent = self._loop.time() - self.heard_at
+            if silent < every:
+                await asyncio.sleep(every - silent)
+                continue
+            try:
+                async with asyncio.timeout(patience):
+                    await self.ask(wire.ENQUIRE_LINK)
+            except (TimeoutError, Lost):
+                self.abort()
+                return
+
+    def _forget_abandoned(self) -> None:
+        """Requests whose sender has given up waiting, and that nothing will answer."""
+        self._waiting = {n: future for n, future in self._waiting.items() if not future.done()}
+
+    async def unbind(self, patience: float) -> None:
+        """Leave politely; the line is closed afterwards in any case."""
+        try:
+            if self.usable:
+                self.usable = False
+                async with asyncio.timeout(patience):
+                    await self.ask(wire.UNBIND)
+        except (TimeoutError, Lost):
+            pass
+        finally:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def acknowledge(self, sequence: int, status: int = 0) -> None:
+        """Answer a `deliver_sm`; its message_id is unused and empty (spec 4.6.2)."""
+        self._answer(wire.DELIVER_SM, status, sequence, b"\0")
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        data = self._rest + data if self._rest else data
+        at, end = 0, len(data)
+        while end - at >= wire.HEADER.size:
+            length, command, status, sequence = wire.HEADER.unpack_from(data, at)
+            if not wire.HEADER.size <= length <= wire.LONGEST_PDU:
+                self.abort()
+                return
+            if end - at < length:
+                break
+            self._handle(command, status, sequence, data[at : at + length])
+            at += length
+        self._rest = data[at:]
+
+    def _handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
+        if command & wire.ANSWER:
+            future = self._waiting.pop(sequence, None)
+            if future is not None and not future.done():
+                text = wire.first_string(pdu[wire.HEADER.size :])
+                future.set_result(Answer(self._meant(command, status), text))
+        elif command == wire.DELIVER_SM:
+            self._deliver(sequence, pdu)
+        elif command == wire.ENQUIRE_LINK:
+            self._answer(command, 0, sequence)
+        elif command == wire.UNBIND:
+            self.usable = False
+            self._answer(command, 0, sequence)
+            self._transport.close()
+        elif command != wire.ALERT_NOTIFICATION:
+            self._transport.write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
+
+    @staticmethod
+    def _meant(command: int, status: int) -> int:
+        """A generic_nack is never a success, whatever its status says."""
+        return 0xFF if command == wire.GENERIC_NACK and not status else status
+
+    def _deliver(self, sequence: int, pdu: bytes) -> None:
+        try:
+            decoded = smpp34.decode(pdu)
+        except smpp34.SmppError:
+            self.acknowledge(sequence, NOT_FOR_US)
+            return
+        self._listener.delivered(self, cast(smpp34.DeliverSm, decoded))
+
+    def _answer(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
+        if not self._transport.is_closing():
+            self._transport.write(wire.pdu(command | wire.ANSWER, status, sequence, body))

@@ -4,7 +4,11 @@ PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := dev embedded base
+# What each lock is made of; the first is resolved freely, the others take its versions.
+dev.txt := dev.in
+embedded.txt := base.in embedded.in build.in
+base.txt := base.in
+LOCKS := dev.txt embedded.txt base.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -58,13 +62,12 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 # One resolution for all: what is tested is what runs. No address of an index may get into a lock.
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
 lock: ## resolve requirements/*.in anew, with hashes (needs uv)
-	@for name in $(LOCKS); do \
-		constraint=$$(test $$name = dev || echo "--constraint requirements/dev.txt"); \
-		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-			--no-emit-index-url --no-emit-find-links --no-annotate \
-			--custom-compile-command "make lock" $$constraint \
-			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
-	done
-	@! grep --line-number --extended-regexp '://|^ *--(index|extra|find|trusted)' \
-		$(LOCKS:%=requirements/%.txt) || { echo "an address in a lock: see above" >&2; exit 1; }
+	@cd requirements && $(foreach lock,$(LOCKS),$(COMPILE) $($(lock)) --output-file $(lock) \
+		$(if $(filter dev.txt,$(lock)),,--constraint dev.txt) &&) true
+	@cd requirements && ! grep --line-number --extended-regexp \
+		'://|^ *--(index|extra|find|trusted)' $(LOCKS) \
+		|| { echo "there is an address in a lock: see above" >&2; exit 1; }

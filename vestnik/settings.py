@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "vestnik.dispatch",
     "vestnik.providers",
     "vestnik.api",
+    "vestnik.dashboard",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -123,6 +124,7 @@ SMS_DEFAULT_PROVIDER = env.text("DEFAULT_SMS_PROVIDER", "console")
 
 # --- Who may do what ---------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["vestnik.access.backends.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -160,15 +162,17 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "MailingState": "vestnik.mailings.models.MailingState",
-        "MessageState": "vestnik.dispatch.models.MessageState",
+        "MailingState": "vestnik.mailings.models.MailingState.choices",
+        "MessageState": "vestnik.dispatch.models.MessageState.choices",
+        "BulkStatus": "vestnik.api.bulk.STATUSES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vestnik.api.schema.with_problems",
         "vestnik.api.schema.with_headers",
-        "vestnik.api.schema.without_unknown_keys",
+        "vestnik.api.schema.with_exact_bodies",
     ],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -13,11 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api import pages
-from vestnik.api.fields import Attributes, Instant, StrictSerializer, Text
+from vestnik.api.fields import (
+    Attributes,
+    Instant,
+    OperatorCode,
+    PhoneNumber,
+    StrictSerializer,
+    Text,
+)
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.resource import Resource, read
 from vestnik.audience.models import Client
-from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.validation import LONGEST_TAG, completed, followed, validate_timezone
 from vestnik.dispatch.withdrawal import delete_client
 
@@ -35,6 +41,7 @@ EXAMPLE = {
 
 
 @extend_schema_serializer(
+    component_name="Client",
     examples=[
         OpenApiExample("A client", EXAMPLE, request_only=True),
         OpenApiExample(
@@ -42,15 +49,14 @@ EXAMPLE = {
             {"id": 1, **EXAMPLE, "created_at": "2026-11-24T09:00:00Z"},
             response_only=True,
         ),
-    ]
+    ],
 )
 class ClientBody(StrictSerializer):
     """Somebody with a phone number."""
 
     id = serializers.IntegerField(read_only=True)
-    phone_number = Text(rule=validate_phone_number, help_text="7XXXXXXXXXX")
-    operator_code = Text(
-        rule=validate_operator_code,
+    phone_number = PhoneNumber(help_text="7XXXXXXXXXX")
+    operator_code = OperatorCode(
         required=False,
         help_text="Digits two to four of the number unless it was ported.",
     )
@@ -63,8 +69,8 @@ class ClientBody(StrictSerializer):
 class ClientQuery(pages.PageQuery):
     """Which clients to list."""
 
-    phone_number = Text(rule=validate_phone_number, required=False)
-    operator_code = Text(rule=validate_operator_code, required=False)
+    phone_number = PhoneNumber(required=False)
+    operator_code = OperatorCode(required=False)
     tag = Text(required=False, allow_blank=True, max_length=LONGEST_TAG)
 
 

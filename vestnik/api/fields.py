@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from vestnik.api.parsing import problem_with
+from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.validation import validate_attributes
 
 COMMON: dict[str, Any] = {
@@ -43,6 +44,22 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return str(data)
+
+
+@extend_schema_field({"type": "string", "pattern": "^7[0-9]{10}$", "example": "79261234567"})
+class PhoneNumber(Text):
+    """A phone number as it is stored."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(rule=validate_phone_number, **kwargs)
+
+
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{3}$", "example": "926"})
+class OperatorCode(Text):
+    """Three digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(rule=validate_operator_code, **kwargs)
 
 
 class Whole(serializers.IntegerField):

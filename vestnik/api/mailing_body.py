@@ -108,6 +108,7 @@ class LocalHours(serializers.Field[None, Any, None, Any]):
         return None
 
 
+@extend_schema_serializer(component_name="Progress")
 class ProgressShown(serializers.Serializer[Any]):
     """How many messages the mailing has, and how many of them are in each state."""
 
@@ -118,10 +119,11 @@ class ProgressShown(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
+    component_name="Mailing",
     examples=[
         OpenApiExample("A mailing", WRITTEN, request_only=True),
         OpenApiExample("A mailing", ANSWERED, response_only=True),
-    ]
+    ],
 )
 class MailingBody(StrictSerializer):
     """A text, whom it is for, and a window in which it goes out."""
@@ -141,7 +143,7 @@ class MailingBody(StrictSerializer):
         max_value=MOST_RATE,
         help_text="Messages a second over all workers; null is the provider's own limit.",
     )
-    state = serializers.ChoiceField(MailingState.values, read_only=True)
+    state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
     progress = serializers.SerializerMethodField()
     created_at = Instant(read_only=True)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from vestnik.api import pages
 from vestnik.api.fields import LARGEST_ID, AskedWhole, Instant
 from vestnik.api.resource import Resource
-from vestnik.dispatch.models import Message
+from vestnik.dispatch.models import Message, MessageState
 from vestnik.reports import messages
 from vestnik.reports.states import STATES
 
@@ -34,7 +34,9 @@ ANSWERED = {
 }
 
 
-@extend_schema_serializer(examples=[OpenApiExample("A message", ANSWERED, response_only=True)])
+@extend_schema_serializer(
+    component_name="Message", examples=[OpenApiExample("A message", ANSWERED, response_only=True)]
+)
 class MessageShown(serializers.Serializer[Any]):
     """What one client gets from one mailing."""
 
@@ -45,7 +47,7 @@ class MessageShown(serializers.Serializer[Any]):
     )
     phone_number = serializers.CharField()
     text = serializers.SerializerMethodField()
-    state = serializers.ChoiceField(STATES, source="reads_as")
+    state = serializers.ChoiceField(MessageState.choices, source="reads_as")
     segments = serializers.IntegerField()
     attempts = serializers.IntegerField()
     provider = serializers.CharField(source="mailing.provider")
@@ -65,7 +67,7 @@ class MessageQuery(pages.PageQuery):
     mailing = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
     client = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
     state = serializers.ChoiceField(
-        STATES,
+        MessageState.choices,
         required=False,
         error_messages={"invalid_choice": f"Name a state: {', '.join(STATES)}."},
     )

@@ -118,11 +118,14 @@ def with_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def without_unknown_keys(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Bodies that are sent take no key that is not named."""
-    for name, schema in result["components"]["schemas"].items():
-        if name.endswith("Request") and schema.get("type") == "object":
+def with_exact_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Bodies that are sent take no key that is not named; answers have every key."""
+    schemas = result["components"]["schemas"]
+    for name, schema in schemas.items():
+        if name.endswith("Request"):
             schema["additionalProperties"] = False
+        elif f"{name}Request" in schemas:
+            schema["required"] = sorted(schema["properties"])
     return result
 
 

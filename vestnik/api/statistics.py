@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,6 +44,7 @@ class SegmentCounts(serializers.Serializer[Any]):
     sent = serializers.IntegerField()
 
 
+@extend_schema_serializer(component_name="MailingEvent")
 class EventShown(serializers.Serializer[Any]):
     """What somebody did to the mailing."""
 
@@ -59,7 +60,7 @@ class MailingDetail(serializers.Serializer[Any]):
     """A mailing in numbers."""
 
     mailing = serializers.IntegerField()
-    state = serializers.ChoiceField(MailingState.values)
+    state = serializers.ChoiceField(MailingState.choices)
     state_reason = serializers.CharField(allow_blank=True)
     progress = ProgressShown()
     percentages = Percentages()

@@ -29,20 +29,17 @@ def find(
     walk: Walk, *, mailing: int | None = None, client: int | None = None, state: str | None = None
 ) -> list[Message]:
     """The messages of a walk that fit all that is given, in the walk's order."""
-    rows = detailed()
-    if mailing is not None:
-        rows = rows.filter(mailing_id=mailing)
+    rows = detailed() if state is None else detailed().filter(reads_as=state)
     if client is not None:
-        return walk.take(_in_state(rows, state).filter(id__in=_ids_of_client(client, mailing)))
+        return walk.take(rows.filter(id__in=_ids_of_client(client, mailing)))
     if state is not None:
-        return _by_state(walk, rows.filter(reads_as=state), state, mailing)
-    if mailing is not None:
-        rows = rows.filter(id__range=_span_of(mailing))
-    return walk.take(rows)
+        return _by_state(walk, rows, state, mailing)
+    return walk.take(rows if mailing is None else rows.filter(of_mailing(mailing)))
 
 
-def _in_state(rows: QuerySet[Any], state: str | None) -> QuerySet[Any]:
-    return rows if state is None else rows.filter(reads_as=state)
+def of_mailing(mailing: int) -> Q:
+    """The messages of a mailing, by the primary key: there is no index on the mailing alone."""
+    return Q(mailing_id=mailing, id__range=_span_of(mailing))
 
 
 def _ids_of_client(client: int, mailing: int | None) -> list[int]:
@@ -67,7 +64,7 @@ def _span_of(mailing: int) -> Span:
 def _by_state(walk: Walk, rows: QuerySet[Any], state: str, mailing: int | None) -> list[Message]:
     batches = batches_holding(state)
     if mailing is not None:
-        batches = batches.filter(mailing=mailing)
+        batches, rows = batches.filter(mailing=mailing), rows.filter(mailing_id=mailing)
     found: list[Message] = []
     rest: Walk | None = walk
     while rest is not None and rest.limit > 0:

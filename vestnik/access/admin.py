@@ -1,0 +1,62 @@
+"""Users and API keys in Django's admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from vestnik.access.models import ApiKey, User
+
+ONCE = "The key is {plain} – copy it now, it is shown only this once."
+
+
+@admin.register(User)
+class RoleUserAdmin(UserAdmin):
+    """Django's own page, with the role."""
+
+    list_display = ("username", "role", "is_staff", "is_active", "last_login")
+    list_filter = ("role", "is_staff", "is_active")
+    fieldsets = (("Vestnik", {"fields": ("role",)}), *(UserAdmin.fieldsets or ()))
+    add_fieldsets = (*UserAdmin.add_fieldsets, ("Vestnik", {"fields": ("role", "is_staff")}))
+
+
+class ApiKeyForm(forms.ModelForm):
+    """Name and role; the key itself is made, never typed."""
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "role")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):
+    """Keys are issued and revoked; nobody can read one again."""
+
+    form = ApiKeyForm
+    list_display = ("name", "role", "hint", "created_at", "last_used_at", "revoked_at")
+    list_filter = ("role",)
+    search_fields = ("name",)
+    readonly_fields = ("hint", "created_at", "last_used_at", "revoked_at")
+    actions = ("revoke",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        """The role of a key is for good: whoever holds it was told what it may do."""
+        return ("role", *self.readonly_fields) if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        made, plain = ApiKey.objects.issue(name=obj.name, role=obj.role)
+        obj.__dict__.update(made.__dict__)
+        messages.warning(request, ONCE.format(plain=plain))
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
+        """From now on the keys are refused; what they did stays on record."""
+        revoked = keys.filter(revoked_at=None).update(revoked_at=Now())
+        messages.success(request, f"Revoked: {revoked}.")

@@ -1,0 +1,24 @@
+"""Kept answers in Django's admin, to look at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from vestnik.api.models import IdempotencyRecord
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(admin.ModelAdmin):
+    """What was answered to whom; made by requests alone."""
+
+    list_display = ("key", "api_key", "status", "location", "created_at")
+    list_select_related = ("api_key",)
+    search_fields = ("key__exact",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

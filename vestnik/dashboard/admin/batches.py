@@ -1,0 +1,25 @@
+"""The pipeline's own rows in Django's admin, to look at."""
+
+from django.contrib import admin
+
+from vestnik.dashboard.admin.large import ReadOnlyAdmin
+from vestnik.dispatch.models import Batch, Enlistment
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    """How far each batch is, and who holds it."""
+
+    list_display = ("id", "mailing_id", "number", "state", "due_at", "size", "queued", "unknown")
+    list_filter = ("state",)
+    search_fields = ("mailing__id__exact",)
+    search_help_text = "The number of a mailing."
+
+
+@admin.register(Enlistment)
+class EnlistmentAdmin(ReadOnlyAdmin):
+    """How far each audience has become messages."""
+
+    list_display = ("mailing_id", "cursor", "bound", "next_number", "complete")
+    list_filter = ("complete",)
+    ordering = ("-mailing_id",)

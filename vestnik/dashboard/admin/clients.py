@@ -1,0 +1,68 @@
+"""Clients in Django's admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from vestnik.audience.models import Client
+from vestnik.audience.phone import guess
+from vestnik.audience.validation import completed
+from vestnik.dashboard.admin.large import LargeAdmin
+from vestnik.dispatch.withdrawal import delete_client
+
+
+class ClientForm(forms.ModelForm):
+    """The operator code is the number's unless given."""
+
+    class Meta:
+        model = Client
+        fields = ("phone_number", "operator_code", "tag", "timezone", "attributes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["operator_code"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("phone_number") and not cleaned.get("operator_code"):
+            cleaned["operator_code"] = completed({"phone_number": cleaned["phone_number"]})[
+                "operator_code"
+            ]
+        return cleaned
+
+
+@admin.register(Client)
+class ClientAdmin(LargeAdmin):
+    """Found by phone number, however it is written."""
+
+    form = ClientForm
+    list_display = ("phone_number", "operator_code", "tag", "timezone", "created_at")
+    search_fields = ("phone_number__exact",)
+    search_help_text = "A phone number: 79261234567, or as people write it."
+    readonly_fields = ("created_at", "their_messages")
+
+    @admin.display(description="Messages")
+    def their_messages(self, client: Client) -> str:
+        """Where this client's messages are."""
+        address = reverse("admin:dispatch_message_changelist")
+        return format_html('<a href="{}?q={}">Messages</a>', address, client.phone_number)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the unique index on the number; nothing else is searched."""
+        term = search_term.strip()
+        return (queryset.filter(phone_number=guess(term) or term) if term else queryset), False
+
+    def delete_model(self, request: HttpRequest, obj: Client) -> None:
+        """As the API does it: what is queued for the client is cancelled."""
+        delete_client(obj.id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for client in queryset:
+            delete_client(client.id)

@@ -1,0 +1,107 @@
+"""Mailings in Django's admin: to look at, and to pause, resume and cancel."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from vestnik.access.models import User
+from vestnik.dashboard.admin.large import ReadOnlyAdmin
+from vestnik.dispatch.hints import look_at
+from vestnik.mailings.models import (
+    CANCEL,
+    PAUSE,
+    RESUME,
+    Mailing,
+    MailingEvent,
+    StateConflict,
+    Transition,
+)
+from vestnik.reports.progress import progress_of
+
+
+class EventInline(admin.TabularInline):
+    """What was done to the mailing."""
+
+    model = MailingEvent
+    fields = readonly_fields = ("at", "actor", "event", "from_state", "to_state", "reason")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Mailing)
+class MailingAdmin(ReadOnlyAdmin):
+    """Orders go the way that the API's go."""
+
+    list_display = ("id", "name", "state", "provider", "starts_at", "ends_at", "counts")
+    list_display_links = ("id", "name")
+    list_filter = ("state",)
+    search_fields = ("name",)
+    readonly_fields = ("counts", "its_messages")
+    inlines = (EventInline,)
+    actions = ("pause", "resume", "cancel")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _ChangeList
+
+    def has_order_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change a mailing may tell it what to do."""
+        return request.user.has_perm("mailings.change_mailing")
+
+    @admin.action(description="Pause", permissions=["order"])
+    def pause(self, request: HttpRequest, mailings: QuerySet[Mailing]) -> None:
+        _order(request, mailings, PAUSE)
+
+    @admin.action(description="Resume", permissions=["order"])
+    def resume(self, request: HttpRequest, mailings: QuerySet[Mailing]) -> None:
+        _order(request, mailings, RESUME)
+
+    @admin.action(description="Cancel for good", permissions=["order"])
+    def cancel(self, request: HttpRequest, mailings: QuerySet[Mailing]) -> None:
+        _order(request, mailings, CANCEL)
+
+    @admin.display(description="Messages by state")
+    def counts(self, mailing: Mailing) -> str:
+        """Only the states that are not empty."""
+        progress = getattr(mailing, "progress", None) or progress_of([mailing.id])[mailing.id]
+        return ", ".join(f"{state} {count}" for state, count in progress.items() if count) or "–"
+
+    @admin.display(description="Messages")
+    def its_messages(self, mailing: Mailing) -> str:
+        """Where this mailing's messages are."""
+        address = reverse("admin:dispatch_message_changelist")
+        return format_html('<a href="{}?mailing={}">Messages</a>', address, mailing.id)
+
+
+class _ChangeList(ChangeList):
+    """Reads the progress of a whole page by one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        progress = progress_of([mailing.id for mailing in self.result_list])
+        for mailing in self.result_list:
+            mailing.progress = progress[mailing.id]
+
+
+def _order(request: HttpRequest, mailings: QuerySet[Mailing], order: Transition) -> None:
+    assert isinstance(request.user, User)  # noqa: S101  (the admin lets nobody else in)
+    for mailing in mailings:
+        try:
+            with transaction.atomic():
+                mailing.obey(order, actor=f"user:{request.user.username}")
+                look_at(mailing.id)
+        except StateConflict as conflict:
+            messages.error(request, str(conflict))
+        else:
+            messages.success(request, f"Mailing {mailing.id} is {mailing.state}.")

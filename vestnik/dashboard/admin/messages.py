@@ -1,0 +1,93 @@
+"""Messages in Django's admin: to look at, in the states that the API shows."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from vestnik.audience.models import Client
+from vestnik.audience.phone import guess
+from vestnik.dashboard.admin.large import ReadOnlyAdmin
+from vestnik.dispatch.models import Message, MessageState
+from vestnik.reports import messages
+from vestnik.reports.walk import Walk
+
+NEWEST = Walk(ascending=False, beyond=None, limit=1000)
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The newest thousand in a state, found by the batches that hold them."""
+
+    title = "state (the newest thousand)"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(value), str(label)) for value, label in MessageState.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        state = self.value()
+        if state not in MessageState.values:
+            return queryset
+        found = messages.find(NEWEST, mailing=_mailing(request), state=state)
+        return queryset.filter(id__in=[message.id for message in found])
+
+
+class MailingFilter(admin.SimpleListFilter):
+    """The messages of one mailing, as its page links to them."""
+
+    title = "mailing"
+    parameter_name = "mailing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        mailing = _mailing(request)
+        return [] if mailing is None else [(str(mailing), f"№ {mailing}")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        mailing = _mailing(request)
+        return queryset if mailing is None else queryset.filter(messages.of_mailing(mailing))
+
+
+def _mailing(request: HttpRequest) -> int | None:
+    given = request.GET.get("mailing", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """Found by the phone number of a client."""
+
+    list_display = ("id", "mailing", "phone_number", "shown_state", "attempts", "sent_at", "error")
+    list_filter = (StateFilter, MailingFilter)
+    search_fields = ("id",)
+    search_help_text = "The phone number of a client."
+    exclude = ("client", "state")
+    readonly_fields = ("shown_state", "shown_client", "shown_text")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return messages.detailed()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the client: their messages have an index, the numbers in the messages have none."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        client = Client.objects.filter(phone_number=guess(term) or term).first()
+        if client is None:
+            return queryset.none(), False
+        found = messages.find(NEWEST, client=client.id)
+        return queryset.filter(id__in=[message.id for message in found]), False
+
+    @admin.display(description="State")
+    def shown_state(self, message: Any) -> str:
+        return str(message.reads_as)
+
+    @admin.display(description="Client")
+    def shown_client(self, message: Any) -> str:
+        return "deleted" if message.known_client is None else str(message.known_client)
+
+    @admin.display(description="Text as sent")
+    def shown_text(self, message: Message) -> str:
+        return message.mailing.text if message.text is None else message.text

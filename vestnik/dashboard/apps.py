@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "vestnik.dashboard"
+    verbose_name = "Pages"

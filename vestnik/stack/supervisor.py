@@ -23,6 +23,7 @@ GRACE = {Stage.SERVICE: 3.5, Stage.SERVER: 3.5}
 QUICK_END = 0.5
 KILLED_END = 0.3
 TURN = 0.5
+CHANCES = 2  # of a service to get ready, at the start
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -81,9 +82,19 @@ class Supervisor:
             raise EndedEarly(process)
 
     def wait_for_services(self, seconds: float) -> None:
-        """Wait until every service has announced itself."""
+        """Wait until every service has announced itself.
+
+        Raises EndedEarly for one that ends again and again before that.
+        """
         services = [p for p in self.processes.values() if p.program.stage is Stage.SERVICE]
-        self._wait(lambda: all(p.ready_at for p in services), "the services", seconds)
+        hopeless = (p for p in services if p.short_lives >= CHANCES)
+        self._wait(
+            lambda: all(p.ready_at or p.short_lives >= CHANCES for p in services),
+            "the services",
+            seconds,
+        )
+        for process in hopeless:
+            raise EndedEarly(process)
 
     def watch(self) -> None:
         """Keep everything alive until somebody asks for the end."""

@@ -263,15 +263,23 @@ class Provider(ABC):
 
         None stands for a message that did not leave in time and may be queued again.
         """
-        return await asyncio.gather(*map(self._guarded, flight))
+        if not flight:
+            return []
+        tasks = [asyncio.create_task(self._guarded(message)) for message in flight]
+        try:
+            # One timer for the flight: one for each message costs a tenth of the throughput.
+            await asyncio.wait(tasks, timeout=self.deadline)
+        finally:
+            for task in tasks:
+                task.cancel()
+        return await asyncio.gather(*tasks)
 
     async def _guarded(self, message: Outgoing) -> Outcome | None:
         try:
-            async with asyncio.timeout(self.deadline):
-                return await self.hand_over(message)
+            return await self.hand_over(message)
         except TooLate:
             return None
-        except TimeoutError:
+        except asyncio.CancelledError:
             return self.in_two_minds(message, f"no answer within {self.deadline:g} s")
         except Exception as error:
             return self.in_two_minds(message, f"{type(error).__name__} in the provider")

@@ -112,6 +112,7 @@ class Session(asyncio.Protocol):
 
     def __init__(self, server: SmppServer) -> None:
         self._server, self._buffer = server, b""
+        self._out: list[bytes] = []
         self._bound_as, self._sequence, self._in_flight = "", 0, 0
         self._awaited: dict[int, asyncio.Future[int]] = {}
 
@@ -150,6 +151,7 @@ class Session(asyncio.Protocol):
             self._write(command | ANSWER, 0, sequence)
         elif command == UNBIND:
             self._write(command | ANSWER, 0, sequence)
+            self._flush()
             self.transport.close()
         elif command & ANSWER:
             future = self._awaited.pop(sequence, None)
@@ -211,5 +213,11 @@ class Session(asyncio.Protocol):
         self._server.receipts.refused += await future != 0
 
     def _write(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
-        if not self.transport.is_closing():
-            self.transport.write(packed(command, status, sequence, body))
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(packed(command, status, sequence, body))
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and not self.transport.is_closing():
+            self.transport.write(b"".join(out))

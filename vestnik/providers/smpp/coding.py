@@ -42,10 +42,15 @@ class Coding:
 
     def encode(self, text: str) -> Coded:
         """In the default alphabet where all letters are in it, else in UCS-2."""
-        letters = self._default_letters(text)
-        if letters is not None:
-            return Coded(self._data_coding, fill(letters, ROOM_ALONE[0], self._room[0]))
-        return Coded(self._ucs_2, fill(utf_16(text), ROOM_ALONE[1], self._room[1]))
+        if self._fits_default(text):
+            whole = b"".join(map(self._default_letter, text))
+            if len(whole) <= ROOM_ALONE[0]:
+                return Coded(self._data_coding, [whole])
+            return Coded(self._data_coding, fill(map(self._default_letter, text), self._room[0]))
+        whole = utf_16(text)
+        if len(whole) <= ROOM_ALONE[1]:
+            return Coded(self._ucs_2, [whole])
+        return Coded(self._ucs_2, fill(map(utf_16, text), self._room[1]))
 
     def decode(self, octets: bytes, data_coding: int) -> str:
         """What an SMSC sent; what cannot be read becomes replacement characters."""
@@ -55,30 +60,32 @@ class Coding:
         alphabet = "latin-1" if self._alphabet in ("none", "gsm") else self._alphabet
         return octets.decode(codec or alphabet, "replace")
 
-    def _default_letters(self, text: str) -> list[bytes] | None:
+    def _fits_default(self, text: str) -> bool:
         if self._alphabet == "gsm":
-            return gsm.encoded_letters(text)
+            return gsm.covers(text)
         if self._alphabet == "none":
-            return None
+            return False
         try:
-            return [letter.encode(self._alphabet) for letter in text]
+            return bool(text.encode(self._alphabet)) or not text
         except UnicodeEncodeError:
-            return None
+            return False
+
+    def _default_letter(self, letter: str) -> bytes:
+        if self._alphabet == "gsm":
+            return gsm.encode_letter(letter)
+        return letter.encode(self._alphabet)
 
 
-def utf_16(text: str) -> list[bytes]:
-    """Letter by letter, so that no surrogate pair is split. A lone surrogate is replaced."""
-    return [letter.encode("utf-16-be", "replace") for letter in text]
+def utf_16(text: str) -> bytes:
+    """Big-endian without a mark; a lone surrogate is replaced."""
+    return text.encode("utf-16-be", "replace")
 
 
-def fill(letters: Iterable[bytes], alone: int, beside_header: int) -> list[bytes]:
-    """Parts filled greedily: no letter is split, whatever it takes."""
-    whole = b"".join(letters := list(letters))
-    if len(whole) <= alone:
-        return [whole]
+def fill(letters: Iterable[bytes], room: int) -> Sequence[bytes]:
+    """Parts filled greedily: no letter is split, neither a surrogate pair nor an escaped one."""
     parts, part = [], b""
     for letter in letters:
-        if len(part) + len(letter) > beside_header:
+        if len(part) + len(letter) > room:
             parts.append(part)
             part = b""
         part += letter

@@ -20,14 +20,17 @@ EXTENSION = {
 }
 _ENCODED = {letter: bytes([code]) for code, letter in enumerate(BASIC) if code != ESCAPE}
 _ENCODED |= {letter: bytes([ESCAPE, code]) for code, letter in EXTENSION.items()}
+LETTERS = frozenset(_ENCODED)
 
 
-def encoded_letters(text: str) -> list[bytes] | None:
-    """Each letter's octets, so that none is split; None where a letter is not in the alphabet."""
-    try:
-        return [_ENCODED[letter] for letter in text]
-    except KeyError:
-        return None
+def covers(text: str) -> bool:
+    """Whether all letters are in the alphabet or its extension."""
+    return LETTERS.issuperset(text)
+
+
+def encode_letter(letter: str) -> bytes:
+    """One octet, or two with the escape. KeyError where the alphabet has no such letter."""
+    return _ENCODED[letter]
 
 
 def decode(octets: bytes) -> str:

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import smpp34
@@ -40,6 +41,8 @@ class Composer:
         self._long = given.choice("long_messages", "udh16", list(LONG))
         room, references = LONG[self._long]
         self.coding = Coding(given, room)
+        # Most mailings say the same to all.
+        self._encode = lru_cache(maxsize=256)(self.coding.encode)
         # From a random start: another worker, or the one before us, counts from elsewhere, so
         # that parts of two messages to one number are not put together.
         self._numbers = itertools.count(random.randrange(references))  # noqa: S311  (no secret)
@@ -49,7 +52,7 @@ class Composer:
 
     def submits(self, message: Outgoing) -> list[Submit]:
         """One for each part. Raises ValueError where the text needs more than 255."""
-        coded = self.coding.encode(message.text)
+        coded = self._encode(message.text)
         fields = self._fields | {
             "destination_addr": message.phone_number,
             "data_coding": coded.data_coding,

@@ -52,6 +52,7 @@ class Session(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._rest, self._sequence = b"", 0
+        self._out: list[bytes] = []
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -76,9 +77,8 @@ class Session(asyncio.Protocol):
             raise Lost("the line is closed")
         self._sequence = sequence = self._sequence % 0x7FFFFFFF + 1
         future: asyncio.Future[Answer] = self._loop.create_future()
-        octets = make(sequence)
+        self._write(make(sequence))
         self._waiting[sequence] = future
-        self._transport.write(octets)
         return future
 
     async def ask(self, command: int, body: bytes = b"") -> Answer:
@@ -121,6 +121,7 @@ class Session(asyncio.Protocol):
         except (TimeoutError, Lost):
             pass
         finally:
+            self._flush()
             self._transport.close()
 
     def abort(self) -> None:
@@ -158,9 +159,10 @@ class Session(asyncio.Protocol):
         elif command == wire.UNBIND:
             self.usable = False
             self._answer(command, 0, sequence)
+            self._flush()
             self._transport.close()
         elif command != wire.ALERT_NOTIFICATION:
-            self._transport.write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
+            self._write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
 
     @staticmethod
     def _meant(command: int, status: int) -> int:
@@ -176,5 +178,16 @@ class Session(asyncio.Protocol):
         self._listener.delivered(self, cast(smpp34.DeliverSm, decoded))
 
     def _answer(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
-        if not self._transport.is_closing():
-            self._transport.write(wire.pdu(command | wire.ANSWER, status, sequence, body))
+        self._write(wire.pdu(command | wire.ANSWER, status, sequence, body))
+
+    def _write(self, octets: bytes) -> None:
+        """Together with all else of this turn of the loop: a call of the system for each PDU
+        costs two thirds of the throughput."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(octets)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and not self._transport.is_closing():
+            self._transport.write(b"".join(out))

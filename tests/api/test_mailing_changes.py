@@ -1,0 +1,104 @@
+"""PATCH mailings/{id}/: what may change in which state."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.api.caller import Caller, errors_of
+from tests.builders import make_mailing, make_running
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+
+IN_AN_HOUR = (timezone.now() + timedelta(hours=1)).isoformat()
+ALLOWED_UNDER_WAY = {"name": "new", "rate_limit": 5, "ends_at": IN_AN_HOUR}
+REFUSED_UNDER_WAY = {"text": "new", "filter": {}, "starts_at": IN_AN_HOUR, "provider": "console"}
+
+
+def test_all_of_a_scheduled_mailing_may_change(api: Caller) -> None:
+    mailing = make_mailing(starts_in=1000)
+    changes = {
+        **ALLOWED_UNDER_WAY,
+        "text": "я" * 71,
+        "filter": {"tags": ["vip"]},
+        "starts_at": "2026-01-01T00:00:00Z",
+        "provider": "console",
+    }
+
+    answer = api.patch(f"mailings/{mailing.id}/", changes)
+
+    assert answer.status_code == 200
+    assert answer.json()["filter"]["tags"] == ["vip"]
+    mailing.refresh_from_db()
+    assert (mailing.segments, mailing.rate_limit, mailing.name) == (2, 5, "new")
+    event = mailing.events.latest("id")
+    assert (event.event, event.actor) == ("change", "key:tests")
+    assert "text" in event.reason
+
+
+@pytest.mark.parametrize("field", ALLOWED_UNDER_WAY)
+@pytest.mark.parametrize("paused", [False, True])
+def test_some_of_a_mailing_under_way_may_change(api: Caller, field: str, paused: bool) -> None:
+    mailing = _under_way(paused)
+
+    answer = api.patch(f"mailings/{mailing.id}/", {field: ALLOWED_UNDER_WAY[field]})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("field", REFUSED_UNDER_WAY)
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_rest_of_a_mailing_under_way_may_not(api: Caller, field: str, paused: bool) -> None:
+    mailing = _under_way(paused)
+
+    answer = api.patch(f"mailings/{mailing.id}/", {field: REFUSED_UNDER_WAY[field]})
+
+    assert answer.status_code == 409
+    detail = answer.json()["detail"]
+    assert f"is {mailing.state}: change of {field} is not possible" in detail
+    assert "change of ends_at, name, rate_limit" in detail
+
+
+def test_nothing_of_an_ended_mailing_may_change(api: Caller) -> None:
+    mailing = make_mailing()
+    mailing.obey(CANCEL, actor="test")
+
+    answer = api.patch(f"mailings/{mailing.id}/", {"name": "new"})
+
+    assert answer.status_code == 409
+    assert "Possible is: nothing any more." in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"ends_at": "2020-01-01T00:00:00Z"}, "ends_at"),
+        ({"starts_at": "2098-01-01T00:00:00Z", "ends_at": "2097-01-01T00:00:00Z"}, "ends_at"),
+        ({"starts_at": "2099-01-01T00:00:00Z"}, "ends_at"),
+        ({"text": None}, "text"),
+        ({"state": "running"}, "state"),
+        ({"progress": {}}, "progress"),
+    ],
+)
+def test_a_change_that_is_wrong_is_refused(
+    api: Caller, changes: dict[str, object], field: str
+) -> None:
+    mailing = make_mailing(starts_in=1000)
+
+    answer = api.patch(f"mailings/{mailing.id}/", changes)
+
+    assert answer.status_code == 400
+    assert field in errors_of(answer)
+
+
+def test_changing_nothing_changes_nothing(api: Caller) -> None:
+    mailing = make_mailing()
+
+    assert api.patch(f"mailings/{mailing.id}/", {}).status_code == 200
+    assert mailing.events.count() == 1
+
+
+def _under_way(paused: bool) -> Mailing:
+    mailing = make_running(1)
+    if paused:
+        mailing.obey(PAUSE, actor="test")
+    return mailing

@@ -7,16 +7,10 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from tests.directory import MAKE_CLIENTS
 from vestnik.audience.models import Client
 from vestnik.dispatch import enlist, launch
 from vestnik.mailings.models import Mailing
-
-MAKE_CLIENTS = """
-INSERT INTO audience_client (phone_number, operator_code, tag, timezone, attributes)
-SELECT (79000000000 + n)::text, substr((79000000000 + n)::text, 2, 3), 'tag' || n %% 5,
-    'Europe/Moscow', '{}'
-FROM generate_series(%s, %s) AS n
-"""
 
 
 def make_client(phone_number: str = "79261234567", **fields: Any) -> Client:

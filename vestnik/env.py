@@ -15,6 +15,7 @@ from dotenv import load_dotenv
 
 PROVIDER_PREFIX = "SMS_PROVIDER_"
 BACKEND_SUFFIX = "_BACKEND"
+CONSOLE = f"{PROVIDER_PREFIX}CONSOLE{BACKEND_SUFFIX}"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off", ""}
 
@@ -92,10 +93,11 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
     """`SMS_PROVIDERS` from `SMS_PROVIDER_<ALIAS>_BACKEND` and `SMS_PROVIDER_<ALIAS>_<OPTION>`.
 
     The alias is lower-case with hyphens: `SMS_PROVIDER_SMPP_MAIN_BACKEND` declares `smpp-main`.
+    `console` is always declared, so that a first mailing can cost nobody anything.
     Options stay text here; each backend reads its own into types and reports what is wrong.
     """
     names = {name.removesuffix("_FILE") for name in environ if name.startswith(PROVIDER_PREFIX)}
-    backends = {name for name in names if name.endswith(BACKEND_SUFFIX)}
+    backends = {CONSOLE, *(name for name in names if name.endswith(BACKEND_SUFFIX))}
     declared = sorted((name.removesuffix(BACKEND_SUFFIX) + "_" for name in backends), key=len)
     options: dict[str, dict[str, object]] = {_alias(stem): {} for stem in declared}
     for name in sorted(names - backends):
@@ -108,8 +110,8 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
             )
         options[_alias(owner)][name.removeprefix(owner).lower()] = text(name)
     return {
-        _alias(stem): {"BACKEND": text(f"{stem}BACKEND"), "OPTIONS": options[_alias(stem)]}
-        for stem in declared
+        _alias(stem): {"BACKEND": text(f"{stem}BACKEND", "console"), "OPTIONS": given}
+        for stem, given in zip(declared, options.values(), strict=True)
     }
 
 

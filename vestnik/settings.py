@@ -115,11 +115,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- Providers ---------------------------------------------------------------------------------
-# The console is the default way out, so that a first mailing can cost nobody anything.
-SMS_PROVIDERS: dict[str, dict[str, object]] = {
-    "console": {"BACKEND": "console", "OPTIONS": {}},
-    **env.providers(),
-}
+SMS_PROVIDERS = env.providers()
 SMS_DEFAULT_PROVIDER = env.text("DEFAULT_SMS_PROVIDER", "console")
 
 # --- Who may do what ---------------------------------------------------------------------------

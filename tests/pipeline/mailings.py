@@ -1,0 +1,120 @@
+"""Mailings over the API of a running stack, and what became of them."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from tests.directory import MAKE_CLIENTS
+from tests.stack.running import RunningStack, Sent
+
+TEXT = "Hello from the test"
+ENDED = ("finished", "cancelled", "missed")
+
+
+def instant(seconds: float) -> str:
+    """So many seconds from now, as the API wants it."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def fill(stack: RunningStack, clients: int) -> None:
+    """Exactly so many clients in the directory."""
+    patiently(stack, "DELETE FROM audience_client")
+    stack.sql(MAKE_CLIENTS, (0, clients - 1))
+
+
+def create(stack: RunningStack, starts_in: float = 0.0, ends_in: float = 600.0, **more: Any) -> int:
+    """A mailing to everybody unless `filter` says otherwise; its id."""
+    body = {"text": TEXT, "filter": {}, **more}
+    body |= {"starts_at": instant(starts_in), "ends_at": instant(ends_in)}
+    answer = stack.api("POST", "mailings/", body)
+    assert answer.status == 201, answer.body
+    return int(answer.body["id"])
+
+
+def command(stack: RunningStack, mailing: int, verb: str) -> float:
+    """Pause, resume or cancel; when the answer was there, by the monotonic clock."""
+    answer = stack.api("POST", f"mailings/{mailing}/{verb}/")
+    assert answer.status == 200, answer.body
+    return time.monotonic()
+
+
+def read(stack: RunningStack, mailing: int) -> dict[str, Any]:
+    body: dict[str, Any] = stack.api("GET", f"mailings/{mailing}/").body
+    return body
+
+
+def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, Any]:
+    """The mailing, once it has ended and nothing of it is open. Survives the API's absence."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            found = read(stack, mailing)
+        except OSError:
+            found = {"state": "?"}
+        open_ones = ("queued", "sending")
+        if found.get("state") in ENDED and not any(found["progress"][s] for s in open_ones):
+            return found
+        time.sleep(0.1)
+    raise TimeoutError(f"mailing {mailing} has not ended: {found}\n{stack.tail()}")
+
+
+def patiently(stack: RunningStack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """Ask until the database, which may be restarting, answers."""
+    for _ in range(1_000):
+        try:
+            return stack.sql(query, parameters)
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+    raise TimeoutError("the database does not come back")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the receiving end and the records say of a mailing."""
+
+    matched: int
+    progress: dict[str, int]
+    rows: dict[str, int]
+    arrivals: list[Sent]
+    #: Client numbers that arrived more than once.
+    doubled: list[str]
+    #: Neither arrived, nor in a state that says why not.
+    lost: list[str]
+    #: Recorded as sent, but never arrived.
+    false_sent: list[str]
+
+    @property
+    def adds_up(self) -> bool:
+        counted = {s: n for s, n in self.progress.items() if s != "matched" and n}
+        return counted == self.rows and sum(counted.values()) == self.matched
+
+
+STATES = "SELECT phone_number, state FROM dispatch_message WHERE mailing_id = %s"
+SAYS_WHY_NOT = {"unknown", "failed", "expired", "cancelled", "suppressed"}
+
+
+def judge(stack: RunningStack, mailing: int) -> Verdict:
+    """Judge an ended mailing at the console, which is where its messages arrive."""
+    arrivals = list(stack.sent(mailing))
+    arrived = Counter(sent.phone for sent in arrivals)
+    states = dict(stack.sql(STATES, (mailing,)))
+    progress = read(stack, mailing)["progress"]
+    return Verdict(
+        matched=progress["matched"],
+        progress=progress,
+        rows=dict(Counter(states.values())),
+        arrivals=arrivals,
+        doubled=[phone for phone, times in arrived.items() if times > 1],
+        lost=[
+            phone
+            for phone, state in states.items()
+            if phone not in arrived and state not in SAYS_WHY_NOT
+        ],
+        false_sent=[
+            phone for phone, state in states.items() if state == "sent" and phone not in arrived
+        ],
+    )

@@ -1,0 +1,104 @@
+"""A mailing from the request to the last message, at the receiving end: the console."""
+
+import time
+
+from tests.pipeline.mailings import TEXT, command, create, fill, judge, read, wait_ended
+from tests.stack.servers import wait_until
+
+
+def test_every_matching_client_gets_the_text_once(stack):
+    fill(stack, 50)
+    mailing = create(stack, filter={"tags": ["tag1", "tag2"]})
+    wait_ended(stack, mailing, seconds=10)
+    verdict = judge(stack, mailing)
+    assert verdict.adds_up
+    assert verdict.rows == {"sent": 20}
+    assert {int(sent.phone) % 5 for sent in verdict.arrivals} == {1, 2}
+    assert len(verdict.arrivals) == 20
+    assert f'text="{TEXT}"' in verdict.arrivals[0].line.text
+
+
+def test_a_mailing_starts_by_itself_and_never_early(stack):
+    fill(stack, 10)
+    began = time.time()
+    mailing = create(stack, starts_in=2.0)
+    wait_ended(stack, mailing, seconds=10)
+    verdict = judge(stack, mailing)
+    assert verdict.rows == {"sent": 10}
+    assert min(sent.line.wall for sent in verdict.arrivals) >= began + 2.0
+    early = "SELECT count(*) FROM dispatch_message m JOIN mailings_mailing g ON g.id = mailing_id"
+    assert stack.sql(f"{early} WHERE mailing_id = %s AND sent_at < starts_at", (mailing,)) == [(0,)]
+
+
+def test_nothing_leaves_at_or_after_the_end(stack):
+    fill(stack, 100_000)
+    began = time.time()
+    mailing = create(stack, ends_in=1.5, rate_limit=20_000)
+    wait_ended(stack, mailing, seconds=30)
+    verdict = judge(stack, mailing)
+    assert max(sent.line.wall for sent in verdict.arrivals) < began + 1.5
+    assert verdict.adds_up
+    assert verdict.matched == 100_000
+    assert set(verdict.rows) == {"expired", "sent"}
+    assert verdict.rows["sent"] == len(verdict.arrivals)
+    assert not verdict.doubled
+
+
+def test_pause_is_obeyed_within_a_second_and_resume_sends_the_rest(stack):
+    fill(stack, 3_000)
+    mailing = create(stack, rate_limit=1_000)
+    stack.wait_for_line(f"mailing={mailing} ", seconds=5)
+    paused = command(stack, mailing, "pause")
+    time.sleep(2.0)
+    held = list(stack.sent(mailing))
+    assert 0 < len(held) < 3_000
+    assert max(sent.line.monotonic for sent in held) <= paused + 1.0
+    assert read(stack, mailing)["state"] == "paused"
+
+    command(stack, mailing, "resume")
+    wait_ended(stack, mailing, seconds=20)
+    verdict = judge(stack, mailing)
+    assert verdict.rows == {"sent": 3_000}
+    assert len(verdict.arrivals) == 3_000
+    assert not verdict.doubled
+
+
+def test_cancel_is_obeyed_within_a_second(stack):
+    fill(stack, 3_000)
+    mailing = create(stack, rate_limit=1_000)
+    stack.wait_for_line(f"mailing={mailing} ", seconds=5)
+    cancelled = command(stack, mailing, "cancel")
+    progress = read(stack, mailing)["progress"]
+    assert progress["queued"] == 0
+    wait_ended(stack, mailing, seconds=10)
+    time.sleep(1.0)
+    verdict = judge(stack, mailing)
+    assert max(sent.line.monotonic for sent in verdict.arrivals) <= cancelled + 1.0
+    assert set(verdict.rows) == {"cancelled", "sent"}
+    assert verdict.adds_up
+
+
+def test_the_rate_is_held_over_all_workers(stack):
+    fill(stack, 2_400)
+    mailing = create(stack, rate_limit=200)
+    wait_ended(stack, mailing, seconds=30)
+    times = sorted(sent.line.monotonic for sent in judge(stack, mailing).arrivals)
+    assert len(times) == 2_400
+    most = max(sum(start <= t < start + 10 for t in times) for start in times[::20])
+    assert most <= 200 * 10 * 1.05
+    # And not below: from the first to the last at the rate, to within five per cent.
+    assert (len(times) - 1) / (times[-1] - times[0]) >= 200 * 0.95
+
+
+def test_a_large_mailing_does_not_hold_up_a_small_one(stack):
+    fill(stack, 200_000)
+    large = create(stack)
+    wait_until(lambda: read(stack, large)["progress"]["sent"] > 1_000, seconds=10)
+    small = create(stack, filter={"operator_codes": ["900"], "tags": ["tag0"]}, rate_limit=None)
+    # Of the same clients, ten would need a filter of their own: judge the first ten to arrive.
+    began = time.monotonic()
+    wait_until(lambda: read(stack, small)["progress"]["sent"] >= 10, seconds=5)
+    assert time.monotonic() - began < 5
+    for mailing in (large, small):
+        command(stack, mailing, "cancel")
+        wait_ended(stack, mailing, seconds=30)

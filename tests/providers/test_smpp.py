@@ -8,21 +8,25 @@ from vestnik.sandbox.behaviour import Act
 from vestnik.sandbox.gateway import Sandbox
 
 
+def smpp(sandbox: Sandbox, **options: Any) -> SmppProvider:
+    given = {
+        "host": "127.0.0.1",
+        "port": str(sandbox.smpp_port),
+        "system_id": "vestnik",
+        "password": "geheim",
+        "sender": "Vestnik",
+        "reconnect_least": "0.1",
+        "throttle_pause": "0.2",
+    }
+    return SmppProvider("main", given | options)
+
+
 class TestContract(ContractCases):
     ports = {"http_port": None, "smpp_port": 0}
     throttled_for = 0.2
 
     def build(self, sandbox: Sandbox, **options: Any) -> SmppProvider:
-        given = {
-            "host": "127.0.0.1",
-            "port": str(sandbox.smpp_port),
-            "system_id": "vestnik",
-            "password": "geheim",
-            "sender": "Vestnik",
-            "reconnect_least": "0.1",
-            "throttle_pause": "0.2",
-        }
-        return SmppProvider("main", given | options)
+        return smpp(sandbox, **options)
 
     def validity_on_the_wire(self, sandbox: Sandbox) -> float:
         period = sandbox.ledger.taken[0].validity

@@ -16,14 +16,33 @@ is `Unknown`: a read time-out, a reset, a 5xx that does not say, a 200 that cann
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, Literal, Protocol
 
 from vestnik.providers.callbacks import Callback, CallbackRefused
+from vestnik.providers.incoming import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
 from vestnik.providers.options import Options
+
+__all__ = [
+    "Accepted",
+    "Deferred",
+    "Heard",
+    "Inbound",
+    "Outcome",
+    "Outgoing",
+    "Provider",
+    "Question",
+    "Receipt",
+    "ReceiptState",
+    "Rejected",
+    "Reply",
+    "Sink",
+    "TooLate",
+    "Unknown",
+    "verdict_of",
+]
 
 
 class TooLate(Exception):
@@ -121,64 +140,6 @@ class Outgoing:
     def validity(self) -> int:
         """Whole seconds until the mailing's end: the validity period for the provider."""
         return max(0, int(self.expires_at - time.monotonic()))
-
-
-ReceiptState = Literal["delivered", "undelivered"]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The provider's final word on a message, found by its own id or by ours.
-
-    States that are not final make no receipt. `at` is the provider's own instant where it gives
-    one with a zone, else when the receipt came.
-    """
-
-    alias: str
-    state: ReceiptState
-    at: datetime
-    provider_id: str = ""
-    message_id: int | None = None
-    error: str = ""
-
-
-def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
-    """What a message of several parts is: delivered when all are, undelivered as soon as one is.
-
-    None stands for a part without a receipt, and for "not known yet".
-    """
-    states = set(parts)
-    if "undelivered" in states:
-        return "undelivered"
-    return None if None in states or not states else "delivered"
-
-
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """A message that somebody sent to us."""
-
-    alias: str
-    phone_number: str
-    text: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a callback said, and the body with which to answer it (with status 200)."""
-
-    receipts: Sequence[Receipt] = ()
-    inbound: Sequence[Inbound] = ()
-    answer: str = "OK"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A message whose fate is asked for."""
-
-    message_id: int
-    phone_number: str
-    provider_id: str = ""
 
 
 #: `Receipt`: its final state. `Accepted`: the provider has it, on its way. `Deferred`: the

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import smpp34
@@ -50,9 +51,8 @@ class SmppServer:
         self.assembly = Assembly()
         self.sessions: set[Session] = set()
         self.password = ""
-        self.bind_status = 0
+        self.bind_status, self.bind_anyway = 0, False
         self.most_in_flight = 0
-        self.submits: list[smpp34.SubmitSm] = []
 
     def session(self) -> "Session":
         return Session(self)
@@ -165,7 +165,7 @@ class Session(asyncio.Protocol):
         status = self._server.bind_status
         if self._server.password and password.decode() != self._server.password:
             status = WRONG_PASSWORD
-        if not status:
+        if not status or self._server.bind_anyway:
             self._bound_as = BINDS[command]
         self._write(command | ANSWER, status, sequence, b"sandbox\0")
 
@@ -193,9 +193,16 @@ class Session(asyncio.Protocol):
             self._write(SUBMIT_SM | ANSWER, status, sequence, body)
 
     async def deliver(
-        self, source: str, to: str, octets: bytes, *, esm_class: int = 0, data_coding: int = 0
+        self,
+        source: str,
+        to: str,
+        octets: bytes,
+        *,
+        esm_class: int = 0,
+        data_coding: int = 0,
+        tlvs: Sequence[smpp34.Tlv] = (),
     ) -> None:
-        """A `deliver_sm`, sent again on another day where it is not acknowledged: here, once."""
+        """A `deliver_sm`, once: an SMSC would send again what is not acknowledged."""
         self._sequence += 1
         self._awaited[self._sequence] = asyncio.get_running_loop().create_future()
         pdu = smpp34.DeliverSm(
@@ -206,11 +213,13 @@ class Session(asyncio.Protocol):
             source_addr_npi=1,
             esm_class=esm_class,
             data_coding=data_coding,
+            tlvs=list(tlvs),
             sequence_number=self._sequence,
         )
         future = self._awaited[self._sequence]
         self.transport.write(pdu.encode())
-        self._server.receipts.refused += await future != 0
+        status = await future
+        self._server.receipts.refused += status != 0
 
     def _write(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
         if not self._out:

@@ -1,0 +1,63 @@
+"""What comes back from a provider after the hand-over, in one vocabulary for all."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+ReceiptState = Literal["delivered", "undelivered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider's final word on a message, found by its own id or by ours.
+
+    States that are not final make no receipt. `at` is the provider's own instant where it gives
+    one with a zone, else when the receipt came.
+    """
+
+    alias: str
+    state: ReceiptState
+    at: datetime
+    provider_id: str = ""
+    message_id: int | None = None
+    error: str = ""
+
+
+def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
+    """What a message of several parts is: delivered when all are, undelivered as soon as one is.
+
+    None stands for a part without a receipt, and for "not known yet".
+    """
+    states = set(parts)
+    if "undelivered" in states:
+        return "undelivered"
+    return None if None in states or not states else "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that somebody sent to us."""
+
+    alias: str
+    phone_number: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a callback said, and the body with which to answer it (with status 200)."""
+
+    receipts: Sequence[Receipt] = ()
+    inbound: Sequence[Inbound] = ()
+    answer: str = "OK"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message whose fate is asked for."""
+
+    message_id: int
+    phone_number: str
+    provider_id: str = ""

@@ -24,7 +24,7 @@ class Servers(ExitStack):
         super().__init__()
         self.home = homes.opened(Path(tempfile.mkdtemp(prefix="vestnik-tests-")))
         self.callback(shutil.rmtree, self.home.path)
-        den = reach.Den(reach.lowered_uid())
+        den = reach.Den(self.home.path, reach.lowered_uid())
         self.callback(den.remove)
         passwords = homes.keep_secrets(self.home)
         self.postgres = Postgres(self.home, den, passwords)
@@ -63,4 +63,5 @@ def wait_until(condition: Callable[[], object], seconds: float) -> None:
 def without_servers(environ: dict[str, str] | os._Environ[str] = os.environ) -> dict[str, str]:
     """The environment of somebody who has configured nothing."""
     ours = ("VESTNIK_", "SMS_PROVIDER_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAKE")
+    ours += ("PYTHONDONTWRITEBYTECODE",)  # each start would compile every module anew
     return {name: value for name, value in environ.items() if not name.startswith(ours)}

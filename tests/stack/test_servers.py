@@ -50,7 +50,10 @@ def test_valkey_keeps_what_it_is_given_and_never_drops_it():
 
 
 def test_valkey_answers_nobody_without_the_password():
-    with redis.Redis(
-        port=redis.ConnectionPool.from_url(settings.REDIS_URL).connection_kwargs["port"]
-    ) as client, pytest.raises(redis.AuthenticationError):
+    with (
+        redis.Redis(
+            port=redis.ConnectionPool.from_url(settings.REDIS_URL).connection_kwargs["port"]
+        ) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
         client.ping()

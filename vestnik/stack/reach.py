@@ -7,6 +7,7 @@ that starts in its folder may use `/proc/self/cwd`, which asks for no right on t
 """
 
 import fcntl
+import hashlib
 import os
 import pwd
 import shutil
@@ -46,9 +47,9 @@ class Den:
     Its path is short: a socket's must stay under 107 bytes, however deep the home lies.
     """
 
-    def __init__(self, uid: int) -> None:
+    def __init__(self, home: Path, uid: int) -> None:
         self.uid = uid
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place(uid)))
+        self.path = Path(tempfile.mkdtemp(prefix=prefix(home), dir=_place(uid)))
         self.sockets = self.path / "run"
         self.sockets.mkdir(mode=0o700)
         # systemd-tmpfiles removes what lies idle in /tmp for ten days, unless it is locked.
@@ -76,12 +77,17 @@ class Den:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def remove_left(path: str) -> None:
-    """Remove the den of a stack that was killed, provided that it is one and ours."""
-    den = Path(path)
-    ours = den.name.startswith(PREFIX) and str(den.parent) in PLACES and not den.is_symlink()
-    if ours and den.is_dir() and den.stat().st_uid == os.geteuid():
-        shutil.rmtree(den, ignore_errors=True)
+def remove_left(home: Path) -> None:
+    """Remove the dens of stacks of this home that were killed; call it with the home locked."""
+    for place in PLACES:
+        for den in Path(place).glob(f"{prefix(home)}*"):
+            if den.lstat().st_uid == os.geteuid() and not den.is_symlink():
+                shutil.rmtree(den, ignore_errors=True)
+
+
+def prefix(home: Path) -> str:
+    """How the names of a home's dens begin."""
+    return f"{PREFIX}{hashlib.sha256(bytes(home)).hexdigest()[:8]}-"
 
 
 def _place(uid: int) -> str:

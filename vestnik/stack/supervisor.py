@@ -38,7 +38,7 @@ class EndedEarly(Exception):
 class Supervisor:
     """The processes, by name, in their order of start."""
 
-    def __init__(self, console: Console, *, on_change: Callable[[dict[str, int]], None]) -> None:
+    def __init__(self, console: Console, *, on_change: Callable[[], None]) -> None:
         self.console, self.on_change = console, on_change
         self.processes: dict[str, Process] = {}
         self.wanted = True
@@ -137,11 +137,13 @@ class Supervisor:
     def _bring_to_life(self, process: Process) -> None:
         output = self.console.attach(process.name)
         process.due_at = None
+        if process.lasting and process.program.stage is Stage.SERVER:
+            process.ready_at = time.monotonic()  # a server announces nothing
         try:
             process.running = process.program.spawn(output=output, keep=[self._announcing])
         finally:
             os.close(output)
-        self._tell()
+        self.on_change()
 
     def environ_for(self, name: str) -> dict[str, str]:
         """What a process needs in its environment to announce itself."""
@@ -151,7 +153,7 @@ class Supervisor:
         for name in names:
             if (process := self.processes.get(name)) and process.running:
                 process.ready_at = process.ready_at or time.monotonic()
-        self._tell()
+        self.on_change()
 
     def _bury(self) -> None:
         ended = [process for process in self.processes.values() if process.bury()]
@@ -163,7 +165,7 @@ class Supervisor:
                 )
         if ended:
             self._kill_orphans()
-            self._tell()
+            self.on_change()
 
     def _revive(self) -> None:
         now = time.monotonic()
@@ -197,8 +199,13 @@ class Supervisor:
         while any(p.running for p in group) and time.monotonic() < deadline:
             self.turn(0.05)
 
-    def _tell(self) -> None:
-        self.on_change({p.name: p.pid for p in self.processes.values() if p.pid is not None})
+    def pids(self) -> dict[str, int]:
+        """Who lives now."""
+        return {p.name: p.pid for p in self.processes.values() if p.pid is not None}
+
+    def ready(self) -> list[str]:
+        """Who does its work now."""
+        return [p.name for p in self.processes.values() if p.ready_at is not None]
 
 
 def _notice(_number: int, _frame: FrameType | None) -> None:

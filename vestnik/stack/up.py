@@ -90,9 +90,7 @@ class Stack:
 
     def _remove_leftovers(self) -> None:
         """What a killed supervisor had no time to remove."""
-        left = homes.read(self.home.state)
-        if den := left.get("den"):
-            reach.remove_left(str(den))
+        reach.remove_left(self.home.path)
         self.home.state.unlink(missing_ok=True)
 
     def _start_servers(self) -> None:
@@ -106,9 +104,9 @@ class Stack:
     def _start_postgres(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.database_url():
             return
-        self.den = reach.Den(reach.lowered_uid())
-        self.servers.callback(self.den.remove)
-        self.postgres = Postgres(self.home, self.den, dict(self.kept))
+        den = reach.Den(self.home.path, reach.lowered_uid())
+        self.servers.callback(den.remove)
+        self.postgres = Postgres(self.home, den, dict(self.kept))
         self.postgres.prepare()
         self.environ["DATABASE_URL"] = self.postgres.url
         yield self.supervisor.start(self.postgres.program(), lasting=False), self.postgres.is_ready
@@ -144,14 +142,14 @@ class Stack:
         say(f"ready in {seconds:.1f} s: {self.address} (API: {self.address}/docs/)")
         say("Ctrl-C stops everything; the data stays")
 
-    def _record(self, pids: Mapping[str, int]) -> None:
+    def _record(self) -> None:
         """Tell other commands, in the home, who runs and how to reach it."""
         state: dict[str, Any] = {
             "pid": os.getpid(),
             "address": self.address,
-            "den": str(self.den.path) if hasattr(self, "den") else "",
             "environ": {name: self.environ.get(name, "") for name in SHARED},
-            "processes": dict(pids),
+            "processes": self.supervisor.pids(),
+            "ready": self.supervisor.ready(),
         }
         with contextlib.suppress(StackError):  # a full disk must not stop the supervisor
             homes.write_private(self.home.state, state, lasting=False)

@@ -1,0 +1,37 @@
+"""What of a stack is still there: processes, and folders outside its home."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from vestnik.stack.reach import PLACES, prefix
+
+
+def processes_of(home: Path) -> list[str]:
+    """The command lines of whatever runs on this home, stands in it, or was started for it."""
+    return [_command(pid) for pid in _pids() if _belongs(pid, home)]
+
+
+def dens_of(home: Path) -> list[Path]:
+    """The folders outside the home."""
+    return [path for place in PLACES for path in Path(place).glob(f"{prefix(home)}*")]
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def _belongs(pid: int, home: Path) -> bool:
+    try:
+        environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        folder = os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return False
+    return f"VESTNIK_HOME={home}".encode() in environ or folder.startswith(f"{home}/")
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""

@@ -43,7 +43,6 @@ NO_STACK = (
     "the stack is not running: start it with `make run` (or `vestnik up`), "
     "or set DATABASE_URL to a server of yours"
 )
-SECONDS_FOR_DATABASE = 30.0
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -113,6 +112,9 @@ def _up(command: argparse.ArgumentParser) -> None:
 
 def _setup(command: argparse.ArgumentParser) -> None:
     command.add_argument("--demo", action="store_true", help="a sample audience and mailing too")
+    command.add_argument(
+        "--wait", type=float, default=60.0, help="seconds for the database to answer (%(default)s)"
+    )
     command.set_defaults(run=setup)
 
 
@@ -136,7 +138,7 @@ def setup(options: argparse.Namespace) -> None:
     start_django()
     from vestnik.stack.setup import set_up
 
-    set_up(demo=options.demo, seconds=SECONDS_FOR_DATABASE)
+    set_up(demo=options.demo, seconds=options.wait)
 
 
 def web(_options: argparse.Namespace) -> None:

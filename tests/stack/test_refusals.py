@@ -139,7 +139,7 @@ def test_a_home_that_cannot_be_written_to(home):
 
 
 def test_a_database_that_does_not_answer(home):
-    line = refusal(home, DATABASE_URL="postgresql://a:b@127.0.0.1:9/c", DATABASE_PATIENCE="1")
+    line = refusal(home, DATABASE_URL="postgresql://a:b@127.0.0.1:9/c")
     assert "the database at 127.0.0.1:9 does not answer: " in line
     assert "a:b" not in line
 

@@ -5,6 +5,8 @@ a second costs a few percent of a core. Where our own output is blocked the pipe
 process waits: no line is ever dropped.
 """
 
+import contextlib
+import fcntl
 import os
 import select
 import threading
@@ -35,6 +37,8 @@ class Console:
     def attach(self, name: str) -> int:
         """A descriptor for a process to write to; close it once the process has it."""
         reading, writing = os.pipe()
+        with contextlib.suppress(OSError):  # the user's pipes may be too large already
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, CHUNK)
         carrier = threading.Thread(target=self._carry, args=(name, reading), daemon=True)
         self._carriers[name] = carrier
         carrier.start()

@@ -21,6 +21,7 @@ from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
 SECONDS_TO_START = 600.0  # PostgreSQL may have much to recover after a crash
 SECONDS_TO_SET_UP = 600.0
 SECONDS_TO_SERVE = 60.0
+SECONDS_FOR_YOUR_DATABASE = "5"
 PATIENCE_WITH_PORT = 2.0
 
 
@@ -97,8 +98,9 @@ class Stack:
         """The servers side by side, and the setup once they are ready."""
         for process, is_ready in [*self._start_postgres(), *self._start_valkey()]:
             self.supervisor.wait_ready(process, is_ready, SECONDS_TO_START)
-        words = ["setup", "--demo"] if self.demo else ["setup"]
-        setup = self.supervisor.start(self._program("setup", *words), lasting=False)
+        words = ["--demo"] if self.demo else []
+        program = self._program("setup", "setup", "--wait", SECONDS_FOR_YOUR_DATABASE, *words)
+        setup = self.supervisor.start(program, lasting=False)
         self.supervisor.wait_done(setup, SECONDS_TO_SET_UP)
 
     def _start_postgres(self) -> Iterator[tuple[Process, Callable[[], bool]]]:

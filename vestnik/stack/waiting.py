@@ -58,7 +58,7 @@ def connection_trouble() -> OperationalError | None:
         name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"
     }
     try:
-        connection.connect()
+        connection.ensure_connection()
     except OperationalError as error:
         return error
     finally:

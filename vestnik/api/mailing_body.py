@@ -81,7 +81,7 @@ FILTER_SCHEMA = {
 class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
     """Whom the mailing is for. Answered with every kind, whether it was given or not."""
 
-    default_error_messages = {**COMMON, "invalid": "Give an object; {} is everyone."}
+    default_error_messages = {**COMMON, "invalid": "Give an object; an empty one is everyone."}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
@@ -159,11 +159,11 @@ class MailingBody(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.pop("local_hours", None)
+        if "ends_at" in attrs:
+            check_ahead(attrs["ends_at"])
         if "starts_at" in attrs or "ends_at" in attrs:
             window = [attrs.get(name) or getattr(self.instance, name) for name in WINDOW]
             check_window(*window)
-        if "ends_at" in attrs:
-            check_ahead(attrs["ends_at"])
         if self.instance is None:
             attrs.setdefault("provider", settings.SMS_DEFAULT_PROVIDER)
         return attrs

@@ -57,7 +57,8 @@ def read(body: type[StrictSerializer], data: Any, instance: Model | None = None)
 
     Raises ValidationError naming each field that is wrong.
     """
-    serializer = body(instance, data=data, partial=instance is not None)
+    given = [] if data is None else data  # null is no object either, and is to be told so
+    serializer = body(instance, data=given, partial=instance is not None)
     serializer.is_valid(raise_exception=True)
     checked: dict[str, Any] = serializer.validated_data
     return checked

@@ -1,0 +1,127 @@
+"""`Idempotency-Key` on creation."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from tests.api.caller import Caller, errors_of, mailing_body
+from vestnik.api.idempotency import LOCK
+from vestnik.api.models import IdempotencyRecord
+from vestnik.audience.models import Client
+from vestnik.mailings.models import Mailing
+
+NUMBER = {"phone_number": "79261234567"}
+
+
+@pytest.mark.parametrize(("address", "body"), [("clients/", NUMBER), ("mailings/", mailing_body())])
+def test_the_same_request_gets_the_same_answer_and_creates_nothing(
+    api: Caller, address: str, body: Any
+) -> None:
+    first = api.post(address, body, idempotency_key="k")
+    again = api.post(address, dict(reversed(body.items())), idempotency_key="k")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again["Location"] == first["Location"]
+    assert "Idempotency-Replayed" not in first
+    assert again["Idempotency-Replayed"] == "true"
+    assert Client.objects.count() + Mailing.objects.count() == 1
+
+
+def test_another_body_is_refused(api: Caller) -> None:
+    api.post("clients/", NUMBER, idempotency_key="k")
+
+    assert api.post("clients/", {**NUMBER, "tag": "x"}, idempotency_key="k").status_code == 422
+    assert api.post("mailings/", mailing_body(), idempotency_key="k").status_code == 422
+
+
+def test_a_refused_request_may_be_corrected_under_the_same_key(api: Caller) -> None:
+    assert api.post("clients/", {"phone_number": "8"}, idempotency_key="k").status_code == 400
+
+    assert api.post("clients/", NUMBER, idempotency_key="k").status_code == 201
+
+
+def test_each_api_key_has_its_own(api: Caller) -> None:
+    api.post("mailings/", mailing_body(), idempotency_key="k")
+
+    other = Caller(name="other").post("mailings/", mailing_body(name="x"), idempotency_key="k")
+
+    assert other.status_code == 201
+    assert Mailing.objects.count() == 2
+
+
+def test_without_a_key_each_request_creates(api: Caller) -> None:
+    api.post("mailings/", mailing_body())
+    api.post("mailings/", mailing_body())
+
+    assert Mailing.objects.count() == 2
+    assert not IdempotencyRecord.objects.exists()
+
+
+def test_after_a_day_the_key_is_free_again_and_old_records_go(api: Caller) -> None:
+    for key in ("k", "another"):
+        api.post("mailings/", mailing_body(), idempotency_key=key)
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(hours=25))
+
+    answer = api.post("mailings/", mailing_body(name="new"), idempotency_key="k")
+
+    assert answer.status_code == 201
+    assert "Idempotency-Replayed" not in answer
+    assert IdempotencyRecord.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "ключ", "a\tb"])
+def test_a_key_that_cannot_be_one_is_refused(api: Caller, key: str) -> None:
+    answer = api.post("clients/", NUMBER, idempotency_key=key)
+
+    assert answer.status_code == 400
+    assert "ASCII" in errors_of(answer)["Idempotency-Key"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_request_while_the_first_is_under_way_is_refused() -> None:
+    caller = Caller()
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(LOCK, [f"idempotency {caller.key.id} k"])
+            held.set()
+            done.wait(10)
+        connection.close()
+
+    first = threading.Thread(target=hold)
+    first.start()
+    held.wait(10)
+    answer = caller.post("clients/", NUMBER, idempotency_key="k")
+    done.set()
+    first.join()
+
+    assert answer.status_code == 409
+    assert "under way" in answer.json()["detail"]
+    assert caller.post("clients/", NUMBER, idempotency_key="k").status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_creates() -> None:
+    caller = Caller()
+    statuses: list[int] = []
+
+    def send() -> None:
+        answer = caller.post("mailings/", mailing_body(), idempotency_key="k")
+        statuses.append(answer.status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert Mailing.objects.count() == 1
+    assert set(statuses) <= {201, 409}
+    assert 201 in statuses

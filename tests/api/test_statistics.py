@@ -1,0 +1,101 @@
+"""statistics/ and mailings/{id}/statistics/."""
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from tests.api.caller import Caller
+from tests.builders import make_mailing, make_running
+from vestnik.dispatch.models import Batch, Message
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+
+
+def test_all_mailings_are_counted_by_state(api: Caller) -> None:
+    running = make_running(3)
+    cancelled = make_mailing()
+    cancelled.obey(CANCEL, actor="test")
+
+    body = api.get("statistics/").json()
+
+    assert {state: count for state, count in body["mailings"].items() if count} == {
+        "running": 1,
+        "cancelled": 1,
+    }
+    assert body["messages"] == api.get(f"mailings/{running.id}/").json()["progress"]
+    assert body["messages"]["matched"] == 3
+
+
+def test_with_nothing_there_everything_is_nought(api: Caller) -> None:
+    body = api.get("statistics/").json()
+
+    assert set(body["mailings"].values()) | set(body["messages"].values()) == {0}
+
+
+def test_one_mailing_is_shown_in_detail(api: Caller) -> None:
+    mailing = make_running(4, text="я" * 71)
+    _send(3)
+    mailing.obey(PAUSE, actor="user:anna", reason="a typo")
+
+    body = api.get(f"mailings/{mailing.id}/statistics/").json()
+
+    assert (body["mailing"], body["state"], body["settled"]) == (mailing.id, "paused", 3)
+    assert body["percentages"]["sent"] == 75.0
+    assert sum(body["percentages"].values()) == 100.0
+    assert body["segments"] == {"per_message": 2, "sent": 6}
+    assert body["messages_per_second"] > 0
+    assert body["events"][-1] | {"at": ""} == {
+        "at": "",
+        "actor": "user:anna",
+        "event": "pause",
+        "from_state": "running",
+        "to_state": "paused",
+        "reason": "a typo",
+    }
+
+
+def test_a_mailing_that_has_not_started_has_no_pace(api: Caller) -> None:
+    mailing = make_mailing(starts_in=1000)
+
+    body = api.get(f"mailings/{mailing.id}/statistics/").json()
+
+    assert (body["seconds_under_way"], body["messages_per_second"]) == (None, None)
+    assert set(body["percentages"].values()) == {0.0}
+
+
+def test_the_pace_stands_still_at_the_end(api: Caller) -> None:
+    mailing = make_running(1)
+    Mailing.objects.update(
+        starts_at="2026-01-01T00:00:00Z",
+        started_at="2026-01-01T00:00:00Z",
+        ends_at="2026-01-01T00:01:00Z",
+    )
+
+    body = api.get(f"mailings/{mailing.id}/statistics/").json()
+
+    assert body["seconds_under_way"] == 60.0
+
+
+def test_no_number_of_messages_makes_it_cost_more(
+    api: Caller, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    mailing = make_running(50)
+    api.get("statistics/")
+
+    with django_assert_num_queries(3):  # the key, the mailings, the batches
+        api.get("statistics/")
+    with django_assert_num_queries(5):  # the key, the mailing, its batches, the clock, its events
+        api.get(f"mailings/{mailing.id}/statistics/")
+
+
+@pytest.mark.parametrize("id", ["1", str(2**63)])
+def test_a_mailing_that_is_not_there_is_404(api: Caller, id: str) -> None:
+    assert api.get(f"mailings/{id}/statistics/").status_code == 404
+
+
+def _send(count: int) -> None:
+    ids = Message.objects.order_by("id").values_list("id", flat=True)[:count]
+    Message.objects.filter(id__in=list(ids)).update(
+        state="sent", sent_at="2026-01-01T00:00:00Z", attempts=1
+    )
+    batch = Batch.objects.get()
+    batch.queued, batch.sent = batch.queued - count, count
+    batch.save()

@@ -80,6 +80,9 @@ _database["OPTIONS"] = {
     "application_name": "vestnik",
 }
 _database["CONN_HEALTH_CHECKS"] = True
+if not env.database_url():
+    # What asks no database (makemigrations, check) must not wait ten seconds for one.
+    _database = {"ENGINE": "django.db.backends.dummy"}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

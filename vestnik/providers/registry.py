@@ -30,7 +30,7 @@ def build(alias: str) -> Provider:
     """A new provider of that alias.
 
     Raises UnknownProvider where there is none, OptionError where its options are wrong, and
-    ImportError where its backend does not exist.
+    ImportError or TypeError where its backend does not exist or is none.
     """
     try:
         declared = settings.SMS_PROVIDERS[alias]
@@ -38,7 +38,8 @@ def build(alias: str) -> Provider:
         raise UnknownProvider(alias) from None
     backend = str(declared["BACKEND"])
     provider = import_string(BACKENDS.get(backend, backend))(alias, declared.get("OPTIONS", {}))
-    assert isinstance(provider, Provider)  # noqa: S101  (for the type checker)
+    if not isinstance(provider, Provider):
+        raise TypeError(f"{backend} is not a provider")
     return provider
 
 

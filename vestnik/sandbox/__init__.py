@@ -4,6 +4,6 @@
 list of what it took is the judge of what was sent.
 """
 
-from vestnik.sandbox.main import main
+from vestnik.sandbox.command import main
 
 __all__ = ["main"]

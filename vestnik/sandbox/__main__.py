@@ -1,5 +1,5 @@
 import sys
 
-from vestnik.sandbox.main import main
+from vestnik.sandbox.command import main
 
 sys.exit(main())

@@ -11,7 +11,15 @@ from vestnik.sandbox.behaviour import TAKING, Act, Behaviour
 from vestnik.sandbox.control import Control
 from vestnik.sandbox.ledger import Ledger, Taken
 from vestnik.sandbox.receipts import Receipts
-from vestnik.sandbox.shapes import BABBLE, Arrived, DefaultShape, Malformed, Shape, SmscShape
+from vestnik.sandbox.shapes import (
+    BABBLE,
+    Arrived,
+    DefaultShape,
+    Malformed,
+    Shape,
+    SmscShape,
+    smsc_status,
+)
 from vestnik.sandbox.smpp_server import SmppServer
 from vestnik.sandbox.wire import Connection, Request
 
@@ -110,6 +118,9 @@ class Sandbox:
         if self.control.takes(request):
             self.control.handle(request, connection)
             return
+        if request.path.endswith("/sys/status.php"):
+            smsc_status(request, self, connection)
+            return
         for shape in self._shapes:
             if shape.takes(request):
                 self.requests += 1
@@ -139,7 +150,7 @@ class Sandbox:
         entry = Taken(
             time.time(),
             type(shape).__name__.removesuffix("Shape").lower(),
-            self.ledger.next_provider_id(),
+            arrived.wanted_id or self.ledger.next_provider_id(),
             arrived.message_id,
             arrived.phone_number,
             arrived.text,

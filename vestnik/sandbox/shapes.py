@@ -4,12 +4,17 @@ A shape reads a request into what arrived, and says each act in the words of its
 """
 
 import re
+import string
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vestnik.sandbox.behaviour import Act
 from vestnik.sandbox.wire import Connection, Request
+
+if TYPE_CHECKING:
+    from vestnik.sandbox.gateway import Sandbox
 
 BABBLE = b"<html><body>It works!</body></html>"
 
@@ -27,6 +32,8 @@ class Arrived:
     text: str
     sender: str = ""
     validity: str = ""
+    #: The id under which the sender wants to find it again, where the API has such a thing.
+    wanted_id: str = ""
 
 
 class Shape(ABC):
@@ -107,12 +114,15 @@ class SmscShape(Shape):
             raise Malformed("charset=utf-8 and fmt=3 are missing")
         if not fields.get("apikey") and not (fields.get("login") and fields.get("psw")):
             raise Malformed("authorise error")
+        wanted_id = fields.get("id", "")
+        number = wanted_id.lstrip(string.ascii_letters)
         return Arrived(
-            int(fields["id"]) if fields.get("id", "").isdigit() else None,
+            int(number) if number.isdigit() else None,
             fields.get("phones", ""),
             fields.get("mes", ""),
             fields.get("sender", ""),
             fields.get("valid", ""),
+            wanted_id,
         )
 
     def accepted(self, provider_id: str, connection: Connection) -> None:
@@ -129,6 +139,20 @@ class SmscShape(Shape):
     def malformed(self, reason: str, connection: Connection) -> None:
         code = 2 if reason == "authorise error" else 1
         connection.answer_json(200, {"error": reason, "error_code": code})
+
+
+def smsc_status(request: Request, sandbox: "Sandbox", connection: Connection) -> None:
+    """SMSC.ru's `sys/status.php` about one message; final once receipts are sent."""
+    fields = request.fields
+    wanted = (fields.get("id"), fields.get("phone"))
+    known = {(entry.provider_id, entry.phone_number) for entry in sandbox.ledger.taken}
+    behaviour = sandbox.behaviour
+    final = 20 if behaviour.undelivered >= 100 else 1
+    if wanted not in known:
+        connection.answer_json(200, {"error": "message not found", "error_code": 3})
+    else:
+        status = final if behaviour.receipts else 0
+        connection.answer_json(200, {"status": status, "last_timestamp": 1795500000, "err": 0})
 
 
 def _validity(request: Request, body: Mapping[str, object]) -> str:

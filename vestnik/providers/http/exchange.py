@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from aiohttp.client_reqrep import ClientRequest
 from yarl import URL
 
 from vestnik.providers.base import Outgoing
@@ -32,7 +31,7 @@ class BodyTooLong(Exception):
     """The answer is longer than an answer about one message can be."""
 
 
-class DepartingRequest(ClientRequest):
+class DepartingRequest(aiohttp.ClientRequest):
     """A request that asks its message for leave once the connection stands.
 
     What fails before, has not left. aiohttp sends a GET again by itself when a kept connection

@@ -1,8 +1,8 @@
 """Templates with placeholders, compiled once and filled for each message.
 
-`{id}`, `{phone_number_int}` and `{validity_seconds}` are numbers: standing alone in a JSON
-template's string they become JSON numbers. `{id_text}`, `{phone_number}`, `{text}` and `{sender}`
-are text.
+`{id}`, `{phone_number_int}`, `{validity_seconds}` and `{validity_minutes}` are numbers: standing
+alone in a JSON template's string they become JSON numbers. `{id_text}`, `{phone_number}`,
+`{text}`, `{text_hex}` (UTF-16, as some gateways want Cyrillic) and `{sender}` are text.
 """
 
 import json
@@ -17,8 +17,11 @@ from vestnik.providers.errors import OptionError
 Field = Callable[[Outgoing], str]
 Escape = Callable[[str], str]
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-#: A JSON string that is nothing but one placeholder of a number.
-JSON_PLACEHOLDER = re.compile(r'"\{(id|phone_number_int|validity_seconds)\}"|\{([a-z_]+)\}')
+NUMBERS = ("id", "phone_number_int", "validity_seconds", "validity_minutes")
+#: Fields that no context can misread.
+PLAIN = frozenset({*NUMBERS, "id_text", "text_hex"})
+#: First a JSON string that is nothing but one placeholder of a number.
+JSON_PLACEHOLDER = re.compile(rf'"\{{({"|".join(NUMBERS)})\}}"|\{{([a-z_]+)\}}')
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
 
 
@@ -69,8 +72,10 @@ class Compiler:
             "phone_number": lambda message: message.phone_number,
             "phone_number_int": lambda message: str(int(message.phone_number)),
             "text": lambda message: message.text,
+            "text_hex": lambda message: message.text.encode("utf-16-be", "replace").hex(),
             "sender": lambda _: sender,
             "validity_seconds": lambda message: str(message.validity),
+            "validity_minutes": lambda message: str(max(1, message.validity // 60)),
         }
 
     def plain(self, option: str, source: str, escape: Escape = as_is) -> Template:
@@ -107,7 +112,7 @@ class Compiler:
             known = ", ".join(f"{{{known}}}" for known in self._fields)
             raise OptionError(option, f"knows no placeholder {{{name}}}; it knows {known}")
         field = self._fields[name]
-        if escape is as_is or name in ("id", "id_text", "phone_number_int", "validity_seconds"):
+        if escape is as_is or name in PLAIN:
             return field
         return lambda message: escape(field(message))
 

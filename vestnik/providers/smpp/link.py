@@ -81,7 +81,7 @@ class Link:
         while True:
             try:
                 session = await self._bound(listener)
-            except (OSError, Refused, TimeoutError) as error:
+            except Exception as error:
                 tries += 1
                 await self._wait(self._pause(tries, error), _explain(error))
                 continue

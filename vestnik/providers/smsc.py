@@ -1,0 +1,269 @@
+"""SMSC.ru's HTTP API, as the model of a vendor's adapter.
+
+Sources: the vendor's pages smscentre.com/api/http/ (send/sms, status_messages and its statuses,
+miscellaneous/callback) and its library `smsc_api.py` 1.9; what several public clients agree on is
+marked (c). Answers come with HTTP 200 whatever happened, so the key `error_code` decides. One id
+names all numbers of a request: the message's key is (id, phone), and we send one number each.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from yarl import URL
+
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    Heard,
+    Inbound,
+    Outcome,
+    Outgoing,
+    Question,
+    Receipt,
+    ReceiptState,
+    Rejected,
+    Reply,
+    Unknown,
+)
+from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper, same
+from vestnik.providers.errors import OptionError
+from vestnik.providers.http.answers import Answer, readable, retry_after, word_of
+from vestnik.providers.http.exchange import Request, explain
+from vestnik.providers.http.provider import HttpProvider
+from vestnik.providers.http.verdicts import Verdict
+from vestnik.providers.options import Options, Secret
+
+#: `error_code` of send.php (c). 9 is more than one identical request a minute or 15 concurrent
+#: ones of a login. The first kind may mean that the one before was taken; but ours go out once.
+SEND_ERRORS: Mapping[str, tuple[str, Verdict]] = {
+    "1": ("a parameter is wrong", Verdict.PERMANENT),
+    "2": ("login or password is wrong, or the address is not allowed", Verdict.ACCOUNT),
+    "3": ("there is no money on the account", Verdict.ACCOUNT),
+    "4": ("the address is blocked for a while", Verdict.ACCOUNT),
+    "5": ("the format of a date is wrong", Verdict.PERMANENT),
+    "6": ("the text or the sender is forbidden", Verdict.PERMANENT),
+    "7": ("the format of the number is wrong", Verdict.PERMANENT),
+    "8": ("nothing can be delivered to the number", Verdict.PERMANENT),
+    "9": ("too many requests", Verdict.TEMPORARY),
+}
+#: Blocked addresses and empty accounts do not mend themselves within seconds.
+ACCOUNT_PAUSE, BUSY_PAUSE = 60.0, 5.0
+
+#: `status` of a message. Not final: -3 not found (an error of the look-up), -2 stopped (clients
+#: disagree), -1 waiting, 0 handed to the operator, 24 no money (sent again after a top-up).
+STATUSES: Mapping[str, tuple[str, ReceiptState]] = {
+    "1": ("delivered", "delivered"),
+    "2": ("read", "delivered"),
+    "3": ("expired", "undelivered"),
+    "4": ("link clicked", "delivered"),
+    "6": ("marked as spam", "undelivered"),
+    "20": ("impossible to deliver", "undelivered"),
+    "22": ("wrong number", "undelivered"),
+    "23": ("forbidden", "undelivered"),
+    "25": ("number unavailable", "undelivered"),
+}
+UNDERWAY = frozenset({"-2", "-1", "0", "24"})
+#: `valid` goes from a minute to a day (`hh:mm`).
+SHORTEST_VALIDITY, LONGEST_VALIDITY = 60, 86_400
+#: status.php allows five concurrent requests (c).
+MOST_QUESTIONS_AT_ONCE = 4
+OUR_ID = re.compile(r"[A-Za-z0-9._-]{0,20}")
+
+
+class SmscProvider(HttpProvider):
+    """One request a message; status by callback and by query.
+
+    The vendor does not promise to take an id only once, so a message in doubt is asked for, and
+    not sent again.
+    """
+
+    can_query: ClassVar[bool] = True
+    window = 14  # 15 concurrent requests of one login are refused
+
+    def configure(self, given: Options) -> None:
+        super().configure(given)
+        self._url = given.url("url", "https://smsc.ru")
+        self._login = _login(given)
+        self._prefix = given.text("id_prefix", "v")
+        if not OUR_ID.fullmatch(self._prefix):
+            raise OptionError("id_prefix", "must be up to 20 letters, digits, dots or hyphens")
+        self._extra = {
+            "charset": "utf-8",
+            "fmt": "3",
+            "cost": given.choice("cost", "2", ("0", "2", "3")),
+            **({"tz": tz} if (tz := given.text("tz", "")) else {}),
+            **({"sender": self.sender} if self.sender else {}),
+        }
+        self._signature = given.secret("callback_signature_secret", "")
+        self._door = Doorkeeper(given)
+
+    def request_for(self, message: Outgoing) -> Request:
+        fields = {
+            "phones": message.phone_number,
+            "mes": message.text,
+            "id": f"{self._prefix}{message.message_id}",
+            "valid": hours_and_minutes(message.validity),
+            **self._extra,
+        }
+        return self._post("/sys/send.php", fields)
+
+    def outcome_of(self, answer: Answer, message: Outgoing) -> Outcome:
+        document = answer.document()
+        if not isinstance(document, dict):
+            return _without_json(answer)
+        if "error_code" in document:
+            return self._refusal(word_of(document["error_code"]) or "", document)
+        provider_id = word_of(document.get("id"))
+        if answer.status != 200 or provider_id is None or "cnt" not in document:
+            return Unknown(f"HTTP {answer.status} with an answer that is not the vendor's")
+        self.trouble = ""
+        return Accepted(provider_id[:100])
+
+    def _refusal(self, code: str, document: Mapping[str, object]) -> Outcome:
+        phrase, verdict = SEND_ERRORS.get(code, ("an unknown error", Verdict.AMBIGUOUS))
+        reason = f"{code}: {phrase} ({readable(word_of(document.get('error')) or '')})"
+        if verdict is Verdict.PERMANENT:
+            return Rejected(code, reason)
+        if verdict is Verdict.AMBIGUOUS:
+            return Unknown(reason)
+        if verdict is Verdict.TEMPORARY:
+            return Deferred(reason, BUSY_PAUSE, provider_wide=True)
+        self.trouble = reason
+        return Deferred(reason, ACCOUNT_PAUSE, provider_wide=True)
+
+    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+        """By our own id, which the vendor knows also where its answer was lost."""
+        turns = asyncio.Semaphore(MOST_QUESTIONS_AT_ONCE)
+
+        async def one(question: Question) -> Reply:
+            async with turns:
+                return await self._ask(question)
+
+        return await asyncio.gather(*map(one, questions))
+
+    async def _ask(self, question: Question) -> Reply:
+        fields = {
+            "phone": question.phone_number,
+            "id": question.provider_id or f"{self._prefix}{question.message_id}",
+            "charset": "utf-8",
+            "fmt": "3",
+        }
+        try:
+            async with asyncio.timeout(self.deadline):
+                answer = await self.line.exchange(self._post("/sys/status.php", fields))
+        except Exception as error:
+            return Unknown(explain(error))
+        return self._reply(answer.document(), question)
+
+    def _reply(self, document: object, question: Question) -> Reply:
+        """A message that is not found is in doubt still: the look-up may be behind."""
+        if not isinstance(document, dict) or "status" not in document:
+            return Unknown("the vendor cannot tell")
+        status = word_of(document["status"]) or ""
+        if status in UNDERWAY:
+            return Accepted(question.provider_id or f"{self._prefix}{question.message_id}")
+        receipt = self._receipt(status, question.provider_id, question.message_id, document)
+        return receipt or Unknown(f"the vendor answers status {status}")
+
+    def read_callback(self, callback: Callback) -> Heard:
+        """Signed where `callback_signature_secret` is set, else by `callback_secret`.
+
+        Signed strings (c): `id:phone:status:SECRET`, and `phone:mes:to:SECRET` for an inbound
+        message; time, error and cost are not covered.
+        """
+        fields = callback.fields
+        names = ("phone", "mes", "to") if "mes" in fields else ("id", "phone", "status")
+        signed = bool(self._signature)
+        self._door.admit(callback, signed=signed)
+        if signed and not _signed(fields, names, self._signature):
+            raise CallbackRefused("the signature is missing or wrong")
+        if "mes" in fields:
+            return Heard(inbound=[self._inbound(fields)])
+        if "waitcall" in fields:
+            return Heard()
+        return Heard(receipts=self._receipts(fields))
+
+    def _receipts(self, fields: Mapping[str, str]) -> list[Receipt]:
+        number, status = fields.get("id", ""), fields.get("status", "")
+        if not number or not status:
+            raise CallbackRefused("there is neither a text nor an id with a status")
+        ours = number.removeprefix(self._prefix)
+        mine = number.startswith(self._prefix) and ours.isdigit()
+        receipt = self._receipt(status, number, int(ours) if mine else None, fields)
+        return [receipt] if receipt else []
+
+    def _receipt(
+        self, status: str, number: str, message_id: int | None, said: Mapping[str, object]
+    ) -> Receipt | None:
+        """None for a status that is not final."""
+        if status not in STATUSES:
+            return None
+        phrase, state = STATUSES[status]
+        error = word_of(said.get("err")) or "0"
+        return Receipt(
+            self.alias,
+            state,
+            _instant(said.get("last_timestamp") or said.get("ts")),
+            provider_id=number,
+            message_id=message_id,
+            error="" if state == "delivered" else readable(f"{status}: {phrase}, err {error}"),
+        )
+
+    def _inbound(self, fields: Mapping[str, str]) -> Inbound:
+        phone_number = "".join(filter(str.isdigit, fields.get("phone", "")))
+        if not phone_number:
+            raise CallbackRefused("a text came without the number of its sender")
+        return Inbound(self.alias, phone_number, fields["mes"], datetime.now(UTC))
+
+    def _post(self, path: str, fields: Mapping[str, str]) -> Request:
+        """By POST, so that neither password nor text stands in anybody's log of addresses."""
+        secrets = {name: secret.reveal() for name, secret in self._login.items()}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return Request(
+            "POST", URL(self._url + path), headers, urlencode({**secrets, **fields}).encode()
+        )
+
+
+def hours_and_minutes(seconds: int) -> str:
+    """`valid`, rounded down: it must not outlive the mailing by a minute."""
+    minutes = min(max(seconds, SHORTEST_VALIDITY), LONGEST_VALIDITY) // 60
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _login(given: Options) -> dict[str, Secret]:
+    """An API key alone, or a login with its password."""
+    if apikey := given.secret("apikey", ""):
+        return {"apikey": apikey}
+    return {"login": given.secret("login"), "psw": given.secret("password")}
+
+
+def _without_json(answer: Answer) -> Outcome:
+    if answer.status == 429:
+        wish = retry_after(answer)
+        return Deferred("HTTP 429", BUSY_PAUSE if wish is None else wish, provider_wide=True)
+    return Unknown(f"HTTP {answer.status} with an answer that is not JSON")
+
+
+def _signed(fields: Mapping[str, str], names: Sequence[str], secret: Secret) -> bool:
+    """By md5 or sha1, as the account's callback address asks for."""
+    text = ":".join([*(fields.get(name, "") for name in names), secret.reveal()])
+    return any(
+        kind in fields and same(fields[kind].lower(), Secret(_digest(kind, text)))
+        for kind in ("md5", "sha1")
+    )
+
+
+def _digest(kind: str, text: str) -> str:
+    return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _instant(timestamp: object) -> datetime:
+    """Seconds since 1970; `last_date` beside it is Moscow's time and is not read."""
+    word = word_of(timestamp) or ""
+    seconds = int(word) if word.isdigit() and len(word) < 12 else 0
+    return datetime.fromtimestamp(seconds, UTC) if seconds else datetime.now(UTC)

@@ -2,8 +2,9 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
 
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
@@ -12,6 +13,11 @@ from vestnik.audience.validation import LONGEST_TAG, validate_attributes, valida
 def default_timezone() -> str:
     """The zone of a client of whom nothing better is known."""
     return settings.TIME_ZONE
+
+
+def _kind_of(field: str) -> Func:
+    """What kind of JSON a field holds: `object`, `array`, `null` and so on."""
+    return Func(F(field), function="jsonb_typeof", output_field=models.TextField())
 
 
 class Client(models.Model):
@@ -42,6 +48,10 @@ class Client(models.Model):
                 condition=Q(operator_code__regex=r"^[0-9]{3}$"),
             ),
             models.CheckConstraint(name="client_timezone_given", condition=~Q(timezone="")),
+            models.CheckConstraint(
+                name="client_attributes_are_an_object",
+                condition=Exact(_kind_of("attributes"), Value("object")),
+            ),
         ]
 
     def __str__(self) -> str:

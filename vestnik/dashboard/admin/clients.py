@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from vestnik.audience.models import Client
 from vestnik.audience.phone import guess
-from vestnik.audience.validation import completed
+from vestnik.audience.validation import completed, validate_attributes
 from vestnik.dashboard.admin.large import LargeAdmin
 from vestnik.dispatch.withdrawal import delete_client
 
@@ -26,6 +26,13 @@ class ClientForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["operator_code"].required = False
+
+    def clean_attributes(self) -> dict[str, Any]:
+        """Again here: an empty list would pass as an empty field."""
+        given = self.cleaned_data["attributes"]
+        attributes: dict[str, Any] = {} if given is None else given
+        validate_attributes(attributes)
+        return attributes
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -205,6 +205,30 @@ class ContractCases:
 
         run(test)
 
+    def test_what_is_said_of_a_message_is_true(self) -> None:
+        """With everything going wrong at once; the gateway's list is the judge."""
+
+        async def test() -> None:
+            acts = [act for act in Act if act not in (Act.ACCEPT, Act.TAKE_AND_HANG)]
+            behaviour = Behaviour(percent=dict.fromkeys(acts, 4), delay=0.002, seed=1)
+            options = {"window": "20", "deadline": "1"}
+            async with self._standing(behaviour, **options) as (sandbox, provider):
+                said: dict[str, object] = {}
+                for first in range(1, 601, 20):
+                    messages = [outgoing(number) for number in range(first, first + 20)]
+                    outcomes = await provider.hand_over_all(messages)
+                    said |= zip([m.phone_number for m in messages], outcomes, strict=True)
+                    await asyncio.sleep(self.pause_after(Act.DROP))
+                taken = sandbox.ledger.times_taken()
+            assert max(taken.values()) == 1
+            for number, outcome in said.items():
+                if not isinstance(outcome, Unknown):
+                    assert taken[number] == isinstance(outcome, Accepted), outcome
+            kinds = {type(outcome) for outcome in said.values()}
+            assert kinds == {Accepted, Rejected, Deferred, Unknown}
+
+        run(test)
+
     def test_neither_repr_nor_outcome_shows_a_secret(self) -> None:
         async def test() -> None:
             async with self._standing(Behaviour(once=deque([Act.REFUSE]))) as (_, provider):

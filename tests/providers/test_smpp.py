@@ -15,7 +15,7 @@ def smpp(sandbox: Sandbox, **options: Any) -> SmppProvider:
         "system_id": "vestnik",
         "password": "geheim",
         "sender": "Vestnik",
-        "reconnect_least": "0.1",
+        "reconnect_least": "0.05",
         "throttle_pause": "0.2",
     }
     return SmppProvider("main", given | options)
@@ -38,4 +38,5 @@ class TestContract(ContractCases):
         return sandbox.smpp.most_in_flight
 
     def pause_after(self, act: Act) -> float:
-        return 0.25 if act is Act.THROTTLE else 0.0
+        """For the link to rest after throttling, and to be bound again after a drop."""
+        return {Act.THROTTLE: 0.25, Act.DROP: 0.03}.get(act, 0.0)

@@ -90,7 +90,7 @@ class Line:
     def _timeout(self) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
             total=None,
-            connect=self.connect_timeout,
+            sock_connect=self.connect_timeout,
             sock_read=self.read_timeout,
             ceil_threshold=EXACT,
         )

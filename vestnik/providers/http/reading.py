@@ -30,6 +30,7 @@ class Reading:
         if verdict is Verdict.ACCEPTED:
             return self._accepted(message, text, document, code)
         reason = self._reason(text, document) if self._reason else None
+        code = code and readable(code)
         return _refusal(verdict, answer, code, readable(reason or "", message.phone_number))
 
     def _accepted(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from django.core.exceptions import ImproperlyConfigured
 
 from vestnik import env
+from vestnik.stack.announce import is_supervised, process_name
 from vestnik.stack.errors import StackError
 
 ABOUT = """\
@@ -61,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if (line := of_database(error)) is None:
+        if (line := in_one_line(error)) is None:
             raise
         return fail(line)
 
@@ -72,10 +73,13 @@ def fail(line: str) -> int:
     return 1
 
 
-def of_database(error: Exception) -> str | None:
-    """The one line about a database that cannot be reached; None for another error."""
+def in_one_line(error: Exception) -> str | None:
+    """What is wrong outside this program: its checks, its database. None for a fault of ours."""
+    from django.core.management import CommandError
     from django.db import OperationalError
 
+    if isinstance(error, CommandError):
+        return " ".join(str(error).split())
     if not isinstance(error, OperationalError):
         return None
     from vestnik.stack import waiting
@@ -146,6 +150,7 @@ def web(_options: argparse.Namespace) -> None:
     need_servers()
     if not env.text("SECRET_KEY"):
         raise StackError("SECRET_KEY is not set: give the web a long random one of its own")
+    refuse_mistakes()
     from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]
 
     sys.argv = ["gunicorn", "--config", "python:vestnik.stack.web", "vestnik.wsgi:application"]
@@ -154,18 +159,17 @@ def web(_options: argparse.Namespace) -> None:
 
 def worker(_options: argparse.Namespace) -> None:
     """`vestnik worker`."""
-    need_servers()
+    refuse_mistakes()
     from celery.exceptions import SecurityWarning
 
     from vestnik.celery import app
-    from vestnik.stack.announce import process_name
 
     # It warns of root, who would be at the mercy of pickled messages; ours are JSON alone.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     name = process_name(f"worker-{os.getpid()}")
     threads = env.number("WORKER_CONCURRENCY", 16)
     app.start(
-        f"--quiet worker --pool threads --concurrency {threads} --hostname {name}@%h "
+        f"--quiet --skip-checks worker --pool threads --concurrency {threads} --hostname {name}@%h "
         "--without-gossip --without-mingle --loglevel WARNING".split()
     )
 
@@ -175,12 +179,12 @@ def beat(_options: argparse.Namespace) -> None:
     need_servers()
     from vestnik.celery import app
 
-    app.start(["--quiet", "beat", "--pidfile=", "--loglevel", "WARNING"])
+    app.start(["--quiet", "--skip-checks", "beat", "--pidfile=", "--loglevel", "WARNING"])
 
 
 def create_key(options: argparse.Namespace) -> None:
     """`vestnik apikey create`."""
-    start_django()
+    need_database()
     from vestnik.access.models import ApiKey
 
     _, key = ApiKey.objects.issue(name=options.name, role=options.role)
@@ -189,16 +193,34 @@ def create_key(options: argparse.Namespace) -> None:
 
 def manage(words: Sequence[str]) -> int:
     """`vestnik manage`."""
-    start_django(needs_database=next(iter(words), "") not in WITHOUT_DATABASE)
+    need_database(strict=next(iter(words), "") not in WITHOUT_DATABASE)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["vestnik manage", *words])
     return 0
 
 
-def start_django(*, needs_database: bool = True) -> None:
+def refuse_mistakes() -> None:
+    """Have a mistake in the settings end a process of a container; in a stack the setup does."""
+    start_django()
+    if not is_supervised():
+        from vestnik.stack import setup
+
+        setup.refuse_mistakes()
+
+
+def need_database(*, strict: bool = True) -> None:
+    """Have Django, and an answer from the database, or an error at once and not from a pool."""
+    start_django(strict=strict)
+    if strict:
+        from vestnik.stack import waiting
+
+        waiting.for_connection(seconds=0)
+
+
+def start_django(*, strict: bool = True) -> None:
     """Have Django and the default Celery application in this process."""
-    need_servers(strict=needs_database)
+    need_servers(strict=strict)
     import django
 
     import vestnik.celery  # noqa: F401  (hints are published by the default application)

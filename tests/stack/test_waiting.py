@@ -133,6 +133,23 @@ def test_what_needs_no_database_needs_no_stack(tmp_path):
     assert answered.stderr == ""
 
 
+def test_a_command_says_at_once_that_the_database_is_away(tmp_path):
+    environ = {"DATABASE_URL": "postgresql://a:b@127.0.0.1:9/c", "VESTNIK_HOME": str(tmp_path)}
+    for words in (("apikey", "create", "--name", "x", "--role", "admin"), ("manage", "migrate")):
+        refused = vestnik(*words, **environ)
+        assert refused.returncode == 1
+        assert refused.stderr.count("\n") == 1
+        assert "the database at 127.0.0.1:9 does not answer: " in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_a_mistake_in_the_settings_ends_a_process_with_one_line(own_servers, name):
+    refused = vestnik(name, **own_servers, SMS_PROVIDER_MAIN_BACKEND="no-such-thing")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("vestnik: SMS_PROVIDER_MAIN_BACKEND")
+    assert refused.stderr.count("\n") == 1
+
+
 def test_the_web_wants_a_secret_key(own_servers, tmp_path):
     refused = vestnik("web", **own_servers | {"SECRET_KEY": "", "VESTNIK_HOME": str(tmp_path)})
     assert refused.returncode == 1

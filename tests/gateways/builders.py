@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import uvloop
+
 from vestnik.providers.base import Inbound, Outgoing, Provider, Receipt
 
 PHONE = 79261234567
@@ -71,8 +73,11 @@ async def until(holds: Callable[[], object], within: float = 5.0) -> None:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
+    """On the kind of loop that the workers have."""
+
     async def main() -> None:
         async with asyncio.timeout(30):
             await test()
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

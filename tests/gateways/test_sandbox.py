@@ -100,6 +100,10 @@ def test_the_list_outlives_the_gateway(tmp_path: Path) -> None:
         with path.open("a") as file:
             file.write('{"cut short')
         assert [taken.message_id for taken in read(path)] == [1, 2]
+        async with standing(ledger_path=path) as (sandbox, provider):
+            await provider.hand_over_all([outgoing(3)])
+        sandbox.ledger.close()
+        assert [taken.message_id for taken in read(path)] == [1, 2, 3]
 
     run(test)
 

@@ -93,6 +93,12 @@ def test_a_query_string_alone_is_enough() -> None:
     assert request.endswith(b"\r\n\r\n")
 
 
+def test_a_header_of_an_option_takes_the_place_of_ours() -> None:
+    request = on_the_wire(headers='{"content-type": "application/vnd.sms+json"}')
+    assert b"Content-Type: application/vnd.sms+json\r\n" in request
+    assert request.lower().count(b"content-type") == 1
+
+
 def test_a_form_with_basic_authorization() -> None:
     request = on_the_wire(
         token="", username="us", password="geheim", body_format="form",

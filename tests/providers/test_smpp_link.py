@@ -12,6 +12,7 @@ from tests.gateways.servers import certificate, serving
 from tests.providers.contract import persistently
 from tests.providers.test_smpp import smpp
 from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown
+from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.link import Window
 from vestnik.providers.smpp.provider import SmppProvider
 from vestnik.sandbox.behaviour import Act, Behaviour
@@ -94,6 +95,76 @@ def test_an_smsc_that_says_nothing_any_more_is_left() -> None:
             given = {"host": "127.0.0.1", "port": str(port), "system_id": "v", **options}
             async with opened(SmppProvider("main", given)):
                 await until(lambda: len(binds) >= 2)
+
+    run(test)
+
+
+def test_the_smsc_may_ask_err_and_leave_first() -> None:
+    """What it asks is answered, what it gets wrong is refused, and its farewell is obeyed."""
+    heard: list[tuple[int, int, int]] = []
+
+    async def pdu(reader: asyncio.StreamReader) -> tuple[int, int, int]:
+        length, command, status, sequence = wire.HEADER.unpack(await reader.readexactly(16))
+        await reader.readexactly(length - 16)
+        return command, status, sequence
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, _, sequence = await pdu(reader)
+        bound = wire.pdu(wire.BIND_TRANSCEIVER | wire.ANSWER, 0, sequence, b"x\0")
+        asks = [
+            wire.pdu(wire.ENQUIRE_LINK, 0, 11),
+            wire.pdu(0x103, 0, 12),
+            wire.pdu(wire.DELIVER_SM, 0, 13, b"\0"),
+            wire.pdu(wire.ALERT_NOTIFICATION, 0, 14),
+            wire.pdu(wire.UNBIND, 0, 15),
+        ]
+        for octets in (bound + asks[0][:5], asks[0][5:] + b"".join(asks[1:])):
+            writer.write(octets)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        heard.extend([await pdu(reader) for _ in range(4)])
+
+    async def test() -> None:
+        async with serving(talk) as port:
+            given = {"host": "127.0.0.1", "port": str(port), "system_id": "v"}
+            async with opened(SmppProvider("main", given)) as provider:
+                await until(lambda: len(heard) == 4)
+                (outcome,) = await provider.hand_over_all([outgoing()])
+                assert isinstance(outcome, Deferred)
+        assert heard == [
+            (wire.ENQUIRE_LINK | wire.ANSWER, 0, 11),
+            (wire.GENERIC_NACK, 0x03, 12),
+            (wire.DELIVER_SM | wire.ANSWER, 0x03, 13),
+            (wire.UNBIND | wire.ANSWER, 0, 15),
+        ]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (wire.pdu(wire.GENERIC_NACK, 0x03, 2), Rejected),
+        (wire.pdu(wire.GENERIC_NACK, 0, 2), Unknown),
+        (wire.pdu(wire.SUBMIT_SM | wire.ANSWER, 0x400, 2), Unknown),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Unknown),
+        (wire.pdu(wire.SUBMIT_SM | wire.ANSWER, 0, 2, b"no-end"), Accepted),
+    ],
+)
+def test_odd_answers_to_a_message(answer: bytes, expected: type) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(wire.pdu(wire.BIND_TRANSCEIVER | wire.ANSWER, 0, 1, b"x\0"))
+        await reader.read(1024)
+        writer.write(answer)
+        await reader.read(1024)
+
+    async def test() -> None:
+        async with serving(talk) as port:
+            given = {"host": "127.0.0.1", "port": str(port), "system_id": "v"}
+            async with opened(SmppProvider("main", given)) as provider:
+                (outcome,) = await provider.hand_over_all([outgoing()])
+                assert isinstance(outcome, expected)
 
     run(test)
 

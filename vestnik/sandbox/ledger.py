@@ -38,6 +38,7 @@ class Ledger:
         if path is not None:
             for entry in read(path):
                 self._remember(entry)
+            _mend(path)
             self._file = path.open("a", encoding="utf-8")
 
     def add(self, entry: Taken) -> None:
@@ -73,6 +74,14 @@ class Ledger:
         self.taken.append(entry)
         if entry.message_id is not None:
             self._ids.setdefault(entry.message_id, entry)
+
+
+def _mend(path: Path) -> None:
+    """Cut off a last line that was not finished, so that the next one starts afresh."""
+    if path.exists():
+        whole, _, rest = path.read_bytes().rpartition(b"\n")
+        if rest:
+            path.write_bytes(whole + b"\n" if whole else b"")
 
 
 def read(path: Path) -> Iterator[Taken]:

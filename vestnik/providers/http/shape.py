@@ -1,6 +1,7 @@
 """The shape of a request, from options."""
 
 import base64
+import re
 
 from yarl import URL
 
@@ -17,6 +18,8 @@ CONTENT_TYPES = {
     "text": "text/plain; charset=utf-8",
     "none": "",
 }
+#: Written with capitals, so that one of an option takes the place of our own.
+HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Shape:
@@ -61,10 +64,10 @@ class Shape:
         fixed = {"Content-Type": CONTENT_TYPES[self._format]} if self._body else {}
         fixed |= _authorization(given)
         more = given.json("headers", {})
-        if not isinstance(more, dict):
+        if not isinstance(more, dict) or not all(map(HEADER_NAME.fullmatch, more)):
             raise OptionError("headers", 'must be a JSON object like {"X-Name": "value"}')
         varying = {
-            str(name): compiler.plain("headers", str(value), in_header)
+            name.title(): compiler.plain("headers", str(value), in_header)
             for name, value in more.items()
         }
         return fixed, varying

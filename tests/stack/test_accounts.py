@@ -60,8 +60,7 @@ def test_root_with_a_home_under_a_closed_folder(tmp_path):
     assert [folder.stat().st_uid for folder in (home, home.parent, closed)] == [0] * 3
 
 
-def test_somebody_who_is_not_root(tmp_path):
-    home = tmp_path / "home"
+def test_somebody_who_is_not_root(home):
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
     with RunningStack(home=home, workers=1, command=AS_NOBODY) as stack:
@@ -71,8 +70,7 @@ def test_somebody_who_is_not_root(tmp_path):
     assert dens_of(home) == []
 
 
-def test_a_home_of_somebody_else_is_refused(tmp_path):
-    home = tmp_path / "home"
+def test_a_home_of_somebody_else_is_refused(home):
     home.mkdir(mode=0o755)
     stack = RunningStack(home=home, command=AS_NOBODY)
     stack.spawn()
@@ -80,10 +78,8 @@ def test_a_home_of_somebody_else_is_refused(tmp_path):
     assert f"cannot use {home}: Permission denied" in stack.errors
 
 
-def test_a_home_that_root_used_is_refused_to_others(tmp_path):
-    home = tmp_path / "home"
-    with RunningStack(home=home, workers=1):
-        pass
+def test_a_home_that_root_used_is_refused_to_others(old_home):
+    home = old_home
     os.chown(home, NOBODY, NOBODY)
     os.chown(home / "secrets.json", NOBODY, NOBODY)
     if reach.lowered_uid() == NOBODY:

@@ -15,20 +15,15 @@ from tests.stack.servers import wait_until
 PROMISE = 10.0
 
 
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
-
-
-def test_data_outlives_a_stop_and_a_newer_commit_migrates_it(home):
-    with RunningStack(home=home) as stack:
+def test_data_outlives_a_stop_and_a_newer_commit_migrates_it(old_home):
+    with RunningStack(home=old_home) as stack:
         first_key = stack.key
         assert stack.api("POST", "clients/", {"phone_number": "79261234567"}).status == 201
         assert stack.vestnik("manage", "migrate", "sessions", "zero").returncode == 0
         assert stack.stop() < PROMISE
-        assert processes_of(home) == []
-        assert dens_of(home) == []
-        assert not (home / "stack.json").exists()
+        assert processes_of(old_home) == []
+        assert dens_of(old_home) == []
+        assert not (old_home / "stack.json").exists()
 
         began = time.monotonic()
         stack.start()
@@ -39,15 +34,15 @@ def test_data_outlives_a_stop_and_a_newer_commit_migrates_it(home):
         assert stack.sql("SELECT count(*) FROM django_session") == [(0,)]
 
 
-def test_a_killed_supervisor_takes_everything_along(home):
-    with RunningStack(home=home) as stack:
+def test_a_killed_supervisor_takes_everything_along(old_home):
+    with RunningStack(home=old_home) as stack:
         stack.process.kill()
         stack.process.wait()
-        wait_until(lambda: processes_of(home) == [], 5)
+        wait_until(lambda: processes_of(old_home) == [], 5)
 
         stack.start()
         assert stack.api("GET", "clients/").status == 200
-    assert dens_of(home) == []
+    assert dens_of(old_home) == []
 
 
 def make(tmp_path) -> tuple[str, ...]:
@@ -74,17 +69,17 @@ def hung_up(stack: RunningStack) -> None:
 
 
 @pytest.mark.parametrize("how", [to_make_alone, to_the_group, terminated, hung_up])
-def test_whoever_hears_the_interrupt_all_of_it_ends(tmp_path, home, how):
-    with RunningStack(home=home, command=make(tmp_path), demo=True, workers=1) as stack:
+def test_whoever_hears_the_interrupt_all_of_it_ends(tmp_path, old_home, how):
+    with RunningStack(home=old_home, command=make(tmp_path), demo=True, workers=1) as stack:
         began = time.monotonic()
         how(stack)
         stack.process.wait(PROMISE)
         assert time.monotonic() - began < PROMISE
-        wait_until(lambda: processes_of(home) == [], 1)
+        wait_until(lambda: processes_of(old_home) == [], 1)
 
 
-def test_it_ends_when_nobody_can_read_its_console(home):
-    stack = RunningStack(home=home, workers=1)
+def test_it_ends_when_nobody_can_read_its_console(old_home):
+    stack = RunningStack(home=old_home, workers=1)
     process = subprocess.Popen(
         [sys.executable, "-m", "vestnik", "up"],
         env=stack.environ,
@@ -95,20 +90,20 @@ def test_it_ends_when_nobody_can_read_its_console(home):
         process.stdout.read(1)
         process.stdout.close()
         assert process.wait(30) == 0
-    assert processes_of(home) == []
+    assert processes_of(old_home) == []
 
 
-def test_an_interrupt_while_it_starts_ends_it_as_well(home):
-    stack = RunningStack(home=home)
+def test_an_interrupt_while_it_starts_ends_it_as_well(old_home):
+    stack = RunningStack(home=old_home)
     stack.spawn()
-    wait_until(lambda: (home / "stack.json").exists(), 10)
+    wait_until(lambda: (old_home / "stack.json").exists(), 10)
     assert stack.stop() < PROMISE
     assert stack.process.returncode == 0
-    assert processes_of(home) == []
+    assert processes_of(old_home) == []
 
 
-def test_a_frozen_worker_does_not_hold_up_the_end(home):
-    with RunningStack(home=home, workers=1) as stack:
+def test_a_frozen_worker_does_not_hold_up_the_end(old_home):
+    with RunningStack(home=old_home, workers=1) as stack:
         stack.kill("worker.1", signal.SIGSTOP)
         assert stack.stop() < PROMISE
-    assert processes_of(home) == []
+    assert processes_of(old_home) == []

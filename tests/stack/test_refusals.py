@@ -14,27 +14,6 @@ from tests.stack.running import RunningStack
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
-
-
-@pytest.fixture(scope="module")
-def used_home(tmp_path_factory):
-    """A home on which a stack has run."""
-    home = tmp_path_factory.mktemp("used") / "home"
-    with RunningStack(home=home, workers=1):
-        pass
-    return home
-
-
-@pytest.fixture
-def old_home(used_home, home):
-    """A copy of it, to be damaged."""
-    subprocess.run(["cp", "-a", used_home, home], check=True)
-    return home
-
-
 def refusal(home: Path, **environ: str) -> str:
     """The one line with which it refuses."""
     stack = RunningStack(home=home, workers=1, environ=environ)

@@ -147,6 +147,18 @@ class ContractCases:
 
         run(test)
 
+    def test_a_process_that_was_stopped_for_a_while_sends_nothing_late(self) -> None:
+        """As by SIGSTOP in the middle of connecting: the loop stands still, the time goes on."""
+
+        async def test() -> None:
+            async with self._standing() as (sandbox, provider):
+                handing = asyncio.create_task(provider.hand_over_all([outgoing(leave_within=0.15)]))
+                asyncio.get_running_loop().call_soon(time.sleep, 0.2)
+                assert await handing == [None]
+                assert not sandbox.ledger.taken
+
+        run(test)
+
     def test_the_validity_is_on_the_wire(self) -> None:
         async def test() -> None:
             async with self._standing() as (sandbox, provider):

@@ -56,22 +56,23 @@ class Composer:
         fields = self._fields | {
             "destination_addr": message.phone_number,
             "data_coding": coded.data_coding,
-            "validity_period": relative(message.validity),
         }
         parts = coded.parts
         if len(parts) == 1:
-            return [_submit(fields, parts[0])]
+            return [_submit(message, fields, parts[0])]
         if self._long == "payload":
-            return [_payload(fields, b"".join(parts))]
+            return [_payload(message, fields, b"".join(parts))]
         if len(parts) > MOST_PARTS:
             raise ValueError("the text is too long")
-        return self._cut(fields, parts)
+        return self._cut(message, fields, parts)
 
-    def _cut(self, fields: dict[str, Any], parts: Sequence[bytes]) -> list[Submit]:
+    def _cut(
+        self, message: Outgoing, fields: dict[str, Any], parts: Sequence[bytes]
+    ) -> list[Submit]:
         reference, total = next(self._numbers) % self._references, len(parts)
         if self._long == "sar":
             return [
-                _submit(fields | {"tlvs": _sar(reference, total, number)}, part)
+                _submit(message, fields | {"tlvs": _sar(reference, total, number)}, part)
                 for number, part in enumerate(parts, 1)
             ]
         header = (b"\x05\x00\x03" if self._long == "udh8" else b"\x06\x08\x04") + (
@@ -79,7 +80,7 @@ class Composer:
         )
         fields = fields | {"esm_class": fields["esm_class"] | wire.UDH_INDICATOR}
         return [
-            _submit(fields, header + bytes([total, number]) + part)
+            _submit(message, fields, header + bytes([total, number]) + part)
             for number, part in enumerate(parts, 1)
         ]
 
@@ -109,14 +110,19 @@ def relative(seconds: int) -> str:
     return f"0000{day:02}{hour:02}{minute:02}{second:02}000R"
 
 
-def _submit(fields: dict[str, Any], short_message: bytes) -> Submit:
+def _submit(message: Outgoing, fields: dict[str, Any], short_message: bytes) -> Submit:
+    """The validity is what remains when the part goes out, not when it was composed."""
     return lambda sequence: smpp34.SubmitSm(
-        short_message=short_message, sequence_number=sequence, **fields
+        short_message=short_message,
+        validity_period=relative(message.validity),
+        sequence_number=sequence,
+        **fields,
     ).encode()
 
 
-def _payload(fields: dict[str, Any], octets: bytes) -> Submit:
-    return _submit(fields | {"tlvs": [smpp34.Tlv(wire.MESSAGE_PAYLOAD, octets)]}, b"")
+def _payload(message: Outgoing, fields: dict[str, Any], octets: bytes) -> Submit:
+    tlvs = [smpp34.Tlv(wire.MESSAGE_PAYLOAD, octets)]
+    return _submit(message, fields | {"tlvs": tlvs}, b"")
 
 
 def _sar(reference: int, total: int, number: int) -> list[smpp34.Tlv]:

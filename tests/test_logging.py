@@ -75,6 +75,16 @@ def test_what_an_address_asks_for_is_cut(lines: io.StringIO) -> None:
     assert last(lines)["request"] == "GET /clients/"
 
 
+def test_a_health_check_that_went_well_leaves_no_line(lines: io.StringIO) -> None:
+    log = structlog.get_logger("probe")
+
+    log.info("request_finished", code=200, request="GET /readyz")
+    assert lines.getvalue() == ""
+
+    log.warning("request_finished", code=503, request="GET /readyz")
+    assert last(lines)["code"] == 503
+
+
 @pytest.mark.parametrize("value", [0.71234567890, 792612345678, "x779261234567", 5, None, True])
 def test_other_figures_stay_as_they_are(lines: io.StringIO, value: object) -> None:
     structlog.get_logger("probe").info("sent", value=value)

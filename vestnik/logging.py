@@ -16,6 +16,7 @@ from vestnik.audience.phone import hide
 
 NUMBER = re.compile(r"(?<![\d.])7[0-9]{10}(?!\d)", re.ASCII)
 NUMBERS = range(70_000_000_000, 80_000_000_000)
+WELL = ("GET /livez", "GET /readyz")
 LIBRARIES = ("django", "celery", "gunicorn.error", "gunicorn.access", "py.warnings")
 
 
@@ -46,6 +47,13 @@ def without_query(logger: Any, name: str, event: EventDict) -> MutableMapping[st
     return event
 
 
+def without_health_checks(logger: Any, name: str, event: EventDict) -> EventDict:
+    """Leave out what is asked every few seconds and was answered well."""
+    if event.get("code") == 200 and event.get("request") in WELL:
+        raise structlog.DropEvent
+    return event
+
+
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -70,6 +78,7 @@ def configured(level: str, form: str) -> dict[str, Any]:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            without_health_checks,
             *SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

@@ -171,6 +171,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vestnik.api.schema.with_problems",
         "vestnik.api.schema.with_headers",
+        "vestnik.api.schema.with_summaries",
         "vestnik.api.schema.with_exact_bodies",
     ],
     "SERVE_AUTHENTICATION": [],

@@ -222,6 +222,18 @@ def test_anything_but_json_is_refused(api: Caller, address: str, kind: str) -> N
     assert "application/json" in answer.json()["detail"]
 
 
+def test_a_body_of_no_announced_length_is_refused(api: Caller) -> None:
+    answer = api.http.generic(
+        "POST",
+        "/api/v1/clients/",
+        headers={"transfer-encoding": "chunked"},
+        content_type="application/json",
+    )
+
+    assert answer.status_code == 411
+    assert "Content-Length" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1", "utf-7", "hex", "nonsense"])
 def test_json_is_utf_8_whatever_its_label(api: Caller, charset: str) -> None:
     answer = api.call(

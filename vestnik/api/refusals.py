@@ -10,6 +10,13 @@ class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
+class LengthRequired(APIException):
+    """The body came in pieces of no announced length, which no view could read."""
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "Send the body at once, with the header Content-Length."
+
+
 class Conflict(APIException):
     """What is there does not allow what was asked."""
 

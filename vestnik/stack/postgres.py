@@ -102,11 +102,11 @@ class Postgres:
 
     def trouble(self, lines: list[str]) -> StackError:
         """The one line about a server that did not start, by its last words."""
-        told = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|cannot|could not", line)]
-        word = re.sub(r"^.*?(FATAL|PANIC|ERROR): +", "", told[0]) if told else "it says nothing"
+        told = [line for line in lines if re.search(r"FATAL|PANIC|error:|could not", line)]
+        words = re.sub(r"^.*?(FATAL|PANIC|error): +", "", (told or lines or ["no word of why"])[0])
         if any(NO_ROOM in line for line in lines):
             return disk_is_full(self.folder)
-        return StackError(f"PostgreSQL does not start: {word}: {self._remedy()}")
+        return StackError(f"PostgreSQL does not start: {words}: {self._remedy()}")
 
     def _remedy(self) -> str:
         return f"bring {self.folder} back from a copy, or move {self.folder.parent} away"

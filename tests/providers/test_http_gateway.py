@@ -136,7 +136,7 @@ def test_a_form_with_basic_authorization() -> None:
         ),
         (http(b'{"code":7}'), {"other_codes": "ambiguous"}, Unknown("7")),
         (http(b'{"code":20102}'), {"success_codes": "0,20102"}, Accepted()),
-        (http(b"{}", "400 Bad Request"), {}, Rejected("400", "HTTP 400")),
+        (http(b"{}", "400 Bad Request"), {}, Rejected("HTTP 400", "refused by the gateway")),
         (
             http(b"{}", "429 Too Many Requests", "Retry-After: 7"),
             {},

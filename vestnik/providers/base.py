@@ -63,7 +63,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider will never take the message."""
+    """The provider will never take the message; `reason` does not repeat `code`."""
 
     code: str
     reason: str
@@ -97,6 +97,7 @@ class Outgoing:
     """One message on its way out. Instants are of `time.monotonic()`."""
 
     __slots__ = (
+        "answered_at",
         "depart_before",
         "departed_at",
         "expires_at",
@@ -123,6 +124,7 @@ class Outgoing:
         self.depart_before = depart_before
         self.expires_at = expires_at
         self.departed_at: float | None = None
+        self.answered_at: float | None = None
 
     def depart(self) -> None:
         """Call right before the first byte goes out; raises TooLate where none may.
@@ -186,6 +188,8 @@ class Provider(ABC):
     in_doubt: Literal["hold", "resend"] = "hold"
     #: After how many temporary refusals a message is `failed`; None is until the mailing's end.
     max_attempts: int | None = None
+    #: Receipts may come for what it accepts, so its ids are kept for finding their messages.
+    gives_receipts: bool = True
     #: What an operator must mend before anything goes out; empty is healthy.
     trouble: str = ""
 
@@ -237,7 +241,9 @@ class Provider(ABC):
 
     async def _guarded(self, message: Outgoing) -> Outcome | None:
         try:
-            return await self.hand_over(message)
+            outcome = await self.hand_over(message)
+            message.answered_at = time.monotonic()
+            return outcome
         except TooLate:
             return None
         except asyncio.CancelledError:

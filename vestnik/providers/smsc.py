@@ -126,9 +126,10 @@ class SmscProvider(HttpProvider):
 
     def _refusal(self, code: str, document: Mapping[str, object]) -> Outcome:
         phrase, verdict = SEND_ERRORS.get(code, ("an unknown error", Verdict.AMBIGUOUS))
-        reason = f"{code}: {phrase} ({readable(word_of(document.get('error')) or '')})"
+        said = f"{phrase} ({readable(word_of(document.get('error')) or '')})"
         if verdict is Verdict.PERMANENT:
-            return Rejected(code, reason)
+            return Rejected(code, said)
+        reason = f"{code}: {said}"
         if verdict is Verdict.AMBIGUOUS:
             return Unknown(reason)
         if verdict is Verdict.TEMPORARY:

@@ -49,7 +49,7 @@ class Reading:
 def _refusal(verdict: Verdict, answer: Answer, code: str | None, reason: str) -> Outcome:
     said = f"{code or f'HTTP {answer.status}'}{': ' if reason else ''}{reason}"
     if verdict is Verdict.PERMANENT:
-        return Rejected(code or str(answer.status), reason or f"HTTP {answer.status}")
+        return Rejected(code or f"HTTP {answer.status}", reason or "refused by the gateway")
     if verdict is Verdict.TEMPORARY:
         return Deferred(said, retry_after(answer), provider_wide=answer.status == 429)
     if verdict is Verdict.ACCOUNT:

@@ -48,7 +48,7 @@ class Judge:
         taken = sum(self._meaning(answer) is None for answer in answers)
         some = f" ({taken} of {len(answers)} parts were taken)" if taken else ""
         if worst is Meaning.PERMANENT:
-            return Rejected(name, f"the SMSC answers {name}{some}")
+            return Rejected(name, f"refused by the SMSC{some}")
         if taken:
             return Unknown(f"the SMSC answers {name}{some}")
         wide = worst in (Meaning.THROTTLED, Meaning.ACCOUNT)

@@ -6,7 +6,8 @@ from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.test_outcomes import assert_it_adds_up, claim_of, due_ids, fly
 from vestnik.dispatch import closing, enlist
 from vestnik.dispatch.launch import launch
-from vestnik.dispatch.outcomes import Settled, record_and_release
+from vestnik.dispatch.outcomes import record_and_release
+from vestnik.dispatch.settled import Settled
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db

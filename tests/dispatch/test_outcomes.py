@@ -7,11 +7,11 @@ from vestnik.dispatch import claims, sql
 from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.outcomes import (
     LeaseLost,
-    Settled,
     record_and_mark,
     record_and_release,
     record_late,
 )
+from vestnik.dispatch.settled import Settled
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db

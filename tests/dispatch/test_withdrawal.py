@@ -6,7 +6,8 @@ from tests.builders import counts, make_running
 from tests.dispatch.test_outcomes import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from vestnik.audience.models import Client
 from vestnik.dispatch import claims
-from vestnik.dispatch.outcomes import Settled, record_and_mark, record_and_release
+from vestnik.dispatch.outcomes import record_and_mark, record_and_release
+from vestnik.dispatch.settled import Settled
 from vestnik.dispatch.withdrawal import delete_client
 
 pytestmark = pytest.mark.django_db

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from vestnik.dispatch import sql
+from vestnik.dispatch.meters import meters
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +118,10 @@ WHERE m.state = 'running' AND m.provider = %s
 class Claim:
     """A batch that is ours until its lease runs out."""
 
+    alias: str
     claim_id: int
+    #: Whether receipts will have to find the messages by the provider's ids.
+    receipts: bool
     batch_id: int
     mailing_id: int
     first_message_id: int
@@ -144,14 +148,16 @@ def new_id() -> int:
     return secrets.randbits(63)
 
 
-def claim(alias: str, lease: float, resting: Collection[int] = ()) -> Claim | None:
+def claim(
+    alias: str, lease: float, resting: Collection[int] = (), *, receipts: bool = True
+) -> Claim | None:
     """Claim a ready batch of a running mailing by that provider for `lease` seconds.
 
     Mailings in `resting` are passed over: they have no permits just now.
     """
     claim_id = new_id()
     found = sql.row(CLAIM, [alias, list(resting), END_GUARD, claim_id, lease])
-    return Claim(claim_id, *found) if found else None
+    return Claim(alias, claim_id, receipts, *found) if found else None
 
 
 def load(batch: Claim) -> tuple[list[Queued], float | None]:
@@ -166,6 +172,7 @@ def load(batch: Claim) -> tuple[list[Queued], float | None]:
 def sweep() -> None:
     """Take back the leases that ran out."""
     for batch, mailing, doubted in sql.rows(SWEEP):
+        meters().count("leases_lost", "")
         log.warning("lease lost", mailing=mailing, batch=batch, unknown=doubted)
 
 

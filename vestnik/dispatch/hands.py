@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from vestnik.providers.base import Outcome, Outgoing, Provider, Sink
+from vestnik.providers.base import Outcome, Outgoing, Provider, Question, Reply, Sink
 from vestnik.providers.registry import build
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,10 @@ class Hands:
         """
         return self._wait_for(self._hand_over(described, flight))
 
+    def ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
+        """Ask a provider what became of messages, and wait for its replies."""
+        return self._wait_for(self._ask(described, questions))
+
     def close(self) -> None:
         """Close the providers and stop the loop."""
         self._wait_for(self._close())
@@ -51,6 +55,10 @@ class Hands:
         async with asyncio.timeout(described.deadline + GRACE):
             provider = await self._provider(described.alias)
             return await provider.hand_over_all(flight)
+
+    async def _ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
+        provider = await self._provider(described.alias)
+        return await provider.ask(questions)
 
     async def _provider(self, alias: str) -> Provider:
         opening = self._opened.get(alias)

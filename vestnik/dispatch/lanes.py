@@ -13,8 +13,10 @@ import structlog
 from django.db import close_old_connections
 
 from vestnik.dispatch import claims, hints
+from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.hands import Hands
-from vestnik.dispatch.sending import DATABASE_AWAY, Course, Crew
+from vestnik.dispatch.meters import meters
+from vestnik.dispatch.sending import DATABASE_AWAY, Course, Crew, lease_of
 from vestnik.providers.registry import described
 
 log = structlog.get_logger(__name__)
@@ -32,7 +34,9 @@ class Lane:
 
     def __init__(self, alias: str, hands: Hands, stopping: Callable[[], bool]) -> None:
         self.alias = alias
-        self._crew = Crew(described(alias), hands, stopping, self._rest)
+        provider = described(alias)
+        self._breaker = Breaker(alias, lease_of(provider))
+        self._crew = Crew(provider, hands, self._breaker, meters(), stopping, self._rest)
         self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
         self._woken = threading.Condition()
         self._rests: dict[int | None, float] = {}
@@ -65,13 +69,24 @@ class Lane:
     def _send_one(self) -> bool:
         now = time.monotonic()
         resting = [mailing for mailing, until in self._rests.copy().items() if until > now]
-        if None in resting:
+        if None in resting or self._is_parked():
             return False
-        batch = claims.claim(self.alias, self._crew.lease, [m for m in resting if m is not None])
+        batch = claims.claim(
+            self.alias,
+            self._crew.lease,
+            [mailing for mailing in resting if mailing is not None],
+            receipts=self._crew.provider.gives_receipts,
+        )
         if batch is None:
             return False
         Course(self._crew, batch).send()
         return True
+
+    def _is_parked(self) -> bool:
+        wait = self._breaker.wait()
+        if wait:
+            self._rest(None, wait)
+        return wait > 0
 
     def _rest(self, mailing: int | None, seconds: float) -> None:
         self._rests[mailing] = time.monotonic() + seconds

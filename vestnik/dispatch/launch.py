@@ -8,6 +8,7 @@ from django.db.models import Max
 
 from vestnik.audience.models import Client
 from vestnik.dispatch import sql
+from vestnik.dispatch.meters import DELAY_BUCKETS, meters
 from vestnik.dispatch.models import Enlistment
 from vestnik.mailings.models import LAUNCH, MISS, Mailing, MailingState
 
@@ -44,8 +45,10 @@ def launch(mailing_id: int) -> bool:
         if launched:
             bound = Client.objects.aggregate(last=Max("id"))["last"] or 0
             Enlistment.objects.create(mailing=mailing, bound=bound)
-    if launched:
-        log.info("mailing launched", mailing=mailing_id)
+    if launched and mailing.started_at:
+        late = (mailing.started_at - mailing.starts_at).total_seconds()
+        meters().observe("start_delay_seconds", mailing.provider, late, DELAY_BUCKETS)
+        log.info("mailing launched", mailing=mailing_id, late=round(late, 3))
     elif mailing.state == MailingState.SCHEDULED and mailing.move(MISS, reason=MISSED):
         log.warning("mailing missed", mailing=mailing_id)
     return launched

@@ -146,6 +146,7 @@ class Batch(models.Model):
             models.Index(fields=["due_at"], name="batch_waiting", condition=Q(state="waiting")),
             models.Index(fields=["due_at"], name="batch_claimed", condition=Q(state="claimed")),
             models.Index(fields=["mailing"], name="batch_open", condition=~Q(state="done")),
+            models.Index(fields=["mailing"], name="batch_in_doubt", condition=Q(unknown__gt=0)),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -204,3 +205,74 @@ class Enlistment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}: {self.cursor} of {self.bound}"
+
+
+class HandOver(models.Model):
+    """Which message a provider's id stands for: how its receipts find it.
+
+    Apart from the message, whose update would otherwise touch an index each time.
+    """
+
+    alias = models.CharField(max_length=64)
+    provider_message_id = models.CharField(max_length=100)
+    message_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alias", "provider_message_id"], name="hand_over_one_message_per_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alias} {self.provider_message_id}"
+
+
+class KeptReceipt(models.Model):
+    """A receipt that matches no message yet: it came before its hand-over was recorded."""
+
+    alias = models.CharField(max_length=64)
+    provider_message_id = models.CharField(max_length=100, blank=True, default="")
+    message_id = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=11)
+    at = models.DateTimeField()
+    error = models.TextField(blank=True, default="")
+    kept_at = models.DateTimeField(db_default=Clock())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["alias", "provider_message_id"], name="kept_receipt_by_id"),
+            models.Index(
+                fields=["message_id"],
+                name="kept_receipt_by_message",
+                condition=Q(message_id__isnull=False),
+            ),
+            models.Index(fields=["kept_at"], name="kept_receipt_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alias} {self.provider_message_id or self.message_id}"
+
+
+class BreakerState(models.TextChoices):
+    """Whether a provider is used: always, not for now, or by one message to try."""
+
+    CLOSED = "closed", "Closed"
+    OPEN = "open", "Open"
+    HALF_OPEN = "half-open", "Half-open"
+
+
+class Breaker(models.Model):
+    """What keeps messages from a provider that fails: they wait instead of burning attempts."""
+
+    alias = models.CharField(max_length=64, primary_key=True)
+    state = models.CharField(
+        max_length=9, choices=BreakerState.choices, default=BreakerState.CLOSED
+    )
+    openings = models.PositiveIntegerField(default=0)
+    until = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True, default="")
+    changed_at = models.DateTimeField(db_default=Clock())
+
+    def __str__(self) -> str:
+        return f"{self.alias}: {self.state}"

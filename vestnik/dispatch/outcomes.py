@@ -5,108 +5,24 @@ A flight is marked, and committed, before its first byte goes out: its ids stand
 statement. That statement is where pause, cancel, the end and a lost lease take hold.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.db import connection, transaction
 
-from vestnik.dispatch.claims import END_GUARD, Claim, Queued
+from vestnik.dispatch import sql
+from vestnik.dispatch.claims import END_GUARD, Claim
+from vestnik.dispatch.settled import Settled, array
 
 log = structlog.get_logger(__name__)
-
-SEPARATOR = "\x1f"
-
-
-@dataclass(slots=True)
-class Settled:
-    """The outcomes of a flight, column by column, as the statement wants them.
-
-    `departed` is in seconds after the flight's mark; `retry_in` counts from the recording.
-    """
-
-    attempt_id: int | None = None
-    marked_at: datetime | None = None
-    ids: list[int] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)
-    departed: list[float] = field(default_factory=list)
-    provider_ids: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    retries: list[float] = field(default_factory=list)
-    #: Did not leave in time; nothing to record of them.
-    stayed: list[int] = field(default_factory=list)
-
-    def add(
-        self,
-        message_id: int,
-        state: str,
-        departed: float,
-        *,
-        provider_id: str = "",
-        error: str = "",
-        retry_in: float = -1.0,
-    ) -> None:
-        self.ids.append(message_id)
-        self.states.append(state)
-        self.departed.append(departed)
-        self.provider_ids.append(provider_id)
-        self.errors.append(error)
-        self.retries.append(retry_in)
-
-    def left_over(self, flight: Sequence[Queued]) -> list[Queued]:
-        """Those of the flight that may go with the next one."""
-        stayed = set(self.stayed)
-        return [message for message in flight if message.message_id in stayed] if stayed else []
-
-    def first_retry(self, otherwise: float | None) -> float | None:
-        """In how many seconds the first of those that were refused for now is due again."""
-        waits = [wait for wait in self.retries if wait >= 0]
-        return min([*waits, *([] if otherwise is None else [otherwise])], default=None)
-
-    def with_the_stayed(self) -> "Settled":
-        """The same, with those that did not leave as queued: their lease was taken back, so
-        they stand as unknown."""
-        for message_id in self.stayed:
-            self.add(message_id, "queued", 0.0)
-        self.stayed = []
-        return self
-
-    def counts(self) -> list[int]:
-        """How many became sent, failed and unknown."""
-        counted = Counter(self.states)
-        return [counted["sent"], counted["failed"], counted["unknown"]]
-
-    def columns(self) -> list[str]:
-        """The columns as text. psycopg's own array dumping costs 2 µs a message, this 0.3."""
-        return [
-            _array(self.ids),
-            _array(self.states),
-            _array(self.departed),
-            SEPARATOR.join(self.provider_ids),
-            SEPARATOR.join(self.errors),
-            _array(self.retries),
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A flight that may leave: until when, by the database's clock."""
-
-    marked_at: datetime
-    seconds_to_end: float
-
-
-def _array(values: Sequence[object]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
-
 
 OUTCOMES = """
 outcome AS (
     SELECT * FROM unnest(
-        %s::bigint[], %s::text[], %s::float8[],
-        string_to_array(%s, E'\\x1f', ''), string_to_array(%s, E'\\x1f', ''), %s::float8[]
+        %(ids)s::bigint[], %(states)s::text[], %(departed)s::float8[],
+        string_to_array(%(provider_ids)s, E'\\x1f', ''),
+        string_to_array(%(errors)s, E'\\x1f', ''), %(retries)s::float8[]
     ) AS o (id, state, departed, provider_id, error, retry_in)
 )
 """
@@ -119,16 +35,30 @@ settled AS (
     UPDATE dispatch_message m SET
         state = o.state, attempts = m.attempts + {tries},
         sent_at = CASE WHEN o.state IN ('sent', 'unknown')
-            THEN %s::timestamptz + o.departed * interval '1 second' ELSE m.sent_at END,
+            THEN %(marked_at)s::timestamptz + o.departed * interval '1 second'
+            ELSE m.sent_at END,
         provider_message_id = coalesce(o.provider_id, m.provider_message_id),
         error = o.error,
-        attempt_id = CASE WHEN o.state = 'unknown' THEN %s::bigint END,
+        attempt_id = CASE WHEN o.state = 'unknown' THEN %(attempt)s::bigint END,
         next_attempt_at = CASE WHEN o.retry_in >= 0
             THEN clock_timestamp() + o.retry_in * interval '1 second' END
     FROM held, outcome o
     WHERE m.id = o.id AND {still}
     RETURNING m.state
+),
+handed_over AS (
+    INSERT INTO dispatch_handover (alias, provider_message_id, message_id)
+    SELECT %(alias)s, o.provider_id, o.id FROM held, outcome o
+    WHERE o.provider_id IS NOT NULL AND %(receipts)s
+    ON CONFLICT DO NOTHING
 )
+"""
+SETTLE_IN_FLIGHT = SETTLE.format(tries=1, still="m.state = 'queued'")
+SETTLE_UNKNOWN = SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt_id = %(attempt)s")
+
+MAY_GO = f"""
+    m.state = 'running' AND NOT b.recheck AND b.due_at > clock_timestamp()
+    AND m.ends_at > clock_timestamp() + interval '{END_GUARD} second'
 """
 
 # `held` takes the batch's row first: whoever comes second sees what the first has left, and finds
@@ -137,40 +67,36 @@ RECORD_AND_MARK = f"""
 WITH {OUTCOMES},
 held AS (
     UPDATE dispatch_batch b SET
-        queued = b.queued - %s, sent = b.sent + %s, failed = b.failed + %s,
-        unknown = b.unknown + %s,
-        in_flight = CASE WHEN {{may_go}} THEN %s::bigint[] ELSE '{{{{}}}}' END,
-        attempt_id = CASE WHEN {{may_go}} THEN %s::bigint END,
-        due_at = clock_timestamp() + %s * interval '1 second'
+        queued = b.queued - %(leaving)s, sent = b.sent + %(sent)s,
+        failed = b.failed + %(failed)s, unknown = b.unknown + %(unknown)s,
+        in_flight = CASE WHEN {MAY_GO} THEN %(next_ids)s::bigint[] ELSE '{{}}' END,
+        attempt_id = CASE WHEN {MAY_GO} THEN %(next_attempt)s::bigint END,
+        due_at = clock_timestamp() + %(lease)s * interval '1 second'
     FROM mailings_mailing m
-    WHERE b.id = %s AND b.claim_id = %s AND b.attempt_id IS NOT DISTINCT FROM %s
-        AND m.id = b.mailing_id
+    WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
+        AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s AND m.id = b.mailing_id
     RETURNING b.attempt_id IS NOT NULL AS marked, clock_timestamp() AS marked_at,
-        extract(epoch FROM m.ends_at - clock_timestamp()) AS seconds_to_end
+        extract(epoch FROM m.ends_at - clock_timestamp())::float8 AS seconds_to_end
 ),
-{SETTLE.format(tries=1, still="m.state = 'queued'")}
-SELECT marked, marked_at, seconds_to_end, (SELECT count(*) FROM settled) FROM held
-""".format(
-    may_go=(
-        "m.state = 'running' AND NOT b.recheck AND b.due_at > clock_timestamp() "
-        f"AND m.ends_at > clock_timestamp() + interval '{END_GUARD} second'"
-    )
-)
+{SETTLE_IN_FLIGHT}
+SELECT (SELECT count(*) FROM settled), marked, marked_at, seconds_to_end FROM held
+"""
 
 RECORD_AND_RELEASE = f"""
 WITH {OUTCOMES},
 held AS (
     UPDATE dispatch_batch b SET
-        queued = b.queued - %s, sent = b.sent + %s, failed = b.failed + %s,
-        unknown = b.unknown + %s,
+        queued = b.queued - %(leaving)s, sent = b.sent + %(sent)s,
+        failed = b.failed + %(failed)s, unknown = b.unknown + %(unknown)s,
         in_flight = '{{}}', attempt_id = NULL, claim_id = NULL, recheck = false,
-        due_at = clock_timestamp() + greatest(%s, 0) * interval '1 second',
-        state = CASE WHEN b.queued = %s THEN 'done'
-            WHEN %s > 0 THEN 'waiting' ELSE 'ready' END
-    WHERE b.id = %s AND b.claim_id = %s AND b.attempt_id IS NOT DISTINCT FROM %s
+        due_at = clock_timestamp() + %(wait)s * interval '1 second',
+        state = CASE WHEN b.queued = %(leaving)s THEN 'done'
+            WHEN %(wait)s > 0 THEN 'waiting' ELSE 'ready' END
+    WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
+        AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s
     RETURNING b.id
 ),
-{SETTLE.format(tries=1, still="m.state = 'queued'")}
+{SETTLE_IN_FLIGHT}
 SELECT (SELECT count(*) FROM settled) FROM held
 """
 
@@ -181,7 +107,7 @@ WITH {OUTCOMES.replace("outcome AS", "given AS", 1)},
 held AS (
     SELECT b.id, m.state IN ('running', 'paused') AS under_way
     FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
-    WHERE b.id = %s FOR UPDATE OF b
+    WHERE b.id = %(batch)s FOR UPDATE OF b
 ),
 outcome AS (
     SELECT given.id,
@@ -190,7 +116,7 @@ outcome AS (
             THEN 'not handed over before the mailing ended' END) AS error, retry_in
     FROM given, held
 ),
-{SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt_id = %s")},
+{SETTLE_UNKNOWN},
 counted AS (
     SELECT count(*) AS n, count(*) FILTER (WHERE state = 'sent') AS sent,
         count(*) FILTER (WHERE state = 'failed') AS failed,
@@ -207,8 +133,20 @@ RETURNING c.n
 """
 
 
+class LeaseLost(Exception):
+    """The batch is not ours any more."""
+
+
 class Mismatch(Exception):
-    """Other messages were in flight than those whose outcomes came back."""
+    """Rows of messages in flight were changed by somebody who is not their worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A flight that may leave: since when, by the database's clock, and how long until the end."""
+
+    marked_at: datetime
+    seconds_to_end: float
 
 
 def record_and_mark(
@@ -216,34 +154,19 @@ def record_and_mark(
 ) -> Mark | None:
     """Record a flight's outcomes and mark the next flight, in one statement.
 
-    None where the next must not leave: paused, cancelled, ended, or the lease lost; `release`
-    then. Without a row the batch is not ours any more and nothing was recorded: LeaseLost.
+    None where the next must not leave: paused, cancelled, ended. Raises LeaseLost where the batch
+    is not ours any more; then nothing was recorded.
     """
-    parameters = [
-        *settled.columns(),
-        len(settled.ids) - settled.states.count("queued"),
-        *settled.counts(),
-        _array(flight),
-        attempt_id,
-        lease,
-        batch.batch_id,
-        batch.claim_id,
-        settled.attempt_id,
-        settled.marked_at,
-        settled.attempt_id,
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(RECORD_AND_MARK, parameters)
-        row = cursor.fetchone()
-        if row is None:
-            raise LeaseLost
-        marked, marked_at, seconds_to_end, recorded = row
-        _check(batch, settled, recorded)
-    return Mark(marked_at, float(seconds_to_end)) if marked else None
-
-
-class LeaseLost(Exception):
-    """The batch is not ours any more."""
+    found = sql.row(
+        RECORD_AND_MARK,
+        _parameters(batch, settled)
+        | {"next_ids": array(flight), "next_attempt": attempt_id, "lease": lease},
+    )
+    if found is None:
+        raise LeaseLost
+    recorded, marked, marked_at, seconds_to_end = found
+    _check(batch, settled, recorded)
+    return Mark(marked_at, seconds_to_end) if marked else None
 
 
 def record_and_release(batch: Claim, settled: Settled, *, wait: float = 0.0) -> bool:
@@ -251,43 +174,26 @@ def record_and_release(batch: Claim, settled: Settled, *, wait: float = 0.0) -> 
 
     False where the batch is not ours any more, or under another attempt: nothing was recorded.
     """
-    leaving = len(settled.ids) - settled.states.count("queued")
-    parameters = [
-        *settled.columns(),
-        leaving,
-        *settled.counts(),
-        wait,
-        leaving,
-        wait,
-        batch.batch_id,
-        batch.claim_id,
-        settled.attempt_id,
-        settled.marked_at,
-        settled.attempt_id,
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(RECORD_AND_RELEASE, parameters)
-        row = cursor.fetchone()
-        if row is not None:
-            _check(batch, settled, row[0])
-    return row is not None
+    found = sql.row(RECORD_AND_RELEASE, _parameters(batch, settled) | {"wait": max(wait, 0.0)})
+    if found is not None:
+        _check(batch, settled, found[0])
+    return found is not None
 
 
 def record_late(batch: Claim, settled: Settled) -> int:
     """Record the outcomes of a flight whose lease was taken back; how many they settled."""
-    parameters = [
-        *settled.with_the_stayed().columns(),
-        batch.batch_id,
-        settled.marked_at,
-        settled.attempt_id,
-        settled.attempt_id,
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(RECORD_LATE, parameters)
-        row = cursor.fetchone()
-    count = row[0] if row else 0
+    count: int = sql.value(RECORD_LATE, _parameters(batch, settled.with_the_stayed())) or 0
     log.info("late outcomes", mailing=batch.mailing_id, batch=batch.batch_id, settled=count)
     return count
+
+
+def _parameters(batch: Claim, settled: Settled) -> dict[str, object]:
+    return settled.parameters() | {
+        "alias": batch.alias,
+        "batch": batch.batch_id,
+        "claim": batch.claim_id,
+        "receipts": batch.receipts,
+    }
 
 
 def _check(batch: Claim, settled: Settled, recorded: int) -> None:

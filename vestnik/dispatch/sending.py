@@ -10,20 +10,23 @@ from dataclasses import dataclass
 import structlog
 from django.db import InterfaceError, OperationalError, connection
 
-from vestnik.dispatch import claims, pacing
+from vestnik.dispatch import claims, pacing, receipts
+from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.claims import END_GUARD, LEASE_MARGIN, Claim, Queued
 from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.meters import Meters
 from vestnik.dispatch.outcomes import (
     LeaseLost,
     Mark,
-    Settled,
     record_and_mark,
     record_and_release,
     record_late,
 )
 from vestnik.dispatch.pacing import Pace, PacingAway, Permits
-from vestnik.dispatch.verdicts import settle
-from vestnik.providers.base import Deferred, Outcome, Outgoing, Provider, Unknown
+from vestnik.dispatch.refusals import pause_if_refused
+from vestnik.dispatch.settled import Settled
+from vestnik.dispatch.verdicts import settle, throttled_for
+from vestnik.providers.base import Outcome, Outgoing, Provider
 
 log = structlog.get_logger(__name__)
 
@@ -43,19 +46,20 @@ class Crew:
 
     provider: Provider
     hands: Hands
+    breaker: Breaker
+    meters: Meters
     stopping: Callable[[], bool]
     #: Claim nothing of this mailing (None: of this provider) for so many seconds.
     rest: Callable[[int | None, float], None]
 
     @property
     def lease(self) -> float:
-        return self.provider.deadline + LEASE_MARGIN
+        return lease_of(self.provider)
 
 
-def in_doubt_if_departed(message: Outgoing, error: Exception) -> Outcome:
-    """What a provider that raised leaves behind: only what departed can have arrived."""
-    trouble = f"{type(error).__name__} in the provider"
-    return Unknown(trouble) if message.departed_at is not None else Deferred(trouble)
+def lease_of(provider: Provider) -> float:
+    """How long a claim lasts without a new flight: longer than any hand-over can take."""
+    return provider.deadline + LEASE_MARGIN
 
 
 class Course:
@@ -89,8 +93,8 @@ class Course:
     def _next_flight(self) -> list[Queued]:
         if not self.waiting or self.pause or self.crew.stopping():
             return []
-        want = min(self.crew.provider.window, len(self.waiting))
-        permits = self._permits(want)
+        window = 1 if self.crew.breaker.probing else self.crew.provider.window
+        permits = self._permits(min(window, len(self.waiting)))
         return self.waiting[: permits.granted]
 
     def _permits(self, want: int) -> Permits:
@@ -120,8 +124,15 @@ class Course:
         self.attempt_id, asked_at = claims.new_id(), time.monotonic()
         ids = [message.message_id for message in flight]
         mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, self.crew.lease)
-        self.settled = Settled()
+        recorded, self.settled = self.settled, Settled()
+        self._after_recording(recorded)
         return mark, asked_at
+
+    def _after_recording(self, recorded: Settled) -> None:
+        if self.batch.receipts and any(recorded.provider_ids):
+            receipts.apply_kept(self.batch.alias, recorded.provider_ids, recorded.ids)
+        if refusal := recorded.last_refusal():
+            pause_if_refused(self.batch.mailing_id, refusal)
 
     def _fly(self, flight: Sequence[Queued], mark: Mark, asked_at: float) -> None:
         """Hand a marked flight over. Instants count from before the mark: rather too early an
@@ -139,12 +150,18 @@ class Course:
             )
             for message in flight
         ]
-        try:
-            found = self.crew.hands.hand_over(self.crew.provider, outgoing)
-        except Exception as error:
-            log.exception("provider failed", provider=self.crew.provider.alias)
-            found = [in_doubt_if_departed(message, error) for message in outgoing]
+        found = self._hand_over(outgoing)
         self._settle(flight, outgoing, found, mark, asked_at)
+        self._learn(outgoing, found)
+
+    def _hand_over(self, outgoing: Sequence[Outgoing]) -> Sequence[Outcome | None]:
+        provider = self.crew.provider
+        try:
+            return self.crew.hands.hand_over(provider, outgoing)
+        except Exception as error:
+            log.exception("provider failed", provider=provider.alias)
+            trouble = f"{type(error).__name__} in the provider"
+            return [provider.in_two_minds(message, trouble) for message in outgoing]
 
     def _settle(
         self,
@@ -160,13 +177,21 @@ class Course:
             settle(self.settled, self.crew.provider, self.batch, message, outcome, departed)
         self.waiting = self.settled.left_over(flight) + self.waiting[len(flight) :]
         self.next_retry = self.settled.first_retry(self.next_retry)
-        if not self.settled.ids:
-            self.pause = STUCK_WAIT
+
+    def _learn(self, outgoing: Sequence[Outgoing], found: Sequence[Outcome | None]) -> None:
+        """Whether to go on at once, by what the provider made of the flight."""
+        self.crew.meters.flight(self.batch.alias, outgoing, found)
+        self.pause = STUCK_WAIT if not self.settled.ids else throttled_for(found)
+        if opened_for := self.crew.breaker.note(found):
+            self.pause = opened_for
+        if self.pause:
+            self.crew.rest(None, self.pause)
 
     def _release(self) -> None:
         wait = self.pause if self.waiting else self.next_retry or 0.0
         if not record_and_release(self.batch, self.settled, wait=wait):
             record_late(self.batch, self.settled)
+        self._after_recording(self.settled)
 
     def _release_when_back(self) -> None:
         while True:

@@ -1,12 +1,14 @@
 """Running the pipeline's own statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 
+Parameters = Sequence[Any] | Mapping[str, Any]
 
-def rows(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+
+def rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     """All rows that a statement answers."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -14,7 +16,7 @@ def rows(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def row(sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+def row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
     """The first row that a statement answers, or None."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -22,13 +24,13 @@ def row(sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
     return found
 
 
-def value(sql: str, parameters: Sequence[Any] = ()) -> Any:
+def value(sql: str, parameters: Parameters = ()) -> Any:
     """The one value that a statement answers; None where it answers nothing."""
     found = row(sql, parameters)
     return found[0] if found else None
 
 
-def run(sql: str, parameters: Sequence[Any] = ()) -> int:
+def run(sql: str, parameters: Parameters = ()) -> int:
     """Run a statement; how many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from vestnik.dispatch import closing, enlist, launch, worker
+from vestnik.dispatch import asking, closing, enlist, launch, worker
 from vestnik.dispatch import tick as ticking
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,12 @@ def look_at(mailing_id: int) -> None:
 def work(alias: str) -> None:
     """Send batches by that provider for a while."""
     worker.lane(alias).work()
+
+
+@shared_task(name="vestnik.ask")
+def ask(mailing_id: int) -> None:
+    """Ask the provider what became of a mailing's unknown messages."""
+    asking.ask(mailing_id, worker.hands())
 
 
 @shared_task(name="vestnik.pulse")

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 import structlog
 from django.db import connection
 
-from vestnik.dispatch import claims, closing, hints, sql
+from vestnik.dispatch import claims, closing, doubt, hints, receipts, sql
 from vestnik.dispatch.launch import LOOK_AHEAD
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
-from vestnik.providers.registry import aliases
+from vestnik.providers.registry import aliases, described
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ def tick() -> None:
             return
         claims.sweep()
         claims.wake()
+        receipts.forget_old()
         _pause_those_without_provider()
         for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
             hints.give("vestnik.look_at", mailing, after=seconds)
@@ -50,6 +51,15 @@ def tick() -> None:
             hints.give("vestnik.look_at", mailing)
         for (alias,) in sql.rows(TO_SEND):
             hints.call_to_work(alias)
+        _settle_doubts()
+
+
+def _settle_doubts() -> None:
+    """By the provider's declared ability: ask it, or send again; without one they are held."""
+    described_ones = [described(alias) for alias in aliases()]
+    doubt.resend_by_themselves([p.alias for p in described_ones if p.in_doubt == "resend"])
+    for mailing in doubt.to_ask([p.alias for p in described_ones if p.can_query]):
+        hints.give("vestnik.ask", mailing)
 
 
 def _pause_those_without_provider() -> None:

@@ -1,16 +1,24 @@
 """What an outcome of a hand-over makes of the message."""
 
 import random
+from collections.abc import Sequence
 
 import structlog
 
 from vestnik.dispatch.claims import Claim, Queued
-from vestnik.dispatch.outcomes import Settled
+from vestnik.dispatch.settled import Settled
 from vestnik.providers.base import Accepted, Deferred, Outcome, Provider, Rejected, Unknown
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
+LONGEST_REST = 30.0
+
+
+def throttled_for(found: Sequence[Outcome | None]) -> float:
+    """For how many seconds the provider wished to be left alone, if it did."""
+    waits = [o.retry_after for o in found if isinstance(o, Deferred) and o.retry_after]
+    return min(max(waits, default=0.0), LONGEST_REST)
 
 
 def settle(
@@ -49,6 +57,8 @@ def _verdict(
         if provider.max_attempts and message.attempts + 1 >= provider.max_attempts:
             return "failed", f"gave up after {message.attempts + 1} attempts: {outcome.reason}", -1
         return "queued", outcome.reason, outcome.retry_after or back_off(message.attempts)
+    if provider.in_doubt == "resend":
+        return "queued", f"in doubt, sent again: {outcome.reason}", back_off(message.attempts)
     return "unknown", outcome.reason, -1.0
 
 

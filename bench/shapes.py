@@ -1,0 +1,84 @@
+"""One measured run of each shape over the same stack: the pipeline, the usual design, COPY."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.ceiling import copy_rows
+from tests.pipeline.mailings import create, wait_ended
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+
+TOOK = """
+SELECT extract(epoch FROM finished_at - started_at)::float8 FROM mailings_mailing WHERE id = %s
+"""
+CLEAR = "TRUNCATE dispatch_message, dispatch_batch, dispatch_enlistment, mailings_mailing CASCADE"
+DONE = "SELECT count(*) FROM dispatch_message WHERE mailing_id = %s"
+
+
+def clear(stack: RunningStack) -> None:
+    """The same empty tables before every run."""
+    stack.sql(CLEAR)
+
+
+def pipeline(stack: RunningStack, count: int, **mailing: Any) -> float:
+    """Seconds from the launch of a mailing to all the directory's clients until it is closed."""
+    created = create(stack, ends_in=3600, **{"provider": "null", **mailing})
+    found = wait_ended(stack, created, seconds=600)
+    assert found["progress"]["sent"] == count, found
+    return float(stack.sql(TOOK, (created,))[0][0])
+
+
+def usual(stack: RunningStack, count: int) -> float:
+    """Seconds from the first task to the last row, by two worker processes that are ready."""
+    environ = stack.environ | stack.state["environ"]
+    mailing = create(stack, starts_in=1800, ends_in=3600)
+    with usual_workers(environ):
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", f"import bench.usual as u; u.enqueue({mailing}, 'Hi', {count})"],
+            env=environ,
+            check=True,
+        )
+        wait_until(lambda: stack.sql(DONE, (mailing,))[0][0] >= count, seconds=600)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def usual_workers(environ: dict[str, str]) -> Iterator[None]:
+    """Two worker processes of the usual design."""
+    command = [sys.executable, "-m", "celery", "-A", "bench.usual", "worker", "-c", "1"]
+    quiet = ["--without-gossip", "--without-mingle", "-l", "INFO"]
+    workers = [
+        subprocess.Popen(
+            [*command, *quiet, "-n", f"usual{n}@%h"],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for n in (1, 2)
+    ]
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            while "ready" not in (line := worker.stdout.readline()):
+                assert line, "a worker of the usual design did not start"
+        drains = [
+            subprocess.Popen(["cat"], stdin=w.stdout, stdout=subprocess.DEVNULL) for w in workers
+        ]
+        yield
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for process in [*workers, *drains]:
+            process.wait(30)
+
+
+def copied(stack: RunningStack, count: int) -> float:
+    """Seconds of bare COPY of the same number of rows."""
+    mailing = create(stack, starts_in=1800, ends_in=3600)
+    return copy_rows(stack.database_url, mailing, count)

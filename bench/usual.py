@@ -1,0 +1,59 @@
+"""The usual design, to measure against: a Celery task for each message.
+
+The task reads the client, hands the text to a provider that discards it, and inserts the message,
+by the ORM, as most projects write it. Its workers are `celery -A bench.usual worker`.
+"""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
+
+import django
+from celery import Celery
+from django.conf import settings
+from django.utils import timezone
+
+# One connection for the life of each worker process: the best that the usual design does. A pool,
+# as we use it, Celery would close after each task of a prefork worker.
+settings.DATABASES["default"]["OPTIONS"].pop("pool")
+settings.DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
+
+django.setup()
+
+from vestnik.audience.models import Client  # noqa: E402
+from vestnik.dispatch.models import Message  # noqa: E402
+
+app = Celery("usual")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_default_queue="usual",
+    worker_direct=False,
+    worker_pool="prefork",
+    worker_prefetch_multiplier=4,
+)
+
+
+def discard(phone_number: str, text: str) -> None:
+    """The provider: takes everything and sends nothing, as the null provider does."""
+
+
+@app.task(name="usual.send")
+def send(mailing_id: int, client_id: int, text: str) -> None:
+    client = Client.objects.get(id=client_id)
+    discard(client.phone_number, text)
+    Message.objects.create(
+        mailing_id=mailing_id,
+        client=client,
+        phone_number=client.phone_number,
+        state="sent",
+        segments=1,
+        attempts=1,
+        sent_at=timezone.now(),
+    )
+
+
+def enqueue(mailing_id: int, text: str, count: int) -> None:
+    """A task for each of the first so many clients."""
+    ids = Client.objects.order_by("id").values_list("id", flat=True)[:count]
+    for client_id in ids.iterator():
+        send.delay(mailing_id, client_id, text)

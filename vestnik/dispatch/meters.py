@@ -1,0 +1,115 @@
+"""What workers count for /metrics, right over any number of processes and machines.
+
+Counted in the process, and added once a second to one hash in Redis. Losing Redis resets the
+counts, as a restart does: Prometheus expects that of counters.
+"""
+
+import threading
+import time
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from functools import cache
+
+import redis
+import structlog
+from django.conf import settings
+
+from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected
+
+log = structlog.get_logger(__name__)
+
+KEY = "vestnik:meters"
+FLUSH_EVERY = 1.0
+#: Upper bounds in seconds; the last one is infinite.
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DELAY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
+
+
+class Meters:
+    """This process's counts since the last flush."""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+
+    def count(self, name: str, label: str, by: float = 1.0) -> None:
+        with self._lock:
+            self._counts[f"{name}|{label}"] += by
+
+    def observe(self, name: str, label: str, seconds: float, buckets: Sequence[float]) -> None:
+        """Into a histogram: the first bucket that it fits, the sum and the number."""
+        with self._lock:
+            self._counts[f"{name}_bucket|{label}|{bisect_left(buckets, seconds)}"] += 1
+            self._counts[f"{name}_sum|{label}"] += seconds
+
+    def flight(
+        self, alias: str, outgoing: Sequence[Outgoing], found: Sequence[Outcome | None]
+    ) -> None:
+        """A flight came back."""
+        counted = Counter(map(_word, found))
+        took = [m.answered_at - m.departed_at for m in outgoing if m.departed_at and m.answered_at]
+        buckets = Counter(bisect_left(LATENCY_BUCKETS, seconds) for seconds in took)
+        with self._lock:
+            for outcome, count in counted.items():
+                self._counts[f"hand_overs|{alias}|{outcome}"] += count
+            for bucket, count in buckets.items():
+                self._counts[f"hand_over_seconds_bucket|{alias}|{bucket}"] += count
+            self._counts[f"hand_over_seconds_sum|{alias}"] += sum(took)
+
+    def flush_forever(self) -> None:
+        """In a thread of its own."""
+        while True:
+            time.sleep(FLUSH_EVERY)
+            self.flush()
+
+    def flush(self) -> None:
+        """Add what was counted to the hash; what cannot be added now waits for the next time."""
+        with self._lock:
+            counts, self._counts = self._counts, defaultdict(float)
+        if not counts:
+            return
+        try:
+            pipe = _client().pipeline(transaction=False)
+            for name, value in counts.items():
+                pipe.hincrbyfloat(KEY, name, value)
+            pipe.execute()
+        except redis.RedisError as error:
+            log.debug("meters wait: Redis is away", trouble=type(error).__name__)
+            with self._lock:
+                for name, value in counts.items():
+                    self._counts[name] += value
+
+
+@cache
+def meters() -> Meters:
+    """This process's meters; counting starts their flushing."""
+    made = Meters()
+    threading.Thread(target=made.flush_forever, name="meters", daemon=True).start()
+    return made
+
+
+def totals() -> dict[str, float]:
+    """All that all workers have counted; empty while Redis is away."""
+    try:
+        found = _client().hgetall(KEY)
+    except redis.RedisError:
+        return {}
+    return {str(name): float(value) for name, value in found.items()}
+
+
+def _word(outcome: Outcome | None) -> str:
+    if isinstance(outcome, Accepted):
+        return "accepted"
+    if isinstance(outcome, Rejected):
+        return "rejected"
+    if isinstance(outcome, Deferred):
+        return "deferred"
+    return "too_late" if outcome is None else "unknown"
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, decode_responses=True
+    )

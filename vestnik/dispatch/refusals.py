@@ -1,0 +1,36 @@
+"""A mailing that is refused again and again pauses itself and says why."""
+
+import structlog
+
+from vestnik.dispatch import sql
+from vestnik.mailings.models import PAUSE, SYSTEM, Mailing
+
+log = structlog.get_logger(__name__)
+
+LEAST_MESSAGES = 200
+MOST_REFUSED = 0.2
+
+TALLY = """
+SELECT coalesce(sum(failed), 0)::bigint,
+    coalesce(sum(failed + sent + delivered + undelivered + unknown), 0)::bigint
+FROM dispatch_batch WHERE mailing_id = %s
+"""
+
+
+def pause_if_refused(mailing_id: int, last_refusal: str) -> bool:
+    """Pause a mailing of which at least a fifth of at least 200 messages was refused for good.
+
+    Once only: an operator who resumes it has decided.
+    """
+    failed, handed_over = sql.row(TALLY, [mailing_id]) or (0, 0)
+    if handed_over < LEAST_MESSAGES or failed < handed_over * MOST_REFUSED:
+        return False
+    mailing = Mailing.objects.get(id=mailing_id)
+    if mailing.events.filter(event=PAUSE.name, actor=SYSTEM).exists():
+        return False
+    share = round(100 * failed / handed_over)
+    reason = f"{share} % of {handed_over} messages were refused; the last one: {last_refusal}"
+    paused = mailing.move(PAUSE, reason=reason)
+    if paused:
+        log.error("mailing paused itself", mailing=mailing_id, refused=failed, of=handed_over)
+    return paused

@@ -20,6 +20,15 @@ TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off", ""}
 
 
+class Hidden(str):
+    """An option's text, which may be a secret: `diffsettings` and others print settings."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+
 def load(path: Path | None = None) -> None:
     """Read `.env` into the process's environment, where it says nothing yet."""
     load_dotenv(path or Path.cwd() / ".env")
@@ -108,7 +117,7 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
                 f"{name} belongs to no provider: set its {BACKEND_SUFFIX.strip('_')} as well, "
                 f"for example {PROVIDER_PREFIX}MAIN{BACKEND_SUFFIX}=console."
             )
-        options[_alias(owner)][name.removeprefix(owner).lower()] = text(name)
+        options[_alias(owner)][name.removeprefix(owner).lower()] = Hidden(text(name))
     return {
         _alias(stem): {"BACKEND": text(f"{stem}BACKEND", "console"), "OPTIONS": given}
         for stem, given in zip(declared, options.values(), strict=True)

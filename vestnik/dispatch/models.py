@@ -210,14 +210,20 @@ class Enlistment(models.Model):
 class HandOver(models.Model):
     """Which message a provider's id stands for: how its receipts find it.
 
-    Apart from the message, whose update would otherwise touch an index each time.
+    Apart from the message, whose update would otherwise touch an index each time. A message that
+    went in parts has a row for each; `state` is what its part's receipt said.
     """
 
     alias = models.CharField(max_length=64)
     provider_message_id = models.CharField(max_length=100)
     message_id = models.BigIntegerField()
+    parts = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=11, null=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["message_id"], name="hand_over_parts", condition=Q(parts__gt=1))
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["alias", "provider_message_id"], name="hand_over_one_message_per_id"

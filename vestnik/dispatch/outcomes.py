@@ -47,9 +47,11 @@ settled AS (
     RETURNING m.state
 ),
 handed_over AS (
-    INSERT INTO dispatch_handover (alias, provider_message_id, message_id)
-    SELECT %(alias)s, o.provider_id, o.id FROM held, outcome o
-    WHERE o.provider_id IS NOT NULL AND %(receipts)s
+    INSERT INTO dispatch_handover (alias, provider_message_id, message_id, parts)
+    SELECT %(alias)s, p.provider_id, p.id, p.parts FROM held, unnest(
+        %(part_owners)s::bigint[], string_to_array(%(part_ids)s, E'\x1f'), %(parts)s::int[]
+    ) AS p (id, provider_id, parts)
+    WHERE %(receipts)s
     ON CONFLICT DO NOTHING
 )
 """

@@ -2,61 +2,67 @@
 
 A receipt finds its message by the provider's id or by ours. One that finds none yet is kept, and
 applied when the hand-over is recorded. The first final word stands; a receipt also settles a
-message that was `unknown`.
+message that was `unknown`. A message that went in parts has a receipt for each of them.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from django.db import transaction
 
 from vestnik.dispatch import sql
 from vestnik.dispatch.models import KeptReceipt
-from vestnik.providers.base import Receipt
+from vestnik.providers.base import Receipt, ReceiptState
+from vestnik.providers.incoming import verdict_of
 
 log = structlog.get_logger(__name__)
 
 KEEP_DAYS = 3
-SEPARATOR = "\x1f"
 
-GIVEN = """
-given AS (
-    SELECT DISTINCT ON (coalesce(h.message_id, g.message_id))
-        coalesce(h.message_id, g.message_id) AS id, g.state, g.at, g.error
-    FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[], %s::text[])
-        AS g (provider_id, message_id, state, at, error)
-    LEFT JOIN dispatch_handover h
-        ON h.alias = %s AND h.provider_message_id = g.provider_id AND g.provider_id <> ''
-    ORDER BY 1, g.at
-)
+FIND = """
+SELECT provider_message_id, message_id, parts FROM dispatch_handover
+WHERE alias = %s AND provider_message_id = ANY(%s::text[])
 """
 
 # Batches are locked first and in order, as every other writer does: no two can wait for each other.
-LOCK = f"""
-WITH {GIVEN}
+LOCK = """
 SELECT b.id FROM dispatch_batch b WHERE b.id IN (
     SELECT (
         SELECT c.id FROM dispatch_batch c
         WHERE c.mailing_id = m.mailing_id AND c.first_message_id <= m.id
         ORDER BY c.first_message_id DESC LIMIT 1
     )
-    FROM given JOIN dispatch_message m ON m.id = given.id
+    FROM dispatch_message m WHERE m.id = ANY(%s::bigint[])
 ) ORDER BY b.id FOR UPDATE
 """
 
-APPLY = f"""
-WITH {GIVEN},
+HEAR_PARTS = """
+UPDATE dispatch_handover h SET state = g.state
+FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
+WHERE h.alias = %s AND h.provider_message_id = g.provider_id AND h.state IS NULL
+"""
+
+PARTS = """
+SELECT message_id, array_agg(state) FROM dispatch_handover
+WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
+"""
+
+APPLY = """
+WITH given AS (
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[])
+        AS g (id, state, at, error)
+),
 found AS (
     SELECT m.id, m.state AS was, given.state, given.at, given.error
     FROM given JOIN dispatch_message m ON m.id = given.id
 ),
 applied AS (
     UPDATE dispatch_message m SET
-        state = found.state, error = nullif(found.error, ''),
+        state = found.state, error = nullif(found.error, ''), attempt_id = NULL,
         sent_at = coalesce(m.sent_at, found.at),
         delivered_at = CASE found.state WHEN 'delivered' THEN found.at END
-    FROM found
-    WHERE m.id = found.id AND m.state IN ('sent', 'unknown')
+    FROM found WHERE m.id = found.id AND m.state IN ('sent', 'unknown')
     RETURNING m.id, m.mailing_id, found.was, found.state
 ),
 moved AS (
@@ -78,15 +84,7 @@ counted AS (
         undelivered = b.undelivered + moved.undelivered
     FROM moved WHERE b.id = moved.id
 )
-SELECT g.n::int, f.was IS NULL OR f.was = 'queued'
-FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS g (provider_id, message_id, n)
-LEFT JOIN dispatch_handover h
-    ON h.alias = %s AND h.provider_message_id = g.provider_id AND g.provider_id <> ''
-LEFT JOIN found f ON f.id = coalesce(h.message_id, g.message_id)
-"""
-
-FORGET = """
-DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interval '1 day'
+SELECT id FROM found WHERE was <> 'queued'
 """
 
 KEPT = """
@@ -95,11 +93,13 @@ WHERE alias = %s AND (provider_message_id = ANY(%s::text[]) OR message_id = ANY(
 RETURNING provider_message_id, message_id, state, at, error
 """
 
+FORGET = """
+DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interval '1 day'
+"""
+
 
 def apply(alias: str, receipts: Sequence[Receipt]) -> int:
     """Apply receipts and keep those that match nothing yet; how many were kept."""
-    if not receipts:
-        return 0
     with transaction.atomic():
         kept = _apply(alias, receipts)
         KeptReceipt.objects.bulk_create(
@@ -123,12 +123,13 @@ def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[in
         return
     with transaction.atomic():
         rows = sql.rows(KEPT, [alias, list(provider_ids), list(message_ids)])
-        found = [
-            Receipt(alias, state, at, provider_id=provider_id, message_id=message_id, error=error)
-            for provider_id, message_id, state, at, error in rows
-        ]
-        if found:
-            _apply(alias, found)
+        _apply(
+            alias,
+            [
+                Receipt(alias, state, at, provider_id=provider_id, message_id=own, error=error)
+                for provider_id, own, state, at, error in rows
+            ],
+        )
 
 
 def forget_old() -> None:
@@ -138,8 +139,52 @@ def forget_old() -> None:
 
 def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
     """Apply within the caller's transaction; those that matched nothing."""
-    ids = [[r.provider_id for r in receipts], [r.message_id for r in receipts]]
-    rest = [[r.state for r in receipts], [r.at for r in receipts], [r.error for r in receipts]]
-    sql.rows(LOCK, [*ids, *rest, alias])
-    rows = sql.rows(APPLY, [*ids, *rest, alias, *ids, alias])
-    return [receipts[number - 1] for number, unmatched in rows if unmatched]
+    by_message, unmatched = _find(alias, receipts)
+    sql.rows(LOCK, [list(by_message)])
+    states: dict[int, ReceiptState | None]
+    states = {message: heard[0].state for message, (heard, _) in by_message.items()}
+    states |= _verdicts(alias, by_message)
+    final = {message: state for message, state in states.items() if state is not None}
+    words = {message: by_message[message][0][0] for message in final}
+    rows = sql.rows(
+        APPLY,
+        [
+            list(final),
+            list(final.values()),
+            [receipt.at for receipt in words.values()],
+            [receipt.error for receipt in words.values()],
+        ],
+    )
+    early = final.keys() - {message for (message,) in rows}
+    return [*unmatched, *(receipt for message in early for receipt in by_message[message][0])]
+
+
+Heard = dict[int, tuple[list[Receipt], int]]
+
+
+def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[Heard, list[Receipt]]:
+    """Receipts by their message, with how many parts it has; and those without one."""
+    once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
+    rows = sql.rows(FIND, [alias, [r.provider_id for r in once if r.provider_id]])
+    known = {provider_id: (message, parts) for provider_id, message, parts in rows}
+    heard: dict[int, list[Receipt]] = defaultdict(list)
+    parts_of: dict[int, int] = {}
+    unmatched = []
+    for receipt in once:
+        message, parts = known.get(receipt.provider_id, (receipt.message_id, 1))
+        if message is None:
+            unmatched.append(receipt)
+        else:
+            heard[message].append(receipt)
+            parts_of[message] = parts
+    return {message: (found, parts_of[message]) for message, found in heard.items()}, unmatched
+
+
+def _verdicts(alias: str, heard: Heard) -> Mapping[int, ReceiptState | None]:
+    """What the messages of several parts are now; None where a part is still out."""
+    several = {message: found for message, (found, parts) in heard.items() if parts > 1}
+    if not several:
+        return {}
+    words = [receipt for found in several.values() for receipt in found]
+    sql.run(HEAR_PARTS, [[r.provider_id for r in words], [r.state for r in words], alias])
+    return {message: verdict_of(states) for message, states in sql.rows(PARTS, [list(several)])}

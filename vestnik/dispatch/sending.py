@@ -129,8 +129,8 @@ class Course:
         return mark, asked_at
 
     def _after_recording(self, recorded: Settled) -> None:
-        if self.batch.receipts and any(recorded.provider_ids):
-            receipts.apply_kept(self.batch.alias, recorded.provider_ids, recorded.ids)
+        if self.batch.receipts and recorded.part_ids:
+            receipts.apply_kept(self.batch.alias, recorded.part_ids, recorded.ids)
         if refusal := recorded.last_refusal():
             pause_if_refused(self.batch.mailing_id, refusal)
 

@@ -25,6 +25,10 @@ class Settled:
     provider_ids: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     retries: list[float] = field(default_factory=list)
+    #: The provider's id of each part, its message, and how many parts that has.
+    part_ids: list[str] = field(default_factory=list)
+    part_owners: list[int] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
     #: Did not leave in time; nothing to record of them.
     stayed: list[int] = field(default_factory=list)
 
@@ -44,6 +48,13 @@ class Settled:
         self.provider_ids.append(provider_id)
         self.errors.append(error)
         self.retries.append(retry_in)
+
+    def add_parts(self, message_id: int, part_ids: Sequence[str]) -> None:
+        """By which of the provider's ids receipts will find the message."""
+        for part_id in part_ids:
+            self.part_ids.append(part_id)
+            self.part_owners.append(message_id)
+            self.parts.append(len(part_ids))
 
     def left_over(self, flight: Sequence[Queued]) -> list[Queued]:
         """Those of the flight that may go with the next one."""
@@ -79,6 +90,9 @@ class Settled:
             "provider_ids": SEPARATOR.join(self.provider_ids),
             "errors": SEPARATOR.join(self.errors),
             "retries": array(self.retries),
+            "part_ids": SEPARATOR.join(self.part_ids),
+            "part_owners": array(self.part_owners),
+            "parts": array(self.parts),
             "attempt": self.attempt_id,
             "marked_at": self.marked_at,
             "sent": counted["sent"],

@@ -12,12 +12,16 @@ from vestnik.providers.base import Accepted, Deferred, Outcome, Provider, Reject
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
-LONGEST_REST = 30.0
+SHORTEST_REST, LONGEST_REST = 1.0, 30.0
 
 
 def throttled_for(found: Sequence[Outcome | None]) -> float:
     """For how many seconds the provider wished to be left alone, if it did."""
-    waits = [o.retry_after for o in found if isinstance(o, Deferred) and o.retry_after]
+    waits = [
+        o.retry_after or SHORTEST_REST
+        for o in found
+        if isinstance(o, Deferred) and (o.retry_after or o.provider_wide)
+    ]
     return min(max(waits, default=0.0), LONGEST_REST)
 
 
@@ -32,8 +36,11 @@ def settle(
     """Add to `settled` what became of a message that departed so many seconds after the mark."""
     if isinstance(outcome, Accepted):
         settled.add(message.message_id, "sent", departed, provider_id=outcome.provider_id)
+        if outcome.provider_id:
+            ids = outcome.part_ids or (outcome.provider_id,)
+            settled.add_parts(message.message_id, ids)
         return
-    if outcome is None:
+    if outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
         settled.stayed.append(message.message_id)
         return
     state, error, retry_in = _verdict(provider, message, outcome)

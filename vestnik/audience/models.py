@@ -1,4 +1,4 @@
-"""Clients."""
+"""Clients, and the models of the modules beside this one."""
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +7,10 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
+from vestnik.audience.stoplist import StopListEntry
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
+
+__all__ = ["Client", "StopListEntry", "default_timezone"]
 
 
 def default_timezone() -> str:

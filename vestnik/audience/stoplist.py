@@ -1,0 +1,65 @@
+"""The stop list: numbers that must never be sent to.
+
+An entry outlives its client. After an erasure it holds the number as a keyed hash alone, by which
+the number is known again when somebody enters it.
+"""
+
+import hashlib
+import hmac
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from vestnik.audience.phone import validate_phone_number
+
+PURPOSE = b"vestnik stop list"
+LONGEST_REASON = 200
+
+
+def key() -> bytes:
+    """What the hashes are keyed by; with another SECRET_KEY no erased number is known again."""
+    return hmac.digest(settings.SECRET_KEY.encode(), PURPOSE, hashlib.sha256)
+
+
+def hash_of(phone_number: str) -> str:
+    """The number as it may be kept after an erasure: without the key nobody can guess it back."""
+    return hmac.new(key(), phone_number.encode(), hashlib.sha256).hexdigest()
+
+
+class Source(models.TextChoices):
+    """How a number came onto the list."""
+
+    API = "api", "API"
+    IMPORT = "import", "Import"
+    INBOUND = "inbound", "The subscriber's own message"
+
+
+class StopListEntry(models.Model):
+    """A number that must never be sent to, in clear or, once erased, as its hash alone."""
+
+    phone_number = models.CharField(
+        max_length=11, unique=True, null=True, validators=[validate_phone_number]
+    )
+    phone_hash = models.CharField(max_length=64, unique=True, editable=False)
+    reason = models.CharField(max_length=LONGEST_REASON, blank=True, default="")
+    source = models.CharField(max_length=7, choices=Source.choices)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "stop list entries"
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                name="stoplist_phone_number_form",
+                condition=Q(phone_number=None) | Q(phone_number__regex=r"^7[0-9]{10}$"),
+            ),
+            models.CheckConstraint(
+                name="stoplist_phone_hash_form",
+                condition=Q(phone_hash__regex=r"^[0-9a-f]{64}$"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id}"

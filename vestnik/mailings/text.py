@@ -31,13 +31,23 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
 
 
+def foreign_characters(text: str) -> list[str]:
+    """The characters that force UCS-2, each once, in the order of the text."""
+    return [one for one in dict.fromkeys(text) if one not in GSM_BASIC and one not in GSM_EXTENSION]
+
+
 def encoding_of(text: str) -> Encoding:
     """GSM 7-bit, or UCS-2 as soon as one character is outside of it."""
     return Encoding.GSM_7 if GSM_BASIC.union(GSM_EXTENSION).issuperset(text) else Encoding.UCS_2
 
 
 def segments_of(text: str) -> int:
-    """How many segments the text takes.
+    """How many segments the text takes."""
+    return len(parts_of(text))
+
+
+def parts_of(text: str) -> list[str]:
+    """The text as it is cut into segments.
 
     Parts are filled greedily: an extension character or a surrogate pair is never split, so
     dividing the length would be wrong where one falls on a boundary.
@@ -45,13 +55,14 @@ def segments_of(text: str) -> int:
     encoding = encoding_of(text)
     widths = [_width(character, encoding) for character in text]
     if sum(widths) <= ROOM_ALONE[encoding]:
-        return 1
-    parts, used = 1, 0
-    for width in widths:
+        return [text]
+    parts, start, used = [], 0, 0
+    for index, width in enumerate(widths):
         if used + width > ROOM_IN_A_PART[encoding]:
-            parts, used = parts + 1, 0
+            parts.append(text[start:index])
+            start, used = index, 0
         used += width
-    return parts
+    return [*parts, text[start:]]
 
 
 def _width(character: str, encoding: Encoding) -> int:

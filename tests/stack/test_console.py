@@ -7,7 +7,10 @@ import time
 
 import pytest
 
+from tests.stack.servers import wait_until
 from vestnik.stack.console import Console
+
+NAME = "web"
 
 
 class Reader(threading.Thread):
@@ -49,9 +52,10 @@ def write(descriptor: int, *blocks: bytes) -> None:
 def test_each_line_stands_under_its_process(pipe):
     reader = Reader(pipe[0])
     console = console_on(pipe[1])
-    write(console.attach("web"), b"one\ntw", b"o\nno newline")
-    console.drain(5)
+    write(console.attach(NAME), b"one\ntw", b"o\nno newline")
+    console.drain(NAME, 5)
     console.say("done")
+    console.close(5)
     os.close(pipe[1])
     assert reader.lines() == [
         "web      | one",
@@ -63,7 +67,9 @@ def test_each_line_stands_under_its_process(pipe):
 
 def test_a_colour_for_each_process_where_somebody_looks(pipe):
     reader = Reader(pipe[0])
-    console_on(pipe[1], colour=True).say("hello")
+    console = console_on(pipe[1], colour=True)
+    console.say("hello")
+    console.close(5)
     os.close(pipe[1])
     (line,) = reader.lines()
     assert line.startswith("\x1b[")
@@ -78,8 +84,8 @@ def test_a_slow_reader_loses_nothing(pipe, blocking):
     reader = Reader(pipe[0], after=0.3)
     console = console_on(pipe[1])
     expected = [f"SMS 79261234567 message={number}" for number in range(20_000)]
-    write(console.attach("worker.1"), "".join(f"{line}\n" for line in expected).encode())
-    console.drain(10)
+    write(console.attach(NAME), "".join(f"{line}\n" for line in expected).encode())
+    console.drain(NAME, 10)
     os.close(pipe[1])
     assert [line.partition("| ")[2] for line in reader.lines()] == expected
 
@@ -89,8 +95,8 @@ def test_it_keeps_up_with_fifty_thousand_lines_a_second(pipe):
     console = console_on(pipe[1])
     line = b'SMS 79261234567 mailing=12 message=3456 text="' + b"x" * 60 + b'"\n'
     began = time.monotonic()
-    write(console.attach("worker.1"), *[line * 100] * 2000)
-    console.drain(10)
+    write(console.attach(NAME), *[line * 100] * 2000)
+    console.drain(NAME, 10)
     took = time.monotonic() - began
     os.close(pipe[1])
     assert len(reader.lines()) == 200_000
@@ -100,8 +106,8 @@ def test_it_keeps_up_with_fifty_thousand_lines_a_second(pipe):
 def test_an_endless_line_is_not_kept_in_memory(pipe):
     reader = Reader(pipe[0])
     console = console_on(pipe[1])
-    write(console.attach("web"), *[b"x" * (1 << 17)] * 8)
-    console.drain(5)
+    write(console.attach(NAME), *[b"x" * (1 << 17)] * 8)
+    console.drain(NAME, 5)
     os.close(pipe[1])
     assert "".join(line.partition("| ")[2] for line in reader.lines()) == "x" * (1 << 20)
 
@@ -121,6 +127,8 @@ def test_a_console_that_nobody_reads_is_told_once(pipe):
     console = Console(pipe[1], colour=False, on_loss=lambda: told.append(True))
     os.close(pipe[0])
     console.say("one")
+    wait_until(lambda: told, 5)
     console.say("two")
+    console.close(5)
     os.close(pipe[1])
     assert told == [True]

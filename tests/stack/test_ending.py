@@ -1,5 +1,6 @@
 """The end of a stack, asked for or not: nothing is left behind, and the data stays."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,6 +92,25 @@ def test_it_ends_when_nobody_can_read_its_console(old_home):
         process.stdout.close()
         assert process.wait(30) == 0
     assert processes_of(old_home) == []
+
+
+def test_a_reader_that_has_stopped_reading_does_not_hold_up_the_end(old_home):
+    stack = RunningStack(home=old_home, workers=1)
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(full, b"x" * 1024):
+            pass
+    os.set_blocking(full, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vestnik", "up"], env=stack.environ, stdout=full, stderr=full
+    )
+    wait_until(lambda: (old_home / "stack.json").exists() and "web" in stack.state["ready"], 30)
+    process.terminate()
+    assert process.wait(PROMISE) == 0
+    assert processes_of(old_home) == []
+    os.close(full)
+    os.close(unread)
 
 
 def test_an_interrupt_while_it_starts_ends_it_as_well(old_home):

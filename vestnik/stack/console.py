@@ -10,12 +10,14 @@ import fcntl
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 
 CHUNK = 1 << 18
 LONGEST_LINE = 1 << 16
 REMEMBERED = 4096
 WIDTH = 9
+OWN = "vestnik"
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 RESET = "\x1b[0m"
 
@@ -29,10 +31,18 @@ class Console:
         self._writing = threading.Lock()
         self._carriers: dict[str, threading.Thread] = {}
         self._tails: dict[str, bytes] = {}
+        self._own = self.attach(OWN)
 
     def say(self, text: str) -> None:
-        """A line of the supervisor's own."""
-        self._write(self._under(self._prefix("vestnik"), text.encode()))
+        """A line of the supervisor's own, by a pipe as well: it must never wait for a reader."""
+        os.write(self._own, f"{text}\n".encode())
+
+    def close(self, seconds: float) -> None:
+        """Write out what is left, for so long at most."""
+        deadline = time.monotonic() + seconds
+        os.close(self._own)
+        for carrier in self._carriers.values():
+            carrier.join(max(deadline - time.monotonic(), 0))
 
     def attach(self, name: str) -> int:
         """A descriptor for a process to write to; close it once the process has it."""
@@ -46,15 +56,14 @@ class Console:
 
     def tail(self, name: str) -> list[str]:
         """The last lines of a process that has ended."""
-        self.drain(1.0, name)
+        self.drain(name, 1.0)
         text = self._tails.get(name, b"").decode(errors="replace")
         return [line.strip() for line in text.splitlines() if line.strip()]
 
-    def drain(self, seconds: float, *names: str) -> None:
-        """Wait until what the ended processes wrote is written out."""
-        for name in names or tuple(self._carriers):
-            if carrier := self._carriers.get(name):
-                carrier.join(seconds)
+    def drain(self, name: str, seconds: float) -> None:
+        """Wait until what an ended process wrote is written out."""
+        if carrier := self._carriers.get(name):
+            carrier.join(seconds)
 
     def _carry(self, name: str, pipe: int) -> None:
         prefix = self._prefix(name)

@@ -22,6 +22,7 @@ from vestnik.stack.process import Process, Program, Stage
 GRACE = {Stage.SERVICE: 3.5, Stage.SERVER: 3.5}
 QUICK_END = 0.5
 KILLED_END = 0.3
+DRAINED_END = 0.5
 TURN = 0.5
 CHANCES = 2  # of a service to get ready, at the start
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -123,7 +124,8 @@ class Supervisor:
             group = [p for p in self.processes.values() if p.program.stage is stage]
             self._end(group, GRACE[stage])
         self._kill_orphans()
-        self.console.drain(0.5)
+        for name in self.processes:
+            self.console.drain(name, DRAINED_END / len(self.processes))
 
     def _wait(self, done: Callable[[], bool], what: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds

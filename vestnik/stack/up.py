@@ -21,6 +21,7 @@ from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
 SECONDS_TO_START = 600.0  # PostgreSQL may have much to recover after a crash
 SECONDS_TO_SET_UP = 600.0
 SECONDS_TO_SERVE = 60.0
+SECONDS_TO_PRINT = 0.5
 SECONDS_FOR_YOUR_DATABASE = "5"
 PATIENCE_WITH_PORT = 2.0
 
@@ -64,7 +65,8 @@ class Stack:
             self.supervisor.stop()
             self.servers.close()
             self.home.state.unlink(missing_ok=True)
-            self.console.say("stopped; the data stays in " + str(self.home.path))
+            self.console.say(f"stopped; the data stays in {self.home.path}")
+            self.console.close(SECONDS_TO_PRINT)
 
     def _start(self) -> None:
         began = time.monotonic()

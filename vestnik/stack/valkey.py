@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import secrets
 import signal
 import socket
 from importlib.util import find_spec
@@ -25,7 +26,7 @@ class Valkey:
 
     def __init__(self, home: Home, password: str) -> None:
         self.folder, self.password = home.valkey, password
-        self.port = free_port(hash(str(home.path)))
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -105,8 +106,9 @@ def binary() -> Path:
     )
 
 
-def free_port(start: int) -> int:
-    """A free port on loopback, from a different place for each home."""
+def free_port() -> int:
+    """A free port on loopback; looked for from anywhere, so that two starts seldom meet."""
+    start = secrets.randbelow(len(PORTS))
     for step in range(len(PORTS)):
         port = PORTS[(start + step) % len(PORTS)]
         if is_free(port):

@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 dev.txt := dev.in
 embedded.txt := base.in embedded.in build.in
 base.txt := base.in
-LOCKS := dev.txt embedded.txt base.txt
+build.txt := build.in
+LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,8 +28,8 @@ test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, migrations
-	$(BIN)/black --check --quiet .
-	$(BIN)/ruff check --quiet .
+	$(BIN)/black --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vestnik manage makemigrations --check --dry-run

@@ -107,12 +107,63 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a long code": ({"filter": {"operator_codes": ["9261"]}}, "filter.operator_codes", "three"),
     "too many tags": ({"filter": {"tags": ["x"] * 1001}}, "filter.tags", "at most 1000"),
     "a NUL in a filter": ({"filter": {"tags": ["\x00"]}}, "filter.tags.0", "NUL"),
-    "a filter by attributes": (
-        {"filter": {"attributes": {"city": "Омск"}}},
-        "filter.attributes",
-        "not available yet",
+    "null for attributes": ({"filter": {"attributes": None}}, "filter.attributes", "an object"),
+    "an attribute that is null": (
+        {"filter": {"attributes": {"city": None}}},
+        "filter.attributes.city",
+        "Give a value, a list",
     ),
-    "null for attributes": ({"filter": {"attributes": None}}, "filter.attributes", "not available"),
+    "an attribute that is an object": (
+        {"filter": {"attributes": {"city": {"name": "Омск"}}}},
+        "filter.attributes.city",
+        "Give a value, a list",
+    ),
+    "an attribute without a name": (
+        {"filter": {"attributes": {"": 1}}},
+        "filter.attributes",
+        "1 to 200 characters",
+    ),
+    "a bound that is neither a number nor a date": (
+        {"filter": {"attributes": {"born": {"gte": "31.12.1999"}}}},
+        "filter.attributes.born",
+        "YYYY-MM-DD",
+    ),
+    "bounds of two kinds": (
+        {"filter": {"attributes": {"born": {"gte": 18, "lte": "1999-12-31"}}}},
+        "filter.attributes.born",
+        "YYYY-MM-DD",
+    ),
+    "a day that there is not": (
+        {"filter": {"attributes": {"born": {"gte": "1999-02-30"}}}},
+        "filter.attributes.born",
+        "YYYY-MM-DD",
+    ),
+    "1,001 values of an attribute": (
+        {"filter": {"attributes": {"n": list(range(1001))}}},
+        "filter.attributes.n",
+        "at most 1000 values",
+    ),
+    "21 attributes": (
+        {"filter": {"attributes": {str(n): n for n in range(21)}}},
+        "filter.attributes",
+        "at most 20",
+    ),
+    "an unknown exclusion": (
+        {"filter": {"exclude": {"tag": ["vip"]}}},
+        "filter.exclude.tag",
+        "Known are: operator_codes, tags, attributes",
+    ),
+    "an exclusion of an exclusion": (
+        {"filter": {"exclude": {"exclude": {}}}},
+        "filter.exclude.exclude",
+        "no such filter",
+    ),
+    "an exclusion that is a list": ({"filter": {"exclude": []}}, "filter.exclude", "same form"),
+    "an excluded attribute that is null": (
+        {"filter": {"exclude": {"attributes": {"city": None}}}},
+        "filter.exclude.attributes.city",
+        "Give a value",
+    ),
     "local hours": (
         {"local_hours": {"from": "09:00", "until": "21:00"}},
         "local_hours",

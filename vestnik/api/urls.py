@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
 from vestnik.api.bulk import ClientsInBulk
 from vestnik.api.clients import Clients, OneClient
 from vestnik.api.mailings import (
@@ -15,6 +16,9 @@ from vestnik.api.messages import Messages, OneMessage
 from vestnik.api.statistics import MailingStatistics, Statistics
 
 urlpatterns = [
+    path("audiences/", Audiences.as_view(), name="audiences"),
+    path("audiences/count/", AudienceCount.as_view(), name="audiences-count"),
+    path("audiences/<int:id>/", OneAudience.as_view(), name="audience"),
     path("clients/", Clients.as_view(), name="clients"),
     path("clients/bulk/", ClientsInBulk.as_view(), name="clients-bulk"),
     path("clients/<int:id>/", OneClient.as_view(), name="client"),

@@ -1,23 +1,35 @@
 """The audience filter: which clients a mailing is for.
 
-A filter is `{"operator_codes": [...], "tags": [...]}`. Values of one kind are alternatives, kinds
-narrow each other, and `{}` is everyone.
+A filter is `{"operator_codes": [...], "tags": [...], "attributes": {...}, "exclude": {...}}`.
+Values of one kind are alternatives, kinds narrow each other, and `{}` is everyone. `exclude` is of
+the same form and takes away whom it selects; an empty one takes nobody away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from vestnik.audience.conditions import condition
 from vestnik.audience.models import Client
 
-Filter = Mapping[str, Sequence[str]]
+Filter = Mapping[str, Any]
 
 
 def matching(audience: Filter) -> QuerySet[Client]:
     """The clients that `audience` selects, in no particular order."""
-    clients = Client.objects.order_by()
+    clients = Client.objects.order_by().filter(_selected(audience))
+    excluded = _selected(audience.get("exclude", {}))
+    return clients.filter(~excluded) if excluded else clients
+
+
+def _selected(audience: Filter) -> Q:
+    """A condition that is never null: its negation is everybody else."""
+    selected = Q()
     if codes := audience.get("operator_codes"):
-        clients = clients.filter(operator_code__in=list(codes))
+        selected &= Q(operator_code__in=list(codes))
     if tags := audience.get("tags"):
-        clients = clients.filter(tag__in=list(tags))
-    return clients
+        selected &= Q(tag__in=list(tags))
+    for name, wanted in audience.get("attributes", {}).items():
+        selected &= condition(name, wanted)
+    return selected

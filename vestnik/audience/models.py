@@ -1,16 +1,18 @@
 """Clients, and the models of the modules beside this one."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
+from vestnik.audience.saved import SavedAudience
 from vestnik.audience.stoplist import StopListEntry
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 
-__all__ = ["Client", "StopListEntry", "default_timezone"]
+__all__ = ["Client", "SavedAudience", "StopListEntry", "default_timezone"]
 
 
 def default_timezone() -> str:
@@ -40,6 +42,7 @@ class Client(models.Model):
         indexes = [
             models.Index(fields=["operator_code"], name="client_operator_code"),
             models.Index(fields=["tag"], name="client_tag"),
+            GinIndex(fields=["attributes"], name="client_attributes", opclasses=["jsonb_path_ops"]),
         ]
         constraints = [
             models.CheckConstraint(

@@ -1,15 +1,12 @@
 """What a mailing may consist of, and what of it may change in which state."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from vestnik.audience.phone import OPERATOR_CODE
-from vestnik.audience.validation import LONGEST_TAG
 from vestnik.mailings.models import (
     CANCEL,
     PAUSE,
@@ -25,8 +22,6 @@ from vestnik.providers.registry import aliases
 PLACEHOLDER = re.compile(r"\{\{.*\}\}", re.DOTALL)
 LONGEST_READ = 10_000
 MOST_RATE = 1_000_000
-MOST_VALUES = 1000
-FILTER_KINDS = ("operator_codes", "tags", "attributes")
 
 CHANGEABLE = frozenset(
     {"name", "text", "filter", "starts_at", "ends_at", "provider", "rate_limit", "local_hours"}
@@ -55,40 +50,6 @@ def checked_provider(alias: str) -> str:
     if alias not in aliases():
         raise ValidationError(f"Name a configured provider: {', '.join(aliases())}.")
     return alias
-
-
-def _is_code(value: object) -> bool:
-    return isinstance(value, str) and bool(OPERATOR_CODE.fullmatch(value))
-
-
-def _is_tag(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST_TAG
-
-
-VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "operator_codes": (_is_code, 'Give a list of three-digit strings, for example ["926"].'),
-    "tags": (_is_tag, f"Give a list of strings of at most {LONGEST_TAG} characters."),
-}
-
-
-def checked_filter(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The filter as it is kept. Raises ValidationError naming each part that is wrong."""
-    problems = {
-        kind: f"There is no such filter. Known are: {', '.join(FILTER_KINDS)}."
-        for kind in given
-        if kind not in FILTER_KINDS
-    }
-    if given.get("attributes", {}) != {}:
-        problems["attributes"] = "Filters by attributes are not available yet: leave it out."
-    for kind, (check, remedy) in VALUES.items():
-        values = given.get(kind, [])
-        if not isinstance(values, list) or not all(map(check, values)):
-            problems[kind] = remedy
-        elif len(values) > MOST_VALUES:
-            problems[kind] = f"Give at most {MOST_VALUES} values."
-    if problems:
-        raise ValidationError(problems)
-    return {kind: list(dict.fromkeys(given[kind])) for kind in VALUES if given.get(kind)}
 
 
 def check_window(starts_at: datetime, ends_at: datetime) -> None:

@@ -1,0 +1,86 @@
+"""An audience filter as it is sent to the API and answered by it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from vestnik.api.fields import COMMON
+from vestnik.audience.filter_rules import (
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    MOST_ATTRIBUTES,
+    MOST_VALUES,
+    checked_filter,
+)
+from vestnik.audience.validation import LONGEST_TAG
+
+VALUE: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "maxLength": LONGEST_VALUE},
+        {"type": "number"},
+        {"type": "boolean"},
+    ]
+}
+BOUND = {
+    "anyOf": [{"type": "number"}, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}]
+}
+COMPARISON = {
+    "type": "object",
+    "description": "Both bounds are numbers, or both are dates; each is itself included.",
+    "properties": {"gte": BOUND, "lte": BOUND, "present": {"type": "boolean"}},
+    "additionalProperties": False,
+}
+KINDS: dict[str, Any] = {
+    "operator_codes": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[0-9]{3}$"},
+        "maxItems": MOST_VALUES,
+    },
+    "tags": {
+        "type": "array",
+        "items": {"type": "string", "maxLength": LONGEST_TAG},
+        "maxItems": MOST_VALUES,
+    },
+    "attributes": {
+        "type": "object",
+        "description": "What is wanted of each: a value, one of several, or a comparison.",
+        "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME},
+        "maxProperties": MOST_ATTRIBUTES,
+        "additionalProperties": {
+            "anyOf": [
+                *VALUE["anyOf"],
+                {"type": "array", "items": VALUE, "maxItems": MOST_VALUES},
+                COMPARISON,
+            ]
+        },
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "description": (
+        "Values of one kind are alternatives, kinds narrow each other; {} is everyone, and so is "
+        "an empty list. `exclude` takes away whom it selects; an empty one nobody."
+    ),
+    "properties": {
+        **KINDS,
+        "exclude": {"type": "object", "properties": KINDS, "additionalProperties": False},
+    },
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(SCHEMA)
+class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
+    """Whom something is for. Answered with every kind, whether it was given or not."""
+
+    default_error_messages = {**COMMON, "invalid": "Give an object; an empty one is everyone."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            self.fail("invalid")
+        return checked_filter(data)
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {"operator_codes": [], "tags": [], "attributes": {}} | value

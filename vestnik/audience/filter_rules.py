@@ -1,0 +1,126 @@
+"""What an audience filter may consist of."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from vestnik.audience.phone import OPERATOR_CODE
+from vestnik.audience.validation import LONGEST_TAG
+
+MOST_VALUES = 1000
+MOST_ATTRIBUTES = 20
+LONGEST_NAME = 200
+LONGEST_VALUE = 1000
+KINDS = ("operator_codes", "tags", "attributes")
+COMPARISONS = ("gte", "lte", "present")
+
+COMPARE = (
+    'Give a value, a list of values, or {"gte": …, "lte": …, "present": true}; the bounds are '
+    "numbers, or dates as YYYY-MM-DD."
+)
+
+Problem = tuple[str, str]
+
+
+def checked_filter(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The filter as it is kept. Raises ValidationError naming each part that is wrong."""
+    problems = dict(_problems(given, (*KINDS, "exclude")))
+    excluded = given.get("exclude", {})
+    if not isinstance(excluded, Mapping):
+        problems["exclude"] = "Give an object of the same form as the filter."
+    else:
+        problems |= {f"exclude.{part}": why for part, why in _problems(excluded, KINDS)}
+    if problems:
+        raise ValidationError(problems)
+    kept = _kept(given)
+    return {**kept, "exclude": _kept(excluded)} if _kept(excluded) else kept
+
+
+def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without repeated values, and without what narrows nothing."""
+    kept: dict[str, Any] = {
+        kind: list(dict.fromkeys(given[kind])) for kind in VALUES if given.get(kind)
+    }
+    attributes = {
+        name: wanted
+        for name, wanted in given.get("attributes", {}).items()
+        if wanted not in ([], {})
+    }
+    return {**kept, "attributes": attributes} if attributes else kept
+
+
+def _problems(given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Problem]:
+    for kind in given:
+        if kind not in known:
+            yield kind, f"There is no such filter. Known are: {', '.join(known)}."
+    for kind, (check, remedy) in VALUES.items():
+        values = given.get(kind, [])
+        if not isinstance(values, list) or not all(map(check, values)):
+            yield kind, remedy
+        elif len(values) > MOST_VALUES:
+            yield kind, f"Give at most {MOST_VALUES} values."
+    yield from _attribute_problems(given.get("attributes", {}))
+
+
+def _attribute_problems(given: object) -> Iterator[Problem]:
+    if not isinstance(given, Mapping):
+        yield "attributes", 'Give an object, for example {"city": "Казань"}.'
+    elif len(given) > MOST_ATTRIBUTES:
+        yield "attributes", f"Name at most {MOST_ATTRIBUTES} attributes."
+    else:
+        for name, wanted in given.items():
+            if not 0 < len(name) <= LONGEST_NAME:
+                yield "attributes", f"A name has 1 to {LONGEST_NAME} characters."
+            if problem := _problem_with(wanted):
+                yield f"attributes.{name}", problem
+
+
+def _problem_with(wanted: object) -> str:
+    if isinstance(wanted, Mapping):
+        return "" if _is_comparison(wanted) else COMPARE
+    values = wanted if isinstance(wanted, list) else [wanted]
+    if len(values) > MOST_VALUES:
+        return f"Give at most {MOST_VALUES} values."
+    return "" if all(map(_is_value, values)) else COMPARE
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST_VALUE
+    return isinstance(value, bool | int | float)
+
+
+def _is_comparison(wanted: Mapping[str, Any]) -> bool:
+    bounds = [wanted[word] for word in ("gte", "lte") if word in wanted]
+    return (
+        set(wanted) <= set(COMPARISONS)
+        and isinstance(wanted.get("present", True), bool)
+        and (all(map(_is_number, bounds)) or all(map(_is_date, bounds)))
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_date(value: object) -> bool:
+    try:
+        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, str) and bool(OPERATOR_CODE.fullmatch(value))
+
+
+def _is_tag(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TAG
+
+
+VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "operator_codes": (_is_code, 'Give a list of three-digit strings, for example ["926"].'),
+    "tags": (_is_tag, f"Give a list of strings of at most {LONGEST_TAG} characters."),
+}

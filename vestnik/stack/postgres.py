@@ -51,7 +51,7 @@ class Postgres:
         return self._url(USER, self.passwords["database_user"], DATABASE)
 
     def _url(self, user: str, password: str, database: str) -> str:
-        return f"postgresql://{user}:{quote(password)}@/{database}?host={self.den.sockets}"
+        return f"postgresql://{user}:{quote(password, safe='')}@/{database}?host={self.den.sockets}"
 
     def prepare(self) -> None:
         """Make the folder where it is new; see to it that the server can start in it."""

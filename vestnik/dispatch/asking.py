@@ -35,10 +35,14 @@ WITH reply AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::bigint[], %(states)s::text[],
         string_to_array(%(provider_ids)s, E'\\x1f', '')) AS r (id, attempt_id, state, provider_id)
 ),
+owner AS MATERIALIZED (
+    SELECT id, state IN ('running', 'paused') AS under_way
+    FROM mailings_mailing WHERE id = %(mailing)s FOR SHARE
+),
 held AS (
-    SELECT b.id, b.first_message_id, b.last_message_id
-    FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
-    WHERE b.mailing_id = %(mailing)s AND b.unknown > 0 ORDER BY b.id FOR UPDATE OF b
+    SELECT b.id, b.first_message_id, b.last_message_id, owner.under_way
+    FROM dispatch_batch b JOIN owner ON owner.id = b.mailing_id
+    WHERE b.unknown > 0 ORDER BY b.id FOR UPDATE OF b
 ),
 settled AS (
     UPDATE dispatch_message m SET
@@ -46,10 +50,10 @@ settled AS (
         sent_at = CASE reply.state WHEN 'sent' THEN coalesce(m.sent_at, clock_timestamp())
             ELSE m.sent_at END,
         provider_message_id = coalesce(reply.provider_id, m.provider_message_id)
-    FROM reply, held, mailings_mailing g
+    FROM reply, held
     WHERE m.id = reply.id AND m.id BETWEEN held.first_message_id AND held.last_message_id
         AND m.state = 'unknown' AND m.attempt_id = reply.attempt_id
-        AND g.id = %(mailing)s AND (reply.state = 'sent' OR g.state IN ('running', 'paused'))
+        AND (reply.state = 'sent' OR held.under_way)
     RETURNING held.id, m.state
 ),
 counted AS (

@@ -5,6 +5,7 @@ attempt. Half-open: one worker sends one message to try; what becomes of it clos
 opens it for longer.
 """
 
+import threading
 import time
 from collections.abc import Sequence
 
@@ -44,6 +45,10 @@ UPDATE dispatch_breaker SET
 WHERE alias = %s AND state <> 'closed' AND until <= clock_timestamp()
 """
 
+FORGO = """
+UPDATE dispatch_breaker SET until = clock_timestamp() WHERE alias = %s AND state = 'half-open'
+"""
+
 CLOSE = """
 UPDATE dispatch_breaker SET state = 'closed', openings = 0, until = NULL, reason = '',
     changed_at = clock_timestamp()
@@ -56,24 +61,35 @@ class Breaker:
 
     def __init__(self, alias: str, lease: float) -> None:
         self.alias, self._lease = alias, lease
-        self.probing = False
+        self._prober: int | None = None
         self._troubles = 0
         self._believed_until = 0.0
+
+    @property
+    def probing(self) -> bool:
+        """Whether this thread is the one that tries: others of the lane share this object."""
+        return self._prober == threading.get_ident()
 
     def wait(self) -> float:
         """Seconds for which nothing may be sent; 0 where something may, `probing` says how much."""
         if time.monotonic() < self._believed_until:
             return 0.0
         row = sql.row(READ, [self.alias])
-        self.probing = False
         if row is None:
             self._believed_until = time.monotonic() + BELIEVE
             return 0.0
-        _, wait = row
+        state, wait = row
         if wait == 0 and sql.run(PROBE, [self._lease, self.alias]):
-            self.probing = True
+            self._prober = threading.get_ident()
             return 0.0
-        return max(float(wait), BELIEVE)
+        # How a try ends shows soon; an open breaker stays open for its time.
+        return BELIEVE if state == "half-open" else max(float(wait), BELIEVE)
+
+    def forgo(self) -> None:
+        """There is nothing to try with: whoever has something may, at once."""
+        if self.probing:
+            self._prober = None
+            sql.run(FORGO, [self.alias])
 
     def note(self, outcomes: Sequence[Outcome | None]) -> float:
         """Learn from a flight's outcomes; for how many seconds it opened on them, if it did."""
@@ -89,12 +105,12 @@ class Breaker:
         return 0.0
 
     def _open(self, reason: str) -> float:
-        self._troubles, self._believed_until, self.probing = 0, 0.0, False
+        self._troubles, self._believed_until, self._prober = 0, 0.0, None
         if sql.run(OPEN, [self.alias, SHORTEST, reason, SHORTEST, LONGEST]):
             log.error("breaker opened", provider=self.alias, reason=reason)
         return SHORTEST
 
     def _close(self) -> None:
-        self.probing = False
+        self._prober = None
         if sql.run(CLOSE, [self.alias]):
             log.info("breaker closed", provider=self.alias)

@@ -4,6 +4,7 @@ What is in flight finishes by itself: its batch is claimed, and closed once it i
 """
 
 import structlog
+from django.db import transaction
 
 from vestnik.dispatch import sql
 from vestnik.mailings.models import FINISH, Mailing
@@ -73,12 +74,19 @@ def finish_if_done(mailing_id: int) -> bool:
     is done only when it has none queued.
     """
     mailing = Mailing.objects.get(id=mailing_id)
-    if mailing.enlisted_at is None or not sql.value(ALL_DONE, [mailing_id]):
+    if not _is_done(mailing):
         return False
-    finished = mailing.move(FINISH)
+    with transaction.atomic():
+        # Asked again under a lock: whoever queues unknown messages again has locked it as well.
+        Mailing.objects.select_for_update(no_key=True).get(id=mailing_id)
+        finished = _is_done(mailing) and mailing.move(FINISH)
     if finished:
         log.info("mailing finished", mailing=mailing_id)
     return finished
+
+
+def _is_done(mailing: Mailing) -> bool:
+    return mailing.enlisted_at is not None and bool(sql.value(ALL_DONE, [mailing.id]))
 
 
 def to_close() -> list[int]:

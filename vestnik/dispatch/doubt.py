@@ -9,9 +9,19 @@ from enum import StrEnum
 
 import structlog
 from django.db import transaction
+from django.db.models import Sum
 
 from vestnik.dispatch import hints, sql
-from vestnik.mailings.models import REOPEN, Mailing, StateConflict
+from vestnik.mailings.models import (
+    REOPEN,
+    SYSTEM,
+    UNDER_WAY,
+    Mailing,
+    MailingState,
+    StateConflict,
+)
+from vestnik.mailings.window import is_ahead
+from vestnik.providers.registry import aliases, described
 
 log = structlog.get_logger(__name__)
 
@@ -53,22 +63,29 @@ IN_DOUBT = """
 SELECT DISTINCT m.id FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
 WHERE b.unknown > 0 AND m.provider = ANY(%s) AND {recent}
 """
-UNDER_WAY = "m.state = 'running'"
+NOT_ENDED = "m.state IN ('running', 'paused', 'finished') AND m.ends_at > clock_timestamp()"
 RECENT = "coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '2 days'"
 
 
-def resend(mailing: Mailing, *, actor: str, reason: str = "") -> int:
+class CannotBeAsked(Exception):
+    """The provider of the mailing cannot tell what became of a message."""
+
+
+def in_doubt(mailing: Mailing) -> int:
+    """How many messages of the mailing are unknown."""
+    return mailing.batches.aggregate(n=Sum("unknown"))["n"] or 0
+
+
+def resend(mailing: Mailing, *, actor: str) -> int:
     """Queue the unknown messages again; how many. A finished mailing runs again.
 
     Raises StateConflict at or after the mailing's end, and where it was cancelled.
     """
     with transaction.atomic():
-        if not mailing.move(REOPEN, actor=actor) and not mailing.is_open():
+        if not _may_send(mailing):
             raise StateConflict(mailing, "resend")
-        count = _settle(mailing, "queued", None)
-        mailing.note("resend", actor=actor, reason=reason or f"{count} unknown messages")
-    hints.look_at(mailing.id)
-    transaction.on_commit(lambda: hints.call_to_work(mailing.provider))
+        count = _queue_again(mailing, actor)
+        mailing.note("resend", actor=actor, reason=f"{count} unknown messages")
     return count
 
 
@@ -80,29 +97,51 @@ def give_up(mailing: Mailing, *, actor: str) -> int:
     return count
 
 
-def ask(mailing: Mailing, *, actor: str) -> None:
-    """Have a worker ask the provider what became of the unknown messages."""
+def ask(mailing: Mailing, *, actor: str) -> int:
+    """Have a worker ask the provider what became of the unknown messages; how many there are.
+
+    Raises CannotBeAsked where the provider cannot tell, or is not configured any more.
+    """
+    if mailing.provider not in aliases() or not described(mailing.provider).can_query:
+        raise CannotBeAsked
+    count = in_doubt(mailing)
     with transaction.atomic():
-        mailing.note("ask", actor=actor)
+        mailing.note("ask", actor=actor, reason=f"{count} unknown messages")
         transaction.on_commit(lambda: hints.give("vestnik.ask", mailing.id))
+    return count
 
 
-def resend_by_themselves(aliases: Sequence[str]) -> None:
-    """Queue again what is unknown by providers that are configured so."""
-    if not aliases:
+def resend_by_themselves(resending: Sequence[str]) -> None:
+    """Queue again what is unknown by providers that are configured so, until the end."""
+    if not resending:
         return
-    for (mailing_id,) in sql.rows(IN_DOUBT.format(recent=UNDER_WAY), [list(aliases)]):
+    for (mailing_id,) in sql.rows(IN_DOUBT.format(recent=NOT_ENDED), [list(resending)]):
         mailing = Mailing.objects.get(id=mailing_id)
         with transaction.atomic():
-            count = _settle(mailing, "queued", None)
+            count = _queue_again(mailing, SYSTEM) if _may_send(mailing) else 0
         log.info("unknown messages queued again", mailing=mailing_id, count=count)
 
 
-def to_ask(aliases: Sequence[str]) -> list[int]:
+def to_ask(asked: Sequence[str]) -> list[int]:
     """The mailings with unknown messages by providers that can be asked."""
-    if not aliases:
+    if not asked:
         return []
-    return [mailing for (mailing,) in sql.rows(IN_DOUBT.format(recent=RECENT), [list(aliases)])]
+    return [mailing for (mailing,) in sql.rows(IN_DOUBT.format(recent=RECENT), [list(asked)])]
+
+
+def _may_send(mailing: Mailing) -> bool:
+    """Whether messages may leave, or might if it were not finished. Its row is locked from here
+    on, so that it is not finished with a message queued."""
+    held = Mailing.objects.select_for_update(no_key=True).filter(is_ahead("ends_at"), id=mailing.id)
+    return held.filter(state__in=(*UNDER_WAY, MailingState.FINISHED)).exists()
+
+
+def _queue_again(mailing: Mailing, actor: str) -> int:
+    count = _settle(mailing, "queued", None)
+    if count:
+        mailing.move(REOPEN, actor=actor)
+        transaction.on_commit(lambda: hints.call_to_work(mailing.provider))
+    return count
 
 
 def _settle(mailing: Mailing, state: str, error: str | None) -> int:

@@ -77,10 +77,10 @@ class Lane:
             [mailing for mailing in resting if mailing is not None],
             receipts=self._crew.provider.gives_receipts,
         )
-        if batch is None:
-            return False
-        Course(self._crew, batch).send()
-        return True
+        if batch is not None:
+            Course(self._crew, batch).send()
+        self._breaker.forgo()
+        return batch is not None
 
     def _is_parked(self) -> bool:
         wait = self._breaker.wait()

@@ -70,7 +70,7 @@ class Meters:
         if not counts:
             return
         try:
-            pipe = _client().pipeline(transaction=False)
+            pipe = _client().pipeline()  # all or nothing
             for name, value in counts.items():
                 pipe.hincrbyfloat(KEY, name, value)
             pipe.execute()

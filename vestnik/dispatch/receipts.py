@@ -7,6 +7,7 @@ message that was `unknown`. A message that went in parts has a receipt for each 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 from django.db import transaction
@@ -19,6 +20,7 @@ from vestnik.providers.incoming import verdict_of
 log = structlog.get_logger(__name__)
 
 KEEP_DAYS = 3
+MATCH_FOR = 600.0
 
 FIND = """
 SELECT provider_message_id, message_id, parts FROM dispatch_handover
@@ -93,6 +95,18 @@ WHERE alias = %s AND (provider_message_id = ANY(%s::text[]) OR message_id = ANY(
 RETURNING provider_message_id, message_id, state, at, error
 """
 
+# A receipt may come between the recording of its hand-over and the look for kept ones, or for a
+# message whose worker is gone: what is kept is matched again for a while.
+MATCHED = """
+SELECT k.alias, array_agg(k.provider_message_id), array_agg(coalesce(k.message_id, 0))
+FROM dispatch_keptreceipt k
+LEFT JOIN dispatch_handover h
+    ON h.alias = k.alias AND h.provider_message_id = k.provider_message_id
+JOIN dispatch_message m ON m.id = coalesce(h.message_id, k.message_id)
+WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND m.state IN ('sent', 'unknown')
+GROUP BY k.alias
+"""
+
 FORGET = """
 DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interval '1 day'
 """
@@ -102,17 +116,7 @@ def apply(alias: str, receipts: Sequence[Receipt]) -> int:
     """Apply receipts and keep those that match nothing yet; how many were kept."""
     with transaction.atomic():
         kept = _apply(alias, receipts)
-        KeptReceipt.objects.bulk_create(
-            KeptReceipt(
-                alias=alias,
-                provider_message_id=receipt.provider_id,
-                message_id=receipt.message_id,
-                state=receipt.state,
-                at=receipt.at,
-                error=receipt.error,
-            )
-            for receipt in kept
-        )
+        _keep(alias, kept)
     log.debug("receipts", provider=alias, count=len(receipts), kept=len(kept))
     return len(kept)
 
@@ -123,13 +127,17 @@ def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[in
         return
     with transaction.atomic():
         rows = sql.rows(KEPT, [alias, list(provider_ids), list(message_ids)])
-        _apply(
-            alias,
-            [
-                Receipt(alias, state, at, provider_id=provider_id, message_id=own, error=error)
-                for provider_id, own, state, at, error in rows
-            ],
-        )
+        found = [
+            Receipt(alias, state, at, provider_id=provider_id, message_id=own, error=error)
+            for provider_id, own, state, at, error in rows
+        ]
+        _keep(alias, _apply(alias, found))
+
+
+def match_kept() -> None:
+    """Apply the kept receipts whose messages have been recorded meanwhile."""
+    for alias, provider_ids, message_ids in sql.rows(MATCHED, [MATCH_FOR]):
+        apply_kept(alias, [*filter(None, provider_ids)], [*filter(None, message_ids)])
 
 
 def forget_old() -> None:
@@ -137,8 +145,25 @@ def forget_old() -> None:
     sql.run(FORGET, [KEEP_DAYS])
 
 
+def _keep(alias: str, receipts: Iterable[Receipt]) -> None:
+    KeptReceipt.objects.bulk_create(
+        KeptReceipt(
+            alias=alias,
+            provider_message_id=receipt.provider_id,
+            message_id=receipt.message_id,
+            state=receipt.state,
+            at=receipt.at,
+            error=receipt.error,
+        )
+        for receipt in receipts
+    )
+
+
 def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
-    """Apply within the caller's transaction; those that matched nothing."""
+    """Apply within the caller's transaction; those that matched nothing, or a message whose
+    hand-over is not recorded, which they name from then on."""
+    if not receipts:
+        return []
     by_message, unmatched = _find(alias, receipts)
     sql.rows(LOCK, [list(by_message)])
     states: dict[int, ReceiptState | None]
@@ -156,7 +181,8 @@ def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
         ],
     )
     early = final.keys() - {message for (message,) in rows}
-    return [*unmatched, *(receipt for message in early for receipt in by_message[message][0])]
+    named = (replace(r, message_id=message) for message in early for r in by_message[message][0])
+    return [*unmatched, *named]
 
 
 Heard = dict[int, tuple[list[Receipt], int]]

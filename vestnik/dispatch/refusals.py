@@ -9,6 +9,7 @@ log = structlog.get_logger(__name__)
 
 LEAST_MESSAGES = 200
 MOST_REFUSED = 0.2
+REFUSED = "messages were refused"
 
 TALLY = """
 SELECT coalesce(sum(failed), 0)::bigint,
@@ -26,10 +27,11 @@ def pause_if_refused(mailing_id: int, last_refusal: str) -> bool:
     if handed_over < LEAST_MESSAGES or failed < handed_over * MOST_REFUSED:
         return False
     mailing = Mailing.objects.get(id=mailing_id)
-    if mailing.events.filter(event=PAUSE.name, actor=SYSTEM).exists():
+    pauses = mailing.events.filter(event=PAUSE.name, actor=SYSTEM)
+    if pauses.filter(reason__contains=REFUSED).exists():
         return False
     share = round(100 * failed / handed_over)
-    reason = f"{share} % of {handed_over} messages were refused; the last one: {last_refusal}"
+    reason = f"{share} % of {handed_over} {REFUSED}; the last one: {last_refusal}"
     paused = mailing.move(PAUSE, reason=reason)
     if paused:
         log.error("mailing paused itself", mailing=mailing_id, refused=failed, of=handed_over)

@@ -37,6 +37,8 @@ FLIGHT_SECONDS = 0.75
 STUCK_WAIT = 1.0
 REDIS_WAIT = 1.0
 DATABASE_WAIT = 0.5
+# What a receipt can settle.
+RECEIVABLE = frozenset({"sent", "unknown"})
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
@@ -105,6 +107,8 @@ class Course:
         if not permits.granted:
             mine = permits.reason and permits.reason.key == self._own_pace
             self.crew.rest(self.batch.mailing_id if mine else None, permits.wait)
+        elif self._paces():
+            self.crew.meters.count("permits", self.batch.alias, permits.granted)
         return permits
 
     @property
@@ -129,7 +133,7 @@ class Course:
         return mark, asked_at
 
     def _after_recording(self, recorded: Settled) -> None:
-        if self.batch.receipts and recorded.part_ids:
+        if self.batch.receipts and not RECEIVABLE.isdisjoint(recorded.states):
             receipts.apply_kept(self.batch.alias, recorded.part_ids, recorded.ids)
         if refusal := recorded.last_refusal():
             pause_if_refused(self.batch.mailing_id, refusal)

@@ -43,15 +43,16 @@ def tick() -> None:
             return
         claims.sweep()
         claims.wake()
+        receipts.match_kept()
         receipts.forget_old()
         _pause_those_without_provider()
+        _settle_doubts()
         for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
             hints.give("vestnik.look_at", mailing, after=seconds)
         for mailing in {*closing.to_close(), *(mailing for (mailing,) in sql.rows(TO_ENLIST))}:
             hints.give("vestnik.look_at", mailing)
         for (alias,) in sql.rows(TO_SEND):
             hints.call_to_work(alias)
-        _settle_doubts()
 
 
 def _settle_doubts() -> None:

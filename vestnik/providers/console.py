@@ -12,6 +12,8 @@ PRINTED = Accepted()
 class ConsoleProvider(Provider):
     """Prints; a message counts as accepted once its line is written and flushed."""
 
+    gives_receipts = False
+
     async def hand_over(self, message: Outgoing) -> Outcome:
         message.depart()
         sys.stdout.write(line_of(message))

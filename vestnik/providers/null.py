@@ -11,6 +11,7 @@ class NullProvider(Provider):
     """Accepts and discards."""
 
     window = 250
+    gives_receipts = False
 
     async def hand_over(self, message: Outgoing) -> Outcome:
         message.depart()

@@ -106,9 +106,12 @@ SELECT (SELECT count(*) FROM settled) FROM held
 # that never left are queued again where the mailing still is under way.
 RECORD_LATE = f"""
 WITH {OUTCOMES.replace("outcome AS", "given AS", 1)},
+owner AS MATERIALIZED (
+    SELECT id, state IN ('running', 'paused') AS under_way
+    FROM mailings_mailing WHERE id = %(mailing)s FOR SHARE
+),
 held AS (
-    SELECT b.id, m.state IN ('running', 'paused') AS under_way
-    FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
+    SELECT b.id, owner.under_way FROM dispatch_batch b, owner
     WHERE b.id = %(batch)s FOR UPDATE OF b
 ),
 outcome AS (
@@ -194,6 +197,7 @@ def _parameters(batch: Claim, settled: Settled) -> dict[str, object]:
         "alias": batch.alias,
         "batch": batch.batch_id,
         "claim": batch.claim_id,
+        "mailing": batch.mailing_id,
         "receipts": batch.receipts,
     }
 

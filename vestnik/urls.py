@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from vestnik.api.health import livez, readyz
+from vestnik.api.metrics import Metrics
 from vestnik.api.resource import Nowhere
 from vestnik.api.schema import Docs, schema
 
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", Metrics.as_view(), name="metrics"),
     path("docs/", Docs.as_view(), name="docs"),
     path("api/schema/", schema, name="schema"),
     path("api/v1/", include("vestnik.api.urls")),

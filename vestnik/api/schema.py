@@ -52,6 +52,13 @@ ALWAYS = {
     406: "The header Accept asks for something else than JSON.",
     503: "The database does not answer just now.",
 }
+# A provider that calls us shows who it is in its own way, and takes whatever answer there is.
+FOR_PROVIDERS = {
+    400: "What the provider says cannot be read or stored.",
+    403: "The caller is not shown to be the provider, or what it says cannot be read.",
+    404: "There is no provider of this alias.",
+    503: ALWAYS[503],
+}
 WITH_ID = {404: "There is nothing with this id."}
 WITH_BODY = {
     411: "The body has no length.",
@@ -87,6 +94,9 @@ def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _refusals(method: str, operation: dict[str, Any]) -> dict[int, str]:
+    if "security" not in operation:
+        with_body = {411: WITH_BODY[411], 413: WITH_BODY[413]}
+        return FOR_PROVIDERS | (with_body if "requestBody" in operation else {})
     found = dict(ALWAYS)
     kinds = {parameter["in"] for parameter in operation.get("parameters", [])}
     if "path" in kinds:

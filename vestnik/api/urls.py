@@ -5,6 +5,7 @@ from django.urls import path
 from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
 from vestnik.api.bulk import ClientsInBulk
 from vestnik.api.clients import Clients, OneClient
+from vestnik.api.events import Events
 from vestnik.api.mailings import (
     MailingCancel,
     MailingPause,
@@ -13,7 +14,10 @@ from vestnik.api.mailings import (
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
+from vestnik.api.providers import OneProvider, Providers
+from vestnik.api.receipts import Receipts, ReceiptsBySecret
 from vestnik.api.statistics import MailingStatistics, Statistics
+from vestnik.api.unknown import Unknown
 
 urlpatterns = [
     path("audiences/", Audiences.as_view(), name="audiences"),
@@ -27,8 +31,16 @@ urlpatterns = [
     path("mailings/<int:id>/pause/", MailingPause.as_view(), name="mailing-pause"),
     path("mailings/<int:id>/resume/", MailingResume.as_view(), name="mailing-resume"),
     path("mailings/<int:id>/cancel/", MailingCancel.as_view(), name="mailing-cancel"),
+    path("mailings/<int:id>/events/", Events.as_view(), name="mailing-events"),
+    path("mailings/<int:id>/unknown/", Unknown.as_view(), name="mailing-unknown"),
     path("mailings/<int:id>/statistics/", MailingStatistics.as_view(), name="mailing-statistics"),
     path("messages/", Messages.as_view(), name="messages"),
     path("messages/<int:id>/", OneMessage.as_view(), name="message"),
+    path("providers/", Providers.as_view(), name="providers"),
+    path("providers/<str:alias>/", OneProvider.as_view(), name="provider"),
+    path("receipts/<str:alias>/", Receipts.as_view(), name="receipts"),
+    path(
+        "receipts/<str:alias>/<str:secret>/", ReceiptsBySecret.as_view(), name="receipts-by-secret"
+    ),
     path("statistics/", Statistics.as_view(), name="statistics"),
 ]

@@ -1,0 +1,205 @@
+"""Where providers call us: only they change anything, and what they say is stored."""
+
+import json
+import logging
+from collections.abc import Iterator
+from hashlib import md5
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from tests.builders import counts, make_mailing, make_running
+from tests.dispatch.sent import record
+from vestnik.api.parsing import MIB
+from vestnik.dispatch.models import KeptReceipt
+from vestnik.mailings.models import Mailing
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "geheim-0123456789"
+ADDRESS = "/api/v1/receipts/main/"
+
+
+@pytest.fixture(autouse=True)
+def providers(settings: Any) -> Iterator[None]:
+    gateway = {"url": "https://gateway.example", "callback_secret": SECRET}
+    smsc = {"login": "x", "password": "y", "callback_signature_secret": "z"}
+    settings.SMS_PROVIDERS = {
+        "main": {"BACKEND": "http_gateway", "OPTIONS": gateway},
+        "vendor": {"BACKEND": "smsc", "OPTIONS": smsc},
+        "console": {"BACKEND": "console"},
+    }
+    described.cache_clear()
+    yield
+    described.cache_clear()
+
+
+@pytest.fixture
+def mailing() -> Mailing:
+    """Three messages that were sent by `main`, as p-1, p-2 and p-3."""
+    mailing = make_running(3, provider="main")
+    record(mailing, ["sent"] * 3)
+    return mailing
+
+
+def notice(mailing: Mailing, place: int = 0, **more: Any) -> dict[str, Any]:
+    ids = mailing.messages.order_by("id").values_list("id", flat=True)
+    return {"id": ids[place], "status": "delivered", **more}
+
+
+def post(body: Any, address: str = f"{ADDRESS}{SECRET}/", **headers: str) -> HttpResponse:
+    return Client(headers=headers).post(address, json.dumps(body), "application/json")
+
+
+@pytest.mark.parametrize(
+    "shown", [{"address": f"{ADDRESS}{SECRET}/"}, {"address": f"{ADDRESS}?secret={SECRET}"}, {}]
+)
+def test_a_receipt_with_the_secret_is_applied_and_answered(
+    mailing: Mailing, shown: dict[str, str]
+) -> None:
+    headers = {} if shown else {"authorization": f"Bearer {SECRET}"}
+
+    answer = post(notice(mailing), shown.get("address", ADDRESS), **headers)
+
+    assert (answer.status_code, answer.content) == (200, b"OK")
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert counts(mailing) == {"delivered": 1, "sent": 2}
+
+
+def test_receipts_may_come_as_a_list_a_form_or_in_the_address(mailing: Mailing) -> None:
+    first, second, third = (notice(mailing, place) for place in range(3))
+    client, address = Client(), f"{ADDRESS}{SECRET}/"
+
+    post([first])
+    client.post(address, second)
+    client.get(address, third)
+
+    assert counts(mailing) == {"delivered": 3}
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "x"])
+def test_the_answer_does_not_depend_on_what_is_accepted(mailing: Mailing, accept: str) -> None:
+    assert post(notice(mailing), accept=accept).content == b"OK"
+
+
+@pytest.mark.parametrize(
+    ("address", "headers"),
+    [
+        (ADDRESS, {}),
+        (f"{ADDRESS}wrong/", {}),
+        (f"{ADDRESS}?secret=wrong", {}),
+        (ADDRESS, {"authorization": "Bearer wrong"}),
+        (ADDRESS, {"x-forwarded-for": "127.0.0.1"}),
+        ("/api/v1/receipts/console/", {}),
+        (f"/api/v1/receipts/console/{SECRET}/", {}),
+        ("/api/v1/receipts/vendor/", {}),
+    ],
+)
+def test_callers_without_the_secret_change_nothing(
+    mailing: Mailing, address: str, headers: dict[str, str]
+) -> None:
+    client = Client(headers=headers)
+    answers = [
+        post(notice(mailing), address, **headers),
+        client.post(address, notice(mailing)),
+        client.get(address, notice(mailing)),
+    ]
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert {answer["Content-Type"] for answer in answers} == {"application/problem+json"}
+    assert counts(mailing) == {"sent": 3}
+    assert not KeptReceipt.objects.exists()
+
+
+def test_an_api_key_is_no_secret_of_a_provider(mailing: Mailing) -> None:
+    from tests.api.caller import Caller
+
+    answer = Caller().post("receipts/main/", notice(mailing))
+
+    assert answer.status_code == 403
+    assert counts(mailing) == {"sent": 3}
+
+
+def test_an_address_that_is_not_allowed_is_refused(mailing: Mailing, settings: Any) -> None:
+    settings.SMS_PROVIDERS["main"]["OPTIONS"]["callback_addresses"] = "192.0.2.0/24"
+    described.cache_clear()
+
+    assert post(notice(mailing)).status_code == 403
+    inside = Client(REMOTE_ADDR="192.0.2.7")
+    assert inside.post(f"{ADDRESS}{SECRET}/", notice(mailing)).status_code == 200
+
+
+def test_a_vendors_signature_is_checked(settings: Any) -> None:
+    mailing = make_running(1, provider="vendor")
+    record(mailing, ["sent"])
+    fields = {"id": "p-1", "phone": "79000000000", "status": "1"}
+    signature = md5(":".join([*fields.values(), "z"]).encode()).hexdigest()  # noqa: S324
+
+    forged = Client().post("/api/v1/receipts/vendor/", fields | {"md5": signature[::-1]})
+    assert forged.status_code == 403
+    assert counts(mailing) == {"sent": 1}
+    assert Client().post("/api/v1/receipts/vendor/", fields | {"md5": signature}).status_code == 200
+    assert counts(mailing) == {"delivered": 1}
+
+
+def test_a_provider_that_is_not_there_is_not_found() -> None:
+    answer = post({}, "/api/v1/receipts/pigeon/")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+def test_nothing_but_get_and_post_is_taken(mailing: Mailing, method: str) -> None:
+    query = f"?id={notice(mailing)['id']}&status=delivered"
+    answer = Client().generic(method, f"{ADDRESS}{SECRET}/{query}")
+    assert answer.status_code == 405
+    assert counts(mailing) == {"sent": 3}
+
+
+def test_more_than_1_mib_is_not_read() -> None:
+    answer = post({"status": "x" * MIB})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"provider_id": "x" * 101},
+        {"provider_id": "a\x00"},
+        {"provider_id": "\ud800"},
+    ],
+)
+def test_what_cannot_be_stored_is_refused(mailing: Mailing, said: dict[str, Any]) -> None:
+    answer = post({"status": "delivered", **said})
+    assert answer.status_code == 400
+    assert counts(mailing) == {"sent": 3}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]]", b"\xff", b'"x"', b"[[1]]", b"1e999", b"null"])
+def test_a_body_that_cannot_be_read_breaks_nothing(mailing: Mailing, body: bytes) -> None:
+    answer = Client().post(f"{ADDRESS}{SECRET}/", body, "application/json")
+    assert answer.status_code == 403
+    assert counts(mailing) == {"sent": 3}
+
+
+def test_an_unknown_receipt_is_kept_for_the_hand_over_to_come() -> None:
+    assert post({"provider_id": "later", "status": "delivered"}).status_code == 200
+    assert KeptReceipt.objects.get().provider_message_id == "later"
+
+
+def test_neither_a_number_nor_the_secret_gets_into_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make_mailing()
+    with caplog.at_level(logging.INFO):
+        answer = post({"phone": "+7 926 123-45-67", "text": "STOP 79261234567"})
+        post({"phone": "79261234567", "text": "STOP"}, f"{ADDRESS}wrong-{SECRET}/")
+
+    said = "\n".join(str(record.msg) + record.getMessage() for record in caplog.records)
+    assert answer.status_code == 200
+    assert "inbound message" in said
+    assert "9261234567" not in said
+    assert SECRET not in said
+    assert "receipts/main/***/" in said

@@ -1,0 +1,55 @@
+"""Messages that have been handed over, each with the outcome that a test wants."""
+
+from collections.abc import Sequence
+
+from tests.builders import counts, kept_counts
+from vestnik.dispatch import claims
+from vestnik.dispatch.models import STORED_STATES
+from vestnik.dispatch.outcomes import record_and_mark, record_and_release
+from vestnik.dispatch.settled import Settled
+from vestnik.mailings.models import Mailing
+
+LEASE = 30.0
+
+
+def claim_of(mailing: Mailing) -> claims.Claim:
+    claim = claims.claim(mailing.provider, LEASE)
+    assert claim is not None
+    assert claim.mailing_id == mailing.id
+    return claim
+
+
+def due_ids(claim: claims.Claim) -> list[int]:
+    return [message.message_id for message in claims.load(claim)[0]]
+
+
+def fly(claim: claims.Claim, ids: Sequence[int]) -> Settled:
+    """Mark a flight; where its outcomes go."""
+    attempt = claims.new_id()
+    mark = record_and_mark(claim, Settled(), ids, attempt, LEASE)
+    assert mark is not None
+    return Settled(attempt, mark.marked_at)
+
+
+def record(mailing: Mailing, states: Sequence[str], first: int = 1) -> list[int]:
+    """Hand over the next messages of a batch and record these states; their ids. Those sent have
+    the provider's ids p-1, p-2 and so on, by their place."""
+    claim = claim_of(mailing)
+    ids = due_ids(claim)[: len(states)]
+    settled = fly(claim, ids)
+    for place, (message, state) in enumerate(zip(ids, states, strict=True), first):
+        add(settled, message, state, f"p-{place}")
+    assert record_and_release(claim, settled)
+    return ids
+
+
+def add(settled: Settled, message: int, state: str, provider_id: str = "") -> None:
+    if state == "sent":
+        settled.add(message, state, 0.1, provider_id=provider_id)
+        settled.add_parts(message, [provider_id] if provider_id else [])
+    else:
+        settled.add(message, state, 0.1, error="8: as the test wants")
+
+
+def assert_it_adds_up(mailing: Mailing) -> None:
+    assert kept_counts(mailing, STORED_STATES) == counts(mailing)

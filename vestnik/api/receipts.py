@@ -1,0 +1,124 @@
+"""Where providers call us: receipts, and what clients wrote. The provider shows who it is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from vestnik.api.fields import LARGEST_ID, StrictSerializer
+from vestnik.api.parsing import MIB, problem_with
+from vestnik.api.refusals import TooLarge
+from vestnik.api.resource import Resource
+from vestnik.dispatch.sink import take_inbound, take_receipts
+from vestnik.providers.base import Heard, Inbound, Receipt
+from vestnik.providers.callbacks import Callback, CallbackRefused
+from vestnik.providers.errors import UnknownProvider
+from vestnik.providers.registry import described
+
+log = structlog.get_logger(__name__)
+
+LARGEST = MIB
+LONGEST_ID = 100
+UNREADABLE = "What it says cannot be stored: an id is too long, or has a character that is none."
+HEARD = OpenApiResponse(OpenApiTypes.STR, "What the provider wants to hear.")
+
+
+class AnyQuery(StrictSerializer):
+    """A provider's own words: read by its adapter."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        return {}
+
+
+class NoNegotiation(BaseContentNegotiation):
+    """The provider gets the answer that it wants, whatever its client says that it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return None
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+@extend_schema(request={"*/*": OpenApiTypes.ANY}, responses={(200, "text/plain"): HEARD})
+class Receipts(Resource):
+    """The address for one provider's callbacks."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    content_negotiation_class = NoNegotiation
+    http_method_names = ["get", "post"]
+    query = AnyQuery
+
+    @extend_schema(operation_id="receipts_get")
+    def get(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
+        """Take what a provider tells in the address. It shows who it is by its secret, signature or address."""
+        return self._hear(request._request, alias, secret)
+
+    @extend_schema(operation_id="receipts_post")
+    def post(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
+        """Take receipts and inbound messages from a provider. It shows who it is by its secret, signature or address."""
+        return self._hear(request._request, alias, secret)
+
+    def _hear(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
+        if secret:
+            # The request's last line in the log names its address.
+            request.path = request.path.removesuffix(f"{secret}/") + "***/"
+        heard = _read(alias, _callback(request, secret))
+        _check_storable(heard)
+        take_receipts(heard.receipts)
+        take_inbound(heard.inbound)
+        return HttpResponse(heard.answer, content_type="text/plain; charset=utf-8")
+
+
+@extend_schema(exclude=True)
+class ReceiptsBySecret(Receipts):
+    """The same, with the secret in the path."""
+
+
+def _callback(request: HttpRequest, secret: str) -> Callback:
+    if int(request.headers.get("Content-Length") or 0) > LARGEST:
+        raise TooLarge(f"Send at most {LARGEST // MIB} MiB at once.")
+    body = request.body  # before POST, which would use it up
+    return Callback(
+        query=request.GET.dict(),
+        form=request.POST.dict(),
+        body=body,
+        headers=dict(request.headers),
+        secret=secret,
+        remote_addr=request.META.get("REMOTE_ADDR", ""),
+    )
+
+
+def _read(alias: str, callback: Callback) -> Heard:
+    try:
+        return described(alias).read_callback(callback)
+    except UnknownProvider:
+        raise NotFound from None
+    except CallbackRefused as refusal:
+        log.warning("callback refused", provider=alias, reason=str(refusal))
+        raise PermissionDenied(f"This is not taken: {refusal}.") from None
+
+
+def _check_storable(heard: Heard) -> None:
+    if any(problem_with(word) for word in _words(heard.receipts, heard.inbound)):
+        raise ParseError(UNREADABLE)
+    for receipt in heard.receipts:
+        if len(receipt.provider_id) > LONGEST_ID or (receipt.message_id or 0) > LARGEST_ID:
+            raise ParseError(UNREADABLE)
+
+
+def _words(receipts: Sequence[Receipt], inbound: Sequence[Inbound]) -> Iterator[str]:
+    for receipt in receipts:
+        yield from (receipt.provider_id, receipt.error)
+    for message in inbound:
+        yield from (message.phone_number, message.text)

@@ -1,0 +1,186 @@
+"""What /metrics says: gauges from the database, counters and histograms from the workers' meters.
+
+Collected anew at each request into a registry of its own, so it does not matter which of several
+processes answers.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+
+from django.db.models import F
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from vestnik.dispatch import sql
+from vestnik.dispatch.meters import DELAY_BUCKETS, LATENCY_BUCKETS, totals
+from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.mailings.models import UNDER_WAY, Mailing
+from vestnik.providers.registry import aliases, described
+from vestnik.reports.progress import Progress, progress_of
+from vestnik.reports.states import STATES
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+# Each of these reads partial indexes of what is open, never a finished mailing.
+BACKLOG = """
+SELECT m.provider,
+    coalesce(sum(b.queued - cardinality(b.in_flight)), 0)::bigint,
+    coalesce(max(extract(epoch FROM clock_timestamp() - b.due_at))
+        FILTER (WHERE b.state <> 'claimed'), 0)::float8
+FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done'
+WHERE m.state = 'running' AND m.ends_at > clock_timestamp()
+    AND (b.state <> 'waiting' OR b.due_at <= clock_timestamp())
+GROUP BY m.provider
+"""
+IN_DOUBT = """
+SELECT m.provider, sum(b.unknown)::bigint
+FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
+WHERE b.unknown > 0 GROUP BY m.provider
+"""
+
+Totals = Mapping[str, float]
+
+
+def exposition() -> bytes:
+    """Everything, as Prometheus reads it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Numbers())
+    return bytes(generate_latest(registry))
+
+
+class Numbers(Collector):
+    """Reads the database and the meters when it is collected."""
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # or registering would collect
+
+    def collect(self) -> Iterator[Metric]:
+        yield _messages()
+        yield from _backlog()
+        yield _in_doubt()
+        yield from _breakers()
+        yield _rate_limits()
+        yield from _counted(totals())
+
+
+def _messages() -> Metric:
+    found = GaugeMetricFamily(
+        "vestnik_messages", "Messages of mailings under way.", labels=["provider", "state"]
+    )
+    providers = dict(Mailing.objects.filter(state__in=UNDER_WAY).values_list("id", "provider"))
+    sums: dict[str, Progress] = {alias: dict.fromkeys(STATES, 0) for alias in aliases()}
+    for mailing, progress in progress_of(providers).items():
+        counts = sums.setdefault(providers[mailing], dict.fromkeys(STATES, 0))
+        for state in STATES:
+            counts[state] += progress[state]
+    for alias, counts in sums.items():
+        for state, count in counts.items():
+            found.add_metric([alias, state], count)
+    return found
+
+
+def _backlog() -> Iterator[Metric]:
+    backlog = GaugeMetricFamily(
+        "vestnik_backlog", "Messages that are due and not handed over.", labels=["provider"]
+    )
+    age = GaugeMetricFamily(
+        "vestnik_oldest_due_seconds",
+        "For how long the oldest batch that is due has waited.",
+        labels=["provider"],
+    )
+    found = {alias: (due, seconds) for alias, due, seconds in sql.rows(BACKLOG)}
+    for alias in {**dict.fromkeys(aliases()), **found}:
+        due, seconds = found.get(alias, (0, 0.0))
+        backlog.add_metric([alias], due)
+        age.add_metric([alias], max(seconds, 0.0))
+    yield from (backlog, age)
+
+
+def _in_doubt() -> Metric:
+    found = GaugeMetricFamily(
+        "vestnik_messages_in_doubt",
+        "Messages of which nobody knows whether the provider has them, of all mailings.",
+        labels=["provider"],
+    )
+    for alias, count in {**dict.fromkeys(aliases(), 0), **dict(sql.rows(IN_DOUBT))}.items():
+        found.add_metric([alias], count)
+    return found
+
+
+def _breakers() -> Iterator[Metric]:
+    state = GaugeMetricFamily(
+        "vestnik_breaker_state", "1 for the state it is in.", labels=["provider", "state"]
+    )
+    openings = GaugeMetricFamily(
+        "vestnik_breaker_openings", "How often in a row it opened.", labels=["provider"]
+    )
+    found = dict(Breaker.objects.values_list("alias", F("state")))
+    times = dict(Breaker.objects.values_list("alias", F("openings")))
+    for alias in aliases():
+        for word in BreakerState.values:
+            is_in = found.get(alias, BreakerState.CLOSED) == word
+            state.add_metric([alias, word], float(is_in))
+        openings.add_metric([alias], times.get(alias, 0))
+    yield from (state, openings)
+
+
+def _rate_limits() -> Metric:
+    found = GaugeMetricFamily(
+        "vestnik_rate_limit_per_second",
+        "What the provider allows; vestnik_permits_total over it is the pace used.",
+        labels=["provider"],
+    )
+    for alias in aliases():
+        if rate := described(alias).max_rate:
+            found.add_metric([alias], rate)
+    return found
+
+
+def _counted(counts: Totals) -> Iterator[Metric]:
+    yield _counter(
+        counts, "hand_overs", "Messages given to a provider, by outcome.", ["provider", "outcome"]
+    )
+    yield _counter(counts, "permits", "Messages that a pace has let go.", ["provider"])
+    yield _counter(counts, "leases_lost", "Batches whose worker was lost.", [])
+    yield _histogram(
+        counts,
+        "hand_over_seconds",
+        "From the first byte of a message to its provider's answer.",
+        LATENCY_BUCKETS,
+    )
+    yield _histogram(counts, "start_delay_seconds", "How late mailings started.", DELAY_BUCKETS)
+
+
+def _counter(counts: Totals, name: str, what: str, labels: Sequence[str]) -> Metric:
+    found = CounterMetricFamily(f"vestnik_{name}", what, labels=labels)
+    for values, count in _of(counts, name).items():
+        found.add_metric(values[: len(labels)], count)
+    return found
+
+
+def _histogram(counts: Totals, name: str, what: str, buckets: Sequence[float]) -> Metric:
+    found = HistogramMetricFamily(f"vestnik_{name}", what, labels=["provider"])
+    by_alias: defaultdict[str, dict[int, float]] = defaultdict(dict)
+    for (alias, place), count in _of(counts, f"{name}_bucket").items():
+        by_alias[alias][int(place)] = count
+    sums = _of(counts, f"{name}_sum")
+    bounds = [*map(str, buckets), "+Inf"]
+    for alias, places in by_alias.items():
+        up_to = accumulate(places.get(place, 0.0) for place in range(len(bounds)))
+        pairs = list(zip(bounds, up_to, strict=True))
+        found.add_metric([alias], pairs, sum_value=sums.get((alias,), 0.0))
+    return found
+
+
+def _of(counts: Totals, name: str) -> dict[tuple[str, ...], float]:
+    """The counts of that name by their labels: `hand_overs|main|accepted`."""
+    split = ((key.split("|"), count) for key, count in counts.items())
+    return {tuple(labels): count for (first, *labels), count in split if first == name}

@@ -4,7 +4,7 @@ import argparse
 import statistics
 from collections.abc import Callable
 
-from bench import latency, shapes
+from bench import gateways, latency, shapes
 from bench.memory import Watch
 from bench.report import Report
 from tests.pipeline.mailings import fill
@@ -96,10 +96,16 @@ def growth(stack: RunningStack, report: Report, scale: float) -> None:
     report.figure("memory_growth_mib", max(large[who] - small[who] for who in small))
 
 
+def gateways_part(_: RunningStack, report: Report, scale: float) -> None:
+    """HTTP and SMPP on loopback; its stacks are its own."""
+    gateways.measure(report, scale)
+
+
 PARTS: dict[str, Callable[[RunningStack, Report, float], None]] = {
     "speed": speed,
     "latency": delays,
     "growth": growth,
+    "gateways": gateways_part,
 }
 
 

@@ -32,24 +32,21 @@ def pipeline(stack: RunningStack, count: int, **mailing: Any) -> float:
     return float(stack.sql(TOOK, (created,))[0][0])
 
 
-def usual(stack: RunningStack, count: int) -> float:
-    """Seconds from the first task to the last row, by two worker processes that are ready."""
+def usual(stack: RunningStack, count: int, *, workers: int = 2, url: str = "") -> float:
+    """Seconds from the first task to the last row, by worker processes that are ready."""
     environ = stack.environ | stack.state["environ"]
     mailing = create(stack, starts_in=1800, ends_in=3600)
-    with usual_workers(environ):
+    enqueue = f"import bench.usual as u; u.enqueue({mailing}, 'Hi', {count}, '{url}')"
+    with usual_workers(environ, workers):
         began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-c", f"import bench.usual as u; u.enqueue({mailing}, 'Hi', {count})"],
-            env=environ,
-            check=True,
-        )
+        subprocess.run([sys.executable, "-c", enqueue], env=environ, check=True)
         wait_until(lambda: stack.sql(DONE, (mailing,))[0][0] >= count, seconds=600)
         return time.perf_counter() - began
 
 
 @contextmanager
-def usual_workers(environ: dict[str, str]) -> Iterator[None]:
-    """Two worker processes of the usual design."""
+def usual_workers(environ: dict[str, str], count: int) -> Iterator[None]:
+    """Worker processes of the usual design."""
     command = [sys.executable, "-m", "celery", "-A", "bench.usual", "worker", "-c", "1"]
     quiet = ["--without-gossip", "--without-mingle", "-l", "INFO"]
     workers = [
@@ -60,7 +57,7 @@ def usual_workers(environ: dict[str, str]) -> Iterator[None]:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for n in (1, 2)
+        for n in range(count)
     ]
     try:
         for worker in workers:

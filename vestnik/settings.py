@@ -77,6 +77,7 @@ _database["OPTIONS"] = {
     **_database.get("OPTIONS", {}),
     "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 20), "timeout": 10},
     "connect_timeout": 5,
+    "prepare_threshold": 5,
     "application_name": "vestnik",
 }
 _database["CONN_HEALTH_CHECKS"] = True

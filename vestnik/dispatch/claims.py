@@ -7,6 +7,7 @@ then the ids that were in flight become `unknown`, and the rest of the batch is 
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -132,8 +133,7 @@ class Claim:
     segments: int
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """A message that may be handed over now."""
 
     message_id: int
@@ -156,14 +156,14 @@ def claim(
     Mailings in `resting` are passed over: they have no permits just now.
     """
     claim_id = new_id()
-    found = sql.row(CLAIM, [alias, list(resting), END_GUARD, claim_id, lease])
+    found = sql.prepared_row(CLAIM, [alias, list(resting), END_GUARD, claim_id, lease])
     return Claim(alias, claim_id, receipts, *found) if found else None
 
 
 def load(batch: Claim) -> tuple[list[Queued], float | None]:
     """The batch's messages that are due, and in how many seconds the next of the others is."""
     bounds = [batch.mailing_id, batch.first_message_id, batch.last_message_id]
-    due = [Queued(*row) for row in sql.rows(LOAD, bounds)]
+    due = list(map(Queued._make, sql.prepared_rows(LOAD, bounds)))
     if len(due) == batch.queued:
         return due, None
     return due, sql.value(NEXT_RETRY, bounds)

@@ -48,7 +48,7 @@ settled AS (
 ),
 handed_over AS (
     INSERT INTO dispatch_handover (alias, provider_message_id, message_id, parts)
-    SELECT %(alias)s, p.provider_id, p.id, p.parts FROM held, unnest(
+    SELECT %(alias)s::text, p.provider_id, p.id, p.parts FROM held, unnest(
         %(part_owners)s::bigint[], string_to_array(%(part_ids)s, E'\x1f'), %(parts)s::int[]
     ) AS p (id, provider_id, parts)
     WHERE %(receipts)s
@@ -162,7 +162,7 @@ def record_and_mark(
     None where the next must not leave: paused, cancelled, ended. Raises LeaseLost where the batch
     is not ours any more; then nothing was recorded.
     """
-    found = sql.row(
+    found = sql.prepared_row(
         RECORD_AND_MARK,
         _parameters(batch, settled)
         | {"next_ids": array(flight), "next_attempt": attempt_id, "lease": lease},
@@ -179,7 +179,9 @@ def record_and_release(batch: Claim, settled: Settled, *, wait: float = 0.0) -> 
 
     False where the batch is not ours any more, or under another attempt: nothing was recorded.
     """
-    found = sql.row(RECORD_AND_RELEASE, _parameters(batch, settled) | {"wait": max(wait, 0.0)})
+    found = sql.prepared_row(
+        RECORD_AND_RELEASE, _parameters(batch, settled) | {"wait": max(wait, 0.0)}
+    )
     if found is not None:
         _check(batch, settled, found[0])
     return found is not None

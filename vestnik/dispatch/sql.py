@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -16,12 +17,26 @@ def rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+def prepared_rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+    """The same by a prepared statement, for those that run for every flight or batch: PostgreSQL
+    then parses and plans them once for each connection.
+
+    Such a statement finds its rows by keys alone, whatever the planner believes of the tables.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(sql, parameters, prepare=True)
+        return cursor.fetchall()
+
+
 def row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
     """The first row that a statement answers, or None."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        found: tuple[Any, ...] | None = cursor.fetchone()
-    return found
+    return next(iter(rows(sql, parameters)), None)
+
+
+def prepared_row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
+    """The first row that a prepared statement answers, or None."""
+    return next(iter(prepared_rows(sql, parameters)), None)
 
 
 def value(sql: str, parameters: Parameters = ()) -> Any:

@@ -1,6 +1,7 @@
 """The Celery application, configured by Django's settings."""
 
 import os
+import sys
 
 from celery import Celery
 from celery.signals import beat_init, worker_init, worker_ready
@@ -17,9 +18,15 @@ app.autodiscover_tasks()
 @worker_init.connect
 def wait_for_database(**_signal: object) -> None:
     """However a worker was started: it takes no work before the database is migrated."""
-    from vestnik.stack import waiting
+    from vestnik.stack import setup, waiting
+    from vestnik.stack.errors import StackError
 
     waiting.for_database()
+    try:
+        setup.refuse_forgetful_database()
+    except StackError as error:
+        sys.exit(f"vestnik: {error}")  # Celery would log another exception, and go on
+    waiting.close_connections()
 
 
 @worker_ready.connect

@@ -1,10 +1,11 @@
 """`vestnik setup`: brings a database up to this code; an empty one gets its first account."""
 
 import secrets
+from collections.abc import Sequence
 
 from django.core import checks
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
 from vestnik import env
 from vestnik.access.models import ApiKey, User
@@ -24,6 +25,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
     """Check, migrate, and fill an empty database."""
     refuse_mistakes()
     waiting.for_connection(seconds)
+    refuse_forgetful_database()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
@@ -38,7 +40,16 @@ def set_up(*, demo: bool, seconds: float) -> None:
 
 def refuse_mistakes() -> None:
     """Raises StackError for settings with which nothing would work."""
-    for mistake in checks.run_checks():
+    _refuse(checks.run_checks())
+
+
+def refuse_forgetful_database() -> None:
+    """Raises StackError for a database that may forget what it has committed."""
+    _refuse(checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS]))
+
+
+def _refuse(found: Sequence[checks.CheckMessage]) -> None:
+    for mistake in found:
         if mistake.is_serious():
             hint = f" {mistake.hint}" if mistake.hint else ""
             raise StackError(f"{mistake.msg}{hint} ({mistake.id})")

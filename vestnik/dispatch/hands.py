@@ -5,6 +5,7 @@ and record wait here for a flight's outcomes.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
@@ -44,8 +45,9 @@ class Hands:
         return self._wait_for(self._ask(described, questions))
 
     def close(self) -> None:
-        """Close the providers and stop the loop."""
-        self._wait_for(self._close())
+        """Close the providers, as far as they let themselves be closed in time; stop the loop."""
+        with contextlib.suppress(TimeoutError):
+            self._wait_for(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 
@@ -73,9 +75,10 @@ class Hands:
         return provider
 
     async def _close(self) -> None:
-        for opening in self._opened.values():
-            if opening.done() and not opening.exception():
-                await opening.result().close()
+        async with asyncio.timeout(GRACE):
+            for opening in self._opened.values():
+                if opening.done() and not opening.exception():
+                    await opening.result().close()
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -13,13 +13,19 @@ from functools import cache
 from typing import Any
 
 import structlog
-from celery.signals import task_received, worker_ready, worker_shutting_down
+from celery.signals import (
+    task_received,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from celery.utils.nodenames import worker_direct
 from kombu import Queue
 
 from vestnik.celery import app
 from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.lanes import Lane
+from vestnik.dispatch.meters import meters
 from vestnik.dispatch.sink import DatabaseSink
 
 log = structlog.get_logger(__name__)
@@ -68,6 +74,14 @@ def start_watch(sender: Any, **kwargs: Any) -> None:
 def stop_sending(**kwargs: Any) -> None:
     """Finish the flights that are out and mark no more."""
     stopping.set()
+
+
+@worker_shutdown.connect
+def leave(**kwargs: Any) -> None:
+    """All tasks are over: say good-bye to the providers, and hand in what was counted."""
+    meters().flush()
+    if hands.cache_info().currsize:
+        hands().close()
 
 
 def _watch(hostname: str) -> None:

@@ -176,9 +176,9 @@ def sweep() -> None:
         log.warning("lease lost", mailing=mailing, batch=batch, unknown=doubted)
 
 
-def wake() -> None:
-    """Make the waiting batches that are due ready again."""
-    sql.run(WAKE)
+def wake() -> int:
+    """Make the waiting batches that are due ready again; how many."""
+    return sql.run(WAKE)
 
 
 def next_due(alias: str) -> float | None:

@@ -93,7 +93,8 @@ class Lane:
 
     def _linger(self) -> bool:
         """Wait for what is due soon; False where nothing is."""
-        claims.wake()
+        if claims.wake():
+            return True
         wait = self._next_due()
         if wait is None or wait > LINGER:
             return False

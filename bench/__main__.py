@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable
 
 from bench import gateways, latency, shapes
+from bench.imports import imports
 from bench.memory import Watch
 from bench.report import Report
 from tests.pipeline.mailings import fill
@@ -106,6 +107,7 @@ PARTS: dict[str, Callable[[RunningStack, Report, float], None]] = {
     "latency": delays,
     "growth": growth,
     "gateways": gateways_part,
+    "import": imports,
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 
-from vestnik import env
+from vestnik import env, loading
 from vestnik.stack.announce import is_supervised, process_name
 from vestnik.stack.errors import StackError
 
@@ -17,6 +17,7 @@ Vestnik sends SMS mailings: each starts by itself, reaches each client once, sto
 
   vestnik up                 the whole service on this machine: PostgreSQL, Valkey, web, workers
   vestnik apikey create      a key for the API
+  vestnik import FILE        clients from a CSV or XLSX file
   vestnik manage shell       Django's commands, against the stack that runs
 """
 MORE = """\
@@ -105,6 +106,9 @@ def parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=f"one process: {about}").set_defaults(run=run)
     _apikey(commands.add_parser("apikey", help="keys for the API"))
+    loading.add_import(commands.add_parser("import", help="clients from a CSV or XLSX file"))
+    numbering = "the regulator's numbering register, which tells time zones"
+    loading.add_numbering(commands.add_parser("import-numbering", help=numbering))
     commands.add_parser("manage", help="Django's commands: `vestnik manage help`")
     return root
 

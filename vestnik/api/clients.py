@@ -23,7 +23,8 @@ from vestnik.api.fields import (
 )
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.resource import Resource, read
-from vestnik.audience.models import Client
+from vestnik.audience.models import Client, default_timezone
+from vestnik.audience.numbering import zone_near
 from vestnik.audience.validation import LONGEST_TAG, completed, followed, validate_timezone
 from vestnik.dispatch.withdrawal import delete_client
 
@@ -101,7 +102,7 @@ class Clients(Resource):
         return once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = completed(read(ClientBody, request.data))
+        fields = placed(completed(read(ClientBody, request.data)))
         with _naming_a_taken_number(), transaction.atomic():
             client = Client.objects.create(**fields)
         return Response(
@@ -123,7 +124,7 @@ class OneClient(Resource):
     def put(self, request: Request, id: int) -> Response:
         """Replace a client. What is left out gets its default."""
         _client(id)
-        fields = completed(read(ClientBody, request.data))
+        fields = placed(completed(read(ClientBody, request.data)))
         return self._change(id, {**defaults(), **fields})
 
     @extend_schema(request=ClientBody, responses=ClientBody)
@@ -144,6 +145,13 @@ class OneClient(Resource):
         with _naming_a_taken_number(), transaction.atomic():
             Client.objects.filter(id=id).update(**changes)
         return Response(ClientBody(_client(id)).data)
+
+
+def placed(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a client with a time zone: given, else of the number's region, else usual."""
+    if "timezone" in fields:
+        return fields
+    return {**fields, "timezone": zone_near(fields["phone_number"]) or default_timezone()}
 
 
 def defaults() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
 from vestnik.api.bulk import ClientsInBulk
 from vestnik.api.clients import Clients, OneClient
 from vestnik.api.events import Events
+from vestnik.api.imports import Imports, OneImport, RefusedRows
 from vestnik.api.mailings import (
     MailingCancel,
     MailingPause,
@@ -25,6 +26,9 @@ urlpatterns = [
     path("audiences/<int:id>/", OneAudience.as_view(), name="audience"),
     path("clients/", Clients.as_view(), name="clients"),
     path("clients/bulk/", ClientsInBulk.as_view(), name="clients-bulk"),
+    path("clients/imports/", Imports.as_view(), name="imports"),
+    path("clients/imports/<int:id>/", OneImport.as_view(), name="import"),
+    path("clients/imports/<int:id>/refused/", RefusedRows.as_view(), name="import-refused"),
     path("clients/<int:id>/", OneClient.as_view(), name="client"),
     path("mailings/", Mailings.as_view(), name="mailings"),
     path("mailings/<int:id>/", OneMailing.as_view(), name="mailing"),

@@ -7,12 +7,22 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
+from vestnik.audience.imports import Import, ImportPiece, NumberRange, RefusedRow
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.saved import SavedAudience
 from vestnik.audience.stoplist import StopListEntry
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 
-__all__ = ["Client", "SavedAudience", "StopListEntry", "default_timezone"]
+__all__ = [
+    "Client",
+    "Import",
+    "ImportPiece",
+    "NumberRange",
+    "RefusedRow",
+    "SavedAudience",
+    "StopListEntry",
+    "default_timezone",
+]
 
 
 def default_timezone() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from vestnik.audience.models import default_timezone
+from vestnik.audience.numbering import ZONE_OF
 from vestnik.audience.validation import Problem, problems_of
 
 MOST_AT_ONCE = 10_000
@@ -28,7 +29,7 @@ WITH given AS (
 INSERT = f"""{GIVEN}
 INSERT INTO audience_client (phone_number, operator_code, tag, timezone, attributes)
 SELECT phone_number, coalesce(operator_code, substr(phone_number, 2, 3)), coalesce(tag, ''),
-       coalesce(timezone, %s), coalesce(attributes, '{{}}')
+       coalesce(timezone, {ZONE_OF.format(number="phone_number")}, %s), coalesce(attributes, '{{}}')
 FROM given
 WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = given.phone_number)
 ORDER BY phone_number

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from vestnik.dispatch import asking, closing, enlist, launch, worker
+from vestnik.dispatch import asking, closing, enlist, importing, launch, worker
 from vestnik.dispatch import tick as ticking
 
 log = structlog.get_logger(__name__)
@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 def tick() -> None:
     """Sent by beat each second."""
     ticking.tick()
+    importing.call_for_waiting()
 
 
 @shared_task(name="vestnik.look_at")
@@ -33,6 +34,12 @@ def work(alias: str) -> None:
 def ask(mailing_id: int) -> None:
     """Ask the provider what became of a mailing's unknown messages."""
     asking.ask(mailing_id, worker.hands())
+
+
+@shared_task(name=importing.TASK)
+def import_file(import_id: int) -> None:
+    """Read a file that was handed in."""
+    importing.read(import_id)
 
 
 @shared_task(name="vestnik.pulse")

@@ -1,0 +1,114 @@
+"""Files of clients over the API."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
+from django.http import HttpResponse
+
+from tests.api.caller import ROOT, Caller, errors_of
+from vestnik.audience.importing import stored
+from vestnik.audience.importing.run import READING_LOCK
+from vestnik.audience.imports import Import
+from vestnik.audience.models import Client
+from vestnik.dispatch import importing
+
+FILE = "Телефон;Имя\n79261234567;Анна\n=1+1;Борис\n".encode()
+
+
+def send(api: Caller, content: bytes = FILE, **form: Any) -> HttpResponse:
+    file = SimpleUploadedFile("clients.csv", content, "text/csv")
+    return api.http.post(f"{ROOT}clients/imports/", {"file": file, **form})
+
+
+def test_a_file_is_taken_in_read_and_told_of(api: Caller):
+    answer = send(api)
+
+    assert answer.status_code == 202
+    job = answer.json()
+    assert answer["Location"] == f"/api/v1/clients/imports/{job['id']}/"
+    assert (job["state"], job["file_name"], job["size"]) == ("waiting", "clients.csv", len(FILE))
+    assert importing.waiting() == [job["id"]]
+
+    stored.read(job["id"])
+
+    found = api.get(answer["Location"]).json()
+    assert (found["state"], found["created"], found["refused"]) == ("done", 1, 1)
+    assert importing.waiting() == []
+    assert Client.objects.get().attributes == {"Имя": "Анна"}
+
+
+def test_refused_rows_are_a_file_that_no_sheet_takes_for_formulas(api: Caller):
+    job = send(api).json()
+    stored.read(job["id"])
+
+    answer = api.get(f"clients/imports/{job['id']}/refused/")
+
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert "refused-" in answer["Content-Disposition"]
+    head, row, _ = answer.getvalue().decode("utf-8-sig").split("\r\n")
+    assert head == "line,reason,row"
+    assert row.startswith('3,"phone_number: ')
+    assert row.endswith(",'=1+1,Борис")
+
+
+def test_one_that_is_being_read_is_hinted_at_no_more(api: Caller, transactional_db: None):
+    job = send(api).json()["id"]
+    other = connections["default"].copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [READING_LOCK, job])
+            assert importing.waiting() == []
+            stored.read(job)
+            assert not Client.objects.exists()
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, job])
+    finally:
+        other.close()
+    assert importing.waiting() == [job]
+
+
+def test_a_preview_keeps_nothing(api: Caller):
+    answer = send(api, preview="true", mapping=json.dumps({"Имя": "name"}))
+
+    assert answer.status_code == 200
+    found = answer.json()
+    assert (found["format"], found["encoding"], found["separator"]) == ("csv", "utf-8", ";")
+    assert found["columns"][1] == {"header": "Имя", "meaning": "attributes.name"}
+    assert found["rows"][0]["attributes"] == {"name": "Анна"}
+    assert "7XXXXXXXXXX" in found["rows"][1]["problem"]
+    assert not Import.objects.exists()
+
+
+FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no file": ({"file": ""}, "file", "file"),
+    "an unknown key": ({"file2": "x"}, "file2", "Known are: file"),
+    "a mapping that is no JSON": ({"mapping": "{"}, "mapping", "Give an object as JSON"),
+    "a mapping of numbers": ({"mapping": '{"a": 1}'}, "mapping", "Give an object as JSON"),
+    "an unknown encoding": ({"encoding": "koi8-r"}, "encoding", "not a valid choice"),
+    "a column that is not there": (
+        {"mapping": '{"Кому": "tag"}', "preview": "true"},
+        "file",
+        "no column 'Кому'. There are: Телефон, Имя",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FORMS)
+def test_a_form_that_is_wrong_names_the_field_and_the_remedy(api: Caller, case: str):
+    form, field, words = FORMS[case]
+
+    answer = send(api, **form)
+
+    assert answer.status_code == 400
+    assert words in errors_of(answer)[field]
+
+
+def test_a_viewer_hands_in_nothing(api: Caller):
+    assert send(Caller("viewer")).status_code == 403
+    assert Caller("viewer").get("clients/imports/1/").status_code == 404
+
+
+def test_json_is_no_form(api: Caller):
+    assert api.post("clients/imports/", {}).status_code == 415

@@ -1,0 +1,113 @@
+"""Files of clients into a stack that runs: by command, over the API, killed in the middle."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+
+FAULTS = Path(__file__).parent.parent / "audience" / "files"
+BOUNDARY = "x-x-x"
+
+
+@pytest.fixture(scope="module")
+def stack(used_home: Path):
+    with RunningStack(home=used_home, workers=1) as stack:
+        yield stack
+
+
+@pytest.fixture(autouse=True)
+def nobody(stack: RunningStack) -> None:
+    stack.sql("DELETE FROM audience_client")
+
+
+def command(stack: RunningStack, *words: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "vestnik", *map(str, words)],
+        env=stack.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def clients(stack: RunningStack) -> int:
+    return int(stack.sql("SELECT count(*) FROM audience_client")[0][0])
+
+
+def many(path: Path, count: int) -> Path:
+    path.write_text("phone\n" + "".join(f"{79000000000 + n}\n" for n in range(count)))
+    return path
+
+
+def test_the_command_says_the_counts_and_names_each_refused_row(stack: RunningStack):
+    expected = json.loads((FAULTS / "faults.json").read_text())
+
+    process = command(stack, "import", FAULTS / "faults.csv")
+    said, trouble = process.communicate(timeout=60)
+
+    assert process.returncode == 0, trouble
+    *refused, counts = said.splitlines()
+    assert len(refused) == len(expected["refused"])
+    for line, words in expected["refused"].items():
+        assert any(one.startswith(f"line {line}: ") and words in one for one in refused)
+    assert counts.startswith(f"faults.csv: 63 rows: {expected['good']} created, 0 updated")
+    assert clients(stack) == expected["good"]
+
+
+def test_strictly_a_refused_row_is_a_failure(stack: RunningStack):
+    process = command(stack, "import", "--strict", FAULTS / "faults.csv")
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+
+
+def test_a_file_that_cannot_be_taken_is_said_in_a_line(stack: RunningStack, tmp_path: Path):
+    (tmp_path / "a.csv").write_text("name\nx\n")
+    process = command(stack, "import", tmp_path / "a.csv")
+    _, trouble = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "vestnik: a.csv: Line 1: no column is named as the phone number" in trouble
+
+
+@pytest.mark.parametrize("moment", ["while it reads", "while it takes over"])
+def test_killed_in_the_middle_it_has_taken_nothing_and_can_be_started_again(
+    stack: RunningStack, tmp_path: Path, moment: str
+):
+    path = many(tmp_path / "many.csv", 150_000)
+    progress = "SELECT rows FROM audience_import ORDER BY id DESC LIMIT 1"
+    enough = 150_000 if moment == "while it takes over" else 50_000
+
+    process = command(stack, "import", path)
+    wait_until(lambda: (stack.sql(progress) or [(0,)])[0][0] >= enough, seconds=60)
+    process.kill()
+    process.communicate()
+
+    assert clients(stack) == 0
+    again = command(stack, "import", path)
+    said, _ = again.communicate(timeout=120)
+    assert "150000 created" in said
+    assert clients(stack) == 150_000
+
+
+def test_a_file_over_the_api_is_read_by_a_worker(stack: RunningStack):
+    body = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        f"phone,name\n89261234567,Анна\n\r\n--{BOUNDARY}--\r\n"
+    ).encode()
+
+    kind = f"multipart/form-data; boundary={BOUNDARY}"
+    headers = {"Authorization": f"Bearer {stack.key}", "Content-Type": kind}
+    address = f"{stack.address}/api/v1/clients/imports/"
+    request = Request(address, data=body, headers=headers)  # noqa: S310  (our own address)
+    with urlopen(request, timeout=30) as answer:  # noqa: S310
+        job = json.load(answer)
+
+    wait_until(
+        lambda: stack.api("GET", f"clients/imports/{job['id']}/").body["state"] == "done", 30
+    )
+    assert clients(stack) == 1

@@ -1,0 +1,74 @@
+"""What kind of file it is, and its rows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+from vestnik.audience.importing import delimited, xlsx
+from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.source import MOST_COLUMNS, Progress, Row
+
+HEAD = 64 * 1024
+MOST_BYTES = 512 * 2**20
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+SAVE = "save the sheet as XLSX or CSV and import that."
+OTHERS = (
+    (b"\xd0\xcf\x11\xe0", f"This is an old .xls file, or one with a password: {SAVE}"),
+    (b"%PDF", f"This is a PDF: {SAVE}"),
+    (b"\x1f\x8b", "This file is packed by gzip: unpack it first."),
+    (b"Rar!", "This file is packed by RAR: unpack it first."),
+    (b"7z\xbc\xaf", "This file is packed by 7-Zip: unpack it first."),
+    (b"{\\rtf", f"This is an RTF text: {SAVE}"),
+)
+NOT_TEXT = f"This is neither CSV nor XLSX: {SAVE}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a file; what is empty is found out."""
+
+    encoding: str = ""
+    separator: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file whose form is known."""
+
+    kind: str
+    encoding: str
+    separator: str
+    rows: Iterator[Row]
+
+
+def opened(file: IO[bytes], options: Options, progress: Progress) -> Opened:
+    """Raises FileProblem where the file is none that can be read, here or in mid-way."""
+    head = _head(file)
+    if head.startswith(b"PK"):
+        return Opened("xlsx", "", "", xlsx.rows(file, progress))
+    encoding = options.encoding or delimited.encoding_of(file)
+    if b"\x00" in head[:1000] and encoding != "utf-16":
+        raise FileProblem(NOT_TEXT)
+    text = head.decode(delimited.ENCODINGS[encoding], "ignore")
+    separator = options.separator or delimited.separator_of(text)
+    rows = delimited.rows(file, encoding, separator, progress)
+    return Opened("csv", encoding, separator, _narrow(rows))
+
+
+def _head(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    head = file.read(HEAD)
+    if not head.strip():
+        raise FileProblem("The file is empty: it needs a header and a row for each client.")
+    for begins, problem in OTHERS:
+        if head.startswith(begins):
+            raise FileProblem(problem)
+    return head
+
+
+def _narrow(rows: Iterator[Row]) -> Iterator[Row]:
+    for line, cells, problem in rows:
+        if len(cells) > MOST_COLUMNS:
+            cells, problem = cells[:MOST_COLUMNS], problem or f"It has {len(cells)} cells."
+        yield line, cells, problem

@@ -1,0 +1,129 @@
+"""A row of a file becomes a client that can be saved, or a reason why not."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from django.core.exceptions import ValidationError
+
+from vestnik.audience.importing import numbers
+from vestnik.audience.phone import operator_code_of, validate_operator_code
+from vestnik.audience.stoplist import LONGEST_REASON
+from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_tag, validate_timezone
+
+#: phone_number, operator_code, tag, timezone, attributes (JSON); None is "not given".
+Client = tuple[str, str | None, str | None, str | None, str | None]
+EMPTY = "The row has no phone number: give one."
+TOO_MANY = "The row has {} cells and the header {}: quote a value that holds the separator."
+LONGEST_WHOLE = 15
+
+encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class Refused(Exception):
+    """The row is not taken; the message says why, with the remedy."""
+
+
+@lru_cache(4096)
+def _checked(validate: Callable[[str], None], value: str) -> str:
+    """Empty where the value is right: few values repeat over millions of rows."""
+    try:
+        validate(value)
+    except ValidationError as error:
+        return str(error.message)
+    return ""
+
+
+def validate_reason(value: str) -> None:
+    """Raises ValidationError where the reason is too long."""
+    if len(value) > LONGEST_REASON:
+        raise ValidationError(f"Shorten it to at most {LONGEST_REASON} characters.")
+
+
+RULES: dict[str, Callable[[str], None]] = {
+    "operator_code": validate_operator_code,
+    "tag": validate_tag,
+    "timezone": validate_timezone,
+    "reason": validate_reason,
+}
+
+
+class Reader:
+    """Reads rows by a plan of columns."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = list(columns)
+        self._width = len(columns)
+        self._phone = columns.index("phone_number")
+        self._fields = {name: columns.index(name) for name in RULES if name in columns}
+        self._attributes = [
+            (n, name.removeprefix("attributes."))
+            for n, name in enumerate(columns)
+            if name.startswith("attributes.")
+        ]
+
+    def client(self, cells: list[str]) -> Client:
+        """Raises Refused."""
+        cells = self._as_wide_as_the_header(cells)
+        number = self._number(cells)
+        tag = self._field("tag", cells)
+        zone = self._field("timezone", cells)
+        code = self._field("operator_code", cells)
+        if code == operator_code_of(number):
+            code = None
+        return number, code, tag, zone, self._given(cells) if self._attributes else None
+
+    def stopped(self, cells: list[str]) -> Client:
+        """The same for the stop list: a number and, in the place of the tag, a reason."""
+        cells = self._as_wide_as_the_header(cells)
+        return self._number(cells), None, self._field("reason", cells), None, None
+
+    def _as_wide_as_the_header(self, cells: list[str]) -> list[str]:
+        missing = self._width - len(cells)
+        if missing > 0:
+            return cells + [""] * missing
+        if missing < 0 and any(cells[self._width :]):
+            raise Refused(TOO_MANY.format(len(cells), self._width))
+        return cells
+
+    def _number(self, cells: list[str]) -> str:
+        written = cells[self._phone]
+        number = numbers.normalised(written)
+        if number is None:
+            said = numbers.problem_with(written) if written.strip() else EMPTY
+            raise Refused(f"phone_number: {said}" if written.strip() else said)
+        return number
+
+    def _field(self, name: str, cells: list[str]) -> str | None:
+        place = self._fields.get(name)
+        value = cells[place].strip() if place is not None else ""
+        if not value:
+            return None
+        if name == "operator_code":
+            value = value.removesuffix(".0")
+        if problem := _checked(RULES[name], value):
+            raise Refused(f"{name}: {problem}")
+        return value
+
+    def _given(self, cells: list[str]) -> str | None:
+        found = {name: _typed(value) for n, name in self._attributes if (value := cells[n].strip())}
+        if not found:
+            return None
+        written = encode(found)
+        if len(written) > MOST_ATTRIBUTE_BYTES // 4 and len(written.encode()) > (
+            MOST_ATTRIBUTE_BYTES
+        ):
+            most = MOST_ATTRIBUTE_BYTES // 1024
+            raise Refused(f"The attributes take over {most} KiB: shorten or drop some.")
+        return written
+
+
+def _typed(value: str) -> str | int | float:
+    """A number where it stays the same when it is written again (so 007 and 1.50 are texts)."""
+    if value[0] not in "-0123456789" or len(value) > LONGEST_WHOLE:
+        return value
+    try:
+        number: int | float = float(value) if "." in value else int(value)
+    except ValueError:
+        return value
+    return number if str(number) == value else value

@@ -1,0 +1,136 @@
+"""An import from its file to its end."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import IO
+
+import structlog
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from vestnik.audience.importing import formats, staging
+from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.header import plan
+from vestnik.audience.importing.rows import Reader, Refused
+from vestnik.audience.importing.source import Progress, Row
+from vestnik.audience.imports import Import, ImportState, Into
+
+log = structlog.get_logger(__name__)
+
+STAGED_AT_ONCE = 5_000
+MOST_ATTEMPTS = 3
+#: Held by the session that reads an import; its second key is the import's id.
+READING_LOCK = 0x76696D70
+GIVEN_UP = "It was stopped in the middle three times. Nothing was taken: send the file again."
+
+Watcher = Callable[[int, int], None]
+
+
+def nobody(_rows: int, _percent: int) -> None:
+    """Watches nothing."""
+
+
+def options_of(given: dict[str, object]) -> formats.Options:
+    """As they are kept with the import."""
+    return formats.Options(**given)  # type: ignore[arg-type]
+
+
+@contextmanager
+def alone(import_id: int) -> Iterator[bool]:
+    """Whether nobody else reads this import while the block runs."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [READING_LOCK, import_id])
+        (alone,) = cursor.fetchone()
+        try:
+            yield alone
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, import_id])
+
+
+def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
+    """Read the file and take it over; what is wrong with it is said in the import."""
+    Import.objects.filter(id=job.id).update(
+        state=ImportState.RUNNING, attempts=job.attempts + 1, started_at=Now()
+    )
+    try:
+        staging.begin()
+        _stage(job, file, watch)
+        _finish(job)
+    except FileProblem as error:
+        fail(job, str(error))
+    finally:
+        staging.end()
+    job.refresh_from_db()
+    log.info("import ended", id=job.id, state=job.state, rows=job.rows, refused=job.refused)
+    return job
+
+
+def fail(job: Import, why: str) -> None:
+    """End it: nothing of it was taken."""
+    with transaction.atomic():
+        Import.objects.filter(id=job.id).update(
+            state=ImportState.FAILED, error=why, finished_at=Now()
+        )
+        job.pieces.all().delete()
+
+
+def _finish(job: Import) -> None:
+    with transaction.atomic():
+        counts = staging.take_over(job.id, job.into)
+        job.pieces.all().delete()
+        Import.objects.filter(id=job.id).update(
+            state=ImportState.DONE, percent=100, finished_at=Now(), **asdict(counts)
+        )
+
+
+def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
+    progress, staged, rows = Progress(), [], 0
+    found = formats.opened(file, options_of(job.options), progress)
+    for row in staged_rows(found.rows, job.options.get("mapping", {}), job.into):
+        staged.append(row)
+        if len(staged) == STAGED_AT_ONCE:
+            staging.stage(staged)
+            rows += len(staged)
+            staged.clear()
+            _tell(job, rows, progress.percent, watch)
+    staging.stage(staged)
+    _tell(job, rows + len(staged), 99, watch)
+
+
+def _tell(job: Import, rows: int, percent: int, watch: Watcher) -> None:
+    watch(rows, percent)
+    if rows % (10 * STAGED_AT_ONCE) == 0 or percent == 99:
+        Import.objects.filter(id=job.id).update(rows=rows, percent=percent)
+
+
+def staged_rows(
+    rows: Iterator[Row], mapping: dict[str, str], into: str
+) -> Iterator[staging.Staged]:
+    """Each row that is no header, good or refused."""
+    first = next(rows, None)
+    if first is None:
+        raise FileProblem("The file holds no rows: it needs a header and a row for each client.")
+    if first[2]:
+        raise FileProblem(f"Line {first[0]}, the header: {first[2]}")
+    columns, named = plan(first[1], mapping, into)
+    reader = Reader(columns)
+    read = reader.client if into == Into.CLIENTS else reader.stopped
+    if not named:
+        yield staging.taken(first[0], read(first[1]))
+    for line, cells, problem in rows:
+        if problem:
+            yield staging.refused(line, problem, _shown(cells))
+            continue
+        try:
+            yield staging.taken(line, read(cells))
+        except Refused as error:
+            yield staging.refused(line, str(error), _shown(cells))
+
+
+def _shown(cells: list[str]) -> str:
+    """As the refused row is kept: what PostgreSQL can hold of it."""
+    kept = [cell[:500].replace("\x00", "\ufffd") for cell in cells]
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace").decode()

@@ -1,0 +1,174 @@
+"""From a staged table into the directory, as one unit.
+
+The rows wait in a temporary table, which dies with its session: killed in the middle, an import
+leaves nothing. What is final happens in one transaction.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from vestnik.audience.importing.rows import Client
+from vestnik.audience.models import default_timezone
+from vestnik.audience.numbering import ZONE_OF
+
+PASSES = 3
+#: One import at a time is taken over; those that meet wait for each other.
+FINAL_LOCK = 0x766E696D
+WORK_MEM = "64MB"
+
+STAGE = """
+CREATE TEMPORARY TABLE staged (
+    line integer NOT NULL, phone_number text, operator_code text, tag text, timezone text,
+    attributes jsonb, problem text, cells jsonb
+)
+"""
+COPY = """
+COPY staged (line, phone_number, operator_code, tag, timezone, attributes, problem, cells)
+FROM STDIN
+"""
+
+# The first row of a number is the one that counts. Sorting once here makes what follows merge.
+UNIQUE = """
+CREATE TEMPORARY TABLE wanted AS
+SELECT DISTINCT ON (phone_number) phone_number, line, operator_code, tag, timezone, attributes
+FROM staged WHERE problem IS NULL
+ORDER BY phone_number, line
+"""
+
+# Few numbers are there twice: those are found by counting, and only they are looked at again.
+REPEATED = """
+INSERT INTO audience_refusedrow (of_id, line, reason, cells)
+SELECT %s, s.line, 'phone_number: Line ' || w.line || ' has this number already: '
+    || 'give each number once.', jsonb_build_array(s.phone_number)
+FROM staged s JOIN wanted w USING (phone_number)
+WHERE s.problem IS NULL AND s.line <> w.line
+"""
+REFUSED = """
+INSERT INTO audience_refusedrow (of_id, line, reason, cells)
+SELECT %s, line, problem, cells FROM staged WHERE problem IS NOT NULL
+"""
+
+# In the order of the numbers, as LOCK is, so that imports and lists wait for each other and never
+# in a circle. See upsert.INSERT for the NOT EXISTS.
+INSERT = f"""
+INSERT INTO audience_client (phone_number, operator_code, tag, timezone, attributes)
+SELECT phone_number, coalesce(operator_code, substr(phone_number, 2, 3)), coalesce(tag, ''),
+    coalesce(timezone, {ZONE_OF.format(number="w.phone_number")}, %s),
+    coalesce(attributes, '{{}}')
+FROM wanted w
+WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = w.phone_number)
+ORDER BY phone_number
+ON CONFLICT (phone_number) DO NOTHING
+"""
+
+# A column that the file does not have, or an empty cell, changes nothing.
+CHANGED = """
+SELECT c.id FROM audience_client c JOIN wanted w USING (phone_number)
+WHERE (w.operator_code IS NOT NULL AND w.operator_code <> c.operator_code)
+    OR (w.tag IS NOT NULL AND w.tag <> c.tag)
+    OR (w.timezone IS NOT NULL AND w.timezone <> c.timezone)
+    OR (w.attributes IS NOT NULL AND NOT c.attributes @> w.attributes)
+"""
+LOCK = f"""
+SELECT count(*) FROM (
+    SELECT FROM audience_client WHERE id IN ({CHANGED}) ORDER BY phone_number FOR UPDATE
+) locked
+"""
+UPDATE = f"""
+UPDATE audience_client c SET
+    operator_code = coalesce(w.operator_code, c.operator_code), tag = coalesce(w.tag, c.tag),
+    timezone = coalesce(w.timezone, c.timezone),
+    attributes = c.attributes || coalesce(w.attributes, '{{}}')
+FROM wanted w
+WHERE c.phone_number = w.phone_number AND c.id IN ({CHANGED})
+"""
+MISSING = """
+SELECT count(*) FROM wanted w
+WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = w.phone_number)
+"""
+
+Staged = tuple[Any, ...]
+
+
+@dataclass
+class Counts:
+    """What became of a file's rows."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+
+def begin() -> None:
+    """Have an empty table to stage in."""
+    end()
+    _run(STAGE)
+
+
+def end() -> None:
+    """Drop it: the session may go back to a pool."""
+    _run("DROP TABLE IF EXISTS staged, wanted")
+
+
+def taken(line: int, client: Client) -> Staged:
+    """A good row as it is staged."""
+    return (line, *client, None, None)
+
+
+def refused(line: int, reason: str, cells: str) -> Staged:
+    """A row that is not taken, as it is staged."""
+    return (line, None, None, None, None, None, reason, cells)
+
+
+def stage(rows: list[Staged]) -> None:
+    """Put rows into the table."""
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def take_over(import_id: int, into: str) -> Counts:
+    """Into the directory, or onto the stop list, all of it; to be called in a transaction."""
+    _run("SELECT set_config('work_mem', %s, true)", [WORK_MEM])
+    _run("SELECT pg_advisory_xact_lock(%s)", [FINAL_LOCK])
+    _run("ANALYZE staged")
+    counts = Counts(rows=_number("SELECT count(*) FROM staged"))
+    counts.refused = _run(REFUSED, [import_id])
+    distinct = _run(UNIQUE)
+    counts.duplicates = counts.rows - counts.refused - distinct
+    if counts.duplicates:
+        _run(REPEATED, [import_id])
+    _run("ANALYZE wanted")
+    _into_directory(counts)
+    counts.unchanged = distinct - counts.created - counts.updated
+    return counts
+
+
+def _into_directory(counts: Counts) -> None:
+    existing = _number("SELECT count(*) FROM (SELECT FROM audience_client LIMIT 1) one")
+    for attempt in range(PASSES):
+        # Once more where somebody deleted a client between the two statements.
+        created = _run(INSERT, [default_timezone()])
+        counts.created += created
+        if existing and attempt == 0 and _number(LOCK):
+            counts.updated = _run(UPDATE)
+        if not existing or not _number(MISSING):
+            return
+
+
+def _run(sql: str, parameters: list[Any] | None = None) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def _number(sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        (found,) = cursor.fetchone()
+    return int(found)

@@ -1,0 +1,101 @@
+"""The content of a file that was handed in, kept in the database until it is read.
+
+Not in a folder: whoever reads it may be on another machine, and what is in the database is there
+when it comes back.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice
+from typing import IO, Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.formats import MOST_BYTES, Options, opened
+from vestnik.audience.importing.header import plan
+from vestnik.audience.importing.run import GIVEN_UP, MOST_ATTEMPTS, alone, fail, run, staged_rows
+from vestnik.audience.importing.source import Progress
+from vestnik.audience.imports import Import, ImportPiece, ImportState, RefusedRow
+
+PIECE = 2**20
+PREVIEWED = 10
+KEPT_FOR = timedelta(days=30)
+FIELDS = ("line", "phone_number", "operator_code", "tag", "timezone", "attributes", "problem")
+
+# Open ones that nobody reads: the session that reads one holds its lock.
+WAITING = """
+SELECT i.id FROM audience_import i
+WHERE i.state IN ('waiting', 'running') AND i.stored AND NOT EXISTS (
+    SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
+        AND l.classid = %s AND l.objid = i.id
+)
+ORDER BY i.id
+"""
+
+
+def store(file: IO[bytes], **fields: Any) -> Import:
+    """Keep the file and that it is to be read; raises FileProblem where it is too large."""
+    forget_old()
+    with transaction.atomic():
+        job = Import.objects.create(size=0, **fields)
+        file.seek(0)
+        number = 0
+        while data := file.read(PIECE):
+            ImportPiece.objects.create(of=job, number=number, data=data)
+            job.size += len(data)
+            number += 1
+        if job.size > MOST_BYTES:
+            raise FileProblem(f"Send at most {MOST_BYTES // 2**20} MiB at once.")
+        job.save(update_fields=["size"])
+    return job
+
+
+def forget_old() -> None:
+    """Refused rows hold numbers: a month is enough to correct them."""
+    RefusedRow.objects.filter(of__finished_at__lt=Now() - KEPT_FOR).delete()
+
+
+@contextmanager
+def content(job: Import) -> Iterator[IO[bytes]]:
+    """The stored file, which can be sought in."""
+    with tempfile.TemporaryFile(prefix="vestnik-import-") as file:
+        pieces = ImportPiece.objects.filter(of=job).order_by("number")
+        for data in pieces.values_list("data", flat=True).iterator(chunk_size=4):
+            file.write(data)
+        yield file
+
+
+def read(import_id: int) -> None:
+    """Read a stored import, unless somebody else does or it has ended."""
+    with alone(import_id) as ours:
+        job = Import.objects.filter(id=import_id, stored=True).first()
+        if not ours or job is None or job.state in (ImportState.DONE, ImportState.FAILED):
+            return
+        if job.attempts >= MOST_ATTEMPTS:
+            fail(job, GIVEN_UP)
+        else:
+            with content(job) as file:
+                run(job, file)
+
+
+def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
+    """What the file is taken for, and its first rows as they would be taken."""
+    found = opened(file, options, Progress())
+    rows = list(islice(found.rows, PREVIEWED + 1))
+    header = rows[0][1] if rows else []
+    columns, named = plan(header, options.mapping, into) if rows else ([], True)
+    staged = staged_rows(iter(rows), dict(options.mapping), into)
+    return {
+        "format": found.kind,
+        "encoding": found.encoding,
+        "separator": found.separator,
+        "columns": [
+            {"header": header[n] if named else "", "meaning": meaning}
+            for n, meaning in enumerate(columns)
+        ],
+        "rows": [dict(zip(FIELDS, row, strict=False)) for row in staged],
+    }

@@ -1,0 +1,107 @@
+"""Files of clients that were handed in: their content until it is read, and what became of it."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class ImportState(models.TextChoices):
+    """Where an import is."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class Into(models.TextChoices):
+    """Where a file's numbers go."""
+
+    CLIENTS = "clients", "Clients"
+    STOP_LIST = "stop_list", "Stop list"
+
+
+class Import(models.Model):
+    """One file, taken over whole or not at all.
+
+    The content of a stored one is in the database until it is read: a worker may be on another
+    machine. One that is not stored belongs to the process that reads the file itself.
+    """
+
+    into = models.CharField(max_length=9, choices=Into.choices, default=Into.CLIENTS)
+    state = models.CharField(max_length=7, choices=ImportState.choices, default=ImportState.WAITING)
+    file_name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    options = models.JSONField(default=dict)
+    stored = models.BooleanField(default=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    actor = models.CharField(max_length=200, blank=True, default="")
+
+    percent = models.PositiveSmallIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["id"], name="import_open", condition=Q(state__in=("waiting", "running"))
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.state}"
+
+
+class ImportPiece(models.Model):
+    """A part of a file's content."""
+
+    of = models.ForeignKey(Import, models.CASCADE, related_name="pieces", db_index=False)
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["of", "number"], name="import_piece_once")]
+
+    def __str__(self) -> str:
+        return f"{self.of_id}/{self.number}"
+
+
+class RefusedRow(models.Model):
+    """A row that was not taken: where it is, why not, and what stands in it."""
+
+    of = models.ForeignKey(Import, models.CASCADE, related_name="refused_rows", db_index=False)
+    line = models.PositiveIntegerField()
+    reason = models.TextField()
+    cells = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["of", "line"], name="refused_row_once")]
+
+    def __str__(self) -> str:
+        return f"{self.of_id}: line {self.line}"
+
+
+class NumberRange(models.Model):
+    """A range of the numbering register: who got it, and for where."""
+
+    first = models.BigIntegerField(primary_key=True)
+    last = models.BigIntegerField()
+    operator = models.TextField(blank=True, default="")
+    region = models.TextField(blank=True, default="")
+    timezone = models.CharField(max_length=64, null=True)
+
+    class Meta:
+        ordering = ["first"]
+
+    def __str__(self) -> str:
+        return f"{self.first}–{self.last}"

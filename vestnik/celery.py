@@ -4,7 +4,7 @@ import os
 import sys
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_ready
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready
 
 from vestnik.stack.announce import announce
 
@@ -13,6 +13,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 app = Celery("vestnik")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def leave_logging_alone(**_signal: object) -> None:
+    """Django's LOGGING stands: connected here, Celery sets no level and no handler of its own."""
 
 
 @worker_init.connect

@@ -40,6 +40,7 @@ class Lane:
         self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
         self._woken = threading.Condition()
         self._rests: dict[int | None, float] = {}
+        self._sent: set[int] = set()
 
     def work(self) -> None:
         """Send batches until there are none or the time slice is over."""
@@ -79,8 +80,15 @@ class Lane:
         )
         if batch is not None:
             Course(self._crew, batch).send()
+            self._sent.add(batch.mailing_id)
         self._breaker.forgo()
         return batch is not None
+
+    def _see_whether_done(self) -> None:
+        """Have the mailings looked at of which nothing is left to claim: they may be finished."""
+        sent, self._sent = self._sent, set()
+        for mailing in sent:
+            hints.give("vestnik.look_at", mailing)
 
     def _is_parked(self) -> bool:
         wait = self._breaker.wait()
@@ -93,6 +101,7 @@ class Lane:
 
     def _linger(self) -> bool:
         """Wait for what is due soon; False where nothing is."""
+        self._see_whether_done()
         if claims.wake():
             return True
         wait = self._next_due()

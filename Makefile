@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos containers lock .venv
+.PHONY: help run test check bench chaos containers postman lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, migrations
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile tests/containers/standins/*/Containerfile
 	$(BIN)/vestnik manage makemigrations --check --dry-run
 
 bench: $(VENV)/.dev ## the measurements, side by side; writes docs/benchmarks.md
@@ -42,6 +43,9 @@ chaos: $(VENV)/.dev ## kill -9 at random moments, over and over; prints the tabl
 
 containers: $(VENV)/.dev ## the image and the compose file, run for real by Podman
 	tests/containers/run $(ARGS)
+
+postman: $(VENV)/.dev ## the Postman collection against a stack of its own (needs npm)
+	$(BIN)/python -m pytest tests/postman -rP $(ARGS)
 
 .venv: $(VENV)/.run ## the environment alone; .venv/bin/vestnik is the command
 

@@ -1,0 +1,40 @@
+# The image of every process: web (the default), worker, beat. compose.yaml runs it.
+
+FROM python:3.11-slim-bookworm AS build
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+# The product's environment has no pip: the tools' pip fills it from outside, and stays behind.
+RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/vestnik
+WORKDIR /src
+COPY requirements/base.txt requirements/build.txt requirements/
+RUN /opt/tools/bin/pip --python /opt/vestnik/bin/python install --require-hashes --no-compile \
+        --requirement requirements/base.txt \
+    && /opt/tools/bin/pip install --require-hashes --requirement requirements/build.txt
+COPY . .
+RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
+    && /opt/tools/bin/pip --python /opt/vestnik/bin/python install --no-deps --no-compile \
+        /dist/*.whl \
+    && /opt/vestnik/bin/python -m compileall -q -j 0 /opt/vestnik/lib
+
+
+FROM python:3.11-slim-bookworm
+
+ENV PATH=/opt/vestnik/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    VESTNIK_HOME=/var/lib/vestnik \
+    WEB_HOST=0.0.0.0 \
+    VESTNIK_PORT=8000 \
+    LOG_FORMAT=json
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir "$VESTNIK_HOME" vestnik \
+    && install --directory --owner vestnik --group vestnik --mode 0700 "$VESTNIK_HOME"
+COPY --from=build /opt/vestnik /opt/vestnik
+COPY --chmod=0755 docker/web /usr/local/bin/vestnik-web
+
+USER 10001
+WORKDIR /var/lib/vestnik
+EXPOSE 8000
+# Of the web, which is what the image runs unless it is told otherwise.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+CMD ["vestnik-web"]

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,6 +80,8 @@ class Verdict:
     matched: int
     progress: dict[str, int]
     rows: dict[str, int]
+    #: How many numbers got something.
+    arrived: int
     arrivals: list[Sent]
     #: Client numbers that arrived more than once.
     doubled: list[str]
@@ -97,16 +100,24 @@ STATES = "SELECT phone_number, state FROM dispatch_message WHERE mailing_id = %s
 SAYS_WHY_NOT = {"unknown", "failed", "expired", "cancelled", "suppressed"}
 
 
-def judge(stack: RunningStack, mailing: int) -> Verdict:
-    """Judge an ended mailing at the console, which is where its messages arrive."""
+LEFT = {"sent", "delivered", "undelivered"}
+
+
+def judge(
+    stack: RunningStack, mailing: int, at_gateway: Mapping[str, int] | None = None
+) -> Verdict:
+    """Judge an ended mailing where its messages arrive: at the console, or by how often a gateway
+    took each number."""
     arrivals = list(stack.sent(mailing))
     arrived = Counter(sent.phone for sent in arrivals)
+    arrived.update(at_gateway or {})
     states = dict(stack.sql(STATES, (mailing,)))
     progress = read(stack, mailing)["progress"]
     return Verdict(
         matched=progress["matched"],
         progress=progress,
         rows=dict(Counter(states.values())),
+        arrived=len(arrived),
         arrivals=arrivals,
         doubled=[phone for phone, times in arrived.items() if times > 1],
         lost=[
@@ -115,6 +126,6 @@ def judge(stack: RunningStack, mailing: int) -> Verdict:
             if phone not in arrived and state not in SAYS_WHY_NOT
         ],
         false_sent=[
-            phone for phone, state in states.items() if state == "sent" and phone not in arrived
+            phone for phone, state in states.items() if state in LEFT and phone not in arrived
         ],
     )

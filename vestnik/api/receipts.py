@@ -61,12 +61,12 @@ class Receipts(Resource):
 
     @extend_schema(operation_id="receipts_get")
     def get(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
-        """Take what a provider tells in the address. It shows who it is by its secret, signature or address."""
+        """Take what a provider tells in the address, where its secret or signature is right."""
         return self._hear(request._request, alias, secret)
 
     @extend_schema(operation_id="receipts_post")
     def post(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
-        """Take receipts and inbound messages from a provider. It shows who it is by its secret, signature or address."""
+        """Take receipts and inbound messages, where the provider's secret or signature is right."""
         return self._hear(request._request, alias, secret)
 
     def _hear(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:

@@ -67,12 +67,16 @@ class ClientBody(StrictSerializer):
     created_at = Instant(read_only=True)
 
 
-class ClientQuery(pages.PageQuery):
-    """Which clients to list."""
+class ClientFilter(StrictSerializer):
+    """Which clients."""
 
     phone_number = PhoneNumber(required=False)
     operator_code = OperatorCode(required=False)
     tag = Text(required=False, allow_blank=True, max_length=LONGEST_TAG)
+
+
+class ClientQuery(ClientFilter, pages.PageQuery):
+    """Which clients to list."""
 
 
 class ClientPage(serializers.Serializer[Any]):

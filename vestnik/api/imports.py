@@ -16,6 +16,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from vestnik.api.exports import Whatever
 from vestnik.api.fields import COMMON, Instant, StrictSerializer
 from vestnik.api.refusals import TooLarge
 from vestnik.api.resource import Resource, actor, read
@@ -227,6 +228,8 @@ class OneImport(Resource):
 
 class RefusedRows(Resource):
     """What was refused of a file."""
+
+    content_negotiation_class = Whatever
 
     @extend_schema(
         responses={(200, "text/csv"): OpenApiTypes.STR}, operation_id="clients_import_refused"

@@ -61,16 +61,21 @@ class MessageShown(serializers.Serializer[Any]):
         return message.mailing.text if message.text is None else message.text
 
 
+def state_field() -> serializers.ChoiceField:
+    """Only messages that read as this."""
+    return serializers.ChoiceField(
+        MessageState.choices,
+        required=False,
+        error_messages={"invalid_choice": f"Name a state: {', '.join(STATES)}."},
+    )
+
+
 class MessageQuery(pages.PageQuery):
     """Which messages to list."""
 
     mailing = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
     client = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
-    state = serializers.ChoiceField(
-        MessageState.choices,
-        required=False,
-        error_messages={"invalid_choice": f"Name a state: {', '.join(STATES)}."},
-    )
+    state = state_field()
 
 
 class MessagePage(serializers.Serializer[Any]):

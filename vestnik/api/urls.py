@@ -6,6 +6,7 @@ from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
 from vestnik.api.bulk import ClientsInBulk
 from vestnik.api.clients import Clients, OneClient
 from vestnik.api.events import Events
+from vestnik.api.exports import ClientsExport, MessagesExport, StatisticsExport
 from vestnik.api.imports import Imports, OneImport, RefusedRows
 from vestnik.api.mailings import (
     MailingCancel,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("audiences/<int:id>/", OneAudience.as_view(), name="audience"),
     path("clients/", Clients.as_view(), name="clients"),
     path("clients/bulk/", ClientsInBulk.as_view(), name="clients-bulk"),
+    path("clients/export/", ClientsExport.as_view(), name="clients-export"),
     path("clients/imports/", Imports.as_view(), name="imports"),
     path("clients/imports/<int:id>/", OneImport.as_view(), name="import"),
     path("clients/imports/<int:id>/refused/", RefusedRows.as_view(), name="import-refused"),
@@ -38,6 +40,10 @@ urlpatterns = [
     path("mailings/<int:id>/events/", Events.as_view(), name="mailing-events"),
     path("mailings/<int:id>/unknown/", Unknown.as_view(), name="mailing-unknown"),
     path("mailings/<int:id>/statistics/", MailingStatistics.as_view(), name="mailing-statistics"),
+    path("mailings/<int:id>/messages/export/", MessagesExport.as_view(), name="messages-export"),
+    path(
+        "mailings/<int:id>/statistics/export/", StatisticsExport.as_view(), name="statistics-export"
+    ),
     path("messages/", Messages.as_view(), name="messages"),
     path("messages/<int:id>/", OneMessage.as_view(), name="message"),
     path("providers/", Providers.as_view(), name="providers"),

@@ -26,6 +26,8 @@ FIELDS = {
 BETWEEN = re.compile(r"[\W_]+")
 LONGEST_NAME = 100
 IGNORE = ""
+# What our own export says beside: it is not the file's to set.
+OURS = frozenset({"id", "created_at"})
 
 
 def plan(
@@ -50,6 +52,8 @@ def plan(
 
 def _meaning(number: int, name: str, mapping: Mapping[str, str], fields: Sequence[str]) -> str:
     said = mapping.get(name, mapping.get(str(number)))
+    if said is None and name in OURS:
+        return IGNORE
     if said is None:
         known = KNOWN.get(BETWEEN.sub(" ", name.casefold().replace("ё", "е")).strip())
         said = known if known and known in fields else name

@@ -1,0 +1,104 @@
+"""Files to download: clients, a mailing's messages and its statistics, as CSV or XLSX."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
+
+from django.http import HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from vestnik.api.clients import FILTERS, ClientFilter
+from vestnik.api.fields import StrictSerializer
+from vestnik.api.mailings import mailing_of
+from vestnik.api.messages import state_field
+from vestnik.api.resource import Resource
+from vestnik.audience.models import Client
+from vestnik.reports import exports, tables
+from vestnik.reports.tables import Table
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV = "text/csv"
+FORMATS: dict[str, tuple[str, Callable[[Table], Iterator[bytes]]]] = {
+    "csv": (f"{CSV}; charset=utf-8", tables.as_csv),
+    "xlsx": (XLSX, tables.as_xlsx),
+}
+FILES = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
+
+
+class Whatever(BaseContentNegotiation):
+    """A file is of the kind that the address asks for, whatever the header Accept says."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        errors = next(iter(renderers))
+        return errors, errors.media_type
+
+
+class FileQuery(StrictSerializer):
+    """Of which kind the file is to be."""
+
+    format = serializers.ChoiceField(
+        tuple(FORMATS), default="csv", error_messages={"invalid_choice": "Name csv or xlsx."}
+    )
+
+
+class ClientFileQuery(ClientFilter, FileQuery):
+    """Which clients, and the kind of file."""
+
+
+class MessageFileQuery(FileQuery):
+    """Messages in which state, and the kind of file."""
+
+    state = state_field()
+
+
+class Download(Resource):
+    """A table as a file."""
+
+    content_negotiation_class = Whatever
+    query: ClassVar[type[StrictSerializer]] = FileQuery
+
+    def file(self, name: str, table: Table) -> HttpResponseBase:
+        kind, written = FORMATS[self.asked["format"]]
+        answer = StreamingHttpResponse(written(table), content_type=kind)
+        file_name = f"{name}.{self.asked['format']}"
+        answer["Content-Disposition"] = f'attachment; filename="{file_name}"'
+        return answer
+
+
+class ClientsExport(Download):
+    """Clients as a file."""
+
+    query = ClientFileQuery
+
+    @extend_schema(parameters=[ClientFileQuery], responses=FILES, operation_id="clients_export")
+    def get(self, request: Request) -> HttpResponseBase:
+        """Download clients, all or some. Each attribute has a column of its own."""
+        wanted: dict[str, Any] = {name: self.asked[name] for name in FILTERS & self.asked.keys()}
+        return self.file("clients", exports.clients(Client.objects.filter(**wanted)))
+
+
+class MessagesExport(Download):
+    """A mailing's messages as a file."""
+
+    query = MessageFileQuery
+
+    @extend_schema(parameters=[MessageFileQuery], responses=FILES, operation_id="messages_export")
+    def get(self, request: Request, id: int) -> HttpResponseBase:
+        """Download a mailing's messages, all or those in one state."""
+        table = exports.of_mailing(mailing_of(id), self.asked.get("state"))
+        return self.file(f"mailing-{id}-messages", table)
+
+
+class StatisticsExport(Download):
+    """A mailing's statistics as a file."""
+
+    @extend_schema(parameters=[FileQuery], responses=FILES, operation_id="statistics_export")
+    def get(self, request: Request, id: int) -> HttpResponseBase:
+        """Download a mailing in numbers."""
+        return self.file(f"mailing-{id}-statistics", exports.statistics_of(mailing_of(id)))

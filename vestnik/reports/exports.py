@@ -1,0 +1,92 @@
+"""What can be had as a file: clients, a mailing's messages, its statistics. Each as a table."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from vestnik.audience.models import Client
+from vestnik.mailings.models import Mailing
+from vestnik.reports import messages, statistics
+from vestnik.reports.tables import Cell
+
+ROWS_AT_ONCE = 2_000
+MOST_ATTRIBUTES = 200
+FIELDS = ("id", "phone_number", "operator_code", "tag", "timezone", "created_at")
+ATTRIBUTES = """
+SELECT DISTINCT jsonb_object_keys(attributes) FROM audience_client
+WHERE attributes <> '{}' ORDER BY 1 LIMIT %s
+"""
+MESSAGE = (
+    "id",
+    "client",
+    "phone_number",
+    "state",
+    "segments",
+    "attempts",
+    "provider_message_id",
+    "error",
+    "created_at",
+    "sent_at",
+    "delivered_at",
+    "text",
+)
+
+Row = list[Cell]
+
+
+def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
+    """Clients, each attribute a column of its own, so that the file can be imported again."""
+    names = _attributes()
+    yield [*FIELDS, *(_header(name) for name in names)]
+    rows = wanted.order_by("id").values_list(*FIELDS, "attributes")
+    for *fields, attributes in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        yield [*fields, *map(attributes.get, names)]
+
+
+def _attributes() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(ATTRIBUTES, [MOST_ATTRIBUTES])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _header(name: str) -> str:
+    return f"attributes.{name}" if name in FIELDS else name
+
+
+def of_mailing(mailing: Mailing, state: str | None) -> Iterator[Row]:
+    """The messages of a mailing, in one state or in all."""
+    rows = messages.detailed().filter(messages.of_mailing(mailing.id)).order_by("id")
+    if state is not None:
+        rows = rows.filter(reads_as=state)
+    yield list(MESSAGE)
+    for message in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        yield [_of_message(message, name) for name in MESSAGE]
+
+
+def _of_message(message: Any, name: str) -> Cell:
+    match name:
+        case "client":
+            return message.known_client
+        case "state":
+            return message.reads_as
+        case "text":
+            return message.mailing.text if message.text is None else message.text
+    return getattr(message, name)
+
+
+def statistics_of(mailing: Mailing) -> Iterator[Row]:
+    """A mailing in numbers: what is counted, and how much of it there is."""
+    found = statistics.of_mailing(mailing)
+    found.pop("events")
+    return chain([["measure", "value"]], _flat(found, ""))
+
+
+def _flat(found: Mapping[str, Any], path: str) -> Iterator[Row]:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield [f"{path}{name}", value]

@@ -1,4 +1,4 @@
-"""Reading the files that wait, each in a process of its own.
+"""Reading the files that wait, one at a time, each in a process of its own.
 
 Reading a million rows takes half a minute of one core: in a worker's own process it would slow
 down every message meanwhile, and a file that bursts its reader would take the worker with it.
@@ -6,14 +6,25 @@ down every message meanwhile, and a file that bursts its reader would take the w
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from vestnik.audience.importing.run import READING_LOCK
 from vestnik.audience.importing.stored import WAITING
 from vestnik.dispatch import hints, sql
 
 TASK = "vestnik.import_file"
+#: Held by the worker whose child reads a file: hints that come meanwhile start nothing.
+TURN_LOCK = 0x76697475
+TURN_TAKEN = """
+SELECT EXISTS (
+    SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
+        AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
 
 
 def look_at(import_id: int) -> None:
@@ -22,9 +33,10 @@ def look_at(import_id: int) -> None:
 
 
 def call_for_waiting() -> None:
-    """Hint at each file that waits and that nobody reads: a lost hint is given again."""
-    for import_id in waiting():
-        hints.give(TASK, import_id)
+    """Hint at the next file where none is being read: a lost hint is given again."""
+    for import_id in waiting()[:1]:
+        if not sql.value(TURN_TAKEN, [TURN_LOCK]):
+            hints.give(TASK, import_id)
 
 
 def waiting() -> list[int]:
@@ -33,7 +45,21 @@ def waiting() -> list[int]:
 
 
 def read(import_id: int) -> None:
-    """Read the file, unless it is being read already."""
-    if import_id in waiting():
-        command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
-        subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
+    """Read the file, unless this or another is being read: it then waits for its turn."""
+    with _turn() as ours:
+        if ours and import_id in waiting():
+            command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
+            subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
+
+
+@contextmanager
+def _turn() -> Iterator[bool]:
+    """Whether it is our turn while the block runs. It ends with this process, whatever happens."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [TURN_LOCK])
+        (ours,) = cursor.fetchone()
+        try:
+            yield ours
+        finally:
+            if ours:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [TURN_LOCK])

@@ -31,7 +31,8 @@ WAITING = """
 SELECT i.id FROM audience_import i
 WHERE i.state IN ('waiting', 'running') AND i.stored AND NOT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
-        AND l.classid = %s AND l.objid = i.id
+        AND l.classid = %s AND l.objid = i.id AND l.objsubid = 2
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 )
 ORDER BY i.id
 """

@@ -23,7 +23,7 @@ NO_LOCAL_HOURS = "Local hours are not available yet: leave it out, or give null.
 
 WRITTEN = {
     "name": "Чёрная пятница",
-    "text": "Скидка 20 % до воскресенья",
+    "text": '{{ name|default:"Здравствуйте" }}! Скидка 20 % до воскресенья',
     "filter": {
         "operator_codes": ["926", "916"],
         "tags": ["vip"],
@@ -90,7 +90,12 @@ class MailingBody(StrictSerializer):
 
     id = serializers.IntegerField(read_only=True)
     name = Text(required=False, allow_blank=True, max_length=200)
-    text = Text(help_text="At most 10 segments.")
+    text = Text(
+        help_text=(
+            'At most 10 segments. `{{ name }}` or `{{ name|default:"…" }}` stands for a field or '
+            "an attribute of the client."
+        )
+    )
     filter = Filter()
     starts_at = Instant(help_text="May be past: the mailing then starts at once.")
     ends_at = Instant(help_text="Nothing leaves at or after it.")

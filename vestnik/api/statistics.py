@@ -40,7 +40,9 @@ class Totals(serializers.Serializer[Any]):
 class SegmentCounts(serializers.Serializer[Any]):
     """Billed parts."""
 
-    per_message = serializers.IntegerField()
+    per_message = serializers.IntegerField(
+        allow_null=True, help_text="Null where each client gets a text of their own."
+    )
     sent = serializers.IntegerField()
 
 

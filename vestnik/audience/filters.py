@@ -33,3 +33,8 @@ def _selected(audience: Filter) -> Q:
     for name, wanted in audience.get("attributes", {}).items():
         selected &= condition(name, wanted)
     return selected
+
+
+def is_attribute(name: str) -> bool:
+    """Whether at least one client has an attribute of that name."""
+    return Client.objects.order_by().filter(attributes__has_key=name).exists()

@@ -2,7 +2,7 @@
 
 Always to the frozen bound, also while paused, after the end or after a cancel: `matched` is then
 the same number whatever happened meanwhile. What is made after the end is born `expired`, after a
-cancel `cancelled`.
+cancel `cancelled`, and who must not or cannot be written to `suppressed`, with the reason.
 """
 
 import structlog
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from vestnik.audience.filters import matching
 from vestnik.dispatch import hints
 from vestnik.dispatch.models import Enlistment
+from vestnik.dispatch.recipients import picked, rendered
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.window import Clock
 
@@ -26,7 +27,8 @@ CLIENTS_LOCK = 0x76657374
 # One statement makes the messages, cuts them into batches, and says how far it came. Batches are
 # cut from the rows really made, so their counts cannot differ from them.
 ENLIST = """
-WITH picked AS MATERIALIZED ({clients}),
+WITH picked AS MATERIALIZED ({picked}),
+recipients AS ({recipients}),
 born AS (
     SELECT id AS mailing_id, segments, CASE
         WHEN state = 'cancelled' THEN 'cancelled'
@@ -36,23 +38,31 @@ born AS (
 ),
 made AS (
     INSERT INTO dispatch_message
-        (mailing_id, client_id, phone_number, state, segments, attempts)
-    SELECT born.mailing_id, picked.id, picked.phone_number, born.state, born.segments, 0
-    FROM picked, born ORDER BY picked.id
+        (mailing_id, client_id, phone_number, state, segments, attempts, text, error)
+    SELECT born.mailing_id, r.id, r.phone_number,
+        CASE WHEN r.why IS NULL THEN born.state ELSE 'suppressed' END,
+        CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
+        CASE WHEN r.why IS NULL THEN r.text END, r.why
+    FROM recipients r, born ORDER BY r.id
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING id, error IS NULL AS goes
 ),
-numbered AS (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %s AS n FROM made),
+numbered AS (SELECT id, goes, (row_number() OVER (ORDER BY id) - 1) / %s AS n FROM made),
+cut AS (
+    SELECT n, min(id) AS first, max(id) AS last, count(*) AS size,
+        count(*) FILTER (WHERE goes) AS going
+    FROM numbered GROUP BY n
+),
 batches AS (
     INSERT INTO dispatch_batch
         (mailing_id, number, first_message_id, last_message_id, size, state,
-         queued, expired, cancelled)
-    SELECT born.mailing_id, %s + n, min(numbered.id), max(numbered.id), count(*),
-        CASE born.state WHEN 'queued' THEN 'ready' ELSE 'done' END,
-        CASE born.state WHEN 'queued' THEN count(*) ELSE 0 END,
-        CASE born.state WHEN 'expired' THEN count(*) ELSE 0 END,
-        CASE born.state WHEN 'cancelled' THEN count(*) ELSE 0 END
-    FROM numbered, born GROUP BY born.mailing_id, born.state, n
+         queued, expired, cancelled, suppressed)
+    SELECT born.mailing_id, %s + n, first, last, size,
+        CASE WHEN born.state = 'queued' AND going > 0 THEN 'ready' ELSE 'done' END,
+        CASE born.state WHEN 'queued' THEN going ELSE 0 END,
+        CASE born.state WHEN 'expired' THEN going ELSE 0 END,
+        CASE born.state WHEN 'cancelled' THEN going ELSE 0 END, size - going
+    FROM cut, born
     RETURNING id
 )
 SELECT (SELECT count(*) FROM picked), (SELECT max(id) FROM picked), (SELECT count(*) FROM batches)
@@ -78,10 +88,10 @@ def enlist_chunk(mailing_id: int) -> bool:
         if enlistment is None:
             return False
         size = CHUNK if enlistment.next_number else FIRST_CHUNK
-        picked, last, batches = _make_messages(enlistment, size)
+        taken, last, batches = _make_messages(enlistment, size)
         enlistment.cursor = last or enlistment.bound
         enlistment.next_number += batches
-        enlistment.complete = picked < size
+        enlistment.complete = taken < size
         enlistment.save()
         if enlistment.complete:
             Mailing.objects.filter(id=mailing_id).update(enlisted_at=Clock())
@@ -93,14 +103,16 @@ def _make_messages(enlistment: Enlistment, size: int) -> tuple[int, int | None, 
     clients = matching(enlistment.mailing.filter).filter(
         id__gt=enlistment.cursor, id__lte=enlistment.bound
     )
-    sql, parameters = (
-        clients.order_by("id").values_list("id", "phone_number")[:size].query.sql_with_params()
+    text = enlistment.mailing.text
+    picked_sql, parameters = picked(text, clients.order_by("id")[:size])
+    statement = ENLIST.format(
+        picked=f"{picked_sql} ORDER BY c.id", recipients=rendered(text, "SELECT * FROM picked")
     )
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CLIENTS_LOCK])
         cursor.execute(
-            ENLIST.format(clients=sql),
+            statement,
             [*parameters, enlistment.mailing_id, BATCH_SIZE, enlistment.next_number],
         )
-        picked, last, batches = cursor.fetchone()
-    return picked, last, batches
+        found, last, batches = cursor.fetchone()
+    return found, last, batches

@@ -115,10 +115,15 @@ class Course:
     def _own_pace(self) -> str:
         return f"mailing:{self.batch.mailing_id}"
 
+    @property
+    def _segments(self) -> int:
+        """Of a personalised text the longest of the next flight counts: rather too slow."""
+        return max(message.segments for message in self.waiting[: self.crew.provider.window])
+
     def _paces(self) -> list[Pace]:
         provider, paces = self.crew.provider, []
         if provider.max_rate:
-            weight = self.batch.segments if provider.paced_by == "segment" else 1
+            weight = self._segments if provider.paced_by == "segment" else 1
             paces.append(Pace(f"provider:{provider.alias}", provider.max_rate, weight))
         if self.batch.rate_limit:
             paces.append(Pace(self._own_pace, self.batch.rate_limit))

@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from vestnik.mailings.text import segments_of
+from vestnik.mailings.template import least_segments_of
 from vestnik.mailings.window import Clock, has_come, is_ahead
 
 SYSTEM = "system"
@@ -71,7 +71,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         """A new mailing that will start by itself at its `starts_at`."""
         with transaction.atomic():
             mailing = self.create(
-                state=State.SCHEDULED, segments=segments_of(fields["text"]), **fields
+                state=State.SCHEDULED, segments=least_segments_of(fields["text"]), **fields
             )
             mailing.note("schedule", actor=actor, to_state=mailing.state)
         return mailing
@@ -185,7 +185,7 @@ class Mailing(models.Model):
         """
         fields = dict(changes)
         if "text" in fields:
-            fields["segments"] = segments_of(fields["text"])
+            fields["segments"] = least_segments_of(fields["text"])
         unchanged = Q(id=self.id, state=self.state)
         if self.state in UNDER_WAY:
             unchanged &= is_ahead("ends_at")

@@ -1,12 +1,12 @@
 """What a mailing may consist of, and what of it may change in which state."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import connection
 
+from vestnik.audience.filters import is_attribute
 from vestnik.mailings.models import (
     CANCEL,
     PAUSE,
@@ -16,11 +16,24 @@ from vestnik.mailings.models import (
     MailingState,
     StateConflict,
 )
+from vestnik.mailings.template import (
+    FIELDS,
+    LONGEST_NAME,
+    MOST_PLACEHOLDERS,
+    Malformed,
+    Piece,
+    least,
+    parse,
+    placeholders,
+)
 from vestnik.mailings.text import MOST_SEGMENTS, normalise, segments_of
 from vestnik.providers.registry import aliases
 
-PLACEHOLDER = re.compile(r"\{\{.*\}\}", re.DOTALL)
 LONGEST_READ = 10_000
+SHORTEN = (
+    f"Shorten it: at most {MOST_SEGMENTS} segments go out as one message, which is "
+    "1530 characters of the GSM alphabet or 670 of any other."
+)
 MOST_RATE = 1_000_000
 
 CHANGEABLE = frozenset(
@@ -33,16 +46,35 @@ def checked_text(text: str) -> str:
     """The text as it will be sent. Raises ValidationError with the remedy."""
     if not text.strip():
         raise ValidationError("Write a text: an empty message is never sent.")
-    if len(text) > LONGEST_READ or segments_of(sent := normalise(text)) > MOST_SEGMENTS:
-        raise ValidationError(
-            f"Shorten it: at most {MOST_SEGMENTS} segments go out as one message, which is "
-            "1530 characters of the GSM alphabet or 670 of any other."
-        )
-    if PLACEHOLDER.search(sent):
-        raise ValidationError(
-            "Personalisation is not available yet: write the text without {{ … }}."
-        )
+    if len(text) > LONGEST_READ:
+        raise ValidationError(SHORTEN)
+    pieces = _parsed(sent := normalise(text))
+    if segments_of(least(pieces)) > MOST_SEGMENTS:
+        raise ValidationError(SHORTEN)
+    _check_names(pieces)
     return sent
+
+
+def _parsed(text: str) -> list[Piece]:
+    try:
+        return parse(text)
+    except Malformed as error:
+        raise ValidationError(
+            f'Write a placeholder as {{{{ name }}}} or {{{{ name|default:"…" }}}}, not as {error}.'
+        ) from None
+
+
+def _check_names(pieces: Sequence[Piece]) -> None:
+    """Raises ValidationError where a name is neither a field nor anybody's attribute."""
+    slots = placeholders(pieces)
+    if len(slots) > MOST_PLACEHOLDERS:
+        raise ValidationError(f"Use at most {MOST_PLACEHOLDERS} placeholders.")
+    for name in dict.fromkeys(slot.name for slot in slots):
+        if len(name) > LONGEST_NAME or not (name in FIELDS or is_attribute(name)):
+            raise ValidationError(
+                f"No client has an attribute {name[:LONGEST_NAME]!r}. "
+                f"Other names are {', '.join(FIELDS)}."
+            )
 
 
 def checked_provider(alias: str) -> str:

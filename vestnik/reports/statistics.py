@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
-from vestnik.dispatch.models import MessageState
+from vestnik.dispatch.models import Message, MessageState
 from vestnik.mailings.models import Mailing, MailingEvent, MailingState
 from vestnik.mailings.rules import database_now
+from vestnik.mailings.template import is_personalised
+from vestnik.reports import messages
 from vestnik.reports.progress import Progress, progress_of, total
 
 MOST_EVENTS = 100
@@ -33,7 +35,7 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
         "progress": progress,
         "percentages": _percentages(progress),
         "settled": progress["matched"] - sum(progress[state] for state in OPEN),
-        "segments": {"per_message": mailing.segments, "sent": mailing.segments * sent},
+        "segments": _segments(mailing, sent),
         "seconds_under_way": seconds,
         "messages_per_second": round(sent / seconds, 2) if seconds else None,
         "started_at": mailing.started_at,
@@ -41,6 +43,14 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
         "finished_at": mailing.finished_at,
         "events": _latest_events(mailing),
     }
+
+
+def _segments(mailing: Mailing, sent: int) -> dict[str, int | None]:
+    """Where each client got a text of their own, the messages have to be looked at."""
+    if not is_personalised(mailing.text):
+        return {"per_message": mailing.segments, "sent": mailing.segments * sent}
+    left = Message.objects.filter(messages.of_mailing(mailing.id), state__in=ARRIVED)
+    return {"per_message": None, "sent": left.aggregate(sum=Sum("segments"))["sum"] or 0}
 
 
 def _seconds_under_way(mailing: Mailing) -> float | None:

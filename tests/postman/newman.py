@@ -25,7 +25,9 @@ class Found:
     failures: list[str]
 
     def __str__(self) -> str:
-        return f"{self.requests} requests, {self.assertions} assertions, {len(self.failures)} failed"
+        return (
+            f"{self.requests} requests, {self.assertions} assertions, {len(self.failures)} failed"
+        )
 
 
 def ensure() -> Path:

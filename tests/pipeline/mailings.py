@@ -56,11 +56,16 @@ def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, A
             found = read(stack, mailing)
         except OSError:
             found = {"state": "?"}
-        open_ones = ("queued", "sending")
-        if found.get("state") in ENDED and not any(found["progress"][s] for s in open_ones):
+        if found["state"] in ENDED and not is_open(found):
             return found
         time.sleep(0.1)
     raise TimeoutError(f"mailing {mailing} has not ended: {found}\n{stack.tail()}")
+
+
+def is_open(mailing: dict[str, Any]) -> bool:
+    """Whether messages of it are still to be made, or to leave."""
+    to_be_made = mailing["started_at"] and not mailing["enlisted_at"]
+    return bool(to_be_made or mailing["progress"]["queued"] or mailing["progress"]["sending"])
 
 
 def patiently(stack: RunningStack, query: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -35,6 +35,9 @@ def add_import(command: argparse.ArgumentParser) -> None:
         help="what a column is: phone_number, operator_code, tag, timezone, the name of an "
         "attribute, or nothing to leave it out; the column by its name or its number",
     )
+    command.add_argument(
+        "--stop-list", action="store_true", help="numbers that must never be sent to"
+    )
     command.add_argument("--strict", action="store_true", help="fail where a row was refused")
     command.set_defaults(run=import_file)
 
@@ -80,6 +83,7 @@ def read_file(options: argparse.Namespace) -> int:
             size=options.file.stat().st_size,
             stored=False,
             actor="command",
+            into="stop_list" if options.stop_list else "clients",
             options=how_to_read(options),
         )
         shown = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))

@@ -122,6 +122,9 @@ CELERY_BEAT_SCHEDULE = {
 SMS_PROVIDERS = env.providers()
 SMS_DEFAULT_PROVIDER = env.text("DEFAULT_SMS_PROVIDER", "console")
 
+# Whoever writes one of these to us is put on the stop list.
+STOP_WORDS = env.words("STOP_WORDS", "СТОП,STOP,ОТПИСКА,ОТПИСАТЬСЯ,ОТПИСАТЬ,ОТКАЗ,UNSUBSCRIBE")
+
 # --- Who may do what ---------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = ["vestnik.access.backends.RoleBackend"]

@@ -19,6 +19,7 @@ from vestnik.api.messages import Messages, OneMessage
 from vestnik.api.providers import OneProvider, Providers
 from vestnik.api.receipts import Receipts, ReceiptsBySecret
 from vestnik.api.statistics import MailingStatistics, Statistics
+from vestnik.api.stop_list import OneEntry, StopList
 from vestnik.api.unknown import Unknown
 
 urlpatterns = [
@@ -52,5 +53,7 @@ urlpatterns = [
     path(
         "receipts/<str:alias>/<str:secret>/", ReceiptsBySecret.as_view(), name="receipts-by-secret"
     ),
+    path("stop-list/", StopList.as_view(), name="stop-list"),
+    path("stop-list/<int:id>/", OneEntry.as_view(), name="stop-list-entry"),
     path("statistics/", Statistics.as_view(), name="statistics"),
 ]

@@ -6,9 +6,10 @@ the number is known again when somebody enters it.
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -16,6 +17,20 @@ from vestnik.audience.phone import validate_phone_number
 
 PURPOSE = b"vestnik stop list"
 LONGEST_REASON = 200
+BLOCK = 64
+
+#: hash_of() inside a statement, where {number} is the phone number's column; see `pads`.
+HASH_OF = "encode(sha256(%s || sha256(%s || convert_to({number}, 'UTF8'))), 'hex')"
+
+# An erased entry gets its number back. In the order of the numbers, as all that writes many.
+PUT = """
+INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, source)
+SELECT given.phone_number, given.phone_hash, %s, %s
+FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
+ORDER BY 1
+ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
+WHERE audience_stoplistentry.phone_number IS NULL
+"""
 
 
 def key() -> bytes:
@@ -26,6 +41,20 @@ def key() -> bytes:
 def hash_of(phone_number: str) -> str:
     """The number as it may be kept after an erasure: without the key nobody can guess it back."""
     return hmac.new(key(), phone_number.encode(), hashlib.sha256).hexdigest()
+
+
+def pads() -> tuple[bytes, bytes]:
+    """The parameters of HASH_OF: the key as HMAC uses it, outside and inside."""
+    padded = key().ljust(BLOCK, b"\0")
+    return bytes(byte ^ 0x5C for byte in padded), bytes(byte ^ 0x36 for byte in padded)
+
+
+def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
+    """Put numbers on the list; how many were not on it."""
+    given = sorted(set(numbers))
+    with connection.cursor() as cursor:
+        cursor.execute(PUT, [reason, source, given, [hash_of(number) for number in given]])
+        return int(cursor.rowcount)
 
 
 class Source(models.TextChoices):
@@ -50,6 +79,7 @@ class StopListEntry(models.Model):
     class Meta:
         verbose_name_plural = "stop list entries"
         ordering = ["id"]
+        indexes = [models.Index(fields=["created_at"], name="stoplist_created_at")]
         constraints = [
             models.CheckConstraint(
                 name="stoplist_phone_number_form",

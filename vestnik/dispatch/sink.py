@@ -5,13 +5,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeVar
 
-import structlog
 from django.db import close_old_connections
 
-from vestnik.dispatch import receipts
+from vestnik.dispatch import receipts, stopping
 from vestnik.providers.base import Inbound, Receipt
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -24,8 +21,7 @@ def take_receipts(found: Sequence[Receipt]) -> None:
 
 def take_inbound(messages: Sequence[Inbound]) -> None:
     """Take what clients wrote to us."""
-    for message in messages:
-        log.info("inbound message", provider=message.alias, length=len(message.text))
+    stopping.obey(messages)
 
 
 class DatabaseSink:

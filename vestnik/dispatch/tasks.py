@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from vestnik.dispatch import asking, closing, enlist, importing, launch, worker
+from vestnik.dispatch import asking, closing, enlist, importing, launch, stopping, worker
 from vestnik.dispatch import tick as ticking
 
 log = structlog.get_logger(__name__)
@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 def tick() -> None:
     """Sent by beat each second."""
     ticking.tick()
+    stopping.sweep()
     importing.call_for_waiting()
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from django.db import connection
 
 from vestnik.audience.importing.rows import Client
+from vestnik.audience.imports import Into
 from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering import ZONE_OF
+from vestnik.audience.stoplist import HASH_OF, Source, pads
 
 PASSES = 3
 #: One import at a time is taken over; those that meet wait for each other.
@@ -84,6 +86,13 @@ UPDATE audience_client c SET
 FROM wanted w
 WHERE c.phone_number = w.phone_number AND c.id IN ({CHANGED})
 """
+INTO_STOP_LIST = f"""
+INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, source)
+SELECT phone_number, {HASH_OF.format(number="phone_number")}, coalesce(tag, ''), %s
+FROM wanted ORDER BY phone_number
+ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
+WHERE audience_stoplistentry.phone_number IS NULL
+"""
 MISSING = """
 SELECT count(*) FROM wanted w
 WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = w.phone_number)
@@ -144,7 +153,10 @@ def take_over(import_id: int, into: str) -> Counts:
     if counts.duplicates:
         _run(REPEATED, [import_id])
     _run("ANALYZE wanted")
-    _into_directory(counts)
+    if into == Into.STOP_LIST:
+        counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
+    else:
+        _into_directory(counts)
     counts.unchanged = distinct - counts.created - counts.updated
     return counts
 

@@ -1,0 +1,28 @@
+"""Numbers are stopped while their mailing runs: they get nothing more, at the receiving end."""
+
+import time
+
+from tests.pipeline.mailings import create, fill, judge, wait_ended
+
+
+def test_a_stop_is_obeyed_within_a_second(stack):
+    fill(stack, 3_000)
+    mailing = create(stack, rate_limit=400)
+    stack.wait_for_line(f"mailing={mailing} ", seconds=5)
+    stopped = [str(79000000000 + n) for n in range(0, 3_000, 2)]
+
+    answer = stack.api("POST", "stop-list/", {"phone_numbers": stopped})
+    told = time.monotonic()
+
+    assert answer.body == {"added": 1_500, "known": 0}
+    wait_ended(stack, mailing, seconds=20)
+    verdict = judge(stack, mailing)
+    late = [sent for sent in verdict.arrivals if sent.line.monotonic > told + 1.0]
+    assert not {sent.phone for sent in late} & set(stopped)
+    assert late
+    assert verdict.adds_up
+    assert set(verdict.rows) == {"sent", "suppressed"}
+    assert verdict.rows["sent"] == len(verdict.arrivals)
+    assert verdict.rows["suppressed"] > 500
+    assert not verdict.doubled
+    stack.sql("DELETE FROM audience_stoplistentry")

@@ -1,0 +1,88 @@
+"""The stop list and what is under way: a number that is put on it gets nothing more, at once.
+
+At enlisting the list is asked as well. What is on its way at that moment finishes; should it come
+back to be tried again, the tick's sweep takes it then.
+"""
+
+from collections.abc import Collection
+
+import structlog
+from django.db import transaction
+
+from vestnik.audience.importing.numbers import normalised
+from vestnik.audience.stoplist import Source, put
+from vestnik.audience.stopwords import is_stop
+from vestnik.dispatch import sql
+from vestnik.dispatch.enlist import CLIENTS_LOCK
+from vestnik.providers.base import Inbound
+
+log = structlog.get_logger(__name__)
+
+WHY = "stop list"
+
+# As withdrawal.CANCEL_QUEUED, for several numbers: the batches' rows are locked first, so what a
+# worker has marked by then finishes; `recheck` makes a worker that has a batch loaded let go of it.
+# A client's number may have changed since: the message's own is what counts.
+SUPPRESS = """
+WITH theirs AS (
+    SELECT m.id, m.mailing_id
+    FROM mailings_mailing g
+    CROSS JOIN (
+        SELECT s.phone_number, s.created_at, c.id FROM audience_stoplistentry s
+        JOIN audience_client c USING (phone_number)
+    ) s
+    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = s.id
+        AND m.phone_number = s.phone_number
+    WHERE g.state IN ('running', 'paused') AND m.state = 'queued' AND {which}
+),
+held AS (
+    SELECT b.id, theirs.id AS message_id
+    FROM dispatch_batch b
+    JOIN theirs ON theirs.mailing_id = b.mailing_id
+        AND theirs.id BETWEEN b.first_message_id AND b.last_message_id
+    WHERE NOT theirs.id = ANY(b.in_flight)
+    ORDER BY b.id
+    FOR UPDATE OF b
+),
+withdrawn AS (
+    UPDATE dispatch_message m SET state = 'suppressed', error = %s
+    FROM held WHERE m.id = held.message_id AND m.state = 'queued'
+    RETURNING held.id
+),
+counted AS (SELECT id, count(*) AS n FROM withdrawn GROUP BY id)
+UPDATE dispatch_batch b SET
+    queued = b.queued - n, suppressed = b.suppressed + n, recheck = b.state = 'claimed',
+    state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
+FROM counted WHERE b.id = counted.id
+"""
+OF_NUMBERS = SUPPRESS.format(which="s.phone_number = ANY(%s)")
+# What was on the list before the launch was seen at enlisting, and those after it are few.
+SINCE_THE_LAUNCH = SUPPRESS.format(which="s.created_at >= g.started_at")
+
+
+def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
+    """Put numbers on the stop list and take back what is queued for them; how many are new on it.
+
+    A chunk that is being enlisted may have read the list before: it is waited for.
+    """
+    with transaction.atomic():
+        sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
+        added = put(numbers, source, reason)
+        sql.run(OF_NUMBERS, [list(numbers), WHY])
+    log.info("numbers stopped", source=source, added=added, given=len(numbers))
+    return added
+
+
+def sweep() -> None:
+    """Take back what came to be queued after its number was stopped, as imports of the list do."""
+    sql.run(SINCE_THE_LAUNCH, [WHY])
+
+
+def obey(messages: Collection[Inbound]) -> None:
+    """Stop whoever of these wrote a stop word."""
+    for message in messages:
+        number = normalised(message.phone_number)
+        asks = is_stop(message.text)
+        log.info("inbound message", provider=message.alias, length=len(message.text), stop=asks)
+        if asks and number:
+            stop([number], Source.INBOUND, f"wrote to {message.alias}")

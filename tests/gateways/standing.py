@@ -68,5 +68,9 @@ class Standing:
         """How often it took each number."""
         return dict(self.sandbox.ledger.times_taken())
 
+    def says_no_more(self) -> bool:
+        """Whether all its receipts are out."""
+        return not self.sandbox.receipts._tasks
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)

@@ -20,7 +20,7 @@ from vestnik.providers.incoming import verdict_of
 log = structlog.get_logger(__name__)
 
 KEEP_DAYS = 3
-MATCH_FOR = 600.0
+MATCH_FOR = 300.0
 
 FIND = """
 SELECT provider_message_id, message_id, parts FROM dispatch_handover

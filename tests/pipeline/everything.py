@@ -1,0 +1,121 @@
+"""Everything at once at a gateway: the rows of `make chaos` that a gateway judges."""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tests.gateways.standing import Standing
+from tests.pipeline.gateways import http, smpp, stack_at
+from tests.pipeline.mailings import Verdict, create, fill, judge, wait_ended
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+
+Attack = Callable[[RunningStack, Standing], None]
+
+ATTACKS = "20 workers and Valkey 5 times killed, PostgreSQL 3 and the gateway 5 times restarted"
+LOST = {"take_and_drop": 10, "fail": 2.5, "throttle": 2.5}
+# Where an answer is lost by cutting the line, all of SMPP's window is lost with it.
+LOST_SMPP = {"take_and_hang": 10, "fail": 2.5, "throttle": 2.5}
+
+
+def kill_a_worker(stack: RunningStack, _: Standing) -> None:
+    patiently_kill(stack, random.choice([n for n in stack.pids if n.startswith("worker")]))
+
+
+def kill_valkey(stack: RunningStack, _: Standing) -> None:
+    patiently_kill(stack, "valkey")
+
+
+def restart_postgres(stack: RunningStack, _: Standing) -> None:
+    patiently_kill(stack, "postgres", 2)
+
+
+def restart_gateway(_: RunningStack, gateway: Standing) -> None:
+    gateway.down()
+    time.sleep(random.uniform(0.1, 2.0))
+    gateway.up()
+
+
+def patiently_kill(stack: RunningStack, name: str, number: int = 9) -> None:
+    """One that is between two lives is killed in its next one."""
+    for _ in range(100):
+        with contextlib.suppress(ProcessLookupError):
+            stack.kill(name, number)  # type: ignore[arg-type]
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"{name} does not live")
+
+
+TIMES: list[tuple[Attack, int]] = [
+    (kill_a_worker, 20),
+    (kill_valkey, 5),
+    (restart_postgres, 3),
+    (restart_gateway, 5),
+]
+
+
+@dataclass(frozen=True)
+class Ordeal:
+    """A provider, how its gateway behaves, and what has to come of it."""
+
+    name: str
+    what: str
+    provider: str
+    #: Whether every client has to have exactly one, or may be shown as unknown.
+    everybody: bool = False
+    wishes: Mapping[str, object] = field(default_factory=dict)
+
+
+ORDEALS = [
+    Ordeal("http", "HTTP gateway, hold", "main", wishes={"percent": LOST}),
+    Ordeal("smpp", "SMPP gateway, hold", "smpp", wishes={"percent": LOST_SMPP}),
+    Ordeal(
+        "resend",
+        "HTTP gateway that deduplicates, resend",
+        "again",
+        everybody=True,
+        wishes={"percent": LOST, "deduplicates": True},
+    ),
+]
+
+
+def undergo(ordeal: Ordeal, *, clients: int, seconds: float) -> tuple[float, Verdict]:
+    """A mailing to so many clients during which everything goes wrong; how long, and what came."""
+    wishes = {"delay": 0.01, "receipts": True, "receipt_delay": 0.5, **ordeal.wishes}
+    with Standing(smpp=True, **wishes) as gateway, stack_at(gateway, environ(gateway)) as stack:
+        fill(stack, clients)
+        began = time.monotonic()
+        mailing = create(
+            stack,
+            ends_in=seconds * 10,
+            rate_limit=int(clients / seconds),
+            provider=ordeal.provider,
+        )
+        attack(stack, gateway, until=began + seconds)
+        wait_ended(stack, mailing, seconds=seconds * 3)
+        took = time.monotonic() - began
+        wait_until(gateway.says_no_more, seconds=60)
+        time.sleep(3.0)  # what was kept is matched once a second
+        return took, judge(stack, mailing, gateway.times())
+
+
+def environ(gateway: Standing) -> dict[str, str]:
+    """A short deadline makes a short lease, so that what a killed worker held is back sooner."""
+    return {
+        **http(gateway, "main", deadline="1"),
+        **http(gateway, "again", deadline="1", in_doubt="resend", deduplicates="true"),
+        **smpp(gateway, "smpp", deadline="1"),
+    }
+
+
+def attack(stack: RunningStack, gateway: Standing, until: float) -> None:
+    """All attacks at random moments, the last of them before the mailing can have ended."""
+    now = time.monotonic()
+    attacks = [one for one, times in TIMES for _ in range(times)]
+    moments = sorted(random.uniform(now + 2, until - 5) for _ in attacks)
+    random.shuffle(attacks)
+    for moment, one in zip(moments, attacks, strict=True):
+        time.sleep(max(0.0, moment - time.monotonic()))
+        one(stack, gateway)

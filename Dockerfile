@@ -29,7 +29,7 @@ ENV PATH=/opt/vestnik/bin:$PATH \
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir "$VESTNIK_HOME" vestnik \
     && install --directory --owner vestnik --group vestnik --mode 0700 "$VESTNIK_HOME"
 COPY --from=build /opt/vestnik /opt/vestnik
-COPY --chmod=0755 docker/web /usr/local/bin/vestnik-web
+COPY --chmod=0755 docker/entrypoint /usr/local/bin/vestnik-entrypoint
 
 USER 10001
 WORKDIR /var/lib/vestnik
@@ -37,4 +37,6 @@ EXPOSE 8000
 # Of the web, which is what the image runs unless it is told otherwise.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["vestnik-web"]
+ENTRYPOINT ["vestnik-entrypoint"]
+# Any number may start at once: one of them migrates, under a lock.
+CMD ["sh", "-c", "vestnik setup && exec vestnik web"]

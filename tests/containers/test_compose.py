@@ -139,6 +139,18 @@ def test_zones_are_known(project: Project) -> None:
     assert printed.strip() == "Asia/Yekaterinburg"
 
 
+def test_they_share_one_secret_key(project: Project) -> None:
+    digest = "from vestnik import env; from hashlib import sha256; "
+    digest += (
+        "print(len(env.text('SECRET_KEY')), sha256(env.text('SECRET_KEY').encode()).hexdigest())"
+    )
+    services = ("web", "celery", "beat")
+    engine = project.engine
+    shown = {engine.compose("exec", "-T", name, "python3", "-c", digest) for name in services}
+    (one,) = shown
+    assert int(one.split()[0]) == 64
+
+
 def test_only_the_web_is_published_and_only_here(project: Project) -> None:
     published = {
         service: project.engine.inspect(project.engine.container(service))["HostConfig"][

@@ -176,11 +176,23 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
         "filter.exclude.attributes.city",
         "Give a value",
     ),
-    "local hours": (
-        {"local_hours": {"from": "09:00", "until": "21:00"}},
-        "local_hours",
-        "not available yet",
+    "equal local hours": (
+        {"local_hours": {"from": "09:00", "until": "09:00"}},
+        "local_hours.until",
+        "another time than `from`",
     ),
+    "half of the local hours": ({"local_hours": {"from": "09:00"}}, "local_hours.until", "HH:MM"),
+    "no time of the day": (
+        {"local_hours": {"from": "9:00", "until": "24:00"}},
+        "local_hours.from",
+        "HH:MM",
+    ),
+    "local hours of another form": (
+        {"local_hours": {"from": "09:00", "until": "21:00", "to": "22:00"}},
+        "local_hours.to",
+        "Known are: from, until",
+    ),
+    "a string for local hours": ({"local_hours": "9-21"}, "local_hours", "HH:MM"),
     "an unknown provider": ({"provider": "pigeon"}, "provider", "Name a configured provider: con"),
     "null for a provider": ({"provider": None}, "provider", "may not be null"),
     "no rate": ({"rate_limit": 0}, "rate_limit", "at least 1"),

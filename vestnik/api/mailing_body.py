@@ -1,5 +1,6 @@
 """A mailing as it is sent to the API and answered by it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,13 +14,12 @@ from vestnik.mailings.rules import (
     MOST_RATE,
     check_ahead,
     check_window,
+    checked_hours,
     checked_provider,
     checked_text,
 )
 from vestnik.reports.progress import Progress
 from vestnik.reports.states import STATES
-
-NO_LOCAL_HOURS = "Local hours are not available yet: leave it out, or give null."
 
 WRITTEN = {
     "name": "Чёрная пятница",
@@ -32,6 +32,7 @@ WRITTEN = {
     },
     "starts_at": "2026-11-27T09:00:00+03:00",
     "ends_at": "2026-11-27T21:00:00+03:00",
+    "local_hours": {"from": "09:00", "until": "21:00"},
     "rate_limit": 200,
 }
 COUNTS = {**dict.fromkeys(("matched", *STATES), 0), "matched": 2, "queued": 1, "sent": 1}
@@ -40,7 +41,6 @@ ANSWERED = {
     **WRITTEN,
     "starts_at": "2026-11-27T06:00:00Z",
     "ends_at": "2026-11-27T18:00:00Z",
-    "local_hours": None,
     "provider": "console",
     "state": "running",
     "state_reason": "",
@@ -52,20 +52,34 @@ ANSWERED = {
 }
 
 
+HOUR = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
+
+
 @extend_schema_field(
-    {"type": "object", "maxProperties": 0, "description": "Not available yet: only null is taken."}
+    {
+        "type": "object",
+        "description": (
+            "The hours of the client's own day, by their time zone. `until` itself is not in them; "
+            "past midnight where `from` is the later. Who they do not open for before the "
+            "mailing's end expires."
+        ),
+        "properties": {"from": HOUR, "until": HOUR},
+        "required": ["from", "until"],
+        "additionalProperties": False,
+    }
 )
-class LocalHours(serializers.Field[None, Any, None, Any]):
-    """The hours of the client's own day: not built yet, and refused rather than ignored."""
+class LocalHours(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
+    """The hours of the client's own day in which the mailing may be sent."""
 
-    def to_internal_value(self, data: Any) -> None:
-        raise serializers.ValidationError(NO_LOCAL_HOURS)
+    default_error_messages = {"invalid": "Give the two hours, from and until, as HH:MM, or null."}
 
-    def get_attribute(self, instance: Mailing) -> None:
-        return None
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        if not isinstance(data, Mapping):
+            self.fail("invalid")
+        return checked_hours(data)
 
-    def to_representation(self, value: None) -> None:
-        return None
+    def to_representation(self, value: dict[str, str]) -> dict[str, str]:
+        return value
 
 
 @extend_schema_serializer(component_name="Progress")
@@ -123,7 +137,6 @@ class MailingBody(StrictSerializer):
         return checked_provider(alias)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        attrs.pop("local_hours", None)
         if "ends_at" in attrs:
             check_ahead(attrs["ends_at"])
         if "starts_at" in attrs or "ends_at" in attrs:

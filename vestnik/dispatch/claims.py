@@ -35,7 +35,9 @@ WITH candidates AS MATERIALIZED (
             SELECT count(*) FROM dispatch_batch c WHERE c.mailing_id = m.id AND c.state = 'claimed'
         ) AS claimed
         FROM dispatch_batch r
-        WHERE r.mailing_id = m.id AND r.state = 'ready' ORDER BY r.number LIMIT 32
+        WHERE r.mailing_id = m.id AND r.state = 'ready'
+            AND (r.open_until IS NULL OR r.open_until > clock_timestamp())
+        ORDER BY r.number LIMIT 32
     ) b
     WHERE m.state = 'running' AND m.provider = %s AND NOT m.id = ANY(%s::bigint[])
         AND m.ends_at > clock_timestamp() + %s * interval '1 second'

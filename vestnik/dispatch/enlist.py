@@ -9,7 +9,7 @@ import structlog
 from django.db import connection, transaction
 
 from vestnik.audience.filters import matching
-from vestnik.dispatch import hints
+from vestnik.dispatch import hints, hours
 from vestnik.dispatch.models import Enlistment
 from vestnik.dispatch.recipients import picked, rendered
 from vestnik.mailings.models import Mailing
@@ -43,30 +43,46 @@ made AS (
         CASE WHEN r.why IS NULL THEN born.state ELSE 'suppressed' END,
         CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
         CASE WHEN r.why IS NULL THEN r.text END, r.why
-    FROM recipients r, born ORDER BY r.id
+    FROM recipients r, born ORDER BY {order}
     ON CONFLICT DO NOTHING
-    RETURNING id, error IS NULL AS goes
+    RETURNING id, client_id, error IS NULL AS goes
 ),
-numbered AS (SELECT id, goes, (row_number() OVER (ORDER BY id) - 1) / %s AS n FROM made),
+numbered AS ({numbered}),
 cut AS (
-    SELECT n, min(id) AS first, max(id) AS last, count(*) AS size,
+    SELECT timezone, min(id) AS first, max(id) AS last, count(*) AS size,
         count(*) FILTER (WHERE goes) AS going
-    FROM numbered GROUP BY n
+    FROM numbered GROUP BY timezone, n
 ),
 batches AS (
     INSERT INTO dispatch_batch
         (mailing_id, number, first_message_id, last_message_id, size, state,
-         queued, expired, cancelled, suppressed)
-    SELECT born.mailing_id, %s + n, first, last, size,
+         queued, expired, cancelled, suppressed, timezone)
+    SELECT born.mailing_id, %s + row_number() OVER (ORDER BY first) - 1, first, last, size,
         CASE WHEN born.state = 'queued' AND going > 0 THEN 'ready' ELSE 'done' END,
         CASE born.state WHEN 'queued' THEN going ELSE 0 END,
         CASE born.state WHEN 'expired' THEN going ELSE 0 END,
-        CASE born.state WHEN 'cancelled' THEN going ELSE 0 END, size - going
+        CASE born.state WHEN 'cancelled' THEN going ELSE 0 END, size - going, timezone
     FROM cut, born
     RETURNING id
 )
 SELECT (SELECT count(*) FROM picked), (SELECT max(id) FROM picked), (SELECT count(*) FROM batches)
 """
+
+
+# With local hours a batch is of one time zone, so that it opens and closes as a whole.
+ALL_ALIKE = {
+    "order": "r.id",
+    "numbered": """
+    SELECT id, goes, NULL::text AS timezone, (row_number() OVER (ORDER BY id) - 1) / %s AS n
+    FROM made""",
+}
+BY_ZONE = {
+    "order": "r.timezone, r.id",
+    "numbered": """
+    SELECT m.id, m.goes, p.timezone,
+        (row_number() OVER (PARTITION BY p.timezone ORDER BY m.id) - 1) / %s AS n
+    FROM made m JOIN picked p ON p.id = m.client_id""",
+}
 
 
 def enlist(mailing_id: int) -> None:
@@ -89,6 +105,8 @@ def enlist_chunk(mailing_id: int) -> bool:
             return False
         size = CHUNK if enlistment.next_number else FIRST_CHUNK
         taken, last, batches = _make_messages(enlistment, size)
+        if enlistment.mailing.local_hours is not None:
+            hours.schedule(enlistment.mailing)
         enlistment.cursor = last or enlistment.bound
         enlistment.next_number += batches
         enlistment.complete = taken < size
@@ -106,7 +124,9 @@ def _make_messages(enlistment: Enlistment, size: int) -> tuple[int, int | None, 
     text = enlistment.mailing.text
     picked_sql, parameters = picked(text, clients.order_by("id")[:size])
     statement = ENLIST.format(
-        picked=f"{picked_sql} ORDER BY c.id", recipients=rendered(text, "SELECT * FROM picked")
+        picked=f"{picked_sql} ORDER BY c.id",
+        recipients=rendered(text, "SELECT * FROM picked"),
+        **(ALL_ALIKE if enlistment.mailing.local_hours is None else BY_ZONE),
     )
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CLIENTS_LOCK])

@@ -112,6 +112,8 @@ class Batch(models.Model):
 
     `due_at` is when a waiting batch is ready again, or when the lease of a claimed one runs out.
     `claim_id` names the lease, `attempt_id` the flight whose messages are in `in_flight`.
+    Where the mailing has local hours, all its messages are of one `timezone`, and nothing leaves at
+    or after `open_until`.
     """
 
     mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="batches", db_index=False)
@@ -124,6 +126,8 @@ class Batch(models.Model):
     attempt_id = models.BigIntegerField(null=True)
     in_flight = ArrayField(models.BigIntegerField(), default=list, db_default=[])
     recheck = models.BooleanField(default=False, db_default=False)
+    timezone = models.CharField(max_length=64, null=True)
+    open_until = models.DateTimeField(null=True)
 
     size = models.PositiveIntegerField()
     queued = models.PositiveIntegerField(db_default=0)
@@ -145,6 +149,11 @@ class Batch(models.Model):
             ),
             models.Index(fields=["due_at"], name="batch_waiting", condition=Q(state="waiting")),
             models.Index(fields=["due_at"], name="batch_claimed", condition=Q(state="claimed")),
+            models.Index(
+                fields=["open_until"],
+                name="batch_closes",
+                condition=Q(state="ready", open_until__isnull=False),
+            ),
             models.Index(fields=["mailing"], name="batch_open", condition=~Q(state="done")),
             models.Index(fields=["mailing"], name="batch_in_doubt", condition=Q(unknown__gt=0)),
         ]

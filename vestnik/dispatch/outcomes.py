@@ -60,7 +60,7 @@ SETTLE_UNKNOWN = SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt
 
 MAY_GO = f"""
     m.state = 'running' AND NOT b.recheck AND b.due_at > clock_timestamp()
-    AND m.ends_at > clock_timestamp() + interval '{END_GUARD} second'
+    AND least(m.ends_at, b.open_until) > clock_timestamp() + interval '{END_GUARD} second'
 """
 
 # `held` takes the batch's row first: whoever comes second sees what the first has left, and finds
@@ -78,7 +78,8 @@ held AS (
     WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
         AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s AND m.id = b.mailing_id
     RETURNING b.attempt_id IS NOT NULL AS marked, clock_timestamp() AS marked_at,
-        extract(epoch FROM m.ends_at - clock_timestamp())::float8 AS seconds_to_end
+        extract(epoch FROM least(m.ends_at, b.open_until) - clock_timestamp())::float8
+            AS seconds_to_end
 ),
 {SETTLE_IN_FLIGHT}
 SELECT (SELECT count(*) FROM settled), marked, marked_at, seconds_to_end FROM held

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import structlog
 from django.db import connection
 
-from vestnik.dispatch import claims, closing, doubt, hints, receipts, sql
+from vestnik.dispatch import claims, closing, doubt, hints, hours, receipts, sql
 from vestnik.dispatch.launch import LOOK_AHEAD
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, described
@@ -43,6 +43,7 @@ def tick() -> None:
             return
         claims.sweep()
         claims.wake()
+        hours.schedule_closed()
         receipts.match_kept()
         receipts.forget_old()
         _pause_those_without_provider()

@@ -1,7 +1,9 @@
 """What a mailing may consist of, and what of it may change in which state."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -30,6 +32,8 @@ from vestnik.mailings.text import MOST_SEGMENTS, normalise, segments_of
 from vestnik.providers.registry import aliases
 
 LONGEST_READ = 10_000
+HOURS = ("from", "until")
+TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 SHORTEN = (
     f"Shorten it: at most {MOST_SEGMENTS} segments go out as one message, which is "
     "1530 characters of the GSM alphabet or 670 of any other."
@@ -82,6 +86,22 @@ def checked_provider(alias: str) -> str:
     if alias not in aliases():
         raise ValidationError(f"Name a configured provider: {', '.join(aliases())}.")
     return alias
+
+
+def checked_hours(given: Mapping[str, Any]) -> dict[str, str]:
+    """The local hours as they are kept. Raises ValidationError naming each part that is wrong."""
+    remedy = "Write the time as HH:MM, from 00:00 to 23:59."
+    wrong = {end: remedy for end in HOURS if not _is_time(given.get(end))}
+    wrong |= {str(key): f"Known are: {', '.join(HOURS)}." for key in given if key not in HOURS}
+    if not wrong and given["from"] == given["until"]:
+        wrong["until"] = "Choose another time than `from`; null is the whole day."
+    if wrong:
+        raise ValidationError(wrong)
+    return {end: given[end] for end in HOURS}
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, str) and bool(TIME.fullmatch(value))
 
 
 def check_window(starts_at: datetime, ends_at: datetime) -> None:

@@ -1,0 +1,61 @@
+"""The hours of the client's own day in which a mailing may be sent.
+
+By the clock on the client's wall, which jumps twice a year in many zones: an hour that the jump
+leaves out is not there, one that it repeats counts both times.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHours:
+    """From `since` to before `until`; past midnight where `since` is the later."""
+
+    since: time
+    until: time
+
+    @classmethod
+    def read(cls, kept: Mapping[str, str]) -> "LocalHours":
+        """As a mailing keeps them: `{"from": "09:00", "until": "21:00"}`."""
+        return cls(time.fromisoformat(kept["from"]), time.fromisoformat(kept["until"]))
+
+    def include(self, wall: time) -> bool:
+        """Whether that is within the hours."""
+        if self.since < self.until:
+            return self.since <= wall < self.until
+        return wall >= self.since or wall < self.until
+
+    def opening(self, zone: str, instant: datetime) -> tuple[datetime, datetime]:
+        """When the hours are open next in the zone, at or after the instant, and until when.
+
+        Where they are open at the instant, the first of the two is not later than it.
+        """
+        return _opening(self, zone, instant.astimezone(UTC).replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=4096)
+def _opening(hours: LocalHours, zone: str, minute: datetime) -> tuple[datetime, datetime]:
+    """Minute by minute: two milliseconds, and right on every day that the zone has ever had."""
+    place = _zone(zone)
+    opens = minute
+    while not hours.include(opens.astimezone(place).time()):
+        opens += MINUTE
+    closes = opens
+    while hours.include(closes.astimezone(place).time()):
+        closes += MINUTE
+    return opens, closes
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(settings.TIME_ZONE)  # it is not in this machine's database any more

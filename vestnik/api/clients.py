@@ -25,6 +25,7 @@ from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.resource import Resource, read
 from vestnik.audience.models import Client, default_timezone
 from vestnik.audience.numbering import zone_near
+from vestnik.audience.stoplist import recall
 from vestnik.audience.validation import LONGEST_TAG, completed, followed, validate_timezone
 from vestnik.dispatch.withdrawal import delete_client
 
@@ -109,6 +110,7 @@ class Clients(Resource):
         fields = placed(completed(read(ClientBody, request.data)))
         with _naming_a_taken_number(), transaction.atomic():
             client = Client.objects.create(**fields)
+            recall([client.phone_number])
         return Response(
             ClientBody(client).data,
             status=status.HTTP_201_CREATED,
@@ -148,6 +150,8 @@ class OneClient(Resource):
     def _change(self, id: int, changes: dict[str, Any]) -> Response:
         with _naming_a_taken_number(), transaction.atomic():
             Client.objects.filter(id=id).update(**changes)
+            if "phone_number" in changes:
+                recall([changes["phone_number"]])
         return Response(ClientBody(_client(id)).data)
 
 

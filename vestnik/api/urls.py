@@ -5,6 +5,7 @@ from django.urls import path
 from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
 from vestnik.api.bulk import ClientsInBulk
 from vestnik.api.clients import Clients, OneClient
+from vestnik.api.erasure import ClientErasure
 from vestnik.api.events import Events
 from vestnik.api.exports import ClientsExport, MessagesExport, StatisticsExport
 from vestnik.api.imports import Imports, OneImport, RefusedRows
@@ -16,6 +17,7 @@ from vestnik.api.mailings import (
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
+from vestnik.api.preview import MailingPreview
 from vestnik.api.providers import OneProvider, Providers
 from vestnik.api.receipts import Receipts, ReceiptsBySecret
 from vestnik.api.statistics import MailingStatistics, Statistics
@@ -32,8 +34,10 @@ urlpatterns = [
     path("clients/imports/", Imports.as_view(), name="imports"),
     path("clients/imports/<int:id>/", OneImport.as_view(), name="import"),
     path("clients/imports/<int:id>/refused/", RefusedRows.as_view(), name="import-refused"),
+    path("clients/<int:id>/erase/", ClientErasure.as_view(), name="client-erasure"),
     path("clients/<int:id>/", OneClient.as_view(), name="client"),
     path("mailings/", Mailings.as_view(), name="mailings"),
+    path("mailings/preview/", MailingPreview.as_view(), name="mailings-preview"),
     path("mailings/<int:id>/", OneMailing.as_view(), name="mailing"),
     path("mailings/<int:id>/pause/", MailingPause.as_view(), name="mailing-pause"),
     path("mailings/<int:id>/resume/", MailingResume.as_view(), name="mailing-resume"),

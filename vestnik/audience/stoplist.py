@@ -32,6 +32,14 @@ ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
 WHERE audience_stoplistentry.phone_number IS NULL
 """
 
+# Erased entries are found by the unique index, which holds nulls too.
+ANY_ERASED = "SELECT EXISTS (SELECT FROM audience_stoplistentry WHERE phone_number IS NULL)"
+RECALL = """
+UPDATE audience_stoplistentry s SET phone_number = given.phone_number
+FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
+WHERE s.phone_number IS NULL AND s.phone_hash = given.phone_hash
+"""
+
 
 def key() -> bytes:
     """What the hashes are keyed by; with another SECRET_KEY no erased number is known again."""
@@ -55,6 +63,21 @@ def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
     with connection.cursor() as cursor:
         cursor.execute(PUT, [reason, source, given, [hash_of(number) for number in given]])
         return int(cursor.rowcount)
+
+
+def any_erased() -> bool:
+    """Whether some entry knows its number by the hash alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANY_ERASED)
+        return bool(cursor.fetchone()[0])
+
+
+def recall(numbers: Iterable[str]) -> None:
+    """Numbers that come in again after their erasure are stopped again, in clear."""
+    if any_erased():
+        given = sorted(set(numbers))
+        with connection.cursor() as cursor:
+            cursor.execute(RECALL, [given, [hash_of(number) for number in given]])
 
 
 class Source(models.TextChoices):

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering import ZONE_OF
+from vestnik.audience.stoplist import recall
 from vestnik.audience.validation import Problem, problems_of
 
 MOST_AT_ONCE = 10_000
@@ -100,6 +101,7 @@ def _save(items: Sequence[Mapping[str, Any]]) -> dict[str, Result]:
             left = [item for item in items if item["phone_number"] not in saved]
             if left:
                 saved |= _save_once(left)
+        recall(saved)
     return saved
 
 

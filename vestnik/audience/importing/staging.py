@@ -13,7 +13,7 @@ from vestnik.audience.importing.rows import Client
 from vestnik.audience.imports import Into
 from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering import ZONE_OF
-from vestnik.audience.stoplist import HASH_OF, Source, pads
+from vestnik.audience.stoplist import HASH_OF, Source, any_erased, pads
 
 PASSES = 3
 #: One import at a time is taken over; those that meet wait for each other.
@@ -93,6 +93,11 @@ FROM wanted ORDER BY phone_number
 ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
 WHERE audience_stoplistentry.phone_number IS NULL
 """
+# See stoplist.recall.
+RECALL = f"""
+UPDATE audience_stoplistentry s SET phone_number = w.phone_number FROM wanted w
+WHERE s.phone_number IS NULL AND s.phone_hash = {HASH_OF.format(number="w.phone_number")}
+"""
 MISSING = """
 SELECT count(*) FROM wanted w
 WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = w.phone_number)
@@ -157,6 +162,8 @@ def take_over(import_id: int, into: str) -> Counts:
         counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
     else:
         _into_directory(counts)
+        if any_erased():
+            _run(RECALL, list(pads()))
     counts.unchanged = distinct - counts.created - counts.updated
     return counts
 

@@ -1,0 +1,113 @@
+"""A client is erased on request."""
+
+import pytest
+from django.db import connection
+
+from tests.api.caller import Caller
+from tests.audience.importing import take
+from tests.builders import counts, make_client, make_running
+from tests.dispatch.test_outcomes import assert_it_adds_up, claim_of, due_ids, fly
+from vestnik.audience.models import Client, StopListEntry
+from vestnik.audience.stoplist import Source, hash_of
+from vestnik.audience.upsert import upsert
+from vestnik.dispatch import stopping
+from vestnik.dispatch.outcomes import record_and_release
+from vestnik.dispatch.withdrawal import delete_client
+
+NUMBER = "79000000000"
+
+
+def everything() -> str:
+    """All that the database holds, as text."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        found = []
+        for table in tables:
+            cursor.execute(f'SELECT t::text FROM "{table}" t')
+            found += [text for (text,) in cursor.fetchall()]
+    return "\n".join(found)
+
+
+def first_id() -> int:
+    return Client.objects.order_by("id").values_list("id", flat=True)[0]
+
+
+def test_the_number_is_nowhere_and_the_counts_are_as_before(api: Caller):
+    mailing = make_running(clients=3)
+    claim = claim_of(mailing)
+    first, *_ = ids = due_ids(claim)
+    settled = fly(claim, ids)
+    settled.add(first, "failed", 0.0, error=f"{NUMBER} is barred")
+    record_and_release(claim, settled)
+    before = counts(mailing)
+    mailing.messages.filter(phone_number=NUMBER).update(text="Dear Anna")
+    body = {"phone_number": "79991112233", "attributes": {"friend": "Anna"}}
+    api.post("clients/", body, idempotency_key="once")
+    take(f"phone\n{NUMBER}\n8 900 000-00-00\n".encode())
+    stopping.stop([NUMBER], Source.API)
+    Client.objects.filter(phone_number=NUMBER).update(attributes={"secret": "Anna's own"})
+    assert NUMBER in everything()
+
+    answer = api.post(f"clients/{first_id()}/erase/")
+
+    assert (answer.status_code, answer.json()) == (200, {"messages": 1, "on_stop_list": True})
+    left = everything()
+    assert NUMBER not in left
+    assert "Dear Anna" not in left
+    assert "Anna's own" not in left
+    assert hash_of(NUMBER) in left
+    assert counts(mailing) == before
+    assert_it_adds_up(mailing)
+
+
+def test_what_is_queued_is_cancelled_without_a_number(api: Caller):
+    mailing = make_running(clients=2)
+    assert api.post(f"clients/{first_id()}/erase/").json()["on_stop_list"] is False
+    message = mailing.messages.get(state="cancelled")
+    assert message.phone_number == ""
+    assert counts(mailing) == {"cancelled": 1, "queued": 1}
+    assert api.get(f"messages/{message.id}/").json()["phone_number"] == ""
+
+
+def test_the_answers_that_are_kept_for_a_day_forget_it_too(api: Caller):
+    client = api.post("clients/", {"phone_number": NUMBER}, idempotency_key="once").json()
+    api.post(f"clients/{client['id']}/erase/")
+    assert NUMBER not in everything()
+
+
+def test_messages_of_an_earlier_client_with_the_number_forget_it_too(api: Caller):
+    mailing = make_running(clients=1)
+    delete_client(first_id())
+    again = make_client(NUMBER)
+    api.post(f"clients/{again.id}/erase/")
+    assert mailing.messages.get().phone_number == ""
+
+
+@pytest.mark.parametrize("way", ["api", "bulk", "import", "change"])
+def test_whoever_was_stopped_and_erased_and_comes_in_again_is_stopped_again(api: Caller, way: str):
+    stopping.stop([NUMBER], Source.INBOUND)
+    api.post(f"clients/{make_client(NUMBER).id}/erase/")
+    assert StopListEntry.objects.get().phone_number is None
+    [entry] = api.get(f"stop-list/?phone_number={NUMBER}").json()["results"]
+    assert entry["phone_number"] is None
+
+    match way:
+        case "api":
+            api.post("clients/", {"phone_number": NUMBER})
+        case "bulk":
+            upsert([{"phone_number": NUMBER}])
+        case "import":
+            take(f"{NUMBER}\n".encode())
+        case "change":
+            other = make_client("79990000000")
+            api.patch(f"clients/{other.id}/", {"phone_number": NUMBER})
+
+    assert StopListEntry.objects.get().phone_number == NUMBER
+
+
+def test_only_an_admin_erases(api: Caller):
+    client = make_client(NUMBER)
+    assert Caller("operator").post(f"clients/{client.id}/erase/").status_code == 403
+    assert Client.objects.exists()
+    assert api.post(f"clients/{client.id}/erase/").status_code == 200
+    assert api.post(f"clients/{client.id}/erase/").status_code == 404

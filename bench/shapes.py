@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+
 from bench.ceiling import copy_rows
 from tests.pipeline.mailings import create, wait_ended
 from tests.stack.running import RunningStack
@@ -20,8 +22,13 @@ DONE = "SELECT count(*) FROM dispatch_message WHERE mailing_id = %s"
 
 
 def clear(stack: RunningStack) -> None:
-    """The same empty tables before every run."""
-    stack.sql(CLEAR)
+    """The same empty tables before every run; a tick may be at them just then."""
+    while True:
+        try:
+            stack.sql(CLEAR)
+            return
+        except psycopg.errors.DeadlockDetected:
+            time.sleep(0.1)
 
 
 def pipeline(stack: RunningStack, count: int, **mailing: Any) -> float:

@@ -18,6 +18,7 @@ Vestnik sends SMS mailings: each starts by itself, reaches each client once, sto
   vestnik up                 the whole service on this machine: PostgreSQL, Valkey, web, workers
   vestnik apikey create      a key for the API
   vestnik import FILE        clients from a CSV or XLSX file
+  vestnik sandbox            a gateway that costs nothing, to try providers against
   vestnik manage shell       Django's commands, against the stack that runs
 """
 MORE = """\
@@ -54,6 +55,8 @@ def main(words: Sequence[str] | None = None) -> int:
         env.load()
         if given[:1] == ["manage"]:  # argparse would take Django's options for its own
             return manage(given[1:])
+        if given[:1] == ["sandbox"]:
+            return sandbox(given[1:])
         options = parser().parse_args(given)
         return int(options.run(options) or 0)
     except (StackError, ImproperlyConfigured) as error:
@@ -109,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     loading.add_import(commands.add_parser("import", help="clients from a CSV or XLSX file"))
     numbering = "the regulator's numbering register, which tells time zones"
     loading.add_numbering(commands.add_parser("import-numbering", help=numbering))
+    commands.add_parser("sandbox", help="a gateway to try things with, by HTTP and SMPP")
     commands.add_parser("manage", help="Django's commands: `vestnik manage help`")
     return root
 
@@ -202,6 +206,13 @@ def manage(words: Sequence[str]) -> int:
 
     execute_from_command_line(["vestnik manage", *words])
     return 0
+
+
+def sandbox(words: Sequence[str]) -> int:
+    """`vestnik sandbox`."""
+    from vestnik.sandbox import main as run
+
+    return int(run(words) or 0)
 
 
 def refuse_mistakes() -> None:

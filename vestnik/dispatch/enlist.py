@@ -8,10 +8,9 @@ cancel `cancelled`, and who must not or cannot be written to `suppressed`, with 
 import structlog
 from django.db import connection, transaction
 
-from vestnik.audience.filters import matching
 from vestnik.dispatch import hints, hours
 from vestnik.dispatch.models import Enlistment
-from vestnik.dispatch.recipients import picked, rendered
+from vestnik.dispatch.recipients import picked, recipients, rendered
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.window import Clock
 
@@ -118,7 +117,7 @@ def enlist_chunk(mailing_id: int) -> bool:
 
 
 def _make_messages(enlistment: Enlistment, size: int) -> tuple[int, int | None, int]:
-    clients = matching(enlistment.mailing.filter).filter(
+    clients = recipients(enlistment.mailing.filter).filter(
         id__gt=enlistment.cursor, id__lte=enlistment.bound
     )
     text = enlistment.mailing.text

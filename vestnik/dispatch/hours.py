@@ -1,8 +1,8 @@
 """Batches of a mailing with local hours.
 
 Each is of one time zone, waits until the hours open there, and is let go of when they close. The
-next opening is set whether or not the mailing's end comes first: then the end expires the batch, and
-an end that an operator moves away lets it go after all.
+next opening is set whether or not the mailing's end comes first: then the end expires the batch,
+and an end that an operator moves away lets it go after all.
 """
 
 from datetime import timedelta

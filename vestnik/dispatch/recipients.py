@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from vestnik.audience.filters import Filter, matching
 from vestnik.audience.models import Client
 from vestnik.mailings.rendering import rendering_of
 
@@ -19,6 +20,11 @@ SELECT c.id, c.phone_number, c.timezone, EXISTS (
 ) AS stopped{values}
 FROM ({clients}) c
 """
+
+
+def recipients(audience: Filter) -> QuerySet[Client]:
+    """The clients that a mailing with this filter goes to, in no particular order."""
+    return matching(audience)
 
 
 def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:

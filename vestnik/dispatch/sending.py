@@ -144,8 +144,9 @@ class Course:
             pause_if_refused(self.batch.mailing_id, refusal)
 
     def _fly(self, flight: Sequence[Queued], mark: Mark, asked_at: float) -> None:
-        """Hand a marked flight over. Instants count from before the mark: rather too early an
-        end, and a departure that is never later than it was."""
+        """Hand a marked flight over. The end counts from before the mark, and departures from
+        after it: the one is rather too early, and the others never later than they were."""
+        marked_by = time.monotonic()
         expires_at = asked_at + mark.seconds_to_end
         depart_before = min(asked_at + FLIGHT_SECONDS, expires_at - END_GUARD)
         outgoing = [
@@ -160,7 +161,7 @@ class Course:
             for message in flight
         ]
         found = self._hand_over(outgoing)
-        self._settle(flight, outgoing, found, mark, asked_at)
+        self._settle(flight, outgoing, found, mark, marked_by)
         self._learn(outgoing, found)
 
     def _hand_over(self, outgoing: Sequence[Outgoing]) -> Sequence[Outcome | None]:
@@ -178,11 +179,11 @@ class Course:
         outgoing: Sequence[Outgoing],
         found: Sequence[Outcome | None],
         mark: Mark,
-        asked_at: float,
+        marked_by: float,
     ) -> None:
         self.settled = Settled(self.attempt_id, mark.marked_at)
         for message, sent, outcome in zip(flight, outgoing, found, strict=True):
-            departed = (sent.departed_at or asked_at) - asked_at
+            departed = (sent.departed_at or marked_by) - marked_by
             settle(self.settled, self.crew.provider, self.batch, message, outcome, departed)
         self.waiting = self.settled.left_over(flight) + self.waiting[len(flight) :]
         self.next_retry = self.settled.first_retry(self.next_retry)

@@ -1,0 +1,140 @@
+"""mailings/preview/, and that what it says is what then happens."""
+
+from datetime import timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db.models import Sum
+from pytest_django import Settings
+
+from tests.api.caller import Caller, errors_of, mailing_body
+from tests.builders import counts, enlist_all, make_client
+from tests.mailings.test_hours import RUSSIAN
+from vestnik.audience.models import StopListEntry
+from vestnik.audience.stoplist import Source, hash_of
+from vestnik.dispatch.launch import launch
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
+from vestnik.providers.registry import described
+
+
+def stop(number: str) -> None:
+    StopListEntry.objects.create(phone_number=number, phone_hash=hash_of(number), source=Source.API)
+
+
+def make_audience() -> None:
+    """Some of everything, in all zones."""
+    for n, (zone, _) in enumerate(RUSSIAN * 4):
+        attributes = {"name": "Анна" * (n % 7)} if n % 4 else {}
+        make_client(f"790000000{n:02}", timezone=zone, tag=f"t{n % 2}", attributes=attributes)
+    make_client("79000000090", attributes={"name": "я" * 671})
+    make_client("79000000091", attributes={"name": "Иван 😀"})
+    stop("79000000091")
+    stop("79000000001")
+
+
+def moscow(minutes: float) -> str:
+    wall = database_now().astimezone(ZoneInfo("Europe/Moscow")) + timedelta(minutes=minutes)
+    return wall.strftime("%H:%M")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": "Hello"},
+        {"text": "Привет, {{ name }}!"},
+        {"text": 'Hi {{ name|default:"client" }}, {{ phone_number }}'},
+        {"text": "Привет, {{ name }}!", "filter": {"exclude": {"tags": ["t1"]}}},
+        {"text": "Привет, {{ name }}!", "local_hours": True},
+    ],
+)
+def test_the_numbers_are_those_of_what_then_happens(
+    api: Caller, changes: dict[str, object]
+) -> None:
+    make_audience()
+    if changes.get("local_hours"):
+        changes |= {"local_hours": {"from": moscow(-90), "until": moscow(90)}}
+    body = mailing_body(**changes)
+    if changes.get("local_hours"):
+        body["ends_at"] = (database_now() + timedelta(minutes=5)).isoformat()
+
+    told = api.post("mailings/preview/", body).json()
+    created = api.post("mailings/", body).json()
+
+    mailing = Mailing.objects.get(id=created["id"])
+    assert launch(mailing.id)
+    enlist_all(mailing)
+    reasons = list(mailing.messages.filter(state="suppressed").values_list("error", flat=True))
+    excluded = told["excluded"]
+    assert told["matched"] == mailing.messages.count()
+    assert excluded["stop_list"] == reasons.count("stop list")
+    assert excluded["too_long"] == reasons.count("longer than 10 segments")
+    assert excluded["missing_value"] == sum(reason.startswith("no value") for reason in reasons)
+    going = mailing.messages.filter(state="queued", client__timezone__in=open_zones(mailing))
+    assert told["messages"] == going.count()
+    assert excluded["never_open"] == counts(mailing)["queued"] - going.count()
+    assert told["segments"] == (going.aggregate(sum=Sum("segments"))["sum"] or 0)
+    for sample in told["samples"]:
+        message = mailing.messages.get(client=sample["client"])
+        assert sample["text"] == (message.text or mailing.text)
+        assert sample["segments"] == message.segments
+
+
+def open_zones(mailing: Mailing) -> list[str]:
+    """Zones in which something leaves before the end."""
+    if mailing.local_hours is None:
+        return [zone for zone, _ in RUSSIAN]
+    ready = mailing.batches.filter(state="ready") | mailing.batches.filter(
+        due_at__lt=mailing.ends_at
+    )
+    return [zone for zone in ready.values_list("timezone", flat=True) if zone]
+
+
+def test_nothing_is_kept(api: Caller) -> None:
+    make_audience()
+
+    answer = api.post("mailings/preview/", mailing_body())
+
+    assert answer.status_code == 200
+    assert list(answer.json()) == [
+        "matched",
+        "excluded",
+        "messages",
+        "segments",
+        "price",
+        "encoding",
+        "ucs2_because_of",
+        "samples",
+        "forecast",
+    ]
+    assert not Mailing.objects.exists()
+
+
+def test_price_and_forecast_are_by_the_provider(api: Caller, settings: Settings) -> None:
+    make_audience()
+    options = {"price_per_segment": "2.50", "max_rate": "10"}
+    settings.SMS_PROVIDERS = {"dear": {"BACKEND": "null", "OPTIONS": options}}
+    described.cache_clear()
+    ends_at = (database_now() + timedelta(seconds=2.1)).isoformat()
+
+    told = api.post("mailings/preview/", mailing_body(provider="dear", ends_at=ends_at)).json()
+    described.cache_clear()
+
+    assert Decimal(told["price"]) == Decimal("2.50") * told["segments"]
+    assert told["forecast"]["per_second"] == 10
+    assert told["forecast"]["finishes_at"] is None
+    assert 0 <= told["forecast"]["will_not_fit"] - (told["messages"] - 20) < 15
+
+
+def test_what_makes_a_text_dear_is_named(api: Caller) -> None:
+    told = api.post("mailings/preview/", mailing_body(text="Hello — «x»")).json()
+
+    assert (told["encoding"], told["ucs2_because_of"]) == ("ucs-2", ["—", "«", "»"])
+
+
+def test_what_is_wrong_is_named_as_at_creation(api: Caller) -> None:
+    answer = api.post("mailings/preview/", mailing_body(text="{{ nobody }}", name="x"))
+
+    assert answer.status_code == 400
+    assert set(errors_of(answer)) == {"text", "name"}

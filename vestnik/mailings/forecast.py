@@ -1,0 +1,70 @@
+"""When a mailing will be through at its rate, and what of it will not fit before its end."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from vestnik.mailings.hours import LocalHours
+
+DAY = timedelta(days=1)
+# A window may last for years, and what takes longer than this need not be told to the day.
+MOST_DAYS = 366
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What comes of sending at a rate; without one all fits, and when it is through is not known."""
+
+    per_second: float | None
+    finishes_at: datetime | None
+    will_not_fit: int
+
+
+def spans(hours: LocalHours | None, zone: str, window: Span) -> list[Span]:
+    """When messages to a zone may leave within the window; a change of the clock after the second
+    opening is not looked at."""
+    start, end = window
+    if hours is None:
+        return [window]
+    first = hours.opening(zone, start)
+    opens, closes = hours.opening(zone, first[1])
+    days = range(min(MOST_DAYS, (end - start) // DAY + 1))
+    found = [first, *((opens + n * DAY, closes + n * DAY) for n in days)]
+    clipped = ((max(start, opens), min(end, closes)) for opens, closes in found)
+    return [span for span in clipped if span[0] < span[1]]
+
+
+def forecast(groups: Sequence[tuple[int, Sequence[Span]]], rate: float | None) -> Forecast:
+    """Of groups of so many messages, each of which may leave in its spans, at a common rate that
+    those which are open share."""
+    if rate is None:
+        return Forecast(None, None, 0)
+    left = [float(count) for count, _ in groups]
+    finish = None
+    for start, seconds, open_ones in _steps([spans for _, spans in groups]):
+        waiting = sum(left[group] for group in open_ones)
+        share = min(1.0, rate * seconds / waiting) if waiting else 0.0
+        for group in open_ones:
+            left[group] *= 1 - share
+        if waiting:
+            finish = start + timedelta(seconds=share * waiting / rate)
+    rest = math.ceil(round(sum(left), 6))
+    return Forecast(rate, None if rest else finish, rest)
+
+
+def _steps(schedules: Sequence[Sequence[Span]]) -> Iterator[tuple[datetime, float, list[int]]]:
+    """From each opening or closing to the next: its instant, its length, and which are open."""
+    edges = sorted({edge for schedule in schedules for span in schedule for edge in span})
+    next_span = [0] * len(schedules)
+    for start, end in pairwise(edges):
+        open_ones = []
+        for group, schedule in enumerate(schedules):
+            while next_span[group] < len(schedule) and schedule[next_span[group]][1] <= start:
+                next_span[group] += 1
+            if next_span[group] < len(schedule) and schedule[next_span[group]][0] <= start:
+                open_ones.append(group)
+        yield start, (end - start).total_seconds(), open_ones

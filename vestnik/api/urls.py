@@ -17,6 +17,7 @@ from vestnik.api.mailings import (
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
+from vestnik.api.preview import MailingPreview
 from vestnik.api.providers import OneProvider, Providers
 from vestnik.api.receipts import Receipts, ReceiptsBySecret
 from vestnik.api.statistics import MailingStatistics, Statistics
@@ -36,6 +37,7 @@ urlpatterns = [
     path("clients/<int:id>/erase/", ClientErasure.as_view(), name="client-erasure"),
     path("clients/<int:id>/", OneClient.as_view(), name="client"),
     path("mailings/", Mailings.as_view(), name="mailings"),
+    path("mailings/preview/", MailingPreview.as_view(), name="mailings-preview"),
     path("mailings/<int:id>/", OneMailing.as_view(), name="mailing"),
     path("mailings/<int:id>/pause/", MailingPause.as_view(), name="mailing-pause"),
     path("mailings/<int:id>/resume/", MailingResume.as_view(), name="mailing-resume"),

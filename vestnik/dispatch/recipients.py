@@ -12,13 +12,10 @@ from vestnik.mailings.rendering import rendering_of
 NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
 NEEDED_BY_ALL = ("id", "phone_number", "timezone")
 
-# A sub-query and not a join, which would lose the order of the clients: sorting them again costs a
-# twentieth of the enlisting.
+# A join and not a sub-query: of a million clients that is probed a million times for each mention.
 PICKED = """
-SELECT c.id, c.phone_number, c.timezone, EXISTS (
-    SELECT FROM audience_stoplistentry s WHERE s.phone_number = c.phone_number
-) AS stopped{values}
-FROM ({clients}) c
+SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped{values}
+FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 """
 
 

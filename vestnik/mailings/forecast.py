@@ -17,7 +17,7 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What comes of sending at a rate; without one all fits, and when it is through is not known."""
+    """What comes of sending at a rate; without one all fits, at an instant that is not known."""
 
     per_second: float | None
     finishes_at: datetime | None

@@ -102,3 +102,13 @@ def _under_way(paused: bool) -> Mailing:
     if paused:
         mailing.obey(PAUSE, actor="test")
     return mailing
+
+
+def test_the_end_of_a_mailing_under_way_leaves_a_second_for_what_is_in_flight(api: Caller) -> None:
+    mailing = _under_way(paused=False)
+    soon = (timezone.now() + timedelta(seconds=0.5)).isoformat()
+
+    answer = api.patch(f"mailings/{mailing.id}/", {"ends_at": soon})
+
+    assert answer.status_code == 400
+    assert "a second from now" in errors_of(answer)["ends_at"]

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from vestnik.api.fields import Instant, StrictSerializer, Text, Whole
 from vestnik.api.filter import Filter
-from vestnik.mailings.models import Mailing, MailingState
+from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
     MOST_RATE,
     check_ahead,
@@ -138,7 +138,8 @@ class MailingBody(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "ends_at" in attrs:
-            check_ahead(attrs["ends_at"])
+            under_way = self.instance is not None and self.instance.state in UNDER_WAY
+            check_ahead(attrs["ends_at"], under_way=under_way)
         if "starts_at" in attrs or "ends_at" in attrs:
             window = [attrs.get(name) or getattr(self.instance, name) for name in WINDOW]
             check_window(*window)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -110,10 +110,16 @@ def check_window(starts_at: datetime, ends_at: datetime) -> None:
         raise ValidationError({"ends_at": "Choose an end that is later than the start."})
 
 
-def check_ahead(ends_at: datetime) -> None:
-    """Raises ValidationError where the end is past already, by the database's clock."""
+def check_ahead(ends_at: datetime, *, under_way: bool = False) -> None:
+    """Raises ValidationError where the end is past already, by the database's clock.
+
+    That of a mailing under way must leave a second: a flight that was marked before the change
+    still has the old end, and is out within that time.
+    """
     if ends_at <= database_now():
         raise ValidationError({"ends_at": "Choose an end that is still to come."})
+    if under_way and ends_at < database_now() + timedelta(seconds=1):
+        raise ValidationError({"ends_at": "Choose an end a second from now or later, or cancel."})
 
 
 def database_now() -> datetime:

@@ -66,6 +66,15 @@ SCHEMA = {
     "properties": {
         **KINDS,
         "exclude": {"type": "object", "properties": KINDS, "additionalProperties": False},
+        "again": {
+            "type": "object",
+            "readOnly": True,
+            "description": "Of a mailing made by send-again: those whom another did not reach.",
+            "properties": {
+                "mailing": {"type": "integer"},
+                "states": {"type": "array", "items": {"type": "string"}},
+            },
+        },
     },
     "additionalProperties": False,
 }

@@ -20,6 +20,7 @@ from vestnik.api.messages import Messages, OneMessage
 from vestnik.api.preview import MailingPreview
 from vestnik.api.providers import OneProvider, Providers
 from vestnik.api.receipts import Receipts, ReceiptsBySecret
+from vestnik.api.send_again import MailingSendAgain
 from vestnik.api.statistics import MailingStatistics, Statistics
 from vestnik.api.stop_list import OneEntry, StopList
 from vestnik.api.unknown import Unknown
@@ -44,6 +45,7 @@ urlpatterns = [
     path("mailings/<int:id>/cancel/", MailingCancel.as_view(), name="mailing-cancel"),
     path("mailings/<int:id>/events/", Events.as_view(), name="mailing-events"),
     path("mailings/<int:id>/unknown/", Unknown.as_view(), name="mailing-unknown"),
+    path("mailings/<int:id>/send-again/", MailingSendAgain.as_view(), name="mailing-send-again"),
     path("mailings/<int:id>/statistics/", MailingStatistics.as_view(), name="mailing-statistics"),
     path("mailings/<int:id>/messages/export/", MessagesExport.as_view(), name="messages-export"),
     path(

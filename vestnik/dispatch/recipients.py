@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from vestnik.audience.filters import Filter, matching
 from vestnik.audience.models import Client
+from vestnik.dispatch.again import unreached
 from vestnik.mailings.rendering import rendering_of
 
 NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
@@ -21,7 +22,9 @@ FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 
 def recipients(audience: Filter) -> QuerySet[Client]:
     """The clients that a mailing with this filter goes to, in no particular order."""
-    return matching(audience)
+    clients = matching(audience)
+    again = audience.get("again")
+    return clients.filter(unreached(**again)) if again else clients
 
 
 def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:

@@ -55,7 +55,10 @@ class ForecastShown(serializers.Serializer[Any]):
     will_not_fit = serializers.IntegerField(help_text="Messages that would expire at the end.")
 
 
-@extend_schema_serializer(examples=[OpenApiExample("A preview", ANSWERED, response_only=True)])
+@extend_schema_serializer(
+    component_name="MailingPreview",
+    examples=[OpenApiExample("A preview", ANSWERED, response_only=True)],
+)
 class Preview(serializers.Serializer[Any]):
     """What a mailing would do at this moment."""
 

@@ -73,10 +73,11 @@ def read_file(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from vestnik.audience.importing import run
+    from vestnik.audience.importing import run, stored
     from vestnik.audience.imports import Import
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    stored.forget_old()
     with options.file.open("rb") as file:
         job = Import.objects.create(
             file_name=options.file.name[:255],

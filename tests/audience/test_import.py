@@ -8,7 +8,7 @@ from django.db import connection
 from tests.audience.importing import counts, refusals, take
 from tests.audience.sheets import Day, write
 from tests.builders import make_client
-from vestnik.audience.importing import staging, stored
+from vestnik.audience.importing import run, staging, stored
 from vestnik.audience.importing.formats import Options
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client
@@ -149,6 +149,17 @@ def test_one_that_was_stopped_three_times_is_given_up():
     job.refresh_from_db()
     assert (job.state, job.pieces.count()) == ("failed", 0)
     assert "three times" in job.error
+
+
+def test_one_whose_own_process_was_stopped_is_told_so():
+    job = Import.objects.create(file_name="a.csv", size=1, stored=False, state="running")
+    with run.alone(job.id):
+        stored.forget_old()
+        job.refresh_from_db()
+        assert job.state == "running"
+    stored.forget_old()
+    job.refresh_from_db()
+    assert (job.state, "start it again" in job.error) == ("failed", True)
 
 
 def test_no_temporary_table_stays_in_the_session():

@@ -56,8 +56,12 @@ UPDATE dispatch_batch b SET
 FROM counted WHERE b.id = counted.id
 """
 OF_NUMBERS = SUPPRESS.format(which="s.phone_number = ANY(%s)")
-# What was on the list before the launch was seen at enlisting, and those after it are few.
-SINCE_THE_LAUNCH = SUPPRESS.format(which="s.created_at >= g.started_at")
+# What was on the list before the launch was seen at enlisting, and those after it are few. The
+# earliest launch is given as a value: only so does the planner know how few.
+SINCE_THE_LAUNCH = SUPPRESS.format(which="s.created_at >= g.started_at AND s.created_at >= %s")
+FIRST_LAUNCH = """
+SELECT min(started_at) FROM mailings_mailing WHERE state IN ('running', 'paused')
+"""
 
 
 def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
@@ -75,7 +79,8 @@ def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
 
 def sweep() -> None:
     """Take back what came to be queued after its number was stopped, as imports of the list do."""
-    sql.run(SINCE_THE_LAUNCH, [WHY])
+    if (first := sql.value(FIRST_LAUNCH)) is not None:
+        sql.run(SINCE_THE_LAUNCH, [first, WHY])
 
 
 def obey(messages: Collection[Inbound]) -> None:

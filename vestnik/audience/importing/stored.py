@@ -11,13 +11,21 @@ from datetime import timedelta
 from itertools import islice
 from typing import IO, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import MOST_BYTES, Options, opened
 from vestnik.audience.importing.header import plan
-from vestnik.audience.importing.run import GIVEN_UP, MOST_ATTEMPTS, alone, fail, run, staged_rows
+from vestnik.audience.importing.run import (
+    GIVEN_UP,
+    MOST_ATTEMPTS,
+    READING_LOCK,
+    alone,
+    fail,
+    run,
+    staged_rows,
+)
 from vestnik.audience.importing.source import Progress
 from vestnik.audience.imports import Import, ImportPiece, ImportState, RefusedRow
 
@@ -36,6 +44,17 @@ WHERE i.state IN ('waiting', 'running') AND i.stored AND NOT EXISTS (
 )
 ORDER BY i.id
 """
+
+# Those of a process that read its own file and is gone: nobody else can read it.
+ABANDONED = """
+UPDATE audience_import i SET state = 'failed', error = %s, finished_at = statement_timestamp()
+WHERE i.state IN ('waiting', 'running') AND NOT i.stored AND NOT EXISTS (
+    SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
+        AND l.classid = %s AND l.objid = i.id AND l.objsubid = 2
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+STOPPED = "Its process was stopped in the middle. Nothing was taken: start it again."
 
 
 def store(file: IO[bytes], **fields: Any) -> Import:
@@ -56,7 +75,9 @@ def store(file: IO[bytes], **fields: Any) -> Import:
 
 
 def forget_old() -> None:
-    """Refused rows hold numbers: a month is enough to correct them."""
+    """Refused rows hold numbers: a month is enough to correct them. What was stopped is told so."""
+    with connection.cursor() as cursor:
+        cursor.execute(ABANDONED, [STOPPED, READING_LOCK])
     RefusedRow.objects.filter(of__finished_at__lt=Now() - KEPT_FOR).delete()
 
 

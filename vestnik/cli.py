@@ -155,9 +155,7 @@ def setup(options: argparse.Namespace) -> None:
 
 def web(_options: argparse.Namespace) -> None:
     """`vestnik web`."""
-    need_servers()
-    if not env.text("SECRET_KEY"):
-        raise StackError("SECRET_KEY is not set: give the web a long random one of its own")
+    need_secret()
     refuse_mistakes()
     from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]
 
@@ -167,6 +165,7 @@ def web(_options: argparse.Namespace) -> None:
 
 def worker(_options: argparse.Namespace) -> None:
     """`vestnik worker`."""
+    need_secret()
     refuse_mistakes()
     from celery.exceptions import SecurityWarning
 
@@ -213,6 +212,13 @@ def sandbox(words: Sequence[str]) -> int:
     from vestnik.sandbox import main as run
 
     return int(run(words) or 0)
+
+
+def need_secret() -> None:
+    """The web signs sessions with it, and both find numbers on the stop list by it."""
+    need_servers()
+    if not env.text("SECRET_KEY"):
+        raise StackError("SECRET_KEY is not set: give web and workers one long random text")
 
 
 def refuse_mistakes() -> None:

@@ -80,10 +80,12 @@ def test_the_judge_finds_a_database_out_that_forgets_commits():
 def test_what_was_due_while_everything_was_down_starts_afterwards(tmp_path):
     with RunningStack(home=tmp_path / "home", workers=1) as stack:
         fill(stack, 5)
-        late = create(stack, starts_in=2.0)
-        missed = create(stack, starts_in=2.0, ends_in=3.0)
+        down_by = time.monotonic() + 5.0
+        late = create(stack, starts_in=5.0)
+        missed = create(stack, starts_in=5.0, ends_in=6.0)
         stack.stop()
-        time.sleep(3.5)
+        assert time.monotonic() < down_by, "too slow to stop: nothing was shown"
+        time.sleep(down_by + 1.5 - time.monotonic())
         stack.start()
         assert wait_ended(stack, late, seconds=10)["progress"]["sent"] == 5
         found = wait_ended(stack, missed, seconds=10)

@@ -34,6 +34,7 @@ class Settlement(StrEnum):
     GIVE_UP = "give_up"
 
 
+# Whoever was erased meanwhile has no number to be sent to again: theirs stay unknown.
 # What is settled is taken batch by batch, each locked before its messages: a late outcome or a
 # receipt that comes first has its way, and one that comes second finds nothing to change.
 SETTLE = """
@@ -47,6 +48,7 @@ settled AS (
         error = coalesce(%s, m.error)
     FROM held
     WHERE m.mailing_id + 0 = %s AND m.state = 'unknown'
+        AND (m.phone_number <> '' OR '{state}' <> 'queued')
         AND m.id BETWEEN held.first_message_id AND held.last_message_id
     RETURNING held.id
 ),

@@ -145,7 +145,9 @@ class Mailing(models.Model):
         """
         with transaction.atomic():
             leaves = Q(id=self.id, state__in=transition.sources) & transition.also
-            before = Mailing.objects.select_for_update().values_list("state", flat=True)
+            # Not the stronger lock: a chunk that is being enlisted holds the row's key meanwhile.
+            rows = Mailing.objects.select_for_update(no_key=True)
+            before = rows.values_list("state", flat=True)
             state_before = before.get(id=self.id)
             moved = Mailing.objects.filter(leaves).update(
                 state=transition.target, state_reason=reason, **transition.stamps()

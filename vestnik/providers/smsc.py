@@ -194,7 +194,7 @@ class SmscProvider(HttpProvider):
         if not number or not status:
             raise CallbackRefused("there is neither a text nor an id with a status")
         ours = number.removeprefix(self._prefix)
-        mine = number.startswith(self._prefix) and ours.isdigit()
+        mine = number.startswith(self._prefix) and ours.isdecimal()
         receipt = self._receipt(status, number, int(ours) if mine else None, fields)
         return [receipt] if receipt else []
 
@@ -266,5 +266,5 @@ def _digest(kind: str, text: str) -> str:
 def _instant(timestamp: object) -> datetime:
     """Seconds since 1970; `last_date` beside it is Moscow's time and is not read."""
     word = word_of(timestamp) or ""
-    seconds = int(word) if word.isdigit() and len(word) < 12 else 0
+    seconds = int(word) if word.isdecimal() and len(word) < 12 else 0
     return datetime.fromtimestamp(seconds, UTC) if seconds else datetime.now(UTC)

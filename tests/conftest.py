@@ -5,6 +5,7 @@ with it DATABASE_URL, before this file.
 """
 
 import os
+import signal
 
 import django
 import pytest
@@ -16,6 +17,8 @@ SERVERS = pytest.StashKey[Servers]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    # Started in the background a shell ignores Ctrl-C for us, and we would for all that we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     servers = config.stash[SERVERS] = Servers().start()
     os.environ |= servers.environ() | {
         "DJANGO_SETTINGS_MODULE": "vestnik.settings",

@@ -5,6 +5,7 @@ A Celery consumer can stop consuming after a reconnect while its process lives o
 one whose pulses go out and do not come back ends itself, and its supervisor starts another.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -66,6 +67,8 @@ def note_a_task(**kwargs: Any) -> None:
 @worker_ready.connect
 def start_watch(sender: Any, **kwargs: Any) -> None:
     """Watch the consumer of this worker from a thread of its own."""
+    gc.collect()
+    gc.freeze()  # half a million objects that live as long as the process: not to be looked at
     sys.setswitchinterval(SWITCH_INTERVAL)
     threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()
 

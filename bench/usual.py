@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
 import django
 from celery import Celery
+from celery.signals import worker_ready
 from django.conf import settings
 from django.utils import timezone
 
@@ -33,6 +34,12 @@ app.conf.update(
     worker_pool="prefork",
     worker_prefetch_multiplier=4,
 )
+
+
+@worker_ready.connect
+def say_ready(**_signal: object) -> None:
+    """For whoever waits to give it work."""
+    print("ready", flush=True)
 
 
 def hand_over(url: str, client: Client, text: str) -> None:

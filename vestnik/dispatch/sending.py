@@ -80,6 +80,13 @@ class Course:
         Where the database goes away, the outcomes known are kept and recorded once it is back.
         """
         try:
+            self._send_flights()
+        except DATABASE_AWAY as trouble:
+            log.warning("database away", batch=self.batch.batch_id, trouble=type(trouble).__name__)
+            self._release_when_back()
+
+    def _send_flights(self) -> None:
+        try:
             while flight := self._next_flight():
                 mark, asked_at = self._mark(flight)
                 if mark is None:
@@ -88,9 +95,6 @@ class Course:
             self._release()
         except LeaseLost:
             record_late(self.batch, self.settled)
-        except DATABASE_AWAY as trouble:
-            log.warning("database away", batch=self.batch.batch_id, trouble=type(trouble).__name__)
-            self._release_when_back()
 
     def _next_flight(self) -> list[Queued]:
         if not self.waiting or self.pause or self.crew.stopping():

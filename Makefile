@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos containers postman lock .venv
+.PHONY: help run test check bench chaos containers postman messages vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,14 @@ containers: $(VENV)/.dev ## the image and the compose file, run for real by Podm
 
 postman: $(VENV)/.dev ## the Postman collection against a stack of its own (needs npm)
 	$(BIN)/python -m pytest tests/postman -rP $(ARGS)
+
+messages: $(VENV)/.dev ## collect the pages' texts, and compile their translations (needs gettext)
+	cd vestnik && ../$(BIN)/vestnik manage makemessages --locale ru --no-wrap --no-location \
+		--ignore vendor --ignore admin
+	cd vestnik && ../$(BIN)/vestnik manage compilemessages --locale ru
+
+vendor: ## copy the pages' libraries from npm (needs npm)
+	vestnik/dashboard/vendor/copy
 
 .venv: $(VENV)/.run ## the environment alone; .venv/bin/vestnik is the command
 

@@ -50,6 +50,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "vestnik.dashboard.middleware.strict_pages",
+    "vestnik.dashboard.middleware.operators_zone",
     "django_structlog.middlewares.RequestMiddleware",
 ]
 
@@ -66,6 +68,12 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "vestnik.dashboard.shell.shell",
+            ],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "vestnik.dashboard.templatetags.vestnik",
             ],
         },
     },
@@ -137,6 +145,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -192,9 +202,11 @@ DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = DEBUG_LEVEL
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
 
 # --- Language, time, files ---------------------------------------------------------------------
-LANGUAGE_CODE = "ru"
+# What logs, commands and stored reasons are written in; a page follows its reader.
+LANGUAGE_CODE = "en"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
 TIME_ZONE = env.text("TIME_ZONE", "Europe/Moscow")
+LOCALE_PATHS = [BASE_DIR / "dashboard" / "locale"]
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "/static/"

@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from django.views.generic import RedirectView
 
 from vestnik.api.health import livez, readyz
 from vestnik.api.metrics import Metrics
@@ -15,7 +14,6 @@ handler404 = "vestnik.api.problems.not_found"
 handler500 = "vestnik.api.problems.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(pattern_name="docs")),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
     path("metrics", Metrics.as_view(), name="metrics"),
@@ -24,4 +22,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("vestnik.api.urls")),
     re_path(r"^api/(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
     path("admin/", admin.site.urls),
+    path("", include("vestnik.dashboard.urls")),
 ]

@@ -32,9 +32,13 @@ class RoleUserManager(UserManager["User"]):
 
 
 class User(AbstractUser):
-    """Somebody who works in the browser."""
+    """Somebody who works in the browser.
+
+    `timezone` is the zone in which the pages tell them the time; empty is the service's own.
+    """
 
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.VIEWER)
+    timezone = models.CharField(max_length=64, blank=True, default="")
 
     objects: ClassVar[RoleUserManager] = RoleUserManager()
 

@@ -1,0 +1,1 @@
+"""The pages of clients: the list, one client, imports, saved audiences."""

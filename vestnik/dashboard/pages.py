@@ -1,0 +1,74 @@
+"""What every page has in common: who may open it, and what an htmx request is.
+
+@page()                       # whoever is logged in
+@page(Action.SEND)            # operators and admins; others are told why not
+def new_mailing(request: OperatorRequest) -> HttpResponse: ...
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render, resolve_url
+from django.views.decorators.http import require_http_methods
+
+from vestnik.access.models import User
+from vestnik.access.roles import Action, may
+
+
+class OperatorRequest(HttpRequest):
+    """A request of somebody who is logged in."""
+
+    user: User
+
+
+#: Called with a request and with what its address names.
+View = Callable[..., HttpResponseBase]
+
+
+def page(
+    action: Action = Action.SEE, *, methods: tuple[str, ...] = ("GET", "HEAD", "POST")
+) -> Callable[[View], View]:
+    """A page for those whose role grants `action`.
+
+    Who is not logged in goes to the login and comes back; who may not is told which role may.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return _to_login(request)
+            if not may(request.user.role, action):
+                return forbidden(request, action)
+            return view(request, *args, **kwargs)
+
+        return require_http_methods(list(methods))(answer)
+
+    return decorate
+
+
+def forbidden(request: HttpRequest, action: Action) -> HttpResponse:
+    """Says that the role does not grant `action`, and which does."""
+    return render(request, "dashboard/forbidden.html", {"action": action}, status=403)
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Whether a part of a page is asked for, to be put into the page that is open."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def actor(request: OperatorRequest) -> str:
+    """Who asks, for the record."""
+    return f"user:{request.user.username}"
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    if not is_htmx(request):
+        return redirect_to_login(request.get_full_path())
+    # A login form must not appear in the middle of the page that is open.
+    response = HttpResponse(status=401)
+    response["HX-Redirect"] = resolve_url("login")
+    return response

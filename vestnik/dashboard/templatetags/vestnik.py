@@ -1,0 +1,166 @@
+"""Numbers, times, phone numbers and states as the pages write them. Built in: no `{% load %}`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from django import template
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, ROLES
+
+register = template.Library()
+
+# A narrow no-break space, as Russian typography has it; a comma in English.
+SEPARATORS = {"ru": "\u202f", "en": ","}
+NO_BREAK = "\u00a0"
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """1234567 as `1 234 567` in Russian and `1,234,567` in English; None as a dash."""
+    if value is None:
+        return "–"
+    plain = f"{value:,}".replace(",", SEPARATORS.get(translation.get_language() or "", ","))
+    return plain if isinstance(value, int) else _with_decimal_sign(plain)
+
+
+def _with_decimal_sign(plain: str) -> str:
+    return plain.replace(".", ",") if translation.get_language() == "ru" else plain
+
+
+@register.filter
+def percent(part: int, whole: int) -> str:
+    """The share of `part` in `whole`: never `100 %` before it is all, nor `0 %` of something."""
+    if not whole:
+        return f"0{NO_BREAK}%"
+    share = 100 * part / whole
+    shown = round(share)
+    if 0 < part < whole:
+        shown = min(max(shown, 1), 99)
+    return f"{shown}{NO_BREAK}%"
+
+
+@register.filter
+def phone(value: str) -> str:
+    """79261234567 as `7 926 123-45-67`, in one piece."""
+    if len(value) != 11:
+        return value
+    return f"{value[0]}{NO_BREAK}{value[1:4]}{NO_BREAK}{value[4:7]}-{value[7:9]}-{value[9:]}"
+
+
+@register.filter
+def instant(value: datetime | None, form: str = "minutes") -> SafeString | str:
+    """A moment in the operator's zone, as `<time>`; `form` is `minutes`, `seconds` or `time`.
+
+    The year stands there only where it is not this one. The page says the zone once, in its foot.
+    """
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), _shown(local, form)
+    )
+
+
+def _shown(local: datetime, form: str) -> str:
+    clock = "H:i:s" if form in ("seconds", "time") else "H:i"
+    if form == "time":
+        return date_format(local, clock)
+    year = "" if local.year == timezone.localtime().year else " Y"
+    day = "j E" if translation.get_language() == "ru" else "j M"
+    return date_format(local, f"{day}{year}, {clock}")
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """`3 мин 20 с`: the two largest units."""
+    if seconds is None:
+        return "–"
+    left, parts = round(seconds), list[tuple[int, str]]()
+    for size, unit in _units():
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append((count, unit))
+    shown = [f"{count}{NO_BREAK}{unit}" for count, unit in parts[:2] if count]
+    return " ".join(shown) or f"0{NO_BREAK}{_units()[-1][1]}"
+
+
+def _units() -> tuple[tuple[int, str], ...]:
+    day, hour, minute, second = (
+        ("д", "ч", "мин", "с") if translation.get_language() == "ru" else ("d", "h", "min", "s")
+    )
+    return ((86_400, day), (3_600, hour), (60, minute), (1, second))
+
+
+@register.filter
+def message_state(state: str) -> SafeString:
+    """A message's state: its colour, and always the word beside it."""
+    return format_html(
+        '<span class="state"><i class="swatch {}" aria-hidden="true"></i>{}</span>',
+        f"is-{state}",
+        MESSAGE_STATES.get(state, state),
+    )
+
+
+@register.filter
+def mailing_state(state: str) -> SafeString:
+    """A mailing's state, as a badge."""
+    return format_html(
+        '<span class="badge {}">{}</span>', f"is-{state}", MAILING_STATES.get(state, state)
+    )
+
+
+@register.filter
+def role_name(role: str) -> str:
+    """What a role is called."""
+    return str(ROLES.get(role, role))
+
+
+@register.inclusion_tag("components/bar.html")
+def bar(progress: Mapping[str, int], label: str = "") -> dict[str, Any]:
+    """The stacked bar by state: the signature of the product, the same wherever it stands."""
+    return {"segments": _segments(progress), "matched": progress["matched"], "label": label}
+
+
+@register.inclusion_tag("components/counts.html")
+def counts(progress: Mapping[str, int]) -> dict[str, Any]:
+    """Every state with its count, and the sum: the promise that the numbers add up."""
+    each = [(state, progress[state]) for state in MESSAGE_STATES]
+    total = sum(count for _, count in each)
+    matched = progress["matched"]
+    return {"counts": each, "total": total, "matched": matched, "adds_up": total == matched}
+
+
+def _segments(progress: Mapping[str, int]) -> list[dict[str, Any]]:
+    whole = progress["matched"] or 1
+    shares = [100 * progress[state] / whole for state in MESSAGE_STATES]
+    starts = accumulate(shares, initial=0.0)
+    return [
+        {"state": state, "label": label, "x": f"{x:.3f}", "width": f"{share:.3f}"}
+        for (state, label), x, share in zip(MESSAGE_STATES.items(), starts, shares, strict=False)
+        if share
+    ]
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: Any, hint: str = "") -> dict[str, Any]:
+    """A form's field: its label, its hint, its control, and what is wrong with it beside it."""
+    described = [f"{bound.auto_id}-hint"] if hint or bound.help_text else []
+    if bound.errors:
+        described.append(f"{bound.auto_id}-error")
+        bound.field.widget.attrs["aria-invalid"] = "true"
+    if described:
+        bound.field.widget.attrs["aria-describedby"] = " ".join(described)
+    return {"field": bound, "hint": hint or bound.help_text}
+
+
+@register.simple_tag(takes_context=True)
+def here(context: template.Context, name: str) -> str:
+    """`page` for `aria-current` where the navigation's entry is the section of this page."""
+    section = context.get("section") or getattr(context["request"].resolver_match, "url_name", "")
+    return "page" if section == name else "false"

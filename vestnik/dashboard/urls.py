@@ -1,0 +1,20 @@
+"""The addresses of the operator's pages."""
+
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from vestnik.dashboard.account import login
+from vestnik.dashboard.placeholder import soon
+from vestnik.dashboard.preferences import set_theme
+
+urlpatterns = [
+    path("", soon, name="overview"),
+    path("preferences/language/", set_language, name="set_language"),
+    path("preferences/theme/", set_theme, name="set-theme"),
+    path("mailings/", include("vestnik.dashboard.mailings.urls")),
+    path("clients/", include("vestnik.dashboard.clients.urls")),
+    path("stop-list/", soon, name="stop-list-page"),
+    path("settings/", soon, name="settings"),
+    path("account/", soon, name="account"),
+    path("login/", login, name="login"),
+]

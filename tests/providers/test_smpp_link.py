@@ -228,6 +228,23 @@ def test_parts_that_are_refused_to_the_end_leave_the_message_in_doubt() -> None:
     run(test)
 
 
+def test_an_answer_that_comes_after_its_time_disturbs_nothing() -> None:
+    async def test() -> None:
+        behaviour = Behaviour(delay=0.3)
+        async with (
+            Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
+            opened(smpp(sandbox, deadline="0.1", window="2")) as provider,
+        ):
+            outcomes = await provider.hand_over_all(flight(2))
+            assert outcomes == [Unknown("no answer within 0.1 s")] * 2
+            behaviour.delay = 0
+            await asyncio.sleep(0.4)
+            again = await provider.hand_over_all([outgoing(8), outgoing(9)])
+            assert all(isinstance(outcome, Accepted) for outcome in again)
+
+    run(test)
+
+
 @pytest.mark.parametrize("trusted", [True, False])
 def test_tls_is_verified(tmp_path: Path, trusted: bool) -> None:
     tls = certificate(tmp_path)

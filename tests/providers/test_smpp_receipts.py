@@ -11,6 +11,7 @@ from tests.providers.test_smpp import smpp
 from vestnik.providers.base import Accepted, Inbound, Receipt, verdict_of
 from vestnik.providers.options import Options
 from vestnik.providers.smpp.coding import Coding
+from vestnik.providers.smpp.provider import SmppProvider
 from vestnik.providers.smpp.receipts import Ears
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox
@@ -215,3 +216,11 @@ def test_a_long_message_has_an_id_and_a_receipt_for_each_part() -> None:
 )
 def test_a_long_message_is_delivered_when_all_parts_are(parts: Any, verdict: str | None) -> None:
     assert verdict_of(parts) == verdict
+
+
+@pytest.mark.parametrize(
+    ("asked", "gives"), [("0", False), ("1", True), ("2", True), ("16", False)]
+)
+def test_ids_are_kept_where_receipts_were_asked_for(asked: str, gives: bool) -> None:
+    given = {"host": "smsc.example", "system_id": "v", "registered_delivery": asked}
+    assert SmppProvider("main", given).gives_receipts is gives

@@ -145,10 +145,17 @@ class Window:
         self.size, self._free = size, size
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    def take(self, count: int) -> bool:
+        """Takes `count` places, all at once, so that the parts of a message leave together;
+        False where they are not free, or somebody came first."""
+        if self._queue or count > self._free:
+            return False
+        self._free -= count
+        return True
+
     async def enter(self, count: int) -> None:
-        """Takes `count` places, all at once, so that the parts of a message leave together."""
-        if not self._queue and count <= self._free:
-            self._free -= count
+        """Waits until they are taken."""
+        if self.take(count):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((count, turn))

@@ -17,6 +17,13 @@ class Judge:
         self._meanings = meanings(given)
         self._id_of = id_of
 
+    def acceptance(self, answers: Answers) -> Accepted | None:
+        """What nearly every message meets: all its parts are taken."""
+        for answer in answers:
+            if answer is None or answer.status:
+                return None
+        return self._accepted(answers)
+
     def throttled(self, answers: Answers) -> bool:
         return any(self._meaning(answer) is Meaning.THROTTLED for answer in answers)
 
@@ -27,8 +34,8 @@ class Judge:
             return []
         return [index for index, meaning in enumerate(found) if meaning]
 
-    def outcome(self, answers: Answers, pause: float) -> Outcome:
-        """A message is accepted when all its parts are.
+    def refusal(self, answers: Answers, pause: float) -> Outcome:
+        """Of a message that is not accepted.
 
         Parts of which only some were taken make no message that a handset shows. Refused for
         good it is rejected; refused for now, to the end of its time, it is in doubt, since it
@@ -38,8 +45,6 @@ class Judge:
             ((self._meaning(answer), answer) for answer in answers),
             key=lambda found: GRAVITY.index(found[0]),
         )
-        if worst is None:
-            return self._accepted(answers)
         if answer is None:
             return Unknown("the line was closed before the answer")
         name = name_of(answer.status)

@@ -50,6 +50,11 @@ class Composer:
         self._sender = sender
         self._fields = self._constant(given, sender)
 
+    @property
+    def asks_for_receipts(self) -> bool:
+        """By the lowest two bits of `registered_delivery` (spec 5.2.17)."""
+        return bool(self._fields["registered_delivery"] & 3)
+
     def submits(self, message: Outgoing) -> list[Submit]:
         """One for each part. Raises ValueError where the text needs more than 255."""
         coded = self._encode(message.text)
@@ -101,6 +106,7 @@ class Composer:
         }
 
 
+@lru_cache(maxsize=16)
 def relative(seconds: int) -> str:
     """A relative validity period (spec 7.1.1.2), `YYMMDDhhmmss000R`: years and months stay 0."""
     seconds = min(max(seconds, 1), LONGEST_VALIDITY)

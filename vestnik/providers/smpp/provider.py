@@ -5,14 +5,22 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from vestnik.providers.base import Deferred, Outcome, Outgoing, Provider, Rejected, Sink
+from vestnik.providers.base import (
+    Deferred,
+    Outcome,
+    Outgoing,
+    Provider,
+    Rejected,
+    Sink,
+    TooLate,
+)
 from vestnik.providers.options import Options
 from vestnik.providers.smpp.intake import Intake
 from vestnik.providers.smpp.link import Link, NotBound, Window
 from vestnik.providers.smpp.outcomes import Judge
 from vestnik.providers.smpp.parts import Composer, Submit
+from vestnik.providers.smpp.passage import Landings, Passage
 from vestnik.providers.smpp.receipts import Ears
-from vestnik.providers.smpp.session import Answer, Lost, Session
 
 
 class SmppProvider(Provider):
@@ -25,6 +33,7 @@ class SmppProvider(Provider):
         self._composer = Composer(given, self.sender)
         self._ears = Ears(self.alias, given, self._composer.coding)
         self._judge = Judge(given, self._ears.answered_id)
+        self.gives_receipts = self._composer.asks_for_receipts
         self._throttle_pause = given.number("throttle_pause", 1.0, least=0.01)
         self._paused_until = 0.0
 
@@ -41,56 +50,77 @@ class SmppProvider(Provider):
         await self._intake.close()
 
     async def hand_over(self, message: Outgoing) -> Outcome:
-        try:
-            submits = self._composer.submits(message)
-        except ValueError as error:
-            return Rejected("too long", str(error))
-        places = min(len(submits), self.window)
-        await self._places.enter(places)
-        try:
-            return await self._leave(message, submits)
-        except NotBound as error:
-            return Deferred(error.reason, error.retry_after, provider_wide=True)
-        finally:
-            self._places.leave(places)
+        (outcome,) = await self.hand_over_all([message])
+        if outcome is None:
+            raise TooLate
+        return outcome
 
-    async def _leave(self, message: Outgoing, submits: Sequence[Submit]) -> Outcome:
-        """All parts leave together, so that none is late when the first was not."""
+    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+        if not flight:
+            return []
+        landings = Landings(len(flight))
+        passages = [Passage(message, self._places, landings, self._judged) for message in flight]
+        try:
+            async with asyncio.timeout(self.deadline):
+                for passage in passages:
+                    await self._leave(passage)
+                await landings.all.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._give_up(passages)
+        return [passage.outcome for passage in passages]
+
+    def _give_up(self, passages: Sequence[Passage]) -> None:
+        trouble = f"no answer within {self.deadline:g} s"
+        for passage in passages:
+            if not passage.landed:
+                passage.land(self.in_two_minds(passage.message, trouble))
+
+    async def _leave(self, passage: Passage) -> None:
+        try:
+            submits = self._composer.submits(passage.message)
+        except ValueError as error:
+            passage.land(Rejected("too long", str(error)))
+            return
+        await passage.enter(min(len(submits), self.window))
+        try:
+            await self._depart(passage, submits)
+        except TooLate:
+            passage.land(None)
+        except NotBound as error:
+            passage.land(Deferred(error.reason, error.retry_after, provider_wide=True))
+        except Exception as error:
+            trouble = f"{type(error).__name__} in the provider"
+            passage.land(self.in_two_minds(passage.message, trouble))
+
+    async def _depart(self, passage: Passage, submits: Sequence[Submit]) -> None:
         session = await self._link.session()
         if (pause := self._paused_until - time.monotonic()) > 0:
-            return Deferred("the SMSC is throttling", pause, provider_wide=True)
-        message.depart()
-        answers = await self._exchange(session, submits)
-        while (again := self._judge.left_behind(answers)) and self._time_for_more(message):
-            await asyncio.sleep(self._throttle_pause)
-            retried = await self._exchange(session, [submits[index] for index in again])
-            for index, answer in zip(again, retried, strict=True):
-                answers[index] = answer
-        return self._judge.outcome(answers, self._throttle_pause)
+            passage.land(Deferred("the SMSC is throttling", pause, provider_wide=True))
+            return
+        passage.message.depart()
+        passage.send(session, submits)
+
+    def _judged(self, passage: Passage) -> None:
+        """All parts are answered."""
+        outcome = self._judge.acceptance(passage.answers) or self._refusal(passage)
+        if outcome is not None:
+            passage.message.answered_at = time.monotonic()
+            passage.land(outcome)
+
+    def _refusal(self, passage: Passage) -> Outcome | None:
+        """None where parts go out again by themselves: they were refused for now, while others
+        of their message were taken."""
+        answers = passage.answers
+        if self._judge.throttled(answers):
+            self._paused_until = time.monotonic() + self._throttle_pause
+        again = self._judge.left_behind(answers)
+        if again and self._time_for_more(passage.message):
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._throttle_pause, passage.send_parts, again)
+            return None
+        return self._judge.refusal(answers, self._throttle_pause)
 
     def _time_for_more(self, message: Outgoing) -> bool:
         return time.monotonic() + self._throttle_pause < message.depart_before
-
-    async def _exchange(self, session: Session, submits: Sequence[Submit]) -> list[Answer | None]:
-        answers = await _exchange(session, submits)
-        if self._judge.throttled(answers):
-            self._paused_until = time.monotonic() + self._throttle_pause
-        return answers
-
-
-async def _exchange(session: Session, submits: Sequence[Submit]) -> list[Answer | None]:
-    """The answers in order; None for one that was lost."""
-    try:
-        futures = [session.send(submit) for submit in submits]
-    except Lost:
-        return [None] * len(submits)
-    if len(futures) == 1:
-        return [await _answer(futures[0])]
-    return await asyncio.gather(*map(_answer, futures))
-
-
-async def _answer(future: asyncio.Future[Answer]) -> Answer | None:
-    try:
-        return await future
-    except Lost:
-        return None

@@ -5,7 +5,8 @@ PDUs are encoded and decoded by smpp34. The session is our own because smpp34's 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple, Protocol, cast
 
 import smpp34
@@ -24,6 +25,10 @@ class Answer(NamedTuple):
 
     status: int
     text: str
+
+
+#: Takes the answer to a request; None where the line was lost before it came.
+Hear = Callable[[Answer | None], None]
 
 
 class Lost(ConnectionError):
@@ -53,7 +58,7 @@ class Session(asyncio.Protocol):
         self._listener = listener
         self._rest, self._sequence = b"", 0
         self._out: list[bytes] = []
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._waiting: dict[int, Hear] = {}
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.usable = False
@@ -65,24 +70,36 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
         waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
-            if not future.done():
-                future.set_exception(Lost("the line was closed before the answer"))
+        for hear in waiting.values():
+            hear(None)
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, make: Callable[[int], bytes]) -> asyncio.Future[Answer]:
-        """Write a PDU now; the future is its answer, or Lost."""
+    def send(self, make: Callable[[int], bytes], hear: Hear) -> int:
+        """Write a PDU now, under the sequence number that is returned. Raises Lost."""
         if self.lost.done():
             raise Lost("the line is closed")
         self._sequence = sequence = self._sequence % 0x7FFFFFFF + 1
-        future: asyncio.Future[Answer] = self._loop.create_future()
         self._write(make(sequence))
-        self._waiting[sequence] = future
-        return future
+        self._waiting[sequence] = hear
+        return sequence
+
+    def forget(self, sequences: Iterable[int]) -> None:
+        """Nobody waits for these answers any more, and they may never come."""
+        for sequence in sequences:
+            self._waiting.pop(sequence, None)
 
     async def ask(self, command: int, body: bytes = b"") -> Answer:
-        return await self.send(lambda sequence: wire.pdu(command, 0, sequence, body))
+        """Raises Lost."""
+        future: asyncio.Future[Answer | None] = self._loop.create_future()
+        sequence = self.send(partial(wire.pdu, command, 0, body=body), partial(_resolve, future))
+        try:
+            answer = await future
+        finally:
+            self.forget([sequence])
+        if answer is None:
+            raise Lost("the line was closed before the answer")
+        return answer
 
     async def bind(self, kind: str, body: bytes) -> None:
         """Raises Refused, or Lost."""
@@ -95,7 +112,6 @@ class Session(asyncio.Protocol):
     async def probe(self, every: float, patience: float) -> None:
         """Ask for a sign of life whenever it was silent, until the line is gone."""
         while not self.lost.done():
-            self._forget_abandoned()
             silent = self._loop.time() - self.heard_at
             if silent < every:
                 await asyncio.sleep(every - silent)
@@ -106,10 +122,6 @@ class Session(asyncio.Protocol):
             except (TimeoutError, Lost):
                 self.abort()
                 return
-
-    def _forget_abandoned(self) -> None:
-        """Requests whose sender has given up waiting, and that nothing will answer."""
-        self._waiting = {n: future for n, future in self._waiting.items() if not future.done()}
 
     async def unbind(self, patience: float) -> None:
         """Leave politely; the line is closed afterwards in any case."""
@@ -148,10 +160,10 @@ class Session(asyncio.Protocol):
 
     def _handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         if command & wire.ANSWER:
-            future = self._waiting.pop(sequence, None)
-            if future is not None and not future.done():
+            hear = self._waiting.pop(sequence, None)
+            if hear is not None:
                 text = wire.first_string(pdu[wire.HEADER.size :])
-                future.set_result(Answer(self._meant(command, status), text))
+                hear(Answer(self._meant(command, status), text))
         elif command == wire.DELIVER_SM:
             self._deliver(sequence, pdu)
         elif command == wire.ENQUIRE_LINK:
@@ -191,3 +203,8 @@ class Session(asyncio.Protocol):
         out, self._out = self._out, []
         if out and not self._transport.is_closing():
             self._transport.write(b"".join(out))
+
+
+def _resolve(future: asyncio.Future[Answer | None], answer: Answer | None) -> None:
+    if not future.done():
+        future.set_result(answer)

@@ -1,0 +1,107 @@
+"""A message on its way over a session: its parts out, their answers in.
+
+There is neither a task nor a future for each message: they were half of what one cost.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from vestnik.providers.base import Outcome, Outgoing
+from vestnik.providers.smpp.link import Window
+from vestnik.providers.smpp.parts import Submit
+from vestnik.providers.smpp.session import Answer, Lost, Session
+
+
+class Landings:
+    """Counts those of a flight whose outcome is known."""
+
+    def __init__(self, expected: int) -> None:
+        self._left, self.all = expected, asyncio.Event()
+
+    def note(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self.all.set()
+
+
+class Passage:
+    """One message of a flight; it has landed once its outcome is known.
+
+    An answer is None while it is awaited, and for good where the line was lost.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_judge",
+        "_landings",
+        "_places",
+        "_sequences",
+        "_session",
+        "_submits",
+        "_window",
+        "answers",
+        "landed",
+        "message",
+        "outcome",
+    )
+
+    _session: Session
+    _submits: Sequence[Submit]
+    answers: list[Answer | None]
+
+    def __init__(
+        self,
+        message: Outgoing,
+        window: Window,
+        landings: Landings,
+        judge: Callable[["Passage"], None],
+    ) -> None:
+        self.message = message
+        self.outcome: Outcome | None = None
+        self.landed = False
+        self._window, self._landings, self._judge = window, landings, judge
+        self._places = self._awaited = 0
+        self._sequences: list[int] = []
+
+    async def enter(self, places: int) -> None:
+        """Wait for so many places in the window, and hold them until it has landed."""
+        if not self._window.take(places):
+            await self._window.enter(places)
+        self._places = places
+
+    def send(self, session: Session, submits: Sequence[Submit]) -> None:
+        """Write all parts at once, so that none is late when the first was not."""
+        self._session, self._submits = session, submits
+        self.answers = [None] * len(submits)
+        self.send_parts(range(len(submits)))
+
+    def send_parts(self, numbers: Sequence[int]) -> None:
+        """Write these parts; once all of them are answered, the message is judged."""
+        if self.landed:
+            return
+        self._awaited = len(numbers)
+        for number in numbers:
+            try:
+                sequence = self._session.send(self._submits[number], partial(self._hear, number))
+            except Lost:
+                self._hear(number, None)
+            else:
+                self._sequences.append(sequence)
+
+    def _hear(self, number: int, answer: Answer | None) -> None:
+        self.answers[number] = answer
+        self._awaited -= 1
+        if not self._awaited:
+            self._judge(self)
+
+    def land(self, outcome: Outcome | None) -> None:
+        """Its outcome is known, or its time is over: the first word counts."""
+        if self.landed:
+            return
+        self.outcome, self.landed = outcome, True
+        if self._places:
+            self._window.leave(self._places)
+        if self._awaited:
+            self._session.forget(self._sequences)
+        self._landings.note()

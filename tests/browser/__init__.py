@@ -1,0 +1,1 @@
+"""The operator's pages in a real browser, over a real stack."""

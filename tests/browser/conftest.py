@@ -1,0 +1,89 @@
+"""One stack and one Chromium for all browser tests; a fresh context, watched, for each page.
+
+def test_a_viewer_cannot_send(browser_page):
+    page = browser_page("viewer", language="en", theme="dark", width=375)
+    page.goto("/mailings/")                        # relative to the stack
+    expect(page.get_by_role("heading", name="Mailings")).to_be_visible()
+    assert_accessible(page)
+
+The test fails at its end if any of its pages had trouble: see `Watch`. An answer of 400 or more
+that belongs to the test is named: browser_page("operator", expect={409}).
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState
+
+from tests.browser import chromium, people
+from tests.browser.watch import Watch
+from tests.stack.running import RunningStack
+
+LOCALES = {"ru": "ru-RU", "en": "en-GB"}
+#: Milliseconds that Playwright waits for what must appear.
+PATIENCE = 10_000
+
+#: Opens a page: of a role, of a user (by name), or of nobody.
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium. Not for the whole session: see `chromium.running`."""
+    with chromium.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def stack(browser: Browser) -> Iterator[RunningStack]:
+    """A stack with a user of each role, named as the role is."""
+    with RunningStack(workers=1, environ={"SMS_PROVIDER_QUIET_BACKEND": "null"}) as running:
+        people.make_users(running, *((role, role) for role in people.ROLES))
+        yield running
+
+
+@pytest.fixture(scope="package")
+def session_of(browser: Browser, stack: RunningStack) -> Callable[[str], StorageState]:
+    """The session of a user, logged in once for all tests."""
+    return cache(lambda name: people.log_in(browser, stack, name))
+
+
+@pytest.fixture
+def browser_page(
+    browser: Browser, stack: RunningStack, session_of: Callable[[str], StorageState]
+) -> Iterator[OpenPage]:
+    """Opens pages; the test fails at its end on any trouble in one of them."""
+    opened: list[tuple[Page, Watch]] = []
+
+    def open_page(
+        user: str | None = "operator",
+        *,
+        language: str = "ru",
+        theme: str = "light",
+        width: int = 1440,
+        height: int = 900,
+        expect: Collection[int] = (),
+        javascript: bool = True,
+    ) -> Page:
+        context = browser.new_context(
+            base_url=stack.address,
+            storage_state=session_of(user) if user else None,
+            locale=LOCALES[language],
+            color_scheme="dark" if theme == "dark" else "light",
+            viewport={"width": width, "height": height},
+            timezone_id="Europe/Moscow",
+            reduced_motion="reduce",
+            java_script_enabled=javascript,
+        )
+        context.set_default_timeout(PATIENCE)
+        watch = Watch(context, stack.address, expect)
+        page = context.new_page()
+        opened.append((page, watch))
+        return page
+
+    yield open_page
+    troubles = [trouble for _, watch in opened for trouble in watch.troubles]
+    for page, _ in opened:
+        page.context.close()
+    assert not troubles, "\n".join(troubles)

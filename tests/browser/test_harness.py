@@ -1,0 +1,70 @@
+"""The harness itself: what it must see, it sees."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.accessible import assert_accessible, assert_fits, violations
+from tests.browser.conftest import OpenPage
+from tests.browser.people import ROLES
+from tests.browser.watch import Watch
+from tests.stack.running import RunningStack
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_is_logged_in(browser_page: OpenPage, role: str) -> None:
+    page = browser_page(role)
+
+    page.goto("/account/")
+
+    expect(page.locator(".me")).to_contain_text(role)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_login_is_accessible(
+    browser_page: OpenPage, language: str, theme: str, width: int
+) -> None:
+    page = browser_page(None, language=language, theme=theme, width=width)
+
+    page.goto("/login/")
+
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    assert_accessible(page)
+    assert_fits(page)
+
+
+def test_axe_sees_what_is_wrong(browser_page: OpenPage) -> None:
+    page = browser_page(None)
+    page.goto("/login/")
+
+    page.evaluate("document.querySelector('label').remove()")
+
+    assert any(found.startswith("label:") for found in violations(page))
+
+
+SCRIPT = """() => {
+    const put = (name, more) => document.body.append(
+        Object.assign(document.createElement(name), more));
+    put("script", {textContent: "document.title = 'stolen'"});
+    put("img", {src: "https://example.com/x.png"});
+    setTimeout(() => { throw new Error("broken"); });
+    console.error("said");
+}"""
+
+
+def test_every_trouble_is_seen(browser: Browser, stack: RunningStack) -> None:
+    context = browser.new_context(base_url=stack.address)
+    watch = Watch(context, stack.address)
+    page = context.new_page()
+
+    page.goto("/no-such-page/")
+    page.goto("/login/")
+    page.evaluate(SCRIPT)
+    page.wait_for_timeout(200)
+    title = page.title()
+    context.close()
+
+    assert "stolen" not in title
+    for trouble in ("answered 404", "inline script", "https://example.com", "broken", "said"):
+        assert any(trouble in seen for seen in watch.troubles), (trouble, watch.troubles)

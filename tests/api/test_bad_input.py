@@ -257,6 +257,14 @@ def test_a_mailing_that_is_wrong_names_the_field_and_the_remedy(api: Caller, cas
     assert not Mailing.objects.exists()
 
 
+@pytest.mark.parametrize("draft", ["true", 1, None, {}])
+def test_a_draft_is_one_or_not(api: Caller, draft: object) -> None:
+    answer = api.post("mailings/", mailing_body(draft=draft))
+
+    _is_refused(answer, "draft", "Give " if draft is not None else "may not be null")
+    assert not Mailing.objects.exists()
+
+
 @pytest.mark.parametrize(
     "case", [case for case in MAILINGS if ... not in MAILINGS[case][0].values()]
 )

@@ -11,6 +11,7 @@ from vestnik.mailings.models import (
     MISS,
     PAUSE,
     RESUME,
+    SCHEDULE,
     Mailing,
     MailingState,
     StateConflict,
@@ -21,6 +22,7 @@ from vestnik.mailings.rules import possible
 pytestmark = pytest.mark.django_db
 
 ALLOWED = {
+    "schedule": {"draft"},
     "launch": {"scheduled"},
     "miss": set(),  # its end would have to have come
     "pause": {"running"},
@@ -28,6 +30,7 @@ ALLOWED = {
     "cancel": {"draft", "scheduled", "running", "paused"},
     "finish": {"running", "paused"},
 }
+ORDERS = [SCHEDULE, LAUNCH, MISS, PAUSE, RESUME, CANCEL, FINISH]
 BEFORE = "2026-01-01T00:00:00Z"
 
 
@@ -41,7 +44,7 @@ def mailing_in(state: str) -> Mailing:
 
 
 @pytest.mark.parametrize("state", MailingState.values)
-@pytest.mark.parametrize("transition", [LAUNCH, MISS, PAUSE, RESUME, CANCEL, FINISH], ids=str)
+@pytest.mark.parametrize("transition", ORDERS, ids=str)
 def test_a_transition_leaves_only_the_states_that_it_names(
     transition: Transition, state: str
 ) -> None:
@@ -86,6 +89,7 @@ def test_a_change_that_loses_to_the_launch_is_a_conflict() -> None:
 @pytest.mark.parametrize(
     ("state", "orders"),
     [
+        ("draft", ["schedule", "cancel", "change"]),
         ("scheduled", ["cancel", "change"]),
         ("running", ["pause", "cancel", "change of ends_at, name, rate_limit"]),
         ("paused", ["resume", "cancel", "change of ends_at, name, rate_limit"]),

@@ -79,6 +79,17 @@ class Whole(serializers.IntegerField):
         return int(data)
 
 
+class Flag(serializers.BooleanField):
+    """True or false, as JSON has them."""
+
+    default_error_messages = {**COMMON, "invalid": "Give true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class AskedWhole(serializers.IntegerField):
     """A whole number in an address."""
 

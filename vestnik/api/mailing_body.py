@@ -7,7 +7,7 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from vestnik.api.fields import Instant, StrictSerializer, Text, Whole
+from vestnik.api.fields import Flag, Instant, StrictSerializer, Text, Whole
 from vestnik.api.filter import Filter
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
@@ -154,6 +154,21 @@ class MailingBody(StrictSerializer):
 
 
 WINDOW = ("starts_at", "ends_at")
+
+
+@extend_schema_serializer(
+    component_name="NewMailing",
+    examples=[
+        OpenApiExample("A mailing", WRITTEN, request_only=True),
+        OpenApiExample("A draft", {**WRITTEN, "draft": True}, request_only=True),
+    ],
+)
+class NewMailing(MailingBody):
+    """A mailing to create."""
+
+    draft = Flag(
+        required=False, write_only=True, help_text="Save it for later: it starts once scheduled."
+    )
 
 
 class MailingPage(serializers.Serializer[Any]):

@@ -12,11 +12,11 @@ from rest_framework.response import Response
 
 from vestnik.api import pages
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.mailing_body import MailingBody, MailingPage
+from vestnik.api.mailing_body import MailingBody, MailingPage, NewMailing
 from vestnik.api.resource import Resource, actor, read, read_nothing
 from vestnik.dispatch.hints import look_at
-from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
-from vestnik.mailings.rules import check_changeable
+from vestnik.mailings.models import CANCEL, PAUSE, RESUME, SCHEDULE, Mailing, Transition
+from vestnik.mailings.rules import check_changeable, check_ready
 from vestnik.reports.progress import progress_of
 
 
@@ -34,14 +34,18 @@ class Mailings(Resource):
         page = pages.page_of(self.asked, lambda walk: walk.take(mailings), newest_first=True)
         return pages.answer(request, page, shown(*page.rows))
 
-    @extend_schema(request=MailingBody, responses={201: MailingBody}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=NewMailing, responses={201: MailingBody}, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> Response:
-        """Create a mailing. It starts by itself at `starts_at`, or at once where that is past."""
+        """Create a mailing. It starts by itself at `starts_at`, or at once where that is past.
+
+        A draft starts only once it is scheduled.
+        """
         return once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = read(MailingBody, request.data)
-        mailing = Mailing.objects.schedule(actor=actor(request), **fields)
+        fields = read(NewMailing, request.data)
+        make = Mailing.objects.draft if fields.pop("draft", False) else Mailing.objects.schedule
+        mailing = make(actor=actor(request), **fields)
         look_at(mailing.id)
         return Response(
             shown(mailing)[0],
@@ -82,6 +86,16 @@ class MailingOrder(Resource):
             mailing.obey(self.order, actor=actor(request))
             look_at(mailing.id)
         return Response(shown(mailing)[0])
+
+
+class MailingSchedule(MailingOrder):
+    order = SCHEDULE
+
+    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_schedule")
+    def post(self, request: Request, id: int) -> Response:
+        """Schedule a draft. It starts by itself at `starts_at`, or at once where that is past."""
+        check_ready(mailing_of(id))
+        return super().post(request, id)
 
 
 class MailingPause(MailingOrder):

@@ -14,6 +14,7 @@ from vestnik.api.mailings import (
     MailingPause,
     MailingResume,
     Mailings,
+    MailingSchedule,
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
@@ -40,6 +41,7 @@ urlpatterns = [
     path("mailings/", Mailings.as_view(), name="mailings"),
     path("mailings/preview/", MailingPreview.as_view(), name="mailings-preview"),
     path("mailings/<int:id>/", OneMailing.as_view(), name="mailing"),
+    path("mailings/<int:id>/schedule/", MailingSchedule.as_view(), name="mailing-schedule"),
     path("mailings/<int:id>/pause/", MailingPause.as_view(), name="mailing-pause"),
     path("mailings/<int:id>/resume/", MailingResume.as_view(), name="mailing-resume"),
     path("mailings/<int:id>/cancel/", MailingCancel.as_view(), name="mailing-cancel"),

@@ -49,6 +49,7 @@ class Transition:
 
 
 DUE = has_come("starts_at") & is_ahead("ends_at")
+SCHEDULE = Transition("schedule", (State.DRAFT,), State.SCHEDULED, is_ahead("ends_at"))
 LAUNCH = Transition("launch", (State.SCHEDULED,), State.RUNNING, DUE)
 MISS = Transition("miss", (State.SCHEDULED,), State.MISSED, has_come("ends_at"))
 PAUSE = Transition("pause", (State.RUNNING,), State.PAUSED)
@@ -69,11 +70,19 @@ class StateConflict(Exception):
 class MailingQuerySet(models.QuerySet["Mailing"]):
     def schedule(self, *, actor: str = SYSTEM, **fields: Any) -> "Mailing":
         """A new mailing that will start by itself at its `starts_at`."""
+        return self._new("schedule", State.SCHEDULED, actor, fields)
+
+    def draft(self, *, actor: str = SYSTEM, **fields: Any) -> "Mailing":
+        """A new mailing that does nothing until it is scheduled."""
+        return self._new("draft", State.DRAFT, actor, fields)
+
+    def _new(
+        self, event: str, state: MailingState, actor: str, fields: Mapping[str, Any]
+    ) -> "Mailing":
         with transaction.atomic():
-            mailing = self.create(
-                state=State.SCHEDULED, segments=least_segments_of(fields["text"]), **fields
-            )
-            mailing.note("schedule", actor=actor, to_state=mailing.state)
+            segments = least_segments_of(fields["text"])
+            mailing = self.create(state=state, segments=segments, **fields)
+            mailing.note(event, actor=actor, to_state=state)
         return mailing
 
 

@@ -13,6 +13,7 @@ from vestnik.mailings.models import (
     CANCEL,
     PAUSE,
     RESUME,
+    SCHEDULE,
     UNDER_WAY,
     Mailing,
     MailingState,
@@ -131,6 +132,16 @@ def database_now() -> datetime:
     return now
 
 
+def check_ready(mailing: Mailing) -> None:
+    """Raises ValidationError naming what has come to be wrong since the draft was saved."""
+    if mailing.state == MailingState.DRAFT:
+        check_ahead(mailing.ends_at)
+        try:
+            checked_provider(mailing.provider)
+        except ValidationError as error:
+            raise ValidationError({"provider": error.messages}) from None
+
+
 def changeable(mailing: Mailing) -> frozenset[str]:
     """The fields that may change in the mailing's state."""
     if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
@@ -147,7 +158,8 @@ def check_changeable(mailing: Mailing, names: Iterable[str]) -> None:
 
 def possible(mailing: Mailing) -> list[str]:
     """What the mailing's state allows, in words."""
-    orders = [order.name for order in (PAUSE, RESUME, CANCEL) if mailing.state in order.sources]
+    all_orders = (SCHEDULE, PAUSE, RESUME, CANCEL)
+    orders = [order.name for order in all_orders if mailing.state in order.sources]
     fields = changeable(mailing)
     if fields == CHANGEABLE:
         return [*orders, "change"]

@@ -23,17 +23,26 @@ WHY = "stop list"
 # As withdrawal.CANCEL_QUEUED, for several numbers: the batches' rows are locked first, so what a
 # worker has marked by then finishes; `recheck` makes a worker that has a batch loaded let go of it.
 # A client's number may have changed since: the message's own is what counts.
+# From the few on the list to their messages, a probe of an index each: left to itself the planner
+# takes a new mailing for small, and read its 100,000 messages once for each batch, 1.4 s a tick.
 SUPPRESS = """
-WITH theirs AS (
-    SELECT m.id, m.mailing_id
+WITH stopped AS MATERIALIZED (
+    SELECT s.phone_number, s.created_at, c.id FROM audience_stoplistentry s
+    CROSS JOIN LATERAL (
+        SELECT id FROM audience_client WHERE phone_number = s.phone_number LIMIT 1
+    ) c
+    WHERE {which}
+),
+theirs AS MATERIALIZED (
+    SELECT m.id, g.id AS mailing_id
     FROM mailings_mailing g
-    CROSS JOIN (
-        SELECT s.phone_number, s.created_at, c.id FROM audience_stoplistentry s
-        JOIN audience_client c USING (phone_number)
-    ) s
-    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = s.id
-        AND m.phone_number = s.phone_number
-    WHERE g.state IN ('running', 'paused') AND m.state = 'queued' AND {which}
+    JOIN stopped s ON {since}
+    CROSS JOIN LATERAL (
+        SELECT id FROM dispatch_message
+        WHERE mailing_id = g.id AND client_id = s.id AND phone_number = s.phone_number
+            AND state = 'queued' LIMIT 1
+    ) m
+    WHERE g.state IN ('running', 'paused')
 ),
 held AS (
     SELECT b.id, theirs.id AS message_id
@@ -55,10 +64,10 @@ UPDATE dispatch_batch b SET
     state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
 FROM counted WHERE b.id = counted.id
 """
-OF_NUMBERS = SUPPRESS.format(which="s.phone_number = ANY(%s)")
+OF_NUMBERS = SUPPRESS.format(which="s.phone_number = ANY(%s)", since="true")
 # What was on the list before the launch was seen at enlisting, and those after it are few. The
 # earliest launch is given as a value: only so does the planner know how few.
-SINCE_THE_LAUNCH = SUPPRESS.format(which="s.created_at >= g.started_at AND s.created_at >= %s")
+SINCE_THE_LAUNCH = SUPPRESS.format(which="s.created_at >= %s", since="s.created_at >= g.started_at")
 FIRST_LAUNCH = """
 SELECT min(started_at) FROM mailings_mailing WHERE state IN ('running', 'paused')
 """

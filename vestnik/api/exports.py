@@ -1,9 +1,9 @@
 """Files to download: clients, a mailing's messages and its statistics, as CSV or XLSX."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -17,15 +17,10 @@ from vestnik.api.mailings import mailing_of
 from vestnik.api.messages import state_field
 from vestnik.api.resource import Resource
 from vestnik.audience.models import Client
-from vestnik.reports import exports, tables
+from vestnik.reports import exports
+from vestnik.reports.downloads import CSV, FORMATS, XLSX, download
 from vestnik.reports.tables import Table
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV = "text/csv"
-FORMATS: dict[str, tuple[str, Callable[[Table], Iterator[bytes]]]] = {
-    "csv": (f"{CSV}; charset=utf-8", tables.as_csv),
-    "xlsx": (XLSX, tables.as_xlsx),
-}
 FILES = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
 
 
@@ -64,11 +59,7 @@ class Download(Resource):
     query: ClassVar[type[StrictSerializer]] = FileQuery
 
     def file(self, name: str, table: Table) -> HttpResponseBase:
-        kind, written = FORMATS[self.asked["format"]]
-        answer = StreamingHttpResponse(written(table), content_type=kind)
-        file_name = f"{name}.{self.asked['format']}"
-        answer["Content-Disposition"] = f'attachment; filename="{file_name}"'
-        return answer
+        return download(name, self.asked["format"], table)
 
 
 class ClientsExport(Download):

@@ -21,3 +21,34 @@ function makeScrollable(root) {
 document.addEventListener("DOMContentLoaded", () => makeScrollable(document));
 document.addEventListener("htmx:afterSwap", () => makeScrollable(document));
 window.addEventListener("resize", () => makeScrollable(document));
+
+/* A confirmation that has a page of its own opens in the dialog: hx-get="…" hx-target="#dialog".
+   What it was opened from has the focus again once it is closed, as dialogs do by themselves. */
+document.addEventListener("htmx:afterSwap", (event) => {
+  const dialog = event.detail.target;
+  if (dialog.id === "dialog" && !dialog.open) dialog.showModal();
+});
+document.addEventListener("click", (event) => {
+  const dialog = document.getElementById("dialog");
+  if (event.target.closest("#dialog [data-close]")) {
+    event.preventDefault();
+    dialog.close();
+  } else if (event.target === dialog) {
+    dialog.close(); // beside it, on what is behind
+  }
+});
+
+/* What is shown once is copied by a button. Without a secure origin there is no clipboard to write
+   to, so the text is selected, ready for Ctrl-C. */
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.querySelector(button.dataset.copy);
+  source.select();
+  try {
+    await navigator.clipboard.writeText(source.value);
+    button.textContent = button.dataset.copied;
+  } catch {
+    source.focus();
+  }
+});

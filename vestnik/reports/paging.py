@@ -1,0 +1,65 @@
+"""Pages of a long list by a cursor over ids: no page costs more than the first."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from vestnik.reports.walk import Row, Walk
+
+PLACE = re.compile(r"([nb])([0-9]{1,19})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page is: next to `id`, further on in the list or back from there."""
+
+    back: bool
+    id: int
+
+    def __str__(self) -> str:
+        return urlsafe_b64encode(f"{'b' if self.back else 'n'}{self.id}".encode()).decode()
+
+    @classmethod
+    def read(cls, cursor: str) -> "Place":
+        """Raises ValueError where it is no cursor of ours."""
+        try:
+            match = PLACE.fullmatch(urlsafe_b64decode(cursor.encode()).decode())
+        except (Base64Error, UnicodeError):
+            match = None
+        if match is None or int(match[2]) >= 2**63:
+            raise ValueError(cursor)
+        return cls(match[1] == "b", int(match[2]))
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """A page and the places beside it."""
+
+    rows: list[Row]
+    next: Place | None
+    previous: Place | None
+
+
+def page_at(
+    place: Place | None,
+    size: int,
+    take: Callable[[Walk], list[Row]],
+    *,
+    newest_first: bool = False,
+) -> Page[Row]:
+    """The page of `size` rows at the place, of the list that `take` walks through."""
+    back = place is not None and place.back
+    walk = Walk(back == newest_first, place.id if place else None, size + 1)
+    found = take(walk)
+    more, rows = len(found) > size, found[:size]
+    if back:
+        rows.reverse()
+    onward, backward = (place is not None, more) if back else (more, place is not None)
+    return Page(
+        rows,
+        next=Place(False, rows[-1].pk) if rows and onward else None,
+        previous=Place(True, rows[0].pk) if rows and backward else None,
+    )

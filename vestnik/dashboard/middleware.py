@@ -25,7 +25,7 @@ def strict_pages(answer: Answering) -> Answering:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = answer(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
-        if request.user.is_authenticated:
+        if getattr(request.user, "is_authenticated", False):  # an API key is no user
             response.headers.setdefault("Cache-Control", PRIVATE)
         return response
 

@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class ApiConfig(AppConfig):
     name = "vestnik.api"
     verbose_name = "API"
+
+    def ready(self) -> None:
+        from vestnik.api.erasure import forget_elsewhere
+        from vestnik.dispatch.erasure import erasing
+
+        erasing.connect(forget_elsewhere, dispatch_uid="forget_elsewhere")

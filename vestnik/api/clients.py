@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
@@ -23,10 +22,9 @@ from vestnik.api.fields import (
 )
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.resource import Resource, read
-from vestnik.audience.models import Client, default_timezone
-from vestnik.audience.numbering import zone_near
-from vestnik.audience.stoplist import recall
-from vestnik.audience.validation import LONGEST_TAG, completed, followed, validate_timezone
+from vestnik.audience.clients import NumberTaken, change, create, placed, replace
+from vestnik.audience.models import Client
+from vestnik.audience.validation import LONGEST_TAG, completed, validate_timezone
 from vestnik.dispatch.withdrawal import delete_client
 
 FILTERS = {"phone_number", "operator_code", "tag"}
@@ -107,10 +105,9 @@ class Clients(Resource):
         return once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = placed(completed(read(ClientBody, request.data)))
-        with _naming_a_taken_number(), transaction.atomic():
-            client = Client.objects.create(**fields)
-            recall([client.phone_number])
+        fields = read(ClientBody, request.data)
+        with _naming_a_taken_number():
+            client = create(fields)
         return Response(
             ClientBody(client).data,
             status=status.HTTP_201_CREATED,
@@ -131,14 +128,18 @@ class OneClient(Resource):
         """Replace a client. What is left out gets its default."""
         _client(id)
         fields = placed(completed(read(ClientBody, request.data)))
-        return self._change(id, {**defaults(), **fields})
+        with _naming_a_taken_number():
+            replace(id, {**defaults(), **fields})
+        return Response(ClientBody(_client(id)).data)
 
     @extend_schema(request=ClientBody, responses=ClientBody)
     def patch(self, request: Request, id: int) -> Response:
         """Change a client. The operator code follows a new number unless it was ported."""
         client = _client(id)
         changes = read(ClientBody, request.data, client)
-        return self._change(id, followed(client.phone_number, client.operator_code, changes))
+        with _naming_a_taken_number():
+            change(client, changes)
+        return Response(ClientBody(_client(id)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
@@ -146,20 +147,6 @@ class OneClient(Resource):
         if not delete_client(id):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-    def _change(self, id: int, changes: dict[str, Any]) -> Response:
-        with _naming_a_taken_number(), transaction.atomic():
-            Client.objects.filter(id=id).update(**changes)
-            if "phone_number" in changes:
-                recall([changes["phone_number"]])
-        return Response(ClientBody(_client(id)).data)
-
-
-def placed(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a client with a time zone: given, else of the number's region, else usual."""
-    if "timezone" in fields:
-        return fields
-    return {**fields, "timezone": zone_near(fields["phone_number"]) or default_timezone()}
 
 
 def defaults() -> dict[str, Any]:
@@ -177,10 +164,8 @@ def _client(id: int) -> Client:
 
 @contextmanager
 def _naming_a_taken_number() -> Iterator[None]:
-    """Turns the unique constraint's refusal into an error that names the field."""
+    """An error that names the field and the remedy."""
     try:
         yield
-    except IntegrityError as error:
-        if "phone_number" not in str(error):
-            raise
+    except NumberTaken:
         raise serializers.ValidationError({"phone_number": [TAKEN]}) from None

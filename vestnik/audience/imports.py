@@ -6,8 +6,9 @@ from django.db.models.functions import Now
 
 
 class ImportState(models.TextChoices):
-    """Where an import is."""
+    """Where an import is. A draft is handed in on the pages, and not started yet."""
 
+    DRAFT = "draft", "Draft"
     WAITING = "waiting", "Waiting"
     RUNNING = "running", "Running"
     DONE = "done", "Done"

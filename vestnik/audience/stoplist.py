@@ -84,6 +84,7 @@ class Source(models.TextChoices):
     """How a number came onto the list."""
 
     API = "api", "API"
+    PAGES = "pages", "The operator's pages"
     IMPORT = "import", "Import"
     INBOUND = "inbound", "The subscriber's own message"
 

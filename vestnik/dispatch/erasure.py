@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.db import transaction
+from django.dispatch import Signal
 
 from vestnik.audience.models import Client
 from vestnik.audience.stoplist import StopListEntry
@@ -11,6 +12,9 @@ from vestnik.dispatch import sql
 from vestnik.dispatch.withdrawal import delete_client
 
 log = structlog.get_logger(__name__)
+
+#: Sent with `number` before the erasure is committed: who keeps it elsewhere forgets it, too.
+erasing = Signal()
 
 # By the number too: it may stand in the messages of an earlier client who was deleted. There is no
 # index on it, and an erasure is rare enough to read all messages once. A text is stored where it
@@ -31,7 +35,6 @@ WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s
 class Erased:
     """What was found of them."""
 
-    phone_number: str
     messages: int
     on_stop_list: bool
 
@@ -50,5 +53,6 @@ def erase_client(client_id: int) -> Erased | None:
         listed = StopListEntry.objects.filter(phone_number=number).update(
             phone_number=None, reason=""
         )
+        erasing.send(sender=erase_client, number=number)
     log.info("client erased", client=client_id, messages=blanked)
-    return Erased(number, blanked, bool(listed))
+    return Erased(blanked, bool(listed))

@@ -4,19 +4,21 @@ Not in a folder: whoever reads it may be on another machine, and what is in the 
 when it comes back.
 """
 
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import islice
 from typing import IO, Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import MOST_BYTES, Options, opened
+from vestnik.audience.importing.formats import MOST_BYTES, Options
 from vestnik.audience.importing.header import plan
+from vestnik.audience.importing.peek import StoredFile, peek
 from vestnik.audience.importing.run import (
     GIVEN_UP,
     MOST_ATTEMPTS,
@@ -26,12 +28,11 @@ from vestnik.audience.importing.run import (
     run,
     staged_rows,
 )
-from vestnik.audience.importing.source import Progress
 from vestnik.audience.imports import Import, ImportPiece, ImportState, RefusedRow
 
 PIECE = 2**20
-PREVIEWED = 10
 KEPT_FOR = timedelta(days=30)
+DRAFTS_KEPT_FOR = timedelta(days=1)
 FIELDS = ("line", "phone_number", "operator_code", "tag", "timezone", "attributes", "problem")
 
 # Open ones that nobody reads: the session that reads one holds its lock.
@@ -79,6 +80,22 @@ def forget_old() -> None:
     with connection.cursor() as cursor:
         cursor.execute(ABANDONED, [STOPPED, READING_LOCK])
     RefusedRow.objects.filter(of__finished_at__lt=Now() - KEPT_FOR).delete()
+    drafts().filter(created_at__lt=Now() - DRAFTS_KEPT_FOR).delete()
+
+
+def drafts() -> QuerySet[Import]:
+    """Files that were handed in and not started yet."""
+    return Import.objects.filter(state=ImportState.DRAFT)
+
+
+def start(import_id: int) -> bool:
+    """Have a draft read from now on; False where it is none any more."""
+    return bool(drafts().filter(id=import_id).update(state=ImportState.WAITING))
+
+
+def opened_in_place(job: Import) -> IO[bytes]:
+    """The stored file, of which no more is fetched than is read: for its first rows."""
+    return io.BufferedReader(StoredFile(job, PIECE), PIECE)
 
 
 @contextmanager
@@ -106,11 +123,10 @@ def read(import_id: int) -> None:
 
 def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
     """What the file is taken for, and its first rows as they would be taken."""
-    found = opened(file, options, Progress())
-    rows = list(islice(found.rows, PREVIEWED + 1))
-    header = rows[0][1] if rows else []
-    columns, named = plan(header, options.mapping, into) if rows else ([], True)
-    staged = staged_rows(iter(rows), dict(options.mapping), into)
+    found = peek(file, options)
+    header = found.header
+    columns, named = plan(header, options.mapping, into) if found.rows else ([], True)
+    staged = staged_rows(iter(found.rows), dict(options.mapping), into)
     return {
         "format": found.kind,
         "encoding": found.encoding,

@@ -1,0 +1,62 @@
+"""One client, made or changed: by the API and by the pages alike."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from vestnik.audience.models import Client, default_timezone
+from vestnik.audience.numbering import zone_near
+from vestnik.audience.stoplist import recall
+from vestnik.audience.validation import completed, followed
+
+
+class NumberTaken(Exception):
+    """Another client has this number."""
+
+
+def create(fields: Mapping[str, Any]) -> Client:
+    """Make a client of checked fields; what is not given is told by the number.
+
+    Raises NumberTaken.
+    """
+    with _the_number_being_free():
+        client = Client.objects.create(**placed(completed(fields)))
+        recall([client.phone_number])
+    return client
+
+
+def change(client: Client, changes: Mapping[str, Any]) -> None:
+    """Change some fields; the operator code follows a new number unless it was ported.
+
+    Raises NumberTaken.
+    """
+    replace(client.id, followed(client.phone_number, client.operator_code, changes))
+
+
+def replace(client_id: int, fields: Mapping[str, Any]) -> None:
+    """Set just these fields. Raises NumberTaken."""
+    with _the_number_being_free():
+        Client.objects.filter(id=client_id).update(**fields)
+        if "phone_number" in fields:
+            recall([fields["phone_number"]])
+
+
+def placed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a client with a time zone: given, else of the number's region, else usual."""
+    if "timezone" in fields:
+        return dict(fields)
+    return {**fields, "timezone": zone_near(fields["phone_number"]) or default_timezone()}
+
+
+@contextmanager
+def _the_number_being_free() -> Iterator[None]:
+    """A transaction that turns the unique constraint's refusal into NumberTaken."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if "phone_number" not in str(error):
+            raise
+        raise NumberTaken from None

@@ -1,10 +1,7 @@
 """Saved audiences, and how many clients a filter selects."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
@@ -19,9 +16,8 @@ from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.resource import Resource, read
 from vestnik.audience.filters import matching
 from vestnik.audience.models import SavedAudience
-from vestnik.audience.saved import LONGEST_NAME
+from vestnik.audience.saved import LONGEST_NAME, naming_a_taken_name
 
-TAKEN = "Another audience has this name: change that one, or choose another name."
 EXAMPLE = {
     "name": "Взрослые в Казани",
     "filter": {
@@ -96,7 +92,7 @@ class Audiences(Resource):
 
     def _create(self, request: Request) -> Response:
         fields = read(AudienceBody, request.data)
-        with _naming_a_taken_name(), transaction.atomic():
+        with naming_a_taken_name():
             saved = SavedAudience.objects.create(**fields)
         return Response(
             AudienceBody(saved).data,
@@ -118,7 +114,7 @@ class OneAudience(Resource):
         """Change a saved audience. Mailings that took its filter keep what they took."""
         saved = _audience(id)
         changes = read(AudienceBody, request.data, saved)
-        with _naming_a_taken_name(), transaction.atomic():
+        with naming_a_taken_name():
             SavedAudience.objects.filter(id=id).update(**changes)
         return Response(AudienceBody(_audience(id)).data)
 
@@ -153,12 +149,3 @@ def _audience(id: int) -> SavedAudience:
     if saved is None:
         raise NotFound
     return saved
-
-
-@contextmanager
-def _naming_a_taken_name() -> Iterator[None]:
-    """Turns the unique constraint's refusal into an error that names the field."""
-    try:
-        yield
-    except IntegrityError:
-        raise serializers.ValidationError({"name": [TAKEN]}) from None

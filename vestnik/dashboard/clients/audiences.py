@@ -1,0 +1,126 @@
+"""Saved audiences, and the builder that makes them."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from vestnik.access.roles import Action
+from vestnik.audience.filters import matching
+from vestnik.audience.models import SavedAudience
+from vestnik.dashboard.audience_form import AudienceForm, save_audience
+from vestnik.dashboard.filters import in_words
+from vestnik.dashboard.pages import OperatorRequest, page
+
+PAGE_SIZE = 50
+
+
+@page(Action.SEND, methods=("POST",))
+def audience_builder(request: OperatorRequest) -> HttpResponse:
+    """The builder after one of its buttons was pressed, to be put into the page that is open."""
+    audience = AudienceForm.changed(request.POST) or AudienceForm.submitted(request.POST)
+    context = {"audience": audience, "may_keep": "audience_name" in request.POST}
+    response = render(request, "components/audience.html", context)
+    # Whatever shows what the filter selects looks again.
+    response["HX-Trigger-After-Settle"] = "audience-changed"
+    return response
+
+
+@page(methods=("GET", "HEAD"))
+def audience_list(request: OperatorRequest) -> HttpResponse:
+    """All saved audiences by name, each counted once it is looked at."""
+    start = _start(request.GET.get("after", ""))
+    found = list(SavedAudience.objects.order_by("name", "id")[start : start + PAGE_SIZE + 1])
+    audiences = [(saved, in_words(saved.filter)) for saved in found[:PAGE_SIZE]]
+    context = {
+        "audiences": audiences,
+        "older": f"?after={start + PAGE_SIZE}" if len(found) > PAGE_SIZE else "",
+        "newer": f"?after={max(0, start - PAGE_SIZE)}" if start else "",
+        "section": "client-list",
+    }
+    return render(request, "dashboard/clients/audiences.html", context)
+
+
+@page(methods=("GET", "HEAD"))
+def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
+    """How many clients an audience selects."""
+    saved = get_object_or_404(SavedAudience, id=id)
+    count = matching(saved.filter).count()
+    return render(request, "dashboard/clients/audience_count.html", {"count": count})
+
+
+@page(Action.SEND, methods=("POST",))
+def filter_count(request: OperatorRequest) -> HttpResponse:
+    """How many clients the builder, as it stands, selects."""
+    count = _count(AudienceForm.submitted(request.POST))
+    return render(request, "dashboard/clients/audience_count.html", {"count": count})
+
+
+@page(Action.SEND)
+def new_audience(request: OperatorRequest) -> HttpResponse:
+    """Save a new audience."""
+    return _edit(request, None)
+
+
+@page(Action.SEND)
+def edit_audience(request: OperatorRequest, id: int) -> HttpResponse:
+    """Rename an audience, or change whom it selects."""
+    return _edit(request, get_object_or_404(SavedAudience, id=id))
+
+
+@page(Action.SEND)
+def delete_audience(request: OperatorRequest, id: int) -> HttpResponse:
+    """Delete an audience, once that is confirmed."""
+    saved = get_object_or_404(SavedAudience, id=id)
+    if request.method == "POST":
+        saved.delete()
+        messages.success(request, _("The audience “%(name)s” is deleted.") % {"name": saved.name})
+        return redirect("audience-list")
+    context = {"saved": saved, "words": in_words(saved.filter), "section": "client-list"}
+    return render(request, "dashboard/clients/audience_delete.html", context)
+
+
+def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse:
+    context: dict[str, Any] = {"saved": saved, "section": "client-list"}
+    if request.method != "POST":
+        context["name"] = saved.name if saved else ""
+        context["audience"] = AudienceForm.showing(saved.filter if saved else {})
+        return _page(request, context)
+    context["name"] = name = request.POST.get("name", "").strip()
+    if changed := AudienceForm.changed(request.POST):
+        return _page(request, {**context, "audience": changed})
+    context["audience"] = audience = AudienceForm.submitted(request.POST)
+    if "count" in request.POST:
+        return _page(request, {**context, "count": _count(audience)})
+    if problem := _problem(name, audience, saved):
+        return _page(request, {**context, "is_wrong": True, **problem})
+    messages.success(request, _("The audience “%(name)s” is saved.") % {"name": name})
+    return redirect("audience-list")
+
+
+def _page(request: OperatorRequest, context: dict[str, Any]) -> HttpResponse:
+    return render(request, "dashboard/clients/audience_edit.html", context)
+
+
+def _count(audience: AudienceForm) -> int | None:
+    return matching(audience.audience).count() if audience.is_valid() else None
+
+
+def _problem(
+    name: str, audience: AudienceForm, saved: SavedAudience | None
+) -> dict[str, str] | None:
+    """Save the audience; what is wrong where it cannot be."""
+    if not audience.is_valid():
+        return {"name_problem": ""}
+    try:
+        save_audience(name, audience.audience, None if saved is None else saved.id)
+    except ValidationError as error:
+        return {"name_problem": " ".join(error.messages)}
+    return None
+
+
+def _start(after: str) -> int:
+    return int(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0

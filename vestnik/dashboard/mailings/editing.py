@@ -1,0 +1,191 @@
+"""Making a mailing, and changing one that has not started: one page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from vestnik.access.roles import Action
+from vestnik.audience.models import SavedAudience
+from vestnik.dashboard.audience_form import AudienceForm
+from vestnik.dashboard.mailings import forms
+from vestnik.dashboard.mailings.forms import MailingForm
+from vestnik.dashboard.mailings.letters import letters_of
+from vestnik.dashboard.mailings.previewing import Preview, previewed
+from vestnik.dashboard.mailings.trying import Trying
+from vestnik.dashboard.once import once
+from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dashboard.templatetags.vestnik import instant
+from vestnik.dashboard.words import MAILING_STATES
+from vestnik.dashboard.zones import labelled
+from vestnik.dispatch.hints import look_at
+from vestnik.mailings.models import SCHEDULE, Mailing, MailingState, StateConflict
+
+NOT_STARTED = (MailingState.DRAFT, MailingState.SCHEDULED)
+SAVINGS = ("draft", "schedule", "save")
+#: Fields of the client that a text may name; the phone number and the zone are seldom wanted.
+INSERTED_FIELDS = ("tag", "phone_number")
+
+
+@dataclass
+class Sheet:
+    """The page as it is shown: what is written on it, and what is said about that."""
+
+    form: MailingForm
+    audience: AudienceForm
+    mailing: Mailing | None = None
+    preview: Preview | None = None
+    trying: Trying | None = None
+    is_wrong: bool = False
+
+    @property
+    def is_draft(self) -> bool:
+        return self.mailing is None or self.mailing.state == MailingState.DRAFT
+
+    def show(self, request: OperatorRequest) -> HttpResponse:
+        text = self.form["text"].value() or ""
+        context = {
+            "sheet": self,
+            "form": self.form,
+            "audience": self.audience,
+            "mailing": self.mailing,
+            "is_wrong": self.is_wrong,
+            "hours": [self.form["hours_from"], self.form["hours_until"]],
+            "preview": self.preview,
+            "trying": self.trying or Trying(),
+            "letters": letters_of(text),
+            "names": [*self.audience.suggestions.names[:12], *INSERTED_FIELDS],
+            "zone_label": labelled(timezone.get_current_timezone_name(), timezone.now()),
+            "section": "mailing-list",
+        }
+        return render(request, "dashboard/mailings/edit.html", context)
+
+
+@page(Action.SEND)
+def new_mailing(request: OperatorRequest) -> HttpResponse:
+    """A new mailing: empty, a copy of another (`?copy=`), or to an audience (`?audience=`)."""
+    if request.method == "POST":
+        return _answer(request, None)
+    copy = _named(request, "copy", Mailing)
+    saved = _named(request, "audience", SavedAudience)
+    audience = (copy.filter if copy else {}) if saved is None else saved.filter
+    initial = forms.copied(copy) if copy else forms.beginning()
+    return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience)).show(request)
+
+
+@page(Action.SEND)
+def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
+    """Change a draft or a scheduled mailing."""
+    mailing = get_object_or_404(Mailing, id=id)
+    if mailing.state not in NOT_STARTED:
+        messages.warning(request, _started(mailing))
+        return redirect("mailing-page", mailing.id)
+    if request.method == "POST":
+        return _answer(request, mailing)
+    form = MailingForm(initial=forms.of(mailing), mailing=mailing)
+    return Sheet(form, AudienceForm.showing(mailing.filter), mailing).show(request)
+
+
+@page(Action.SEND)
+def copy_mailing(request: OperatorRequest, id: int) -> HttpResponse:
+    """To the page of a new mailing that is written as an old one."""
+    get_object_or_404(Mailing, id=id)
+    return redirect(f"{reverse('new-mailing')}?copy={id}")
+
+
+def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
+    """What the button that was pressed asks for."""
+    data = request.POST
+    if changed := AudienceForm.changed(data):
+        return Sheet(_unchecked(data, mailing), changed, mailing).show(request)
+    initial = forms.beginning() if mailing is None else forms.of(mailing)
+    form = MailingForm(data, initial=initial, mailing=mailing)
+    sheet = Sheet(form, AudienceForm.submitted(data), mailing)
+    if "test" in data:
+        sheet.trying = Trying.sent(sheet.form, sheet.audience, data, actor(request))
+    elif data.get("do") in SAVINGS and (saved := _saved(request, sheet)):
+        return saved
+    sheet.preview = previewed(sheet.form, sheet.audience)
+    return sheet.show(request)
+
+
+def _unchecked(data: Any, mailing: Mailing | None) -> MailingForm:
+    """The form as it was sent, without a word about what is wrong."""
+    return MailingForm(initial=data.dict(), mailing=mailing)
+
+
+def _saved(request: OperatorRequest, sheet: Sheet) -> HttpResponse | None:
+    """Save what is written; None where it cannot be, which the form then says."""
+    # Both are asked, so that each shows what is wrong with it.
+    valid = sheet.form.is_valid(), sheet.audience.is_valid()
+    if not all(valid):
+        sheet.is_wrong = True
+        return None
+    keep = _make if sheet.mailing is None else _change
+    try:
+        id = keep(sheet, str(request.POST["do"]), actor(request))
+    except StateConflict as conflict:
+        sheet.form.add_error(None, _started(conflict.mailing))
+        sheet.is_wrong = True
+        return None
+    messages.success(request, _said(Mailing.objects.get(id=id)))
+    return redirect("mailing-page", id)
+
+
+def _make(sheet: Sheet, order: str, actor: str) -> int:
+    fields = {**sheet.form.mailing_fields(), "filter": sheet.audience.audience}
+    create: Callable[..., Mailing] = (
+        Mailing.objects.draft if order == "draft" else Mailing.objects.schedule
+    )
+
+    def make() -> int:
+        mailing = create(actor=actor, **fields)
+        look_at(mailing.id)
+        return mailing.id
+
+    id, _is_new = once(sheet.form.used_token, make)
+    return id
+
+
+def _change(sheet: Sheet, order: str, actor: str) -> int:
+    mailing = sheet.mailing
+    assert mailing is not None  # noqa: S101  (for the type checker)
+    fields = {**sheet.form.mailing_fields(), "filter": sheet.audience.audience}
+    changes = {name: value for name, value in fields.items() if getattr(mailing, name) != value}
+    with transaction.atomic():
+        mailing.change(changes, actor=actor)
+        if order == "schedule":
+            mailing.obey(SCHEDULE, actor=actor)
+        look_at(mailing.id)
+    return mailing.id
+
+
+def _started(mailing: Mailing) -> str:
+    state = MAILING_STATES[mailing.state]
+    return _(
+        "This mailing cannot be changed any more: it is %(state)s. Copy it to send another one."
+    ) % {"state": state}
+
+
+def _said(mailing: Mailing) -> str:
+    if mailing.state == MailingState.DRAFT:
+        return _("The draft is saved: nothing is sent until you schedule it.")
+    if mailing.starts_at <= timezone.now():
+        return _("The mailing starts at once.")
+    return format_html(_("The mailing starts by itself: {}."), instant(mailing.starts_at))
+
+
+def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:
+    """The row that a parameter of the address names; None where it names none."""
+    id = request.GET.get(parameter, "")
+    if not (id.isascii() and id.isdigit() and len(id) < 19):
+        return None
+    return model.objects.filter(id=id).first()

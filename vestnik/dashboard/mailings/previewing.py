@@ -1,0 +1,146 @@
+"""What a mailing would do, beside the form that makes it: the right column of the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from vestnik.access.roles import Action
+from vestnik.dashboard.audience_form import AudienceForm
+from vestnik.dashboard.mailings import forms
+from vestnik.dashboard.mailings.forms import MailingForm
+from vestnik.dashboard.mailings.letters import letters_of
+from vestnik.dashboard.mailings.ways import money, rate
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.template import least_segments_of
+from vestnik.providers.registry import aliases
+from vestnik.reports.preview import preview
+
+REASONS: dict[str, Promise] = {
+    "stop_list": _("on the stop list"),
+    "missing_value": _("no value for a placeholder, and no default"),
+    "too_long": _("the text gets longer than 10 segments"),
+    "never_open": _("their hours do not open before the end"),
+}
+#: What cannot be previewed as long as these are wrong.
+TIMES = ("starts_at", "ends_at", "hours_from", "hours_until")
+WAYS = ("provider", "rate_limit")
+STAND_IN = "…"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is known of a mailing that need not be finished."""
+
+    form: MailingForm
+    audience: AudienceForm
+    counted: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def excluded(self) -> Sequence[tuple[Promise, int]]:
+        """Why how many get nothing."""
+        found = self.counted["excluded"]
+        return [(label, found[reason]) for reason, label in REASONS.items()]
+
+    @property
+    def has_text(self) -> bool:
+        return "text" in self.form.cleaned_data
+
+    @property
+    def has_times(self) -> bool:
+        return not any(name in self.form.errors for name in TIMES)
+
+    @property
+    def wrong(self) -> Sequence[Any]:
+        """The labels of the fields that are still to be filled in, or wrong."""
+        return [
+            self.form.fields[name].label for name in self.form.errors if name in self.form.fields
+        ]
+
+    @property
+    def price(self) -> str:
+        price: Decimal | None = self.counted["price"]
+        return "" if price is None else money(price)
+
+    @property
+    def per_second(self) -> str:
+        found = self.counted["forecast"].per_second
+        return "" if found is None else rate(found)
+
+    @property
+    def takes(self) -> float | None:
+        """Seconds from the start to the last message."""
+        finishes = self.counted["forecast"].finishes_at
+        return None if finishes is None else max(0.0, (finishes - self._begins).total_seconds())
+
+    @property
+    def spare(self) -> float | None:
+        """Seconds from the last message to the end."""
+        finishes = self.counted["forecast"].finishes_at
+        return None if finishes is None else (self.ends_at - finishes).total_seconds()
+
+    @property
+    def starts_at_once(self) -> bool:
+        return self._starts_at <= timezone.now()
+
+    @property
+    def starts_at(self) -> datetime:
+        return self._starts_at
+
+    @property
+    def ends_at(self) -> datetime:
+        ends_at: datetime = self.form.cleaned_data["ends_at"]
+        return ends_at
+
+    @property
+    def _starts_at(self) -> datetime:
+        starts_at: datetime = self.form.cleaned_data["starts_at"]
+        return starts_at
+
+    @property
+    def _begins(self) -> datetime:
+        return max(self._starts_at, timezone.now())
+
+
+def previewed(form: MailingForm, audience: AudienceForm) -> Preview:
+    """The preview of a form as it was sent; what is wrong is left out of it."""
+    form.is_valid()
+    if not audience.is_valid():
+        return Preview(form, audience)
+    return Preview(form, audience, preview(_mailing(form, audience)))
+
+
+def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
+    """A mailing to count with, in which something stands in for what is wrong."""
+    given = form.cleaned_data
+    text = given.get("text") or STAND_IN
+    now = timezone.now()
+    window = {"starts_at": now, "ends_at": now + timedelta(days=1), "local_hours": None}
+    if not any(name in form.errors for name in TIMES):
+        window = {name: given[name] for name in window}
+    way = {"provider": given.get("provider") or aliases()[0], "rate_limit": given.get("rate_limit")}
+    segments = least_segments_of(text)
+    return Mailing(text=text, filter=audience.audience, segments=segments, **window, **way)
+
+
+@page(Action.SEND, methods=("POST",))
+def preview_fragment(request: OperatorRequest) -> HttpResponse:
+    """The right column for the form as it stands."""
+    form = MailingForm(request.POST, initial=forms.beginning())
+    shown = previewed(form, AudienceForm.submitted(request.POST))
+    return render(request, "dashboard/mailings/preview.html", {"preview": shown, "is_live": True})
+
+
+@page(Action.SEND, methods=("POST",))
+def letters_fragment(request: OperatorRequest) -> HttpResponse:
+    """The segment counter for the text as it stands."""
+    letters = letters_of(request.POST.get("text", ""))
+    return render(request, "dashboard/mailings/letters.html", {"letters": letters})

@@ -1,0 +1,66 @@
+"""A test send from the page of a mailing: its text, to a few numbers, at once."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from vestnik.audience.phone import guess
+from vestnik.dashboard.audience_form import AudienceForm
+from vestnik.dashboard.mailings.forms import MailingForm
+from vestnik.dispatch.trial import MOST_NUMBERS, Trial, send_test
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.template import least_segments_of
+
+BETWEEN_NUMBERS = re.compile(r"[,;\n]+")
+#: What of the page a test sends; where that is wrong there is nothing to try.
+NEEDED = ("text", "provider", "rate_limit")
+
+
+@dataclass
+class Trying:
+    """The numbers that are written there, what is wrong, or what was sent."""
+
+    numbers: str = ""
+    problems: Sequence[str] = field(default_factory=list)
+    trial: Trial | None = None
+
+    @classmethod
+    def sent(
+        cls, form: MailingForm, audience: AudienceForm, data: Mapping[str, Any], actor: str
+    ) -> "Trying":
+        """Send the test, or say why not."""
+        trying = cls(numbers=str(data.get("test_numbers", "")))
+        try:
+            mailing = _mailing(form, audience)
+            trying.trial = send_test(mailing, _numbers(trying.numbers), actor)
+        except ValidationError as error:
+            trying.problems = error.messages
+        return trying
+
+
+def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
+    form.is_valid()
+    wrong = [form.fields[name].label for name in NEEDED if name in form.errors]
+    if not audience.is_valid():
+        wrong.append(_("To whom"))
+    if wrong:
+        fields = ", ".join(map(str, wrong))
+        raise ValidationError(_("First put this right: %(fields)s.") % {"fields": fields})
+    given = {name: form.cleaned_data[name] for name in ("name", *NEEDED)}
+    segments = least_segments_of(given["text"])
+    return Mailing(filter=audience.audience, segments=segments, **given)
+
+
+def _numbers(written: str) -> list[str]:
+    parts = [part.strip() for part in BETWEEN_NUMBERS.split(written) if part.strip()]
+    numbers = [(part, guess(part)) for part in parts]
+    wrong = [part for part, number in numbers if number is None]
+    if wrong:
+        raise ValidationError(_("This is no phone number: %(number)s.") % {"number": wrong[0][:30]})
+    if not 1 <= len(numbers) <= MOST_NUMBERS:
+        raise ValidationError(_("Give 1 to %(most)s numbers.") % {"most": MOST_NUMBERS})
+    return [number for _part, number in numbers if number is not None]

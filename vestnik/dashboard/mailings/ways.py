@@ -1,0 +1,37 @@
+"""The providers to choose from, each with what it costs and how fast it is."""
+
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.providers.registry import aliases, described
+
+
+def provider_choices(gone: str = "") -> list[tuple[str, str]]:
+    """Every configured provider; and one that is not any more, where a mailing still names it."""
+    known = [(alias, _label(alias)) for alias in aliases()]
+    if gone and gone not in aliases():
+        known.append((gone, _("%(provider)s (not configured any more)") % {"provider": gone}))
+    return known
+
+
+def _label(alias: str) -> str:
+    provider = described(alias)
+    parts = [alias]
+    if provider.price_per_segment is not None:
+        parts.append(_("%(price)s a segment") % {"price": money(provider.price_per_segment)})
+    if provider.max_rate:
+        parts.append(_("up to %(rate)s a second") % {"rate": rate(provider.max_rate)})
+    return " · ".join(parts)
+
+
+def rate(per_second: float) -> str:
+    """A number a second, as short as it may be."""
+    return number(round(per_second) if per_second >= 10 else round(per_second, 2))
+
+
+def money(amount: Decimal) -> str:
+    """An amount in roubles, with its kopecks; a price of a part of a kopeck with all its digits."""
+    shown = amount.quantize(Decimal("0.01"))
+    return f"{number(shown if shown == amount else amount.normalize())}\u00a0₽"  # type: ignore[arg-type]

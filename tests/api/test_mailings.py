@@ -20,6 +20,7 @@ SHAPE = [
     "local_hours",
     "provider",
     "rate_limit",
+    "test",
     "state",
     "state_reason",
     "progress",

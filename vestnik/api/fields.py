@@ -90,6 +90,17 @@ class Flag(serializers.BooleanField):
         return data
 
 
+class AskedFlag(serializers.BooleanField):
+    """True or false in an address."""
+
+    default_error_messages = {**COMMON, "invalid": "Write true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if data not in ("true", "false"):
+            self.fail("invalid")
+        return bool(data == "true")
+
+
 class AskedWhole(serializers.IntegerField):
     """A whole number in an address."""
 

@@ -7,7 +7,8 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from vestnik.api.fields import Flag, Instant, StrictSerializer, Text, Whole
+from vestnik.api import pages
+from vestnik.api.fields import AskedFlag, Flag, Instant, StrictSerializer, Text, Whole
 from vestnik.api.filter import Filter
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
@@ -42,6 +43,7 @@ ANSWERED = {
     "starts_at": "2026-11-27T06:00:00Z",
     "ends_at": "2026-11-27T18:00:00Z",
     "provider": "console",
+    "test": False,
     "state": "running",
     "state_reason": "",
     "progress": COUNTS,
@@ -122,6 +124,9 @@ class MailingBody(StrictSerializer):
         max_value=MOST_RATE,
         help_text="Messages a second over all workers; null is the provider's own limit.",
     )
+    test = serializers.BooleanField(
+        source="is_test", read_only=True, help_text="A test send, to numbers that were given."
+    )
     state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
     progress = serializers.SerializerMethodField()
@@ -169,6 +174,12 @@ class NewMailing(MailingBody):
     draft = Flag(
         required=False, write_only=True, help_text="Save it for later: it starts once scheduled."
     )
+
+
+class MailingQuery(pages.PageQuery):
+    """Which mailings to list."""
+
+    test = AskedFlag(required=False, help_text="Only test sends, or only what is none.")
 
 
 class MailingPage(serializers.Serializer[Any]):

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from vestnik.api import pages
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.mailing_body import MailingBody, MailingPage, NewMailing
+from vestnik.api.mailing_body import MailingBody, MailingPage, MailingQuery, NewMailing
 from vestnik.api.resource import Resource, actor, read, read_nothing
 from vestnik.dispatch.hints import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, SCHEDULE, Mailing, Transition
@@ -23,14 +23,14 @@ from vestnik.reports.progress import progress_of
 class Mailings(Resource):
     """All mailings."""
 
-    query = pages.PageQuery
+    query = MailingQuery
 
-    @extend_schema(
-        parameters=[pages.PageQuery], responses=MailingPage, operation_id="mailings_list"
-    )
+    @extend_schema(parameters=[MailingQuery], responses=MailingPage, operation_id="mailings_list")
     def get(self, request: Request) -> Response:
         """List mailings, the newest first."""
         mailings = Mailing.objects.all()
+        if "test" in self.asked:
+            mailings = mailings.filter(is_test=self.asked["test"])
         page = pages.page_of(self.asked, lambda walk: walk.take(mailings), newest_first=True)
         return pages.answer(request, page, shown(*page.rows))
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.fields import Instant
+from vestnik.api.fields import AskedFlag, Instant, StrictSerializer
 from vestnik.api.mailing_body import ProgressShown
 from vestnik.api.mailings import mailing_of
 from vestnik.api.resource import Resource
@@ -78,13 +78,21 @@ class MailingDetail(serializers.Serializer[Any]):
     events = EventShown(many=True, help_text="The latest hundred, oldest first.")
 
 
+class TotalsQuery(StrictSerializer):
+    """What to count."""
+
+    test = AskedFlag(required=False, help_text="Only test sends, or only what is none.")
+
+
 class Statistics(Resource):
     """All mailings in numbers."""
 
-    @extend_schema(responses=Totals, operation_id="statistics")
+    query = TotalsQuery
+
+    @extend_schema(parameters=[TotalsQuery], responses=Totals, operation_id="statistics")
     def get(self, request: Request) -> Response:
-        """Count mailings and messages by state."""
-        return Response(Totals(statistics.of_everything()).data)
+        """Count mailings and messages by state. Test sends count, unless they are left out."""
+        return Response(Totals(statistics.of_everything(self.asked.get("test"))).data)
 
 
 class MailingStatistics(Resource):

@@ -24,6 +24,7 @@ from vestnik.api.receipts import Receipts, ReceiptsBySecret
 from vestnik.api.send_again import MailingSendAgain
 from vestnik.api.statistics import MailingStatistics, Statistics
 from vestnik.api.stop_list import OneEntry, StopList
+from vestnik.api.trial import MailingTestSend
 from vestnik.api.unknown import Unknown
 
 urlpatterns = [
@@ -40,6 +41,7 @@ urlpatterns = [
     path("clients/<int:id>/", OneClient.as_view(), name="client"),
     path("mailings/", Mailings.as_view(), name="mailings"),
     path("mailings/preview/", MailingPreview.as_view(), name="mailings-preview"),
+    path("mailings/test-send/", MailingTestSend.as_view(), name="mailings-test-send"),
     path("mailings/<int:id>/", OneMailing.as_view(), name="mailing"),
     path("mailings/<int:id>/schedule/", MailingSchedule.as_view(), name="mailing-schedule"),
     path("mailings/<int:id>/pause/", MailingPause.as_view(), name="mailing-pause"),

@@ -1,14 +1,18 @@
 """Whom a mailing goes to, and what each of them gets: the same statement makes messages of it and
 previews it, so that the two cannot differ."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from vestnik.audience.filters import Filter, matching
 from vestnik.audience.models import Client
+from vestnik.dispatch import sql
 from vestnik.dispatch.again import unreached
+from vestnik.mailings.models import Mailing
 from vestnik.mailings.rendering import rendering_of
+from vestnik.mailings.template import is_personalised
 
 NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
 NEEDED_BY_ALL = ("id", "phone_number", "timezone")
@@ -18,6 +22,21 @@ PICKED = """
 SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped{values}
 FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 """
+
+# Samples come from the first so many clients.
+LOOKED_AT = 1000
+SAMPLE = """
+SELECT id, text, segments FROM ({rendered}) AS r WHERE why IS NULL ORDER BY id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one client would get."""
+
+    client: int
+    text: str
+    segments: int
 
 
 def recipients(audience: Filter) -> QuerySet[Client]:
@@ -39,3 +58,16 @@ def rendered(text: str, picked: str) -> str:
     """A statement of `id`, `phone_number`, `timezone`, `why` they get nothing, `text` and
     `segments`, over one made by `picked`. Text and segments are null where all get the same."""
     return rendering_of(text).over(picked)
+
+
+def samples(mailing: Mailing, most: int) -> list[Sample]:
+    """What the first clients of an unsaved mailing would get."""
+    statement, parameters = picked(
+        mailing.text, recipients(mailing.filter).order_by("id")[:LOOKED_AT]
+    )
+    sampling = SAMPLE.format(rendered=rendered(mailing.text, statement))
+    own = is_personalised(mailing.text)
+    return [
+        Sample(client, text if own else mailing.text, segments if own else mailing.segments)
+        for client, text, segments in sql.rows(sampling, [*parameters, most])
+    ]

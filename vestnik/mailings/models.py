@@ -97,6 +97,7 @@ class Mailing(models.Model):
     provider = models.CharField(max_length=64)
     rate_limit = models.PositiveIntegerField(null=True, blank=True)
     local_hours = models.JSONField(null=True, blank=True)
+    is_test = models.BooleanField(default=False, db_default=False, editable=False)
     segments = models.PositiveSmallIntegerField(editable=False)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
     state_reason = models.TextField(blank=True, default="")

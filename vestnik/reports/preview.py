@@ -11,20 +11,18 @@ from django.db.models import QuerySet
 from vestnik.audience.models import Client
 from vestnik.dispatch import sql
 from vestnik.dispatch.claims import END_GUARD
-from vestnik.dispatch.recipients import picked, recipients, rendered
+from vestnik.dispatch.recipients import picked, recipients, rendered, samples
 from vestnik.mailings.forecast import Forecast, forecast, spans
 from vestnik.mailings.hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.rendering import NO_VALUE, STOPPED, TOO_LONG
 from vestnik.mailings.rules import database_now
-from vestnik.mailings.template import is_personalised, least, parse
+from vestnik.mailings.template import least, parse
 from vestnik.mailings.text import encoding_of, foreign_characters
 from vestnik.providers.registry import described
 
 SAMPLES = 3
-# Samples come from the first so many clients.
-LOOKED_AT = 1000
 
 # One row without local hours, else one a zone: two seconds or less for a million clients.
 COUNT = """
@@ -32,10 +30,6 @@ SELECT {zone} AS zone, count(*), count(*) FILTER (WHERE why = %s),
     count(*) FILTER (WHERE starts_with(why, %s)), count(*) FILTER (WHERE why = %s),
     count(*) FILTER (WHERE why IS NULL), sum(segments) FILTER (WHERE why IS NULL)
 FROM ({rendered}) AS r GROUP BY 1
-"""
-
-SAMPLE = """
-SELECT id, text, segments FROM ({rendered}) AS r WHERE why IS NULL ORDER BY id LIMIT %s
 """
 
 
@@ -76,7 +70,7 @@ def preview(mailing: Mailing) -> dict[str, Any]:
         "segments": segments,
         "price": price_of(mailing.provider, segments),
         **_letters(mailing.text),
-        "samples": _samples(mailing, clients),
+        "samples": samples(mailing, SAMPLES),
         "forecast": _forecast(mailing, groups, schedules, segments / messages if messages else 1),
     }
 
@@ -104,20 +98,6 @@ def _letters(text: str) -> dict[str, Any]:
     """Of what all clients get; a value may still need UCS-2 for its own client."""
     words = least(parse(text))
     return {"encoding": str(encoding_of(words)), "ucs2_because_of": foreign_characters(words)}
-
-
-def _samples(mailing: Mailing, clients: QuerySet[Client]) -> list[dict[str, Any]]:
-    statement, parameters = picked(mailing.text, clients.order_by("id")[:LOOKED_AT])
-    sampling = SAMPLE.format(rendered=rendered(mailing.text, statement))
-    own = is_personalised(mailing.text)
-    return [
-        {
-            "client": client,
-            "text": text if own else mailing.text,
-            "segments": segments if own else mailing.segments,
-        }
-        for client, text, segments in sql.rows(sampling, [*parameters, SAMPLES])
-    ]
 
 
 def _forecast(

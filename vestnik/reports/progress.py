@@ -43,11 +43,13 @@ def _read(row: Mapping[str, Any]) -> Progress:
     return {"matched": row["matched"], **{state: counts[state] for state in STATES}}
 
 
-def total() -> Progress:
-    """The counts over all mailings."""
+def total(tests: bool | None = None) -> Progress:
+    """The counts over all mailings; with `tests`, only over those that are, or are not."""
     summed = dict(NOTHING_YET)
-    batches = _sums(Batch.objects.all()).annotate(remainder=Max(remainder_of()))
-    for row in batches.iterator():
+    batches = Batch.objects.all()
+    if tests is not None:
+        batches = batches.filter(mailing__is_test=tests)
+    for row in _sums(batches).annotate(remainder=Max(remainder_of())).iterator():
         for name, count in _read(row).items():
             summed[name] += count
     return summed

@@ -16,11 +16,14 @@ ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED)
 OPEN = (MessageState.QUEUED, MessageState.SENDING)
 
 
-def of_everything() -> dict[str, Any]:
-    """How many mailings and messages are in each state."""
-    counted = Mailing.objects.order_by().values_list("state").annotate(Count("id"))
+def of_everything(tests: bool | None = None) -> dict[str, Any]:
+    """How many mailings and messages are in each state; with `tests`, only of those that are."""
+    mailings = Mailing.objects.order_by()
+    if tests is not None:
+        mailings = mailings.filter(is_test=tests)
+    counted = mailings.values_list("state").annotate(Count("id"))
     states = dict.fromkeys(MailingState.values, 0) | dict(counted)
-    return {"mailings": states, "messages": total()}
+    return {"mailings": states, "messages": total(tests)}
 
 
 def of_mailing(mailing: Mailing) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Django's settings, from the environment alone; `.env.example` lists every variable."""
 
+from datetime import timedelta
 from logging import DEBUG as DEBUG_LEVEL
 from pathlib import Path
 
@@ -35,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.staticfiles",
     "rest_framework",
+    "axes",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_structlog",
@@ -52,6 +54,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "vestnik.dashboard.middleware.strict_pages",
     "vestnik.dashboard.middleware.operators_zone",
+    "vestnik.dashboard.middleware.seen_sessions",
+    "axes.middleware.AxesMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
 ]
 
@@ -135,7 +139,10 @@ STOP_WORDS = env.words("STOP_WORDS", "СТОП,STOP,ОТПИСКА,ОТПИСА�
 
 # --- Who may do what ---------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
-AUTHENTICATION_BACKENDS = ["vestnik.access.backends.RoleBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "vestnik.access.backends.RoleBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -147,11 +154,34 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_ENGINE = "vestnik.access.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "vestnik.failures.csrf_failure"
+
+# Behind a proxy: whether it speaks TLS to the browser, and how many there are.
+WEB_HTTPS = env.flag("WEB_HTTPS")
+WEB_PROXIES = env.number("WEB_PROXIES", int(WEB_HTTPS))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = WEB_HTTPS
+if WEB_HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Lock-out after wrong passwords, by user name and address together --------------------------
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_CALLABLE = "vestnik.access.lockout.tried_name"
+AXES_CLIENT_IP_CALLABLE = "vestnik.access.visitor.address"
+AXES_LOCKOUT_CALLABLE = "vestnik.dashboard.account.login.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 # --- The API -----------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
@@ -206,6 +236,8 @@ DJANGO_STRUCTLOG_USER_ID_FIELD = None
 LANGUAGE_CODE = "en"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
 TIME_ZONE = env.text("TIME_ZONE", "Europe/Moscow")
+LANGUAGE_COOKIE_AGE = timedelta(days=365).total_seconds()
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [BASE_DIR / "dashboard" / "locale"]
 USE_I18N = True
 USE_TZ = True

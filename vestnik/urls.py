@@ -8,10 +8,10 @@ from vestnik.api.metrics import Metrics
 from vestnik.api.resource import Nowhere
 from vestnik.api.schema import Docs, schema
 
-handler400 = "vestnik.api.problems.bad_request"
-handler403 = "vestnik.api.problems.forbidden"
-handler404 = "vestnik.api.problems.not_found"
-handler500 = "vestnik.api.problems.server_error"
+handler400 = "vestnik.failures.bad_request"
+handler403 = "vestnik.failures.forbidden"
+handler404 = "vestnik.failures.not_found"
+handler500 = "vestnik.failures.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", livez, name="livez"),

@@ -11,7 +11,7 @@ from tests.api.caller import Caller
 
 
 def test_an_address_that_is_not_there_is_a_problem_too() -> None:
-    answer = Client().get("/nowhere")
+    answer = Client().get("/nowhere", headers={"accept": "application/json"})
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
 

@@ -11,6 +11,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from vestnik.access.roles import Role
+from vestnik.access.sessions import Session
+
+__all__ = ["ApiKey", "ApiKeyQuerySet", "RoleUserManager", "Session", "User", "digest"]
 
 KEY_MARK = "vk_"
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -85,6 +88,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (…{self.hint})"
+
+    def revoke(self) -> bool:
+        """Refuse the key from now on; whether it was live until now."""
+        return bool(ApiKey.objects.filter(id=self.id, revoked_at=None).update(revoked_at=Now()))
 
     def note_use(self) -> None:
         """Remember the last use, to the minute: not a write for every request."""

@@ -41,3 +41,14 @@ def operators_zone(answer: Answering) -> Answering:
             return answer(request)
 
     return middleware
+
+
+def seen_sessions(answer: Answering) -> Answering:
+    """Notes in the list of sessions when each was last used."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.user.is_authenticated and hasattr(request.session, "note_use"):
+            request.session.note_use()
+        return answer(request)
+
+    return middleware

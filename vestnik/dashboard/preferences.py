@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,10 +17,33 @@ REMEMBERED = timedelta(days=365)
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark, or the system's own; back to the page that it was asked from."""
     response = redirect(_where_from(request))
-    theme = request.POST.get("theme")
-    if theme in THEMES:
-        response.set_cookie(THEME_COOKIE, theme, max_age=REMEMBERED, samesite="Lax", httponly=True)
+    remember_theme(response, request.POST.get("theme", ""))
     return response
+
+
+def remember_theme(response: HttpResponse, theme: str) -> None:
+    """In a cookie, if there is such a theme."""
+    if theme in THEMES:
+        response.set_cookie(
+            THEME_COOKIE,
+            theme,
+            max_age=REMEMBERED,
+            samesite="Lax",
+            httponly=True,
+            secure=settings.WEB_HTTPS,
+        )
+
+
+def remember_language(response: HttpResponse, language: str) -> None:
+    """In the cookie in which Django looks for it."""
+    if language in dict(settings.LANGUAGES):
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=REMEMBERED,
+            samesite="Lax",
+            secure=settings.WEB_HTTPS,
+        )
 
 
 def _where_from(request: HttpRequest) -> str:

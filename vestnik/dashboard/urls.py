@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from vestnik.dashboard.account import login
+from vestnik.dashboard.account.login import login, logout
 from vestnik.dashboard.placeholder import soon
 from vestnik.dashboard.preferences import set_theme
 
@@ -14,7 +14,8 @@ urlpatterns = [
     path("mailings/", include("vestnik.dashboard.mailings.urls")),
     path("clients/", include("vestnik.dashboard.clients.urls")),
     path("stop-list/", soon, name="stop-list-page"),
-    path("settings/", soon, name="settings"),
-    path("account/", soon, name="account"),
+    path("settings/", include("vestnik.dashboard.settings.urls")),
+    path("account/", include("vestnik.dashboard.account.urls")),
     path("login/", login, name="login"),
+    path("logout/", logout, name="logout"),
 ]

@@ -6,13 +6,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0001_initial'),
+        ("access", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='timezone',
-            field=models.CharField(blank=True, default='', max_length=64),
+            model_name="user",
+            name="timezone",
+            field=models.CharField(blank=True, default="", max_length=64),
         ),
     ]

@@ -1,0 +1,88 @@
+"""What is wrong is a page for who looks, and a problem for who programs."""
+
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+
+from tests.dashboard.access.visiting import make_user, visitor
+
+PROBLEM = "application/problem+json"
+
+
+def is_page(answered: Any) -> bool:
+    guarded = "default-src 'none'" in answered["Content-Security-Policy"]
+    return bool(answered["Content-Type"].startswith("text/html") and guarded)
+
+
+@pytest.mark.parametrize("accept", ["text/html,*/*;q=0.8", "*/*", "text/html"])
+def test_nothing_there_is_a_page_for_a_browser(accept: str) -> None:
+    answered = Browser(headers={"accept": accept}).get("/nowhere")
+
+    assert answered.status_code == 404
+    assert is_page(answered)
+    assert "<h1>" in answered.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/metrics/x", "text/html"),
+        ("/livez/x", "text/html"),
+        ("/nowhere", "application/json"),
+        ("/nowhere", PROBLEM),
+    ],
+)
+def test_it_is_a_problem_for_a_program(path: str, accept: str) -> None:
+    answered = Browser(headers={"accept": accept}).get(path)
+
+    assert (answered.status_code, answered["Content-Type"]) == (404, PROBLEM)
+
+
+@pytest.mark.django_db
+def test_whoever_is_logged_in_keeps_the_navigation() -> None:
+    assert "/settings/" in visitor(make_user()).get("/nowhere").content.decode()
+    assert "/settings/" not in visitor().get("/nowhere").content.decode()
+
+
+def test_an_unknown_host_is_told_so() -> None:
+    answered = visitor().get("/login/", headers={"host": "elsewhere.example"})
+
+    assert answered.status_code == 400
+    assert is_page(answered)
+    assert "ALLOWED_HOSTS" in answered.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_form_without_its_token_says_to_reload() -> None:
+    opened = Browser(enforce_csrf_checks=True, headers={"accept": "text/html"})
+
+    answered = opened.post("/login/", {"username": "x", "password": "x"})
+
+    assert answered.status_code == 403
+    assert is_page(answered)
+    assert "reload the page" in answered.content.decode()
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Something broke"), ("ru", "Что-то")])
+def test_the_page_of_what_broke_asks_nothing(
+    monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    """No database is allowed in this test: neither a session nor a user can be read."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("79261234567")
+
+    monkeypatch.setattr("vestnik.access.sessions.SessionStore.load", broken)
+    monkeypatch.setattr("vestnik.dashboard.shell.shell", broken)
+    opened = Browser(raise_request_exception=False, headers={"accept-language": language})
+    opened.cookies["sessionid"] = "x" * 32
+    opened.cookies["theme"] = "dark"
+
+    answered = opened.get("/account/", headers={"accept": "text/html"})
+
+    assert answered.status_code == 500
+    assert is_page(answered)
+    assert said in answered.content.decode()
+    assert 'data-theme="dark"' in answered.content.decode()
+    assert "7926" not in answered.content.decode()

@@ -1,0 +1,41 @@
+"""What a user prefers: the zone with their account, language and theme on this device."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy as _
+
+from vestnik.access.models import User
+from vestnik.dashboard import zones
+from vestnik.dashboard.preferences import remember_language, remember_theme
+from vestnik.dashboard.shell import THEMES
+
+THEME_NAMES = dict(zip(THEMES, (_("As the system"), _("Light"), _("Dark")), strict=True))
+
+
+class PreferencesForm(forms.ModelForm):
+    """The zone of all times, the language, the theme."""
+
+    timezone = forms.ChoiceField(
+        label=_("Time zone"), choices=lazy(zones.choices, list), required=False
+    )
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    theme = forms.ChoiceField(label=_("Theme"), choices=list(THEME_NAMES.items()))
+
+    class Meta:
+        model = User
+        fields = ("timezone",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Not "optional": the empty choice is a choice too, and says what it means.
+        self.fields["timezone"].widget.is_required = True
+
+    def remember(self, response: HttpResponse) -> HttpResponse:
+        """Put into the browser's cookies what holds for this device."""
+        remember_language(response, self.cleaned_data["language"])
+        remember_theme(response, self.cleaned_data["theme"])
+        return response

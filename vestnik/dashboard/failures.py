@@ -1,0 +1,65 @@
+"""The pages of what went wrong.
+
+Where nothing is known to work (`server_error`, `bad_request`), the page asks nothing: no database,
+no session, no user.
+"""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from vestnik.dashboard.middleware import POLICY, PRIVATE
+from vestnik.dashboard.shell import theme_of
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """404, with the navigation for whoever is logged in."""
+    return _within(request, "dashboard/not_found.html", 404)
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    """403, likewise."""
+    return _within(request, "dashboard/refused.html", 403)
+
+
+def bad_request(request: HttpRequest) -> HttpResponse:
+    """400."""
+    return _alone(request, "dashboard/bad_request.html", 400)
+
+
+def csrf_failure(request: HttpRequest) -> HttpResponse:
+    """403 of a form that is too old."""
+    return _alone(request, "dashboard/csrf_failure.html", 403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return _alone(request, "dashboard/server_error.html", 500)
+
+
+def _within(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    frame = "dashboard/base.html" if known else "dashboard/plain.html"
+    return _guarded(render(request, template, {"frame": frame}, status=status))
+
+
+def _alone(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    language = translation.get_language_from_request(request)
+    with translation.override(language):
+        body = render_to_string(
+            template,
+            {
+                "theme": theme_of(request),
+                "LANGUAGE_CODE": language,
+            },
+        )
+    return _guarded(HttpResponse(body, status=status))
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    """Not every failure passes through our middleware."""
+    response["Content-Security-Policy"] = POLICY
+    response["Cache-Control"] = PRIVATE
+    return response

@@ -1,0 +1,1 @@
+"""Settings: what everybody may look at, and what is for admins."""

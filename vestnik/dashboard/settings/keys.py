@@ -1,0 +1,71 @@
+"""API keys: issued, shown once, revoked."""
+
+import structlog
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.access.models import ApiKey
+from vestnik.access.roles import Action, Role
+from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dashboard.settings.tabs import show
+from vestnik.dashboard.words import ROLES
+
+log = structlog.get_logger(__name__)
+
+TAB = "api-keys"
+#: Revoked keys are kept on record; so many of them are shown.
+REVOKED_SHOWN = 20
+
+
+class KeyForm(forms.ModelForm):
+    """What the key is for, and what it may do."""
+
+    name = forms.CharField(label=gettext_lazy("What it is for"), max_length=100)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "role")
+
+
+@page(Action.MANAGE)
+def api_keys(request: OperatorRequest) -> HttpResponse:
+    """The keys there are; posted, a new one, which is shown this once."""
+    if request.method != "POST":
+        return _listed(request, KeyForm(initial={"role": Role.OPERATOR}))
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return _listed(request, form)
+    key, plain = ApiKey.objects.issue(**form.cleaned_data)
+    log.info("key issued", key=key.pk, role=key.role, actor=actor(request))
+    return show(request, TAB, "key_made", {"key": key, "plain": plain})
+
+
+@page(Action.MANAGE)
+def revoke_key(request: OperatorRequest, key_id: int) -> HttpResponse:
+    """Says what revoking will do; posted, does it."""
+    key = get_object_or_404(ApiKey, pk=key_id)
+    if request.method != "POST":
+        return show(request, TAB, "revoke_key", {"key": key})
+    if key.revoke():
+        log.info("key revoked", key=key.pk, actor=actor(request))
+    messages.success(request, _("The key %(key)s is revoked.") % {"key": key})
+    return redirect(TAB)
+
+
+def _listed(request: OperatorRequest, form: KeyForm) -> HttpResponse:
+    keys = ApiKey.objects.order_by("-id")
+    return show(
+        request,
+        TAB,
+        "keys",
+        {
+            "form": form,
+            "keys": keys.filter(revoked_at=None),
+            "revoked": keys.exclude(revoked_at=None)[:REVOKED_SHOWN],
+        },
+    )

@@ -1,0 +1,59 @@
+"""The ways out: what each can do, how it is, and what goes through it now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.settings.tabs import show
+from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.mailings.models import Mailing, MailingState
+from vestnik.providers.base import Provider
+from vestnik.providers.registry import aliases, described
+from vestnik.reports.progress import Progress, progress_of
+
+#: Of the mailings that run now, so many are shown with each provider.
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Way:
+    """A provider as the page shows it."""
+
+    alias: str
+    backend: str
+    provider: Provider
+    breaker: Breaker
+    running: list[tuple[Mailing, Progress]]
+    is_default: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its breaker keeps messages from it."""
+        return self.breaker.state != BreakerState.CLOSED
+
+
+@page(methods=("GET", "HEAD"))
+def providers(request: OperatorRequest) -> HttpResponse:
+    """All providers."""
+    return show(request, "settings", "providers", {"ways": ways(aliases())})
+
+
+def ways(wanted: Iterable[str]) -> list[Way]:
+    """The providers of these aliases, by three queries."""
+    breakers = Breaker.objects.in_bulk()
+    running = list(Mailing.objects.filter(state=MailingState.RUNNING).order_by("-id")[:100])
+    progress = progress_of(mailing.pk for mailing in running)
+    return [
+        Way(
+            alias=alias,
+            backend=str(settings.SMS_PROVIDERS[alias]["BACKEND"]),
+            provider=described(alias),
+            breaker=breakers.get(alias, Breaker(alias=alias)),
+            running=[(m, progress[m.pk]) for m in running if m.provider == alias][:SHOWN],
+            is_default=alias == settings.SMS_DEFAULT_PROVIDER,
+        )
+        for alias in wanted
+    ]

@@ -1,0 +1,65 @@
+"""The test button: one message to one number by one provider."""
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.access.roles import Action
+from vestnik.audience.phone import guess, validate_phone_number
+from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dashboard.settings.tabs import show
+from vestnik.dispatch.trial import Trial, send_test
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import checked_text
+from vestnik.mailings.template import least_segments_of
+from vestnik.providers.registry import aliases, described
+
+
+class TrialForm(forms.Form):
+    """To whom, and what."""
+
+    phone_number = forms.CharField(
+        label=gettext_lazy("Phone number"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
+    text = forms.CharField(
+        label=gettext_lazy("Text"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def clean_phone_number(self) -> str:
+        written: str = self.cleaned_data["phone_number"]
+        number = guess(written) or written
+        validate_phone_number(number)
+        return number
+
+    def clean_text(self) -> str:
+        return checked_text(self.cleaned_data["text"])
+
+    def send(self, alias: str, actor: str) -> Trial | None:
+        """Send it; None where something is wrong, which the form then says."""
+        text = self.cleaned_data["text"]
+        segments = least_segments_of(text)
+        mailing = Mailing(text=text, provider=alias, filter={}, segments=segments)
+        try:
+            return send_test(mailing, [self.cleaned_data["phone_number"]], actor)
+        except ValidationError as error:
+            self.add_error(None, ValidationError(error.messages))
+            return None
+
+
+@page(Action.SEND)
+def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
+    """Says what a test does; posted, sends it and shows what becomes of it."""
+    if alias not in aliases():
+        raise Http404
+    form = TrialForm(request.POST or None, initial={"text": _("A test of Vestnik.")})
+    if request.method == "POST" and form.is_valid() and (trial := form.send(alias, actor(request))):
+        messages.success(request, _("The test is on its way: this page shows what becomes of it."))
+        return redirect("mailing-page", trial.mailing.pk)
+    context = {"form": form, "alias": alias, "provider": described(alias)}
+    return show(request, "settings", "test_provider", context)

@@ -1,0 +1,185 @@
+"""Users and their roles."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.forms import UsernameField
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from vestnik.access import users as access
+from vestnik.access.models import User
+from vestnik.access.roles import Action, Role
+from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dashboard.settings.tabs import show
+from vestnik.dashboard.words import ROLES
+
+TAB = "users"
+POST_ONLY = ("POST",)
+
+
+class PasswordForm(forms.Form):
+    """A password that is typed, or made where nothing is typed."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if typed := cleaned.get("password"):
+            try:
+                validate_password(typed, self.user or User(username=cleaned.get("username", "")))
+            except ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
+
+
+class NewUserForm(PasswordForm):
+    """Somebody who is to work here."""
+
+    username = UsernameField(
+        label=gettext_lazy("User name"),
+        max_length=150,
+        validators=[User.username_validator],
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=username).exists():
+            raise ValidationError(_("There is a user of this name already."))
+        return username
+
+
+class RoleForm(forms.ModelForm):
+    """What a user may do."""
+
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
+
+    class Meta:
+        model = User
+        fields = ("role",)
+
+
+@page(Action.MANAGE)
+def users(request: OperatorRequest) -> HttpResponse:
+    """All users."""
+    live = Count("sessions", filter=Q(sessions__expire_date__gt=Now()))
+    listed = User.objects.annotate(live=live).order_by("-is_active", "username")
+    return show(request, TAB, "users", {"users": listed})
+
+
+@sensitive_post_parameters()
+@sensitive_variables()
+@page(Action.MANAGE)
+def add_user(request: OperatorRequest) -> HttpResponse:
+    """A new user, whose password is shown this once."""
+    form = NewUserForm(request.POST or None, initial={"role": Role.OPERATOR})
+    if request.method != "POST" or not form.is_valid():
+        return show(request, TAB, "add_user", {"form": form})
+    given = form.cleaned_data
+    typed = given["password"]
+    password = typed or access.new_password()
+    user = access.add(given["username"], given["role"], password, actor=actor(request))
+    return _told(request, user, "" if typed else password)
+
+
+@page(Action.MANAGE)
+def user_page(request: OperatorRequest, user_id: int) -> HttpResponse:
+    """One user."""
+    return _shown(request, get_object_or_404(User, pk=user_id))
+
+
+@page(Action.MANAGE, methods=POST_ONLY)
+def change_role(request: OperatorRequest, user_id: int) -> HttpResponse:
+    """Give a user another role."""
+    user = get_object_or_404(User, pk=user_id)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, user, role_form=form)
+    try:
+        access.set_role(user, form.cleaned_data["role"], actor=actor(request))
+    except access.LastAdmin:
+        return _last_admin(request, user)
+    return _done(request, user, _("The role of %(user)s is changed."))
+
+
+@sensitive_post_parameters()
+@sensitive_variables()
+@page(Action.MANAGE, methods=POST_ONLY)
+def set_password(request: OperatorRequest, user_id: int) -> HttpResponse:
+    """Give a user another password."""
+    user = get_object_or_404(User, pk=user_id)
+    form = PasswordForm(request.POST, user=user)
+    if not form.is_valid():
+        return _shown(request, user, password_form=form)
+    typed = form.cleaned_data["password"]
+    password = typed or access.new_password()
+    access.set_password(user, password, actor=actor(request))
+    return _told(request, user, "" if typed else password)
+
+
+@page(Action.MANAGE, methods=POST_ONLY)
+def deactivate(request: OperatorRequest, user_id: int) -> HttpResponse:
+    """Shut a user out."""
+    user = get_object_or_404(User, pk=user_id)
+    try:
+        access.deactivate(user, actor=actor(request))
+    except access.LastAdmin:
+        return _last_admin(request, user)
+    return _done(request, user, _("%(user)s cannot log in any more."))
+
+
+@page(Action.MANAGE, methods=POST_ONLY)
+def activate(request: OperatorRequest, user_id: int) -> HttpResponse:
+    """Let a user in again."""
+    user = get_object_or_404(User, pk=user_id)
+    access.activate(user, actor=actor(request))
+    return _done(request, user, _("%(user)s can log in again."))
+
+
+def _shown(request: OperatorRequest, user: User, **forms: Any) -> HttpResponse:
+    context = {
+        "person": user,
+        "role_form": RoleForm(initial={"role": user.role}),
+        "password_form": PasswordForm(),
+        "is_self": user.pk == request.user.pk,
+        **forms,
+    }
+    return show(request, TAB, "user", context)
+
+
+@sensitive_variables()
+def _told(request: OperatorRequest, user: User, made: str) -> HttpResponse:
+    """The password that was made, this once; one that was typed is known already."""
+    if made:
+        return show(request, TAB, "password_made", {"person": user, "plain": made})
+    return _done(request, user, _("%(user)s can log in with the password that you typed."))
+
+
+def _done(request: OperatorRequest, user: User, said: str) -> HttpResponse:
+    messages.success(request, said % {"user": user.username})
+    return redirect(TAB)
+
+
+def _last_admin(request: OperatorRequest, user: User) -> HttpResponse:
+    said = _("%(user)s is the last admin: make somebody else an admin first.")
+    messages.error(request, said % {"user": user.username})
+    return redirect("user-page", user.pk)

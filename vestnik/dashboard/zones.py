@@ -1,0 +1,58 @@
+"""Time zones to choose from: Russia's by the names that people give them, then all others."""
+
+import zoneinfo
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+RUSSIAN: dict[str, Promise] = {
+    "Europe/Kaliningrad": _("Kaliningrad"),
+    "Europe/Moscow": _("Moscow"),
+    "Europe/Samara": _("Samara"),
+    "Asia/Yekaterinburg": _("Yekaterinburg"),
+    "Asia/Omsk": _("Omsk"),
+    "Asia/Novosibirsk": _("Novosibirsk"),
+    "Asia/Krasnoyarsk": _("Krasnoyarsk"),
+    "Asia/Irkutsk": _("Irkutsk"),
+    "Asia/Yakutsk": _("Yakutsk"),
+    "Asia/Vladivostok": _("Vladivostok"),
+    "Asia/Magadan": _("Magadan"),
+    "Asia/Kamchatka": _("Kamchatka"),
+}
+REGIONS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+
+Choices = list[tuple[str, str]]
+
+
+def choices() -> list[tuple[str, str | Choices]]:
+    """For a form's field: empty is the service's own zone."""
+    now = timezone.now()
+    own = gettext("as the service: %(zone)s") % {"zone": labelled(settings.TIME_ZONE, now)}
+    russian = [(name, labelled(name, now)) for name in RUSSIAN]
+    others = [(name, labelled(name, now)) for name in _others()]
+    return [("", own), (gettext("Russia"), russian), (gettext("Other zones"), others)]
+
+
+def labelled(name: str, at: datetime) -> str:
+    """`Moscow, UTC+3`."""
+    return f"{RUSSIAN.get(name, name)}, {offset(name, at)}"
+
+
+def offset(name: str, at: datetime) -> str:
+    """What the zone is ahead of UTC at that moment, as `UTC+3` or `UTC+5:30`."""
+    ahead = at.astimezone(zoneinfo.ZoneInfo(name)).utcoffset() or timedelta()
+    minutes = round(ahead.total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "-" if minutes < 0 else "+"
+    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+
+
+@cache
+def _others() -> list[str]:
+    known = zoneinfo.available_timezones()
+    return sorted(n for n in known - RUSSIAN.keys() if n.partition("/")[0] in REGIONS)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
-from vestnik.providers.base import Inbound, Outgoing, Provider, Receipt
+from vestnik.providers.base import Inbound, Late, Outgoing, Provider, Receipt
 
 PHONE = 79261234567
 
@@ -42,6 +42,7 @@ class Heap:
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
         self.inbound: list[Inbound] = []
+        self.late: list[Late] = []
         self.broken = False
 
     async def on_receipts(self, receipts: Sequence[Receipt]) -> None:
@@ -53,6 +54,9 @@ class Heap:
         if self.broken:
             raise ConnectionError("the database is away")
         self.inbound.extend(messages)
+
+    async def on_late(self, late: Late) -> None:
+        self.late.append(late)
 
 
 @asynccontextmanager

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from tests.gateways.builders import flight, opened, outgoing, run
 from vestnik.providers.base import (
     Accepted,
@@ -86,7 +88,7 @@ class ContractCases:
         outcome, taken = self._one(Act.THROTTLE)
         assert isinstance(outcome, Deferred)
         assert outcome.provider_wide
-        assert outcome.retry_after == self.throttled_for
+        assert outcome.retry_after == pytest.approx(self.throttled_for, abs=0.01)
         assert taken == 0
 
     def test_an_answer_that_is_lost_after_the_message_was_taken_is_unknown(self) -> None:

@@ -23,7 +23,7 @@ def smpp(sandbox: Sandbox, **options: Any) -> SmppProvider:
 
 class TestContract(ContractCases):
     ports = {"http_port": None, "smpp_port": 0}
-    throttled_for = 0.2
+    throttled_for = 0.05
 
     def build(self, sandbox: Sandbox, **options: Any) -> SmppProvider:
         return smpp(sandbox, **options)

@@ -1,13 +1,14 @@
 """The one event loop of a worker process, which owns the providers and their connections.
 
 Providers are opened at their first flight and stay open between batches. The threads that claim
-and record wait here for a flight's outcomes.
+and record get a flight's outcomes from here.
 """
 
 import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import structlog
@@ -33,12 +34,14 @@ class Hands:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hands", daemon=True)
         self._thread.start()
 
-    def hand_over(self, described: Provider, flight: Sequence[Outgoing]) -> list[Outcome | None]:
-        """Hand a flight over and wait for its outcomes; None is a message that did not leave.
+    def hand_over(
+        self, described: Provider, flight: Sequence[Outgoing]
+    ) -> Future[list[Outcome | None]]:
+        """Hand a flight over; its outcomes to come, of which None is a message that did not leave.
 
-        Raises TimeoutError where the provider does not keep its own deadline.
+        They are a TimeoutError where the provider does not keep its own deadline.
         """
-        return self._wait_for(self._hand_over(described, flight))
+        return self._start(self._hand_over(described, flight))
 
     def ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
         """Ask a provider what became of messages, and wait for its replies."""
@@ -81,4 +84,7 @@ class Hands:
                     await opening.result().close()
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return self._start(work).result()
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)

@@ -97,7 +97,8 @@ class Lane:
         return wait > 0
 
     def _rest(self, mailing: int | None, seconds: float) -> None:
-        self._rests[mailing] = time.monotonic() + seconds
+        until = time.monotonic() + seconds
+        self._rests[mailing] = max(until, self._rests.get(mailing, until))
 
     def _linger(self) -> bool:
         """Wait for what is due soon; False where nothing is."""

@@ -71,13 +71,15 @@ held AS (
     UPDATE dispatch_batch b SET
         queued = b.queued - %(leaving)s, sent = b.sent + %(sent)s,
         failed = b.failed + %(failed)s, unknown = b.unknown + %(unknown)s,
-        in_flight = CASE WHEN {MAY_GO} THEN %(next_ids)s::bigint[] ELSE '{{}}' END,
-        attempt_id = CASE WHEN {MAY_GO} THEN %(next_attempt)s::bigint END,
+        in_flight = CASE WHEN {MAY_GO} THEN %(out)s::bigint[] || %(next_ids)s::bigint[]
+            ELSE %(out)s::bigint[] END,
+        attempt_id = CASE WHEN {MAY_GO} OR %(out)s::bigint[] <> '{{}}' THEN
+            %(next_attempt)s::bigint END,
         due_at = clock_timestamp() + %(lease)s * interval '1 second'
     FROM mailings_mailing m
     WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
         AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s AND m.id = b.mailing_id
-    RETURNING b.attempt_id IS NOT NULL AS marked, clock_timestamp() AS marked_at,
+    RETURNING b.in_flight <> %(out)s::bigint[] AS marked, clock_timestamp() AS marked_at,
         extract(epoch FROM least(m.ends_at, b.open_until) - clock_timestamp())::float8
             AS seconds_to_end
 ),
@@ -156,9 +158,15 @@ class Mark:
 
 
 def record_and_mark(
-    batch: Claim, settled: Settled, flight: Sequence[int], attempt_id: int, lease: float
+    batch: Claim,
+    settled: Settled,
+    flight: Sequence[int],
+    attempt_id: int,
+    lease: float,
+    out: Sequence[int] = (),
 ) -> Mark | None:
-    """Record a flight's outcomes and mark the next flight, in one statement.
+    """Record the outcomes known and mark the next flight, in one statement. What is still `out`
+    stays in flight, under the new attempt.
 
     None where the next must not leave: paused, cancelled, ended. Raises LeaseLost where the batch
     is not ours any more; then nothing was recorded.
@@ -166,7 +174,12 @@ def record_and_mark(
     found = sql.prepared_row(
         RECORD_AND_MARK,
         _parameters(batch, settled)
-        | {"next_ids": array(flight), "next_attempt": attempt_id, "lease": lease},
+        | {
+            "out": array(out),
+            "next_ids": array(flight),
+            "next_attempt": attempt_id,
+            "lease": lease,
+        },
     )
     if found is None:
         raise LeaseLost

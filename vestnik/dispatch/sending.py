@@ -1,11 +1,13 @@
 """Sending one claimed batch: flight by flight, until it is empty or must be let go.
 
-No transaction is open while a flight is out.
+No transaction is open while a flight is out. A flight whose slowest answers are still to come does
+not hold up the next one: they stay in flight beside it.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -13,7 +15,9 @@ from django.db import InterfaceError, OperationalError, connection
 from vestnik.dispatch import claims, pacing, receipts
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.claims import END_GUARD, LEASE_MARGIN, Claim, Queued
+from vestnik.dispatch.flights import PATIENCE, Flight, Landed, wait_for_all, wait_for_any
 from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.late import Attempt
 from vestnik.dispatch.meters import Meters
 from vestnik.dispatch.outcomes import (
     LeaseLost,
@@ -26,7 +30,7 @@ from vestnik.dispatch.pacing import Pace, PacingAway, Permits
 from vestnik.dispatch.refusals import pause_if_refused
 from vestnik.dispatch.settled import Settled
 from vestnik.dispatch.verdicts import settle, throttled_for
-from vestnik.providers.base import Outcome, Outgoing, Provider
+from vestnik.providers.base import Outgoing, Provider, Unknown
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +74,15 @@ class Course:
     def __init__(self, crew: Crew, batch: Claim) -> None:
         self.crew, self.batch = crew, batch
         self.waiting, self.next_retry = claims.load(batch)
+        self.out: list[Flight] = []
+        self.marking: list[int] = []
         self.settled = Settled()
         self.attempt_id: int | None = None
-        self.pause = 0.0
+        self.marked_at: datetime | None = None
+        self.marked_by = 0.0
+        #: No flight leaves any more under this claim, or none before these instants.
+        self.held = False
+        self.paused_until = self.permits_at = 0.0
 
     def send(self) -> None:
         """Send what is due of the batch and let it go.
@@ -87,21 +97,30 @@ class Course:
 
     def _send_flights(self) -> None:
         try:
-            while flight := self._next_flight():
+            while (flight := self._next_flight()) or self.out:
                 mark, asked_at = self._mark(flight)
-                if mark is None:
-                    break
-                self._fly(flight, mark, asked_at)
+                if mark and flight:
+                    self._fly(flight, mark, asked_at)
+                else:
+                    self._wait_for_answers()
+                self._land()
             self._release()
         except LeaseLost:
+            self._settle(self._all_landed())
             record_late(self.batch, self.settled)
 
     def _next_flight(self) -> list[Queued]:
-        if not self.waiting or self.pause or self.crew.stopping():
+        if not self.waiting or self.held or self.crew.stopping() or self._pausing() > 0:
             return []
         window = 1 if self.crew.breaker.probing else self.crew.provider.window
-        permits = self._permits(min(window, len(self.waiting)))
+        room = window - sum(len(flight.out) for flight in self.out)
+        if 2 * room < window:
+            return []
+        permits = self._permits(min(room, len(self.waiting)))
         return self.waiting[: permits.granted]
+
+    def _pausing(self) -> float:
+        return max(self.paused_until, self.permits_at) - time.monotonic()
 
     def _permits(self, want: int) -> Permits:
         try:
@@ -111,6 +130,7 @@ class Course:
         if not permits.granted:
             mine = permits.reason and permits.reason.key == self._own_pace
             self.crew.rest(self.batch.mailing_id if mine else None, permits.wait)
+            self.permits_at = time.monotonic() + permits.wait
         elif self._paces():
             self.crew.meters.count("permits", self.batch.alias, permits.granted)
         return permits
@@ -134,10 +154,21 @@ class Course:
         return paces
 
     def _mark(self, flight: Sequence[Queued]) -> tuple[Mark | None, float]:
-        self.attempt_id, asked_at = claims.new_id(), time.monotonic()
-        ids = [message.message_id for message in flight]
-        mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, self.crew.lease)
-        recorded, self.settled = self.settled, Settled()
+        """Record what is known and mark the flight beside what is out; no flight with nothing to
+        record is nothing to mark."""
+        asked_at = time.monotonic()
+        if not flight and not self.settled.ids:
+            return None, asked_at
+        self.attempt_id = claims.new_id()
+        self.marking = ids = [message.message_id for message in flight]
+        out = [message_id for earlier in self.out for message_id in earlier.ids]
+        mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, self.crew.lease, out)
+        if mark is not None:
+            self.marked_at, self.marked_by = mark.marked_at, time.monotonic()
+        self.held = self.held or bool(flight and mark is None)
+        flying = out or mark
+        recorded = self.settled
+        self.settled = Settled(self.attempt_id, self.marked_at) if flying else Settled()
         self._after_recording(recorded)
         return mark, asked_at
 
@@ -147,10 +178,9 @@ class Course:
         if refusal := recorded.last_refusal():
             pause_if_refused(self.batch.mailing_id, refusal)
 
-    def _fly(self, flight: Sequence[Queued], mark: Mark, asked_at: float) -> None:
+    def _fly(self, messages: Sequence[Queued], mark: Mark, asked_at: float) -> None:
         """Hand a marked flight over. The end counts from before the mark, and departures from
         after it: the one is rather too early, and the others never later than they were."""
-        marked_by = time.monotonic()
         expires_at = asked_at + mark.seconds_to_end
         depart_before = min(asked_at + FLIGHT_SECONDS, expires_at - END_GUARD)
         outgoing = [
@@ -162,68 +192,95 @@ class Course:
                 depart_before=depart_before,
                 expires_at=expires_at,
             )
-            for message in flight
+            for message in messages
         ]
-        found = self._hand_over(outgoing)
-        self._settle(flight, outgoing, found, mark, marked_by)
-        self._learn(outgoing, found)
-
-    def _hand_over(self, outgoing: Sequence[Outgoing]) -> Sequence[Outcome | None]:
         provider = self.crew.provider
-        try:
-            return self.crew.hands.hand_over(provider, outgoing)
-        except Exception as error:
-            log.exception("provider failed", provider=provider.alias)
-            trouble = f"{type(error).__name__} in the provider"
-            return [provider.in_two_minds(message, trouble) for message in outgoing]
+        flight = Flight(provider, messages, outgoing, self.crew.hands.hand_over(provider, outgoing))
+        self.waiting = self.waiting[len(messages) :]
+        self.out.append(flight)
+        flight.wait_for_most()
+        self._learn(flight, flight.land())
 
-    def _settle(
-        self,
-        flight: Sequence[Queued],
-        outgoing: Sequence[Outgoing],
-        found: Sequence[Outcome | None],
-        mark: Mark,
-        marked_by: float,
-    ) -> None:
-        self.settled = Settled(self.attempt_id, mark.marked_at)
-        for message, sent, outcome in zip(flight, outgoing, found, strict=True):
-            departed = (sent.departed_at or marked_by) - marked_by
-            settle(self.settled, self.crew.provider, self.batch, message, outcome, departed)
-        self.waiting = self.settled.left_over(flight) + self.waiting[len(flight) :]
-        self.next_retry = self.settled.first_retry(self.next_retry)
-
-    def _learn(self, outgoing: Sequence[Outgoing], found: Sequence[Outcome | None]) -> None:
+    def _learn(self, flight: Flight, landed: Sequence[Landed]) -> None:
         """Whether to go on at once, by what the provider made of the flight."""
+        self._settle(landed)
+        if not self.settled.ids and not flight.out and self._pausing() <= 0:
+            self._hold(STUCK_WAIT)
+        if opened_for := self.crew.breaker.note([outcome for _, _, outcome in landed]):
+            self._hold(opened_for)
+
+    def _hold(self, seconds: float) -> None:
+        self.held = True
+        self._pause(seconds)
+
+    def _pause(self, seconds: float) -> None:
+        self.paused_until = max(self.paused_until, time.monotonic() + seconds)
+        self.crew.rest(None, seconds)
+
+    def _wait_for_answers(self) -> None:
+        """Of what is out: until there are some, or something else may leave."""
+        more = self.waiting and not self.held
+        wait_for_any(self.out, max(self._pausing(), PATIENCE) if more else None)
+
+    def _land(self) -> None:
+        for flight in self.out:
+            self._settle(flight.land())
+        self.out = [flight for flight in self.out if flight.out]
+
+    def _all_landed(self) -> list[Landed]:
+        """What is still out, once it has landed."""
+        wait_for_all(self.out)
+        flights, self.out = self.out, []
+        return [landed for flight in flights for landed in flight.land()]
+
+    def _settle(self, landed: Sequence[Landed]) -> None:
+        if not landed:
+            return
+        messages, outgoing, found = zip(*landed, strict=True)
+        for message, sent, outcome in landed:
+            departed = (sent.departed_at or self.marked_by) - self.marked_by
+            if isinstance(outcome, Unknown):
+                attempt = self.settled.attempt_id
+                sent.attempt = Attempt(self.batch, attempt, self.marked_at, message, departed)
+            settle(self.settled, self.crew.provider, self.batch, message, outcome, departed)
+        self.waiting = self.settled.left_over(messages) + self.waiting
+        self.next_retry = self.settled.first_retry(self.next_retry)
         self.crew.meters.flight(self.batch.alias, outgoing, found)
-        self.pause = STUCK_WAIT if not self.settled.ids else throttled_for(found)
-        if opened_for := self.crew.breaker.note(found):
-            self.pause = opened_for
-        if self.pause:
-            self.crew.rest(None, self.pause)
+        if wish := throttled_for(found):
+            self._pause(wish)
 
     def _release(self) -> None:
-        wait = self.pause if self.waiting else self.next_retry or 0.0
+        pausing = max(0.0, self.paused_until - time.monotonic())
+        wait = pausing if self.waiting else self.next_retry or 0.0
         if not record_and_release(self.batch, self.settled, wait=wait):
             record_late(self.batch, self.settled)
         self._after_recording(self.settled)
 
     def _release_when_back(self) -> None:
+        """What was out when the database went away is known by the time it is back."""
+        known, self.settled = self.settled, Settled(self.attempt_id, self.marked_at)
+        self._settle(self._all_landed())
+        known.extend(self.settled)
+        if self.settled.attempt_id != known.attempt_id:
+            self.settled.stayed.extend(self.marking)
         while True:
             time.sleep(DATABASE_WAIT)
             try:
                 connection.close()
-                return self._release_unclear()
+                return self._release_unclear(known, self.settled)
             except DATABASE_AWAY:
                 log.info("database still away", batch=self.batch.batch_id)
 
-    def _release_unclear(self) -> None:
+    def _release_unclear(self, known: Settled, landed: Settled) -> None:
         """Nobody knows whether the last statement took effect. Either the batch is still under
-        the attempt whose outcomes these are, or they are recorded and it is under the next one,
-        of which nothing left; or its lease was taken back."""
-        if record_and_release(self.batch, self.settled):
+        the attempt of all outcomes known, or those before it are recorded and it is under the
+        next one, whose flight has not left, with what has landed since; or its lease was taken
+        back, under either."""
+        twice = landed.attempt_id != known.attempt_id
+        if record_and_release(self.batch, known):
             return
-        if self.attempt_id != self.settled.attempt_id and record_and_release(
-            self.batch, Settled(attempt_id=self.attempt_id)
-        ):
+        if twice and record_and_release(self.batch, landed):
             return
-        record_late(self.batch, self.settled)
+        record_late(self.batch, known)
+        if twice:
+            record_late(self.batch, landed)

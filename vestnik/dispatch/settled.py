@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from vestnik.dispatch.claims import Queued
@@ -73,6 +73,13 @@ class Settled:
             self.add(message_id, "queued", 0.0)
         self.stayed = []
         return self
+
+    def extend(self, other: "Settled") -> None:
+        """Take over the outcomes of the other."""
+        for column in fields(self):
+            mine = getattr(self, column.name)
+            if isinstance(mine, list):
+                mine.extend(getattr(other, column.name))
 
     def last_refusal(self) -> str:
         """Why the last of those that were refused for good was; empty where none was."""

@@ -5,12 +5,18 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TypeVar
 
-from django.db import close_old_connections
+import structlog
+from django.db import DatabaseError, close_old_connections
 
-from vestnik.dispatch import receipts, stopping
-from vestnik.providers.base import Inbound, Receipt
+from vestnik.dispatch import late, receipts, stopping
+from vestnik.providers.base import Inbound, Late, Receipt
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+LATE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 def take_receipts(found: Sequence[Receipt]) -> None:
@@ -33,9 +39,19 @@ class DatabaseSink:
     async def on_inbound(self, messages: Sequence[Inbound]) -> None:
         await asyncio.to_thread(_with_a_connection, take_inbound, messages)
 
+    async def on_late(self, answer: Late) -> None:
+        """Tried for a while: its message is `unknown` only once its flight is recorded."""
+        for pause in LATE_PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                if await asyncio.to_thread(_with_a_connection, late.take, answer):
+                    return
+            except DatabaseError as trouble:
+                log.warning("late answer waits", trouble=type(trouble).__name__)
 
-def _with_a_connection(take: Callable[[T], None], found: T) -> None:
+
+def _with_a_connection(take: Callable[[T], R], found: T) -> R:
     try:
-        take(found)
+        return take(found)
     finally:
         close_old_connections()

@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from vestnik.providers.callbacks import Callback, CallbackRefused
 from vestnik.providers.incoming import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
@@ -30,6 +30,7 @@ __all__ = [
     "Deferred",
     "Heard",
     "Inbound",
+    "Late",
     "Outcome",
     "Outgoing",
     "Provider",
@@ -98,11 +99,14 @@ class Outgoing:
 
     __slots__ = (
         "answered_at",
+        "attempt",
         "depart_before",
         "departed_at",
         "expires_at",
+        "landed",
         "mailing_id",
         "message_id",
+        "outcome",
         "phone_number",
         "text",
     )
@@ -125,6 +129,10 @@ class Outgoing:
         self.expires_at = expires_at
         self.departed_at: float | None = None
         self.answered_at: float | None = None
+        self.landed = False
+        self.outcome: Outcome | None = None
+        #: What the pipeline notes of an attempt that is in doubt, to know it again: see `Late`.
+        self.attempt: object = None
 
     def depart(self) -> None:
         """Call right before the first byte goes out; raises TooLate where none may.
@@ -138,6 +146,13 @@ class Outgoing:
             raise TooLate
         self.departed_at = now
 
+    def land(self, outcome: Outcome | None) -> Outcome | None:
+        """What became of it is known: for whoever looks from another thread before its flight
+        is over."""
+        self.outcome = outcome
+        self.landed = True
+        return outcome
+
     @property
     def validity(self) -> int:
         """Whole seconds until the mailing's end: the validity period for the provider."""
@@ -149,6 +164,13 @@ class Outgoing:
 Reply = Receipt | Accepted | Deferred | Unknown
 
 
+class Late(NamedTuple):
+    """The outcome of a hand-over whose answer came after its deadline."""
+
+    message: Outgoing
+    outcome: Outcome
+
+
 class Sink(Protocol):
     """Where a provider puts what comes in by itself. Returns once it is stored.
 
@@ -158,6 +180,8 @@ class Sink(Protocol):
     async def on_receipts(self, receipts: Sequence[Receipt]) -> None: ...
 
     async def on_inbound(self, messages: Sequence[Inbound]) -> None: ...
+
+    async def on_late(self, late: Late) -> None: ...
 
 
 class Provider(ABC):
@@ -240,16 +264,17 @@ class Provider(ABC):
         return await asyncio.gather(*tasks)
 
     async def _guarded(self, message: Outgoing) -> Outcome | None:
+        outcome: Outcome | None
         try:
             outcome = await self.hand_over(message)
             message.answered_at = time.monotonic()
-            return outcome
         except TooLate:
-            return None
+            outcome = None
         except asyncio.CancelledError:
-            return self.in_two_minds(message, f"no answer within {self.deadline:g} s")
+            outcome = self.in_two_minds(message, f"no answer within {self.deadline:g} s")
         except Exception as error:
-            return self.in_two_minds(message, f"{type(error).__name__} in the provider")
+            outcome = self.in_two_minds(message, f"{type(error).__name__} in the provider")
+        return message.land(outcome)
 
     @staticmethod
     def in_two_minds(message: Outgoing, trouble: str) -> Outcome:

@@ -57,7 +57,8 @@ class Judge:
         if taken:
             return Unknown(f"the SMSC answers {name}{some}")
         wide = worst in (Meaning.THROTTLED, Meaning.ACCOUNT)
-        return Deferred(f"the SMSC answers {name}", pause if wide else None, provider_wide=wide)
+        wish = pause if worst is Meaning.THROTTLED else None
+        return Deferred(f"the SMSC answers {name}", wish, provider_wide=wide)
 
     def _meaning(self, answer: Answer | None) -> Meaning | None:
         """None is accepted; what has no answer, or is in no table, is in doubt."""

@@ -12,6 +12,9 @@ from vestnik.providers.smpp.link import Window
 from vestnik.providers.smpp.parts import Submit
 from vestnik.providers.smpp.session import Answer, Lost, Session
 
+#: An SMSC that has not answered by then does not know the request any more.
+LISTEN_FOR = 300.0
+
 
 class Landings:
     """Counts those of a flight whose outcome is known."""
@@ -99,9 +102,14 @@ class Passage:
         """Its outcome is known, or its time is over: the first word counts."""
         if self.landed:
             return
-        self.outcome, self.landed = outcome, True
+        self.outcome, self.landed = self.message.land(outcome), True
         if self._places:
             self._window.leave(self._places)
-        if self._awaited:
-            self._session.forget(self._sequences)
         self._landings.note()
+
+    def give_up(self, outcome: Outcome | None) -> None:
+        """Land without its answers. They are heard for a while yet, and judged, late."""
+        self.land(outcome)
+        if self._awaited:
+            loop = asyncio.get_running_loop()
+            loop.call_later(LISTEN_FOR, self._session.forget, self._sequences)

@@ -7,14 +7,17 @@ from typing import ClassVar, Literal
 
 from vestnik.providers.base import (
     Deferred,
+    Late,
     Outcome,
     Outgoing,
     Provider,
     Rejected,
     Sink,
     TooLate,
+    Unknown,
 )
 from vestnik.providers.options import Options
+from vestnik.providers.smpp.brake import Brake
 from vestnik.providers.smpp.intake import Intake
 from vestnik.providers.smpp.link import Link, NotBound, Window
 from vestnik.providers.smpp.outcomes import Judge
@@ -34,20 +37,23 @@ class SmppProvider(Provider):
         self._ears = Ears(self.alias, given, self._composer.coding)
         self._judge = Judge(given, self._ears.answered_id)
         self.gives_receipts = self._composer.asks_for_receipts
-        self._throttle_pause = given.number("throttle_pause", 1.0, least=0.01)
-        self._paused_until = 0.0
+        self._brake = Brake(given.number("throttle_pause", 1.0, least=0.01))
 
     def _troubled(self, trouble: str) -> None:
         self.trouble = trouble
 
     async def open(self, sink: Sink) -> None:
         self._places = Window(self.window)
+        self._sink, self._telling = sink, set[asyncio.Task[None]]()
         self._intake = Intake(self._ears, sink)
         self._link.open(self._intake)
 
     async def close(self) -> None:
         await self._link.close()
         await self._intake.close()
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def hand_over(self, message: Outgoing) -> Outcome:
         (outcome,) = await self.hand_over_all([message])
@@ -75,7 +81,7 @@ class SmppProvider(Provider):
         trouble = f"no answer within {self.deadline:g} s"
         for passage in passages:
             if not passage.landed:
-                passage.land(self.in_two_minds(passage.message, trouble))
+                passage.give_up(self.in_two_minds(passage.message, trouble))
 
     async def _leave(self, passage: Passage) -> None:
         try:
@@ -92,35 +98,44 @@ class SmppProvider(Provider):
             passage.land(Deferred(error.reason, error.retry_after, provider_wide=True))
         except Exception as error:
             trouble = f"{type(error).__name__} in the provider"
-            passage.land(self.in_two_minds(passage.message, trouble))
+            passage.give_up(self.in_two_minds(passage.message, trouble))
 
     async def _depart(self, passage: Passage, submits: Sequence[Submit]) -> None:
         session = await self._link.session()
-        if (pause := self._paused_until - time.monotonic()) > 0:
+        if (pause := self._brake.resting) > 0:
             passage.land(Deferred("the SMSC is throttling", pause, provider_wide=True))
             return
         passage.message.depart()
         passage.send(session, submits)
 
     def _judged(self, passage: Passage) -> None:
-        """All parts are answered."""
-        outcome = self._judge.acceptance(passage.answers) or self._refusal(passage)
-        if outcome is not None:
+        """All parts are answered; of a message that was given up, too late."""
+        accepted = self._judge.acceptance(passage.answers)
+        self._brake.heard(not accepted and self._judge.throttled(passage.answers))
+        outcome = accepted or self._refusal(passage)
+        if passage.landed:
+            self._tell(passage.message, outcome)
+        elif outcome is not None:
             passage.message.answered_at = time.monotonic()
             passage.land(outcome)
+
+    def _tell(self, message: Outgoing, outcome: Outcome | None) -> None:
+        """A late answer settles what stands as unknown, and receipts will come under its id."""
+        if outcome is not None and not isinstance(outcome, Unknown):
+            task = asyncio.create_task(self._sink.on_late(Late(message, outcome)))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     def _refusal(self, passage: Passage) -> Outcome | None:
         """None where parts go out again by themselves: they were refused for now, while others
         of their message were taken."""
-        answers = passage.answers
-        if self._judge.throttled(answers):
-            self._paused_until = time.monotonic() + self._throttle_pause
+        answers, pause = passage.answers, self._brake.pause
         again = self._judge.left_behind(answers)
-        if again and self._time_for_more(passage.message):
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._throttle_pause, passage.send_parts, again)
+        if (
+            again
+            and not passage.landed
+            and time.monotonic() + pause < passage.message.depart_before
+        ):
+            asyncio.get_running_loop().call_later(pause, passage.send_parts, again)
             return None
-        return self._judge.refusal(answers, self._throttle_pause)
-
-    def _time_for_more(self, message: Outgoing) -> bool:
-        return time.monotonic() + self._throttle_pause < message.depart_before
+        return self._judge.refusal(answers, pause)

@@ -1,0 +1,201 @@
+"""Answers that are slow or lost hold their own places, and are in doubt by themselves."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from tests.builders import counts, make_running
+from tests.dispatch.lane import lane, provider
+from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.gateways.standing import Standing
+from vestnik.dispatch import claims, sending, sql
+from vestnik.dispatch.breaker import Breaker
+from vestnik.dispatch.meters import Meters
+from vestnik.dispatch.outcomes import record_and_mark, record_and_release
+from vestnik.dispatch.sending import Course, Crew
+from vestnik.dispatch.settled import Settled
+from vestnik.mailings.models import PAUSE, Mailing
+from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_lost_answer_holds_up_neither_its_flight_nor_the_next(settings: Any) -> None:
+    with Standing() as gateway:
+        mailing = make_running(200, provider="main")
+        gateway.set(once=["take_and_hang", *["accept"] * 30, "take_and_hang"])
+        options = {"url": gateway.url, "window": "20", "deadline": "3"}
+        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+            main.work()
+        took = [taken.at for taken in gateway.taken]
+        assert max(took) - min(took) < 2.0
+        assert set(gateway.times().values()) == {1}
+    assert counts(mailing) == {"sent": 198, "unknown": 2}
+    assert_it_adds_up(mailing)
+
+
+def test_lost_answers_hold_no_more_than_the_window(settings: Any) -> None:
+    with Standing() as gateway:
+        mailing = make_running(60, provider="main")
+        gateway.set(percent={"take_and_hang": 40})
+        options = {"url": gateway.url, "window": "10", "deadline": "0.3"}
+        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+            main.work()
+        assert len(gateway.taken) == 60
+    assert set(counts(mailing)) == {"sent", "unknown"}
+    assert_it_adds_up(mailing)
+
+
+def test_what_is_out_stays_in_flight_beside_the_next_under_its_attempt() -> None:
+    mailing = make_running(4)
+    claim = claim_of(mailing)
+    answered, slow, third, fourth = due_ids(claim)
+    settled = fly(claim, [answered, slow])
+    settled.add(answered, "sent", 0.0)
+    attempt = claims.new_id()
+    mark = record_and_mark(claim, settled, [third], attempt, LEASE, [slow])
+    assert mark is not None
+    assert mailing.batches.get().in_flight == [slow, third]
+
+    let_the_lease_run_out()
+    assert counts(mailing) == {"queued": 1, "sent": 1, "unknown": 2}
+    assert set(mailing.messages.filter(state="unknown").values_list("id", "attempt_id")) == {
+        (slow, attempt),
+        (third, attempt),
+    }
+    assert due_ids(claim_of(mailing)) == [fourth]
+
+
+def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
+    mailing = make_running(2)
+    claim = claim_of(mailing)
+    slow, second = due_ids(claim)
+    settled = fly(claim, [slow])
+    mailing.obey(PAUSE, actor="test")
+    attempt = claims.new_id()
+    assert record_and_mark(claim, settled, [second], attempt, LEASE, [slow]) is None
+    assert mailing.batches.get().in_flight == [slow]
+    last = Settled(attempt, settled.marked_at)
+    last.add(slow, "sent", 0.0)
+    assert record_and_release(claim, last)
+    assert counts(mailing) == {"queued": 1, "sent": 1}
+
+
+def let_the_lease_run_out() -> None:
+    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
+    claims.sweep()
+
+
+@pytest.fixture
+def null(settings: Any) -> Iterator[None]:
+    with provider(settings, "null", "null"):
+        yield
+
+
+class Script:
+    """Hands whose gateway accepts all but the last, which is answered once the test says so."""
+
+    def __init__(self) -> None:
+        self.answers: Future[list[Outcome | None]] = Future()
+        self.size = 0
+
+    def hand_over(
+        self, described: Provider, flight: Sequence[Outgoing]
+    ) -> Future[list[Outcome | None]]:
+        for message in flight[:-1]:
+            message.depart()
+            message.land(Accepted(f"p-{message.message_id}"))
+        flight[-1].depart()
+        self.size = len(flight)
+        return self.answers
+
+    def answer(self) -> None:
+        self.answers.set_result([Accepted("late")] * self.size)
+
+
+def course_of(mailing: Mailing, hands: Script) -> Course:
+    known = described(mailing.provider)
+    breaker = Breaker(mailing.provider, LEASE)
+    crew = Crew(known, hands, breaker, Meters(), lambda: False, lambda *_: None)  # type: ignore[arg-type]
+    return Course(crew, claim_of(mailing))
+
+
+def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable[[], None]) -> Any:
+    """The same function, but its nth call loses its connection, before or after it was obeyed."""
+    calls = iter(range(1, 1_000))
+
+    def done(*given: Any) -> Any:
+        if next(calls) != at:
+            return do(*given)
+        if afterwards:
+            do(*given)
+        then()
+        raise OperationalError("the database is away")
+
+    return done
+
+
+@pytest.mark.usefixtures("null")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("obeyed", [False, True])
+@pytest.mark.parametrize("lease_lost", [False, True])
+def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
+    monkeypatch: Any, obeyed: bool, lease_lost: bool
+) -> None:
+    mailing, hands = make_running(4), Script()
+
+    def meanwhile() -> None:
+        if lease_lost:
+            let_the_lease_run_out()
+        hands.answer()
+
+    # The second mark: it records the three that are answered and keeps the fourth in flight.
+    failed = failing(record_and_mark, 2, afterwards=obeyed, then=meanwhile)
+    monkeypatch.setattr(sending, "record_and_mark", failed)
+    course_of(mailing, hands).send()
+    assert counts(mailing) == {"sent": 4}
+    assert_it_adds_up(mailing)
+    batch = mailing.batches.get()
+    assert (batch.state, batch.in_flight, batch.claim_id) == ("done", [], None)
+
+
+@pytest.mark.usefixtures("null")
+@pytest.mark.django_db(transaction=True)
+def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypatch: Any) -> None:
+    """Also where its lease was taken back, which makes it unknown: it certainly did not leave."""
+    mailing = make_running(4)
+    failed = failing(record_and_mark, 1, afterwards=True, then=let_the_lease_run_out)
+    monkeypatch.setattr(sending, "record_and_mark", failed)
+    course_of(mailing, Script()).send()
+    assert counts(mailing) == {"queued": 4}
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.usefixtures("null")
+@pytest.mark.django_db(transaction=True)
+def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> None:
+    mailing, hands = make_running(4), Script()
+
+    class Slow(Script):
+        def hand_over(
+            self, described: Provider, flight: Sequence[Outgoing]
+        ) -> Future[list[Outcome | None]]:
+            super().hand_over(described, flight)
+            let_the_lease_run_out()
+            assert counts(mailing) == {"unknown": 4}
+            self.answer()
+            return self.answers
+
+    hands = Slow()
+    away = failing(sending.record_late, 1, afterwards=False, then=lambda: None)
+    monkeypatch.setattr(sending, "record_late", away)
+    began = time.monotonic()
+    course_of(mailing, hands).send()
+    assert time.monotonic() - began >= sending.DATABASE_WAIT
+    assert counts(mailing) == {"sent": 4}
+    assert_it_adds_up(mailing)

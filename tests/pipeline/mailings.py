@@ -83,8 +83,12 @@ class Verdict:
     """What the receiving end and the records say of a mailing."""
 
     matched: int
+    #: What the API answers for the mailing.
     progress: dict[str, int]
+    #: How many messages are in each state, by their own rows and by what the batches keep; both
+    #: read at one instant, so that they are the same at any, whatever receipts come in meanwhile.
     rows: dict[str, int]
+    kept: dict[str, int]
     #: How many numbers got something.
     arrived: int
     arrivals: list[Sent]
@@ -97,11 +101,23 @@ class Verdict:
 
     @property
     def adds_up(self) -> bool:
-        counted = {s: n for s, n in self.progress.items() if s != "matched" and n}
-        return counted == self.rows and sum(counted.values()) == self.matched
+        shown = sum(n for state, n in self.progress.items() if state != "matched")
+        kept = sum(self.kept.values())
+        return self.rows == self.kept and shown == kept == self.matched
 
 
-STATES = "SELECT phone_number, state FROM dispatch_message WHERE mailing_id = %s"
+# One statement, so one snapshot. Messages by their number, batches with none and their counts.
+STATES = """
+SELECT phone_number, state, 0 FROM dispatch_message WHERE mailing_id = %s
+UNION ALL
+SELECT '', counted.state, sum(counted.n)
+FROM dispatch_batch b, LATERAL (VALUES
+    ('queued', queued), ('sent', sent), ('delivered', delivered), ('undelivered', undelivered),
+    ('failed', failed), ('unknown', unknown), ('expired', expired), ('cancelled', cancelled),
+    ('suppressed', suppressed)
+) AS counted (state, n)
+WHERE b.mailing_id = %s GROUP BY counted.state HAVING sum(counted.n) > 0
+"""
 SAYS_WHY_NOT = {"unknown", "failed", "expired", "cancelled", "suppressed"}
 
 
@@ -116,12 +132,14 @@ def judge(
     arrivals = list(stack.sent(mailing))
     arrived = Counter(sent.phone for sent in arrivals)
     arrived.update(at_gateway or {})
-    states = dict(stack.sql(STATES, (mailing,)))
+    found = stack.sql(STATES, (mailing, mailing))
+    states = {phone: state for phone, state, _ in found if phone}
     progress = read(stack, mailing)["progress"]
     return Verdict(
         matched=progress["matched"],
         progress=progress,
         rows=dict(Counter(states.values())),
+        kept={state: int(n) for phone, state, n in found if not phone},
         arrived=len(arrived),
         arrivals=arrivals,
         doubled=[phone for phone, times in arrived.items() if times > 1],

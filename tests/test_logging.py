@@ -75,6 +75,15 @@ def test_what_an_address_asks_for_is_cut(lines: io.StringIO) -> None:
     assert last(lines)["request"] == "GET /clients/"
 
 
+@pytest.mark.parametrize("event", ["request_started", "request_finished"])
+def test_the_secret_in_the_address_of_a_callback_is_hidden(lines: io.StringIO, event: str) -> None:
+    address = "POST /api/v1/receipts/main/geheim"
+    for request in (f"{address}/", f"{address}/?id=1", address, f"{address}/more/"):
+        structlog.get_logger("probe").debug(event, request=request)
+        assert str(last(lines)["request"]).startswith("POST /api/v1/receipts/main/***")
+    assert "geheim" not in lines.getvalue()
+
+
 def test_a_health_check_that_went_well_leaves_no_line(lines: io.StringIO) -> None:
     log = structlog.get_logger("probe")
 

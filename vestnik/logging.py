@@ -16,6 +16,7 @@ from vestnik.audience.phone import hide
 
 NUMBER = re.compile(r"(?<![\d.])7[0-9]{10}(?!\d)", re.ASCII)
 NUMBERS = range(70_000_000_000, 80_000_000_000)
+CALLBACK_SECRET = re.compile(r"(/receipts/[^/]+/)[^/]+")
 WELL = ("GET /livez", "GET /readyz")
 LIBRARIES = ("django", "celery", "gunicorn.error", "gunicorn.access", "py.warnings")
 
@@ -41,9 +42,10 @@ def _hidden(value: Any) -> Any:
 
 
 def without_query(logger: Any, name: str, event: EventDict) -> MutableMapping[str, Any]:
-    """Cut what an address asks for: a filter by phone number can be written in many ways."""
+    """Cut what an address asks for, since a filter by phone number can be written in many ways,
+    and the secret by which a provider shows who it is."""
     if isinstance(request := event.get("request"), str):
-        event["request"] = request.partition("?")[0]
+        event["request"] = CALLBACK_SECRET.sub(r"\1***", request.partition("?")[0])
     return event
 
 

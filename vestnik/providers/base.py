@@ -155,8 +155,13 @@ class Outgoing:
 
     @property
     def validity(self) -> int:
-        """Whole seconds until the mailing's end: the validity period for the provider."""
-        return max(0, int(self.expires_at - time.monotonic()))
+        """Whole seconds until the mailing's end: the validity period for the provider.
+
+        Before it departs, it counts from the last instant at which it may: a request that is
+        written and then waits for a connection must not promise more than is left by then.
+        """
+        departs_at = self.depart_before if self.departed_at is None else self.departed_at
+        return max(0, int(self.expires_at - departs_at))
 
 
 #: `Receipt`: its final state. `Accepted`: the provider has it, on its way. `Deferred`: the

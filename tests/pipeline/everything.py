@@ -15,7 +15,6 @@ from tests.stack.servers import wait_until
 
 Attack = Callable[[RunningStack, Standing], None]
 
-ATTACKS = "20 workers and Valkey 5 times killed, PostgreSQL 3 and the gateway 5 times restarted"
 LOST = {"take_and_drop": 10, "fail": 2.5, "throttle": 2.5}
 # Where an answer is lost by cutting the line, all of SMPP's window is lost with it.
 LOST_SMPP = {"take_and_hang": 10, "fail": 2.5, "throttle": 2.5}
@@ -70,11 +69,11 @@ class Ordeal:
 
 
 ORDEALS = [
-    Ordeal("http", "HTTP gateway, hold", "main", wishes={"percent": LOST}),
-    Ordeal("smpp", "SMPP gateway, hold", "smpp", wishes={"percent": LOST_SMPP}),
+    Ordeal("http", "everything at once, HTTP gateway, hold", "main", wishes={"percent": LOST}),
+    Ordeal("smpp", "everything at once, SMPP gateway, hold", "smpp", wishes={"percent": LOST_SMPP}),
     Ordeal(
         "resend",
-        "HTTP gateway that deduplicates, resend",
+        "everything at once, HTTP gateway that deduplicates, resend",
         "again",
         everybody=True,
         wishes={"percent": LOST, "deduplicates": True},

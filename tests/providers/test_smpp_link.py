@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateways.builders import flight, opened, outgoing, run, until
+from tests.gateways.builders import Heap, flight, opened, outgoing, run, until
 from tests.gateways.servers import certificate, serving
 from tests.providers.contract import persistently
 from tests.providers.test_smpp import smpp
@@ -47,6 +47,23 @@ def test_a_refused_bind_defers_and_says_what_to_mend(
                 sandbox.smpp.bind_status = 0
                 assert isinstance(await persistently(provider, 1), Accepted)
                 assert provider.trouble == ""
+
+    run(test)
+
+
+def test_a_pair_of_binds_sends_by_one_and_hears_by_the_other() -> None:
+    async def test() -> None:
+        heap, behaviour = Heap(), Behaviour(receipts=True)
+        async with (
+            Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
+            opened(smpp(sandbox, bind="transmitter+receiver"), heap) as provider,
+        ):
+            await until(lambda: len(sandbox.smpp.sessions) == 2)
+            assert len(sandbox.smpp.listeners()) == 1
+            (outcome,) = await provider.hand_over_all([outgoing()])
+            assert isinstance(outcome, Accepted)
+            await until(lambda: heap.receipts)
+            assert heap.receipts[0].provider_id == outcome.provider_id
 
     run(test)
 

@@ -5,11 +5,12 @@ import random
 import ssl
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
-from vestnik.providers.smpp.session import BINDS, Listener, Lost, Refused, Session
+from vestnik.providers.smpp.session import Listener, Lost, Refused, Session
 from vestnik.providers.smpp.status import NAMES, Meaning
 
 INTERFACE_VERSION = 0x34
@@ -28,14 +29,14 @@ class NotBound(Exception):
 class Link:
     """Keeps a session bound, with back-off and jitter between tries.
 
-    `on_trouble` hears what an operator must mend, and "" once it is mended.
+    `on_trouble` hears, by the kind of bind, what an operator must mend, and "" once it is mended.
     """
 
-    def __init__(self, given: Options, on_trouble: Callable[[str], None]) -> None:
+    def __init__(self, given: Options, kind: str, on_trouble: Callable[[str, str], None]) -> None:
         self._host = given.text("host").strip()
         self._port = given.whole("port", 2775, least=1, most=65_535)
         self._tls = _tls(given)
-        self._kind = given.choice("bind", "transceiver", list(BINDS))
+        self._kind = kind
         self._bind = _bind_body(given)
         self._connect_timeout = given.number("connect_timeout", 5.0, least=0.05)
         self._enquire_link = given.number("enquire_link", 30.0, least=0.05)
@@ -44,6 +45,12 @@ class Link:
         self._on_trouble = on_trouble
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def bound_as(self, kind: str) -> "Link":
+        """Another session of the same account, before either is open."""
+        other = copy(self)
+        other._kind = kind
+        return other
 
     def open(self, listener: Listener) -> None:
         self._changed = asyncio.Condition()
@@ -110,7 +117,7 @@ class Link:
     async def _serve(self, session: Session) -> None:
         """Until the session is lost."""
         self._session = session
-        self._on_trouble("")
+        self._on_trouble(self._kind, "")
         await self._announce("", 0.0)
         probe = asyncio.create_task(session.probe(self._enquire_link, self._connect_timeout))
         try:
@@ -133,7 +140,7 @@ class Link:
     def _pause(self, tries: int, error: Exception | None) -> float:
         pause = min(self._most, self._least * 2.0 ** (min(tries, 20) - 1))
         if isinstance(error, Refused) and _of_the_account(error):
-            self._on_trouble(_explain(error))
+            self._on_trouble(self._kind, _explain(error))
             pause = max(pause, min(ACCOUNT_PAUSE, self._most))
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
 
@@ -181,7 +188,7 @@ def _of_the_account(error: Refused) -> bool:
 
 def _explain(error: Exception) -> str:
     if isinstance(error, Refused):
-        advice = "; the SMSC wants bind=transmitter" if error.status == 0x03 else ""
+        advice = "; the SMSC wants bind=transmitter+receiver" if error.status == 0x03 else ""
         return f"the SMSC refuses to bind: {error}{advice}"
     if isinstance(error, Lost):
         return "the SMSC closed the line while binding"

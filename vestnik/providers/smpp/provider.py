@@ -25,31 +25,39 @@ from vestnik.providers.smpp.parts import Composer, Submit
 from vestnik.providers.smpp.passage import Landings, Passage
 from vestnik.providers.smpp.receipts import Ears
 
+#: What we may be bound as. Sending is by the first, and a transmitter alone hears nothing.
+BINDS = ("transceiver", "transmitter+receiver", "transmitter")
+
 
 class SmppProvider(Provider):
-    """An ESME on one connection in each worker; `window` counts parts."""
+    """An ESME on one connection in each worker, or a pair of them; `window` counts parts."""
 
     paced_by: ClassVar[Literal["message", "segment"]] = "segment"
 
     def configure(self, given: Options) -> None:
-        self._link = Link(given, self._troubled)
+        kind, *others = given.choice("bind", BINDS[0], BINDS).split("+")
+        self._link = Link(given, kind, self._troubled)
+        self._links = [self._link, *map(self._link.bound_as, others)]
+        self._troubles: dict[str, str] = {}
         self._composer = Composer(given, self.sender)
         self._ears = Ears(self.alias, given, self._composer.coding)
         self._judge = Judge(given, self._ears.answered_id)
         self.gives_receipts = self._composer.asks_for_receipts
         self._brake = Brake(given.number("throttle_pause", 1.0, least=0.01))
 
-    def _troubled(self, trouble: str) -> None:
-        self.trouble = trouble
+    def _troubled(self, kind: str, trouble: str) -> None:
+        self._troubles[kind] = trouble
+        self.trouble = next(filter(None, self._troubles.values()), "")
 
     async def open(self, sink: Sink) -> None:
         self._places = Window(self.window)
         self._sink, self._telling = sink, set[asyncio.Task[None]]()
         self._intake = Intake(self._ears, sink)
-        self._link.open(self._intake)
+        for link in self._links:
+            link.open(self._intake)
 
     async def close(self) -> None:
-        await self._link.close()
+        await asyncio.gather(*(link.close() for link in self._links))
         await self._intake.close()
         for task in self._telling:
             task.cancel()

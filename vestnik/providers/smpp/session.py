@@ -17,7 +17,11 @@ from vestnik.providers.smpp.status import name_of
 #: The SMSC sends it again later (ESME_RX_T_APPN).
 SEND_AGAIN = 0x64
 NOT_FOR_US = 0x03
-BINDS = {"transceiver": wire.BIND_TRANSCEIVER, "transmitter": wire.BIND_TRANSMITTER}
+BINDS = {
+    "transceiver": wire.BIND_TRANSCEIVER,
+    "transmitter": wire.BIND_TRANSMITTER,
+    "receiver": wire.BIND_RECEIVER,
+}
 
 
 class Answer(NamedTuple):

@@ -1,12 +1,13 @@
 """statistics/ and mailings/{id}/statistics/."""
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.api.caller import Caller
 from tests.builders import make_mailing, make_running
 from vestnik.dispatch.models import Batch, Message
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+from vestnik.providers.registry import described
 
 
 def test_all_mailings_are_counted_by_state(api: Caller) -> None:
@@ -50,6 +51,26 @@ def test_one_mailing_is_shown_in_detail(api: Caller) -> None:
         "to_state": "paused",
         "reason": "a typo",
     }
+
+
+def test_what_was_sent_has_its_price_in_answer_and_file(api: Caller, settings: Settings) -> None:
+    mailing = make_running(4, text="я" * 71)
+    _send(3)
+    address = f"mailings/{mailing.id}/statistics/"
+    assert api.get(address).json()["price"] is None
+    options = {"price_per_segment": "2.50"}
+    settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": options}}
+    described.cache_clear()
+
+    shown, table, sheet = (
+        api.get(f"{address}{end}") for end in ("", "export/", "export/?format=xlsx")
+    )
+    lines = b"".join(table.streaming_content).decode().splitlines()
+    described.cache_clear()
+
+    assert shown.json()["price"] == "15.00"
+    assert "price;15.00" in lines
+    assert b"".join(sheet.streaming_content).startswith(b"PK")
 
 
 def test_a_mailing_that_has_not_started_has_no_pace(api: Caller) -> None:

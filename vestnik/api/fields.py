@@ -113,6 +113,13 @@ class AskedWhole(serializers.IntegerField):
         return int(digits)
 
 
+class Price(serializers.DecimalField):
+    """An amount in the provider's currency, or null."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=None, decimal_places=None, allow_null=True, **kwargs)
+
+
 class Instant(serializers.DateTimeField):
     """An instant with an offset, answered in UTC."""
 

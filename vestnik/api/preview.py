@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.fields import Instant
+from vestnik.api.fields import Instant, Price
 from vestnik.api.mailing_body import WRITTEN, MailingBody
 from vestnik.api.resource import Resource, read
 from vestnik.mailings.models import Mailing
@@ -66,12 +66,7 @@ class Preview(serializers.Serializer[Any]):
     excluded = Excluded()
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
-    price = serializers.DecimalField(
-        max_digits=None,
-        decimal_places=None,
-        allow_null=True,
-        help_text="Null where the provider's price of a segment is not known.",
-    )
+    price = Price(help_text="Null where the provider's price of a segment is not known.")
     encoding = serializers.CharField(help_text="Of what is the same for all: gsm-7 or ucs-2.")
     ucs2_because_of = serializers.ListField(
         child=serializers.CharField(), help_text="The characters that are not in GSM 7-bit."

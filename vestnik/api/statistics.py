@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.fields import AskedFlag, Instant, StrictSerializer
+from vestnik.api.fields import AskedFlag, Instant, Price, StrictSerializer
 from vestnik.api.mailing_body import ProgressShown
 from vestnik.api.mailings import mailing_of
 from vestnik.api.resource import Resource
@@ -68,6 +68,7 @@ class MailingDetail(serializers.Serializer[Any]):
     percentages = Percentages()
     settled = serializers.IntegerField(help_text="Messages that are neither queued nor sending.")
     segments = SegmentCounts()
+    price = Price(help_text="Of the segments sent. Null where a segment's price is not known.")
     seconds_under_way = serializers.FloatField(allow_null=True)
     messages_per_second = serializers.FloatField(
         allow_null=True, help_text="Those that left, over the time since the start."

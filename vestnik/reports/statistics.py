@@ -6,6 +6,7 @@ from django.db.models import Count, Sum
 
 from vestnik.dispatch.models import Message, MessageState
 from vestnik.mailings.models import Mailing, MailingEvent, MailingState
+from vestnik.mailings.price import price_of
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised
 from vestnik.reports import messages
@@ -30,6 +31,7 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
     """One mailing in detail."""
     progress = progress_of([mailing.id])[mailing.id]
     sent = sum(progress[state] for state in ARRIVED)
+    segments = _segments(mailing, sent)
     seconds = _seconds_under_way(mailing)
     return {
         "mailing": mailing.id,
@@ -38,7 +40,8 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
         "progress": progress,
         "percentages": _percentages(progress),
         "settled": progress["matched"] - sum(progress[state] for state in OPEN),
-        "segments": _segments(mailing, sent),
+        "segments": segments,
+        "price": price_of(mailing.provider, segments["sent"] or 0),
         "seconds_under_way": seconds,
         "messages_per_second": round(sent / seconds, 2) if seconds else None,
         "started_at": mailing.started_at,

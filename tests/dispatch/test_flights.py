@@ -1,5 +1,6 @@
 """Answers that are slow or lost hold their own places, and are in doubt by themselves."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -11,15 +12,18 @@ from django.db import OperationalError
 from tests.builders import counts, make_running
 from tests.dispatch.lane import lane, provider
 from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
 from vestnik.dispatch import claims, sending, sql
 from vestnik.dispatch.breaker import Breaker
+from vestnik.dispatch.flights import Flight
 from vestnik.dispatch.meters import Meters
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release
 from vestnik.dispatch.sending import Course, Crew
 from vestnik.dispatch.settled import Settled
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider
+from vestnik.providers.null import NullProvider
 from vestnik.providers.registry import described
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +53,24 @@ def test_lost_answers_hold_no_more_than_the_window(settings: Any) -> None:
         assert len(gateway.taken) == 60
     assert set(counts(mailing)) == {"sent", "unknown"}
     assert_it_adds_up(mailing)
+
+
+@pytest.mark.parametrize(("answered", "waits"), [(0, 0.35), (1, 0.35), (2, 0.1), (3, 0.1)])
+def test_a_flight_waits_for_half_of_its_answers(answered: int, waits: float) -> None:
+    messages = [outgoing(number) for number in range(4)]
+    queued = [claims.Queued(m.message_id, m.phone_number, None, 1, 0) for m in messages]
+    answers: Future[list[Outcome | None]] = Future()
+    flight = Flight(NullProvider("null", {}), queued, messages, answers)
+    for message in messages[:answered]:
+        message.land(Accepted())
+    all_of_them = threading.Timer(0.35, answers.set_result, [[Accepted()] * 4])
+    all_of_them.start()
+    began = time.monotonic()
+    flight.wait_for_most()
+    assert time.monotonic() - began == pytest.approx(waits, abs=0.05)
+    assert len(flight.land()) == (answered if waits < 0.35 else 4)
+    all_of_them.join()
+    assert len(flight.land()) == (4 - answered if waits < 0.35 else 0)
 
 
 def test_what_is_out_stays_in_flight_beside_the_next_under_its_attempt() -> None:

@@ -179,7 +179,7 @@ def said(reason: str | None, depth: int = 0) -> str:
         return reason or ""
     for pattern, phrase in PHRASES:
         if match := pattern.fullmatch(reason):
-            return phrase % _parts(match.groupdict(), depth)
+            return str(phrase % _parts(match.groupdict(), depth))
     return reason
 
 

@@ -6,9 +6,10 @@ asked for by itself, and kept for as long as the mailing's counts stay what they
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Substr
 
 from vestnik.dispatch.models import LEFT_US
@@ -73,7 +74,7 @@ def _with_sum(counts: Mapping[str, int]) -> Progress:
 
 
 def _by_error(mailing: int) -> list[Trouble]:
-    rows = messages().filter(of_mailing(mailing), error__isnull=False).order_by()
+    rows: QuerySet[Any] = messages().filter(of_mailing(mailing), error__isnull=False).order_by()
     counted = rows.values_list("reads_as", "error").annotate(count=Count("id"))
     found = [Trouble(*row) for row in counted.order_by("-count", "error")]
     return [*found[:MOST_ERRORS], *_rest(found[MOST_ERRORS:])]

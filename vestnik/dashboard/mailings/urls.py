@@ -2,16 +2,39 @@
 
 from django.urls import path
 
+from vestnik.dashboard.mailings.again import again
+from vestnik.dashboard.mailings.breakdowns import breakdown
+from vestnik.dashboard.mailings.changes import change_mailing
+from vestnik.dashboard.mailings.detail import mailing_page
+from vestnik.dashboard.mailings.doubt import WAYS, settle_unknown
+from vestnik.dashboard.mailings.downloads import messages_file, statistics_file
 from vestnik.dashboard.mailings.editing import copy_mailing, edit_mailing, new_mailing
+from vestnik.dashboard.mailings.listing import mailing_list
+from vestnik.dashboard.mailings.orders import ORDERS, order_mailing
 from vestnik.dashboard.mailings.previewing import letters_fragment, preview_fragment
-from vestnik.dashboard.placeholder import soon
+from vestnik.dashboard.mailings.report import report, report_file
 
 urlpatterns = [
-    path("", soon, name="mailing-list"),
+    path("", mailing_list, name="mailing-list"),
     path("new/", new_mailing, name="new-mailing"),
     path("new/preview/", preview_fragment, name="new-mailing-preview"),
     path("new/letters/", letters_fragment, name="new-mailing-letters"),
+    path("<int:id>/", mailing_page, name="mailing-page"),
     path("<int:id>/edit/", edit_mailing, name="edit-mailing"),
     path("<int:id>/copy/", copy_mailing, name="copy-mailing"),
-    path("<int:id>/", soon, name="mailing-page"),
+    path("<int:id>/change/", change_mailing, name="change-mailing"),
+    path("<int:id>/again/", again, name="send-again"),
+    path("<int:id>/breakdown/", breakdown, name="mailing-breakdown"),
+    path("<int:id>/messages/export/", messages_file, name="mailing-messages-file"),
+    path("<int:id>/statistics/export/", statistics_file, name="mailing-statistics-file"),
+    path("<int:id>/report/", report, name="mailing-report"),
+    path("<int:id>/report.html", report_file, name="mailing-report-file"),
+    *(
+        path(f"<int:id>/{order}/", order_mailing, {"order": order}, name=f"{order}-mailing")
+        for order in ORDERS
+    ),
+    *(
+        path(f"<int:id>/unknown/{way}/", settle_unknown, {"way": way}, name=f"unknown-{way}")
+        for way in WAYS
+    ),
 ]

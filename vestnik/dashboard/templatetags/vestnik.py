@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from vestnik.dashboard.reasons import said
 from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, ROLES
 
 register = template.Library()
@@ -116,15 +117,22 @@ def mailing_state(state: str) -> SafeString:
 
 
 @register.filter
+def reason(stored: str | None) -> str:
+    """Why it is so, as far as it is known, in the reader's language."""
+    return said(stored)
+
+
+@register.filter
 def role_name(role: str) -> str:
     """What a role is called."""
     return str(ROLES.get(role, role))
 
 
 @register.inclusion_tag("components/bar.html")
-def bar(progress: Mapping[str, int], label: str = "") -> dict[str, Any]:
+def bar(progress: Mapping[str, int], label: str = "", small: bool = False) -> dict[str, Any]:
     """The stacked bar by state: the signature of the product, the same wherever it stands."""
-    return {"segments": _segments(progress), "matched": progress["matched"], "label": label}
+    segments = _segments(progress)
+    return {"segments": segments, "matched": progress["matched"], "label": label, "small": small}
 
 
 @register.inclusion_tag("components/counts.html")

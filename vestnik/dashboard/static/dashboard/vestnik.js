@@ -52,3 +52,19 @@ document.addEventListener("click", async (event) => {
     source.focus();
   }
 });
+
+/* <fieldset data-sum="total">: <output id="total"> is the sum of what is ticked. */
+document.addEventListener("change", (event) => {
+  const group = event.target.closest("[data-sum]");
+  if (!group) return;
+  const ticked = [...group.querySelectorAll("[data-count]:checked")];
+  const sum = ticked.reduce((all, box) => all + Number(box.dataset.count), 0);
+  document.getElementById(group.dataset.sum).textContent =
+    sum.toLocaleString(document.documentElement.lang);
+});
+
+/* <button data-print hidden>: where there is JavaScript it prints the page. */
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}

@@ -1,0 +1,70 @@
+"""What an order would do, to be said before it is given."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vestnik.dispatch.models import LEFT_US
+from vestnik.mailings.forecast import Forecast, forecast
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
+from vestnik.providers.registry import aliases, described
+from vestnik.reports.progress import Progress
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """How a mailing stands at this moment, and what comes of it if it goes on."""
+
+    flying: int
+    waiting: int
+    left: int
+    counted: bool
+    now: datetime
+    ends_at: datetime
+    forecast: Forecast
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the end has come."""
+        return self.now >= self.ends_at
+
+    @property
+    def lasts(self) -> float | None:
+        """For how many seconds it goes on at its rate, if that is known."""
+        finish = self.forecast.finishes_at
+        return None if finish is None else (finish - self.now).total_seconds()
+
+    @property
+    def spare(self) -> timedelta | None:
+        """What is left of the window when it is through."""
+        finish = self.forecast.finishes_at
+        return None if finish is None else self.ends_at - finish
+
+    @property
+    def spare_seconds(self) -> float | None:
+        return None if self.spare is None else self.spare.total_seconds()
+
+
+def consequences_of(mailing: Mailing, progress: Progress) -> Consequences:
+    """By the mailing's counts and the rate that it is allowed; client's hours are not looked at."""
+    now = database_now()
+    waiting = progress["queued"]
+    window = [(now, mailing.ends_at)] if now < mailing.ends_at else []
+    return Consequences(
+        flying=progress["sending"],
+        waiting=waiting,
+        left=sum(progress[state] for state in LEFT_US),
+        counted=mailing.enlisted_at is not None or mailing.started_at is None,
+        now=now,
+        ends_at=mailing.ends_at,
+        forecast=forecast([(waiting, window)], rate_of(mailing)),
+    )
+
+
+def rate_of(mailing: Mailing) -> float | None:
+    """How many messages a second may leave: the lower of its own limit and the provider's."""
+    rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
+    if mailing.provider in aliases() and (most := described(mailing.provider).max_rate):
+        by_segment = described(mailing.provider).paced_by == "segment"
+        rates.append(most / (mailing.segments if by_segment else 1))
+    return min(rates, default=None)

@@ -1,0 +1,60 @@
+"""One mailing: how far it is, how it is set up, what may be done about it, and what was."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from vestnik.dashboard.mailings.doubt import WAYS, doubt_of
+from vestnik.dashboard.mailings.facts import facts_of
+from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.history import history_of
+from vestnik.dashboard.mailings.messages import table
+from vestnik.dashboard.mailings.orders import possible_orders
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.reasons import said
+from vestnik.dashboard.zones import labelled
+from vestnik.dispatch.again import OVER
+from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.mailings.rules import database_now
+
+
+@page(methods=("GET", "HEAD"))
+def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
+    """The page of a mailing, or the one part of it that htmx asks for."""
+    mailing = mailing_or_404(id)
+    match request.headers.get("HX-Target"):
+        case "messages":
+            return render(request, "dashboard/mailings/messages.html", table(request, mailing))
+        case "head":
+            return render(request, "dashboard/mailings/head.html", head(mailing))
+    return render(request, "dashboard/mailings/detail.html", _whole(request, mailing))
+
+
+def head(mailing: Mailing) -> dict[str, Any]:
+    """The name, the state, and what may be done."""
+    return {
+        "mailing": mailing,
+        "why": said(mailing.state_reason),
+        "orders": possible_orders(mailing),
+        "is_under_way": mailing.state in UNDER_WAY,
+        "is_over": mailing.state in OVER,
+        "may_edit": mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED),
+    }
+
+
+def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
+    progress, now = progress_for(mailing), database_now()
+    return {
+        **head(mailing),
+        **table(request, mailing),
+        "progress": progress,
+        "doubt": doubt_of(mailing, progress["unknown"]),
+        "ways": WAYS,
+        "facts": facts_of(mailing, progress),
+        "history": history_of(mailing),
+        "starts_in": (mailing.starts_at - now).total_seconds(),
+        "zone_label": labelled(timezone.get_current_timezone_name(), mailing.starts_at),
+        "section": "mailing-list",
+    }

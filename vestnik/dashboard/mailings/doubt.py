@@ -1,0 +1,147 @@
+"""Messages in doubt: the three things that an operator may do about them, each asked first."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
+
+from vestnik.access.roles import Action
+from vestnik.dashboard.mailings.conflicts import back_to, refused
+from vestnik.dashboard.mailings.found import mailing_or_404
+from vestnik.dashboard.mailings.orders import confirmation
+from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dispatch import doubt
+from vestnik.dispatch.doubt import CannotBeAsked, Settlement
+from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState, StateConflict
+from vestnik.mailings.rules import database_now
+from vestnik.providers.registry import aliases, described
+
+SENDABLE = (*UNDER_WAY, MailingState.FINISHED)
+NOT_ASKED = gettext_lazy(
+    "The provider %(provider)s cannot be asked what became of a message: "
+    "send the messages again, or give them up."
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One of the three: its button, its question, what does it, and what is said then."""
+
+    settlement: Settlement
+    button: Promise
+    title: Promise
+    settle: Callable[..., int]
+    done: Promise
+    danger: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.settlement.value.replace("_", "-")
+
+
+WAYS: Mapping[str, Way] = {
+    way.name: way
+    for way in (
+        Way(
+            Settlement.ASK,
+            gettext_lazy("Ask the provider"),
+            gettext_lazy("Ask the provider about them?"),
+            doubt.ask,
+            ngettext_lazy(
+                "The provider is being asked about %(count)d message.",
+                "The provider is being asked about %(count)d messages.",
+                "count",
+            ),
+        ),
+        Way(
+            Settlement.RESEND,
+            gettext_lazy("Send again"),
+            gettext_lazy("Send them again?"),
+            doubt.resend,
+            ngettext_lazy(
+                "%(count)d message is queued again.",
+                "%(count)d messages are queued again.",
+                "count",
+            ),
+        ),
+        Way(
+            Settlement.GIVE_UP,
+            gettext_lazy("Give up"),
+            gettext_lazy("Count them as refused?"),
+            doubt.give_up,
+            ngettext_lazy(
+                "%(count)d message counts as refused.",
+                "%(count)d messages count as refused.",
+                "count",
+            ),
+            danger=True,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How many messages of a mailing are in doubt, and which ways are open."""
+
+    count: int
+    may_ask: bool
+    may_resend: bool
+
+
+def doubt_of(mailing: Mailing, unknown: int) -> Doubt | None:
+    """None where nothing is in doubt."""
+    if not unknown:
+        return None
+    return Doubt(unknown, can_be_asked(mailing), can_be_resent(mailing))
+
+
+def can_be_asked(mailing: Mailing) -> bool:
+    """Whether the mailing's provider can tell what became of a message."""
+    return mailing.provider in aliases() and described(mailing.provider).can_query
+
+
+def can_be_resent(mailing: Mailing) -> bool:
+    """Whether messages may still leave, or might if the mailing were not finished."""
+    return mailing.state in SENDABLE and database_now() < mailing.ends_at
+
+
+@page(Action.SEND)
+def settle_unknown(request: OperatorRequest, id: int, way: str) -> HttpResponse:
+    """GET says what would become of the messages in doubt, POST does it."""
+    mailing, wanted = mailing_or_404(id), WAYS[way]
+    if request.method == "POST":
+        return _settle(request, mailing, wanted)
+    if wanted.settlement is Settlement.ASK and not can_be_asked(mailing):
+        return _not_asked(request, mailing)
+    if wanted.settlement is Settlement.RESEND and not can_be_resent(mailing):
+        return refused(request, mailing, "resend")
+    context = {
+        "order": wanted,
+        "count": doubt.in_doubt(mailing),
+        "template": f"dashboard/mailings/orders/{way}.html",
+    }
+    return confirmation(request, mailing, context)
+
+
+def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpResponse:
+    try:
+        count = way.settle(mailing, actor=actor(request))
+    except StateConflict:
+        return refused(request, mailing, "resend")
+    except CannotBeAsked:
+        return _not_asked(request, mailing)
+    if count:
+        messages.success(request, str(way.done % {"count": count}))
+    else:
+        messages.info(request, _("Nothing is in doubt any more."))
+    return back_to(request, mailing)
+
+
+def _not_asked(request: OperatorRequest, mailing: Mailing) -> HttpResponse:
+    messages.error(request, str(NOT_ASKED % {"provider": mailing.provider}))
+    return back_to(request, mailing)

@@ -1,0 +1,39 @@
+"""A mailing's messages and its statistics as files."""
+
+from django import forms
+from django.http import HttpResponseBase
+
+from vestnik.dashboard.mailings.found import mailing_or_404
+from vestnik.dashboard.mailings.messages import Wanted
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.reports import exports
+from vestnik.reports.downloads import FORMATS, download
+
+
+class Kind(forms.Form):
+    """Of which kind the file is to be."""
+
+    format = forms.ChoiceField(required=False, choices=[(form, form) for form in FORMATS])
+
+    @classmethod
+    def asked(cls, request: OperatorRequest) -> str:
+        """CSV unless another is asked for."""
+        form = cls(request.GET)
+        form.is_valid()
+        return form.cleaned_data.get("format") or "csv"
+
+
+@page(methods=("GET", "HEAD"))
+def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
+    """The messages, all or those in one state."""
+    mailing = mailing_or_404(id)
+    state = Wanted.read(request.GET).chosen or None
+    table = exports.of_mailing(mailing, state)
+    return download(f"mailing-{id}-messages", Kind.asked(request), table)
+
+
+@page(methods=("GET", "HEAD"))
+def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
+    """The mailing in numbers."""
+    table = exports.statistics_of(mailing_or_404(id))
+    return download(f"mailing-{id}-statistics", Kind.asked(request), table)

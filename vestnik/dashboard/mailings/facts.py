@@ -1,0 +1,50 @@
+"""How a mailing is set up, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vestnik.dashboard.filters import in_words
+from vestnik.dashboard.mailings.consequences import rate_of
+from vestnik.dashboard.mailings.ways import money, rate
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.price import price_of
+from vestnik.mailings.template import is_personalised
+from vestnik.reports.progress import Progress
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What stands in the card of settings."""
+
+    mailing: Mailing
+    audience: list[str]
+    rate: str
+    own_texts: bool
+    price: str
+
+    @property
+    def hours(self) -> Mapping[str, Any] | None:
+        """The hours of the client's day, `since` and `until`; None is at any hour."""
+        kept = self.mailing.local_hours
+        return None if kept is None else {"since": kept["from"], "until": kept["until"]}
+
+
+def facts_of(mailing: Mailing, progress: Progress) -> Facts:
+    """The settings of a mailing, and what it costs where every client gets the same text."""
+    allowed = rate_of(mailing)
+    own_texts = is_personalised(mailing.text)
+    segments = mailing.segments * (progress["matched"] - progress["suppressed"])
+    return Facts(
+        mailing=mailing,
+        audience=in_words(mailing.filter),
+        rate="" if allowed is None else rate(allowed),
+        own_texts=own_texts,
+        price="" if own_texts else price_in_words(mailing, segments),
+    )
+
+
+def price_in_words(mailing: Mailing, segments: int) -> str:
+    """Empty where nothing is known, or nothing was sent."""
+    price = price_of(mailing.provider, segments) if segments else None
+    return "" if price is None else money(price)

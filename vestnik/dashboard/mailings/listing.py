@@ -1,0 +1,99 @@
+"""All mailings, the newest first."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from vestnik.dashboard.mailings.found import settled
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.paging import paged
+from vestnik.dashboard.words import MAILING_STATES
+from vestnik.mailings.models import Mailing
+from vestnik.reports.progress import progress_of
+
+SIZE = 20
+TESTS = "test"
+NUMBER = re.compile(r"(?:№|#)?\s*(\d{1,18})", re.ASCII)
+
+Choice = tuple[str, Promise | str]
+CHOICES: Sequence[Choice] = (*MAILING_STATES.items(), (TESTS, _("test sends")))
+
+
+class Search(forms.Form):
+    """Which mailings; what is not understood is not asked."""
+
+    state = forms.ChoiceField(required=False, choices=CHOICES)
+    q = forms.CharField(required=False, max_length=200)
+
+    @classmethod
+    def read(cls, query: QueryDict) -> dict[str, str]:
+        """What is asked for; empty where it is not."""
+        form = cls(query)
+        form.is_valid()
+        return {name: form.cleaned_data.get(name, "") for name in cls.base_fields}
+
+
+@page(methods=("GET", "HEAD"))
+def mailing_list(request: OperatorRequest) -> HttpResponse:
+    """The list, by state, by a part of the name or by number."""
+    asked = Search.read(request.GET)
+    mailings = _named(_in_state(asked["state"]), asked["q"])
+    found = paged(request, lambda walk: walk.take(mailings), newest_first=True, size=SIZE)
+    context = {
+        "asked": asked,
+        "page": found,
+        "entries": _entries(found.rows),
+        "filters": _filters(asked),
+        "section": "mailing-list",
+    }
+    return render(request, "dashboard/mailings/list.html", context)
+
+
+def _in_state(state: str) -> QuerySet[Mailing]:
+    if state == TESTS:
+        return Mailing.objects.filter(is_test=True)
+    mailings = Mailing.objects.filter(is_test=False)
+    return mailings.filter(state=state) if state else mailings
+
+
+def _named(mailings: QuerySet[Mailing], words: str) -> QuerySet[Mailing]:
+    if not words:
+        return mailings
+    named = Q(name__icontains=words)
+    if number := NUMBER.fullmatch(words):
+        named |= Q(id=int(number[1]))
+    return mailings.filter(named)
+
+
+def _entries(mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
+    progress = progress_of([mailing.id for mailing in mailings])
+    return [
+        {
+            "mailing": mailing,
+            "progress": progress[mailing.id],
+            "settled": settled(progress[mailing.id]),
+        }
+        for mailing in mailings
+    ]
+
+
+def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
+    """Each filter with how many mailings it would show; those that would show none are left out."""
+    counted = Mailing.objects.order_by().values_list("is_test", "state").annotate(Count("id"))
+    counts = dict.fromkeys(("", *dict(CHOICES)), 0)
+    for is_test, state, count in counted:
+        for name in (TESTS,) if is_test else ("", state):
+            counts[name] += count
+    labels = {"": _("all"), **dict(CHOICES)}
+    return [
+        {"state": state, "label": labels[state], "count": count}
+        for state, count in counts.items()
+        if count or state in ("", asked["state"])
+    ]

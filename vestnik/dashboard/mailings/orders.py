@@ -1,0 +1,137 @@
+"""What a mailing is told to do, each with a page that says beforehand what will come of it.
+
+The page opens in a dialog where there is JavaScript.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from vestnik.access.roles import Action
+from vestnik.dashboard.mailings.conflicts import refused
+from vestnik.dashboard.mailings.consequences import consequences_of
+from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
+from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
+from vestnik.dispatch.hints import look_at
+from vestnik.dispatch.recipients import recipients
+from vestnik.mailings.models import (
+    CANCEL,
+    PAUSE,
+    RESUME,
+    SCHEDULE,
+    Mailing,
+    MailingState,
+    Transition,
+)
+from vestnik.mailings.rules import check_ready
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order: its button, its question, and what is said once it is done."""
+
+    transition: Transition
+    button: Promise
+    title: Promise
+    done: Promise
+    danger: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.transition.name
+
+    @property
+    def url_name(self) -> str:
+        return f"{self.name}-mailing"
+
+
+ORDERS: Mapping[str, Order] = {
+    order.name: order
+    for order in (
+        Order(
+            SCHEDULE,
+            pgettext_lazy("order", "Schedule"),
+            _("Schedule the mailing?"),
+            _("The mailing is scheduled."),
+        ),
+        Order(
+            PAUSE,
+            pgettext_lazy("order", "Pause"),
+            _("Pause the mailing?"),
+            _("The mailing is paused. What was on its way finishes."),
+        ),
+        Order(
+            RESUME,
+            pgettext_lazy("order", "Resume"),
+            _("Resume the mailing?"),
+            _("The mailing goes on."),
+        ),
+        Order(
+            CANCEL,
+            pgettext_lazy("order", "Cancel"),
+            _("Cancel the mailing for good?"),
+            _("The mailing is cancelled. What was on its way finishes."),
+            danger=True,
+        ),
+    )
+}
+
+
+def possible_orders(mailing: Mailing) -> list[Order]:
+    """The orders that the mailing's state allows."""
+    return [order for order in ORDERS.values() if mailing.state in order.transition.sources]
+
+
+@page(Action.SEND)
+def order_mailing(request: OperatorRequest, id: int, order: str) -> HttpResponse:
+    """GET says what the order would do, POST gives it."""
+    mailing, wanted = mailing_or_404(id), ORDERS[order]
+    if request.method == "POST":
+        return _give(request, mailing, wanted)
+    if mailing.state not in wanted.transition.sources:
+        return refused(request, mailing, wanted.name)
+    context = {"order": wanted, "template": f"dashboard/mailings/orders/{order}.html"}
+    return confirmation(request, mailing, {**context, **_before(mailing, wanted)})
+
+
+def confirmation(
+    request: OperatorRequest, mailing: Mailing, context: Mapping[str, Any]
+) -> HttpResponse:
+    """The page of a question about a mailing, or what of it goes into the dialog."""
+    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
+    given = {"mailing": mailing, "frame": frame, "section": "mailing-list", **context}
+    return render(request, "dashboard/mailings/confirm.html", given)
+
+
+def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
+    progress = progress_for(mailing)
+    found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
+    if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
+        found["matched"] = recipients(mailing.filter).count()
+    return found
+
+
+def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
+    try:
+        if order.transition is SCHEDULE:
+            check_ready(mailing)
+    except ValidationError as error:
+        for message in error.messages:
+            messages.error(request, message)
+        return redirect("edit-mailing", mailing.id)
+    with transaction.atomic():
+        done = mailing.move(order.transition, actor=actor(request))
+        look_at(mailing.id)
+    if not done and mailing.state != order.transition.target:
+        return refused(request, mailing, order.name)
+    messages.success(request, str(order.done))
+    return redirect("mailing-page", mailing.id)

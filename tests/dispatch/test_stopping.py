@@ -6,14 +6,15 @@ import pytest
 
 from tests.audience.importing import counts as import_counts
 from tests.audience.importing import take
-from tests.builders import counts, make_running
+from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.test_outcomes import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from vestnik.audience.models import Client, StopListEntry
-from vestnik.audience.stoplist import Source, hash_of
+from vestnik.audience.stoplist import Source, hash_of, put
 from vestnik.dispatch import claims, stopping
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release
 from vestnik.dispatch.settled import Settled
 from vestnik.dispatch.sink import take_inbound
+from vestnik.dispatch.trial import send_test
 from vestnik.dispatch.withdrawal import delete_client
 from vestnik.providers.base import Inbound
 
@@ -91,6 +92,51 @@ def test_a_message_to_a_former_number_is_not_another_numbers():
     Client.objects.update(phone_number=SECOND)
     stopping.stop([SECOND], Source.API)
     assert counts(mailing) == {"queued": 1}
+
+
+def test_a_retry_that_is_due_before_the_sweep_does_not_leave():
+    mailing = make_running(clients=2)
+    claim = claim_of(mailing)
+    ids = due_ids(claim)
+    settled = fly(claim, ids[:1])
+    stopping.stop([FIRST], Source.API)
+    settled.add(ids[0], "queued", 0.0, retry_in=0.0)
+    assert record_and_mark(claim, settled, ids, claims.new_id(), LEASE) is None
+    assert record_and_release(claim, Settled())
+    assert counts(mailing) == {"queued": 1, "suppressed": 1}
+    assert due_ids(claim_of(mailing)) == ids[1:]
+    assert_it_adds_up(mailing)
+
+
+def test_whoever_is_on_the_list_by_any_way_is_taken_out_when_the_flight_is_marked():
+    mailing = make_running(clients=3)
+    claim = claim_of(mailing)
+    ids = due_ids(claim)
+    put([FIRST], Source.IMPORT)
+    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE) is None
+    assert counts(mailing) == {"queued": 2, "suppressed": 1}
+    assert record_and_release(claim, Settled())
+    again = claim_of(mailing)
+    fly(again, due_ids(again))
+    assert_it_adds_up(mailing)
+
+
+def test_the_former_number_of_a_changed_client_is_stopped_too():
+    mailing = make_running(clients=2)
+    Client.objects.filter(phone_number=FIRST).update(phone_number="79991112233")
+    stopping.stop([FIRST], Source.INBOUND)
+    claim = claim_of(mailing)
+    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert counts(mailing) == {"queued": 1, "suppressed": 1}
+    assert mailing.messages.get(state="suppressed").phone_number == FIRST
+
+
+def test_a_number_of_a_test_is_stopped_though_it_has_no_client():
+    trial = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
+    stopping.stop([FIRST], Source.INBOUND)
+    claim = claim_of(trial.mailing)
+    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert counts(trial.mailing) == {"queued": 1, "suppressed": 1}
 
 
 def test_an_entry_outlives_its_client():

@@ -2,7 +2,7 @@
 
 A flight is marked, and committed, before its first byte goes out: its ids stand in the batch's
 `in_flight`, under an `attempt_id` of its own. Recording flight k and marking flight k + 1 is one
-statement. That statement is where pause, cancel, the end and a lost lease take hold.
+statement. That statement is where pause, cancel, STOP, the end and a lost lease take hold.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import structlog
 from vestnik.dispatch import sql
 from vestnik.dispatch.claims import END_GUARD, Claim
 from vestnik.dispatch.settled import Settled, array
+from vestnik.dispatch.stopping import sweep_batch
 
 log = structlog.get_logger(__name__)
 
@@ -61,12 +62,23 @@ SETTLE_UNKNOWN = SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt
 MAY_GO = f"""
     m.state = 'running' AND NOT b.recheck AND b.due_at > clock_timestamp()
     AND least(m.ends_at, b.open_until) > clock_timestamp() + interval '{END_GUARD} second'
+    AND NOT (SELECT any_stopped FROM listed)
+"""
+# By the messages' numbers, so that nobody slips through whose client was changed meanwhile, who
+# has none, or who comes back to be tried again before the sweep has seen them.
+LISTED = """
+listed AS MATERIALIZED (
+    SELECT EXISTS (
+        SELECT FROM dispatch_message m JOIN audience_stoplistentry s USING (phone_number)
+        WHERE m.id = ANY(%(next_ids)s::bigint[])
+    ) AS any_stopped
+)
 """
 
 # `held` takes the batch's row first: whoever comes second sees what the first has left, and finds
 # that the attempt is no longer theirs.
 RECORD_AND_MARK = f"""
-WITH {OUTCOMES},
+WITH {OUTCOMES}, {LISTED},
 held AS (
     UPDATE dispatch_batch b SET
         queued = b.queued - %(leaving)s, sent = b.sent + %(sent)s,
@@ -168,8 +180,9 @@ def record_and_mark(
     """Record the outcomes known and mark the next flight, in one statement. What is still `out`
     stays in flight, under the new attempt.
 
-    None where the next must not leave: paused, cancelled, ended. Raises LeaseLost where the batch
-    is not ours any more; then nothing was recorded.
+    None where the next must not leave: paused, cancelled, ended, or somebody of it was stopped,
+    who is then taken out. Raises LeaseLost where the batch is not ours any more; then nothing was
+    recorded.
     """
     found = sql.prepared_row(
         RECORD_AND_MARK,
@@ -185,7 +198,10 @@ def record_and_mark(
         raise LeaseLost
     recorded, marked, marked_at, seconds_to_end = found
     _check(batch, settled, recorded)
-    return Mark(marked_at, seconds_to_end) if marked else None
+    if marked:
+        return Mark(marked_at, seconds_to_end)
+    sweep_batch(batch.batch_id)
+    return None
 
 
 def record_and_release(batch: Claim, settled: Settled, *, wait: float = 0.0) -> bool:

@@ -1,4 +1,7 @@
-"""Taking back what has not left: a client is deleted while mailings run."""
+"""Taking back what has not left: a client is deleted, or a number stopped, while mailings run."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 
@@ -8,31 +11,38 @@ from vestnik.dispatch.enlist import CLIENTS_LOCK
 
 # The batch's row is locked before the message's is touched, so what a worker has marked by then
 # counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
-# it before its next flight. The unique index finds the messages by one probe a mailing under way.
-CANCEL_QUEUED = """
-WITH theirs AS (
-    SELECT m.id, m.mailing_id
-    FROM mailings_mailing g
-    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = %s
-    WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
-),
+# it before its next flight. `theirs` are the messages: `id` and `mailing_id`.
+TAKE_BACK = """
+WITH {theirs},
 held AS (
     SELECT b.id, theirs.id AS message_id
     FROM dispatch_batch b
     JOIN theirs ON theirs.mailing_id = b.mailing_id
         AND theirs.id BETWEEN b.first_message_id AND b.last_message_id
     WHERE NOT theirs.id = ANY(b.in_flight)
+    ORDER BY b.id
     FOR UPDATE OF b
 ),
 withdrawn AS (
-    UPDATE dispatch_message m SET state = 'cancelled', error = 'the client was deleted'
+    UPDATE dispatch_message m SET state = '{state}', error = %(why)s
     FROM held WHERE m.id = held.message_id AND m.state = 'queued'
     RETURNING held.id
-)
+),
+counted AS (SELECT id, count(*) AS n FROM withdrawn GROUP BY id)
 UPDATE dispatch_batch b SET
-    queued = b.queued - 1, cancelled = b.cancelled + 1, recheck = b.state = 'claimed',
-    state = CASE WHEN b.state <> 'claimed' AND b.queued = 1 THEN 'done' ELSE b.state END
-FROM withdrawn WHERE b.id = withdrawn.id
+    queued = b.queued - n, {state} = b.{state} + n, recheck = b.state = 'claimed',
+    state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
+FROM counted WHERE b.id = counted.id
+"""
+
+# The unique index finds the messages by one probe a mailing under way.
+OF_CLIENT = """
+theirs AS (
+    SELECT m.id, m.mailing_id
+    FROM mailings_mailing g
+    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = %(client)s
+    WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
+)
 """
 
 
@@ -45,5 +55,10 @@ def delete_client(client_id: int) -> bool:
         sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
         deleted, _ = Client.objects.filter(id=client_id).delete()
         if deleted:
-            sql.run(CANCEL_QUEUED, [client_id])
+            take_back(OF_CLIENT, "cancelled", "the client was deleted", {"client": client_id})
     return bool(deleted)
+
+
+def take_back(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> None:
+    """Bring queued messages to that state, except what is in flight."""
+    sql.run(TAKE_BACK.format(theirs=theirs, state=state), {"why": why, **parameters})

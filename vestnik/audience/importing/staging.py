@@ -160,6 +160,7 @@ def take_over(import_id: int, into: str) -> Counts:
     _run("ANALYZE wanted")
     if into == Into.STOP_LIST:
         counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
+        _run("ANALYZE audience_stoplistentry")  # workers have plans for a list that was short
     else:
         _into_directory(counts)
         if any_erased():

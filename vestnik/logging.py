@@ -109,6 +109,8 @@ def configured(level: str, form: str) -> dict[str, Any]:
             **{name: {"handlers": [], "propagate": True} for name in LIBRARIES},
             # Four hints a second are no news; what they lead to has lines of its own.
             "celery": {"level": "WARNING", "handlers": [], "propagate": True},
+            # That the login works is no news either; who guesses passwords is a warning.
+            "axes": {"level": "WARNING", "handlers": [], "propagate": True},
             # Each request, and what went wrong in it, is a line of django_structlog's already.
             "django.request": {"level": "CRITICAL", "handlers": [], "propagate": True},
             "django.server": {"level": "ERROR", "handlers": [], "propagate": True},

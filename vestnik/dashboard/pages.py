@@ -1,7 +1,8 @@
 """What every page has in common: who may open it, and what an htmx request is.
 
-@page()                       # whoever is logged in
-@page(Action.SEND)            # operators and admins; others are told why not
+@page()                       # whoever is logged in looks
+@page(methods=ANY)            # and posts: the view itself asks who may
+@page(Action.SEND)            # operators and admins, to look and to post; others are told why not
 def new_mailing(request: OperatorRequest) -> HttpResponse: ...
 """
 
@@ -28,10 +29,15 @@ class OperatorRequest(HttpRequest):
 View = Callable[..., HttpResponseBase]
 
 
+READ = ("GET", "HEAD")
+ANY = (*READ, "POST")
+
+
 def page(
-    action: Action = Action.SEE, *, methods: tuple[str, ...] = ("GET", "HEAD", "POST")
+    action: Action = Action.SEE, *, methods: tuple[str, ...] | None = None
 ) -> Callable[[View], View]:
-    """A page for those whose role grants `action`.
+    """A page for those whose role grants `action`; what everybody may open is not posted to,
+    unless `methods` says so.
 
     Who is not logged in goes to the login and comes back; who may not is told which role may.
     """
@@ -45,7 +51,8 @@ def page(
                 return forbidden(request, action)
             return view(request, *args, **kwargs)
 
-        return require_http_methods(list(methods))(answer)
+        allowed = methods or (READ if action is Action.SEE else ANY)
+        return require_http_methods(list(allowed))(answer)
 
     return decorate
 

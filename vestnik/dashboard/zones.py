@@ -26,16 +26,19 @@ RUSSIAN: dict[str, Promise] = {
 }
 REGIONS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
+#: Stands for the service's own zone where one is chosen.
+OWN = "own"
+
 Choices = list[tuple[str, str]]
 
 
 def choices() -> list[tuple[str, str | Choices]]:
-    """For a form's field: empty is the service's own zone."""
+    """For a form's field: OWN, then Russia's, then all others."""
     now = timezone.now()
     own = gettext("as the service: %(zone)s") % {"zone": labelled(settings.TIME_ZONE, now)}
     russian = [(name, labelled(name, now)) for name in RUSSIAN]
     others = [(name, labelled(name, now)) for name in _others()]
-    return [("", own), (gettext("Russia"), russian), (gettext("Other zones"), others)]
+    return [(OWN, own), (gettext("Russia"), russian), (gettext("Other zones"), others)]
 
 
 def labelled(name: str, at: datetime) -> str:

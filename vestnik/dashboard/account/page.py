@@ -15,13 +15,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from vestnik.access.sessions import Session
 from vestnik.dashboard.account.agents import in_words
 from vestnik.dashboard.account.preferences import PreferencesForm
-from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.pages import ANY, OperatorRequest, page
 from vestnik.dashboard.shell import theme_of
 
 POST_ONLY = ("POST",)
 
 
-@page()
+@page(methods=ANY)
 def account(request: OperatorRequest) -> HttpResponse:
     """One's own page; posted, it keeps the preferences."""
     if request.method != "POST":

@@ -19,9 +19,7 @@ THEME_NAMES = dict(zip(THEMES, (_("As the system"), _("Light"), _("Dark")), stri
 class PreferencesForm(forms.ModelForm):
     """The zone of all times, the language, the theme."""
 
-    timezone = forms.ChoiceField(
-        label=_("Time zone"), choices=lazy(zones.choices, list), required=False
-    )
+    timezone = forms.ChoiceField(label=_("Time zone"), choices=lazy(zones.choices, list))
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     theme = forms.ChoiceField(label=_("Theme"), choices=list(THEME_NAMES.items()))
 
@@ -31,8 +29,11 @@ class PreferencesForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Not "optional": the empty choice is a choice too, and says what it means.
-        self.fields["timezone"].widget.is_required = True
+        self.initial["timezone"] = self.instance.timezone or zones.OWN
+
+    def clean_timezone(self) -> str:
+        zone: str = self.cleaned_data["timezone"]
+        return "" if zone == zones.OWN else zone
 
     def remember(self, response: HttpResponse) -> HttpResponse:
         """Put into the browser's cookies what holds for this device."""

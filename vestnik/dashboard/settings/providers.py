@@ -35,7 +35,7 @@ class Way:
         return self.breaker.state != BreakerState.CLOSED
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def providers(request: OperatorRequest) -> HttpResponse:
     """All providers."""
     return show(request, "settings", "providers", {"ways": ways(aliases())})

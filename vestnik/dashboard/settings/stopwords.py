@@ -11,7 +11,7 @@ from vestnik.dashboard.settings.tabs import show
 LONGEST = 500
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def stop_words(request: OperatorRequest) -> HttpResponse:
     """The words, and what an answer of a client's would do."""
     text = request.GET.get("text", "")[:LONGEST]

@@ -5,6 +5,9 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
@@ -16,10 +19,12 @@ LONGEST_VALUE = 1000
 KINDS = ("operator_codes", "tags", "attributes")
 COMPARISONS = ("gte", "lte", "present")
 
-COMPARE = (
+COMPARE = gettext_lazy(
     'Give a value, a list of values, or {"gte": …, "lte": …, "present": true}; the bounds are '
     "numbers, or dates as YYYY-MM-DD."
 )
+
+MOST = gettext_lazy("Give at most %(most)s values.")
 
 Problem = tuple[str, str]
 
@@ -29,7 +34,7 @@ def checked_filter(given: Mapping[str, Any]) -> dict[str, Any]:
     problems = dict(_problems(given, (*KINDS, "exclude")))
     excluded = given.get("exclude", {})
     if not isinstance(excluded, Mapping):
-        problems["exclude"] = "Give an object of the same form as the filter."
+        problems["exclude"] = _("Give an object of the same form as the filter.")
     else:
         problems |= {f"exclude.{part}": why for part, why in _problems(excluded, KINDS)}
     if problems:
@@ -54,36 +59,38 @@ def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
 def _problems(given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Problem]:
     for kind in given:
         if kind not in known:
-            yield kind, f"There is no such filter. Known are: {', '.join(known)}."
-    for kind, (check, remedy) in VALUES.items():
+            remedy = _("There is no such filter. Known are: %(known)s.")
+            yield kind, remedy % {"known": ", ".join(known)}
+    for kind, (check, wrong, limits) in VALUES.items():
         values = given.get(kind, [])
         if not isinstance(values, list) or not all(map(check, values)):
-            yield kind, remedy
+            yield kind, wrong % limits if limits else str(wrong)
         elif len(values) > MOST_VALUES:
-            yield kind, f"Give at most {MOST_VALUES} values."
+            yield kind, MOST % {"most": MOST_VALUES}
     yield from _attribute_problems(given.get("attributes", {}))
 
 
 def _attribute_problems(given: object) -> Iterator[Problem]:
     if not isinstance(given, Mapping):
-        yield "attributes", 'Give an object, for example {"city": "Казань"}.'
+        yield "attributes", _('Give an object, for example {"city": "Казань"}.')
     elif len(given) > MOST_ATTRIBUTES:
-        yield "attributes", f"Name at most {MOST_ATTRIBUTES} attributes."
+        yield "attributes", _("Name at most %(most)s attributes.") % {"most": MOST_ATTRIBUTES}
     else:
         for name, wanted in given.items():
             if not 0 < len(name) <= LONGEST_NAME:
-                yield "attributes", f"A name has 1 to {LONGEST_NAME} characters."
+                remedy = _("A name has 1 to %(most)s characters.")
+                yield "attributes", remedy % {"most": LONGEST_NAME}
             if problem := _problem_with(wanted):
                 yield f"attributes.{name}", problem
 
 
 def _problem_with(wanted: object) -> str:
     if isinstance(wanted, Mapping):
-        return "" if _is_comparison(wanted) else COMPARE
+        return "" if _is_comparison(wanted) else str(COMPARE)
     values = wanted if isinstance(wanted, list) else [wanted]
     if len(values) > MOST_VALUES:
-        return f"Give at most {MOST_VALUES} values."
-    return "" if all(map(_is_value, values)) else COMPARE
+        return MOST % {"most": MOST_VALUES}
+    return "" if all(map(_is_value, values)) else str(COMPARE)
 
 
 def _is_value(value: object) -> bool:
@@ -120,7 +127,16 @@ def _is_tag(value: object) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_TAG
 
 
-VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "operator_codes": (_is_code, 'Give a list of three-digit strings, for example ["926"].'),
-    "tags": (_is_tag, f"Give a list of strings of at most {LONGEST_TAG} characters."),
+#: What each kind's values have to be, what to say where they are not, and the limits it names.
+VALUES: dict[str, tuple[Callable[[object], bool], Promise, dict[str, int]]] = {
+    "operator_codes": (
+        _is_code,
+        gettext_lazy('Give a list of three-digit strings, for example ["926"].'),
+        {},
+    ),
+    "tags": (
+        _is_tag,
+        gettext_lazy("Give a list of strings of at most %(most)s characters."),
+        {"most": LONGEST_TAG},
+    ),
 }

@@ -3,6 +3,7 @@
 import re
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 PHONE_NUMBER = re.compile(r"7[0-9]{10}", re.ASCII)
 OPERATOR_CODE = re.compile(r"[0-9]{3}", re.ASCII)
@@ -33,12 +34,12 @@ def validate_phone_number(value: str) -> None:
     """Raises ValidationError with the way to write it."""
     if PHONE_NUMBER.fullmatch(value):
         return
-    meant = guess(value)
-    remedy = f": {meant}." if meant else ", eleven digits of which the first is 7."
-    raise ValidationError(f"Write it as 7XXXXXXXXXX{remedy}")
+    if meant := guess(value):
+        raise ValidationError(_("Write it as 7XXXXXXXXXX: %(meant)s.") % {"meant": meant})
+    raise ValidationError(_("Write it as 7XXXXXXXXXX, eleven digits of which the first is 7."))
 
 
 def validate_operator_code(value: str) -> None:
     """Raises ValidationError unless it is three digits."""
     if not OPERATOR_CODE.fullmatch(value):
-        raise ValidationError("Write three digits, for example 926.")
+        raise ValidationError(_("Write three digits, for example 926."))

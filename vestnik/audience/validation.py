@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from vestnik.audience.phone import operator_code_of, validate_operator_code, validate_phone_number
 
@@ -27,23 +28,26 @@ def timezones() -> frozenset[str]:
 def validate_timezone(value: str) -> None:
     """Raises ValidationError unless it is the name of a zone of the IANA database."""
     if value not in timezones():
-        raise ValidationError("Name a zone of the IANA database, for example Europe/Moscow.")
+        raise ValidationError(_("Name a zone of the IANA database, for example Europe/Moscow."))
 
 
 def validate_tag(value: str) -> None:
     """Raises ValidationError where the tag is too long."""
     if len(value) > LONGEST_TAG:
-        raise ValidationError(f"Shorten it to at most {LONGEST_TAG} characters.")
+        remedy = _("Shorten it to at most %(most)s characters.")
+        raise ValidationError(remedy % {"most": LONGEST_TAG})
 
 
 def validate_attributes(value: object) -> None:
     """Raises ValidationError unless it is an object of a bounded size and depth."""
     if not isinstance(value, dict):
-        raise ValidationError('Give an object, for example {"city": "Казань"}.')
+        raise ValidationError(_('Give an object, for example {"city": "Казань"}.'))
     if _depth(value) > DEEPEST_ATTRIBUTES:
-        raise ValidationError(f"Nest it at most {DEEPEST_ATTRIBUTES} levels deep.")
+        remedy = _("Nest it at most %(most)s levels deep.")
+        raise ValidationError(remedy % {"most": DEEPEST_ATTRIBUTES})
     if len(json.dumps(value, ensure_ascii=False).encode()) > MOST_ATTRIBUTE_BYTES:
-        raise ValidationError(f"Shorten it to at most {MOST_ATTRIBUTE_BYTES // 1024} KiB of JSON.")
+        remedy = _("Shorten it to at most %(most)s KiB of JSON.")
+        raise ValidationError(remedy % {"most": MOST_ATTRIBUTE_BYTES // 1024})
 
 
 def _depth(value: object) -> int:

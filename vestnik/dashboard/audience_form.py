@@ -5,13 +5,12 @@ row is removed by leaving it out. Adding and removing is done here, by buttons t
 htmx only saves the reload.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
-from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -131,7 +130,7 @@ class AudienceForm:
     @cached_property
     def saved(self) -> Sequence[SavedAudience]:
         """The audiences to start from."""
-        return SavedAudience.objects.order_by("name").only("id", "name")[:MOST_SAVED]
+        return list(SavedAudience.objects.order_by("name").only("id", "name")[:MOST_SAVED])
 
     def _built(self) -> dict[str, Any]:
         excluded = _merged(self.exclude)
@@ -149,9 +148,7 @@ class AudienceForm:
             seen = set()
             for row in rows:
                 if row.subject in seen:
-                    row.add_error(
-                        "what", _("Put it into the condition above about the same.")
-                    )
+                    row.add_error("what", _("Put it into the condition above about the same."))
                     found = True
                 seen.add(row.subject)
         return found
@@ -194,17 +191,18 @@ def _merged(rows: Sequence[ConditionForm]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for row in rows:
         for kind, wanted in row.part().items():
-            known = parts.get(kind)
-            both = isinstance(known, Mapping) and isinstance(wanted, Mapping)
-            parts[kind] = {**known, **wanted} if both else wanted
+            if kind == "attributes":
+                parts.setdefault(kind, {}).update(wanted)
+            else:
+                parts[kind] = wanted
     return parts
 
 
-def _kept(data: MultiValueDict[str, str]) -> Filter | None:
+def _kept(data: QueryDict) -> Filter | None:
     if "kept" not in data:
         return None
     try:
-        kept: Filter = signing.loads(data["kept"], salt=SALT)
+        kept: Filter = signing.loads(str(data["kept"]), salt=SALT)
     except signing.BadSignature:
         return None
     return kept

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vestnik.audience.stoplist import StopListEntry
 from vestnik.dispatch.hints import look_at
@@ -25,7 +27,7 @@ from vestnik.mailings.window import Clock
 MOST_NUMBERS = 5
 WINDOW = timedelta(minutes=10)
 TAKEN_OVER = ("text", "filter", "provider", "rate_limit")
-NOBODY_HAS = (
+NOBODY_HAS = gettext_lazy(
     "No client that the filter matches has a value for each placeholder: "
     "give those placeholders defaults, or change the filter."
 )
@@ -49,7 +51,8 @@ def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
     """
     given = list(dict.fromkeys(numbers))
     if not 1 <= len(given) <= MOST_NUMBERS:
-        raise ValidationError({"phone_numbers": f"Give 1 to {MOST_NUMBERS} numbers."})
+        remedy = _("Give 1 to %(most)s numbers.") % {"most": MOST_NUMBERS}
+        raise ValidationError({"phone_numbers": remedy})
     text, segments = _sample(mailing)
     with transaction.atomic():
         test = _launched(mailing, actor)

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vestnik.audience.filters import is_attribute
 from vestnik.mailings.models import (
@@ -35,8 +37,8 @@ from vestnik.providers.registry import aliases
 LONGEST_READ = 10_000
 HOURS = ("from", "until")
 TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
-SHORTEN = (
-    f"Shorten it: at most {MOST_SEGMENTS} segments go out as one message, which is "
+SHORTEN = gettext_lazy(
+    "Shorten it: at most %(most)s segments go out as one message, which is "
     "1530 characters of the GSM alphabet or 670 of any other."
 )
 MOST_RATE = 1_000_000
@@ -50,12 +52,12 @@ CHANGEABLE_UNDER_WAY = frozenset({"name", "rate_limit", "ends_at"})
 def checked_text(text: str) -> str:
     """The text as it will be sent. Raises ValidationError with the remedy."""
     if not text.strip():
-        raise ValidationError("Write a text: an empty message is never sent.")
+        raise ValidationError(_("Write a text: an empty message is never sent."))
     if len(text) > LONGEST_READ:
-        raise ValidationError(SHORTEN)
+        raise ValidationError(SHORTEN % {"most": MOST_SEGMENTS})
     pieces = _parsed(sent := normalise(text))
     if segments_of(least(pieces)) > MOST_SEGMENTS:
-        raise ValidationError(SHORTEN)
+        raise ValidationError(SHORTEN % {"most": MOST_SEGMENTS})
     _check_names(pieces)
     return sent
 
@@ -64,38 +66,39 @@ def _parsed(text: str) -> list[Piece]:
     try:
         return parse(text)
     except Malformed as error:
-        raise ValidationError(
-            f'Write a placeholder as {{{{ name }}}} or {{{{ name|default:"…" }}}}, not as {error}.'
-        ) from None
+        remedy = _('Write a placeholder as {{ name }} or {{ name|default:"…" }}, not as %(this)s.')
+        raise ValidationError(remedy % {"this": error}) from None
 
 
 def _check_names(pieces: Sequence[Piece]) -> None:
     """Raises ValidationError where a name is neither a field nor anybody's attribute."""
     slots = placeholders(pieces)
     if len(slots) > MOST_PLACEHOLDERS:
-        raise ValidationError(f"Use at most {MOST_PLACEHOLDERS} placeholders.")
+        remedy = _("Use at most %(most)s placeholders.")
+        raise ValidationError(remedy % {"most": MOST_PLACEHOLDERS})
     for name in dict.fromkeys(slot.name for slot in slots):
         if len(name) > LONGEST_NAME or not (name in FIELDS or is_attribute(name)):
-            raise ValidationError(
-                f"No client has an attribute {name[:LONGEST_NAME]!r}. "
-                f"Other names are {', '.join(FIELDS)}."
-            )
+            remedy = _("No client has an attribute %(name)r. Other names are %(known)s.")
+            said = {"name": name[:LONGEST_NAME], "known": ", ".join(FIELDS)}
+            raise ValidationError(remedy % said)
 
 
 def checked_provider(alias: str) -> str:
     """The alias. Raises ValidationError where no such provider is configured."""
     if alias not in aliases():
-        raise ValidationError(f"Name a configured provider: {', '.join(aliases())}.")
+        remedy = _("Name a configured provider: %(known)s.")
+        raise ValidationError(remedy % {"known": ", ".join(aliases())})
     return alias
 
 
 def checked_hours(given: Mapping[str, Any]) -> dict[str, str]:
     """The local hours as they are kept. Raises ValidationError naming each part that is wrong."""
-    remedy = "Write the time as HH:MM, from 00:00 to 23:59."
+    remedy = _("Write the time as HH:MM, from 00:00 to 23:59.")
     wrong = {end: remedy for end in HOURS if not _is_time(given.get(end))}
-    wrong |= {str(key): f"Known are: {', '.join(HOURS)}." for key in given if key not in HOURS}
+    known = _("Known are: %(known)s.") % {"known": ", ".join(HOURS)}
+    wrong |= {str(key): known for key in given if key not in HOURS}
     if not wrong and given["from"] == given["until"]:
-        wrong["until"] = "Choose another time than `from`; null is the whole day."
+        wrong["until"] = _("Choose another time than `from`; null is the whole day.")
     if wrong:
         raise ValidationError(wrong)
     return {end: given[end] for end in HOURS}
@@ -108,7 +111,7 @@ def _is_time(value: object) -> bool:
 def check_window(starts_at: datetime, ends_at: datetime) -> None:
     """Raises ValidationError where there would be no time to send in."""
     if starts_at >= ends_at:
-        raise ValidationError({"ends_at": "Choose an end that is later than the start."})
+        raise ValidationError({"ends_at": _("Choose an end that is later than the start.")})
 
 
 def check_ahead(ends_at: datetime, *, under_way: bool = False) -> None:
@@ -118,9 +121,10 @@ def check_ahead(ends_at: datetime, *, under_way: bool = False) -> None:
     still has the old end, and is out within that time.
     """
     if ends_at <= database_now():
-        raise ValidationError({"ends_at": "Choose an end that is still to come."})
+        raise ValidationError({"ends_at": _("Choose an end that is still to come.")})
     if under_way and ends_at < database_now() + timedelta(seconds=1):
-        raise ValidationError({"ends_at": "Choose an end a second from now or later, or cancel."})
+        remedy = _("Choose an end a second from now or later, or cancel.")
+        raise ValidationError({"ends_at": remedy})
 
 
 def database_now() -> datetime:

@@ -43,14 +43,15 @@ def plan(
         return [PHONE], False
     _refuse_unknown(mapping, names)
     fields = FIELDS[into]
-    columns = [_meaning(n, name, mapping, fields) for n, name in enumerate(names, start=1)]
+    columns = [meaning(n, name, mapping, fields) for n, name in enumerate(names, start=1)]
     _refuse_repeats(columns)
     if PHONE not in columns:
         raise FileProblem(_no_number(names))
     return columns, True
 
 
-def _meaning(number: int, name: str, mapping: Mapping[str, str], fields: Sequence[str]) -> str:
+def meaning(number: int, name: str, mapping: Mapping[str, str], fields: Sequence[str]) -> str:
+    """What the column of this number and name is."""
     said = mapping.get(name, mapping.get(str(number)))
     if said is None and name in OURS:
         return IGNORE

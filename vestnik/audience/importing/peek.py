@@ -27,6 +27,11 @@ class Peek:
     def header(self) -> list[str]:
         return self.rows[0][1] if self.rows else []
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a list of numbers without a header."""
+        return len(self.header) == 1 and normalised(self.header[0].strip()) is not None
+
     def numbers_in(self, column: int) -> int:
         """How many of the rows after the header have a phone number there."""
         cells = [cells[column] for _, cells, _ in self.rows[1:] if column < len(cells)]

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
@@ -31,8 +32,9 @@ from vestnik.mailings.models import SCHEDULE, Mailing, MailingState, StateConfli
 
 NOT_STARTED = (MailingState.DRAFT, MailingState.SCHEDULED)
 SAVINGS = ("draft", "schedule", "save")
-#: Fields of the client that a text may name; the phone number and the zone are seldom wanted.
-INSERTED_FIELDS = ("tag", "phone_number")
+#: What of a client itself a text may name; the code and the zone are seldom wanted.
+INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
+MOST_INSERTED = 12
 
 
 @dataclass
@@ -50,6 +52,11 @@ class Sheet:
     def is_draft(self) -> bool:
         return self.mailing is None or self.mailing.state == MailingState.DRAFT
 
+    def _attributes(self) -> list[tuple[str, str]]:
+        """Those that may be inserted: a text cannot name one with a brace in it."""
+        names = self.audience.suggestions.names
+        return [(name, name) for name in names if not set(name) & set('{}|"')][:MOST_INSERTED]
+
     def show(self, request: OperatorRequest) -> HttpResponse:
         text = self.form["text"].value() or ""
         context = {
@@ -62,7 +69,7 @@ class Sheet:
             "preview": self.preview,
             "trying": self.trying or Trying(),
             "letters": letters_of(text),
-            "names": [*self.audience.suggestions.names[:12], *INSERTED_FIELDS],
+            "names": [*self._attributes(), *INSERTED_FIELDS],
             "zone_label": labelled(timezone.get_current_timezone_name(), timezone.now()),
             "section": "mailing-list",
         }

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.dashboard.mailings.ways import provider_choices
 from vestnik.dashboard.once import new_token
@@ -56,20 +56,21 @@ class MailingForm(forms.Form):
         strip=False, label=gettext_lazy("Text"), widget=forms.Textarea(attrs={"rows": 4})
     )
     starts = forms.ChoiceField(
-        choices=[(NOW, gettext_lazy("at once")), (LATER, gettext_lazy("at a time"))],
+        choices=[(NOW, gettext_lazy("at once")), (LATER, gettext_lazy("later"))],
         widget=forms.RadioSelect,
-        label=gettext_lazy("Start"),
+        label=pgettext_lazy("window", "Start"),
     )
-    starts_at = Moment(required=False, label=gettext_lazy("Start"))
-    ends_at = Moment(label=gettext_lazy("End"))
-    hours_from = hour(gettext_lazy("From"))
-    hours_until = hour(gettext_lazy("Until"))
+    starts_at = Moment(required=False, label=pgettext_lazy("window", "Start"))
+    ends_at = Moment(label=pgettext_lazy("window", "End"))
+    hours_from = hour(pgettext_lazy("hours", "from"))
+    hours_until = hour(pgettext_lazy("hours", "until"))
     provider = forms.ChoiceField(label=gettext_lazy("Provider"))
     rate_limit = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=MOST_RATE,
-        label=gettext_lazy("Messages a second, at most"),
+        label=gettext_lazy("Rate limit"),
+        widget=forms.NumberInput(attrs={"placeholder": gettext_lazy("as the provider’s")}),
     )
 
     def __init__(self, *args: Any, mailing: Mailing | None = None, **kwargs: Any) -> None:

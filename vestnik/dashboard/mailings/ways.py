@@ -28,7 +28,8 @@ def _label(alias: str) -> str:
 
 def rate(per_second: float) -> str:
     """A number a second, as short as it may be."""
-    return number(round(per_second) if per_second >= 10 else round(per_second, 2))
+    whole = per_second >= 10 or per_second == int(per_second)
+    return number(round(per_second) if whole else round(per_second, 2))
 
 
 def money(amount: Decimal) -> str:

@@ -1,19 +1,22 @@
-"""The addresses under /clients/."""
+"""The addresses under /clients/ and /stop-list/."""
 
-from django.urls import path
+from django.urls import include, path
 
-from vestnik.dashboard.clients import audiences
-from vestnik.dashboard.placeholder import soon
+from vestnik.dashboard.clients import editing, listing, one, stop_list, stopping
+from vestnik.dashboard.clients.importing import job, upload
 
 urlpatterns = [
-    path("", soon, name="client-list"),
-    path("import/", soon, name="import-clients"),
-    path("audiences/", audiences.audience_list, name="audience-list"),
-    path("audiences/new/", audiences.new_audience, name="new-audience"),
-    path("audiences/builder/", audiences.audience_builder, name="audience-builder"),
-    path("audiences/count/", audiences.filter_count, name="audience-filter-count"),
-    path("audiences/<int:id>/", audiences.edit_audience, name="edit-audience"),
-    path("audiences/<int:id>/count/", audiences.audience_count, name="audience-count"),
-    path("audiences/<int:id>/delete/", audiences.delete_audience, name="delete-audience"),
-    path("<int:id>/", soon, name="client-page"),
+    path("clients/", listing.client_list, name="client-list"),
+    path("clients/export/", listing.client_export, name="client-export"),
+    path("clients/add/", editing.client_add, name="client-add"),
+    path("clients/import/", upload.import_clients, name="import-clients"),
+    path("clients/imports/<int:id>/", job.import_page, name="import-page"),
+    path("clients/imports/<int:id>/refused/", job.import_refused, name="import-refused"),
+    path("clients/audiences/", include("vestnik.dashboard.clients.audience_urls")),
+    path("clients/<int:id>/", one.client_page, name="client-page"),
+    path("clients/<int:id>/edit/", editing.client_edit, name="client-edit"),
+    path("clients/<int:id>/stop/", stopping.client_stop, name="client-stop"),
+    path("clients/<int:id>/erase/", stopping.client_erase, name="client-erase"),
+    path("stop-list/", stop_list.stop_list, name="stop-list-page"),
+    path("stop-list/<int:id>/remove/", stop_list.remove, name="stop-list-remove"),
 ]

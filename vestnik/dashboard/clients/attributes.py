@@ -1,0 +1,185 @@
+"""A client's attributes as rows of a form, each with the kind of its value.
+
+The rows are named by the values of a hidden input, as those of an audience: a row is removed by
+leaving it out, which the buttons do, and they need no JavaScript for it.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from vestnik.audience.filter_rules import LONGEST_NAME
+from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
+
+MOST_ROWS = 100
+YES = ("yes", "true", "да", "1")
+NO = ("no", "false", "нет", "0")
+
+
+class Kind(models.TextChoices):
+    """What a value is. A filter tells the number 42 from the text 42."""
+
+    TEXT = "text", pgettext_lazy("kind of value", "text")
+    NUMBER = "number", pgettext_lazy("kind of value", "number")
+    FLAG = "flag", gettext_lazy("yes or no")
+    JSON = "json", gettext_lazy("JSON")
+
+
+class AttributeForm(forms.Form):
+    """A row: empty, it is none."""
+
+    name = forms.CharField(required=False, max_length=LONGEST_NAME, label=gettext_lazy("Name"))
+    kind = forms.ChoiceField(choices=Kind.choices, label=pgettext_lazy("kind of value", "Kind"))
+    value = forms.CharField(
+        required=False, max_length=MOST_ATTRIBUTE_BYTES, strip=False, label=gettext_lazy("Value")
+    )
+
+    number: int
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("value") and not data.get("name") and "name" not in self.errors:
+            self.add_error("name", _("Name it."))
+        if data.get("name") and not data["name"].isprintable():
+            self.add_error("name", _("Use printable letters."))
+        if data.get("name") and "kind" in data and "value" in data:
+            self._read(data)
+        return data
+
+    def _read(self, data: dict[str, Any]) -> None:
+        try:
+            data["read"] = READ[data["kind"]](data["value"])
+        except ValidationError as error:
+            self.add_error("value", error)
+
+
+def _number(written: str) -> int | float:
+    try:
+        number = json.loads(written.strip().replace(",", ".").replace("−", "-").replace(" ", ""))
+    except (ValueError, RecursionError):
+        number = None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise ValidationError(_("Write a number, for example 42 or 1.5."))
+    return number
+
+
+def _flag(written: str) -> bool:
+    word = written.strip().casefold()
+    if word not in YES + NO:
+        raise ValidationError(_("Write yes or no."))
+    return word in YES
+
+
+def _json(written: str) -> Any:
+    try:
+        return json.loads(written, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        raise ValidationError(_("This is no JSON.")) from None
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(constant)
+
+
+READ: dict[str, Callable[[str], Any]] = {
+    Kind.TEXT: str,
+    Kind.NUMBER: _number,
+    Kind.FLAG: _flag,
+    Kind.JSON: _json,
+}
+
+
+class AttributeRows:
+    """All attributes of a client."""
+
+    def __init__(self, rows: Sequence[AttributeForm]) -> None:
+        self.rows = list(rows)
+        self.problems: list[str] = []
+
+    @classmethod
+    def showing(cls, attributes: Mapping[str, Any]) -> "AttributeRows":
+        """The rows of a client, and an empty one where there is none."""
+        initial = [_initial(name, value) for name, value in sorted(attributes.items())] or [{}]
+        return cls([_row(number, initial=each) for number, each in enumerate(initial)])
+
+    @classmethod
+    def submitted(cls, data: QueryDict) -> "AttributeRows":
+        """The rows as they were sent, to be checked."""
+        return cls([_row(number, data=data) for number in _numbers(data)])
+
+    @classmethod
+    def changed(cls, data: QueryDict) -> "AttributeRows | None":
+        """The rows after one was added or removed, unchecked; None where none was."""
+        if "add" not in data and "remove" not in data:
+            return None
+        rows = [
+            _row(n, initial=_sent(data, n)) for n in _numbers(data) if str(n) != data.get("remove")
+        ]
+        if "add" in data and len(rows) < MOST_ROWS:
+            rows.append(_row(max((row.number for row in rows), default=-1) + 1))
+        return cls(rows)
+
+    def is_valid(self) -> bool:
+        """What is wrong stands beside its row, or in `problems`."""
+        # Every row is asked, so that each shows what is wrong with it.
+        wrong = [row for row in self.rows if not row.is_valid()]
+        if not wrong and not self._repeated():
+            try:
+                validate_attributes(self.attributes)
+            except ValidationError as error:
+                self.problems = error.messages
+        return not self.problems and not any(row.errors for row in self.rows)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes, once they are valid."""
+        return dict(self._named())
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        for row in self.rows:
+            if row.cleaned_data["name"]:
+                yield row.cleaned_data["name"], row.cleaned_data["read"]
+
+    def _repeated(self) -> bool:
+        seen: set[str] = set()
+        for row in self.rows:
+            name = row.cleaned_data["name"]
+            if name and name in seen:
+                row.add_error("name", _("There is a row with this name above."))
+            seen.add(name)
+        return any(row.errors for row in self.rows)
+
+
+def _row(number: int, *, data: Any = None, initial: Any = None) -> AttributeForm:
+    form = AttributeForm(data, initial=initial, prefix=f"attribute-{number}")
+    form.number = number
+    return form
+
+
+def _numbers(data: QueryDict) -> list[int]:
+    given = dict.fromkeys(data.getlist("attribute"))
+    return [int(n) for n in given if n.isascii() and n.isdigit() and len(n) < 4][:MOST_ROWS]
+
+
+def _sent(data: QueryDict, number: int) -> dict[str, str]:
+    names = ("name", "kind", "value")
+    return {name: data.get(f"attribute-{number}-{name}", "") for name in names}
+
+
+def _initial(name: str, value: Any) -> dict[str, str]:
+    match value:
+        case bool():
+            return {"name": name, "kind": Kind.FLAG, "value": _("yes") if value else _("no")}
+        case int() | float():
+            return {"name": name, "kind": Kind.NUMBER, "value": json.dumps(value)}
+        case str():
+            return {"name": name, "kind": Kind.TEXT, "value": value}
+    return {"name": name, "kind": Kind.JSON, "value": json.dumps(value, ensure_ascii=False)}

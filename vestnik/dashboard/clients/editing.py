@@ -1,0 +1,142 @@
+"""A client is added, or changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.access.roles import Action
+from vestnik.audience import clients
+from vestnik.audience.importing.numbers import normalised, problem_with
+from vestnik.audience.models import Client
+from vestnik.audience.phone import operator_code_of, validate_operator_code
+from vestnik.audience.validation import LONGEST_TAG, validate_timezone
+from vestnik.dashboard import zones
+from vestnik.dashboard.clients.attributes import AttributeRows
+from vestnik.dashboard.clients.one import client_or_404
+from vestnik.dashboard.clients.reasons import said
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.suggestions import suggestions
+
+TAKEN = gettext_lazy("Another client has this number.")
+
+
+class ClientForm(forms.Form):
+    """A client but for the attributes."""
+
+    phone_number = forms.CharField(max_length=40, label=gettext_lazy("Phone number"))
+    operator_code = forms.CharField(
+        required=False,
+        max_length=3,
+        validators=[validate_operator_code],
+        label=gettext_lazy("Operator code"),
+    )
+    tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=gettext_lazy("Tag"))
+    timezone = forms.ChoiceField(
+        required=False, validators=[validate_timezone], label=gettext_lazy("Time zone")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zone: Any = self.fields["timezone"]
+        zone.choices = _zones(self.initial.get("timezone", ""))
+        self.fields["phone_number"].widget.attrs |= {"inputmode": "tel", "autocomplete": "off"}
+        self.fields["operator_code"].widget.attrs |= {"inputmode": "numeric", "list": "codes"}
+        self.fields["tag"].widget.attrs |= {"list": "tags"}
+
+    def clean_phone_number(self) -> str:
+        written: str = self.cleaned_data["phone_number"]
+        number = normalised(written)
+        if number is None:
+            raise ValidationError(said(problem_with(written)))
+        return number
+
+    def given(self) -> dict[str, Any]:
+        """What is filled in; the rest is told by the number."""
+        optional = ("operator_code", "timezone")
+        return {k: v for k, v in self.cleaned_data.items() if v or k not in optional}
+
+    def changes(self) -> dict[str, Any]:
+        """What differs from before. What was emptied is told by the number."""
+        fields = {"operator_code": operator_code_of(self.cleaned_data["phone_number"])}
+        told = clients.placed({**fields, **self.given()})
+        return {name: told[name] for name in self.changed_data}
+
+
+@page(Action.SEND)
+def client_add(request: OperatorRequest) -> HttpResponse:
+    """Add one client; many are imported."""
+    number = request.GET.get("number", "")[:40]
+    return _edited(
+        request, None, ClientForm(request.POST or None, initial={"phone_number": number})
+    )
+
+
+@page(Action.SEND)
+def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
+    """Change what is known of a client."""
+    client = client_or_404(id)
+    return _edited(request, client, ClientForm(request.POST or None, initial=_fields(client)))
+
+
+def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -> HttpResponse:
+    if request.method != "POST":
+        rows = AttributeRows.showing(client.attributes if client else {})
+        return _shown(request, client, form, rows)
+    if changed := AttributeRows.changed(request.POST):
+        unchecked = ClientForm(initial={**form.initial, **request.POST.dict()})
+        return _shown(request, client, unchecked, changed)
+    rows = AttributeRows.submitted(request.POST)
+    if all([form.is_valid(), rows.is_valid()]):
+        try:
+            return _saved(request, client, form, rows.attributes)
+        except clients.NumberTaken:
+            form.add_error("phone_number", TAKEN)
+    return _shown(request, client, form, rows, status=422)
+
+
+def _saved(
+    request: OperatorRequest, client: Client | None, form: ClientForm, attributes: Mapping[str, Any]
+) -> HttpResponse:
+    if client is None:
+        client = clients.create({**form.given(), "attributes": attributes})
+        messages.success(request, _("The client is added."))
+    else:
+        clients.change(client, {**form.changes(), "attributes": attributes})
+        messages.success(request, _("Saved."))
+    return redirect("client-page", client.id)
+
+
+def _shown(
+    request: OperatorRequest,
+    client: Client | None,
+    form: ClientForm,
+    rows: AttributeRows,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "section": "client-list",
+        "client": client,
+        "form": form,
+        "rows": rows,
+        "suggestions": suggestions(),
+    }
+    return render(request, "dashboard/clients/edit.html", context, status=status)
+
+
+def _fields(client: Client) -> dict[str, Any]:
+    return {name: getattr(client, name) for name in ClientForm.base_fields}
+
+
+def _zones(current: str) -> list[tuple[str, Any]]:
+    """Those to choose from, and the one that the client has, whichever it is."""
+    others = zones.choices()[1:]
+    known = {name for _group, some in others if not isinstance(some, str) for name, _label in some}
+    kept = [(current, current)] if current and current not in known else []
+    return [("", _("by the number's region")), *kept, *others]

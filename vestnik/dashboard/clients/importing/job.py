@@ -1,0 +1,99 @@
+"""One file from its mapping to its result, on one page that tells where it is."""
+
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from vestnik.access.roles import Action, may
+from vestnik.audience.importing import stored
+from vestnik.audience.imports import Import, ImportState, Into
+from vestnik.dashboard.clients.importing.mapping import Draft
+from vestnik.dashboard.clients.reasons import said
+from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
+from vestnik.dispatch.importing import look_at
+from vestnik.reports.downloads import FORMATS, download
+from vestnik.reports.tables import Cell
+
+MOST_SHOWN = 50
+READ_AT_ONCE = 2000
+SECTIONS = {Into.CLIENTS: "client-list", Into.STOP_LIST: "stop-list-page"}
+
+
+@page(methods=ANY)
+def import_page(request: OperatorRequest, id: int) -> HttpResponse:
+    """A draft's columns; how far one is that is read; what became of one that has ended."""
+    job = job_or_404(id)
+    if request.method == "POST":
+        return _ordered(request, job)
+    if job.state == ImportState.DRAFT and may(request.user.role, Action.SEND):
+        return _draft(request, Draft(job))
+    return _told(request, job)
+
+
+@page()
+def import_refused(request: OperatorRequest, id: int) -> HttpResponseBase:
+    """The rows that were refused, as a file to be corrected."""
+    job = job_or_404(id)
+    form = request.GET.get("format", "")
+    return download(f"refused-{id}", form if form in FORMATS else "csv", _refused(job))
+
+
+def job_or_404(id: int) -> Import:
+    """As `one.client_or_404`."""
+    return get_object_or_404(Import, id=min(id, 2**63 - 1))
+
+
+def _ordered(request: OperatorRequest, job: Import) -> HttpResponse:
+    """A draft is started, put aside, or its columns are named anew."""
+    if not may(request.user.role, Action.SEND):
+        return forbidden(request, Action.SEND)
+    if job.state != ImportState.DRAFT:
+        return redirect("import-page", job.id)
+    if "discard" in request.POST:
+        stored.drafts().filter(id=job.id).delete()
+        messages.success(request, _("The file is put aside; nothing was taken of it."))
+        return redirect("import-clients")
+    draft = Draft(job, request.POST)
+    stored.drafts().filter(id=job.id).update(options=draft.kept)
+    if "start" not in request.POST:
+        return _draft(request, draft)
+    if draft.problem:
+        return _draft(request, draft, status=422)
+    if stored.start(job.id):
+        look_at(job.id)
+    return redirect("import-page", job.id)
+
+
+def _draft(request: OperatorRequest, draft: Draft, status: int = 200) -> HttpResponse:
+    context = {"section": SECTIONS[Into(draft.job.into)], "job": draft.job, "draft": draft}
+    return render(request, "dashboard/clients/importing/mapping.html", context, status=status)
+
+
+def _told(request: OperatorRequest, job: Import) -> HttpResponse:
+    part = "told" if is_htmx(request) else "page"
+    rows = job.refused_rows.order_by("line")[:MOST_SHOWN] if job.refused or job.duplicates else []
+    context = {
+        "section": SECTIONS[Into(job.into)],
+        "job": job,
+        "is_open": job.state in (ImportState.WAITING, ImportState.RUNNING),
+        "error": said(job.error),
+        "refused": [{"row": row, "why": said(row.reason)} for row in rows],
+        "adds_up": job.rows == counted(job),
+        "more_refused": max(0, job.refused + job.duplicates - MOST_SHOWN),
+    }
+    return render(request, f"dashboard/clients/importing/{part}.html", context)
+
+
+def counted(job: Import) -> int:
+    """All rows, by what became of them."""
+    return job.created + job.updated + job.unchanged + job.duplicates + job.refused
+
+
+def _refused(job: Import) -> Iterator[list[Cell]]:
+    rows = job.refused_rows.order_by("line").values_list("line", "reason", "cells")
+    yield [_("line"), _("reason"), _("row")]
+    for line, reason, cells in rows.iterator(chunk_size=READ_AT_ONCE):
+        yield [line, said(reason), *cells]

@@ -1,0 +1,94 @@
+"""The first step: a file is handed in. And the files that were handed in before."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.access.roles import Action, may
+from vestnik.audience.importing import stored
+from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.formats import MOST_BYTES, Options
+from vestnik.audience.importing.peek import peek
+from vestnik.audience.imports import Import, ImportState, Into
+from vestnik.dashboard.clients.reasons import said
+from vestnik.dashboard.pages import ANY, OperatorRequest, actor, forbidden, page
+from vestnik.dashboard.paging import paged
+
+MIB = 2**20
+LONGEST_FILE_NAME = 255
+EARLIER = 20
+
+
+class UploadForm(forms.Form):
+    """A file, and where its numbers go."""
+
+    into = forms.ChoiceField(
+        choices=[
+            (Into.CLIENTS, gettext_lazy("to the clients")),
+            (Into.STOP_LIST, gettext_lazy("onto the stop list")),
+        ],
+        initial=Into.CLIENTS,
+        widget=forms.RadioSelect,
+        label=gettext_lazy("Where the numbers go"),
+    )
+    file = forms.FileField(
+        allow_empty_file=True,
+        label=gettext_lazy("File"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}),
+    )
+
+    def clean_file(self) -> Any:
+        file: UploadedFile = self.cleaned_data["file"]
+        if (file.size or 0) > MOST_BYTES:
+            raise ValidationError(said(f"Send at most {MOST_BYTES // MIB} MiB at once."))
+        try:
+            self.found = peek(file, Options())
+        except FileProblem as error:
+            raise ValidationError(said(str(error))) from None
+        return file
+
+
+@page(methods=ANY)
+def import_clients(request: OperatorRequest) -> HttpResponse:
+    """Where a file is handed in; posted, it is kept, to be said what its columns are."""
+    if request.method != "POST":
+        into = request.GET.get("into")
+        return _shown(request, UploadForm(initial={"into": into if into in Into else Into.CLIENTS}))
+    if not may(request.user.role, Action.SEND):
+        return forbidden(request, Action.SEND)
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _shown(request, form, status=422)
+    return redirect("import-page", _kept(request, form).id)
+
+
+def _kept(request: OperatorRequest, form: UploadForm) -> Import:
+    """How the file is to be read is found out once: for that all of it has to be looked at."""
+    file, found = form.cleaned_data["file"], form.found
+    options = {"encoding": found.encoding, "separator": found.separator, "mapping": {}}
+    return stored.store(
+        file,
+        state=ImportState.DRAFT,
+        file_name=(file.name or _("no name"))[:LONGEST_FILE_NAME],
+        into=form.cleaned_data["into"],
+        options=options,
+        actor=actor(request),
+    )
+
+
+def _shown(request: OperatorRequest, form: UploadForm, status: int = 200) -> HttpResponse:
+    jobs: QuerySet[Import] = Import.objects.all()
+    context = {
+        "section": "client-list",
+        "form": form,
+        "most": MOST_BYTES // MIB,
+        "listed": paged(request, lambda walk: walk.take(jobs), newest_first=True, size=EARLIER),
+    }
+    return render(request, "dashboard/clients/importing/upload.html", context, status=status)

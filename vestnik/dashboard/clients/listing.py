@@ -1,0 +1,56 @@
+"""The list of clients, on a page and as a file."""
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from vestnik.audience.models import Client
+from vestnik.dashboard.clients.finding import SearchForm, find, selected
+from vestnik.dashboard.clients.one import shown
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.paging import paged
+from vestnik.dashboard.suggestions import suggestions
+from vestnik.reports import exports
+from vestnik.reports.downloads import FORMATS, download
+
+MOST_ATTRIBUTES = 4
+LONGEST = 80
+
+
+@page()
+def client_list(request: OperatorRequest) -> HttpResponse:
+    """Clients, the newest first."""
+    form = SearchForm(request.GET)
+    asked = form.asked()
+    found = find(asked)
+    listed = paged(request, lambda walk: walk.take(found.clients), newest_first=True)
+    context = {
+        "form": form,
+        "asked": asked,
+        "found": found,
+        "listed": listed,
+        "rows": [(client, summary(client)) for client in listed.rows],
+        "suggestions": suggestions(),
+        "query": _query(request),
+    }
+    return render(request, "dashboard/clients/list.html", context)
+
+
+@page()
+def client_export(request: OperatorRequest) -> HttpResponseBase:
+    """What is listed, as a file that can be imported again."""
+    form = request.GET.get("format", "")
+    clients = selected(SearchForm(request.GET).asked())
+    return download("clients", form if form in FORMATS else "csv", exports.clients(clients))
+
+
+def summary(client: Client) -> str:
+    """The first attributes, in a line."""
+    return ", ".join(said for _name, said in shown(client.attributes)[:MOST_ATTRIBUTES])[:LONGEST]
+
+
+def _query(request: OperatorRequest) -> str:
+    """The search without the page, for the addresses of the files."""
+    query = request.GET.copy()
+    for name in ("cursor", "format"):
+        query.pop(name, None)
+    return query.urlencode()

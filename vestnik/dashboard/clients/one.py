@@ -1,0 +1,82 @@
+"""One client: what is known of them, whether they may be sent to, and what they got."""
+
+import json
+import zoneinfo
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from vestnik.audience.models import Client, StopListEntry
+from vestnik.audience.phone import operator_code_of
+from vestnik.audience.stoplist import Source, hash_of
+from vestnik.dashboard import zones
+from vestnik.dashboard.filters import value
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.paging import paged
+from vestnik.dashboard.reasons import said
+from vestnik.reports import messages
+
+SOURCES: dict[str, Promise] = {
+    Source.API: _("over the API"),
+    Source.PAGES: _("by an operator"),
+    Source.IMPORT: _("from a file"),
+    Source.INBOUND: _("wrote a stop word"),
+}
+
+
+@page()
+def client_page(request: OperatorRequest, id: int) -> HttpResponse:
+    """A client and all their messages, the last first."""
+    client = client_or_404(id)
+    listed = paged(request, lambda walk: messages.find(walk, client=id), newest_first=True)
+    now, entry = timezone.now(), entry_of(client.phone_number)
+    context = {
+        "section": "client-list",
+        "client": client,
+        "zone": zones.labelled(client.timezone, now),
+        "local_time": local_time(client, now),
+        "attributes": shown(client.attributes),
+        "is_ported": client.operator_code != operator_code_of(client.phone_number),
+        "entry": entry,
+        "source": SOURCES.get(entry.source, entry.source) if entry else "",
+        "listed": listed,
+        "rows": [_row(message) for message in listed.rows],
+    }
+    return render(request, "dashboard/clients/one.html", context)
+
+
+def client_or_404(id: int) -> Client:
+    """Ids of addresses may be larger than any that the database knows."""
+    return get_object_or_404(Client, id=min(id, 2**63 - 1))
+
+
+def entry_of(number: str) -> StopListEntry | None:
+    """What the stop list has of a number."""
+    return StopListEntry.objects.filter(phone_hash=hash_of(number)).first()
+
+
+def local_time(client: Client, now: datetime) -> datetime:
+    """The time where the client is; as told there, so not to be converted again."""
+    return now.astimezone(zoneinfo.ZoneInfo(client.timezone)).replace(tzinfo=None)
+
+
+def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Attributes as they are written on a page."""
+    return [(name, _shown(wanted)) for name, wanted in sorted(attributes.items())]
+
+
+def _row(message: Any) -> dict[str, Any]:
+    text = message.mailing.text if message.text is None else message.text
+    return {"message": message, "text": text, "why": said(message.error)}
+
+
+def _shown(wanted: Any) -> str:
+    if wanted is None or isinstance(wanted, dict | list):
+        return json.dumps(wanted, ensure_ascii=False)
+    return value(wanted)

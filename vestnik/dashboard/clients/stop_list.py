@@ -1,0 +1,160 @@
+"""The stop list: who must never be sent to."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from vestnik.access.roles import Action, may
+from vestnik.audience.importing.numbers import normalised
+from vestnik.audience.models import Client
+from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, hash_of
+from vestnik.dashboard.clients.finding import MOST_COUNTED, digits_of, holding
+from vestnik.dashboard.clients.one import SOURCES
+from vestnik.dashboard.clients.stopping import confirmation
+from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, page
+from vestnik.dashboard.paging import paged
+from vestnik.dashboard.templatetags.vestnik import phone
+from vestnik.dispatch.stopping import stop
+
+MOST_NUMBERS = 1000
+MOST_NAMED = 5
+SECTION = "stop-list-page"
+
+
+class SearchForm(forms.Form):
+    """Which numbers."""
+
+    q = forms.CharField(required=False, max_length=40, label=gettext_lazy("Part of the number"))
+
+    def clean_q(self) -> str:
+        return digits_of(self.cleaned_data["q"])
+
+
+class NumbersForm(forms.Form):
+    """Numbers to put on the list, however they are written."""
+
+    numbers = forms.CharField(
+        max_length=40 * MOST_NUMBERS,
+        label=gettext_lazy("Numbers"),
+        widget=forms.Textarea(attrs={"rows": 3, "inputmode": "tel"}),
+    )
+    reason = forms.CharField(
+        required=False, max_length=LONGEST_REASON, label=gettext_lazy("Reason")
+    )
+
+    def clean_numbers(self) -> list[str]:
+        written = [part.strip() for part in _parts(self.cleaned_data["numbers"])]
+        wrong = [part for part in written if normalised(part) is None]
+        if wrong:
+            named = ", ".join(part[:20] for part in wrong[:MOST_NAMED])
+            raise ValidationError(_("These are no phone numbers: %(named)s.") % {"named": named})
+        if len(written) > MOST_NUMBERS:
+            said = _("At most %(most)s numbers at once: import a file with more.")
+            raise ValidationError(said % {"most": MOST_NUMBERS})
+        return [number for part in written if (number := normalised(part))]
+
+
+def _parts(written: str) -> list[str]:
+    parts = written.replace(",", "\n").replace(";", "\n").splitlines()
+    return [part for part in parts if part.strip()]
+
+
+@page(methods=ANY)
+def stop_list(request: OperatorRequest) -> HttpResponse:
+    """The list, the newest first; posted, numbers are put on it."""
+    if request.method != "POST":
+        return _shown(request, NumbersForm())
+    if not may(request.user.role, Action.SEND):
+        return forbidden(request, Action.SEND)
+    form = NumbersForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, form, status=422)
+    numbers = set(form.cleaned_data["numbers"])
+    added = stop(numbers, Source.PAGES, form.cleaned_data["reason"])
+    messages.success(request, _told(added, len(numbers) - added))
+    return redirect("stop-list-page")
+
+
+@page(Action.MANAGE)
+def remove(request: OperatorRequest, id: int) -> HttpResponse:
+    """Take a number off the list."""
+    entry = get_object_or_404(StopListEntry, id=min(id, 2**63 - 1))
+    if request.method != "POST":
+        context = {"entry": entry, "client": _client_of(entry)}
+        return confirmation(request, "dashboard/clients/unstop.html", context, SECTION)
+    StopListEntry.objects.filter(id=entry.id).delete()
+    messages.success(request, _("The number is off the stop list."))
+    client = _client_of(entry)
+    return redirect("client-page", client) if client else redirect("stop-list-page")
+
+
+def _told(added: int, known: int) -> str:
+    said = ngettext(
+        "%(count)s number is put on the stop list.",
+        "%(count)s numbers are put on the stop list.",
+        added,
+    ) % {"count": added}
+    if not known:
+        return said
+    before = ngettext("%(count)s was on it already.", "%(count)s were on it already.", known)
+    return f"{said} {before % {'count': known}}"
+
+
+def _shown(request: OperatorRequest, form: NumbersForm, status: int = 200) -> HttpResponse:
+    search = SearchForm(request.GET)
+    digits = search.cleaned_data.get("q", "") if search.is_valid() else ""
+    entries = _entries(digits)
+    listed = paged(request, lambda walk: walk.take(entries), newest_first=True)
+    context: dict[str, Any] = {
+        "section": SECTION,
+        "search": search,
+        "digits": digits,
+        "form": form,
+        "listed": listed,
+        "rows": _rows(listed.rows),
+        "stop_words": settings.STOP_WORDS,
+    }
+    return render(request, "dashboard/clients/stop_list.html", context, status=status)
+
+
+def _entries(digits: str) -> QuerySet[StopListEntry]:
+    """As `finding.find`, and an erased one by its whole number."""
+    entries = StopListEntry.objects.all()
+    if not digits:
+        return entries
+    wanted = holding(digits)
+    if len(digits) == 11:
+        wanted |= Q(phone_hash=hash_of(digits))
+    found = entries.filter(wanted)
+    ids = list(found.order_by().values_list("id", flat=True)[: MOST_COUNTED + 1])
+    return entries.filter(id__in=ids) if len(ids) <= MOST_COUNTED else found
+
+
+def _rows(entries: list[StopListEntry]) -> list[dict[str, Any]]:
+    clients = _clients_of(entries)
+    return [
+        {
+            "entry": entry,
+            "client": clients.get(entry.phone_number or ""),
+            "source": SOURCES.get(entry.source, entry.source),
+            "name": phone(entry.phone_number) if entry.phone_number else entry.phone_hash[:8],
+        }
+        for entry in entries
+    ]
+
+
+def _clients_of(entries: list[StopListEntry]) -> dict[str, int]:
+    numbers = [entry.phone_number for entry in entries if entry.phone_number]
+    return dict(Client.objects.filter(phone_number__in=numbers).values_list("phone_number", "id"))
+
+
+def _client_of(entry: StopListEntry) -> int | None:
+    return _clients_of([entry]).get(entry.phone_number or "")

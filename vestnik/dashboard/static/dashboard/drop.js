@@ -1,0 +1,17 @@
+/* A file may be dropped onto its field; the field alone does as well. */
+"use strict";
+
+for (const zone of document.querySelectorAll("[data-drop]")) {
+  const input = zone.querySelector("input[type=file]");
+  const mark = (isOver) => zone.classList.toggle("is-over", isOver);
+  zone.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    mark(true);
+  });
+  zone.addEventListener("dragleave", () => mark(false));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(false);
+    if (event.dataTransfer.files.length) input.files = event.dataTransfer.files;
+  });
+}

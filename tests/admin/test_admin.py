@@ -12,7 +12,8 @@ from django.urls import reverse
 from tests.builders import make_client, make_clients, make_mailing, make_running
 from vestnik.access.models import ApiKey, User
 from vestnik.api.models import IdempotencyRecord
-from vestnik.audience.models import Client
+from vestnik.audience.models import Client, NumberRange, StopListEntry
+from vestnik.audience.stoplist import Source, put
 from vestnik.dashboard.admin import large
 from vestnik.dispatch.models import Batch, Enlistment, Message
 from vestnik.mailings.models import CANCEL, Mailing
@@ -196,6 +197,48 @@ def test_a_client_is_added_with_the_operator_code_of_its_number() -> None:
 
     client = Client.objects.get()
     assert (client.operator_code, client.timezone) == ("926", "Asia/Omsk")
+
+
+def test_a_client_is_added_with_what_its_number_tells() -> None:
+    NumberRange.objects.create(first=73832000000, last=73832999999, timezone="Asia/Novosibirsk")
+    fields = {"phone_number": "73832123456", "attributes": "{}"}
+
+    browser().post(reverse("admin:audience_client_add"), fields)
+
+    client = Client.objects.get()
+    assert (client.operator_code, client.timezone) == ("383", "Asia/Novosibirsk")
+
+
+def test_a_client_who_was_erased_and_comes_back_is_stopped_again() -> None:
+    put(["79261234567"], Source.API)
+    StopListEntry.objects.update(phone_number=None)
+    fields = {"phone_number": "79261234567", "attributes": "{}"}
+
+    browser().post(reverse("admin:audience_client_add"), fields)
+
+    assert StopListEntry.objects.get().phone_number == "79261234567"
+
+
+def test_the_operator_code_follows_a_changed_number_unless_it_was_ported() -> None:
+    own, ported = make_client("79261234567"), make_client("79261234568", operator_code="900")
+    put(["79161234568"], Source.API)
+    StopListEntry.objects.update(phone_number=None)
+    opened = browser()
+
+    for client, number in ((own, "79161234567"), (ported, "79161234568")):
+        fields = {
+            "operator_code": client.operator_code,
+            "timezone": "Asia/Omsk",
+            "attributes": "{}",
+        }
+        address = reverse("admin:audience_client_change", args=[client.id])
+        opened.post(address, {"phone_number": number, **fields})
+
+    assert list(Client.objects.order_by("id").values_list("phone_number", "operator_code")) == [
+        ("79161234567", "916"),
+        ("79161234568", "900"),
+    ]
+    assert StopListEntry.objects.get().phone_number == "79161234568"
 
 
 def test_a_client_that_is_wrong_is_refused_with_the_remedy() -> None:

@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from vestnik.audience import clients
+from vestnik.audience.clients import placed
 from vestnik.audience.models import Client
 from vestnik.audience.phone import guess
 from vestnik.audience.validation import completed, validate_attributes
@@ -17,7 +19,7 @@ from vestnik.dispatch.withdrawal import delete_client
 
 
 class ClientForm(forms.ModelForm):
-    """The operator code is the number's unless given."""
+    """What is left empty is told by the number."""
 
     class Meta:
         model = Client
@@ -25,7 +27,10 @@ class ClientForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["operator_code"].required = False
+        self.fields["timezone"].initial = ""
+        for name in ("operator_code", "timezone"):
+            self.fields[name].required = False
+            self.fields[name].help_text = "Left empty, it is told by the number."
 
     def clean_attributes(self) -> dict[str, Any]:
         """Again here: an empty list would pass as an empty field."""
@@ -36,11 +41,9 @@ class ClientForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("phone_number") and not cleaned.get("operator_code"):
-            cleaned["operator_code"] = completed({"phone_number": cleaned["phone_number"]})[
-                "operator_code"
-            ]
-        return cleaned
+        if not cleaned.get("phone_number"):
+            return cleaned
+        return {**cleaned, **placed(completed({k: v for k, v in cleaned.items() if v}))}
 
 
 @admin.register(Client)
@@ -65,6 +68,14 @@ class ClientAdmin(LargeAdmin):
         """By the unique index on the number; nothing else is searched."""
         term = search_term.strip()
         return (queryset.filter(phone_number=guess(term) or term) if term else queryset), False
+
+    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        """As the API does it: whoever was stopped stays so under a number that comes back."""
+        if change:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            clients.change(Client.objects.get(id=obj.id), changes)
+        else:
+            obj.id = clients.create(form.cleaned_data).id
 
     def delete_model(self, request: HttpRequest, obj: Client) -> None:
         """As the API does it: what is queued for the client is cancelled."""

@@ -39,7 +39,8 @@ def test_a_key_is_shown_once_and_then_only_by_its_end() -> None:
     listed = opened.get("/settings/keys/").content.decode()
 
     key = ApiKey.objects.find(plain)
-    assert key and (key.name, key.role) == ("Shop", "viewer")
+    assert key
+    assert (key.name, key.role) == ("Shop", "viewer")
     assert answered["Cache-Control"] == "no-store"
     assert plain not in listed
     assert f"…{plain[-4:]}" in listed

@@ -1,12 +1,16 @@
 """A client is erased on request."""
 
+import io
+
 import pytest
 from django.db import connection
 
 from tests.api.caller import Caller
-from tests.audience.importing import take
+from tests.audience.importing import refusals, take
 from tests.builders import counts, make_client, make_running
 from tests.dispatch.test_outcomes import assert_it_adds_up, claim_of, due_ids, fly
+from vestnik.audience.importing import stored
+from vestnik.audience.importing.staging import FORGOTTEN
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stoplist import Source, hash_of
 from vestnik.audience.upsert import upsert
@@ -103,6 +107,32 @@ def test_whoever_was_stopped_and_erased_and_comes_in_again_is_stopped_again(api:
             api.patch(f"clients/{other.id}/", {"phone_number": NUMBER})
 
     assert StopListEntry.objects.get().phone_number == NUMBER
+
+
+def test_nobody_comes_back_by_a_file_that_was_handed_in_before(api: Caller):
+    content = f"phone\n{NUMBER}\n79000000001\n8 {NUMBER[1:]}\n".encode()
+    job = stored.store(io.BytesIO(content), file_name="a.csv")
+    api.post(f"clients/{make_client(NUMBER).id}/erase/")
+
+    stored.read(job.id)
+
+    job.refresh_from_db()
+    assert list(Client.objects.values_list("phone_number", flat=True)) == ["79000000001"]
+    assert refusals(job) == {2: FORGOTTEN, 4: FORGOTTEN}
+    left = everything()
+    assert NUMBER not in left
+    assert hash_of(NUMBER) not in left
+
+
+def test_whoever_is_erased_is_still_stopped_by_a_list_that_was_handed_in_before(api: Caller):
+    content = f"phone\n{NUMBER}\n".encode()
+    job = stored.store(io.BytesIO(content), file_name="a.csv", into="stop_list")
+    api.post(f"clients/{make_client(NUMBER).id}/erase/")
+
+    stored.read(job.id)
+
+    entry = StopListEntry.objects.get()
+    assert (entry.phone_number, entry.phone_hash) == (None, hash_of(NUMBER))
 
 
 def test_only_an_admin_erases(api: Caller):

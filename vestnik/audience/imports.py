@@ -1,5 +1,6 @@
 """Files of clients that were handed in: their content until it is read, and what became of it."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -36,6 +37,8 @@ class Import(models.Model):
     options = models.JSONField(default=dict)
     stored = models.BooleanField(default=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    #: Keyed hashes of numbers that were erased while it was open: they do not come back by it.
+    erased = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
     actor = models.CharField(max_length=200, blank=True, default="")
 
     percent = models.PositiveSmallIntegerField(default=0)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from vestnik.audience.models import Client
-from vestnik.audience.stoplist import StopListEntry
+from vestnik.audience.stoplist import StopListEntry, hash_of
 from vestnik.dispatch import sql
 from vestnik.dispatch.withdrawal import delete_client
 
@@ -29,6 +29,11 @@ BLANK_REFUSED_ROWS = """
 UPDATE audience_refusedrow SET cells = '[]'
 WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s
 """
+# First of all: an import that is taken over just then has the row, and is waited for.
+WARN_IMPORTS = """
+UPDATE audience_import SET erased = array_append(erased, %s::varchar)
+WHERE state IN ('draft', 'waiting', 'running')
+"""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,15 @@ class Erased:
 def erase_client(client_id: int) -> Erased | None:
     """Delete a client and blank what is personal in all that stays; None where there is none.
 
-    What is in flight at this moment finishes. On the stop list a keyed hash of the number remains.
+    What is in flight at this moment finishes. On the stop list a keyed hash of the number remains,
+    and with the imports that are open, so that it does not come back by one.
     """
     with transaction.atomic():
         number = Client.objects.filter(id=client_id).values_list("phone_number", flat=True).first()
-        if number is None or not delete_client(client_id):
+        if number is None:
+            return None
+        sql.run(WARN_IMPORTS, [hash_of(number)])
+        if not delete_client(client_id):
             return None
         blanked = sql.run(BLANK_MESSAGES, {"number": number, "client": client_id})
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])

@@ -72,7 +72,7 @@ def fail(job: Import, why: str) -> None:
     """End it: nothing of it was taken."""
     with transaction.atomic():
         Import.objects.filter(id=job.id).update(
-            state=ImportState.FAILED, error=why, finished_at=Now()
+            state=ImportState.FAILED, error=why, finished_at=Now(), erased=[]
         )
         job.pieces.all().delete()
 
@@ -82,7 +82,7 @@ def _finish(job: Import) -> None:
         counts = staging.take_over(job.id, job.into)
         job.pieces.all().delete()
         Import.objects.filter(id=job.id).update(
-            state=ImportState.DONE, percent=100, finished_at=Now(), **asdict(counts)
+            state=ImportState.DONE, percent=100, finished_at=Now(), erased=[], **asdict(counts)
         )
 
 

@@ -39,6 +39,17 @@ FROM staged WHERE problem IS NULL
 ORDER BY phone_number, line
 """
 
+# Locked, so that an erasure comes before this or after all of it.
+ERASED = "SELECT erased FROM audience_import WHERE id = %s FOR NO KEY UPDATE"
+FORGET = f"""
+UPDATE staged SET problem = %s, cells = '[]', phone_number = NULL
+WHERE problem IS NULL AND {HASH_OF.format(number="phone_number")} = ANY(%s)
+"""
+FORGOTTEN = "phone_number: It was erased on request after the file was handed in."
+HIDE = """
+UPDATE audience_stoplistentry SET phone_number = NULL, reason = '' WHERE phone_hash = ANY(%s)
+"""
+
 # Few numbers are there twice: those are found by counting, and only they are looked at again.
 REPEATED = """
 INSERT INTO audience_refusedrow (of_id, line, reason, cells)
@@ -150,6 +161,9 @@ def take_over(import_id: int, into: str) -> Counts:
     """Into the directory, or onto the stop list, all of it; to be called in a transaction."""
     _run("SELECT set_config('work_mem', %s, true)", [WORK_MEM])
     _run("SELECT pg_advisory_xact_lock(%s)", [FINAL_LOCK])
+    erased = _erased(import_id)
+    if erased and into == Into.CLIENTS:
+        _run(FORGET, [FORGOTTEN, *pads(), erased])
     _run("ANALYZE staged")
     counts = Counts(rows=_number("SELECT count(*) FROM staged"))
     counts.refused = _run(REFUSED, [import_id])
@@ -160,6 +174,7 @@ def take_over(import_id: int, into: str) -> Counts:
     _run("ANALYZE wanted")
     if into == Into.STOP_LIST:
         counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
+        _run(HIDE, [erased])
         _run("ANALYZE audience_stoplistentry")  # workers have plans for a list that was short
     else:
         _into_directory(counts)
@@ -167,6 +182,13 @@ def take_over(import_id: int, into: str) -> Counts:
             _run(RECALL, list(pads()))
     counts.unchanged = distinct - counts.created - counts.updated
     return counts
+
+
+def _erased(import_id: int) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(ERASED, [import_id])
+        found: list[str] = cursor.fetchone()[0]
+    return found
 
 
 def _into_directory(counts: Counts) -> None:

@@ -145,12 +145,11 @@ class AudienceForm:
     def _repeated(self) -> bool:
         found = False
         for rows in (self.include, self.exclude):
-            seen = set()
-            for row in rows:
-                if row.subject in seen:
+            subjects = [row.subject for row in rows]
+            for place, row in enumerate(rows):
+                if subjects[place] in subjects[:place]:
                     row.add_error("what", _("Put it into the condition above about the same."))
                     found = True
-                seen.add(row.subject)
         return found
 
 

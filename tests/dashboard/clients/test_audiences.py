@@ -1,0 +1,148 @@
+"""Saved audiences: listed, counted, made, renamed, deleted."""
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from tests.builders import make_client
+from tests.dashboard.mailings.writing import browser, condition
+from vestnik.audience.models import SavedAudience
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/clients/audiences/"
+NEW = "/clients/audiences/new/"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    cache.clear()
+
+
+def saved(name: str = "VIP", **audience: Any) -> SavedAudience:
+    return SavedAudience.objects.create(name=name, filter=audience or {"tags": ["vip"]})
+
+
+def tagged(tag: str = "vip", **fields: Any) -> dict[str, Any]:
+    return {"include": ["0"], **condition("include", 0, what="tag", values=[tag]), **fields}
+
+
+def test_audiences_are_listed_in_words_and_counted_one_by_one(
+    django_assert_max_num_queries: Any,
+) -> None:
+    one = saved(tags=["vip"], exclude={"operator_codes": ["926"]})
+    for n in range(60):
+        saved(f"Audience {n:02}")
+    opened = browser()
+    make_client("79161234567", tag="vip")
+
+    with django_assert_max_num_queries(12):
+        found = opened.get(LIST).content.decode()
+    further = opened.get(f"{LIST}?after=50").content.decode()
+    count = opened.get(f"{LIST}{one.id}/count/").content.decode()
+
+    assert "?after=50" in found
+    assert "except: operator code 926" in further
+    assert f"/mailings/new/?audience={one.id}" in further
+    assert count.strip() == "1 client"
+
+
+def test_an_empty_list_says_how_to_begin() -> None:
+    assert NEW in browser().get(LIST).content.decode()
+    assert NEW not in browser("viewer").get(LIST).content.decode()
+
+
+def test_an_audience_is_made() -> None:
+    answer = browser().post(NEW, tagged(name=" VIP ", do="save"), follow=True)
+
+    assert "“VIP” is saved" in answer.content.decode()
+    assert SavedAudience.objects.get().filter == {"tags": ["vip"]}
+
+
+def test_an_audience_is_renamed_and_changed() -> None:
+    one = saved()
+    opened = browser()
+    assert 'value="vip"' in opened.get(f"{LIST}{one.id}/").content.decode()
+
+    answer = opened.post(f"{LIST}{one.id}/", tagged("gold", name="Gold", do="save"))
+
+    one.refresh_from_db()
+    assert answer.status_code == 302
+    assert (one.name, one.filter) == ("Gold", {"tags": ["gold"]})
+
+
+@pytest.mark.parametrize(
+    ("form", "remedy"),
+    [
+        (tagged(name="Taken"), "Another audience has this name"),
+        (tagged(name=" "), "cannot be blank"),
+        (tagged(name="x" * 201), "at most 200"),
+        (tagged("", name="New"), "Give a value"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_lost(form: dict[str, Any], remedy: str) -> None:
+    saved("Taken")
+    one = saved("Mine")
+    opened = browser()
+
+    for address in (NEW, f"{LIST}{one.id}/"):
+        found = opened.post(address, {**form, "do": "save"}).content.decode()
+        assert remedy in found
+        assert f'value="{form["name"].strip()}"' in found
+    one.refresh_from_db()
+    assert one.name == "Mine"
+
+
+def test_rows_are_added_and_clients_counted_without_javascript() -> None:
+    make_client(tag="vip")
+    opened = browser()
+
+    added = opened.post(NEW, tagged(name="VIP", add="exclude")).content.decode()
+    counted = opened.post(NEW, tagged(name="VIP", count="1")).content.decode()
+
+    assert 'name="exclude-0-what"' in added
+    assert "1 client" in counted
+    assert not SavedAudience.objects.exists()
+
+
+def test_the_builder_is_counted_as_it_stands() -> None:
+    make_client(tag="vip")
+    opened = browser()
+
+    assert b"1 client" in opened.post(f"{LIST}count/", tagged()).content
+    assert b"1 client" not in opened.post(f"{LIST}count/", tagged("")).content
+
+
+def test_deleting_says_what_it_does_first() -> None:
+    one = saved()
+    opened = browser()
+
+    asked = opened.get(f"{LIST}{one.id}/delete/").content.decode()
+    assert "Clients stay" in asked
+    assert "tag “vip”" in asked
+    opened.post(f"{LIST}{one.id}/delete/")
+
+    assert not SavedAudience.objects.exists()
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    for address in (f"{LIST}9/", f"{LIST}9/count/", f"{LIST}9/delete/"):
+        assert browser().get(address).status_code == 404
+
+
+def test_a_viewer_sees_audiences_and_changes_none() -> None:
+    one = saved()
+    opened = browser("viewer")
+
+    assert "Only an operator or an admin" in opened.get(LIST).content.decode()
+    assert opened.get(f"{LIST}{one.id}/count/").status_code == 200
+    for address in (NEW, f"{LIST}{one.id}/", f"{LIST}{one.id}/delete/"):
+        assert opened.get(address).status_code == 403
+        assert opened.post(address).status_code == 403
+    assert SavedAudience.objects.exists()
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "²", "9" * 30])
+def test_a_hostile_page_number_is_ignored(after: str) -> None:
+    assert browser().get(f"{LIST}?after={after}").status_code == 200

@@ -1,0 +1,526 @@
+"""The page on which a mailing is written, copied and changed."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from tests.builders import from_now, make_client, make_clients, make_mailing
+from tests.dashboard.mailings.writing import at, browser, condition, local, written
+from vestnik.audience.models import Client, SavedAudience
+from vestnik.audience.stoplist import put
+from vestnik.dashboard.models import Submission
+from vestnik.dispatch.models import Message
+from vestnik.mailings.models import CANCEL, LAUNCH, Mailing
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db
+
+NEW = "/mailings/new/"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(settings: Any) -> Iterator[None]:
+    settings.SMS_PROVIDERS = {
+        "null": {"BACKEND": "null", "OPTIONS": {"price_per_segment": "2.50", "max_rate": "100"}},
+        "console": {"BACKEND": "console", "OPTIONS": {}},
+    }
+    described.cache_clear()
+    cache.clear()
+    yield
+    described.cache_clear()
+
+
+def shown(opened: Browser, address: str = NEW, **post: Any) -> str:
+    answer = opened.post(address, post) if post else opened.get(address)
+    assert answer.status_code == 200, answer
+    return answer.content.decode()
+
+
+def saved(opened: Browser, do: str = "schedule", address: str = NEW, **changes: Any) -> Mailing:
+    answer = opened.post(address, written(do=do, **changes))
+    assert answer.status_code == 302, answer.content.decode()
+    mailing = Mailing.objects.latest("id")
+    assert answer["Location"] == reverse("mailing-page", args=[mailing.id])
+    return mailing
+
+
+def preview(opened: Browser, **changes: Any) -> str:
+    answer = opened.post("/mailings/new/preview/", written(**changes))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_mailing_is_scheduled_as_it_is_written() -> None:
+    mailing = saved(
+        browser(),
+        text="Hi {{ tag }}",
+        hours_from="10:00",
+        hours_until="20:00",
+        rate_limit="50",
+        include=["0", "1", "4"],
+        exclude=["2"],
+        **condition("include", 0, what="code", values=["905, 926", "916"]),
+        **condition("include", 1, what="equals", name="city", values=["Казань", "Уфа", ""]),
+        **condition("include", 4, what="range", name="age", gte="18", lte="30,5"),
+        **condition("exclude", 2, what="tag", values=["staff"]),
+    )
+
+    assert mailing.state == "scheduled"
+    assert (mailing.name, mailing.text, mailing.provider) == ("Sale", "Hi {{ tag }}", "null")
+    assert mailing.local_hours == {"from": "10:00", "until": "20:00"}
+    assert mailing.rate_limit == 50
+    assert mailing.filter == {
+        "operator_codes": ["905", "926", "916"],
+        "attributes": {"city": ["Казань", "Уфа"], "age": {"gte": 18, "lte": 30.5}},
+        "exclude": {"tags": ["staff"]},
+    }
+    assert mailing.events.get().actor == "user:operator"
+
+
+def test_a_draft_waits() -> None:
+    mailing = saved(browser(), do="draft", starts="now")
+
+    assert mailing.state == "draft"
+
+
+def test_a_mailing_may_start_at_once_whatever_stands_in_the_other_field() -> None:
+    mailing = saved(browser(), starts="now", starts_at="nonsense")
+
+    assert abs(mailing.starts_at - timezone.now()) < timedelta(seconds=30)
+
+
+def test_times_are_read_in_the_operators_own_zone() -> None:
+    opened = browser(timezone="Asia/Vladivostok")
+
+    mailing = saved(opened, starts_at="2099-03-01T10:00", ends_at="2099-03-01T12:00")
+
+    assert mailing.starts_at.isoformat() == "2099-03-01T00:00:00+00:00"
+    assert "UTC+10" in shown(opened)
+
+
+WRONG = [
+    ({"text": " "}, "Write a text"),
+    ({"text": "Hi {{ nothing }}"}, "No client has an attribute"),
+    ({"text": "Hi {{ }}"}, "Write a placeholder as"),
+    ({"text": "x" * 2000}, "Shorten it"),
+    ({"ends_at": local(-60), "starts_at": local(-120)}, "Choose an end that is still to come."),
+    ({"ends_at": local(1800)}, "Choose an end that is later than the start."),
+    ({"starts_at": ""}, "Choose when it starts."),
+    ({"ends_at": "soon"}, "Enter a valid date/time."),
+    ({"hours_from": "10:00"}, "Write the time as HH:MM"),
+    ({"hours_from": "10:00", "hours_until": "10:00"}, "Choose another time"),
+    ({"provider": "nobody"}, "Select a valid choice"),
+    ({"rate_limit": "0"}, "greater than or equal to 1"),
+    ({"name": "x" * 201}, "at most 200 characters"),
+]
+
+
+@pytest.mark.parametrize(("changes", "remedy"), WRONG)
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
+    changes: dict[str, Any], remedy: str
+) -> None:
+    found = shown(browser(), **written(do="schedule", **{"name": "Kept name", **changes}))
+
+    assert remedy in found
+    assert "Nothing is saved yet" in found
+    assert 'aria-invalid="true"' in found
+    assert changes.get("name", "Kept name") in found
+    assert not Mailing.objects.exists()
+
+
+BAD_CONDITIONS = [
+    ({"what": "code", "values": ["90"]}, "Write three digits"),
+    ({"what": "code", "values": [""]}, "Give a value"),
+    ({"what": "tag", "values": ["x" * 101]}, "Shorten it to at most 100"),
+    ({"what": "tag", "values": ["a\x00b"]}, "Leave out the NUL"),
+    ({"what": "equals", "name": "", "values": ["a"]}, "Name the attribute"),
+    ({"what": "range", "name": "age"}, "Give a number or a date"),
+    ({"what": "range", "name": "age", "gte": "x"}, "Write a number, or a date"),
+    ({"what": "range", "name": "age", "gte": "1", "lte": "2026-01-01"}, "Give two numbers"),
+    ({"what": "range", "name": "age", "gte": "9", "lte": "1"}, "not below the lower"),
+    ({"what": "nothing"}, "Select a valid choice"),
+]
+
+
+@pytest.mark.parametrize(("parts", "remedy"), BAD_CONDITIONS)
+def test_a_condition_that_is_not_finished_reaches_nobody(
+    parts: dict[str, Any], remedy: str
+) -> None:
+    row = {"include": ["0"], **condition("include", 0, **parts)}
+
+    found = shown(browser(), **written(do="schedule", **row))
+
+    assert remedy in found
+    assert not Mailing.objects.exists()
+
+
+def test_two_conditions_about_the_same_are_refused() -> None:
+    rows = {
+        **condition("include", 0, what="tag", values=["a"]),
+        **condition("include", 1, what="no-tag"),
+    }
+
+    found = shown(browser(), **written(do="schedule", include=["0", "1"], **rows))
+
+    assert "Put it into the condition above" in found
+
+
+def test_a_form_that_is_sent_twice_makes_one_mailing() -> None:
+    opened = browser()
+    form = written(do="schedule")
+
+    answers = [opened.post(NEW, form) for _ in range(2)]
+
+    assert Mailing.objects.count() == 1
+    assert {answer["Location"] for answer in answers} == {f"/mailings/{Mailing.objects.get().id}/"}
+
+
+def test_a_form_that_was_wrong_at_first_is_not_taken_for_a_second_one() -> None:
+    opened = browser()
+    form = written(do="schedule")
+    opened.post(NEW, {**form, "text": ""})
+
+    assert opened.post(NEW, form).status_code == 302
+    assert Mailing.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_the_same_moment_make_one_mailing() -> None:
+    opened = browser()
+    form = written(do="schedule")
+
+    def click() -> None:
+        twin = Browser(headers={"accept-language": "en"})
+        twin.cookies = opened.cookies
+        twin.post(NEW, form)
+        connection.close()
+
+    clicks = [threading.Thread(target=click) for _ in range(4)]
+    for one in clicks:
+        one.start()
+    for one in clicks:
+        one.join()
+
+    assert Mailing.objects.count() == 1
+
+
+def test_old_tokens_are_cleared() -> None:
+    saved(browser())
+    Submission.objects.update(created_at=from_now(-3 * 86400))
+
+    saved(browser())
+
+    assert Submission.objects.count() == 1
+
+
+def test_rows_are_added_and_removed_without_a_word_about_what_is_missing() -> None:
+    opened = browser()
+    row = {"include": ["0"], **condition("include", 0, what="tag", values=["vip"])}
+
+    added = shown(opened, **written(add="include", text="", **row))
+    removed = shown(opened, **written(remove="include-0", **row))
+
+    assert 'name="include-1-what"' in added
+    assert 'value="vip"' in added
+    assert 'class="error"' not in added
+    assert 'name="include-0-what"' not in removed
+    assert 'value="Sale"' in removed
+
+
+def test_the_builder_alone_is_answered_to_htmx() -> None:
+    answer = browser().post("/clients/audiences/builder/", {"add": "exclude", "audience_name": ""})
+
+    assert b'name="exclude-0-what"' in answer.content
+    assert answer["HX-Trigger-After-Settle"] == "audience-changed"
+
+
+def test_a_saved_audience_is_taken() -> None:
+    audience = SavedAudience.objects.create(name="VIP", filter={"tags": ["vip", "gold"]})
+
+    taken = shown(browser(), **written(take="1", saved=str(audience.id)))
+    linked = shown(browser(), f"{NEW}?audience={audience.id}")
+
+    for found in (taken, linked):
+        assert 'value="vip"' in found
+        assert 'value="gold"' in found
+
+
+def test_the_audience_is_saved_under_a_name() -> None:
+    row = {"include": ["0"], **condition("include", 0, what="tag", values=["vip"])}
+
+    found = shown(browser(), **written(keep="1", audience_name="VIP", **row))
+    again = shown(browser(), **written(keep="1", audience_name="VIP", **row))
+    nameless = shown(browser(), **written(keep="1", audience_name=" ", **row))
+
+    assert "“VIP” is saved" in found
+    assert SavedAudience.objects.get().filter == {"tags": ["vip"]}
+    assert "Another audience has this name" in again
+    assert "cannot be blank" in nameless
+
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"operator_codes": ["905"], "tags": [""]},
+    {"attributes": {"a": {"present": True}, "b": {"present": False}, "c": {"lte": 3}}},
+    {"attributes": {"born": {"gte": "2000-01-31"}}, "exclude": {"operator_codes": ["926"]}},
+    {"tags": ["", "vip"]},
+    {"tags": [" spaced "]},
+    {"attributes": {"age": {"gte": 1, "present": False}}},
+    {"again": {"mailing": 1, "states": ["failed"]}},
+    {"tags": [f"tag {n}" for n in range(50)]},
+]
+
+
+@pytest.mark.parametrize("audience", FILTERS)
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_copy_goes_to_the_same_audience(audience: dict[str, Any], language: str) -> None:
+    other = make_mailing(filter=audience, text="Old text", rate_limit=7)
+    opened = browser(language=language)
+    page = opened.get(f"{NEW}?copy={other.id}")
+    builder = page.context["audience"]
+    fields = {"kept": builder.kept_signed} if builder.kept is not None else {}
+    for group in ("include", "exclude"):
+        rows = getattr(builder, group)
+        fields[group] = [str(row.number) for row in rows]
+        for row in rows:
+            fields |= {row[n].html_name: row[n].value() or "" for n in row.fields}
+
+    mailing = saved(opened, text=page.context["form"]["text"].value(), **fields)
+
+    assert mailing.filter == audience
+    assert mailing.text == "Old text"
+    assert page.context["form"]["rate_limit"].value() == 7
+
+
+def test_a_kept_filter_is_taken_from_nobody_else() -> None:
+    mailing = saved(browser(), kept='{"again": {"mailing": 1, "states": []}}')
+
+    assert mailing.filter == {}
+
+
+def test_copying_has_an_address_of_its_own() -> None:
+    mailing = make_mailing()
+
+    assert browser().get(f"/mailings/{mailing.id}/copy/")["Location"] == f"{NEW}?copy={mailing.id}"
+    assert browser().get("/mailings/999/copy/").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["copy=x", "copy=99999", "audience=1&copy=²", "copy=" + "9" * 40])
+def test_an_address_that_names_nothing_opens_an_empty_page(query: str) -> None:
+    assert "New mailing" in shown(browser(), f"{NEW}?{query}")
+
+
+def test_a_draft_is_changed_and_scheduled() -> None:
+    opened = browser()
+    draft = saved(opened, do="draft")
+    address = reverse("edit-mailing", args=[draft.id])
+    assert 'value="Sale"' in shown(opened, address)
+
+    mailing = saved(opened, do="schedule", address=address, name="Better")
+
+    assert (mailing.id, mailing.name, mailing.state) == (draft.id, "Better", "scheduled")
+    assert [event.event for event in mailing.events.all()] == ["draft", "change", "schedule"]
+
+
+def test_seconds_that_the_field_does_not_show_are_kept() -> None:
+    mailing = make_mailing(starts_in=3661.5, ends_in=7322.25, provider="null")
+    opened = browser()
+
+    changed = saved(
+        opened,
+        do="save",
+        address=f"/mailings/{mailing.id}/edit/",
+        starts_at=at(mailing.starts_at),
+        ends_at=at(mailing.ends_at),
+    )
+
+    assert (changed.starts_at, changed.ends_at) == (mailing.starts_at, mailing.ends_at)
+
+
+def test_a_mailing_that_started_meanwhile_is_not_changed() -> None:
+    mailing = make_mailing(starts_in=-1)
+    opened = browser()
+    assert mailing.move(LAUNCH)
+
+    answer = opened.get(f"/mailings/{mailing.id}/edit/", follow=True)
+
+    assert "cannot be changed any more" in answer.content.decode()
+
+
+def test_a_mailing_that_is_cancelled_in_the_same_moment_is_not_changed(monkeypatch: Any) -> None:
+    mailing = make_mailing(starts_in=3600)
+    opened = browser()
+    before = Mailing.change
+
+    def cancelled_first(self: Mailing, changes: Any, *, actor: str) -> None:
+        Mailing.objects.get(id=self.id).obey(CANCEL, actor="another")
+        before(self, changes, actor=actor)
+
+    monkeypatch.setattr(Mailing, "change", cancelled_first)
+    found = shown(opened, f"/mailings/{mailing.id}/edit/", **written(do="save", name="Mine"))
+
+    assert "cannot be changed any more" in found
+    assert 'value="Mine"' in found
+
+
+@pytest.mark.parametrize("role", ["viewer"])
+def test_a_viewer_is_told_who_may(role: str) -> None:
+    mailing = make_mailing()
+    for address in (NEW, f"/mailings/{mailing.id}/edit/", f"/mailings/{mailing.id}/copy/"):
+        answer = browser(role).get(address)
+        assert answer.status_code == 403
+        assert "Only an operator or an admin" in answer.content.decode()
+    assert browser(role).post(NEW, written(do="schedule")).status_code == 403
+
+
+def test_the_preview_says_who_gets_it_and_what_it_costs() -> None:
+    make_clients(10)
+    put(["79000000003"], "api")
+    make_client("79261111111", attributes={"name": "Анна"})
+
+    found = preview(browser(), text='{{ name|default:"Hi" }}!', rate_limit="1")
+
+    assert "10 clients get it" in found
+    assert "−1" in found
+    assert "25.00" in found
+    assert "At 1 a second it takes 10" in found
+    assert "starts by itself" in found
+
+
+def test_the_preview_says_what_does_not_fit() -> None:
+    make_clients(10)
+
+    found = preview(browser(), rate_limit="1", starts="now", ends_at=local(61))
+
+    assert "clients get it" in found
+    assert "starts at once" in found
+    assert "do not fit" not in preview(browser(), rate_limit="100")
+    make_clients(100, first=10)
+    assert "do not fit before the end" in preview(
+        browser(), rate_limit="1", starts="now", ends_at=local(61)
+    )
+
+
+def test_the_preview_of_a_page_that_is_not_finished_counts_what_it_can() -> None:
+    make_clients(3)
+
+    empty = preview(browser(), text="", ends_at="")
+    unfinished = preview(browser(), include=["0"], **condition("include", 0, what="tag", values=[]))
+
+    assert "3 clients get it" in empty
+    assert "Still to be put right" in empty
+    assert "Finish the conditions" in unfinished
+
+
+def test_without_javascript_a_button_counts() -> None:
+    make_clients(3)
+
+    found = shown(browser(), **written(count="1"))
+
+    assert "3 clients get it" in found
+    assert "Nothing is saved yet" not in found
+
+
+LETTERS = [
+    ("Hello", ["GSM-7", "5 characters", "1 segment"]),
+    ("Привет", ["UCS-2", "6 characters", "Letters that are not Latin"]),
+    ("Sale — today", ["UCS-2", "One character alone", "—", "Instead", "-"]),
+    ("«Sale»…", ["Only these characters", "..."]),
+    ("Hi 🎉", ["One character alone", "Leave them out"]),
+    ("x" * 161, ["161 characters", "2 segments"]),
+    ("x" * 2000, ["At most 10 segments"]),
+    ("Hi {{ name }}", ["without the values of the placeholders"]),
+    ("Hi {{ ", ["GSM-7"]),
+    ("", ["160 Latin"]),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), LETTERS)
+def test_the_counter_says_what_the_letters_cost(text: str, said: list[str]) -> None:
+    found = browser().post("/mailings/new/letters/", {"text": text}).content.decode()
+
+    for words in said:
+        assert words in found
+
+
+def test_a_test_is_sent_to_a_few_numbers() -> None:
+    make_client("79261234567", attributes={"name": "Анна"})
+    put(["79161234567"], "api")
+
+    found = shown(
+        browser(),
+        **written(test="1", text="{{ name }}!", test_numbers="8 926 123-45-67; +79161234567"),
+    )
+
+    assert "The test is on its way" in found
+    assert "on the stop list" in found
+    assert Message.objects.get(state="queued").text == "Анна!"
+    assert Mailing.objects.get().is_test
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"test_numbers": ""}, "Give 1 to 5 numbers"),
+        ({"test_numbers": "12"}, "This is no phone number: 12."),
+        ({"test_numbers": ",".join(f"7926123456{n}" for n in range(6))}, "Give 1 to 5 numbers"),
+        ({"test_numbers": "79261234567", "text": ""}, "First put this right: Text."),
+        ({"test_numbers": "79261234567", "text": "{{ tag }}"}, "No client that the filter matches"),
+    ],
+)
+def test_a_test_that_cannot_be_sent_says_why(changes: dict[str, str], remedy: str) -> None:
+    found = shown(browser(), **written(test="1", **changes))
+
+    assert remedy in found
+    assert not Mailing.objects.exists()
+
+
+def test_names_of_attributes_are_offered(django_assert_max_num_queries: Any) -> None:
+    make_client(tag="vip", attributes={"city": "Казань", "so}me": 1})
+
+    opened = browser()
+
+    with django_assert_max_num_queries(12):
+        found = shown(opened)
+
+    assert 'data-insert="city"' in found
+    assert 'data-insert="so}me"' not in found
+    for value in ("vip", "926", "city"):
+        assert f'<option value="{value}">' in found
+
+
+@pytest.mark.parametrize("address", [NEW, "/mailings/new/preview/", "/clients/audiences/builder/"])
+def test_hostile_forms_are_answered(address: str) -> None:
+    hostile = {
+        "include": ["x", "-1", "²", "0", "0", *map(str, range(100))],
+        "token": "x",
+        "kept": "x",
+        "starts": "never",
+        "do": "everything",
+        "saved": "²",
+        "take": "1",
+        "remove": "include-x",
+        "text": "\x00",
+        "ends_at": "9999-12-31T23:59",
+        "starts_at": "0001-01-01T00:00",
+    }
+    for dropped in ("", "take", "remove"):
+        form = {name: value for name, value in hostile.items() if name != dropped}
+        assert browser().post(address, form).status_code == 200
+
+
+def test_the_page_speaks_russian_also_where_a_rule_is_broken() -> None:
+    Client.objects.all().delete()
+
+    found = shown(browser(language="ru"), **written(do="schedule", ends_at=local(60)))
+
+    assert "Выберите конец позже начала." in found
+    assert "Новая рассылка" in found

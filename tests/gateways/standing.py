@@ -51,6 +51,14 @@ class Standing:
         self.down()
         self.up()
 
+    def hear(self, phone_number: str, text: str) -> None:
+        """A subscriber writes to us; it comes by SMPP where we are bound to hear it."""
+
+        async def write() -> None:
+            assert self.sandbox.receipts.inbound(phone_number, text)
+
+        self._run(write())
+
     @property
     def url(self) -> str:
         return self.sandbox.url

@@ -1,0 +1,54 @@
+"""Subscribers write СТОП while their mailing runs; what they get is judged at the gateway."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.gateways.standing import Standing
+from tests.pipeline.gateways import smpp, stack_at
+from tests.pipeline.mailings import create, fill, judge, patiently, wait_ended
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+
+CLIENTS, RATE = 3_000, 500
+SUPPRESSED = "SELECT count(*) FROM dispatch_message WHERE mailing_id = %s AND state = 'suppressed'"
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Standing]:
+    with Standing(smpp=True) as standing:
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def stack(gateway: Standing) -> Iterator[RunningStack]:
+    with stack_at(gateway, smpp(gateway, "main")) as running:
+        gateway.set(callback_url="")  # by SMPP and no other way
+        yield running
+
+
+def test_whoever_writes_stop_by_smpp_gets_nothing_after_a_second(
+    stack: RunningStack, gateway: Standing
+) -> None:
+    fill(stack, CLIENTS)
+    mailing = create(stack, provider="main", rate_limit=RATE)
+    wait_until(lambda: len(gateway.taken) >= 100, 10)
+    numbers = [str(79000000000 + n) for n in range(700, CLIENTS, 100)]
+
+    told = {}
+    for number in numbers:
+        gateway.hear(number, "СТОП")
+        told[number] = time.time()
+    wait_until(lambda: patiently(stack, SUPPRESSED, mailing)[0][0] >= len(numbers) - 10, 10)
+    took = time.time() - max(told.values())
+
+    wait_ended(stack, mailing, seconds=30)
+    verdict = judge(stack, mailing, gateway.times())
+    print(f"{len(numbers)} subscribers stopped, seen by us after {took:.3f} s: {verdict.rows}")
+    late = [t for t in gateway.taken if t.at > told.get(t.phone_number, t.at) + 1.0]
+    assert not late
+    assert verdict.adds_up
+    assert not verdict.doubled
+    assert verdict.rows["suppressed"] >= len(numbers) - 10
+    assert verdict.rows["sent"] == len(gateway.taken) == CLIENTS - verdict.rows["suppressed"]

@@ -11,7 +11,7 @@ that belongs to the test is named: browser_page("operator", expect={409}).
 """
 
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState
@@ -38,21 +38,32 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def stack(browser: Browser) -> Iterator[RunningStack]:
     """A stack with a user of each role, named as the role is."""
+    with peopled_stack() as running:
+        yield running
+
+
+@contextmanager
+def peopled_stack() -> Iterator[RunningStack]:
+    """For a module that wants an empty one of its own: override `stack`."""
     with RunningStack(workers=1, environ={"SMS_PROVIDER_QUIET_BACKEND": "null"}) as running:
         people.make_users(running, *((role, role) for role in people.ROLES))
         yield running
 
 
-@pytest.fixture(scope="package")
-def session_of(browser: Browser, stack: RunningStack) -> Callable[[str], StorageState]:
+#: By the stack's address and the user's name: who logs in once stays logged in.
+SESSIONS: dict[tuple[str, str], StorageState] = {}
+
+
+def session_of(browser: Browser, stack: RunningStack, user: str) -> StorageState:
     """The session of a user, logged in once for all tests."""
-    return cache(lambda name: people.log_in(browser, stack, name))
+    wanted = (stack.address, user)
+    if wanted not in SESSIONS:
+        SESSIONS[wanted] = people.log_in(browser, stack, user)
+    return SESSIONS[wanted]
 
 
 @pytest.fixture
-def browser_page(
-    browser: Browser, stack: RunningStack, session_of: Callable[[str], StorageState]
-) -> Iterator[OpenPage]:
+def browser_page(browser: Browser, stack: RunningStack) -> Iterator[OpenPage]:
     """Opens pages; the test fails at its end on any trouble in one of them."""
     opened: list[tuple[Page, Watch]] = []
 
@@ -68,7 +79,7 @@ def browser_page(
     ) -> Page:
         context = browser.new_context(
             base_url=stack.address,
-            storage_state=session_of(user) if user else None,
+            storage_state=session_of(browser, stack, user) if user else None,
             locale=LOCALES[language],
             color_scheme="dark" if theme == "dark" else "light",
             viewport={"width": width, "height": height},

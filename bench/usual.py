@@ -4,13 +4,16 @@ The task reads the client, hands the text to a provider that discards it, and in
 by the ORM, as most projects write it. Its workers are `celery -A bench.usual worker`.
 """
 
+import asyncio
 import json
 import os
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
 import django
+import smpp34
 from celery import Celery
 from celery.signals import worker_ready
 from django.conf import settings
@@ -44,12 +47,36 @@ def say_ready(**_signal: object) -> None:
 
 def hand_over(url: str, client: Client, text: str) -> None:
     """To a gateway over a new connection; without one it is discarded, as by the null provider."""
-    if not url:
-        return
+    if url.startswith("smpp:"):
+        asyncio.run(submit(url, client.phone_number, text))
+    elif url:
+        post(url, client, text)
+
+
+def post(url: str, client: Client, text: str) -> None:
     body = json.dumps({"id": client.id, "phone": int(client.phone_number), "text": text})
     request = Request(f"{url}/send/{client.id}", body.encode(), {"Authorization": "Bearer bench"})
     with urlopen(request, timeout=10) as response:
         json.load(response)
+
+
+async def submit(url: str, phone_number: str, text: str) -> None:
+    """A bind, a message, an unbind."""
+    address = urlsplit(url)
+    smsc = smpp34.Client(
+        host=address.hostname,
+        port=address.port,
+        system_id="bench",
+        password="bench",
+        bind_type="TRX",
+    )
+    session = await smsc.connect()
+    answer = await session.submit_sm(
+        destination_addr=phone_number, source_addr="Vestnik", short_message=text.encode()
+    )
+    assert answer.is_success, answer
+    await session.unbind()
+    await smsc.stop()
 
 
 @app.task(name="usual.send")

@@ -1,7 +1,7 @@
 """Sending again to those whom a mailing did not reach."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -16,6 +16,7 @@ from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import refused
 from vestnik.dashboard.mailings.forms import LATER, NOW, Moment, beginning
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.ways import provider_choices
 from vestnik.dashboard.once import new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.templatetags.vestnik import number
@@ -41,13 +42,18 @@ class Again(forms.Form):
     )
     starts_at = Moment(required=False, label=gettext_lazy("Starts at"))
     ends_at = Moment(label=gettext_lazy("End"))
+    provider = forms.ChoiceField(label=gettext_lazy("Provider"))
 
     def __init__(self, *args: Any, mailing: Mailing, progress: Progress, **kwargs: Any) -> None:
         self.mailing, self.progress = mailing, progress
         super().__init__(*args, **kwargs)
-        states = self.fields["states"]
-        assert isinstance(states, forms.MultipleChoiceField)  # noqa: S101  (for the type checker)
-        states.choices = [(state, MESSAGE_STATES[state]) for state in UNREACHED]
+        self._choose("states", [(state, MESSAGE_STATES[state]) for state in UNREACHED])
+        self._choose("provider", provider_choices(mailing.provider))
+
+    def _choose(self, name: str, choices: Sequence[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
+        field.choices = choices
 
     def counted(self) -> list[dict[str, Any]]:
         """Each state, with how many clients it is about and whether it is chosen."""
@@ -67,8 +73,12 @@ class Again(forms.Form):
             raise ValidationError(_("Nobody is in these states: choose others."))
         return states
 
+    def clean_provider(self) -> str:
+        return checked_provider(self.cleaned_data["provider"])
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        self.errors.pop("token", None)  # a page that was not opened here has a new one
         if cleaned.get("starts") == NOW:
             self.errors.pop("starts_at", None)  # what stands there is not asked
             cleaned["starts_at"] = database_now()
@@ -82,7 +92,6 @@ class Again(forms.Form):
         try:
             check_window(cleaned["starts_at"], cleaned["ends_at"])
             check_ahead(cleaned["ends_at"])
-            checked_provider(self.mailing.provider)
         except ValidationError as error:
             self.add_error(None, error)
 
@@ -95,7 +104,10 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
         return refused(request, mailing, "send again")
     progress = progress_for(mailing)
     form = Again(
-        request.POST or None, initial=_initial(progress), mailing=mailing, progress=progress
+        request.POST or None,
+        initial=_initial(mailing, progress),
+        mailing=mailing,
+        progress=progress,
     )
     if form.is_valid():
         return _send(request, mailing, form.cleaned_data)
@@ -105,20 +117,20 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
     return render(request, "dashboard/mailings/again.html", context)
 
 
-def _initial(progress: Progress) -> dict[str, Any]:
+def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     """All whom it did not reach, but for those who may have got it."""
     states = [state for state in UNREACHED if progress[state] and state != "unknown"]
-    return {**beginning(), "states": states}
+    return {**beginning(), "states": states, "provider": mailing.provider}
 
 
 def _send(request: OperatorRequest, other: Mailing, wanted: Mapping[str, Any]) -> HttpResponse:
-    window = {name: wanted[name] for name in ("starts_at", "ends_at")}
+    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider")}
 
     def make() -> int:
-        return send_again(other, wanted["states"], actor=actor(request), **window).id
+        return send_again(other, wanted["states"], actor=actor(request), **fields).id
 
     try:
-        id, is_new = once(wanted["token"] or uuid.UUID(new_token()), make)
+        id, is_new = once(wanted.get("token") or uuid.UUID(new_token()), make)
     except StateConflict:
         return refused(request, other, "send again")
     if is_new:

@@ -16,7 +16,7 @@ from vestnik.reports.progress import Progress
 MOST_CODES = 12
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def breakdown(request: OperatorRequest, id: int) -> HttpResponse:
     """The breakdown: a part of the mailing's page, or a page of its own without JavaScript."""
     mailing = mailing_or_404(id)

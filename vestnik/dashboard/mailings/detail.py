@@ -20,7 +20,7 @@ from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
     """The page of a mailing, or the one part of it that htmx asks for."""
     mailing = mailing_or_404(id)

@@ -23,7 +23,7 @@ class Kind(forms.Form):
         return form.cleaned_data.get("format") or "csv"
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     """The messages, all or those in one state."""
     mailing = mailing_or_404(id)
@@ -32,7 +32,7 @@ def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     return download(f"mailing-{id}-messages", Kind.asked(request), table)
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     """The mailing in numbers."""
     table = exports.statistics_of(mailing_or_404(id))

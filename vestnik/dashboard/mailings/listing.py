@@ -40,7 +40,7 @@ class Search(forms.Form):
         return {name: form.cleaned_data.get(name, "") for name in cls.base_fields}
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def mailing_list(request: OperatorRequest) -> HttpResponse:
     """The list, by state, by a part of the name or by number."""
     asked = Search.read(request.GET)

@@ -27,13 +27,13 @@ FONT = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def report(request: OperatorRequest, id: int) -> HttpResponse:
     """The report within the pages."""
     return render(request, "dashboard/mailings/report.html", _report_of(mailing_or_404(id)))
 
 
-@page(methods=("GET", "HEAD"))
+@page()
 def report_file(request: OperatorRequest, id: int) -> HttpResponse:
     """The report as one file, its styles and charts within it."""
     context = {**_report_of(mailing_or_404(id)), "styles": styles(), "policy": FILE_POLICY}

@@ -1,0 +1,31 @@
+"""Mailings as the pages show them: with something in every state that can be made quickly."""
+
+from tests.builders import make_clients, make_mailing, make_running
+from tests.dispatch.sent import record
+from vestnik.dispatch import closing, sql
+from vestnik.mailings.models import Mailing
+
+
+def make_doubtful(**fields: object) -> Mailing:
+    """A finished mailing before its end: one message sent, one refused, one unknown."""
+    mailing = make_running(3, starts_in=-10, **fields)
+    record(mailing, ["sent", "failed", "unknown"])
+    assert closing.finish_if_done(mailing.id)
+    mailing.refresh_from_db()
+    return mailing
+
+
+def make_many(count: int) -> list[Mailing]:
+    """Mailings that wait for their time, the oldest first."""
+    make_clients(2)
+    return [make_mailing(starts_in=3600, ends_in=7200, name=f"No {n}") for n in range(count)]
+
+
+def end(mailing: Mailing) -> None:
+    """Its end has come."""
+    sql.run(
+        "UPDATE mailings_mailing SET starts_at = clock_timestamp() - interval '2 s', "
+        "ends_at = clock_timestamp() - interval '1 s' WHERE id = %s",
+        [mailing.id],
+    )
+    mailing.refresh_from_db()

@@ -1,0 +1,154 @@
+"""Changing a mailing under way, and sending again to those whom one did not reach."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.utils import timezone
+
+from tests.builders import make_mailing, make_running
+from tests.dashboard.access.visiting import make_user, visitor
+from tests.dashboard.mailings.mailings import end, make_doubtful
+from vestnik.mailings.models import CANCEL, Mailing
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return visitor(make_user())
+
+
+def local(minutes: float) -> str:
+    moment = timezone.localtime() + timedelta(minutes=minutes)
+    return moment.strftime("%Y-%m-%dT%H:%M")
+
+
+def change(browser: Browser, mailing: Mailing, **fields: Any) -> str:
+    given = {"name": mailing.name, "ends_at": local(120), "rate_limit": "", **fields}
+    answer = browser.post(f"/mailings/{mailing.id}/change/", given, follow=True)
+    mailing.refresh_from_db()
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_name_rate_and_end_of_a_running_one_change(browser: Browser) -> None:
+    mailing = make_running(1)
+    page = change(browser, mailing, name="Other", rate_limit="50")
+    assert "The changes are saved." in page
+    assert (mailing.name, mailing.rate_limit) == ("Other", 50)
+    event = mailing.events.order_by("-id")[0]
+    assert (event.event, event.reason) == ("change", "ends_at, name, rate_limit")
+
+
+def test_what_is_not_touched_keeps_its_seconds(browser: Browser) -> None:
+    mailing = make_running(1)
+    before = mailing.ends_at
+    minute = timezone.localtime(before).strftime("%Y-%m-%dT%H:%M")
+    change(browser, mailing, name="Other", ends_at=minute)
+    assert mailing.ends_at == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rate_limit": "0"}, "greater than or equal to 1"),
+        ({"rate_limit": "x"}, "whole number"),
+        ({"ends_at": "soon"}, "valid date"),
+        ({"ends_at": ""}, "required"),
+        ({"ends_at": local(-600)}, "Choose an end"),
+        ({"name": "x" * 201}, "at most 200"),
+        ({"name": "\x00"}, "Null characters"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(
+    browser: Browser, fields: dict[str, str], said: str
+) -> None:
+    mailing = make_running(1)
+    before = mailing.ends_at
+    assert said in change(browser, mailing, **fields)
+    assert mailing.ends_at == before
+
+
+def test_what_has_ended_does_not_change(browser: Browser) -> None:
+    mailing = make_running(1)
+    mailing.move(CANCEL)
+    assert "Nothing was changed: the mailing is “cancelled” now." in change(browser, mailing)
+
+
+def test_one_that_has_not_started_has_a_form_of_its_own(browser: Browser) -> None:
+    mailing = make_mailing(starts_in=60)
+    answer = browser.get(f"/mailings/{mailing.id}/change/")
+    assert answer["Location"] == f"/mailings/{mailing.id}/edit/"
+
+
+def test_a_change_that_loses_to_the_end_is_told(browser: Browser) -> None:
+    mailing = make_running(1)
+    end(mailing)
+    assert "nothing can leave any more" in change(browser, mailing, name="Other")
+    assert mailing.name == "Test"
+
+
+def again(browser: Browser, mailing: Mailing, **fields: Any) -> Any:
+    given = {"states": ["failed", "unknown"], "starts": "now", "ends_at": local(60)}
+    given |= {"provider": "console", **fields}
+    return browser.post(f"/mailings/{mailing.id}/again/", given, follow=True)
+
+
+def test_those_who_were_not_reached_get_a_new_mailing(browser: Browser) -> None:
+    mailing = make_doubtful()
+    page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+    assert 'value="failed" data-count="1" checked' in page
+    assert 'value="unknown" data-count="1">' in page  # they may have got it
+
+    answer = again(browser, mailing)
+
+    new = Mailing.objects.latest("id")
+    assert new.filter == {"again": {"mailing": mailing.id, "states": ["failed", "unknown"]}}
+    assert f"A new mailing goes to 2 clients of № {mailing.id}." in answer.content.decode()
+    assert answer.request["PATH_INFO"] == f"/mailings/{new.id}/"
+
+
+def test_a_form_that_is_sent_twice_makes_one_mailing(browser: Browser) -> None:
+    mailing = make_doubtful()
+    page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+    token = page.split('name="token" value="')[1].split('"')[0]
+    before = Mailing.objects.count()
+    for _ in range(2):
+        again(browser, mailing, token=token)
+    assert Mailing.objects.count() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"states": []}, "required"),
+        ({"states": ["sent"]}, "Select a valid choice"),
+        ({"states": ["expired"]}, "Nobody is in these states"),
+        ({"ends_at": local(-60)}, "Choose an end"),
+        ({"starts": "later", "starts_at": ""}, "Choose when it starts"),
+        ({"starts": "x"}, "Select a valid choice"),
+        ({"ends_at": "\x00"}, "valid date"),
+        ({"provider": "gone"}, "Select a valid choice"),
+        ({"provider": "null"}, "Name a configured provider"),
+        ({"token": "x"}, "A new mailing goes to 2 clients"),
+    ],
+)
+def test_a_wrong_form_is_shown_again(browser: Browser, fields: dict[str, Any], said: str) -> None:
+    mailing = make_doubtful()
+    answer = again(browser, mailing, **fields)
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+
+
+def test_it_has_to_have_ended(browser: Browser) -> None:
+    mailing = make_running(1)
+    assert "Wait until it has ended" in again(browser, mailing).content.decode()
+
+
+def test_where_everybody_was_reached_there_is_nobody(browser: Browser) -> None:
+    mailing = make_running(1)
+    mailing.move(CANCEL)
+    page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+    assert "Everybody was reached" in page

@@ -1,0 +1,209 @@
+"""Orders: what they say before they are given, what they do, and what a conflict does not lose."""
+
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client as Browser
+
+from tests.builders import from_now, make_clients, make_mailing, make_running
+from tests.dashboard.access.visiting import make_user, visitor
+from tests.dashboard.mailings.mailings import end, make_doubtful
+from tests.dispatch.lane import provider
+from tests.dispatch.sent import claim_of, due_ids, fly
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+
+pytestmark = pytest.mark.django_db
+ORDERS = ("schedule", "pause", "resume", "cancel")
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return visitor(make_user())
+
+
+def asked(browser: Browser, mailing: Mailing, order: str, **headers: str) -> str:
+    answer = browser.get(f"/mailings/{mailing.id}/{order}/", headers=headers)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def given(browser: Browser, mailing: Mailing, order: str, **fields: Any) -> HttpResponse:
+    """The page that one is led to."""
+    answer = browser.post(f"/mailings/{mailing.id}/{order}/", fields, follow=True)
+    mailing.refresh_from_db()
+    return answer
+
+
+def draft(**fields: Any) -> Mailing:
+    mailing = make_mailing(starts_in=3600, ends_in=7200, **fields)
+    Mailing.objects.filter(id=mailing.id).update(state="draft")
+    mailing.refresh_from_db()
+    return mailing
+
+
+def test_pause_says_what_flies_and_what_stays(browser: Browser) -> None:
+    mailing = make_running(10)
+    claim = claim_of(mailing)
+    fly(claim, due_ids(claim)[:4])
+
+    page = asked(browser, mailing, "pause")
+
+    assert "<strong>4 messages</strong> are being handed over" in page
+    assert "<strong>6 messages</strong> stay in the queue" in page
+    assert "You may resume it until" in page
+
+
+def test_pause_and_resume(browser: Browser) -> None:
+    mailing = make_running(2)
+    paused = given(browser, mailing, "pause")
+    assert mailing.state == "paused"
+    assert "The mailing is paused." in paused.content.decode()
+
+    given(browser, mailing, "resume")
+    assert mailing.state == "running"
+    assert [event.actor for event in mailing.events.order_by("-id")[:2]] == ["user:anna"] * 2
+
+
+def test_resume_says_whether_it_fits(browser: Browser) -> None:
+    mailing = make_running(50, rate_limit=1, ends_in=3600)
+    mailing.move(PAUSE)
+    assert "it fits before the end" in asked(browser, mailing, "resume")
+
+    mailing.change({"ends_at": from_now(20)}, actor="tests")
+    assert "of them will not fit</strong>" in asked(browser, mailing, "resume")
+
+
+def test_without_a_known_rate_nothing_is_promised(browser: Browser) -> None:
+    mailing = make_running(5)
+    mailing.move(PAUSE)
+    assert "as fast as the provider takes them" in asked(browser, mailing, "resume")
+
+
+def test_cancel_says_that_it_is_for_good(browser: Browser) -> None:
+    mailing = make_running(10)
+    page = asked(browser, mailing, "cancel")
+    assert "<strong>10 waiting messages</strong> become cancelled" in page
+    assert "This is for good" in page
+
+    given(browser, mailing, "cancel")
+    assert mailing.state == "cancelled"
+
+
+def test_cancelling_what_has_not_started_says_who_gets_nothing(browser: Browser) -> None:
+    make_clients(3)
+    page = asked(browser, make_mailing(starts_in=60), "cancel")
+    assert "<strong>3 clients</strong> will get nothing" in page
+
+
+def test_a_draft_is_scheduled(browser: Browser) -> None:
+    make_clients(3)
+    mailing = draft(provider="console")
+    assert "<strong>3 clients</strong> match" in asked(browser, mailing, "schedule")
+    given(browser, mailing, "schedule")
+    assert mailing.state == "scheduled"
+
+
+def test_a_draft_whose_end_has_passed_leads_to_its_form(browser: Browser) -> None:
+    mailing = draft()
+    end(mailing)
+    answer = given(browser, mailing, "schedule")
+    assert mailing.state == "draft"
+    assert answer.request["PATH_INFO"] == f"/mailings/{mailing.id}/edit/"
+    assert "still to come" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [("pause", "It was not paused"), ("resume", "It was not resumed"), ("cancel", "not cancelled")],
+)
+def test_a_conflict_is_told_and_nothing_is_lost(browser: Browser, order: str, said: str) -> None:
+    mailing = make_doubtful()
+    for answer in (
+        given(browser, mailing, order),
+        browser.get(f"/mailings/{mailing.id}/{order}/", follow=True),
+    ):
+        page = answer.content.decode()
+        assert said in page
+        assert "“finished” now" in page
+    assert mailing.state == "finished"
+
+
+def test_a_conflict_is_told_in_russian() -> None:
+    mailing = make_running(1)
+    mailing.move(CANCEL)
+    browser = visitor(make_user(), **{"accept-language": "ru"})
+    page = given(browser, mailing, "pause").content.decode()
+    assert "Рассылка не поставлена на паузу: её состояние сейчас — «отменена»." in page
+
+
+def test_a_dialog_that_comes_too_late_leads_back(browser: Browser) -> None:
+    mailing = make_doubtful()
+    answer = browser.get(f"/mailings/{mailing.id}/pause/", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, f"/mailings/{mailing.id}/")
+
+
+def test_an_order_that_is_fulfilled_already_is_fine(browser: Browser) -> None:
+    mailing = make_running(1)
+    mailing.move(PAUSE)
+    page = given(browser, mailing, "pause").content.decode()
+    assert "The mailing is paused." in page
+
+
+def test_a_dialog_is_a_part_and_a_page_a_page(browser: Browser) -> None:
+    mailing = make_running(1)
+    part = asked(browser, mailing, "pause", **{"HX-Request": "true"})
+    whole = asked(browser, mailing, "pause")
+    assert "<html" not in part
+    assert 'id="dialog-title"' in part
+    assert "<h1>Pause the mailing?</h1>" in whole
+
+
+@pytest.mark.parametrize("order", [*ORDERS, "change", "again", "unknown/give-up", "unknown/resend"])
+def test_a_viewer_orders_nothing(order: str) -> None:
+    mailing = make_doubtful() if "unknown" in order else make_running(1)
+    before = mailing.state
+    browser = visitor(make_user(role="viewer"))
+    address = f"/mailings/{mailing.id}/{order}/"
+    assert browser.get(address).status_code == 403
+    assert browser.post(address).status_code == 403
+    mailing.refresh_from_db()
+    assert mailing.state == before
+
+
+def test_unknown_messages_are_sent_again(browser: Browser) -> None:
+    mailing = make_doubtful()
+    page = asked(browser, mailing, "unknown/resend")
+    assert "<strong>1 message</strong> is queued again" in page
+    assert "may get it twice" in page
+    assert (
+        "1 message is queued again." in given(browser, mailing, "unknown/resend").content.decode()
+    )
+    assert mailing.state == "running"
+
+
+def test_unknown_messages_are_given_up(browser: Browser) -> None:
+    other = make_doubtful()
+    assert "counts as refused" in asked(browser, other, "unknown/give-up")
+    given(browser, other, "unknown/give-up")
+    assert sorted(other.messages.values_list("state", flat=True)) == ["failed", "failed", "sent"]
+    again = given(browser, other, "unknown/give-up").content.decode()
+    assert "Nothing is in doubt any more." in again
+
+
+def test_what_cannot_be_asked_or_resent_says_why(browser: Browser, settings: Any) -> None:
+    mailing = make_doubtful()
+    for answer in (
+        browser.get(f"/mailings/{mailing.id}/unknown/ask/", follow=True),
+        given(browser, mailing, "unknown/ask"),
+    ):
+        assert "cannot be asked" in answer.content.decode()
+    end(mailing)
+    for answer in (
+        browser.get(f"/mailings/{mailing.id}/unknown/resend/", follow=True),
+        given(browser, mailing, "unknown/resend"),
+    ):
+        assert "Nothing was queued again" in answer.content.decode()
+    with provider(settings, "null", "smsc", apikey="x"):
+        assert "Nothing is sent." in asked(browser, mailing, "unknown/ask")
+        assert "being asked about 1" in given(browser, mailing, "unknown/ask").content.decode()

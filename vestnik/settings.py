@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "vestnik.audience",
     "vestnik.mailings",
     "vestnik.dispatch",
+    "vestnik.reports",
     "vestnik.providers",
     "vestnik.api",
     "vestnik.dashboard",

@@ -120,6 +120,11 @@ class Mailing(models.Model):
             models.Index(
                 fields=["ends_at"], name="mailing_under_way", condition=Q(state__in=UNDER_WAY)
             ),
+            models.Index(
+                fields=["finished_at"],
+                name="mailing_over_since",
+                condition=Q(finished_at__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -1,0 +1,110 @@
+"""What the samples tell: curves, rates, hours. None of it looks at a message or at a batch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vestnik.dispatch import sql
+from vestnik.dispatch.models import LEFT_US
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
+from vestnik.reports.models import Sample
+from vestnik.reports.progress import NOTHING_YET, Progress
+from vestnik.reports.states import STATES
+
+#: A curve is not finer than its paper.
+MOST_POINTS = 300
+COLUMNS = ("matched", *STATES)
+LEFT = " + ".join(LEFT_US)
+
+# The latest against the last one that is about ten seconds older.
+RATES = f"""
+SELECT m.id, coalesce(
+    (last.n - coalesce(base.n, 0))
+    / nullif(extract(epoch FROM last.at - coalesce(base.at, m.started_at)), 0), 0)::float8
+FROM mailings_mailing m
+CROSS JOIN LATERAL (
+    SELECT at, {LEFT} + failed + unknown AS n FROM reports_sample
+    WHERE mailing_id = m.id ORDER BY at DESC LIMIT 1
+) last
+LEFT JOIN LATERAL (
+    SELECT at, {LEFT} + failed + unknown AS n FROM reports_sample
+    WHERE mailing_id = m.id AND at <= last.at - interval '9.5 seconds' ORDER BY at DESC LIMIT 1
+) base ON true
+WHERE m.id = ANY(%s) AND m.state = 'running'
+    AND last.at > clock_timestamp() - interval '15 seconds'
+"""
+
+# A probe for each mailing and hour, however many samples there are.
+BY_HOUR = """
+WITH edges AS (
+    SELECT date_trunc('hour', clock_timestamp()) + n * interval '1 hour' AS at
+    FROM generate_series(1 - %s, 1) AS n
+),
+recent AS (
+    SELECT id, started_at, finished_at FROM mailings_mailing, (SELECT min(at) AS since FROM edges) e
+    WHERE NOT is_test AND started_at IS NOT NULL AND (state IN ('running', 'paused')
+        OR finished_at > e.since - interval '2 days')
+),
+known AS (
+    SELECT r.id, e.at, s.* FROM recent r CROSS JOIN edges e LEFT JOIN LATERAL (
+        SELECT {columns} FROM reports_sample s
+        WHERE s.mailing_id = r.id AND s.at <= e.at ORDER BY s.at DESC LIMIT 1
+    ) s ON r.started_at <= e.at
+),
+grown AS (SELECT at - interval '1 hour' AS at, {grown} FROM known
+    WINDOW w AS (PARTITION BY id ORDER BY at))
+SELECT at, {summed} FROM grown WHERE at >= (SELECT min(at) FROM edges) GROUP BY at ORDER BY at
+"""
+SHOWN_BY_HOUR = ("delivered", "sent", "undelivered", "failed", "unknown", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The counts of a mailing at an instant."""
+
+    at: datetime
+    counts: Progress
+
+
+def series(mailing_id: int, most: int = MOST_POINTS) -> list[Point]:
+    """A mailing's counts over time, ascending, about `most` points; from nothing at its launch.
+
+    Empty where it was never launched, and where nothing was sampled yet.
+    """
+    rows = Sample.objects.filter(mailing=mailing_id).order_by("at").values_list("at", *COLUMNS)
+    found = [Point(at, dict(zip(COLUMNS, counts, strict=True))) for at, *counts in rows]
+    started = Mailing.objects.filter(id=mailing_id).values_list("started_at", flat=True).first()
+    if found and started and started < found[0].at:
+        found.insert(0, Point(started, dict(NOTHING_YET)))
+    every = -(-len(found) // most)
+    return found if every <= 1 else [*found[:-1:every], found[-1]]
+
+
+def rates(mailing_ids: Iterable[int]) -> dict[int, float]:
+    """How many messages a second are handed over, over the last ten seconds; one query. 0 for a
+    mailing that does not run, and for one of which there is no sample yet."""
+    ids = list(mailing_ids)
+    return dict.fromkeys(ids, 0.0) | dict(sql.rows(RATES, [ids]))
+
+
+def by_hour(hours: int = 24) -> list[Point]:
+    """By how many messages each state grew in each of the last hours, over all mailings but
+    tests; the last hour is the one that runs. A state that shrank has grown by none: what was
+    sent and is delivered an hour later stands in both hours."""
+    statement = BY_HOUR.format(
+        columns=", ".join(SHOWN_BY_HOUR),
+        grown=", ".join(f"{_growth(state)} AS {state}" for state in SHOWN_BY_HOUR),
+        summed=", ".join(f"sum({state})::bigint" for state in SHOWN_BY_HOUR),
+    )
+    found = {
+        at: dict(zip(SHOWN_BY_HOUR, counts, strict=True))
+        for at, *counts in sql.rows(statement, [hours])
+    }
+    now = database_now().replace(minute=0, second=0, microsecond=0)
+    starts = (now - timedelta(hours=n) for n in reversed(range(hours)))
+    return [Point(start, found.get(start, dict.fromkeys(SHOWN_BY_HOUR, 0))) for start in starts]
+
+
+def _growth(state: str) -> str:
+    return f"greatest(coalesce({state}, 0) - coalesce(lag({state}) OVER w, 0), 0)"

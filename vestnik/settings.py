@@ -129,6 +129,16 @@ CELERY_BEAT_SCHEDULE = {
         # A tick is worth nothing when the next one is there: none pile up while workers are away.
         "options": {"expires": 5},
     },
+    "sample": {
+        "task": "vestnik.sample",
+        "schedule": schedule(run_every=1.0),
+        "options": {"expires": 2},
+    },
+    "thin_out": {
+        "task": "vestnik.thin_out",
+        "schedule": schedule(run_every=3600.0),
+        "options": {"expires": 600},
+    },
 }
 
 # --- Providers ---------------------------------------------------------------------------------

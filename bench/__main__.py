@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable
 
 from bench import gateways, latency, shapes
+from bench.audience import audience
 from bench.imports import imports
 from bench.memory import Watch
 from bench.report import Report
@@ -108,6 +109,7 @@ PARTS: dict[str, Callable[[RunningStack, Report, float], None]] = {
     "growth": growth,
     "gateways": gateways_part,
     "import": imports,
+    "audience": audience,
 }
 
 

@@ -17,7 +17,7 @@ class Report:
 
     def __init__(self) -> None:
         self.figures: dict[str, float] = {}
-        self.sections: list[str] = []
+        self.sections: dict[str, str] = {}
 
     def figure(self, key: str, value: float) -> None:
         self.figures[key] = round(value, 3)
@@ -27,12 +27,20 @@ class Report:
         lines = [header, ["---"] * len(header), *rows]
         text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         print(f"\n{title}\n{text}", flush=True)
-        self.sections.append(f"## {title}\n\n{text}\n")
+        self.sections[title] = text
 
     def keep(self) -> None:
         known = json.loads(JSON.read_text()) if JSON.exists() else {}
         JSON.write_text(json.dumps(known | self.figures, indent=2, sort_keys=True) + "\n")
-        MARKDOWN.write_text("\n".join([HEAD, machine(), *self.sections]))
+        sections = _kept() | self.sections
+        shown = [f"## {title}\n\n{text}\n" for title, text in sections.items()]
+        MARKDOWN.write_text("\n".join([HEAD, machine(), *shown]))
+
+
+def _kept() -> dict[str, str]:
+    """The tables of the parts that were not measured anew."""
+    found = MARKDOWN.read_text().split("\n## ")[1:] if MARKDOWN.exists() else []
+    return {title: text.strip() for title, _, text in (one.partition("\n") for one in found)}
 
 
 HEAD = """# Benchmarks

@@ -24,7 +24,6 @@ from vestnik.audience.validation import LONGEST_TAG
 
 #: More than these are not counted one by one.
 MOST_COUNTED = 10_000
-MOST_AUDIENCES = 200
 NOT_DIGITS = re.compile(r"[^0-9]", re.ASCII)
 LETTERS = re.compile(r"[^\W\d_]")
 
@@ -42,7 +41,7 @@ class SearchForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         audience: Any = self.fields["audience"]
-        audience.queryset = SavedAudience.objects.order_by("name")[:MOST_AUDIENCES]
+        audience.queryset = SavedAudience.objects.order_by("name").only("name", "filter")
         self.fields["q"].widget.attrs |= {"inputmode": "tel", "type": "search"}
         self.fields["code"].widget.attrs |= {"inputmode": "numeric", "list": "codes"}
         self.fields["tag"].widget.attrs |= {"list": "tags"}
@@ -116,7 +115,7 @@ def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
 
 def _estimate(clients: QuerySet[Client]) -> int:
     """What the planner expects: good for all clients, for an operator code and for a tag."""
-    found = json.loads(clients.explain(format="json"))
+    (found,) = json.loads(clients.explain(format="json"))
     return _rounded(int(found["Plan"]["Plan Rows"]))
 
 

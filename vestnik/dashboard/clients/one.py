@@ -16,6 +16,7 @@ from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.phone import operator_code_of
 from vestnik.audience.stoplist import Source, hash_of
 from vestnik.dashboard import zones
+from vestnik.dashboard.clients.reasons import said as import_said
 from vestnik.dashboard.filters import value
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.paging import paged
@@ -39,12 +40,13 @@ def client_page(request: OperatorRequest, id: int) -> HttpResponse:
     context = {
         "section": "client-list",
         "client": client,
-        "zone": zones.labelled(client.timezone, now),
+        "their_zone": zones.labelled(client.timezone, now),
         "local_time": local_time(client, now),
         "attributes": shown(client.attributes),
         "is_ported": client.operator_code != operator_code_of(client.phone_number),
         "entry": entry,
         "source": SOURCES.get(entry.source, entry.source) if entry else "",
+        "reason": import_said(entry.reason) if entry else "",
         "listed": listed,
         "rows": [_row(message) for message in listed.rows],
     }

@@ -1,4 +1,4 @@
-"""Why a file, or a row of it, was not taken, in the reader's language.
+"""Why a file, or a row of it, was not taken, and a number stopped, in the reader's language.
 
 Reasons are stored in English, as the API and the command line say them. Each is found here by its
 own English text, in which a name stands for what differs.
@@ -60,6 +60,9 @@ SENTENCES = (
     ),
     gettext_noop("It has a NUL character: delete it."),
     gettext_noop("It has %(count)s cells."),
+    gettext_noop("It was erased on request after the file was handed in."),
+    # of an entry of the stop list
+    gettext_noop("wrote to %(alias)s"),
     # of a file
     gettext_noop("The file is empty: it needs a header and a row for each client."),
     gettext_noop("The file holds no rows: it needs a header and a row for each client."),

@@ -18,6 +18,7 @@ from vestnik.audience.models import Client
 from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, hash_of
 from vestnik.dashboard.clients.finding import MOST_COUNTED, digits_of, holding
 from vestnik.dashboard.clients.one import SOURCES
+from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.clients.stopping import confirmation
 from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, page
 from vestnik.dashboard.paging import paged
@@ -57,8 +58,8 @@ class NumbersForm(forms.Form):
             named = ", ".join(part[:20] for part in wrong[:MOST_NAMED])
             raise ValidationError(_("These are no phone numbers: %(named)s.") % {"named": named})
         if len(written) > MOST_NUMBERS:
-            said = _("At most %(most)s numbers at once: import a file with more.")
-            raise ValidationError(said % {"most": MOST_NUMBERS})
+            remedy = _("At most %(most)s numbers at once: import a file with more.")
+            raise ValidationError(remedy % {"most": MOST_NUMBERS})
         return [number for part in written if (number := normalised(part))]
 
 
@@ -97,15 +98,15 @@ def remove(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def _told(added: int, known: int) -> str:
-    said = ngettext(
+    new = ngettext(
         "%(count)s number is put on the stop list.",
         "%(count)s numbers are put on the stop list.",
         added,
     ) % {"count": added}
     if not known:
-        return said
+        return new
     before = ngettext("%(count)s was on it already.", "%(count)s were on it already.", known)
-    return f"{said} {before % {'count': known}}"
+    return f"{new} {before % {'count': known}}"
 
 
 def _shown(request: OperatorRequest, form: NumbersForm, status: int = 200) -> HttpResponse:
@@ -145,6 +146,7 @@ def _rows(entries: list[StopListEntry]) -> list[dict[str, Any]]:
             "entry": entry,
             "client": clients.get(entry.phone_number or ""),
             "source": SOURCES.get(entry.source, entry.source),
+            "reason": said(entry.reason),
             "name": phone(entry.phone_number) if entry.phone_number else entry.phone_hash[:8],
         }
         for entry in entries

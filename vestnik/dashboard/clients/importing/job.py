@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action, may
 from vestnik.audience.importing import stored
-from vestnik.audience.imports import Import, ImportState, Into
+from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
 from vestnik.dashboard.clients.importing.mapping import Draft
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
@@ -18,6 +19,7 @@ from vestnik.reports.downloads import FORMATS, download
 from vestnik.reports.tables import Cell
 
 MOST_SHOWN = 50
+LONGEST = 300
 READ_AT_ONCE = 2000
 SECTIONS = {Into.CLIENTS: "client-list", Into.STOP_LIST: "stop-list-page"}
 
@@ -54,7 +56,7 @@ def _ordered(request: OperatorRequest, job: Import) -> HttpResponse:
         return redirect("import-page", job.id)
     if "discard" in request.POST:
         stored.drafts().filter(id=job.id).delete()
-        messages.success(request, _("The file is put aside; nothing was taken of it."))
+        messages.success(request, _("The file is discarded; nothing was taken of it."))
         return redirect("import-clients")
     draft = Draft(job, request.POST)
     stored.drafts().filter(id=job.id).update(options=draft.kept)
@@ -80,7 +82,7 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
         "job": job,
         "is_open": job.state in (ImportState.WAITING, ImportState.RUNNING),
         "error": said(job.error),
-        "refused": [{"row": row, "why": said(row.reason)} for row in rows],
+        "refused": [_shown(row) for row in rows],
         "adds_up": job.rows == counted(job),
         "more_refused": max(0, job.refused + job.duplicates - MOST_SHOWN),
     }
@@ -90,6 +92,11 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
 def counted(job: Import) -> int:
     """All rows, by what became of them."""
     return job.created + job.updated + job.unchanged + job.duplicates + job.refused
+
+
+def _shown(row: RefusedRow) -> dict[str, object]:
+    cells = " · ".join(filter(None, row.cells))
+    return {"row": row, "why": said(row.reason), "cells": Truncator(cells).chars(LONGEST)}
 
 
 def _refused(job: Import) -> Iterator[list[Cell]]:

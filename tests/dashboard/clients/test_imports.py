@@ -1,0 +1,254 @@
+"""Files of clients on the pages: handed in, their columns named, read, and what became of them."""
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
+from pytest_django import DjangoAssertNumQueries
+
+from tests.builders import make_client
+from tests.dashboard.access.visiting import make_user, visitor
+from vestnik.audience.importing import stored
+from vestnik.audience.imports import Import, ImportState
+from vestnik.audience.models import Client, StopListEntry
+from vestnik.dashboard.clients.reasons import PATTERNS, said
+from vestnik.dispatch import importing
+
+pytestmark = pytest.mark.django_db
+FILE = (
+    "Телефон;Имя;Баллы\n+7 926 123-45-67;Анна;7\n12345;Борис;8\n8 926 123-45-67;Вера;9\n".encode()
+)
+
+
+def opened(role: str = "operator") -> Any:
+    return visitor(make_user(role, role))
+
+
+def text(answered: Any) -> str:
+    return str(answered.content.decode())
+
+
+def hand_in(browser: Any, content: bytes = FILE, into: str = "clients", name: str = "a.csv") -> Any:
+    sent = {"file": SimpleUploadedFile(name, content), "into": into}
+    return browser.post("/clients/import/", sent)
+
+
+def draft(browser: Any, content: bytes = FILE, **more: Any) -> Import:
+    answered = hand_in(browser, content, **more)
+    job = Import.objects.get()
+    assert answered["Location"] == f"/clients/imports/{job.id}/"
+    return job
+
+
+def as_sent(browser: Any, job: Import, **changed: str) -> dict[str, str]:
+    """The page of the columns, as its form sends it."""
+    shown = browser.get(f"/clients/imports/{job.id}/").context["draft"]
+    sent = {"columns": str(len(shown.columns)), **shown.format.initial}
+    del sent["mapping"]
+    for column in shown.columns:
+        sent |= {f"{column.prefix}-{part}": said for part, said in column.initial.items()}
+    return {**sent, **changed}
+
+
+def test_a_file_goes_from_hand_to_result() -> None:
+    browser = opened()
+    job = draft(browser)
+    assert job.state == ImportState.DRAFT
+    assert importing.waiting() == []
+
+    first = text(browser.get(f"/clients/imports/{job.id}/"))
+    assert "7\u00a0926\u00a0123-45-67" in first
+    assert "It has too few digits." in first
+
+    sent = as_sent(browser, job, **{"column-3-meaning": "tag"})
+    browser.post(f"/clients/imports/{job.id}/", {**sent, "start": "1"})
+    assert importing.waiting() == [job.id]
+    assert "Waits for its turn" in text(browser.get(f"/clients/imports/{job.id}/"))
+    stored.read(job.id)
+
+    shown = text(browser.get(f"/clients/imports/{job.id}/"))
+    assert "1 new client" in shown
+    assert "the numbers add up" in shown
+    assert "Line 2 has this number already" in shown
+    client = Client.objects.get()
+    assert (client.tag, client.attributes) == ("7", {"Имя": "Анна"})
+
+
+def test_what_is_said_of_the_columns_is_kept_until_it_is_started() -> None:
+    browser = opened()
+    job = draft(browser)
+
+    sent = as_sent(browser, job, **{"column-2-name": "name", "column-3-meaning": ""})
+    browser.post(f"/clients/imports/{job.id}/", sent, headers={"HX-Request": "true"})
+
+    columns = browser.get(f"/clients/imports/{job.id}/").context["draft"].columns
+    assert [c.said() for c in columns] == ["phone_number", "attributes.name", ""]
+    assert not Client.objects.exists()
+
+
+def test_a_number_without_a_name_is_known_by_its_form() -> None:
+    browser = opened()
+    job = draft(browser, b"who,how\nAnna,89261234567\n")
+    columns = browser.get(f"/clients/imports/{job.id}/").context["draft"].columns
+    assert [c.said() for c in columns] == ["attributes.who", "phone_number"]
+
+
+def test_a_bare_list_of_numbers_needs_no_header() -> None:
+    browser = opened()
+    job = draft(browser, b"89261234567\n89051234567\n")
+
+    browser.post(f"/clients/imports/{job.id}/", {**as_sent(browser, job), "start": "1"})
+    stored.read(job.id)
+
+    assert Client.objects.count() == 2
+
+
+def test_without_a_number_it_does_not_start() -> None:
+    browser = opened()
+    job = draft(browser)
+
+    sent = as_sent(browser, job, **{"column-1-meaning": ""})
+    answered = browser.post(f"/clients/imports/{job.id}/", {**sent, "start": "1"})
+
+    assert answered.status_code == 422
+    assert "no column is named as the phone number" in text(answered)
+    job.refresh_from_db()
+    assert job.state == ImportState.DRAFT
+
+
+def test_another_encoding_and_separator_are_read_anew() -> None:
+    browser = opened()
+    job = draft(browser, "Телефон,Имя\n89261234567,Анна\n".encode("cp1251"))
+    assert job.options["encoding"] == "cp1251"
+
+    sent = as_sent(browser, job, separator=";")
+    browser.post(f"/clients/imports/{job.id}/", sent)
+
+    shown = browser.get(f"/clients/imports/{job.id}/").context["draft"]
+    assert [column.title for column in shown.columns] == ["Телефон,Имя"]
+
+
+def test_numbers_go_onto_the_stop_list() -> None:
+    browser = opened()
+    content = b"phone,reason,city\n89261234567,asked,Kazan\n"
+    job = draft(browser, content, into="stop_list")
+
+    browser.post(f"/clients/imports/{job.id}/", {**as_sent(browser, job), "start": "1"})
+    stored.read(job.id)
+
+    entry = StopListEntry.objects.get()
+    assert (entry.phone_number, entry.reason) == ("79261234567", "asked")
+    assert "1 number is new on the stop list" in text(browser.get(f"/clients/imports/{job.id}/"))
+    assert "from a file" in text(browser.get("/stop-list/"))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "The file is empty"),
+        (b"%PDF-1.7", "This is a PDF"),
+        (b"PK\x03\x04 broken", "This XLSX file is damaged"),
+        (b"\x1f\x8b", "packed by gzip"),
+    ],
+)
+def test_what_is_no_list_is_told_beside_the_field(content: bytes, why: str) -> None:
+    answered = hand_in(opened(), content)
+    assert answered.status_code == 422
+    assert why in text(answered)
+    assert not Import.objects.exists()
+
+
+def test_a_file_that_fails_later_says_why() -> None:
+    browser = opened()
+    job = draft(browser)
+    Import.objects.update(state="failed", error="This is a PDF: nothing we know.")
+    shown = text(browser.get(f"/clients/imports/{job.id}/"))
+    assert "Nothing was taken of this file" in shown
+    assert "nothing we know" in shown
+
+
+def test_a_draft_is_discarded_and_only_once_started() -> None:
+    browser = opened()
+    job = draft(browser)
+    browser.post(f"/clients/imports/{job.id}/", {"discard": "1"})
+    assert not Import.objects.exists()
+
+    job = draft(browser)
+    Import.objects.update(state="done")
+    browser.post(f"/clients/imports/{job.id}/", {"discard": "1"})
+    assert Import.objects.exists()
+
+
+def test_the_open_page_asks_for_its_part_until_it_has_ended() -> None:
+    browser = opened()
+    job = draft(browser)
+    Import.objects.update(state="running", percent=40, rows=50_000)
+
+    part = text(browser.get(f"/clients/imports/{job.id}/", headers={"HX-Request": "true"}))
+
+    assert part.lstrip().startswith("<div")
+    assert 'hx-trigger="every 1s"' in part
+    assert "40 %, 50,000 rows" in part
+    Import.objects.update(state="done")
+    assert "hx-trigger" not in text(
+        browser.get(f"/clients/imports/{job.id}/", headers={"HX-Request": "true"})
+    )
+
+
+def test_refused_rows_are_a_file_in_the_readers_language() -> None:
+    browser = opened()
+    job = draft(browser, b"phone,name\nabc,=1+1\n")
+    browser.post(f"/clients/imports/{job.id}/", {**as_sent(browser, job), "start": "1"})
+    stored.read(job.id)
+    address = f"/clients/imports/{job.id}/refused/"
+
+    answered = browser.get(address, headers={"accept-language": "ru"})
+
+    rows = answered.getvalue().decode("utf-8-sig").split("\r\n")
+    assert rows[1].startswith("2;Номер телефона: В номере есть буква.")
+    assert rows[1].endswith(";abc;'=1+1")
+
+
+def test_a_viewer_sees_what_there_was_and_hands_nothing_in() -> None:
+    job = draft(opened())
+    viewer = opened("viewer")
+    assert "Only an operator or an admin imports files." in text(viewer.get("/clients/import/"))
+    assert "a.csv" in text(viewer.get("/clients/import/"))
+    assert "not started yet" in text(viewer.get(f"/clients/imports/{job.id}/"))
+    assert hand_in(viewer).status_code == 403
+    assert viewer.post(f"/clients/imports/{job.id}/", {"start": "1"}).status_code == 403
+
+
+def test_nonsense_is_answered() -> None:
+    browser = opened()
+    job = draft(browser)
+    address = f"/clients/imports/{job.id}/"
+    assert browser.get("/clients/imports/999/").status_code == 404
+    assert browser.get(f"/clients/imports/{10**30}/refused/").status_code == 404
+    assert browser.get("/clients/import/?into=mars&cursor=x").status_code == 200
+    for sent in ({}, {"columns": "x"}, {"encoding": "klingon", "separator": "abc", "start": "1"}):
+        assert browser.post(address, sent).status_code in (200, 302, 422)
+    assert browser.post("/clients/import/", {"into": "mars"}).status_code == 422
+
+
+def test_the_pages_ask_little(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    make_client("79261234567")
+    browser = opened()
+    job = draft(browser)
+    for address in ("/clients/import/", f"/clients/imports/{job.id}/"):
+        with django_assert_max_num_queries(12):
+            browser.get(address)
+
+
+@pytest.mark.parametrize(("pattern", "sentence"), PATTERNS)
+def test_every_reason_is_said_in_russian(pattern: Any, sentence: str) -> None:
+    with translation.override("ru"):
+        assert said(sentence) != sentence
+
+
+def test_a_draft_that_nobody_starts_is_forgotten() -> None:
+    job = draft(opened())
+    Import.objects.filter(id=job.id).update(created_at="2020-01-01T00:00Z")
+    stored.forget_old()
+    assert not Import.objects.exists()

@@ -41,6 +41,7 @@ class AudienceForm:
         self.exclude = list(groups.get("exclude", ()))
         self.problems: list[str] = []
         self.name, self.name_problem, self.saved_as = "", "", ""
+        self.is_shorter = False
 
     @classmethod
     def showing(cls, audience: Filter) -> "AudienceForm":
@@ -72,6 +73,7 @@ class AudienceForm:
             kept=None if "anew" in data else _kept(data),
             **{group: list(_left(data, group)) for group in GROUPS},
         )
+        form.is_shorter = "remove" in data
         form._add(data.get("add", ""))
         return form
 

@@ -29,7 +29,7 @@ class What(models.TextChoices):
     TAG = "tag", _("tag is")
     NO_TAG = "no-tag", _("there is no tag")
     EQUALS = "equals", _("attribute is")
-    RANGE = "range", _("attribute is from … to …")
+    RANGE = "range", _("attribute from … to")
     PRESENT = "present", _("attribute is given")
     ABSENT = "absent", _("attribute is not given")
 

@@ -23,7 +23,7 @@ from vestnik.dashboard.mailings.letters import letters_of
 from vestnik.dashboard.mailings.previewing import Preview, previewed
 from vestnik.dashboard.mailings.trying import Trying
 from vestnik.dashboard.once import once
-from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.templatetags.vestnik import instant
 from vestnik.dashboard.words import MAILING_STATES
 from vestnik.dashboard.zones import labelled
@@ -118,6 +118,8 @@ def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     sheet = Sheet(form, AudienceForm.submitted(data), mailing)
     if "test" in data:
         sheet.trying = Trying.sent(sheet.form, sheet.audience, data, actor(request))
+        if is_htmx(request):
+            return sheet.show(request)  # of which what was sent is all that is taken
     elif data.get("do") in SAVINGS and (saved := _saved(request, sheet)):
         return saved
     sheet.preview = previewed(sheet.form, sheet.audience)

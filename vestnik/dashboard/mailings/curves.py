@@ -4,17 +4,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
+from vestnik.dispatch.models import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
+from vestnik.reports.samples import Point, series
 
 WIDTH, HEIGHT = 640, 190
 LEFT, RIGHT, TOP, BOTTOM = 4, 4, 18, 24
-MOST_POINTS = 300
+MOST_POINTS, MOST_RATES = 300, 100
 STEPS = (1, 2, 2.5, 5, 10)
 MOST_TICKS = 5
+HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
 #: Between ticks of the time.
 SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
@@ -113,5 +118,57 @@ def _time_marks(start: datetime, length: float) -> list[Mark]:
 
 
 def charts_of(mailing: Mailing) -> list[Chart]:
-    """Its rate, and how many were delivered by when."""
-    return []
+    """How fast a mailing was, and how many were handed over and delivered by when."""
+    points = series(mailing.id)
+    over = mailing.finished_at
+    sending = [point for point in points if over is None or point.at <= over]
+    charts = (_rate_of(_thinned(sending, MOST_RATES)), _growth_of(_while_it_changes(points)))
+    return [chart for chart in charts if chart is not None]
+
+
+def handed_over(point: Point) -> int:
+    """How many messages a provider was given, whatever it made of them."""
+    return sum(point.counts[state] for state in HANDED_OVER)
+
+
+def _thinned(points: Sequence[Point], most: int) -> list[Point]:
+    every = max(1, math.ceil(len(points) / most))
+    return [*points[::every], *points[-1:]] if (len(points) - 1) % every else [*points[::every]]
+
+
+def _while_it_changes(points: Sequence[Point]) -> list[Point]:
+    """Without the end of which nothing is to be told: receipts are looked for for two days."""
+    kept = list(points)
+    while len(kept) > 2 and _counts(kept[-1]) == _counts(kept[-2]):
+        kept.pop()
+    return kept
+
+
+def _counts(point: Point) -> tuple[int, int]:
+    return handed_over(point), point.counts[MessageState.DELIVERED]
+
+
+def _rate_of(points: Sequence[Point]) -> Chart | None:
+    rates = [0.0]
+    for before, after in pairwise(points):
+        seconds = (after.at - before.at).total_seconds()
+        rates.append(_between(before, after) / seconds if seconds else 0.0)
+    line = Line(_("handed over"), "", rates)
+    return drawn(_("Handed over per second"), [point.at for point in points], [line])
+
+
+def _between(before: Point, after: Point) -> int:
+    return max(0, handed_over(after) - handed_over(before))
+
+
+def _growth_of(points: Sequence[Point]) -> Chart | None:
+    lines = [
+        Line(_("handed over"), "sent", [handed_over(point) for point in points]),
+        Line(
+            _("delivered"),
+            "delivered",
+            [point.counts["delivered"] for point in points],
+            dashed=True,
+        ),
+    ]
+    return drawn(_("Handed over and delivered, in all"), [point.at for point in points], lines)

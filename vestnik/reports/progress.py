@@ -16,12 +16,13 @@ def progress_of(mailing_ids: Iterable[int]) -> dict[int, Progress]:
     """The progress of each mailing, by one query: 0.2 ms for one, 3.6 ms for a page of 20."""
     ids = list(mailing_ids)
     # Max, not GROUP BY: the clock moves between rows, and a mailing is to be one group.
-    rows = _sums(Batch.objects.filter(mailing__in=ids)).annotate(remainder=Max(remainder_of()))
-    found = {row["mailing_id"]: _read(row) for row in rows}
+    rows = sums(Batch.objects.filter(mailing__in=ids)).annotate(remainder=Max(remainder_of()))
+    found = {row["mailing_id"]: read(row) for row in rows}
     return {id: found.get(id, dict(NOTHING_YET)) for id in ids}
 
 
-def _sums(batches: QuerySet[Batch]) -> QuerySet[Batch, Any]:
+def sums(batches: QuerySet[Batch]) -> QuerySet[Batch, Any]:
+    """A row for each mailing, of which `read` makes its progress once it is told the remainder."""
     return (
         batches.order_by()
         .values("mailing_id")
@@ -33,7 +34,7 @@ def _sums(batches: QuerySet[Batch]) -> QuerySet[Batch, Any]:
     )
 
 
-def _read(row: Mapping[str, Any]) -> Progress:
+def read(row: Mapping[str, Any]) -> Progress:
     """The counts as they are shown: what is in flight, and what became of the rest."""
     counts = {state: row[f"{state}_kept"] for state in KEPT_COUNTS}
     left = counts[MessageState.QUEUED] - row["flying"]
@@ -49,7 +50,7 @@ def total(tests: bool | None = None) -> Progress:
     batches = Batch.objects.all()
     if tests is not None:
         batches = batches.filter(mailing__is_test=tests)
-    for row in _sums(batches).annotate(remainder=Max(remainder_of())).iterator():
-        for name, count in _read(row).items():
+    for row in sums(batches).annotate(remainder=Max(remainder_of())).iterator():
+        for name, count in read(row).items():
             summed[name] += count
     return summed

@@ -1,11 +1,11 @@
 """What the samples tell: curves, rates, hours. None of it looks at a message or at a batch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vestnik.dispatch import sql
-from vestnik.dispatch.models import LEFT_US
+from vestnik.dispatch.models import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 from vestnik.reports.models import Sample
@@ -15,7 +15,8 @@ from vestnik.reports.states import STATES
 #: A curve is not finer than its paper.
 MOST_POINTS = 300
 COLUMNS = ("matched", *STATES)
-LEFT = " + ".join(LEFT_US)
+HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
+COUNTED = " + ".join(HANDED_OVER)
 
 # The latest against the last one that is about ten seconds older.
 RATES = f"""
@@ -24,11 +25,11 @@ SELECT m.id, coalesce(
     / nullif(extract(epoch FROM last.at - coalesce(base.at, m.started_at)), 0), 0)::float8
 FROM mailings_mailing m
 CROSS JOIN LATERAL (
-    SELECT at, {LEFT} + failed + unknown AS n FROM reports_sample
+    SELECT at, {COUNTED} AS n FROM reports_sample
     WHERE mailing_id = m.id ORDER BY at DESC LIMIT 1
 ) last
 LEFT JOIN LATERAL (
-    SELECT at, {LEFT} + failed + unknown AS n FROM reports_sample
+    SELECT at, {COUNTED} AS n FROM reports_sample
     WHERE mailing_id = m.id AND at <= last.at - interval '9.5 seconds' ORDER BY at DESC LIMIT 1
 ) base ON true
 WHERE m.id = ANY(%s) AND m.state = 'running'
@@ -79,6 +80,11 @@ def series(mailing_id: int, most: int = MOST_POINTS) -> list[Point]:
         found.insert(0, Point(started, dict(NOTHING_YET)))
     every = -(-len(found) // most)
     return found if every <= 1 else [*found[:-1:every], found[-1]]
+
+
+def handed_over(counts: Mapping[str, int]) -> int:
+    """How many messages a provider was given, whatever it made of them."""
+    return sum(counts[state] for state in HANDED_OVER)
 
 
 def rates(mailing_ids: Iterable[int]) -> dict[int, float]:

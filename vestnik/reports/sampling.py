@@ -69,7 +69,7 @@ DELETE FROM reports_sample WHERE id IN (
             AND clock_timestamp() - interval '{RECEIPTS_DAYS} days'
         WINDOW w AS (PARTITION BY s.mailing_id ORDER BY s.at)
     ) numbered
-    WHERE of > {MOST_AFTERWARDS} AND n < of AND n % ceil(of::numeric / {MOST_AFTERWARDS}) <> 1
+    WHERE of > {MOST_AFTERWARDS} AND n < of AND mod(n, ceil(of::numeric / {MOST_AFTERWARDS})) <> 1
 )
 """
 

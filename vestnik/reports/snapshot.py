@@ -1,0 +1,146 @@
+"""How mailings go at this moment: their progress and their rate, and what comes of it by the end.
+
+One query for any number of them, and nothing in it that cannot be handed on to another process.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
+
+from vestnik.dispatch.models import Batch, MessageState
+from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.mailings.window import Clock
+from vestnik.reports.models import Sample
+from vestnik.reports.progress import NOTHING_YET, Progress, read, sums
+from vestnik.reports.samples import HANDED_OVER, handed_over
+from vestnik.reports.states import KEPT_COUNTS, remainder_of
+
+OPEN = (MessageState.QUEUED, MessageState.SENDING)
+#: The rate is read over so many seconds.
+LOOK_BACK = timedelta(seconds=9.5)
+SUMMED = ("matched", "flying", *(f"{state}_kept" for state in KEPT_COUNTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A mailing at an instant. `rate` is None where it does not run."""
+
+    id: int
+    name: str
+    state: str
+    provider: str
+    has_hours: bool
+    is_enlisted: bool
+    starts_at: datetime
+    ends_at: datetime
+    finished_at: datetime | None
+    now: datetime
+    progress: Progress
+    rate: float | None
+
+    @property
+    def title(self) -> str:
+        return self.name or f"№ {self.id}"
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+    @property
+    def left(self) -> int:
+        """How many are still to be handed over."""
+        return sum(self.progress[state] for state in OPEN)
+
+    @property
+    def settled(self) -> int:
+        """Of how many it is known what became of them."""
+        return self.progress["matched"] - self.left
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all are handed over at this rate; None where that is not known: it does not move,
+        its audience is not complete yet, or it waits for the hours of its clients."""
+        if not self.rate or not self.is_enlisted or self.has_hours or not self.left:
+            return None
+        return self.left / self.rate
+
+    @property
+    def spare(self) -> float | None:
+        """How many seconds before the end it will be through; negative where it will not."""
+        left = self.seconds_left
+        return None if left is None else (self.ends_at - self.now).total_seconds() - left
+
+    @property
+    def will_stay(self) -> int:
+        """How many will not fit before the end at this rate, about."""
+        if self.spare is None or self.spare >= 0 or not self.rate:
+            return 0
+        return min(self.left, _rounded(-self.spare * self.rate))
+
+    @property
+    def waits_for_hours(self) -> bool:
+        """It runs, and nothing goes: its clients are not to be disturbed now."""
+        return self.state == MailingState.RUNNING and self.has_hours and not self.rate
+
+
+def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
+    """How each of these mailings goes, in their order; one query, 0.3 ms for each thousand of
+    their batches."""
+    batches = sums(Batch.objects.filter(mailing=OuterRef("id")))
+    earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=Clock() - LOOK_BACK)
+    counted = {state: F(state) for state in HANDED_OVER}
+    rows = mailings.annotate(
+        now=Clock(),
+        remainder=remainder_of(mailing=""),
+        sums=Subquery(batches.values(json=JSONObject(**{name: name for name in SUMMED}))),
+        base=Subquery(earlier.order_by("-at").values(json=JSONObject(at=F("at"), **counted))[:1]),
+    )
+    return [_seen(row) for row in rows]
+
+
+def snapshot_of(mailing_id: int) -> Snapshot | None:
+    """How a mailing goes; None where there is none of that number."""
+    return next(iter(snapshots(Mailing.objects.filter(id=mailing_id))), None)
+
+
+def _seen(row: Any) -> Snapshot:
+    progress = dict(NOTHING_YET)
+    if row.sums:
+        progress = read({**row.sums, "remainder": row.remainder})
+    return Snapshot(
+        id=row.id,
+        name=row.name,
+        state=row.state,
+        provider=row.provider,
+        has_hours=row.local_hours is not None,
+        is_enlisted=row.enlisted_at is not None,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        finished_at=row.finished_at,
+        now=row.now,
+        progress=progress,
+        rate=_rate(row, progress) if row.state == MailingState.RUNNING else None,
+    )
+
+
+def _rate(row: Any, progress: Mapping[str, int]) -> float:
+    """Against the last sample that is about ten seconds old; since the launch where there is
+    none yet."""
+    since, before = row.started_at, 0
+    if row.base:
+        since, before = datetime.fromisoformat(row.base["at"]), handed_over(row.base)
+    seconds = (row.now - since).total_seconds()
+    return max(0.0, (handed_over(progress) - before) / seconds) if seconds > 0 else 0.0
+
+
+def _rounded(count: float) -> int:
+    """To two digits: what is forecast is not known to the message."""
+    if count < 100:
+        return math.ceil(count)
+    size = 10 ** (len(str(math.ceil(count))) - 2)
+    return int(math.ceil(count / size) * size)

@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos containers postman messages vendor lock .venv
+.PHONY: help run test check bench chaos containers postman messages screenshots vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ messages: $(VENV)/.dev ## collect the pages' texts, and compile their translatio
 	cd vestnik && ../$(BIN)/vestnik manage makemessages --locale ru --no-wrap --no-location \
 		--ignore vendor --ignore admin
 	cd vestnik && ../$(BIN)/vestnik manage compilemessages --locale ru
+
+screenshots: $(VENV)/.dev ## the main pages as pictures, into docs/screenshots (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots
 
 vendor: ## copy the pages' libraries from npm (needs npm)
 	vestnik/dashboard/vendor/copy

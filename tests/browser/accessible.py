@@ -23,10 +23,15 @@ def assert_accessible(page: Page) -> None:
 
 def assert_fits(page: Page) -> None:
     """The page needs no scrolling to the side."""
-    extra = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
+    extra = too_wide(page)
     assert extra <= 0, f"{page.url} is {extra} px wider than its window"
+
+
+def too_wide(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
 
 
 def violations(page: Page) -> list[str]:

@@ -1,0 +1,117 @@
+"""Every page, with real data, in both languages, themes and widths: axe finds nothing, and nothing
+has to be scrolled to the side."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import demo
+from tests.browser.accessible import too_wide, violations
+from tests.browser.conftest import OpenPage, peopled_stack
+from tests.stack.running import RunningStack
+
+#: Each combination of two is there; all eight would say no more, and take twice as long.
+LOOKS = [
+    ("ru", "light", 1440),
+    ("ru", "dark", 375),
+    ("en", "dark", 1440),
+    ("en", "light", 375),
+]
+PAGES = [
+    "/",
+    "/mailings/",
+    "/mailings/?state=finished",
+    "/mailings/new/",
+    "/mailings/{running}/",
+    "/mailings/{running}/pause/",
+    "/mailings/{running}/cancel/",
+    "/mailings/{running}/change/",
+    "/mailings/{finished}/",
+    "/mailings/{finished}/report/",
+    "/mailings/{finished}/breakdown/",
+    "/mailings/{finished}/again/",
+    "/mailings/{finished}/copy/",
+    "/mailings/{scheduled}/",
+    "/mailings/{scheduled}/edit/",
+    "/clients/",
+    "/clients/?q=9000000001",
+    "/clients/add/",
+    "/clients/{client}/",
+    "/clients/{client}/edit/",
+    "/clients/{client}/stop/",
+    "/clients/{client}/erase/",
+    "/clients/import/",
+    "/clients/imports/{imported}/",
+    "/clients/audiences/",
+    "/clients/audiences/new/",
+    "/clients/audiences/{audience}/",
+    "/clients/audiences/{audience}/delete/",
+    "/stop-list/",
+    "/settings/",
+    "/settings/providers/console/test/",
+    "/settings/stop-words/?text=стоп",
+    "/settings/users/",
+    "/settings/users/add/",
+    "/settings/users/{user}/",
+    "/settings/keys/",
+    "/settings/keys/{key}/revoke/",
+    "/account/",
+]
+EMPTY = ["/", "/mailings/", "/clients/", "/clients/import/", "/clients/audiences/", "/stop-list/"]
+
+
+@pytest.fixture(scope="module")
+def stack(browser: Browser) -> Iterator[RunningStack]:
+    """Empty at first: the pages of an empty system come first."""
+    with peopled_stack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ids(browser: Browser, stack: RunningStack) -> dict[str, Any]:
+    """A little of everything."""
+    return demo.fill(browser, stack)
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_an_empty_system(browser_page: OpenPage, language: str, theme: str, width: int) -> None:
+    page = browser_page("admin", language=language, theme=theme, width=width)
+
+    assert not wrong_with(page, EMPTY)
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_a_system_that_is_used(
+    browser_page: OpenPage, ids: dict[str, Any], language: str, theme: str, width: int
+) -> None:
+    page = browser_page("admin", language=language, theme=theme, width=width)
+
+    assert not wrong_with(page, [address.format(**ids) for address in PAGES])
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_whoever_is_not_logged_in(
+    browser_page: OpenPage, language: str, theme: str, width: int
+) -> None:
+    page = browser_page(None, language=language, theme=theme, width=width, expect={404})
+
+    assert not wrong_with(page, ["/login/", "/no-such-page/"])
+
+
+def wrong_with(page: Page, addresses: list[str]) -> list[str]:
+    """All that is wrong with all of the pages: one run tells everything."""
+    return [f"{address}: {wrong}" for address in addresses for wrong in look_at(page, address)]
+
+
+def look_at(page: Page, address: str) -> Iterator[str]:
+    answered = page.goto(address)
+    assert answered
+    if answered.status not in (200, 404):
+        yield f"answered {answered.status}"
+    if (headings := page.locator("h1").count()) != 1:
+        yield f"{headings} h1"
+    if (extra := too_wide(page)) > 0:
+        yield f"{extra} px too wide"
+    yield from violations(page)

@@ -1,0 +1,183 @@
+"""A mailing written in a browser: by the keyboard alone, on a phone, without JavaScript."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.accessible import assert_accessible, assert_fits
+from tests.browser.conftest import OpenPage
+from tests.stack.running import RunningStack
+
+ON_ITS_PAGE = re.compile(r"/mailings/\d+/$")
+WORDS = {
+    "en": {"sent": "starts at once", "reached": "clients get it", "saved": "is saved"},
+    "ru": {"sent": "начинается сразу", "reached": "Получат", "saved": "сохранена"},
+}
+MOST_STEPS = 80
+CLIENTS = [
+    {"phone_number": f"7905777000{n}", "tag": "vip", "attributes": {"city": "Kazan", "age": 20 + n}}
+    for n in range(5)
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clients(stack: RunningStack) -> Iterator[None]:
+    """Five of them, who are gone afterwards: other tests begin with none."""
+    made = stack.api("POST", "clients/bulk/", CLIENTS)
+    yield
+    for result in made.body["results"]:
+        stack.api("DELETE", f"clients/{result['id']}/")
+
+
+def step_to(page: Page, selector: str, key: str = "Tab") -> None:
+    """Press Tab until the focus is there, and see that the focus is seen."""
+    for _ in range(MOST_STEPS):
+        page.keyboard.press(key)
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"the keyboard does not get to {selector}")
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_keyboard_alone_makes_and_starts_a_mailing(
+    browser_page: OpenPage, language: str
+) -> None:
+    page = browser_page("operator", language=language)
+    keys = page.keyboard
+    page.goto("/mailings/new/")
+
+    step_to(page, "#id_name")
+    keys.type("By keyboard")
+    step_to(page, "#id_text")
+    keys.type("Hello")
+    step_to(page, "[name=add][value=include]")
+    keys.press("Enter")
+    expect(page.locator("[name=include-0-what]")).to_be_focused()
+    keys.press("ArrowDown")  # from the operator code to the tag
+    keys.press("Tab")
+    keys.type("vip")
+    step_to(page, "#id_ends_at")
+    step_to(page, "[name=do][value=schedule]")
+    expect(page.locator("#preview h2").first).to_contain_text(WORDS[language]["reached"])
+    expect(page.locator("#preview .facts dd").first).to_have_text(re.compile(r"^[1-9]\d?$"))
+    keys.press("Enter")
+
+    expect(page).to_have_url(ON_ITS_PAGE)
+    expect(page.get_by_role("status").first).to_contain_text(WORDS[language]["sent"])
+
+
+def written(page: Page, text: str = 'Hi {{ city|default:"you" }}!') -> None:
+    """Write a mailing with a condition of each kind."""
+    page.goto("/mailings/new/")
+    page.fill("#id_name", "Sale")
+    page.fill("#id_text", text)
+    page.click("[name=add][value=include]")
+    page.select_option("[name=include-0-what]", "range")
+    page.fill("[name=include-0-name]", "age")
+    page.fill("[name=include-0-gte]", "18")
+    page.click("[name=add][value=exclude]")
+    page.select_option("[name=exclude-0-what]", "equals")
+    page.fill("[name=exclude-0-name]", "city")
+    page.fill("[name=exclude-0-values]", "Nowhere")
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_page_is_accessible(
+    browser_page: OpenPage, language: str, theme: str, width: int
+) -> None:
+    page = browser_page("operator", language=language, theme=theme, width=width)
+    written(page)
+    expect(page.locator("#preview .facts")).to_be_visible()
+    assert_accessible(page)
+    assert_fits(page)
+
+    page.fill("#id_text", "")
+    page.fill("[name=include-0-gte]", "many")
+    page.click("[name=do][value=schedule]")
+
+    expect(page.get_by_role("alert").first).to_be_visible()
+    expect(page.locator("#id_text")).to_be_focused()
+    expect(page.locator("#id_name")).to_have_value("Sale")
+    assert_accessible(page)
+    assert_fits(page)
+
+
+def test_the_counter_and_the_example_follow_what_is_written(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en")
+    page.goto("/mailings/new/")
+
+    page.fill("#id_text", "Sale — today")
+    expect(page.locator("#letters")).to_contain_text("One character alone")
+    page.fill("#id_text", "In ")
+    page.click("[data-insert=tag]")
+    page.keyboard.type("town")
+    expect(page.locator("#id_text")).to_have_value('In {{ tag|default:"town" }}')
+    expect(page.locator(".bubble:visible")).to_have_text("In vip")
+    page.click("[data-next]:visible")
+
+    expect(page.locator(".bubble:visible")).to_have_count(1)
+    expect(page.locator(".phone:visible")).to_contain_text("example 2 of 3")
+
+
+def test_enter_in_a_field_sends_nothing(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en")
+    written(page)
+
+    page.press("#id_name", "Enter")
+    page.press("[name=exclude-0-values] >> nth=0", "Enter")
+
+    expect(page).to_have_url(re.compile("/mailings/new/$"))
+    expect(page.locator("#id_name")).to_have_value("Sale")
+
+
+def test_a_mailing_is_written_without_javascript(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en", javascript=False)
+    page.goto("/mailings/new/")
+
+    page.fill("#id_text", "Hello")
+    page.click("[name=add][value=include]")
+    page.select_option("[name=include-0-what]", "tag")
+    page.fill("[name=include-0-values]", "vip")
+    page.get_by_role("button", name="Count").click()
+    expect(page.locator("#preview h2").first).to_contain_text("clients get it")
+    page.click("[name=do][value=draft]")
+
+    expect(page).to_have_url(ON_ITS_PAGE)
+    expect(page.get_by_role("status").first).to_contain_text("draft is saved")
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "width"), [("ru", "light", 1440), ("en", "dark", 375)]
+)
+def test_an_audience_is_saved_counted_and_used(
+    browser_page: OpenPage, language: str, theme: str, width: int
+) -> None:
+    page = browser_page("operator", language=language, theme=theme, width=width)
+    name = f"Everybody but nobody {language}"
+    page.goto("/clients/audiences/new/")
+    page.fill("#name", name)
+    page.click("[name=add][value=exclude]")
+    page.select_option("[name=exclude-0-what]", "tag")
+    page.fill("[name=exclude-0-values]", "nobody")
+    expect(page.locator(".figure")).to_contain_text(re.compile(r"\d"))
+    assert_accessible(page)
+    assert_fits(page)
+    page.click("[name=do][value=save]")
+
+    expect(page.get_by_role("status").first).to_contain_text(WORDS[language]["saved"])
+    row = page.get_by_role("row", name=name)
+    expect(row.locator(".numeric")).to_contain_text(re.compile(r"\d"))
+    assert_accessible(page)
+    assert_fits(page)
+    row.locator("a[href*='?audience=']").click()
+
+    expect(page.locator("[name=exclude-0-values]").first).to_have_value("nobody")
+    page.goto("/clients/audiences/")
+    row.locator("a.is-danger").click()
+    assert_accessible(page)
+    page.locator("main button.is-danger").click()
+    expect(page.get_by_text(name, exact=True)).to_have_count(0)

@@ -6,7 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from vestnik.dashboard.mailings.curves import curves_of
 from vestnik.dashboard.mailings.doubt import WAYS, doubt_of
+from vestnik.dashboard.mailings.drawing import drawn
 from vestnik.dashboard.mailings.facts import facts_of
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.history import history_of
@@ -29,6 +31,8 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
             return render(request, "dashboard/mailings/messages.html", table(request, mailing))
         case "head":
             return render(request, "dashboard/mailings/head.html", head(mailing))
+        case "curves":
+            return render(request, "dashboard/mailings/curves.html", over_time(mailing))
     return render(request, "dashboard/mailings/detail.html", _whole(request, mailing))
 
 
@@ -44,10 +48,22 @@ def head(mailing: Mailing) -> dict[str, Any]:
     }
 
 
+def over_time(mailing: Mailing) -> dict[str, Any]:
+    """The curves, for the script that draws them and for who has none."""
+    curves = curves_of(mailing)
+    return {
+        "mailing": mailing,
+        "curves": [(curve, drawn(curve)) for curve in curves],
+        "is_under_way": mailing.state in UNDER_WAY,
+        "zone_name": timezone.get_current_timezone_name(),
+    }
+
+
 def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
     progress, now = progress_for(mailing), database_now()
     return {
         **head(mailing),
+        **over_time(mailing),
         **table(request, mailing),
         "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),

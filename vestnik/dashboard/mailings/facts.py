@@ -7,7 +7,8 @@ from typing import Any
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.mailings.consequences import rate_of
 from vestnik.dashboard.mailings.ways import money, rate
-from vestnik.mailings.models import Mailing
+from vestnik.dispatch.models import LEFT_US
+from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.template import is_personalised
 from vestnik.reports.progress import Progress
@@ -34,7 +35,7 @@ def facts_of(mailing: Mailing, progress: Progress) -> Facts:
     """The settings of a mailing, and what it costs where every client gets the same text."""
     allowed = rate_of(mailing)
     own_texts = is_personalised(mailing.text)
-    segments = mailing.segments * (progress["matched"] - progress["suppressed"])
+    segments = mailing.segments * _billed(mailing, progress)
     return Facts(
         mailing=mailing,
         audience=in_words(mailing.filter),
@@ -42,6 +43,13 @@ def facts_of(mailing: Mailing, progress: Progress) -> Facts:
         own_texts=own_texts,
         price="" if own_texts else price_in_words(mailing, segments),
     )
+
+
+def _billed(mailing: Mailing, progress: Progress) -> int:
+    """Those that left; as long as it is not over, all that may."""
+    if mailing.state in ENDED:
+        return sum(progress[state] for state in LEFT_US)
+    return progress["matched"] - progress["suppressed"]
 
 
 def price_in_words(mailing: Mailing, segments: int) -> str:

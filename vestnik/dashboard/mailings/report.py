@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from vestnik.dashboard.mailings.breakdowns import broken_down
-from vestnik.dashboard.mailings.curves import charts_of
+from vestnik.dashboard.mailings.curves import curves_of
+from vestnik.dashboard.mailings.drawing import drawn
 from vestnik.dashboard.mailings.facts import facts_of
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for, settled
 from vestnik.dashboard.mailings.history import history_of
@@ -52,7 +53,7 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
         "settled": settled(progress),
         "why": said(mailing.state_reason),
         "facts": facts_of(mailing, progress),
-        "charts": charts_of(mailing),
+        "charts": [drawn(curve) for curve in curves_of(mailing)],
         "history": history_of(mailing),
         "made_at": timezone.now(),
         "zone_label": labelled(timezone.get_current_timezone_name(), timezone.now()),

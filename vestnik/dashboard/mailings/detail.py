@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from vestnik.dashboard.mailings.curves import curves_of
-from vestnik.dashboard.mailings.doubt import WAYS, doubt_of
+from vestnik.dashboard.mailings.doubt import doubt_of
 from vestnik.dashboard.mailings.drawing import drawn
 from vestnik.dashboard.mailings.facts import facts_of
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
@@ -31,6 +31,8 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
             return render(request, "dashboard/mailings/messages.html", table(request, mailing))
         case "head":
             return render(request, "dashboard/mailings/head.html", head(mailing))
+        case "doubt":
+            return render(request, "dashboard/mailings/doubt.html", in_doubt(mailing))
         case "curves":
             return render(request, "dashboard/mailings/curves.html", over_time(mailing))
     return render(request, "dashboard/mailings/detail.html", _whole(request, mailing))
@@ -46,6 +48,12 @@ def head(mailing: Mailing) -> dict[str, Any]:
         "is_over": mailing.state in OVER,
         "may_edit": mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED),
     }
+
+
+def in_doubt(mailing: Mailing) -> dict[str, Any]:
+    """What is in doubt, and what may be done about it."""
+    unknown = progress_for(mailing)["unknown"]
+    return {"mailing": mailing, "doubt": doubt_of(mailing, unknown)}
 
 
 def over_time(mailing: Mailing) -> dict[str, Any]:
@@ -67,7 +75,6 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
         **table(request, mailing),
         "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),
-        "ways": WAYS,
         "facts": facts_of(mailing, progress),
         "history": history_of(mailing),
         "starts_in": (mailing.starts_at - now).total_seconds(),

@@ -53,7 +53,10 @@ class MailingForm(forms.Form):
     token = forms.UUIDField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(required=False, max_length=200, label=gettext_lazy("Name"))
     text = forms.CharField(
-        strip=False, label=gettext_lazy("Text"), widget=forms.Textarea(attrs={"rows": 4})
+        strip=False,
+        label=gettext_lazy("Text"),
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": gettext_lazy("Write a text: an empty message is never sent.")},
     )
     starts = forms.ChoiceField(
         choices=[(NOW, gettext_lazy("at once")), (LATER, gettext_lazy("later"))],

@@ -60,10 +60,10 @@ class Preview:
 
     @property
     def wrong(self) -> Sequence[Any]:
-        """The labels of the fields that are still to be filled in, or wrong."""
-        return [
-            self.form.fields[name].label for name in self.form.errors if name in self.form.fields
-        ]
+        """What is still to be filled in, or wrong."""
+        labels = {name: field.label for name, field in self.form.fields.items()}
+        labels |= dict.fromkeys(("hours_from", "hours_until"), _("Client’s hours"))
+        return list(dict.fromkeys(labels[name] for name in self.form.errors if name in labels))
 
     @property
     def price(self) -> str:

@@ -7,5 +7,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
 import vestnik.celery  # noqa: F401  (hints are published by the default application)
+from vestnik.gate import REQUESTS, at_most
 
-application = get_wsgi_application()
+application = at_most(REQUESTS, get_wsgi_application())

@@ -4,11 +4,14 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from vestnik.dashboard.account.login import login, logout
-from vestnik.dashboard.placeholder import soon
+from vestnik.dashboard.live.views import live_mailing, live_overview
+from vestnik.dashboard.overview import overview
 from vestnik.dashboard.preferences import set_theme
 
 urlpatterns = [
-    path("", soon, name="overview"),
+    path("", overview, name="overview"),
+    path("live/overview/", live_overview, name="live-overview"),
+    path("live/mailings/<int:id>/", live_mailing, name="live-mailing"),
     path("preferences/language/", set_language, name="set_language"),
     path("preferences/theme/", set_theme, name="set-theme"),
     path("mailings/", include("vestnik.dashboard.mailings.urls")),

@@ -7,6 +7,7 @@ points however long it lasts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from django.db import transaction
 
@@ -91,7 +92,7 @@ def thin_out() -> None:
     sql.run(THIN_OUT_FOR_GOOD)
 
 
-def _keep(due: Sequence[int], now: object) -> None:
+def _keep(due: Sequence[int], now: datetime) -> None:
     latest = _latest(due)
     new, still = [], []
     for mailing, counts in progress_of(due).items():

@@ -52,6 +52,13 @@ class Snapshot:
         return self.state in UNDER_WAY
 
     @property
+    def pace(self) -> float | int | None:
+        """The rate as it is read: whole numbers, but for a slow one."""
+        if self.rate is None:
+            return None
+        return round(self.rate) if self.rate >= 10 or not self.rate else round(self.rate, 1)
+
+    @property
     def left(self) -> int:
         """How many are still to be handed over."""
         return sum(self.progress[state] for state in OPEN)

@@ -7,13 +7,16 @@ import os
 from typing import Any
 
 from vestnik import env
+from vestnik.gate import REQUESTS
 from vestnik.stack import linux
 from vestnik.stack.announce import announce
 
 bind = f"{env.text('WEB_HOST', '127.0.0.1')}:{env.number('VESTNIK_PORT', 8000)}"
 workers = env.number("WEB_CONCURRENCY", 2)
 worker_class = "gthread"
-threads = 8
+# A thread is made when it is needed: those of the streams only wait. `vestnik.gate` holds back
+# other requests to as many as the connections of a process can serve.
+threads = REQUESTS + env.number("WEB_STREAMS", 120)
 preload_app = True
 accesslog = None
 loglevel = "warning"
@@ -36,6 +39,9 @@ def post_fork(_server: Any, _worker: Any) -> None:
     linux.die_with_parent()
 
 
-def post_worker_init(_worker: Any) -> None:
-    """The worker takes requests from here on."""
+def post_worker_init(worker: Any) -> None:
+    """The worker takes requests from here on, and its streams end when it does."""
+    from vestnik.dashboard.live import stream
+
+    stream.end_when(lambda: not worker.alive)
     announce()

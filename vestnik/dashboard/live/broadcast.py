@@ -1,0 +1,95 @@
+"""One thread for each topic that somebody watches in this process: it looks, and wakes the streams.
+
+A stream is a thread that waits; what it sends is written once for each language and zone.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import connections
+from django.utils import timezone, translation
+
+from vestnik.dashboard.live.shared import seen
+from vestnik.dashboard.live.topics import Shown, Topic
+
+log = structlog.get_logger(__name__)
+
+_broadcasts: dict[str, "Broadcast"] = {}
+_registering = threading.Lock()
+
+
+class Broadcast:
+    """A topic, as it was last seen."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.watchers = 0
+        self._news = threading.Condition()
+        self._number = 0
+        self._found: Any = None
+        self._shown: dict[tuple[str, str], Shown] = {}
+
+    def after(self, number: int, seconds: float) -> tuple[int, Shown | None]:
+        """The next look after that number, written as the current language and zone want it; the
+        same number, and nothing, where there is none within so many seconds."""
+        with self._news:
+            self._news.wait_for(lambda: self._number != number, seconds)
+            if self._number == number:
+                return number, None
+            return self._number, self._written()
+
+    def _written(self) -> Shown | None:
+        if self._found is None:
+            return None
+        reader = translation.get_language() or "", timezone.get_current_timezone_name()
+        if reader not in self._shown:
+            self._shown[reader] = self.topic.show(self._found)
+        return self._shown[reader]
+
+    def run(self) -> None:
+        """Look, for as long as somebody watches."""
+        while self._is_watched():
+            began = time.monotonic()
+            self._look()
+            time.sleep(max(0.05, self.topic.every - (time.monotonic() - began)))
+
+    def _look(self) -> None:
+        try:
+            found = seen(self.topic.name, self.topic.every, self.topic.look)
+        except Exception as error:
+            # The database is away: the pages say themselves that they are stale.
+            log.warning("nothing to show", topic=self.topic.name, trouble=type(error).__name__)
+            return
+        finally:
+            connections.close_all()
+        with self._news:
+            self._found, self._shown = found, {}
+            self._number += 1
+            self._news.notify_all()
+
+    def _is_watched(self) -> bool:
+        with _registering:
+            if not self.watchers:
+                _broadcasts.pop(self.topic.name, None)
+            return self.watchers > 0
+
+
+@contextmanager
+def watching(topic: Topic) -> Iterator[Broadcast]:
+    """The topic's broadcast in this process, which goes on at least as long as the block."""
+    with _registering:
+        broadcast = _broadcasts.get(topic.name)
+        if broadcast is None:
+            broadcast = _broadcasts[topic.name] = Broadcast(topic)
+            name = f"live {topic.name}"
+            threading.Thread(target=broadcast.run, name=name, daemon=True).start()
+        broadcast.watchers += 1
+    try:
+        yield broadcast
+    finally:
+        with _registering:
+            broadcast.watchers -= 1

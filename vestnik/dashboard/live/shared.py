@@ -1,0 +1,53 @@
+"""One look a second, however many processes want to know: whoever has the turn looks, and leaves
+in Redis what it saw for the others. Where Redis is away each process looks for itself."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import redis
+import structlog
+from django.conf import settings
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 0.5
+AT = "$at"
+
+
+def seen(name: str, every: float, look: Callable[[], Any]) -> Any:
+    """What `look` answers, or what another process was answered within the last `every` seconds."""
+    try:
+        return _seen(f"vestnik:live:{name}", every, look)
+    except redis.RedisError as error:
+        log.warning("what is seen cannot be shared", trouble=type(error).__name__)
+        return look()
+
+
+def _seen(key: str, every: float, look: Callable[[], Any]) -> Any:
+    # A little less, so that who comes every second finds the turn free each time.
+    ours = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
+    if not ours and (kept := _redis().get(key)):
+        return json.loads(kept, object_hook=_decoded)
+    found = look()
+    _redis().set(key, json.dumps(found, default=_encoded), px=int(every * 2000))
+    return found
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return {AT: value.isoformat()}
+    raise TypeError(f"{type(value).__name__} cannot be handed on")
+
+
+def _decoded(found: dict[str, Any]) -> Any:
+    return datetime.fromisoformat(found[AT]) if AT in found else found
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+    )

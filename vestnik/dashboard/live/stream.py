@@ -1,0 +1,107 @@
+"""Server-sent events: a thread that waits for each stream, and an answer at once for those who
+cannot have one.
+
+A stream holds no connection to the database. It is cut after some minutes, so that the session is
+asked again, and it ends when its process does. Where a process has no more places, the page
+asks every few seconds instead.
+"""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.utils import timezone, translation
+
+from vestnik.dashboard.live.broadcast import Broadcast, watching
+from vestnik.dashboard.live.shared import seen
+from vestnik.dashboard.live.topics import Shown, Topic
+from vestnik.dashboard.pages import OperatorRequest
+
+EVENTS = "text/event-stream"
+#: Not all at once, lest they all come back at once.
+SECONDS = (240.0, 300.0)
+BEAT = 5.0
+WAIT = 1.0
+RETRY = 2000
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+_places = threading.BoundedSemaphore(settings.LIVE_STREAMS)
+#: Whether this process is to end; gunicorn's worker says so.
+_ending: list[Callable[[], bool]] = []
+
+
+def end_when(is_ending: Callable[[], bool]) -> None:
+    """How a stream learns that its process is to end."""
+    _ending[:] = [is_ending]
+
+
+def answer(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
+    """What is to be seen: as a stream for those who accept one, else once."""
+    if request.headers.get("Accept") != EVENTS:
+        return _once(topic)
+    if not _places.acquire(blocking=False):
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
+    return Stream(topic)
+
+
+def _once(topic: Topic) -> HttpResponse:
+    found = seen(topic.name, topic.every, topic.look)
+    if found is None:
+        return HttpResponse(status=404)
+    return JsonResponse(_fields(topic.show(found)))
+
+
+class Stream(StreamingHttpResponse):
+    """Has a place among the streams of this process, and gives it back when it is closed."""
+
+    def __init__(self, topic: Topic) -> None:
+        super().__init__(
+            _events(topic, translation.get_language(), timezone.get_current_timezone()),
+            content_type=f"{EVENTS}; charset=utf-8",
+            headers=HEADERS,
+        )
+        self._has_place = True
+
+    def close(self) -> None:
+        super().close()
+        if self._has_place:
+            self._has_place = False
+            _places.release()
+
+
+def _events(topic: Topic, language: str | None, zone: Any) -> Iterator[str]:
+    connections.close_all()  # what the session was read by
+    deadline = time.monotonic() + random.uniform(*SECONDS)  # noqa: S311
+    # By now the middleware that set them is through.
+    with translation.override(language), timezone.override(zone), watching(topic) as broadcast:
+        yield f"retry: {RETRY}\n\n"
+        yield from _until(deadline, broadcast)
+
+
+def _until(deadline: float, broadcast: Broadcast) -> Iterator[str]:
+    number, last, sent_at = 0, None, time.monotonic()
+    while time.monotonic() < deadline and not any(is_ending() for is_ending in _ending):
+        number, shown = broadcast.after(number, WAIT)
+        event = _event(shown, last, time.monotonic() - sent_at)
+        if event:
+            yield event
+            last, sent_at = shown or last, time.monotonic()
+
+
+def _event(shown: Shown | None, last: Shown | None, silent: float) -> str:
+    if shown and shown != last:
+        return f"data: {json.dumps(_fields(shown), ensure_ascii=False)}\n\n"
+    if shown and silent > BEAT:
+        return "event: beat\ndata:\n\n"  # that nothing changed is news as well
+    # Nothing is known: the page finds out that it is stale, and we whether somebody is there.
+    return ":\n\n" if silent > 2 * BEAT else ""
+
+
+def _fields(shown: Shown) -> dict[str, str]:
+    return {"html": shown.html, "state": shown.state, "told": shown.told}

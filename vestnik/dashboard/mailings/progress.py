@@ -1,0 +1,44 @@
+"""The card that says how far a mailing is, how fast it goes, and whether it is through in time.
+
+`mailings/progress_card.html` is the card, and listens; `mailings/progress.html` is what changes.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from vestnik.dashboard.templatetags.vestnik import percent
+from vestnik.dashboard.words import MAILING_STATES
+from vestnik.reports.snapshot import Snapshot
+
+
+def progress_context(snapshot: Snapshot) -> dict[str, Any]:
+    """What both templates want to know."""
+    return {"going": snapshot, "ends": clock(snapshot.ends_at), "live_state": state_of(snapshot)}
+
+
+def state_of(snapshot: Snapshot) -> str:
+    """What the rest of the page depends on: with the state, whether something is in doubt."""
+    return f"{snapshot.state}{'-in-doubt' if snapshot.progress['unknown'] else ''}"
+
+
+def told(snapshot: Snapshot) -> str:
+    """Read out to those who cannot see the bar, each time that this changes: every ten per cent."""
+    word = str(MAILING_STATES.get(snapshot.state, snapshot.state))
+    whole = snapshot.progress["matched"]
+    if not whole or not snapshot.is_under_way:
+        return word
+    tens = 10 * snapshot.settled // whole * 10
+    return _("%(state)s, %(share)s done") % {"state": word, "share": percent(tens, 100)}
+
+
+def clock(moment: datetime) -> str:
+    """The time of day, and the day where it is not this one."""
+    local = timezone.localtime(moment)
+    if local.date() == timezone.localdate():
+        return date_format(local, "H:i")
+    day = "j E" if translation.get_language() == "ru" else "j M"
+    return date_format(local, f"{day}, H:i")

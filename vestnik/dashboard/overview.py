@@ -1,0 +1,118 @@
+"""The overview: what wants a decision, what runs, what is next, and how the last day went.
+
+What is looked at is the same for everybody, so it is looked at once for all who watch; how it is
+written depends on who reads it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from vestnik.audience.models import Client
+from vestnik.dashboard.decisions import worded
+from vestnik.dashboard.mailings.progress import progress_context
+from vestnik.dashboard.mailings.ways import money
+from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.words import MESSAGE_STATES
+from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.reports.decisions import decisions
+from vestnik.reports.samples import by_hour
+from vestnik.reports.snapshot import Snapshot, snapshots
+from vestnik.reports.today import backlog, today
+
+MOST_RUNNING, MOST_NEXT, MOST_DECISIONS = 30, 6, 12
+HOURS = 24
+
+
+@page()
+def overview(request: OperatorRequest) -> HttpResponse:
+    """The first page."""
+    context = {"is_new": not Mailing.objects.filter(is_test=False).exists()}
+    if context["is_new"]:
+        context["has_clients"] = Client.objects.exists()
+    else:
+        context |= shown(look())
+    return render(request, "dashboard/overview/page.html", context)
+
+
+def look(hours: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """Everything that it shows, as it can be handed on; `hours` where they are known already."""
+    under_way = Mailing.objects.filter(state__in=UNDER_WAY, is_test=False)
+    following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
+    return {
+        "decisions": [asdict(one) for one in decisions()],
+        "running": [asdict(one) for one in snapshots(under_way.order_by("ends_at", "id"))],
+        "next": list(
+            following.order_by("starts_at").values("id", "name", "starts_at", "provider")[
+                : MOST_NEXT + 1
+            ]
+        ),
+        "today": asdict(today()),
+        "backlog": asdict(backlog()),
+        "hours": last_hours() if hours is None else hours,
+    }
+
+
+def last_hours() -> list[dict[str, Any]]:
+    """The last day, hour by hour."""
+    return [{"at": hour.at, **hour.counts} for hour in by_hour(HOURS)]
+
+
+def shown(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was looked at, for the language and the zone that are set."""
+    running = [Snapshot(**one) for one in found["running"]]
+    return {
+        "decisions": [worded(one) for one in found["decisions"][:MOST_DECISIONS]],
+        "more_decisions": max(0, len(found["decisions"]) - MOST_DECISIONS),
+        "running": [progress_context(one) for one in running[:MOST_RUNNING]],
+        "more_running": max(0, len(running) - MOST_RUNNING),
+        "rate": round(sum(one.rate or 0 for one in running)),
+        "rates": _by_provider(running),
+        "today": found["today"],
+        "spent": _spent(found["today"]),
+        "backlog": found["backlog"],
+        "next": found["next"][:MOST_NEXT],
+        "more_next": len(found["next"]) > MOST_NEXT,
+        **_by_hour(found["hours"]),
+    }
+
+
+def _by_provider(running: Sequence[Snapshot]) -> list[tuple[str, int]]:
+    rates: dict[str, float] = {}
+    for one in running:
+        rates[one.provider] = rates.get(one.provider, 0.0) + (one.rate or 0.0)
+    return [(provider, round(rate)) for provider, rate in sorted(rates.items()) if round(rate)]
+
+
+def _spent(day: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None where no price is known: then the tile is left out."""
+    if day["price"] is None:
+        return None
+    each = round(day["segments"] / day["sent"], 1) if day["sent"] else None
+    return {"amount": money(Decimal(day["price"])), "segments": each}
+
+
+def _by_hour(hours: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The chart, and its table: only states of which there were some."""
+    states = [state for state in MESSAGE_STATES if any(hour.get(state) for hour in hours)]
+    series = [
+        {
+            "label": str(MESSAGE_STATES[state]),
+            "colour": state,
+            "values": [hour[state] for hour in hours],
+        }
+        for state in states
+    ]
+    times = [int(hour["at"].timestamp()) for hour in hours]
+    rows = [(hour["at"], [hour[state] for state in states]) for hour in hours]
+    return {
+        "hours": {"times": times, "step": 3600, "series": series} if states else None,
+        "hour_states": [MESSAGE_STATES[state] for state in states],
+        "hour_rows": [row for row in rows if any(row[1])],
+        "zone_name": timezone.get_current_timezone_name(),
+    }

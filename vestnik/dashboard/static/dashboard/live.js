@@ -1,0 +1,158 @@
+/* <section data-live="/live/…/" data-state="running" data-stale="These numbers are from">: what is
+   in it changes by itself, by server-sent events, or by asking every few seconds where they do not
+   come. Another state than the page was made for: `live-state` on the body, and whoever has
+   hx-trigger="live-state from:body" fetches itself anew.
+
+   A hidden page listens to nothing, and comes right again as soon as it is looked at. */
+"use strict";
+
+{
+  const ASK_EVERY = 5_000;
+  const STALE_AFTER = 15_000;
+  const STREAM_AGAIN_AFTER = 60_000;
+  const HIDDEN_FOR = 5_000;
+
+  const voice = document.createElement("p");
+  voice.className = "unseen";
+  voice.setAttribute("role", "status");
+
+  /* What is there becomes what came: elements stay, so that focus, scroll, open details and moving
+     bars stay as they are; only what differs changes. */
+  function become(old, next) {
+    for (const { name } of [...old.attributes]) {
+      if (!next.hasAttribute(name) && !kept(old, name)) old.removeAttribute(name);
+    }
+    for (const { name, value } of next.attributes) {
+      if (old.getAttribute(name) !== value && !kept(old, name)) old.setAttribute(name, value);
+    }
+    becomeAll(old, next);
+  }
+
+  function kept(element, name) {
+    return (name === "open" && element.matches("details")) || name === "tabindex";
+  }
+
+  function becomeAll(old, next) {
+    const wanted = [...next.childNodes];
+    wanted.forEach((node, n) => {
+      const there = old.childNodes[n];
+      if (!there) old.append(node.cloneNode(true));
+      else if (!alike(there, node)) there.replaceWith(node.cloneNode(true));
+      else if (node.nodeType !== Node.ELEMENT_NODE) {
+        if (there.data !== node.data) there.data = node.data;
+      } else if (!node.matches(".plot, .legend")) become(there, node); // charts.js sees to these
+    });
+    while (old.childNodes.length > wanted.length) old.lastChild.remove();
+  }
+
+  function alike(one, other) {
+    return one.nodeType === other.nodeType && one.nodeName === other.nodeName && one.id === other.id;
+  }
+
+  class Live {
+    constructor(section) {
+      this.section = section;
+      this.heard();
+      this.note = document.createElement("p");
+      this.note.className = "stale notice is-warning";
+      this.note.setAttribute("role", "status");
+      section.after(this.note);
+      this.start();
+      setInterval(() => this.grow(), 1_000);
+    }
+
+    heard() {
+      this.at = Date.now();
+      this.note?.replaceChildren();
+    }
+
+    /* Older by a second: is it stale, is it time to ask? */
+    grow() {
+      if (Date.now() - this.at > STALE_AFTER && !this.note.hasChildNodes()) {
+        const time = document.createElement("time");
+        time.dateTime = new Date(this.at).toISOString();
+        time.textContent = new Date(this.at).toLocaleTimeString(document.documentElement.lang, {
+          hour: "2-digit", minute: "2-digit",
+        });
+        this.note.append(`${this.section.dataset.stale} `, time);
+      }
+    }
+
+    start() {
+      this.stop();
+      if (document.hidden) return;
+      const stream = (this.stream = new EventSource(this.section.dataset.live));
+      stream.onmessage = (event) => this.show(JSON.parse(event.data));
+      stream.addEventListener("beat", () => this.heard());
+      stream.onerror = () => {
+        // While it connects again by itself there is nothing to do.
+        if (stream.readyState === EventSource.CLOSED) this.ask();
+      };
+      // A proxy that keeps back what is streamed never fails: then nothing comes.
+      this.patience = setTimeout(() => Date.now() - this.at > ASK_EVERY && this.ask(), 2 * ASK_EVERY);
+    }
+
+    stop() {
+      this.stream?.close();
+      clearTimeout(this.patience);
+      clearInterval(this.asking);
+    }
+
+    ask() {
+      this.stop();
+      const again = Date.now() + STREAM_AGAIN_AFTER;
+      const once = async () => {
+        if (Date.now() > again) return this.start();
+        try {
+          const answer = await fetch(this.section.dataset.live, {
+            headers: { Accept: "application/json" }, redirect: "error", cache: "no-store",
+          });
+          if (answer.ok) this.show(await answer.json());
+        } catch {
+          // Away, or logged out: after a while the page says that it is stale.
+        }
+      };
+      this.asking = setInterval(once, ASK_EVERY);
+      once();
+    }
+
+    show({ html, state, told }) {
+      this.heard();
+      if (this.isInUse()) return;
+      const next = document.createElement("template");
+      next.innerHTML = html;
+      becomeAll(this.section, next.content);
+      window.htmx?.process(this.section);
+      document.dispatchEvent(new CustomEvent("live:updated"));
+      if (this.told !== undefined && told !== this.told && told) voice.textContent = told;
+      this.told = told;
+      if (state !== (this.section.dataset.state ?? "")) {
+        this.section.dataset.state = state;
+        document.body.dispatchEvent(new CustomEvent("live-state"));
+      }
+    }
+
+    /* Nothing moves under the hand of somebody who is in a menu, or who marks text. */
+    isInUse() {
+      const focused = document.activeElement;
+      if (this.section.contains(focused) && focused.closest("details[open].menu, dialog")) return true;
+      const marked = document.getSelection();
+      return !marked.isCollapsed && this.section.contains(marked.anchorNode);
+    }
+  }
+
+  const all = [...document.querySelectorAll("[data-live]")].map((section) => new Live(section));
+  if (all.length) {
+    document.body.append(voice);
+    let leaving;
+    document.addEventListener("visibilitychange", () => {
+      clearTimeout(leaving);
+      // A browser opens six connections to a host, and each page that is open may be one.
+      if (document.hidden) leaving = setTimeout(() => all.forEach((one) => one.stop()), HIDDEN_FOR);
+      else all.forEach((one) => one.start());
+    });
+    window.addEventListener("online", () => all.forEach((one) => one.start()));
+    window.addEventListener("pagehide", () => all.forEach((one) => one.stop()));
+    window.addEventListener("pageshow", (event) => event.persisted && all.forEach((one) => one.start()));
+  }
+}

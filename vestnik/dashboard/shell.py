@@ -1,12 +1,13 @@
 """What surrounds every page: the navigation, the theme, the zone of its times."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.roles import Action, may
@@ -45,7 +46,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "may_send": may(role, Action.SEND),
         "may_manage": may(role, Action.MANAGE),
         # Counted only where it is shown: the admin and the API's pages have no badge.
-        "decisions_waiting": SimpleLazyObject(waiting),
+        "decisions_waiting": cache(waiting),
     }
 
 

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from vestnik.audience.models import Client
 from vestnik.dashboard.clients.finding import SearchForm, find, selected
 from vestnik.dashboard.clients.one import shown
-from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
 from vestnik.dashboard.paging import paged
 from vestnik.dashboard.suggestions import suggestions
 from vestnik.reports import exports
@@ -25,6 +25,7 @@ def client_list(request: OperatorRequest) -> HttpResponse:
     listed = paged(request, lambda walk: walk.take(found.clients), newest_first=True)
     context = {
         "form": form,
+        "is_part": is_htmx(request),
         "asked": asked,
         "found": found,
         "listed": listed,

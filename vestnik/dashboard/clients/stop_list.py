@@ -20,7 +20,7 @@ from vestnik.dashboard.clients.finding import MOST_COUNTED, digits_of, holding
 from vestnik.dashboard.clients.one import SOURCES
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.clients.stopping import confirmation
-from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, page
+from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.paging import paged
 from vestnik.dashboard.templatetags.vestnik import phone
 from vestnik.dispatch.stopping import stop
@@ -117,6 +117,7 @@ def _shown(request: OperatorRequest, form: NumbersForm, status: int = 200) -> Ht
     context: dict[str, Any] = {
         "section": SECTION,
         "search": search,
+        "is_part": is_htmx(request),
         "digits": digits,
         "form": form,
         "listed": listed,

@@ -53,28 +53,29 @@ def breakdown_of(mailing: Mailing, progress: Progress) -> Breakdown:
     key = f"breakdown:{mailing.id}:{mailing.state}:{'.'.join(map(str, progress.values()))}"
     found: Breakdown | None = cache.get(key)
     if found is None:
-        found = Breakdown(_by_code(mailing.id), _by_error(mailing.id), _segments(mailing.id))
+        found = _look(messages().filter(of_mailing(mailing.id)).order_by())
         cache.set(key, found, KEEP)
     return found
 
 
-def _by_code(mailing: int) -> list[Line]:
+def _look(rows: QuerySet[Any]) -> Breakdown:
     """By digits 2 to 4 of the number that was written to, which no change of the client moves."""
-    rows = messages().filter(of_mailing(mailing)).order_by()
-    counted = rows.values_list(Substr("phone_number", 2, 3), "reads_as").annotate(Count("id"))
+    by_code = rows.values_list(Substr("phone_number", 2, 3), "reads_as")
     codes: dict[str, Progress] = {}
-    for code, state, count in counted:
+    left = 0
+    for code, state, count, segments in by_code.annotate(Count("id"), Sum("segments")):
         codes.setdefault(code, dict.fromkeys(STATES, 0))[state] += count
+        left += segments if state in LEFT_US else 0
     lines = [Line(code, _with_sum(counts)) for code, counts in codes.items()]
-    return sorted(lines, key=lambda line: (-line.progress["matched"], line.name))
+    lines.sort(key=lambda line: (-line.progress["matched"], line.name))
+    return Breakdown(lines, _by_error(rows.filter(error__isnull=False)), left)
 
 
 def _with_sum(counts: Mapping[str, int]) -> Progress:
     return {"matched": sum(counts.values()), **counts}
 
 
-def _by_error(mailing: int) -> list[Trouble]:
-    rows: QuerySet[Any] = messages().filter(of_mailing(mailing), error__isnull=False).order_by()
+def _by_error(rows: QuerySet[Any]) -> list[Trouble]:
     counted = rows.values_list("reads_as", "error").annotate(count=Count("id"))
     found = [Trouble(*row) for row in counted.order_by("-count", "error")]
     return [*found[:MOST_ERRORS], *_rest(found[MOST_ERRORS:])]
@@ -85,8 +86,3 @@ def _rest(troubles: Iterable[Trouble]) -> list[Trouble]:
     for trouble in troubles:
         counts[trouble.state] = counts.get(trouble.state, 0) + trouble.count
     return [Trouble(state, "", count) for state, count in counts.items()]
-
-
-def _segments(mailing: int) -> int:
-    rows = messages().filter(of_mailing(mailing), state__in=LEFT_US).order_by()
-    return int(rows.aggregate(sum=Sum("segments"))["sum"] or 0)

@@ -18,6 +18,7 @@ from vestnik.dashboard.decisions import worded
 from vestnik.dashboard.mailings.progress import progress_context
 from vestnik.dashboard.mailings.ways import money
 from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.reports.decisions import decisions
@@ -94,7 +95,9 @@ def _spent(day: Mapping[str, Any]) -> dict[str, Any] | None:
     if day["price"] is None:
         return None
     each = round(day["segments"] / day["sent"], 1) if day["sent"] else None
-    return {"amount": money(Decimal(day["price"])), "segments": each}
+    amount = Decimal(day["price"])
+    shown = f"{number(round(amount))}\u00a0₽" if amount >= 1000 else money(amount)
+    return {"amount": shown, "segments": each}
 
 
 def _by_hour(hours: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

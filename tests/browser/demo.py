@@ -78,7 +78,7 @@ def mailing(stack: RunningStack, *, starts_in: float = 0, **fields: Any) -> int:
     starts = datetime.now(UTC) + timedelta(seconds=starts_in)
     window = {"starts_at": starts, "ends_at": starts + timedelta(hours=8)}
     given = {name: at.isoformat() for name, at in window.items()}
-    return int(post(stack, "mailings/", {**given, **fields})["id"])
+    return int(post(stack, "mailings/", {"filter": {}, **given, **fields})["id"])
 
 
 def state_of(stack: RunningStack, number: int) -> str:

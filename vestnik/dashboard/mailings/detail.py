@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -14,12 +14,13 @@ from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.history import history_of
 from vestnik.dashboard.mailings.messages import table
 from vestnik.dashboard.mailings.orders import possible_orders
+from vestnik.dashboard.mailings.progress import progress_context
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import labelled
 from vestnik.dispatch.again import OVER
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
-from vestnik.mailings.rules import database_now
+from vestnik.reports.snapshot import snapshot_of
 
 
 @page()
@@ -68,16 +69,20 @@ def over_time(mailing: Mailing) -> dict[str, Any]:
 
 
 def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
-    progress, now = progress_for(mailing), database_now()
+    going = snapshot_of(mailing.id)
+    if going is None:
+        raise Http404
+    progress = going.progress
     return {
         **head(mailing),
         **over_time(mailing),
+        **progress_context(going),
         **table(request, mailing),
         "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),
         "facts": facts_of(mailing, progress),
         "history": history_of(mailing),
-        "starts_in": (mailing.starts_at - now).total_seconds(),
+        "starts_in": (mailing.starts_at - going.now).total_seconds(),
         "zone_label": labelled(timezone.get_current_timezone_name(), mailing.starts_at),
         "section": "mailing-list",
     }

@@ -58,16 +58,18 @@ function fitSamples(root) {
   }
 }
 
-function fit(root) {
+function fitConditions(root) {
   root.querySelectorAll("[data-condition]").forEach(fitCondition);
-  fitSamples(root);
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  fit(document);
+  fitConditions(document);
+  fitSamples(document);
   document.querySelector("[aria-invalid='true']")?.focus();
 });
-document.addEventListener("htmx:afterSettle", (event) => fit(event.detail.elt));
+/* At once, so that the other examples are never seen. */
+document.addEventListener("htmx:afterSwap", (event) => fitSamples(event.detail.target));
+document.addEventListener("htmx:afterSettle", (event) => fitConditions(event.detail.elt));
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-what]")) fitCondition(event.target.closest("[data-condition]"));
 });

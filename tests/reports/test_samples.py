@@ -1,0 +1,230 @@
+"""What is kept of how mailings went, and what it tells."""
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tests.builders import make_mailing, make_running
+from tests.dispatch.sent import record
+from tests.reports.sampled import sample, started
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+from vestnik.reports.models import Sample
+from vestnik.reports.samples import MOST_POINTS, by_hour, rates, series
+from vestnik.reports.sampling import MOST_AFTERWARDS, SAMPLE_LOCK, take_samples, thin_out
+
+pytestmark = pytest.mark.django_db
+
+
+def age(seconds: float) -> None:
+    """All samples were taken so many seconds earlier."""
+    for kept in Sample.objects.order_by("at"):
+        Sample.objects.filter(id=kept.id).update(at=kept.at - timedelta(seconds=seconds))
+
+
+def over(mailing: Mailing, ago: timedelta) -> None:
+    Mailing.objects.filter(id=mailing.id).update(
+        state="finished", finished_at=timezone.now() - ago, started_at=timezone.now() - 2 * ago
+    )
+
+
+def test_what_runs_is_sampled_each_second() -> None:
+    mailing = make_running(3)
+
+    take_samples()
+    age(1)
+    record(mailing, ["sent", "failed", "unknown"])
+    take_samples()
+
+    assert [(p["queued"], p["sent"], p["unknown"]) for p in Sample.objects.values()] == [
+        (3, 0, 0),
+        (0, 1, 1),
+    ]
+
+
+def test_twice_in_a_moment_is_once() -> None:
+    make_running(3)
+
+    take_samples()
+    take_samples()
+
+    assert Sample.objects.count() == 1
+
+
+def test_nothing_is_kept_of_what_has_not_begun_or_never_will() -> None:
+    make_mailing(starts_in=60)
+    make_mailing(starts_in=60).obey(CANCEL, actor="test")
+
+    take_samples()
+
+    assert not Sample.objects.exists()
+
+
+def test_a_standstill_is_two_points_however_long_it_lasts() -> None:
+    make_running(3)
+    for _ in range(5):
+        take_samples()
+        age(2)
+    take_samples()
+
+    first, last = Sample.objects.order_by("at")
+    assert last.at - first.at >= timedelta(seconds=10)
+
+
+def test_a_pause_is_looked_at_less_often() -> None:
+    mailing = make_running(3)
+    started(mailing, ago=3000)
+    take_samples()
+    mailing.obey(PAUSE, actor="test")
+
+    age(15)  # a 150th of its age is 20 s
+    take_samples()
+    assert Sample.objects.count() == 1
+    age(6)
+    take_samples()
+    assert Sample.objects.count() == 2
+
+
+def test_the_end_is_a_point_at_once_and_receipts_are_waited_for_two_days() -> None:
+    mailing = make_running(1)
+    take_samples()
+    over(mailing, timedelta())
+    take_samples()
+    assert Sample.objects.count() == 2
+
+    over(mailing, timedelta(days=3))
+    age(3600)
+    take_samples()
+    assert Sample.objects.count() == 2
+
+
+def test_one_looks_at_a_time() -> None:
+    make_running(1)
+    reach = ("host", "port", "user", "dbname", "password")
+    known = {k: v for k, v in connection.get_connection_params().items() if k in reach}
+    with psycopg.connect(**known, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [SAMPLE_LOCK])
+        take_samples()
+
+    assert not Sample.objects.exists()
+
+
+def test_the_older_the_fewer() -> None:
+    mailing = make_running(3)
+    started(mailing, ago=2700)  # slots are 16 s wide by now
+    for second in range(170, 30, -1):
+        sample(mailing, ago=second, queued=3, sent=170 - second)
+
+    take_samples()
+
+    behind = Sample.objects.filter(at__lt=timezone.now() - timedelta(seconds=30))
+    assert 8 <= behind.count() <= 11
+    gaps = behind.order_by("at").values_list("at", flat=True)
+    assert all(b - a <= timedelta(seconds=32) for a, b in pairwise(gaps))
+
+
+def test_the_last_half_minute_is_kept_to_the_second() -> None:
+    mailing = make_running(3)
+    started(mailing, ago=86_400)
+    for second in range(28, 0, -1):
+        sample(mailing, ago=second, queued=3, sent=28 - second)
+
+    take_samples()
+
+    assert Sample.objects.count() == 29
+
+
+def test_of_what_is_long_over_little_stays() -> None:
+    mailing = make_running(1)
+    over(mailing, timedelta(days=3))
+    for n in range(1000):
+        sample(mailing, ago=300_000 - n, sent=n)
+
+    thin_out()
+    thin_out()
+
+    kept = list(Sample.objects.order_by("at").values_list("sent", flat=True))
+    assert len(kept) <= MOST_AFTERWARDS + 1
+    assert (kept[0], kept[-1]) == (0, 999)
+
+
+def test_a_curve_begins_with_nothing_at_the_launch_and_ends_with_the_last_point() -> None:
+    mailing = make_running(1)
+    started(mailing, ago=2000)
+    for n in range(1000):
+        sample(mailing, ago=1500 - n, sent=n)
+
+    points = series(mailing.id)
+
+    assert len(points) <= MOST_POINTS + 1
+    assert points[0].at == mailing.started_at
+    assert points[0].counts["sent"] == 0
+    assert points[-1].counts["sent"] == 999
+    assert [p.at for p in points] == sorted(p.at for p in points)
+
+
+def test_a_mailing_that_never_ran_has_no_curve() -> None:
+    assert series(make_mailing(starts_in=60).id) == []
+
+
+def test_the_rate_is_that_of_the_last_ten_seconds(django_assert_num_queries: Any) -> None:
+    mailing, other = make_running(1), make_mailing(starts_in=60)
+    for second in range(30, -1, -1):
+        slow, fast = min(30 - second, 15), max(0, 15 - second)
+        sample(mailing, ago=second, sent=slow + 7 * fast, failed=3 * fast)
+
+    with django_assert_num_queries(1):
+        found = rates([mailing.id, other.id])
+
+    assert found[mailing.id] == pytest.approx(10, abs=0.2)
+    assert found[other.id] == 0
+
+
+def test_the_first_seconds_count_from_the_launch() -> None:
+    mailing = make_running(1)
+    started(mailing, ago=5)
+    sample(mailing, ago=0, sent=100)
+
+    assert rates([mailing.id])[mailing.id] == pytest.approx(20, abs=1)
+
+
+def test_what_is_paused_has_no_rate() -> None:
+    mailing = make_running(1)
+    sample(mailing, ago=12, sent=0)
+    sample(mailing, ago=0, sent=100)
+    mailing.obey(PAUSE, actor="test")
+
+    assert rates([mailing.id]) == {mailing.id: 0}
+
+
+def test_hours_say_by_how_much_each_state_grew() -> None:
+    mailing = make_running(1)
+    started(mailing, ago=3 * 3600)
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for ago, counts in ((3, {"sent": 5}), (2, {"sent": 40, "failed": 2}), (1, {"delivered": 40})):
+        kept = sample(mailing, ago=0, **counts)
+        Sample.objects.filter(id=kept.id).update(at=hour - timedelta(hours=ago, minutes=-30))
+
+    by_start = {found.at: found.counts for found in by_hour(24)}
+
+    assert len(by_start) == 24
+    assert max(by_start) == hour
+    assert by_start[hour - timedelta(hours=2)]["sent"] == 35
+    assert by_start[hour - timedelta(hours=2)]["failed"] == 2
+    assert by_start[hour - timedelta(hours=1)]["delivered"] == 40
+    assert by_start[hour - timedelta(hours=1)]["sent"] == 0
+    assert not any(by_start[hour].values())
+
+
+def test_hours_leave_out_tests_and_what_is_long_over() -> None:
+    mailing = make_running(1)
+    sample(mailing, ago=0, sent=10)
+    Mailing.objects.update(is_test=True)
+    assert not any(sum(found.counts.values()) for found in by_hour())
+
+    Mailing.objects.update(is_test=False)
+    assert by_hour()[-1].counts["sent"] + by_hour()[-2].counts["sent"] == 10

@@ -1,0 +1,100 @@
+"""How a mailing goes at this moment, and what comes of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders import make_mailing, make_running
+from tests.dispatch.sent import record
+from tests.reports.sampled import sample, started
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+from vestnik.reports.progress import progress_of
+from vestnik.reports.snapshot import Snapshot, snapshot_of, snapshots
+
+pytestmark = pytest.mark.django_db
+
+
+def seen(mailing: Mailing) -> Snapshot:
+    found = snapshot_of(mailing.id)
+    assert found
+    return found
+
+
+def going(left: int, rate: float | None, seconds: float) -> Snapshot:
+    """A mailing of 1,000 of which so many are left, so many seconds before its end."""
+    mailing = make_running(1)
+    found = seen(mailing)
+    counts = dict.fromkeys(found.progress, 0) | {"sent": 1000 - left, "queued": left}
+    ends_at = found.now + timedelta(seconds=seconds)
+    return replace(found, progress=counts | {"matched": 1000}, rate=rate, ends_at=ends_at)
+
+
+def test_any_number_of_mailings_is_one_query(django_assert_num_queries: Any) -> None:
+    running, waiting = make_running(3), make_mailing(starts_in=60)
+    record(running, ["sent", "failed", "unknown"])
+
+    with django_assert_num_queries(1):
+        found = {one.id: one for one in snapshots(Mailing.objects.all())}
+
+    assert found[running.id].progress == progress_of([running.id])[running.id]
+    assert found[waiting.id].progress["matched"] == 0
+
+
+@pytest.mark.parametrize("order", [PAUSE, CANCEL])
+def test_counts_read_as_everywhere(order: Any) -> None:
+    mailing = make_running(3)
+    mailing.obey(order, actor="test")
+
+    assert seen(mailing).progress == progress_of([mailing.id])[mailing.id]
+    assert seen(mailing).rate is None
+
+
+def test_a_mailing_that_there_is_not_is_none() -> None:
+    assert snapshot_of(4711) is None
+
+
+def test_the_rate_is_against_what_was_ten_seconds_ago() -> None:
+    mailing = make_running(3)
+    record(mailing, ["sent", "sent", "failed"])
+    started(mailing, ago=100)
+    sample(mailing, ago=60, queued=3)
+    sample(mailing, ago=10, queued=2, sent=1)
+    sample(mailing, ago=1, failed=3)
+
+    assert seen(mailing).rate == pytest.approx(0.2, abs=0.01)
+
+
+def test_it_is_through_in_time() -> None:
+    found = going(left=400, rate=4, seconds=300)
+
+    assert (found.settled, found.left) == (600, 400)
+    assert found.seconds_left == 100
+    assert found.spare == pytest.approx(200)
+    assert found.will_stay == 0
+
+
+def test_it_is_not_through_in_time() -> None:
+    found = going(left=990, rate=1.1, seconds=300)
+
+    assert found.will_stay == 660  # 990 - 330
+
+
+@pytest.mark.parametrize(
+    ("changes"),
+    [{"rate": None}, {"rate": 0.0}, {"has_hours": True}, {"is_enlisted": False}],
+)
+def test_nothing_is_promised_that_is_not_known(changes: dict[str, Any]) -> None:
+    found = replace(going(left=400, rate=4, seconds=300), **changes)
+
+    assert found.seconds_left is None
+    assert found.spare is None
+    assert found.will_stay == 0
+
+
+def test_it_waits_for_the_hours_of_its_clients() -> None:
+    found = replace(going(left=400, rate=0.0, seconds=300), has_hours=True)
+
+    assert found.waits_for_hours
+    assert not replace(found, rate=2.0).waits_for_hours

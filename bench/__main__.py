@@ -8,6 +8,7 @@ from bench import gateways, latency, shapes
 from bench.audience import audience
 from bench.imports import imports
 from bench.memory import Watch
+from bench.pages import pages
 from bench.report import Report
 from tests.pipeline.mailings import fill
 from tests.stack.running import RunningStack
@@ -109,6 +110,7 @@ PARTS: dict[str, Callable[[RunningStack, Report, float], None]] = {
     "growth": growth,
     "gateways": gateways_part,
     "import": imports,
+    "pages": pages,
     "audience": audience,
 }
 

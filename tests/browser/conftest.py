@@ -43,9 +43,10 @@ def stack(browser: Browser) -> Iterator[RunningStack]:
 
 
 @contextmanager
-def peopled_stack() -> Iterator[RunningStack]:
+def peopled_stack(**environ: str) -> Iterator[RunningStack]:
     """For a module that wants an empty one of its own: override `stack`."""
-    with RunningStack(workers=1, environ={"SMS_PROVIDER_QUIET_BACKEND": "null"}) as running:
+    environ = {"SMS_PROVIDER_QUIET_BACKEND": "null", **environ}
+    with RunningStack(workers=1, environ=environ) as running:
         people.make_users(running, *((role, role) for role in people.ROLES))
         yield running
 

@@ -93,6 +93,7 @@ def make_mailing(page: Page) -> None:
 
 def watch_the_bar(page: Page, seconds: float = 30.0) -> set[int]:
     """The different figures of what is sent, on a page that nobody reloads."""
+    expect(page.locator("[data-live] .bar")).to_be_visible(timeout=20_000)
     page.evaluate("window.neverReloaded = true")
     seen: set[int] = set()
     until = time.monotonic() + seconds

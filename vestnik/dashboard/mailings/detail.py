@@ -32,6 +32,9 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
             return render(request, "dashboard/mailings/messages.html", table(request, mailing))
         case "head":
             return render(request, "dashboard/mailings/head.html", head(mailing))
+        case "waiting":
+            # It has started: what the page is made of is another.
+            return HttpResponse(headers={"HX-Refresh": "true"})
         case "doubt":
             return render(request, "dashboard/mailings/doubt.html", in_doubt(mailing))
         case "curves":

@@ -1,7 +1,7 @@
 /* <section data-live="/live/…/" data-state="running" data-stale="These numbers are from">: what is
    in it changes by itself, by server-sent events, or by asking every few seconds where they do not
    come. Another state than the page was made for: `live-state` on the body, and whoever has
-   hx-trigger="live-state from:body" fetches itself anew.
+   hx-trigger="live-state from:body" fetches itself anew; with data-reload the whole page is.
 
    A hidden page listens to nothing, and comes right again as soon as it is looked at. */
 "use strict";
@@ -128,6 +128,7 @@
       this.told = told;
       if (state !== (this.section.dataset.state ?? "")) {
         this.section.dataset.state = state;
+        if ("reload" in this.section.dataset) return location.reload();
         document.body.dispatchEvent(new CustomEvent("live-state"));
       }
     }

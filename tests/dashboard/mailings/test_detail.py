@@ -186,3 +186,10 @@ def test_messages_and_statistics_are_downloaded(browser: Browser, form: str) -> 
         assert answer.getvalue()
     failed = browser.get(f"/mailings/{mailing.id}/messages/export/?state=failed").getvalue()
     assert failed.count(b"\n") == 2
+
+
+def test_the_page_of_a_scheduled_one_is_made_anew_once_it_starts(browser: Browser) -> None:
+    mailing = make_mailing(starts_in=60)
+    assert f'data-live="/live/mailings/{mailing.id}/"' in page_of(browser, mailing)
+    answer = browser.get(f"/mailings/{mailing.id}/", headers={"HX-Target": "waiting"})
+    assert answer["HX-Refresh"] == "true"

@@ -1,0 +1,104 @@
+"""Pause, resume and cancel by the keyboard alone, in dialogs and without JavaScript."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import demo
+from tests.browser.accessible import assert_accessible, assert_fits
+from tests.browser.conftest import OpenPage
+from tests.stack.running import RunningStack
+
+CLIENTS = 300
+#: Milliseconds; a page that was open before the start learns of it by itself.
+STARTS_WITHIN = 30_000
+
+
+@pytest.fixture(scope="module")
+def slow(stack: RunningStack) -> Any:
+    """Makes mailings that take minutes."""
+    demo.make_clients(stack, CLIENTS)
+    return lambda name: demo.mailing(stack, name=name, text="Hello", rate_limit=2)
+
+
+def press(page: Page, name: str) -> None:
+    """Go to a control by the keyboard's focus, and press Enter."""
+    page.get_by_role("link", name=name, exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog[open]")).to_be_visible()
+
+
+def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: Any) -> None:
+    page = browser_page("operator", language="en")
+    page.goto(f"/mailings/{slow('Slow one')}/")
+    expect(page.locator("#head .badge")).to_have_text("running", timeout=STARTS_WITHIN)
+
+    press(page, "Pause")
+    expect(page.locator("dialog")).to_contain_text("stay in the queue")
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.get_by_role("link", name="Pause", exact=True)).to_be_focused()
+    expect(page.locator("#head .badge")).to_have_text("running")
+
+    press(page, "Pause")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.get_by_role("status").first).to_contain_text("The mailing is paused.")
+
+    press(page, "Resume")
+    expect(page.locator("dialog")).to_contain_text("it fits before the end")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head .badge")).to_have_text("running")
+
+    press(page, "Cancel")
+    expect(page.locator("dialog")).to_contain_text("This is for good")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head .badge")).to_have_text("cancelled")
+    expect(page.get_by_role("link", name="Send again", exact=True).first).to_be_visible()
+
+
+def test_a_page_that_is_open_learns_what_somebody_else_did(
+    browser_page: OpenPage, stack: RunningStack, slow: Any
+) -> None:
+    page = browser_page("operator", language="en")
+    mailing = slow("Watched one")
+    page.goto(f"/mailings/{mailing}/")
+    expect(page.locator("#head .badge")).to_have_text("running", timeout=STARTS_WITHIN)
+
+    demo.post(stack, f"mailings/{mailing}/pause/")
+
+    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.get_by_role("link", name="Resume", exact=True)).to_be_visible()
+    demo.post(stack, f"mailings/{mailing}/cancel/")
+
+
+def test_without_javascript_a_question_has_a_page(browser_page: OpenPage, slow: Any) -> None:
+    page = browser_page("operator", language="en", javascript=False, width=375)
+    mailing = slow("Plain one")
+    page.goto(f"/mailings/{mailing}/")
+
+    page.get_by_role("link", name="Cancel", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancel the mailing for good?")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+
+    expect(page.locator("#head .badge")).to_have_text("cancelled")
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "width"), [("ru", "dark", 375), ("en", "light", 1440)]
+)
+def test_messages_are_filtered_in_place(
+    browser_page: OpenPage, slow: Any, language: str, theme: str, width: int
+) -> None:
+    page = browser_page("viewer", language=language, theme=theme, width=width)
+    page.goto(f"/mailings/{slow('Filtered one')}/")
+
+    expect(page.locator("#messages")).to_be_visible(timeout=STARTS_WITHIN)
+    page.locator("#id_number").press_sequentially("0000001")
+
+    expect(page.locator("#messages tbody tr")).to_have_count(1)
+    assert "number=0000001" in page.url
+    assert_accessible(page)
+    assert_fits(page)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import refused
@@ -41,7 +41,7 @@ class Again(forms.Form):
         label=gettext_lazy("Start"),
     )
     starts_at = Moment(required=False, label=gettext_lazy("Starts at"))
-    ends_at = Moment(label=gettext_lazy("End"))
+    ends_at = Moment(label=pgettext_lazy("window", "End"))
     provider = forms.ChoiceField(label=gettext_lazy("Provider"))
 
     def __init__(self, *args: Any, mailing: Mailing, progress: Progress, **kwargs: Any) -> None:

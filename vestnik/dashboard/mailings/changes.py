@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import refused
@@ -31,7 +31,7 @@ class Changes(forms.Form):
         max_value=MOST_RATE,
         label=gettext_lazy("Messages a second, at most"),
     )
-    ends_at = Moment(label=gettext_lazy("End"))
+    ends_at = Moment(label=pgettext_lazy("window", "End"))
 
     def __init__(self, *args: Any, mailing: Mailing, **kwargs: Any) -> None:
         self.mailing = mailing

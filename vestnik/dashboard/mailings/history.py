@@ -35,7 +35,7 @@ FIELDS: dict[str, Promise] = {
     "text": gettext_lazy("Text"),
     "filter": gettext_lazy("Audience"),
     "starts_at": gettext_lazy("Start"),
-    "ends_at": gettext_lazy("End"),
+    "ends_at": pgettext_lazy("window", "End"),
     "provider": gettext_lazy("Provider"),
     "rate_limit": gettext_lazy("Rate"),
     "local_hours": gettext_lazy("Client's hours"),

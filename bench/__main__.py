@@ -10,6 +10,7 @@ from bench.imports import imports
 from bench.memory import Watch
 from bench.pages import pages
 from bench.report import Report
+from bench.viewers import viewers
 from tests.pipeline.mailings import fill
 from tests.stack.running import RunningStack
 
@@ -112,6 +113,7 @@ PARTS: dict[str, Callable[[RunningStack, Report, float], None]] = {
     "import": imports,
     "pages": pages,
     "audience": audience,
+    "viewers": viewers,
 }
 
 

@@ -182,7 +182,7 @@ if WEB_HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Pages that move: so many streams a process, each a thread; whoever comes beyond asks by itself.
-LIVE_STREAMS = env.number("WEB_STREAMS", 120)
+LIVE_STREAMS = env.number("WEB_STREAMS", 250)
 
 # --- Lock-out after wrong passwords, by user name and address together --------------------------
 AXES_FAILURE_LIMIT = 10

@@ -16,7 +16,7 @@ workers = env.number("WEB_CONCURRENCY", 2)
 worker_class = "gthread"
 # A thread is made when it is needed: those of the streams only wait. `vestnik.gate` holds back
 # other requests to as many as the connections of a process can serve.
-threads = REQUESTS + env.number("WEB_STREAMS", 120)
+threads = REQUESTS + env.number("WEB_STREAMS", 250)
 preload_app = True
 accesslog = None
 loglevel = "warning"

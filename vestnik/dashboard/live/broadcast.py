@@ -3,10 +3,12 @@
 A stream is a thread that waits; what it sends is written once for each language and zone.
 """
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -14,7 +16,7 @@ from django.db import connections
 from django.utils import timezone, translation
 
 from vestnik.dashboard.live.shared import seen
-from vestnik.dashboard.live.topics import Shown, Topic
+from vestnik.dashboard.live.topics import Topic
 
 log = structlog.get_logger(__name__)
 
@@ -31,24 +33,25 @@ class Broadcast:
         self._news = threading.Condition()
         self._number = 0
         self._found: Any = None
-        self._shown: dict[tuple[str, str], Shown] = {}
+        self._events: dict[tuple[str, str], str] = {}
 
-    def after(self, number: int, seconds: float) -> tuple[int, Shown | None]:
-        """The next look after that number, written as the current language and zone want it; the
+    def after(self, number: int, seconds: float) -> tuple[int, str]:
+        """The next look after that number, as an event for the current language and zone; the
         same number, and nothing, where there is none within so many seconds."""
         with self._news:
             self._news.wait_for(lambda: self._number != number, seconds)
             if self._number == number:
-                return number, None
+                return number, ""
             return self._number, self._written()
 
-    def _written(self) -> Shown | None:
+    def _written(self) -> str:
         if self._found is None:
-            return None
+            return ""
         reader = translation.get_language() or "", timezone.get_current_timezone_name()
-        if reader not in self._shown:
-            self._shown[reader] = self.topic.show(self._found)
-        return self._shown[reader]
+        if reader not in self._events:
+            shown = asdict(self.topic.show(self._found))
+            self._events[reader] = f"data: {json.dumps(shown, ensure_ascii=False)}\n\n"
+        return self._events[reader]
 
     def run(self) -> None:
         """Look, for as long as somebody watches."""
@@ -67,7 +70,7 @@ class Broadcast:
         finally:
             connections.close_all()
         with self._news:
-            self._found, self._shown = found, {}
+            self._found, self._events = found, {}
             self._number += 1
             self._news.notify_all()
 

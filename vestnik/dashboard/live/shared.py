@@ -2,6 +2,7 @@
 in Redis what it saw for the others. Where Redis is away each process looks for itself."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -14,6 +15,7 @@ from django.conf import settings
 log = structlog.get_logger(__name__)
 
 PATIENCE = 0.5
+TRIES = 10
 AT = "$at"
 
 
@@ -29,11 +31,20 @@ def seen(name: str, every: float, look: Callable[[], Any]) -> Any:
 def _seen(key: str, every: float, look: Callable[[], Any]) -> Any:
     # A little less, so that who comes every second finds the turn free each time.
     ours = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
-    if not ours and (kept := _redis().get(key)):
+    if not ours and (kept := _kept(key)):
         return json.loads(kept, object_hook=_decoded)
     found = look()
     _redis().set(key, json.dumps(found, default=_encoded), px=int(every * 2000))
     return found
+
+
+def _kept(key: str) -> Any:
+    """What was seen; who has the first turn may still be looking."""
+    for _ in range(TRIES):
+        if kept := _redis().get(key):
+            return kept
+        time.sleep(PATIENCE / TRIES)
+    return None
 
 
 def _encoded(value: Any) -> Any:

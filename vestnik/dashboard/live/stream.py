@@ -6,11 +6,11 @@ asked again, and it ends when its process does. Where a process has no more plac
 asks every few seconds instead.
 """
 
-import json
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +20,7 @@ from django.utils import timezone, translation
 
 from vestnik.dashboard.live.broadcast import Broadcast, watching
 from vestnik.dashboard.live.shared import seen
-from vestnik.dashboard.live.topics import Shown, Topic
+from vestnik.dashboard.live.topics import Topic
 from vestnik.dashboard.pages import OperatorRequest
 
 EVENTS = "text/event-stream"
@@ -54,7 +54,7 @@ def _once(topic: Topic) -> HttpResponse:
     found = seen(topic.name, topic.every, topic.look)
     if found is None:
         return HttpResponse(status=404)
-    return JsonResponse(_fields(topic.show(found)))
+    return JsonResponse(asdict(topic.show(found)))
 
 
 class Stream(StreamingHttpResponse):
@@ -85,23 +85,18 @@ def _events(topic: Topic, language: str | None, zone: Any) -> Iterator[str]:
 
 
 def _until(deadline: float, broadcast: Broadcast) -> Iterator[str]:
-    number, last, sent_at = 0, None, time.monotonic()
+    number, last, sent_at = 0, "", time.monotonic()
     while time.monotonic() < deadline and not any(is_ending() for is_ending in _ending):
-        number, shown = broadcast.after(number, WAIT)
-        event = _event(shown, last, time.monotonic() - sent_at)
-        if event:
-            yield event
-            last, sent_at = shown or last, time.monotonic()
+        number, event = broadcast.after(number, WAIT)
+        if sent := _worth_sending(event, last, time.monotonic() - sent_at):
+            yield sent
+            last, sent_at = event or last, time.monotonic()
 
 
-def _event(shown: Shown | None, last: Shown | None, silent: float) -> str:
-    if shown and shown != last:
-        return f"data: {json.dumps(_fields(shown), ensure_ascii=False)}\n\n"
-    if shown and silent > BEAT:
+def _worth_sending(event: str, last: str, silent: float) -> str:
+    if event and event != last:
+        return event
+    if event and silent > BEAT:
         return "event: beat\ndata:\n\n"  # that nothing changed is news as well
     # Nothing is known: the page finds out that it is stale, and we whether somebody is there.
     return ":\n\n" if silent > 2 * BEAT else ""
-
-
-def _fields(shown: Shown) -> dict[str, str]:
-    return {"html": shown.html, "state": shown.state, "told": shown.told}

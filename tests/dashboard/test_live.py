@@ -1,0 +1,169 @@
+"""Pages that move: events over real sockets, and one look a second for all who watch."""
+
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+import redis
+
+from tests.dashboard.viewers import EVENTS, Viewer, ask, log_in, viewers
+from tests.pipeline.mailings import command, create, fill, read, wait_ended
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+
+ENVIRON = {"SMS_PROVIDER_NULL_BACKEND": "null", "WEB_STREAMS": "10"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[RunningStack]:
+    with RunningStack(workers=1, environ=ENVIRON) as running:
+        fill(running, 5_000)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cookies(stack: RunningStack) -> str:
+    return log_in(stack)
+
+
+@pytest.fixture
+def mailing(stack: RunningStack) -> Iterator[int]:
+    """One that is under way for as long as the test."""
+    made = create(stack, provider="null", rate_limit=100, ends_in=3600)
+    wait_until(lambda: read(stack, made)["progress"]["sent"], seconds=10)
+    yield made
+    command(stack, made, "cancel")
+    wait_ended(stack, made, seconds=10)
+
+
+class Looks:
+    """How often the stack looked at something, by all its processes: what was seen is put into
+    Redis for the others, and a look is one query."""
+
+    def __init__(self, stack: RunningStack, topic: str) -> None:
+        self.key = f"vestnik:live:{topic}"
+        self.at: list[float] = []
+        self._client = redis.Redis.from_url(stack.redis_url)
+        self._wanted = True
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> "Looks":
+        self._thread.start()
+        time.sleep(0.3)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wanted = False
+        self._client.ping()  # ends the wait for a next command
+        self._thread.join(5)
+        self._client.close()
+
+    def _listen(self) -> None:
+        with self._client.monitor() as monitor:
+            while self._wanted:
+                words = str(monitor.next_command()["command"]).split(" ", 2)
+                if words[:2] == ["SET", self.key]:
+                    self.at.append(time.monotonic())
+
+
+def test_the_bar_moves_for_everybody_by_one_look_a_second(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    with (
+        Looks(stack, f"mailing:{mailing}") as looks,
+        viewers(stack, 12, f"/live/mailings/{mailing}/", cookies) as watching,
+    ):
+        assert {viewer.status for viewer in watching} == {200}
+        wait_until(lambda: all(len(set(v.settled)) >= 4 for v in watching), seconds=30)
+    for viewer in watching:
+        assert viewer.settled == sorted(viewer.settled)
+    assert len(looks.at) >= 4
+    # Two processes: and between them never two looks within a second.
+    assert min(after - before for before, after in pairwise(looks.at)) > 0.85
+
+
+def test_a_stream_says_how_it_wants_to_be_treated(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    viewer = Viewer(stack, f"/live/mailings/{mailing}/", cookies)
+    try:
+        assert viewer.answer.headers["Content-Type"] == f"{EVENTS}; charset=utf-8"
+        assert viewer.answer.headers["X-Accel-Buffering"] == "no"
+        assert viewer.answer.headers["Cache-Control"] == "no-store"
+        assert "Content-Encoding" not in viewer.answer.headers
+    finally:
+        viewer.close()
+
+
+def test_a_change_of_state_comes_within_two_seconds(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
+        wait_until(lambda: viewer.events, seconds=10)
+        assert viewer.events[-1][1]["state"] == "running"
+        paused_at = command(stack, mailing, "pause")
+        wait_until(lambda: viewer.events[-1][1]["state"] == "paused", seconds=10)
+        assert viewer.events[-1][0] - paused_at < 2.5
+        assert viewer.events[-1][1]["told"].startswith("paused, ")
+
+
+def test_where_nothing_changes_the_stream_says_that_it_is_alive(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    command(stack, mailing, "pause")
+    with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
+        wait_until(lambda: viewer.beats >= 1, seconds=20)
+        assert len(viewer.events) <= 3
+
+
+def test_the_overview_moves_too(stack: RunningStack, cookies: str, mailing: int) -> None:
+    with viewers(stack, 2, "/live/overview/", cookies) as watching:
+        wait_until(lambda: all(len(v.events) >= 3 for v in watching), seconds=30)
+    assert f'href="/mailings/{mailing}/"' in watching[0].events[-1][1]["html"]
+
+
+def test_who_gets_no_stream_asks(stack: RunningStack, cookies: str, mailing: int) -> None:
+    path = f"/live/mailings/{mailing}/"
+    with viewers(stack, 30, path, cookies) as watching:
+        statuses = [viewer.status for viewer in watching]
+        assert statuses.count(200) <= 20  # ten for each of two processes
+        assert 503 in statuses
+        status, headers, text = ask(stack, path, cookies)
+        assert (status, headers["Content-Type"]) == (200, "application/json")
+        assert '"state": "running"' in text
+        assert ask(stack, f"/mailings/{mailing}/", cookies, "text/html")[0] == 200
+    # Whoever leaves makes room as soon as the stream finds out.
+    wait_until(lambda: _has_room(stack, path, cookies), seconds=20)
+
+
+def _has_room(stack: RunningStack, path: str, cookies: str) -> bool:
+    viewer = Viewer(stack, path, cookies)
+    viewer.close()
+    return viewer.status == 200
+
+
+def test_nobody_else_listens(stack: RunningStack, mailing: int) -> None:
+    status, headers, _ = ask(stack, f"/live/mailings/{mailing}/", accept=EVENTS)
+
+    assert status == 302
+    assert headers["Location"].startswith("/login/")
+
+
+@pytest.mark.parametrize("accept", [EVENTS, "application/json"])
+def test_what_there_is_not_is_not_found(stack: RunningStack, cookies: str, accept: str) -> None:
+    assert ask(stack, "/live/mailings/999999/", cookies, accept)[0] == 404
+
+
+def test_a_stack_with_many_viewers_stops_in_time() -> None:
+    with RunningStack(workers=1, environ=ENVIRON | {"WEB_STREAMS": "40"}) as running:
+        fill(running, 100)
+        made = create(running, provider="null", rate_limit=1, ends_in=3600)
+        with viewers(running, 50, f"/live/mailings/{made}/", log_in(running)) as watching:
+            wait_until(lambda: all(viewer.events for viewer in watching), seconds=20)
+            began = time.monotonic()
+            running.stop()
+            took = time.monotonic() - began
+            wait_until(lambda: all(viewer.ended_at for viewer in watching), seconds=5)
+    assert took < 10

@@ -13,7 +13,7 @@ from vestnik.dashboard.mailings.curves import Curve, Line
 WIDTH, HEIGHT = 640, 190
 LEFT, RIGHT, TOP, BOTTOM = 4, 4, 18, 24
 MOST_POINTS = 300
-STEPS = (1, 2, 2.5, 5, 10)
+STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 MOST_TICKS = 5
 #: Between ticks of the time.
 SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)

@@ -52,15 +52,27 @@ FROM (SELECT n, now() - (%(all)s - n + 0.1) * interval '1.8 days' AS at
       FROM generate_series(1, %(all)s) n) made
 ORDER BY n
 """
-# One runs and one is paused, once all that belongs to them is there: a tick closes what is open
-# and has nothing left to do.
+# One runs and one is paused, the last tenth of their batches still to be sent: in one transaction,
+# as a tick takes back what is queued in a mailing that has ended, and ends one with nothing left.
+QUEUED = """
+UPDATE dispatch_message m SET state = 'queued', sent_at = NULL, delivered_at = NULL, error = NULL,
+    attempt_id = NULL, provider_message_id = NULL
+FROM dispatch_batch b
+WHERE b.mailing_id > %(last)s - 2 AND b.number >= %(from)s AND m.mailing_id = b.mailing_id
+    AND m.id BETWEEN b.first_message_id AND b.last_message_id
+"""
+WAITING = """
+UPDATE dispatch_batch SET state = 'waiting', due_at = now() + interval '1 day', queued = size,
+    sent = 0, delivered = 0, undelivered = 0, failed = 0, unknown = 0, expired = 0, suppressed = 0
+WHERE mailing_id > %(last)s - 2 AND number >= %(from)s
+"""
 OPENED = """
 UPDATE mailings_mailing SET finished_at = NULL, ends_at = now() + interval '1 day',
     state = CASE id WHEN %(last)s THEN 'running' ELSE 'paused' END
 WHERE id > %(last)s - 2
 """
-# Of a hundred messages in a row 82 are delivered, and so on; of those of an open mailing the last
-# tenth is still queued. A mailing's clients begin anew where the last one's ended.
+# Of a hundred messages in a row 82 are delivered, and so on. A mailing's clients begin where those
+# of the one before it ended.
 MESSAGES = """
 INSERT INTO dispatch_message
     (mailing_id, client_id, phone_number, state, segments, attempts, attempt_id,
@@ -74,7 +86,6 @@ SELECT g.id, c.id, c.phone_number, made.state, 1, 1,
 FROM mailings_mailing g
 CROSS JOIN LATERAL (
     SELECT n, n * interval '0.05 seconds' AS after, CASE
-        WHEN g.id > %(last)s - 2 AND n > %(each)s * 0.9 THEN 'queued'
         WHEN n %% 100 < 82 THEN 'delivered' WHEN n %% 100 < 90 THEN 'sent'
         WHEN n %% 100 < 94 THEN 'undelivered' WHEN n %% 100 < 96 THEN 'failed'
         WHEN n %% 100 < 97 AND g.id > %(last)s - 2 THEN 'unknown'
@@ -155,11 +166,19 @@ def fill(url: str, clients: int, messages: int) -> float:
         connection.execute(ENLISTED)
         connection.execute(EVENTS)
         connection.execute(SAMPLES)
-        last = _one(connection, "SELECT max(id) FROM mailings_mailing")
-        connection.execute(OPENED, {"last": last})
+        reopen(connection, messages // MAILINGS)
         for table in (*BIG, "audience_client", "dispatch_batch", "mailings_mailing"):
             connection.execute(f"VACUUM ANALYZE {table}")
     return time.perf_counter() - began
+
+
+def reopen(connection: "psycopg.Connection[tuple[int, ...]]", each: int) -> None:
+    """Have the last mailing running, and the one before it paused."""
+    last = _one(connection, "SELECT max(id) FROM mailings_mailing")
+    given = {"last": last, "from": each // BATCH * 9 // 10}
+    with connection.transaction():
+        for statement in (QUEUED, WAITING, OPENED):
+            connection.execute(statement, given)
 
 
 def _messages(connection: "psycopg.Connection[tuple[int, ...]]", clients: int, each: int) -> None:

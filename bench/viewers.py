@@ -83,3 +83,5 @@ def watchers(
             yield process
         finally:
             process.kill()
+            process.wait()
+            time.sleep(2)  # until their streams have ended

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
@@ -18,6 +19,11 @@ from vestnik.reports.samples import MOST_POINTS, by_hour, rates, series
 from vestnik.reports.sampling import MOST_AFTERWARDS, SAMPLE_LOCK, take_samples, thin_out
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _forget_past_hours() -> None:
+    cache.clear()
 
 
 def age(seconds: float) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
+
 from vestnik.dispatch import sql
 from vestnik.dispatch.models import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
@@ -39,8 +41,7 @@ WHERE m.id = ANY(%s) AND m.state = 'running'
 # A probe for each mailing and hour, however many samples there are.
 BY_HOUR = """
 WITH edges AS (
-    SELECT date_trunc('hour', clock_timestamp()) + n * interval '1 hour' AS at
-    FROM generate_series(1 - %s, 1) AS n
+    SELECT generate_series(%s::timestamptz, %s::timestamptz, interval '1 hour') AS at
 ),
 recent AS (
     SELECT id, started_at, finished_at FROM mailings_mailing, (SELECT min(at) AS since FROM edges) e
@@ -57,6 +58,7 @@ grown AS (SELECT at - interval '1 hour' AS at, {grown} FROM known
     WINDOW w AS (PARTITION BY id ORDER BY at))
 SELECT at, {summed} FROM grown WHERE at >= (SELECT min(at) FROM edges) GROUP BY at ORDER BY at
 """
+HOUR = timedelta(hours=1)
 SHOWN_BY_HOUR = ("delivered", "sent", "undelivered", "failed", "unknown", "expired")
 
 
@@ -98,6 +100,19 @@ def by_hour(hours: int = 24) -> list[Point]:
     """By how many messages each state grew in each of the last hours, over all mailings but
     tests; the last hour is the one that runs. A state that shrank has grown by none: what was
     sent and is delivered an hour later stands in both hours."""
+    this = database_now().replace(minute=0, second=0, microsecond=0)
+    first = this - timedelta(hours=hours - 1)
+    # What is past stays as it is: over 200 mailings it takes 50 ms, and this hour 3.
+    key = f"by-hour:{first.timestamp():.0f}:{hours}"
+    past: list[Point] | None = cache.get(key)
+    if past is None:
+        past = _grown(first, this)
+        cache.set(key, past, 3600)
+    return [*past, *_grown(this, this + HOUR)]
+
+
+def _grown(first: datetime, end: datetime) -> list[Point]:
+    """Each hour from the one that begins at `first` to the one that ends at `end`."""
     statement = BY_HOUR.format(
         columns=", ".join(SHOWN_BY_HOUR),
         grown=", ".join(f"{_growth(state)} AS {state}" for state in SHOWN_BY_HOUR),
@@ -105,10 +120,9 @@ def by_hour(hours: int = 24) -> list[Point]:
     )
     found = {
         at: dict(zip(SHOWN_BY_HOUR, counts, strict=True))
-        for at, *counts in sql.rows(statement, [hours])
+        for at, *counts in sql.rows(statement, [first, end])
     }
-    now = database_now().replace(minute=0, second=0, microsecond=0)
-    starts = (now - timedelta(hours=n) for n in reversed(range(hours)))
+    starts = (first + n * HOUR for n in range((end - first) // HOUR))
     return [Point(start, found.get(start, dict.fromkeys(SHOWN_BY_HOUR, 0))) for start in starts]
 
 

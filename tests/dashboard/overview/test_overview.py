@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _no_badge() -> None:
-    cache.delete("decisions")
+def _forget() -> None:
+    cache.clear()
 
 
 def overview(role: str = "operator", **headers: str) -> str:

@@ -7,10 +7,12 @@ asks every few seconds instead.
 """
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -47,7 +49,7 @@ def answer(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
         return _once(topic)
     if not _places.acquire(blocking=False):
         return HttpResponse(status=503, headers={"Retry-After": "60"})
-    return Stream(topic)
+    return Stream(topic, has_left=partial(_has_left, request.META.get("gunicorn.socket")))
 
 
 def _once(topic: Topic) -> HttpResponse:
@@ -60,9 +62,10 @@ def _once(topic: Topic) -> HttpResponse:
 class Stream(StreamingHttpResponse):
     """Has a place among the streams of this process, and gives it back when it is closed."""
 
-    def __init__(self, topic: Topic) -> None:
+    def __init__(self, topic: Topic, has_left: Callable[[], bool]) -> None:
+        reader = translation.get_language(), timezone.get_current_timezone()
         super().__init__(
-            _events(topic, translation.get_language(), timezone.get_current_timezone()),
+            _events(topic, *reader, has_left),
             content_type=f"{EVENTS}; charset=utf-8",
             headers=HEADERS,
         )
@@ -75,18 +78,36 @@ class Stream(StreamingHttpResponse):
             _places.release()
 
 
-def _events(topic: Topic, language: str | None, zone: Any) -> Iterator[str]:
+def _has_left(line: socket.socket | None) -> bool:
+    """Whether the browser has closed its side: it opens another page long before a write fails."""
+    if line is None:
+        return False
+    try:
+        return not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _events(
+    topic: Topic, language: str | None, zone: Any, has_left: Callable[[], bool]
+) -> Iterator[str]:
     connections.close_all()  # what the session was read by
     deadline = time.monotonic() + random.uniform(*SECONDS)  # noqa: S311
     # By now the middleware that set them is through.
     with translation.override(language), timezone.override(zone), watching(topic) as broadcast:
         yield f"retry: {RETRY}\n\n"
-        yield from _until(deadline, broadcast)
+        yield from _until(lambda: _is_over(deadline) or has_left(), broadcast)
 
 
-def _until(deadline: float, broadcast: Broadcast) -> Iterator[str]:
+def _is_over(deadline: float) -> bool:
+    return time.monotonic() > deadline or any(is_ending() for is_ending in _ending)
+
+
+def _until(is_over: Callable[[], bool], broadcast: Broadcast) -> Iterator[str]:
     number, last, sent_at = 0, "", time.monotonic()
-    while time.monotonic() < deadline and not any(is_ending() for is_ending in _ending):
+    while not is_over():
         number, event = broadcast.after(number, WAIT)
         if sent := _worth_sending(event, last, time.monotonic() - sent_at):
             yield sent

@@ -6,12 +6,16 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailings', '0004_tests'),
+        ("mailings", "0004_tests"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='mailing',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='mailing_over_since'),
+            model_name="mailing",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)),
+                fields=["finished_at"],
+                name="mailing_over_since",
+            ),
         ),
     ]

@@ -67,7 +67,7 @@
     return [
       { ...common, grid: { show: false }, size: 28, space: 64,
         values: (_, times) => times.map(format) },
-      { ...common, grid, size: 46, space: 44, incrs: whole(),
+      { ...common, grid, size: 60, space: 44, incrs: whole(),
         values: (_, values) => values.map(short) },
     ];
   }

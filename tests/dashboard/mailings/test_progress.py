@@ -1,0 +1,113 @@
+"""The card of a mailing's progress, in words."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from tests.builders import make_running
+from vestnik.dashboard.live import shared
+from vestnik.dashboard.live.topics import MailingTopic
+from vestnik.dashboard.mailings.progress import progress_context, state_of, told
+from vestnik.reports.snapshot import Snapshot, snapshot_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def going() -> Snapshot:
+    """A mailing of a million, three hours before its end today."""
+    found = snapshot_of(make_running(1).id)
+    assert found
+    counts = dict.fromkeys(found.progress, 0)
+    counts |= {"matched": 1_000_000, "sent": 612_880, "queued": 387_120}
+    now = timezone.localtime().replace(hour=18, minute=0, second=0, microsecond=0)
+    return replace(found, progress=counts, rate=2140.0, now=now, ends_at=now + timedelta(hours=3))
+
+
+def words(going: Snapshot, language: str = "en") -> str:
+    with translation.override(language):
+        html = render_to_string("dashboard/mailings/progress.html", progress_context(going))
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\u00a0", " ").split())
+
+
+def test_in_time(going: Snapshot) -> None:
+    said = words(going)
+
+    assert said.startswith("612,880 of 1,000,000 · 61 %")
+    assert "2,140 a second" in said
+    assert "about 3 min 1 s left" in said
+    assert "will be through by 21:00 with 2 h 56 min to spare" in said
+
+
+def test_in_time_in_russian(going: Snapshot) -> None:
+    said = words(going, "ru")
+
+    assert said.startswith("612 880 из 1 000 000 · 61 %")
+    assert "успеет до 21:00 с запасом 2 ч 56 мин" in said
+
+
+def test_not_in_time(going: Snapshot) -> None:
+    said = words(replace(going, rate=10.0))
+
+    assert "will not be through by 21:00: about 280,000 will be left" in said
+
+
+def test_another_day_is_named(going: Snapshot) -> None:
+    ends_at = timezone.localtime().replace(hour=21, minute=0) + timedelta(days=2)
+
+    assert re.search(r"will be through by \d+ \w{3}, 21:00", words(replace(going, ends_at=ends_at)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "paused", "rate": None}, "paused: nothing leaves until it is resumed"),
+        ({"has_hours": True, "rate": 0.0}, "waits for the clients' hours"),
+        ({"is_enlisted": False}, "the audience is still being read"),
+        ({"state": "finished", "rate": None, "finished_at": timezone.now()}, "finished"),
+        ({"state": "cancelled", "rate": None, "finished_at": timezone.now()}, "cancelled"),
+    ],
+)
+def test_what_else_there_is_to_say(going: Snapshot, changes: dict[str, Any], said: str) -> None:
+    shown = words(replace(going, **changes))
+
+    assert said in shown
+    assert "to spare" not in shown
+
+
+def test_the_state_says_whether_something_is_in_doubt(going: Snapshot) -> None:
+    assert state_of(going) == "running"
+    assert state_of(replace(going, progress={**going.progress, "unknown": 1})) == "running-in-doubt"
+
+
+def test_tens_of_per_cent_are_read_out(going: Snapshot) -> None:
+    assert told(going) == "running, 60\u00a0% done"
+    assert told(replace(going, state="finished")) == "finished"
+
+
+def test_what_was_looked_at_survives_the_way_through_redis() -> None:
+    topic = MailingTopic(make_running(3).id)
+    first = shared.seen(topic.name, topic.every, topic.look)
+    again = shared.seen(topic.name, topic.every, lambda: pytest.fail("looked twice"))
+
+    assert topic.show(first) == topic.show(again)
+
+
+def test_without_redis_each_process_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
+    monkeypatch.setattr(shared, "_redis", lambda: away)
+
+    assert shared.seen("x", 1.0, lambda: {"n": 1}) == {"n": 1}
+
+
+def test_a_look_is_one_query(django_assert_num_queries: Any) -> None:
+    topic = MailingTopic(make_running(3).id)
+
+    with django_assert_num_queries(1):
+        topic.look()

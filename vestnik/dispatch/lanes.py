@@ -85,10 +85,16 @@ class Lane:
         return batch is not None
 
     def _see_whether_done(self) -> None:
-        """Have the mailings looked at of which nothing is left to claim: they may be finished."""
-        sent, self._sent = self._sent, set()
-        for mailing in sent:
+        """Have the mailings looked at of which nothing is left to claim: they may be finished.
+
+        One that rests has more to send. Looked at in each of its rests, a mailing of 90 messages a
+        second kept a core busy with 180 hints a second.
+        """
+        now = time.monotonic()
+        resting = {mailing for mailing, until in self._rests.copy().items() if until > now}
+        for mailing in self._sent - resting:
             hints.give("vestnik.look_at", mailing)
+        self._sent &= resting
 
     def _is_parked(self) -> bool:
         wait = self._breaker.wait()
@@ -113,8 +119,9 @@ class Lane:
         return True
 
     def _next_due(self) -> float | None:
-        now = time.monotonic()
-        self._rests = {mailing: until for mailing, until in self._rests.items() if until > now}
-        waits = [until - now for until in self._rests.values()]
+        now, rests = time.monotonic(), self._rests
+        # One that is over by now counts as due, once: its mailing was left out a moment ago.
+        waits = [max(until - now, 0.0) for until in rests.values()]
+        self._rests = {mailing: until for mailing, until in rests.items() if until > now}
         waiting = claims.next_due(self.alias)
         return min([*waits, *([] if waiting is None else [waiting])], default=None)

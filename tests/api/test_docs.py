@@ -60,7 +60,3 @@ def test_the_page_finds_its_files(name: str) -> None:
 
     assert answer.status_code == 200
     assert b"".join(answer.streaming_content)  # type: ignore[attr-defined]
-
-
-def test_the_start_leads_to_the_documentation() -> None:
-    assert Client().get("/")["Location"] == "/docs/"

@@ -102,7 +102,7 @@ def by_hour(hours: int = 24) -> list[Point]:
     sent and is delivered an hour later stands in both hours."""
     this = database_now().replace(minute=0, second=0, microsecond=0)
     first = this - timedelta(hours=hours - 1)
-    # What is past stays as it is: over 200 mailings it takes 50 ms, and this hour 3.
+    # What is past stays as it is: over 200 mailings it takes 24 ms, and this hour 3.
     key = f"by-hour:{first.timestamp():.0f}:{hours}"
     past: list[Point] | None = cache.get(key)
     if past is None:

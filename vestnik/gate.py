@@ -31,17 +31,23 @@ def at_most(most: int, application: Application) -> Application:
 
 
 class Held:
-    """An answer that keeps its place until it is sent."""
+    """An answer that keeps its place until it is sent, or closed before that."""
 
     def __init__(self, answer: Iterable[bytes], release: Callable[[], None]) -> None:
-        self.answer, self.release = answer, release
+        self.answer = answer
+        self._releases = [release]
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self.answer)
+        yield from self.answer
+        self._release()
 
     def close(self) -> None:
         """Called by the server, whatever became of it."""
         try:
             getattr(self.answer, "close", lambda: None)()
         finally:
-            self.release()
+            self._release()
+
+    def _release(self) -> None:
+        while self._releases:
+            self._releases.pop()()

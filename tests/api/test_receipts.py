@@ -1,5 +1,6 @@
 """Where providers call us: only they change anything, and what they say is stored."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -189,15 +190,26 @@ def test_an_unknown_receipt_is_kept_for_the_hand_over_to_come() -> None:
     assert KeptReceipt.objects.get().provider_message_id == "later"
 
 
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """The lines of the log, as the service formats them."""
+    [ours] = [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]
+    beside = logging.StreamHandler(io.StringIO())
+    beside.setFormatter(ours.formatter)
+    logging.getLogger().addHandler(beside)
+    yield beside.stream
+    logging.getLogger().removeHandler(beside)
+
+
 def test_neither_a_number_nor_the_secret_gets_into_the_log(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture, written: io.StringIO
 ) -> None:
     make_mailing()
     with caplog.at_level(logging.DEBUG):
         answer = post({"phone": "+7 926 123-45-67", "text": "STOP 79261234567"})
         post({"phone": "79261234567", "text": "STOP"}, f"{ADDRESS}wrong-{SECRET}/")
 
-    said = capfd.readouterr().err
+    said = written.getvalue()
     assert answer.status_code == 200
     assert "request_started" in said
     assert "inbound message" in said

@@ -57,3 +57,9 @@ def test_what_fails_gives_its_place_back() -> None:
     for _ in range(3):
         with pytest.raises(ValueError, match="no answer"):
             gated({}, None)
+
+
+def test_an_answer_that_was_read_to_its_end_gives_its_place_back_though_nobody_closed_it() -> None:
+    one_at_a_time = at_most(1, lambda environ, start: [b"all of it"])
+
+    assert [b"".join(one_at_a_time({}, None)) for _ in range(3)] == [b"all of it"] * 3

@@ -52,12 +52,13 @@ def phone(number: int) -> str:
     return f"79{(5, 16, 26)[number % 3]:02}{number:07}"
 
 
-def make_clients(stack: RunningStack, count: int) -> None:
+def make_clients(stack: RunningStack, count: int, tag: str | None = None) -> None:
+    """So many, of several tags or of the one that is given."""
     chance = random.Random(7)
     people = [
         {
             "phone_number": phone(number),
-            "tag": chance.choice(TAGS),
+            "tag": chance.choice(TAGS) if tag is None else tag,
             "attributes": {"name": chance.choice(NAMES), "city": chance.choice(CITIES)},
         }
         for number in range(count)

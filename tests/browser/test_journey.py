@@ -16,7 +16,7 @@ from tests.stack.running import RunningStack
 
 CLIENTS = 5_000
 #: Messages a second: slow enough to see the bar move, quick enough for a test.
-RATE = 900
+RATE = 300
 TEXT = 'Здравствуйте, {{ name|default:"клиент" }}! В эти выходные −20 % на всё.'
 CITIES = ("Казань", "Уфа", "Омск", "Пермь")
 

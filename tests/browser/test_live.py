@@ -18,8 +18,9 @@ EVENTS = "text/event-stream"
 @pytest.fixture(scope="module")
 def mailing(stack: RunningStack) -> Iterator[int]:
     """One that runs for minutes."""
-    demo.make_clients(stack, CLIENTS)
-    made = demo.mailing(stack, name="Moving", text="Hello", rate_limit=15)
+    demo.make_clients(stack, CLIENTS, tag="live")
+    theirs = {"tags": ["live"]}
+    made = demo.mailing(stack, name="Moving", text="Hello", filter=theirs, rate_limit=15)
     wait_until(lambda: read(stack, made)["progress"]["sent"] > 0, seconds=20)
     yield made
     command(stack, made, "cancel")

@@ -2,11 +2,12 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
 from vestnik.dispatch.claims import new_id
-from vestnik.dispatch.pacing import Pace, PacingAway, Permits, take
+from vestnik.dispatch.pacing import SLACK, Pace, PacingAway, Permits, take
 
 
 def fresh(per_second: float, weight: int = 1) -> Pace:
@@ -53,8 +54,11 @@ def test_several_hands_together_keep_the_rate():
         hand.start()
     for hand in hands:
         hand.join()
-    # Two seconds' worth, and at the most a block and the slack on top.
-    assert 380 <= sum(granted for _, granted in taken) <= 460
+    # Two seconds' worth, and at the most a block and the slack on top. What no hand came for within
+    # the slack is lost, as it should be: on a machine that stood still that is no fault.
+    times = sorted(now for now, _ in taken)
+    lost = sum(max(0.0, later - now - SLACK) for now, later in pairwise(times)) * 200
+    assert 380 - lost <= sum(granted for _, granted in taken) <= 460
 
 
 def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):

@@ -1,5 +1,6 @@
 """One mailing: how far it is, how it is set up, what may be done about it, and what was."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -14,7 +15,7 @@ from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.history import history_of
 from vestnik.dashboard.mailings.messages import table
 from vestnik.dashboard.mailings.orders import possible_orders
-from vestnik.dashboard.mailings.progress import progress_context
+from vestnik.dashboard.mailings.progress import progress_context, state_of
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import labelled
@@ -80,6 +81,8 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
         **head(mailing),
         **over_time(mailing),
         **progress_context(going),
+        # The mailing was read before: where it has started since, the page has to learn it.
+        "live_state": state_of(replace(going, state=mailing.state)),
         **table(request, mailing),
         "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),

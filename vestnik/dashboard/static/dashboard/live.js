@@ -118,6 +118,10 @@
 
     show({ html, state, told }) {
       this.heard();
+      if ("reload" in this.section.dataset) {
+        if (state !== this.section.dataset.state) location.reload();
+        return;
+      }
       if (this.isInUse()) return;
       const next = document.createElement("template");
       next.innerHTML = html;
@@ -128,7 +132,6 @@
       this.told = told;
       if (state !== (this.section.dataset.state ?? "")) {
         this.section.dataset.state = state;
-        if ("reload" in this.section.dataset) return location.reload();
         document.body.dispatchEvent(new CustomEvent("live-state"));
       }
     }

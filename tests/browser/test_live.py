@@ -3,16 +3,23 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import demo
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, peopled_stack
 from tests.pipeline.mailings import command, read
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 
 CLIENTS = 2_000
 EVENTS = "text/event-stream"
+
+
+@pytest.fixture(scope="module")
+def stack(browser: Browser) -> Iterator[RunningStack]:
+    """A system of its own."""
+    with peopled_stack() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

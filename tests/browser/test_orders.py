@@ -1,18 +1,26 @@
 """Pause, resume and cancel by the keyboard alone, in dialogs and without JavaScript."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, peopled_stack
 from tests.stack.running import RunningStack
 
 CLIENTS = 300
 #: Milliseconds; a page that was open before the start learns of it by itself.
 STARTS_WITHIN = 30_000
+
+
+@pytest.fixture(scope="module")
+def stack(browser: Browser) -> Iterator[RunningStack]:
+    """A system of its own."""
+    with peopled_stack() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

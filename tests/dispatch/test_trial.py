@@ -3,10 +3,11 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from tests.builders import counts, make_clients, make_mailing
+from tests.builders import counts, make_client, make_clients, make_mailing
 from tests.dispatch.test_outcomes import assert_it_adds_up, claim_of, due_ids, fly
-from vestnik.audience.stoplist import Source, put
+from vestnik.audience.stoplist import Source, StopListEntry, put
 from vestnik.dispatch import closing, enlist, launch
+from vestnik.dispatch.erasure import erase_client
 from vestnik.dispatch.outcomes import record_and_release
 from vestnik.dispatch.trial import send_test
 from vestnik.mailings.models import Mailing
@@ -62,3 +63,14 @@ def test_where_all_numbers_are_stopped_nothing_is_left_to_send():
 def test_it_goes_to_one_to_five_numbers(count):
     with pytest.raises(ValidationError, match="1 to 5 numbers"):
         send_test(make_mailing(), [f"7900000000{n}" for n in range(count)], "test")
+
+
+def test_a_test_is_not_sent_to_who_was_erased_and_had_said_stop():
+    client = make_client(FIRST)
+    put([FIRST], Source.INBOUND)
+    assert erase_client(client.id)
+    assert not StopListEntry.objects.filter(phone_number=FIRST).exists()
+
+    trial = send_test(make_mailing(starts_in=1000), [FIRST], "test")
+
+    assert counts(trial.mailing) == {"suppressed": 1}

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from vestnik.audience.stoplist import StopListEntry
+from vestnik.audience.stoplist import StopListEntry, recall
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.models import Batch, BatchState, Enlistment, Message, MessageState
 from vestnik.dispatch.recipients import samples
@@ -92,7 +92,8 @@ def _launched(mailing: Mailing, actor: str) -> Mailing:
 
 
 def _messages(test: Mailing, numbers: Sequence[str], text: str, segments: int) -> list[Message]:
-    """One batch of a message each."""
+    """One batch of a message each. Who was erased and is on the stop list is known by the hash."""
+    recall(numbers)
     listed = StopListEntry.objects.filter(phone_number__in=numbers)
     stopped = set(listed.values_list("phone_number", flat=True))
     own = text if is_personalised(test.text) else None

@@ -54,6 +54,21 @@ class PhoneNumber(Text):
         super().__init__(rule=validate_phone_number, **kwargs)
 
 
+class PhoneNumbers(serializers.ListField):
+    """A list of 1 to `most` phone numbers."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        some = f"Give a list of 1 to {most} numbers."
+        wrong = dict.fromkeys(("null", "not_a_list", "min_length", "max_length"), some)
+        super().__init__(
+            child=PhoneNumber(),
+            min_length=1,
+            max_length=most,
+            error_messages={"required": COMMON["required"], **wrong},
+            **kwargs,
+        )
+
+
 @extend_schema_field({"type": "string", "pattern": "^[0-9]{3}$", "example": "926"})
 class OperatorCode(Text):
     """Three digits."""

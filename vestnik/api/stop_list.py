@@ -9,13 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api import pages
-from vestnik.api.fields import Instant, PhoneNumber, StrictSerializer, Text
+from vestnik.api.fields import Instant, PhoneNumber, PhoneNumbers, StrictSerializer, Text
 from vestnik.api.resource import Resource, read
 from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, hash_of
 from vestnik.audience.upsert import MOST_AT_ONCE
 from vestnik.dispatch.stopping import stop
 
-SOME = f"Give a list of 1 to {MOST_AT_ONCE} numbers."
 STOPPED = {"phone_numbers": ["79261234567"], "reason": "asked by telephone"}
 ENTRY = {
     "id": 1,
@@ -62,18 +61,7 @@ class EntryPage(serializers.Serializer[Any]):
 class StoppedBody(StrictSerializer):
     """Numbers to put on the stop list."""
 
-    phone_numbers = serializers.ListField(
-        child=PhoneNumber(),
-        min_length=1,
-        max_length=MOST_AT_ONCE,
-        error_messages={
-            "required": "This field is required: give it.",
-            "null": SOME,
-            "not_a_list": SOME,
-            "min_length": SOME,
-            "max_length": SOME,
-        },
-    )
+    phone_numbers = PhoneNumbers(most=MOST_AT_ONCE)
     reason = Text(required=False, allow_blank=True, max_length=LONGEST_REASON)
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.fields import PhoneNumber
+from vestnik.api.fields import PhoneNumbers
 from vestnik.api.filter import Filter
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.mailing_body import ANSWERED, COUNTS, WRITTEN, MailingBody
@@ -37,7 +37,6 @@ SENT = {
         "progress": {**COUNTS, "sent": 0, "suppressed": 1},
     },
 }
-SOME = f"Give a list of 1 to {MOST_NUMBERS} numbers."
 
 
 @extend_schema_serializer(
@@ -49,18 +48,7 @@ class TrialBody(MailingBody):
 
     starts_at = ends_at = local_hours = None  # type: ignore[assignment]
     filter = Filter(required=False, help_text="The first of these clients lends their values.")
-    phone_numbers = serializers.ListField(
-        child=PhoneNumber(),
-        min_length=1,
-        max_length=MOST_NUMBERS,
-        error_messages={
-            "required": "This field is required: give it.",
-            "null": SOME,
-            "not_a_list": SOME,
-            "min_length": SOME,
-            "max_length": SOME,
-        },
-    )
+    phone_numbers = PhoneNumbers(most=MOST_NUMBERS)
 
 
 class TrialMessage(serializers.Serializer[Any]):

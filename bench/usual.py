@@ -27,8 +27,8 @@ settings.DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": Fa
 django.setup()
 
 # Models can be imported once Django is set up, and not before.
-from vestnik.audience.models import Client  # noqa: E402
-from vestnik.dispatch.models import Message  # noqa: E402
+from vestnik.audience.models import Client  # noqa: E402  (see above)
+from vestnik.dispatch.models import Message  # noqa: E402  (see above)
 
 app = Celery("usual")
 app.config_from_object("django.conf:settings", namespace="CELERY")

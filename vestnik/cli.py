@@ -157,7 +157,7 @@ def web(_options: argparse.Namespace) -> None:
     """`vestnik web`."""
     need_secret()
     refuse_mistakes()
-    from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]
+    from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # has no types
 
     sys.argv = ["gunicorn", "--config", "python:vestnik.stack.web", "vestnik.wsgi:application"]
     run()

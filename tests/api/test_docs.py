@@ -59,4 +59,4 @@ def test_the_page_finds_its_files(name: str) -> None:
     answer = Client().get(f"/static/drf_spectacular_sidecar/swagger-ui-dist/{name}")
 
     assert answer.status_code == 200
-    assert b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert b"".join(answer.streaming_content)

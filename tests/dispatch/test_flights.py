@@ -143,7 +143,7 @@ class Script:
 def course_of(mailing: Mailing, hands: Script) -> Course:
     known = described(mailing.provider)
     breaker = Breaker(mailing.provider, LEASE)
-    crew = Crew(known, hands, breaker, Meters(), lambda: False, lambda *_: None)  # type: ignore[arg-type]
+    crew = Crew(known, hands, breaker, Meters(), lambda: False, lambda *_: None)
     return Course(crew, claim_of(mailing))
 
 

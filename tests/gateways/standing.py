@@ -25,7 +25,7 @@ class Standing:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.sandbox = Sandbox(behaviour=self._behaviour, **self._options)  # type: ignore[arg-type]
+        self.sandbox = Sandbox(behaviour=self._behaviour, **self._options)
         self.up()
         return self
 

@@ -42,7 +42,7 @@ def patiently_kill(stack: RunningStack, name: str, number: int = 9) -> None:
     """One that is between two lives is killed in its next one."""
     for _ in range(100):
         with contextlib.suppress(ProcessLookupError):
-            stack.kill(name, number)  # type: ignore[arg-type]
+            stack.kill(name, number)
             return
         time.sleep(0.1)
     raise TimeoutError(f"{name} does not live")

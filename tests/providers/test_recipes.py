@@ -44,11 +44,11 @@ def test_every_option_is_documented(
     asked: set[str] = set()
 
     class Spy(dict[str, object]):
-        def pop(self, name: str, default: object = None) -> object:  # type: ignore[override]
+        def pop(self, name: str, default: object = None) -> object:
             asked.add(name)
             return super().pop(name, default)
 
-        def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+        def get(self, name: str, default: object = None) -> object:
             asked.add(name)
             return super().get(name, default)
 

@@ -29,7 +29,7 @@ def pdus(text: str, **options: str) -> list[smpp34.SubmitSm]:
     made = composer(**options).submits(outgoing(1, text))
     found = [smpp34.decode(make(number)) for number, make in enumerate(made, 1)]
     assert all(isinstance(pdu, smpp34.SubmitSm) for pdu in found)
-    return found  # type: ignore[return-value]
+    return found
 
 
 @settings(deadline=None, max_examples=60)

@@ -104,7 +104,7 @@ def test_a_file_over_the_api_is_read_by_a_worker(stack: RunningStack):
     headers = {"Authorization": f"Bearer {stack.key}", "Content-Type": kind}
     address = f"{stack.address}/api/v1/clients/imports/"
     request = Request(address, data=body, headers=headers)  # noqa: S310  (our own address)
-    with urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urlopen(request, timeout=30) as answer:  # noqa: S310  (our own address)
         job = json.load(answer)
 
     wait_until(

@@ -67,7 +67,7 @@ class SessionStore(DBStore):
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        self.row = super()._get_session_from_db()  # type: ignore[misc]
+        self.row = super()._get_session_from_db()  # type: ignore[misc]  # the stubs do not know it
         return self.row
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:

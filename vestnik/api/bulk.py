@@ -31,7 +31,7 @@ class BulkResult(serializers.Serializer[Any]):
     status = serializers.ChoiceField(STATUSES)
     id = serializers.IntegerField(required=False, help_text="Of the client, if it was saved.")
     errors = FieldProblem(
-        many=True, required=False, help_text="If the item was not saved."  # type: ignore[assignment]
+        many=True, required=False, help_text="If the item was not saved."  # type: ignore[assignment]  # a field
     )
 
 

@@ -82,7 +82,7 @@ class Preview(serializers.Serializer[Any]):
 class PreviewBody(MailingBody):
     """A mailing without a name."""
 
-    name = None  # type: ignore[assignment]
+    name = None  # type: ignore[assignment]  # left out
 
 
 class MailingPreview(Resource):

@@ -73,7 +73,7 @@ CREATION = {
 }
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped
     """How the document says that a key is needed."""
 
     target_class = "vestnik.api.authentication.ApiKeyAuthentication"
@@ -157,7 +157,7 @@ def with_exact_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 @cache
 def document() -> bytes:
     """The document. It says nothing of the request, so it is made once."""
-    make: Callable[..., dict[str, Any]] = SchemaGenerator().get_schema  # type: ignore[no-untyped-call]
+    make: Callable[..., dict[str, Any]] = SchemaGenerator().get_schema  # type: ignore[no-untyped-call]  # untyped
     return json.dumps(make(public=True), ensure_ascii=False).encode()
 
 

@@ -41,7 +41,7 @@ class States(serializers.ListField):
 class SendAgainBody(MailingBody):
     """A mailing of which all but the window is by default as that of the other."""
 
-    filter = None  # type: ignore[assignment]
+    filter = None  # type: ignore[assignment]  # left out
     text = Text(required=False, help_text="The other's where it is left out, and so is the rest.")
     states = States(
         child=serializers.ChoiceField(UNREACHED),

@@ -37,7 +37,7 @@ class EntryShown(serializers.Serializer[Any]):
         allow_null=True, help_text="Null once erased: the entry knows it by a keyed hash alone."
     )
     reason = serializers.CharField()
-    source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
+    source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]  # a field
     created_at = Instant()
 
 

@@ -46,7 +46,7 @@ SENT = {
 class TrialBody(MailingBody):
     """What to send, and to which numbers. It goes out at once."""
 
-    starts_at = ends_at = local_hours = None  # type: ignore[assignment]
+    starts_at = ends_at = local_hours = None  # type: ignore[assignment]  # left out
     filter = Filter(required=False, help_text="The first of these clients lends their values.")
     phone_numbers = PhoneNumbers(most=MOST_NUMBERS)
 

@@ -57,4 +57,5 @@ def _path(key: str, bounds: Mapping[str, Any]) -> str:
 
 def _raw(template: str, *parameters: object) -> RawSQL:
     """A condition of constant text; what users give are its parameters."""
+    # The template is a constant of ours, and all that was given is a parameter.
     return RawSQL(template, parameters, output_field=BooleanField())  # noqa: S611

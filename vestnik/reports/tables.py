@@ -68,7 +68,7 @@ class _Outbox(io.RawIOBase):
         return True
 
     def write(self, data: object) -> int:
-        piece = bytes(data)  # type: ignore[call-overload]
+        piece = bytes(data)  # type: ignore[call-overload]  # a buffer
         self._waiting += piece
         return len(piece)
 

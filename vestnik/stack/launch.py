@@ -26,7 +26,7 @@ def main(parent: int, signal: int, uid: int, command: list[str]) -> None:
     if os.getppid() != parent:
         sys.exit("the supervisor is gone")
     try:
-        os.execv(command[0], command)  # noqa: S606
+        os.execv(command[0], command)  # noqa: S606  (what we were told to become)
     except OSError as error:
         print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_RUN)

@@ -21,7 +21,8 @@ preload_app = True
 accesslog = None
 loglevel = "warning"
 graceful_timeout = 4
-# A folder in memory: a busy disk must not make a worker look dead.
+# A folder in memory: a busy disk must not make a worker look dead. gunicorn names its file there by
+# itself, safely.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 control_socket_disable = True
 

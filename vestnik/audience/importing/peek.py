@@ -65,7 +65,7 @@ class StoredFile(io.RawIOBase):
         self._at = max(0, base + offset)
         return self._at
 
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # 3.12 has Buffer
         number, start = divmod(self._at, self._piece)
         part = self._fetched(number)[start : start + len(buffer)]
         buffer[: len(part)] = part

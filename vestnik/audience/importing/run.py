@@ -34,7 +34,7 @@ def nobody(_rows: int, _percent: int) -> None:
 
 def options_of(given: dict[str, object]) -> formats.Options:
     """As they are kept with the import."""
-    return formats.Options(**given)  # type: ignore[arg-type]
+    return formats.Options(**given)  # type: ignore[arg-type]  # as it was stored
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def _events(
     topic: Topic, language: str | None, zone: Any, has_left: Callable[[], bool]
 ) -> Iterator[str]:
     connections.close_all()  # what the session was read by
-    deadline = time.monotonic() + random.uniform(*SECONDS)  # noqa: S311
+    deadline = time.monotonic() + random.uniform(*SECONDS)  # noqa: S311  (no secret)
     # By now the middleware that set them is through.
     with translation.override(language), timezone.override(zone), watching(topic) as broadcast:
         yield f"retry: {RETRY}\n\n"

@@ -35,4 +35,4 @@ def rate(per_second: float) -> str:
 def money(amount: Decimal) -> str:
     """An amount in roubles, with its kopecks; a price of a part of a kopeck with all its digits."""
     shown = amount.quantize(Decimal("0.01"))
-    return f"{number(shown if shown == amount else amount.normalize())}\u00a0₽"  # type: ignore[arg-type]
+    return f"{number(shown if shown == amount else amount.normalize())}\u00a0₽"  # type: ignore[arg-type]  # a Decimal

@@ -200,7 +200,8 @@ def record_and_mark(
     _check(batch, settled, recorded)
     if marked:
         return Mark(marked_at, seconds_to_end)
-    sweep_batch(batch.batch_id)
+    if flight:  # somebody of it may have been stopped
+        sweep_batch(batch.batch_id)
     return None
 
 

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +14,7 @@ from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.reports.models import Sample
-from vestnik.reports.samples import MOST_POINTS, by_hour, rates, series
+from vestnik.reports.samples import MOST_POINTS, by_hour, series
 from vestnik.reports.sampling import MOST_AFTERWARDS, SAMPLE_LOCK, take_samples, thin_out
 
 pytestmark = pytest.mark.django_db
@@ -175,36 +174,6 @@ def test_a_curve_begins_with_nothing_at_the_launch_and_ends_with_the_last_point(
 
 def test_a_mailing_that_never_ran_has_no_curve() -> None:
     assert series(make_mailing(starts_in=60).id) == []
-
-
-def test_the_rate_is_that_of_the_last_ten_seconds(django_assert_num_queries: Any) -> None:
-    mailing, other = make_running(1), make_mailing(starts_in=60)
-    for second in range(30, -1, -1):
-        slow, fast = min(30 - second, 15), max(0, 15 - second)
-        sample(mailing, ago=second, sent=slow + 7 * fast, failed=3 * fast)
-
-    with django_assert_num_queries(1):
-        found = rates([mailing.id, other.id])
-
-    assert found[mailing.id] == pytest.approx(10, abs=0.2)
-    assert found[other.id] == 0
-
-
-def test_the_first_seconds_count_from_the_launch() -> None:
-    mailing = make_running(1)
-    started(mailing, ago=5)
-    sample(mailing, ago=0, sent=100)
-
-    assert rates([mailing.id])[mailing.id] == pytest.approx(20, abs=1)
-
-
-def test_what_is_paused_has_no_rate() -> None:
-    mailing = make_running(1)
-    sample(mailing, ago=12, sent=0)
-    sample(mailing, ago=0, sent=100)
-    mailing.obey(PAUSE, actor="test")
-
-    assert rates([mailing.id]) == {mailing.id: 0}
 
 
 def test_hours_say_by_how_much_each_state_grew() -> None:

@@ -66,6 +66,15 @@ def test_the_rate_is_against_what_was_ten_seconds_ago() -> None:
     assert seen(mailing).rate == pytest.approx(0.2, abs=0.01)
 
 
+def test_the_first_seconds_count_from_the_launch() -> None:
+    mailing = make_running(100)
+    record(mailing, ["sent"] * 100)
+    started(mailing, ago=5)
+    sample(mailing, ago=1, sent=80, queued=20)
+
+    assert seen(mailing).rate == pytest.approx(20, abs=1)
+
+
 def test_it_is_through_in_time() -> None:
     found = going(left=400, rate=4, seconds=300)
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import F, Max, QuerySet, Sum
 
 from vestnik.dispatch.models import Batch, MessageState
-from vestnik.reports.states import KEPT_COUNTS, STATES, flying, remainder_of
+from vestnik.reports.states import KEPT_COUNTS, OPEN, STATES, flying, remainder_of
 
 Progress = dict[str, int]
 NOTHING_YET: Mapping[str, int] = dict.fromkeys(("matched", *STATES), 0)
@@ -54,3 +54,8 @@ def total(tests: bool | None = None) -> Progress:
         for name, count in read(row).items():
             summed[name] += count
     return summed
+
+
+def settled(progress: Progress) -> int:
+    """How many messages are neither waiting nor on their way."""
+    return progress["matched"] - sum(progress[state] for state in OPEN)

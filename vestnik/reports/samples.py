@@ -1,6 +1,6 @@
 """What the samples tell: curves, rates, hours. None of it looks at a message or at a batch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,25 +18,6 @@ from vestnik.reports.states import STATES
 MOST_POINTS = 300
 COLUMNS = ("matched", *STATES)
 HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
-COUNTED = " + ".join(HANDED_OVER)
-
-# The latest against the last one that is about ten seconds older.
-RATES = f"""
-SELECT m.id, coalesce(
-    (last.n - coalesce(base.n, 0))
-    / nullif(extract(epoch FROM last.at - coalesce(base.at, m.started_at)), 0), 0)::float8
-FROM mailings_mailing m
-CROSS JOIN LATERAL (
-    SELECT at, {COUNTED} AS n FROM reports_sample
-    WHERE mailing_id = m.id ORDER BY at DESC LIMIT 1
-) last
-LEFT JOIN LATERAL (
-    SELECT at, {COUNTED} AS n FROM reports_sample
-    WHERE mailing_id = m.id AND at <= last.at - interval '9.5 seconds' ORDER BY at DESC LIMIT 1
-) base ON true
-WHERE m.id = ANY(%s) AND m.state = 'running'
-    AND last.at > clock_timestamp() - interval '15 seconds'
-"""
 
 # A probe for each mailing and hour, however many samples there are.
 BY_HOUR = """
@@ -87,13 +68,6 @@ def series(mailing_id: int, most: int = MOST_POINTS) -> list[Point]:
 def handed_over(counts: Mapping[str, int]) -> int:
     """How many messages a provider was given, whatever it made of them."""
     return sum(counts[state] for state in HANDED_OVER)
-
-
-def rates(mailing_ids: Iterable[int]) -> dict[int, float]:
-    """How many messages a second are handed over, over the last ten seconds; one query. 0 for a
-    mailing that does not run, and for one of which there is no sample yet."""
-    ids = list(mailing_ids)
-    return dict.fromkeys(ids, 0.0) | dict(sql.rows(RATES, [ids]))
 
 
 def by_hour(hours: int = 24) -> list[Point]:

@@ -12,15 +12,14 @@ from typing import Any
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from vestnik.dispatch.models import Batch, MessageState
+from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.window import Clock
 from vestnik.reports.models import Sample
-from vestnik.reports.progress import NOTHING_YET, Progress, read, sums
+from vestnik.reports.progress import NOTHING_YET, Progress, read, settled, sums
 from vestnik.reports.samples import HANDED_OVER, handed_over
-from vestnik.reports.states import KEPT_COUNTS, remainder_of
+from vestnik.reports.states import KEPT_COUNTS, OPEN, remainder_of
 
-OPEN = (MessageState.QUEUED, MessageState.SENDING)
 #: The rate is read over so many seconds.
 LOOK_BACK = timedelta(seconds=9.5)
 SUMMED = ("matched", "flying", *(f"{state}_kept" for state in KEPT_COUNTS))
@@ -66,7 +65,7 @@ class Snapshot:
     @property
     def settled(self) -> int:
         """Of how many it is known what became of them."""
-        return self.progress["matched"] - self.left
+        return settled(self.progress)
 
     @property
     def seconds_left(self) -> float | None:

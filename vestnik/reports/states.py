@@ -13,6 +13,8 @@ from vestnik.mailings.models import UNDER_WAY, MailingState
 from vestnik.mailings.window import has_come
 
 STATES = tuple(MessageState.values)
+#: What is still to come of a message.
+OPEN = (MessageState.QUEUED, MessageState.SENDING)
 KEPT_COUNTS = tuple(state for state in STATES if state != MessageState.SENDING)
 
 

@@ -10,11 +10,10 @@ from vestnik.mailings.price import price_of
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised
 from vestnik.reports import messages
-from vestnik.reports.progress import Progress, progress_of, total
+from vestnik.reports.progress import Progress, progress_of, settled, total
 
 MOST_EVENTS = 100
 ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED)
-OPEN = (MessageState.QUEUED, MessageState.SENDING)
 
 
 def of_everything(tests: bool | None = None) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
         "state_reason": mailing.state_reason,
         "progress": progress,
         "percentages": _percentages(progress),
-        "settled": progress["matched"] - sum(progress[state] for state in OPEN),
+        "settled": settled(progress),
         "segments": segments,
         "price": price_of(mailing.provider, segments["sent"] or 0),
         "seconds_under_way": seconds,

@@ -5,8 +5,6 @@ from django.shortcuts import get_object_or_404
 from vestnik.mailings.models import Mailing
 from vestnik.reports.progress import Progress, progress_of
 
-OPEN = ("queued", "sending")
-
 
 def mailing_or_404(id: int) -> Mailing:
     """The mailing of that number; raises Http404 where there is none."""
@@ -16,8 +14,3 @@ def mailing_or_404(id: int) -> Mailing:
 def progress_for(mailing: Mailing) -> Progress:
     """The mailing's counts."""
     return progress_of([mailing.id])[mailing.id]
-
-
-def settled(progress: Progress) -> int:
-    """How many messages are neither waiting nor on their way."""
-    return progress["matched"] - sum(progress[state] for state in OPEN)

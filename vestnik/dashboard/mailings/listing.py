@@ -11,12 +11,11 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.dashboard.mailings.found import settled
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.paging import paged
 from vestnik.dashboard.words import MAILING_STATES
 from vestnik.mailings.models import Mailing
-from vestnik.reports.progress import progress_of
+from vestnik.reports.progress import progress_of, settled
 
 SIZE = 20
 TESTS = "test"

@@ -15,12 +15,13 @@ from vestnik.dashboard.mailings.breakdowns import broken_down
 from vestnik.dashboard.mailings.curves import curves_of
 from vestnik.dashboard.mailings.drawing import drawn
 from vestnik.dashboard.mailings.facts import facts_of
-from vestnik.dashboard.mailings.found import mailing_or_404, progress_for, settled
+from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.history import history_of
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import labelled
 from vestnik.mailings.models import Mailing
+from vestnik.reports.progress import settled
 
 #: Nothing is fetched and nothing runs, wherever the file is opened.
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -27,7 +27,8 @@ class MailingState(models.TextChoices):
 
 
 State = MailingState
-NOT_STARTED = (State.DRAFT, State.SCHEDULED, State.MISSED)
+BEFORE_THE_START = (State.DRAFT, State.SCHEDULED)
+NEVER_STARTED = (*BEFORE_THE_START, State.MISSED)
 UNDER_WAY = (State.RUNNING, State.PAUSED)
 ENDED = (State.FINISHED, State.CANCELLED, State.MISSED)
 
@@ -54,7 +55,7 @@ LAUNCH = Transition("launch", (State.SCHEDULED,), State.RUNNING, DUE)
 MISS = Transition("miss", (State.SCHEDULED,), State.MISSED, has_come("ends_at"))
 PAUSE = Transition("pause", (State.RUNNING,), State.PAUSED)
 RESUME = Transition("resume", (State.PAUSED,), State.RUNNING, is_ahead("ends_at"))
-CANCEL = Transition("cancel", (State.DRAFT, State.SCHEDULED, *UNDER_WAY), State.CANCELLED)
+CANCEL = Transition("cancel", (*BEFORE_THE_START, *UNDER_WAY), State.CANCELLED)
 FINISH = Transition("finish", UNDER_WAY, State.FINISHED)
 REOPEN = Transition("reopen", (State.FINISHED,), State.RUNNING, is_ahead("ends_at"))
 
@@ -138,7 +139,7 @@ class Mailing(models.Model):
             models.CheckConstraint(name="mailing_state_known", condition=Q(state__in=State.values)),
             models.CheckConstraint(
                 name="mailing_started_when_under_way",
-                condition=Q(state__in=NOT_STARTED, started_at=None)
+                condition=Q(state__in=NEVER_STARTED, started_at=None)
                 | Q(state__in=(*UNDER_WAY, State.FINISHED), started_at__isnull=False)
                 | Q(state=State.CANCELLED),
             ),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.audience.filters import is_attribute
 from vestnik.mailings.models import (
+    BEFORE_THE_START,
     CANCEL,
     PAUSE,
     RESUME,
@@ -148,7 +149,7 @@ def check_ready(mailing: Mailing) -> None:
 
 def changeable(mailing: Mailing) -> frozenset[str]:
     """The fields that may change in the mailing's state."""
-    if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
+    if mailing.state in BEFORE_THE_START:
         return CHANGEABLE
     return CHANGEABLE_UNDER_WAY if mailing.state in UNDER_WAY else frozenset()
 

@@ -20,7 +20,7 @@ from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import labelled
 from vestnik.dispatch.again import OVER
-from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
 from vestnik.reports.snapshot import snapshot_of
 
 
@@ -51,7 +51,7 @@ def head(mailing: Mailing) -> dict[str, Any]:
         "orders": possible_orders(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
         "is_over": mailing.state in OVER,
-        "may_edit": mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED),
+        "may_edit": mailing.state in BEFORE_THE_START,
     }
 
 

@@ -28,9 +28,8 @@ from vestnik.dashboard.templatetags.vestnik import instant
 from vestnik.dashboard.words import MAILING_STATES
 from vestnik.dashboard.zones import labelled
 from vestnik.dispatch.hints import look_at
-from vestnik.mailings.models import SCHEDULE, Mailing, MailingState, StateConflict
+from vestnik.mailings.models import BEFORE_THE_START, SCHEDULE, Mailing, MailingState, StateConflict
 
-NOT_STARTED = (MailingState.DRAFT, MailingState.SCHEDULED)
 SAVINGS = ("draft", "schedule", "save")
 #: What of a client itself a text may name; the code and the zone are seldom wanted.
 INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
@@ -92,7 +91,7 @@ def new_mailing(request: OperatorRequest) -> HttpResponse:
 def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     """Change a draft or a scheduled mailing."""
     mailing = get_object_or_404(Mailing, id=id)
-    if mailing.state not in NOT_STARTED:
+    if mailing.state not in BEFORE_THE_START:
         messages.warning(request, _started(mailing))
         return redirect("mailing-page", mailing.id)
     if request.method == "POST":

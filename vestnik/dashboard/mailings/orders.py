@@ -24,12 +24,12 @@ from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import (
+    BEFORE_THE_START,
     CANCEL,
     PAUSE,
     RESUME,
     SCHEDULE,
     Mailing,
-    MailingState,
     Transition,
 )
 from vestnik.mailings.rules import check_ready
@@ -115,7 +115,7 @@ def confirmation(
 def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
     progress = progress_for(mailing)
     found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
-    if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
+    if mailing.state in BEFORE_THE_START:
         found["matched"] = recipients(mailing.filter).count()
     return found
 

@@ -1,7 +1,8 @@
 /* <section data-live="/live/…/" data-state="running" data-stale="These numbers are from">: what is
    in it changes by itself, by server-sent events, or by asking every few seconds where they do not
    come. Another state than the page was made for: `live-state` on the body, and whoever has
-   hx-trigger="live-state from:body" fetches itself anew; with data-reload the whole page is.
+   hx-trigger="live-state from:body" fetches itself anew; with data-reload all the content is, and
+   what was just said above it stays.
 
    A hidden page listens to nothing, and comes right again as soon as it is looked at. */
 "use strict";
@@ -58,7 +59,13 @@
       this.note.setAttribute("role", "status");
       section.after(this.note);
       this.start();
-      setInterval(() => this.grow(), 1_000);
+      this.growing = setInterval(() => this.grow(), 1_000);
+    }
+
+    end() {
+      this.stop();
+      clearInterval(this.growing);
+      this.note.remove();
     }
 
     heard() {
@@ -119,7 +126,11 @@
     show({ html, state, told }) {
       this.heard();
       if ("reload" in this.section.dataset) {
-        if (state !== this.section.dataset.state) location.reload();
+        if (state === this.section.dataset.state) return;
+        this.stop();
+        window.htmx.ajax("GET", location.href, {
+          target: "#content", select: "#content", swap: "outerHTML",
+        });
         return;
       }
       if (this.isInUse()) return;
@@ -145,18 +156,30 @@
     }
   }
 
-  const all = [...document.querySelectorAll("[data-live]")].map((section) => new Live(section));
-  if (all.length) {
-    document.body.append(voice);
-    let leaving;
-    document.addEventListener("visibilitychange", () => {
-      clearTimeout(leaving);
-      // A browser opens six connections to a host, and each page that is open may be one.
-      if (document.hidden) leaving = setTimeout(() => all.forEach((one) => one.stop()), HIDDEN_FOR);
-      else all.forEach((one) => one.start());
-    });
-    window.addEventListener("online", () => all.forEach((one) => one.start()));
-    window.addEventListener("pagehide", () => all.forEach((one) => one.stop()));
-    window.addEventListener("pageshow", (event) => event.persisted && all.forEach((one) => one.start()));
+  let all = [];
+
+  /* With what a swap has brought, and without what it has taken away. */
+  function begin() {
+    const gone = all.filter(({ section }) => !section.isConnected);
+    gone.forEach((one) => one.end());
+    all = all.filter((one) => !gone.includes(one));
+    const known = new Set(all.map(({ section }) => section));
+    for (const section of document.querySelectorAll("[data-live]")) {
+      if (!known.has(section)) all.push(new Live(section));
+    }
   }
+
+  let leaving;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(leaving);
+    // A browser opens six connections to a host, and each page that is open may be one.
+    if (document.hidden) leaving = setTimeout(() => all.forEach((one) => one.stop()), HIDDEN_FOR);
+    else all.forEach((one) => one.start());
+  });
+  window.addEventListener("online", () => all.forEach((one) => one.start()));
+  window.addEventListener("pagehide", () => all.forEach((one) => one.stop()));
+  window.addEventListener("pageshow", (event) => event.persisted && all.forEach((one) => one.start()));
+  document.addEventListener("htmx:afterSwap", begin);
+  document.body.append(voice);
+  begin();
 }

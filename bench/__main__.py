@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from bench import gateways, latency, shapes
 from bench.audience import audience
+from bench.growth import growth
 from bench.imports import imports
-from bench.memory import Watch
 from bench.pages import pages
 from bench.report import Report
 from bench.viewers import viewers
@@ -68,36 +68,6 @@ def delays(stack: RunningStack, report: Report, scale: float) -> None:
 def of(values: list[float]) -> list[str]:
     numbers = [min(values), statistics.median(values), latency.p95(values), max(values)]
     return [str(len(values)), *(f"{number:.1f}" for number in numbers)]
-
-
-def growth(stack: RunningStack, report: Report, scale: float) -> None:
-    """Time per message and memory at 1,000,000 against 10,000."""
-    sizes = {"10,000": int(10_000 * scale), "1,000,000": int(1_000_000 * scale)}
-    times: dict[str, list[float]] = {name: [] for name in sizes}
-    peaks: dict[str, dict[str, float]] = {}
-    for _ in range(REPEATS):
-        for name, count in sizes.items():
-            fill(stack, count)
-            shapes.clear(stack)
-            with Watch(stack) as watch:
-                took = shapes.pipeline(stack, count)
-            times[name].append(took / count * 1e6)
-            kept = peaks.setdefault(name, {})
-            kept.update({who: max(kept.get(who, 0), mib) for who, mib in watch.peaks.items()})
-    report.table(
-        "Growth: µs per message, and peak anonymous MiB of the largest process of each kind",
-        ["clients", "µs a message", *peaks["10,000"]],
-        [
-            [name, f"{statistics.median(times[name]):.1f}", *(f"{m:.0f}" for m in kept.values())]
-            for name, kept in peaks.items()
-        ],
-    )
-    small, large = peaks.values()
-    report.figure(
-        "time_per_message_1m_vs_10k",
-        statistics.median(times["1,000,000"]) / statistics.median(times["10,000"]),
-    )
-    report.figure("memory_growth_mib", max(large[who] - small[who] for who in small))
 
 
 def gateways_part(_: RunningStack, report: Report, scale: float) -> None:

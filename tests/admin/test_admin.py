@@ -310,6 +310,30 @@ def test_users_and_keys_are_for_those_who_manage(role: str) -> None:
         assert opened.get(reverse(f"admin:{name}_changelist")).status_code == 403
 
 
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"is_active": ""}])
+def test_the_last_admin_stays_one(change: dict[str, str]) -> None:
+    opened = browser()
+    anna = User.objects.get()
+    others = {"username": "anna", "is_staff": "on", "role": "admin", "is_active": "on"} | change
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+    at = reverse("admin:access_user_change", args=[anna.id])
+
+    answer = opened.post(at, others | joined)
+    anna.refresh_from_db()
+    assert "make somebody else an admin first" in answer.content.decode()
+    assert (anna.role, anna.is_active) == ("admin", True)
+
+    User.objects.create_user("boris", password="x", role="admin")
+    assert opened.post(at, others | joined).status_code == 302
+
+
+def test_users_are_deactivated_rather_than_deleted() -> None:
+    opened = browser()
+    boris = User.objects.create_user("boris", password="x", role="admin")
+
+    assert opened.post(reverse("admin:access_user_delete", args=[boris.id])).status_code == 403
+
+
 def test_who_is_not_of_the_staff_stays_outside() -> None:
     user = User.objects.create_user("ivan", password="x", role="admin")
     opened = Browser()

@@ -5,23 +5,45 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from vestnik.access.models import ApiKey, User
+from vestnik.access.roles import Role
+from vestnik.access.users import LastAdmin, keep_an_admin
 
 ONCE = "The key is {plain} – copy it now, it is shown only this once."
+LAST_ADMIN = "This is the last admin: make somebody else an admin first."
+
+
+class RoleUserForm(UserChangeForm):
+    """The last admin stays one, here as in the pages."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("role") != Role.ADMIN or not cleaned.get("is_active"):
+            try:
+                keep_an_admin(self.instance)
+            except LastAdmin:
+                raise ValidationError(LAST_ADMIN) from None
+        return cleaned
 
 
 @admin.register(User)
 class RoleUserAdmin(UserAdmin):
-    """Django's own page, with the role."""
+    """Django's own page, with the role. Nobody is deleted: what they did is on record."""
 
+    form = RoleUserForm
     list_display = ("username", "role", "is_staff", "is_active", "last_login")
     list_filter = ("role", "is_staff", "is_active")
     fieldsets = (("Vestnik", {"fields": ("role",)}), *(UserAdmin.fieldsets or ()))
     add_fieldsets = (*UserAdmin.add_fieldsets, ("Vestnik", {"fields": ("role", "is_staff")}))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
 
 
 class ApiKeyForm(forms.ModelForm):

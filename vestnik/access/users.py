@@ -37,7 +37,7 @@ def add(username: str, role: str, password: str, *, actor: str) -> User:
 def set_role(user: User, role: str, *, actor: str) -> None:
     """Give the user another role, at once. Raises LastAdmin."""
     if role != Role.ADMIN:
-        _keep_an_admin(user)
+        keep_an_admin(user)
     user.role = Role(role)
     user.save(update_fields=["role"])
     log.info("role changed", user=user.username, role=role, actor=actor)
@@ -46,7 +46,7 @@ def set_role(user: User, role: str, *, actor: str) -> None:
 @transaction.atomic
 def deactivate(user: User, *, actor: str) -> None:
     """Shut the user out and end their sessions; what they did stays on record. Raises LastAdmin."""
-    _keep_an_admin(user)
+    keep_an_admin(user)
     user.is_active = False
     user.save(update_fields=["is_active"])
     Session.objects.end(user.pk)
@@ -70,8 +70,9 @@ def set_password(user: User, password: str, *, actor: str) -> None:
     log.info("password set", user=user.username, actor=actor)
 
 
-def _keep_an_admin(user: User) -> None:
-    """The rows stay locked until the transaction ends: two admins cannot unmake each other."""
+def keep_an_admin(user: User) -> None:
+    """Raises LastAdmin where the user is the only one. Call it in a transaction: the admins' rows
+    stay locked until its end, so that two of them cannot unmake each other."""
     admins = User.objects.filter(role=Role.ADMIN, is_active=True).order_by("id")
     if set(admins.select_for_update().values_list("id", flat=True)) == {user.pk}:
         raise LastAdmin

@@ -46,6 +46,11 @@ def labelled(name: str, at: datetime) -> str:
     return f"{RUSSIAN.get(name, name)}, {offset(name, at)}"
 
 
+def here(at: datetime | None = None) -> str:
+    """The zone that the page's times are in, and what it is ahead of UTC at that moment or now."""
+    return labelled(timezone.get_current_timezone_name(), at or timezone.now())
+
+
 def offset(name: str, at: datetime) -> str:
     """What the zone is ahead of UTC at that moment, as `UTC+3` or `UTC+5:30`."""
     ahead = at.astimezone(zoneinfo.ZoneInfo(name)).utcoffset() or timedelta()

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import refused
-from vestnik.dashboard.mailings.forms import Moment
 from vestnik.dashboard.mailings.found import mailing_or_404
+from vestnik.dashboard.mailings.window import Moment
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dispatch.hints import look_at
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict

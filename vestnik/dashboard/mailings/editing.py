@@ -22,11 +22,12 @@ from vestnik.dashboard.mailings.forms import MailingForm
 from vestnik.dashboard.mailings.letters import letters_of
 from vestnik.dashboard.mailings.previewing import Preview, previewed
 from vestnik.dashboard.mailings.trying import Trying
+from vestnik.dashboard.mailings.window import beginning
 from vestnik.dashboard.once import once
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.templatetags.vestnik import instant
 from vestnik.dashboard.words import MAILING_STATES
-from vestnik.dashboard.zones import labelled
+from vestnik.dashboard.zones import here
 from vestnik.dispatch.hints import look_at
 from vestnik.mailings.models import BEFORE_THE_START, SCHEDULE, Mailing, MailingState, StateConflict
 
@@ -69,7 +70,7 @@ class Sheet:
             "trying": self.trying or Trying(),
             "letters": letters_of(text),
             "names": [*self._attributes(), *INSERTED_FIELDS],
-            "zone_label": labelled(timezone.get_current_timezone_name(), timezone.now()),
+            "zone_label": here(),
             "section": "mailing-list",
         }
         return render(request, "dashboard/mailings/edit.html", context)
@@ -83,7 +84,7 @@ def new_mailing(request: OperatorRequest) -> HttpResponse:
     copy = _named(request, "copy", Mailing)
     saved = _named(request, "audience", SavedAudience)
     audience = (copy.filter if copy else {}) if saved is None else saved.filter
-    initial = forms.copied(copy) if copy else forms.beginning()
+    initial = forms.copied(copy) if copy else beginning()
     return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience)).show(request)
 
 
@@ -112,7 +113,7 @@ def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     data = request.POST
     if changed := AudienceForm.changed(data):
         return Sheet(_unchecked(data, mailing), changed, mailing).show(request)
-    initial = forms.beginning() if mailing is None else forms.of(mailing)
+    initial = beginning() if mailing is None else forms.of(mailing)
     form = MailingForm(data, initial=initial, mailing=mailing)
     sheet = Sheet(form, AudienceForm.submitted(data), mailing)
     if "test" in data:

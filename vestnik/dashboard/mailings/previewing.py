@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.audience_form import AudienceForm
-from vestnik.dashboard.mailings import forms
 from vestnik.dashboard.mailings.forms import MailingForm
 from vestnik.dashboard.mailings.letters import letters_of
 from vestnik.dashboard.mailings.ways import money, rate
+from vestnik.dashboard.mailings.window import beginning
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
@@ -134,7 +134,7 @@ def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
 @page(Action.SEND, methods=("POST",))
 def preview_fragment(request: OperatorRequest) -> HttpResponse:
     """The right column for the form as it stands."""
-    form = MailingForm(request.POST, initial=forms.beginning())
+    form = MailingForm(request.POST, initial=beginning())
     shown = previewed(form, AudienceForm.submitted(request.POST))
     return render(request, "dashboard/mailings/preview.html", {"preview": shown, "is_live": True})
 

@@ -19,7 +19,7 @@ from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.history import history_of
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
-from vestnik.dashboard.zones import labelled
+from vestnik.dashboard.zones import here
 from vestnik.mailings.models import Mailing
 from vestnik.reports.progress import settled
 
@@ -57,7 +57,7 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
         "charts": [drawn(curve) for curve in curves_of(mailing)],
         "history": history_of(mailing),
         "made_at": timezone.now(),
-        "zone_label": labelled(timezone.get_current_timezone_name(), timezone.now()),
+        "zone_label": here(),
         "section": "mailing-list",
         **found,
     }

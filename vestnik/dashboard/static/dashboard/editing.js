@@ -75,10 +75,6 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-value]")) addPlace(event.target);
-  if (event.target.id === "id_starts_at") {
-    const later = document.querySelector("[name='starts'][value='later']");
-    if (later) later.checked = true;
-  }
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-insert]");

@@ -6,14 +6,19 @@ import pytest
 from django.core.cache import cache
 from django.test import Client as Browser
 
-from tests.builders import make_mailing, make_running
+from tests.builders import enlist_all, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
 from tests.dispatch.lane import provider
 from tests.dispatch.sent import record
+from vestnik.dispatch import launch
 from vestnik.dispatch.models import Message
 from vestnik.dispatch.withdrawal import delete_client
 from vestnik.mailings.models import PAUSE, Mailing
+
+MESSAGES_COME = (
+    'hx-trigger="live-state from:body" hx-swap="outerHTML">\n  <header>\n    <h2 id="mess'
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +91,7 @@ def test_a_part_of_the_page_is_asked_for_alone(browser: Browser) -> None:
     assert "<html" not in messages
     assert head.lstrip().startswith("<header")
     assert 'id="head"' in head
+    assert 'id="history" aria-labelledby="history-title" hx-swap-oob="true"' in head
 
 
 def test_messages_by_state_and_by_a_part_of_the_number(browser: Browser) -> None:
@@ -188,8 +194,28 @@ def test_messages_and_statistics_are_downloaded(browser: Browser, form: str) -> 
     assert failed.count(b"\n") == 2
 
 
-def test_the_page_of_a_scheduled_one_is_made_anew_once_it_starts(browser: Browser) -> None:
+def test_the_page_of_a_scheduled_one_learns_of_its_start(browser: Browser) -> None:
     mailing = make_mailing(starts_in=60)
-    assert f'data-live="/live/mailings/{mailing.id}/"' in page_of(browser, mailing)
-    answer = browser.get(f"/mailings/{mailing.id}/", headers={"HX-Target": "waiting"})
-    assert answer["HX-Refresh"] == "true"
+    page = page_of(browser, mailing)
+    assert f'data-reload data-live="/live/mailings/{mailing.id}/" data-state="scheduled-' in page
+
+
+def test_a_page_that_was_opened_before_there_were_messages_learns_of_them(browser: Browser) -> None:
+    mailing = make_mailing()
+    assert launch.launch(mailing.id)
+    page = page_of(browser, mailing)
+    assert 'data-state="running-empty"' in page
+    assert "The messages are being made" in page
+    assert MESSAGES_COME in page
+
+    enlist_all(mailing)
+    mailing.refresh_from_db()
+    assert "No client fitted the conditions" in page_of(browser, mailing)
+
+
+def test_a_table_with_messages_stays_as_it_is(browser: Browser) -> None:
+    mailing = make_running(2)
+    assert MESSAGES_COME not in page_of(browser, mailing)
+    searched = page_of(browser, mailing, "?number=555")
+    assert "No message fits" in searched
+    assert MESSAGES_COME not in searched

@@ -81,8 +81,9 @@ def test_what_else_there_is_to_say(going: Snapshot, changes: dict[str, Any], sai
     assert "to spare" not in shown
 
 
-def test_the_state_says_whether_something_is_in_doubt(going: Snapshot) -> None:
+def test_the_state_says_whether_there_are_messages_and_doubts(going: Snapshot) -> None:
     assert state_of(going) == "running"
+    assert state_of(replace(going, progress={**going.progress, "matched": 0})) == "running-empty"
     assert state_of(replace(going, progress={**going.progress, "unknown": 1})) == "running-in-doubt"
 
 

@@ -18,9 +18,10 @@ from vestnik.dashboard.mailings.orders import possible_orders
 from vestnik.dashboard.mailings.progress import progress_context, state_of
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
-from vestnik.dashboard.zones import labelled
+from vestnik.dashboard.zones import here
 from vestnik.dispatch.again import OVER
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
+from vestnik.reports.progress import Progress
 from vestnik.reports.snapshot import snapshot_of
 
 
@@ -32,10 +33,7 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
         case "messages":
             return render(request, "dashboard/mailings/messages.html", table(request, mailing))
         case "head":
-            return render(request, "dashboard/mailings/head.html", head(mailing))
-        case "waiting":
-            # It has started: what the page is made of is another.
-            return HttpResponse(headers={"HX-Refresh": "true"})
+            return render(request, "dashboard/mailings/news.html", news(mailing))
         case "doubt":
             return render(request, "dashboard/mailings/doubt.html", in_doubt(mailing))
         case "curves":
@@ -52,6 +50,20 @@ def head(mailing: Mailing) -> dict[str, Any]:
         "is_under_way": mailing.state in UNDER_WAY,
         "is_over": mailing.state in OVER,
         "may_edit": mailing.state in BEFORE_THE_START,
+    }
+
+
+def news(mailing: Mailing) -> dict[str, Any]:
+    """What changes with the state."""
+    return {**head(mailing), **facts_and_history(mailing, progress_for(mailing)), "is_news": True}
+
+
+def facts_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
+    """What the mailing is, and what was done to it."""
+    return {
+        "facts": facts_of(mailing, progress),
+        "history": history_of(mailing),
+        "zone_label": here(mailing.starts_at),
     }
 
 
@@ -86,9 +98,7 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
         **table(request, mailing),
         "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),
-        "facts": facts_of(mailing, progress),
-        "history": history_of(mailing),
+        **facts_and_history(mailing, progress),
         "starts_in": (mailing.starts_at - going.now).total_seconds(),
-        "zone_label": labelled(timezone.get_current_timezone_name(), mailing.starts_at),
         "section": "mailing-list",
     }

@@ -45,6 +45,11 @@ class Wanted(forms.Form):
         return str(self.cleaned_data.get("state", ""))
 
     @property
+    def narrows(self) -> bool:
+        """Whether fewer than all are asked for."""
+        return bool(self.chosen or self.digits)
+
+    @property
     def digits(self) -> str:
         """The digits of the number as they are stored: 8 926 … is 7 926 …"""
         digits = re.sub(r"\D", "", self.cleaned_data.get("number", ""), flags=re.ASCII)

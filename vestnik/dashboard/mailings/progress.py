@@ -21,8 +21,12 @@ def progress_context(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def state_of(snapshot: Snapshot) -> str:
-    """What the rest of the page depends on: with the state, whether something is in doubt."""
-    return f"{snapshot.state}{'-in-doubt' if snapshot.progress['unknown'] else ''}"
+    """What the rest of the page depends on: with the state, whether there are messages already,
+    and whether one is in doubt."""
+    words = [snapshot.state]
+    words += [] if snapshot.progress["matched"] else ["empty"]
+    words += ["in-doubt"] if snapshot.progress["unknown"] else []
+    return "-".join(words)
 
 
 def told(snapshot: Snapshot) -> str:

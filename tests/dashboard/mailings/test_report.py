@@ -84,6 +84,18 @@ def test_the_page_is_there_for_every_role_and_costs_little(
         browser.get(f"/mailings/{mailing.id}/report/")
 
 
+def test_the_curves_are_told_to_those_who_cannot_see_them(browser: Browser) -> None:
+    mailing = make_sampled()
+    report = browser.get(f"/mailings/{mailing.id}/report/").content.decode()
+    page = browser.get(f"/mailings/{mailing.id}/").content.decode()
+    for said in (
+        "Не больше 1 в секунду, в среднем 1, под конец 1.",
+        "К этому времени отправлено 60, доставлено 30.",
+    ):
+        assert f'aria-label="{said}"' in report
+        assert f'<span class="unseen">{said}</span>' in page
+
+
 def test_the_file_asks_for_nothing_and_runs_nothing(browser: Browser) -> None:
     mailing = make_sampled(name=EVIL, text=f"Hi {EVIL}")
     document = file_of(browser, mailing)

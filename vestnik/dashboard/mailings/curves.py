@@ -8,8 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from vestnik.dashboard.mailings.ways import rate
+from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dispatch.models import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
 from vestnik.reports.samples import Point, series
@@ -34,6 +37,8 @@ class Curve:
 
     name: str
     title: str | Promise
+    #: The same in words, for those who cannot see it.
+    said: str
     times: Sequence[datetime]
     lines: Sequence[Line]
 
@@ -58,8 +63,10 @@ def curves_of(mailing: Mailing) -> list[Curve]:
     """Its rate and its growth; none where nothing was sampled yet."""
     points = series(mailing.id)
     over = mailing.finished_at
-    sending = [point for point in points if over is None or point.at <= over]
-    return [*_rate_of(_thinned(sending, MOST_RATES)), *_growth_of(_while_it_changes(points))]
+    sending = _thinned([point for point in points if over is None or point.at <= over], MOST_RATES)
+    changing = _while_it_changes(points)
+    rates = [_rate_of(sending)] if len(sending) > 1 else []
+    return rates + ([_growth_of(changing)] if len(changing) > 1 else [])
 
 
 def handed_over(point: Point) -> int:
@@ -84,29 +91,35 @@ def _counts(point: Point) -> tuple[int, int]:
     return handed_over(point), point.counts[MessageState.DELIVERED]
 
 
-def _rate_of(points: Sequence[Point]) -> list[Curve]:
-    rates = [0.0]
-    for before, after in pairwise(points):
-        seconds = (after.at - before.at).total_seconds()
-        rates.append(_between(before, after) / seconds if seconds else 0.0)
+def _rate_of(points: Sequence[Point]) -> Curve:
+    rates = [0.0, *(_a_second(before, after) for before, after in pairwise(points))]
+    said = gettext("At most %(most)s a second, %(mean)s on average, %(last)s at last.") % {
+        "most": rate(max(rates)),
+        "mean": rate(_a_second(points[0], points[-1])),
+        "last": rate(rates[-1]),
+    }
     line = Line(_("handed over"), "", rates)
-    return _curve("rate", _("Handed over per second"), points, [line])
+    return Curve("rate", _("Handed over per second"), said, _times(points), [line])
 
 
-def _between(before: Point, after: Point) -> int:
-    return max(0, handed_over(after) - handed_over(before))
+def _a_second(before: Point, after: Point) -> float:
+    seconds = (after.at - before.at).total_seconds()
+    return max(0, handed_over(after) - handed_over(before)) / seconds if seconds else 0.0
 
 
-def _growth_of(points: Sequence[Point]) -> list[Curve]:
+def _growth_of(points: Sequence[Point]) -> Curve:
+    given = [handed_over(point) for point in points]
     delivered = [point.counts[MessageState.DELIVERED] for point in points]
+    said = gettext("%(given)s handed over and %(delivered)s delivered by then.") % {
+        "given": number(given[-1]),
+        "delivered": number(delivered[-1]),
+    }
     lines = [
-        Line(_("handed over"), "sent", [handed_over(point) for point in points]),
+        Line(_("handed over"), "sent", given),
         Line(_("delivered"), "delivered", delivered, dashed=True),
     ]
-    return _curve("growth", _("Handed over and delivered, in all"), points, lines)
+    return Curve("growth", _("Handed over and delivered, in all"), said, _times(points), lines)
 
 
-def _curve(
-    name: str, title: Promise, points: Sequence[Point], lines: Sequence[Line]
-) -> list[Curve]:
-    return [Curve(name, title, [point.at for point in points], lines)] if len(points) > 1 else []
+def _times(points: Sequence[Point]) -> list[datetime]:
+    return [point.at for point in points]

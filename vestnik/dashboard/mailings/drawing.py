@@ -33,6 +33,7 @@ class Chart:
     """What the template draws."""
 
     title: str | Promise
+    said: str
     lines: list[tuple[Line, str]]
     levels: list[Mark]
     times: list[Mark]
@@ -52,7 +53,7 @@ def drawn(curve: Curve) -> Chart:
     length = seconds[-1] or 1.0
     paths = [(line, _path(seconds, line.values, length, top)) for line in curve.lines]
     levels = [Mark(f"{_y(value, top):.1f}", _shown(value)) for value in (top / 2, top)]
-    return Chart(curve.title, paths, levels, _time_marks(curve.times[0], length))
+    return Chart(curve.title, curve.said, paths, levels, _time_marks(curve.times[0], length))
 
 
 def _path(seconds: Sequence[float], values: Sequence[float], length: float, top: float) -> str:

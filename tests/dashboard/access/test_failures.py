@@ -54,6 +54,18 @@ def test_an_unknown_host_is_told_so() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/login/", "/clients/import/"])
+def test_what_is_larger_than_any_file_is_refused_before_it_is_read(path: str) -> None:
+    form = {"content_type": "multipart/form-data; boundary=b", "CONTENT_LENGTH": str(600 * 2**20)}
+
+    answered = visitor(make_user()).generic("POST", path, b"--b", **form)
+
+    assert answered.status_code == 400
+    assert is_page(answered)
+    assert "too large" in answered.content.decode()
+
+
+@pytest.mark.django_db
 def test_a_form_without_its_token_says_to_reload() -> None:
     opened = Browser(enforce_csrf_checks=True, headers={"accept": "text/html"})
 

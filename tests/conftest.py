@@ -16,16 +16,8 @@ from tests.stack.servers import Servers
 
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent
-#: What starts the whole system and looks at the clock: nothing else may run meanwhile.
-ALONE = (
-    "browser",
-    "containers",
-    "dashboard/test_live.py",
-    "pipeline",
-    "postman",
-    "stack",
-    "test_readme.py",
-)
+#: What kills processes or looks at the clock: nothing else may run meanwhile.
+ALONE = ("containers", "dashboard/test_live.py", "pipeline")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -88,8 +88,9 @@ def test_the_state_says_whether_there_are_messages_and_doubts(going: Snapshot) -
 
 
 def test_tens_of_per_cent_are_read_out(going: Snapshot) -> None:
-    assert told(going) == "running, 60\u00a0% done"
-    assert told(replace(going, state="finished")) == "finished"
+    with translation.override("en"):
+        assert told(going) == "running, 60\u00a0% done"
+        assert told(replace(going, state="finished")) == "finished"
 
 
 def test_what_was_looked_at_survives_the_way_through_redis() -> None:

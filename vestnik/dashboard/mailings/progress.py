@@ -17,7 +17,12 @@ from vestnik.reports.snapshot import Snapshot
 
 def progress_context(snapshot: Snapshot) -> dict[str, Any]:
     """What both templates want to know."""
-    return {"going": snapshot, "ends": clock(snapshot.ends_at), "live_state": state_of(snapshot)}
+    return {
+        "going": snapshot,
+        "ends": clock(snapshot.ends_at),
+        "live_state": state_of(snapshot),
+        "told": told(snapshot),
+    }
 
 
 def state_of(snapshot: Snapshot) -> str:

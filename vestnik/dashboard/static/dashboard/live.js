@@ -1,6 +1,7 @@
-/* <section data-live="/live/…/" data-state="running" data-stale="These numbers are from">: what is
-   in it changes by itself, by server-sent events, or by asking every few seconds where they do not
-   come. Another state than the page was made for: `live-state` on the body, and whoever has
+/* <section data-live="/live/…/" data-state="running" data-told="running, 10 % done"
+   data-stale="These numbers are from">: what is in it changes by itself, by server-sent events, or
+   by asking every few seconds where they do not come. What is told is read out when it changes.
+   Another state than the page was made for: `live-state` on the body, and whoever has
    hx-trigger="live-state from:body" fetches itself anew; with data-reload all the content is, and
    what was just said above it stays.
 
@@ -53,6 +54,7 @@
   class Live {
     constructor(section) {
       this.section = section;
+      this.told = section.dataset.told;
       this.heard();
       this.note = document.createElement("p");
       this.note.className = "stale notice is-warning";

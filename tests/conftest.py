@@ -16,8 +16,8 @@ from tests.stack.servers import Servers
 
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent
-#: What kills processes or looks at the clock: nothing else may run meanwhile.
-ALONE = ("containers", "dashboard/test_live.py", "pipeline")
+#: What kills processes, drives a browser or holds a rate: nothing else may run meanwhile.
+ALONE = ("browser", "containers", "dashboard/test_live.py", "pipeline")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -44,8 +44,10 @@ def command(stack: RunningStack, mailing: int, verb: str) -> float:
 
 
 def read(stack: RunningStack, mailing: int) -> dict[str, Any]:
-    body: dict[str, Any] = stack.api("GET", f"mailings/{mailing}/").body
-    return body
+    answer = stack.api("GET", f"mailings/{mailing}/")
+    assert answer.status == 200, answer
+    found: dict[str, Any] = answer.body
+    return found
 
 
 def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, Any]:

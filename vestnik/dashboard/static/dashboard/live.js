@@ -129,7 +129,7 @@
       this.heard();
       if ("reload" in this.section.dataset) {
         if (state === this.section.dataset.state) return;
-        this.stop();
+        // Not stopped before it is there: where this fails, the next word tries it again.
         window.htmx.ajax("GET", location.href, {
           target: "#content", select: "#content", swap: "outerHTML",
         });

@@ -15,7 +15,7 @@ from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.history import history_of
 from vestnik.dashboard.mailings.messages import table
 from vestnik.dashboard.mailings.orders import possible_orders
-from vestnik.dashboard.mailings.progress import progress_context, state_of, told
+from vestnik.dashboard.mailings.progress import progress_context
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import here
@@ -88,14 +88,13 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
     going = snapshot_of(mailing.id)
     if going is None:
         raise Http404
-    progress, shown = going.progress, replace(going, state=mailing.state)
+    # The mailing was read before: what has come of it since, the page has to learn.
+    going = replace(going, state=mailing.state)
+    progress = going.progress
     return {
         **head(mailing),
         **over_time(mailing),
         **progress_context(going),
-        # The mailing was read before: what has come of it since, the page has to learn.
-        "live_state": state_of(shown),
-        "told": told(shown),
         **table(request, mailing),
         "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),

@@ -23,7 +23,7 @@ from vestnik.api.resource import Resource, actor, read
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.cells import harmless
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import MOST_BYTES, SEPARATORS, Options
+from vestnik.audience.importing.formats import MOST_BYTES, MOST_FORM_BYTES, SEPARATORS, Options
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.dispatch.importing import look_at
 
@@ -56,7 +56,7 @@ class FileParser(MultiPartParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         length = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
-        if length > MOST_BYTES + MIB:
+        if length > MOST_FORM_BYTES:
             raise TooLarge(f"Send at most {MOST_BYTES // MIB} MiB at once.")
         return super().parse(stream, media_type, parser_context)
 

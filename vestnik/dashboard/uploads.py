@@ -5,10 +5,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 
-from vestnik.audience.importing.formats import MOST_BYTES
-
-#: What a form adds to its file.
-FORM_BYTES = 2**20
+from vestnik.audience.importing.formats import MOST_FORM_BYTES
 
 
 class Limit(FileUploadHandler):
@@ -23,7 +20,7 @@ class Limit(FileUploadHandler):
         boundary: Any,
         encoding: Any = None,
     ) -> None:
-        if content_length > MOST_BYTES + FORM_BYTES:
+        if content_length > MOST_FORM_BYTES:
             raise RequestDataTooBig(f"{content_length} bytes")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

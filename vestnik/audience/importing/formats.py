@@ -10,6 +10,8 @@ from vestnik.audience.importing.source import MOST_COLUMNS, Progress, Row
 
 HEAD = 64 * 1024
 MOST_BYTES = 512 * 2**20
+#: What a form with such a file comes to, its other fields included.
+MOST_FORM_BYTES = MOST_BYTES + 2**20
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 SAVE = "save the sheet as XLSX or CSV and import that."
 OTHERS = (

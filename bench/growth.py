@@ -33,7 +33,6 @@ class Size:
     """What was found of mailings of one size."""
 
     clients: int
-    runs: int
     micros: list[float] = field(default_factory=list)
     writes: float = 0.0
     hot: float = 0.0
@@ -47,8 +46,7 @@ class Size:
 
 def growth(stack: RunningStack, report: Report, scale: float) -> None:
     """Mailings of 10,000 and of 1,000,000 in turn, then one of 10,000,000."""
-    small, large = Size(int(SMALL * scale), REPEATS), Size(int(LARGE * scale), REPEATS)
-    huge = Size(int(HUGE * scale), 1)
+    small, large, huge = (Size(int(clients * scale)) for clients in (SMALL, LARGE, HUGE))
     for size in [small, large] * REPEATS + [huge]:
         _run(stack, size)
     report.table(
@@ -90,7 +88,7 @@ def _written(stack: RunningStack) -> tuple[int, int, int]:
 def _row(size: Size) -> list[str]:
     return [
         f"{size.clients:,}",
-        str(size.runs),
+        str(len(size.micros)),
         f"{size.median:.1f}",
         f"{size.writes:.2f}",
         f"{size.hot:.0%}",

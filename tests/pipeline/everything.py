@@ -34,7 +34,7 @@ def restart_postgres(stack: RunningStack, _: Standing) -> None:
 
 def restart_gateway(_: RunningStack, gateway: Standing) -> None:
     gateway.down()
-    time.sleep(random.uniform(0.1, 2.0))
+    time.sleep(random.uniform(0.1, 2.0))  # for which it is down
     gateway.up()
 
 
@@ -44,7 +44,7 @@ def patiently_kill(stack: RunningStack, name: str, number: int = 9) -> None:
         with contextlib.suppress(ProcessLookupError):
             stack.kill(name, number)
             return
-        time.sleep(0.1)
+        time.sleep(0.1)  # its supervisor starts it again
     raise TimeoutError(f"{name} does not live")
 
 
@@ -119,5 +119,5 @@ def attack(stack: RunningStack, gateway: Standing, until: float) -> None:
     moments = sorted(random.uniform(now + 2, until - 5) for _ in attacks)
     random.shuffle(attacks)
     for moment, one in zip(moments, attacks, strict=True):
-        time.sleep(max(0.0, moment - time.monotonic()))
+        time.sleep(max(0.0, moment - time.monotonic()))  # until its moment
         one(stack, gateway)

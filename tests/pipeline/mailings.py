@@ -60,7 +60,7 @@ def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, A
             found = {"state": "?"}
         if found["state"] in ENDED and not is_open(found):
             return found
-        time.sleep(0.1)
+        time.sleep(0.1)  # asked oftener, the API would slow down what it tells of
     raise TimeoutError(f"mailing {mailing} has not ended: {found}\n{stack.tail()}")
 
 

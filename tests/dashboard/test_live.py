@@ -1,5 +1,6 @@
 """Pages that move: events over real sockets, and one look a second for all who watch."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -107,6 +108,30 @@ def test_a_change_of_state_comes_within_two_seconds(
         wait_until(lambda: viewer.events[-1][1]["state"] == "paused", seconds=10)
         assert viewer.events[-1][0] - paused_at < 2.5
         assert viewer.events[-1][1]["told"].startswith("paused, ")
+
+
+@pytest.mark.parametrize("accept", [EVENTS, "application/json"])
+def test_a_page_hears_nothing_from_before_it_was_made(
+    stack: RunningStack, cookies: str, mailing: int, accept: str
+) -> None:
+    with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
+        wait_until(lambda: viewer.events, seconds=10)
+        # For a second from now on what is kept for all is what was seen before this.
+        command(stack, mailing, "pause")
+        _, _, html = ask(stack, f"/mailings/{mailing}/", cookies, "text/html")
+        path, state = re.findall(r'data-live="([^"]+)" data-state="([^"]+)"', html)[0]
+        assert state == "paused"
+        if accept == EVENTS:
+            with viewers(stack, 1, path, cookies) as (late,):
+                wait_until(lambda: late.events, seconds=10)
+                assert late.events[0][1]["state"] == "paused"
+        else:
+            assert '"state": "paused"' in ask(stack, path, cookies)[2]
+
+
+def test_a_moment_that_is_none_is_none(stack: RunningStack, cookies: str, mailing: int) -> None:
+    for since in ("soon", "nan", "-inf", "1e300", ""):
+        assert ask(stack, f"/live/mailings/{mailing}/?since={since}", cookies)[0] == 200
 
 
 def test_where_nothing_changes_the_stream_says_that_it_is_alive(

@@ -21,6 +21,7 @@ from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.mailings.rules import database_now
 from vestnik.reports.decisions import decisions
 from vestnik.reports.samples import by_hour
 from vestnik.reports.snapshot import Snapshot, snapshots
@@ -46,6 +47,7 @@ def look(hours: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
     under_way = Mailing.objects.filter(state__in=UNDER_WAY, is_test=False)
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
     return {
+        "now": database_now(),
         "decisions": [asdict(one) for one in decisions()],
         "running": [asdict(one) for one in snapshots(under_way.order_by("ends_at", "id"))],
         "next": list(
@@ -68,6 +70,7 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     """What was looked at, for the language and the zone that are set."""
     running = [Snapshot(**one) for one in found["running"]]
     return {
+        "now": found["now"],
         "decisions": [worded(one) for one in found["decisions"][:MOST_DECISIONS]],
         "more_decisions": max(0, len(found["decisions"]) - MOST_DECISIONS),
         "running": [progress_context(one) for one in running[:MOST_RUNNING]],

@@ -91,7 +91,7 @@ def test_a_part_of_the_page_is_asked_for_alone(browser: Browser) -> None:
     assert "<html" not in messages
     assert head.lstrip().startswith("<header")
     assert 'id="head"' in head
-    assert 'id="history" aria-labelledby="history-title" hx-swap-oob="true"' in head
+    assert 'id="history" aria-labelledby="history-title" hx-swap-oob="become"' in head
 
 
 def test_messages_by_state_and_by_a_part_of_the_number(browser: Browser) -> None:
@@ -197,7 +197,8 @@ def test_messages_and_statistics_are_downloaded(browser: Browser, form: str) -> 
 def test_the_page_of_a_scheduled_one_learns_of_its_start(browser: Browser) -> None:
     mailing = make_mailing(starts_in=60)
     page = page_of(browser, mailing)
-    assert f'data-reload data-live="/live/mailings/{mailing.id}/" data-state="scheduled-' in page
+    assert f'data-reload data-live="/live/mailings/{mailing.id}/?since=' in page
+    assert ' data-state="scheduled-empty"' in page
 
 
 def test_a_page_that_was_opened_before_there_were_messages_learns_of_them(browser: Browser) -> None:

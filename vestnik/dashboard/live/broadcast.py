@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -35,17 +36,20 @@ class Broadcast:
         self._found: Any = None
         self._events: dict[tuple[str, str], str] = {}
 
-    def after(self, number: int, seconds: float) -> tuple[int, str]:
+    def after(self, number: int, since: datetime, seconds: float) -> tuple[int, str]:
         """The next look after that number, as an event for the current language and zone; the
-        same number, and nothing, where there is none within so many seconds."""
+        same number, and nothing, where there is none within so many seconds.
+
+        A look from before `since` says nothing either: who asks has seen what came after it.
+        """
         with self._news:
             self._news.wait_for(lambda: self._number != number, seconds)
             if self._number == number:
                 return number, ""
-            return self._number, self._written()
+            return self._number, self._written(since)
 
-    def _written(self) -> str:
-        if self._found is None:
+    def _written(self, since: datetime) -> str:
+        if self._found is None or self._found["now"] < since:
             return ""
         reader = translation.get_language() or "", timezone.get_current_timezone_name()
         if reader not in self._events:

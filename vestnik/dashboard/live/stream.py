@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -44,16 +45,27 @@ def end_when(is_ending: Callable[[], bool]) -> None:
 
 
 def answer(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
-    """What is to be seen: as a stream for those who accept one, else once."""
+    """What is to be seen: as a stream for those who accept one, else once. Nothing from before
+    `since`, an instant of the database's clock in seconds, of which the page was made."""
+    since = _instant(request.GET.get("since", ""))
     if request.headers.get("Accept") != EVENTS:
-        return _once(topic)
+        return _once(topic, since)
     if not _places.acquire(blocking=False):
         return HttpResponse(status=503, headers={"Retry-After": "60"})
-    return Stream(topic, has_left=partial(_has_left, request.META.get("gunicorn.socket")))
+    return Stream(topic, since, has_left=partial(_has_left, request.META.get("gunicorn.socket")))
 
 
-def _once(topic: Topic) -> HttpResponse:
+def _instant(seconds: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _once(topic: Topic, since: datetime) -> HttpResponse:
     found = seen(topic.name, topic.every, topic.look)
+    if found is not None and found["now"] < since:
+        found = topic.look()
     if found is None:
         return HttpResponse(status=404)
     return JsonResponse(asdict(topic.show(found)))
@@ -62,10 +74,10 @@ def _once(topic: Topic) -> HttpResponse:
 class Stream(StreamingHttpResponse):
     """Has a place among the streams of this process, and gives it back when it is closed."""
 
-    def __init__(self, topic: Topic, has_left: Callable[[], bool]) -> None:
+    def __init__(self, topic: Topic, since: datetime, has_left: Callable[[], bool]) -> None:
         reader = translation.get_language(), timezone.get_current_timezone()
         super().__init__(
-            _events(topic, *reader, has_left),
+            _events(topic, since, *reader, has_left),
             content_type=f"{EVENTS}; charset=utf-8",
             headers=HEADERS,
         )
@@ -91,24 +103,28 @@ def _has_left(line: socket.socket | None) -> bool:
 
 
 def _events(
-    topic: Topic, language: str | None, zone: Any, has_left: Callable[[], bool]
+    topic: Topic,
+    since: datetime,
+    language: str | None,
+    zone: Any,
+    has_left: Callable[[], bool],
 ) -> Iterator[str]:
     connections.close_all()  # what the session was read by
     deadline = time.monotonic() + random.uniform(*SECONDS)  # noqa: S311  (no secret)
     # By now the middleware that set them is through.
     with translation.override(language), timezone.override(zone), watching(topic) as broadcast:
         yield f"retry: {RETRY}\n\n"
-        yield from _until(lambda: _is_over(deadline) or has_left(), broadcast)
+        yield from _until(lambda: _is_over(deadline) or has_left(), broadcast, since)
 
 
 def _is_over(deadline: float) -> bool:
     return time.monotonic() > deadline or any(is_ending() for is_ending in _ending)
 
 
-def _until(is_over: Callable[[], bool], broadcast: Broadcast) -> Iterator[str]:
+def _until(is_over: Callable[[], bool], broadcast: Broadcast, since: datetime) -> Iterator[str]:
     number, last, sent_at = 0, "", time.monotonic()
     while not is_over():
-        number, event = broadcast.after(number, WAIT)
+        number, event = broadcast.after(number, since, WAIT)
         if sent := _worth_sending(event, last, time.monotonic() - sent_at):
             yield sent
             last, sent_at = event or last, time.monotonic()

@@ -36,7 +36,8 @@ class Topic(ABC):
 
     @abstractmethod
     def look(self) -> Any:
-        """What is to be known, as JSON with instants; None where there is nothing to watch."""
+        """What is to be known, as JSON with instants, one of them `now`; None where there is
+        nothing to watch."""
 
     @abstractmethod
     def show(self, found: Any) -> Shown:

@@ -51,6 +51,16 @@
     return one.nodeType === other.nodeType && one.nodeName === other.nodeName && one.id === other.id;
   }
 
+  /* hx-swap="become", hx-swap-oob="become": the same for what htmx brings. */
+  window.htmx?.defineExtension("become", {
+    isInlineSwap: (style) => style === "become",
+    handleSwap(style, target, fragment) {
+      if (style !== "become") return false;
+      become(target, fragment.firstElementChild);
+      return [target];
+    },
+  });
+
   class Live {
     constructor(section) {
       this.section = section;

@@ -41,7 +41,7 @@ def log_in(browser: Browser, stack: RunningStack, name: str) -> StorageState:
         answer = context.request.post(
             address, form=form, headers={"Referer": address}, max_redirects=0
         )
-        assert answer.status == 302, f"{name} cannot log in: {answer.status}"
+        assert answer.status == 302, f"{answer.status}: {answer.text()}\n{stack.tail()}"
         return context.storage_state()
     finally:
         context.close()

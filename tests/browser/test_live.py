@@ -105,6 +105,29 @@ def test_where_no_stream_comes_the_page_asks(browser_page: OpenPage, mailing: in
     expect(page.locator(".stale")).to_be_empty()
 
 
+def test_a_page_that_could_not_show_its_start_tries_again(
+    browser_page: OpenPage, stack: RunningStack
+) -> None:
+    page = browser_page("operator", language="en", expect={503})
+    # To nobody, so its state changes once and then never again.
+    empty = demo.mailing(stack, text="Hello", filter={"tags": ["nobody"]}, starts_in=5)
+    page.goto(f"/mailings/{empty}/")
+    expect(page.locator("#head .badge")).to_have_text("scheduled")
+    refused: list[Route] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route)
+            route.fulfill(status=503)
+
+    page.route(f"**/mailings/{empty}/", refuse_once)
+
+    expect(page.locator("#head .badge")).to_have_text("finished", timeout=20_000)
+    assert refused
+
+
 def test_a_page_that_hears_nothing_says_from_when_it_is(
     browser_page: OpenPage, mailing: int
 ) -> None:

@@ -5,8 +5,11 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
 
-#: A browser's own words for an answer of 400 or more, which `answered` judges.
-ANSWER_WAS_AN_ERROR = "Failed to load resource: the server responded with a status of"
+#: A browser's own words for an answer of 400 or more, and htmx's: `answered` judges it.
+ANSWER_WAS_AN_ERROR = (
+    "Failed to load resource: the server responded with a status of",
+    "Response Status Error Code",
+)
 INLINE = ("data", "blob", "about")
 
 
@@ -23,7 +26,9 @@ class Watch:
         context.on("response", self._answered)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and ANSWER_WAS_AN_ERROR not in message.text:
+        if message.type not in ("error", "warning"):
+            return
+        if not message.text.startswith(ANSWER_WAS_AN_ERROR):
             self.troubles.append(f"console {message.type}: {message.text}")
 
     def _broke(self, broken: WebError) -> None:

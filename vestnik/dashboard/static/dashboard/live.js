@@ -102,7 +102,10 @@
       if (document.hidden) return;
       const stream = (this.stream = new EventSource(this.section.dataset.live));
       stream.onmessage = (event) => this.show(JSON.parse(event.data));
-      stream.addEventListener("beat", () => this.heard());
+      stream.addEventListener("beat", () => {
+        this.heard();
+        if (this.missed) this.show(this.missed);
+      });
       stream.onerror = () => {
         // While it connects again by itself there is nothing to do.
         if (stream.readyState === EventSource.CLOSED) this.ask();
@@ -135,11 +138,13 @@
       once();
     }
 
-    show({ html, state, told }) {
+    show(word) {
+      const { html, state, told } = word;
       this.heard();
       if ("reload" in this.section.dataset) {
         if (state === this.section.dataset.state) return;
-        // Not stopped before it is there: where this fails, the next word tries it again.
+        // Not stopped before it is there: where this fails, the next word or beat tries it again.
+        this.missed = word;
         window.htmx.ajax("GET", location.href, {
           target: "#content", select: "#content", swap: "outerHTML",
         });

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessible import assert_accessible, assert_fits
+from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage
 from tests.stack.running import RunningStack
 
@@ -120,8 +121,10 @@ def test_the_counter_and_the_example_follow_what_is_written(browser_page: OpenPa
     expect(page.locator("#letters")).to_contain_text("One character alone")
     page.fill("#id_text", "In ")
     page.click("[data-insert=tag]")
-    page.keyboard.type("town")
+    with page.expect_response(lambda answer: "town" in (answer.request.post_data or "")):
+        page.keyboard.type("town")
     expect(page.locator("#id_text")).to_have_value('In {{ tag|default:"town" }}')
+    wait_until_calm(page)
     expect(page.locator(".bubble:visible")).to_have_text("In vip", timeout=SLOW)
     page.click("[data-next]:visible")
 
@@ -184,6 +187,7 @@ def test_an_audience_is_saved_counted_and_used(
     expect(page.locator("[name=exclude-0-values]").first).to_have_value("nobody")
     page.goto("/clients/audiences/")
     row.locator("a.is-danger").click()
+    expect(page.locator("main button.is-danger")).to_be_visible()
     assert_accessible(page)
     page.locator("main button.is-danger").click()
     expect(page.get_by_text(name, exact=True)).to_have_count(0)

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessible import assert_accessible, assert_fits
+from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage
 from tests.stack.running import RunningStack
 
@@ -39,8 +40,8 @@ def test_from_the_file_to_the_result(
     assert_accessible(page)
     assert_fits(page)
 
-    with page.expect_response(re.compile("/clients/imports/")):
-        page.locator("[name=column-3-meaning]").select_option("tag")
+    page.locator("[name=column-3-meaning]").select_option("tag")
+    wait_until_calm(page)
     expect(page.locator("[name=column-3-meaning]")).to_have_value("tag")
     page.locator("[name=start]").click()
 
@@ -99,6 +100,8 @@ def test_a_confirmation_opens_in_the_dialog_and_acts(
     page = browser_page("admin")
     page.goto("/clients/?q=79998887766")
     page.locator("#clients tbody a").click()
+    expect(page).to_have_url(re.compile(r"/clients/\d+/$"))
+    wait_until_calm(page)
 
     page.locator("a[hx-get$='/stop/']").click()
     expect(page.locator("#dialog")).to_be_visible()

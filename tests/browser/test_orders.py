@@ -8,12 +8,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
+from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack
+from tests.pipeline.mailings import read
 from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
 
 CLIENTS = 300
-#: Milliseconds; a page that was open before the start learns of it by itself.
-STARTS_WITHIN = 30_000
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,18 @@ def slow(stack: RunningStack) -> Any:
     """Makes mailings that take minutes, to clients of their own among all that there are."""
     demo.make_clients(stack, CLIENTS, tag="slow")
     theirs = {"tags": ["slow"]}
-    return lambda name: demo.mailing(stack, name=name, text="Hello", filter=theirs, rate_limit=2)
+
+    def make(name: str) -> int:
+        mailing = demo.mailing(stack, name=name, text="Hello", filter=theirs, rate_limit=2)
+        wait_until(lambda: read(stack, mailing)["progress"]["sent"], seconds=30)
+        return mailing
+
+    return make
 
 
 def press(page: Page, name: str) -> None:
     """Go to a control by the keyboard's focus, and press Enter."""
+    wait_until_calm(page)
     page.get_by_role("link", name=name, exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.locator("dialog[open]")).to_be_visible()
@@ -41,7 +49,7 @@ def press(page: Page, name: str) -> None:
 def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: Any) -> None:
     page = browser_page("operator", language="en")
     page.goto(f"/mailings/{slow('Slow one')}/")
-    expect(page.locator("#head .badge")).to_have_text("running", timeout=STARTS_WITHIN)
+    expect(page.locator("#head .badge")).to_have_text("running")
 
     press(page, "Pause")
     expect(page.locator("dialog")).to_contain_text("stay in the queue")
@@ -60,6 +68,7 @@ def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: A
     expect(page.locator("dialog")).to_contain_text("it fits before the end")
     page.keyboard.press("Enter")
     expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.get_by_role("status").first).to_contain_text("The mailing goes on.")
 
     press(page, "Cancel")
     expect(page.locator("dialog")).to_contain_text("This is for good")
@@ -74,7 +83,7 @@ def test_a_page_that_is_open_learns_what_somebody_else_did(
     page = browser_page("operator", language="en")
     mailing = slow("Watched one")
     page.goto(f"/mailings/{mailing}/")
-    expect(page.locator("#head .badge")).to_have_text("running", timeout=STARTS_WITHIN)
+    expect(page.locator("#head .badge")).to_have_text("running")
     cancel = page.get_by_role("link", name="Cancel", exact=True)
     cancel.focus()
     cancel.evaluate("link => link.marked = true")
@@ -110,7 +119,8 @@ def test_messages_are_filtered_in_place(
     page = browser_page("viewer", language=language, theme=theme, width=width)
     page.goto(f"/mailings/{slow('Filtered one')}/")
 
-    expect(page.locator("#messages")).to_be_visible(timeout=STARTS_WITHIN)
+    expect(page.locator("#messages tbody tr")).to_have_count(25)
+    wait_until_calm(page)
     page.locator("#id_number").press_sequentially("0000001")
 
     expect(page.locator("#messages tbody tr")).to_have_count(1)

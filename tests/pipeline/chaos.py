@@ -25,6 +25,10 @@ BEGIN, END = "<!-- chaos -->", "<!-- /chaos -->"
 ENVIRON = {"SMS_PROVIDER_CONSOLE_DEADLINE": "1"}
 LEASE = 11.0
 IN_FLIGHT = "SELECT unnest(in_flight) FROM dispatch_batch WHERE mailing_id = %s"
+BEGUN_BEFORE = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND state = 'active' AND query_start < %s
+"""
 UNKNOWN = "SELECT id FROM dispatch_message WHERE mailing_id = %s AND state = 'unknown'"
 
 
@@ -147,6 +151,7 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
         in_flight |= ids(stack, IN_FLIGHT, mailing)
         # PostgreSQL still takes the mark that a worker sent in its last moment.
         time.sleep(0.1)
+        wait_for_statements(stack)
         in_flight |= ids(stack, IN_FLIGHT, mailing)
     wait_ended(stack, mailing, seconds=seconds * 5 + 120)
     time.sleep(1.0)
@@ -157,6 +162,12 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
         frozenset(in_flight),
         frozenset(ids(stack, UNKNOWN, mailing)),
     )
+
+
+def wait_for_statements(stack: RunningStack) -> None:
+    """Until PostgreSQL is through with everything that it was at when this was called."""
+    ((now,),) = patiently(stack, "SELECT clock_timestamp()")
+    wait_until(lambda: patiently(stack, BEGUN_BEFORE, now) == [(0,)], seconds=30)
 
 
 def moments(times: int, seconds: float) -> Iterator[float]:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 
 from tests.directory import MAKE_CLIENTS
 from tests.stack.running import RunningStack, Sent
+from tests.stack.servers import wait_until
 
 TEXT = "Hello from the test"
 ENDED = ("finished", "cancelled", "missed")
@@ -131,11 +133,15 @@ def judge(
 ) -> Verdict:
     """Judge an ended mailing where its messages arrive: at the console, or by how often a gateway
     took each number."""
+    found = stack.sql(STATES, (mailing, mailing))
+    states = {phone: state for phone, state, _ in found if phone}
+    if at_gateway is None:
+        left = sum(state in LEFT for state in states.values())
+        with suppress(TimeoutError):  # the console is read by a thread of the test's
+            wait_until(lambda: sum(1 for _ in stack.sent(mailing)) >= left, seconds=10)
     arrivals = list(stack.sent(mailing))
     arrived = Counter(sent.phone for sent in arrivals)
     arrived.update(at_gateway or {})
-    found = stack.sql(STATES, (mailing, mailing))
-    states = {phone: state for phone, state, _ in found if phone}
     progress = read(stack, mailing)["progress"]
     return Verdict(
         matched=progress["matched"],

@@ -88,7 +88,7 @@ def test_every_client_gets_it_once_with_the_validity(
 def test_nothing_arrives_at_the_end_though_answers_are_slow_and_retries_pend(
     stack: RunningStack, gateway: Standing
 ) -> None:
-    fill(stack, 150)
+    fill(stack, 100)  # a flight, so there is time to try again
     gateway.set(delay=2.0, percent={"fail": 60})
     mailing = create(stack, provider="slow", ends_in=7.0)
     ends_at = datetime.fromisoformat(read(stack, mailing)["ends_at"]).timestamp()

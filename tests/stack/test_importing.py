@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import psycopg
 import pytest
 
 from tests.stack.running import RunningStack
@@ -82,10 +83,12 @@ def test_killed_in_the_middle_it_has_taken_nothing_and_can_be_started_again(
     progress = "SELECT rows FROM audience_import ORDER BY id DESC LIMIT 1"
     enough = 150_000 if moment == "while it takes over" else 50_000
 
-    process = command(stack, "import", path)
-    wait_until(lambda: (stack.sql(progress) or [(0,)])[0][0] >= enough, seconds=60)
-    process.kill()
-    process.communicate()
+    with psycopg.connect(stack.database_url) as reader:
+        reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # it cannot take over too soon
+        process = command(stack, "import", path)
+        wait_until(lambda: (stack.sql(progress) or [(0,)])[0][0] >= enough, seconds=60)
+        process.kill()
+        process.communicate()
 
     assert clients(stack) == 0
     again = command(stack, "import", path)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -49,9 +48,8 @@ def test_the_pid_file_of_a_server_that_is_gone_is_removed(postgres, content):
 
 def test_a_server_that_is_ending_is_waited_for(postgres, server_in):
     threading.Timer(0.3, lambda: (server_in.kill(), server_in.wait())).start()
-    began = time.monotonic()
     postgres.prepare()
-    assert 0.2 < time.monotonic() - began < 3
+    assert server_in.poll() is not None
 
 
 def test_a_server_that_does_not_end_is_named(postgres, server_in, monkeypatch):

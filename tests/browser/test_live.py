@@ -1,17 +1,19 @@
 """Pages that move in a browser: in place, by asking where no stream comes, and stale when stale."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import demo
 from tests.browser.conftest import OpenPage, peopled_stack
-from tests.pipeline.mailings import command, read
+from tests.pipeline.mailings import command
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 
-CLIENTS = 2_000
+CLIENTS = 5_000
 EVENTS = "text/event-stream"
 
 
@@ -27,8 +29,9 @@ def mailing(stack: RunningStack) -> Iterator[int]:
     """One that runs for minutes."""
     demo.make_clients(stack, CLIENTS, tag="live")
     theirs = {"tags": ["live"]}
-    made = demo.mailing(stack, name="Moving", text="Hello", filter=theirs, rate_limit=15)
-    wait_until(lambda: read(stack, made)["progress"]["sent"] > 0, seconds=20)
+    made = demo.mailing(stack, name="Moving", text="Hello", filter=theirs, rate_limit=5)
+    drawn = "SELECT 1 FROM reports_sample WHERE mailing_id = %s AND sent > 0"
+    wait_until(lambda: stack.sql(drawn, (made,)), seconds=30)
     yield made
     command(stack, made, "cancel")
 
@@ -110,7 +113,7 @@ def test_a_page_that_could_not_show_its_start_tries_again(
 ) -> None:
     page = browser_page("operator", language="en", expect={503})
     # To nobody, so its state changes once and then never again.
-    empty = demo.mailing(stack, text="Hello", filter={"tags": ["nobody"]}, starts_in=5)
+    empty = demo.mailing(stack, text="Hello", filter={"tags": ["nobody"]}, starts_in=3600)
     page.goto(f"/mailings/{empty}/")
     expect(page.locator("#head .badge")).to_have_text("scheduled")
     refused: list[Route] = []
@@ -123,6 +126,8 @@ def test_a_page_that_could_not_show_its_start_tries_again(
             route.fulfill(status=503)
 
     page.route(f"**/mailings/{empty}/", refuse_once)
+    at_once = {"starts_at": datetime.now(UTC).isoformat()}
+    assert stack.api("PATCH", f"mailings/{empty}/", at_once).status == 200
 
     expect(page.locator("#head .badge")).to_have_text("finished", timeout=20_000)
     assert refused
@@ -140,3 +145,144 @@ def test_a_page_that_hears_nothing_says_from_when_it_is(
     page.unroute("**/live/**")
     watch(page)
     expect(note).to_have_count(0)
+
+
+def test_what_came_while_text_was_marked_is_shown_afterwards(
+    browser_page: OpenPage, stack: RunningStack, mailing: int
+) -> None:
+    page, other = browser_page("operator", language="en"), browser_page("viewer", language="en")
+    for each in (page, other):
+        each.goto(f"/mailings/{mailing}/")
+        watch(each)
+    page.locator(".going-count strong").select_text()
+
+    command(stack, mailing, "pause")
+    expect(other.locator("#head .badge")).to_have_text("paused")
+    page.wait_for_timeout(3_000)  # by now it has come here as well
+    expect(page.locator("#head .badge")).to_have_text("running")
+    page.evaluate("getSelection().removeAllRanges()")
+
+    expect(page.locator("#head .badge")).to_have_text("paused")
+    command(stack, mailing, "resume")
+
+
+def test_what_could_not_fetch_itself_tries_again(
+    browser_page: OpenPage, stack: RunningStack, mailing: int
+) -> None:
+    page = browser_page("operator", language="en", expect={503})
+    page.goto(f"/mailings/{mailing}/")
+    watch(page)
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        part = route.request.headers.get("hx-target", "")
+        if not part or part in refused:
+            route.continue_()
+        else:
+            refused.append(part)
+            route.fulfill(status=503)
+
+    page.route(f"**/mailings/{mailing}/", refuse_once)
+    command(stack, mailing, "pause")
+
+    expect(page.locator("#head .badge")).to_have_text("paused", timeout=20_000)
+    assert "head" in refused
+    expect(page.get_by_role("alert")).to_have_count(0)  # nobody has done anything
+    page.unroute("**")
+    command(stack, mailing, "resume")
+
+
+def test_what_stays_in_a_list_is_the_same_when_others_leave(
+    browser_page: OpenPage, stack: RunningStack, mailing: int
+) -> None:
+    ends_at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    theirs = {"tags": ["live"]}
+    above = demo.mailing(
+        stack, name="Above", text="x", filter=theirs, rate_limit=1, ends_at=ends_at
+    )
+    page = browser_page("operator", language="en")
+    page.goto("/")
+    expect(page.locator(".entries li").first).to_contain_text("Above")
+    link = page.locator(f"#running-{mailing} a")
+    link.focus()
+    link.evaluate("link => link.marked = true")
+
+    command(stack, above, "cancel")
+
+    expect(page.locator(f"#running-{above}")).to_have_count(0)
+    expect(link).to_be_focused()
+    assert link.evaluate("link => link.marked")
+    expect(link).to_have_attribute("href", f"/mailings/{mailing}/")
+
+
+CLICK_AS_SOON_AS_IT_IS_THERE = """() => new MutationObserver((_, observer) => {
+    const resume = document.getElementById("resume-mailing");
+    if (resume) { observer.disconnect(); resume.click(); }
+}).observe(document.body, { childList: true, subtree: true })"""
+
+
+def test_a_button_that_has_just_come_opens_its_question(
+    browser_page: OpenPage, stack: RunningStack, mailing: int
+) -> None:
+    page = browser_page("operator", language="en")
+    page.goto(f"/mailings/{mailing}/")
+    watch(page)
+    page.evaluate(CLICK_AS_SOON_AS_IT_IS_THERE)
+
+    command(stack, mailing, "pause")
+
+    expect(page.locator("dialog[open]")).to_contain_text("Resume")
+    command(stack, mailing, "resume")
+
+
+def test_while_the_stream_comes_nothing_is_asked(browser_page: OpenPage, mailing: int) -> None:
+    page = browser_page("operator")
+    page.clock.install()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.headers.get("accept", "")))
+    page.goto(f"/mailings/{mailing}/")
+    watch(page)
+
+    page.clock.fast_forward(11_000)  # all that came is now older than a beat
+    page.wait_for_timeout(500)
+
+    assert EVENTS in asked
+    assert "application/json" not in asked
+
+
+def test_what_was_before_what_is_shown_is_not(browser_page: OpenPage, mailing: int) -> None:
+    page = browser_page("operator", expect={503})
+    refuse_streams(page, 503)
+    page.goto(f"/mailings/{mailing}/")
+    watch(page)
+    old = {"now": 1, "html": "<p>Long ago</p>", "state": "draft", "told": ""}
+    answers: list[Route] = []
+
+    def answer(route: Route) -> None:
+        answers.append(route)
+        route.fulfill(body=json.dumps(old), content_type="application/json")
+
+    page.route("**/live/**", answer)
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        if answers:
+            break
+    page.wait_for_timeout(200)
+
+    assert answers
+    expect(page.locator("[data-live]")).not_to_contain_text("Long ago")
+
+
+def test_going_back_keeps_the_voice(
+    browser_page: OpenPage, stack: RunningStack, mailing: int
+) -> None:
+    page = browser_page("operator", language="en")
+    page.goto(f"/mailings/{mailing}/")
+    page.locator("#id_state").select_option("failed")
+    page.wait_for_url("**state=failed**")
+
+    page.go_back()
+    expect(page.locator("#id_state")).to_have_value("")
+
+    watch(page)
+    expect(page.locator("p.unseen[role=status]")).to_have_count(1)

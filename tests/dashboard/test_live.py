@@ -1,10 +1,10 @@
 """Pages that move: events over real sockets, and one look a second for all who watch."""
 
+import json
 import re
 import threading
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
 import redis
@@ -14,7 +14,9 @@ from tests.pipeline.mailings import command, create, fill, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 
-ENVIRON = {"SMS_PROVIDER_NULL_BACKEND": "null", "WEB_STREAMS": "10"}
+#: For each of two processes; whoever comes may all come to one of them.
+STREAMS = 12
+ENVIRON = {"SMS_PROVIDER_NULL_BACKEND": "null", "WEB_STREAMS": str(STREAMS)}
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +43,19 @@ def mailing(stack: RunningStack) -> Iterator[int]:
 
 class Looks:
     """How often the stack looked at something, by all its processes: what was seen is put into
-    Redis for the others, and a look is one query."""
+    Redis for the others, and a look is one query. `at` is by its clock."""
 
     def __init__(self, stack: RunningStack, topic: str) -> None:
-        self.key = f"vestnik:live:{topic}"
+        self.key = f"vestnik:seen:{topic}"
         self.at: list[float] = []
         self._client = redis.Redis.from_url(stack.redis_url)
         self._wanted = True
+        self._listens = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> "Looks":
         self._thread.start()
-        time.sleep(0.3)
+        assert self._listens.wait(10)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,10 +66,11 @@ class Looks:
 
     def _listen(self) -> None:
         with self._client.monitor() as monitor:
+            self._listens.set()
             while self._wanted:
-                words = str(monitor.next_command()["command"]).split(" ", 2)
-                if words[:2] == ["SET", self.key]:
-                    self.at.append(time.monotonic())
+                said = monitor.next_command()
+                if said["command"].split(" ", 2)[:2] == ["SET", self.key]:
+                    self.at.append(said["time"])
 
 
 def test_the_bar_moves_for_everybody_by_one_look_a_second(
@@ -74,15 +78,14 @@ def test_the_bar_moves_for_everybody_by_one_look_a_second(
 ) -> None:
     with (
         Looks(stack, f"mailing:{mailing}") as looks,
-        viewers(stack, 12, f"/live/mailings/{mailing}/", cookies) as watching,
+        viewers(stack, STREAMS, f"/live/mailings/{mailing}/", cookies) as watching,
     ):
         assert {viewer.status for viewer in watching} == {200}
         wait_until(lambda: all(len(set(v.settled)) >= 4 for v in watching), seconds=30)
     for viewer in watching:
         assert viewer.settled == sorted(viewer.settled)
-    assert len(looks.at) >= 4
-    # Two processes: and between them never two looks within a second.
-    assert min(after - before for before, after in pairwise(looks.at)) > 0.85
+    # Two processes, and between them a look a second; one may have begun late and be soon followed.
+    assert 4 <= len(looks.at) <= (looks.at[-1] - looks.at[0]) / 0.95 + 2
 
 
 def test_a_stream_says_how_it_wants_to_be_treated(
@@ -98,7 +101,7 @@ def test_a_stream_says_how_it_wants_to_be_treated(
         viewer.close()
 
 
-def test_a_change_of_state_comes_within_two_seconds(
+def test_a_change_of_state_comes_with_the_next_look(
     stack: RunningStack, cookies: str, mailing: int
 ) -> None:
     with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
@@ -106,13 +109,14 @@ def test_a_change_of_state_comes_within_two_seconds(
         assert viewer.events[-1][1]["state"] == "running"
         paused_at = command(stack, mailing, "pause")
         wait_until(lambda: viewer.events[-1][1]["state"] == "paused", seconds=10)
-        assert viewer.events[-1][0] - paused_at < 2.5
+        late = [event["state"] for at, event in viewer.events if at > paused_at]
+        assert late.count("running") <= 1  # a look may have been under way
         assert viewer.events[-1][1]["told"].startswith("paused, ")
 
 
-@pytest.mark.parametrize("accept", [EVENTS, "application/json"])
+@pytest.mark.parametrize("who", ["streams", "asks", "connects again"])
 def test_a_page_hears_nothing_from_before_it_was_made(
-    stack: RunningStack, cookies: str, mailing: int, accept: str
+    stack: RunningStack, cookies: str, mailing: int, who: str
 ) -> None:
     with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
         wait_until(lambda: viewer.events, seconds=10)
@@ -121,12 +125,18 @@ def test_a_page_hears_nothing_from_before_it_was_made(
         _, _, html = ask(stack, f"/mailings/{mailing}/", cookies, "text/html")
         path, state = re.findall(r'data-live="([^"]+)" data-state="([^"]+)"', html)[0]
         assert state == "paused"
-        if accept == EVENTS:
-            with viewers(stack, 1, path, cookies) as (late,):
-                wait_until(lambda: late.events, seconds=10)
-                assert late.events[0][1]["state"] == "paused"
-        else:
-            assert '"state": "paused"' in ask(stack, path, cookies)[2]
+        if who == "asks":
+            word = json.loads(ask(stack, path, cookies)[2])
+            assert word["state"] == "paused"
+            assert word["now"] >= float(path.split("since=")[1])
+            return
+        last = ""
+        if who == "connects again":
+            path, last = path.split("?since=")
+        with viewers(stack, 1, path, cookies, last) as (late,):
+            wait_until(lambda: late.events, seconds=10)
+            assert late.events[0][1]["state"] == "paused"
+            assert late.last_id
 
 
 def test_a_moment_that_is_none_is_none(stack: RunningStack, cookies: str, mailing: int) -> None:
@@ -153,7 +163,7 @@ def test_who_gets_no_stream_asks(stack: RunningStack, cookies: str, mailing: int
     path = f"/live/mailings/{mailing}/"
     with viewers(stack, 30, path, cookies) as watching:
         statuses = [viewer.status for viewer in watching]
-        assert statuses.count(200) <= 20  # ten for each of two processes
+        assert statuses.count(200) <= 2 * STREAMS
         assert 503 in statuses
         status, headers, text = ask(stack, path, cookies)
         assert (status, headers["Content-Type"]) == (200, "application/json")
@@ -182,7 +192,7 @@ def test_what_there_is_not_is_not_found(stack: RunningStack, cookies: str, accep
 
 
 def test_a_stack_with_many_viewers_stops_in_time() -> None:
-    with RunningStack(workers=1, environ=ENVIRON | {"WEB_STREAMS": "40"}) as running:
+    with RunningStack(workers=1, environ=ENVIRON | {"WEB_STREAMS": "50"}) as running:
         fill(running, 100)
         made = create(running, provider="null", rate_limit=1, ends_in=3600)
         with viewers(running, 50, f"/live/mailings/{made}/", log_in(running)) as watching:

@@ -48,12 +48,14 @@ def ask(stack: RunningStack, path: str, cookies: str = "", accept: str = "applic
 class Viewer:
     """Somebody who listens. `events` are what came, each with when it did."""
 
-    def __init__(self, stack: RunningStack, path: str, cookies: str, language: str = "en") -> None:
+    def __init__(self, stack: RunningStack, path: str, cookies: str, last_id: str = "") -> None:
         self.events: list[tuple[float, dict[str, str]]] = []
         self.beats = 0
+        self.last_id = last_id
         self.ended_at: float | None = None
         self.connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
-        headers = {"Cookie": cookies, "Accept": EVENTS, "Accept-Language": language}
+        headers = {"Cookie": cookies, "Accept": EVENTS, "Accept-Language": "en"}
+        headers |= {"Last-Event-ID": last_id} if last_id else {}
         self.connection.request("GET", path, headers=headers)
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
@@ -66,6 +68,8 @@ class Viewer:
             while line := self.answer.readline():
                 if line.startswith(b"data: "):
                     self.events.append((time.monotonic(), json.loads(line[6:])))
+                if line.startswith(b"id: "):
+                    self.last_id = line[4:].strip().decode()
                 self.beats += line.startswith(b"event: beat")
         self.ended_at = time.monotonic()
 
@@ -83,9 +87,11 @@ class Viewer:
 
 
 @contextmanager
-def viewers(stack: RunningStack, count: int, path: str, cookies: str) -> Iterator[list[Viewer]]:
+def viewers(
+    stack: RunningStack, count: int, path: str, cookies: str, last_id: str = ""
+) -> Iterator[list[Viewer]]:
     """So many of them, while the block runs."""
-    watching = [Viewer(stack, path, cookies) for _ in range(count)]
+    watching = [Viewer(stack, path, cookies, last_id) for _ in range(count)]
     try:
         yield watching
     finally:

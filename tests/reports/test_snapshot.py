@@ -42,6 +42,14 @@ def test_any_number_of_mailings_is_one_query(django_assert_num_queries: Any) -> 
     assert found[waiting.id].progress["matched"] == 0
 
 
+def test_it_is_of_the_instant_at_which_it_was_asked_for() -> None:
+    # Of one look, all of one instant: none is said to be of after the look.
+    for _ in range(5):
+        make_mailing(starts_in=60)
+
+    assert len({one.now for one in snapshots(Mailing.objects.all())}) == 1
+
+
 @pytest.mark.parametrize("order", [PAUSE, CANCEL])
 def test_counts_read_as_everywhere(order: Any) -> None:
     mailing = make_running(3)

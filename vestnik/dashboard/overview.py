@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from vestnik.audience.models import Client
 from vestnik.dashboard.decisions import worded
+from vestnik.dashboard.live.shared import seen
 from vestnik.dashboard.mailings.progress import progress_context
 from vestnik.dashboard.mailings.ways import money
 from vestnik.dashboard.pages import OperatorRequest, page
@@ -29,6 +30,8 @@ from vestnik.reports.today import backlog, today
 
 MOST_RUNNING, MOST_NEXT, MOST_DECISIONS = 30, 6, 12
 HOURS = 24
+#: The bars of the last day grow slowly, and cost the most.
+HOURS_EVERY = 20.0
 
 
 @page()
@@ -42,8 +45,8 @@ def overview(request: OperatorRequest) -> HttpResponse:
     return render(request, "dashboard/overview/page.html", context)
 
 
-def look(hours: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """Everything that it shows, as it can be handed on; `hours` where they are known already."""
+def look() -> dict[str, Any]:
+    """Everything that it shows, as it can be handed on."""
     under_way = Mailing.objects.filter(state__in=UNDER_WAY, is_test=False)
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
     return {
@@ -57,7 +60,7 @@ def look(hours: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
         ),
         "today": asdict(today()),
         "backlog": asdict(backlog()),
-        "hours": last_hours() if hours is None else hours,
+        "hours": seen("hours", HOURS_EVERY, last_hours),
     }
 
 
@@ -71,7 +74,7 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     running = [Snapshot(**one) for one in found["running"]]
     return {
         "now": found["now"],
-        "decisions": [worded(one) for one in found["decisions"][:MOST_DECISIONS]],
+        "decisions": [(_known_by(one), worded(one)) for one in found["decisions"][:MOST_DECISIONS]],
         "more_decisions": max(0, len(found["decisions"]) - MOST_DECISIONS),
         "running": [progress_context(one) for one in running[:MOST_RUNNING]],
         "more_running": max(0, len(running) - MOST_RUNNING),
@@ -84,6 +87,11 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
         "more_next": len(found["next"]) > MOST_NEXT,
         **_by_hour(found["hours"]),
     }
+
+
+def _known_by(decision: Mapping[str, Any]) -> str:
+    """Among the others on the page."""
+    return f"{decision['kind']}-{decision['mailing'] or decision['provider']}"
 
 
 def _by_provider(running: Sequence[Snapshot]) -> list[tuple[str, int]]:

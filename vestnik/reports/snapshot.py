@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import DateTimeField, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
-from vestnik.mailings.window import Clock
 from vestnik.reports.models import Sample
 from vestnik.reports.progress import NOTHING_YET, Progress, read, settled, sums
 from vestnik.reports.samples import HANDED_OVER, handed_over
@@ -23,6 +22,14 @@ from vestnik.reports.states import KEPT_COUNTS, OPEN, remainder_of
 #: The rate is read over so many seconds.
 LOOK_BACK = timedelta(seconds=9.5)
 SUMMED = ("matched", "flying", *(f"{state}_kept" for state in KEPT_COUNTS))
+
+
+class Asked(Func):
+    """The instant at which the database was asked: it answers with all that was done before."""
+
+    template = "statement_timestamp()"
+    arity = 0
+    output_field = DateTimeField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +105,10 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     """How each of these mailings goes, in their order; one query, 0.3 ms for each thousand of
     their batches."""
     batches = sums(Batch.objects.filter(mailing=OuterRef("id")))
-    earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=Clock() - LOOK_BACK)
+    earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=Asked() - LOOK_BACK)
     counted = {state: F(state) for state in HANDED_OVER}
     rows = mailings.annotate(
-        now=Clock(),
+        now=Asked(),
         remainder=remainder_of(mailing=""),
         sums=Subquery(batches.values(json=JSONObject(**{name: name for name in SUMMED}))),
         base=Subquery(earlier.order_by("-at").values(json=JSONObject(at=F("at"), **counted))[:1]),

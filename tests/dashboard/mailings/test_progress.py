@@ -1,8 +1,10 @@
 """The card of a mailing's progress, in words."""
 
 import re
+import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -99,6 +101,18 @@ def test_what_was_looked_at_survives_the_way_through_redis() -> None:
     again = shared.seen(topic.name, topic.every, lambda: pytest.fail("looked twice"))
 
     assert topic.show(first) == topic.show(again)
+
+
+def test_a_look_that_takes_long_hides_nothing_newer() -> None:
+    later = partial(shared.seen, "slow", 0.3, lambda: {"n": 2})
+
+    def slow() -> Any:
+        time.sleep(0.35)  # its turn runs out
+        assert later() == {"n": 2}
+        return {"n": 1}
+
+    assert shared.seen("slow", 0.3, slow) == {"n": 1}
+    assert later() == {"n": 2}
 
 
 def test_without_redis_each_process_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 
@@ -14,6 +16,7 @@ from tests.builders import make_client, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
+from vestnik.dashboard.live.topics import OverviewTopic
 from vestnik.dispatch.models import Breaker
 from vestnik.mailings.models import MISS, PAUSE, Mailing
 
@@ -23,6 +26,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _forget() -> None:
     cache.clear()
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete("vestnik:seen:hours", "vestnik:seen:hours:turn")
 
 
 def overview(role: str = "operator", **headers: str) -> str:
@@ -33,6 +38,10 @@ def overview(role: str = "operator", **headers: str) -> str:
 
 def words(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def hours(page: str) -> Any:
+    return json.loads(re.findall(r'id="hours-data"[^>]*>(.*?)</script>', page, re.S)[0])
 
 
 def test_a_new_system_says_how_to_begin() -> None:
@@ -88,7 +97,7 @@ def test_what_runs_has_its_bar_its_share_and_its_forecast() -> None:
 
     assert f'href="/mailings/{mailing.id}/"' in page
     assert 'aria-label="Weekend: queued 100.0 %"' in page
-    assert 'data-live="/live/overview/"' in page
+    assert 'data-live="/live/overview/?since=' in page
 
 
 def test_what_is_next_is_by_its_time_and_no_test() -> None:
@@ -110,12 +119,22 @@ def test_the_last_day_is_a_chart_and_the_same_as_a_table() -> None:
 
     page = overview()
 
-    data = json.loads(re.search(r'id="hours-data"[^>]*>(.*?)</script>', page, re.S)[1])
+    data = hours(page)
     assert len(data["times"]) == 24
     totals = {one["colour"]: sum(one["values"]) for one in data["series"]}
     assert totals == {"delivered": 1170, "failed": 3}
     assert "1,100" in words(page)
     assert "The same as a table" in page
+
+
+def test_the_page_and_its_stream_show_the_same_hours() -> None:
+    mailing = make_running(1)
+    started(mailing, ago=7200)
+    sample(mailing, ago=5400, delivered=70)
+    OverviewTopic().look()
+    sample(mailing, ago=10, delivered=1170)
+
+    assert hours(overview()) == hours(OverviewTopic().show(OverviewTopic().look()).html)
 
 
 def test_tiles_say_what_was_sent_today_and_what_it_cost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,5 +189,5 @@ def test_with_much_going_on_it_takes_no_more_queries(django_assert_max_num_queri
     make_doubtful()
     browser = visitor(make_user())
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert browser.get("/").status_code == 200

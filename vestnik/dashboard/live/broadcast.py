@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connections
@@ -25,6 +25,13 @@ _broadcasts: dict[str, "Broadcast"] = {}
 _registering = threading.Lock()
 
 
+class Word(NamedTuple):
+    """What is said of a look, for one language and zone: the same where nothing has changed."""
+
+    now: datetime
+    said: str
+
+
 class Broadcast:
     """A topic, as it was last seen."""
 
@@ -34,28 +41,28 @@ class Broadcast:
         self._news = threading.Condition()
         self._number = 0
         self._found: Any = None
-        self._events: dict[tuple[str, str], str] = {}
+        self._said: dict[tuple[str, str], str] = {}
 
-    def after(self, number: int, since: datetime, seconds: float) -> tuple[int, str]:
-        """The next look after that number, as an event for the current language and zone; the
-        same number, and nothing, where there is none within so many seconds.
+    def after(self, number: int, since: datetime, seconds: float) -> tuple[int, Word | None]:
+        """The next look after that number, for the current language and zone; the same number, and
+        nothing, where there is none within so many seconds.
 
         A look from before `since` says nothing either: who asks has seen what came after it.
         """
         with self._news:
             self._news.wait_for(lambda: self._number != number, seconds)
             if self._number == number:
-                return number, ""
+                return number, None
             return self._number, self._written(since)
 
-    def _written(self, since: datetime) -> str:
+    def _written(self, since: datetime) -> Word | None:
         if self._found is None or self._found["now"] < since:
-            return ""
+            return None
         reader = translation.get_language() or "", timezone.get_current_timezone_name()
-        if reader not in self._events:
+        if reader not in self._said:
             shown = asdict(self.topic.show(self._found))
-            self._events[reader] = f"data: {json.dumps(shown, ensure_ascii=False)}\n\n"
-        return self._events[reader]
+            self._said[reader] = json.dumps(shown, ensure_ascii=False)
+        return Word(self._found["now"], self._said[reader])
 
     def run(self) -> None:
         """Look, for as long as somebody watches."""
@@ -73,8 +80,10 @@ class Broadcast:
             return
         finally:
             connections.close_all()
+        if found and self._found and found["now"] < self._found["now"]:
+            return  # What another process saw, before what this one knows.
         with self._news:
-            self._found, self._events = found, {}
+            self._found, self._said = found, {}
             self._number += 1
             self._news.notify_all()
 

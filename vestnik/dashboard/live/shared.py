@@ -17,12 +17,21 @@ log = structlog.get_logger(__name__)
 PATIENCE = 0.5
 TRIES = 10
 AT = "$at"
+#: Counts the looks at anything, in the order in which they began.
+LOOKS = "vestnik:seen"
+#: Who looked longer than its turn must not hide what was seen in a later one.
+KEEP = """
+local kept = redis.call('GET', KEYS[1])
+if not kept or tonumber(string.match(kept, '^%d+')) < tonumber(ARGV[1]) then
+    redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
+end
+"""
 
 
 def seen(name: str, every: float, look: Callable[[], Any]) -> Any:
     """What `look` answers, or what another process was answered within the last `every` seconds."""
     try:
-        return _seen(f"vestnik:live:{name}", every, look)
+        return _seen(f"{LOOKS}:{name}", every, look)
     except redis.RedisError as error:
         log.warning("what is seen cannot be shared", trouble=type(error).__name__)
         return look()
@@ -32,9 +41,11 @@ def _seen(key: str, every: float, look: Callable[[], Any]) -> Any:
     # A little less, so that who comes every second finds the turn free each time.
     ours = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
     if not ours and (kept := _kept(key)):
-        return json.loads(kept, object_hook=_decoded)
+        return json.loads(kept.split(b" ", 1)[1], object_hook=_decoded)
+    number = _redis().incr(LOOKS)
     found = look()
-    _redis().set(key, json.dumps(found, default=_encoded), px=int(every * 2000))
+    seen_as = json.dumps(found, default=_encoded)
+    _redis().eval(KEEP, 1, key, number, seen_as, int(every * 2000))
     return found
 
 
@@ -59,6 +70,7 @@ def _decoded(found: dict[str, Any]) -> Any:
 
 @cache
 def _redis() -> redis.Redis:
+    # Tried once: a page that waits for it could long have looked for itself.
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=None
     )

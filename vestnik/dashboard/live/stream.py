@@ -21,7 +21,7 @@ from django.db import connections
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone, translation
 
-from vestnik.dashboard.live.broadcast import Broadcast, watching
+from vestnik.dashboard.live.broadcast import Broadcast, Word, watching
 from vestnik.dashboard.live.shared import seen
 from vestnik.dashboard.live.topics import Topic
 from vestnik.dashboard.pages import OperatorRequest
@@ -46,8 +46,10 @@ def end_when(is_ending: Callable[[], bool]) -> None:
 
 def answer(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
     """What is to be seen: as a stream for those who accept one, else once. Nothing from before
-    `since`, an instant of the database's clock in seconds, of which the page was made."""
-    since = _instant(request.GET.get("since", ""))
+    `since`, an instant of the database's clock in seconds, of which the page was made; nor, to who
+    connects again, from before what came last."""
+    last = request.headers.get("Last-Event-ID", "")
+    since = max(_instant(request.GET.get("since", "")), _instant(last))
     if request.headers.get("Accept") != EVENTS:
         return _once(topic, since)
     if not _places.acquire(blocking=False):
@@ -68,7 +70,7 @@ def _once(topic: Topic, since: datetime) -> HttpResponse:
         found = topic.look()
     if found is None:
         return HttpResponse(status=404)
-    return JsonResponse(asdict(topic.show(found)))
+    return JsonResponse({"now": found["now"].timestamp(), **asdict(topic.show(found))})
 
 
 class Stream(StreamingHttpResponse):
@@ -124,16 +126,16 @@ def _is_over(deadline: float) -> bool:
 def _until(is_over: Callable[[], bool], broadcast: Broadcast, since: datetime) -> Iterator[str]:
     number, last, sent_at = 0, "", time.monotonic()
     while not is_over():
-        number, event = broadcast.after(number, since, WAIT)
-        if sent := _worth_sending(event, last, time.monotonic() - sent_at):
+        number, word = broadcast.after(number, since, WAIT)
+        if sent := _worth_sending(word, last, time.monotonic() - sent_at):
             yield sent
-            last, sent_at = event or last, time.monotonic()
+            last, sent_at = word.said if word else last, time.monotonic()
 
 
-def _worth_sending(event: str, last: str, silent: float) -> str:
-    if event and event != last:
-        return event
-    if event and silent > BEAT:
+def _worth_sending(word: Word | None, last: str, silent: float) -> str:
+    if word and word.said != last:
+        return f"id: {word.now.timestamp()}\ndata: {word.said}\n\n"
+    if word and silent > BEAT:
         return "event: beat\ndata:\n\n"  # that nothing changed is news as well
     # Nothing is known: the page finds out that it is stale, and we whether somebody is there.
     return ":\n\n" if silent > 2 * BEAT else ""

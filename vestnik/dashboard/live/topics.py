@@ -8,12 +8,8 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from vestnik.dashboard import overview
-from vestnik.dashboard.live.shared import seen
 from vestnik.dashboard.mailings.progress import progress_context, state_of, told
 from vestnik.reports.snapshot import Snapshot, snapshot_of
-
-#: The bars of the last day grow slowly, and cost the most.
-HOURS_EVERY = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class OverviewTopic(Topic):
     every = 2.0
 
     def look(self) -> Mapping[str, Any]:
-        return overview.look(hours=seen("hours", HOURS_EVERY, overview.last_hours))
+        return overview.look()
 
     def show(self, found: Mapping[str, Any]) -> Shown:
         return Shown(render_to_string("dashboard/overview/now.html", overview.shown(found)))

@@ -68,8 +68,8 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelector("[aria-invalid='true']")?.focus();
 });
 /* At once, so that the other examples are never seen. */
-document.addEventListener("htmx:afterSwap", (event) => fitSamples(event.detail.target));
-document.addEventListener("htmx:afterSettle", (event) => fitConditions(event.detail.elt));
+document.addEventListener("htmx:afterSwap", (event) => fitSamples(event.target));
+document.addEventListener("htmx:afterSettle", (event) => fitConditions(event.target));
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-what]")) fitCondition(event.target.closest("[data-condition]"));
 });

@@ -2,8 +2,8 @@
    data-stale="These numbers are from">: what is in it changes by itself, by server-sent events, or
    by asking every few seconds where they do not come. What is told is read out when it changes.
    Another state than the page was made for: `live-state` on the body, and whoever has
-   hx-trigger="live-state from:body" fetches itself anew; with data-reload all the content is, and
-   what was just said above it stays.
+   hx-trigger="live-state from:body" fetches itself anew, and again where that failed; with
+   data-reload all the content is, and what was just said above it stays.
 
    A hidden page listens to nothing, and comes right again as soon as it is looked at. */
 "use strict";
@@ -34,30 +34,46 @@
     return (name === "open" && element.matches("details")) || name === "tabindex";
   }
 
+  /* A child with an id stays who it is when others come or go; the rest is known by its place. */
   function becomeAll(old, next) {
-    const wanted = [...next.childNodes];
-    wanted.forEach((node, n) => {
-      const there = old.childNodes[n];
-      if (!there) old.append(node.cloneNode(true));
-      else if (!alike(there, node)) there.replaceWith(node.cloneNode(true));
-      else if (node.nodeType !== Node.ELEMENT_NODE) {
-        if (there.data !== node.data) there.data = node.data;
-      } else if (!node.matches(".plot, .legend")) become(there, node); // charts.js sees to these
-    });
-    while (old.childNodes.length > wanted.length) old.lastChild.remove();
+    const stays = (child) => child.id && [...next.children].some((node) => alike(child, node));
+    let there = old.firstChild;
+    for (const node of next.childNodes) {
+      const known = node.id && [...old.children].find((child) => alike(child, node));
+      while (known && there !== known && !stays(there)) there = without(there);
+      const same = known || (there && alike(there, node) ? there : node.cloneNode(true));
+      if (same !== there) {
+        if (!known && there && !stays(there)) there = without(there);
+        old.insertBefore(same, there);
+      }
+      if (node.nodeType !== Node.ELEMENT_NODE) {
+        if (same.data !== node.data) same.data = node.data;
+      } else if (!node.matches(".plot, .legend")) become(same, node); // charts.js sees to these
+      there = same.nextSibling;
+    }
+    while (there) there = without(there);
+  }
+
+  /* What comes after it. */
+  function without(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
   }
 
   function alike(one, other) {
     return one.nodeType === other.nodeType && one.nodeName === other.nodeName && one.id === other.id;
   }
 
-  /* hx-swap="become", hx-swap-oob="become": the same for what htmx brings. */
+  /* hx-swap="become", hx-swap-oob="become": the same for what htmx brings. What came is htmx's at
+     once: left to it, a link would lead away until it settles. */
   window.htmx?.defineExtension("become", {
     isInlineSwap: (style) => style === "become",
     handleSwap(style, target, fragment) {
       if (style !== "become") return false;
       become(target, fragment.firstElementChild);
-      return [target];
+      window.htmx.process(target);
+      return [];
     },
   });
 
@@ -65,6 +81,7 @@
     constructor(section) {
       this.section = section;
       this.told = section.dataset.told;
+      this.now = Number(this.address().searchParams.get("since"));
       this.heard();
       this.note = document.createElement("p");
       this.note.className = "stale notice is-warning";
@@ -78,6 +95,13 @@
       this.stop();
       clearInterval(this.growing);
       this.note.remove();
+    }
+
+    /* Where it listens: to nothing from before what it shows, an instant of the server's clock. */
+    address() {
+      const address = new URL(this.section.dataset.live, location);
+      if (this.now) address.searchParams.set("since", this.now);
+      return address;
     }
 
     heard() {
@@ -100,18 +124,18 @@
     start() {
       this.stop();
       if (document.hidden) return;
-      const stream = (this.stream = new EventSource(this.section.dataset.live));
-      stream.onmessage = (event) => this.show(JSON.parse(event.data));
-      stream.addEventListener("beat", () => {
-        this.heard();
-        if (this.missed) this.show(this.missed);
-      });
+      const began = Date.now();
+      const stream = (this.stream = new EventSource(this.address()));
+      stream.onmessage = ({ data, lastEventId }) => {
+        this.hear({ ...JSON.parse(data), now: parseFloat(lastEventId) });
+      };
+      stream.addEventListener("beat", () => this.hear());
       stream.onerror = () => {
         // While it connects again by itself there is nothing to do.
         if (stream.readyState === EventSource.CLOSED) this.ask();
       };
       // A proxy that keeps back what is streamed never fails: then nothing comes.
-      this.patience = setTimeout(() => Date.now() - this.at > ASK_EVERY && this.ask(), 2 * ASK_EVERY);
+      this.patience = setTimeout(() => this.at <= began && this.ask(), 2 * ASK_EVERY);
     }
 
     stop() {
@@ -126,10 +150,10 @@
       const once = async () => {
         if (Date.now() > again) return this.start();
         try {
-          const answer = await fetch(this.section.dataset.live, {
+          const answer = await fetch(this.address(), {
             headers: { Accept: "application/json" }, redirect: "error", cache: "no-store",
           });
-          if (answer.ok) this.show(await answer.json());
+          if (answer.ok) this.hear(await answer.json());
         } catch {
           // Away, or logged out: after a while the page says that it is stale.
         }
@@ -138,19 +162,30 @@
       once();
     }
 
-    show(word) {
-      const { html, state, told } = word;
+    /* A word; or a beat: that nothing has changed since the last one. */
+    hear(word) {
+      if (word?.now < this.now) return;
+      if (word) [this.missed, this.now] = [word, word.now];
       this.heard();
-      if ("reload" in this.section.dataset) {
-        if (state === this.section.dataset.state) return;
-        // Not stopped before it is there: where this fails, the next word or beat tries it again.
-        this.missed = word;
-        window.htmx.ajax("GET", location.href, {
-          target: "#content", select: "#content", swap: "outerHTML",
-        });
-        return;
-      }
-      if (this.isInUse()) return;
+      if ("reload" in this.section.dataset) this.reload();
+      else this.show();
+      tryAgain();
+    }
+
+    /* Not stopped before it is there: where this fails, the next word or beat tries it again. */
+    async reload() {
+      if (!this.missed || this.missed.state === this.section.dataset.state || this.isLoading) return;
+      this.isLoading = true;
+      const content = { target: "#content", select: "#content", swap: "outerHTML" };
+      await window.htmx.ajax("GET", location.href, content).catch(() => {});
+      this.isLoading = false;
+    }
+
+    /* The last word, unless it is shown already or something is in use: then it waits. */
+    show() {
+      if (!this.missed || "reload" in this.section.dataset || this.isInUse()) return;
+      const { html, state, told } = this.missed;
+      this.missed = null;
       const next = document.createElement("template");
       next.innerHTML = html;
       becomeAll(this.section, next.content);
@@ -160,6 +195,7 @@
       this.told = told;
       if (state !== (this.section.dataset.state ?? "")) {
         this.section.dataset.state = state;
+        failed.clear(); // All fetch themselves.
         document.body.dispatchEvent(new CustomEvent("live-state"));
       }
     }
@@ -173,10 +209,26 @@
     }
   }
 
+  /* Who could not fetch itself anew does it at the next word or beat. */
+  const failed = new Set();
+  for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
+    document.addEventListener(trouble, ({ detail: { requestConfig: { elt } } }) => {
+      if (elt.matches("[hx-trigger*='live-state']")) failed.add(elt);
+    });
+  }
+
+  function tryAgain() {
+    for (const elt of failed) {
+      window.htmx.ajax("GET", elt.getAttribute("hx-get"), { source: elt }).catch(() => {});
+    }
+    failed.clear();
+  }
+
   let all = [];
 
   /* With what a swap has brought, and without what it has taken away. */
   function begin() {
+    if (!voice.isConnected) document.body.append(voice);
     const gone = all.filter(({ section }) => !section.isConnected);
     gone.forEach((one) => one.end());
     all = all.filter((one) => !gone.includes(one));
@@ -184,6 +236,11 @@
     for (const section of document.querySelectorAll("[data-live]")) {
       if (!known.has(section)) all.push(new Live(section));
     }
+  }
+
+  /* Whoever had something in use may have left it: it is known once this has run its course. */
+  for (const leaves of ["selectionchange", "focusout", "toggle"]) {
+    document.addEventListener(leaves, () => setTimeout(() => all.forEach((one) => one.show())), true);
   }
 
   let leaving;
@@ -197,6 +254,5 @@
   window.addEventListener("pagehide", () => all.forEach((one) => one.stop()));
   window.addEventListener("pageshow", (event) => event.persisted && all.forEach((one) => one.start()));
   document.addEventListener("htmx:afterSwap", begin);
-  document.body.append(voice);
   begin();
 }

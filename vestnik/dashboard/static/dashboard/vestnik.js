@@ -3,14 +3,68 @@
 "use strict";
 
 /* An answer that is an error (a field is wrong, the state changed meanwhile) is shown like any
-   other: the server has written it for the operator's eyes. */
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const status = event.detail.xhr.status;
-  if (status === 400 || status === 403 || status === 409 || status === 422) {
-    event.detail.shouldSwap = true;
-    event.detail.isError = false;
+   other: the server has written it for the operator's eyes. A whole page is none, unless the part
+   that was asked for is in it: no page stands within another. */
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const part = detail.select || detail.requestConfig.elt.closest("[hx-select]")?.getAttribute("hx-select");
+  const page = wholePage(detail.xhr);
+  if (page && !(part && page.querySelector(part))) {
+    detail.shouldSwap = false;
+    detail.isError = true;
+  } else if ([400, 403, 409, 422].includes(detail.xhr.status)) {
+    detail.shouldSwap = true;
+    detail.isError = false;
   }
 });
+
+function wholePage({ responseText }) {
+  if (!/^\s*<(!doctype|html)\b/i.test(responseText)) return null;
+  return new DOMParser().parseFromString(responseText, "text/html");
+}
+
+/* What somebody did failed: a link leads to its own page, which says why; for the rest it is said
+   above the content, until something works. What the page fetches by itself says nothing. */
+for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(trouble, ({ detail: { xhr, requestConfig: { elt, triggeringEvent } } }) => {
+    if (!triggeringEvent?.isTrusted) return;
+    if (xhr.status && elt.matches("a[href]")) return location.assign(elt.href);
+    say(wordsOf(xhr) || document.body.dataset.failed);
+    if (["click", "submit"].includes(triggeringEvent.type)) said.scrollIntoView({ block: "nearest" });
+  });
+}
+document.addEventListener("htmx:afterRequest", ({ detail: { successful, requestConfig } }) => {
+  if (successful && requestConfig.triggeringEvent?.isTrusted) said.remove();
+});
+
+function wordsOf(xhr) {
+  const main = xhr.status >= 400 && wholePage(xhr)?.querySelector("main");
+  const words = main ? [main.querySelector("h1"), main.querySelector("p")] : [];
+  return words.map((element) => element?.textContent.trim()).filter(Boolean).join(". ");
+}
+
+const said = document.createElement("div");
+said.className = "notices";
+said.setAttribute("role", "alert");
+
+function say(words) {
+  const notice = document.createElement("p");
+  notice.className = "notice is-error";
+  notice.textContent = words;
+  said.replaceChildren(notice);
+  document.getElementById("content").before(said);
+}
+
+/* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
+   it does, for what was stopped has no answer. */
+const SENT_FOR = 20_000;
+let sent = new WeakMap();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (Date.now() - sent.get(form) < SENT_FOR) event.preventDefault();
+  else sent.set(form, Date.now());
+});
+window.addEventListener("pageshow", () => { sent = new WeakMap(); });
 
 /* Wide tables scroll within themselves, and by the keyboard too. */
 function makeScrollable(root) {
@@ -23,9 +77,20 @@ document.addEventListener("htmx:afterSwap", () => makeScrollable(document));
 window.addEventListener("resize", () => makeScrollable(document));
 
 /* A confirmation that has a page of its own opens in the dialog: hx-get="…" hx-target="#dialog".
-   What it was opened from has the focus again once it is closed, as dialogs do by themselves. */
+   What it was opened from has the focus again once it is closed, as dialogs do by themselves.
+   While one is on its way or open, there is no other. */
+let asking = null;
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { target, xhr } = event.detail;
+  if (target.id !== "dialog") return;
+  if (asking || target.open) event.preventDefault();
+  else {
+    asking = xhr;
+    xhr.addEventListener("loadend", () => { asking = null; });
+  }
+});
 document.addEventListener("htmx:afterSwap", (event) => {
-  const dialog = event.detail.target;
+  const dialog = event.target;
   if (dialog.id === "dialog" && !dialog.open) dialog.showModal();
 });
 document.addEventListener("click", (event) => {

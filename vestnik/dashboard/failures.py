@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from vestnik.dashboard.middleware import POLICY, PRIVATE
+from vestnik.dashboard.pages import is_htmx
 from vestnik.dashboard.shell import theme_of
 
 
@@ -29,7 +30,12 @@ def bad_request(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest) -> HttpResponse:
-    """403 of a form that is too old."""
+    """403 of a form that is too old. One that asked for a part of its page is told the new token:
+    who has logged in again in another tab goes on, and what is written stays."""
+    if is_htmx(request):
+        answer = render(request, "dashboard/csrf_again.html", status=403)
+        answer["HX-Reswap"] = "none"
+        return _guarded(answer)
     return _alone(request, "dashboard/csrf_failure.html", 403)
 
 

@@ -2,9 +2,12 @@
 
 import zoneinfo
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
+
+from vestnik.access.sessions import SessionStore
 
 Answering = Callable[[HttpRequest], HttpResponseBase]
 
@@ -16,6 +19,7 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 PRIVATE = "no-store"
+PROLONGED_EVERY = timedelta(days=1)
 
 
 def strict_pages(answer: Answering) -> Answering:
@@ -44,11 +48,19 @@ def operators_zone(answer: Answering) -> Answering:
 
 
 def seen_sessions(answer: Answering) -> Answering:
-    """Notes in the list of sessions when each was last used."""
+    """Notes in the list of sessions when each was last used; one that is used does not end."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.user.is_authenticated and hasattr(request.session, "note_use"):
+        if request.user.is_authenticated and isinstance(request.session, SessionStore):
             request.session.note_use()
+            _prolong(request.session)
         return answer(request)
 
     return middleware
+
+
+def _prolong(session: SessionStore) -> None:
+    """Once a day: a session that is saved lasts its whole time from then on."""
+    lasts = timedelta(seconds=session.get_session_cookie_age())
+    if session.row and session.row.expire_date - timezone.now() < lasts - PROLONGED_EVERY:
+        session.modified = True

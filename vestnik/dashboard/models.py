@@ -9,6 +9,7 @@ class Submission(models.Model):
 
     token = models.UUIDField(primary_key=True)
     made = models.BigIntegerField(null=True)
+    content = models.CharField(max_length=64, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -75,6 +75,8 @@ def actor(request: OperatorRequest) -> str:
 def _to_login(request: HttpRequest) -> HttpResponse:
     if not is_htmx(request):
         return redirect_to_login(request.get_full_path())
+    if request.method == "POST":  # something is being written: to leave the page would lose it
+        return render(request, "dashboard/logged_out.html", status=401)
     # A login form must not appear in the middle of the page that is open.
     response = HttpResponse(status=401)
     response["HX-Redirect"] = resolve_url("login")

@@ -151,6 +151,21 @@ def test_when_a_session_was_last_used_is_noted_to_the_minute(
     Session.objects.filter(last_seen_at__gt=began.last_seen_at).get()
 
 
+def test_a_session_that_is_used_does_not_end() -> None:
+    make_user()
+    opened, _ = log_in()
+    lasts = timedelta(days=14)
+    Session.objects.update(expire_date=timezone.now() + lasts - timedelta(hours=23))
+    assert not opened.get("/account/").cookies.get("sessionid")  # prolonged once a day
+    Session.objects.update(expire_date=timezone.now() + timedelta(minutes=1))
+
+    answered = opened.get("/account/")
+
+    assert Session.objects.get().expire_date - timezone.now() > timedelta(days=13)
+    assert answered.cookies["sessionid"]["max-age"] == lasts.total_seconds()
+    assert Session.objects.get().started_at < Session.objects.get().last_seen_at
+
+
 def test_whoever_is_shut_out_is_out_at_once() -> None:
     user = make_user()
     make_user("boss", "admin")

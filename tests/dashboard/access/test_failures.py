@@ -76,6 +76,23 @@ def test_a_form_without_its_token_says_to_reload() -> None:
     assert "reload the page" in answered.content.decode()
 
 
+@pytest.mark.django_db
+def test_who_has_logged_in_again_in_another_tab_goes_on_with_the_page_that_is_open() -> None:
+    """htmx gets the new token for it, and the next answer to what is typed comes."""
+    opened = Browser(enforce_csrf_checks=True, headers={"accept": "*/*", "hx-request": "true"})
+    opened.force_login(make_user())
+    opened.get("/mailings/new/")  # which has the cookie, but not this token
+    letters = "/mailings/new/letters/"
+
+    refused = opened.post(letters, {"text": "a", "csrfmiddlewaretoken": "x" * 64})
+    part = refused.content.decode()
+    token = part.split('value="')[1].split('"')[0]
+
+    assert (refused.status_code, refused["HX-Reswap"]) == (403, "none")
+    assert 'hx-swap-oob="outerHTML:[name=csrfmiddlewaretoken]"' in part
+    assert opened.post(letters, {"text": "a", "csrfmiddlewaretoken": token}).status_code == 200
+
+
 @pytest.mark.parametrize(("language", "said"), [("en", "Something broke"), ("ru", "Что-то")])
 def test_the_page_of_what_broke_asks_nothing(
     monkeypatch: pytest.MonkeyPatch, language: str, said: str

@@ -90,6 +90,15 @@ def test_a_part_for_a_page_that_is_open_leads_the_whole_page_to_the_login(
         assert (answered.status_code, answered["HX-Redirect"]) == (401, "/login/")
 
 
+@pytest.mark.parametrize(("name", "address"), PAGES, ids=NAMES)
+def test_what_is_being_written_is_not_left_for_the_login(name: str, address: str) -> None:
+    answered = visitor().post(address, headers={"HX-Request": "true"})
+
+    if name not in OPEN and answered.status_code != 405:
+        assert (answered.status_code, answered.headers.get("HX-Redirect")) == (401, None)
+        assert "log in in another tab" in answered.content.decode()
+
+
 @pytest.mark.parametrize("role", Role.values)
 @pytest.mark.parametrize(("name", "address"), PAGES, ids=NAMES)
 def test_each_role_opens_what_it_may(name: str, address: str, role: str) -> None:

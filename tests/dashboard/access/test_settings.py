@@ -11,6 +11,7 @@ from tests.builders import make_running
 from tests.dashboard.access.test_users import shown_secret
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.access.models import ApiKey
+from vestnik.dashboard.once import new_token
 from vestnik.dispatch.models import Breaker, Message
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described
@@ -44,6 +45,19 @@ def test_a_key_is_shown_once_and_then_only_by_its_end() -> None:
     assert answered["Cache-Control"] == "no-store"
     assert plain not in listed
     assert f"…{plain[-4:]}" in listed
+
+
+def test_a_second_click_makes_no_second_key() -> None:
+    opened = visitor(make_user("boss", "admin"))
+    form = {"name": "Shop", "role": "viewer", "token": new_token()}
+    plain = shown_secret(opened.post("/settings/keys/", form))
+
+    again = opened.post("/settings/keys/", form, follow=True).content.decode()
+    other = opened.post("/settings/keys/", form | {"name": "Till"}).content.decode()
+
+    assert "was made by the first click" in again
+    assert "press again" in other
+    assert ApiKey.objects.get() == ApiKey.objects.find(plain)
 
 
 @pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "x" * 101}, {"role": "king"}])
@@ -102,6 +116,20 @@ def test_a_test_goes_to_one_number_by_that_provider() -> None:
     assert (mailing.provider, mailing.text) == ("null", "Hello")
     assert Message.objects.get().phone_number == "79261234567"
     assert mailing.events.latest("id").actor == "user:anna"
+
+
+@pytest.mark.usefixtures("providers")
+def test_a_second_click_sends_no_second_test() -> None:
+    opened = visitor(make_user())
+    page = opened.get("/settings/providers/null/test/").content.decode()
+    form = TEST | {"token": page.split('name="token" value="')[1].split('"')[0]}
+
+    answers = [opened.post("/settings/providers/null/test/", form) for _ in range(2)]
+    other = opened.post("/settings/providers/null/test/", form | {"text": "Another"})
+
+    assert {answer["Location"] for answer in answers} == {f"/mailings/{Mailing.objects.get().pk}/"}
+    assert "press again" in other.content.decode()
+    assert Message.objects.count() == 1
 
 
 @pytest.mark.usefixtures("providers")

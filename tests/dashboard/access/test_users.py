@@ -34,6 +34,22 @@ def test_a_user_is_added_with_a_password_that_is_shown_once() -> None:
     assert plain not in opened.get("/settings/users/").content.decode()
 
 
+def test_a_second_click_says_who_was_added_and_where_there_is_another_password() -> None:
+    opened = visitor(make_user("boss", "admin"))
+    page = opened.get("/settings/users/add/").content.decode()
+    form = NEW | {"token": page.split('name="token" value="')[1].split('"')[0]}
+    opened.post("/settings/users/add/", form)
+
+    again = opened.post("/settings/users/add/", form, follow=True)
+    other = opened.post("/settings/users/add/", form | {"username": "olga"})
+
+    ivan = User.objects.get(username="ivan")
+    assert again.request["PATH_INFO"] == f"/settings/users/{ivan.pk}/"
+    assert "ivan was added by the first click" in again.content.decode()
+    assert "press again" in other.content.decode()
+    assert not User.objects.filter(username="olga").exists()
+
+
 def test_a_user_is_added_with_a_password_that_is_typed() -> None:
     opened = visitor(make_user("boss", "admin"))
     typed = NEW | {"password": "purple giraffe window"}
@@ -50,6 +66,7 @@ def test_a_user_is_added_with_a_password_that_is_typed() -> None:
         {"username": ""},
         {"username": "with space"},
         {"username": "BOSS"},
+        {"username": "ivan\0"},
         {"role": "king"},
         {"password": "12345678"},
         {"password": "ivanivan1", "username": "ivanivan"},

@@ -1,5 +1,6 @@
 """Clients on the pages: found, shown, changed, stopped and erased."""
 
+import html
 from typing import Any
 
 import pytest
@@ -184,6 +185,43 @@ def test_a_client_is_added_however_the_number_is_written() -> None:
     assert (client.phone_number, client.operator_code, client.tag) == (NUMBER, "926", "vip")
     assert client.timezone == "Europe/Moscow"
     assert client.attributes == {"age": 42, "code": "007", "vip": True}
+
+
+def marks_on(browser: Any, address: str) -> str:
+    """What the page carries of what it shows."""
+    return html.unescape(text(browser.get(address)).split('name="shown" value="')[1].split('"')[0])
+
+
+def test_what_another_has_changed_meanwhile_stays() -> None:
+    client = make_client(NUMBER, tag="vip", attributes={"a": 1, "b": "x", "c": "y"})
+    browser = opened()
+    address = f"/clients/{client.id}/edit/"
+    shown = marks_on(browser, address)
+    theirs = {"a": 2, "b": "x", "c": "y", "d": "new"}
+    Client.objects.update(tag="theirs", timezone="Asia/Omsk", attributes=theirs)
+
+    mine = attribute(("a", "number", "1"), ("c", "text", "mine"), ("e", "flag", "yes"))
+    sent = form(operator_code="999", tag="vip", timezone=client.timezone, shown=shown)
+    browser.post(address, sent | mine)
+
+    client.refresh_from_db()
+    assert (client.operator_code, client.tag, client.timezone) == ("999", "theirs", "Asia/Omsk")
+    assert client.attributes == {"a": 2, "c": "mine", "d": "new", "e": True}
+
+
+def test_too_many_attributes_of_two_people_are_refused() -> None:
+    client = make_client(NUMBER)
+    browser = opened()
+    address = f"/clients/{client.id}/edit/"
+    shown = marks_on(browser, address)
+    Client.objects.update(attributes={"theirs": "x" * 9000})
+
+    mine = attribute(("mine", "text", "x" * 9000))
+    answered = browser.post(address, form(shown=shown) | mine)
+
+    assert answered.status_code == 422
+    client.refresh_from_db()
+    assert list(client.attributes) == ["theirs"]
 
 
 def test_types_outlive_a_change() -> None:

@@ -1,9 +1,11 @@
 """Files of clients on the pages: handed in, their columns named, read, and what became of them."""
 
+import threading
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
@@ -127,6 +129,72 @@ def test_another_encoding_and_separator_are_read_anew() -> None:
 
     shown = browser.get(f"/clients/imports/{job.id}/").context["draft"]
     assert [column.title for column in shown.columns] == ["Телефон,Имя"]
+
+
+def test_a_look_at_the_rows_swaps_nothing_that_is_being_chosen() -> None:
+    browser = opened()
+    job = draft(browser)
+    address, look = f"/clients/imports/{job.id}/", {"HX-Request": "true"}
+    shown = browser.get(address).context["draft"]
+    sent = {**as_sent(browser, job), "head": shown.head}
+
+    renamed = browser.post(address, {**sent, "column-3-meaning": "tag"}, headers=look)
+    parted = browser.post(address, {**sent, "separator": ","}, headers=look)
+
+    assert "HX-Retarget" not in renamed
+    assert (parted["HX-Retarget"], parted["HX-Reselect"]) == ("#columns", "#columns")
+
+
+def test_columns_that_nobody_has_seen_are_not_imported() -> None:
+    browser = opened()
+    job = draft(browser)
+
+    sent = as_sent(browser, job, columns="2")  # as another separator had parted it
+    answered = browser.post(f"/clients/imports/{job.id}/", {**sent, "start": "1"})
+
+    assert answered.status_code == 422
+    assert "The file has other columns now" in text(answered)
+    assert importing.waiting() == []
+
+
+def test_what_another_tab_has_started_is_gone_to_as_a_whole() -> None:
+    browser = opened()
+    job = draft(browser)
+    address, sent = f"/clients/imports/{job.id}/", as_sent(browser, job)
+    browser.post(address, {**sent, "start": "1"})
+
+    answered = browser.post(address, sent, headers={"HX-Request": "true"})
+
+    assert (answered.status_code, answered["HX-Redirect"]) == (204, address)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_that_comes_during_the_start_changes_nothing_of_what_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    browser = opened()
+    job = draft(browser)
+    address, sent = f"/clients/imports/{job.id}/", as_sent(browser, job)
+
+    def look() -> None:
+        twin = visitor()
+        twin.cookies = browser.cookies
+        twin.post(address, {**sent, "column-3-meaning": "tag"}, headers={"HX-Request": "true"})
+        connection.close()
+
+    looking, start = threading.Thread(target=look), stored.start
+
+    def start_slowly(import_id: int) -> bool:
+        looking.start()
+        looking.join(1)
+        return start(import_id)
+
+    monkeypatch.setattr(stored, "start", start_slowly)
+    browser.post(address, {**sent, "start": "1"})
+    looking.join()
+
+    job.refresh_from_db()
+    assert (job.state, job.options["mapping"]["3"]) == (ImportState.WAITING, "attributes.Баллы")
 
 
 def test_numbers_go_onto_the_stop_list() -> None:

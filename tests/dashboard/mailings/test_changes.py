@@ -1,5 +1,6 @@
 """Changing a mailing under way, and sending again to those whom one did not reach."""
 
+import html
 from datetime import timedelta
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from tests.builders import make_mailing, make_running
+from tests.builders import from_now, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
-from vestnik.mailings.models import CANCEL, Mailing
+from vestnik.dashboard.once import new_token
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +79,39 @@ def test_what_has_ended_does_not_change(browser: Browser) -> None:
     assert "Nothing was changed: the mailing is “cancelled” now." in change(browser, mailing)
 
 
+def marks_on(browser: Browser, address: str) -> str:
+    """What the page carries of what it shows."""
+    marks = browser.get(address).content.decode().split('name="shown" value="')[1].split('"')[0]
+    return html.unescape(marks)
+
+
+def test_what_another_has_changed_meanwhile_stays(browser: Browser) -> None:
+    mailing = make_running(1)
+    shown = marks_on(browser, f"/mailings/{mailing.id}/change/")
+    minute = timezone.localtime(mailing.ends_at).strftime("%Y-%m-%dT%H:%M")
+    mailing.change({"name": "Theirs", "ends_at": from_now(7000)}, actor="another")
+    theirs = mailing.ends_at
+
+    change(browser, mailing, shown=shown, name="Test", ends_at=minute, rate_limit="5")
+
+    assert (mailing.name, mailing.ends_at, mailing.rate_limit) == ("Theirs", theirs, 5)
+
+
+def test_a_change_that_meets_a_pause_is_not_lost(browser: Browser, monkeypatch: Any) -> None:
+    mailing = make_running(1)
+    before = Mailing.change
+
+    def paused_first(self: Mailing, changes: Any, *, actor: str) -> None:
+        Mailing.objects.get(id=self.id).move(PAUSE)
+        before(self, changes, actor=actor)
+
+    monkeypatch.setattr(Mailing, "change", paused_first)
+    page = change(browser, mailing, name="Mine")
+
+    assert "Nothing was changed: the mailing is “paused” now." in page
+    assert 'value="Mine"' in page
+
+
 def test_one_that_has_not_started_has_a_form_of_its_own(browser: Browser) -> None:
     mailing = make_mailing(starts_in=60)
     answer = browser.get(f"/mailings/{mailing.id}/change/")
@@ -115,9 +150,23 @@ def test_a_form_that_is_sent_twice_makes_one_mailing(browser: Browser) -> None:
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
     token = page.split('name="token" value="')[1].split('"')[0]
     before = Mailing.objects.count()
+    ends_at = local(60)
     for _ in range(2):
-        again(browser, mailing, token=token)
+        again(browser, mailing, token=token, ends_at=ends_at)
     assert Mailing.objects.count() == before + 1
+
+
+def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
+    mailing = make_doubtful()
+    token = new_token()
+    again(browser, mailing, token=token)
+    before = Mailing.objects.count()
+
+    page = again(browser, mailing, token=token, states=["failed"]).content.decode()
+
+    assert "made the mailing № " in page
+    assert token not in page
+    assert Mailing.objects.count() == before
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The page on which a mailing is written, copied and changed."""
 
+import html
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,6 +25,7 @@ from vestnik.providers.registry import described
 pytestmark = pytest.mark.django_db
 
 NEW = "/mailings/new/"
+TAGGED = condition("include", 0, what="tag", values=["vip"])
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +194,22 @@ def test_a_form_that_was_wrong_at_first_is_not_taken_for_a_second_one() -> None:
     assert Mailing.objects.count() == 1
 
 
+def test_another_content_of_the_same_page_is_not_taken_for_the_first() -> None:
+    """Back, written anew, and sent: neither made in silence nor reported as made."""
+    opened = browser()
+    form = written(do="schedule")
+    opened.post(NEW, form)
+
+    page = shown(opened, **{**form, "text": "Another"})
+
+    first = Mailing.objects.get()
+    assert f"made the mailing № {first.id} already, and nothing more was made now" in page
+    assert "Another" in page
+    token = page.split('name="token" value="')[1].split('"')[0]
+    assert opened.post(NEW, {**form, "text": "Another", "token": token}).status_code == 302
+    assert set(Mailing.objects.values_list("text", flat=True)) == {"Hello", "Another"}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_clicks_at_the_same_moment_make_one_mailing() -> None:
     opened = browser()
@@ -353,6 +371,81 @@ def test_a_mailing_that_started_meanwhile_is_not_changed() -> None:
     answer = opened.get(f"/mailings/{mailing.id}/edit/", follow=True)
 
     assert "cannot be changed any more" in answer.content.decode()
+
+
+@pytest.mark.parametrize("starts", ["now", "later"])
+def test_a_second_click_on_schedule_finds_it_done(starts: str) -> None:
+    """The first has scheduled the draft, and it has started since."""
+    opened = browser()
+    draft = saved(opened, do="draft", include=["0"], **TAGGED)
+    address, form = f"/mailings/{draft.id}/edit/", {"include": ["0"], **TAGGED, "starts": starts}
+    scheduled = saved(opened, address=address, starts_at=local(-60), **form)
+    assert scheduled.move(LAUNCH)
+
+    answer = opened.post(address, written(do="schedule", starts_at=local(-60), **form), follow=True)
+
+    page = answer.content.decode()
+    assert answer.request["PATH_INFO"] == f"/mailings/{draft.id}/"
+    assert "The mailing starts at once." in page
+    assert "cannot be changed" not in page
+
+
+@pytest.mark.parametrize("changes", [{"text": "Mine"}, {"do": "draft"}, {"ends_at": local(-60)}])
+def test_what_is_written_stays_where_the_mailing_has_started(changes: dict[str, str]) -> None:
+    mailing = make_mailing(starts_in=-1, provider="null", text="Hello", name="Sale")
+    opened = browser()
+    assert mailing.move(LAUNCH)
+    times = {"starts_at": at(mailing.starts_at), "ends_at": at(mailing.ends_at)}
+
+    page = shown(
+        opened, f"/mailings/{mailing.id}/edit/", **written(**{"do": "save", **times, **changes})
+    )
+
+    assert "cannot be changed any more: it is running. Nothing of what is" in page
+    assert changes.get("text", "Hello") in page
+    mailing.refresh_from_db()
+    assert mailing.text == "Hello"
+
+
+def test_what_another_has_changed_meanwhile_stays() -> None:
+    opened = browser()
+    draft = saved(opened, do="draft", include=["0"], **TAGGED)
+    address = f"/mailings/{draft.id}/edit/"
+    marks = html.unescape(shown(opened, address).split('name="shown" value="')[1].split('"')[0])
+    ends_at = from_now(9999)
+    theirs = {"text": "Theirs", "ends_at": ends_at, "filter": {"tags": ["theirs"]}}
+    draft.change(theirs, actor="another")
+    form = written(
+        do="draft",
+        name="Mine",
+        shown=marks,
+        starts_at=at(draft.starts_at),
+        ends_at=at(timezone.now() + timedelta(seconds=7200)),
+        include=["0"],
+        **TAGGED,
+    )
+
+    opened.post(address, form)
+
+    draft.refresh_from_db()
+    assert (draft.name, draft.text, draft.filter) == ("Mine", "Theirs", {"tags": ["theirs"]})
+    assert draft.ends_at == ends_at
+    assert draft.events.latest("id").reason == "name"
+
+
+def test_a_window_that_two_have_changed_is_checked_as_a_whole() -> None:
+    opened = browser()
+    draft = saved(opened, do="draft")
+    address = f"/mailings/{draft.id}/edit/"
+    marks = html.unescape(shown(opened, address).split('name="shown" value="')[1].split('"')[0])
+    form = written(do="draft", shown=marks, starts_at=at(draft.starts_at), ends_at=local(4000))
+    draft.change({"starts_at": from_now(5000)}, actor="another")
+
+    page = shown(opened, address, **form)
+
+    assert "Choose an end that is later than the start." in page
+    draft.refresh_from_db()
+    assert draft.starts_at < draft.ends_at
 
 
 def test_a_mailing_that_is_cancelled_in_the_same_moment_is_not_changed(monkeypatch: Any) -> None:

@@ -10,7 +10,8 @@ from tests.builders import from_now, make_clients, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
 from tests.dispatch.lane import provider
-from tests.dispatch.sent import claim_of, due_ids, fly
+from tests.dispatch.sent import claim_of, due_ids, fly, record
+from vestnik.dashboard.once import new_token
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +116,11 @@ def test_a_draft_whose_end_has_passed_leads_to_its_form(browser: Browser) -> Non
 
 @pytest.mark.parametrize(
     ("order", "said"),
-    [("pause", "It was not paused"), ("resume", "It was not resumed"), ("cancel", "not cancelled")],
+    [
+        ("pause", "It was not paused"),
+        ("resume", "It cannot be resumed"),
+        ("cancel", "not cancelled"),
+    ],
 )
 def test_a_conflict_is_told_and_nothing_is_lost(browser: Browser, order: str, said: str) -> None:
     mailing = make_doubtful()
@@ -135,6 +140,25 @@ def test_a_conflict_is_told_in_russian() -> None:
     browser = visitor(make_user(), **{"accept-language": "ru"})
     page = given(browser, mailing, "pause").content.decode()
     assert "Рассылка не поставлена на паузу: её состояние сейчас — «отменена»." in page
+
+
+def test_a_second_click_on_schedule_is_no_error_once_it_has_started(browser: Browser) -> None:
+    mailing = make_running(2)
+    page = given(browser, mailing, "schedule").content.decode()
+    assert "The mailing is scheduled." in page
+    assert "has passed" not in page
+
+    mailing.move(CANCEL)
+    page = given(browser, mailing, "schedule").content.decode()
+    assert "It cannot be scheduled: the mailing is “cancelled” now." in page
+
+
+def test_an_order_that_is_asked_about_too_late_tells_how_it_is(browser: Browser) -> None:
+    mailing = make_running(2)
+    told = browser.get(f"/mailings/{mailing.id}/schedule/", follow=True).content.decode()
+    assert "It cannot be scheduled: the mailing is “running” now." in told
+    told = browser.get(f"/mailings/{mailing.id}/resume/", follow=True).content.decode()
+    assert "The mailing goes on." in told
 
 
 def test_a_dialog_that_comes_too_late_leads_back(browser: Browser) -> None:
@@ -177,15 +201,60 @@ def test_unknown_messages_are_sent_again(browser: Browser) -> None:
     assert "<strong>1 message</strong> is queued again" in page
     assert "may get it twice" in page
     assert (
-        "1 message is queued again." in given(browser, mailing, "unknown/resend").content.decode()
+        "1 message is queued again."
+        in given(browser, mailing, "unknown/resend", agreed="1").content.decode()
     )
     assert mailing.state == "running"
+
+
+@pytest.mark.parametrize("way", ["resend", "give-up"])
+def test_more_than_was_agreed_to_is_asked_about_again(browser: Browser, way: str) -> None:
+    mailing = make_running(3, starts_in=-10)
+    record(mailing, ["unknown", "unknown", "unknown"])
+    events = mailing.events.count()
+
+    answer = given(browser, mailing, f"unknown/{way}", agreed="1")
+
+    page = " ".join(answer.content.decode().split())
+    assert "it was asked about 1, and by now 3 are in doubt" in page
+    assert 'name="agreed" value="3"' in page
+    assert set(mailing.messages.values_list("state", flat=True)) == {"unknown"}
+    assert mailing.events.count() == events
+
+
+def test_who_was_not_asked_has_agreed_to_nothing(browser: Browser) -> None:
+    mailing = make_doubtful()
+    page = given(browser, mailing, "unknown/resend").content.decode()
+    assert "<strong>1 message</strong> is queued again" in page
+    assert mailing.state == "finished"
+
+
+def test_one_answer_sends_again_once(browser: Browser) -> None:
+    """What comes into doubt after it is another doubt, also for a click that comes late."""
+    mailing = make_doubtful()
+    answer = {"agreed": "1", "token": new_token()}
+    given(browser, mailing, "unknown/resend", **answer)
+    record(mailing, ["unknown"])
+
+    page = given(browser, mailing, "unknown/resend", **answer).content.decode()
+
+    assert "1 message is queued again." in page
+    assert mailing.messages.filter(state="unknown").count() == 1
+
+
+def test_what_cannot_be_sent_again_is_told_truly(browser: Browser) -> None:
+    mailing = make_running(1)
+    record(mailing, ["unknown"])
+    mailing.move(CANCEL)
+    page = given(browser, mailing, "unknown/resend", agreed="1").content.decode()
+    assert "Nothing was queued again: the mailing is “cancelled”." in page
+    assert "its end has passed" not in page
 
 
 def test_unknown_messages_are_given_up(browser: Browser) -> None:
     other = make_doubtful()
     assert "counts as refused" in asked(browser, other, "unknown/give-up")
-    given(browser, other, "unknown/give-up")
+    given(browser, other, "unknown/give-up", agreed="1")
     assert sorted(other.messages.values_list("state", flat=True)) == ["failed", "failed", "sent"]
     again = given(browser, other, "unknown/give-up").content.decode()
     assert "Nothing is in doubt any more." in again

@@ -1,13 +1,13 @@
 """A client is added, or changed."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,14 +16,15 @@ from vestnik.audience import clients
 from vestnik.audience.importing.numbers import normalised, problem_with
 from vestnik.audience.models import Client
 from vestnik.audience.phone import operator_code_of, validate_operator_code
-from vestnik.audience.validation import LONGEST_TAG, validate_timezone
-from vestnik.dashboard import zones
+from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
+from vestnik.dashboard import shown, zones
 from vestnik.dashboard.clients.attributes import AttributeRows
 from vestnik.dashboard.clients.one import client_or_404
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.suggestions import suggestions
 
+ATTRIBUTE = "attribute."
 TAKEN = gettext_lazy("Another client has this number.")
 
 
@@ -62,11 +63,11 @@ class ClientForm(forms.Form):
         optional = ("operator_code", "timezone")
         return {k: v for k, v in self.cleaned_data.items() if v or k not in optional}
 
-    def changes(self) -> dict[str, Any]:
-        """What differs from before. What was emptied is told by the number."""
+    def changes(self, marks: str) -> dict[str, Any]:
+        """What was changed on the page. What was emptied is told by the number."""
         fields = {"operator_code": operator_code_of(self.cleaned_data["phone_number"])}
         told = clients.placed({**fields, **self.given()})
-        return {name: told[name] for name in self.changed_data}
+        return {name: told[name] for name in shown.changed(self.cleaned_data, marks)}
 
 
 @page(Action.SEND)
@@ -86,31 +87,67 @@ def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -> HttpResponse:
+    marks = request.POST.get(shown.FIELD) or (_marks_of(client) if client else "")
     if request.method != "POST":
         rows = AttributeRows.showing(client.attributes if client else {})
-        return _shown(request, client, form, rows)
+        return _shown(request, client, form, rows, marks)
     if changed := AttributeRows.changed(request.POST):
         unchecked = ClientForm(initial={**form.initial, **request.POST.dict()})
-        return _shown(request, client, unchecked, changed)
+        return _shown(request, client, unchecked, changed, marks)
     rows = AttributeRows.submitted(request.POST)
     if all([form.is_valid(), rows.is_valid()]):
         try:
-            return _saved(request, client, form, rows.attributes)
+            client = _saved(request, client, form, rows, marks)
         except clients.NumberTaken:
             form.add_error("phone_number", TAKEN)
-    return _shown(request, client, form, rows, status=422)
+        except ValidationError as error:
+            rows.problems = error.messages
+        else:
+            return redirect("client-page", client.id)
+    return _shown(request, client, form, rows, marks, status=422)
 
 
 def _saved(
-    request: OperatorRequest, client: Client | None, form: ClientForm, attributes: Mapping[str, Any]
-) -> HttpResponse:
+    request: OperatorRequest,
+    client: Client | None,
+    form: ClientForm,
+    rows: AttributeRows,
+    marks: str,
+) -> Client:
     if client is None:
-        client = clients.create({**form.given(), "attributes": attributes})
+        client = clients.create({**form.given(), "attributes": rows.attributes})
         messages.success(request, _("The client is added."))
-    else:
-        clients.change(client, {**form.changes(), "attributes": attributes})
-        messages.success(request, _("Saved."))
-    return redirect("client-page", client.id)
+        return client
+    with transaction.atomic():
+        now = get_object_or_404(Client.objects.select_for_update(), id=client.id)
+        clients.change(now, form.changes(marks) | _attributes(now, rows.attributes, marks))
+    messages.success(request, _("Saved."))
+    return now
+
+
+def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, Any]:
+    """The attributes of the client with what was changed on the page; nothing where that is none.
+
+    Raises ValidationError where they are too many with what another has added meanwhile.
+    """
+    touched = shown.changed(_named(given), marks)
+    seen = {name for name in shown.read(marks) if name.startswith(ATTRIBUTE)}
+    gone = seen - set(_named(given))
+    if not touched and not gone:
+        return {}
+    now = {name: value for name, value in _named(client.attributes).items() if name not in gone}
+    merged = {name.removeprefix(ATTRIBUTE): value for name, value in (now | touched).items()}
+    validate_attributes(merged)
+    return {"attributes": merged}
+
+
+def _named(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {f"{ATTRIBUTE}{name}": value for name, value in attributes.items()}
+
+
+def _marks_of(client: Client) -> str:
+    """The marks of a client as the page shows it."""
+    return shown.marks_of(_fields(client) | _named(client.attributes))
 
 
 def _shown(
@@ -118,6 +155,7 @@ def _shown(
     client: Client | None,
     form: ClientForm,
     rows: AttributeRows,
+    marks: str,
     status: int = 200,
 ) -> HttpResponse:
     context = {
@@ -125,6 +163,7 @@ def _shown(
         "client": client,
         "form": form,
         "rows": rows,
+        "marks": marks,
         "suggestions": suggestions(),
     }
     return render(request, "dashboard/clients/edit.html", context, status=status)

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import refused
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
-from vestnik.dashboard.mailings.window import WindowForm, beginning
-from vestnik.dashboard.once import once
+from vestnik.dashboard.mailings.window import MADE_ALREADY, WindowForm, beginning
+from vestnik.dashboard.once import UsedAlready, content_of, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
@@ -69,8 +69,8 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
         mailing=mailing,
         progress=progress,
     )
-    if form.is_valid():
-        return _send(request, mailing, form)
+    if form.is_valid() and (sent := _sent(request, mailing, form)):
+        return sent
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
     context["zone_label"] = here()
     context["anybody"] = any(progress[state] for state in UNREACHED)
@@ -84,7 +84,8 @@ def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     return {**beginning(), "states": states, "provider": mailing.provider}
 
 
-def _send(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse:
+def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+    """Make the mailing; None where that is to be asked again, which the form then says."""
     wanted = form.cleaned_data
     fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider")}
 
@@ -92,9 +93,12 @@ def _send(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse
         return send_again(other, wanted["states"], actor=actor(request), **fields).id
 
     try:
-        id, is_new = once(form.used_token, make)
+        id, is_new = once(form.used_token, make, content_of(request.POST))
     except StateConflict:
         return refused(request, other, "send again")
+    except UsedAlready as used:
+        form.ask_again(MADE_ALREADY % {"made": used.made})
+        return None
     if is_new:
         look_at(id)
     count = sum(progress_for(other)[state] for state in wanted["states"])

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.access.roles import Action
-from vestnik.dashboard.mailings.conflicts import refused
+from vestnik.dashboard import shown
+from vestnik.dashboard.mailings.conflicts import refusal, refused
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.window import Moment
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
@@ -33,14 +34,17 @@ class Changes(forms.Form):
     )
     ends_at = Moment(label=pgettext_lazy("window", "End"))
 
-    def __init__(self, *args: Any, mailing: Mailing, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, mailing: Mailing) -> None:
+        now = {name: getattr(mailing, name) for name in self.base_fields}
         self.mailing = mailing
-        super().__init__(*args, **kwargs)
+        #: The marks of what the page showed when it was opened.
+        self.marks = (data or {}).get(shown.FIELD) or shown.marks_of(now)
+        super().__init__(data, initial=now)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if "ends_at" in self.changed_data and cleaned.get("ends_at"):
-            self._check_end(cleaned["ends_at"])
+        if ends_at := self.changes().get("ends_at"):
+            self._check_end(ends_at)
         return cleaned
 
     def _check_end(self, ends_at: Any) -> None:
@@ -51,8 +55,8 @@ class Changes(forms.Form):
             self.add_error(None, error)
 
     def changes(self) -> dict[str, Any]:
-        """The fields that are to change; what was not touched keeps its seconds."""
-        return {name: self.cleaned_data[name] for name in self.changed_data}
+        """The fields that were changed on the page; what was not touched keeps its seconds."""
+        return shown.changed(self.cleaned_data, self.marks)
 
 
 @page(Action.SEND)
@@ -63,9 +67,9 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
         return redirect("edit-mailing", id)
     if mailing.state not in UNDER_WAY:
         return refused(request, mailing, "change")
-    form = Changes(request.POST or None, initial=_now(mailing), mailing=mailing)
-    if form.is_valid():
-        return _change(request, mailing, form.changes())
+    form = Changes(request.POST or None, mailing=mailing)
+    if form.is_valid() and (changed := _changed(request, form)):
+        return changed
     context = {
         "frame": "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html",
         "form": form,
@@ -77,17 +81,17 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     return render(request, "dashboard/mailings/change.html", context)
 
 
-def _now(mailing: Mailing) -> dict[str, Any]:
-    minute = mailing.ends_at.replace(second=0, microsecond=0)  # which is all that the input shows
-    return {"name": mailing.name, "rate_limit": mailing.rate_limit, "ends_at": minute}
-
-
-def _change(request: OperatorRequest, mailing: Mailing, changes: dict[str, Any]) -> HttpResponse:
+def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
+    """Change it; None where it could be once more, as when somebody has paused it meanwhile."""
+    mailing, changes = form.mailing, form.changes()
     try:
         with transaction.atomic():
             mailing.change(changes, actor=actor(request))
             look_at(mailing.id)
     except StateConflict:
-        return refused(request, mailing, "change")
+        if mailing.state not in UNDER_WAY:
+            return refused(request, mailing, "change")
+        form.add_error(None, refusal(mailing, "change"))
+        return None
     messages.success(request, _("The changes are saved.") if changes else _("Nothing was changed."))
     return redirect("mailing-page", mailing.id)

@@ -10,18 +10,25 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.dashboard.pages import OperatorRequest, is_htmx
 from vestnik.dashboard.words import MAILING_STATES
-from vestnik.mailings.models import UNDER_WAY, Mailing
+from vestnik.mailings.models import ENDED, Mailing
+from vestnik.mailings.rules import database_now
 
+#: What is of no use once the end has come.
+BEFORE_THE_END = ("schedule", "resume", "change")
 REFUSALS: dict[str, Promise] = {
-    "schedule": gettext_lazy("It was not scheduled: the mailing is “%(state)s” now."),
+    "schedule": gettext_lazy("It cannot be scheduled: the mailing is “%(state)s” now."),
     "pause": gettext_lazy("It was not paused: the mailing is “%(state)s” now."),
-    "resume": gettext_lazy("It was not resumed: the mailing is “%(state)s” now."),
+    "resume": gettext_lazy("It cannot be resumed: the mailing is “%(state)s” now."),
     "cancel": gettext_lazy("It was not cancelled: the mailing is “%(state)s” now."),
     "change": gettext_lazy("Nothing was changed: the mailing is “%(state)s” now."),
     "send again": gettext_lazy(
         "It cannot be sent again yet: the mailing is “%(state)s”. Wait until it has ended."
     ),
     "resend": gettext_lazy(
+        "Nothing was queued again: the mailing is “%(state)s”. "
+        "To reach these clients, send again with a new mailing."
+    ),
+    "resend after the end": gettext_lazy(
         "Nothing was queued again: the mailing is “%(state)s” and its end has passed. "
         "To reach these clients, send again with a new mailing."
     ),
@@ -30,7 +37,10 @@ REFUSALS: dict[str, Promise] = {
 
 def refusal(mailing: Mailing, wanted: str) -> str:
     """Why it cannot be done."""
-    if mailing.state in UNDER_WAY and wanted in ("schedule", "resume", "change"):
+    is_over = mailing.ends_at <= database_now()
+    if is_over and wanted == "resend":
+        wanted = "resend after the end"
+    if is_over and wanted in BEFORE_THE_END and mailing.state not in ENDED:
         return _("The end of the mailing has passed: nothing can leave any more.")
     return str(REFUSALS[wanted] % {"state": MAILING_STATES[mailing.state]})
 

@@ -30,8 +30,9 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
     """The page of a mailing, or the one part of it that htmx asks for."""
     mailing = mailing_or_404(id)
     match request.headers.get("HX-Target"):
-        case "messages":
-            return render(request, "dashboard/mailings/messages.html", table(request, mailing))
+        case "message-rows":
+            rows = {**table(request, mailing), "is_part": True}
+            return render(request, "dashboard/mailings/message_rows.html", rows)
         case "head":
             return render(request, "dashboard/mailings/news.html", news(mailing))
         case "doubt":

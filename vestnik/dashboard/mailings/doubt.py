@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.utils.functional import Promise
@@ -13,6 +14,7 @@ from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import back_to, refused
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.orders import confirmation
+from vestnik.dashboard.once import OnceForm, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dispatch import doubt
 from vestnik.dispatch.doubt import CannotBeAsked, Settlement
@@ -37,6 +39,11 @@ class Way:
     settle: Callable[..., int]
     done: Promise
     danger: bool = False
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether it does something to a message that cannot be taken back."""
+        return self.settlement is not Settlement.ASK
 
     @property
     def name(self) -> str:
@@ -84,6 +91,16 @@ WAYS: Mapping[str, Way] = {
 }
 
 
+class More(Exception):
+    """More messages are in doubt than the operator was asked about."""
+
+
+class Answered(OnceForm):
+    """The answer to the question: it is about so many messages, and given once."""
+
+    agreed = forms.IntegerField(required=False, min_value=0)
+
+
 @dataclass(frozen=True)
 class Doubt:
     """How many messages of a mailing are in doubt, and which ways are open."""
@@ -120,17 +137,37 @@ def settle_unknown(request: OperatorRequest, id: int, way: str) -> HttpResponse:
         return _not_asked(request, mailing)
     if wanted.settlement is Settlement.RESEND and not can_be_resent(mailing):
         return refused(request, mailing, "resend")
+    return _asked(request, mailing, wanted)
+
+
+def _asked(
+    request: OperatorRequest, mailing: Mailing, way: Way, agreed: int | None = None
+) -> HttpResponse:
+    """The question; once more, with the reason, where more has come than was agreed to."""
     context = {
-        "order": wanted,
+        "order": way,
         "count": doubt.in_doubt(mailing),
-        "template": f"dashboard/mailings/orders/{way}.html",
+        "agreed": agreed,
+        "token": new_token(),
+        "template": f"dashboard/mailings/orders/{way.name}.html",
     }
     return confirmation(request, mailing, context)
 
 
 def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpResponse:
-    try:
+    answered = Answered(request.POST)
+    agreed = answered.cleaned_data["agreed"] if answered.is_valid() else None
+
+    def settle() -> int:
         count = way.settle(mailing, actor=actor(request))
+        if way.needs_consent and count > (agreed or 0):
+            raise More  # and nothing was done: what is counted before may grow until it is done
+        return count
+
+    try:
+        count, _is_new = once(answered.used_token, settle)
+    except More:
+        return _asked(request, mailing_or_404(mailing.id), way, agreed)
     except StateConflict:
         return refused(request, mailing, "resend")
     except CannotBeAsked:

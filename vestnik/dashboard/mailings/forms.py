@@ -13,6 +13,9 @@ from vestnik.dashboard.once import new_token
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text
 
+#: Of the mailing, which the form fills.
+FIELDS = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "rate_limit")
+
 
 def hour(label: Any) -> forms.CharField:
     """A time of the client's day."""
@@ -70,8 +73,7 @@ class MailingForm(WindowForm):
 
     def mailing_fields(self) -> dict[str, Any]:
         """The fields of the mailing, once they are valid."""
-        names = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "rate_limit")
-        return {name: self.cleaned_data[name] for name in names}
+        return {name: self.cleaned_data[name] for name in FIELDS}
 
 
 def copied(mailing: Mailing) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from vestnik.access.roles import Action
-from vestnik.dashboard.mailings.conflicts import refused
+from vestnik.dashboard.mailings.conflicts import back_to, refused
 from vestnik.dashboard.mailings.consequences import consequences_of
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
@@ -29,10 +29,14 @@ from vestnik.mailings.models import (
     PAUSE,
     RESUME,
     SCHEDULE,
+    UNDER_WAY,
     Mailing,
+    MailingState,
     Transition,
 )
 from vestnik.mailings.rules import check_ready
+
+STARTED = (*UNDER_WAY, MailingState.FINISHED)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,13 @@ class Order:
     @property
     def url_name(self) -> str:
         return f"{self.name}-mailing"
+
+    def is_fulfilled(self, mailing: Mailing) -> bool:
+        """Whether the mailing is as the order would have it: a second click is no error. What
+        was scheduled may have started since, and be through already."""
+        if self.transition is SCHEDULE and mailing.state in STARTED:
+            return True
+        return mailing.state == self.transition.target
 
 
 ORDERS: Mapping[str, Order] = {
@@ -97,6 +108,8 @@ def order_mailing(request: OperatorRequest, id: int, order: str) -> HttpResponse
     mailing, wanted = mailing_or_404(id), ORDERS[order]
     if request.method == "POST":
         return _give(request, mailing, wanted)
+    if mailing.state == wanted.transition.target:
+        return _done(request, mailing, wanted)
     if mailing.state not in wanted.transition.sources:
         return refused(request, mailing, wanted.name)
     context = {"order": wanted, "template": f"dashboard/mailings/orders/{order}.html"}
@@ -131,7 +144,11 @@ def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpRespo
     with transaction.atomic():
         done = mailing.move(order.transition, actor=actor(request))
         look_at(mailing.id)
-    if not done and mailing.state != order.transition.target:
+    if not done and not order.is_fulfilled(mailing):
         return refused(request, mailing, order.name)
+    return _done(request, mailing, order)
+
+
+def _done(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
     messages.success(request, str(order.done))
-    return redirect("mailing-page", mailing.id)
+    return back_to(request, mailing)

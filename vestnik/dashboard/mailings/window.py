@@ -1,6 +1,5 @@
 """When a mailing goes, and which way: what every form that makes one asks."""
 
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.dashboard.mailings.ways import provider_choices
-from vestnik.dashboard.once import new_token
+from vestnik.dashboard.once import OnceForm, new_token
 from vestnik.mailings.rules import check_ahead, check_window, checked_provider, database_now
 
 MINUTES = "%Y-%m-%dT%H:%M"
@@ -32,10 +31,9 @@ class Moment(forms.DateTimeField):
         super().__init__(input_formats=[MINUTES, f"{MINUTES}:%S"], **kwargs)
 
 
-class WindowForm(forms.Form):
+class WindowForm(OnceForm):
     """The start (at once or later), the end and the provider; made once, by its token."""
 
-    token = forms.UUIDField(required=False, widget=forms.HiddenInput)
     starts = forms.ChoiceField(
         choices=[(NOW, gettext_lazy("at once")), (LATER, gettext_lazy("later"))],
         widget=forms.RadioSelect,
@@ -59,8 +57,7 @@ class WindowForm(forms.Form):
         return checked_provider(self.cleaned_data["provider"])
 
     def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        self.errors.pop("token", None)  # a page that was not opened here has a new one
+        cleaned = super().clean()
         if cleaned.get("starts") == NOW:
             self.errors.pop("starts_at", None)  # what stands there is not asked
             cleaned["starts_at"] = database_now()
@@ -84,10 +81,11 @@ class WindowForm(forms.Form):
         except ValidationError as error:
             self.add_error(None, error)
 
-    @property
-    def used_token(self) -> uuid.UUID:
-        """The token that the page was opened with; a new one where it came without."""
-        return self.cleaned_data.get("token") or uuid.UUID(new_token())
+
+MADE_ALREADY = gettext_lazy(
+    "This page has made the mailing № %(made)s already, and nothing more was made now. "
+    "To make another one as it is written here, press again."
+)
 
 
 def beginning() -> dict[str, Any]:

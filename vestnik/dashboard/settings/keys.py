@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.access.models import ApiKey
 from vestnik.access.roles import Action, Role
+from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.words import ROLES
@@ -19,9 +20,14 @@ log = structlog.get_logger(__name__)
 TAB = "api-keys"
 #: Revoked keys are kept on record; so many of them are shown.
 REVOKED_SHOWN = 20
+ISSUED = ("name", "role")
+SHOWN_BEFORE = gettext_lazy(
+    "The key %(key)s was made by the first click, and shown then. "
+    "If you have not seen it, revoke it and make another one."
+)
 
 
-class KeyForm(forms.ModelForm):
+class KeyForm(OnceForm, forms.ModelForm):
     """What the key is for, and what it may do."""
 
     name = forms.CharField(label=gettext_lazy("What it is for"), max_length=100)
@@ -36,13 +42,29 @@ class KeyForm(forms.ModelForm):
 def api_keys(request: OperatorRequest) -> HttpResponse:
     """The keys there are; posted, a new one, which is shown this once."""
     if request.method != "POST":
-        return _listed(request, KeyForm(initial={"role": Role.OPERATOR}))
+        initial = {"role": Role.OPERATOR, "token": new_token()}
+        return _listed(request, KeyForm(initial=initial))
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _listed(request, form)
-    key, plain = ApiKey.objects.issue(**form.cleaned_data)
-    log.info("key issued", key=key.pk, role=key.role, actor=actor(request))
-    return show(request, TAB, "key_made", {"key": key, "plain": plain})
+    plain = ""
+
+    def make() -> int:
+        nonlocal plain
+        key, plain = ApiKey.objects.issue(**{name: form.cleaned_data[name] for name in ISSUED})
+        log.info("key issued", key=key.pk, role=key.role, actor=actor(request))
+        return key.pk
+
+    try:
+        id, is_new = once(form.used_token, make, content_of(request.POST))
+    except UsedAlready:
+        form.ask_again(str(SENT_ALREADY))
+        return _listed(request, form)
+    key = get_object_or_404(ApiKey, pk=id)
+    if is_new:
+        return show(request, TAB, "key_made", {"key": key, "plain": plain})
+    messages.warning(request, SHOWN_BEFORE % {"key": key})
+    return redirect(TAB)
 
 
 @page(Action.MANAGE)

@@ -10,16 +10,17 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.audience.phone import guess, validate_phone_number
+from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
-from vestnik.dispatch.trial import Trial, send_test
+from vestnik.dispatch.trial import send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import checked_text
 from vestnik.mailings.template import least_segments_of
 from vestnik.providers.registry import aliases, described
 
 
-class TrialForm(forms.Form):
+class TrialForm(OnceForm):
     """To whom, and what."""
 
     phone_number = forms.CharField(
@@ -40,16 +41,22 @@ class TrialForm(forms.Form):
     def clean_text(self) -> str:
         return checked_text(self.cleaned_data["text"])
 
-    def send(self, alias: str, actor: str) -> Trial | None:
-        """Send it; None where something is wrong, which the form then says."""
+    def send(self, alias: str, content: str, actor: str) -> int | None:
+        """Send it; the test's mailing. None where something is wrong, which the form then says."""
         text = self.cleaned_data["text"]
         segments = least_segments_of(text)
         mailing = Mailing(text=text, provider=alias, filter={}, segments=segments)
+
+        def make() -> int:
+            return send_test(mailing, [self.cleaned_data["phone_number"]], actor).mailing.id
+
         try:
-            return send_test(mailing, [self.cleaned_data["phone_number"]], actor)
+            return once(self.used_token, make, content)[0]
         except ValidationError as error:
             self.add_error(None, ValidationError(error.messages))
-            return None
+        except UsedAlready:
+            self.ask_again(str(SENT_ALREADY))
+        return None
 
 
 @page(Action.SEND)
@@ -57,9 +64,10 @@ def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
     """Says what a test does; posted, sends it and shows what becomes of it."""
     if alias not in aliases():
         raise Http404
-    form = TrialForm(request.POST or None, initial={"text": _("A test of Vestnik.")})
-    if request.method == "POST" and form.is_valid() and (trial := form.send(alias, actor(request))):
+    initial = {"text": _("A test of Vestnik."), "token": new_token()}
+    form = TrialForm(request.POST or None, initial=initial)
+    if form.is_valid() and (id := form.send(alias, content_of(request.POST), actor(request))):
         messages.success(request, _("The test is on its way: this page shows what becomes of it."))
-        return redirect("mailing-page", trial.mailing.pk)
+        return redirect("mailing-page", id)
     context = {"form": form, "alias": alias, "provider": described(alias)}
     return show(request, "settings", "test_provider", context)

@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from vestnik.access import users as access
 from vestnik.access.models import User
 from vestnik.access.roles import Action, Role
+from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.words import ROLES
@@ -50,7 +51,7 @@ class PasswordForm(forms.Form):
         return cleaned
 
 
-class NewUserForm(PasswordForm):
+class NewUserForm(OnceForm, PasswordForm):
     """Somebody who is to work here."""
 
     username = UsernameField(
@@ -91,14 +92,51 @@ def users(request: OperatorRequest) -> HttpResponse:
 @page(Action.MANAGE)
 def add_user(request: OperatorRequest) -> HttpResponse:
     """A new user, whose password is shown this once."""
-    form = NewUserForm(request.POST or None, initial={"role": Role.OPERATOR})
-    if request.method != "POST" or not form.is_valid():
-        return show(request, TAB, "add_user", {"form": form})
+    initial = {"role": Role.OPERATOR, "token": new_token()}
+    form = NewUserForm(request.POST or None, initial=initial)
+    if form.is_valid():
+        if answer := _added(request, form):
+            return answer
+    elif request.method == "POST" and (user := _of_the_first_click(form)):
+        return _added_before(request, user)
+    return show(request, TAB, "add_user", {"form": form})
+
+
+@sensitive_variables()
+def _added(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
+    """Add the user; None where that is to be asked again, which the form then says."""
     given = form.cleaned_data
-    typed = given["password"]
+    typed, name = given["password"], given["username"]
     password = typed or access.new_password()
-    user = access.add(given["username"], given["role"], password, actor=actor(request))
-    return _told(request, user, "" if typed else password)
+
+    def make() -> int:
+        return access.add(name, given["role"], password, actor=actor(request)).pk
+
+    try:
+        id, is_new = once(form.used_token, make, name)
+    except UsedAlready:
+        form.ask_again(str(SENT_ALREADY))
+        return None
+    user = get_object_or_404(User, pk=id)
+    return (
+        _told(request, user, "" if typed else password) if is_new else _added_before(request, user)
+    )
+
+
+def _of_the_first_click(form: NewUserForm) -> User | None:
+    """Whom this page has added, where the name is taken by just them."""
+    user = User.objects.filter(pk=form.made_already() or 0).first()
+    same = user and user.username.casefold() == form.data.get("username", "").strip().casefold()
+    return user if same else None
+
+
+def _added_before(request: OperatorRequest, user: User) -> HttpResponse:
+    said = _(
+        "%(user)s was added by the first click. "
+        "If you have not seen the password, make another one here."
+    )
+    messages.warning(request, said % {"user": user.username})
+    return redirect("user-page", user.pk)
 
 
 @page(Action.MANAGE)

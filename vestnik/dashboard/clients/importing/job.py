@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
@@ -53,25 +54,43 @@ def _ordered(request: OperatorRequest, job: Import) -> HttpResponse:
     if not may(request.user.role, Action.SEND):
         return forbidden(request, Action.SEND)
     if job.state != ImportState.DRAFT:
-        return redirect("import-page", job.id)
+        return _back_to(request, job)
     if "discard" in request.POST:
         stored.drafts().filter(id=job.id).delete()
         messages.success(request, _("The file is discarded; nothing was taken of it."))
         return redirect("import-clients")
     draft = Draft(job, request.POST)
+    if "start" in request.POST and draft.may_start():
+        _start(job, draft)
+        return redirect("import-page", job.id)
     stored.drafts().filter(id=job.id).update(options=draft.kept)
-    if "start" not in request.POST:
-        return _draft(request, draft)
-    if draft.problem:
-        return _draft(request, draft, status=422)
-    if stored.start(job.id):
-        look_at(job.id)
-    return redirect("import-page", job.id)
+    return _draft(request, draft, status=422 if "start" in request.POST else 200)
+
+
+def _start(job: Import, draft: Draft) -> None:
+    """As one: a look at the columns that comes in between would have other ones read."""
+    with transaction.atomic():
+        stored.drafts().filter(id=job.id).update(options=draft.kept)
+        if stored.start(job.id):
+            look_at(job.id)
+
+
+def _back_to(request: OperatorRequest, job: Import) -> HttpResponse:
+    """To the page of the import as a whole: a part of it would find no place in the columns'."""
+    if not is_htmx(request):
+        return redirect("import-page", job.id)
+    answer = HttpResponse(status=204)
+    answer["HX-Redirect"] = resolve_url("import-page", job.id)
+    return answer
 
 
 def _draft(request: OperatorRequest, draft: Draft, status: int = 200) -> HttpResponse:
     context = {"section": SECTIONS[Into(draft.job.into)], "job": draft.job, "draft": draft}
-    return render(request, "dashboard/clients/importing/mapping.html", context, status=status)
+    answer = render(request, "dashboard/clients/importing/mapping.html", context, status=status)
+    if is_htmx(request) and not draft.is_same_head:
+        for header in ("HX-Retarget", "HX-Reselect"):
+            answer[header] = "#columns"
+    return answer
 
 
 def _told(request: OperatorRequest, job: Import) -> HttpResponse:

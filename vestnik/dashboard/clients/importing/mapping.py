@@ -1,5 +1,6 @@
 """The second step: what the columns are, with the first rows as they would be taken."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,18 +95,34 @@ class Draft:
         if data is not None and self.format.is_valid():
             self.options |= self.format.cleaned_data
         self.peek = self._peek()
+        #: Whether the page that was sent had as many columns: what it says is about these.
+        self.is_about_these = data is not None and data.get("columns") == str(len(self._names))
         self.columns = self._columns(data)
         self.lines = self._lines()
+        #: Whether that page had the same ones, so that only the rows below them are new.
+        self.is_same_head = data is not None and data.get("head") == self.head
 
     @property
     def is_csv(self) -> bool:
         return self.peek.kind == "csv"
 
     @property
+    def head(self) -> str:
+        """Tells apart what stands above the rows."""
+        shown = ([column.title for column in self.columns], bool(self.lines))
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+    @property
     def kept(self) -> dict[str, Any]:
         """The options as they are kept with the import."""
         said = {str(n): column.said() for n, column in enumerate(self.columns, start=1)}
         return {**self.options, "mapping": said}
+
+    def may_start(self) -> bool:
+        """Whether it can be read as the page that was sent says; `problem` tells why not."""
+        if not self.problem and not self.is_about_these:
+            self.problem = str(_("The file has other columns now: look at them, then start it."))
+        return not self.problem
 
     def _peek(self) -> Peek:
         options = Options(self.options["encoding"], self.options["separator"])
@@ -115,18 +132,24 @@ class Draft:
             self.problem = said(str(error))
             return Peek("csv", options.encoding, options.separator, [])
 
-    def _columns(self, data: QueryDict | None) -> list[ColumnForm]:
-        """None where the file is a bare list of numbers. Read anew, other columns may have come."""
-        names = [name.strip().lstrip("\ufeff") for name in self.peek.header]
-        if not names or self.peek.is_bare:
+    @property
+    def _names(self) -> list[str]:
+        """None where the file is a bare list of numbers."""
+        if self.peek.is_bare:
             return []
-        same = data is not None and data.get("columns") == str(len(names))
+        return [name.strip().lstrip("\ufeff") for name in self.peek.header]
+
+    def _columns(self, data: QueryDict | None) -> list[ColumnForm]:
+        """Read anew, other columns may have come."""
+        names = self._names
+        if not names:
+            return []
         meanings = self._meanings(names)
         return [
             ColumnForm(
                 name,
                 self.job.into,
-                data=data if same else None,
+                data=data if self.is_about_these else None,
                 initial=_initial(meaning),
                 prefix=f"column-{n}",
             )

@@ -44,8 +44,14 @@ def test_a_text_arrives_to_the_letter_whichever_way_it_is_cut(text: str, way: st
 @settings(deadline=None, max_examples=60)
 @given(text=TEXTS)
 def test_there_are_as_many_parts_as_segments_are_billed(text: str) -> None:
-    for way in ("udh8", "sar"):
-        assert len(pdus(text, long_messages=way)) == segments_of(text)
+    for options in ({}, {"long_messages": "udh8"}, {"long_messages": "sar"}):
+        assert len(pdus(text, **options)) == segments_of(text)
+
+
+@pytest.mark.parametrize(("text", "parts"), [("a" * 306, 2), ("я" * 134, 2), ("я" * 135, 3)])
+def test_at_the_edge_the_default_needs_no_part_more_than_is_billed(text: str, parts: int) -> None:
+    assert len(pdus(text)) == segments_of(text) == parts
+    assert len(pdus(text, long_messages="udh16")) == 3
 
 
 @settings(deadline=None, max_examples=60)
@@ -92,6 +98,23 @@ def test_two_long_messages_have_two_references() -> None:
     one = composer(long_messages="udh8")
     first, second = (one.submits(outgoing(1, "я" * 100))[0](1) for _ in range(2))
     assert first != second
+
+
+def test_an_smsc_can_make_headers_of_8_bits_from_parameters() -> None:
+    one = composer(long_messages="sar")
+    for _ in range(300):
+        pdu = smpp34.decode(one.submits(outgoing(1, "я" * 100))[0](1))
+        assert isinstance(pdu, smpp34.SubmitSm)
+        assert int.from_bytes(pdu.tlvs[0].value, "big") < 256
+
+
+def test_a_part_never_promises_more_than_remains_when_it_may_leave_last() -> None:
+    message = outgoing(1, leave_within=0.7, valid_for=10.5)
+    (make,) = composer().submits(message)
+    message.depart()
+    pdu = smpp34.decode(make(1))
+    assert isinstance(pdu, smpp34.SubmitSm)
+    assert pdu.validity_period == relative(9)
 
 
 def test_a_text_beyond_255_parts_is_refused() -> None:

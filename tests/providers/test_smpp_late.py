@@ -1,11 +1,12 @@
 """Answers of an SMSC that come after their deadline."""
 
 import asyncio
+import time
 
 from tests.gateways.builders import Heap, opened, outgoing, run, until
 from tests.providers.test_smpp import smpp
 from tests.providers.test_smpp_link import LONG, SMPP_ONLY
-from vestnik.providers.base import Accepted, Unknown
+from vestnik.providers.base import Accepted, Late, Unknown
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
@@ -54,5 +55,38 @@ def test_a_line_that_is_lost_meanwhile_tells_nothing() -> None:
             sandbox.drop_lines()
             await asyncio.sleep(0.4)
             assert not heap.late
+
+    run(test)
+
+
+class Slow(Heap):
+    """A sink that takes its time over late answers, as it does until their flights are recorded."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def on_late(self, late: Late) -> None:
+        await asyncio.sleep(self.seconds)
+        await super().on_late(late)
+
+
+def test_late_answers_are_recorded_before_a_worker_ends_but_it_does_not_wait_forever() -> None:
+    async def closed(heap: Slow) -> float:
+        """How long it takes to close with a late answer under way."""
+        async with Sandbox(**SMPP_ONLY, behaviour=Behaviour(delay=0.2)) as sandbox:
+            async with opened(smpp(sandbox, deadline="0.1"), heap) as provider:
+                await provider.hand_over_all([outgoing(5)])
+                await asyncio.sleep(0.3)
+                assert not heap.late
+                began = time.monotonic()
+            return time.monotonic() - began
+
+    async def test() -> None:
+        quick, stuck = Slow(0.5), Slow(60)
+        await closed(quick)
+        assert len(quick.late) == 1
+        assert await closed(stuck) < 1.8
+        assert not stuck.late
 
     run(test)

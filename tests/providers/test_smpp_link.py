@@ -68,13 +68,18 @@ def test_a_pair_of_binds_sends_by_one_and_hears_by_the_other() -> None:
     run(test)
 
 
-def test_already_bound_is_bound() -> None:
+def test_already_bound_is_not_bound_on_a_new_line() -> None:
+    """The SMSC has not noticed yet that the session before is gone: it is asked again."""
+
     async def test() -> None:
         async with Sandbox(**SMPP_ONLY) as sandbox:
             sandbox.smpp.bind_status = 0x05
-            sandbox.smpp.bind_anyway = True
             async with opened(smpp(sandbox)) as provider:
-                assert isinstance((await provider.hand_over_all([outgoing()]))[0], Accepted)
+                (outcome,) = await provider.hand_over_all([outgoing()])
+                assert isinstance(outcome, Deferred)
+                assert "ESME_RALYBND" in outcome.reason
+                sandbox.smpp.bind_status = 0
+                assert isinstance(await persistently(provider, 1), Accepted)
 
     run(test)
 
@@ -182,25 +187,6 @@ def test_odd_answers_to_a_message(answer: bytes, expected: type) -> None:
             async with opened(SmppProvider("main", given)) as provider:
                 (outcome,) = await provider.hand_over_all([outgoing()])
                 assert isinstance(outcome, expected)
-
-    run(test)
-
-
-def test_throttling_pauses_the_whole_connection() -> None:
-    async def test() -> None:
-        behaviour = Behaviour(once=deque([Act.THROTTLE]))
-        async with (
-            Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox)) as provider,
-        ):
-            await provider.hand_over_all([outgoing(1)])
-            (paused,) = await provider.hand_over_all([outgoing(2)])
-            assert isinstance(paused, Deferred)
-            assert paused.retry_after is not None
-            assert 0 < paused.retry_after <= 0.2
-            assert not sandbox.ledger.taken
-            await asyncio.sleep(0.25)
-            assert isinstance((await provider.hand_over_all([outgoing(2)]))[0], Accepted)
 
     run(test)
 

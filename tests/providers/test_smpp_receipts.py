@@ -80,6 +80,10 @@ def test_only_final_states_make_a_receipt(stat: str, state: str | None) -> None:
         ("id:00000A1b stat:EXPIRED", {"receipt_ids": "hex"}, "2587", "EXPIRED"),
         ("id:0000002587 stat:EXPIRED", {"receipt_ids": "decimal"}, "2587", "EXPIRED"),
         ("id:x-1 stat:EXPIRED", {"receipt_ids": "hex"}, "x-1", "EXPIRED"),
+        ("id:9 stat:UNDELIV err:001\0", {}, "9", "UNDELIV 001"),
+        ("id:9\0stat:UNDELIV\0err:0\x011\0text:x", {}, "9", "UNDELIV 01"),
+        ("id:9\0 stat:EXPIRED", {"receipt_ids": "decimal"}, "9", "EXPIRED"),
+        ("", {"tlvs": {ID: b"a\1bc\0", STATE: b"\5"}}, "abc", "UNDELIV"),
     ],
 )
 def test_a_receipt_is_read_field_by_field(
@@ -91,7 +95,9 @@ def test_a_receipt_is_read_field_by_field(
     assert heard.state == "undelivered"
 
 
-@pytest.mark.parametrize("text", ["", "stat:DELIVRD", "id:5", "id: stat:", "1,2,3,DELIVRD"])
+@pytest.mark.parametrize(
+    "text", ["", "stat:DELIVRD", "id:5", "id: stat:", "1,2,3,DELIVRD", "id:\1 stat:DELIVRD"]
+)
 def test_what_cannot_be_read_is_no_receipt(text: str) -> None:
     assert hear(text) is None
 
@@ -109,6 +115,8 @@ def test_a_client_cannot_forge_a_receipt_by_writing_one() -> None:
         (b"\xd1\xe2\xee\xe9", 3, 0, "Ñâîé"),
         (b"\x05\x00\x03\x01\x02\x01STOP", 0, 0x40, "STOP"),
         (b"\x00\x1be", 0, 0, "@€"),
+        (b"STOP\0", 1, 0, "STOP"),
+        ("Стоп\0\n1\x9f".encode("utf-16-be"), 8, 0, "Стоп\n1"),
     ],
 )
 def test_an_inbound_message_is_read_in_its_alphabet(
@@ -134,6 +142,13 @@ def test_receipts_find_their_messages_also_late_and_doubled() -> None:
             assert len(ids) == 5
 
     run(test)
+
+
+def test_an_id_is_the_same_in_answers_and_in_receipts_whatever_is_unprintable_in_it() -> None:
+    ears = Ears("main", Options({}), Coding(Options({}), (153, 134)))
+    heard = hear("id:a\1b-9 stat:DELIVRD")
+    assert isinstance(heard, Receipt)
+    assert ears.answered_id("a\1b-9 ") == heard.provider_id == "ab-9"
 
 
 def test_a_receipt_may_come_before_the_answer_and_with_its_id_in_decimal() -> None:

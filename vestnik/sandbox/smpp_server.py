@@ -51,7 +51,7 @@ class SmppServer:
         self.assembly = Assembly()
         self.sessions: set[Session] = set()
         self.password = ""
-        self.bind_status, self.bind_anyway = 0, False
+        self.bind_status = 0
         self.most_in_flight = 0
 
     def session(self) -> "Session":
@@ -165,7 +165,7 @@ class Session(asyncio.Protocol):
         status = self._server.bind_status
         if self._server.password and password.decode() != self._server.password:
             status = WRONG_PASSWORD
-        if not status or self._server.bind_anyway:
+        if not status:
             self._bound_as = BINDS[command]
         self._write(command | ANSWER, status, sequence, b"sandbox\0")
 

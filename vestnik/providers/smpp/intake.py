@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import smpp34
+from django.db import DataError, InterfaceError, OperationalError
 
 from vestnik.providers.base import Inbound, Receipt, Sink
 from vestnik.providers.smpp.receipts import Ears
@@ -16,12 +18,16 @@ log = logging.getLogger(__name__)
 #: More than the database takes in a while; what comes on top is asked for again later.
 MOST_WAITING = 10_000
 MOST_AT_ONCE = 1_000
+#: Nothing can be stored now, whatever it is.
+AWAY = (OperationalError, InterfaceError, OSError)
+#: What a delivery that can never be stored meets, whenever it comes again.
+UNSTORABLE = (DataError, UnicodeError)
 
 
 class Delivery(NamedTuple):
     session: Session
     sequence: int
-    heard: Receipt | Inbound | None
+    heard: Receipt | Inbound
 
 
 class Intake:
@@ -29,15 +35,21 @@ class Intake:
 
     def __init__(self, ears: Ears, sink: Sink) -> None:
         self._ears, self._sink = ears, sink
-        self._waiting: deque[Delivery] = deque()
+        self._inbound: deque[Delivery] = deque()
+        self._receipts: deque[Delivery] = deque()
         self._some = asyncio.Event()
         self._task = asyncio.create_task(self._store_forever())
 
     def delivered(self, session: Session, pdu: smpp34.DeliverSm) -> None:
-        if len(self._waiting) >= MOST_WAITING:
+        heard = self._ears.hear(pdu)
+        if heard is None:
+            session.acknowledge(pdu.sequence_number)
+            return
+        waiting = self._inbound if isinstance(heard, Inbound) else self._receipts
+        if len(waiting) >= MOST_WAITING:
             session.acknowledge(pdu.sequence_number, SEND_AGAIN)
             return
-        self._waiting.append(Delivery(session, pdu.sequence_number, self._ears.hear(pdu)))
+        waiting.append(Delivery(session, pdu.sequence_number, heard))
         self._some.set()
 
     async def close(self) -> None:
@@ -49,20 +61,37 @@ class Intake:
         while True:
             await self._some.wait()
             self._some.clear()
-            while self._waiting:
-                count = min(len(self._waiting), MOST_AT_ONCE)
-                await self._store([self._waiting.popleft() for _ in range(count)])
+            # Whoever writes STOP waits for nobody's receipts.
+            while waiting := self._inbound or self._receipts:
+                count = min(len(waiting), MOST_AT_ONCE)
+                await self._store([waiting.popleft() for _ in range(count)])
 
-    async def _store(self, deliveries: list[Delivery]) -> None:
-        heard = [delivery.heard for delivery in deliveries]
+    async def _store(self, deliveries: Sequence[Delivery]) -> None:
+        """Store and acknowledge them; in halves where one of them is the reason that none is."""
         status = 0
         try:
-            if receipts := [item for item in heard if isinstance(item, Receipt)]:
-                await self._sink.on_receipts(receipts)
-            if inbound := [item for item in heard if isinstance(item, Inbound)]:
-                await self._sink.on_inbound(inbound)
+            await self._put([delivery.heard for delivery in deliveries])
         except Exception as error:
-            log.warning("%d deliveries are not stored: %s", len(heard), type(error).__name__)
-            status = SEND_AGAIN
+            if len(deliveries) > 1 and not isinstance(error, AWAY):
+                middle = len(deliveries) // 2
+                await self._store(deliveries[:middle])
+                await self._store(deliveries[middle:])
+                return
+            status = self._refusal(error, len(deliveries))
         for session, sequence, _ in deliveries:
             session.acknowledge(sequence, status)
+
+    @staticmethod
+    def _refusal(error: Exception, count: int) -> int:
+        """What the SMSC is told: not to send again what would be refused for ever."""
+        if isinstance(error, UNSTORABLE):
+            log.error("a delivery is dropped, it can never be stored: %s", type(error).__name__)
+            return 0
+        log.warning("%d deliveries are not stored: %s", count, type(error).__name__)
+        return SEND_AGAIN
+
+    async def _put(self, heard: Sequence[Receipt | Inbound]) -> None:
+        if inbound := [item for item in heard if isinstance(item, Inbound)]:
+            await self._sink.on_inbound(inbound)
+        if receipts := [item for item in heard if isinstance(item, Receipt)]:
+            await self._sink.on_receipts(receipts)

@@ -1,6 +1,7 @@
 """The way to one SMSC: a session that is bound again whenever it is lost."""
 
 import asyncio
+import logging
 import random
 import ssl
 from collections import deque
@@ -13,9 +14,13 @@ from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.session import Listener, Lost, Refused, Session
 from vestnik.providers.smpp.status import NAMES, Meaning
 
+log = logging.getLogger(__name__)
+
 INTERFACE_VERSION = 0x34
 #: A bind that is refused for its account is not tried again sooner: SMSCs lock out who insists.
 ACCOUNT_PAUSE = 10.0
+#: A session that ends sooner and has answered nothing counts as one more try that failed.
+STEADY = 5.0
 
 
 class NotBound(Exception):
@@ -55,6 +60,7 @@ class Link:
     def open(self, listener: Listener) -> None:
         self._changed = asyncio.Condition()
         self._failure, self._next_try = "", 0.0
+        self._told: set[str] = set()
         self._task = asyncio.create_task(self._keep(listener))
 
     async def close(self) -> None:
@@ -86,15 +92,24 @@ class Link:
     async def _keep(self, listener: Listener) -> None:
         tries = 0
         while True:
+            tries += 1
             try:
                 session = await self._bound(listener)
             except Exception as error:
-                tries += 1
-                await self._wait(self._pause(tries, error), _explain(error))
-                continue
-            tries = 0
-            await self._serve(session)
-            await self._wait(self._pause(1, None), "the line to the SMSC was closed")
+                pause, reason = self._pause(tries, error), _explain(error)
+            else:
+                if await self._serve(session) >= STEADY or session.useful:
+                    tries = 1
+                    self._told.clear()
+                pause, reason = self._pause(tries, None), "the line to the SMSC was closed"
+            self._tell(reason)
+            await self._wait(pause, reason)
+
+    def _tell(self, reason: str) -> None:
+        """Once until it works again: it is tried every few seconds."""
+        if reason not in self._told:
+            self._told.add(reason)
+            log.warning("%s at %s:%d: %s", self._kind, self._host, self._port, reason)
 
     async def _bound(self, listener: Listener) -> Session:
         loop = asyncio.get_running_loop()
@@ -114,14 +129,16 @@ class Link:
                 raise
         return session
 
-    async def _serve(self, session: Session) -> None:
-        """Until the session is lost."""
-        self._session = session
+    async def _serve(self, session: Session) -> float:
+        """Until the session is lost; for how many seconds it stood."""
+        loop = asyncio.get_running_loop()
+        self._session, bound_at = session, loop.time()
         self._on_trouble(self._kind, "")
         await self._announce("", 0.0)
         probe = asyncio.create_task(session.probe(self._enquire_link, self._connect_timeout))
         try:
             await asyncio.shield(session.lost)
+            return loop.time() - bound_at
         finally:
             probe.cancel()
             await asyncio.gather(probe, return_exceptions=True)

@@ -27,6 +27,9 @@ class Judge:
     def throttled(self, answers: Answers) -> bool:
         return any(self._meaning(answer) is Meaning.THROTTLED for answer in answers)
 
+    def unbound(self, answers: Answers) -> bool:
+        return any(self._meaning(answer) is Meaning.UNBOUND for answer in answers)
+
     def left_behind(self, answers: Answers) -> list[int]:
         """The parts that were refused for now while others of the message were taken."""
         found = [self._meaning(answer) for answer in answers]
@@ -56,7 +59,7 @@ class Judge:
             return Rejected(name, f"refused by the SMSC{some}")
         if taken:
             return Unknown(f"the SMSC answers {name}{some}")
-        wide = worst in (Meaning.THROTTLED, Meaning.ACCOUNT)
+        wide = worst is not Meaning.TEMPORARY
         wish = pause if worst is Meaning.THROTTLED else None
         return Deferred(f"the SMSC answers {name}", wish, provider_wide=wide)
 
@@ -77,6 +80,7 @@ GRAVITY = (
     Meaning.AMBIGUOUS,
     Meaning.PERMANENT,
     Meaning.ACCOUNT,
+    Meaning.UNBOUND,
     Meaning.THROTTLED,
     Meaning.TEMPORARY,
     None,

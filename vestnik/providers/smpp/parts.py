@@ -19,11 +19,12 @@ from vestnik.providers.smpp.coding import (
     sender_kind,
 )
 
-#: How a long text is cut: the room beside the header, and the range of its reference.
+#: How a long text is cut: the room beside the header, and the range of its reference. An SMSC
+#: makes `sar` a header by itself, and one of 16 bits from a reference above 255.
 LONG = {
     "udh8": (ROOM_BESIDE_8_BIT, 256),
     "udh16": (ROOM_BESIDE_16_BIT, 65_536),
-    "sar": (ROOM_BESIDE_8_BIT, 65_536),
+    "sar": (ROOM_BESIDE_8_BIT, 256),
     "payload": (ROOM_BESIDE_8_BIT, 1),
 }
 MOST_PARTS = 255
@@ -38,7 +39,7 @@ class Composer:
     """Writes messages as this connection's options say."""
 
     def __init__(self, given: Options, sender: str) -> None:
-        self._long = given.choice("long_messages", "udh16", list(LONG))
+        self._long = given.choice("long_messages", "udh8", list(LONG))
         room, references = LONG[self._long]
         self.coding = Coding(given, room)
         # Most mailings say the same to all.
@@ -117,10 +118,12 @@ def relative(seconds: int) -> str:
 
 
 def _submit(message: Outgoing, fields: dict[str, Any], short_message: bytes) -> Submit:
-    """The validity is what remains when the part goes out, not when it was composed."""
+    """The validity is what remains at the last instant at which it may leave: a part that goes
+    out again, or from a process that stood still, does not promise more."""
+    validity = relative(int(message.expires_at - message.depart_before))
     return lambda sequence: smpp34.SubmitSm(
         short_message=short_message,
-        validity_period=relative(message.validity),
+        validity_period=validity,
         sequence_number=sequence,
         **fields,
     ).encode()

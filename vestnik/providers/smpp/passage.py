@@ -10,7 +10,7 @@ from functools import partial
 from vestnik.providers.base import Outcome, Outgoing
 from vestnik.providers.smpp.link import Window
 from vestnik.providers.smpp.parts import Submit
-from vestnik.providers.smpp.session import Answer, Lost, Session
+from vestnik.providers.smpp.session import NOT_WRITTEN, Answer, Lost, Session
 
 #: An SMSC that has not answered by then does not know the request any more.
 LISTEN_FOR = 300.0
@@ -31,7 +31,8 @@ class Landings:
 class Passage:
     """One message of a flight; it has landed once its outcome is known.
 
-    An answer is None while it is awaited, and for good where the line was lost.
+    An answer is None while it is awaited, and for good where the line was lost. `too_late`: the
+    parts of the last sending were not written, and what was heard before stands.
     """
 
     __slots__ = (
@@ -40,16 +41,17 @@ class Passage:
         "_landings",
         "_places",
         "_sequences",
-        "_session",
         "_submits",
         "_window",
         "answers",
         "landed",
         "message",
         "outcome",
+        "session",
+        "too_late",
     )
 
-    _session: Session
+    session: Session
     _submits: Sequence[Submit]
     answers: list[Answer | None]
 
@@ -62,7 +64,7 @@ class Passage:
     ) -> None:
         self.message = message
         self.outcome: Outcome | None = None
-        self.landed = False
+        self.landed = self.too_late = False
         self._window, self._landings, self._judge = window, landings, judge
         self._places = self._awaited = 0
         self._sequences: list[int] = []
@@ -75,7 +77,7 @@ class Passage:
 
     def send(self, session: Session, submits: Sequence[Submit]) -> None:
         """Write all parts at once, so that none is late when the first was not."""
-        self._session, self._submits = session, submits
+        self.session, self._submits = session, submits
         self.answers = [None] * len(submits)
         self.send_parts(range(len(submits)))
 
@@ -83,17 +85,21 @@ class Passage:
         """Write these parts; once all of them are answered, the message is judged."""
         if self.landed:
             return
-        self._awaited = len(numbers)
+        self._awaited, before = len(numbers), self.message.depart_before
         for number in numbers:
+            hear = partial(self._hear, number)
             try:
-                sequence = self._session.send(self._submits[number], partial(self._hear, number))
+                sequence = self.session.send(self._submits[number], hear, before)
             except Lost:
                 self._hear(number, None)
             else:
                 self._sequences.append(sequence)
 
     def _hear(self, number: int, answer: Answer | None) -> None:
-        self.answers[number] = answer
+        if answer is NOT_WRITTEN:
+            self.too_late = True
+        else:
+            self.answers[number] = answer
         self._awaited -= 1
         if not self._awaited:
             self._judge(self)
@@ -112,4 +118,4 @@ class Passage:
         self.land(outcome)
         if self._awaited:
             loop = asyncio.get_running_loop()
-            loop.call_later(LISTEN_FOR, self._session.forget, self._sequences)
+            loop.call_later(LISTEN_FOR, self.session.forget, self._sequences)

@@ -25,6 +25,8 @@ from vestnik.providers.smpp.parts import Composer, Submit
 from vestnik.providers.smpp.passage import Landings, Passage
 from vestnik.providers.smpp.receipts import Ears
 
+#: A worker that ends waits so long for late answers to be recorded.
+LAST_RECORDS = 0.8
 #: What we may be bound as. Sending is by the first, and a transmitter alone hears nothing.
 BINDS = ("transceiver", "transmitter+receiver", "transmitter")
 
@@ -38,6 +40,7 @@ class SmppProvider(Provider):
         kind, *others = given.choice("bind", BINDS[0], BINDS).split("+")
         self._link = Link(given, kind, self._troubled)
         self._links = [self._link, *map(self._link.bound_as, others)]
+        self.listens = bool(others) or kind != "transmitter"
         self._troubles: dict[str, str] = {}
         self._composer = Composer(given, self.sender)
         self._ears = Ears(self.alias, given, self._composer.coding)
@@ -59,6 +62,8 @@ class SmppProvider(Provider):
     async def close(self) -> None:
         await asyncio.gather(*(link.close() for link in self._links))
         await self._intake.close()
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=LAST_RECORDS)
         for task in self._telling:
             task.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
@@ -110,14 +115,25 @@ class SmppProvider(Provider):
 
     async def _depart(self, passage: Passage, submits: Sequence[Submit]) -> None:
         session = await self._link.session()
-        if (pause := self._brake.resting) > 0:
-            passage.land(Deferred("the SMSC is throttling", pause, provider_wide=True))
-            return
+        while (rest := self._brake.resting) > 0:
+            await self._sit_out(rest, passage.message)
+            session = await self._link.session()
         passage.message.depart()
         passage.send(session, submits)
 
+    @staticmethod
+    async def _sit_out(rest: float, message: Outgoing) -> None:
+        """A rest of the connection is no word on a message that has not left: it waits, or stays
+        here where it could not leave after it."""
+        if time.monotonic() + rest >= message.depart_before:
+            raise TooLate
+        await asyncio.sleep(rest)
+
     def _judged(self, passage: Passage) -> None:
         """All parts are answered; of a message that was given up, too late."""
+        if passage.too_late:
+            self._stayed(passage)
+            return
         accepted = self._judge.acceptance(passage.answers)
         self._brake.heard(not accepted and self._judge.throttled(passage.answers))
         outcome = accepted or self._refusal(passage)
@@ -126,6 +142,15 @@ class SmppProvider(Provider):
         elif outcome is not None:
             passage.message.answered_at = time.monotonic()
             passage.land(outcome)
+
+    def _stayed(self, passage: Passage) -> None:
+        """Its time was over before it was written; or before parts of it went out again, while
+        others of it are taken."""
+        if any(passage.answers):
+            passage.land(self._judge.refusal(passage.answers, self._brake.pause))
+        elif not passage.landed:
+            passage.message.departed_at = None
+            passage.land(None)
 
     def _tell(self, message: Outgoing, outcome: Outcome | None) -> None:
         """A late answer settles what stands as unknown, and receipts will come under its id."""
@@ -138,6 +163,8 @@ class SmppProvider(Provider):
         """None where parts go out again by themselves: they were refused for now, while others
         of their message were taken."""
         answers, pause = passage.answers, self._brake.pause
+        if self._judge.unbound(answers):
+            passage.session.leave()
         again = self._judge.left_behind(answers)
         if (
             again

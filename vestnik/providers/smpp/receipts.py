@@ -29,24 +29,31 @@ BY_NUMBER: Mapping[int, tuple[str, ReceiptState]] = {
 }
 BY_WORD: Mapping[str, ReceiptState] = dict(BY_NUMBER.values())
 FIELD = {
-    name: re.compile(rf"(?:^|\s){name}:\s?([^\s]+)", re.IGNORECASE)
+    name: re.compile(rf"(?:^|[\s\0]){name}:\s?([^\s\0]+)", re.IGNORECASE)
     for name in ("id", "stat", "err")
 }
+#: What no text is made of: control characters but for tabs and line ends. PostgreSQL takes no NUL.
+CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"})
 
 Normal = Callable[[str], str]
 
 
+def printable(word: str) -> str:
+    """Without what cannot be seen, or stored."""
+    return word if word.isprintable() else "".join(filter(str.isprintable, word))
+
+
 def as_written(number: str) -> str:
-    return number.strip()
+    return printable(number).strip()
 
 
 def _in_base(base: int) -> Normal:
     def normal(number: str) -> str:
         """The same number whatever its padding and case; what is no number stays as it is."""
         try:
-            return str(int(number.strip(), base))
+            return str(int(as_written(number), base))
         except ValueError:
-            return number.strip()
+            return as_written(number)
 
     return normal
 
@@ -73,7 +80,8 @@ class Ears:
 
     def _receipt(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Receipt | None:
         said = _octets(pdu, tlvs).decode("latin-1")
-        provider_id = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", said)
+        named = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", said)
+        provider_id = self._receipted_id(named)[:100]
         word, state = _state(tlvs.get(wire.MESSAGE_STATE), _field("stat", said))
         if not provider_id or state is None:
             return None
@@ -82,7 +90,7 @@ class Ears:
             self._alias,
             state,
             datetime.now(UTC),
-            provider_id=self._receipted_id(provider_id)[:100],
+            provider_id=provider_id,
             error="" if state == "delivered" else f"{word} {error}".strip()[:200],
         )
 
@@ -90,7 +98,9 @@ class Ears:
         phone_number = "".join(filter(str.isdigit, pdu.source_addr))
         text = self._coding.decode(_octets(pdu, tlvs), pdu.data_coding)
         at = datetime.now(UTC)
-        return Inbound(self._alias, phone_number, text, at) if phone_number else None
+        if not phone_number:
+            return None
+        return Inbound(self._alias, phone_number, text.translate(CONTROLS), at)
 
 
 def _octets(pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> bytes:
@@ -109,7 +119,7 @@ def _state(tlv: bytes | None, stat: str) -> tuple[str, ReceiptState | None]:
 
 def _field(name: str, said: str) -> str:
     match = FIELD[name].search(said)
-    return match[1] if match else ""
+    return printable(match[1]) if match else ""
 
 
 def _c_string(value: bytes | None) -> str:

@@ -5,6 +5,8 @@ PDUs are encoded and decoded by smpp34. The session is our own because smpp34's 
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple, Protocol, cast
@@ -31,6 +33,11 @@ class Answer(NamedTuple):
     text: str
 
 
+#: What a request that was not written hears: by then its time was over.
+NOT_WRITTEN = Answer(-1, "")
+#: A session that is left stays for so long at most for what is still in flight on it.
+LAST_ANSWERS = 5.0
+
 #: Takes the answer to a request; None where the line was lost before it came.
 Hear = Callable[[Answer | None], None]
 
@@ -54,18 +61,23 @@ class Listener(Protocol):
 
 
 class Session(asyncio.Protocol):
-    """Requests out, answers in, in any order."""
+    """Requests out, answers in, in any order.
+
+    `usable`: something may go out by it. `useful`, once it is lost: it answered more than the bind.
+    """
 
     _transport: asyncio.Transport
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._rest, self._sequence = b"", 0
-        self._out: list[bytes] = []
+        #: Octets, the instant from which they must not be written, their sequence number.
+        self._out: list[tuple[bytes, float, int]] = []
         self._waiting: dict[int, Hear] = {}
+        self._leaving = False
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
-        self.usable = False
+        self.usable = self.useful = False
         self.heard_at = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -73,18 +85,22 @@ class Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
+        self.useful = self._sequence - len(self._waiting) > 1 and not self._leaving
         waiting, self._waiting = self._waiting, {}
         for hear in waiting.values():
             hear(None)
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, make: Callable[[int], bytes], hear: Hear) -> int:
-        """Write a PDU now, under the sequence number that is returned. Raises Lost."""
+    def send(self, make: Callable[[int], bytes], hear: Hear, before: float = math.inf) -> int:
+        """Write a PDU now, under the sequence number that is returned. Raises Lost.
+
+        It is written before that instant of `time.monotonic()`, or it hears NOT_WRITTEN.
+        """
         if self.lost.done():
             raise Lost("the line is closed")
         self._sequence = sequence = self._sequence % 0x7FFFFFFF + 1
-        self._write(make(sequence))
+        self._write(make(sequence), before, sequence)
         self._waiting[sequence] = hear
         return sequence
 
@@ -108,8 +124,7 @@ class Session(asyncio.Protocol):
     async def bind(self, kind: str, body: bytes) -> None:
         """Raises Refused, or Lost."""
         status, _ = await self.ask(BINDS[kind], body)
-        # Kannel takes "already bound" for success: the SMSC has not noticed that we were gone.
-        if status not in (0, 0x05):
+        if status:
             raise Refused(status)
         self.usable = not self.lost.done()
 
@@ -143,6 +158,13 @@ class Session(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
+    def leave(self) -> None:
+        """It is of no more use: nothing new goes out by it, and once what is in flight is
+        answered it ends."""
+        if self.usable:
+            self.usable, self._leaving = False, True
+            self._loop.call_later(LAST_ANSWERS, self.abort)
+
     def acknowledge(self, sequence: int, status: int = 0) -> None:
         """Answer a `deliver_sm`; its message_id is unused and empty (spec 4.6.2)."""
         self._answer(wire.DELIVER_SM, status, sequence, b"\0")
@@ -161,6 +183,8 @@ class Session(asyncio.Protocol):
             self._handle(command, status, sequence, data[at : at + length])
             at += length
         self._rest = data[at:]
+        if self._leaving and not self._waiting:
+            self.abort()
 
     def _handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         if command & wire.ANSWER:
@@ -196,17 +220,29 @@ class Session(asyncio.Protocol):
     def _answer(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
         self._write(wire.pdu(command | wire.ANSWER, status, sequence, body))
 
-    def _write(self, octets: bytes) -> None:
+    def _write(self, octets: bytes, before: float = math.inf, sequence: int = 0) -> None:
         """Together with all else of this turn of the loop: a call of the system for each PDU
         costs two thirds of the throughput."""
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(octets)
+        self._out.append((octets, before, sequence))
 
     def _flush(self) -> None:
+        """The last look at the clock, right before the system's call: the process may have stood
+        still since its messages departed."""
         out, self._out = self._out, []
-        if out and not self._transport.is_closing():
-            self._transport.write(b"".join(out))
+        now = time.monotonic()
+        timely = [octets for octets, before, _ in out if now < before]
+        if timely and not self._transport.is_closing():
+            self._transport.write(b"".join(timely))
+        if len(timely) < len(out):
+            self._keep_back(sequence for _, before, sequence in out if now >= before)
+
+    def _keep_back(self, sequences: Iterable[int]) -> None:
+        for sequence in sequences:
+            hear = self._waiting.pop(sequence, None)
+            if hear is not None:
+                hear(NOT_WRITTEN)
 
 
 def _resolve(future: asyncio.Future[Answer | None], answer: Answer | None) -> None:

@@ -22,6 +22,8 @@ class Meaning(Enum):
     THROTTLED = auto()
     #: Nothing goes out until the account or its setting is mended.
     ACCOUNT = auto()
+    #: The SMSC does not know this session, or not for sending: it must be bound anew.
+    UNBOUND = auto()
     AMBIGUOUS = auto()
 
 
@@ -29,7 +31,7 @@ NAMES: dict[int, tuple[str, Meaning]] = {
     0x01: ("ESME_RINVMSGLEN", Meaning.PERMANENT),
     0x02: ("ESME_RINVCMDLEN", Meaning.PERMANENT),
     0x03: ("ESME_RINVCMDID", Meaning.PERMANENT),
-    0x04: ("ESME_RINVBNDSTS", Meaning.TEMPORARY),
+    0x04: ("ESME_RINVBNDSTS", Meaning.UNBOUND),
     0x05: ("ESME_RALYBND", Meaning.TEMPORARY),
     0x06: ("ESME_RINVPRTFLG", Meaning.PERMANENT),
     0x07: ("ESME_RINVREGDLVFLG", Meaning.PERMANENT),

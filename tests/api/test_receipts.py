@@ -14,6 +14,7 @@ from django.test import Client
 from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import record
 from vestnik.api.parsing import MIB
+from vestnik.dispatch import receipts
 from vestnik.dispatch.models import KeptReceipt
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described
@@ -30,6 +31,7 @@ def providers(settings: Any) -> Iterator[None]:
     smsc = {"login": "x", "password": "y", "callback_signature_secret": "z"}
     settings.SMS_PROVIDERS = {
         "main": {"BACKEND": "http_gateway", "OPTIONS": gateway},
+        "other": {"BACKEND": "http_gateway", "OPTIONS": gateway | {"callback_secret": "other"}},
         "vendor": {"BACKEND": "smsc", "OPTIONS": smsc},
         "console": {"BACKEND": "console"},
     }
@@ -115,6 +117,17 @@ def test_callers_without_the_secret_change_nothing(
     assert not KeptReceipt.objects.exists()
 
 
+def test_the_secret_of_one_provider_says_nothing_of_anothers_messages(mailing: Mailing) -> None:
+    known = notice(mailing)
+    address = "/api/v1/receipts/other/other/"
+
+    answers = [post(said, address) for said in (known, known | {"id": 10**12})]
+
+    assert len({(answer.status_code, answer.content) for answer in answers}) == 1
+    receipts.match_kept()
+    assert counts(mailing) == {"sent": 3}
+
+
 def test_an_api_key_is_no_secret_of_a_provider(mailing: Mailing) -> None:
     from tests.api.caller import Caller
 
@@ -165,18 +178,20 @@ def test_more_than_1_mib_is_not_read() -> None:
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        {"provider_id": "x" * 101},
-        {"provider_id": "a\x00"},
-        {"provider_id": "\ud800"},
-    ],
-)
-def test_what_cannot_be_stored_is_refused(mailing: Mailing, said: dict[str, Any]) -> None:
-    answer = post({"status": "delivered", **said})
-    assert answer.status_code == 400
+@pytest.mark.parametrize("text", ["a\x00", "\ud800"])
+def test_what_cannot_be_stored_is_refused(text: str) -> None:
+    assert post({"phone": "79261234567", "text": text}).status_code == 400
+
+
+@pytest.mark.parametrize("provider_id", ["a\x00", "\ud800"])
+def test_an_id_that_cannot_be_stored_is_none(mailing: Mailing, provider_id: str) -> None:
+    assert post({"status": "delivered", "provider_id": provider_id}).status_code == 403
     assert counts(mailing) == {"sent": 3}
+
+
+def test_of_a_long_id_its_beginning_is_kept_as_in_the_answer(mailing: Mailing) -> None:
+    assert post({"status": "delivered", "provider_id": "x" * 101}).status_code == 200
+    assert KeptReceipt.objects.get().provider_message_id == "x" * 100
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]]", b"\xff", b'"x"', b"[[1]]", b"1e999", b"null"])

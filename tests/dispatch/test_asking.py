@@ -10,10 +10,11 @@ from tests.builders import counts, make_running
 from tests.dispatch.lane import hands, lane, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
-from vestnik.dispatch import asking, doubt
+from vestnik.dispatch import asking, doubt, erasure
 from vestnik.mailings.models import CANCEL, Mailing
 from vestnik.providers.base import Accepted, Deferred, Question, Reply
 from vestnik.providers.http_gateway import HttpGatewayProvider
+from vestnik.providers.registry import described
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +69,7 @@ def doubtful(gateway: Standing, *acts: str, alias: str = "main") -> Mailing:
 
 def ask(mailing: Mailing) -> int:
     with hands() as found:
-        return asking.ask(mailing.id, found)
+        return asking.ask(mailing.id, found, lambda: False)
 
 
 def test_what_it_has_is_sent_and_what_it_has_not_goes_again(
@@ -102,10 +103,20 @@ def test_what_is_over_is_not_queued_again(askable: None, gateway: Standing) -> N
     assert_it_adds_up(mailing)
 
 
+def test_who_was_erased_meanwhile_is_not_queued_again(askable: None, gateway: Standing) -> None:
+    mailing = doubtful(gateway, "drop")
+    erasure.erase_client(mailing.messages.get(state="unknown").client_id)
+
+    assert ask(mailing) == 0
+
+    assert counts(mailing) == {"sent": 1, "unknown": 1}
+
+
 def test_one_that_cannot_be_asked_is_not(settings: Any, gateway: Standing) -> None:
     with provider(settings, "main", "http_gateway", url=gateway.url, deadline="1"):
         mailing = doubtful(gateway, "take_and_drop")
         assert ask(mailing) == 0
+        assert asking.to_ask(described("main")) == []
     assert doubt.to_ask([]) == []
     assert doubt.to_ask(["main"]) == [mailing.id]
 

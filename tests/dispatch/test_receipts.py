@@ -6,9 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from tests.builders import counts, make_running
+from tests.builders import counts, enlist_all, make_mailing, make_running
 from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
-from vestnik.dispatch import claims, doubt, receipts, sql
+from vestnik.dispatch import claims, doubt, launch, receipts, sql
 from vestnik.dispatch.models import HandOver, KeptReceipt
 from vestnik.dispatch.outcomes import record_and_release
 from vestnik.dispatch.settled import Settled
@@ -67,6 +67,26 @@ def test_a_receipt_finds_its_message_by_our_id(mailing: Mailing) -> None:
 def test_a_receipt_of_another_provider_finds_nothing(mailing: Mailing) -> None:
     receipts.apply("other", [receipt("p-1")])
     assert counts(mailing) == {"sent": 3}
+
+
+@pytest.mark.parametrize("theirs", ["", "q-1"])
+def test_who_speaks_for_another_provider_settles_nothing_by_our_ids(
+    mailing: Mailing, theirs: str
+) -> None:
+    [message, *_] = ids(mailing)
+    for found in (receipt(theirs, message=message), receipt("q-2", message=10**12)):
+        receipts.apply("other", [found])
+        receipts.match_kept()
+    assert counts(mailing) == {"sent": 3}
+    assert [kept.message_id for kept in KeptReceipt.objects.order_by("id")] == [message, 10**12]
+
+
+def test_what_is_kept_of_another_provider_is_not_kept_anew(mailing: Mailing) -> None:
+    """It would never be forgotten."""
+    receipts.apply("other", [receipt(message=ids(mailing)[0])])
+    kept = KeptReceipt.objects.get()
+    receipts.match_kept()
+    assert KeptReceipt.objects.get() == kept
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -197,8 +217,17 @@ def test_a_message_in_parts_is_undelivered_with_the_first_part_that_is() -> None
 
 def test_all_parts_in_one_go() -> None:
     mailing = make_running(1)
+    in_parts(mailing, 3)
+    found = [receipt("p-2", minute=1), receipt("p-1", minute=5), receipt("p-3", minute=3)]
+    assert apply(mailing, *found) == {"delivered": 1}
+    assert mailing.messages.get().delivered_at == AT + timedelta(minutes=5)
+
+
+def test_the_part_that_is_undelivered_says_why() -> None:
+    mailing = make_running(1)
     in_parts(mailing, 2)
-    assert apply(mailing, receipt("p-2"), receipt("p-1")) == {"delivered": 1}
+    assert apply(mailing, receipt("p-1"), receipt("p-2", "undelivered")) == {"undelivered": 1}
+    assert mailing.messages.get().error == "027: no such number"
 
 
 def test_what_nothing_matches_is_forgotten_after_days() -> None:
@@ -216,3 +245,34 @@ def test_thousands_at_once_over_several_batches() -> None:
         record(mailing, ["sent"] * 1_000 if number < 2 else ["sent"] * 500, first=number * 1_000)
     found = [receipt(f"p-{number}") for number in range(2_500)]
     assert apply(mailing, *found, *reversed(found)) == {"delivered": 2_500}
+
+
+def test_an_id_that_is_used_again_stands_for_the_newest_message(mailing: Mailing) -> None:
+    """An SMSC's counter began anew; and it gave one id to two messages at once."""
+    again = make_mailing()
+    launch.launch(again.id)
+    enlist_all(again)
+    claim = claim_of(again)
+    first, second, third = due_ids(claim)
+    settled = fly(claim, [first, second, third])
+    for message, provider_id in ((first, "p-1"), (second, "p-9"), (third, "p-9")):
+        add(settled, message, "sent", provider_id)
+    assert record_and_release(claim, settled)
+
+    apply(again, receipt("p-1"), receipt("p-9"))
+
+    assert counts(mailing) == {"sent": 3}
+    states = dict(again.messages.values_list("id", "state"))
+    assert states == {first: "delivered", second: "sent", third: "delivered"}
+
+
+def test_the_parts_of_an_id_that_is_used_again_are_waited_for_anew() -> None:
+    old = make_running(1)
+    in_parts(old, 2)
+    apply(old, receipt("p-1"), receipt("p-2"))
+    new = make_mailing()
+    launch.launch(new.id)
+    enlist_all(new)
+    in_parts(new, 2)
+    assert apply(new, receipt("p-1")) == {"sent": 1}
+    assert apply(new, receipt("p-2")) == {"delivered": 1}

@@ -1,10 +1,12 @@
 """SMSC.ru: the contract, its errors, its statuses by query and by callback."""
 
+import asyncio
 import hashlib
 from typing import Any
 
 import pytest
 
+from tests.dispatch.vendor import ALLOWED, Vendor
 from tests.gateways.builders import opened, outgoing, run
 from tests.gateways.servers import answering, http, serving
 from tests.providers.contract import ContractCases
@@ -114,6 +116,21 @@ def test_a_message_in_doubt_is_asked_for_by_our_id(behaviour: Behaviour, expecte
             assert isinstance(missing, Unknown)
 
     run(test)
+
+
+def test_it_is_never_asked_five_questions_at_once() -> None:
+    """Those five are refused, by whichever calls they come."""
+    questions = [Question(number, "79261234567") for number in range(6)]
+    with Vendor(delay=0.05) as vendor:
+
+        async def test() -> None:
+            async with opened(smsc(vendor.url)) as provider:
+                replies = await asyncio.gather(provider.ask(questions), provider.ask(questions))
+                assert {type(reply) for each in replies for reply in each} == {Accepted}
+
+        run(test)
+    assert len(vendor.asked) == 12
+    assert vendor.most == ALLOWED
 
 
 def test_asking_a_vendor_that_is_away_tells_nothing() -> None:

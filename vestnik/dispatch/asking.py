@@ -1,35 +1,71 @@
-"""Asking a provider what became of the messages that are in doubt."""
+"""Asking a provider what became of messages that are in doubt; of those that were sent as well,
+where it is configured to be asked for receipts.
 
-from collections.abc import Sequence
+One pass at a time asks a provider, over all workers, and for a slice of time, so that one that is
+slow to answer takes one thread of all workers' and no more. The next pass goes on where it ended.
+"""
+
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import redis
 import structlog
-from django.conf import settings
 
-from vestnik.dispatch import hints, receipts, sql
+from vestnik.dispatch import doubt, hints, receipts, sql
+from vestnik.dispatch.alone import alone
 from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.rounds import Round, Rounds
 from vestnik.dispatch.settled import SEPARATOR, array
 from vestnik.mailings.models import Mailing
-from vestnik.providers.base import Accepted, Deferred, Question, Receipt, Reply
+from vestnik.providers.base import Accepted, Deferred, Provider, Question, Receipt, Reply
 from vestnik.providers.registry import described
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 200
-# Vendors refuse to be asked more often (SMSC.ru: one bulk status request a minute).
-ASK_EVERY = 60
+LOCK = 0x61736B << 32
+SLICE = 10.0
+# A group is asked about at once and waited for: no more than vendors answer at once, so that even
+# one whose questions all run into their deadline is over within that.
+TOGETHER = 4
+READ_AT_ONCE = 200
+# How old a message that was sent is when it is asked about.
+AGES = "{1 min,3 min,10 min,30 min,90 min,4 h,12 h,24 h,48 h}"
 
-IN_DOUBT = """
-SELECT m.id, m.phone_number, coalesce(m.provider_message_id, ''), m.attempt_id
+# Batch by batch, in the order of their messages: what was asked about already is not read again.
+TO_ASK = """
+SELECT m.id, m.phone_number, coalesce(m.provider_message_id, ''), m.attempt_id, b.id
 FROM dispatch_batch b
-JOIN dispatch_message m ON m.id BETWEEN b.first_message_id AND b.last_message_id
-WHERE b.mailing_id = %s AND b.unknown > 0 AND m.mailing_id + 0 = b.mailing_id
-    AND m.state = 'unknown' AND m.id > %s
-ORDER BY m.id LIMIT %s
+CROSS JOIN LATERAL (
+    SELECT * FROM dispatch_message m
+    WHERE m.id BETWEEN greatest(b.first_message_id, %(after)s + 1) AND b.last_message_id
+        AND m.mailing_id + 0 = b.mailing_id AND m.state = '{state}' {and_due}
+    ORDER BY m.id
+) m
+WHERE b.mailing_id = %(mailing)s AND b.{state} > 0 AND b.last_message_id > %(after)s
+ORDER BY b.first_message_id, m.id LIMIT %(most)s
+"""
+# Those that came to one of these ages since the round before: no message has to keep a date.
+CAME_OF_AGE = """
+AND width_bucket(to_timestamp(%(began)s) - m.sent_at, %(ages)s::interval[])
+    > width_bucket(to_timestamp(%(before)s) - m.sent_at, %(ages)s::interval[])
+"""
+STATEMENTS = {
+    "unknown": TO_ASK.format(state="unknown", and_due=""),
+    "sent": TO_ASK.format(state="sent", and_due=CAME_OF_AGE),
+}
+
+WITH_SENT = f"""
+SELECT m.id FROM mailings_mailing m
+WHERE m.provider = %s AND m.started_at IS NOT NULL AND {doubt.RECENT}
+    AND EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.sent > 0)
 """
 
 # What the provider has is sent; what it does not have is queued again while the mailing is under
-# way. The attempt has to be the one that was asked about.
+# way, unless its client was erased meanwhile; `recheck`, since they may have been deleted. The
+# attempt has to be the one that was asked about.
 ANSWERED = """
 WITH reply AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::bigint[], %(states)s::text[],
@@ -42,7 +78,7 @@ owner AS MATERIALIZED (
 held AS (
     SELECT b.id, b.first_message_id, b.last_message_id, owner.under_way
     FROM dispatch_batch b JOIN owner ON owner.id = b.mailing_id
-    WHERE b.unknown > 0 ORDER BY b.id FOR UPDATE OF b
+    WHERE b.id = ANY(%(batches)s::bigint[]) AND b.unknown > 0 ORDER BY b.id FOR UPDATE OF b
 ),
 settled AS (
     UPDATE dispatch_message m SET
@@ -53,7 +89,7 @@ settled AS (
     FROM reply, held
     WHERE m.id = reply.id AND m.id BETWEEN held.first_message_id AND held.last_message_id
         AND m.state = 'unknown' AND m.attempt_id = reply.attempt_id
-        AND (reply.state = 'sent' OR held.under_way)
+        AND (reply.state = 'sent' OR held.under_way AND m.phone_number <> '')
     RETURNING held.id, m.state
 ),
 counted AS (
@@ -63,50 +99,120 @@ counted AS (
 )
 UPDATE dispatch_batch b SET
     unknown = b.unknown - c.sent - c.queued, sent = b.sent + c.sent, queued = b.queued + c.queued,
+    recheck = b.recheck OR c.queued > 0,
     state = CASE WHEN b.state = 'done' AND c.queued > 0 THEN 'ready' ELSE b.state END
 FROM counted c WHERE b.id = c.id
 RETURNING c.sent + c.queued
 """
 
+Row = tuple[Any, ...]
 
-def ask(mailing_id: int, hands: Hands) -> int:
-    """Ask about all unknown messages of a mailing; how many were settled."""
-    mailing = Mailing.objects.get(id=mailing_id)
-    provider = described(mailing.provider)
-    if not provider.can_query or not _turn(mailing_id):
+
+def to_ask(provider: Provider) -> list[int]:
+    """The mailings of which the provider can tell something."""
+    return [mailing for mailing, _ in _wanted(provider)]
+
+
+def ask(mailing_id: int, hands: Hands, stopping: Callable[[], bool]) -> int:
+    """Ask that mailing's provider about it and about all others that it can tell something of, in
+    turns; how many messages were settled.
+
+    Returns at once where another worker is at it, and after a slice of time.
+    """
+    alias = Mailing.objects.values_list("provider", flat=True).get(id=mailing_id)
+    provider = described(alias)
+    if not provider.can_query:
         return 0
-    settled, after = 0, 0
-    while rows := sql.rows(IN_DOUBT, [mailing_id, after, AT_ONCE]):
-        replies = hands.ask(provider, [Question(*row[:3]) for row in rows])
-        settled += _apply(mailing, rows, replies)
-        after = rows[-1][0]
-    log.info("asked about unknown messages", mailing=mailing_id, settled=settled)
-    hints.call_to_work(mailing.provider)
+    with alone(LOCK | zlib.crc32(alias.encode())) as at_it:
+        settled = _in_turns(provider, mailing_id, hands, stopping) if at_it else 0
+    if settled:
+        hints.call_to_work(alias)
     return settled
 
 
-def _apply(mailing: Mailing, rows: Sequence[tuple[int, ...]], replies: Sequence[Reply]) -> int:
+def _wanted(provider: Provider) -> list[tuple[int, str]]:
+    """Mailings, each with the state of the messages that are asked about."""
+    if not provider.can_query:
+        return []
+    wanted = [(mailing, "unknown") for mailing in doubt.to_ask([provider.alias])]
+    if provider.receipts == "query":
+        wanted += [(mailing, "sent") for (mailing,) in sql.rows(WITH_SENT, [provider.alias])]
+    return wanted
+
+
+def _in_turns(
+    provider: Provider, mailing_id: int, hands: Hands, stopping: Callable[[], bool]
+) -> int:
+    """A group of each mailing after the other, so that a large one keeps none waiting."""
+    settled = asked = 0
+    rounds, end = Rounds(provider.alias), time.monotonic() + SLICE
+    now = sql.value("SELECT extract(epoch FROM clock_timestamp())::float8")
+    try:
+        waiting = deque(rounds.under_way([(mailing_id, "unknown"), *_wanted(provider)], now))
+        while waiting and time.monotonic() < end and not stopping():
+            one = waiting.popleft()
+            group = _next_group(one)
+            one.turn, one.after = now, group[-1][0] if group else None
+            # Before it is asked: what a provider chokes on is not asked about again at once.
+            rounds.keep(one)
+            if group:
+                settled += _ask(provider, one.mailing_id, group, hands)
+                asked += len(group)
+                waiting.append(one)
+    except redis.RedisError as trouble:
+        log.info("asking waits", provider=provider.alias, trouble=type(trouble).__name__)
+    finally:
+        rounds.close()
+    if asked:
+        log.info("asked", provider=provider.alias, messages=asked, settled=settled)
+    return settled
+
+
+def _next_group(one: Round) -> list[Row]:
+    """The next messages of the round; none where it is over."""
+    if not one.rows:
+        one.rows.extend(
+            sql.rows(
+                STATEMENTS[one.state],
+                {
+                    "mailing": one.mailing_id,
+                    "after": one.after,
+                    "began": one.began,
+                    "before": one.before,
+                    "ages": AGES,
+                    "most": READ_AT_ONCE,
+                },
+            )
+        )
+    return [one.rows.popleft() for _ in range(min(TOGETHER, len(one.rows)))]
+
+
+def _ask(provider: Provider, mailing_id: int, rows: Sequence[Row], hands: Hands) -> int:
+    replies = hands.ask(provider, [Question(*row[:3]) for row in rows])
     final = [reply for reply in replies if isinstance(reply, Receipt)]
-    receipts.apply(mailing.provider, final)
-    pairs = zip(rows, replies, strict=True)
-    known = [(row, reply) for row, reply in pairs if isinstance(reply, (Accepted, Deferred))]
+    if final:
+        receipts.apply(provider.alias, final)
+    return len(final) + _settle(mailing_id, rows, replies)
+
+
+def _settle(mailing_id: int, rows: Sequence[Row], replies: Sequence[Reply]) -> int:
+    """What is in doubt and known to be with the provider, or not to be."""
+    known = [
+        (row, reply)
+        for row, reply in zip(rows, replies, strict=True)
+        if row[3] is not None and isinstance(reply, (Accepted, Deferred))
+    ]
+    if not known:
+        return 0
     found = sql.rows(
         ANSWERED,
         {
-            "mailing": mailing.id,
+            "mailing": mailing_id,
             "ids": array([row[0] for row, _ in known]),
             "attempts": array([row[3] for row, _ in known]),
+            "batches": array([row[4] for row, _ in known]),
             "states": array(["sent" if isinstance(r, Accepted) else "queued" for _, r in known]),
             "provider_ids": SEPARATOR.join(getattr(r, "provider_id", "") for _, r in known),
         },
     )
-    return len(final) + sum(int(n) for (n,) in found)
-
-
-def _turn(mailing_id: int) -> bool:
-    """Whether it is time to ask again, over all workers."""
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-    try:
-        return bool(client.set(f"vestnik:asked:{mailing_id}", 1, nx=True, ex=ASK_EVERY))
-    except redis.RedisError:
-        return False
+    return sum(int(n) for (n,) in found)

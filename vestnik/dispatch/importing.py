@@ -6,14 +6,13 @@ down every message meanwhile, and a file that bursts its reader would take the w
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from vestnik.audience.importing.run import READING_LOCK
 from vestnik.audience.importing.stored import WAITING
 from vestnik.dispatch import hints, sql
+from vestnik.dispatch.alone import alone
 
 TASK = "vestnik.import_file"
 #: Held by the worker whose child reads a file: hints that come meanwhile start nothing.
@@ -46,20 +45,7 @@ def waiting() -> list[int]:
 
 def read(import_id: int) -> None:
     """Read the file, unless this or another is being read: it then waits for its turn."""
-    with _turn() as ours:
+    with alone(TURN_LOCK) as ours:
         if ours and import_id in waiting():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
             subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
-
-
-@contextmanager
-def _turn() -> Iterator[bool]:
-    """Whether it is our turn while the block runs. It ends with this process, whatever happens."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [TURN_LOCK])
-        (ours,) = cursor.fetchone()
-        try:
-            yield ours
-        finally:
-            if ours:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [TURN_LOCK])

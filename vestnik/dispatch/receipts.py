@@ -1,8 +1,9 @@
 """Receipts: a provider's later word on its messages, in bulk, in any order, any number of times.
 
-A receipt finds its message by the provider's id or by ours. One that finds none yet is kept, and
-applied when the hand-over is recorded. The first final word stands; a receipt also settles a
-message that was `unknown`. A message that went in parts has a receipt for each of them.
+A receipt finds its message by the provider's id or by ours, among those of its provider alone. One
+that finds none yet is kept, and applied when the hand-over is recorded. The first final word
+stands; a receipt also settles a message that was `unknown`. A message that went in parts has a
+receipt for each of them.
 """
 
 from collections import defaultdict
@@ -25,6 +26,13 @@ MATCH_FOR = 300.0
 FIND = """
 SELECT provider_message_id, message_id, parts FROM dispatch_handover
 WHERE alias = %s AND provider_message_id = ANY(%s::text[])
+"""
+
+# Our ids are no secret and go up by one: whoever may speak for one provider must not settle the
+# messages of another. A mailing keeps its provider from its launch on.
+OURS = """
+SELECT m.id FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
+WHERE m.id = ANY(%s::bigint[]) AND g.provider = %s
 """
 
 # Batches are locked first and in order, as every other writer does: no two can wait for each other.
@@ -103,6 +111,7 @@ FROM dispatch_keptreceipt k
 LEFT JOIN dispatch_handover h
     ON h.alias = k.alias AND h.provider_message_id = k.provider_message_id
 JOIN dispatch_message m ON m.id = coalesce(h.message_id, k.message_id)
+JOIN mailings_mailing g ON g.id = m.mailing_id AND g.provider = k.alias
 WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND m.state IN ('sent', 'unknown')
 GROUP BY k.alias
 """
@@ -170,7 +179,7 @@ def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
     states = {message: heard[0].state for message, (heard, _) in by_message.items()}
     states |= _verdicts(alias, by_message)
     final = {message: state for message, state in states.items() if state is not None}
-    words = {message: by_message[message][0][0] for message in final}
+    words = {message: _deciding(state, *by_message[message]) for message, state in final.items()}
     rows = sql.rows(
         APPLY,
         [
@@ -185,6 +194,14 @@ def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
     return [*unmatched, *named]
 
 
+def _deciding(state: ReceiptState, heard: Sequence[Receipt], parts: int) -> Receipt:
+    """Which of the receipts made the message that: of several parts that are delivered the last."""
+    words = [receipt for receipt in heard if receipt.state == state] or heard
+    if parts > 1 and state == "delivered":
+        return max(words, key=lambda receipt: receipt.at)
+    return words[0]
+
+
 Heard = dict[int, tuple[list[Receipt], int]]
 
 
@@ -193,17 +210,25 @@ def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[Heard, list[Receipt]
     once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
     rows = sql.rows(FIND, [alias, [r.provider_id for r in once if r.provider_id]])
     known = {provider_id: (message, parts) for provider_id, message, parts in rows}
+    ours = _ours(alias, once)
     heard: dict[int, list[Receipt]] = defaultdict(list)
     parts_of: dict[int, int] = {}
     unmatched = []
     for receipt in once:
-        message, parts = known.get(receipt.provider_id, (receipt.message_id, 1))
+        by_ours = receipt.message_id if receipt.message_id in ours else None
+        message, parts = known.get(receipt.provider_id, (by_ours, 1))
         if message is None:
             unmatched.append(receipt)
         else:
             heard[message].append(receipt)
             parts_of[message] = parts
     return {message: (found, parts_of[message]) for message, found in heard.items()}, unmatched
+
+
+def _ours(alias: str, receipts: Iterable[Receipt]) -> set[int]:
+    """The messages of that provider among those that are named by our own ids."""
+    named = [r.message_id for r in receipts if r.message_id is not None]
+    return {message for (message,) in sql.rows(OURS, [named, alias])} if named else set()
 
 
 def _verdicts(alias: str, heard: Heard) -> Mapping[int, ReceiptState | None]:

@@ -33,8 +33,8 @@ def work(alias: str) -> None:
 
 @shared_task(name="vestnik.ask")
 def ask(mailing_id: int) -> None:
-    """Ask the provider what became of a mailing's unknown messages."""
-    asking.ask(mailing_id, worker.hands())
+    """Ask the provider what became of a mailing's unknown messages, and of its others'."""
+    asking.ask(mailing_id, worker.hands(), worker.stopping.is_set)
 
 
 @shared_task(name=importing.TASK)

@@ -4,13 +4,10 @@ It only flips states and gives hints, so that it is never late itself: enlisting
 thread made it three seconds late. Any number of ticks may run; an advisory lock lets one at a time.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import structlog
-from django.db import connection
 
-from vestnik.dispatch import claims, closing, doubt, hints, hours, receipts, sql
+from vestnik.dispatch import asking, claims, closing, doubt, hints, hours, receipts, sql
+from vestnik.dispatch.alone import alone
 from vestnik.dispatch.launch import LOOK_AHEAD
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, described
@@ -38,8 +35,8 @@ WHERE m.state = 'running' AND EXISTS (
 
 def tick() -> None:
     """Look once; returns at once where another tick is at it."""
-    with _alone() as alone:
-        if not alone:
+    with alone(TICK_LOCK) as at_it:
+        if not at_it:
             return
         claims.sweep()
         claims.wake()
@@ -60,8 +57,10 @@ def _settle_doubts() -> None:
     """By the provider's declared ability: ask it, or send again; without one they are held."""
     described_ones = [described(alias) for alias in aliases()]
     doubt.resend_by_themselves([p.alias for p in described_ones if p.in_doubt == "resend"])
-    for mailing in doubt.to_ask([p.alias for p in described_ones if p.can_query]):
-        hints.give("vestnik.ask", mailing)
+    for provider in described_ones:
+        # One hint is enough: whoever takes it asks about all mailings of that provider.
+        for mailing in asking.to_ask(provider)[:1]:
+            hints.give("vestnik.ask", mailing)
 
 
 def _pause_those_without_provider() -> None:
@@ -69,15 +68,3 @@ def _pause_those_without_provider() -> None:
     for mailing in running.exclude(provider__in=aliases()):
         log.error("mailing paused", mailing=mailing.id, missing_provider=mailing.provider)
         mailing.move(PAUSE, reason=f"Its provider {mailing.provider!r} is not configured any more.")
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [TICK_LOCK])
-        (alone,) = cursor.fetchone()
-        try:
-            yield alone
-        finally:
-            if alone:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [TICK_LOCK])

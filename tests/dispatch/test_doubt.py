@@ -9,6 +9,7 @@ from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, 
 from vestnik.dispatch import closing, doubt, sql
 from vestnik.dispatch.outcomes import record_late
 from vestnik.dispatch.tick import tick
+from vestnik.dispatch.withdrawal import delete_client
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, StateConflict
 from vestnik.providers.registry import described
 
@@ -27,6 +28,16 @@ def doubtful(**fields: Any) -> Mailing:
 def end(mailing: Mailing) -> None:
     sql.run("UPDATE mailings_mailing SET ends_at = starts_at + interval '1 second'")
     mailing.refresh_from_db()
+
+
+def test_who_was_deleted_while_in_doubt_is_not_sent_to_again() -> None:
+    mailing = make_running(clients=2)
+    [gone, stays] = record(mailing, ["unknown"] * 2)
+    assert delete_client(mailing.messages.get(id=gone).client_id)
+    assert doubt.resend(mailing, actor="test") == 1
+    assert due_ids(claim_of(mailing)) == [stays]
+    assert counts(mailing) == {"queued": 1, "unknown": 1}
+    assert_it_adds_up(mailing)
 
 
 def test_resend_reopens_a_finished_mailing_and_it_finishes_again() -> None:

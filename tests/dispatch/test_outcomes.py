@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders import counts, kept_counts, make_running
+from tests.builders import counts, from_now, kept_counts, make_running
 from vestnik.dispatch import claims, sql
 from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.outcomes import (
@@ -114,6 +114,21 @@ def test_each_outcome_becomes_its_state():
     assert (batch.state, batch.in_flight, batch.claim_id) == ("waiting", [], None)
 
 
+def test_attempts_without_end_are_counted_as_far_as_they_fit():
+    mailing = make_running(clients=2)
+    mailing.messages.update(attempts=32767)
+    claim = claim_of(mailing)
+    deferred, lost = due_ids(claim)
+    settled = fly(claim, [deferred])
+    settled.add(deferred, "queued", 0.0, error="throttled", retry_in=60)
+    assert record_and_mark(claim, settled, [lost], claims.new_id(), LEASE) is not None
+    let_the_lease_run_out()
+    assert set(mailing.messages.values_list("state", "attempts")) == {
+        ("queued", 32767),
+        ("unknown", 32767),
+    }
+
+
 def test_a_deferred_message_is_not_due_before_its_time():
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
@@ -156,6 +171,30 @@ def test_no_flight_is_marked_at_the_end():
     claim = claim_of(mailing)
     Mailing.objects.filter(id=mailing.id).update(ends_at=mailing.started_at)
     assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+
+
+# Found before the real one: every look at it is two seconds after the last.
+STRANGE_CLOCK = """
+CREATE SCHEMA strange;
+CREATE SEQUENCE strange.looks;
+CREATE FUNCTION strange.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql AS $$
+    SELECT pg_catalog.clock_timestamp() + nextval('strange.looks') * interval '2 seconds'
+$$;
+SET LOCAL search_path = strange, pg_catalog, public
+"""
+
+
+def test_whether_a_flight_may_leave_is_asked_once():
+    """Asked for each column, the end could come between the ids in flight and their attempt."""
+    mailing = make_running(clients=1)
+    claim = claim_of(mailing)
+    ids = due_ids(claim)
+    Mailing.objects.filter(id=mailing.id).update(ends_at=from_now(5))
+    attempt = claims.new_id()
+    sql.run(STRANGE_CLOCK)
+    assert record_and_mark(claim, Settled(), ids, attempt, LEASE) is not None
+    batch = mailing.batches.get()
+    assert (batch.in_flight, batch.attempt_id) == (ids, attempt)
 
 
 def test_no_flight_is_marked_after_the_lease():

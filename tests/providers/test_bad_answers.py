@@ -47,6 +47,27 @@ def test_a_bad_answer_ends_as_the_contract_says(kind: str) -> None:
     assert type(outcome(talk, **options)) is expected
 
 
+@pytest.mark.parametrize("given", [r"a\u0000", r"a\ud800", r"a\u001fb", " "])
+def test_an_id_that_cannot_be_kept_is_none(given: str) -> None:
+    body = b'{"code":0,"id":"%s"}' % given.encode()
+    assert outcome(answering(http(body)), id_path="id") == Unknown("the answer has no id")
+
+
+def test_an_id_is_kept_without_the_white_space_around_it() -> None:
+    found = outcome(answering(http(b"OK 77\r\n")), code_path="", id_regex="OK (.*)")
+    assert found == Accepted("77")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "429 Too Many Requests"])
+def test_what_an_answer_says_can_be_kept(status: str) -> None:
+    body = rb'{"code":"5\u0000\ud800","message":"\u001fno\u0000 \ud800"}'
+    found = outcome(answering(http(body, status)))
+    said = found.reason if isinstance(found, Deferred) else f"{found.code} {found.reason}"
+    assert said.isprintable()
+    assert "5" in said
+    assert "no" in said
+
+
 def test_a_closed_port_is_deferred() -> None:
     async def test() -> None:
         async with serving(answering()) as port:

@@ -45,6 +45,7 @@ def test_the_secret_may_stand_in_three_places(shown: dict[str, Any]) -> None:
             {"callback_addresses": "192.0.2.0/24"},
         ),
         (Callback(body=b"<xml/>", secret="geheim"), {}),
+        (Callback(body=b"[" * 100_000, secret="geheim"), {}),
         (Callback(body=b'{"status": "delivered"}', secret="geheim"), {}),
         (Callback(body=b'{"text": "STOP"}', secret="geheim"), {}),
     ],
@@ -74,6 +75,17 @@ def test_many_notices_in_one_body() -> None:
     ]
     assert heard.receipts[1].error == "no such number"
     assert [(text.phone_number, text.text) for text in heard.inbound] == [("79261234567", "STOP")]
+
+
+def test_an_id_is_what_the_answer_to_the_hand_over_made_of_it() -> None:
+    body = b'{"id": 12, "provider_id": "%s", "status": "delivered"}'
+    longest, unfit = b" " + b"a" * 120, rb"a\u0000"
+    found = [
+        hear(Callback(body=body % word, secret="geheim")).receipts[0] for word in (longest, unfit)
+    ]
+    assert [receipt.provider_id for receipt in found] == ["a" * 100, ""]
+    with pytest.raises(CallbackRefused):
+        hear(Callback(body=rb'{"provider_id": "\ud800", "status": "delivered"}', secret="geheim"))
 
 
 def test_the_places_and_words_are_configured() -> None:

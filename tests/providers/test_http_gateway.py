@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -34,7 +36,7 @@ class TestContract(ContractCases):
         return len(sandbox.connections)
 
 
-def on_the_wire(text: str = "Привет", **options: Any) -> bytes:
+def on_the_wire(text: str = "Привет", valid_for: float = 3600.0, **options: Any) -> bytes:
     """The request that a message becomes."""
     seen: list[bytes] = []
 
@@ -44,7 +46,7 @@ def on_the_wire(text: str = "Привет", **options: Any) -> bytes:
 
     async def test() -> None:
         async with serving(talk) as port, opened(gateway(port, **options)) as provider:
-            await provider.hand_over_all([outgoing(12, text)])
+            await provider.hand_over_all([outgoing(12, text, valid_for=valid_for)])
 
     run(test)
     return seen[0]
@@ -91,6 +93,13 @@ def test_a_query_string_alone_is_enough() -> None:
     line = request.split(b"\r\n")[0]
     assert line.startswith(b"GET /cgi-bin/sendsms?to=79261234578&text=a+b%26c&coding=2&")
     assert request.endswith(b"\r\n\r\n")
+
+
+def test_the_validity_is_never_nothing_which_is_the_gateways_own_default() -> None:
+    """Less than a second before the end a message may still leave."""
+    query = "seconds={validity_seconds}&minutes={validity_minutes}"
+    request = on_the_wire(valid_for=5.5, method="GET", path="/", query=query)
+    assert request.startswith(b"GET /?seconds=1&minutes=1 HTTP")
 
 
 def test_a_header_of_an_option_takes_the_place_of_ours() -> None:
@@ -218,6 +227,52 @@ def test_what_is_too_late_on_a_new_connection_writes_no_byte() -> None:
             assert received == [b""]
 
     run(test)
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("turn", range(5))
+def test_wherever_the_process_is_frozen_nothing_arrives_late(method: str, turn: int) -> None:
+    """The loop stands still from its n-th turn on, in the midst of a hand-over on a connection
+    that is kept. The gateway, in a thread of its own, looks at the clock when something comes."""
+
+    async def freeze() -> None:
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        time.sleep(0.5)
+
+    async def test() -> None:
+        with ticking() as (port, came):
+            options = {"method": method, "window": "1", "deadline": "2"}
+            async with opened(gateway(port, **options)) as provider:
+                assert await provider.hand_over_all([outgoing(1)]) == [Accepted()]
+                came.clear()
+                message = outgoing(2, leave_within=0.2)
+                handing = asyncio.create_task(provider.hand_over_all([message]))
+                await freeze()
+                (outcome,) = await handing
+                assert outcome == (Accepted() if came else None)
+                assert all(at < message.depart_before + 0.1 for at in came)
+
+    run(test)
+
+
+@contextmanager
+def ticking() -> Iterator[tuple[int, list[float]]]:
+    """A gateway in a thread that accepts what comes by one connection, and when it came."""
+    came: list[float] = []
+
+    def serve() -> None:
+        line, _ = listener.accept()
+        with line:
+            while line.recv(65536):
+                came.append(time.monotonic())
+                line.sendall(http(b'{"code":0}'))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], came
+    thread.join()
 
 
 def test_a_gateway_that_does_not_take_connections_in_time_is_deferred() -> None:

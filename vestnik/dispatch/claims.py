@@ -49,7 +49,7 @@ picked AS (
     FOR UPDATE OF b SKIP LOCKED
 )
 UPDATE dispatch_batch b SET
-    state = 'claimed', claim_id = %s, attempt_id = NULL, recheck = false,
+    state = 'claimed', claim_id = %s, attempt_id = NULL,
     due_at = clock_timestamp() + %s * interval '1 second'
 FROM picked, mailings_mailing m
 WHERE b.id = picked.id AND m.id = b.mailing_id
@@ -82,7 +82,7 @@ WITH stale AS (
 ),
 doubted AS (
     UPDATE dispatch_message m SET
-        state = 'unknown', attempt_id = stale.attempt_id, attempts = m.attempts + 1,
+        state = 'unknown', attempt_id = stale.attempt_id, attempts = least(m.attempts + 1, 32767),
         error = 'its worker stopped in mid-call'
     FROM stale
     WHERE m.id = ANY(stale.in_flight) AND m.state = 'queued'

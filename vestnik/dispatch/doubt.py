@@ -34,7 +34,7 @@ class Settlement(StrEnum):
     GIVE_UP = "give_up"
 
 
-# Whoever was erased meanwhile has no number to be sent to again: theirs stay unknown.
+# Whoever was deleted or erased meanwhile is not sent to again: theirs stay unknown.
 # What is settled is taken batch by batch, each locked before its messages: a late outcome or a
 # receipt that comes first has its way, and one that comes second finds nothing to change.
 SETTLE = """
@@ -48,7 +48,8 @@ settled AS (
         error = coalesce(%s, m.error)
     FROM held
     WHERE m.mailing_id + 0 = %s AND m.state = 'unknown'
-        AND (m.phone_number <> '' OR '{state}' <> 'queued')
+        AND ('{state}' <> 'queued' OR m.phone_number <> '' AND (m.client_id IS NULL
+            OR (SELECT id FROM audience_client WHERE id = m.client_id) IS NOT NULL))
         AND m.id BETWEEN held.first_message_id AND held.last_message_id
     RETURNING held.id
 ),

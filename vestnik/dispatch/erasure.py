@@ -9,21 +9,42 @@ from django.dispatch import Signal
 from vestnik.audience.models import Client
 from vestnik.audience.stoplist import StopListEntry, hash_of
 from vestnik.dispatch import sql
-from vestnik.dispatch.withdrawal import delete_client
+from vestnik.dispatch.enlist import CLIENTS_LOCK
+from vestnik.dispatch.withdrawal import OF_CLIENT, WHY, delete_client, take_back
 
 log = structlog.get_logger(__name__)
 
 #: Sent with `number` before the erasure is committed: who keeps it elsewhere forgets it, too.
 erasing = Signal()
 
-# By the number too: it may stand in the messages of an earlier client who was deleted. There is no
-# index on it, and an erasure is rare enough to read all messages once. A text is stored where it
-# was personalised; null would show the mailing's own.
-BLANK_MESSAGES = """
+# By the number too: it may stand in the messages of an earlier client who was deleted, or in tests.
+# There is no index on it, and an erasure is rare enough to read all messages once, without a lock.
+THEIRS = """
+SELECT id FROM dispatch_message WHERE phone_number = %(number)s OR client_id = %(client)s
+"""
+# Made since they were read, by one probe for each mailing that may have enlisted somebody since.
+LATEST = """
+SELECT m.id FROM mailings_mailing g
+CROSS JOIN LATERAL (
+    SELECT id FROM dispatch_message WHERE mailing_id = g.id AND client_id = %(client)s LIMIT 1
+) m
+WHERE (g.enlisted_at IS NULL OR g.enlisted_at > clock_timestamp() - interval '1 day')
+    AND NOT m.id = ANY(%(ids)s::bigint[])
+"""
+# A text is stored where it was personalised; null would show the mailing's own.
+BLANK = """
 UPDATE dispatch_message SET
     phone_number = '', text = CASE WHEN text IS NOT NULL THEN '' END,
     error = replace(error, %(number)s, '***')
-WHERE phone_number = %(number)s OR client_id = %(client)s
+WHERE id = ANY(%(ids)s::bigint[]) AND {which}
+"""
+BLANK_PAST = BLANK.format(which="state <> 'queued'")
+BLANK_REST = BLANK.format(which="phone_number <> ''")
+QUEUED_AMONG = """
+theirs AS (
+    SELECT m.id, m.mailing_id FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
+    WHERE m.id = ANY(%(ids)s::bigint[]) AND m.state = 'queued' AND g.state IN ('running', 'paused')
+)
 """
 BLANK_REFUSED_ROWS = """
 UPDATE audience_refusedrow SET cells = '[]'
@@ -48,20 +69,50 @@ def erase_client(client_id: int) -> Erased | None:
     """Delete a client and blank what is personal in all that stays; None where there is none.
 
     What is in flight at this moment finishes. On the stop list a keyed hash of the number remains,
-    and with the imports that are open, so that it does not come back by one.
+    and with the imports that are open, so that it does not come back by one. The client is there
+    until all is done: where it breaks off, erasing again does the rest.
     """
+    clients = Client.objects.filter(id=client_id)
+    while number := clients.values_list("phone_number", flat=True).first():
+        take_back(OF_CLIENT, "cancelled", WHY, {"client": client_id})
+        ids = _blank_past(client_id, number)
+        if (erased := _erase(client_id, number, ids)) is not None:
+            return erased
+    return None
+
+
+def _blank_past(client_id: int, number: str) -> list[int]:
+    """The ids of all messages; those that have left us or never will are blanked.
+
+    All of the table is read, and rows that somebody else has locked are waited for: so nothing is
+    locked meanwhile for which others would have to wait.
+    """
+    given = {"number": number, "client": client_id}
+    ids = [message for (message,) in sql.rows(THEIRS, given)]
+    sql.run(BLANK_PAST, {"number": number, "ids": ids})
+    return ids
+
+
+def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
+    """Delete the client, with all that is quickly found; None where they were deleted meanwhile,
+    or have another number by now. Whoever is stopped or enlisted waits only for what comes after
+    the lock."""
     with transaction.atomic():
-        number = Client.objects.filter(id=client_id).values_list("phone_number", flat=True).first()
-        if number is None:
-            return None
         sql.run(WARN_IMPORTS, [hash_of(number)])
-        if not delete_client(client_id):
-            return None
-        blanked = sql.run(BLANK_MESSAGES, {"number": number, "client": client_id})
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])
+        erasing.send(sender=erase_client, number=number)
+        sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
+        client = Client.objects.select_for_update().filter(id=client_id, phone_number=number)
+        if not client.exists():
+            transaction.set_rollback(True)
+            return None
+        delete_client(client_id)
+        latest = sql.rows(LATEST, {"client": client_id, "ids": ids})
+        ids = [*ids, *(message for (message,) in latest)]
+        take_back(QUEUED_AMONG, "cancelled", WHY, {"ids": ids})
+        sql.run(BLANK_REST, {"number": number, "ids": ids})
         listed = StopListEntry.objects.filter(phone_number=number).update(
             phone_number=None, reason=""
         )
-        erasing.send(sender=erase_client, number=number)
-    log.info("client erased", client=client_id, messages=blanked)
-    return Erased(blanked, bool(listed))
+    log.info("client erased", client=client_id, messages=len(ids))
+    return Erased(len(ids), bool(listed))

@@ -15,6 +15,7 @@ from vestnik.dispatch import sql
 from vestnik.dispatch.claims import END_GUARD, Claim
 from vestnik.dispatch.settled import Settled, array
 from vestnik.dispatch.stopping import sweep_batch
+from vestnik.dispatch.withdrawal import recheck
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +32,11 @@ outcome AS (
 # By the primary key alone. With the mailing or the batch's range of ids named as well, the planner
 # is tempted, as long as its statistics are older than the mailing, to read that range for each
 # outcome or to hash it: 24 ms a flight against 0.6 ms.
+# An id that the provider uses again stands for the newest message: so do the receipts from then on.
 SETTLE = """
 settled AS (
     UPDATE dispatch_message m SET
-        state = o.state, attempts = m.attempts + {tries},
+        state = o.state, attempts = least(m.attempts + {tries}, 32767),
         sent_at = CASE WHEN o.state IN ('sent', 'unknown')
             THEN %(marked_at)s::timestamptz + o.departed * interval '1 second'
             ELSE m.sent_at END,
@@ -48,12 +50,14 @@ settled AS (
     RETURNING m.state
 ),
 handed_over AS (
-    INSERT INTO dispatch_handover (alias, provider_message_id, message_id, parts)
+    INSERT INTO dispatch_handover AS h (alias, provider_message_id, message_id, parts)
     SELECT %(alias)s::text, p.provider_id, p.id, p.parts FROM held, unnest(
         %(part_owners)s::bigint[], string_to_array(%(part_ids)s, E'\x1f'), %(parts)s::int[]
     ) AS p (id, provider_id, parts)
     WHERE %(receipts)s
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (alias, provider_message_id) DO UPDATE
+    SET message_id = excluded.message_id, parts = excluded.parts, state = NULL
+    WHERE h.message_id <> excluded.message_id
 )
 """
 SETTLE_IN_FLIGHT = SETTLE.format(tries=1, still="m.state = 'queued'")
@@ -83,10 +87,12 @@ held AS (
     UPDATE dispatch_batch b SET
         queued = b.queued - %(leaving)s, sent = b.sent + %(sent)s,
         failed = b.failed + %(failed)s, unknown = b.unknown + %(unknown)s,
-        in_flight = CASE WHEN {MAY_GO} THEN %(out)s::bigint[] || %(next_ids)s::bigint[]
-            ELSE %(out)s::bigint[] END,
-        attempt_id = CASE WHEN {MAY_GO} OR %(out)s::bigint[] <> '{{}}' THEN
-            %(next_attempt)s::bigint END,
+        (in_flight, attempt_id) = (
+            SELECT CASE WHEN may_go THEN %(out)s::bigint[] || %(next_ids)s::bigint[]
+                    ELSE %(out)s::bigint[] END,
+                CASE WHEN may_go OR %(out)s::bigint[] <> '{{}}' THEN %(next_attempt)s::bigint END
+            FROM (SELECT {MAY_GO} OFFSET 0) AS asked_once (may_go)
+        ),
         due_at = clock_timestamp() + %(lease)s * interval '1 second'
     FROM mailings_mailing m
     WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
@@ -105,7 +111,7 @@ held AS (
     UPDATE dispatch_batch b SET
         queued = b.queued - %(leaving)s, sent = b.sent + %(sent)s,
         failed = b.failed + %(failed)s, unknown = b.unknown + %(unknown)s,
-        in_flight = '{{}}', attempt_id = NULL, claim_id = NULL, recheck = false,
+        in_flight = '{{}}', attempt_id = NULL, claim_id = NULL,
         due_at = clock_timestamp() + %(wait)s * interval '1 second',
         state = CASE WHEN b.queued = %(leaving)s THEN 'done'
             WHEN %(wait)s > 0 THEN 'waiting' ELSE 'ready' END
@@ -146,7 +152,7 @@ counted AS (
 )
 UPDATE dispatch_batch b SET
     unknown = b.unknown - c.n + c.unknown, sent = b.sent + c.sent, failed = b.failed + c.failed,
-    queued = b.queued + c.queued,
+    queued = b.queued + c.queued, recheck = b.recheck OR c.queued > 0,
     state = CASE WHEN b.state = 'done' AND c.queued > 0 THEN 'ready' ELSE b.state END
 FROM held, counted c WHERE b.id = held.id
 RETURNING c.n
@@ -180,9 +186,9 @@ def record_and_mark(
     """Record the outcomes known and mark the next flight, in one statement. What is still `out`
     stays in flight, under the new attempt.
 
-    None where the next must not leave: paused, cancelled, ended, or somebody of it was stopped,
-    who is then taken out. Raises LeaseLost where the batch is not ours any more; then nothing was
-    recorded.
+    None where the next must not leave: paused, cancelled, ended, or somebody of it was stopped or
+    deleted, who is then taken out. Raises LeaseLost where the batch is not ours any more; then
+    nothing was recorded.
     """
     found = sql.prepared_row(
         RECORD_AND_MARK,
@@ -200,8 +206,9 @@ def record_and_mark(
     _check(batch, settled, recorded)
     if marked:
         return Mark(marked_at, seconds_to_end)
-    if flight:  # somebody of it may have been stopped
+    if flight:  # somebody of it may have been stopped or deleted
         sweep_batch(batch.batch_id)
+        recheck(batch.batch_id)
     return None
 
 

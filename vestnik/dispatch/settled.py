@@ -88,8 +88,15 @@ class Settled:
 
     def parameters(self) -> dict[str, object]:
         """The columns as text, and the counts. psycopg's own array dumping costs 2 µs a message,
-        this 0.3."""
+        this 0.3.
+
+        An id of the provider's that was given twice is the last one's. They stand in order, so that
+        two flights that take over the same ids never wait for each other.
+        """
         counted = Counter(self.states)
+        owners = zip(self.part_owners, self.parts, strict=True)
+        last = dict(zip(self.part_ids, owners, strict=True))
+        part_ids = sorted(last)
         return {
             "ids": array(self.ids),
             "states": array(self.states),
@@ -97,9 +104,9 @@ class Settled:
             "provider_ids": SEPARATOR.join(self.provider_ids),
             "errors": SEPARATOR.join(self.errors),
             "retries": array(self.retries),
-            "part_ids": SEPARATOR.join(self.part_ids),
-            "part_owners": array(self.part_owners),
-            "parts": array(self.parts),
+            "part_ids": SEPARATOR.join(part_ids),
+            "part_owners": array([last[part_id][0] for part_id in part_ids]),
+            "parts": array([last[part_id][1] for part_id in part_ids]),
             "attempt": self.attempt_id,
             "marked_at": self.marked_at,
             "sent": counted["sent"],

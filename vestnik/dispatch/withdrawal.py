@@ -9,30 +9,36 @@ from vestnik.audience.models import Client
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 
+WHY = "the client was deleted"
+
 # The batch's row is locked before the message's is touched, so what a worker has marked by then
 # counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
-# it before its next flight. `theirs` are the messages: `id` and `mailing_id`.
+# it before its next flight, and look then for what was in flight and came back to be tried again;
+# not for who was stopped: that each mark asks by itself. `theirs` are `id` and `mailing_id`.
 TAKE_BACK = """
 WITH {theirs},
 held AS (
-    SELECT b.id, theirs.id AS message_id
+    SELECT b.id, theirs.id AS message_id, theirs.id = ANY(b.in_flight) AS flies
     FROM dispatch_batch b
     JOIN theirs ON theirs.mailing_id = b.mailing_id
         AND theirs.id BETWEEN b.first_message_id AND b.last_message_id
-    WHERE NOT theirs.id = ANY(b.in_flight)
     ORDER BY b.id
     FOR UPDATE OF b
 ),
 withdrawn AS (
     UPDATE dispatch_message m SET state = '{state}', error = %(why)s
-    FROM held WHERE m.id = held.message_id AND m.state = 'queued'
-    RETURNING held.id
+    FROM held WHERE m.id = held.message_id AND m.state = 'queued' AND NOT held.flies
+    RETURNING m.id
 ),
-counted AS (SELECT id, count(*) AS n FROM withdrawn GROUP BY id)
+counted AS (
+    SELECT held.id, count(withdrawn.id) AS n
+    FROM held LEFT JOIN withdrawn ON withdrawn.id = held.message_id GROUP BY held.id
+)
 UPDATE dispatch_batch b SET
-    queued = b.queued - n, {state} = b.{state} + n, recheck = b.state = 'claimed',
+    queued = b.queued - n, {state} = b.{state} + n, recheck = b.recheck OR b.state = 'claimed',
     state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
-FROM counted WHERE b.id = counted.id
+FROM counted
+WHERE b.id = counted.id AND (n > 0 OR b.state = 'claimed' AND '{state}' = 'cancelled')
 """
 
 # The unique index finds the messages by one probe a mailing under way.
@@ -44,19 +50,41 @@ theirs AS (
     WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
 )
 """
+# A sub-query and not NOT EXISTS: that the planner may answer by a hash of all clients.
+GONE_OF_BATCH = """
+theirs AS MATERIALIZED (
+    SELECT m.id, m.mailing_id
+    FROM dispatch_batch b
+    JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
+        AND m.id BETWEEN b.first_message_id AND b.last_message_id
+    WHERE b.id = %(batch)s AND m.state = 'queued' AND (
+        m.phone_number = '' OR m.client_id IS NOT NULL
+            AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL
+    )
+)
+"""
+LOOKED_AT = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
 
 def delete_client(client_id: int) -> bool:
     """Delete a client; their queued messages become cancelled. False where there is none.
 
-    What is in flight at this moment finishes.
+    What is in flight at this moment finishes; should it come back to be tried again, it is taken
+    back then.
     """
     with transaction.atomic():
         sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
         deleted, _ = Client.objects.filter(id=client_id).delete()
         if deleted:
-            take_back(OF_CLIENT, "cancelled", "the client was deleted", {"client": client_id})
+            take_back(OF_CLIENT, "cancelled", WHY, {"client": client_id})
     return bool(deleted)
+
+
+def recheck(batch_id: int) -> None:
+    """Take back what came back to be tried again after its client was deleted; again later, as
+    long as something of the batch is in flight. For the worker that lets go of the batch."""
+    take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
+    sql.run(LOOKED_AT, [batch_id])
 
 
 def take_back(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> None:

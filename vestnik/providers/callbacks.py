@@ -38,7 +38,7 @@ class Callback:
             return self.fields
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise CallbackRefused("the body is not JSON") from None
 
 

@@ -11,6 +11,7 @@ from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 
 LONGEST_REASON = 200
+LONGEST_ID = 100
 #: No gateway's wish parks its provider for longer.
 LONGEST_RETRY_AFTER = 3600.0
 
@@ -95,6 +96,13 @@ def _by_pattern(pattern: re.Pattern[str]) -> Finder:
         return match[1 if pattern.groups else 0] if match else None
 
     return find
+
+
+def id_of(word: str | None) -> str:
+    """A provider's id as it is kept, in an answer and in a receipt alike; empty where there is
+    none, or one that cannot be stored: with NUL, with half of a character."""
+    word = (word or "").strip()
+    return word[:LONGEST_ID] if word.isprintable() else ""
 
 
 def readable(reason: str, *hidden: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from vestnik.providers.base import Outgoing
+from vestnik.providers.base import Outgoing, TooLate
 from vestnik.providers.errors import OptionError
 from vestnik.providers.http.answers import Answer
 from vestnik.providers.options import Options
@@ -32,19 +32,35 @@ class BodyTooLong(Exception):
 
 
 class DepartingRequest(aiohttp.ClientRequest):
-    """A request that asks its message for leave once the connection stands.
+    """A request that asks its message for leave right before its first byte is written.
 
     What fails before, has not left. aiohttp sends a GET again by itself when a kept connection
     turns out to be closed: the second leave is refused, since the first may have arrived.
     """
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        message = _leaving.get()
-        if message is not None:
-            if message.departed_at is not None:
-                raise SentTwice
-            message.depart()
+        if not self.body:
+            _ask_leave()
         return await super().send(conn)
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        """A body leaves in here together with its head; before Python 3.12 that is a task of its
+        own, which may run long after `send`."""
+        try:
+            if self.body:
+                _ask_leave()
+        except (TooLate, SentTwice) as refused:
+            conn.protocol.set_exception(refused)  # for whoever waits for the answer
+        else:
+            await super().write_bytes(writer, conn, content_length)
+
+
+def _ask_leave() -> None:
+    message = _leaving.get()
+    if message is not None:
+        if message.departed_at is not None:
+            raise SentTwice
+        message.depart()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
 from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper
-from vestnik.providers.http.answers import readable, step_into, word_of
+from vestnik.providers.http.answers import id_of, readable, step_into, word_of
 from vestnik.providers.options import Options
 
 PATHS = {
@@ -52,7 +52,7 @@ class Notices:
     def _receipt(self, notice: object) -> Receipt | None:
         """None for a state that is not final."""
         word = self._word(notice, "state")
-        our_id, their_id = self._word(notice, "id"), self._word(notice, "provider_id")
+        our_id, their_id = self._word(notice, "id"), id_of(self._word(notice, "provider_id"))
         if word is None or not (our_id or their_id):
             raise CallbackRefused("there is neither a text nor an id with a state")
         state = self._states.get(word.lower())
@@ -60,7 +60,7 @@ class Notices:
             self._alias,
             state,
             datetime.now(UTC),
-            provider_id=their_id or "",
+            provider_id=their_id,
             message_id=_number(our_id),
             error=readable(self._word(notice, "error") or ""),
         )

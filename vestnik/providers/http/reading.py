@@ -1,9 +1,12 @@
 """From an answer to an outcome, as configured."""
 
 from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
-from vestnik.providers.http.answers import Answer, finder, readable, retry_after
+from vestnik.providers.http.answers import Answer, finder, id_of, readable, retry_after
 from vestnik.providers.http.verdicts import Verdict, Verdicts
 from vestnik.providers.options import Options
+
+#: Seconds of rest for a gateway that says "too much", and not for how long.
+TOO_MUCH = 1.0
 
 
 class Reading:
@@ -42,8 +45,8 @@ class Reading:
             return Unknown("the answer is about another message")
         if not self._id:
             return Accepted()
-        provider_id = self._id(text, document)
-        return Accepted(provider_id[:100]) if provider_id else Unknown("the answer has no id")
+        provider_id = id_of(self._id(text, document))
+        return Accepted(provider_id) if provider_id else Unknown("the answer has no id")
 
 
 def _refusal(verdict: Verdict, answer: Answer, code: str | None, reason: str) -> Outcome:
@@ -51,7 +54,10 @@ def _refusal(verdict: Verdict, answer: Answer, code: str | None, reason: str) ->
     if verdict is Verdict.PERMANENT:
         return Rejected(code or f"HTTP {answer.status}", reason or "refused by the gateway")
     if verdict is Verdict.TEMPORARY:
-        return Deferred(said, retry_after(answer), provider_wide=answer.status == 429)
+        wish, too_much = retry_after(answer), answer.status == 429
+        if too_much and wish is None:
+            wish = TOO_MUCH
+        return Deferred(said, wish, provider_wide=too_much)
     if verdict is Verdict.ACCOUNT:
         return Deferred(f"the account is refused: {said}", retry_after(answer), provider_wide=True)
     return Unknown(said)

@@ -74,7 +74,8 @@ class Compiler:
             "text": lambda message: message.text,
             "text_hex": lambda message: message.text.encode("utf-16-be", "replace").hex(),
             "sender": lambda _: sender,
-            "validity_seconds": lambda message: str(message.validity),
+            # 0 is the gateway's own default to many: a day or more.
+            "validity_seconds": lambda message: str(max(1, message.validity)),
             "validity_minutes": lambda message: str(max(1, message.validity // 60)),
         }
 

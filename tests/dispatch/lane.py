@@ -37,4 +37,8 @@ def hands() -> Iterator[Hands]:
 def lane(alias: str) -> Iterator[Lane]:
     """A lane with hands of its own."""
     with hands() as found:
-        yield Lane(alias, found, lambda: False)
+        made = Lane(alias, found, lambda: False)
+        try:
+            yield made
+        finally:
+            made.finish()

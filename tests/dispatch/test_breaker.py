@@ -1,19 +1,53 @@
 """The circuit breaker: shared by all, it parks messages instead of burning their attempts."""
 
 import threading
+import time
+from collections.abc import Iterator, Sequence
 
 import pytest
+import redis
+from django.conf import settings
+from django.db import connection
 
+from tests.gateways.builders import outgoing
 from vestnik.dispatch import breaker as breakers
 from vestnik.dispatch import sql
 from vestnik.dispatch.breaker import BELIEVE, LONGEST, SHORTEST, TROUBLES_TO_OPEN, Breaker
+from vestnik.dispatch.meters import ANSWERING, Meters
 from vestnik.dispatch.models import Breaker as Row
-from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
 
 pytestmark = pytest.mark.django_db
 
+FAILED = Deferred("the gateway fails")
 AWAY = Deferred("connection refused")
+NOT_BOUND = Deferred("the SMSC refuses to bind", 1.0, provider_wide=True)
+BUSY = Deferred("HTTP 429", 1.0, provider_wide=True)
 LEASE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def nobody_answers() -> Iterator[None]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete(ANSWERING.format("main"))
+        yield
+        client.delete(ANSWERING.format("main"))
+
+
+Landed = tuple[list[Outgoing], list[Outcome | None]]
+
+
+def departed(*outcomes: Outcome | None, at: float = 0.0) -> Landed:
+    """Messages that left, now or at that instant, and what became of them."""
+    messages = [outgoing() for _ in outcomes]
+    for message in messages:
+        message.departed_at = at or time.monotonic()
+    return messages, [*outcomes]
+
+
+def stayed(outcomes: Sequence[Outcome | None]) -> Landed:
+    """Messages of which nothing left."""
+    return [outgoing() for _ in outcomes], [*outcomes]
 
 
 def breaker() -> Breaker:
@@ -22,7 +56,7 @@ def breaker() -> Breaker:
 
 def opened() -> Breaker:
     found = breaker()
-    assert found.note([AWAY] * TROUBLES_TO_OPEN) == SHORTEST
+    assert found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN)) == SHORTEST
     return found
 
 
@@ -37,9 +71,9 @@ def let_its_time_pass() -> None:
 
 def test_it_opens_after_twenty_troubles_in_a_row() -> None:
     found = breaker()
-    assert found.note([AWAY] * (TROUBLES_TO_OPEN - 1)) == 0
+    assert found.note(*departed(*[FAILED] * (TROUBLES_TO_OPEN - 1))) == 0
     assert not Row.objects.exists()
-    assert found.note([Unknown("no answer")]) == SHORTEST
+    assert found.note(*departed(Unknown("no answer"))) == SHORTEST
     row = Row.objects.get()
     assert (row.state, row.openings, row.reason) == ("open", 1, "no answer")
 
@@ -48,13 +82,13 @@ def test_it_opens_after_twenty_troubles_in_a_row() -> None:
 def test_an_answer_of_any_kind_ends_the_row(good: Outcome) -> None:
     found = breaker()
     for _ in range(5):
-        assert found.note([AWAY] * (TROUBLES_TO_OPEN - 1)) == 0
-        assert found.note([AWAY, good]) == 0
+        assert found.note(*departed(*[FAILED] * (TROUBLES_TO_OPEN - 1))) == 0
+        assert found.note(*departed(FAILED, good)) == 0
     assert not Row.objects.exists()
 
 
 def test_what_did_not_leave_says_nothing_of_the_provider() -> None:
-    assert breaker().note([None] * 100) == 0
+    assert breaker().note(*stayed([None] * 100)) == 0
     assert not Row.objects.exists()
 
 
@@ -90,7 +124,7 @@ def test_a_good_answer_closes_it_for_all() -> None:
     one, other = opened(), breaker()
     let_its_time_pass()
     assert one.wait() == 0
-    assert one.note([Accepted()]) == 0
+    assert one.note(*departed(Accepted())) == 0
     assert not one.probing
     assert (one.wait(), other.wait()) == (0, 0)
     row = Row.objects.get()
@@ -103,7 +137,7 @@ def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
     for _ in range(7):
         let_its_time_pass()
         assert found.wait() == 0
-        assert found.note([AWAY]) == SHORTEST
+        assert found.note(*departed(FAILED)) == SHORTEST
         lasted.append(seconds_open())
     assert [round(seconds) for seconds in lasted] == [2, 4, 8, 16, 32, 60, 60, 60]
     assert max(lasted) <= LONGEST + 0.01
@@ -111,7 +145,7 @@ def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
 
 def test_several_that_open_it_at_once_count_once() -> None:
     for found in (breaker(), breaker()):
-        found.note([AWAY] * TROUBLES_TO_OPEN)
+        found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN))
     assert Row.objects.get().openings == 1
 
 
@@ -138,7 +172,109 @@ def test_one_who_dies_while_trying_is_followed_by_another() -> None:
 def test_a_closed_one_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     found, other = breaker(), breaker()
     assert found.wait() == 0
-    other.note([AWAY] * TROUBLES_TO_OPEN)
+    other.note(*departed(*[FAILED] * TROUBLES_TO_OPEN))
     assert found.wait() == 0
     monkeypatch.setattr(found, "_believed_until", breakers.time.monotonic())
     assert found.wait() > 0
+
+
+@pytest.mark.parametrize("share", [1, 100])
+def test_a_provider_that_wants_less_is_not_down(share: int) -> None:
+    found = breaker()
+    for _ in range(10):
+        answers = [BUSY] * share + [Accepted()] * (100 - share)
+        assert found.note(*departed(*answers)) == 0
+    assert not Row.objects.exists()
+
+
+def test_what_departed_before_the_last_good_answer_is_no_trouble_whenever_it_lands() -> None:
+    found, now = breaker(), time.monotonic()
+    assert found.note(*departed(Accepted(), at=now)) == 0
+    late = departed(*[Unknown("no answer within 10 s")] * 100, at=now - 10)
+    assert found.note(*late) == 0
+    assert found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN, at=now + 1)) == SHORTEST
+
+
+def test_a_long_wish_of_all_that_is_answered_opens_it_for_all_and_for_so_long() -> None:
+    wish = Deferred("HTTP 429", 3600.0, provider_wide=True)
+    found = breaker()
+    assert found.note(*departed(*[wish] * 99, Accepted())) == 0
+    assert not Row.objects.exists()
+    assert found.note(*departed(*[wish] * TROUBLES_TO_OPEN)) == SHORTEST
+    row = Row.objects.get()
+    assert (row.state, row.reason) == ("open", "HTTP 429 (it says: after 3600 s)")
+    assert seconds_open() == pytest.approx(3600, abs=1)
+    assert breaker().wait() == LONGEST  # then it looks again
+
+    let_its_time_pass()
+    other = breaker()
+    assert other.wait() == 0
+    assert other.note(*departed(Deferred("HTTP 429", 86_400.0, provider_wide=True))) == SHORTEST
+    assert seconds_open() == pytest.approx(3600, abs=1)
+
+
+def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
+    found = opened()
+    let_its_time_pass()
+    assert found.wait() == 0
+    assert found.note(*departed(BUSY)) == 0
+    assert Row.objects.get().state == "closed"
+
+
+def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> None:
+    others = Meters()
+    found, rests = breaker(), []
+    for _ in range(4):
+        others.flight("main", [outgoing()], [Accepted()])
+        others.flush()
+        rests.append(found.note(*stayed([NOT_BOUND] * 100)))
+        assert 0 < found.wait() <= rests[-1]
+        assert breaker().wait() == 0
+        found._rests_until = time.monotonic()
+        assert found.wait() == 0
+        assert found.probing  # by one message
+    assert rests == [2, 4, 8, 16]
+    assert not Row.objects.exists()
+    assert found.note(*departed(Accepted())) == 0
+    assert not found.probing
+    assert found.note(*stayed([NOT_BOUND])) == 2
+
+
+def test_where_nobody_gets_through_it_opens_so_that_the_operator_sees_why() -> None:
+    found = breaker()
+    assert found.note(*stayed([AWAY] * TROUBLES_TO_OPEN)) == 2
+    assert not Row.objects.exists()
+    found._rests_until = time.monotonic()
+    assert found.wait() == 0
+    assert found.note(*stayed([AWAY])) == 4
+    row = Row.objects.get()
+    assert (row.state, row.reason) == ("open", "connection refused")
+    assert seconds_open() == pytest.approx(2, abs=0.01)
+
+
+def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
+    other = opened()
+    let_its_time_pass()
+    found = breaker()
+    assert found.wait() == 0
+    assert found.note(*stayed([NOT_BOUND])) == 2
+    found.forgo()
+    assert other.wait() == 0
+    assert other.probing
+
+
+def test_others_of_the_lane_wait_while_one_tries_alone() -> None:
+    found = breaker()
+    found.note(*stayed([NOT_BOUND]))
+    found._rests_until = time.monotonic()
+    assert found.wait() == 0
+    seen: list[float] = []
+
+    def ask() -> None:
+        seen.append(found.wait())
+        connection.close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert seen == [BELIEVE]

@@ -14,19 +14,23 @@ from tests.dispatch.lane import lane, provider
 from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
+from tests.stack.servers import wait_until
 from vestnik.dispatch import claims, sending, sql
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.flights import Flight
 from vestnik.dispatch.meters import Meters
+from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release
+from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.sending import Course, Crew
 from vestnik.dispatch.settled import Settled
+from vestnik.dispatch.verdicts import LONGEST_REASON
 from vestnik.mailings.models import PAUSE, Mailing
-from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider
+from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Provider, Rejected
 from vestnik.providers.null import NullProvider
 from vestnik.providers.registry import described
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
 
 
 def test_a_lost_answer_holds_up_neither_its_flight_nor_the_next(settings: Any) -> None:
@@ -143,7 +147,7 @@ class Script:
 def course_of(mailing: Mailing, hands: Script) -> Course:
     known = described(mailing.provider)
     breaker = Breaker(mailing.provider, LEASE)
-    crew = Crew(known, hands, breaker, Meters(), lambda: False, lambda *_: None)
+    crew = Crew(known, hands, breaker, Meters(), lambda: False, Rests())
     return Course(crew, claim_of(mailing))
 
 
@@ -163,7 +167,6 @@ def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable
 
 
 @pytest.mark.usefixtures("null")
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("obeyed", [False, True])
 @pytest.mark.parametrize("lease_lost", [False, True])
 def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
@@ -187,7 +190,6 @@ def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
 
 
 @pytest.mark.usefixtures("null")
-@pytest.mark.django_db(transaction=True)
 def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypatch: Any) -> None:
     """Also where its lease was taken back, which makes it unknown: it certainly did not leave."""
     mailing = make_running(4)
@@ -199,7 +201,6 @@ def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypat
 
 
 @pytest.mark.usefixtures("null")
-@pytest.mark.django_db(transaction=True)
 def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> None:
     mailing, hands = make_running(4), Script()
 
@@ -221,3 +222,55 @@ def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> N
     assert time.monotonic() - began >= sending.DATABASE_WAIT
     assert counts(mailing) == {"sent": 4}
     assert_it_adds_up(mailing)
+
+
+class Told(Script):
+    """Hands whose gateway answers most of a flight at once, and the rest a moment later."""
+
+    def __init__(self, at_once: Outcome, later: Outcome) -> None:
+        super().__init__()
+        self._at_once, self._later = at_once, later
+
+    def hand_over(
+        self, described: Provider, flight: Sequence[Outgoing]
+    ) -> Future[list[Outcome | None]]:
+        answers: Future[list[Outcome | None]] = Future()
+        for message in flight:
+            message.depart()
+        early = len(flight) * 3 // 5
+        for message in flight[:early]:
+            message.land(self._at_once)
+
+        def answer_the_rest() -> None:
+            for message in flight[early:]:
+                message.land(self._later)
+            answers.set_result([message.outcome for message in flight])
+
+        threading.Timer(0.3, answer_the_rest).start()
+        return answers
+
+
+@pytest.mark.usefixtures("null")
+def test_quick_refusals_do_not_outweigh_slower_acceptances() -> None:
+    make_running(250)
+    mailing = Mailing.objects.get()
+    hands = Told(Deferred("the gateway fails"), Accepted("p-1"))
+    wait_until(course_of(mailing, hands).send, seconds=5)
+    assert not BreakerRow.objects.exists()
+    assert counts(mailing) == {"queued": 150, "sent": 100}
+
+
+@pytest.mark.usefixtures("null")
+def test_what_a_gateway_says_that_no_table_takes_loses_no_outcome() -> None:
+    mailing = make_running(250)
+    accepted = Accepted("p\x00\x1f-1\ud800", ("p\x00\x1f-1\ud800", "p-2" + "0" * 500))
+    refused = Rejected("4\x004", "no \udfff such\n number " * 1_000)
+    course = course_of(mailing, Told(accepted, refused))
+    wait_until(course.send, seconds=5)
+    assert counts(mailing) == {"failed": 100, "sent": 150}
+    assert_it_adds_up(mailing)
+    sent = mailing.messages.filter(state="sent").first()
+    assert sent.provider_message_id == "p-1"
+    failed = mailing.messages.filter(state="failed").first()
+    assert failed.error.startswith("44: no  such number no  such number")
+    assert len(failed.error) == LONGEST_REASON

@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from vestnik.dispatch import meters
-from vestnik.dispatch.meters import KEY, LATENCY_BUCKETS, Meters, totals
+from vestnik.dispatch.meters import (
+    ANSWERING,
+    ANSWERING_FOR,
+    KEY,
+    LATENCY_BUCKETS,
+    Meters,
+    is_answering,
+    totals,
+)
 from vestnik.providers.base import Accepted, Deferred, Outgoing, Rejected, Unknown
 
 
@@ -67,3 +75,16 @@ def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: 
         meters._client.cache_clear()
         worker.flush()
         assert totals() == {"permits|main": 5.0}
+
+
+def test_a_good_answer_of_any_worker_shows_for_a_while_that_its_provider_answers():
+    alias = "answers-now-and-then"
+    one = Meters()
+    one.flight(alias, [came_back(0.02)], [Deferred("later")])
+    one.flush()
+    assert not is_answering(alias)
+    one.flight(alias, [came_back(0.02)], [Rejected("8", "no such number")])
+    one.flush()
+    assert is_answering(alias)
+    assert 0 < meters._client().pttl(ANSWERING.format(alias)) <= ANSWERING_FOR * 1000
+    meters._client().delete(ANSWERING.format(alias))

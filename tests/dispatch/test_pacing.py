@@ -5,6 +5,7 @@ import time
 from itertools import pairwise
 
 import pytest
+import redis
 
 from vestnik.dispatch.claims import new_id
 from vestnik.dispatch.pacing import SLACK, Pace, PacingAway, Permits, take
@@ -59,6 +60,14 @@ def test_several_hands_together_keep_the_rate():
     times = sorted(now for now, _ in taken)
     lost = sum(max(0.0, later - now - SLACK) for now, later in pairwise(times)) * 200
     assert 380 - lost <= sum(granted for _, granted in taken) <= 460
+
+
+def test_a_pace_of_less_than_one_a_minute_is_remembered_until_its_next(settings):
+    pace = fresh(1 / 300)
+    assert take([pace], 1).granted == 1
+    assert 299 < take([pace], 1).wait <= 300
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        assert client.pttl(f"vestnik:pace:{pace.key}") > 300_000
 
 
 def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):

@@ -122,6 +122,7 @@ FROM dispatch_batch b, LATERAL (VALUES
 ) AS counted (state, n)
 WHERE b.mailing_id = %s GROUP BY counted.state HAVING sum(counted.n) > 0
 """
+QUEUED = "SELECT count(*) FROM dispatch_message WHERE mailing_id = %s AND state = 'queued'"
 SAYS_WHY_NOT = {"unknown", "failed", "expired", "cancelled", "suppressed"}
 
 
@@ -133,6 +134,8 @@ def judge(
 ) -> Verdict:
     """Judge an ended mailing where its messages arrive: at the console, or by how often a gateway
     took each number."""
+    with suppress(TimeoutError):  # they read as what they have become, and their rows come after
+        wait_until(lambda: stack.sql(QUEUED, (mailing,)) == [(0,)], seconds=10)
     found = stack.sql(STATES, (mailing, mailing))
     states = {phone: state for phone, state, _ in found if phone}
     if at_gateway is None:

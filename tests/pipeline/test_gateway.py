@@ -193,6 +193,19 @@ def test_smpp_throttling_slows_down_and_loses_nobody(
     assert attempts(stack, mailing) == {1: 500}
 
 
+def test_an_smsc_that_throttles_now_and_then_is_not_taken_for_down(
+    stack: RunningStack, gateway: Standing
+) -> None:
+    fill(stack, 6_000)  # batches for both places of both workers
+    opened = "SELECT changed_at, openings FROM dispatch_breaker WHERE alias = 'smpp'"
+    before = stack.sql(opened)
+    gateway.set(percent={"throttle": 2})
+    mailing = create(stack, provider="smpp")
+    assert finished(stack, gateway, mailing, seconds=60).rows == {"sent": 6_000}
+    assert attempts(stack, mailing) == {1: 6_000}
+    assert stack.sql(opened) == before
+
+
 @pytest.mark.parametrize("provider", ["main", "smpp"])
 def test_while_the_gateway_is_down_the_breaker_is_open_and_attempts_are_not_burnt(
     stack: RunningStack, gateway: Standing, provider: str

@@ -23,9 +23,21 @@ def gateway() -> Iterator[Standing]:
 
 @pytest.fixture(scope="module")
 def stack(gateway: Standing) -> Iterator[RunningStack]:
+    gateway.down()
     with stack_at(gateway, smpp(gateway, "main")) as running:
         gateway.set(callback_url="")  # by SMPP and no other way
+        gateway.up()
         yield running
+
+
+def test_stop_is_heard_from_the_start_without_any_mailing_though_the_smsc_came_later(
+    stack: RunningStack, gateway: Standing
+) -> None:
+    wait_until(gateway.sandbox.smpp.listeners, 15)
+    gateway.hear("79009999999", "СТОП")
+    query = "SELECT phone_number FROM audience_stoplistentry"
+    wait_until(lambda: ("79009999999",) in stack.sql(query), 5)
+    assert stack.sql("SELECT count(*) FROM mailings_mailing") == [(0,)]
 
 
 def test_whoever_writes_stop_by_smpp_gets_nothing_after_a_second(

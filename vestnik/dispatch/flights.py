@@ -82,11 +82,11 @@ class Flight:
             }
 
 
-def wait_for_any(flights: Sequence[Flight], seconds: float | None) -> None:
+def wait_for_any(flights: Sequence[Flight], seconds: float) -> None:
     """Until one of them is answered as a whole, or so long."""
     wait([flight.answers for flight in flights], seconds, FIRST_COMPLETED)
 
 
-def wait_for_all(flights: Sequence[Flight]) -> None:
-    """Until all of them are answered as a whole: their deadlines end that."""
-    wait([flight.answers for flight in flights])
+def wait_for_all(flights: Sequence[Flight], seconds: float | None = None) -> None:
+    """Until all of them are answered as a whole: their deadlines end that, if not `seconds`."""
+    wait([flight.answers for flight in flights], seconds)

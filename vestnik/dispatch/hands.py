@@ -1,7 +1,7 @@
 """The one event loop of a worker process, which owns the providers and their connections.
 
-Providers are opened at their first flight and stay open between batches. The threads that claim
-and record get a flight's outcomes from here.
+Providers are opened at their first flight, or at the worker's start where they listen, and stay
+open between batches. The threads that claim and record get a flight's outcomes from here.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 GRACE = 2.0
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 
 
 class Hands:
@@ -30,9 +31,15 @@ class Hands:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._opened: dict[str, asyncio.Task[Provider]] = {}
+        self._listening: set[asyncio.Task[None]] = set()
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hands", daemon=True)
         self._thread.start()
+
+    def listen(self, alias: str) -> None:
+        """Open a provider before its first flight, for what it hears; returns at once, and tries
+        until it is open."""
+        self._start(self._listen(alias))
 
     def hand_over(
         self, described: Provider, flight: Sequence[Outgoing]
@@ -62,8 +69,26 @@ class Hands:
             return await provider.hand_over_all(flight)
 
     async def _ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
-        provider = await self._provider(described.alias)
-        return await provider.ask(questions)
+        async with asyncio.timeout(described.deadline + GRACE):
+            provider = await self._provider(described.alias)
+            return await provider.ask(questions)
+
+    async def _listen(self, alias: str) -> None:
+        """Ends at once, too: the trying is a task that closing ends."""
+        task = asyncio.create_task(self._open_at_last(alias))
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+
+    async def _open_at_last(self, alias: str) -> None:
+        pause = FIRST_RETRY
+        while True:
+            try:
+                await self._provider(alias)
+                return
+            except Exception as error:
+                log.warning("provider does not open", provider=alias, trouble=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RETRY)
 
     async def _provider(self, alias: str) -> Provider:
         opening = self._opened.get(alias)
@@ -78,10 +103,11 @@ class Hands:
         return provider
 
     async def _close(self) -> None:
+        for task in self._listening:
+            task.cancel()
+        opened = [each for each in self._opened.values() if each.done() and not each.exception()]
         async with asyncio.timeout(GRACE):
-            for opening in self._opened.values():
-                if opening.done() and not opening.exception():
-                    await opening.result().close()
+            await asyncio.gather(*(opening.result().close() for opening in opened))
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         return self._start(work).result()

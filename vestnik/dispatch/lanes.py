@@ -14,9 +14,12 @@ from django.db import close_old_connections
 
 from vestnik.dispatch import claims, hints
 from vestnik.dispatch.breaker import Breaker
+from vestnik.dispatch.flights import PATIENCE
 from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.meters import meters
+from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.sending import DATABASE_AWAY, Course, Crew, lease_of
+from vestnik.dispatch.tails import Tails
 from vestnik.providers.registry import described
 
 log = structlog.get_logger(__name__)
@@ -36,10 +39,10 @@ class Lane:
         self.alias = alias
         provider = described(alias)
         self._breaker = Breaker(alias, lease_of(provider))
-        self._crew = Crew(provider, hands, self._breaker, meters(), stopping, self._rest)
+        self._rests, self._tails = Rests(), Tails()
+        self._crew = Crew(provider, hands, self._breaker, meters(), stopping, self._rests)
         self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
         self._woken = threading.Condition()
-        self._rests: dict[int | None, float] = {}
         self._sent: set[int] = set()
 
     def work(self) -> None:
@@ -67,22 +70,36 @@ class Lane:
                 close_old_connections()
                 return
 
+    def finish(self) -> None:
+        """Wait for the answers that are out: their deadlines end that."""
+        self._tails.finish(self._crew.lease)
+
     def _send_one(self) -> bool:
-        now = time.monotonic()
-        resting = [mailing for mailing, until in self._rests.copy().items() if until > now]
-        if None in resting or self._is_parked():
+        resting = self._rests.now()
+        if None in resting or self._is_full() or self._is_parked():
             return False
-        batch = claims.claim(
-            self.alias,
-            self._crew.lease,
-            [mailing for mailing in resting if mailing is not None],
-            receipts=self._crew.provider.gives_receipts,
-        )
-        if batch is not None:
-            Course(self._crew, batch).send()
-            self._sent.add(batch.mailing_id)
-        self._breaker.forgo()
-        return batch is not None
+        try:
+            batch = claims.claim(
+                self.alias,
+                self._crew.lease,
+                [mailing for mailing in resting if mailing is not None],
+                receipts=self._crew.provider.gives_receipts,
+            )
+            if batch is not None:
+                self._send(batch)
+            return batch is not None
+        finally:
+            self._breaker.forgo()
+
+    def _send(self, batch: claims.Claim) -> None:
+        course = Course(self._crew, batch)
+        if not course.send():
+            self._tails.take(course)
+        self._sent.add(batch.mailing_id)
+
+    def _is_full(self) -> bool:
+        """Slow and lost answers hold their places in the window: half of it at the most."""
+        return 2 * self._tails.out > self._crew.provider.window
 
     def _see_whether_done(self) -> None:
         """Have the mailings looked at of which nothing is left to claim: they may be finished.
@@ -90,8 +107,7 @@ class Lane:
         One that rests has more to send. Looked at in each of its rests, a mailing of 90 messages a
         second kept a core busy with 180 hints a second.
         """
-        now = time.monotonic()
-        resting = {mailing for mailing, until in self._rests.copy().items() if until > now}
+        resting = self._rests.now()
         for mailing in self._sent - resting:
             hints.give("vestnik.look_at", mailing)
         self._sent &= resting
@@ -99,16 +115,15 @@ class Lane:
     def _is_parked(self) -> bool:
         wait = self._breaker.wait()
         if wait:
-            self._rest(None, wait)
+            self._rests.add(None, wait)
         return wait > 0
-
-    def _rest(self, mailing: int | None, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        self._rests[mailing] = max(until, self._rests.get(mailing, until))
 
     def _linger(self) -> bool:
         """Wait for what is due soon; False where nothing is."""
         self._see_whether_done()
+        if self._is_full():
+            time.sleep(PATIENCE)
+            return True
         if claims.wake():
             return True
         wait = self._next_due()
@@ -119,9 +134,6 @@ class Lane:
         return True
 
     def _next_due(self) -> float | None:
-        now, rests = time.monotonic(), self._rests
-        # One that is over by now counts as due, once: its mailing was left out a moment ago.
-        waits = [max(until - now, 0.0) for until in rests.values()]
-        self._rests = {mailing: until for mailing, until in rests.items() if until > now}
+        waits = self._rests.waits()
         waiting = claims.next_due(self.alias)
         return min([*waits, *([] if waiting is None else [waiting])], default=None)

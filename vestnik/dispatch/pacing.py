@@ -38,7 +38,9 @@ for i, key in ipairs(KEYS) do
 end
 if wait > 0 then return {0, tostring(wait), tightest} end
 for i, key in ipairs(KEYS) do
-    redis.call('SET', key, string.format('%.6f', dues[i] + granted * units[i]), 'PX', 60000)
+    local due = dues[i] + granted * units[i]
+    local keep = 60000 + math.max(0, math.ceil((due - now) * 1000))
+    redis.call('SET', key, string.format('%.6f', due), 'PX', keep)
 end
 return {granted, '0', 0}
 """

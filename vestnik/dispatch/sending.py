@@ -1,13 +1,15 @@
 """Sending one claimed batch: flight by flight, until it is empty or must be let go.
 
 No transaction is open while a flight is out. A flight whose slowest answers are still to come does
-not hold up the next one: they stay in flight beside it.
+not hold up the next one: they stay in flight beside it. Once nothing is left to send, the lane goes
+on without them: see `tails`.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -28,19 +30,24 @@ from vestnik.dispatch.outcomes import (
 )
 from vestnik.dispatch.pacing import Pace, PacingAway, Permits
 from vestnik.dispatch.refusals import pause_if_refused
+from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.settled import Settled
 from vestnik.dispatch.verdicts import settle, throttled_for
-from vestnik.providers.base import Outgoing, Provider, Unknown
+from vestnik.providers.base import Accepted, Outgoing, Provider, Rejected, Unknown
 
 log = structlog.get_logger(__name__)
 
 # A message leaves within this many seconds of its flight's mark or not at all, so that whoever
 # pauses or cancels is obeyed within a second.
 FLIGHT_SECONDS = 0.75
-# A flight of which nothing left is not tried again at once.
-STUCK_WAIT = 1.0
+# A flight of which nothing left is not tried again at once. By SMPP it is the one that finds the
+# connection resting, for 0.05 s at first.
+STUCK_WAIT = 0.1
 REDIS_WAIT = 1.0
 DATABASE_WAIT = 0.5
+# A flight with nothing but trouble so far is not judged by it while answers that are slower than
+# a gateway's refusals may still come; for so many seconds.
+FAIR_HEARING = 1.0
 # What a receipt can settle.
 RECEIVABLE = frozenset({"sent", "unknown"})
 DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -55,8 +62,7 @@ class Crew:
     breaker: Breaker
     meters: Meters
     stopping: Callable[[], bool]
-    #: Claim nothing of this mailing (None: of this provider) for so many seconds.
-    rest: Callable[[int | None, float], None]
+    rests: Rests
 
     @property
     def lease(self) -> float:
@@ -84,30 +90,43 @@ class Course:
         self.held = False
         self.paused_until = self.permits_at = 0.0
 
-    def send(self) -> None:
-        """Send what is due of the batch and let it go.
+    def send(self) -> bool:
+        """Send what is due of the batch and let it go. False where nothing more leaves, and some
+        of it is still out: what has landed is recorded; call again for the rest.
 
         Where the database goes away, the outcomes known are kept and recorded once it is back.
         """
         try:
-            self._send_flights()
+            return self._send_flights()
         except DATABASE_AWAY as trouble:
             log.warning("database away", batch=self.batch.batch_id, trouble=type(trouble).__name__)
             self._release_when_back()
+            return True
 
-    def _send_flights(self) -> None:
+    def _send_flights(self) -> bool:
         try:
-            while (flight := self._next_flight()) or self.out:
+            self._land()
+            while (flight := self._next_flight()) or self._may_send_more():
                 mark, asked_at = self._mark(flight)
                 if mark and flight:
                     self._fly(flight, mark, asked_at)
                 else:
                     self._wait_for_answers()
                 self._land()
+            if self.out:
+                self._mark([])
+                self.held = True
+                return False
             self._release()
         except LeaseLost:
             self._settle(self._all_landed())
-            record_late(self.batch, self.settled)
+            self._record_late(self.settled)
+        return True
+
+    def _may_send_more(self) -> bool:
+        """Whether something may leave once others have landed, or a pause is over."""
+        more = self.waiting and not self.held and not self.crew.stopping()
+        return bool(more and self.out)
 
     def _next_flight(self) -> list[Queued]:
         if not self.waiting or self.held or self.crew.stopping() or self._pausing() > 0:
@@ -117,10 +136,13 @@ class Course:
         if 2 * room < window:
             return []
         permits = self._permits(min(room, len(self.waiting)))
+        if self.crew.breaker.probing:  # not the same one each time: it would use up its attempts
+            self.waiting.sort(key=attrgetter("attempts"))
         return self.waiting[: permits.granted]
 
     def _pausing(self) -> float:
-        return max(self.paused_until, self.permits_at) - time.monotonic()
+        own = max(self.paused_until, self.permits_at) - time.monotonic()
+        return max(own, self.crew.rests.slower_for)
 
     def _permits(self, want: int) -> Permits:
         try:
@@ -129,7 +151,7 @@ class Course:
             permits = Permits(0, REDIS_WAIT)
         if not permits.granted:
             mine = permits.reason and permits.reason.key == self._own_pace
-            self.crew.rest(self.batch.mailing_id if mine else None, permits.wait)
+            self.crew.rests.add(self.batch.mailing_id if mine else None, permits.wait)
             self.permits_at = time.monotonic() + permits.wait
         elif self._paces():
             self.crew.meters.count("permits", self.batch.alias, permits.granted)
@@ -199,32 +221,36 @@ class Course:
         self.waiting = self.waiting[len(messages) :]
         self.out.append(flight)
         flight.wait_for_most()
-        self._learn(flight, flight.land())
-
-    def _learn(self, flight: Flight, landed: Sequence[Landed]) -> None:
-        """Whether to go on at once, by what the provider made of the flight."""
-        self._settle(landed)
+        landed = flight.land()
+        if flight.out and not any(isinstance(o, (Accepted, Rejected)) for _, _, o in landed):
+            wait_for_all([flight], FAIR_HEARING)
+            landed += flight.land()
+        self._learn(landed)
         if not self.settled.ids and not flight.out and self._pausing() <= 0:
-            self._hold(STUCK_WAIT)
-        if opened_for := self.crew.breaker.note([outcome for _, _, outcome in landed]):
-            self._hold(opened_for)
+            self.held = True
+            self._pause(STUCK_WAIT)
 
-    def _hold(self, seconds: float) -> None:
-        self.held = True
-        self._pause(seconds)
+    def _learn(self, landed: Sequence[Landed]) -> None:
+        """Settle what landed, and whether to go on, by what the provider made of it."""
+        if not landed:
+            return
+        self._settle(landed)
+        _, outgoing, found = zip(*landed, strict=True)
+        if parked := self.crew.breaker.note(outgoing, found):
+            self.held = True
+            self.crew.rests.add(None, parked)
 
     def _pause(self, seconds: float) -> None:
         self.paused_until = max(self.paused_until, time.monotonic() + seconds)
-        self.crew.rest(None, seconds)
+        self.crew.rests.add(None, seconds)
 
     def _wait_for_answers(self) -> None:
-        """Of what is out: until there are some, or something else may leave."""
-        more = self.waiting and not self.held
-        wait_for_any(self.out, max(self._pausing(), PATIENCE) if more else None)
+        """Of what is out: until there are some, or it is time to look again."""
+        wait_for_any(self.out, PATIENCE)
 
     def _land(self) -> None:
         for flight in self.out:
-            self._settle(flight.land())
+            self._learn(flight.land())
         self.out = [flight for flight in self.out if flight.out]
 
     def _all_landed(self) -> list[Landed]:
@@ -246,8 +272,9 @@ class Course:
         self.waiting = self.settled.left_over(messages) + self.waiting
         self.next_retry = self.settled.first_retry(self.next_retry)
         self.crew.meters.flight(self.batch.alias, outgoing, found)
-        if wish := throttled_for(found):
+        if wish := throttled_for(outgoing, found):
             self._pause(wish)
+            self.crew.rests.slow_down(wish)
 
     def _release(self) -> None:
         pausing = max(0.0, self.paused_until - time.monotonic())
@@ -255,6 +282,10 @@ class Course:
         if not record_and_release(self.batch, self.settled, wait=wait):
             record_late(self.batch, self.settled)
         self._after_recording(self.settled)
+
+    def _record_late(self, settled: Settled) -> None:
+        record_late(self.batch, settled)
+        self._after_recording(settled)
 
     def _release_when_back(self) -> None:
         """What was out when the database went away is known by the time it is back."""
@@ -281,6 +312,6 @@ class Course:
             return
         if twice and record_and_release(self.batch, landed):
             return
-        record_late(self.batch, known)
+        self._record_late(known)
         if twice:
-            record_late(self.batch, landed)
+            self._record_late(landed)

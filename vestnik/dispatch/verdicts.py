@@ -7,22 +7,44 @@ import structlog
 
 from vestnik.dispatch.claims import Claim, Queued
 from vestnik.dispatch.settled import Settled
-from vestnik.providers.base import Accepted, Deferred, Outcome, Provider, Rejected, Unknown
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    Outcome,
+    Outgoing,
+    Provider,
+    Rejected,
+    Unknown,
+)
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
+# For longer than this no lane rests by itself: who wishes for more is parked by the breaker, which
+# all workers and the operator see.
 SHORTEST_REST, LONGEST_REST = 1.0, 30.0
+# Longer than any reason that helps, and than any id that a table takes.
+LONGEST_REASON, LONGEST_ID = 500, 100
 
 
-def throttled_for(found: Sequence[Outcome | None]) -> float:
+def throttled_for(sent: Sequence[Outgoing], found: Sequence[Outcome | None]) -> float:
     """For how many seconds the provider wished to be left alone, if it did."""
+    if Deferred not in {*map(type, found)}:
+        return 0.0
     waits = [
         o.retry_after or SHORTEST_REST
-        for o in found
-        if isinstance(o, Deferred) and (o.retry_after or o.provider_wide)
+        for message, o in zip(sent, found, strict=True)
+        if isinstance(o, Deferred) and message.departed_at and (o.retry_after or o.provider_wide)
     ]
     return min(max(waits, default=0.0), LONGEST_REST)
+
+
+def storable(word: str, longest: int) -> str:
+    """The word without what a table does not take (NUL, halves of characters) or a log should not
+    show; a gateway may say anything, and its outcomes are recorded together."""
+    if len(word) <= longest and word.isprintable():
+        return word
+    return "".join(filter(str.isprintable, word[: 4 * longest]))[:longest]
 
 
 def settle(
@@ -35,15 +57,17 @@ def settle(
 ) -> None:
     """Add to `settled` what became of a message that departed so many seconds after the mark."""
     if isinstance(outcome, Accepted):
-        settled.add(message.message_id, "sent", departed, provider_id=outcome.provider_id)
-        if outcome.provider_id:
-            ids = outcome.part_ids or (outcome.provider_id,)
+        provider_id = storable(outcome.provider_id, LONGEST_ID)
+        settled.add(message.message_id, "sent", departed, provider_id=provider_id)
+        if provider_id:
+            ids = [storable(part, LONGEST_ID) for part in outcome.part_ids] or [provider_id]
             settled.add_parts(message.message_id, ids)
         return
     if outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
         settled.stayed.append(message.message_id)
         return
     state, error, retry_in = _verdict(provider, message, outcome)
+    error = storable(error, LONGEST_REASON)
     settled.add(message.message_id, state, departed, error=error, retry_in=retry_in)
     log.warning(
         f"message {state}",

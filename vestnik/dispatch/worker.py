@@ -28,6 +28,7 @@ from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.lanes import Lane
 from vestnik.dispatch.meters import meters
 from vestnik.dispatch.sink import DatabaseSink
+from vestnik.providers.registry import aliases, described
 
 log = structlog.get_logger(__name__)
 
@@ -41,15 +42,20 @@ SWITCH_INTERVAL = 0.0005
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 stopping = threading.Event()
-_making = threading.Lock()
+_making = threading.RLock()
 _lanes: dict[str, Lane] = {}
 _unanswered = 0
 
 
 @cache
-def hands() -> Hands:
-    """This process's event loop and providers."""
+def _hands() -> Hands:
     return Hands(DatabaseSink())
+
+
+def hands() -> Hands:
+    """This process's event loop and providers: one, whoever asks first."""
+    with _making:
+        return _hands()
 
 
 def lane(alias: str) -> Lane:
@@ -58,6 +64,14 @@ def lane(alias: str) -> Lane:
         if alias not in _lanes:
             _lanes[alias] = Lane(alias, hands(), stopping.is_set)
         return _lanes[alias]
+
+
+def listen() -> None:
+    """Hear what comes in by itself, receipts and STOP, from the start: not from the first flight,
+    which may be to whoever has just written."""
+    for alias in aliases():
+        if described(alias).listens:
+            hands().listen(alias)
 
 
 @task_received.connect
@@ -74,6 +88,7 @@ def start_watch(sender: Any, **kwargs: Any) -> None:
     gc.freeze()  # half a million objects that live as long as the process: not to be looked at
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
+    listen()
     threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()
 
 
@@ -86,8 +101,10 @@ def stop_sending(**kwargs: Any) -> None:
 @worker_shutdown.connect
 def leave(**kwargs: Any) -> None:
     """All tasks are over: say good-bye to the providers, and hand in what was counted."""
+    for each in _lanes.values():
+        each.finish()
     meters().flush()
-    if hands.cache_info().currsize:
+    if _hands.cache_info().currsize:
         hands().close()
 
 

@@ -74,7 +74,9 @@ class Rejected:
 class Deferred:
     """The provider has not taken the message and may take it later.
 
-    `retry_after` is the provider's own wish in seconds; without it our back-off decides.
+    `retry_after` is the provider's own wish in seconds; without it our back-off decides. To the
+    pipeline a provider with a wish is busy, and one without is in trouble: what says "too much"
+    and not how long has to be given a wish by its adapter.
     `provider_wide`: not this message but everything waits (throttled, credentials refused, no
     connection that works): parking the provider is better than burning each message's attempts.
     """
@@ -219,6 +221,10 @@ class Provider(ABC):
     max_attempts: int | None = None
     #: Receipts may come for what it accepts, so its ids are kept for finding their messages.
     gives_receipts: bool = True
+    #: Whether it calls back about what was sent, or has to be asked.
+    receipts: Literal["callback", "query"] = "callback"
+    #: It hears receipts or texts over a line of its own, so a worker opens it at its start.
+    listens: bool = False
     #: What an operator must mend before anything goes out; empty is healthy.
     trouble: str = ""
 

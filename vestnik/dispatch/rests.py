@@ -1,0 +1,45 @@
+"""The rests of a lane: for how long nothing is claimed of a mailing, or of the provider."""
+
+import threading
+import time
+
+
+class Rests:
+    """Shared by the threads of a lane. The mailing None stands for all of its provider's."""
+
+    def __init__(self) -> None:
+        self._until: dict[int | None, float] = {}
+        self._lock = threading.Lock()
+        self._slower_until = 0.0
+
+    def add(self, mailing: int | None, seconds: float) -> None:
+        """Claim nothing of it for so many seconds; a longer rest stands."""
+        until = time.monotonic() + seconds
+        with self._lock:
+            self._until[mailing] = max(until, self._until.get(mailing, until))
+
+    def slow_down(self, seconds: float) -> None:
+        """The provider wants less: what is claimed already sends nothing either."""
+        self.add(None, seconds)
+        with self._lock:
+            self._slower_until = max(self._slower_until, time.monotonic() + seconds)
+
+    @property
+    def slower_for(self) -> float:
+        """For how many seconds the provider wants nothing; 0 or less where it takes some."""
+        return self._slower_until - time.monotonic()
+
+    def now(self) -> set[int | None]:
+        """What rests."""
+        now = time.monotonic()
+        with self._lock:
+            return {mailing for mailing, until in self._until.items() if until > now}
+
+    def waits(self) -> list[float]:
+        """In how many seconds each rest is over. One that is over by now counts as due, once:
+        its mailing was left out a moment ago."""
+        now = time.monotonic()
+        with self._lock:
+            found = [max(until - now, 0.0) for until in self._until.values()]
+            self._until = {mailing: until for mailing, until in self._until.items() if until > now}
+        return found

@@ -7,10 +7,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.caller import Caller
 from tests.builders import make_running
+from tests.dispatch.breakers import opened
 from tests.dispatch.sent import record
 from tests.dispatch.test_meters import emptied
 from vestnik.dispatch import claims, sql
-from vestnik.dispatch.breaker import TROUBLES_TO_OPEN, Breaker
 from vestnik.dispatch.meters import DELAY_BUCKETS, LATENCY_BUCKETS, Meters
 from vestnik.providers.base import Accepted, Deferred
 
@@ -78,7 +78,7 @@ def test_what_is_claimed_or_waits_for_its_time_is_not_overdue(api: Caller) -> No
 
 
 def test_the_breaker_has_one_state(api: Caller) -> None:
-    Breaker("console", 30).note([Deferred("away")] * TROUBLES_TO_OPEN)
+    opened("console")
 
     samples = read(api)
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller
-from vestnik.dispatch.breaker import TROUBLES_TO_OPEN, Breaker
-from vestnik.providers.base import Deferred
+from tests.dispatch.breakers import opened
 from vestnik.providers.registry import described
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +52,7 @@ def test_all_are_listed_without_their_secrets(api: Caller) -> None:
 
 
 def test_an_open_breaker_is_shown_with_its_reason(api: Caller) -> None:
-    Breaker("main", 30).note([Deferred("HTTP 503")] * TROUBLES_TO_OPEN)
+    opened("main", "HTTP 503")
 
     shown = api.get("providers/main/").json()["breaker"]
 

@@ -2,20 +2,21 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 import redis
 from django.conf import settings
 from django.db import connection
 
+from tests.dispatch.breakers import LEASE, departed, opened, stayed
 from tests.gateways.builders import outgoing
 from vestnik.dispatch import breaker as breakers
 from vestnik.dispatch import sql
 from vestnik.dispatch.breaker import BELIEVE, LONGEST, SHORTEST, TROUBLES_TO_OPEN, Breaker
 from vestnik.dispatch.meters import ANSWERING, Meters
 from vestnik.dispatch.models import Breaker as Row
-from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,6 @@ FAILED = Deferred("the gateway fails")
 AWAY = Deferred("connection refused")
 NOT_BOUND = Deferred("the SMSC refuses to bind", 1.0, provider_wide=True)
 BUSY = Deferred("HTTP 429", 1.0, provider_wide=True)
-LEASE = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -34,30 +34,8 @@ def nobody_answers() -> Iterator[None]:
         client.delete(ANSWERING.format("main"))
 
 
-Landed = tuple[list[Outgoing], list[Outcome | None]]
-
-
-def departed(*outcomes: Outcome | None, at: float = 0.0) -> Landed:
-    """Messages that left, now or at that instant, and what became of them."""
-    messages = [outgoing() for _ in outcomes]
-    for message in messages:
-        message.departed_at = at or time.monotonic()
-    return messages, [*outcomes]
-
-
-def stayed(outcomes: Sequence[Outcome | None]) -> Landed:
-    """Messages of which nothing left."""
-    return [outgoing() for _ in outcomes], [*outcomes]
-
-
 def breaker() -> Breaker:
     return Breaker("main", LEASE)
-
-
-def opened() -> Breaker:
-    found = breaker()
-    assert found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN)) == SHORTEST
-    return found
 
 
 def seconds_open() -> float:
@@ -93,14 +71,14 @@ def test_what_did_not_leave_says_nothing_of_the_provider() -> None:
 
 
 def test_open_it_lets_nothing_through_whoever_asks() -> None:
-    opened()
+    opened("main")
     for found in (breaker(), breaker()):
         assert 0 < found.wait() <= SHORTEST
         assert not found.probing
 
 
 def test_one_message_tries_and_only_one() -> None:
-    one, other = opened(), breaker()
+    one, other = opened("main"), breaker()
     let_its_time_pass()
     assert one.wait() == 0
     assert one.probing
@@ -110,7 +88,7 @@ def test_one_message_tries_and_only_one() -> None:
 
 
 def test_other_threads_of_the_lane_do_not_try_as_well() -> None:
-    shared = opened()
+    shared = opened("main")
     let_its_time_pass()
     assert shared.wait() == 0
     seen: list[bool] = []
@@ -121,7 +99,7 @@ def test_other_threads_of_the_lane_do_not_try_as_well() -> None:
 
 
 def test_a_good_answer_closes_it_for_all() -> None:
-    one, other = opened(), breaker()
+    one, other = opened("main"), breaker()
     let_its_time_pass()
     assert one.wait() == 0
     assert one.note(*departed(Accepted())) == 0
@@ -132,7 +110,7 @@ def test_a_good_answer_closes_it_for_all() -> None:
 
 
 def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
-    found = opened()
+    found = opened("main")
     lasted = [seconds_open()]
     for _ in range(7):
         let_its_time_pass()
@@ -150,7 +128,7 @@ def test_several_that_open_it_at_once_count_once() -> None:
 
 
 def test_one_who_finds_nothing_to_try_with_gives_the_try_back() -> None:
-    one, other = opened(), breaker()
+    one, other = opened("main"), breaker()
     let_its_time_pass()
     assert one.wait() == 0
     one.forgo()
@@ -160,7 +138,7 @@ def test_one_who_finds_nothing_to_try_with_gives_the_try_back() -> None:
 
 
 def test_one_who_dies_while_trying_is_followed_by_another() -> None:
-    one, other = opened(), breaker()
+    one, other = opened("main"), breaker()
     let_its_time_pass()
     assert one.wait() == 0
     assert other.wait() > 0
@@ -214,7 +192,7 @@ def test_a_long_wish_of_all_that_is_answered_opens_it_for_all_and_for_so_long() 
 
 
 def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
-    found = opened()
+    found = opened("main")
     let_its_time_pass()
     assert found.wait() == 0
     assert found.note(*departed(BUSY)) == 0
@@ -253,7 +231,7 @@ def test_where_nobody_gets_through_it_opens_so_that_the_operator_sees_why() -> N
 
 
 def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
-    other = opened()
+    other = opened("main")
     let_its_time_pass()
     found = breaker()
     assert found.wait() == 0

@@ -61,7 +61,7 @@ def test_one_question_is_asked_at_a_time(browser_page: OpenPage, mailing: int) -
 
     link(page, "Pause")
     link(page, "Cancel")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(500)  # a second answer would have come by now
     pause.let_go()
 
     expect(page.locator("dialog[open]")).to_contain_text("Pause the mailing?")
@@ -80,7 +80,7 @@ def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, maili
 
     for _ in range(2):
         page.mouse.click(button["x"] + 5, button["y"] + 5)
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(300)  # each is a click of its own, not a double one
     assert len(orders.routes) == 1
     orders.let_go()
 

@@ -87,7 +87,7 @@ def test_a_column_that_is_chosen_during_a_look_at_the_rows_stays(
 
     page.locator("[name=column-2-meaning]").select_option("tag")
     page.locator("[name=column-3-meaning]").select_option("")
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
     held.let_go()
     expect(page.locator(OUT)).to_have_count(0)
 
@@ -95,7 +95,7 @@ def test_a_column_that_is_chosen_during_a_look_at_the_rows_stays(
     expect(page.locator("[name=column-3-meaning]")).to_have_value("")
     expect(page.locator("table.sheet tbody tr")).to_have_count(1)
     page.locator("[name=column-1-meaning]").select_option("")
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
     held.let_go()
     expect(page.locator("#problem .notice")).to_be_visible()
 
@@ -113,7 +113,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
     page.keyboard.type("8")
     page.locator("#id_text").press("End")
     page.keyboard.type(" you")
-    page.wait_for_timeout(100)
+    page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
     assert len(held.routes) == 1
     held.let_go()
     expect(page.locator("#tried .notice")).to_be_visible()

@@ -16,6 +16,7 @@ from tests.dispatch.lane import hands, lane, provider
 from tests.dispatch.sent import assert_it_adds_up, record
 from tests.dispatch.vendor import ALLOWED, Vendor
 from tests.gateways.builders import outgoing
+from tests.stack.servers import wait_until
 from vestnik.dispatch import asking, enlist, launch
 from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.tick import tick
@@ -58,10 +59,7 @@ def another_doubtful(messages: int) -> Mailing:
 
 def until_asked(vendor: Vendor) -> None:
     """As many questions are out as may be."""
-    deadline = time.monotonic() + 10
-    while vendor.open < ALLOWED:
-        assert time.monotonic() < deadline, "it is not asked"
-        time.sleep(0.01)
+    wait_until(lambda: vendor.open >= ALLOWED, seconds=10)
 
 
 def thread_of_a_worker(work: Callable[..., object], *arguments: object) -> object:
@@ -129,7 +127,7 @@ def test_passes_never_overlap_and_each_goes_on_where_the_last_one_ended(
         while time.monotonic() < deadline and not all(map(is_settled, mailings)):
             for mailing, found in product(mailings, (one, two)):
                 worker.submit(thread_of_a_worker, ask, mailing, found)
-            time.sleep(0.2)
+            time.sleep(0.2)  # the next hints
 
     for mailing in mailings:
         assert counts(mailing) == {"sent": 20}

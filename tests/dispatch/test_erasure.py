@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from tests.builders import counts, enlist_all, make_client, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, record
+from tests.stack.servers import wait_until
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stoplist import Source
 from vestnik.dispatch import claims, launch, sql, stopping
@@ -45,13 +46,6 @@ def meanwhile(work: Callable[[], object]) -> Iterator[None]:
         thread.join(10)
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
-
-
 def id_of(number: str) -> int:
     return Client.objects.values_list("id", flat=True).get(phone_number=number)
 
@@ -71,7 +65,7 @@ def erasure_held_up(client: int, past: Mailing) -> Iterator[None]:
         held.wait(10)
         with meanwhile(lambda: erase_client(client)):
             try:
-                wait_until(lambda: sql.value(WAITING_FOR_A_LOCK))
+                wait_until(lambda: sql.value(WAITING_FOR_A_LOCK), seconds=5)
                 yield
             finally:
                 released.set()

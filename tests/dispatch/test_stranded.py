@@ -60,13 +60,13 @@ def test_who_may_not_bind_stops_nobody_who_is_bound(settings: Any, smsc: Standin
             unbound.work()
             assert counts(mailing) == {"queued": 200}
             assert claims.next_due("narrow") is None or claims.next_due("narrow") < 0.2
-            time.sleep(0.2)
+            time.sleep(0.2)  # by then the batch is due for the others
             claims.wake()
             bound.work()
             assert counts(mailing) == {"sent": 200}
             assert_it_adds_up(mailing)
             meters().flush()
-            time.sleep(SHORTEST / 2)
+            time.sleep(SHORTEST / 2)  # within its rest
         assert set(mailing.messages.values_list("attempts", flat=True)) == {1}
     assert not Breaker.objects.exists()
     assert set(smsc.times().values()) == {4}

@@ -107,7 +107,7 @@ def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Lane, gateway: Stand
     worker.start()
     wait_until(lambda: len(gateway.taken) >= 20, seconds=5)
     mailing.obey(PAUSE, actor="test")
-    time.sleep(1.0)
+    time.sleep(1.0)  # within a second a pause is obeyed
     taken = len(gateway.taken)
     worker.join()
     main.finish()

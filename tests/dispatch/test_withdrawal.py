@@ -12,6 +12,7 @@ from tests.builders import counts, make_running
 from tests.dispatch.lane import lane, provider
 from tests.dispatch.test_outcomes import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from tests.gateways.standing import Standing
+from tests.stack.servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.dispatch import claims, sql
 from vestnik.dispatch.erasure import erase_client
@@ -131,8 +132,7 @@ def test_whoever_goes_while_their_message_is_out_is_not_sent_to_when_it_is_defer
     stays = Client.objects.exclude(id=client).get().phone_number
 
     def leave() -> None:
-        while not mailing.batches.exclude(in_flight=[]).exists():
-            time.sleep(0.01)
+        wait_until(mailing.batches.exclude(in_flight=[]).exists, seconds=15)
         go(client)
         connection.close()
 
@@ -145,7 +145,7 @@ def test_whoever_goes_while_their_message_is_out_is_not_sent_to_when_it_is_defer
             until = time.monotonic() + 15
             while "queued" in counts(mailing) and time.monotonic() < until:
                 main.work()
-                time.sleep(0.1)
+                time.sleep(0.1)  # it came back to be tried a second later
         leaving.join()
         arrived = [taken.phone_number for taken in gateway.taken]
     assert arrived == [stays]

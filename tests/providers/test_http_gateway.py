@@ -238,7 +238,7 @@ def test_wherever_the_process_is_frozen_nothing_arrives_late(method: str, turn: 
     async def freeze() -> None:
         for _ in range(turn):
             await asyncio.sleep(0)
-        time.sleep(0.5)
+        time.sleep(0.5)  # on the loop: the process stands still
 
     async def test() -> None:
         with ticking() as (port, came):

@@ -84,6 +84,7 @@ def test_a_process_that_was_stopped_right_before_it_wrote_does_not_write() -> No
             await provider.hand_over_all([outgoing(1)])
             late, timely = outgoing(2, LONG, leave_within=0.15), outgoing(3)
             handing = asyncio.create_task(provider.hand_over_all([late, timely]))
+            # On the loop: the process stands still.
             asyncio.get_running_loop().call_soon(time.sleep, 0.2)
             outcomes = await handing
             assert outcomes[0] is None
@@ -106,9 +107,9 @@ def test_parts_that_would_go_again_after_the_end_stay_and_the_message_is_in_doub
         ):
             message = outgoing(1, LONG, leave_within=0.3)
             handing = asyncio.create_task(provider.hand_over_all([message]))
-            while provider._brake.resting <= 0:  # type: ignore[attr-defined]
+            while provider._brake.resting <= 0:  # type: ignore[attr-defined]  # an SMPP provider's
                 await asyncio.sleep(0)
-            time.sleep(0.3)
+            time.sleep(0.3)  # the process stands still
             (outcome,) = await handing
             assert outcome == Unknown("the SMSC answers ESME_RTHROTTLED (2 of 3 parts were taken)")
             await asyncio.sleep(0.05)

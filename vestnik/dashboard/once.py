@@ -55,7 +55,7 @@ class OnceForm(forms.Form):
     def ask_again(self, said: str) -> None:
         """Say why nothing was made; sent once more, it is."""
         self.data = self.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
-        self.data[self.add_prefix("token")] = new_token()  # type: ignore[index]
+        self.data[self.add_prefix("token")] = new_token()  # type: ignore[index]  # the copy may be written to
         self.add_error(None, said)
 
 

@@ -122,7 +122,7 @@ class Lane:
         """Wait for what is due soon; False where nothing is."""
         self._see_whether_done()
         if self._is_full():
-            time.sleep(PATIENCE)
+            time.sleep(PATIENCE)  # answers come or run out meanwhile
             return True
         if claims.wake():
             return True

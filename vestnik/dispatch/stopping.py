@@ -15,7 +15,7 @@ from vestnik.audience.stoplist import Source, put
 from vestnik.audience.stopwords import is_stop
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
-from vestnik.dispatch.withdrawal import take_back
+from vestnik.dispatch.withdrawal import QUEUED_OF_BATCH, take_back
 from vestnik.providers.base import Inbound
 
 log = structlog.get_logger(__name__)
@@ -53,18 +53,12 @@ SINCE_THE_LAUNCH = STOPPED.format(
 )
 # By the messages' own numbers, whoever's they are by now: of a test, of a client whose number was
 # changed. There is no index on them, so it is asked of a batch alone.
-OF_BATCH = """
-theirs AS MATERIALIZED (
-    SELECT m.id, m.mailing_id
-    FROM dispatch_batch b
-    JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
-        AND m.id BETWEEN b.first_message_id AND b.last_message_id
-    CROSS JOIN LATERAL (
-        SELECT FROM audience_stoplistentry WHERE phone_number = m.phone_number LIMIT 1
-    ) s
-    WHERE b.id = %(batch)s AND m.state = 'queued'
-)
+LISTED = """
+CROSS JOIN LATERAL (
+    SELECT FROM audience_stoplistentry WHERE phone_number = m.phone_number LIMIT 1
+) s
 """
+OF_BATCH = QUEUED_OF_BATCH.format(also=LISTED, which="")
 FIRST_LAUNCH = """
 SELECT min(started_at) FROM mailings_mailing WHERE state IN ('running', 'paused')
 """

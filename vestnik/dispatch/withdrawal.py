@@ -50,19 +50,22 @@ theirs AS (
     WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
 )
 """
-# A sub-query and not NOT EXISTS: that the planner may answer by a hash of all clients.
-GONE_OF_BATCH = """
+QUEUED_OF_BATCH = """
 theirs AS MATERIALIZED (
     SELECT m.id, m.mailing_id
     FROM dispatch_batch b
     JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
         AND m.id BETWEEN b.first_message_id AND b.last_message_id
-    WHERE b.id = %(batch)s AND m.state = 'queued' AND (
-        m.phone_number = '' OR m.client_id IS NOT NULL
-            AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL
-    )
+    {also}
+    WHERE b.id = %(batch)s AND m.state = 'queued' {which}
 )
 """
+# A sub-query and not NOT EXISTS: that the planner may answer by a hash of all clients.
+GONE = """
+AND (m.phone_number = '' OR m.client_id IS NOT NULL
+    AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL)
+"""
+GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
 LOOKED_AT = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
 

@@ -224,6 +224,9 @@ def test_what_is_too_late_on_a_new_connection_writes_no_byte() -> None:
         async with serving(talk) as port, opened(gateway(port)) as provider:
             assert await provider.hand_over_all([outgoing(leave_within=0)]) == [None]
             await asyncio.sleep(0.1)
+            assert received == []  # the connection stays for the next message
+            await provider.close()
+            await asyncio.sleep(0.1)
             assert received == [b""]
 
     run(test)

@@ -1,27 +1,20 @@
 """The recipes of docs/providers.md can be built, and its tables name every option."""
 
-import re
-import shlex
-from pathlib import Path
-
 import pytest
 from django.test import override_settings
 
+from tests.providers.recipes import BLOCKS, DOCS, variables
 from vestnik import env
 from vestnik.providers import options
 from vestnik.providers.registry import build
 
-DOCS = Path(__file__).parents[2] / "docs" / "providers.md"
-BLOCKS = re.findall(r"```sh\n(# .*?)```", DOCS.read_text(), re.DOTALL)
-
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][2:12])
 def test_a_recipe_builds(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = shlex.split(block, comments=True)
-    variables = dict(word.split("=", 1) for word in words)
-    for name, value in variables.items():
+    given = variables(block)
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
-    declared = env.providers(variables)
+    declared = env.providers(given)
     with override_settings(SMS_PROVIDERS=declared):
         assert [build(alias).alias for alias in declared] == list(declared)
 

@@ -1,29 +1,34 @@
-"""The text of a message, and how many segments carriers bill for it.
-
-Source of the rules: 3GPP TS 23.038 (alphabet) and TS 23.040 section 9.2.3.24.1 (concatenation
-with an 8-bit reference, which leaves 153 septets or 67 UTF-16 units of a segment).
-"""
+"""The text of a message as it is written; how it travels is `providers.segments`."""
 
 import unicodedata
-from enum import StrEnum
 
-GSM_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+from vestnik.providers.segments import (
+    GSM,
+    GSM_BASIC,
+    GSM_EXTENSION,
+    ROOM_ALONE,
+    ROOM_IN_A_PART,
+    Encoding,
+    encoding_of,
+    parts_of,
+    segments_of,
 )
-GSM_EXTENSION = frozenset("^{}\\[~]|€\f")
+
+__all__ = [
+    "GSM_BASIC",
+    "GSM_EXTENSION",
+    "MOST_SEGMENTS",
+    "ROOM_ALONE",
+    "ROOM_IN_A_PART",
+    "Encoding",
+    "encoding_of",
+    "foreign_characters",
+    "normalise",
+    "parts_of",
+    "segments_of",
+]
+
 MOST_SEGMENTS = 10
-
-
-class Encoding(StrEnum):
-    """The alphabet in which a text travels."""
-
-    GSM_7 = "gsm-7"
-    UCS_2 = "ucs-2"
-
-
-ROOM_ALONE = {Encoding.GSM_7: 160, Encoding.UCS_2: 70}
-ROOM_IN_A_PART = {Encoding.GSM_7: 153, Encoding.UCS_2: 67}
 
 
 def normalise(text: str) -> str:
@@ -33,39 +38,4 @@ def normalise(text: str) -> str:
 
 def foreign_characters(text: str) -> list[str]:
     """The characters that force UCS-2, each once, in the order of the text."""
-    return [one for one in dict.fromkeys(text) if one not in GSM_BASIC and one not in GSM_EXTENSION]
-
-
-def encoding_of(text: str) -> Encoding:
-    """GSM 7-bit, or UCS-2 as soon as one character is outside of it."""
-    return Encoding.GSM_7 if GSM_BASIC.union(GSM_EXTENSION).issuperset(text) else Encoding.UCS_2
-
-
-def segments_of(text: str) -> int:
-    """How many segments the text takes."""
-    return len(parts_of(text))
-
-
-def parts_of(text: str) -> list[str]:
-    """The text as it is cut into segments.
-
-    Parts are filled greedily: an extension character or a surrogate pair is never split, so
-    dividing the length would be wrong where one falls on a boundary.
-    """
-    encoding = encoding_of(text)
-    widths = [_width(character, encoding) for character in text]
-    if sum(widths) <= ROOM_ALONE[encoding]:
-        return [text]
-    parts, start, used = [], 0, 0
-    for index, width in enumerate(widths):
-        if used + width > ROOM_IN_A_PART[encoding]:
-            parts.append(text[start:index])
-            start, used = index, 0
-        used += width
-    return [*parts, text[start:]]
-
-
-def _width(character: str, encoding: Encoding) -> int:
-    if encoding is Encoding.GSM_7:
-        return 2 if character in GSM_EXTENSION else 1
-    return 2 if ord(character) > 0xFFFF else 1
+    return [one for one in dict.fromkeys(text) if one not in GSM]

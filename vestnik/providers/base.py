@@ -148,6 +148,11 @@ class Outgoing:
             raise TooLate
         self.departed_at = now
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it must not leave any more."""
+        return time.monotonic() >= self.depart_before
+
     def land(self, outcome: Outcome | None) -> Outcome | None:
         """What became of it is known: for whoever looks from another thread before its flight
         is over."""

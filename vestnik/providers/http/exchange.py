@@ -3,9 +3,7 @@
 import asyncio
 import os
 import ssl
-from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -13,54 +11,23 @@ from yarl import URL
 from vestnik.providers.base import Outgoing, TooLate
 from vestnik.providers.errors import OptionError
 from vestnik.providers.http.answers import Answer
+from vestnik.providers.http.connections import (
+    EXACT,
+    Connector,
+    DepartingRequest,
+    Leaving,
+    SentTwice,
+    Unasked,
+    leaving,
+)
 from vestnik.providers.options import Options
 
 #: No answer about one message is longer; what is, is not read to its end.
 LONGEST_BODY = 64 * 1024
-#: aiohttp rounds time-outs above this up to whole seconds; ours must be exact.
-EXACT = 1e9
-
-_leaving: ContextVar[Outgoing | None] = ContextVar("leaving", default=None)
-
-
-class SentTwice(Exception):
-    """The library was about to send a request again by itself."""
 
 
 class BodyTooLong(Exception):
     """The answer is longer than an answer about one message can be."""
-
-
-class DepartingRequest(aiohttp.ClientRequest):
-    """A request that asks its message for leave right before its first byte is written.
-
-    What fails before, has not left. aiohttp sends a GET again by itself when a kept connection
-    turns out to be closed: the second leave is refused, since the first may have arrived.
-    """
-
-    async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        if not self.body:
-            _ask_leave()
-        return await super().send(conn)
-
-    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
-        """A body leaves in here together with its head; before Python 3.12 that is a task of its
-        own, which may run long after `send`."""
-        try:
-            if self.body:
-                _ask_leave()
-        except (TooLate, SentTwice) as refused:
-            conn.protocol.set_exception(refused)  # for whoever waits for the answer
-        else:
-            await super().write_bytes(writer, conn, content_length)
-
-
-def _ask_leave() -> None:
-    message = _leaving.get()
-    if message is not None:
-        if message.departed_at is not None:
-            raise SentTwice
-        message.depart()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +56,10 @@ class Line:
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        connector = aiohttp.TCPConnector(
+        connector = Connector(
             limit=self._window,
-            ssl=self._tls or ssl.create_default_context(),
-            keepalive_timeout=self._keepalive,
-            ttl_dns_cache=60,
-            timeout_ceil_threshold=EXACT,
+            tls=self._tls or ssl.create_default_context(),
+            keepalive=self._keepalive,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -119,10 +84,22 @@ class Line:
             await session.close()
 
     async def exchange(self, request: Request, message: Outgoing | None = None) -> Answer:
-        """Send and read to the end; `message.depart()` comes right before the first byte."""
+        """Send and read to the end; `message.depart()` comes right before the first byte.
+
+        Raises TooLate where its message is given up while it waits for a free connection.
+        """
+        way = None if message is None else Leaving(message)
+        leaving.set(way)
+        try:
+            return await self._exchange(request)
+        except asyncio.CancelledError:
+            if way and way.is_waiting:
+                raise TooLate from None
+            raise
+
+    async def _exchange(self, request: Request) -> Answer:
         if self._session is None:
             raise ConnectionError("the provider is not open")
-        _leaving.set(message)
         async with self._session.request(
             request.method,
             request.url,
@@ -173,6 +150,7 @@ PHRASES: tuple[tuple[type[Exception], str], ...] = (
     (asyncio.TimeoutError, "no answer in time"),
     (aiohttp.ServerDisconnectedError, "the line was closed before the answer"),
     (SentTwice, "the line was closed before the answer"),
+    (Unasked, "the gateway speaks before it is asked"),
     (BodyTooLong, "the answer is too long to be one"),
     (aiohttp.ClientPayloadError, "the answer breaks off"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),

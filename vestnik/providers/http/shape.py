@@ -8,7 +8,7 @@ from yarl import URL
 from vestnik.providers.base import Outgoing
 from vestnik.providers.errors import OptionError
 from vestnik.providers.http.exchange import Request
-from vestnik.providers.http.templates import Compiler, Template, in_header
+from vestnik.providers.http.templates import Alphabets, Compiler, Template, in_header
 from vestnik.providers.options import Options, Secret
 
 DEFAULT_BODY = {"id": "{id}", "phone": "{phone_number_int}", "text": "{text}"}
@@ -26,7 +26,7 @@ class Shape:
     """`method url+path?query`, headers and body, each a template compiled once."""
 
     def __init__(self, given: Options, sender: str) -> None:
-        compiler = Compiler(sender)
+        compiler = Compiler(sender, Alphabets.configured(given))
         self.method = given.choice("method", "POST", ("POST", "GET", "PUT"))
         self._url = self._target(given, compiler)
         self._body = self._content(given, compiler)

@@ -1,25 +1,31 @@
 """Templates with placeholders, compiled once and filled for each message.
 
-`{id}`, `{phone_number_int}`, `{validity_seconds}` and `{validity_minutes}` are numbers: standing
-alone in a JSON template's string they become JSON numbers. `{id_text}`, `{phone_number}`,
-`{text}`, `{text_hex}` (UTF-16, as some gateways want Cyrillic) and `{sender}` are text.
+Those of NUMBERS become JSON numbers where they stand alone in a JSON template's string; all others
+are text. `{text_hex}` is UTF-16 whatever the text, `{octets_hex}` is the text in its encoding.
 """
 
 import json
 import re
 import string
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus
 
 from vestnik.providers.base import Outgoing
 from vestnik.providers.errors import OptionError
+from vestnik.providers.options import Options
+from vestnik.providers.segments import Encoding, encoding_of, segments_of
+from vestnik.providers.smpp import gsm
 
 Field = Callable[[Outgoing], str]
 Escape = Callable[[str], str]
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-NUMBERS = ("id", "phone_number_int", "validity_seconds", "validity_minutes")
+NUMBERS = (
+    "id", "phone_number_int", "validity_seconds", "validity_minutes", "coding", "segments"
+)  # fmt: skip
 #: Fields that no context can misread.
-PLAIN = frozenset({*NUMBERS, "id_text", "text_hex"})
+PLAIN = frozenset({*NUMBERS, "id_text", "text_hex", "octets_hex"})
 #: First a JSON string that is nothing but one placeholder of a number.
 JSON_PLACEHOLDER = re.compile(rf'"\{{({"|".join(NUMBERS)})\}}"|\{{([a-z_]+)\}}')
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
@@ -62,10 +68,43 @@ class Template:
         return filled
 
 
-class Compiler:
-    """Makes templates of one provider, whose sender is known."""
+@dataclass(frozen=True, slots=True)
+class Alphabets:
+    """What the gateway calls GSM 7-bit and UCS-2: as a number, and by a name."""
 
-    def __init__(self, sender: str) -> None:
+    codings: tuple[str, str]
+    encodings: tuple[str, str]
+
+    @classmethod
+    def configured(cls, given: Options) -> "Alphabets":
+        codings = _pair_of(given, "coding_values", "0,8")
+        if not all(word.isascii() and word.isdigit() for word in codings):
+            raise OptionError("coding_values", "must be two whole numbers: see encoding_values")
+        return cls(codings, _pair_of(given, "encoding_values", "gsm-7,ucs-2"))
+
+
+# Most mailings say the same to all.
+@lru_cache(maxsize=256)
+def in_ucs_2(text: str) -> bool:
+    """Whether the text travels as UCS-2; the index of its words in `Alphabets`."""
+    return encoding_of(text) is Encoding.UCS_2
+
+
+@lru_cache(maxsize=256)
+def octets_hex(text: str) -> str:
+    """The text's octets in hexadecimal: one for each septet of GSM 7-bit, else UTF-16."""
+    if in_ucs_2(text):
+        return text.encode("utf-16-be", "replace").hex()
+    return b"".join(map(gsm.encode_letter, text)).hex()
+
+
+count_segments = lru_cache(maxsize=256)(segments_of)
+
+
+class Compiler:
+    """Makes templates of one provider, whose sender and names of alphabets are known."""
+
+    def __init__(self, sender: str, alphabets: Alphabets) -> None:
         self._fields: dict[str, Field] = {
             "id": lambda message: str(message.message_id),
             "id_text": lambda message: str(message.message_id),
@@ -73,6 +112,10 @@ class Compiler:
             "phone_number_int": lambda message: str(int(message.phone_number)),
             "text": lambda message: message.text,
             "text_hex": lambda message: message.text.encode("utf-16-be", "replace").hex(),
+            "octets_hex": lambda message: octets_hex(message.text),
+            "coding": lambda message: alphabets.codings[in_ucs_2(message.text)],
+            "encoding": lambda message: alphabets.encodings[in_ucs_2(message.text)],
+            "segments": lambda message: str(count_segments(message.text)),
             "sender": lambda _: sender,
             # 0 is the gateway's own default to many: a day or more.
             "validity_seconds": lambda message: str(max(1, message.validity)),
@@ -121,3 +164,10 @@ class Compiler:
 def _pair(pair: tuple[str, str]) -> str:
     name, value = pair
     return f"{quote_plus(name)}={quote_plus(value, safe='{}')}"
+
+
+def _pair_of(given: Options, name: str, default: str) -> tuple[str, str]:
+    words = [word.strip() for word in given.text(name, default).split(",")]
+    if len(words) != 2 or not all(words):
+        raise OptionError(name, f"must be two words, of GSM 7-bit and of UCS-2, like {default}")
+    return words[0], words[1]

@@ -1,0 +1,218 @@
+"""Connections: an answer belongs to the request before it, and a slow one is opened in advance."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.gateways.builders import opened, outgoing, run
+from tests.gateways.servers import Talk, http, read_request, serving
+from tests.providers.test_http_gateway import gateway
+from vestnik.providers.base import Accepted, Deferred, Outcome, Unknown
+from vestnik.providers.http.connections import ends_exactly
+
+YES = http(b'{"code":0,"id":"first"}')
+SECOND = http(b'{"code":0,"id":"second"}')
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b'17\r\n{"code":0,"id":"first"}\r\n0\r\n\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("heard", "exact"),
+    [
+        (b"", False),
+        (YES, True),
+        (YES + SECOND, False),
+        (YES + SECOND[:20], False),
+        (YES + b"\r\n", False),
+        (YES[:-1], False),
+        (CHUNKED, True),
+        (CHUNKED + SECOND[:20], False),
+        (http(b"", "204 No Content"), True),
+        (http(b"", "204 No Content") + b"H", False),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n\r\nup to the end", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX: y\r\n\r\nok", True),
+        (b"HTTP/1.1 200 OK\r\nX-Content-Length: 2\r\n\r\nok", False),
+    ],
+)
+def test_an_answer_ends_where_it_says(heard: bytes, exact: bool) -> None:
+    assert ends_exactly(heard) is exact
+
+
+def talker(requests: list[bytes], *pieces: bytes, pause: float = 0.0) -> Talk:
+    """Says the pieces after the first request of a line, then answers each further one."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await read_request(reader))
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(pause)
+        while True:
+            requests.append(await read_request(reader))
+            writer.write(http(b'{"code":0,"id":"right"}'))
+
+    return talk
+
+
+def outcomes_of(talk: Talk, messages: int, pause: float = 0.05) -> list[Outcome | None]:
+    """Of messages that go one after the other by one connection at a time."""
+    found: list[Outcome | None] = []
+
+    async def test() -> None:
+        options = {"window": "1", "id_path": "id", "deadline": "2"}
+        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
+            for number in range(1, messages + 1):
+                found.extend(await provider.hand_over_all([outgoing(number)]))
+                await asyncio.sleep(pause)
+
+    run(test)
+    return found
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (YES + SECOND,),
+        (YES, SECOND),
+        (YES + SECOND[:30], SECOND[30:]),
+        (YES, SECOND[:30], SECOND[30:]),
+        (YES + SECOND[:30],),
+        (YES, SECOND[:30]),
+        (YES, b"garbage"),
+        (CHUNKED + SECOND,),
+        (CHUNKED + SECOND[:30], SECOND[30:]),
+    ],
+)
+def test_a_second_answer_that_nobody_asked_for_is_not_the_next_messages(
+    pieces: Sequence[bytes],
+) -> None:
+    requests: list[bytes] = []
+    first, second, third = outcomes_of(talker(requests, *pieces, pause=0.02), 3)
+    assert first == Accepted("first")
+    # The next ones go by lines of their own: what they are told is what they asked for.
+    assert second == third == Accepted("first")
+    assert len(requests) == 3
+
+
+def test_lines_whose_answers_end_exactly_are_kept() -> None:
+    lines: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(1)
+        await talker([], YES)(reader, writer)
+
+    assert outcomes_of(talk, 3) == [Accepted("first"), Accepted("right"), Accepted("right")]
+    assert len(lines) == 1
+
+
+def test_a_gateway_that_answers_before_it_is_asked_has_taken_nothing() -> None:
+    requests: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(YES)
+        await asyncio.sleep(0.05)
+        requests.append(await read_request(reader))
+
+    first, *_ = outcomes_of(talk, 1)
+    assert not requests or isinstance(first, Unknown)
+    assert not isinstance(first, Accepted)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_the_reason_names_what_happened_to_the_first_request(method: str) -> None:
+    """The line is lost after it left, and the port is closed: a repetition could only say so."""
+
+    async def test() -> None:
+        stop: list[Callable[[], None]] = []
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            writer.write(http(b'{"code":0}'))
+            await read_request(reader)
+            stop[0]()  # nobody listens any more
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        stop.append(server.close)
+        port = server.sockets[0].getsockname()[1]
+        options = {"method": method, "body_format": "json", "window": "1"}
+        async with opened(gateway(port, **options)) as provider:
+            assert await provider.hand_over_all([outgoing(1)]) == [Accepted()]
+            (outcome,) = await provider.hand_over_all([outgoing(2)])
+        assert outcome == Unknown("the line was closed before the answer")
+
+    run(test)
+
+
+def test_a_connection_that_takes_longer_than_a_message_may_wait_serves_the_next_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(1)
+        while True:
+            await read_request(reader)
+            writer.write(YES)
+
+    async def test() -> None:
+        from vestnik.providers.http import connections
+
+        create = connections.aiohttp.TCPConnector._create_connection
+
+        async def slowly(*args: object) -> object:
+            await asyncio.sleep(0.3)  # as a gateway far away, by TLS
+            return await create(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(connections.aiohttp.TCPConnector, "_create_connection", slowly)
+        async with serving(talk) as port, opened(gateway(port, window="5")) as provider:
+            messages = [outgoing(number, leave_within=0.1) for number in range(5)]
+            assert await provider.hand_over_all(messages) == [None] * 5
+            started = time.monotonic()
+            messages = [outgoing(number, leave_within=0.1) for number in range(5)]
+            assert await provider.hand_over_all(messages) == [Accepted()] * 5
+            assert time.monotonic() - started < 0.1
+        assert len(lines) == 5
+
+    run(test)
+
+
+def test_what_only_waited_for_a_place_has_not_been_tried() -> None:
+    """Neither an attempt nor trouble of the gateway: it never heard of it."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await asyncio.sleep(10)
+
+    async def test() -> None:
+        options = {"window": "1", "deadline": "0.3"}
+        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
+            outcomes = await provider.hand_over_all([outgoing(1), outgoing(2), outgoing(3)])
+        assert outcomes == [Unknown("no answer within 0.3 s"), None, None]
+
+    run(test)
+
+
+def test_what_waited_for_a_connection_that_never_came_has_met_trouble() -> None:
+    async def test() -> None:
+        # A port whose queue is full takes no connection and refuses none.
+        import socket
+
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+            port = full.getsockname()[1]
+            others = [socket.socket() for _ in range(3)]
+            for other in others:
+                other.setblocking(False)
+                other.connect_ex(("127.0.0.1", port))
+            options = {"window": "1", "deadline": "0.4", "connect_timeout": "5"}
+            async with opened(gateway(port, **options)) as provider:
+                (outcome,) = await provider.hand_over_all([outgoing(1)])
+            for other in others:
+                other.close()
+        assert isinstance(outcome, Deferred)
+
+    run(test)

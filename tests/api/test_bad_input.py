@@ -150,6 +150,16 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
         "filter.attributes.born",
         "YYYY-MM-DD",
     ),
+    "a week": (
+        {"filter": {"attributes": {"born": {"gte": "2026-W20-1"}}}},
+        "filter.attributes.born",
+        "YYYY-MM-DD",
+    ),
+    "a day in digits of another script": (
+        {"filter": {"attributes": {"born": {"lte": "١٩٩٩-01-01"}}}},
+        "filter.attributes.born",
+        "YYYY-MM-DD",
+    ),
     "1,001 values of an attribute": (
         {"filter": {"attributes": {"n": list(range(1001))}}},
         "filter.attributes.n",

@@ -84,8 +84,10 @@ class ClientsInBulk(Resource):
         """Create or change up to 10,000 clients.
 
         The client of each phone number is made, or changed where there is one: what an item
-        leaves out then stays as it is. Items that are wrong are refused one by one, with the
-        reason; the others are saved together. Sending a list again is harmless.
+        leaves out then stays as it is. `attributes` that are given replace all that the client
+        has (an import of a file merges them one by one instead). Items that are wrong are refused
+        one by one, with the reason; the others are saved together. Sending a list again is
+        harmless.
         """
         items = request.data
         if not isinstance(items, list) or len(items) > MOST_AT_ONCE:

@@ -186,7 +186,9 @@ class Imports(Resource):
         """Hand in a CSV or XLSX file of clients.
 
         It is read in the background: the address in `Location` says how far it is. The file is
-        taken over whole; rows that are wrong are left out, and listed under `refused/`. With
+        taken over whole; rows that are wrong are left out, and listed under `refused/`. Of a
+        client that is known already each attribute that the file gives is set and all others stay
+        (`clients/bulk/` replaces them together instead); an empty cell changes nothing. With
         `preview` nothing is kept, and the first rows are answered as they would be read.
         """
         fields = read(FileBody, request.data)

@@ -1,5 +1,6 @@
 """What an audience filter may consist of."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -17,6 +18,7 @@ MOST_ATTRIBUTES = 20
 LONGEST_NAME = 200
 LONGEST_VALUE = 1000
 KINDS = ("operator_codes", "tags", "attributes")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 COMPARISONS = ("gte", "lte", "present")
 
 COMPARE = gettext_lazy(
@@ -113,8 +115,13 @@ def _is_number(value: object) -> bool:
 
 
 def _is_date(value: object) -> bool:
+    """A day as YYYY-MM-DD alone: the other forms of ISO 8601 do not sort with it as texts."""
     try:
-        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
+        return (
+            isinstance(value, str)
+            and bool(DAY.fullmatch(value))
+            and bool(date.fromisoformat(value))
+        )
     except ValueError:
         return False
 

@@ -11,13 +11,23 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from vestnik.audience.conditions import condition
+from vestnik.audience.filter_rules import KINDS
 from vestnik.audience.models import Client
 
 Filter = Mapping[str, Any]
 
 
+class UnknownCondition(ValueError):
+    """The filter has a condition that is not known here: to leave it out would select more."""
+
+
 def matching(audience: Filter) -> QuerySet[Client]:
-    """The clients that `audience` selects, in no particular order."""
+    """The clients that `audience` selects, in no particular order. Raises UnknownCondition."""
+    unknown = (audience.keys() - {*KINDS, "exclude"}) | (
+        audience.get("exclude", {}).keys() - set(KINDS)
+    )
+    if unknown:
+        raise UnknownCondition(f"Unknown conditions of a filter: {', '.join(sorted(unknown))}.")
     clients = Client.objects.order_by().filter(_selected(audience))
     excluded = _selected(audience.get("exclude", {}))
     return clients.filter(~excluded) if excluded else clients

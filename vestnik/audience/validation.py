@@ -39,15 +39,36 @@ def validate_tag(value: str) -> None:
 
 
 def validate_attributes(value: object) -> None:
-    """Raises ValidationError unless it is an object of a bounded size and depth."""
+    """Raises ValidationError unless it is an object of a bounded size and depth that PostgreSQL
+    can hold."""
     if not isinstance(value, dict):
         raise ValidationError(_('Give an object, for example {"city": "Казань"}.'))
     if _depth(value) > DEEPEST_ATTRIBUTES:
         remedy = _("Nest it at most %(most)s levels deep.")
         raise ValidationError(remedy % {"most": DEEPEST_ATTRIBUTES})
-    if len(json.dumps(value, ensure_ascii=False).encode()) > MOST_ATTRIBUTE_BYTES:
+    if len(_written(value)) > MOST_ATTRIBUTE_BYTES:
         remedy = _("Shorten it to at most %(most)s KiB of JSON.")
         raise ValidationError(remedy % {"most": MOST_ATTRIBUTE_BYTES // 1024})
+
+
+def _written(value: object) -> bytes:
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise ValidationError(
+            _("Leave out the unpaired surrogate: it is half a character.")
+        ) from None
+    except ValueError:
+        raise ValidationError(_("Give finite numbers: one is too large.")) from None
+    if b"\\u0000" in written and _holds_nul(value):
+        raise ValidationError(_("Leave out the NUL character."))
+    return written
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_nul, [*value, *value.values()]))
+    return any(map(_holds_nul, value)) if isinstance(value, list) else "\x00" in str(value)
 
 
 def _depth(value: object) -> int:

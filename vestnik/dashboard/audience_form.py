@@ -12,7 +12,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.functional import cached_property
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vestnik.audience.filter_rules import MOST_ATTRIBUTES, checked_filter
 from vestnik.audience.filters import Filter
@@ -26,6 +26,13 @@ GROUPS = ("include", "exclude")
 MOST_ROWS = MOST_ATTRIBUTES + 2
 MOST_SAVED = 200
 SALT = "filter that is kept as it is"
+UNREADABLE = gettext_lazy(
+    "The audience that this page carried cannot be read any more: choose it anew."
+)
+GONE = gettext_lazy("That audience has been deleted meanwhile: choose another one.")
+NOT_WHOLE = gettext_lazy(
+    "The conditions did not arrive whole: reload the page and choose them again."
+)
 
 
 class AudienceForm:
@@ -40,6 +47,8 @@ class AudienceForm:
         self.include = list(groups.get("include", ()))
         self.exclude = list(groups.get("exclude", ()))
         self.problems: list[str] = []
+        #: What the page carried and nobody can read: no filter can be made of it.
+        self.unreadable: str | None = None
         self.name, self.name_problem, self.saved_as = "", "", ""
         self.is_shorter = False
 
@@ -58,7 +67,7 @@ class AudienceForm:
     def submitted(cls, data: QueryDict) -> "AudienceForm":
         """The builder as it was sent, to be checked."""
         groups = {g: [_row(g, n, data=data) for n in _numbers(data, g)] for g in GROUPS}
-        return cls(kept=_kept(data), **groups)
+        return cls(kept=None, **groups)._carrying(data)
 
     @classmethod
     def changed(cls, data: QueryDict) -> "AudienceForm | None":
@@ -69,13 +78,25 @@ class AudienceForm:
             return cls.showing(saved.filter)
         if not any(name in data for name in ("add", "remove", "take", "anew")):
             return None
-        form = cls(
-            kept=None if "anew" in data else _kept(data),
-            **{group: list(_left(data, group)) for group in GROUPS},
-        )
+        form = cls(kept=None, **{group: list(_left(data, group)) for group in GROUPS})
+        if "anew" not in data:
+            form._carrying(data)
+        if "take" in data and data.get("saved"):
+            form.problems.append(str(GONE))
         form.is_shorter = "remove" in data
         form._add(data.get("add", ""))
         return form
+
+    def _carrying(self, data: QueryDict) -> "AudienceForm":
+        """With the filter that the page carries as it is, and what is wrong with what was sent."""
+        try:
+            self.kept = signing.loads(str(data["kept"]), salt=SALT) if "kept" in data else None
+        except signing.BadSignature:
+            self.unreadable = str(data["kept"])
+            self.problems.append(str(UNREADABLE))
+        if any(len(_numbers(data, group)) != len(set(data.getlist(group))) for group in GROUPS):
+            self.problems.append(str(NOT_WHOLE))
+        return self
 
     def _add(self, group: str) -> None:
         rows: list[ConditionForm] = getattr(self, group) if group in GROUPS else []
@@ -98,18 +119,20 @@ class AudienceForm:
 
     def is_valid(self) -> bool:
         """Whether a filter can be made of it; what is wrong stands beside its field."""
-        if self.kept is None:
+        if self.kept is None and self.unreadable is None:
             rows = [*self.include, *self.exclude]
             # Every row is asked, so that each shows what is wrong with it.
             wrong = [row for row in rows if not row.is_valid()]
             if not wrong and not self._repeated():
                 self._check()
             return not self.problems and not any(row.errors for row in rows)
-        return True
+        return not self.problems
 
     @property
     def audience(self) -> dict[str, Any]:
-        """The filter, once it is valid."""
+        """The filter, once it is valid. Raises ValidationError where none can be made."""
+        if self.unreadable is not None:
+            raise ValidationError(UNREADABLE)
         if self.kept is not None:
             return dict(self.kept)
         return checked_filter(self._built())
@@ -129,6 +152,8 @@ class AudienceForm:
     @property
     def kept_signed(self) -> str:
         """What the page carries of it: nobody can put another one in its place."""
+        if self.unreadable is not None:
+            return self.unreadable
         return signing.dumps(self.kept, salt=SALT)
 
     @cached_property
@@ -157,7 +182,9 @@ class AudienceForm:
             subjects = [row.subject for row in rows]
             for place, row in enumerate(rows):
                 if subjects[place] in subjects[:place]:
-                    row.add_error("what", _("Put it into the condition above about the same."))
+                    row.add_error(
+                        "what", gettext_lazy("Put it into the condition above about the same.")
+                    )
                     found = True
         return found
 
@@ -184,7 +211,7 @@ def _row(
 
 def _numbers(data: QueryDict, group: str) -> list[int]:
     given = dict.fromkeys(data.getlist(group))
-    return [int(number) for number in given if number.isascii() and number.isdigit()][:MOST_ROWS]
+    return [int(n) for n in given if n.isascii() and n.isdigit() and len(n) < 4][:MOST_ROWS]
 
 
 def _left(data: QueryDict, group: str) -> Iterator[ConditionForm]:
@@ -204,16 +231,6 @@ def _merged(rows: Sequence[ConditionForm]) -> dict[str, Any]:
             else:
                 parts[kind] = wanted
     return parts
-
-
-def _kept(data: QueryDict) -> Filter | None:
-    if "kept" not in data:
-        return None
-    try:
-        kept: Filter = signing.loads(str(data["kept"]), salt=SALT)
-    except signing.BadSignature:
-        return None
-    return kept
 
 
 def _taken(data: QueryDict) -> SavedAudience | None:

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.filter_rules import LONGEST_NAME, LONGEST_VALUE, MOST_VALUES
+from vestnik.audience.filter_rules import DAY, LONGEST_NAME, LONGEST_VALUE, MOST_VALUES
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
 
@@ -244,6 +244,6 @@ def _written(value: Any) -> str:
 
 
 def _shown(wanted: Any) -> str:
-    if isinstance(wanted, str) and get_language() == "ru":
+    if isinstance(wanted, str) and DAY.fullmatch(wanted) and get_language() == "ru":
         return date.fromisoformat(wanted).strftime("%d.%m.%Y")
     return str(wanted)

@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from vestnik.audience.filter_rules import DAY
 from vestnik.audience.filters import Filter
 from vestnik.dashboard.words import MESSAGE_STATES
 
@@ -92,6 +93,6 @@ def value(wanted: Any) -> str:
 
 def _day(written: str) -> date | None:
     try:
-        return date.fromisoformat(written) if len(written) == 10 else None
+        return date.fromisoformat(written) if DAY.fullmatch(written) else None
     except ValueError:
         return None

@@ -41,7 +41,7 @@ class Sample:
 
 def recipients(audience: Filter) -> QuerySet[Client]:
     """The clients that a mailing with this filter goes to, in no particular order."""
-    clients = matching(audience)
+    clients = matching({kind: audience[kind] for kind in audience if kind != "again"})
     again = audience.get("again")
     return clients.filter(unreached(**again)) if again else clients
 

@@ -106,8 +106,19 @@ def test_hostile_searches_are_answered(field: str, given: str) -> None:
     make_client(NUMBER)
     browser = opened()
     assert browser.get("/clients/", {field: given}).status_code == 200
-    assert browser.get("/clients/export/", {field: given}).status_code == 200
+    assert browser.get("/clients/export/", {field: given}).status_code in (200, 404)
     assert browser.get("/stop-list/", {field: given}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["audience=99999", "audience=x", "code=9", "tag=" + "x" * 101, "q=abc"]
+)
+def test_what_cannot_be_asked_is_not_everybody(query: str) -> None:
+    make_client(NUMBER)
+    browser = opened()
+
+    assert browser.get(f"/clients/export/?{query}").status_code == 404
+    assert not browser.get(f"/clients/?{query}").context["listed"].rows
 
 
 def test_what_is_found_is_taken_home() -> None:
@@ -264,6 +275,15 @@ def test_the_code_follows_a_new_number_unless_it_was_ported() -> None:
         (attribute(("x", "json", "{")), "This is no JSON."),
         (attribute(("x", "json", "[" * 2000)), "This is no JSON."),
         (attribute(("x", "json", "[[[[[[[[[1]]]]]]]]]")), "Nest it at most"),
+        (attribute(("x", "json", '"\\u0000"')), "Leave out the NUL"),
+        (attribute(("x", "json", '{"\\u0000": 1}')), "Leave out the NUL"),
+        (attribute(("x", "json", '["\\ud800"]')), "Leave out the unpaired surrogate"),
+        (attribute(("x", "json", "1e999")), "one is too large"),
+        (attribute(("x", "json", "[-1e999]")), "one is too large"),
+        (attribute(("x", "json", "NaN")), "This is no JSON."),
+        (attribute(("x", "json", '{"a": 1, "a": 2}')), "A key is given twice"),
+        (attribute(("x", "number", "1e999")), "Write a number"),
+        (attribute(("x", "text", "\x00")), "Null characters"),
         (attribute(("", "text", "x")), "Name it."),
         (attribute(("x", "text", "1"), ("x", "text", "2")), "this name above"),
     ],

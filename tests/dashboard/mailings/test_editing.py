@@ -318,10 +318,52 @@ def test_a_copy_goes_to_the_same_audience(audience: dict[str, Any], language: st
     assert page.context["form"]["rate_limit"].value() == 7
 
 
-def test_a_kept_filter_is_taken_from_nobody_else() -> None:
-    mailing = saved(browser(), kept='{"again": {"mailing": 1, "states": []}}')
+@pytest.mark.parametrize("kept", ['{"again": {"mailing": 1, "states": []}}', "", "x:y:z", "\x00"])
+@pytest.mark.parametrize("do", ["draft", "schedule"])
+def test_an_audience_that_cannot_be_read_is_not_everybody(kept: str, do: str) -> None:
+    make_client()
+    opened = browser()
 
-    assert mailing.filter == {}
+    answered = opened.post(NEW, written(do=do, kept=kept))
+    again = opened.post(NEW, written(do=do, kept=answered.context["audience"].kept_signed))
+
+    for page in (answered, again):
+        assert "choose it anew" in page.content.decode()
+        assert not page.context["preview"].counted
+    assert not Mailing.objects.exists()
+    counted = opened.post("/clients/audiences/count/", {"kept": kept}).content.decode()
+    assert "client" not in counted
+    assert SavedAudience.objects.count() == 0
+    opened.post("/clients/audiences/new/", {"name": "All", "kept": kept, "do": "save"})
+    assert SavedAudience.objects.count() == 0
+
+
+def test_a_deleted_audience_is_not_everybody() -> None:
+    taken = shown(browser(), **written(take="1", saved="999"))
+
+    assert "has been deleted" in taken
+
+
+def test_conditions_that_do_not_arrive_whole_are_not_left_out() -> None:
+    rows = condition("include", 0, what="tag", values=["vip"])
+
+    for more in (["x"], ["1" * 5000], [*map(str, range(1, 30))]):
+        browser().post(NEW, written(do="draft", include=["0", *more], **rows))
+
+    assert not Mailing.objects.exists()
+
+
+def test_an_audience_of_send_again_is_counted_as_it_is_sent() -> None:
+    make_client()
+    again = {"again": {"mailing": 1, "states": ["failed"]}}
+    one = SavedAudience.objects.create(name="Again", filter=again)
+    opened = browser()
+
+    counted = opened.get(f"/clients/audiences/{one.id}/count/").content.decode()
+    exported = opened.get(f"/clients/export/?audience={one.id}").getvalue().decode()
+
+    assert "0 clients" in counted
+    assert exported.count("\r\n") == 1
 
 
 def test_copying_has_an_address_of_its_own() -> None:
@@ -331,9 +373,12 @@ def test_copying_has_an_address_of_its_own() -> None:
     assert browser().get("/mailings/999/copy/").status_code == 404
 
 
-@pytest.mark.parametrize("query", ["copy=x", "copy=99999", "audience=1&copy=²", "copy=" + "9" * 40])
-def test_an_address_that_names_nothing_opens_an_empty_page(query: str) -> None:
-    assert "New mailing" in shown(browser(), f"{NEW}?{query}")
+@pytest.mark.parametrize(
+    "query",
+    ["copy=x", "copy=99999", "audience=99999", "audience=", "copy=²", "copy=" + "9" * 40],
+)
+def test_an_address_that_names_nothing_is_not_everybody(query: str) -> None:
+    assert browser().get(f"{NEW}?{query}").status_code == 404
 
 
 def test_a_draft_is_changed_and_scheduled() -> None:

@@ -80,9 +80,18 @@ def _flag(written: str) -> bool:
 
 def _json(written: str) -> Any:
     try:
-        return json.loads(written, parse_constant=_refused)
+        read = json.loads(written, parse_constant=_refused, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
         raise ValidationError(_("This is no JSON.")) from None
+    validate_attributes({"": read})
+    return read
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        raise ValidationError(_("A key is given twice: give it once."))
+    return read
 
 
 def _refused(constant: str) -> None:

@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action
-from vestnik.audience.filters import matching
 from vestnik.audience.models import SavedAudience
 from vestnik.dashboard.audience_form import AudienceForm, save_audience
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dispatch.recipients import recipients
 
 PAGE_SIZE = 50
 
@@ -48,7 +48,7 @@ def audience_list(request: OperatorRequest) -> HttpResponse:
 def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
     """How many clients an audience selects."""
     saved = get_object_or_404(SavedAudience, id=id)
-    count = matching(saved.filter).count()
+    count = recipients(saved.filter).count()
     return render(request, "dashboard/clients/audience_count.html", {"count": count})
 
 
@@ -106,7 +106,7 @@ def _page(request: OperatorRequest, context: dict[str, Any]) -> HttpResponse:
 
 
 def _count(audience: AudienceForm) -> int | None:
-    return matching(audience.audience).count() if audience.is_valid() else None
+    return recipients(audience.audience).count() if audience.is_valid() else None
 
 
 def _problem(

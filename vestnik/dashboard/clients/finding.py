@@ -16,11 +16,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.filters import matching
 from vestnik.audience.importing.numbers import normalised
 from vestnik.audience.models import Client, SavedAudience
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
+from vestnik.dispatch.recipients import recipients
 
 #: More than these are not counted one by one.
 MOST_COUNTED = 10_000
@@ -29,7 +29,7 @@ LETTERS = re.compile(r"[^\W\d_]")
 
 
 class SearchForm(forms.Form):
-    """What is asked for. What is wrong with it stands beside its field, and narrows nothing."""
+    """What is asked for. What is wrong with it stands beside its field, and selects nobody."""
 
     q = forms.CharField(required=False, max_length=40, label=_("Part of the number"))
     code = forms.CharField(required=False, max_length=3, label=_("Operator code"))
@@ -103,7 +103,7 @@ def find(asked: Mapping[str, Any]) -> Found:
 def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
     """All of them, in no order."""
     saved = asked.get("audience")
-    clients = matching(saved.filter if saved else {})
+    clients = recipients(saved.filter if saved else {})
     if digits := asked.get("q"):
         clients = clients.filter(holding(digits))
     if code := asked.get("code"):

@@ -1,10 +1,10 @@
 """The list of clients, on a page and as a file."""
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from vestnik.audience.models import Client
-from vestnik.dashboard.clients.finding import SearchForm, find, selected
+from vestnik.dashboard.clients.finding import Found, SearchForm, find, selected
 from vestnik.dashboard.clients.one import shown
 from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
 from vestnik.dashboard.paging import paged
@@ -21,7 +21,7 @@ def client_list(request: OperatorRequest) -> HttpResponse:
     """Clients, the newest first."""
     form = SearchForm(request.GET)
     asked = form.asked()
-    found = find(asked)
+    found = Found(Client.objects.none(), 0) if form.errors else find(asked)
     listed = paged(request, lambda walk: walk.take(found.clients), newest_first=True)
     context = {
         "form": form,
@@ -39,8 +39,10 @@ def client_list(request: OperatorRequest) -> HttpResponse:
 @page()
 def client_export(request: OperatorRequest) -> HttpResponseBase:
     """What is listed, as a file that can be imported again."""
-    form = request.GET.get("format", "")
-    clients = selected(SearchForm(request.GET).asked())
+    form, search = request.GET.get("format", ""), SearchForm(request.GET)
+    if not search.is_valid():  # a deleted audience is not everybody
+        raise Http404
+    clients = selected(search.asked())
     return download("clients", form if form in FORMATS else "csv", exports.clients(clients))
 
 

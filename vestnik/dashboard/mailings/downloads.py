@@ -1,7 +1,7 @@
 """A mailing's messages and its statistics as files."""
 
 from django import forms
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.messages import Wanted
@@ -27,8 +27,10 @@ class Kind(forms.Form):
 def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     """The messages, all or those in one state."""
     mailing = mailing_or_404(id)
-    state = Wanted.read(request.GET).chosen or None
-    table = exports.of_mailing(mailing, state)
+    wanted = Wanted.read(request.GET)
+    if wanted.errors:  # a state that there is not is not all states
+        raise Http404
+    table = exports.of_mailing(mailing, wanted.chosen or None)
     return download(f"mailing-{id}-messages", Kind.asked(request), table)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -265,8 +265,13 @@ def _said(mailing: Mailing) -> str:
 
 
 def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:
-    """The row that a parameter of the address names; None where it names none."""
-    id = request.GET.get(parameter, "")
-    if not (id.isascii() and id.isdigit() and len(id) < 19):
+    """The row that a parameter of the address names; None where the address has none.
+
+    One that is deleted is a 404: without it the mailing would be to everybody.
+    """
+    id = request.GET.get(parameter)
+    if id is None:
         return None
-    return model.objects.filter(id=id).first()
+    if not (id.isascii() and id.isdigit() and len(id) < 19):
+        raise Http404
+    return get_object_or_404(model, id=id)

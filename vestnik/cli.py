@@ -2,14 +2,16 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 
 from vestnik import env, loading
-from vestnik.stack.announce import is_supervised, process_name
+from vestnik.stack.announce import announce, is_supervised, process_name
 from vestnik.stack.errors import StackError
 
 ABOUT = """\
@@ -53,12 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if words is None else words)
     try:
         env.load()
-        if given[:1] == ["manage"]:  # argparse would take Django's options for its own
-            return manage(given[1:])
-        if given[:1] == ["sandbox"]:
-            return sandbox(given[1:])
-        options = parser().parse_args(given)
-        return int(options.run(options) or 0)
+        return run(given)
     except (StackError, ImproperlyConfigured) as error:
         return fail(str(error))
     except OSError as error:
@@ -69,6 +66,18 @@ def main(words: Sequence[str] | None = None) -> int:
         if (line := in_one_line(error)) is None:
             raise
         return fail(line)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command. Raises what it raises."""
+    if words[:1] == ["manage"]:  # argparse would take Django's options for its own
+        return manage(words[1:])
+    if words[:1] == ["sandbox"]:
+        return sandbox(words[1:])
+    if words == ["forkserver"]:  # of `vestnik up` alone: it becomes the commands asked for
+        return run(fork_server())
+    options = parser().parse_args(words)
+    return int(options.run(options) or 0)
 
 
 def fail(line: str) -> int:
@@ -105,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     for name, run, about in (
         ("web", web, "serve pages and API"),
         ("worker", worker, "send messages"),
-        ("beat", beat, "tick: start what is due"),
+        ("beat", beat, "the scheduler alone; each worker has one too"),
     ):
         commands.add_parser(name, help=f"one process: {about}").set_defaults(run=run)
     _apikey(commands.add_parser("apikey", help="keys for the API"))
@@ -163,30 +172,62 @@ def web(_options: argparse.Namespace) -> None:
     run()
 
 
-def worker(_options: argparse.Namespace) -> None:
-    """`vestnik worker`."""
+def worker(_options: argparse.Namespace) -> int:
+    """`vestnik worker`: as `celery worker`, without importing Celery's command line (20 MiB)."""
     need_secret()
     refuse_mistakes()
     from celery.exceptions import SecurityWarning
+    from celery.utils.nodenames import default_nodename, host_format
 
     from vestnik.celery import app
 
     # It warns of root, who would be at the mercy of pickled messages; ours are JSON alone.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     name = process_name(f"worker-{os.getpid()}")
-    threads = env.number("WORKER_CONCURRENCY", 16)
-    app.start(
-        f"--quiet --skip-checks worker --pool threads --concurrency {threads} --hostname {name}@%h "
-        "--without-gossip --without-mingle --loglevel WARNING".split()
+    process = app.Worker(
+        hostname=host_format(default_nodename(f"{name}@%h")),
+        pool_cls="threads",
+        concurrency=env.number("WORKER_CONCURRENCY", 16),
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
     )
+    process.start()
+    return int(process.exitcode or 0)
 
 
 def beat(_options: argparse.Namespace) -> None:
-    """`vestnik beat`."""
-    need_servers()
+    """`vestnik beat`: what every worker's own scheduler does, in a process without a worker."""
+    need_secret()
+    refuse_mistakes()
+    from vestnik.dispatch import scheduler
+    from vestnik.stack import waiting
+
+    waiting.for_database()
+    load_tasks()
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    threads = scheduler.start(stopping)
+    announce()
+    for thread in threads:
+        thread.join()
+
+
+def load_tasks() -> None:
+    """Have Celery's tasks and the scheduler's jobs registered, as Celery's worker does."""
     from vestnik.celery import app
 
-    app.start(["--quiet", "--skip-checks", "beat", "--pidfile=", "--loglevel", "WARNING"])
+    app.loader.import_default_modules()
+
+
+def fork_server() -> Sequence[str]:
+    """Serve, and return the words of a command in each forked process."""
+    start_django()
+    from vestnik.stack.forkserver import serve
+
+    return serve()
 
 
 def create_key(options: argparse.Namespace) -> None:

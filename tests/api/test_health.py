@@ -3,6 +3,8 @@
 import threading
 
 import pytest
+import redis
+from django.conf import settings
 from django.test import Client
 
 from vestnik.api import health
@@ -34,6 +36,19 @@ def test_a_broker_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert answer.json()["status"] == "unavailable"
     assert answer.json()["checks"]["database"] == "ok"
     assert answer.json()["checks"]["broker"] != "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_refuses_writes_is_named() -> None:
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    broker.config_set("maxmemory", "1")
+    try:
+        answer = Client().get("/readyz")
+    finally:
+        broker.config_set("maxmemory", "0")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["broker"] == "refuses writes"
 
 
 @pytest.mark.django_db(transaction=True)

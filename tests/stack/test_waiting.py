@@ -75,7 +75,7 @@ def vestnik(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["web", "worker"])
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
 def test_a_process_waits_for_a_database_that_is_not_there_yet(own_servers, name):
     environ = own_servers | {"DATABASE_URL": "postgresql://a:b@127.0.0.1:9/c"}
     with running(name, environ=environ | {"VESTNIK_PORT": str(free_port())}) as process:
@@ -84,10 +84,9 @@ def test_a_process_waits_for_a_database_that_is_not_there_yet(own_servers, name)
     assert not process.has_said("Traceback")
 
 
-@pytest.mark.parametrize("name", ["worker", "beat"])
-def test_a_process_waits_for_a_broker_that_is_not_there_yet(own_servers, name):
+def test_a_worker_waits_for_a_broker_that_is_not_there_yet(own_servers):
     assert vestnik("setup", **own_servers).returncode == 0
-    with running(name, environ=own_servers | {"REDIS_URL": "redis://127.0.0.1:9/0"}) as process:
+    with running("worker", environ=own_servers | {"REDIS_URL": "redis://127.0.0.1:9/0"}) as process:
         wait_until(lambda: process.has_said("127.0.0.1:9"), 20)
         time.sleep(1)
         assert process.process.poll() is None
@@ -110,7 +109,7 @@ def test_it_all_works_once_the_database_is_migrated(own_servers, tmp_path):
 def test_servers_of_ones_own_replace_the_embedded_ones(own_servers, tmp_path):
     home = tmp_path / "home"
     with RunningStack(home=home, workers=1, demo=True, environ=own_servers) as stack:
-        assert set(stack.pids) == {"web", "worker.1", "beat"}
+        assert set(stack.pids) == {"forkserver", "web", "worker.1"}
         assert stack.database_url == own_servers["DATABASE_URL"]
         assert stack.api("GET", "clients/").body["results"] == []  # a demo is for us alone
     assert {path.name for path in home.iterdir()} == {"secrets.json", "credentials"}

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from functools import cache
+from typing import Any
 
+import redis
 import structlog
 from celery import current_app
 from django.db import connection, connections
@@ -16,6 +18,8 @@ from django.views.decorators.http import require_safe
 log = structlog.get_logger(__name__)
 
 SECONDS = 2
+BROKER_PROBE = "vestnik:readyz"
+SECONDS_OF_PROBE = 60
 OK = "ok"
 
 _asking = ThreadPoolExecutor(max_workers=6, thread_name_prefix="readyz")
@@ -54,6 +58,9 @@ def _answer(name: str, future: Future[None]) -> str:
         return f"no answer within {SECONDS} s"
     except NotMigrated:
         return "migrations are missing"
+    except redis.ResponseError as error:
+        log.warning("not ready", check=name, trouble=str(error).split("\n", 1)[0])
+        return "refuses writes"  # a full disk or memory, or a replica
     except Exception as error:
         log.warning("not ready", check=name, trouble=type(error).__name__)
         return "away"
@@ -78,8 +85,11 @@ def _migrations() -> None:
 
 
 def _broker() -> None:
+    """A broker whose disk or memory is full still answers: only a write tells."""
     with current_app.connection_for_write() as broker:
         broker.ensure_connection(max_retries=1, timeout=SECONDS)
+        channel: Any = broker.default_channel
+        channel.client.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
 
 
 CHECKS: dict[str, Callable[[], None]] = {

@@ -8,12 +8,10 @@ import queue
 import threading
 from functools import partial
 
-import structlog
 from django.db import transaction
 
 from vestnik.celery import app
-
-log = structlog.get_logger(__name__)
+from vestnik.outages import OutageLog
 
 MOST_PENDING = 1000
 SECONDS_OF_USE = 30
@@ -21,6 +19,10 @@ SECONDS_OF_USE = 30
 _pending: queue.Queue[tuple[str, tuple[object, ...], float | None]] = queue.Queue(MOST_PENDING)
 _starting = threading.Lock()
 _publisher: threading.Thread | None = None
+_outage = OutageLog(
+    "the broker takes no messages",
+    "see that Redis runs, may write to its disk and has memory left; nothing is lost meanwhile",
+)
 
 
 def look_at(mailing_id: int) -> None:
@@ -38,8 +40,8 @@ def give(task: str, *arguments: object, after: float | None = None) -> None:
     """Hint now, or `after` so many seconds (under two: Redis is no place for business time)."""
     try:
         _pending.put_nowait((task, arguments, after))
-    except queue.Full:
-        log.warning("hint dropped: the broker is away", task=task)
+    except queue.Full as error:
+        _outage.failed(error)
         return
     _ensure_publisher()
 
@@ -58,4 +60,6 @@ def _publish_forever() -> None:
         try:
             app.send_task(task, arguments, countdown=after, expires=SECONDS_OF_USE)
         except Exception as error:
-            log.warning("hint lost: the broker is away", task=task, trouble=type(error).__name__)
+            _outage.failed(error)
+        else:
+            _outage.worked()

@@ -50,3 +50,8 @@ def run(sql: str, parameters: Parameters = ()) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)
+
+
+def is_connected() -> bool:
+    """Whether this thread's connection still stands after an error."""
+    return connection.connection is not None and not connection.connection.closed

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from vestnik.dispatch import asking, closing, enlist, importing, launch, stopping, worker
+from vestnik.dispatch import asking, closing, enlist, importing, launch, worker
 from vestnik.dispatch import tick as ticking
 
 log = structlog.get_logger(__name__)
@@ -11,10 +11,8 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="vestnik.tick")
 def tick() -> None:
-    """Sent by beat each second."""
+    """Sent each second by Celery's own beat, where that is used; workers tick by themselves."""
     ticking.tick()
-    stopping.sweep()
-    importing.call_for_waiting()
 
 
 @shared_task(name="vestnik.look_at")

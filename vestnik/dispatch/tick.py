@@ -2,19 +2,36 @@
 
 It only flips states and gives hints, so that it is never late itself: enlisting or sending in its
 thread made it three seconds late. Any number of ticks may run; an advisory lock lets one at a time.
+What starts mailings comes first, and each step runs apart: one that fails stops no other.
 """
+
+from collections.abc import Callable
 
 import structlog
 
-from vestnik.dispatch import asking, claims, closing, doubt, hints, hours, receipts, sql
+from vestnik.dispatch import (
+    asking,
+    claims,
+    closing,
+    doubt,
+    hints,
+    hours,
+    importing,
+    receipts,
+    sql,
+    stopping,
+)
 from vestnik.dispatch.alone import alone
 from vestnik.dispatch.launch import LOOK_AHEAD
+from vestnik.dispatch.scheduler import Job, every
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, described
 
 log = structlog.get_logger(__name__)
 
 TICK_LOCK = 0x7469636B
+#: A process that is frozen in a tick loses the lock after so long.
+MOST_IDLE_SECONDS = 5
 
 DUE_SOON = """
 SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
@@ -33,38 +50,80 @@ WHERE m.state = 'running' AND EXISTS (
 """
 
 
+@every(1.0, "tick")
 def tick() -> None:
     """Look once; returns at once where another tick is at it."""
-    with alone(TICK_LOCK) as at_it:
+    with alone(TICK_LOCK, most_idle_seconds=MOST_IDLE_SECONDS) as at_it:
         if not at_it:
             return
-        claims.sweep()
-        claims.wake()
-        hours.schedule_closed()
-        receipts.match_kept()
-        receipts.forget_old()
-        _pause_those_without_provider()
-        _settle_doubts()
-        for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
-            hints.give("vestnik.look_at", mailing, after=seconds)
-        for mailing in {*closing.to_close(), *(mailing for (mailing,) in sql.rows(TO_ENLIST))}:
-            hints.give("vestnik.look_at", mailing)
-        for (alias,) in sql.rows(TO_SEND):
-            hints.call_to_work(alias)
+        for step in STEPS:
+            step.attempt()
 
 
-def _settle_doubts() -> None:
+def launch_due() -> None:
+    """Hint at what starts within the next moment, at the moment at which it does."""
+    for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
+        hints.give("vestnik.look_at", mailing, after=seconds)
+
+
+def look_at_unfinished() -> None:
+    """Hint at what is to be enlisted or closed."""
+    for mailing in {*closing.to_close(), *(mailing for (mailing,) in sql.rows(TO_ENLIST))}:
+        hints.give("vestnik.look_at", mailing)
+
+
+def call_senders() -> None:
+    """Hint at the providers for which batches are ready."""
+    for (alias,) in sql.rows(TO_SEND):
+        hints.call_to_work(alias)
+
+
+def settle_unknown() -> None:
     """By the provider's declared ability: ask it, or send again; without one they are held."""
     described_ones = [described(alias) for alias in aliases()]
     doubt.resend_by_themselves([p.alias for p in described_ones if p.in_doubt == "resend"])
     for provider in described_ones:
-        # One hint is enough: whoever takes it asks about all mailings of that provider.
+        # One hint is enough: the pass that it starts asks about all mailings of that provider.
         for mailing in asking.to_ask(provider)[:1]:
             hints.give("vestnik.ask", mailing)
 
 
-def _pause_those_without_provider() -> None:
+def pause_without_provider() -> None:
+    """Pause what runs by a provider that is not configured any more."""
     running = Mailing.objects.filter(state=MailingState.RUNNING)
     for mailing in running.exclude(provider__in=aliases()):
         log.error("mailing paused", mailing=mailing.id, missing_provider=mailing.provider)
         mailing.move(PAUSE, reason=f"Its provider {mailing.provider!r} is not configured any more.")
+
+
+class Step(Job):
+    """A part of the tick. Where the connection is lost no further step can work: that error is
+    passed on, so the log has one line of the tick and not one of each step."""
+
+    def note_failure(self, error: Exception) -> None:
+        if not sql.is_connected():
+            raise error
+        super().note_failure(error)
+
+
+def _step(run: Callable[[], object]) -> Step:
+    return Step(f"tick.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run)
+
+
+STEPS = [
+    _step(run)
+    for run in (
+        launch_due,
+        claims.sweep,
+        claims.wake,
+        hours.schedule_closed,
+        look_at_unfinished,
+        call_senders,
+        receipts.match_kept,
+        receipts.forget_old,
+        pause_without_provider,
+        settle_unknown,
+        stopping.sweep,
+        importing.call_for_waiting,
+    )
+]

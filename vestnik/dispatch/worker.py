@@ -24,6 +24,7 @@ from celery.utils.nodenames import worker_direct
 from kombu import Queue
 
 from vestnik.celery import app
+from vestnik.dispatch import scheduler
 from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.lanes import Lane
 from vestnik.dispatch.meters import meters
@@ -89,6 +90,7 @@ def start_watch(sender: Any, **kwargs: Any) -> None:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
     listen()
+    scheduler.start(stopping)
     threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()
 
 

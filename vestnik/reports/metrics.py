@@ -150,6 +150,7 @@ def _counted(counts: Totals) -> Iterator[Metric]:
     )
     yield _counter(counts, "permits", "Messages that a pace has let go.", ["provider"])
     yield _counter(counts, "leases_lost", "Batches whose worker was lost.", [])
+    yield _counter(counts, "job_failures", "Runs of a periodic job that failed.", ["job"])
     yield _histogram(
         counts,
         "hand_over_seconds",

@@ -1,17 +1,20 @@
-"""Celery's way in: beat calls, and it matters to nobody whether one call is lost."""
+"""Samples for curves and rates: jobs of the scheduler, and tasks for Celery's own beat."""
 
 from celery import shared_task
 
+from vestnik.dispatch.scheduler import every
 from vestnik.reports import sampling
 
 
 @shared_task(name="vestnik.sample")
+@every(1.0, "sample")
 def sample() -> None:
-    """Sent by beat each second, apart from the tick, which must never be late."""
+    """Take samples, apart from the tick, which must never be late."""
     sampling.take_samples()
 
 
 @shared_task(name="vestnik.thin_out")
+@every(3600.0, "thin_out")
 def thin_out() -> None:
-    """Sent by beat each hour."""
+    """Thin out old samples."""
     sampling.thin_out()

@@ -1,8 +1,9 @@
-"""The embedded stack: PostgreSQL, Valkey, and the web, workers and beat over them.
+"""The embedded stack: PostgreSQL, Valkey, and the web and workers over them.
 
     up ──► home (folder, lock, secrets) ──► servers: postgres, valkey ──► setup (migrate, first
-    account, sample) ──► web, workers, beat
+    account, sample) ──► web, workers
 
-`supervisor` starts, watches and stops them; `console` carries their output; `launch` is what each
-of them is before it becomes itself.
+`supervisor` starts, watches and stops them; `forkserver` forks web and workers from one process
+that has loaded the code; `console` carries their output; `launch` is what a server is before it
+becomes itself.
 """

@@ -1,12 +1,15 @@
 """The few calls to Linux that Python has no name for."""
 
 import ctypes
+import math
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 def prctl(option: int, value: int) -> None:
@@ -59,6 +62,47 @@ def forsaken_by_make(make: int) -> bool:
         return True
     bit = 1 << (signal.SIGINT - 1)
     return bool(int(status["SigBlk"], 16) & bit) and not int(status["SigCgt"], 16) & bit
+
+
+def cores() -> int:
+    """The processors that this process may use: by affinity and by its control group's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    for folder in _groups("cpu"):
+        quota, period = _quota(folder)
+        if quota > 0:
+            allowed = min(allowed, max(1, math.ceil(quota / period)))
+    return allowed
+
+
+def memory() -> int:
+    """The bytes of memory that there are for this process: of the machine or its control group."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    names = ("memory.max", "memory.limit_in_bytes")
+    limits = [_read(folder / name).strip() for folder in _groups("memory") for name in names]
+    return min([whole, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def _quota(folder: Path) -> tuple[int, int]:
+    """Microseconds of processor time, and in how many; zero or less for no limit."""
+    words = _read(folder / "cpu.max").split() or [
+        _read(folder / "cpu.cfs_quota_us").strip() or "0",
+        _read(folder / "cpu.cfs_period_us").strip() or "100000",
+    ]
+    return (0 if words[0] == "max" else int(words[0])), int(words[1])
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """The folders of this process's control group and those above it, of version 2 and of 1.
+
+    Inside a container the group's own path may not exist: its folders are mounted at the top.
+    """
+    for line in _read(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        top = CGROUPS / controllers if controllers else CGROUPS
+        inner = top / path.strip("/")
+        yield from (top, *(folder for folder in (inner, *inner.parents) if top in folder.parents))
 
 
 def _read(path: Path) -> str:

@@ -241,11 +241,11 @@ def install() -> Path:
 
 
 def sized(folder: Path) -> dict[str, str]:
-    """Memory and write-ahead log by the machine's size."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Memory and write-ahead log by the size of the machine, or of the container."""
+    memory = linux.memory()
     log = min(max(shutil.disk_usage(folder).free // 8, 256 * MIB), 8 * GIB)
     return {
-        "shared_buffers": f"{min(max(memory // 8, 128 * MIB), 2 * GIB) // MIB}MB",
+        "shared_buffers": f"{min(max(memory // 8, 64 * MIB), 2 * GIB) // MIB}MB",
         "effective_cache_size": f"{memory // 2 // MIB}MB",
         "max_wal_size": f"{log // MIB}MB",
     }

@@ -35,6 +35,8 @@ class Program:
     uid: int = -1
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
+    #: Of a `vestnik` command that the fork server may run instead.
+    words: Sequence[str] = ()
 
     def command(self) -> list[str]:
         """The command line, through `launch`."""
@@ -55,13 +57,37 @@ class Program:
         )
 
 
+class Adopted:
+    """A process that another one forked for us and that has fallen to us: what Popen offers."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit status, negative for a signal; None while it lives."""
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                return None  # its first parent has not ended yet
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Signal it, if it lives."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 @dataclass
 class Process:
     """One program under supervision, over its successive lives."""
 
     program: Program
     lasting: bool = True
-    running: subprocess.Popen[bytes] | None = None
+    running: "subprocess.Popen[bytes] | Adopted | None" = None
     ready_at: float | None = None
     due_at: float | None = None
     short_lives: int = 0

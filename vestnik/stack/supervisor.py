@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -16,7 +17,8 @@ from types import FrameType
 from vestnik.stack import announce, linux
 from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
-from vestnik.stack.process import Process, Program, Stage
+from vestnik.stack.forkserver import SOCKET, ForkClient
+from vestnik.stack.process import Adopted, Process, Program, Stage
 
 # Ten seconds is the promise. What a stage leaves is there for the next.
 GRACE = {Stage.SERVICE: 3.5, Stage.SERVER: 3.5}
@@ -25,6 +27,7 @@ KILLED_END = 0.3
 DRAINED_END = 0.5
 TURN = 0.5
 CHANCES = 2  # of a service to get ready, at the start
+FORK_SERVER = "forkserver"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,6 +48,7 @@ class Supervisor:
         self.wanted = True
         self._announced, self._announcing = os.pipe()
         self._woken, self._waking = socket.socketpair()
+        self._forks = ForkClient()
         self._make = linux.parent_named("make", "gmake")
         for end in (self._woken, self._waking):
             end.setblocking(False)
@@ -142,14 +146,34 @@ class Supervisor:
         if process.lasting and process.program.stage is Stage.SERVER:
             process.ready_at = time.monotonic()  # a server announces nothing
         try:
-            process.running = process.program.spawn(output=output, keep=[self._announcing])
+            process.running = self._fork(process.program, output) or self._spawn(process, output)
         finally:
             os.close(output)
         self.on_change()
 
+    def _spawn(self, process: Process, output: int) -> subprocess.Popen[bytes]:
+        keep = [self._announcing]
+        if process.name == FORK_SERVER:
+            self._forks.reset()
+            keep.append(self._forks.theirs.fileno())
+        return process.program.spawn(output=output, keep=keep)
+
+    def _fork(self, program: Program, output: int) -> Adopted | None:
+        """Have the fork server start it; None where there is none, or it does not answer."""
+        server = self.processes.get(FORK_SERVER)
+        if not program.words or server is None or server.ready_at is None:
+            return None
+        try:
+            return Adopted(self._forks.fork(program.words, self.environ_for(program.name), output))
+        except (OSError, ValueError) as error:
+            self.console.say(f"{FORK_SERVER}: {error or type(error).__name__}; it is ended")
+            server.kill()  # or it might still do what it was asked for
+            return None
+
     def environ_for(self, name: str) -> dict[str, str]:
         """What a process needs in its environment to announce itself."""
-        return {announce.DESCRIPTOR: str(self._announcing), announce.NAME: name}
+        environ = {announce.DESCRIPTOR: str(self._announcing), announce.NAME: name}
+        return environ | ({SOCKET: str(self._forks.theirs.fileno())} if name == FORK_SERVER else {})
 
     def _note_ready(self, names: Iterable[str]) -> None:
         for name in names:

@@ -9,13 +9,13 @@ from typing import Any
 
 from vestnik import env
 from vestnik.stack import home as homes
-from vestnik.stack import reach
+from vestnik.stack import linux, reach
 from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
 from vestnik.stack.home import Home
 from vestnik.stack.postgres import Postgres
 from vestnik.stack.process import Process, Program
-from vestnik.stack.supervisor import EndedEarly, Supervisor
+from vestnik.stack.supervisor import FORK_SERVER, EndedEarly, Supervisor
 from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
 
 SECONDS_TO_START = 600.0  # PostgreSQL may have much to recover after a crash
@@ -98,7 +98,8 @@ class Stack:
 
     def _start_servers(self) -> None:
         """The servers side by side, and the setup once they are ready."""
-        for process, is_ready in [*self._start_postgres(), *self._start_valkey()]:
+        servers = [*self._start_postgres(), *self._start_valkey(), self._start_fork_server()]
+        for process, is_ready in servers:
             self.supervisor.wait_ready(process, is_ready, SECONDS_TO_START)
         words = ["--demo"] if self.demo else []
         program = self._program("setup", "setup", "--wait", SECONDS_FOR_YOUR_DATABASE, *words)
@@ -123,17 +124,21 @@ class Stack:
         self.environ["REDIS_URL"] = self.valkey.url
         yield self.supervisor.start(self.valkey.program(), lasting=False), self.valkey.is_ready
 
+    def _start_fork_server(self) -> tuple[Process, Callable[[], bool]]:
+        server = self.supervisor.start(self._program(FORK_SERVER, FORK_SERVER), lasting=False)
+        return server, lambda: server.ready_at is not None
+
     def _start_services(self) -> None:
-        cores = len(os.sched_getaffinity(0))
+        """Workers tick by themselves: no scheduler has a process of its own."""
         self.supervisor.start(self._program("web", "web"))
-        for number in range(1, env.number("VESTNIK_WORKERS", cores) + 1):
+        for number in range(1, worker_processes() + 1):
             self.supervisor.start(self._program(f"worker.{number}", "worker"))
-        self.supervisor.start(self._program("beat", "beat"))
         self.supervisor.wait_for_services(SECONDS_TO_SERVE)
 
     def _program(self, name: str, *words: str) -> Program:
         argv = [sys.executable, "-m", "vestnik", *words]
-        return Program(name, argv, self.environ | self.supervisor.environ_for(name))
+        environ = self.environ | self.supervisor.environ_for(name)
+        return Program(name, argv, environ, words=() if name == FORK_SERVER else words)
 
     def _greet(self, seconds: float, news: str) -> None:
         say = self.console.say
@@ -168,6 +173,11 @@ class Stack:
 
     def _dismiss(self) -> None:
         self.supervisor.dismiss()
+
+
+def worker_processes() -> int:
+    """One for each core that this machine or container has, unless told otherwise."""
+    return env.number("VESTNIK_WORKERS", linux.cores())
 
 
 SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")

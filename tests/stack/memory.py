@@ -1,0 +1,36 @@
+"""How much memory a process and its descendants take, each shared page counted once."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+MIB = 1 << 20
+
+
+def of_tree(root: int) -> int:
+    """Bytes, by what the kernel calls the proportional set size."""
+    return sum(of_process(pid) for pid in descendants(root))
+
+
+def of_process(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:")), 0)
+
+
+def descendants(root: int) -> Iterator[int]:
+    """The process itself and all below it."""
+    children = defaultdict(list)
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children[parent].append(int(path.parent.name))
+    open_ones = [root]
+    while open_ones:
+        pid = open_ones.pop()
+        yield pid
+        open_ones += children[pid]

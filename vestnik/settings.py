@@ -6,6 +6,7 @@ from pathlib import Path
 
 import environ
 from celery.schedules import schedule
+from django.core.exceptions import ImproperlyConfigured
 
 from vestnik import env
 from vestnik.logging import configured
@@ -94,6 +95,7 @@ _database["OPTIONS"] = {
     "application_name": "vestnik",
 }
 _database["CONN_HEALTH_CHECKS"] = True
+_database["ENGINE"] = "vestnik.db"
 if not env.database_url():
     # What asks no database (makemigrations, check) must not wait ten seconds for one.
     _database = {"ENGINE": "django.db.backends.dummy"}
@@ -141,6 +143,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
 }
+
+# --- Mailings -----------------------------------------------------------------------------------
+# How far from now, to either side, a mailing may start and end.
+MAILING_HORIZON_YEARS = env.number("MAILING_HORIZON_YEARS", 5)
+if not 1 <= MAILING_HORIZON_YEARS <= 100:
+    raise ImproperlyConfigured("MAILING_HORIZON_YEARS: write a number of years from 1 to 100.")
 
 # --- Providers ---------------------------------------------------------------------------------
 SMS_PROVIDERS = env.providers()

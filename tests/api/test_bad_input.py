@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.caller import Caller, errors_of, mailing_body
+from tests.api.caller import YEAR, Caller, errors_of, mailing_body
 from tests.builders import make_client, make_mailing
 from vestnik.audience.models import Client
 from vestnik.mailings.models import Mailing
@@ -69,6 +69,18 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
         "later than the start",
     ),
     "end in the past": ({"ends_at": "2026-01-02T00:00:00Z"}, "ends_at", "still to come"),
+    "an end beyond the horizon": (
+        {"ends_at": f"{YEAR + 4}-01-01T00:00:00Z"},
+        "ends_at",
+        "at most 5 years from now",
+    ),
+    "the last second of all": ({"ends_at": "9999-12-31T23:59:59Z"}, "ends_at", "at most 5 years"),
+    "a start beyond the horizon": (
+        {"starts_at": "9998-01-01T00:00:00Z", "ends_at": "9999-01-01T00:00:00Z"},
+        "starts_at",
+        "at most 5 years from now",
+    ),
+    "a start long ago": ({"starts_at": "0001-01-01T00:00:00Z"}, "starts_at", "5 years ago"),
     "no offset": ({"ends_at": "2099-01-01T00:00:00"}, "ends_at", "Add the offset"),
     "a date alone": ({"starts_at": "2026-01-01"}, "starts_at", "offset"),
     "no instant": ({"starts_at": "tomorrow"}, "starts_at", "Write an instant"),

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.api.caller import Caller, errors_of
+from tests.api.caller import YEAR, Caller, errors_of
 from tests.builders import enlist_all, make_clients, make_running
 from vestnik.dispatch.launch import launch
 from vestnik.mailings.models import FINISH, Mailing
 
-WINDOW = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+WINDOW = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": f"{YEAR}-01-01T00:00:00Z"}
 STATES = ["failed", "expired", "unknown", "undelivered", "cancelled", "suppressed"]
 
 

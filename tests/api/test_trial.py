@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from tests.api.caller import Caller, errors_of, ids_of
+from tests.api.caller import YEAR, Caller, errors_of, ids_of
 from tests.builders import make_client, make_mailing
 from vestnik.audience.stoplist import Source, put
 from vestnik.dispatch.models import Message
@@ -48,7 +48,7 @@ def test_placeholders_are_filled_as_the_previews_first_sample_is(api: Caller) ->
     asked = {"text": "{{ name }}, hello", "filter": {"tags": ["vip"]}}
 
     shown = api.post("mailings/test-send/", body(**asked)).json()
-    window = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    window = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": f"{YEAR}-01-01T00:00:00Z"}
     sample = api.post("mailings/preview/", {**asked, **window}).json()["samples"][0]
 
     assert shown["text"] == sample["text"] == "Anna, hello"

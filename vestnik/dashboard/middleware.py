@@ -1,6 +1,5 @@
 """What holds for every page: where its parts may come from, and whose time it tells."""
 
-import zoneinfo
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,6 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from vestnik.access.sessions import SessionStore
+from vestnik.dashboard import zones
 
 Answering = Callable[[HttpRequest], HttpResponseBase]
 
@@ -40,8 +40,7 @@ def operators_zone(answer: Answering) -> Answering:
     """Tells each user the time in their own zone, and everybody else in the service's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        zone = getattr(request.user, "timezone", "")
-        with timezone.override(zoneinfo.ZoneInfo(zone) if zone else None):
+        with timezone.override(zones.known(getattr(request.user, "timezone", ""))):
             return answer(request)
 
     return middleware

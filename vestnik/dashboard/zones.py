@@ -41,6 +41,14 @@ def choices() -> list[tuple[str, str | Choices]]:
     return [(OWN, own), (gettext("Russia"), russian), (gettext("Other zones"), others)]
 
 
+def known(name: str) -> zoneinfo.ZoneInfo | None:
+    """The zone of that name; None where this machine's database has none."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
 def labelled(name: str, at: datetime) -> str:
     """`Moscow, UTC+3`."""
     return f"{RUSSIAN.get(name, name)}, {offset(name, at)}"
@@ -53,7 +61,9 @@ def here(at: datetime | None = None) -> str:
 
 def offset(name: str, at: datetime) -> str:
     """What the zone is ahead of UTC at that moment, as `UTC+3` or `UTC+5:30`."""
-    ahead = at.astimezone(zoneinfo.ZoneInfo(name)).utcoffset() or timedelta()
+    if (zone := known(name)) is None:
+        return gettext("unknown time zone")
+    ahead = at.astimezone(zone).utcoffset() or timedelta()
     minutes = round(ahead.total_seconds() / 60)
     hours, rest = divmod(abs(minutes), 60)
     sign = "-" if minutes < 0 else "+"

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.audience.filters import is_attribute
 from vestnik.mailings.models import (
@@ -43,6 +45,7 @@ SHORTEN = gettext_lazy(
     "1530 characters of the GSM alphabet or 670 of any other."
 )
 MOST_RATE = 1_000_000
+YEAR = timedelta(days=366)
 
 CHANGEABLE = frozenset(
     {"name", "text", "filter", "starts_at", "ends_at", "provider", "rate_limit", "local_hours"}
@@ -110,9 +113,34 @@ def _is_time(value: object) -> bool:
 
 
 def check_window(starts_at: datetime, ends_at: datetime) -> None:
-    """Raises ValidationError where there would be no time to send in."""
+    """Raises ValidationError where there would be no time to send in, or where an instant is
+    further away than anybody plans."""
     if starts_at >= ends_at:
         raise ValidationError({"ends_at": _("Choose an end that is later than the start.")})
+    given = {"starts_at": starts_at, "ends_at": ends_at}
+    if far := {name: why for name, instant in given.items() if (why := _too_far(instant))}:
+        raise ValidationError(far)
+
+
+def _too_far(instant: datetime) -> str:
+    """The remedy where the instant is beyond the horizon, in the past or to come."""
+    years = settings.MAILING_HORIZON_YEARS
+    away = instant - timezone.now()
+    if abs(away) <= years * YEAR:
+        return ""
+    if away > timedelta():
+        remedy = ngettext(
+            "Choose a time at most %(years)s year from now.",
+            "Choose a time at most %(years)s years from now.",
+            years,
+        )
+    else:
+        remedy = ngettext(
+            "Choose a time at most %(years)s year ago.",
+            "Choose a time at most %(years)s years ago.",
+            years,
+        )
+    return remedy % {"years": years}
 
 
 def check_ahead(ends_at: datetime, *, under_way: bool = False) -> None:

@@ -12,7 +12,7 @@ from vestnik.dispatch.models import LEFT_US
 from vestnik.mailings.price import price_of
 from vestnik.reports.metrics import BACKLOG
 
-LEFT = " + ".join(f"{{of}}.{state}" for state in LEFT_US)
+LEFT = " + ".join(f"{{of}}.{state}::bigint" for state in LEFT_US)
 
 # Two probes for each mailing of the last days.
 GROWTH = f"""

@@ -1,7 +1,6 @@
 """One client: what is known of them, whether they may be sent to, and what they got."""
 
 import json
-import zoneinfo
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -63,9 +62,10 @@ def entry_of(number: str) -> StopListEntry | None:
     return StopListEntry.objects.filter(phone_hash=hash_of(number)).first()
 
 
-def local_time(client: Client, now: datetime) -> datetime:
-    """The time where the client is; as told there, so not to be converted again."""
-    return now.astimezone(zoneinfo.ZoneInfo(client.timezone)).replace(tzinfo=None)
+def local_time(client: Client, now: datetime) -> datetime | None:
+    """The time where the client is, not to be converted again; None where the zone is unknown."""
+    zone = zones.known(client.timezone)
+    return None if zone is None else now.astimezone(zone).replace(tzinfo=None)
 
 
 def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:

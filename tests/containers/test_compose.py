@@ -8,19 +8,16 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.containers.engine import MIB, PYTHON, Engine, missing
+from tests.containers.engine import MIB, PYTHON, Engine
 from tests.postman import newman
 from tests.stack.running import MESSAGE
 
@@ -95,24 +92,14 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project() -> Iterator[Project]:
-    if absent := missing():
-        says = f"not installed: {', '.join(absent)}"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(says)
-    folder = Path(tempfile.mkdtemp(prefix="vestnik-containers-"))
-    engine = Engine(folder)
-    try:
-        engine.make_standins()
-        engine.copy_tree()
-        engine.fetch_wheels()
-        began = time.monotonic()
-        engine.up()
-        engine.wait_healthy("db", "redis", "web")
-        print(f"up and healthy after {time.monotonic() - began:.0f} s")
-        yield Project(engine)
-    finally:
-        engine.remove()
-        shutil.rmtree(folder, ignore_errors=True)
+def project(engine: Engine) -> Project:
+    engine.copy_tree()
+    engine.fetch_wheels()
+    began = time.monotonic()
+    engine.up()
+    engine.wait_healthy("db", "redis", "web")
+    print(f"up and healthy after {time.monotonic() - began:.0f} s")
+    return Project(engine)
 
 
 def test_the_image_is_small_and_has_no_tools(project: Project) -> None:

@@ -5,6 +5,7 @@ import sys
 
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_init, worker_ready
+from django.core.exceptions import ImproperlyConfigured
 
 from vestnik.stack.announce import announce
 
@@ -23,13 +24,15 @@ def leave_logging_alone(**_signal: object) -> None:
 @worker_init.connect
 def wait_for_database(**_signal: object) -> None:
     """However a worker was started: it takes no work before the database is migrated."""
+    from vestnik import env
     from vestnik.stack import setup, waiting
     from vestnik.stack.errors import StackError
 
-    waiting.for_database()
     try:
+        env.require_secret_key()
+        waiting.for_database()
         setup.refuse_forgetful_database()
-    except StackError as error:
+    except (StackError, ImproperlyConfigured) as error:
         sys.exit(f"vestnik: {error}")  # Celery would log another exception, and go on
     waiting.close_connections()
 

@@ -44,6 +44,8 @@ WITHOUT_DATABASE = {
     "--version",
     "-h",
 }
+#: The exit status where a setting is wrong, as of a wrong option.
+MISCONFIGURED = 2
 NO_STACK = (
     "the stack is not running: start it with `make run` (or `vestnik up`), "
     "or set DATABASE_URL to a server of yours"
@@ -56,7 +58,9 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         env.load()
         return run(given)
-    except (StackError, ImproperlyConfigured) as error:
+    except ImproperlyConfigured as error:
+        return fail(str(error), MISCONFIGURED)
+    except StackError as error:
         return fail(str(error))
     except OSError as error:
         return fail(f"{error.filename or 'system'}: {error.strerror or error}")
@@ -80,10 +84,11 @@ def run(words: Sequence[str]) -> int:
     return int(options.run(options) or 0)
 
 
-def fail(line: str) -> int:
-    """Say what is wrong, in one place."""
-    print(f"vestnik: {line}", file=sys.stderr)  # noqa: T201
-    return 1
+def fail(text: str, status: int = 1) -> int:
+    """Say what is wrong, a line for each mistake; the exit status."""
+    for line in text.splitlines():
+        print(f"vestnik: {line}", file=sys.stderr)  # noqa: T201
+    return status
 
 
 def in_one_line(error: Exception) -> str | None:
@@ -258,8 +263,7 @@ def sandbox(words: Sequence[str]) -> int:
 def need_secret() -> None:
     """The web signs sessions with it, and both find numbers on the stop list by it."""
     need_servers()
-    if not env.text("SECRET_KEY"):
-        raise StackError("SECRET_KEY is not set: give web and workers one long random text")
+    env.require_secret_key()
 
 
 def refuse_mistakes() -> None:

@@ -2,22 +2,23 @@
 
 Each variable may also be given as `NAME_FILE`, the path of a file that holds the value, as
 Docker's and Kubernetes' secrets are. A `.env` file beside the working directory is read first;
-what the process was started with wins over it.
+what the process was started with wins over it. An empty variable is the same as none.
 """
 
 import os
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
-from dotenv import load_dotenv
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
-PROVIDER_PREFIX = "SMS_PROVIDER_"
+from vestnik.variables import FALSE_WORDS, PROVIDER_PREFIX, TRUE_WORDS, problems, shown
+
 BACKEND_SUFFIX = "_BACKEND"
 CONSOLE = f"{PROVIDER_PREFIX}CONSOLE{BACKEND_SUFFIX}"
-TRUE_WORDS = {"1", "true", "yes", "on"}
-FALSE_WORDS = {"0", "false", "no", "off", ""}
 
 
 class Hidden(str):
@@ -30,15 +31,40 @@ class Hidden(str):
 
 
 def load(path: Path | None = None) -> None:
-    """Read `.env` into the process's environment, where it says nothing yet."""
-    load_dotenv(path or Path.cwd() / ".env")
+    """Read `.env` into the process's environment, where it says nothing yet, and check all of it.
+
+    Raises ImproperlyConfigured, with a line for each mistake.
+    """
+    for name, value in _read_env_file(path or Path.cwd() / ".env").items():
+        os.environ.setdefault(name, value)
+    if found := problems(os.environ, text):
+        raise ImproperlyConfigured("\n".join(found))
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ImproperlyConfigured(f"{path}, line {line}: not UTF-8: save it as UTF-8.") from error
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be read: {error.strerror}.") from error
+    for binding in parse_stream(StringIO(content)):
+        if binding.error:
+            raise ImproperlyConfigured(
+                f"{path}, line {binding.original.line}: not NAME=value: is a quotation mark open?"
+            )
+    values = dotenv_values(stream=StringIO(content))
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def text(name: str, default: str = "", *, older: tuple[str, ...] = ()) -> str:
     """The value of `name`, of `name_FILE`'s file, or of the first of the `older` names set."""
     for key in (name, *older):
-        if key in os.environ:
-            return os.environ[key]
+        if value := os.environ.get(key):
+            return value
         if path := os.environ.get(f"{key}_FILE"):
             return _secret(key, Path(path))
     return default
@@ -46,11 +72,16 @@ def text(name: str, default: str = "", *, older: tuple[str, ...] = ()) -> str:
 
 def _secret(name: str, path: Path) -> str:
     try:
-        return path.read_text().strip()
+        value = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ImproperlyConfigured(
             f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
         ) from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(f"{name}_FILE names {path}, which is not UTF-8.") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name}_FILE names {path}, which is empty.")
+    return value
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -58,16 +89,15 @@ def flag(name: str, default: bool = False) -> bool:
     word = text(name, str(default)).strip().lower()
     if word in TRUE_WORDS | FALSE_WORDS:
         return word in TRUE_WORDS
-    raise ImproperlyConfigured(f"{name} is {word!r}: write true or false.")
+    raise ImproperlyConfigured(f"{name} is {shown(word)}: write true or false.")
 
 
 def number(name: str, default: int) -> int:
     """A whole number."""
-    word = text(name, str(default))
-    try:
-        return int(word)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} is {word!r}: write a whole number.") from None
+    word = text(name, str(default)).strip()
+    if not word.isascii() or not word.removeprefix("-").isdecimal() or len(word) > 9:
+        raise ImproperlyConfigured(f"{name} is {shown(word)}: write a whole number.")
+    return int(word)
 
 
 def words(name: str, default: str = "") -> list[str]:
@@ -78,6 +108,14 @@ def words(name: str, default: str = "") -> list[str]:
 def home() -> Path:
     """The data folder of the embedded stack."""
     return Path(text("VESTNIK_HOME", ".vestnik")).expanduser().absolute()
+
+
+def require_secret_key() -> None:
+    """Raise ImproperlyConfigured where there is no SECRET_KEY: sessions could be forged."""
+    if not text("SECRET_KEY"):
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set: give web and workers one long random text."
+        )
 
 
 def database_url() -> str:

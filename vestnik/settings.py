@@ -1,5 +1,6 @@
 """Django's settings, from the environment alone; `.env.example` lists every variable."""
 
+import secrets
 from datetime import timedelta
 from logging import DEBUG as DEBUG_LEVEL
 from pathlib import Path
@@ -17,7 +18,9 @@ BASE_DIR = Path(__file__).resolve().parent
 VESTNIK_HOME = env.home()
 
 DEBUG = env.flag("DEBUG")
-SECRET_KEY = env.text("SECRET_KEY", "insecure-and-only-for-commands-that-sign-nothing")
+# Without one each process has a key of its own, which is good for commands that sign nothing: web
+# and workers refuse to start so.
+SECRET_KEY = env.Hidden(env.text("SECRET_KEY") or secrets.token_urlsafe(50))
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
@@ -95,6 +98,7 @@ _database["OPTIONS"] = {
     "application_name": "vestnik",
 }
 _database["CONN_HEALTH_CHECKS"] = True
+_database["PASSWORD"] = env.Hidden(_database.get("PASSWORD") or "")
 _database["ENGINE"] = "vestnik.db"
 if not env.database_url():
     # What asks no database (makemigrations, check) must not wait ten seconds for one.
@@ -103,7 +107,7 @@ DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery over Redis or Valkey: hints, never the truth ---------------------------------------
-REDIS_URL = env.redis_url() or "redis://127.0.0.1:6379/0"
+REDIS_URL = env.Hidden(env.redis_url() or "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False

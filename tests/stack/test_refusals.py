@@ -14,12 +14,12 @@ from tests.stack.running import RunningStack
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
-def refusal(home: Path, **environ: str) -> str:
+def refusal(home: Path, status: int = 1, **environ: str) -> str:
     """The one line with which it refuses."""
     stack = RunningStack(home=home, workers=1, environ=environ)
     stack.spawn()
     try:
-        assert stack.wait_ended(40) == 1, stack.tail()
+        assert stack.wait_ended(40) == status, stack.tail()
     finally:
         stack.stop()
     assert stack.errors.count("\n") == 1, stack.errors
@@ -124,9 +124,9 @@ def test_a_database_that_does_not_answer(home):
 
 
 def test_a_provider_that_is_not_set_up(home):
-    line = refusal(home, SMS_PROVIDER_MAIN_BACKEND="no-such-thing")
+    line = refusal(home, 2, SMS_PROVIDER_MAIN_BACKEND="no-such-thing")
     assert "SMS_PROVIDER_MAIN_BACKEND" in line or "main" in line
 
 
 def test_a_number_that_is_none(home):
-    assert "VESTNIK_PORT is 'http'" in refusal(home, VESTNIK_PORT="http")
+    assert "VESTNIK_PORT is 'http'" in refusal(home, 2, VESTNIK_PORT="http")

@@ -144,14 +144,14 @@ def test_a_command_says_at_once_that_the_database_is_away(tmp_path):
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_a_mistake_in_the_settings_ends_a_process_with_one_line(own_servers, name):
     refused = vestnik(name, **own_servers, SMS_PROVIDER_MAIN_BACKEND="no-such-thing")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("vestnik: SMS_PROVIDER_MAIN_BACKEND")
     assert refused.stderr.count("\n") == 1
 
 
 def test_the_web_wants_a_secret_key(own_servers, tmp_path):
     refused = vestnik("web", **own_servers | {"SECRET_KEY": "", "VESTNIK_HOME": str(tmp_path)})
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("vestnik: SECRET_KEY is not set")
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from vestnik.env import PROVIDER_PREFIX
 from vestnik.providers.errors import OptionError
 from vestnik.providers.registry import aliases, build
+from vestnik.variables import PROVIDER_PREFIX
 
 
 @register("providers")

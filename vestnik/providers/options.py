@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from vestnik.env import FALSE_WORDS, TRUE_WORDS
 from vestnik.providers.errors import OptionError
+from vestnik.variables import FALSE_WORDS, TRUE_WORDS
 
 Word = TypeVar("Word", bound=str)
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
@@ -39,20 +40,21 @@ def set_up(*, demo: bool, seconds: float) -> None:
 
 
 def refuse_mistakes() -> None:
-    """Raises StackError for settings with which nothing would work."""
-    _refuse(checks.run_checks())
+    """Raises ImproperlyConfigured for settings with which nothing would work."""
+    _refuse(checks.run_checks(), ImproperlyConfigured)
 
 
 def refuse_forgetful_database() -> None:
     """Raises StackError for a database that may forget what it has committed."""
-    _refuse(checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS]))
+    found = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
+    _refuse(found, StackError)
 
 
-def _refuse(found: Sequence[checks.CheckMessage]) -> None:
+def _refuse(found: Sequence[checks.CheckMessage], kind: type[Exception]) -> None:
     for mistake in found:
         if mistake.is_serious():
             hint = f" {mistake.hint}" if mistake.hint else ""
-            raise StackError(f"{mistake.msg}{hint} ({mistake.id})")
+            raise kind(f"{mistake.msg}{hint} ({mistake.id})")
 
 
 def create_first_account() -> bool:

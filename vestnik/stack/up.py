@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from vestnik import env
 from vestnik.stack import home as homes
 from vestnik.stack import linux, reach
@@ -17,6 +19,7 @@ from vestnik.stack.postgres import Postgres
 from vestnik.stack.process import Process, Program
 from vestnik.stack.supervisor import FORK_SERVER, EndedEarly, Supervisor
 from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
+from vestnik.variables import PROVIDER_PREFIX
 
 SECONDS_TO_START = 600.0  # PostgreSQL may have much to recover after a crash
 SECONDS_TO_SET_UP = 600.0
@@ -163,13 +166,14 @@ class Stack:
         with contextlib.suppress(StackError):  # a full disk must not stop the supervisor
             homes.write_private(self.home.state, state, lasting=False)
 
-    def _explain(self, end: EndedEarly) -> StackError:
+    def _explain(self, end: EndedEarly) -> Exception:
         lines = self.console.tail(end.process.name)
         if end.process.name == "postgres":
             return self.postgres.trouble(lines)
         if end.process.name == "valkey":
             return self.valkey.trouble(lines)
-        return StackError(lines[-1].removeprefix("vestnik: ") if lines else str(end))
+        line = lines[-1].removeprefix("vestnik: ") if lines else str(end)
+        return (ImproperlyConfigured if end.process.status == 2 else StackError)(line)
 
     def _dismiss(self) -> None:
         self.supervisor.dismiss()
@@ -185,7 +189,7 @@ SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 
 def demo_could_reach_somebody() -> bool:
     """Whether anything is configured: a demo never goes out by a real provider."""
-    configured = any(name.startswith(env.PROVIDER_PREFIX) for name in os.environ)
+    configured = any(name.startswith(PROVIDER_PREFIX) for name in os.environ)
     return configured or bool(env.database_url()) or bool(env.redis_url())
 
 

@@ -1,0 +1,259 @@
+"""Every variable of the environment: its form, and what to say of a value that has another one.
+
+`check` looks at all of them before anything starts, so that a mistake is one line that names the
+variable, and never a traceback. No message holds the value of a variable that may hold a password.
+"""
+
+import difflib
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+Check = Callable[[str], str]
+"""Says what is wrong with a value, as the end of a sentence that begins with the variable's name;
+empty for nothing."""
+
+PROVIDER_PREFIX = "SMS_PROVIDER_"
+#: Names that begin so are ours: one that is not known is a mistake.
+PREFIXES = ("VESTNIK_", "WEB_", "WORKER_", PROVIDER_PREFIX)
+NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+HOST = re.compile(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
+ORIGIN = re.compile(r"https?://(\*\.)?[^/*\s]+")
+#: Kubernetes describes each Service to each pod by variables of the Service's name.
+OF_KUBERNETES = re.compile(r"\w+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off"}
+ENCODE = (
+    "percent-encode what stands in the user name and the password: / as %2F, # as %23, ? as %3F, "
+    "@ as %40, : as %3A"
+)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a value must be. A secret one is never shown."""
+
+    check: Check
+    secret: bool = False
+
+
+def anything(_value: str) -> str:
+    return ""
+
+
+def whole_number(least: int, most: int) -> Check:
+    """A number in digits, within bounds."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(r"[0-9]{1,9}", value.strip()) and least <= int(value) <= most:
+            return ""
+        return f"is {shown(value)}: write a whole number from {least} to {most}"
+
+    return check
+
+
+def port(value: str) -> str:
+    if value.startswith(("tcp://", "udp://")):
+        return (
+            f"is {shown(value)}, which Kubernetes sets for a Service of that name: give the "
+            "Service another name, or set enableServiceLinks to false"
+        )
+    return whole_number(1, 65535)(value)
+
+
+def yes_or_no(value: str) -> str:
+    fits = value.strip().lower() in TRUE_WORDS | FALSE_WORDS
+    return "" if fits else f"is {shown(value)}: write true or false"
+
+
+def one_of(*choices: str) -> Check:
+    """One of these words, in any case."""
+
+    def check(value: str) -> str:
+        if value.strip().lower() in {choice.lower() for choice in choices}:
+            return ""
+        return f"is {shown(value)}: write one of {', '.join(choices)}"
+
+    return check
+
+
+def each(pattern: re.Pattern[str], what: str) -> Check:
+    """A comma-separated list whose items all have that form."""
+
+    def check(value: str) -> str:
+        items = [item.strip() for item in value.split(",") if item.strip()]
+        wrong = next((item for item in items if not pattern.fullmatch(item)), None)
+        return "" if wrong is None else f"holds {shown(wrong)}: write {what}"
+
+    return check
+
+
+def time_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return f"is {shown(value)}: write the name of a time zone, for example Europe/Moscow"
+    return ""
+
+
+def host(value: str) -> str:
+    bare = value.strip("[]")
+    fits = re.fullmatch(r"[A-Za-z0-9_.:-]+", bare)
+    return "" if fits else f"is {shown(value)}: write an address or a host's name, without a port"
+
+
+def folder(value: str) -> str:
+    if "\0" in value:
+        return "holds a NUL: write the path of a folder"
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        return f"is {shown(value)}: there is no such user; write the whole path"
+    return ""
+
+
+def database_url(value: str) -> str:
+    parts, problem = _address(value, ("postgresql", "postgres"), "postgresql://user:password@host")
+    if problem or parts is None:
+        return problem
+    if not parts.path.strip("/"):
+        return "names no database: end it with /NAME"
+    for option in parse_qs(parts.query, keep_blank_values=True):
+        if option.lower() not in _database_options():
+            return f"has the option {shown(option)}, which PostgreSQL's client does not know"
+    return ""
+
+
+def _database_options() -> set[str]:
+    """Imported where it is needed alone: it takes 0.3 s, which every command would wait."""
+    from psycopg import pq
+
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    return known | {"conn_max_age", "disable_server_side_cursors"}
+
+
+def redis_url(value: str) -> str:
+    parts, problem = _address(value, ("redis", "rediss"), "redis://:password@host:6379/0")
+    if problem or parts is None:
+        return problem
+    if not parts.hostname:
+        return "names no host: write redis://:password@host:6379/0"
+    if not re.fullmatch(r"/?[0-9]{0,4}", parts.path):
+        return "ends in something else than the number of a database: write …/0"
+    return ""
+
+
+def _address(value: str, schemes: tuple[str, ...], example: str) -> tuple[SplitResult | None, str]:
+    """The parts of an address, or what is wrong with it, without a word of it."""
+    scheme = value.partition("://")[0] if "://" in value else ""
+    if scheme not in schemes:
+        named = scheme.isalpha() and len(scheme) < 12
+        kind = f"begins with {scheme}://" if named else "has no scheme"
+        return None, f"{kind}: write it as {example}"
+    if re.search(r"[\s\0]", value):
+        return None, "holds a space or a line break: write it as " + example
+    try:
+        parts = urlsplit(value)
+        number = parts.port
+    except ValueError:
+        brackets = "write an address like ::1 in brackets"
+        return None, f"has no port that is a number up to 65535: {brackets}, and {ENCODE}"
+    if parts.fragment or "@" in parts.path + parts.query:
+        return None, f"cannot be read: {ENCODE}"
+    if number == 0:
+        return None, "has port 0: write the port of the server"
+    return parts, ""
+
+
+VARIABLES: dict[str, Variable] = {
+    "VESTNIK_HOME": Variable(folder),
+    "VESTNIK_PORT": Variable(port),
+    "VESTNIK_WORKERS": Variable(whole_number(0, 512)),
+    "DATABASE_URL": Variable(database_url, secret=True),
+    "REDIS_URL": Variable(redis_url, secret=True),
+    "DATABASE_POOL_SIZE": Variable(whole_number(2, 1000)),
+    "DB_HOST": Variable(host),
+    "DB_PORT": Variable(port),
+    "DB_NAME": Variable(anything),
+    "POSTGRES_USER": Variable(anything),
+    "POSTGRES_PASSWORD": Variable(anything, secret=True),
+    "CELERY_BROKER_URL": Variable(redis_url, secret=True),
+    "WEB_HOST": Variable(host),
+    "WEB_CONCURRENCY": Variable(whole_number(1, 512)),
+    "WEB_STREAMS": Variable(whole_number(0, 10_000)),
+    "WEB_HTTPS": Variable(yes_or_no),
+    "WEB_PROXIES": Variable(whole_number(0, 10)),
+    "WORKER_CONCURRENCY": Variable(whole_number(2, 512)),
+    "SECRET_KEY": Variable(anything, secret=True),
+    "DEBUG": Variable(yes_or_no),
+    "ALLOWED_HOSTS": Variable(each(HOST, "names of hosts, without a scheme, a port or a path")),
+    "CSRF_TRUSTED_ORIGINS": Variable(each(ORIGIN, "origins, for example https://sms.example.ru")),
+    "TIME_ZONE": Variable(time_zone),
+    "STATIC_ROOT": Variable(folder),
+    "MAILING_HORIZON_YEARS": Variable(whole_number(1, 100)),
+    "LOG_LEVEL": Variable(one_of(*LEVELS)),
+    "LOG_FORMAT": Variable(one_of("console", "json")),
+    "DEFAULT_SMS_PROVIDER": Variable(each(re.compile(r"[a-z0-9-]+"), "an alias, for example main")),
+    "STOP_WORDS": Variable(anything),
+}
+#: What we set ourselves for processes that we start.
+INTERNAL = {"VESTNIK_READY_FD", "VESTNIK_PROCESS", "VESTNIK_FORKSERVER_FD"}
+#: Of others, with a prefix of ours.
+FOREIGN = {"WEB_BROWSER", "VESTNIK_CONTAINERS"}
+
+
+def problems(environ: Mapping[str, str], read: Callable[[str], str]) -> list[str]:
+    """What is wrong with the names and the values, a sentence each.
+
+    `read` answers the value of a variable, also where a file holds it; empty where it is not set.
+    """
+    found = [*_names(environ), *_pairs(environ)]
+    for name, variable in VARIABLES.items():
+        if (value := read(name)) and (problem := variable.check(value)):
+            found.append(f"{name} {problem}.")
+    return found
+
+
+def _pairs(environ: Mapping[str, str]) -> list[str]:
+    """What contradicts itself, or is set by half."""
+    found = [
+        f"{name} and {name}_FILE are both set: keep one of them."
+        for name in VARIABLES
+        if environ.get(name) and environ.get(f"{name}_FILE")
+    ]
+    given = {name for name in environ if environ[name]}
+    given |= {name.removesuffix("_FILE") for name in given}
+    halves = [name for name in ("DB_NAME", "DB_PORT") if name in given]
+    if halves and not given & {"DB_HOST", "DATABASE_URL"}:
+        found.append(f"{halves[0]} is set and DB_HOST is not: set DB_HOST or DATABASE_URL as well.")
+    return found
+
+
+def _names(environ: Mapping[str, str]) -> list[str]:
+    """Names that look like ours and are not."""
+    found = []
+    for name in sorted(environ):
+        plain = name.upper().replace("-", "_")
+        if not plain.startswith(PREFIXES) or name in INTERNAL | FOREIGN:
+            continue
+        if plain != name or not NAME.fullmatch(name):
+            found.append(f"{shown(name)} is not read: write it {plain}.")
+        elif not _is_known(name) and not OF_KUBERNETES.fullmatch(name):
+            near = difflib.get_close_matches(name, VARIABLES, n=1)
+            hint = f"did you mean {near[0]}?" if near else ".env.example lists the variables."
+            found.append(f"{name} is no variable of Vestnik: {hint}")
+    return found
+
+
+def _is_known(name: str) -> bool:
+    known = name in VARIABLES or name.removesuffix("_FILE") in VARIABLES
+    return known or name.startswith(PROVIDER_PREFIX)
+
+
+def shown(value: str) -> str:
+    """A value that is no secret, short and on one line."""
+    return repr(value if len(value) <= 60 else f"{value[:60]}…")

@@ -47,6 +47,8 @@ def moscow(minutes: float) -> str:
         {"text": 'Hi {{ name|default:"client" }}, {{ phone_number }}'},
         {"text": "Привет, {{ name }}!", "filter": {"exclude": {"tags": ["t1"]}}},
         {"text": "Привет, {{ name }}!", "local_hours": True},
+        {"text": '{{ name|default:"" }}'},
+        {"text": "{{ tag }}" * 101},
     ],
 )
 def test_the_numbers_are_those_of_what_then_happens(
@@ -70,6 +72,7 @@ def test_the_numbers_are_those_of_what_then_happens(
     assert told["matched"] == mailing.messages.count()
     assert excluded["stop_list"] == reasons.count("stop list")
     assert excluded["too_long"] == reasons.count("longer than 10 segments")
+    assert excluded["empty_text"] == reasons.count("the text is empty")
     assert excluded["missing_value"] == sum(reason.startswith("no value") for reason in reasons)
     going = mailing.messages.filter(state="queued", client__timezone__in=open_zones(mailing))
     assert told["messages"] == going.count()
@@ -105,6 +108,7 @@ def test_nothing_is_kept(api: Caller) -> None:
         "price",
         "encoding",
         "ucs2_because_of",
+        "text_warnings",
         "samples",
         "forecast",
     ]
@@ -138,3 +142,35 @@ def test_what_is_wrong_is_named_as_at_creation(api: Caller) -> None:
 
     assert answer.status_code == 400
     assert set(errors_of(answer)) == {"text", "name"}
+
+
+def test_what_looks_like_a_placeholder_is_named_and_has_to_be_confirmed(api: Caller) -> None:
+    make_client(attributes={"имя": "Анна"})
+    body = mailing_body(text="Здравствуйте, {Имя}!")
+    meant = {"found": "{Имя}", "suggestion": "{{ имя }}"}
+
+    assert api.post("mailings/preview/", body).json()["text_warnings"] == [meant]
+    refused = api.post("mailings/", body)
+    taken = api.post("mailings/", {**body, "confirm_text": True})
+
+    assert refused.status_code == 400
+    assert "Did you mean {{ имя }}?" in errors_of(refused)["text"]
+    assert "confirm_text" in errors_of(refused)["text"]
+    assert taken.status_code == 201
+    address = f"mailings/{taken.json()['id']}/"
+    assert "confirm_text" not in taken.json()
+    assert api.patch(address, {"name": "x"}).status_code in (200, 409)
+
+
+def test_a_changed_text_has_to_be_confirmed_too(api: Caller) -> None:
+    body = mailing_body(starts_at="2098-01-01T00:00:00Z", draft=True)
+    address = f"mailings/{api.post('mailings/', body).json()['id']}/"
+
+    assert "text" in errors_of(api.patch(address, {"text": "#name#"}))
+    assert api.patch(address, {"text": "#name#", "confirm_text": True}).status_code == 200
+    assert api.patch(address, {"name": "x"}).status_code == 200
+
+
+def test_a_test_send_needs_no_confirmation(api: Caller) -> None:
+    body = {"text": "{Имя}", "phone_numbers": ["79261234567"]}
+    assert api.post("mailings/test-send/", body).status_code == 201

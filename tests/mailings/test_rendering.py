@@ -1,5 +1,8 @@
 """Texts with each client's own values, by the database."""
 
+import re
+import unicodedata
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +13,8 @@ from hypothesis import strategies as st
 from tests.builders import make_client
 from vestnik.audience.models import Client
 from vestnik.dispatch.recipients import picked, rendered
-from vestnik.mailings.text import segments_of
+from vestnik.mailings.rendering import ERROR_CELLS, SCIENTIFIC
+from vestnik.mailings.text import INVISIBLE, TRIMMED, segments_of
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +54,27 @@ def rendering(text: str, **attributes: Any) -> tuple[str | None, str | None, int
         ("{{ n }} and {{ n }}", {"n": 5}, "5 and 5"),
         ("{{ n }}", {"n": 1.5}, "1.5"),
         ("{{ n }}", {"n": "й\r\nй"}, "й\nй"),
+        ("{{ n }}", {"n": "a\rb\r"}, "a\nb"),
+        ("{{ n }}", {"n": 1e21}, "1000000000000000000000"),
+        ("{{ n }}", {"n": "1e+21"}, "1000000000000000000000"),
+        ("{{ n }}", {"n": "4.276E+15"}, "4276000000000000"),
+        ("{{ n }}", {"n": "12E5"}, "12E5"),
+        ("{{ n }}", {"n": "+7 495"}, "+7 495"),
+        ("{{ n }}", {"n": 1.0}, "1"),
+        ("{{ n }}", {"n": 100}, "100"),
+        ("{{ n }}", {"n": -2.50}, "-2.5"),
+        ("{{ n }}", {"n": 0.1 + 0.2}, "0.3"),
+        ("{{ n }}", {"n": 1e-7}, "0.0000001"),
+        ("{{ n }}", {"n": 4276123456789012.0}, "4276123456789012"),
+        ("{{ n }}", {"n": 4276123456789012345678}, "4276123456789012345678"),
+        ('{{ n|default:"?" }}', {"n": "#N/A"}, "?"),
+        ('{{ n|default:"?" }}', {"n": " #ССЫЛКА! "}, "?"),
+        ("{{ n }}", {"n": "#1"}, "#1"),
+        ('{{ n|default:"?" }}', {"n": "\u200b"}, "?"),
+        ('{{ n|default:"?" }}', {"n": "\u200d\ufe0f \u2800"}, "?"),
+        ("{{ n }}", {"n": "\u200bАнна\ufeff"}, "Анна"),
+        ("{{ n }}", {"n": "❤\ufe0f"}, "❤\ufe0f"),
+        ('a{{ n|default:"" }}', {"n": "\u00a0"}, "a"),
         ("{{ phone_number }} {{ operator_code }}", {}, "79261234567 926"),
         ("{{ tag }} {{ timezone }}", {"tag": "other"}, "vip Asia/Omsk"),
         ("100 % {{ n }} %s %(x)s {0}", {"n": "%s"}, "100 % %s %s %(x)s {0}"),
@@ -62,6 +87,101 @@ def test_a_value_stands_in_the_place_of_its_name(
     text: str, attributes: dict[str, Any], rendered_as: str
 ) -> None:
     assert rendering(text, **attributes) == (None, rendered_as, segments_of(rendered_as))
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes"),
+    [
+        ('{{ n|default:"" }}', {}),
+        ('{{ n|default:"" }}', {"n": "\u200b"}),
+        ('{{ n|default:" " }}\n{{ m|default:"\u00a0" }}', {"m": "#N/A"}),
+        (" \u200b", {}),
+    ],
+)
+def test_a_text_of_which_nothing_can_be_seen_is_left_out(
+    text: str, attributes: dict[str, Any]
+) -> None:
+    assert rendering(text, **attributes)[0] == "the text is empty"
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown"),
+    [(" vip ", "vip"), ("a\r\nb", "a\nb"), ("e\u0301", "é"), ("\u200bvip", "vip"), ("1.0", "1.0")],
+)
+def test_a_tag_follows_the_rule_of_the_other_values(tag: str, shown: str) -> None:
+    make_client("79261234567", tag=tag, attributes={"n": tag})
+    assert got("{{ tag }}") == got("{{ n }}") == [(None, shown, segments_of(shown))]
+
+
+@pytest.mark.parametrize("tag", ["", " ", "\r\n", "\u2060", "#N/A"])
+def test_a_tag_that_is_blank_to_the_eye_is_missing(tag: str) -> None:
+    make_client("79261234567", tag=tag)
+    assert got("{{ tag }}")[0][0] == "no value for tag"
+
+
+@pytest.mark.parametrize("places", [101, 400, 1500])
+def test_a_text_with_many_placeholders_is_rendered(places: int) -> None:
+    text = "{{n}}" * places
+    assert rendering(text, n="я" * (600 // places + 1))[0] == (
+        None if places * (600 // places + 1) <= 670 else "longer than 10 segments"
+    )
+    assert rendering('a{{n|default:""}}' + '{{n|default:""}}' * places)[:2] == (None, "a")
+
+
+def test_a_text_that_is_surely_too_long_is_not_put_together() -> None:
+    """Of 16 KiB each, 1,500 of them would be 24 MB for each client."""
+    assert rendering("{{n}}" * 1500, n="я" * 8000)[0] == "longer than 10 segments"
+
+
+VALUES = st.one_of(
+    st.text(
+        alphabet=f"ab яЮ1#N/A+eE.\r\n\u0301\u200b\u200d\ufe0f\u00a0€😀{INVISIBLE[::9]}", max_size=8
+    ),
+    st.integers(-(10**18), 10**18),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.sampled_from([None, True, [], {}, "1e+21", "#REF!", "1E+05"]),
+)
+
+
+def shown(value: Any) -> str | None:
+    """What people see of a value, by a model of its own."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if not isinstance(value, str):
+        return as_written(Decimal(repr(value)))
+    seen = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).replace("\r", "\n")
+    seen = seen.strip(TRIMMED)
+    if not seen.strip(INVISIBLE) or seen in ERROR_CELLS:
+        return None
+    return as_written(Decimal(seen)) if re.fullmatch(SCIENTIFIC, seen) else seen
+
+
+def as_written(number: Decimal) -> str:
+    whole = len(str(abs(int(number))))
+    places = Decimal(1).scaleb(-max(0, 15 - whole))
+    if number != int(number):
+        number = number.quantize(places, ROUND_HALF_UP)
+    digits = f"{number:f}"
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return "0" if digits in ("-0", "") else digits
+
+
+@given(value=VALUES, default=st.sampled_from([None, "", " ", "друг"]))
+@settings(
+    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_database_renders_as_a_model_does(value: Any, default: str | None) -> None:
+    place = "{{ n }}" if default is None else f'{{{{ n|default:"{default}" }}}}'
+    seen = default if (found := shown(value)) is None else found
+
+    why, sent, segments = rendering(place, n=value)
+
+    if seen is None:
+        assert why == "no value for n"
+    elif not seen.strip(INVISIBLE):
+        assert why == "the text is empty"
+    else:
+        assert (why, sent, segments) == (None, seen, segments_of(seen))
 
 
 def test_who_lacks_values_is_told_apart_with_their_names() -> None:

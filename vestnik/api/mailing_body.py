@@ -14,6 +14,7 @@ from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
     MOST_RATE,
     check_ahead,
+    check_confirmed,
     check_window,
     checked_hours,
     checked_provider,
@@ -112,6 +113,14 @@ class MailingBody(StrictSerializer):
             "an attribute of the client."
         )
     )
+    confirm_text = Flag(
+        required=False,
+        write_only=True,
+        help_text=(
+            "The text is meant as it is, although a part of it looks like a placeholder and is "
+            "none, such as `{name}`."
+        ),
+    )
     filter = Filter()
     starts_at = Instant(help_text="May be past: the mailing then starts at once.")
     ends_at = Instant(help_text="Nothing leaves at or after it.")
@@ -142,6 +151,7 @@ class MailingBody(StrictSerializer):
         return checked_provider(alias)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        self.check_text(attrs)
         if "ends_at" in attrs:
             under_way = self.instance is not None and self.instance.state in UNDER_WAY
             check_ahead(attrs["ends_at"], under_way=under_way)
@@ -151,6 +161,11 @@ class MailingBody(StrictSerializer):
         if self.instance is None:
             attrs.setdefault("provider", settings.SMS_DEFAULT_PROVIDER)
         return attrs
+
+    def check_text(self, attrs: dict[str, Any]) -> None:
+        confirmed = attrs.pop("confirm_text", False)
+        if "text" in attrs:
+            check_confirmed(attrs["text"], confirmed=confirmed)
 
     @extend_schema_field(ProgressShown)
     def get_progress(self, mailing: Mailing) -> Progress:

@@ -17,12 +17,19 @@ from vestnik.reports.preview import preview
 ASKED = {key: value for key, value in WRITTEN.items() if key != "name"}
 ANSWERED = {
     "matched": 1000,
-    "excluded": {"stop_list": 3, "missing_value": 0, "too_long": 0, "never_open": 40},
+    "excluded": {
+        "stop_list": 3,
+        "missing_value": 0,
+        "too_long": 0,
+        "empty_text": 0,
+        "never_open": 40,
+    },
     "messages": 957,
     "segments": 957,
     "price": "3014.55",
     "encoding": "ucs-2",
     "ucs2_because_of": ["З", "д", "р"],
+    "text_warnings": [],
     "samples": [{"client": 1, "text": "Анна! Скидка 20 % до воскресенья", "segments": 1}],
     "forecast": {"per_second": 200.0, "finishes_at": "2026-11-27T06:00:05Z", "will_not_fit": 0},
 }
@@ -34,6 +41,7 @@ class Excluded(serializers.Serializer[Any]):
     stop_list = serializers.IntegerField()
     missing_value = serializers.IntegerField(help_text="And there is no default.")
     too_long = serializers.IntegerField(help_text="Over 10 segments with their values.")
+    empty_text = serializers.IntegerField(help_text="Nothing of their text can be seen.")
     never_open = serializers.IntegerField(
         help_text="Their local hours do not open before the end: they would expire."
     )
@@ -55,6 +63,13 @@ class ForecastShown(serializers.Serializer[Any]):
     will_not_fit = serializers.IntegerField(help_text="Messages that would expire at the end.")
 
 
+class TextWarning(serializers.Serializer[Any]):
+    """A part of the text that looks like a placeholder and is none: it is sent as it is written."""
+
+    found = serializers.CharField()
+    suggestion = serializers.CharField(help_text="What was probably meant; empty if not known.")
+
+
 @extend_schema_serializer(
     component_name="MailingPreview",
     examples=[OpenApiExample("A preview", ANSWERED, response_only=True)],
@@ -71,6 +86,9 @@ class Preview(serializers.Serializer[Any]):
     ucs2_because_of = serializers.ListField(
         child=serializers.CharField(), help_text="The characters that are not in GSM 7-bit."
     )
+    text_warnings = TextWarning(
+        many=True, help_text="A mailing with such a text takes `confirm_text`: true."
+    )
     samples = Sample(many=True, help_text="Up to three of the first 1,000 clients.")
     forecast = ForecastShown()
 
@@ -83,6 +101,10 @@ class PreviewBody(MailingBody):
     """A mailing without a name."""
 
     name = None  # type: ignore[assignment]  # left out
+
+    def check_text(self, attrs: dict[str, Any]) -> None:
+        """A preview names what would have to be confirmed."""
+        attrs.pop("confirm_text", None)
 
 
 class MailingPreview(Resource):

@@ -8,6 +8,7 @@ the same form and takes away whom it selects; an empty one takes nobody away.
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from vestnik.audience.conditions import condition
@@ -15,6 +16,16 @@ from vestnik.audience.filter_rules import KINDS
 from vestnik.audience.models import Client
 
 Filter = Mapping[str, Any]
+
+MOST_NAMES = 1000
+# Those of the first and the last clients: a look at a million takes seconds.
+NAMES = """
+SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
+    (SELECT attributes FROM audience_client ORDER BY id LIMIT 1000)
+    UNION ALL
+    (SELECT attributes FROM audience_client ORDER BY id DESC LIMIT 1000)
+) AS sampled ORDER BY name LIMIT %s
+"""
 
 
 class UnknownCondition(ValueError):
@@ -48,3 +59,10 @@ def _selected(audience: Filter) -> Q:
 def is_attribute(name: str) -> bool:
     """Whether at least one client has an attribute of that name."""
     return Client.objects.order_by().filter(attributes__has_key=name).exists()
+
+
+def attribute_names() -> list[str]:
+    """The names of attributes that clients have, to suggest: rare ones may be missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES, [MOST_NAMES])
+        return [name for (name,) in cursor.fetchall()]

@@ -26,6 +26,7 @@ PHRASES = _phrases(
     (r"stop list", gettext_lazy("on the stop list")),
     (r"no value for (?P<names>.+)", gettext_lazy("no value for %(names)s")),
     (r"longer than (?P<most>\d+) segments", gettext_lazy("longer than %(most)s segments")),
+    (r"the text is empty", gettext_lazy("the text is empty")),
     (r"the client was deleted", gettext_lazy("the client was deleted")),
     (
         r"its worker stopped in mid-call",

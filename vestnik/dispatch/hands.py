@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from vestnik.providers.base import Outcome, Outgoing, Provider, Question, Reply, Sink
+from vestnik.mailings.rendering import NO_TEXT
+from vestnik.mailings.text import is_blank
+from vestnik.providers.base import (
+    Outcome,
+    Outgoing,
+    Provider,
+    Question,
+    Rejected,
+    Reply,
+    Sink,
+)
 from vestnik.providers.registry import build
 
 log = structlog.get_logger(__name__)
@@ -66,7 +76,7 @@ class Hands:
     ) -> list[Outcome | None]:
         async with asyncio.timeout(described.deadline + GRACE):
             provider = await self._provider(described.alias)
-            return await provider.hand_over_all(flight)
+            return await _written(provider, flight)
 
     async def _ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
         async with asyncio.timeout(described.deadline + GRACE):
@@ -114,3 +124,15 @@ class Hands:
 
     def _start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+async def _written(provider: Provider, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+    """Hand over what has a text. Whatever made it, a blank one never leaves."""
+    if not any(is_blank(outgoing.text) for outgoing in flight):
+        return await provider.hand_over_all(flight)
+    written = [outgoing for outgoing in flight if not is_blank(outgoing.text)]
+    outcomes = iter(await provider.hand_over_all(written) if written else [])
+    return [
+        outgoing.land(Rejected("0", NO_TEXT)) if is_blank(outgoing.text) else next(outcomes)
+        for outgoing in flight
+    ]

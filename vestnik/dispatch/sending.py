@@ -210,7 +210,7 @@ class Course:
                 self.batch.mailing_id,
                 message.message_id,
                 message.phone_number,
-                message.text or self.batch.text,
+                self.batch.text if message.text is None else message.text,
                 depart_before=depart_before,
                 expires_at=expires_at,
             )

@@ -21,7 +21,7 @@ from vestnik.mailings.models import LAUNCH, Mailing
 from vestnik.mailings.rendering import STOPPED
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised, least, parse, placeholders
-from vestnik.mailings.text import segments_of
+from vestnik.mailings.text import is_blank, segments_of
 from vestnik.mailings.window import Clock
 
 MOST_NUMBERS = 5
@@ -70,6 +70,8 @@ def _sample(mailing: Mailing) -> tuple[str, int]:
     if any(slot.default is None for slot in placeholders(pieces)):
         raise ValidationError({"text": NOBODY_HAS})
     text = least(pieces)
+    if is_blank(text):
+        raise ValidationError({"text": NOBODY_HAS})
     return text, segments_of(text)
 
 

@@ -14,11 +14,14 @@ from vestnik.mailings.template import FIELDS, Piece, Placeholder, parse, placeho
 from vestnik.mailings.text import (
     GSM_BASIC,
     GSM_EXTENSION,
+    INVISIBLE,
     MOST_SEGMENTS,
     ROOM_ALONE,
     ROOM_IN_A_PART,
+    TRIMMED,
     Encoding,
     foreign_characters,
+    is_blank,
 )
 
 ASTRAL = "[\U00010000-\U0010ffff]"
@@ -33,6 +36,21 @@ FOREIGN = "[^{}]".format(
 TOO_LONG = f"longer than {MOST_SEGMENTS} segments"
 STOPPED = "stop list"
 NO_VALUE = "no value for "
+NO_TEXT = "the text is empty"
+# What a spreadsheet shows where it has no value, in English and in Russian.
+ERROR_CELLS = (
+    "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+    "#GETTING_DATA", "#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ДЕЛ/0!", "#ИМЯ?", "#ЧИСЛО!", "#ПУСТО!",
+    "#ПЕРЕНОС!", "#ВЫЧИСЛ!",
+)  # fmt: skip
+# A number that a program wrote, and nobody would: an article such as 12E5 is not one.
+SCIENTIFIC = r"^-?[0-9](\.[0-9]+)?[eE][+][0-9]{2}$"
+# More of a fraction than a spreadsheet shows is what binary numbers make of it.
+MOST_DIGITS = 15
+# A longer text has more than ten segments in any alphabet.
+MOST_CHARACTERS = ROOM_IN_A_PART[Encoding.GSM_7] * MOST_SEGMENTS
+TOO_MANY = f"repeat('a', {MOST_CHARACTERS} + 1)"
+FEW_PLACES = 20
 
 GSM_ALONE, UCS_ALONE = ROOM_ALONE[Encoding.GSM_7], ROOM_ALONE[Encoding.UCS_2]
 GSM_ROOM, UCS_ROOM = ROOM_IN_A_PART[Encoding.GSM_7], ROOM_IN_A_PART[Encoding.UCS_2]
@@ -46,6 +64,7 @@ RENDERED = """
 SELECT id, phone_number, timezone, CASE
         WHEN stopped THEN {stopped}
         WHEN text IS NULL THEN {no_value} || concat_ws(', ', {missing})
+        WHEN {blank} THEN {no_text}
         WHEN segments > {most} THEN {too_long} END AS why,
     text, segments
 FROM (
@@ -68,8 +87,10 @@ FROM (
                 ELSE {extension} + char_length(own) - char_length(translate(own, {extensions}, ''))
                 END AS wide
             FROM (
-                SELECT *, {text} AS text, concat({own}) AS own, {foreign} AS foreign_
-                FROM ({picked} OFFSET '0') AS p OFFSET '0'
+                SELECT *, {text} AS text, {own} AS own, {foreign} AS foreign_
+                FROM (
+                    SELECT *, {values} FROM ({picked} OFFSET '0') AS p OFFSET '0'
+                ) AS p OFFSET '0'
             ) AS p OFFSET '0'
         ) AS p OFFSET '0'
     ) AS p OFFSET '0'
@@ -78,7 +99,8 @@ FROM (
 
 
 PLAIN = """
-SELECT id, phone_number, timezone, CASE WHEN stopped THEN {stopped} END AS why,
+SELECT id, phone_number, timezone,
+    CASE WHEN stopped THEN {stopped} WHEN {blank} THEN {no_text} END AS why,
     NULL::text AS text, NULL::integer AS segments
 FROM ({picked}) AS p
 """
@@ -94,53 +116,82 @@ class Rendering:
     def slots(self) -> list[Placeholder]:
         return placeholders(self.pieces)
 
+    @property
+    def _places(self) -> list[Placeholder]:
+        """A value that stands twice counts twice."""
+        return [piece for piece in self.pieces if isinstance(piece, Placeholder)]
+
+    @property
+    def _literal(self) -> str:
+        return "".join(piece for piece in self.pieces if isinstance(piece, str))
+
     def values(self) -> str:
-        """Columns with each client's values, over a client's row `c`."""
-        return "".join(f", {_value(slot)} AS {self._column(slot)}" for slot in self.slots)
+        """Columns with what each client has for the slots, over a client's row `c`."""
+        return "".join(f", {_written(slot)} AS t{n}" for n, slot in enumerate(self.slots))
 
     def over(self, picked: str) -> str:
         """A statement of `id`, `phone_number`, `timezone`, `why` they get nothing, `text` and
         `segments`, over one of the first three, `stopped` and the values."""
+        said = {"picked": picked, "stopped": quoted(STOPPED), "no_text": quoted(NO_TEXT)}
         if not self.slots:
-            return PLAIN.format(picked=picked, stopped=quoted(STOPPED))
-        literal = "".join(piece for piece in self.pieces if isinstance(piece, str))
-        own = [self._column(slot) for slot in self.slots]
-        missing = [
-            f"CASE WHEN {self._column(s)} IS NULL THEN {quoted(s.name)} END" for s in self.slots
-        ]
+            return PLAIN.format(blank="true" if is_blank(self._literal) else "false", **said)
         return RENDERED.format(
-            picked=picked,
-            text=" || ".join(map(self._piece, self.pieces)),
-            own=", ".join(map(self._piece, self._inserted())) or "''",
-            foreign=(
-                "true"
-                if foreign_characters(literal)
-                else f"concat({', '.join(own)}) ~ {quoted(FOREIGN)}"
+            **said,
+            **self._composed(),
+            **self._counted(),
+            values=", ".join(f"{_value(s, f't{n}')} AS v{n}" for n, s in enumerate(self.slots)),
+            blank=f"btrim(text, {quoted(INVISIBLE)}) = ''" if self._may_be_blank() else "false",
+            missing=", ".join(
+                f"CASE WHEN v{n} IS NULL THEN {quoted(slot.name)} END"
+                for n, slot in enumerate(self.slots)
             ),
-            astral=sum(ord(one) > 0xFFFF for one in literal),
-            extension=sum(one in GSM_EXTENSION for one in literal),
-            missing=", ".join(missing),
-            stopped=quoted(STOPPED),
             no_value=quoted(NO_VALUE),
             too_long=quoted(TOO_LONG),
-            most=MOST_SEGMENTS,
-            extensions=quoted(EXTENSION),
-            astral_class=quoted(ASTRAL),
-            ucs_alone=UCS_ALONE,
-            gsm_alone=GSM_ALONE,
-            ucs_room=UCS_ROOM,
-            gsm_room=GSM_ROOM,
         )
 
-    def _inserted(self) -> list[Piece]:
-        """A value that stands twice counts twice."""
-        return [piece for piece in self.pieces if isinstance(piece, Placeholder)]
+    def _composed(self) -> dict[str, str]:
+        """The text, and what of it is the client's own: of one that is surely too long a stand-in,
+        so that no text takes more memory than its client's values."""
+        text, own = (
+            _joined(list(map(self._piece, found))) for found in (self.pieces, self._places)
+        )
+        if len(self._places) <= FEW_PLACES:
+            return {"text": text, "own": own}
+        lengths = [
+            f"char_length(v{n}) * {self._places.count(slot)}" for n, slot in enumerate(self.slots)
+        ]
+        many = f"{' + '.join(lengths)} > {MOST_CHARACTERS}"
+        return {
+            name: f"CASE WHEN {many} THEN {TOO_MANY} ELSE {made} END"
+            for name, made in (("text", text), ("own", own))
+        }
 
-    def _column(self, slot: Placeholder) -> str:
-        return f"v{self.slots.index(slot)}"
+    def _counted(self) -> dict[str, object]:
+        """What the count of segments needs of the text's own words, and the rooms of a segment."""
+        literal, own = self._literal, ", ".join(f"v{n}" for n in range(len(self.slots)))
+        return {
+            "foreign": (
+                "true" if foreign_characters(literal) else f"concat({own}) ~ {quoted(FOREIGN)}"
+            ),
+            "astral": sum(ord(one) > 0xFFFF for one in literal),
+            "extension": sum(one in GSM_EXTENSION for one in literal),
+            "most": MOST_SEGMENTS,
+            "extensions": quoted(EXTENSION),
+            "astral_class": quoted(ASTRAL),
+            "ucs_alone": UCS_ALONE,
+            "gsm_alone": GSM_ALONE,
+            "ucs_room": UCS_ROOM,
+            "gsm_room": GSM_ROOM,
+        }
+
+    def _may_be_blank(self) -> bool:
+        """Values are never blank: only where there are defaults, and all else is blank."""
+        return is_blank(self._literal) and all(
+            slot.default is not None and is_blank(slot.default) for slot in self.slots
+        )
 
     def _piece(self, piece: Piece) -> str:
-        return quoted(piece) if isinstance(piece, str) else self._column(piece)
+        return quoted(piece) if isinstance(piece, str) else f"v{self.slots.index(piece)}"
 
 
 def rendering_of(text: str) -> Rendering:
@@ -148,19 +199,60 @@ def rendering_of(text: str) -> Rendering:
     return Rendering(parse(text))
 
 
-def _value(slot: Placeholder) -> str:
-    """The value as it is sent: composed, its lines ended by one character, never blank. Only
-    strings and numbers of the attributes are values."""
+def _joined(pieces: Sequence[str]) -> str:
+    """The pieces one after the other, and null where one of them is. Halved, for a chain of
+    thousands is deeper than the parser goes; and `concat` takes a hundred."""
+    if len(pieces) == 1:
+        return pieces[0]
+    half = len(pieces) // 2
+    return f"({_joined(pieces[:half])} || {_joined(pieces[half:])})"
+
+
+def _written(slot: Placeholder) -> str:
+    """What the client has, composed, its lines ended by one character. Only strings and numbers
+    of the attributes are values."""
     if slot.name in FIELDS:
-        found = f"nullif(c.{slot.name}, '')"
-    else:
-        name = quoted(slot.name)
-        found = (
-            f"CASE WHEN jsonb_typeof(c.attributes -> {name}) IN ('string', 'number') THEN "
-            f"nullif(btrim(normalize(replace(c.attributes ->> {name}, E'\\r\\n', E'\\n'), NFC), "
-            "E' \\n\\t\\u00a0'), '') END"
-        )
+        return _composed(f"c.{slot.name}") if slot.name == "tag" else f"c.{slot.name}"
+    name = quoted(slot.name)
+    found = f"c.attributes -> {name}"
+    return (
+        f"CASE jsonb_typeof({found}) WHEN 'string' THEN {_composed(f'c.attributes ->> {name}')} "
+        f"WHEN 'number' THEN {_as_people_write(f'({found})::numeric')} END"
+    )
+
+
+def _composed(text: str) -> str:
+    return f"normalize(replace({text}, E'\\r\\n', E'\\n'), NFC)"
+
+
+def _as_people_write(number: str) -> str:
+    """Without an exponent, and without zeros that nobody would write."""
+    digits = f"greatest(0, {MOST_DIGITS} - char_length(trunc(abs({number}))::text))"
+    return f"trim_scale(round({number}, {digits}))::text"
+
+
+def _value(slot: Placeholder, text: str) -> str:
+    """The value of what was written; null where it is blank to the eye or says that there is none.
+
+    Most need nothing done, which their ends tell: 0.3 µs each instead of 2 for trimming.
+    """
+    at_the_ends = f"ANY('{{{','.join(['0', *(str(ord(one)) for one in INVISIBLE)])}}}')"
+    found = (
+        f"CASE WHEN ascii({text}) = {at_the_ends} OR ascii(right({text}, 1)) = {at_the_ends} "
+        f"OR starts_with({text}, '#') OR strpos({text}, '+') > 0 OR strpos({text}, E'\\r') > 0 "
+        f"THEN {_tidied(text)} ELSE {text} END"
+    )
     return found if slot.default is None else f"coalesce({found}, {quoted(slot.default)})"
+
+
+def _tidied(text: str) -> str:
+    trimmed = f"btrim(replace({text}, E'\\r', E'\\n'), {quoted(TRIMMED)})"
+    return (
+        f"CASE WHEN btrim({trimmed}, {quoted(INVISIBLE)}) = '' THEN NULL "
+        f"WHEN {trimmed} IN ({', '.join(map(quoted, ERROR_CELLS))}) THEN NULL "
+        f"WHEN {trimmed} ~ {quoted(SCIENTIFIC)} THEN trim_scale({trimmed}::numeric)::text "
+        f"ELSE {trimmed} END"
+    )
 
 
 def quoted(text: str) -> str:

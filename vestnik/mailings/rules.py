@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from vestnik.audience.filters import is_attribute
+from vestnik.audience.filters import attribute_names, is_attribute
 from vestnik.mailings.models import (
     BEFORE_THE_START,
     CANCEL,
@@ -34,7 +34,8 @@ from vestnik.mailings.template import (
     parse,
     placeholders,
 )
-from vestnik.mailings.text import MOST_SEGMENTS, normalise, segments_of
+from vestnik.mailings.text import MOST_SEGMENTS, is_blank, normalise, segments_of
+from vestnik.mailings.text_warnings import TextWarning, meant_by, mended, warnings
 from vestnik.providers.registry import aliases
 
 LONGEST_READ = 10_000
@@ -44,6 +45,10 @@ SHORTEN = gettext_lazy(
     "Shorten it: at most %(most)s segments go out as one message, which is "
     "1530 characters of the GSM alphabet or 670 of any other."
 )
+CONFIRM = gettext_lazy("Write it as {{ name }}, or confirm the text as it is (confirm_text).")
+#: Without one of these nothing looks like a placeholder.
+LOOKS_WRITTEN = re.compile(r"[{}\[<#%]|\(\(")
+MOST_NAMED = 5
 MOST_RATE = 1_000_000
 YEAR = timedelta(days=366)
 
@@ -55,7 +60,7 @@ CHANGEABLE_UNDER_WAY = frozenset({"name", "rate_limit", "ends_at"})
 
 def checked_text(text: str) -> str:
     """The text as it will be sent. Raises ValidationError with the remedy."""
-    if not text.strip():
+    if is_blank(text):
         raise ValidationError(_("Write a text: an empty message is never sent."))
     if len(text) > LONGEST_READ:
         raise ValidationError(SHORTEN % {"most": MOST_SEGMENTS})
@@ -66,12 +71,27 @@ def checked_text(text: str) -> str:
     return sent
 
 
+def text_warnings(text: str) -> list[TextWarning]:
+    """What of a text looks like a placeholder and is none, by the names that clients have."""
+    return warnings(text, attribute_names()) if LOOKS_WRITTEN.search(text) else []
+
+
+def check_confirmed(text: str, *, confirmed: bool) -> None:
+    """Raises ValidationError where parts look like placeholders, unless that was confirmed."""
+    found = [] if confirmed else text_warnings(text)
+    if found:
+        said = " ".join(map(str, found[:MOST_NAMED]))
+        raise ValidationError({"text": f"{said} {CONFIRM}"}, code="confirm_text")
+
+
 def _parsed(text: str) -> list[Piece]:
     try:
         return parse(text)
     except Malformed as error:
         remedy = _('Write a placeholder as {{ name }} or {{ name|default:"…" }}, not as %(this)s.')
-        raise ValidationError(remedy % {"this": error}) from None
+        meant = mended(text)
+        hint = f" {_('Did you mean %(meant)s?') % {'meant': meant}}" if meant else ""
+        raise ValidationError(remedy % {"this": error} + hint) from None
 
 
 def _check_names(pieces: Sequence[Piece]) -> None:
@@ -84,7 +104,12 @@ def _check_names(pieces: Sequence[Piece]) -> None:
         if len(name) > LONGEST_NAME or not (name in FIELDS or is_attribute(name)):
             remedy = _("No client has an attribute %(name)r. Other names are %(known)s.")
             said = {"name": name[:LONGEST_NAME], "known": ", ".join(FIELDS)}
-            raise ValidationError(remedy % said)
+            raise ValidationError(remedy % said + _meant(name))
+
+
+def _meant(name: str) -> str:
+    meant = meant_by(name[:LONGEST_NAME], attribute_names())
+    return f" {_('Did you mean %(meant)s?') % {'meant': f'{{{{ {meant} }}}}'}}" if meant else ""
 
 
 def checked_provider(alias: str) -> str:

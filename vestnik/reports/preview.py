@@ -16,8 +16,8 @@ from vestnik.mailings.forecast import Forecast, forecast, spans
 from vestnik.mailings.hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
-from vestnik.mailings.rendering import NO_VALUE, STOPPED, TOO_LONG
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.rendering import NO_TEXT, NO_VALUE, STOPPED, TOO_LONG
+from vestnik.mailings.rules import database_now, text_warnings
 from vestnik.mailings.template import least, parse
 from vestnik.mailings.text import encoding_of, foreign_characters
 from vestnik.providers.registry import described
@@ -28,7 +28,8 @@ SAMPLES = 3
 COUNT = """
 SELECT {zone} AS zone, count(*), count(*) FILTER (WHERE why = %s),
     count(*) FILTER (WHERE starts_with(why, %s)), count(*) FILTER (WHERE why = %s),
-    count(*) FILTER (WHERE why IS NULL), sum(segments) FILTER (WHERE why IS NULL)
+    count(*) FILTER (WHERE why = %s), count(*) FILTER (WHERE why IS NULL),
+    sum(segments) FILTER (WHERE why IS NULL)
 FROM ({rendered}) AS r GROUP BY 1
 """
 
@@ -42,6 +43,7 @@ class Group:
     stop_list: int
     missing_value: int
     too_long: int
+    empty_text: int
     going: int
     segments: int | None
 
@@ -64,8 +66,10 @@ def preview(mailing: Mailing) -> dict[str, Any]:
             "stop_list": sum(group.stop_list for group in groups),
             "missing_value": sum(group.missing_value for group in groups),
             "too_long": sum(group.too_long for group in groups),
+            "empty_text": sum(group.empty_text for group in groups),
             "never_open": sum(group.going for group in groups) - messages,
         },
+        "text_warnings": text_warnings(mailing.text),
         "messages": messages,
         "segments": segments,
         "price": price_of(mailing.provider, segments),
@@ -81,7 +85,7 @@ def _groups(mailing: Mailing, clients: QuerySet[Client]) -> list[Group]:
         zone="''::text" if mailing.local_hours is None else "timezone",
         rendered=rendered(mailing.text, statement),
     )
-    found = sql.rows(counting, [STOPPED, NO_VALUE, TOO_LONG, *parameters])
+    found = sql.rows(counting, [STOPPED, NO_VALUE, TOO_LONG, NO_TEXT, *parameters])
     return [Group(*row) for row in found]
 
 

@@ -663,3 +663,17 @@ def test_the_page_speaks_russian_also_where_a_rule_is_broken() -> None:
 
     assert "Выберите конец позже начала." in found
     assert "Новая рассылка" in found
+
+
+def test_a_text_that_looks_like_it_has_a_placeholder_is_confirmed_by_a_tick() -> None:
+    make_client(attributes={"имя": "Анна"})
+    opened = browser()
+    asked = html.unescape(shown(opened, **written(do="schedule", text="Привет, {Имя}!")))
+    assert "{Имя} is sent as it is written. Did you mean {{ имя }}?" in asked
+    assert 'name="confirm_text"' in asked
+    assert not Mailing.objects.exists()
+    mailing = saved(opened, text="Привет, {Имя}!", confirm_text="on")
+    assert mailing.text == "Привет, {Имя}!"
+    address = f"/mailings/{mailing.id}/edit/"
+    saved(opened, "save", address, text=mailing.text, name="As it was")
+    assert 'name="confirm_text"' not in shown(opened)

@@ -176,7 +176,7 @@ def _saved(request: OperatorRequest, sheet: Sheet) -> HttpResponse | None:
     """Save what is written; None where it cannot be, which the form then says."""
     # Both are asked, so that each shows what is wrong with it.
     valid = sheet.form.is_valid(), sheet.audience.is_valid()
-    id = _kept(request, sheet) if all(valid) else None
+    id = _kept(request, sheet) if all(valid) and sheet.form.is_confirmed() else None
     if id is None:
         sheet.is_wrong = True
         if sheet.is_too_late and sheet.mailing:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from vestnik.dashboard.mailings.window import LATER, WindowForm, beginning
 from vestnik.dashboard.once import new_token
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text
+from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text, text_warnings
 
 #: Of the mailing, which the form fills.
 FIELDS = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "rate_limit")
@@ -33,6 +33,9 @@ class MailingForm(WindowForm):
         widget=forms.Textarea(attrs={"rows": 4}),
         error_messages={"required": gettext_lazy("Write a text: an empty message is never sent.")},
     )
+    confirm_text = forms.BooleanField(
+        required=False, label=gettext_lazy("The text is meant as it is written")
+    )
     hours_from = hour(pgettext_lazy("hours", "from"))
     hours_until = hour(pgettext_lazy("hours", "until"))
     rate_limit = forms.IntegerField(
@@ -45,6 +48,8 @@ class MailingForm(WindowForm):
 
     def __init__(self, *args: Any, mailing: Mailing | None = None, **kwargs: Any) -> None:
         self.mailing = mailing
+        #: Whether the text has to be confirmed before it is saved.
+        self.asks_to_confirm = False
         super().__init__(*args, provider=mailing.provider if mailing else "", **kwargs)
 
     def clean_text(self) -> str:
@@ -70,6 +75,19 @@ class MailingForm(WindowForm):
             except ValidationError as error:
                 for end, messages in error.message_dict.items():
                     self.add_error(f"hours_{end}", messages)
+
+    def is_confirmed(self) -> bool:
+        """Whether the text of a valid form may be saved: what looks like a placeholder and is none
+        is confirmed, or there before. Otherwise the form says what it is."""
+        text: str = self.cleaned_data["text"]
+        same = self.mailing is not None and self.mailing.text == text
+        if same or self.cleaned_data["confirm_text"]:
+            return True
+        found = text_warnings(text)
+        self.asks_to_confirm = bool(found)
+        for warning in found:
+            self.add_error("confirm_text", str(warning))
+        return not found
 
     def mailing_fields(self) -> dict[str, Any]:
         """The fields of the mailing, once they are valid."""

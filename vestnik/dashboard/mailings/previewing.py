@@ -28,6 +28,7 @@ REASONS: dict[str, Promise] = {
     "stop_list": _("on the stop list"),
     "missing_value": _("no value for a placeholder, and no default"),
     "too_long": _("the text gets longer than 10 segments"),
+    "empty_text": _("nothing of their text can be seen"),
     "never_open": _("their hours do not open before the end"),
 }
 #: What cannot be previewed as long as these are wrong.

@@ -89,9 +89,8 @@ def _parsed(text: str) -> list[Piece]:
         return parse(text)
     except Malformed as error:
         remedy = _('Write a placeholder as {{ name }} or {{ name|default:"…" }}, not as %(this)s.')
-        meant = mended(text)
-        hint = f" {_('Did you mean %(meant)s?') % {'meant': meant}}" if meant else ""
-        raise ValidationError(remedy % {"this": error} + hint) from None
+        meant = _did_you_mean(mended(text))
+        raise ValidationError(remedy % {"this": error} + meant) from None
 
 
 def _check_names(pieces: Sequence[Piece]) -> None:
@@ -109,7 +108,14 @@ def _check_names(pieces: Sequence[Piece]) -> None:
 
 def _meant(name: str) -> str:
     meant = meant_by(name[:LONGEST_NAME], attribute_names())
-    return f" {_('Did you mean %(meant)s?') % {'meant': f'{{{{ {meant} }}}}'}}" if meant else ""
+    return _did_you_mean(f"{{{{ {meant} }}}}" if meant else "")
+
+
+def _did_you_mean(meant: str) -> str:
+    if not meant:
+        return ""
+    hint = _("Did you mean %(meant)s?") % {"meant": meant}
+    return f" {hint}"
 
 
 def checked_provider(alias: str) -> str:

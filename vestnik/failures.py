@@ -1,11 +1,13 @@
 """What Django answers when no view does: a page for who looks, a problem for who programs."""
 
+import sys
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
 from vestnik.api import problems
 from vestnik.dashboard import failures as pages
+from vestnik.db.trouble import trouble_of
 
 FOR_PROGRAMS = ("/api/", "/metrics", "/livez", "/readyz")
 KINDS = ["text/html", problems.CONTENT_TYPE, "application/json"]
@@ -27,7 +29,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Something broke."""
+    """Something broke; or nothing did, and the database is busy, slow or away."""
+    if trouble := trouble_of(sys.exc_info()[1]):
+        return _either(
+            request,
+            lambda: problems.unavailable(trouble),
+            lambda asked: pages.unavailable(asked, trouble),
+        )
     return _either(request, lambda: problems.server_error(request), pages.server_error)
 
 

@@ -1,33 +1,107 @@
 """How many requests a process serves at once: its streams wait in threads, and must not let in so
-many others that they wait for each other's connections to the database."""
+many others that they wait for each other's connections to the database. And for how long: whoever
+sends a body byte by byte, or never, would hold a place for good."""
 
+import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from typing import Any
 
 REQUESTS = 8
 #: These hold no connection, and count themselves.
 STREAMS = "text/event-stream"
+#: Bytes a second, at least, of a body that comes in: a file over a slow line may take its time.
+SLOWEST_LINE = 16 * 1024
+USUAL_SECONDS = 30.0
+LOOKED_EVERY = 1.0
+CROWDED = {
+    "type": "urn:vestnik:problem:unavailable",
+    "title": HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+    "status": 503,
+    "detail": "Too many requests are being served: send this one again in a few seconds.",
+}
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-def at_most(most: int, application: Application) -> Application:
-    """The same application, which answers so many requests at once; the others wait."""
+def at_most(most: int, application: Application, *, seconds: float = USUAL_SECONDS) -> Application:
+    """The same application, which answers so many requests at once; the others wait for so long."""
     places = threading.Semaphore(most)
+    bodies = Bodies(seconds)
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ.get("HTTP_ACCEPT") == STREAMS:
             return application(environ, start)
-        places.acquire()
+        if not places.acquire(timeout=seconds):
+            return _crowded(start)
         try:
-            answer = application(environ, start)
+            with bodies.expected(environ):
+                answer = application(environ, start)
         except BaseException:
             places.release()
             raise
         return Held(answer, places.release)
 
     return gated
+
+
+def _crowded(start: Any) -> Iterable[bytes]:
+    headers = [("Content-Type", "application/problem+json"), ("Retry-After", "5")]
+    start("503 Service Unavailable", headers)
+    return [json.dumps(CROWDED).encode()]
+
+
+def seconds_for(environ: dict[str, Any], seconds: float) -> float:
+    """How long a request may take, with the time that its body may take to come in."""
+    length = str(environ.get("CONTENT_LENGTH") or "0")
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+    return seconds + size / SLOWEST_LINE
+
+
+class Bodies:
+    """Ends the reading of bodies that do not come in time: their readers see the line's end."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lines: dict[int, tuple[float, socket.socket]] = {}
+        self._lock = threading.Lock()
+        self._watch: threading.Thread | None = None
+
+    @contextmanager
+    def expected(self, environ: dict[str, Any]) -> Iterator[None]:
+        """For the length of a request, whose connection the server hands over."""
+        line: socket.socket | None = environ.get("gunicorn.socket")
+        if line is None:
+            yield
+            return
+        self._begin(line, time.monotonic() + seconds_for(environ, self._seconds))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lines.pop(id(line), None)
+
+    def _begin(self, line: socket.socket, ends: float) -> None:
+        with self._lock:
+            self._lines[id(line)] = (ends, line)
+            if self._watch is None or not self._watch.is_alive():  # also after a fork
+                self._watch = threading.Thread(target=self._run, name="bodies", daemon=True)
+                self._watch.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(LOOKED_EVERY)
+            now = time.monotonic()
+            with self._lock:
+                late = [line for ends, line in self._lines.values() if ends < now]
+                for line in late:
+                    with suppress(OSError):
+                        line.shutdown(socket.SHUT_RD)
+                    self._lines.pop(id(line), None)
 
 
 class Held:

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "vestnik.time_limit.time_limit",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -57,6 +58,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "vestnik.time_limit.body_was_read",
     "vestnik.dashboard.middleware.strict_pages",
     "vestnik.dashboard.middleware.operators_zone",
     "vestnik.dashboard.middleware.seen_sessions",
@@ -209,6 +211,11 @@ AXES_LOCKOUT_CALLABLE = "vestnik.dashboard.account.login.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+
+# --- How long a request may take --------------------------------------------------------------
+WEB_REQUEST_SECONDS = env.number("WEB_REQUEST_SECONDS", 30)
+if WEB_REQUEST_SECONDS < 1:
+    raise ImproperlyConfigured("WEB_REQUEST_SECONDS: write a number of seconds, 1 or more.")
 
 # --- The API -----------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024

@@ -2,13 +2,17 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
 import vestnik.celery  # noqa: F401  (hints are published by the default application)
 from vestnik import env
+from vestnik.db.deadline import limit_statements
 from vestnik.gate import REQUESTS, at_most
 
-application = at_most(REQUESTS, get_wsgi_application())
+_answer = get_wsgi_application()
 env.require_secret_key()
+limit_statements(settings.WEB_REQUEST_SECONDS)
+application = at_most(REQUESTS, _answer, seconds=settings.WEB_REQUEST_SECONDS)

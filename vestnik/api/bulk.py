@@ -1,6 +1,7 @@
 """Many clients in one request."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
@@ -9,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.clients import EXAMPLE, ClientBody
-from vestnik.api.parsing import BulkJSONParser
+from vestnik.api.errors import field_error
+from vestnik.api.parsing import MOST_ERRORS, BulkJSONParser
 from vestnik.api.resource import Resource
 from vestnik.audience.upsert import MOST_AT_ONCE, Result, upsert
 
@@ -31,7 +33,7 @@ class BulkResult(serializers.Serializer[Any]):
     status = serializers.ChoiceField(STATUSES)
     id = serializers.IntegerField(required=False, help_text="Of the client, if it was saved.")
     errors = FieldProblem(
-        many=True, required=False, help_text="If the item was not saved."  # type: ignore[assignment]  # a field
+        many=True, required=False, help_text="If the item was not saved; the first 100 of all."  # type: ignore[assignment]  # a field
     )
 
 
@@ -97,14 +99,19 @@ class ClientsInBulk(Resource):
         return Response(
             {
                 **{name: counts[name] for name in STATUSES},
-                "results": [_shown(index, result) for index, result in enumerate(results)],
+                "results": list(_all_shown(results)),
             }
         )
 
 
-def _shown(index: int, result: Result) -> dict[str, Any]:
-    shown: dict[str, Any] = {"index": index, "status": result.status}
-    if result.id is not None:
-        return {**shown, "id": result.id}
-    errors = [{"field": field, "message": message} for field, message in result.problems]
-    return {**shown, "errors": errors}
+def _all_shown(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
+    """Each result; errors are named until there are enough of them in the answer."""
+    left = MOST_ERRORS
+    for index, result in enumerate(results):
+        shown: dict[str, Any] = {"index": index, "status": result.status}
+        if result.id is not None:
+            yield {**shown, "id": result.id}
+            continue
+        errors = [field_error([field], message) for field, message in result.problems[:left]]
+        left -= len(errors)
+        yield {**shown, "errors": errors}

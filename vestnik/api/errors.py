@@ -1,14 +1,13 @@
 """From exceptions to problems."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from django.http import Http404
-from psycopg_pool import PoolTimeout
-from rest_framework import status
 from rest_framework.exceptions import (
     APIException,
     MethodNotAllowed,
@@ -23,8 +22,10 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
+from vestnik.api.parsing import MOST_ERRORS, dotted, shortened
 from vestnik.api.problems import CONTENT_TYPE, FieldError, problem
-from vestnik.api.refusals import Conflict, TooLarge, Unavailable
+from vestnik.api.refusals import Busy, Conflict, TooLarge, Unavailable
+from vestnik.db.trouble import Trouble, trouble_of
 from vestnik.mailings.models import StateConflict
 from vestnik.mailings.rules import possible
 
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 WHOLE = api_settings.NON_FIELD_ERRORS_KEY
 BODY = "body"
+LONGEST_MESSAGE = 1000
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -40,7 +42,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     if known is None:
         return None
     set_rollback()
-    errors = list(_flat(known.detail)) if isinstance(known, ValidationError) else _of_body(known)
+    errors = _named(known)
     detail = _summary(errors) if isinstance(known, ValidationError) else _detail(known)
     return Response(
         problem(known.status_code, detail, errors),
@@ -48,6 +50,12 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         headers=_headers(known),
         content_type=CONTENT_TYPE,
     )
+
+
+def _named(error: APIException) -> list[FieldError]:
+    if isinstance(error, ValidationError):
+        return list(islice(_flat(error.detail), MOST_ERRORS))
+    return _of_body(error)
 
 
 def _known(error: Exception) -> APIException | None:
@@ -63,10 +71,20 @@ def _known(error: Exception) -> APIException | None:
         case IntegrityError():
             log.warning("two requests met", exc_info=error)
             return Conflict("Somebody changed the same thing just now: read it and try again.")
-        case OperationalError() | InterfaceError() | PoolTimeout():
-            log.error("the database does not answer", trouble=str(error))
-            return Unavailable()
-    return None
+    return _of_database(error)
+
+
+def _of_database(error: Exception) -> APIException | None:
+    trouble = trouble_of(error)
+    if trouble is None:
+        return None
+    if trouble is Trouble.BUSY:
+        log.warning(
+            "requests met in a circle of locks", trouble=str(error.__cause__).split("\n")[0]
+        )
+        return Busy()
+    log.error("not served", why=str(trouble), trouble=str(error))
+    return Unavailable(trouble)
 
 
 def as_detail(error: DjangoValidationError) -> Any:
@@ -85,8 +103,8 @@ def _headers(error: APIException) -> dict[str, str]:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if error.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "5"
+    if seconds := getattr(error, "retry_after", None):
+        headers["Retry-After"] = str(seconds)
     return headers
 
 
@@ -111,21 +129,22 @@ def _of_body(error: APIException) -> list[FieldError]:
     return []
 
 
-def _flat(detail: Any, path: str = "") -> Iterator[FieldError]:
+def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[FieldError]:
     """Each message with the dotted path of its field: `filter.tags`, `3.phone_number`."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _flat(inner, path if name == WHOLE else _joined(path, str(name)))
+            yield from _flat(inner, path if name == WHOLE else (*path, str(name)))
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             nested = isinstance(inner, dict | list)
-            yield from _flat(inner, _joined(path, str(index)) if nested else path)
+            yield from _flat(inner, (*path, str(index)) if nested else path)
     else:
-        yield {"field": path or BODY, "message": str(detail)}
+        yield field_error(path, str(detail))
 
 
-def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+def field_error(path: Iterable[str], message: str) -> FieldError:
+    """One error of an answer, of a bounded length."""
+    return {"field": dotted(path) or BODY, "message": shortened(message, LONGEST_MESSAGE)}
 
 
 def _summary(errors: list[FieldError]) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from vestnik.api.parsing import problem_with
+from vestnik.api.parsing import MOST_ERRORS, problem_with
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.validation import validate_attributes
 
@@ -67,6 +68,12 @@ class PhoneNumbers(serializers.ListField):
             error_messages={"required": COMMON["required"], **wrong},
             **kwargs,
         )
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Counted first: of a long list of wrong numbers each would be named."""
+        if isinstance(data, list) and len(data) > (self.max_length or 0):
+            self.fail("max_length")
+        return super().to_internal_value(data)
 
 
 @extend_schema_field({"type": "string", "pattern": "^[0-9]{3}$", "example": "926"})
@@ -197,10 +204,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         known = [name for name, field in self.fields.items() if not field.read_only]
         remedy = "There is no such field here. Known are: {}.".format(", ".join(known) or "none")
         unchangeable = "This field is set by the service: leave it out."
+        unknown = (name for name in data if name not in known)
         return {
             str(name): [unchangeable if name in self.fields else remedy]
-            for name in data
-            if name not in known
+            for name in islice(unknown, MOST_ERRORS)
         }
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError, ValidationError
@@ -13,6 +14,12 @@ from vestnik.api.refusals import TooLarge
 
 MIB = 1024 * 1024
 DEEPEST = 20
+#: So many errors one answer names, and so much of a field's path: what is sent may be all wrong.
+MOST_ERRORS = 100
+LONGEST_PART = 100
+LONGEST_PATH = 500
+
+Path = tuple[str | int, ...]
 
 
 class StrictJSONParser(BaseParser):
@@ -32,9 +39,10 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         parsed = _loaded(self._read(stream))
-        problems = dict(_unstorable(parsed, "", 0))
-        if problems:
-            raise ValidationError(problems)
+        # Each path is put together for a problem alone: a long key would be copied for each value.
+        problems = islice(_unstorable(parsed, ()), MOST_ERRORS)
+        if named := {dotted(path): remedies for path, remedies in problems}:
+            raise ValidationError(named)
         return parsed
 
     def _read(self, stream: IO[Any]) -> bytes:
@@ -88,22 +96,32 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _unstorable(value: Any, path: str, depth: int) -> Iterator[tuple[str, list[str]]]:
-    if depth > DEEPEST:
+def _unstorable(value: Any, path: Path) -> Iterator[tuple[Path, list[str]]]:
+    if len(path) > DEEPEST:
         yield path, [f"Nest it at most {DEEPEST} levels deep."]
     elif isinstance(value, str):
         if remedy := problem_with(value):
             yield path, [remedy]
     elif isinstance(value, dict | list):
         for name, inner in _members(value):
-            below = f"{path}.{name}" if path else str(name)
+            below = (*path, name)
             if isinstance(name, str) and (remedy := problem_with(name)):
                 yield below, [f"Its name: {remedy}"]
-            yield from _unstorable(inner, below, depth + 1)
+            yield from _unstorable(inner, below)
 
 
 def _members(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
     return value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Where in a document something is: `filter.tags.0`, of a bounded length."""
+    return ".".join(shortened(str(name), LONGEST_PART) for name in path)[:LONGEST_PATH]
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning where it is long."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def problem_with(text: str) -> str:

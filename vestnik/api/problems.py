@@ -7,6 +7,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from vestnik.db.trouble import RETRY_AFTER, Trouble
+
 CONTENT_TYPE = "application/problem+json"
 
 #: The last part of `type`, by which a program can tell problems apart.
@@ -66,6 +68,26 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's 404."""
     return answer(404, "There is nothing at this address. Those that exist are at /docs/.")
+
+
+SAID = {
+    Trouble.BUSY: (
+        "Somebody else changed the same thing at this moment, and nothing of this request was "
+        "kept: send it again."
+    ),
+    Trouble.TOO_LONG: (
+        "This took too long and was stopped. Ask for less at once: a shorter list, a smaller page, "
+        "a narrower filter; or try again later."
+    ),
+    Trouble.AWAY: "The database does not answer: try again in a few seconds.",
+}
+
+
+def unavailable(trouble: Trouble) -> HttpResponse:
+    """503, outside of the API's views."""
+    response = answer(503, SAID[trouble])
+    response["Retry-After"] = str(RETRY_AFTER[trouble])
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -3,6 +3,9 @@
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+from vestnik.api.problems import SAID
+from vestnik.db.trouble import RETRY_AFTER, Trouble
+
 
 class TooLarge(APIException):
     """The body is larger than the address takes."""
@@ -24,10 +27,20 @@ class Conflict(APIException):
 
 
 class Unavailable(APIException):
-    """Something that this service needs is away."""
+    """The database is away, or the request took too long."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The database does not answer: try again in a few seconds."
+
+    def __init__(self, trouble: Trouble = Trouble.AWAY) -> None:
+        super().__init__(SAID[trouble])
+        self.retry_after = RETRY_AFTER[trouble]
+
+
+class Busy(Conflict):
+    """Others held the same rows, and nothing was kept: the same request may well succeed."""
+
+    retry_after = RETRY_AFTER[Trouble.BUSY]
+    default_detail = SAID[Trouble.BUSY]
 
 
 class KeyReused(APIException):

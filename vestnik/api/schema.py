@@ -50,7 +50,7 @@ ALWAYS = {
     401: "There is no API key, or it is not known.",
     403: "The API key's role does not grant this.",
     406: "The header Accept asks for something else than JSON.",
-    503: "The database does not answer just now.",
+    503: "The database does not answer just now, or this took too long: Retry-After says when.",
 }
 # A provider that calls us shows who it is in its own way, and takes whatever answer there is.
 FOR_PROVIDERS = {
@@ -101,7 +101,7 @@ def _refusals(method: str, operation: dict[str, Any]) -> dict[int, str]:
     kinds = {parameter["in"] for parameter in operation.get("parameters", [])}
     if "path" in kinds:
         found |= WITH_ID
-    if method in ("put", "patch"):
+    if method != "get":
         found |= MEETING
     if method == "post" and "path" in kinds:
         found |= ORDERS

@@ -10,12 +10,14 @@ from vestnik.audience.models import Client, default_timezone
 from vestnik.audience.numbering import zone_near
 from vestnik.audience.stoplist import recall
 from vestnik.audience.validation import completed, followed
+from vestnik.db.trouble import retried
 
 
 class NumberTaken(Exception):
     """Another client has this number."""
 
 
+@retried
 def create(fields: Mapping[str, Any]) -> Client:
     """Make a client of checked fields; what is not given is told by the number.
 
@@ -35,6 +37,7 @@ def change(client: Client, changes: Mapping[str, Any]) -> None:
     replace(client.id, followed(client.phone_number, client.operator_code, changes))
 
 
+@retried
 def replace(client_id: int, fields: Mapping[str, Any]) -> None:
     """Set just these fields. Raises NumberTaken."""
     with _the_number_being_free():

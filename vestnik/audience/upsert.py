@@ -11,10 +11,9 @@ from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering import ZONE_OF
 from vestnik.audience.stoplist import recall
 from vestnik.audience.validation import Problem, problems_of
+from vestnik.db.trouble import retried
 
 MOST_AT_ONCE = 10_000
-ATTEMPTS = 3
-BUSY = (("", "Somebody else changes this client just now: send it again."),)
 COLUMNS = ("phone_number", "operator_code", "tag", "timezone", "attributes")
 
 # What a key of the list does not say is null here, and stays what the client has.
@@ -25,20 +24,19 @@ WITH given AS (
 )
 """
 
-# In the order of the numbers, as LOCK is: two lists that overlap wait for each other, and never
-# in a circle. The NOT EXISTS spares a sequence value and a dead row for each known client.
-INSERT = f"""{GIVEN}
+# New clients are inserted and known ones locked in one pass, in the order of the numbers: two lists
+# that overlap, whatever is deleted between them, wait for each other and never in a circle. (First
+# the new ones and then the known ones deadlocked: what one list takes for known is new to another.)
+# WHERE false locks the row that is there and writes nothing; each costs a value of the sequence.
+INSERT_OR_LOCK = f"""{GIVEN}
 INSERT INTO audience_client (phone_number, operator_code, tag, timezone, attributes)
 SELECT phone_number, coalesce(operator_code, substr(phone_number, 2, 3)), coalesce(tag, ''),
        coalesce(timezone, {ZONE_OF.format(number="phone_number")}, %s), coalesce(attributes, '{{}}')
 FROM given
-WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = given.phone_number)
 ORDER BY phone_number
-ON CONFLICT (phone_number) DO NOTHING
+ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number WHERE false
 RETURNING phone_number, id
 """
-
-LOCK = "SELECT FROM audience_client WHERE phone_number = ANY(%s) ORDER BY phone_number FOR UPDATE"
 
 UPDATE = f"""{GIVEN}
 UPDATE audience_client c
@@ -72,14 +70,13 @@ def upsert(items: Sequence[object]) -> list[Result]:
     good = [item for item, wrong in zip(items, problems, strict=True) if not wrong]
     saved = _save([item for item in good if isinstance(item, dict)])
     return [
-        Result("invalid", problems=wrong) if wrong else _found(saved, item)
+        Result("invalid", problems=wrong) if wrong else saved[_number(item)]
         for item, wrong in zip(items, problems, strict=True)
     ]
 
 
-def _found(saved: Mapping[str, Result], item: object) -> Result:
-    number = item["phone_number"] if isinstance(item, dict) else ""
-    return saved.get(number, Result("invalid", problems=BUSY))
+def _number(item: object) -> str:
+    return str(item["phone_number"]) if isinstance(item, dict) else ""
 
 
 def _name_repeated(items: Sequence[object], problems: list[list[Problem]]) -> None:
@@ -93,29 +90,22 @@ def _name_repeated(items: Sequence[object], problems: list[list[Problem]]) -> No
             problems[index].append(("phone_number", remedy))
 
 
+@retried
 def _save(items: Sequence[Mapping[str, Any]]) -> dict[str, Result]:
-    saved: dict[str, Result] = {}
     with transaction.atomic():
-        for _ in range(ATTEMPTS):
-            # Again for a client that somebody deleted between the two statements.
-            left = [item for item in items if item["phone_number"] not in saved]
-            if left:
-                saved |= _save_once(left)
+        saved = {number: Result("created", id) for number, id in _rows(INSERT_OR_LOCK, items)}
+        known = [item for item in items if item["phone_number"] not in saved]
+        saved |= {number: Result("updated", id) for number, id in _rows(UPDATE, known)}
         recall(saved)
     return saved
 
 
-def _save_once(items: Sequence[Mapping[str, Any]]) -> dict[str, Result]:
-    saved: dict[str, Result] = {}
+def _rows(statement: str, items: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    zone = [default_timezone()] if statement is INSERT_OR_LOCK else []
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, [*_columns(items), default_timezone()])
-        saved |= {number: Result("created", id) for number, id in cursor.fetchall()}
-        known = [item for item in items if item["phone_number"] not in saved]
-        if known:
-            cursor.execute(LOCK, [[item["phone_number"] for item in known]])
-            cursor.execute(UPDATE, _columns(known))
-            saved |= {number: Result("updated", id) for number, id in cursor.fetchall()}
-    return saved
+        cursor.execute(statement, [*_columns(items), *zone])
+        found: list[tuple[str, int]] = cursor.fetchall()
+    return found
 
 
 def _columns(items: Iterable[Mapping[str, Any]]) -> list[list[str | None]]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -14,6 +15,8 @@ from vestnik.audience.phone import operator_code_of, validate_operator_code, val
 LONGEST_TAG = 100
 MOST_ATTRIBUTE_BYTES = 16 * 1024
 DEEPEST_ATTRIBUTES = 8
+#: Of one client; what is sent may have 100,000 keys that are none.
+MOST_PROBLEMS = 20
 NOT_ZONES = frozenset({"localtime", "Factory"})
 
 Problem = tuple[str, str]
@@ -94,7 +97,8 @@ def problems_of(item: object) -> list[Problem]:
     """
     if not isinstance(item, dict):
         return [("", 'Give an object, for example {"phone_number": "79261234567"}.')]
-    found = [(name, problem) for name in item if (problem := _problem(name, item[name]))]
+    wrong = ((name, problem) for name in item if (problem := _problem(name, item[name])))
+    found = list(islice(wrong, MOST_PROBLEMS))
     if "phone_number" not in item:
         found.append(("phone_number", "This field is required: give it."))
     return found

@@ -12,6 +12,7 @@ from django.utils import translation
 from vestnik.dashboard.middleware import POLICY, PRIVATE
 from vestnik.dashboard.pages import is_htmx
 from vestnik.dashboard.shell import theme_of
+from vestnik.db.trouble import RETRY_AFTER, Trouble
 
 
 def not_found(request: HttpRequest) -> HttpResponse:
@@ -39,6 +40,13 @@ def csrf_failure(request: HttpRequest) -> HttpResponse:
     return _alone(request, "dashboard/csrf_failure.html", 403)
 
 
+def unavailable(request: HttpRequest, trouble: Trouble) -> HttpResponse:
+    """503: nothing is wrong with the request, and why it was not served."""
+    answer = _alone(request, "dashboard/unavailable.html", 503, trouble=trouble.name)
+    answer["Retry-After"] = str(RETRY_AFTER[trouble])
+    return answer
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """500."""
     return _alone(request, "dashboard/server_error.html", 500)
@@ -51,7 +59,7 @@ def _within(request: HttpRequest, template: str, status: int) -> HttpResponse:
     return _guarded(render(request, template, {"frame": frame}, status=status))
 
 
-def _alone(request: HttpRequest, template: str, status: int) -> HttpResponse:
+def _alone(request: HttpRequest, template: str, status: int, **more: str) -> HttpResponse:
     language = translation.get_language_from_request(request)
     with translation.override(language):
         body = render_to_string(
@@ -59,6 +67,7 @@ def _alone(request: HttpRequest, template: str, status: int) -> HttpResponse:
             {
                 "theme": theme_of(request),
                 "LANGUAGE_CODE": language,
+                **more,
             },
         )
     return _guarded(HttpResponse(body, status=status))

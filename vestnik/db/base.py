@@ -13,9 +13,13 @@ from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from psycopg import DataError
 from psycopg.adapt import AdaptersMap
 
+from vestnik.db.deadline import statement_seconds
+
 # A year and more from Python's own limits: zones, windows and forecasts are added to what is read.
 EARLIEST = datetime(100, 1, 1, tzinfo=UTC)
 LATEST = datetime(9900, 1, 1, tzinfo=UTC)
+
+SET_TIMEOUT = "SELECT set_config('statement_timeout', %s, false)"
 
 
 class BoundedLoader(BaseTzLoader):  # type: ignore[misc]  # untyped
@@ -40,3 +44,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         adapters = AdaptersMap(parameters["context"])
         adapters.register_loader("timestamptz", BoundedLoader)
         return {**parameters, "context": adapters}
+
+    def _configure_connection(self, connection: Any) -> bool:
+        """Once for each connection, new in the pool or not."""
+        changed = bool(super()._configure_connection(connection))  # type: ignore[misc]  # not in the stubs
+        if seconds := statement_seconds():
+            with connection.cursor() as cursor:
+                cursor.execute(SET_TIMEOUT, [str(round(seconds * 1000))])
+        return changed or bool(seconds)

@@ -13,6 +13,7 @@ from django.db import transaction
 from vestnik.audience.importing.numbers import normalised
 from vestnik.audience.stoplist import Source, put
 from vestnik.audience.stopwords import is_stop
+from vestnik.db.trouble import retried
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 from vestnik.dispatch.withdrawal import QUEUED_OF_BATCH, take_back
@@ -64,6 +65,7 @@ SELECT min(started_at) FROM mailings_mailing WHERE state IN ('running', 'paused'
 """
 
 
+@retried
 def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
     """Put numbers on the stop list and take back what is queued for them; how many are new on it.
 

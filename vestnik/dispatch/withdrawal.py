@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from vestnik.audience.models import Client
+from vestnik.db.trouble import retried
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 
@@ -69,6 +70,7 @@ GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
 LOOKED_AT = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
 
+@retried
 def delete_client(client_id: int) -> bool:
     """Delete a client; their queued messages become cancelled. False where there is none.
 

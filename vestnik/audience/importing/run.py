@@ -16,6 +16,7 @@ from vestnik.audience.importing.header import plan
 from vestnik.audience.importing.rows import Reader, Refused
 from vestnik.audience.importing.source import Progress, Row
 from vestnik.audience.imports import Import, ImportState, Into
+from vestnik.db.trouble import retried
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +78,7 @@ def fail(job: Import, why: str) -> None:
         job.pieces.all().delete()
 
 
+@retried
 def _finish(job: Import) -> None:
     with transaction.atomic():
         counts = staging.take_over(job.id, job.into)

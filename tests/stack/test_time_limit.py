@@ -1,0 +1,94 @@
+"""Every request ends: one that waits for the database, and one whose body does not come."""
+
+import socket
+import time
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import psycopg
+import pytest
+
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+
+SECONDS = 2
+LOCK = "LOCK TABLE audience_client IN ACCESS EXCLUSIVE MODE"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[RunningStack]:
+    with RunningStack(workers=1, environ={"WEB_REQUEST_SECONDS": str(SECONDS)}) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("accept", "said"), [("application/json", "stopped"), ("text/html", "h1")])
+def test_what_waits_too_long_is_answered_503_with_what_to_do(
+    stack: RunningStack, accept: str, said: str
+) -> None:
+    headers = {"Accept": accept, "Authorization": f"Bearer {stack.key}"}
+    path = "/api/v1/clients/" if accept == "application/json" else "/clients/"
+    if path == "/clients/":
+        headers["Cookie"] = _session(stack)
+    with psycopg.connect(stack.database_url) as holder:
+        holder.execute(LOCK)
+        began = time.monotonic()
+        with pytest.raises(HTTPError) as refused:
+            urlopen(Request(stack.address + path, headers=headers), timeout=30)  # noqa: S310
+
+    with refused.value as answer:
+        assert time.monotonic() - began < SECONDS + 5
+        assert (answer.code, answer.headers["Retry-After"]) == (503, "30")
+        assert said in answer.read().decode()
+    assert stack.api("GET", "clients/").status == 200
+
+
+def test_whoever_sends_a_body_byte_by_byte_holds_no_place_for_good(stack: RunningStack) -> None:
+    """More of them than there are places; meanwhile others wait, and then they are served."""
+    lines = [_began(stack) for _ in range(20)]
+    began = time.monotonic()
+    wait_until(lambda: not sum(_still_open(line) for line in lines), seconds=30)
+    for line in lines:
+        line.close()
+
+    assert time.monotonic() - began < 30
+    assert stack.api("GET", "clients/").status == 200
+
+
+def _began(stack: RunningStack) -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", stack.port), timeout=30)
+    head = f"POST /api/v1/clients/ HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n"
+    kind = "Content-Type: application/json\r\nContent-Length: 1000\r\n"
+    line.sendall(f"{head}{kind}Authorization: Bearer {stack.key}\r\n\r\n".encode())
+    return line
+
+
+def _still_open(line: socket.socket) -> bool:
+    """Send one more byte; whether nobody has answered yet."""
+    try:
+        line.sendall(b" ")
+        line.setblocking(False)
+        return not line.recv(100)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        line.setblocking(True)
+
+
+def _session(stack: RunningStack) -> str:
+    """The cookie of somebody who is logged in."""
+    key = "s" * 32
+    code = (
+        "from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY;"
+        "from vestnik.access.models import User; from vestnik.access.sessions import SessionStore;"
+        "user = User.objects.get(); session = SessionStore();"
+        "session[SESSION_KEY] = str(user.pk);"
+        "session[BACKEND_SESSION_KEY] = 'vestnik.access.backends.RoleBackend';"
+        "session[HASH_SESSION_KEY] = user.get_session_auth_hash();"
+        f"session._session_key = '{key}'; session.save(must_create=True)"
+    )
+    done = stack.vestnik("manage", "shell", "-c", code)
+    assert done.returncode == 0, done.stderr
+    return f"sessionid={key}"

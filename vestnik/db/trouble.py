@@ -1,0 +1,71 @@
+"""What an exception of the database means for the one who asked."""
+
+import random
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from vestnik.db.deadline import DeadlineExceeded
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRIES = 3
+LONGEST_PAUSE = 0.1
+
+
+class Trouble(StrEnum):
+    """Why a request was not served though nothing is wrong with it."""
+
+    #: Others held the same rows; nothing was kept, and the same request may well succeed.
+    BUSY = "busy"
+    #: It took longer than a request may.
+    TOO_LONG = "too long"
+    #: The database does not answer.
+    AWAY = "away"
+
+
+#: Seconds after which to try again.
+RETRY_AFTER = {Trouble.BUSY: 1, Trouble.TOO_LONG: 30, Trouble.AWAY: 5}
+
+MET = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+
+
+def trouble_of(error: BaseException | None) -> Trouble | None:
+    """None where the exception is of another kind: a fault of ours."""
+    if isinstance(error, DeadlineExceeded):
+        return Trouble.TOO_LONG
+    if isinstance(error, PoolTimeout | InterfaceError):
+        return Trouble.AWAY
+    if not isinstance(error, OperationalError):
+        return None
+    if isinstance(error.__cause__, MET):
+        return Trouble.BUSY
+    return Trouble.TOO_LONG if isinstance(error.__cause__, errors.QueryCanceled) else Trouble.AWAY
+
+
+def retried(work: Callable[P, T]) -> Callable[P, T]:
+    """The same work, done again where it met others in a circle of locks and was rolled back.
+
+    Only for what is one transaction. Within a larger one nothing can be done again: whoever began
+    that has to.
+    """
+
+    @wraps(work)
+    def until_done(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(RETRIES):
+            try:
+                return work(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block or trouble_of(error) is not Trouble.BUSY:
+                    raise
+                time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  (no secret)
+        return work(*args, **kwargs)
+
+    return until_done

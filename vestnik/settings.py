@@ -50,7 +50,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "vestnik.time_limit.time_limit",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "vestnik.dashboard.static_files.CompressedText",
+    "vestnik.dashboard.static_files.HashedWhiteNoise",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -284,3 +285,7 @@ STATIC_URL = "/static/"
 # Only for `collectstatic`: the files are served from where the packages have them.
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "vestnik.dashboard.static_files.HashedStorage"},
+}

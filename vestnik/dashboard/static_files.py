@@ -1,0 +1,91 @@
+"""Static files under names that hold a digest of their content, compressed on the way.
+
+A browser keeps such a file for ten years, and asks for another name after an upgrade. Django's own
+storage of that kind wants `collectstatic` before the start; here the names are made from the files
+where the packages have them, so `make run` needs no such step. A file that a style sheet names has
+its version in its name instead (`inter-5.3.0-…`).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from os import stat_result
+from pathlib import Path, PurePosixPath
+
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware
+
+DIGITS = 12
+HAS_VERSION = re.compile(r"-\d+\.\d+\.\d+-")
+HAS_DIGEST = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}(?=\.)")
+COMPRESSIBLE = (
+    "text/",
+    "application/javascript",
+    "application/json",
+    "application/problem+json",
+    "application/vnd.oai.openapi",
+    "image/svg+xml",
+)
+STREAM = "text/event-stream"
+
+
+class HashedStorage(StaticFilesStorage):
+    """Addresses of static files with a digest of their content."""
+
+    def url(self, name: str | None) -> str:
+        return super().url(hashed(name or ""))
+
+
+@cache
+def hashed(name: str) -> str:
+    """`a/b.css` as `a/b.0123456789ab.css`; as it is where it has a version or does not exist."""
+    path = finders.find(name)
+    if not path or HAS_VERSION.search(name) or not Path(path).is_file():
+        return name
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:DIGITS]
+    pure = PurePosixPath(name)
+    return str(pure.with_name(f"{pure.stem}.{digest}{pure.suffix}"))
+
+
+class HashedWhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc]  # has no types
+    """Serves each file by its own name and by the one with the digest."""
+
+    def add_file_to_dictionary(
+        self, url: str, path: str, stat_cache: dict[str, stat_result] | None = None
+    ) -> None:
+        super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
+        if url.startswith(self.static_prefix):
+            named = self.static_prefix + hashed(url.removeprefix(self.static_prefix))
+            if named != url:
+                super().add_file_to_dictionary(named, path, stat_cache=stat_cache)
+
+    def candidate_paths_for_url(self, url: str) -> Iterator[str]:
+        plain = HAS_DIGEST.sub("", url)
+        yield from super().candidate_paths_for_url(plain if _is_current(plain, url) else url)
+
+    def immutable_file_test(self, path: str, url: str) -> bool:
+        return HAS_VERSION.search(url) is not None or _is_current(HAS_DIGEST.sub("", url), url)
+
+
+def _is_current(plain: str, url: str) -> bool:
+    """Whether the digest in an address is the one of the file that is there."""
+    name = plain.rpartition("/static/")[2]
+    return plain != url and url.endswith(hashed(name))
+
+
+class CompressedText(GZipMiddleware):
+    """Compresses what is text and whole. Live streams are not: their events would wait."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        kind = response.headers.get("Content-Type", "")
+        if response.status_code != 200 or kind.startswith(STREAM):
+            return response
+        if not kind.startswith(COMPRESSIBLE):
+            return response
+        return super().process_response(request, response)

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,11 @@ from vestnik.stack.errors import StackError
 if TYPE_CHECKING:  # Django is not set up yet where this module is loaded
     from vestnik.audience.imports import Import
 
+ENCODINGS = ("utf-8", "cp1251", "utf-16", "cp866", "koi8-r", "mac-cyrillic")
 COUNTS = ("created", "updated", "unchanged", "duplicates", "refused")
 SOME_REFUSED = 3
+#: Of CPU and of address space, for a worker's child that reads a file.
+MOST_SECONDS, MOST_MEMORY = 3600, 2 * 2**30
 ABOUT = """\
 Clients from a CSV or XLSX file, all of them or, where it is stopped in the middle, none. Each
 refused row is named by its line and the reason. The exit status is 0 when the file was taken
@@ -23,10 +28,17 @@ def add_import(command: argparse.ArgumentParser) -> None:
     """The options of `vestnik import`."""
     command.description = ABOUT
     what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", type=Path, help="CSV or XLSX, its first row the header")
+    what.add_argument("file", nargs="?", type=Path, help="CSV or XLSX, with a header")
     what.add_argument("--stored", type=int, help=argparse.SUPPRESS)
-    command.add_argument("--encoding", default="", choices=("utf-8", "cp1251", "utf-16"))
+    command.add_argument("--encoding", default="", choices=ENCODINGS)
     command.add_argument("--separator", default="", choices=("comma", "semicolon", "tab", "pipe"))
+    command.add_argument("--sheet", default="", help="which sheet of a workbook is read, by name")
+    command.add_argument(
+        "--header-line",
+        type=int,
+        metavar="LINE",
+        help="the line of the header, where it is not found; 0 where the file has none",
+    )
     command.add_argument(
         "--map",
         action="append",
@@ -59,11 +71,12 @@ def import_file(options: argparse.Namespace) -> int:
 
 def read_stored(import_id: int) -> int:
     """What a worker starts for a file that was uploaded. It ends with the worker."""
-    from vestnik.audience.importing import stored
+    from vestnik.audience.importing import limits, stored
     from vestnik.stack.linux import die_with_parent
 
     if sys.platform == "linux":
         die_with_parent()
+    limits.hold_to(MOST_SECONDS, MOST_MEMORY)
     stored.read(import_id)
     return 0
 
@@ -74,28 +87,37 @@ def read_file(options: argparse.Namespace) -> int:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from vestnik.audience.importing import run, stored
-    from vestnik.audience.imports import Import
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     stored.forget_old()
-    with options.file.open("rb") as file:
-        job = Import.objects.create(
-            file_name=options.file.name[:255],
-            size=options.file.stat().st_size,
-            stored=False,
-            actor="command",
-            into="stop_list" if options.stop_list else "clients",
-            options=how_to_read(options),
-        )
-        shown = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
-        with run.alone(job.id), shown:
-            bar = shown.add_task("0 rows", total=100)
+    shown = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    with options.file.open("rb") as file, _begun(options) as job, shown:
+        bar = shown.add_task("0 rows", total=100)
 
-            def watch(rows: int, percent: int) -> None:
-                shown.update(bar, completed=percent, description=f"{rows:,} rows")
+        def watch(rows: int, percent: int) -> None:
+            shown.update(bar, completed=percent, description=f"{rows:,} rows")
 
-            run.run(job, file, watch)
+        run.run(job, file, watch)
     return say(job, strict=options.strict)
+
+
+@contextmanager
+def _begun(options: argparse.Namespace) -> "Iterator[Import]":
+    """The import of the file; one that Ctrl-C stops says what was taken by then."""
+    from vestnik.audience.importing import run
+
+    fields = {
+        "file_name": options.file.name[:255],
+        "size": options.file.stat().st_size,
+        "actor": "command",
+        "into": "stop_list" if options.stop_list else "clients",
+        "options": how_to_read(options),
+    }
+    try:
+        with run.begun(**fields) as job:
+            yield job
+    except KeyboardInterrupt:
+        job.refresh_from_db()
 
 
 def how_to_read(options: argparse.Namespace) -> dict[str, object]:
@@ -105,22 +127,30 @@ def how_to_read(options: argparse.Namespace) -> dict[str, object]:
     pairs = [pair.partition("=") for pair in options.map]
     if wrong := [name for name, equals, _ in pairs if not equals]:
         raise StackError(f"--map {wrong[0]}: write COLUMN=FIELD, for example Телефон=phone_number")
-    return {
+    reading = {
         "encoding": options.encoding,
         "separator": SEPARATORS.get(options.separator, ""),
         "mapping": {name: field for name, _, field in pairs},
     }
+    if options.sheet:
+        reading["sheet"] = options.sheet
+    if options.header_line is not None:
+        reading["header_line"] = options.header_line
+    return reading
 
 
 def say(job: "Import", *, strict: bool) -> int:
     """What became of the file; the exit status."""
-    if job.error:
-        raise StackError(f"{job.file_name}: {job.error} Nothing was taken.")
+    if job.state == "failed":
+        taken = "" if "Nothing was taken" in job.error else " Nothing was taken."
+        raise StackError(f"{job.file_name}: {job.error}{taken}")
     rows = job.refused_rows.order_by("line").values_list("line", "reason")
     for line, reason in rows.iterator(chunk_size=2000):
         print(f"line {line}: {reason}")  # noqa: T201
     counts = ", ".join(f"{getattr(job, name)} {name}" for name in COUNTS)
     print(f"{job.file_name}: {job.rows} rows: {counts}")  # noqa: T201
+    if unread := job.read_as.get("unread_sheets"):
+        print(f"sheets that were not read: {', '.join(unread)}")  # noqa: T201
     return SOME_REFUSED if strict and (job.refused or job.duplicates) else 0
 
 

@@ -86,7 +86,17 @@ FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown key": ({"file2": "x"}, "file2", "Known are: file"),
     "a mapping that is no JSON": ({"mapping": "{"}, "mapping", "Give an object as JSON"),
     "a mapping of numbers": ({"mapping": '{"a": 1}'}, "mapping", "Give an object as JSON"),
-    "an unknown encoding": ({"encoding": "koi8-r"}, "encoding", "not a valid choice"),
+    "a mapping with a NUL": ({"mapping": '{"a\\u0000": "tag"}'}, "mapping", "NUL"),
+    "a mapping to a NUL": ({"mapping": '{"1": "\\u0000"}'}, "mapping", "NUL"),
+    "a mapping with half a letter": ({"mapping": '{"\\ud800": "tag"}'}, "mapping", "half"),
+    "a mapping to half a letter": ({"mapping": '{"1": "x\\udfff"}'}, "mapping", "half"),
+    "a header before the file": ({"header_line": "-1"}, "header_line", "greater than or equal"),
+    "a header that is not there": (
+        {"header_line": "9", "preview": "true"},
+        "file",
+        "line 9 is not among the first 30 rows",
+    ),
+    "an unknown encoding": ({"encoding": "ebcdic"}, "encoding", "not a valid choice"),
     "a column that is not there": (
         {"mapping": '{"Кому": "tag"}', "preview": "true"},
         "file",

@@ -60,8 +60,12 @@ def _cell(column: int, line: int, value: object, shared: dict[str, int]) -> str:
 
 
 def write_parts(target: Path | IO[bytes], **parts: bytes | str) -> None:
-    """A workbook of which some parts (`sheet`, `strings`, `book`) are as given."""
-    names = {"sheet": "xl/worksheets/sheet1.xml", "strings": "xl/sharedStrings.xml"}
+    """A workbook of which some parts (`sheet`, `strings`, `styles`, `book`) are as given."""
+    names = {
+        "sheet": "xl/worksheets/sheet1.xml",
+        "strings": "xl/sharedStrings.xml",
+        "styles": "xl/styles.xml",
+    }
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", parts.pop("book", BOOK))
         archive.writestr("xl/_rels/workbook.xml.rels", RELATIONS)

@@ -9,7 +9,7 @@ from tests.audience.importing import counts, refusals, take
 from tests.audience.sheets import Day, write
 from tests.builders import make_client
 from vestnik.audience.importing import run, staging, stored
-from vestnik.audience.importing.formats import Options
+from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client
 

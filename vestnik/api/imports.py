@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,13 +23,16 @@ from vestnik.api.refusals import TooLarge
 from vestnik.api.resource import Resource, actor, read
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.cells import harmless
+from vestnik.audience.importing.encodings import ENCODINGS
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import MOST_BYTES, MOST_FORM_BYTES, SEPARATORS, Options
+from vestnik.audience.importing.formats import MOST_BYTES, MOST_FORM_BYTES, SEPARATORS
+from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.dispatch.importing import look_at
 
-ENCODINGS = ("utf-8", "cp1251", "utf-16")
 MIB = 2**20
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+NOT_TEXT = "Names hold a NUL or half of a surrogate pair: write them without."
 MAPPING = 'Give an object as JSON, for example {"Телефон": "phone_number", "Город": "city"}.'
 
 ANSWERED = {
@@ -45,10 +49,22 @@ ANSWERED = {
     "duplicates": 60,
     "refused": 40,
     "error": "",
+    "read_as": {
+        "encoding": "utf-8",
+        "separator": ";",
+        "sheets": [],
+        "unread_sheets": [],
+        "header_line": 1,
+    },
     "created_at": "2026-11-24T09:00:00Z",
     "started_at": "2026-11-24T09:00:00.100000Z",
     "finished_at": "2026-11-24T09:00:31Z",
 }
+
+
+def _is_text(written: str) -> bool:
+    """Whether the database can hold it."""
+    return not UNSTORABLE.search(written)
 
 
 class FileParser(MultiPartParser):
@@ -71,6 +87,8 @@ class Mapped(serializers.CharField):
             found = None
         if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
             raise serializers.ValidationError(MAPPING)
+        if not all(map(_is_text, [*found, *found.values()])):
+            raise serializers.ValidationError(NOT_TEXT)
         return found
 
     def to_representation(self, value: Any) -> Any:
@@ -90,12 +108,27 @@ class FileBody(StrictSerializer):
             "no_name": "Send it with its name.",
             "max_length": "Shorten its name to at most {max_length} characters.",
         },
-        help_text="CSV or XLSX, up to 512 MiB, its first row the header.",
+        help_text="CSV or XLSX, up to 512 MiB, with a header.",
     )
     into = serializers.ChoiceField(Into.choices, default=Into.CLIENTS)
-    encoding = serializers.ChoiceField(ENCODINGS, required=False, help_text="Else found out.")
+    encoding = serializers.ChoiceField(
+        tuple(ENCODINGS), required=False, help_text="Of a CSV file. Else found out."
+    )
     separator = serializers.ChoiceField(
         tuple(SEPARATORS), required=False, help_text="Else found out."
+    )
+    sheet = serializers.CharField(
+        required=False,
+        max_length=255,
+        trim_whitespace=False,
+        help_text="Of a workbook, by its name. Else the first one that is not hidden and holds "
+        "rows, with those that have the same header.",
+    )
+    header_line = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**20,
+        help_text="The line of the header; 0 where there is none. Else found out.",
     )
     mapping = Mapped(
         required=False,
@@ -107,11 +140,25 @@ class FileBody(StrictSerializer):
     )
 
     def options(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        chosen = {name: fields[name] for name in ("sheet", "header_line") if name in fields}
         return {
             "encoding": fields.get("encoding", ""),
             "separator": SEPARATORS.get(fields.get("separator", ""), ""),
             "mapping": fields.get("mapping", {}),
+            **chosen,
         }
+
+
+class ReadAs(serializers.Serializer[Any]):
+    """How a file was read."""
+
+    encoding = serializers.CharField(default="", help_text="Empty of a workbook.")
+    separator = serializers.CharField(default="", trim_whitespace=False)
+    sheets = serializers.ListField(child=serializers.CharField(), default=list)
+    unread_sheets = serializers.ListField(child=serializers.CharField(), default=list)
+    header_line = serializers.IntegerField(
+        default=None, allow_null=True, help_text="0 where the file has no header."
+    )
 
 
 @extend_schema_serializer(
@@ -135,6 +182,7 @@ class ImportShown(serializers.Serializer[Any]):
     duplicates = serializers.IntegerField(help_text="Number was in an earlier row of the file.")
     refused = serializers.IntegerField(help_text="Rows that are wrong: see refused/.")
     error = serializers.CharField(help_text="Why the whole file was refused.")
+    read_as = ReadAs(help_text="How the file was read. Empty until it is.")
     created_at = Instant()
     started_at = Instant(allow_null=True)
     finished_at = Instant(allow_null=True)
@@ -162,12 +210,22 @@ class PreviewedRow(serializers.Serializer[Any]):
         return dict(json.loads(row["attributes"] or "{}"))
 
 
+class PreviewedSheet(serializers.Serializer[Any]):
+    """A sheet of a workbook."""
+
+    name = serializers.CharField()
+    is_hidden = serializers.BooleanField()
+    is_read = serializers.BooleanField()
+
+
 class Preview(serializers.Serializer[Any]):
     """How a file would be read."""
 
     format = serializers.CharField()
     encoding = serializers.CharField(allow_blank=True)
     separator = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    sheets = PreviewedSheet(many=True)
+    header_line = serializers.IntegerField(help_text="0 where there is none.")
     columns = Column(many=True)
     rows = PreviewedRow(many=True)
 

@@ -35,6 +35,8 @@ class Import(models.Model):
     file_name = models.CharField(max_length=255)
     size = models.BigIntegerField()
     options = models.JSONField(default=dict)
+    #: The encoding, separator, sheets and header line that it was read by.
+    read_as = models.JSONField(default=dict, db_default={})
     stored = models.BooleanField(default=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     #: Keyed hashes of numbers that were erased while it was open: they do not come back by it.

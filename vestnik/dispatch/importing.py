@@ -10,7 +10,7 @@ import sys
 from django.db import transaction
 
 from vestnik.audience.importing.run import READING_LOCK
-from vestnik.audience.importing.stored import WAITING
+from vestnik.audience.importing.stored import WAITING, end_abandoned
 from vestnik.dispatch import hints, sql
 from vestnik.dispatch.alone import alone
 
@@ -32,7 +32,11 @@ def look_at(import_id: int) -> None:
 
 
 def call_for_waiting() -> None:
-    """Hint at the next file where none is being read: a lost hint is given again."""
+    """Hint at the next file where none is being read: a lost hint is given again.
+
+    Those that a command was reading, and was stopped, are said to have ended.
+    """
+    end_abandoned()
     for import_id in waiting()[:1]:
         if not sql.value(TURN_TAKEN, [TURN_LOCK]):
             hints.give(TASK, import_id)

@@ -1,22 +1,20 @@
 """The rows of a CSV file, whatever its encoding and separator."""
 
-import codecs
 import csv
 import io
 from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
+from vestnik.audience.importing.encodings import ENCODINGS
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.separators import named_separator
 from vestnik.audience.importing.source import Progress, Row
+from vestnik.audience.importing.texts import are_blank
 
-PIECE = 2**20
 LONGEST_LINE = 256 * 1024
 # More lines than this in one quoted cell, or so many letters, is a quote that nobody closed.
 MOST_LINES, LONGEST_CELL = 50, 64 * 1024
-SEPARATORS = (";", "\t", ",", "|")
-ENCODINGS = {"utf-8": "utf-8-sig", "cp1251": "cp1251", "utf-16": "utf-16"}
-MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 UNCLOSED = "A quote is opened and not closed, or something stands after the closing one: fix it."
 NOT_DECODED = "It has bytes that are no {}: save the file as UTF-8, or name its encoding."
@@ -26,47 +24,12 @@ TOO_LONG = "Line {}: it is longer than 256 KiB. Is this a CSV file?"
 csv.field_size_limit(LONGEST_CELL)
 
 
-def encoding_of(file: IO[bytes]) -> str:
-    """UTF-8 with or without its mark, UTF-16 with it, or else CP1251.
-
-    A file of UTF-8 with a few broken bytes stays UTF-8: its broken lines are refused, and the
-    others are not taken for something else.
-    """
-    file.seek(0)
-    head = file.read(4)
-    for mark, name in MARKS.items():
-        if head.startswith(mark):
-            return name
-    file.seek(0)
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    right = wrong = 0
-    while piece := file.read(PIECE):
-        if piece.isascii():
-            continue
-        text = decoder.decode(piece)
-        sound = text.encode("utf-8", "ignore")
-        letters = len(sound.decode())
-        wrong += len(text) - letters
-        right += len(sound) - letters
-    return "utf-8" if right >= wrong else "cp1251"
-
-
 def _broken(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
         return True
     return False
-
-
-def separator_of(head: str) -> str:
-    """The separator that the first line has most of, outside of quotes."""
-    first = next((line for line in head.splitlines() if line.strip()), "")
-    if first.casefold().startswith("sep=") and len(first) >= 5:
-        return first[4]
-    outside = "".join(first.split('"')[::2])
-    best = max(SEPARATORS, key=outside.count)
-    return best if best in outside else ","
 
 
 class Lines:
@@ -126,7 +89,7 @@ def _escaping(encoding: str) -> str:
 
 
 def _records(lines: Lines, file: IO[bytes], separator: str, broken: str) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    reader = _reader(lines, separator)
     while True:
         begins = lines.line + 1
         try:
@@ -135,15 +98,20 @@ def _records(lines: Lines, file: IO[bytes], separator: str, broken: str) -> Iter
             return
         except csv.Error:
             yield begins, [lines.only_the_first().rstrip("\r\n")[:200]], UNCLOSED
-            reader = csv.reader(lines, delimiter=separator, strict=True)
+            reader = _reader(lines, separator)
             continue
         raw = lines.taken()
-        if begins == 1 and raw[0].casefold().startswith("sep="):
+        if begins == 1 and named_separator(raw[0]):
             continue
         if begins % 1000 == 0:
             lines._progress.done = file.tell()
-        if "".join(cells).strip():
+        if not are_blank(cells):
             yield begins, cells, _problem(raw, broken)
+
+
+def _reader(lines: Lines, separator: str) -> Iterator[list[str]]:
+    """A blank before a quote does not keep it from being one."""
+    return csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
 
 
 def _problem(raw: list[str], broken: str) -> str:

@@ -1,12 +1,19 @@
 """What kind of file it is, and its rows."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO
 
-from vestnik.audience.importing import delimited, xlsx
+from vestnik.audience.importing import delimited
+from vestnik.audience.importing.encodings import ENCODINGS, encoding_of
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.header_row import Table, table
+from vestnik.audience.importing.options import Options
+from vestnik.audience.importing.separators import separator_of
+from vestnik.audience.importing.sheets import SheetSeen, choose
 from vestnik.audience.importing.source import MOST_COLUMNS, Progress, Row
+from vestnik.audience.importing.texts import is_blank
+from vestnik.audience.importing.xlsx import Workbook
 
 HEAD = 64 * 1024
 MOST_BYTES = 512 * 2**20
@@ -26,36 +33,30 @@ NOT_TEXT = f"This is neither CSV nor XLSX: {SAVE}"
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to read a file; what is empty is found out."""
-
-    encoding: str = ""
-    separator: str = ""
-    mapping: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Opened:
-    """A file whose form is known."""
+    """A file whose form is known. `problem` says why its rows may not be imported as they are."""
 
     kind: str
     encoding: str
     separator: str
-    rows: Iterator[Row]
+    table: Table
+    sheets: Sequence[SheetSeen] = ()
+    problem: str = ""
 
 
 def opened(file: IO[bytes], options: Options, progress: Progress) -> Opened:
     """Raises FileProblem where the file is none that can be read, here or in mid-way."""
     head = _head(file)
     if head.startswith(b"PK"):
-        return Opened("xlsx", "", "", xlsx.rows(file, progress))
-    encoding = options.encoding or delimited.encoding_of(file)
+        chosen = choose(Workbook(file), options, progress)
+        return Opened("xlsx", "", "", chosen.table, chosen.sheets, chosen.problem)
+    encoding = options.encoding or encoding_of(file)
     if b"\x00" in head[:1000] and encoding != "utf-16":
         raise FileProblem(NOT_TEXT)
-    text = head.decode(delimited.ENCODINGS[encoding], "ignore")
-    separator = options.separator or delimited.separator_of(text)
-    rows = delimited.rows(file, encoding, separator, progress)
-    return Opened("csv", encoding, separator, _narrow(rows))
+    text = head.decode(ENCODINGS[encoding], "ignore")
+    separator = options.separator or separator_of(text)
+    rows = _narrow(delimited.rows(file, encoding, separator, progress))
+    return Opened("csv", encoding, separator, table(rows, options.mapping, options.header_line))
 
 
 def _head(file: IO[bytes]) -> bytes:
@@ -70,7 +71,15 @@ def _head(file: IO[bytes]) -> bytes:
 
 
 def _narrow(rows: Iterator[Row]) -> Iterator[Row]:
+    """Blank cells at the end of a row are none of it."""
     for line, cells, problem in rows:
         if len(cells) > MOST_COLUMNS:
-            cells, problem = cells[:MOST_COLUMNS], problem or f"It has {len(cells)} cells."
+            cells = _without_end(cells)
+            if len(cells) > MOST_COLUMNS:
+                cells, problem = cells[:MOST_COLUMNS], problem or f"It has {len(cells)} cells."
         yield line, cells, problem
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    filled = max((n for n, cell in enumerate(cells, 1) if not is_blank(cell)), default=0)
+    return cells[:filled]

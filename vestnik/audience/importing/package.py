@@ -1,5 +1,6 @@
 """The outer form of an XLSX file: a zip archive of XML, which may be made to burst its reader."""
 
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -20,44 +21,82 @@ BOMB = "This XLSX file unpacks to far more than a list of clients would: save it
 DTD = "This XLSX file declares a document type, which Excel never does: save it anew."
 
 
-def opened(file: IO[bytes]) -> zipfile.ZipFile:
+class Archive:
+    """The archive, its parts by their names: `/` for a backslash, and in no matter which case."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._parts = {_key(info.filename): info for info in archive.infolist()}
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+
+    def part(self, name: str) -> zipfile.ZipInfo | None:
+        """The part of this name, if there is one."""
+        return self._parts.get(_key(name))
+
+    def pieces(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
+        """The unpacked content of a part, piece by piece, never more than it may be."""
+        if part.flag_bits & 1:
+            raise FileProblem("This XLSX file has a password: save it without one.")
+        _refuse_bombs(part.file_size, part.compress_size)
+        return self._pieces(part)
+
+    def _pieces(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
+        try:
+            yield from self._read(part)
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
+            raise FileProblem(BROKEN) from None
+        except Exception as error:  # zlib and lzma raise errors of their own, with no common base
+            if isinstance(error, FileProblem | MemoryError) or not _is_error(error):
+                raise
+            raise FileProblem(BROKEN) from None
+
+    def _read(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
+        unpacked = 0
+        with self._archive.open(part) as content:
+            while piece := content.read(PIECE):
+                unpacked += len(piece)
+                _refuse_bombs(unpacked, part.compress_size)
+                yield piece
+
+
+def _is_error(error: Exception) -> bool:
+    return "error" in type(error).__name__.lower()
+
+
+def _key(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/").casefold()
+
+
+def opened(file: IO[bytes]) -> Archive:
     """The archive, once its table of contents is known to be of a sane size."""
     file.seek(0, 2)
     size = file.tell()
     file.seek(max(0, size - TAIL))
     tail = file.read()
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0 or len(tail) < end + 22:
-        raise FileProblem(BROKEN)
-    parts = int.from_bytes(tail[end + 10 : end + 12], "little")
-    directory = int.from_bytes(tail[end + 12 : end + 16], "little")
-    if parts > MOST_PARTS or directory > MOST_DIRECTORY or b"PK\x06\x07" in tail:
+    parts, directory = _contents(tail)
+    if parts > MOST_PARTS or directory > MOST_DIRECTORY:
         raise FileProblem(BOMB)
     try:
-        return zipfile.ZipFile(file)
+        return Archive(zipfile.ZipFile(file))
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise FileProblem(BROKEN) from None
 
 
-def pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """The unpacked content of a part, piece by piece, never more than it may be."""
-    info = archive.getinfo(name)
-    if info.flag_bits & 1:
-        raise FileProblem("This XLSX file has a password: save it without one.")
-    _refuse_bombs(info.file_size, info.compress_size)
-    unpacked = 0
-    try:
-        with archive.open(info) as part:
-            while piece := part.read(PIECE):
-                unpacked += len(piece)
-                _refuse_bombs(unpacked, info.compress_size)
-                yield piece
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
-        raise FileProblem(BROKEN) from None
-    except Exception as error:  # zlib and lzma raise errors of their own, with no common base
-        if isinstance(error, FileProblem) or "error" not in type(error).__name__.lower():
-            raise
-        raise FileProblem(BROKEN) from None
+def _contents(tail: bytes) -> tuple[int, int]:
+    """How many parts the end of the archive says that there are, and how large their table is."""
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) < end + 22:
+        raise FileProblem(BROKEN)
+    if tail[end - 20 : end - 16] != b"PK\x06\x07":
+        return struct.unpack_from("<HI", tail, end + 10)
+    if end < 76 or tail[end - 76 : end - 72] != b"PK\x06\x06":
+        raise FileProblem(BOMB)
+    return struct.unpack_from("<QQ", tail, end - 44)
 
 
 def _refuse_bombs(unpacked: int, packed: int) -> None:
@@ -109,8 +148,20 @@ def feed(made: expat.XMLParserType, piece: bytes, last: bool = False) -> None:
         raise FileProblem(BROKEN) from None
 
 
-def parse(archive: zipfile.ZipFile, name: str, made: expat.XMLParserType) -> None:
+def parse(archive: Archive, part: zipfile.ZipInfo, made: expat.XMLParserType) -> None:
     """Parse a whole part."""
-    for piece in pieces(archive, name):
+    for piece in archive.pieces(part):
         feed(made, piece)
     feed(made, b"", last=True)
+
+
+def elements(archive: Archive, part: zipfile.ZipInfo, wanted: str) -> list[dict[str, str]]:
+    """The attributes of each element of that name."""
+    found: list[dict[str, str]] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if name == wanted and len(found) < MOST_PARTS:
+            found.append(attributes)
+
+    parse(archive, part, parser(start, lambda _: None, lambda _: None))
+    return found

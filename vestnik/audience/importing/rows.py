@@ -1,6 +1,7 @@
 """A row of a file becomes a client that can be saved, or a reason why not."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -16,6 +17,15 @@ Client = tuple[str, str | None, str | None, str | None, str | None]
 EMPTY = "The row has no phone number: give one."
 TOO_MANY = "The row has {} cells and the header {}: quote a value that holds the separator."
 LONGEST_WHOLE = 15
+
+#: What Excel and LibreOffice write where a formula fails, in English and in Russian.
+ERRORS = frozenset(
+    """#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #GETTING_DATA #SPILL! #CALC! #FIELD! #BUSY!
+    #BLOCKED! #CONNECT! #UNKNOWN! #Н/Д #ССЫЛКА! #ЗНАЧ! #ДЕЛ/0! #ИМЯ? #ЧИСЛО! #ПУСТО! #ПЕРЕНОС!
+    """.split()  # noqa: SIM905  (one line each would be a page)
+)
+OF_CALC = re.compile(r"Err:[0-9]{3}")
+ERROR = "The cell holds the error {}: correct its formula."
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -46,6 +56,13 @@ RULES: dict[str, Callable[[str], None]] = {
     "timezone": validate_timezone,
     "reason": validate_reason,
 }
+
+
+def is_error(cell: str) -> bool:
+    """Whether the cell says that its formula failed."""
+    if not cell.startswith(("#", "Err:")):
+        return False
+    return cell.strip().upper() in ERRORS or bool(OF_CALC.fullmatch(cell.strip()))
 
 
 class Reader:
@@ -79,12 +96,20 @@ class Reader:
         return self._number(cells), None, self._field("reason", cells), None, None
 
     def _as_wide_as_the_header(self, cells: list[str]) -> list[str]:
+        if any(map(is_error, cells)):
+            cells = self._without_errors(cells)
         missing = self._width - len(cells)
         if missing > 0:
             return cells + [""] * missing
         if missing < 0 and any(cells[self._width :]):
             raise Refused(TOO_MANY.format(len(cells), self._width))
         return cells
+
+    def _without_errors(self, cells: list[str]) -> list[str]:
+        """An error is no value: it is missing, and a row whose number is one is refused."""
+        if self._phone < len(cells) and is_error(written := cells[self._phone]):
+            raise Refused(f"phone_number: {ERROR.format(written.strip())}")
+        return ["" if is_error(cell) else cell for cell in cells]
 
     def _number(self, cells: list[str]) -> str:
         written = cells[self._phone]

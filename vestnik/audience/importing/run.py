@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import IO
 
@@ -13,8 +13,11 @@ from django.db.models.functions import Now
 from vestnik.audience.importing import formats, staging
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.header import plan
+from vestnik.audience.importing.header_row import Table
+from vestnik.audience.importing.limits import TOO_MUCH
+from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.rows import Reader, Refused
-from vestnik.audience.importing.source import Progress, Row
+from vestnik.audience.importing.source import Progress
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.db.trouble import retried
 
@@ -24,6 +27,7 @@ STAGED_AT_ONCE = 5_000
 MOST_ATTEMPTS = 3
 #: Held by the session that reads an import; its second key is the import's id.
 READING_LOCK = 0x76696D70
+STOPPED = "Its process was stopped in the middle. Nothing was taken: start it again."
 GIVEN_UP = "It was stopped in the middle three times. Nothing was taken: send the file again."
 
 Watcher = Callable[[int, int], None]
@@ -33,9 +37,9 @@ def nobody(_rows: int, _percent: int) -> None:
     """Watches nothing."""
 
 
-def options_of(given: dict[str, object]) -> formats.Options:
+def options_of(given: dict[str, object]) -> Options:
     """As they are kept with the import."""
-    return formats.Options(**given)  # type: ignore[arg-type]  # as it was stored
+    return Options(**given)  # type: ignore[arg-type]  # as it was stored
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def alone(import_id: int) -> Iterator[bool]:
 def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
     """Read the file and take it over; what is wrong with it is said in the import."""
     Import.objects.filter(id=job.id).update(
-        state=ImportState.RUNNING, attempts=job.attempts + 1, started_at=Now()
+        state=ImportState.RUNNING, attempts=job.attempts + 1, started_at=Now(), error=""
     )
     try:
         staging.begin()
@@ -62,6 +66,8 @@ def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
         _finish(job)
     except FileProblem as error:
         fail(job, str(error))
+    except MemoryError:
+        fail(job, TOO_MUCH)
     finally:
         staging.end()
     job.refresh_from_db()
@@ -69,10 +75,29 @@ def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
     return job
 
 
+@contextmanager
+def begun(**fields: object) -> Iterator[Import]:
+    """An import whose file this process reads itself, as `run` does.
+
+    It is locked before anybody can see it: one without its lock is taken for abandoned. Whatever
+    ends the block ends the import; what was taken over by then stays taken.
+    """
+    with ExitStack() as held:
+        with transaction.atomic():
+            job = Import.objects.create(stored=False, **fields)
+            held.enter_context(alone(job.id))
+        try:
+            yield job
+        except BaseException:
+            fail(job, STOPPED)
+            job.refresh_from_db()
+            raise
+
+
 def fail(job: Import, why: str) -> None:
-    """End it: nothing of it was taken."""
+    """End it: nothing of it was taken. One that has ended stays as it is."""
     with transaction.atomic():
-        Import.objects.filter(id=job.id).update(
+        Import.objects.filter(id=job.id).exclude(state=ImportState.DONE).update(
             state=ImportState.FAILED, error=why, finished_at=Now(), erased=[]
         )
         job.pieces.all().delete()
@@ -84,14 +109,22 @@ def _finish(job: Import) -> None:
         counts = staging.take_over(job.id, job.into)
         job.pieces.all().delete()
         Import.objects.filter(id=job.id).update(
-            state=ImportState.DONE, percent=100, finished_at=Now(), erased=[], **asdict(counts)
+            state=ImportState.DONE,
+            percent=100,
+            error="",
+            finished_at=Now(),
+            erased=[],
+            **asdict(counts),
         )
 
 
 def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     progress, staged, rows = Progress(), [], 0
     found = formats.opened(file, options_of(job.options), progress)
-    for row in staged_rows(found.rows, job.options.get("mapping", {}), job.into):
+    if found.problem:
+        raise FileProblem(found.problem)
+    Import.objects.filter(id=job.id).update(read_as=_read_as(found))
+    for row in staged_rows(found.table, job.options.get("mapping", {}), job.into):
         staged.append(row)
         if len(staged) == STAGED_AT_ONCE:
             staging.stage(staged)
@@ -102,34 +135,42 @@ def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     _tell(job, rows + len(staged), 99, watch)
 
 
+def _read_as(found: formats.Opened) -> dict[str, object]:
+    return {
+        "encoding": found.encoding,
+        "separator": found.separator,
+        "sheets": [sheet.name for sheet in found.sheets if sheet.is_read],
+        "unread_sheets": [sheet.name for sheet in found.sheets if not sheet.is_read],
+        "header_line": found.table.header_line,
+    }
+
+
 def _tell(job: Import, rows: int, percent: int, watch: Watcher) -> None:
     watch(rows, percent)
     if rows % (10 * STAGED_AT_ONCE) == 0 or percent == 99:
         Import.objects.filter(id=job.id).update(rows=rows, percent=percent)
 
 
-def staged_rows(
-    rows: Iterator[Row], mapping: dict[str, str], into: str
-) -> Iterator[staging.Staged]:
+def staged_rows(table: Table, mapping: dict[str, str], into: str) -> Iterator[staging.Staged]:
     """Each row that is no header, good or refused."""
-    first = next(rows, None)
-    if first is None:
-        raise FileProblem("The file holds no rows: it needs a header and a row for each client.")
-    if first[2]:
-        raise FileProblem(f"Line {first[0]}, the header: {first[2]}")
-    columns, named = plan(first[1], mapping, into)
-    reader = Reader(columns)
+    _refuse_headless(table)
+    reader = Reader(plan(table.names, mapping, into, table.header_line))
     read = reader.client if into == Into.CLIENTS else reader.stopped
-    if not named:
-        yield staging.taken(first[0], read(first[1]))
-    for line, cells, problem in rows:
+    for line, cells, problem in table.rows:
         if problem:
-            yield staging.refused(line, problem, _shown(cells))
+            yield staging.refused(line, table.where(line) + problem, _shown(cells))
             continue
         try:
             yield staging.taken(line, read(cells))
         except Refused as error:
-            yield staging.refused(line, str(error), _shown(cells))
+            yield staging.refused(line, f"{table.where(line)}{error}", _shown(cells))
+
+
+def _refuse_headless(table: Table) -> None:
+    if not table.head:
+        raise FileProblem("The file holds no rows: it needs a header and a row for each client.")
+    if table.header and table.header[2]:
+        raise FileProblem(f"Line {table.header_line}, the header: {table.header[2]}")
 
 
 def _shown(cells: list[str]) -> str:

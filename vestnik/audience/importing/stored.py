@@ -8,6 +8,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from typing import IO, Any
 
@@ -16,13 +17,15 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import MOST_BYTES, Options
+from vestnik.audience.importing.formats import MOST_BYTES
 from vestnik.audience.importing.header import plan
+from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import StoredFile, peek
 from vestnik.audience.importing.run import (
     GIVEN_UP,
     MOST_ATTEMPTS,
     READING_LOCK,
+    STOPPED,
     alone,
     fail,
     run,
@@ -55,7 +58,6 @@ WHERE i.state IN ('waiting', 'running') AND NOT i.stored AND NOT EXISTS (
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 )
 """
-STOPPED = "Its process was stopped in the middle. Nothing was taken: start it again."
 
 
 def store(file: IO[bytes], **fields: Any) -> Import:
@@ -77,10 +79,15 @@ def store(file: IO[bytes], **fields: Any) -> Import:
 
 def forget_old() -> None:
     """Refused rows hold numbers: a month is enough to correct them. What was stopped is told so."""
-    with connection.cursor() as cursor:
-        cursor.execute(ABANDONED, [STOPPED, READING_LOCK])
+    end_abandoned()
     RefusedRow.objects.filter(of__finished_at__lt=Now() - KEPT_FOR).delete()
     drafts().filter(created_at__lt=Now() - DRAFTS_KEPT_FOR).delete()
+
+
+def end_abandoned() -> None:
+    """Say of imports whose own process is gone that they were stopped."""
+    with connection.cursor() as cursor:
+        cursor.execute(ABANDONED, [STOPPED, READING_LOCK])
 
 
 def drafts() -> QuerySet[Import]:
@@ -124,16 +131,22 @@ def read(import_id: int) -> None:
 def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
     """What the file is taken for, and its first rows as they would be taken."""
     found = peek(file, options)
-    header = found.header
-    columns, named = plan(header, options.mapping, into) if found.rows else ([], True)
-    staged = staged_rows(iter(found.rows), dict(options.mapping), into)
+    if found.problem:
+        raise FileProblem(found.problem)
+    table = found.table
+    columns = plan(table.names, options.mapping, into, table.header_line) if table.head else []
     return {
         "format": found.kind,
         "encoding": found.encoding,
         "separator": found.separator,
+        "sheets": [asdict(sheet) for sheet in found.sheets],
+        "header_line": table.header_line,
         "columns": [
-            {"header": header[n] if named else "", "meaning": meaning}
-            for n, meaning in enumerate(columns)
+            {"header": header, "meaning": meaning}
+            for header, meaning in zip(table.names, columns, strict=True)
         ],
-        "rows": [dict(zip(FIELDS, row, strict=False)) for row in staged],
+        "rows": [
+            dict(zip(FIELDS, row, strict=False))
+            for row in staged_rows(table, dict(options.mapping), into)
+        ],
     }

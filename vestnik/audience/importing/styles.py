@@ -1,62 +1,95 @@
-"""Which cells of an XLSX file are dates: they are stored as a number of days."""
+"""How the cells of an XLSX file show their numbers: as dates, times, durations or numbers."""
 
 import re
 import zipfile
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
 from vestnik.audience.importing import package
+from vestnik.audience.importing.source import index_in
 
-PART = "xl/styles.xml"
-BUILT_IN = frozenset(range(14, 23)) | {45, 46, 47}
-EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  (a sheet knows no time zones)
-LAST_DAY = 2_958_466
-QUOTED = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
-MOST_STYLES = 100_000
+BUILT_IN = {
+    14: "mm-dd-yy",
+    15: "d-mmm-yy",
+    16: "d-mmm",
+    17: "mmm-yy",
+    18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM",
+    20: "h:mm",
+    21: "h:mm:ss",
+    22: "m/d/yy h:mm",
+    45: "mm:ss",
+    46: "[h]:mm:ss",
+    47: "mmss.0",
+}
+#: What a format says beside its codes: texts, escaped letters, fills, colours and languages.
+BESIDE = re.compile(r'"[^"]*"?|[\\_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]?', re.IGNORECASE)
+NOT_CODES = re.compile(r"general|standard|основной|am/pm|a/p")
+ELAPSED = re.compile(r"\[([hms])[hms]*\]")
+PADDED = re.compile(r"0{2,15}")
+MOST_STYLES, LONGEST_FORMAT = 100_000, 1_000
 
 
-class Dates:
-    """The styles that show a number as a date."""
+@dataclass(frozen=True)
+class Shown:
+    """How a number is shown. `elapsed` is the largest unit of a duration: h, m or s."""
+
+    has_date: bool = False
+    has_time: bool = False
+    has_minutes: bool = False
+    has_seconds: bool = False
+    elapsed: str = ""
+    #: A number is filled up with zeros to so many digits.
+    digits: int = 0
+
+
+def shown_by(code: str) -> Shown | None:
+    """What a format makes of a number; None where it stays a number."""
+    codes = NOT_CODES.sub("", BESIDE.sub("", code[:LONGEST_FORMAT]).lower().split(";")[0])
+    if PADDED.fullmatch(codes):
+        return Shown(digits=len(codes))
+    elapsed = ELAPSED.search(codes)
+    has_time = bool(elapsed) or "h" in codes or "s" in codes
+    has_date = "y" in codes or "d" in codes or ("m" in codes and not has_time)
+    if not has_time and not has_date:
+        return None
+    unit = elapsed[1] if elapsed else ""
+    minutes = "m" in codes.replace(f"[{unit}]", "", 1)
+    return Shown(has_date, has_time, minutes, "s" in codes, unit)
+
+
+class Styles:
+    """How each style of the file shows a number."""
 
     def __init__(self) -> None:
-        self._formats = set(BUILT_IN)
-        self._styles: set[str] = set()
-        self._count, self._in_cells = 0, False
+        self._formats = {number: shown_by(code) for number, code in BUILT_IN.items()}
+        self._styles: list[Shown | None] = []
+        self._in_cells = False
 
     @classmethod
-    def read(cls, archive: zipfile.ZipFile) -> "Dates":
+    def read(cls, archive: package.Archive, part: zipfile.ZipInfo | None) -> "Styles":
         found = cls()
-        if PART in archive.namelist():
-            package.parse(archive, PART, package.parser(found._start, found._end, lambda _: None))
+        if part is not None:
+            made = package.parser(found._start, found._end, lambda _: None)
+            package.parse(archive, part, made)
         return found
 
-    def has(self, style: str) -> bool:
-        return style in self._styles
+    def shown(self, style: int | None) -> Shown | None:
+        """How a cell of this style shows a number."""
+        if style is None or style >= len(self._styles):
+            return None
+        return self._styles[style]
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        number = attributes.get("numFmtId", "")
         if name == "cellXfs":
             self._in_cells = True
-        elif name == "numFmt" and number.isdecimal():
-            shown = QUOTED.sub("", attributes.get("formatCode", "")).lower()
-            if len(self._formats) < MOST_STYLES and ("y" in shown or "d" in shown):
-                self._formats.add(int(number))
-        elif name == "xf" and self._in_cells:
-            if number.isdecimal() and int(number) in self._formats and self._count < MOST_STYLES:
-                self._styles.add(str(self._count))
-            self._count += 1
+        elif name == "numFmt" and len(self._formats) < MOST_STYLES:
+            number = index_in(attributes.get("numFmtId", ""))
+            if number is not None:
+                self._formats[number] = shown_by(attributes.get("formatCode", ""))
+        elif name == "xf" and self._in_cells and len(self._styles) < MOST_STYLES:
+            number = index_in(attributes.get("numFmtId", ""))
+            self._styles.append(self._formats.get(-1 if number is None else number))
 
     def _end(self, name: str) -> None:
         if name == "cellXfs":
             self._in_cells = False
-
-
-def day_of(written: str) -> str:
-    """The day, or the day and time, that a number of days stands for; ISO 8601."""
-    try:
-        days = float(written)
-    except ValueError:
-        return written
-    if not 0 <= days < LAST_DAY:
-        return written
-    at = EPOCH + timedelta(seconds=round(days * 86_400))
-    return at.date().isoformat() if days.is_integer() else at.isoformat()

@@ -60,6 +60,7 @@ SENTENCES = (
     ),
     gettext_noop("It has a NUL character: delete it."),
     gettext_noop("It has %(count)s cells."),
+    gettext_noop("The cell holds the error %(error)s: correct its formula."),
     gettext_noop("It was erased on request after the file was handed in."),
     # of an entry of the stop list
     gettext_noop("wrote to %(alias)s"),
@@ -88,15 +89,46 @@ SENTENCES = (
     gettext_noop("Line %(line)s has a cell of more than 64 KiB."),
     gettext_noop("Line %(line)s: it is longer than 256 KiB. Is this a CSV file?"),
     gettext_noop("Line %(line)s, the header: %(why)s"),
+    gettext_noop("Sheet %(sheet)s, line %(line)s: %(why)s"),
     gettext_noop(
-        "Line 1: columns %(places)s are both %(field)s: rename one, or say in mapping what "
+        "Line %(line)s: columns %(places)s are both %(field)s: rename one, or say in mapping what "
         "each is."
     ),
-    gettext_noop("Line 1: column %(number)s: name it by at most %(most)s printable letters."),
     gettext_noop(
-        "Line 1: no column is named as the phone number (phone_number, phone, телефон, "
+        "Line %(line)s: column %(number)s: name it by at most %(most)s printable letters."
+    ),
+    gettext_noop(
+        "Line %(line)s: no column is named as the phone number (phone_number, phone, телефон, "
         "номер…). Columns found: %(names)s. Name one so, or say which it is in mapping."
     ),
+    gettext_noop(
+        "The file has no header: say in mapping what its columns are, by their numbers, for "
+        'example {"1": "phone_number"}, or give it a header.'
+    ),
+    gettext_noop(
+        "header_line: line %(line)s is not among the first %(most)s rows that hold something: "
+        "give the line of the header, or 0 where there is none."
+    ),
+    gettext_noop("sheet: there is no sheet %(name)s. There are: %(names)s."),
+    gettext_noop(
+        "Only hidden sheets of this file hold rows: %(names)s. To read one, name it in sheet."
+    ),
+    gettext_noop(
+        "Several sheets hold clients, under different headers: %(names)s. Name one in sheet."
+    ),
+    gettext_noop(
+        "mapping: %(name)s is the heading of column %(number)s and the number of another: say "
+        "what every column is, by its number."
+    ),
+    gettext_noop(
+        "mapping: columns %(first)s and %(second)s are both named %(name)s: say which by its "
+        "number."
+    ),
+    gettext_noop(
+        "Reading this file takes more time or memory than it may: save the sheet as CSV and "
+        "import that."
+    ),
+    gettext_noop("Other files are being looked at just now: try again in a minute."),
     gettext_noop("mapping: there is no column %(name)s. There are: %(names)s."),
     gettext_noop(
         "It was stopped in the middle three times. Nothing was taken: send the file again."

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from vestnik.access.roles import Action, may
 from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
-from vestnik.dashboard.clients.importing.mapping import Draft
+from vestnik.dashboard.clients.importing.mapping import ENCODINGS, Draft
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dispatch.importing import look_at
@@ -101,11 +101,26 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
         "job": job,
         "is_open": job.state in (ImportState.WAITING, ImportState.RUNNING),
         "error": said(job.error),
+        "read_as": list(_read_as(job)),
         "refused": [_shown(row) for row in rows],
         "adds_up": job.rows == counted(job),
         "more_refused": max(0, job.refused + job.duplicates - MOST_SHOWN),
     }
     return render(request, f"dashboard/clients/importing/{part}.html", context)
+
+
+def _read_as(job: Import) -> Iterator[str]:
+    """How the file was read, each thing in words."""
+    read = job.read_as
+    if encoding := dict(ENCODINGS).get(read.get("encoding", "")):
+        yield _("encoding %(encoding)s") % {"encoding": encoding}
+    if sheets := read.get("sheets"):
+        yield _("read: %(sheets)s") % {"sheets": ", ".join(sheets)}
+    if unread := read.get("unread_sheets"):
+        yield _("sheets not read: %(sheets)s") % {"sheets": ", ".join(unread)}
+    line = read.get("header_line")
+    if line is not None:
+        yield _("header in line %(line)s") % {"line": line} if line else _("no header")
 
 
 def counted(job: Import) -> int:

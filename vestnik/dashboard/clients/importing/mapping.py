@@ -9,20 +9,31 @@ from django import forms
 from django.http import QueryDict
 from django.utils import translation
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.importing import header, stored
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import Options
+from vestnik.audience.importing.header_row import NO_HEADER, Table, guessed
+from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import Peek, peek
 from vestnik.audience.importing.run import staged_rows
+from vestnik.audience.importing.texts import column_name
 from vestnik.audience.imports import Import, Into
 from vestnik.dashboard.clients.reasons import FIELDS, said
 
 IGNORED, ATTRIBUTE = "", "attribute"
 PREFIX = "attributes."
 LONGEST_CELL = 60
-ENCODINGS = (("utf-8", "UTF-8"), ("cp1251", "Windows-1251"), ("utf-16", "UTF-16"))
+MOST_HEADER_LINES = 20
+ENCODINGS = (
+    ("utf-8", "UTF-8"),
+    ("cp1251", "Windows-1251"),
+    ("utf-16", "UTF-16"),
+    ("cp866", "CP866 (DOS)"),
+    ("koi8-r", "KOI8-R"),
+    ("mac-cyrillic", "Mac Cyrillic"),
+)
 SEPARATORS: tuple[tuple[str, str | Promise], ...] = (
     (",", _("comma")),
     (";", _("semicolon")),
@@ -32,10 +43,16 @@ SEPARATORS: tuple[tuple[str, str | Promise], ...] = (
 
 
 class FormatForm(forms.Form):
-    """How a CSV file is to be read."""
+    """How a file is to be read: what of it a CSV file needs, and what a workbook."""
 
-    encoding = forms.ChoiceField(choices=ENCODINGS, label=_("Encoding"))
-    separator = forms.ChoiceField(label=_("Separator"))
+    encoding = forms.ChoiceField(required=False, choices=ENCODINGS, label=_("Encoding"))
+    separator = forms.ChoiceField(required=False, label=_("Separator"))
+    sheet = forms.CharField(
+        required=False, max_length=255, label=_("Sheet"), widget=forms.Select, strip=False
+    )
+    header_line = forms.IntegerField(
+        required=False, min_value=0, max_value=2**20, label=_("Header"), widget=forms.Select
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,6 +60,44 @@ class FormatForm(forms.Form):
         found = self.initial.get("separator", "")
         odd = [] if found in dict(SEPARATORS) else [(found, found)]
         separator.choices = [*SEPARATORS, *odd]
+
+    def given(self) -> dict[str, Any]:
+        """What was chosen; a file of another kind has no such choice."""
+        if not self.is_bound or not self.is_valid():
+            return {}
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name in self.data and (name == "sheet" or value not in ("", None))
+        }
+
+    def show(self, peek: Peek) -> None:
+        """Offer the sheets and the lines that the file has, and mark those that are read."""
+        widgets: Any = {name: self.fields[name].widget for name in ("sheet", "header_line")}
+        widgets["sheet"].choices = list(_sheets(peek))
+        widgets["header_line"].choices = list(_header_lines(peek))
+        self.initial["header_line"] = peek.table.header_line
+        if isinstance(self.data, QueryDict):
+            self.data = self.data.copy()
+            self.data["header_line"] = str(peek.table.header_line)
+
+
+def _sheets(peek: Peek) -> Iterator[tuple[str, str]]:
+    """The first choice is what is read where nobody chooses."""
+    read = [sheet.name for sheet in peek.sheets if sheet.is_read]
+    yield "", ", ".join(read) if read and not peek.problem else gettext("choose a sheet")
+    for sheet in peek.sheets:
+        yield sheet.name, (
+            gettext("%(sheet)s (hidden)") % {"sheet": sheet.name} if sheet.is_hidden else sheet.name
+        )
+
+
+def _header_lines(peek: Peek) -> Iterator[tuple[int, str]]:
+    yield NO_HEADER, gettext("none: the first row is a client already")
+    for line, cells, _problem in peek.table.head[:MOST_HEADER_LINES]:
+        shown = ", ".join(filter(None, map(column_name, cells)))
+        text = shown if len(shown) <= LONGEST_CELL else f"{shown[:LONGEST_CELL]}…"
+        yield line, gettext("line %(line)s: %(cells)s") % {"line": line, "cells": text}
 
 
 class ColumnForm(forms.Form):
@@ -91,14 +146,17 @@ class Draft:
     def __init__(self, job: Import, data: QueryDict | None = None) -> None:
         self.job, self.problem = job, ""
         self.format = FormatForm(data, initial=job.options)
-        self.options = dict(job.options)
-        if data is not None and self.format.is_valid():
-            self.options |= self.format.cleaned_data
+        self.options = _without_guesses({**job.options, **self.format.given()}, job.options)
         self.peek = self._peek()
-        #: Whether the page that was sent had as many columns: what it says is about these.
-        self.is_about_these = data is not None and data.get("columns") == str(len(self._names))
+        self.format.show(self.peek)
+        #: Whether the page that was sent showed these columns: what it says is about them.
+        self.is_about_these = data is not None and (
+            data.get("columns") == str(len(self._names))
+            and data.get("read", self.read) == self.read
+        )
         self.columns = self._columns(data)
         self.lines = self._lines()
+        self.problem = self.problem or said(self.peek.problem)
         #: Whether that page had the same ones, so that only the rows below them are new.
         self.is_same_head = data is not None and data.get("head") == self.head
 
@@ -107,16 +165,31 @@ class Draft:
         return self.peek.kind == "csv"
 
     @property
+    def has_sheets(self) -> bool:
+        return len(self.peek.sheets) > 1
+
+    @property
+    def read(self) -> str:
+        """Which sheet and which header the page shows."""
+        return f"{self.peek.table.header_line} {self.options.get('sheet', '')}"
+
+    @property
     def head(self) -> str:
         """Tells apart what stands above the rows."""
-        shown = ([column.title for column in self.columns], bool(self.lines))
+        titles = [column.title for column in self.columns]
+        lines = [line for line, _, _ in self.peek.table.head]
+        shown = (titles, bool(self.lines), self.read, lines)
         return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
     @property
     def kept(self) -> dict[str, Any]:
         """The options as they are kept with the import."""
         said = {str(n): column.said() for n, column in enumerate(self.columns, start=1)}
-        return {**self.options, "mapping": said}
+        kept = {**self.options, "mapping": said}
+        table = self.peek.table
+        if table.head and (table.place != 0 or guessed(table.head, {}) != 0):
+            kept["header_line"] = table.header_line
+        return kept
 
     def may_start(self) -> bool:
         """Whether it can be read as the page that was sent says; `problem` tells why not."""
@@ -125,26 +198,36 @@ class Draft:
         return not self.problem
 
     def _peek(self) -> Peek:
-        options = Options(self.options["encoding"], self.options["separator"])
         try:
-            return peek(stored.opened_in_place(self.job), options)
+            return self._peeked()
         except FileProblem as error:
             self.problem = said(str(error))
-            return Peek("csv", options.encoding, options.separator, [])
+            return Peek("csv", self.options["encoding"], self.options["separator"], Table([], None))
+
+    def _peeked(self) -> Peek:
+        """A line that is the header no longer, read otherwise, is forgotten."""
+        options = Options(**{**self.options, "mapping": {}})
+        try:
+            return peek(stored.opened_in_place(self.job), options)
+        except FileProblem:
+            if options.header_line is None:
+                raise
+            del self.options["header_line"]
+            return self._peeked()
 
     @property
     def _names(self) -> list[str]:
-        """None where the file is a bare list of numbers."""
-        if self.peek.is_bare:
-            return []
-        return [name.strip().lstrip("\ufeff") for name in self.peek.header]
+        names = [column_name(name) for name in self.peek.table.names]
+        if self.peek.table.header is not None:
+            return names
+        return [gettext("Column %(number)s") % {"number": n} for n, _ in enumerate(names, start=1)]
 
     def _columns(self, data: QueryDict | None) -> list[ColumnForm]:
         """Read anew, other columns may have come."""
         names = self._names
         if not names:
             return []
-        meanings = self._meanings(names)
+        meanings = self._meanings(self.peek.table.names, data)
         return [
             ColumnForm(
                 name,
@@ -156,10 +239,10 @@ class Draft:
             for n, (name, meaning) in enumerate(zip(names, meanings, strict=True), start=1)
         ]
 
-    def _meanings(self, names: Sequence[str]) -> list[str]:
+    def _meanings(self, names: Sequence[str], data: QueryDict | None) -> list[str]:
         """What was said before, or what the names say; the number may be known by its form."""
         known = self.options["mapping"]
-        if len(known) == len(names):
+        if len(known) == len(names) and (data is None or self.is_about_these):
             return [known[str(n)] for n in range(1, len(names) + 1)]
         meanings = [_guess(n, name, self.job.into) for n, name in enumerate(names, start=1)]
         if header.PHONE not in meanings:
@@ -171,20 +254,28 @@ class Draft:
     def _lines(self) -> list[Line]:
         if self.problem:
             return []
+        table = self.peek.table
         try:
             # The reasons are made in English, and said in the reader's language here.
             with translation.override("en"):
-                staged = list(
-                    staged_rows(iter(self.peek.rows), self.kept["mapping"], self.job.into)
-                )
+                staged = list(staged_rows(table, self.kept["mapping"], self.job.into))
         except FileProblem as error:
             self.problem = said(str(error))
-            return [Line(n, _short(cells), "", "") for n, cells, _why in self.peek.rows[1:]]
-        cells = {line: cells for line, cells, _why in self.peek.rows}
+            return [Line(n, _short(cells), "", "") for n, cells, _why in table.first]
+        cells = {line: cells for line, cells, _why in table.first}
         return [
             Line(line, _short(cells[line]), phone or "", said(problem) if problem else "")
             for line, phone, _code, _tag, _zone, _attributes, problem, _cells in staged
         ]
+
+
+def _without_guesses(options: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Another sheet has its header elsewhere."""
+    if options.get("sheet", "") != before.get("sheet", ""):
+        options.pop("header_line", None)
+    if not options.get("sheet"):
+        options.pop("sheet", None)
+    return options
 
 
 def _guess(number: int, name: str, into: str) -> str:

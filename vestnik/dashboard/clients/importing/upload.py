@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from vestnik.access.roles import Action, may
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import MOST_BYTES, Options
+from vestnik.audience.importing.formats import MOST_BYTES
+from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import peek
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.dashboard.clients.reasons import said

@@ -1,0 +1,17 @@
+"""How somebody wants a file to be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a file; what is empty is found out."""
+
+    encoding: str = ""
+    separator: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    #: The name of the sheet of a workbook.
+    sheet: str = ""
+    #: The line of the header; 0 where the file has none.
+    header_line: int | None = None

@@ -13,6 +13,7 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from vestnik.audience.phone import hide
+from vestnik.outages import one_line
 
 NUMBER = re.compile(r"(?<![\d.])7[0-9]{10}(?!\d)", re.ASCII)
 NUMBERS = range(70_000_000_000, 80_000_000_000)
@@ -56,6 +57,16 @@ def without_health_checks(logger: Any, name: str, event: EventDict) -> EventDict
     return event
 
 
+def celery_in_one_line(logger: Any, name: str, event: EventDict) -> EventDict:
+    """A broker that is away is one line of Celery's, without a traceback of its client library."""
+    if str(event.get("logger", "")).startswith("celery.worker.consumer"):
+        cause = event.pop("exc_info", None)
+        words = " ".join(str(event["event"]).split())
+        error = cause[1] if isinstance(cause, tuple) else None
+        event["event"] = f"{words} ({one_line(error)})" if error else words
+    return event
+
+
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -93,6 +104,7 @@ def configured(level: str, form: str) -> dict[str, Any]:
         "foreign_pre_chain": SHARED,
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            celery_in_one_line,
             structlog.processors.format_exc_info,
             without_query,
             without_numbers,

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from functools import cache
-from typing import Any
 
 import redis
 import structlog
@@ -86,10 +85,10 @@ def _migrations() -> None:
 
 def _broker() -> None:
     """A broker whose disk or memory is full still answers: only a write tells."""
-    with current_app.connection_for_write() as broker:
-        broker.ensure_connection(max_retries=1, timeout=SECONDS)
-        channel: Any = broker.default_channel
-        channel.client.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
+    address = current_app.conf.broker_write_url
+    limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    with redis.Redis.from_url(address, **limits) as broker:
+        broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
 
 
 CHECKS: dict[str, Callable[[], None]] = {

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import django
 import pytest
+from hypothesis import settings
 
 from tests.stack.servers import Servers
+
+# `pytest --hypothesis-profile=thorough` tries 2,000 objects of each kind.
+settings.register_profile("thorough", max_examples=2_000)
 
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent

@@ -69,7 +69,13 @@ class ClientsExport(Download):
 
     @extend_schema(parameters=[ClientFileQuery], responses=FILES, operation_id="clients_export")
     def get(self, request: Request) -> HttpResponseBase:
-        """Download clients, all or some. Each attribute has a column of its own."""
+        """Download clients, all or some. Each attribute has a column of its own.
+
+        The file can be changed and imported again. The last column, `exact_values`, is for that:
+        empty, or a JSON object of the row's values that their cells cannot say, `{"tag": "-10%",
+        "attributes.size": "42", "attributes": {…}}`, the last of which are those that have no
+        column of their own. A cell that was changed goes before it.
+        """
         wanted: dict[str, Any] = {name: self.asked[name] for name in FILTERS & self.asked.keys()}
         return self.file("clients", exports.clients(Client.objects.filter(**wanted)))
 

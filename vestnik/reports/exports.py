@@ -1,12 +1,14 @@
 """What can be had as a file: clients, a mailing's messages, its statistics. Each as a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
 
+from vestnik.audience.importing import exact_values, headings
+from vestnik.audience.importing.rows import typed
 from vestnik.audience.models import Client
 from vestnik.mailings.models import Mailing
 from vestnik.reports import messages, statistics
@@ -15,6 +17,7 @@ from vestnik.reports.tables import Cell
 ROWS_AT_ONCE = 2_000
 MOST_ATTRIBUTES = 200
 FIELDS = ("id", "phone_number", "operator_code", "tag", "timezone", "created_at")
+TAG = FIELDS.index("tag")
 ATTRIBUTES = """
 SELECT DISTINCT jsonb_object_keys(attributes) FROM audience_client
 WHERE attributes <> '{}' ORDER BY 1 LIMIT %s
@@ -39,21 +42,25 @@ Row = list[Cell]
 
 def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
     """Clients, each attribute a column of its own, so that the file can be imported again."""
-    names = _attributes()
-    yield [*FIELDS, *(_header(name) for name in names)]
     rows = wanted.order_by("id").values_list(*FIELDS, "attributes")
-    for *fields, attributes in rows.iterator(chunk_size=ROWS_AT_ONCE):
-        yield [*fields, *map(attributes.get, names)]
+    return table_of(rows.iterator(chunk_size=ROWS_AT_ONCE), _attributes())
+
+
+def table_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[Row]:
+    """The table of clients, their FIELDS and attributes; `names` are those that get a column."""
+    names = [name for name in names if headings.is_column(name)]
+    columns = dict.fromkeys(names, typed)
+    yield [*FIELDS, *map(headings.heading_of, names), exact_values.COLUMN]
+    for *fields, attributes in rows:
+        exact = exact_values.of(fields[TAG], attributes, columns)
+        yield [*fields, *map(attributes.get, names), exact]
 
 
 def _attributes() -> list[str]:
+    """Names that get a column; what has none is in the last one."""
     with connection.cursor() as cursor:
         cursor.execute(ATTRIBUTES, [MOST_ATTRIBUTES])
         return [name for (name,) in cursor.fetchall()]
-
-
-def _header(name: str) -> str:
-    return f"attributes.{name}" if name in FIELDS else name
 
 
 def of_mailing(mailing: Mailing, state: str | None) -> Iterator[Row]:

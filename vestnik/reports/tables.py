@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 import zipfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from xml.sax.saxutils import escape
 
-from vestnik.audience.importing.cells import harmless
+from vestnik.audience.importing.cells import written
 
 Cell = object
 Table = Iterable[Sequence[Cell]]
@@ -21,6 +20,8 @@ ROWS_OF_A_SHEET = 1_048_576
 LONGEST_CELL = 32_767
 #: What XML cannot hold.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+#: What readers of XLSX take for an escaped letter.
+ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -33,18 +34,9 @@ END_OF_SHEET = "</sheetData></worksheet>"
 
 def shown(value: Cell) -> str:
     """The value as a text of a cell that no spreadsheet takes for a formula."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
-    return harmless(str(value))
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return written(value)
 
 
 def as_csv(table: Table) -> Iterator[bytes]:
@@ -52,9 +44,9 @@ def as_csv(table: Table) -> Iterator[bytes]:
     rows = iter(table)
     yield b"\xef\xbb\xbf"
     while some := list(islice(rows, ROWS_AT_ONCE)):
-        written = io.StringIO(newline="")
-        csv.writer(written, delimiter=";").writerows([*map(shown, row)] for row in some)
-        yield written.getvalue().encode()
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=";").writerows([*map(shown, row)] for row in some)
+        yield text.getvalue().encode()
 
 
 class _Outbox(io.RawIOBase):
@@ -79,25 +71,31 @@ class _Outbox(io.RawIOBase):
 
 
 def as_xlsx(table: Table) -> Iterator[bytes]:
-    """A workbook, its texts in the cells themselves: a table of them would have to be held."""
+    """A workbook, its texts in the cells themselves: a table of them would have to be held. Each
+    further sheet begins with the header again, so that it can be read for itself."""
     outbox, rows, sheets = _Outbox(), iter(table), 0
+    head = list(islice(rows, 1))
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
         more = True
         while more:
             sheets += 1
-            more = yield from _sheet(archive, sheets, rows, outbox)
+            more = yield from _sheet(archive, sheets, head, rows, outbox)
         for name, content in _book(sheets).items():
             archive.writestr(name, content)
     yield outbox.taken()
 
 
 def _sheet(
-    archive: zipfile.ZipFile, number: int, rows: Iterator[Sequence[Cell]], outbox: _Outbox
+    archive: zipfile.ZipFile,
+    number: int,
+    head: list[Sequence[Cell]],
+    rows: Iterator[Sequence[Cell]],
+    outbox: _Outbox,
 ) -> Generator[bytes, None, bool]:
     """Write one sheet; whether there are rows left for another."""
-    left = ROWS_OF_A_SHEET
+    left = ROWS_OF_A_SHEET - len(head)
     with archive.open(f"xl/worksheets/sheet{number}.xml", "w", force_zip64=True) as part:
-        part.write(SHEET.encode())
+        part.write((SHEET + "".join(map(_row, head))).encode())
         while left and (some := list(islice(rows, min(left, ROWS_AT_ONCE)))):
             left -= len(some)
             part.write("".join(map(_row, some)).encode())
@@ -115,7 +113,7 @@ def _cell(value: Cell) -> str:
         return "<c/>"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"<c><v>{value}</v></c>"
-    text = escape(CONTROL.sub("\ufffd", shown(value)[:LONGEST_CELL]))
+    text = escape(CONTROL.sub("\ufffd", ESCAPE.sub(r"_x005F\g<0>", shown(value)[:LONGEST_CELL])))
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 

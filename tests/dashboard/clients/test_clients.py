@@ -128,7 +128,7 @@ def test_what_is_found_is_taken_home() -> None:
     answered = opened().get("/clients/export/", {"q": "926", "format": "csv"})
 
     head, row, _ = answered.getvalue().decode("utf-8-sig").split("\r\n")
-    assert head.endswith(";city")
+    assert head.endswith(";city;exact_values")
     assert NUMBER in row
     assert "xlsx" in opened("viewer").get("/clients/export/?format=xlsx")["Content-Disposition"]
 

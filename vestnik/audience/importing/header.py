@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from vestnik.audience.importing import exact_values
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.texts import column_name, is_blank, is_like_phone
 
@@ -68,6 +69,8 @@ def meaning(
     if said is None:
         known = _known(name)
         said = known if known and known in fields else _attribute(name)
+    if said == exact_values.COLUMN and fields == FIELDS["clients"]:
+        return said
     if said in fields or not said or fields == FIELDS["stop_list"]:
         return said if said in fields else IGNORE
     attribute = said.removeprefix("attributes.")

@@ -2,15 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from vestnik.audience.importing import numbers
-from vestnik.audience.phone import operator_code_of, validate_operator_code
+from vestnik.audience.importing import exact_values, numbers
+from vestnik.audience.phone import validate_operator_code
 from vestnik.audience.stoplist import LONGEST_REASON
-from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_tag, validate_timezone
+from vestnik.audience.validation import (
+    MOST_ATTRIBUTE_BYTES,
+    validate_attributes,
+    validate_tag,
+    validate_timezone,
+)
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON); None is "not given".
 Client = tuple[str, str | None, str | None, str | None, str | None]
@@ -73,6 +79,7 @@ class Reader:
         self._width = len(columns)
         self._phone = columns.index("phone_number")
         self._fields = {name: columns.index(name) for name in RULES if name in columns}
+        self._exact = columns.index(exact_values.COLUMN) if exact_values.COLUMN in columns else None
         self._attributes = [
             (n, name.removeprefix("attributes."))
             for n, name in enumerate(columns)
@@ -82,13 +89,12 @@ class Reader:
     def client(self, cells: list[str]) -> Client:
         """Raises Refused."""
         cells = self._as_wide_as_the_header(cells)
+        exact = self._said_exactly(cells)
         number = self._number(cells)
-        tag = self._field("tag", cells)
+        tag = self._tag(cells, exact)
         zone = self._field("timezone", cells)
         code = self._field("operator_code", cells)
-        if code == operator_code_of(number):
-            code = None
-        return number, code, tag, zone, self._given(cells) if self._attributes else None
+        return number, code, tag, zone, self._given(cells, exact)
 
     def stopped(self, cells: list[str]) -> Client:
         """The same for the stop list: a number and, in the place of the tag, a reason."""
@@ -111,6 +117,14 @@ class Reader:
             raise Refused(f"phone_number: {ERROR.format(written.strip())}")
         return ["" if is_error(cell) else cell for cell in cells]
 
+    def _said_exactly(self, cells: list[str]) -> dict[str, Any]:
+        if self._exact is None:
+            return {}
+        try:
+            return exact_values.parsed(cells[self._exact])
+        except ValueError:
+            raise Refused(exact_values.NOT_OURS) from None
+
     def _number(self, cells: list[str]) -> str:
         written = cells[self._phone]
         number = numbers.normalised(written)
@@ -118,6 +132,16 @@ class Reader:
             said = numbers.problem_with(written) if written.strip() else EMPTY
             raise Refused(f"phone_number: {said}" if written.strip() else said)
         return number
+
+    def _tag(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
+        place, was = self._fields.get("tag"), exact.get(exact_values.TAG)
+        if place is None or not isinstance(was, str):
+            return self._field("tag", cells)
+        if not _stands(cells[place], was):
+            was = exact_values.as_text(cells[place].strip())
+        if problem := _checked(validate_tag, was):
+            raise Refused(f"tag: {problem}")
+        return was or None
 
     def _field(self, name: str, cells: list[str]) -> str | None:
         place = self._fields.get(name)
@@ -130,20 +154,41 @@ class Reader:
             raise Refused(f"{name}: {problem}")
         return value
 
-    def _given(self, cells: list[str]) -> str | None:
-        found = {name: _typed(value) for n, name in self._attributes if (value := cells[n].strip())}
+    def _given(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
+        found = dict(exact.get(exact_values.OTHERS, {}))
+        for n, name in self._attributes:
+            key = f"attributes.{name}"
+            if key in exact and _stands(cells[n], exact[key]):
+                found[name] = exact[key]
+            elif (value := cells[n].strip()) and isinstance(exact.get(key), str):
+                found[name] = exact_values.as_text(value)
+            elif value:
+                found[name] = typed(value)
         if not found:
             return None
-        written = encode(found)
-        if len(written) > MOST_ATTRIBUTE_BYTES // 4 and len(written.encode()) > (
-            MOST_ATTRIBUTE_BYTES
-        ):
-            most = MOST_ATTRIBUTE_BYTES // 1024
-            raise Refused(f"The attributes take over {most} KiB: shorten or drop some.")
-        return written
+        return _as_json(found, checked=bool(exact))
 
 
-def _typed(value: str) -> str | int | float:
+def _stands(cell: str, value: object) -> bool:
+    """Whether a cell is as it was written; one that is an error was read as nothing."""
+    was_error = not cell and isinstance(value, str) and is_error(value)
+    return was_error or exact_values.stands(cell, value)
+
+
+def _as_json(attributes: dict[str, Any], *, checked: bool) -> str:
+    if checked:
+        try:
+            validate_attributes(attributes)
+        except ValidationError as error:
+            raise Refused(f"{exact_values.COLUMN}: {error.message}") from None
+    written = encode(attributes)
+    if len(written) > MOST_ATTRIBUTE_BYTES // 4 and len(written.encode()) > MOST_ATTRIBUTE_BYTES:
+        most = MOST_ATTRIBUTE_BYTES // 1024
+        raise Refused(f"The attributes take over {most} KiB: shorten or drop some.")
+    return written
+
+
+def typed(value: str) -> str | int | float:
     """A number where it stays the same when it is written again (so 007 and 1.50 are texts)."""
     if value[0] not in "-0123456789" or len(value) > LONGEST_WHOLE:
         return value

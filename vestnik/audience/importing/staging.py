@@ -177,9 +177,10 @@ def take_over(import_id: int, into: str) -> Counts:
         _run(HIDE, [erased])
         _run("ANALYZE audience_stoplistentry")  # workers have plans for a list that was short
     else:
-        _into_directory(counts)
+        _into_directory(counts, distinct)
         if any_erased():
             _run(RECALL, list(pads()))
+    counts.updated = min(counts.updated, distinct - counts.created)
     counts.unchanged = distinct - counts.created - counts.updated
     return counts
 
@@ -191,15 +192,16 @@ def _erased(import_id: int) -> list[str]:
     return found
 
 
-def _into_directory(counts: Counts) -> None:
+def _into_directory(counts: Counts, distinct: int) -> None:
+    """In rounds: meanwhile a client may be made by somebody else, or deleted."""
     existing = _number("SELECT count(*) FROM (SELECT FROM audience_client LIMIT 1) one")
-    for attempt in range(PASSES):
-        # Once more where somebody deleted a client between the two statements.
-        created = _run(INSERT, [default_timezone()])
-        counts.created += created
-        if existing and attempt == 0 and _number(LOCK):
-            counts.updated = _run(UPDATE)
-        if not existing or not _number(MISSING):
+    for _ in range(PASSES):
+        counts.created += _run(INSERT, [default_timezone()])
+        if not existing and counts.created == distinct:
+            return
+        if _number(LOCK):
+            counts.updated += _run(UPDATE)
+        if not _number(MISSING):
             return
 
 

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.importing import header, stored
+from vestnik.audience.importing import exact_values, header, stored
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.header_row import NO_HEADER, Table, guessed
 from vestnik.audience.importing.options import Options
@@ -113,6 +113,8 @@ class ColumnForm(forms.Form):
         self.title = title
         meaning: Any = self.fields["meaning"]
         meaning.choices = list(_choices(into))
+        if self.initial.get("meaning") == exact_values.COLUMN:
+            meaning.choices.append((exact_values.COLUMN, _("exact values of an export")))
 
     def said(self) -> str:
         """As the mapping of an import has it; what is no choice is left out."""

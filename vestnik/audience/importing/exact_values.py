@@ -117,4 +117,5 @@ def _same_number(cell: str, value: object) -> bool:
         read, was = float(cell), float(value)
     except (ValueError, OverflowError):
         return False
-    return read == was or f"{read:.15g}" == f"{was:.15g}"
+    shown = f"{was:.15g}"
+    return read == was or shown in (f"{read:.15g}", cell)

@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos containers postman messages screenshots vendor lock .venv
+.PHONY: help run test check bench chaos containers postman messages numbering screenshots vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ messages: $(VENV)/.dev ## collect the pages' texts, and compile their translatio
 	cd vestnik && ../$(BIN)/vestnik manage makemessages --locale ru --no-wrap --no-location \
 		--ignore vendor --ignore admin
 	cd vestnik && ../$(BIN)/vestnik manage compilemessages --locale ru
+
+numbering: $(VENV)/.dev ## the shipped number ranges, by REGISTER=DEF-9xx.csv of PUBLISHED=2026-04-20
+	DJANGO_SETTINGS_MODULE=vestnik.settings $(BIN)/python -m vestnik.audience.register_table \
+		$(REGISTER) $(PUBLISHED)
 
 screenshots: $(VENV)/.dev ## the main pages as pictures, into docs/screenshots (needs Chromium)
 	$(BIN)/python -m tests.browser.screenshots

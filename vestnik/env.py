@@ -100,6 +100,14 @@ def number(name: str, default: int) -> int:
     return int(word)
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """One of a few words."""
+    word = text(name, default).strip().lower() or default
+    if word not in choices:
+        raise ImproperlyConfigured(f"{name} is {word!r}: write {' or '.join(choices)}.")
+    return word
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # Django is not set up yet where this module is loaded
 
 ENCODINGS = ("utf-8", "cp1251", "utf-16", "cp866", "koi8-r", "mac-cyrillic")
 COUNTS = ("created", "updated", "unchanged", "duplicates", "refused")
+SWITCHES = ("numbers_without_code", "numbers_without_sms")
 SOME_REFUSED = 3
 #: Of CPU and of address space, for a worker's child that reads a file.
 MOST_SECONDS, MOST_MEMORY = 3600, 2 * 2**30
@@ -46,6 +47,19 @@ def add_import(command: argparse.ArgumentParser) -> None:
         metavar="COLUMN=FIELD",
         help="what a column is: phone_number, operator_code, tag, timezone, the name of an "
         "attribute, or nothing to leave it out; the column by its name or its number",
+    )
+    command.add_argument(
+        "--numbers-without-code",
+        default="",
+        choices=("complete", "refuse"),
+        help="numbers without +7: complete those that can only be one number, or refuse them",
+    )
+    command.add_argument(
+        "--numbers-without-sms",
+        default="",
+        choices=("accept", "refuse"),
+        help="landline and toll-free numbers: keep them, never to be sent to, or refuse them; "
+        "else as NUMBERS_WITHOUT_SMS says",
     )
     command.add_argument(
         "--stop-list", action="store_true", help="numbers that must never be sent to"
@@ -132,6 +146,7 @@ def how_to_read(options: argparse.Namespace) -> dict[str, object]:
         "separator": SEPARATORS.get(options.separator, ""),
         "mapping": {name: field for name, _, field in pairs},
     }
+    reading |= {name: value for name in SWITCHES if (value := getattr(options, name))}
     if options.sheet:
         reading["sheet"] = options.sheet
     if options.header_line is not None:
@@ -149,6 +164,8 @@ def say(job: "Import", *, strict: bool) -> int:
         print(f"line {line}: {reason}")  # noqa: T201
     counts = ", ".join(f"{getattr(job, name)} {name}" for name in COUNTS)
     print(f"{job.file_name}: {job.rows} rows: {counts}")  # noqa: T201
+    if job.without_sms:
+        print(f"{job.without_sms} landline or toll-free numbers get no SMS")  # noqa: T201
     if unread := job.read_as.get("unread_sheets"):
         print(f"sheets that were not read: {', '.join(unread)}")  # noqa: T201
     return SOME_REFUSED if strict and (job.refused or job.duplicates) else 0

@@ -166,6 +166,9 @@ SMS_DEFAULT_PROVIDER = env.text("DEFAULT_SMS_PROVIDER", "console")
 # Whoever writes one of these to us is put on the stop list.
 STOP_WORDS = env.words("STOP_WORDS", "СТОП,STOP,ОТПИСКА,ОТПИСАТЬСЯ,ОТПИСАТЬ,ОТКАЗ,UNSUBSCRIBE")
 
+# Landline and toll-free numbers: kept and never sent to, or refused (accept or refuse).
+NUMBERS_WITHOUT_SMS = env.choice("NUMBERS_WITHOUT_SMS", "accept", ("accept", "refuse"))
+
 # --- Who may do what ---------------------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = [

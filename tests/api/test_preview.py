@@ -15,6 +15,7 @@ from vestnik.audience.models import StopListEntry
 from vestnik.audience.stoplist import Source, hash_of
 from vestnik.dispatch.launch import launch
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.rendering import NO_SMS
 from vestnik.mailings.rules import database_now
 from vestnik.providers.registry import described
 
@@ -30,6 +31,8 @@ def make_audience() -> None:
         make_client(f"790000000{n:02}", timezone=zone, tag=f"t{n % 2}", attributes=attributes)
     make_client("79000000090", attributes={"name": "я" * 671})
     make_client("79000000091", attributes={"name": "Иван 😀"})
+    make_client("74951234567", attributes={"name": "Анна"})
+    make_client("78005553535")
     stop("79000000091")
     stop("79000000001")
 
@@ -71,6 +74,7 @@ def test_the_numbers_are_those_of_what_then_happens(
     excluded = told["excluded"]
     assert told["matched"] == mailing.messages.count()
     assert excluded["stop_list"] == reasons.count("stop list")
+    assert excluded["no_sms"] == reasons.count(NO_SMS)
     assert excluded["too_long"] == reasons.count("longer than 10 segments")
     assert excluded["empty_text"] == reasons.count("the text is empty")
     assert excluded["missing_value"] == sum(reason.startswith("no value") for reason in reasons)

@@ -10,6 +10,7 @@ from tests.builders import make_client, make_mailing
 from vestnik.audience.stoplist import Source, put
 from vestnik.dispatch.models import Message
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.rendering import NO_SMS
 
 FIRST, SECOND = "79261234567", "79161234567"
 
@@ -80,6 +81,13 @@ def test_numbers_on_the_stop_list_get_nothing_and_the_answer_says_so(api: Caller
     found = [(m["phone_number"], m["state"], m["error"]) for m in shown["messages"]]
     assert found == [(FIRST, "queued", None), (SECOND, "suppressed", "stop list")]
     assert shown["mailing"]["progress"]["suppressed"] == 1
+
+
+def test_a_landline_gets_nothing_and_the_answer_says_so(api: Caller) -> None:
+    shown = api.post("mailings/test-send/", body(FIRST, "74951234567")).json()
+
+    found = [(m["state"], m["error"]) for m in shown["messages"]]
+    assert found == [("queued", None), ("suppressed", NO_SMS)]
 
 
 @pytest.mark.parametrize(

@@ -19,27 +19,6 @@ ROWS = (
     "924;0000000;0999999;1000000;МегаФон;-;р-н|Приморский край;77\n"
     "914;0000000;0999999;1000000;МТС;Якутия;Республика Саха (Якутия);77\n"
 )
-REGIONS = {
-    "Город Москва": "Europe/Moscow",
-    "Калининградская обл.": "Europe/Kaliningrad",
-    "г. Омск|Омская обл.": "Asia/Omsk",
-    "Ямало - Ненецкий АО": "Asia/Yekaterinburg",
-    "Самарская область": "Europe/Samara",
-    "Кемеровская область - Кузбасс": "Asia/Novokuznetsk",
-    "Город Байконур": "Asia/Qyzylorda",
-    "Чукотский автономный округ": "Asia/Anadyr",
-    "Республика Крым": "Europe/Simferopol",
-    "Еврейская АО": "Asia/Vladivostok",
-    "Московская область, Омская область": None,
-    "Российская Федерация": None,
-    "-": None,
-    "Атлантида": None,
-}
-
-
-@pytest.mark.parametrize("region", REGIONS)
-def test_a_region_tells_the_zone_or_that_it_is_not_known(region: str):
-    assert numbering.zone_of(region) == REGIONS[region]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1251"])

@@ -24,6 +24,7 @@ from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.resource import Resource, read
 from vestnik.audience.clients import NumberTaken, change, create, placed, replace
 from vestnik.audience.models import Client
+from vestnik.audience.phone import validate_client_number
 from vestnik.audience.validation import LONGEST_TAG, completed, validate_timezone
 from vestnik.dispatch.withdrawal import delete_client
 
@@ -55,7 +56,7 @@ class ClientBody(StrictSerializer):
     """Somebody with a phone number."""
 
     id = serializers.IntegerField(read_only=True)
-    phone_number = PhoneNumber(help_text="7XXXXXXXXXX")
+    phone_number = PhoneNumber(rule=validate_client_number, help_text="7XXXXXXXXXX")
     operator_code = OperatorCode(
         required=False,
         help_text="Digits two to four of the number unless it was ported.",

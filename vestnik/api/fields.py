@@ -51,8 +51,8 @@ class Text(serializers.CharField):
 class PhoneNumber(Text):
     """A phone number as it is stored."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(rule=validate_phone_number, **kwargs)
+    def __init__(self, *, rule: Callable[[str], None] = validate_phone_number, **kwargs: Any):
+        super().__init__(rule=rule, **kwargs)
 
 
 class PhoneNumbers(serializers.ListField):

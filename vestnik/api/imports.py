@@ -28,11 +28,13 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import MOST_BYTES, MOST_FORM_BYTES, SEPARATORS
 from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import, ImportState, Into
+from vestnik.audience.phone import WITHOUT_CODE, WITHOUT_SMS
 from vestnik.dispatch.importing import look_at
 
 MIB = 2**20
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 NOT_TEXT = "Names hold a NUL or half of a surrogate pair: write them without."
+CHOSEN = ("sheet", "header_line", "numbers_without_code", "numbers_without_sms")
 MAPPING = 'Give an object as JSON, for example {"Телефон": "phone_number", "Город": "city"}.'
 
 ANSWERED = {
@@ -48,6 +50,7 @@ ANSWERED = {
     "unchanged": 900,
     "duplicates": 60,
     "refused": 40,
+    "without_sms": 120,
     "error": "",
     "read_as": {
         "encoding": "utf-8",
@@ -135,12 +138,24 @@ class FileBody(StrictSerializer):
         help_text="What columns are, by name or number from 1, as JSON: phone_number, "
         "operator_code, tag, timezone, the name of an attribute, or an empty text to leave it out.",
     )
+    numbers_without_code = serializers.ChoiceField(
+        WITHOUT_CODE,
+        required=False,
+        help_text="Numbers without +7 (8XXXXXXXXXX, ten digits): `complete` those that can only be "
+        "one number, as by default, or `refuse` them.",
+    )
+    numbers_without_sms = serializers.ChoiceField(
+        WITHOUT_SMS,
+        required=False,
+        help_text="Landline and toll-free numbers, which get no SMS: `accept` and never send to "
+        "them, or `refuse`. Left out, NUMBERS_WITHOUT_SMS of the service holds.",
+    )
     preview = serializers.BooleanField(
         default=False, help_text="Only say how the first ten rows would be read."
     )
 
     def options(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        chosen = {name: fields[name] for name in ("sheet", "header_line") if name in fields}
+        chosen = {name: fields[name] for name in CHOSEN if name in fields}
         return {
             "encoding": fields.get("encoding", ""),
             "separator": SEPARATORS.get(fields.get("separator", ""), ""),
@@ -181,6 +196,9 @@ class ImportShown(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField(help_text="Known already, just so.")
     duplicates = serializers.IntegerField(help_text="Number was in an earlier row of the file.")
     refused = serializers.IntegerField(help_text="Rows that are wrong: see refused/.")
+    without_sms = serializers.IntegerField(
+        help_text="Of those taken, landline and toll-free numbers: they are never sent to."
+    )
     error = serializers.CharField(help_text="Why the whole file was refused.")
     read_as = ReadAs(help_text="How the file was read. Empty until it is.")
     created_at = Instant()

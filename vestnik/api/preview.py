@@ -19,6 +19,7 @@ ANSWERED = {
     "matched": 1000,
     "excluded": {
         "stop_list": 3,
+        "no_sms": 0,
         "missing_value": 0,
         "too_long": 0,
         "empty_text": 0,
@@ -39,6 +40,7 @@ class Excluded(serializers.Serializer[Any]):
     """How many get nothing, by the reason."""
 
     stop_list = serializers.IntegerField()
+    no_sms = serializers.IntegerField(help_text="Landline and toll-free numbers.")
     missing_value = serializers.IntegerField(help_text="And there is no default.")
     too_long = serializers.IntegerField(help_text="Over 10 segments with their values.")
     empty_text = serializers.IntegerField(help_text="Nothing of their text can be seen.")

@@ -50,6 +50,8 @@ class Import(models.Model):
     unchanged = models.PositiveIntegerField(default=0)
     duplicates = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
+    #: Of those that were taken, the numbers that get no SMS.
+    without_sms = models.PositiveIntegerField(default=0, db_default=0)
     error = models.TextField(blank=True, default="")
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -1,13 +1,62 @@
-"""Phone numbers: 7XXXXXXXXXX, eleven digits, and nothing else."""
+"""Phone numbers as they are stored: 7XXXXXXXXXX, eleven digits, and nothing else."""
 
 import re
+from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-PHONE_NUMBER = re.compile(r"7[0-9]{10}", re.ASCII)
+from vestnik.audience.phone_parsing import (
+    NO_COUNTRY_CODE,
+    NO_SMS,
+    PHONE_NUMBER,
+    Read,
+    Refusal,
+    read,
+)
+
 OPERATOR_CODE = re.compile(r"[0-9]{3}", re.ASCII)
-DECORATION = re.compile(r"[\s()+.-]")
+
+COMPLETE, ACCEPT, REFUSE = "complete", "accept", "refuse"
+#: What may become of numbers without +7, and of those that get no SMS.
+WITHOUT_CODE = (COMPLETE, REFUSE)
+WITHOUT_SMS = (ACCEPT, REFUSE)
+
+#: Landline and toll-free numbers of Russia (+7 3, 4, 8) and Kazakhstan (+7 71, 72), as a condition
+#: in a statement, where {number} is the phone number's column.
+GETS_NO_SMS = (
+    "(substr({number}, 2, 1) IN ('3', '4', '8') OR substr({number}, 2, 2) IN ('71', '72'))"
+)
+
+
+@dataclass(frozen=True)
+class NumberRules:
+    """Which of the numbers that can be read are taken."""
+
+    without_code: str = COMPLETE
+    without_sms: str = ACCEPT
+
+    def taken(self, written: str) -> str:
+        """The number. Raises ValueError with the reason, in English."""
+        found = read(written)
+        if isinstance(found, Refusal):
+            raise ValueError(found.said())
+        if why := self._refusal(found):
+            raise ValueError(why.said())
+        return found.number
+
+    def _refusal(self, found: Read) -> Refusal | None:
+        if self.without_code == REFUSE and not found.has_country_code:
+            return Refusal(NO_COUNTRY_CODE, {"meant": f"+{found.number}"})
+        if self.without_sms == REFUSE and gets_no_sms(found.number):
+            return Refusal(NO_SMS)
+        return None
+
+
+def gets_no_sms(phone_number: str) -> bool:
+    """Whether it is a landline or toll-free number: such may be kept, and are not sent to."""
+    return phone_number[1] in "348" or phone_number[1:3] in ("71", "72")
 
 
 def operator_code_of(phone_number: str) -> str:
@@ -20,23 +69,21 @@ def hide(phone_number: str) -> str:
     return f"{phone_number[:4]}*****{phone_number[-2:]}"
 
 
-def guess(written: str) -> str | None:
-    """The number that somebody probably meant: `8 (926) 123-45-67` is 79261234567."""
-    digits = DECORATION.sub("", written)
-    if len(digits) == 10:
-        digits = f"7{digits}"
-    elif len(digits) == 11 and digits.startswith("8"):
-        digits = f"7{digits[1:]}"
-    return digits if PHONE_NUMBER.fullmatch(digits) else None
-
-
 def validate_phone_number(value: str) -> None:
     """Raises ValidationError with the way to write it."""
     if PHONE_NUMBER.fullmatch(value):
         return
-    if meant := guess(value):
-        raise ValidationError(_("Write it as 7XXXXXXXXXX: %(meant)s.") % {"meant": meant})
-    raise ValidationError(_("Write it as 7XXXXXXXXXX, eleven digits of which the first is 7."))
+    found = read(value)
+    if isinstance(found, Refusal):
+        raise ValidationError(found.said(translate=True))
+    raise ValidationError(_("Write it as 7XXXXXXXXXX: %(meant)s.") % {"meant": found.number})
+
+
+def validate_client_number(value: str) -> None:
+    """The same for a client, whose number has to get SMS where the deployment wants that."""
+    validate_phone_number(value)
+    if settings.NUMBERS_WITHOUT_SMS == REFUSE and gets_no_sms(value):
+        raise ValidationError(Refusal(NO_SMS).said(translate=True))
 
 
 def validate_operator_code(value: str) -> None:

@@ -10,7 +10,11 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from vestnik.audience.phone import operator_code_of, validate_operator_code, validate_phone_number
+from vestnik.audience.phone import (
+    operator_code_of,
+    validate_client_number,
+    validate_operator_code,
+)
 
 LONGEST_TAG = 100
 MOST_ATTRIBUTE_BYTES = 16 * 1024
@@ -82,7 +86,7 @@ def _depth(value: object) -> int:
 
 
 CHECKS: dict[str, Callable[[Any], None]] = {
-    "phone_number": validate_phone_number,
+    "phone_number": validate_client_number,
     "operator_code": validate_operator_code,
     "tag": validate_tag,
     "timezone": validate_timezone,

@@ -24,6 +24,10 @@ def _phrases(*pairs: tuple[str, Promise]) -> Phrases:
 PHRASES = _phrases(
     # the pipeline
     (r"stop list", gettext_lazy("on the stop list")),
+    (
+        r"a landline or toll-free number, which gets no SMS",
+        gettext_lazy("a landline or toll-free number, which gets no SMS"),
+    ),
     (r"no value for (?P<names>.+)", gettext_lazy("no value for %(names)s")),
     (r"longer than (?P<most>\d+) segments", gettext_lazy("longer than %(most)s segments")),
     (r"the text is empty", gettext_lazy("the text is empty")),

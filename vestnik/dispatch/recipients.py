@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from vestnik.audience.filters import Filter, matching
 from vestnik.audience.models import Client
+from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.dispatch import sql
 from vestnik.dispatch.again import unreached
 from vestnik.mailings.models import Mailing
@@ -19,7 +20,8 @@ NEEDED_BY_ALL = ("id", "phone_number", "timezone")
 
 # A join and not a sub-query: of a million clients that is probed a million times for each mention.
 PICKED = """
-SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped{values}
+SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped,
+    {no_sms} AS no_sms{values}
 FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 """
 
@@ -51,7 +53,8 @@ def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
     values = rendering_of(text).values()
     columns = NEEDED if values else NEEDED_BY_ALL
     sql, parameters = clients.values_list(*columns).query.sql_with_params()
-    return PICKED.format(values=values, clients=sql), parameters
+    no_sms = GETS_NO_SMS.format(number="c.phone_number")
+    return PICKED.format(values=values, no_sms=no_sms, clients=sql), parameters
 
 
 def rendered(text: str, picked: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import structlog
 from django.db import transaction
 
-from vestnik.audience.importing.numbers import normalised
+from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stoplist import Source, put
 from vestnik.audience.stopwords import is_stop
 from vestnik.db.trouble import retried

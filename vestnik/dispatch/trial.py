@@ -13,12 +13,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from vestnik.audience.phone import gets_no_sms
 from vestnik.audience.stoplist import StopListEntry, recall
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.models import Batch, BatchState, Enlistment, Message, MessageState
 from vestnik.dispatch.recipients import samples
 from vestnik.mailings.models import LAUNCH, Mailing
-from vestnik.mailings.rendering import STOPPED
+from vestnik.mailings.rendering import NO_SMS, STOPPED
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised, least, parse, placeholders
 from vestnik.mailings.text import is_blank, segments_of
@@ -46,8 +47,9 @@ class Trial:
 def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
     """Send the text of a mailing, saved or not, to up to five numbers; nothing of it changes.
 
-    All of them get the text of the preview's first sample. Numbers on the stop list get nothing,
-    and their messages say so. Raises ValidationError naming what is wrong.
+    All of them get the text of the preview's first sample. Numbers on the stop list, and those
+    that get no SMS, get nothing, and their messages say so. Raises ValidationError naming what
+    is wrong.
     """
     given = list(dict.fromkeys(numbers))
     if not 1 <= len(given) <= MOST_NUMBERS:
@@ -97,20 +99,21 @@ def _messages(test: Mailing, numbers: Sequence[str], text: str, segments: int) -
     """One batch of a message each. Who was erased and is on the stop list is known by the hash."""
     recall(numbers)
     listed = StopListEntry.objects.filter(phone_number__in=numbers)
-    stopped = set(listed.values_list("phone_number", flat=True))
+    why = {number: NO_SMS for number in numbers if gets_no_sms(number)}
+    why |= {str(entry.phone_number): STOPPED for entry in listed}
     own = text if is_personalised(test.text) else None
     made = Message.objects.bulk_create(
         Message(
             mailing=test,
             phone_number=number,
-            state=MessageState.SUPPRESSED if number in stopped else MessageState.QUEUED,
-            segments=0 if number in stopped else segments,
-            text=None if number in stopped else own,
-            error=STOPPED if number in stopped else None,
+            state=MessageState.SUPPRESSED if number in why else MessageState.QUEUED,
+            segments=0 if number in why else segments,
+            text=None if number in why else own,
+            error=why.get(number),
         )
         for number in numbers
     )
-    going = len(numbers) - len(stopped)
+    going = len(numbers) - len(why)
     Batch.objects.create(
         mailing=test,
         number=0,
@@ -119,6 +122,6 @@ def _messages(test: Mailing, numbers: Sequence[str], text: str, segments: int) -
         state=BatchState.READY if going else BatchState.DONE,
         size=len(made),
         queued=going,
-        suppressed=len(stopped),
+        suppressed=len(why),
     )
     return made

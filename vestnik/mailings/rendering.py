@@ -35,6 +35,7 @@ FOREIGN = "[^{}]".format(
 )
 TOO_LONG = f"longer than {MOST_SEGMENTS} segments"
 STOPPED = "stop list"
+NO_SMS = "a landline or toll-free number, which gets no SMS"
 NO_VALUE = "no value for "
 NO_TEXT = "the text is empty"
 # What a spreadsheet shows where it has no value, in English and in Russian.
@@ -63,6 +64,7 @@ GSM_ROOM, UCS_ROOM = ROOM_IN_A_PART[Encoding.GSM_7], ROOM_IN_A_PART[Encoding.UCS
 RENDERED = """
 SELECT id, phone_number, timezone, CASE
         WHEN stopped THEN {stopped}
+        WHEN no_sms THEN {no_sms}
         WHEN text IS NULL THEN {no_value} || concat_ws(', ', {missing})
         WHEN {blank} THEN {no_text}
         WHEN segments > {most} THEN {too_long} END AS why,
@@ -100,7 +102,8 @@ FROM (
 
 PLAIN = """
 SELECT id, phone_number, timezone,
-    CASE WHEN stopped THEN {stopped} WHEN {blank} THEN {no_text} END AS why,
+    CASE WHEN stopped THEN {stopped} WHEN no_sms THEN {no_sms} WHEN {blank} THEN {no_text}
+        END AS why,
     NULL::text AS text, NULL::integer AS segments
 FROM ({picked}) AS p
 """
@@ -131,8 +134,13 @@ class Rendering:
 
     def over(self, picked: str) -> str:
         """A statement of `id`, `phone_number`, `timezone`, `why` they get nothing, `text` and
-        `segments`, over one of the first three, `stopped` and the values."""
-        said = {"picked": picked, "stopped": quoted(STOPPED), "no_text": quoted(NO_TEXT)}
+        `segments`, over one of the first three, `stopped`, `no_sms` and the values."""
+        said = {
+            "picked": picked,
+            "stopped": quoted(STOPPED),
+            "no_sms": quoted(NO_SMS),
+            "no_text": quoted(NO_TEXT),
+        }
         if not self.slots:
             return PLAIN.format(blank="true" if is_blank(self._literal) else "false", **said)
         return RENDERED.format(

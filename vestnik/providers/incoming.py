@@ -35,6 +35,18 @@ def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
     return None if None in states or not states else "delivered"
 
 
+def sender_of(written: str, *, international: bool = False) -> str:
+    """A sender's number: its digits, and the plus that keeps a foreign one foreign.
+
+    `international` says that a country code stands first even without a plus, as SMPP's type of
+    number 1 does; some centres say so of 8XXXXXXXXXX too, which begins with no country's code.
+    """
+    digits = "".join(one for one in written if one.isascii() and one.isdigit())
+    ours = (digits[:1], len(digits)) in (("7", 11), ("8", 11))
+    has_country_code = "+" in written or (international and not digits.startswith("00"))
+    return f"+{digits}" if digits and has_country_code and not ours else digits
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """A message that somebody sent to us."""

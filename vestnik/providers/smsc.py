@@ -38,6 +38,7 @@ from vestnik.providers.http.answers import Answer, readable, retry_after, word_o
 from vestnik.providers.http.exchange import Line, Request, explain
 from vestnik.providers.http.provider import HttpProvider
 from vestnik.providers.http.verdicts import Verdict
+from vestnik.providers.incoming import sender_of
 from vestnik.providers.options import Options, Secret
 
 #: `error_code` of send.php (c). 9 is more than one identical request a minute or 15 concurrent
@@ -233,7 +234,7 @@ class SmscProvider(HttpProvider):
         )
 
     def _inbound(self, fields: Mapping[str, str]) -> Inbound:
-        phone_number = "".join(filter(str.isdigit, fields.get("phone", "")))
+        phone_number = sender_of(fields.get("phone", ""))
         if not phone_number:
             raise CallbackRefused("a text came without the number of its sender")
         return Inbound(self.alias, phone_number, fields["mes"], datetime.now(UTC))

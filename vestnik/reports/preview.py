@@ -16,7 +16,7 @@ from vestnik.mailings.forecast import Forecast, forecast, spans
 from vestnik.mailings.hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
-from vestnik.mailings.rendering import NO_TEXT, NO_VALUE, STOPPED, TOO_LONG
+from vestnik.mailings.rendering import NO_SMS, NO_TEXT, NO_VALUE, STOPPED, TOO_LONG
 from vestnik.mailings.rules import database_now, text_warnings
 from vestnik.mailings.template import least, parse
 from vestnik.mailings.text import encoding_of, foreign_characters
@@ -27,6 +27,7 @@ SAMPLES = 3
 # One row without local hours, else one a zone: two seconds or less for a million clients.
 COUNT = """
 SELECT {zone} AS zone, count(*), count(*) FILTER (WHERE why = %s),
+    count(*) FILTER (WHERE why = %s),
     count(*) FILTER (WHERE starts_with(why, %s)), count(*) FILTER (WHERE why = %s),
     count(*) FILTER (WHERE why = %s), count(*) FILTER (WHERE why IS NULL),
     sum(segments) FILTER (WHERE why IS NULL)
@@ -41,6 +42,7 @@ class Group:
     zone: str
     matched: int
     stop_list: int
+    no_sms: int
     missing_value: int
     too_long: int
     empty_text: int
@@ -64,6 +66,7 @@ def preview(mailing: Mailing) -> dict[str, Any]:
         "matched": sum(group.matched for group in groups),
         "excluded": {
             "stop_list": sum(group.stop_list for group in groups),
+            "no_sms": sum(group.no_sms for group in groups),
             "missing_value": sum(group.missing_value for group in groups),
             "too_long": sum(group.too_long for group in groups),
             "empty_text": sum(group.empty_text for group in groups),
@@ -85,7 +88,7 @@ def _groups(mailing: Mailing, clients: QuerySet[Client]) -> list[Group]:
         zone="''::text" if mailing.local_hours is None else "timezone",
         rendered=rendered(mailing.text, statement),
     )
-    found = sql.rows(counting, [STOPPED, NO_VALUE, TOO_LONG, NO_TEXT, *parameters])
+    found = sql.rows(counting, [STOPPED, NO_SMS, NO_VALUE, TOO_LONG, NO_TEXT, *parameters])
     return [Group(*row) for row in found]
 
 

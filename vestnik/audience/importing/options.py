@@ -15,3 +15,7 @@ class Options:
     sheet: str = ""
     #: The line of the header; 0 where the file has none.
     header_line: int | None = None
+    #: Numbers without +7: `complete` or `refuse`.
+    numbers_without_code: str = "complete"
+    #: Landline and toll-free numbers: `accept` or `refuse`; empty is as the deployment has it.
+    numbers_without_sms: str = ""

@@ -20,10 +20,10 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.first_rows import BLOCK
 from vestnik.audience.importing.header_row import Table
 from vestnik.audience.importing.limits import TOO_MUCH
-from vestnik.audience.importing.numbers import normalised
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.sheets import SheetSeen
 from vestnik.audience.imports import Import, ImportPiece
+from vestnik.audience.phone_parsing import normalised
 
 PREVIEWED = 10
 COMMAND = [sys.executable, "-m", "vestnik.audience.importing.first_rows"]

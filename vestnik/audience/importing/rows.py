@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from vestnik.audience.importing import exact_values, numbers
-from vestnik.audience.phone import validate_operator_code
+from vestnik.audience.importing import exact_values
+from vestnik.audience.phone import NumberRules, validate_operator_code
+from vestnik.audience.phone_parsing import EMPTY
 from vestnik.audience.stoplist import LONGEST_REASON
 from vestnik.audience.validation import (
     MOST_ATTRIBUTE_BYTES,
@@ -20,7 +21,6 @@ from vestnik.audience.validation import (
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON); None is "not given".
 Client = tuple[str, str | None, str | None, str | None, str | None]
-EMPTY = "The row has no phone number: give one."
 TOO_MANY = "The row has {} cells and the header {}: quote a value that holds the separator."
 LONGEST_WHOLE = 15
 
@@ -74,7 +74,8 @@ def is_error(cell: str) -> bool:
 class Reader:
     """Reads rows by a plan of columns."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], rules: NumberRules) -> None:
+        self._rules = rules
         self.columns = list(columns)
         self._width = len(columns)
         self._phone = columns.index("phone_number")
@@ -127,11 +128,12 @@ class Reader:
 
     def _number(self, cells: list[str]) -> str:
         written = cells[self._phone]
-        number = numbers.normalised(written)
-        if number is None:
-            said = numbers.problem_with(written) if written.strip() else EMPTY
-            raise Refused(f"phone_number: {said}" if written.strip() else said)
-        return number
+        if not written.strip():
+            raise Refused(EMPTY)
+        try:
+            return self._rules.taken(written)
+        except ValueError as error:
+            raise Refused(f"phone_number: {error}") from None
 
     def _tag(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
         place, was = self._fields.get("tag"), exact.get(exact_values.TAG)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import IO
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
@@ -19,6 +20,7 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.rows import Reader, Refused
 from vestnik.audience.importing.source import Progress
 from vestnik.audience.imports import Import, ImportState, Into
+from vestnik.audience.phone import ACCEPT, NumberRules
 from vestnik.db.trouble import retried
 
 log = structlog.get_logger(__name__)
@@ -120,11 +122,12 @@ def _finish(job: Import) -> None:
 
 def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     progress, staged, rows = Progress(), [], 0
-    found = formats.opened(file, options_of(job.options), progress)
+    options = options_of(job.options)
+    found = formats.opened(file, options, progress)
     if found.problem:
         raise FileProblem(found.problem)
     Import.objects.filter(id=job.id).update(read_as=_read_as(found))
-    for row in staged_rows(found.table, job.options.get("mapping", {}), job.into):
+    for row in staged_rows(found.table, options, job.into):
         staged.append(row)
         if len(staged) == STAGED_AT_ONCE:
             staging.stage(staged)
@@ -151,10 +154,19 @@ def _tell(job: Import, rows: int, percent: int, watch: Watcher) -> None:
         Import.objects.filter(id=job.id).update(rows=rows, percent=percent)
 
 
-def staged_rows(table: Table, mapping: dict[str, str], into: str) -> Iterator[staging.Staged]:
+def numbers_taken(options: Options, into: str) -> NumberRules:
+    """Which numbers are taken. Any may be stopped; else the deployment has its own rule."""
+    without_sms = options.numbers_without_sms or settings.NUMBERS_WITHOUT_SMS
+    return NumberRules(
+        options.numbers_without_code, without_sms if into == Into.CLIENTS else ACCEPT
+    )
+
+
+def staged_rows(table: Table, options: Options, into: str) -> Iterator[staging.Staged]:
     """Each row that is no header, good or refused."""
     _refuse_headless(table)
-    reader = Reader(plan(table.names, mapping, into, table.header_line))
+    columns = plan(table.names, options.mapping, into, table.header_line)
+    reader = Reader(columns, numbers_taken(options, into))
     read = reader.client if into == Into.CLIENTS else reader.stopped
     for line, cells, problem in table.rows:
         if problem:

@@ -13,6 +13,7 @@ from vestnik.audience.importing.rows import Client
 from vestnik.audience.imports import Into
 from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering import ZONE_OF
+from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.audience.stoplist import HASH_OF, Source, any_erased, pads
 
 PASSES = 3
@@ -109,6 +110,7 @@ RECALL = f"""
 UPDATE audience_stoplistentry s SET phone_number = w.phone_number FROM wanted w
 WHERE s.phone_number IS NULL AND s.phone_hash = {HASH_OF.format(number="w.phone_number")}
 """
+WITHOUT_SMS = f"SELECT count(*) FROM wanted WHERE {GETS_NO_SMS.format(number='phone_number')}"
 MISSING = """
 SELECT count(*) FROM wanted w
 WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = w.phone_number)
@@ -127,6 +129,7 @@ class Counts:
     unchanged: int = 0
     duplicates: int = 0
     refused: int = 0
+    without_sms: int = 0
 
 
 def begin() -> None:
@@ -178,6 +181,7 @@ def take_over(import_id: int, into: str) -> Counts:
         _run("ANALYZE audience_stoplistentry")  # workers have plans for a list that was short
     else:
         _into_directory(counts, distinct)
+        counts.without_sms = _number(WITHOUT_SMS)
         if any_erased():
             _run(RECALL, list(pads()))
     counts.updated = min(counts.updated, distinct - counts.created)

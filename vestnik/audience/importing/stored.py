@@ -145,8 +145,5 @@ def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
             {"header": header, "meaning": meaning}
             for header, meaning in zip(table.names, columns, strict=True)
         ],
-        "rows": [
-            dict(zip(FIELDS, row, strict=False))
-            for row in staged_rows(table, dict(options.mapping), into)
-        ],
+        "rows": [dict(zip(FIELDS, row, strict=False)) for row in staged_rows(table, options, into)],
     }

@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from vestnik.audience import clients
 from vestnik.audience.clients import placed
 from vestnik.audience.models import Client
-from vestnik.audience.phone import guess
+from vestnik.audience.phone import validate_client_number
+from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.validation import completed, validate_attributes
 from vestnik.dashboard.admin.large import LargeAdmin
 from vestnik.dispatch.withdrawal import delete_client
@@ -31,6 +32,11 @@ class ClientForm(forms.ModelForm):
         for name in ("operator_code", "timezone"):
             self.fields[name].required = False
             self.fields[name].help_text = "Left empty, it is told by the number."
+
+    def clean_phone_number(self) -> str:
+        number: str = self.cleaned_data["phone_number"]
+        validate_client_number(number)
+        return number
 
     def clean_attributes(self) -> dict[str, Any]:
         """Again here: an empty list would pass as an empty field."""
@@ -67,7 +73,7 @@ class ClientAdmin(LargeAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """By the unique index on the number; nothing else is searched."""
         term = search_term.strip()
-        return (queryset.filter(phone_number=guess(term) or term) if term else queryset), False
+        return (queryset.filter(phone_number=normalised(term) or term) if term else queryset), False
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         """As the API does it: whoever was stopped stays so under a number that comes back."""

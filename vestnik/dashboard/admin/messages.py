@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from vestnik.audience.models import Client
-from vestnik.audience.phone import guess
+from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.admin.large import ReadOnlyAdmin
 from vestnik.dispatch.models import Message, MessageState
 from vestnik.reports import messages
@@ -74,7 +74,7 @@ class MessageAdmin(ReadOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        client = Client.objects.filter(phone_number=guess(term) or term).first()
+        client = Client.objects.filter(phone_number=normalised(term) or term).first()
         if client is None:
             return queryset.none(), False
         found = messages.find(NEWEST, client=client.id)

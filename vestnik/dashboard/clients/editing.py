@@ -13,14 +13,17 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.audience import clients
-from vestnik.audience.importing.numbers import normalised, problem_with
 from vestnik.audience.models import Client
-from vestnik.audience.phone import operator_code_of, validate_operator_code
+from vestnik.audience.phone import (
+    operator_code_of,
+    validate_client_number,
+    validate_operator_code,
+)
+from vestnik.audience.phone_parsing import normalised, problem_with
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 from vestnik.dashboard import shown, zones
 from vestnik.dashboard.clients.attributes import AttributeRows
 from vestnik.dashboard.clients.one import client_or_404
-from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.suggestions import suggestions
 
@@ -55,7 +58,8 @@ class ClientForm(forms.Form):
         written: str = self.cleaned_data["phone_number"]
         number = normalised(written)
         if number is None:
-            raise ValidationError(said(problem_with(written)))
+            raise ValidationError(problem_with(written, translate=True))
+        validate_client_number(number)
         return number
 
     def given(self) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.importing.numbers import normalised
 from vestnik.audience.models import Client, SavedAudience
 from vestnik.audience.phone import OPERATOR_CODE
+from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dispatch.recipients import recipients
 

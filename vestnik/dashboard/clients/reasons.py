@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
+from vestnik.audience import phone_parsing
+
 FIELDS: dict[str, Promise] = {
     "phone_number": gettext_lazy("Phone number"),
     "operator_code": gettext_lazy("Operator code"),
@@ -20,34 +22,16 @@ FIELDS: dict[str, Promise] = {
 
 SENTENCES = (
     # of a row
-    gettext_noop("The row has no phone number: give one."),
+    *phone_parsing.SENTENCES,
+    # of rows that the version before refused
+    gettext_noop("This is no number that begins with 7."),
+    gettext_noop("It has too few digits."),
+    gettext_noop("It has too many digits."),
     gettext_noop(
         "The row has %(cells)s cells and the header %(columns)s: quote a value that holds "
         "the separator."
     ),
     gettext_noop("Line %(line)s has this number already: give each number once."),
-    gettext_noop(
-        "The sheet has cut the number's last digits off: format the column as text and save"
-        " anew."
-    ),
-    gettext_noop(
-        "There is a letter in the number. Write it as 7XXXXXXXXXX, eleven digits of which "
-        "the first is 7."
-    ),
-    gettext_noop(
-        "This is no number that begins with 7. Write it as 7XXXXXXXXXX, eleven digits of "
-        "which the first is 7."
-    ),
-    gettext_noop(
-        "There seem to be several numbers: give each a row of its own. Write it as "
-        "7XXXXXXXXXX, eleven digits of which the first is 7."
-    ),
-    gettext_noop(
-        "It has too few digits. Write it as 7XXXXXXXXXX, eleven digits of which the first " "is 7."
-    ),
-    gettext_noop(
-        "It has too many digits. Write it as 7XXXXXXXXXX, eleven digits of which the first " "is 7."
-    ),
     gettext_noop("Write three digits, for example 926."),
     gettext_noop("Shorten it to at most %(most)s characters."),
     gettext_noop("Name a zone of the IANA database, for example Europe/Moscow."),
@@ -150,6 +134,8 @@ def said(reason: str) -> str:
     """The reason as the reader understands it; one that is not known as it is."""
     if match := OF_FIELD.fullmatch(reason):
         return f"{FIELDS[match[1]]}: {said(match[2])}"
+    if (first := reason.removesuffix(f" {phone_parsing.FORM}")) != reason:
+        return f"{said(first)} {gettext(phone_parsing.FORM)}"
     for pattern, sentence in PATTERNS:
         if match := pattern.fullmatch(reason):
             return gettext(sentence) % _parts(match.groupdict())

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action, may
-from vestnik.audience.importing.numbers import normalised
 from vestnik.audience.models import Client
+from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, hash_of
 from vestnik.dashboard.clients.finding import MOST_COUNTED, digits_of, holding
 from vestnik.dashboard.clients.one import SOURCES

@@ -26,6 +26,7 @@ from vestnik.reports.preview import preview
 
 REASONS: dict[str, Promise] = {
     "stop_list": _("on the stop list"),
+    "no_sms": _("landline and toll-free numbers: they get no SMS"),
     "missing_value": _("no value for a placeholder, and no default"),
     "too_long": _("the text gets longer than 10 segments"),
     "empty_text": _("nothing of their text can be seen"),

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from vestnik.audience.phone import guess
+from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.audience_form import AudienceForm
 from vestnik.dashboard.mailings.forms import MailingForm
 from vestnik.dispatch.trial import MOST_NUMBERS, Trial, send_test
@@ -57,7 +57,7 @@ def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
 
 def _numbers(written: str) -> list[str]:
     parts = [part.strip() for part in BETWEEN_NUMBERS.split(written) if part.strip()]
-    numbers = [(part, guess(part)) for part in parts]
+    numbers = [(part, normalised(part)) for part in parts]
     wrong = [part for part, number in numbers if number is None]
     if wrong:
         raise ValidationError(_("This is no phone number: %(number)s.") % {"number": wrong[0][:30]})

@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from vestnik.access.roles import Action
-from vestnik.audience.phone import guess, validate_phone_number
+from vestnik.audience.phone import validate_phone_number
+from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
@@ -34,7 +35,7 @@ class TrialForm(OnceForm):
 
     def clean_phone_number(self) -> str:
         written: str = self.cleaned_data["phone_number"]
-        number = guess(written) or written
+        number = normalised(written) or written
         validate_phone_number(number)
         return number
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
 from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper
 from vestnik.providers.http.answers import id_of, readable, step_into, word_of
+from vestnik.providers.incoming import sender_of
 from vestnik.providers.options import Options
 
 PATHS = {
@@ -66,7 +67,7 @@ class Notices:
         )
 
     def _inbound(self, notice: object) -> Inbound:
-        phone_number = "".join(filter(str.isdigit, self._word(notice, "phone") or ""))
+        phone_number = sender_of(self._word(notice, "phone") or "")
         if not phone_number:
             raise CallbackRefused("a text came without the number of its sender")
         text = self._word(notice, "text") or ""

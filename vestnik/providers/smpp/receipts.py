@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 import smpp34
 
 from vestnik.providers.base import Inbound, Receipt, ReceiptState
+from vestnik.providers.incoming import sender_of
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.coding import Coding
 
 TYPE_MASK, SMSC_RECEIPT = 0x3C, 0x04
+#: The type of number that begins with a country's code.
+INTERNATIONAL = 1
 #: Only final states settle anything: ACCEPTD (6) is intermediate for Kannel; UNKNOWN (7) is
 #: failed for Kannel and waits for Jasmin.
 BY_NUMBER: Mapping[int, tuple[str, ReceiptState]] = {
@@ -95,7 +98,9 @@ class Ears:
         )
 
     def _inbound(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Inbound | None:
-        phone_number = "".join(filter(str.isdigit, pdu.source_addr))
+        phone_number = sender_of(
+            pdu.source_addr, international=pdu.source_addr_ton == INTERNATIONAL
+        )
         text = self._coding.decode(_octets(pdu, tlvs), pdu.data_coding)
         at = datetime.now(UTC)
         if not phone_number:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import QueryDict
 from django.utils import translation
 from django.utils.functional import Promise
@@ -20,6 +21,7 @@ from vestnik.audience.importing.peek import Peek, peek
 from vestnik.audience.importing.run import staged_rows
 from vestnik.audience.importing.texts import column_name
 from vestnik.audience.imports import Import, Into
+from vestnik.audience.phone import ACCEPT, COMPLETE, REFUSE, gets_no_sms
 from vestnik.dashboard.clients.reasons import FIELDS, said
 
 IGNORED, ATTRIBUTE = "", "attribute"
@@ -100,6 +102,33 @@ def _header_lines(peek: Peek) -> Iterator[tuple[int, str]]:
         yield line, gettext("line %(line)s: %(cells)s") % {"line": line, "cells": text}
 
 
+class NumbersForm(forms.Form):
+    """Which numbers are taken."""
+
+    numbers_without_code = forms.ChoiceField(
+        choices=[
+            (COMPLETE, _("complete where only one number can be meant")),
+            (REFUSE, _("refuse")),
+        ],
+        required=False,
+        label=_("Numbers without +7"),
+    )
+    numbers_without_sms = forms.ChoiceField(
+        choices=[(ACCEPT, _("keep, and never send to them")), (REFUSE, _("refuse"))],
+        required=False,
+        label=_("Landline and toll-free numbers"),
+    )
+
+    def __init__(self, data: QueryDict | None, options: dict[str, Any]) -> None:
+        usual = {"numbers_without_sms": settings.NUMBERS_WITHOUT_SMS}
+        super().__init__(data, initial=usual | options)
+
+    def kept(self) -> dict[str, str]:
+        """What was chosen."""
+        given = self.cleaned_data if self.is_bound and self.is_valid() else {}
+        return {name: value for name, value in given.items() if value}
+
+
 class ColumnForm(forms.Form):
     """What a column is."""
 
@@ -141,6 +170,10 @@ class Line:
     phone: str
     problem: str
 
+    @property
+    def gets_no_sms(self) -> bool:
+        return bool(self.phone) and gets_no_sms(self.phone)
+
 
 class Draft:
     """A file whose columns are being named."""
@@ -149,6 +182,8 @@ class Draft:
         self.job, self.problem = job, ""
         self.format = FormatForm(data, initial=job.options)
         self.options = _without_guesses({**job.options, **self.format.given()}, job.options)
+        self.numbers = NumbersForm(data, job.options)
+        self.options |= self.numbers.kept()
         self.peek = self._peek()
         self.format.show(self.peek)
         #: Whether the page that was sent showed these columns: what it says is about them.
@@ -260,7 +295,7 @@ class Draft:
         try:
             # The reasons are made in English, and said in the reader's language here.
             with translation.override("en"):
-                staged = list(staged_rows(table, self.kept["mapping"], self.job.into))
+                staged = list(staged_rows(table, Options(**self.kept), self.job.into))
         except FileProblem as error:
             self.problem = said(str(error))
             return [Line(n, _short(cells), "", "") for n, cells, _why in table.first]

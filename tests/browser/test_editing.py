@@ -70,6 +70,9 @@ def test_the_keyboard_alone_makes_and_starts_a_mailing(
         re.compile(r"^[1-9]\d?$"), timeout=SLOW
     )
     keys.press("Enter")
+    expect(page.locator("#agree")).to_be_visible()
+    step_to(page, "#agree [name=do][value=schedule]")
+    keys.press("Enter")
 
     expect(page).to_have_url(ON_ITS_PAGE)
     expect(page.get_by_role("status").first).to_contain_text(WORDS[language]["sent"])

@@ -84,10 +84,12 @@ def make_mailing(page: Page) -> None:
     page.goto("/mailings/new/")
     page.locator("#id_name").fill("Скидка выходного дня")
     page.locator("#id_text").fill(TEXT)
+    page.locator("[name=rate][value=limit]").check()
     page.locator("#id_rate_limit").fill(str(RATE))
     expect(page.locator("#preview")).to_contain_text(re.compile(r"5\s000"))
     expect(page.locator("#preview .bubble").first).to_contain_text("Имя0")
     page.locator("button[value=schedule]").click()
+    page.locator("#agree button[value=schedule]").click()
     expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Скидка выходного дня")
 
@@ -174,6 +176,8 @@ def test_the_keyboard_alone_makes_and_starts_a_mailing(
     type_into(page, "text", "Hello by keyboard")
     press_until(page, lambda: focused(page) == "Schedule")
     assert_focus_is_seen(page)
+    page.keyboard.press("Enter")
+    press_until(page, lambda: focused(page).startswith("Send to"))
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")

@@ -25,9 +25,14 @@ from vestnik.dashboard.suggestions import Suggestions, suggestions
 GROUPS = ("include", "exclude")
 MOST_ROWS = MOST_ATTRIBUTES + 2
 MOST_SAVED = 200
+#: How many conditions the page had.
+ROWS = "rows"
 SALT = "filter that is kept as it is"
 UNREADABLE = gettext_lazy(
     "The audience that this page carried cannot be read any more: choose it anew."
+)
+NOT_TAKEN = gettext_lazy(
+    "A saved audience is chosen in the list and not taken: press “Take”, or choose none."
 )
 GONE = gettext_lazy("That audience has been deleted meanwhile: choose another one.")
 NOT_WHOLE = gettext_lazy(
@@ -47,10 +52,14 @@ class AudienceForm:
         self.include = list(groups.get("include", ()))
         self.exclude = list(groups.get("exclude", ()))
         self.problems: list[str] = []
+        #: What is said of it although it is in order.
+        self.warnings: list[str] = []
         #: What the page carried and nobody can read: no filter can be made of it.
         self.unreadable: str | None = None
         self.name, self.name_problem, self.saved_as = "", "", ""
         self.is_shorter = False
+        #: The saved audience that stands in the list and is not taken.
+        self.chosen = ""
 
     @classmethod
     def showing(cls, audience: Filter) -> "AudienceForm":
@@ -67,7 +76,18 @@ class AudienceForm:
     def submitted(cls, data: QueryDict) -> "AudienceForm":
         """The builder as it was sent, to be checked."""
         groups = {g: [_row(g, n, data=data) for n in _numbers(data, g)] for g in GROUPS}
-        return cls(kept=None, **groups)._carrying(data)
+        form = cls(kept=None, **groups)._carrying(data)
+        if data.get(ROWS) != str(form.rows) and not form.problems:
+            form.problems.append(str(NOT_WHOLE))  # no part that is missing becomes "everybody"
+        if form.chosen:
+            form.problems.append(str(NOT_TAKEN))
+        return form
+
+    @classmethod
+    def restored(cls, data: QueryDict) -> "AudienceForm":
+        """The builder as it was sent, without a word about what is wrong."""
+        form = cls(kept=None, **{group: list(_left(data, group)) for group in GROUPS})
+        return form if "anew" in data else form._carrying(data)
 
     @classmethod
     def changed(cls, data: QueryDict) -> "AudienceForm | None":
@@ -78,9 +98,7 @@ class AudienceForm:
             return cls.showing(saved.filter)
         if not any(name in data for name in ("add", "remove", "take", "anew")):
             return None
-        form = cls(kept=None, **{group: list(_left(data, group)) for group in GROUPS})
-        if "anew" not in data:
-            form._carrying(data)
+        form = cls.restored(data)
         if "take" in data and data.get("saved"):
             form.problems.append(str(GONE))
         form.is_shorter = "remove" in data
@@ -89,6 +107,7 @@ class AudienceForm:
 
     def _carrying(self, data: QueryDict) -> "AudienceForm":
         """With the filter that the page carries as it is, and what is wrong with what was sent."""
+        self.chosen = str(data.get("saved", ""))
         try:
             self.kept = signing.loads(str(data["kept"]), salt=SALT) if "kept" in data else None
         except signing.BadSignature:
@@ -123,7 +142,7 @@ class AudienceForm:
             rows = [*self.include, *self.exclude]
             # Every row is asked, so that each shows what is wrong with it.
             wrong = [row for row in rows if not row.is_valid()]
-            if not wrong and not self._repeated():
+            if not wrong and not self._repeated() and not self.problems:
                 self._check()
             return not self.problems and not any(row.errors for row in rows)
         return not self.problems
@@ -143,6 +162,11 @@ class AudienceForm:
         groups = (self.include, self.exclude)
         rows = [[[row[name].value() or "" for name in row.fields] for row in g] for g in groups]
         return rows if self.kept is None else self.kept
+
+    @property
+    def rows(self) -> int:
+        """How many conditions there are: what is sent without one of them is refused."""
+        return len(self.include) + len(self.exclude)
 
     @property
     def words(self) -> list[str]:

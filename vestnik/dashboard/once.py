@@ -59,6 +59,14 @@ class OnceForm(forms.Form):
         self.add_error(None, said)
 
 
+def token_of(sent: QueryDict) -> uuid.UUID | None:
+    """The token that a page was sent with; None where it came without."""
+    try:
+        return uuid.UUID(str(sent.get("token", "")))
+    except ValueError:
+        return None
+
+
 def new_token() -> str:
     """What a page carries that makes something, hidden, and new each time that it is opened."""
     return str(uuid.uuid4())

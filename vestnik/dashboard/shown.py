@@ -2,14 +2,15 @@
 
 <input type="hidden" name="shown" value="{{ shown }}">         marks_of({"name": …, "tag": …})
 changes = changed({"name": …, "tag": …}, request.POST["shown"])
+both = conflicts({"name": …, "tag": …}, request.POST["shown"], now={"name": …, "tag": …})
 
 Two people may have the same page open: what one of them has not touched must not go back to what
-it was when they opened it.
+it was when they opened it, and where both have changed the same field the last one is asked.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,22 @@ def changed(fields: Mapping[str, Any], marks: str) -> dict[str, Any]:
     """Those of the fields that are not as the page showed them."""
     known = read(marks)
     return {name: value for name, value in fields.items() if known.get(name) != _mark(value)}
+
+
+def conflicts(fields: Mapping[str, Any], marks: str, now: Mapping[str, Any]) -> list[str]:
+    """The names of those that were changed on the page, and meanwhile to something else by
+    somebody else."""
+    touched, known = changed(fields, marks), read(marks)
+    return [
+        name
+        for name, value in touched.items()
+        if name in now and name in known and _mark(now[name]) not in (known[name], _mark(value))
+    ]
+
+
+def renewed(marks: str, now: Mapping[str, Any], names: Iterable[str]) -> str:
+    """The marks once the page has shown these as they are now."""
+    return json.dumps({**read(marks), **{name: _mark(now[name]) for name in names}})
 
 
 def read(marks: str) -> Mapping[str, Any]:

@@ -25,7 +25,8 @@ def saved(name: str = "VIP", **audience: Any) -> SavedAudience:
 
 
 def tagged(tag: str = "vip", **fields: Any) -> dict[str, Any]:
-    return {"include": ["0"], **condition("include", 0, what="tag", values=[tag]), **fields}
+    row = condition("include", 0, what="tag", values=[tag])
+    return {"rows": "1", "include": ["0"], **row, **fields}
 
 
 def test_audiences_are_listed_in_words_and_counted_one_by_one(

@@ -28,7 +28,8 @@ def local(minutes: float) -> str:
 
 
 def change(browser: Browser, mailing: Mailing, **fields: Any) -> str:
-    given = {"name": mailing.name, "ends_at": local(120), "rate_limit": "", **fields}
+    rate = "limit" if fields.get("rate_limit") else "provider"
+    given = {"name": mailing.name, "ends_at": local(120), "rate": rate, "rate_limit": "", **fields}
     answer = browser.post(f"/mailings/{mailing.id}/change/", given, follow=True)
     mailing.refresh_from_db()
     assert answer.status_code == 200
@@ -57,6 +58,11 @@ def test_what_is_not_touched_keeps_its_seconds(browser: Browser) -> None:
     [
         ({"rate_limit": "0"}, "greater than or equal to 1"),
         ({"rate_limit": "x"}, "whole number"),
+        ({"rate_limit": "5-"}, "whole number"),
+        ({"rate_limit": "2e"}, "whole number"),
+        ({"rate": "limit"}, "Write how many a second at most"),
+        ({"rate": "provider", "rate_limit": "5"}, "A rate is written"),
+        ({"rate": ""}, "This field is required"),
         ({"ends_at": "soon"}, "valid date"),
         ({"ends_at": ""}, "required"),
         ({"ends_at": local(-600)}, "Choose an end"),

@@ -3,21 +3,31 @@
 import html
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tests.api.caller import YEAR
 from tests.builders import from_now, make_client, make_clients, make_mailing
-from tests.dashboard.mailings.writing import at, browser, condition, local, written
+from tests.dashboard.mailings.writing import (
+    agreed,
+    at,
+    browser,
+    condition,
+    local,
+    question,
+    written,
+)
 from vestnik.audience.models import Client, SavedAudience
 from vestnik.audience.stoplist import put
+from vestnik.dashboard import moments
 from vestnik.dashboard.models import Submission
 from vestnik.dispatch.models import Message
 from vestnik.mailings.models import CANCEL, LAUNCH, Mailing
@@ -48,7 +58,7 @@ def shown(opened: Browser, address: str = NEW, **post: Any) -> str:
 
 
 def saved(opened: Browser, do: str = "schedule", address: str = NEW, **changes: Any) -> Mailing:
-    answer = opened.post(address, written(do=do, **changes))
+    answer = agreed(opened, address, written(do=do, **changes))
     assert answer.status_code == 302, answer.content.decode()
     mailing = Mailing.objects.latest("id")
     assert answer["Location"] == reverse("mailing-page", args=[mailing.id])
@@ -88,14 +98,76 @@ def test_a_mailing_is_scheduled_as_it_is_written() -> None:
     assert mailing.events.get().actor == "user:operator"
 
 
+@pytest.mark.parametrize(
+    ("written_hours", "kept"),
+    [
+        (("9", "21"), ("09:00", "21:00")),
+        (("09", "21:30"), ("09:00", "21:30")),
+        (("9.15", "09:20:00"), ("09:15", "09:20")),
+    ],
+)
+@pytest.mark.parametrize("rate", ["1000", "1 000", "1\u00a0000", "1\u202f000", " 1000 "])
+def test_what_people_type_means_what_they_mean(
+    written_hours: tuple[str, str], kept: tuple[str, str], rate: str
+) -> None:
+    hours_from, hours_until = written_hours
+
+    mailing = saved(browser(), hours_from=hours_from, hours_until=hours_until, rate_limit=rate)
+
+    assert mailing.local_hours == {"from": kept[0], "until": kept[1]}
+    assert mailing.rate_limit == 1000
+
+
+MOMENTS = [
+    ("Europe/Moscow", "02.12.2029 10:00", "2029-12-02T07:00"),
+    ("Europe/Moscow", "2.12.2029, 9:05", "2029-12-02T06:05"),
+    ("Europe/Moscow", "2029-12-02T10:00", "2029-12-02T07:00"),
+    ("Europe/Moscow", "2029-12-02 10:00:00", "2029-12-02T07:00"),
+    ("Europe/Moscow", "2029-12-02 10.00", "2029-12-02T07:00"),
+    ("Europe/Moscow", "02.12.2029 10:00 UTC+5", "2029-12-02T05:00"),
+    ("Europe/Moscow", "02.12.2029 10:00+05:30", "2029-12-02T04:30"),
+    ("Europe/Berlin", "2026-10-25 02:30 UTC+2", "2026-10-25T00:30"),
+    ("Europe/Berlin", "2026-10-25 02:30 UTC+1", "2026-10-25T01:30"),
+    ("Europe/Berlin", "2026-10-25 02:30", "comes twice: write UTC+2 or UTC+1"),
+    ("Europe/Berlin", "2026-03-29 02:30", "does not exist"),
+    ("Europe/Moscow", "32.12.2029 10:00", "Enter a valid"),
+    ("Europe/Moscow", "02.12.99 10:00", "Enter a valid"),
+    ("Europe/Moscow", "12/02/2099 10:00", "Enter a valid"),
+    ("Europe/Moscow", "02.12.2029", "Enter a valid"),
+    ("Europe/Moscow", "0001-01-01 00:00", "Enter a valid"),
+    ("Europe/Moscow", "02.12.2029 10:00 UTC+99", "Enter a valid"),
+    ("Europe/Moscow", "02.12.2029 24:00", "Enter a valid"),
+    ("Europe/Moscow", "\x00", "Enter a valid"),
+]
+
+
+@pytest.mark.parametrize(("zone", "text", "meant"), MOMENTS)
+def test_a_written_time_is_that_instant_or_is_refused(zone: str, text: str, meant: str) -> None:
+    with timezone.override(zone):
+        try:
+            found = moments.read(text).astimezone(UTC).isoformat()
+        except ValidationError as error:
+            found = error.messages[0]
+
+    assert meant in found
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_mailing_that_ends_in_a_repeated_hour_is_opened_and_saved_as_it_is(language: str) -> None:
+    for hour in ("00:30", "01:30"):  # 02:30 in Berlin, twice
+        instant = datetime.fromisoformat(f"2027-10-31T{hour}+00:00")
+        with timezone.override("Europe/Berlin"), translation.override(language):
+            assert moments.read(moments.written(instant)) == instant
+
+
 def test_a_draft_waits() -> None:
     mailing = saved(browser(), do="draft", starts="now")
 
     assert mailing.state == "draft"
 
 
-def test_a_mailing_may_start_at_once_whatever_stands_in_the_other_field() -> None:
-    mailing = saved(browser(), starts="now", starts_at="nonsense")
+def test_a_mailing_starts_at_once() -> None:
+    mailing = saved(browser(), starts="now")
 
     assert abs(mailing.starts_at - timezone.now()) < timedelta(seconds=30)
 
@@ -117,7 +189,25 @@ WRONG = [
     ({"ends_at": local(-60), "starts_at": local(-120)}, "Choose an end that is still to come."),
     ({"ends_at": local(1800)}, "Choose an end that is later than the start."),
     ({"starts_at": ""}, "Choose when it starts."),
-    ({"ends_at": "soon"}, "Enter a valid date/time."),
+    ({"starts": "now", "starts_at": local(3600)}, "A time is written here, and “at once” is"),
+    ({"starts_at": "2026-02-30 10:00"}, "Enter a valid date/time"),
+    ({"starts_at": "10:00"}, "Enter a valid date/time"),
+    ({"hours": ""}, "This field is required"),
+    ({"hours": "any", "hours_from": "09:00", "hours_until": "21:00"}, "Hours are written, and"),
+    ({"hours": "between"}, "Write the time as HH:MM"),
+    ({"hours": "between", "hours_from": "09:00", "hours_until": ""}, "Write the time as HH:MM"),
+    ({"hours": "between", "hours_from": "9h", "hours_until": "21"}, "Write the time as HH:MM"),
+    ({"hours": "between", "hours_from": "24", "hours_until": "9"}, "Write the time as HH:MM"),
+    ({"rate": ""}, "This field is required"),
+    ({"rate": "limit"}, "Write how many a second at most"),
+    ({"rate": "provider", "rate_limit": "5"}, "A rate is written, and"),
+    ({"rate_limit": "5-"}, "Write a whole number in digits"),
+    ({"rate_limit": "2e"}, "Write a whole number in digits"),
+    ({"rate_limit": "1,000"}, "Write a whole number in digits"),
+    ({"rate_limit": "10 00"}, "Write a whole number in digits"),
+    ({"rate_limit": "-5"}, "Write a whole number in digits"),
+    ({"rate": "provider", "rate_limit": "5-"}, "Write a whole number in digits"),
+    ({"ends_at": "soon"}, "Enter a valid date/time, written as 2"),
     ({"hours_from": "10:00"}, "Write the time as HH:MM"),
     ({"hours_from": "10:00", "hours_until": "10:00"}, "Choose another time"),
     ({"provider": "nobody"}, "Select a valid choice"),
@@ -180,6 +270,7 @@ def test_a_form_that_is_sent_twice_makes_one_mailing() -> None:
     opened = browser()
     form = written(do="schedule")
 
+    form = question(opened.post(NEW, form)) | {"do": "schedule"}
     answers = [opened.post(NEW, form) for _ in range(2)]
 
     assert Mailing.objects.count() == 1
@@ -191,7 +282,7 @@ def test_a_form_that_was_wrong_at_first_is_not_taken_for_a_second_one() -> None:
     form = written(do="schedule")
     opened.post(NEW, {**form, "text": ""})
 
-    assert opened.post(NEW, form).status_code == 302
+    assert agreed(opened, NEW, form).status_code == 302
     assert Mailing.objects.count() == 1
 
 
@@ -199,7 +290,7 @@ def test_another_content_of_the_same_page_is_not_taken_for_the_first() -> None:
     """Back, written anew, and sent: neither made in silence nor reported as made."""
     opened = browser()
     form = written(do="schedule")
-    opened.post(NEW, form)
+    agreed(opened, NEW, form)
 
     page = shown(opened, **{**form, "text": "Another"})
 
@@ -207,14 +298,14 @@ def test_another_content_of_the_same_page_is_not_taken_for_the_first() -> None:
     assert f"made the mailing № {first.id} already, and nothing more was made now" in page
     assert "Another" in page
     token = page.split('name="token" value="')[1].split('"')[0]
-    assert opened.post(NEW, {**form, "text": "Another", "token": token}).status_code == 302
+    assert agreed(opened, NEW, {**form, "text": "Another", "token": token}).status_code == 302
     assert set(Mailing.objects.values_list("text", flat=True)) == {"Hello", "Another"}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_clicks_at_the_same_moment_make_one_mailing() -> None:
     opened = browser()
-    form = written(do="schedule")
+    form = question(opened.post(NEW, written(do="schedule"))) | {"do": "schedule"}
 
     def click() -> None:
         twin = Browser(headers={"accept-language": "en"})
@@ -306,6 +397,7 @@ def test_a_copy_goes_to_the_same_audience(audience: dict[str, Any], language: st
     page = opened.get(f"{NEW}?copy={other.id}")
     builder = page.context["audience"]
     fields = {"kept": builder.kept_signed} if builder.kept is not None else {}
+    fields["rows"] = str(builder.rows)
     for group in ("include", "exclude"):
         rows = getattr(builder, group)
         fields[group] = [str(row.number) for row in rows]
@@ -367,6 +459,26 @@ def test_an_audience_of_send_again_is_counted_as_it_is_sent() -> None:
     assert exported.count("\r\n") == 1
 
 
+INCOMPLETE: list[dict[str, Any]] = [
+    {"rows": "2"},  # of which one did not arrive
+    {"rows": ""},
+    {"saved": "1"},  # chosen in the list, and not taken
+    {"saved": "x"},
+]
+
+
+@pytest.mark.parametrize("changes", INCOMPLETE)
+@pytest.mark.parametrize("do", ["schedule", "draft", "count"])
+def test_an_audience_that_contradicts_itself_is_nobody(changes: dict[str, str], do: str) -> None:
+    make_clients(3)
+
+    found = shown(browser(), **{**written(do=do), **changes})
+
+    assert "clients get it" not in found
+    assert "Finish the conditions" in found
+    assert not Mailing.objects.exists()
+
+
 def test_copying_has_an_address_of_its_own() -> None:
     mailing = make_mailing()
 
@@ -424,11 +536,13 @@ def test_a_second_click_on_schedule_finds_it_done(starts: str) -> None:
     """The first has scheduled the draft, and it has started since."""
     opened = browser()
     draft = saved(opened, do="draft", include=["0"], **TAGGED)
-    address, form = f"/mailings/{draft.id}/edit/", {"include": ["0"], **TAGGED, "starts": starts}
-    scheduled = saved(opened, address=address, starts_at=local(-60), **form)
+    at_once = {"now": "", "later": local(-60)}[starts]
+    form = {"include": ["0"], **TAGGED, "starts": starts, "starts_at": at_once}
+    address = f"/mailings/{draft.id}/edit/"
+    scheduled = saved(opened, address=address, **form)
     assert scheduled.move(LAUNCH)
 
-    answer = opened.post(address, written(do="schedule", starts_at=local(-60), **form), follow=True)
+    answer = opened.post(address, written(do="schedule", **form), follow=True)
 
     page = answer.content.decode()
     assert answer.request["PATH_INFO"] == f"/mailings/{draft.id}/"
@@ -504,7 +618,8 @@ def test_a_mailing_that_is_cancelled_in_the_same_moment_is_not_changed(monkeypat
         before(self, changes, actor=actor)
 
     monkeypatch.setattr(Mailing, "change", cancelled_first)
-    found = shown(opened, f"/mailings/{mailing.id}/edit/", **written(do="save", name="Mine"))
+    address = f"/mailings/{mailing.id}/edit/"
+    found = agreed(opened, address, written(do="save", name="Mine")).content.decode()
 
     assert "cannot be changed any more" in found
     assert 'value="Mine"' in found

@@ -14,19 +14,29 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from vestnik.access.roles import Action
 from vestnik.dashboard import shown
 from vestnik.dashboard.mailings.conflicts import refusal, refused
+from vestnik.dashboard.mailings.forms import RATES, clean_rate, rate_of
 from vestnik.dashboard.mailings.found import mailing_or_404
-from vestnik.dashboard.mailings.window import Moment
+from vestnik.dashboard.mailings.rivals import told_of
+from vestnik.dashboard.moments import Moment, WholeNumber
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dispatch.hints import look_at
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
-from vestnik.mailings.rules import CHANGEABLE, MOST_RATE, changeable, check_ahead, check_window
+from vestnik.mailings.rules import (
+    CHANGEABLE,
+    CHANGEABLE_UNDER_WAY,
+    MOST_RATE,
+    changeable,
+    check_ahead,
+    check_window,
+)
 
 
 class Changes(forms.Form):
     """A mailing under way, as far as it may change."""
 
     name = forms.CharField(required=False, max_length=200, label=gettext_lazy("Name"))
-    rate_limit = forms.IntegerField(
+    rate = forms.ChoiceField(choices=RATES, widget=forms.RadioSelect, label=gettext_lazy("Rate"))
+    rate_limit = WholeNumber(
         required=False,
         min_value=1,
         max_value=MOST_RATE,
@@ -35,14 +45,19 @@ class Changes(forms.Form):
     ends_at = Moment(label=pgettext_lazy("window", "End"))
 
     def __init__(self, data: Any = None, *, mailing: Mailing) -> None:
-        now = {name: getattr(mailing, name) for name in self.base_fields}
         self.mailing = mailing
+        now = self.now()
         #: The marks of what the page showed when it was opened.
         self.marks = (data or {}).get(shown.FIELD) or shown.marks_of(now)
-        super().__init__(data, initial=now)
+        super().__init__(data, initial={**now, "rate": rate_of(mailing)})
+
+    def now(self) -> dict[str, Any]:
+        """The fields as the mailing has them."""
+        return {name: getattr(self.mailing, name) for name in CHANGEABLE_UNDER_WAY}
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        clean_rate(self, cleaned)
         if ends_at := self.changes().get("ends_at"):
             self._check_end(ends_at)
         return cleaned
@@ -56,7 +71,18 @@ class Changes(forms.Form):
 
     def changes(self) -> dict[str, Any]:
         """The fields that were changed on the page; what was not touched keeps its seconds."""
-        return shown.changed(self.cleaned_data, self.marks)
+        return shown.changed(self._written(), self.marks)
+
+    def tell_rivals(self) -> bool:
+        """Say at each field what somebody else has made of it meanwhile, if anybody has."""
+        names = shown.conflicts(self._written(), self.marks, self.now())
+        for name in names:
+            self.add_error(name, told_of(self.mailing, name))
+        self.marks = shown.renewed(self.marks, self.now(), names)
+        return bool(names)
+
+    def _written(self) -> dict[str, Any]:
+        return {n: v for n, v in self.cleaned_data.items() if n in CHANGEABLE_UNDER_WAY}
 
 
 @page(Action.SEND)
@@ -74,7 +100,6 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
         "frame": "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html",
         "form": form,
         "mailing": mailing,
-        "rate_hint": _("Empty is as fast as the provider takes them."),
         "end_hint": _("Nothing leaves after it: what still waits then expires."),
         "section": "mailing-list",
     }
@@ -83,9 +108,16 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
 
 def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
     """Change it; None where it could be once more, as when somebody has paused it meanwhile."""
-    mailing, changes = form.mailing, form.changes()
+    mailing = form.mailing
     try:
         with transaction.atomic():
+            Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
+            mailing.refresh_from_db()
+            if mailing.state not in UNDER_WAY:
+                raise StateConflict(mailing, "change")
+            if form.tell_rivals():
+                return None
+            changes = form.changes()
             mailing.change(changes, actor=actor(request))
             look_at(mailing.id)
     except StateConflict:

@@ -1,124 +1,40 @@
 """Making a mailing, and changing one that has not started: one page."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
-from vestnik.dashboard import shown
+from vestnik.dashboard import autosave, shown
 from vestnik.dashboard.audience_form import AudienceForm
 from vestnik.dashboard.mailings import forms
-from vestnik.dashboard.mailings.conflicts import refusal
 from vestnik.dashboard.mailings.forms import MailingForm
-from vestnik.dashboard.mailings.letters import letters_of
-from vestnik.dashboard.mailings.orders import STARTED
-from vestnik.dashboard.mailings.previewing import Preview, previewed
+from vestnik.dashboard.mailings.previewing import previewed
+from vestnik.dashboard.mailings.saving import SAVINGS, save, started
+from vestnik.dashboard.mailings.sheet import Sheet, marks_of
 from vestnik.dashboard.mailings.trying import Trying
-from vestnik.dashboard.mailings.window import MADE_ALREADY, NOW, beginning
-from vestnik.dashboard.once import UsedAlready, content_of, once
+from vestnik.dashboard.models import UnsavedForm
+from vestnik.dashboard.once import token_of
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
-from vestnik.dashboard.templatetags.vestnik import instant
-from vestnik.dashboard.words import MAILING_STATES
-from vestnik.dashboard.zones import here
-from vestnik.dispatch.hints import look_at
-from vestnik.mailings.models import (
-    BEFORE_THE_START,
-    SCHEDULE,
-    Mailing,
-    MailingState,
-    StateConflict,
-)
-from vestnik.mailings.rules import check_window
-
-SAVINGS = ("draft", "schedule", "save")
-#: What of a client itself a text may name; the code and the zone are seldom wanted.
-INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
-MOST_INSERTED = 12
-
-
-@dataclass
-class Sheet:
-    """The page as it is shown: what is written on it, and what is said about that."""
-
-    form: MailingForm
-    audience: AudienceForm
-    mailing: Mailing | None = None
-    preview: Preview | None = None
-    trying: Trying | None = None
-    is_wrong: bool = False
-    #: The marks of what the page showed when it was opened.
-    marks: str = ""
-
-    @property
-    def is_draft(self) -> bool:
-        return self.mailing is None or self.mailing.state == MailingState.DRAFT
-
-    @property
-    def is_too_late(self) -> bool:
-        """Whether nothing of the mailing may change any more."""
-        return self.mailing is not None and self.mailing.state not in BEFORE_THE_START
-
-    def changes(self) -> dict[str, Any]:
-        """What of the mailing was changed on the page; once it is valid."""
-        fields = self.form.mailing_fields()
-        found = shown.changed({**fields, "filter": self.audience.said}, self.marks)
-        if "filter" in found:
-            found["filter"] = self.audience.audience
-        if self.form.cleaned_data["starts"] == NOW:
-            found["starts_at"] = fields["starts_at"]
-        return found
-
-    def is_as(self, mailing: Mailing) -> bool:
-        """Whether the mailing is what is written here: then it was sent twice."""
-        now = replace(self, marks=_marks_of(mailing)).changes()
-        return set(now) <= ({"starts_at"} if self.form.cleaned_data["starts"] == NOW else set())
-
-    def _attributes(self) -> list[tuple[str, str]]:
-        """Those that may be inserted: a text cannot name one with a brace in it."""
-        names = self.audience.suggestions.names
-        return [(name, name) for name in names if not set(name) & set('{}|"')][:MOST_INSERTED]
-
-    def show(self, request: OperatorRequest) -> HttpResponse:
-        text = self.form["text"].value() or ""
-        context = {
-            "sheet": self,
-            "form": self.form,
-            "audience": self.audience,
-            "mailing": self.mailing,
-            "is_wrong": self.is_wrong,
-            "hours": [self.form["hours_from"], self.form["hours_until"]],
-            "preview": self.preview,
-            "trying": self.trying or Trying(),
-            "letters": letters_of(text),
-            "names": [*self._attributes(), *INSERTED_FIELDS],
-            "zone_label": here(),
-            "section": "mailing-list",
-        }
-        return render(request, "dashboard/mailings/edit.html", context)
+from vestnik.mailings.models import BEFORE_THE_START, Mailing
 
 
 @page(Action.SEND)
 def new_mailing(request: OperatorRequest) -> HttpResponse:
-    """A new mailing: empty, a copy of another (`?copy=`), or to an audience (`?audience=`)."""
+    """A new mailing: empty, a copy of another (`?copy=`), to an audience (`?audience=`), or what
+    was written before and not saved (`?unsaved=`)."""
     if request.method == "POST":
         return _answer(request, None)
-    copy = _named(request, "copy", Mailing)
-    saved = _named(request, "audience", SavedAudience)
-    audience = (copy.filter if copy else {}) if saved is None else saved.filter
-    initial = forms.copied(copy) if copy else beginning()
-    return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience)).show(request)
+    if kept := _unsaved(request):
+        return _restored(request, kept, None)
+    sheet = _beginning(request)
+    sheet.unfinished = autosave.unfinished(request.user, request.path)
+    return sheet.show(request)
 
 
 @page(Action.SEND)
@@ -128,10 +44,13 @@ def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     if request.method == "POST":
         return _answer(request, mailing)  # also where it is too late: what is written stays
     if mailing.state not in BEFORE_THE_START:
-        messages.warning(request, _started(mailing))
+        messages.warning(request, started(mailing))
         return redirect("mailing-page", mailing.id)
+    if kept := _unsaved(request):
+        return _restored(request, kept, mailing)
     form, audience = MailingForm(initial=forms.of(mailing), mailing=mailing), mailing.filter
-    sheet = Sheet(form, AudienceForm.showing(audience), mailing, marks=_marks_of(mailing))
+    sheet = Sheet(form, AudienceForm.showing(audience), mailing, marks=marks_of(mailing))
+    sheet.unfinished = autosave.unfinished(request.user, request.path)
     return sheet.show(request)
 
 
@@ -142,126 +61,73 @@ def copy_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     return redirect(f"{reverse('new-mailing')}?copy={id}")
 
 
+def _beginning(request: OperatorRequest) -> Sheet:
+    copy = _named(request, "copy", Mailing)
+    saved = _named(request, "audience", SavedAudience)
+    initial = forms.copied(copy) if copy else forms.empty()
+    audience = (copy.filter if copy else {}) if saved is None else saved.filter
+    return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience))
+
+
+def _unsaved(request: OperatorRequest) -> UnsavedForm | None:
+    """What the address says was written before; says so where it was saved since."""
+    token = request.GET.get(autosave.PARAMETER, "")
+    kept = autosave.find(request.user, token, request.path) if token else None
+    if kept is not None and kept.fields is None:
+        messages.info(request, _("What was written on this page is saved or discarded by now."))
+        return None
+    return kept
+
+
+def _restored(request: OperatorRequest, kept: UnsavedForm, mailing: Mailing | None) -> HttpResponse:
+    sheet = Sheet.unchecked(autosave.data_of(kept), mailing)
+    sheet.restored = kept
+    return sheet.show(request)
+
+
 def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     """What the button that was pressed asks for."""
     data = request.POST
-    marks = data.get(shown.FIELD) or (_marks_of(mailing) if mailing else "")
+    match data.get("do"):
+        case "autosave":
+            return HttpResponse(status=204 if _keep(request) else 409)
+        case "discard":
+            if token := token_of(data):
+                autosave.finish(request.user, token, request.path)
+            return redirect(request.path)
+    if not is_htmx(request):
+        _keep(request)
+    if data.get("do") == "back":
+        return Sheet.unchecked(data, mailing).show(request)
+    return _checked(request, mailing)
+
+
+def _checked(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
+    data = request.POST
     if changed := AudienceForm.changed(data):
-        return Sheet(_unchecked(data, mailing), changed, mailing, marks=marks).show(request)
-    initial = beginning() if mailing is None else forms.of(mailing)
+        sheet = Sheet.unchecked(data, mailing)
+        sheet.audience = changed
+        return sheet.show(request)
+    initial = forms.empty() if mailing is None else forms.of(mailing)
     form = MailingForm(data, initial=initial, mailing=mailing)
+    marks = data.get(shown.FIELD) or (marks_of(mailing) if mailing else "")
     sheet = Sheet(form, AudienceForm.submitted(data), mailing, marks=marks)
     if "test" in data:
         sheet.trying = Trying.sent(sheet.form, sheet.audience, data, actor(request))
         if is_htmx(request):
             return sheet.show(request)  # of which what was sent is all that is taken
-    elif data.get("do") in SAVINGS and (saved := _saved(request, sheet)):
+    elif data.get("do") in SAVINGS and (saved := save(request, sheet)):
         return saved
     sheet.preview = previewed(sheet.form, sheet.audience)
     return sheet.show(request)
 
 
-def _marks_of(mailing: Mailing) -> str:
-    """The marks of a mailing as its page shows it."""
-    fields = {name: getattr(mailing, name) for name in forms.FIELDS}
-    return shown.marks_of({**fields, "filter": AudienceForm.showing(mailing.filter).said})
-
-
-def _unchecked(data: Any, mailing: Mailing | None) -> MailingForm:
-    """The form as it was sent, without a word about what is wrong."""
-    return MailingForm(initial=data.dict(), mailing=mailing)
-
-
-def _saved(request: OperatorRequest, sheet: Sheet) -> HttpResponse | None:
-    """Save what is written; None where it cannot be, which the form then says."""
-    # Both are asked, so that each shows what is wrong with it.
-    valid = sheet.form.is_valid(), sheet.audience.is_valid()
-    id = _kept(request, sheet) if all(valid) and sheet.form.is_confirmed() else None
-    if id is None:
-        sheet.is_wrong = True
-        if sheet.is_too_late and sheet.mailing:
-            sheet.form.add_error(None, _too_late(sheet.mailing))
-        return None
-    messages.success(request, _said(Mailing.objects.get(id=id)))
-    return redirect("mailing-page", id)
-
-
-def _kept(request: OperatorRequest, sheet: Sheet) -> int | None:
-    """The id of the mailing that is saved; None where it cannot be, which the form then says."""
-    order = str(request.POST["do"])
-    try:
-        if sheet.mailing is None:
-            return _make(request, sheet, order)
-        return _change(sheet.mailing, sheet, order, actor(request))
-    except StateConflict as conflict:
-        sheet.mailing = conflict.mailing
-        if _is_done(sheet, order, conflict.mailing):
-            return conflict.mailing.id
-        if not sheet.is_too_late:
-            sheet.form.add_error(None, refusal(conflict.mailing, conflict.wanted))
-    except UsedAlready as used:
-        sheet.form.ask_again(MADE_ALREADY % {"made": used.made})
-    except ValidationError as error:
-        sheet.form.add_error(None, error)
-    return None
-
-
-def _is_done(sheet: Sheet, order: str, mailing: Mailing) -> bool:
-    """Whether it was sent twice, and the first time has had its way: the mailing has started."""
-    return order != "draft" and mailing.state in STARTED and sheet.is_as(mailing)
-
-
-def _make(request: OperatorRequest, sheet: Sheet, order: str) -> int:
-    fields = {**sheet.form.mailing_fields(), "filter": sheet.audience.audience}
-    create: Callable[..., Mailing] = (
-        Mailing.objects.draft if order == "draft" else Mailing.objects.schedule
-    )
-
-    def make() -> int:
-        mailing = create(actor=actor(request), **fields)
-        look_at(mailing.id)
-        return mailing.id
-
-    id, _is_new = once(sheet.form.used_token, make, content_of(request.POST))
-    return id
-
-
-def _change(mailing: Mailing, sheet: Sheet, order: str, actor: str) -> int:
-    changes = sheet.changes()
-    with transaction.atomic():
-        mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
-        if mailing.state not in BEFORE_THE_START:
-            raise StateConflict(mailing, "change")
-        window = (changes.get(name, getattr(mailing, name)) for name in ("starts_at", "ends_at"))
-        check_window(*window)  # of which another may have changed the other side
-        mailing.change(changes, actor=actor)
-        if order == "schedule":
-            mailing.obey(SCHEDULE, actor=actor)
-        look_at(mailing.id)
-    return mailing.id
-
-
-def _started(mailing: Mailing) -> str:
-    state = MAILING_STATES[mailing.state]
-    return _(
-        "This mailing cannot be changed any more: it is %(state)s. Copy it to send another one."
-    ) % {"state": state}
-
-
-def _too_late(mailing: Mailing) -> str:
-    state = MAILING_STATES[mailing.state]
-    return _(
-        "This mailing cannot be changed any more: it is %(state)s. "
-        "Nothing of what is written here was saved."
-    ) % {"state": state}
-
-
-def _said(mailing: Mailing) -> str:
-    if mailing.state == MailingState.DRAFT:
-        return _("The draft is saved: nothing is sent until you schedule it.")
-    if mailing.starts_at <= timezone.now():
-        return _("The mailing starts at once.")
-    return format_html(_("The mailing starts by itself: {}."), instant(mailing.starts_at))
+def _keep(request: OperatorRequest) -> bool:
+    """Keep what is written, whatever becomes of it now."""
+    data, token = request.POST, token_of(request.POST)
+    if token is None:
+        return False
+    return autosave.keep(request.user, token, request.path, autosave.written(data))
 
 
 def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:

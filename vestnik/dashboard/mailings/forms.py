@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.dashboard.mailings.window import LATER, WindowForm, beginning
+from vestnik.dashboard.moments import Hour, WholeNumber
 from vestnik.dashboard.once import new_token
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text, text_warnings
@@ -17,10 +18,19 @@ from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text, text_
 FIELDS = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "rate_limit")
 
 
-def hour(label: Any) -> forms.CharField:
-    """A time of the client's day."""
-    widget = forms.TimeInput(attrs={"type": "time"})
-    return forms.CharField(required=False, max_length=5, label=label, widget=widget)
+HOURS_NOT_CHOSEN = gettext_lazy(
+    "Hours are written, and “only in these hours” is not chosen: choose it, or empty the fields."
+)
+RATE_MISSING = gettext_lazy("Write how many a second at most, or choose “as fast as the provider”.")
+RATE_NOT_CHOSEN = gettext_lazy(
+    "A rate is written, and “at most” is not chosen: choose it, or empty the field."
+)
+ANY_HOUR, BETWEEN = "any", "between"
+AS_THE_PROVIDER, LIMITED = "provider", "limit"
+RATES = (
+    (AS_THE_PROVIDER, gettext_lazy("as fast as the provider takes them")),
+    (LIMITED, gettext_lazy("at most")),
+)
 
 
 class MailingForm(WindowForm):
@@ -36,14 +46,26 @@ class MailingForm(WindowForm):
     confirm_text = forms.BooleanField(
         required=False, label=gettext_lazy("The text is meant as it is written")
     )
-    hours_from = hour(pgettext_lazy("hours", "from"))
-    hours_until = hour(pgettext_lazy("hours", "until"))
-    rate_limit = forms.IntegerField(
+    hours = forms.ChoiceField(
+        choices=[
+            (ANY_HOUR, gettext_lazy("at any hour")),
+            (BETWEEN, gettext_lazy("only in these hours")),
+        ],
+        widget=forms.RadioSelect,
+        label=gettext_lazy("Client’s hours"),
+    )
+    hours_from = Hour(label=pgettext_lazy("hours", "from"))
+    hours_until = Hour(label=pgettext_lazy("hours", "until"))
+    rate = forms.ChoiceField(
+        choices=RATES,
+        widget=forms.RadioSelect,
+        label=gettext_lazy("Rate"),
+    )
+    rate_limit = WholeNumber(
         required=False,
         min_value=1,
         max_value=MOST_RATE,
-        label=gettext_lazy("Rate limit"),
-        widget=forms.NumberInput(attrs={"placeholder": gettext_lazy("as the provider’s")}),
+        label=gettext_lazy("Messages a second"),
     )
 
     def __init__(self, *args: Any, mailing: Mailing | None = None, **kwargs: Any) -> None:
@@ -58,6 +80,7 @@ class MailingForm(WindowForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         self._clean_hours(cleaned)
+        clean_rate(self, cleaned)
         return cleaned
 
     def to_the_second(self, field: str, chosen: datetime | None) -> datetime | None:
@@ -67,18 +90,23 @@ class MailingForm(WindowForm):
         return kept if chosen is not None and chosen == minute else chosen
 
     def _clean_hours(self, cleaned: dict[str, Any]) -> None:
-        given = {end: cleaned.get(f"hours_{end}", "") for end in ("from", "until")}
+        """The hours that are chosen; an empty field is no choice."""
+        written = {end: cleaned.get(f"hours_{end}", "") for end in ("from", "until")}
         cleaned["local_hours"] = None
-        if any(given.values()):
+        if cleaned.get("hours") == BETWEEN:
             try:
-                cleaned["local_hours"] = checked_hours({e: time[:5] for e, time in given.items()})
+                cleaned["local_hours"] = checked_hours(written)
             except ValidationError as error:
                 for end, messages in error.message_dict.items():
                     self.add_error(f"hours_{end}", messages)
+        elif any(written.values()):
+            self.add_error("hours", HOURS_NOT_CHOSEN)
 
     def is_confirmed(self) -> bool:
         """Whether the text of a valid form may be saved: what looks like a placeholder and is none
         is confirmed, or there before. Otherwise the form says what it is."""
+        if self.asks_to_confirm:
+            return False
         text: str = self.cleaned_data["text"]
         same = self.mailing is not None and self.mailing.text == text
         if same or self.cleaned_data["confirm_text"]:
@@ -94,9 +122,29 @@ class MailingForm(WindowForm):
         return {name: self.cleaned_data[name] for name in FIELDS}
 
 
+def clean_rate(form: forms.Form, cleaned: dict[str, Any]) -> None:
+    """The rate that is chosen; an empty field is no choice, and never "no limit"."""
+    is_written = str(form["rate_limit"].value() or "").strip()
+    if cleaned.get("rate") == LIMITED:
+        if not is_written:
+            form.add_error("rate_limit", RATE_MISSING)
+    elif is_written:
+        form.add_error("rate", RATE_NOT_CHOSEN)
+
+
+def rate_of(mailing: Mailing) -> str:
+    """Which of the rates a mailing has."""
+    return LIMITED if mailing.rate_limit else AS_THE_PROVIDER
+
+
 def copied(mailing: Mailing) -> dict[str, Any]:
     """What a copy begins with: all but the window, which is over."""
-    return beginning() | _taken(mailing)
+    return empty() | _taken(mailing)
+
+
+def empty() -> dict[str, Any]:
+    """What a new mailing begins with."""
+    return {**beginning(), "hours": ANY_HOUR, "rate": AS_THE_PROVIDER}
 
 
 def of(mailing: Mailing) -> dict[str, Any]:
@@ -110,6 +158,8 @@ def _taken(mailing: Mailing) -> dict[str, Any]:
     return {
         "name": mailing.name,
         "text": mailing.text,
+        "hours": BETWEEN if hours else ANY_HOUR,
+        "rate": rate_of(mailing),
         "hours_from": hours.get("from"),
         "hours_until": hours.get("until"),
         "provider": mailing.provider,

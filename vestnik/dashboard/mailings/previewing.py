@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.audience_form import AudienceForm
+from vestnik.dashboard.mailings import forms
 from vestnik.dashboard.mailings.forms import MailingForm
 from vestnik.dashboard.mailings.letters import letters_of
+from vestnik.dashboard.mailings.proofs import proof_of
 from vestnik.dashboard.mailings.ways import money, rate
-from vestnik.dashboard.mailings.window import beginning
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
@@ -33,9 +34,11 @@ REASONS: dict[str, Promise] = {
     "never_open": _("their hours do not open before the end"),
 }
 #: What cannot be previewed as long as these are wrong.
-TIMES = ("starts_at", "ends_at", "hours_from", "hours_until")
+TIMES = ("starts", "starts_at", "ends_at", "hours", "hours_from", "hours_until")
 WAYS = ("provider", "rate_limit")
 STAND_IN = "…"
+#: Said in places of their own.
+HIDDEN = ("token", "confirm_text")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Preview:
         return [(label, found[reason]) for reason, label in REASONS.items()]
 
     @property
+    def proof(self) -> str:
+        """What the page carries that shows whom and how many it has counted."""
+        return proof_of(self.audience.audience, self.counted["messages"])
+
+    @property
     def has_text(self) -> bool:
         return "text" in self.form.cleaned_data
 
@@ -64,8 +72,19 @@ class Preview:
     def wrong(self) -> Sequence[Any]:
         """What is still to be filled in, or wrong."""
         labels = {name: field.label for name, field in self.form.fields.items()}
-        labels |= dict.fromkeys(("hours_from", "hours_until"), _("Client’s hours"))
-        return list(dict.fromkeys(labels[name] for name in self.form.errors if name in labels))
+        labels |= dict.fromkeys(("hours", "hours_from", "hours_until"), _("Client’s hours"))
+        return list(
+            dict.fromkeys(
+                labels[name] for name in self.form.errors if name in labels and name not in HIDDEN
+            )
+        )
+
+    @property
+    def reasons(self) -> Sequence[tuple[Any, bool]]:
+        """Each field of the left column, and whether to be quiet: what is still empty is no
+        mistake while somebody writes."""
+        fields = [self.form[name] for name in self.form.fields if name not in HIDDEN]
+        return [(field, not str(field.data or "").strip()) for field in fields]
 
     @property
     def price(self) -> str:
@@ -115,6 +134,8 @@ class Preview:
 def previewed(form: MailingForm, audience: AudienceForm) -> Preview:
     """The preview of a form as it was sent; what is wrong is left out of it."""
     form.is_valid()
+    if "text" in form.cleaned_data:
+        form.is_confirmed()
     if not audience.is_valid():
         return Preview(form, audience)
     return Preview(form, audience, preview(_mailing(form, audience)))
@@ -136,7 +157,7 @@ def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
 @page(Action.SEND, methods=("POST",))
 def preview_fragment(request: OperatorRequest) -> HttpResponse:
     """The right column for the form as it stands."""
-    form = MailingForm(request.POST, initial=beginning())
+    form = MailingForm(request.POST, initial=forms.empty())
     shown = previewed(form, AudienceForm.submitted(request.POST))
     return render(request, "dashboard/mailings/preview.html", {"preview": shown, "is_live": True})
 

@@ -18,6 +18,7 @@ from vestnik.mailings.template import least_segments_of
 BETWEEN_NUMBERS = re.compile(r"[,;\n]+")
 #: What of the page a test sends; where that is wrong there is nothing to try.
 NEEDED = ("text", "provider", "rate_limit")
+ASKED = (*NEEDED, "rate")
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Trying:
 
 def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
     form.is_valid()
-    wrong = [form.fields[name].label for name in NEEDED if name in form.errors]
+    wrong = [form.fields[name].label for name in ASKED if name in form.errors]
     if not audience.is_valid():
         wrong.append(_("To whom"))
     if wrong:

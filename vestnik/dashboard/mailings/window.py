@@ -12,23 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.dashboard.mailings.ways import provider_choices
+from vestnik.dashboard.moments import EVENING, Moment
 from vestnik.dashboard.once import OnceForm, new_token
 from vestnik.mailings.rules import check_ahead, check_window, checked_provider, database_now
 
-MINUTES = "%Y-%m-%dT%H:%M"
 NOW, LATER = "now", "later"
-#: Nobody wants a message at night: a mailing ends at nine in the evening unless told otherwise.
-EVENING = 21
 LEAST_WINDOW = timedelta(hours=1)
-
-
-class Moment(forms.DateTimeField):
-    """An instant, written in the operator's zone."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MINUTES)
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(input_formats=[MINUTES, f"{MINUTES}:%S"], **kwargs)
 
 
 class WindowForm(OnceForm):
@@ -59,7 +48,7 @@ class WindowForm(OnceForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if cleaned.get("starts") == NOW:
-            self.errors.pop("starts_at", None)  # what stands there is not asked
+            self._refuse_both()
             cleaned["starts_at"] = database_now()
         elif not cleaned.get("starts_at") and "starts_at" not in self.errors:
             self.add_error("starts_at", _("Choose when it starts."))
@@ -70,6 +59,12 @@ class WindowForm(OnceForm):
         if cleaned.get("ends_at") and cleaned.get("starts_at"):
             self._naming_fields(check_window, cleaned["starts_at"], cleaned["ends_at"])
         return cleaned
+
+    def _refuse_both(self) -> None:
+        """At once and at a time that is written: nobody can know which is meant."""
+        if str(self["starts_at"].value() or "").strip():
+            self.errors.pop("starts_at", None)
+            self.add_error("starts_at", BOTH_STARTS)
 
     def to_the_second(self, field: str, chosen: datetime | None) -> datetime | None:
         """The instant that was chosen; the input shows its minute."""
@@ -82,6 +77,9 @@ class WindowForm(OnceForm):
             self.add_error(None, error)
 
 
+BOTH_STARTS = gettext_lazy(
+    "A time is written here, and “at once” is chosen: choose “later”, or empty the field."
+)
 MADE_ALREADY = gettext_lazy(
     "This page has made the mailing № %(made)s already, and nothing more was made now. "
     "To make another one as it is written here, press again."
@@ -89,7 +87,7 @@ MADE_ALREADY = gettext_lazy(
 
 
 def beginning() -> dict[str, Any]:
-    """What a new mailing begins with: now, until the evening."""
+    """What a new mailing begins with: at once, until the evening."""
     now = timezone.localtime().replace(second=0, microsecond=0)
     evening = now.replace(hour=EVENING, minute=0)
     if evening - now < LEAST_WINDOW:
@@ -97,7 +95,6 @@ def beginning() -> dict[str, Any]:
     return {
         "token": new_token(),
         "starts": NOW,
-        "starts_at": now,
         "ends_at": evening,
         "provider": settings.SMS_DEFAULT_PROVIDER,
     }

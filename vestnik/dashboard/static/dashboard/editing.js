@@ -28,6 +28,129 @@ function addPlace(input) {
   input.after(next);
 }
 
+/* Lines that are pasted are values of their own, and never one long one. */
+function pasteLines(event) {
+  const input = event.target;
+  const lines = (event.clipboardData?.getData("text") || "").split(/[\r\n\t]+/).map((line) => line.trim());
+  const values = lines.filter(Boolean);
+  if (values.length < 2) return;
+  event.preventDefault();
+  if (input.id === "test-numbers") {
+    input.setRangeText(values.join(", "), input.selectionStart, input.selectionEnd, "end");
+  } else pasteValues(input, values);
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function pasteValues(input, values) {
+  const group = input.parentElement;
+  const places = [...group.querySelectorAll("[data-value]")];
+  const kept = places.filter((place) => place !== input && place.value).map((place) => place.value);
+  const all = [...kept, ...values];
+  const first = places[0];
+  for (const place of places.slice(1)) place.remove();
+  if (all.length <= 20) {
+    first.value = all[0];
+    let last = first;
+    for (const value of [...all.slice(1), ""]) {
+      const next = first.cloneNode();
+      next.value = value;
+      next.placeholder = first.dataset.more;
+      last.after(next);
+      last = next;
+    }
+    return last.focus();
+  }
+  const lines = document.createElement("textarea");
+  lines.name = first.name;
+  lines.rows = 4;
+  lines.setAttribute("aria-label", first.getAttribute("aria-label"));
+  lines.value = all.join("\n");
+  first.replaceWith(lines);
+  lines.focus();
+  lines.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/* What is typed into the builder while it waits for an answer is put into the answer. */
+let sentValues = new Map();
+const controlsOf = (root) => [...root.querySelectorAll("input:not([type=hidden]), select, textarea")];
+function valuesOf(root) {
+  const values = new Map(), seen = {};
+  for (const control of controlsOf(root)) {
+    if (!control.name) continue;
+    seen[control.name] = (seen[control.name] ?? -1) + 1;
+    values.set(`${control.name} ${seen[control.name]}`, control);
+  }
+  return values;
+}
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.target?.id !== "audience") return;
+  sentValues = new Map([...valuesOf(detail.target)].map(([key, control]) => [key, control.value]));
+});
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const builder = detail.target;
+  if (builder?.id !== "audience" || !detail.shouldSwap) return;
+  const typed = new Map();
+  for (const [key, control] of valuesOf(builder)) {
+    if (control.value !== sentValues.get(key)) typed.set(key, control.value);
+  }
+  const focused = [...valuesOf(builder)].find(([, control]) => control === document.activeElement)?.[0];
+  if (!typed.size && !focused) return;
+  document.addEventListener("htmx:afterSettle", () => putBack(typed, focused), { once: true });
+});
+function putBack(typed, focused) {
+  const builder = document.getElementById("audience");
+  for (const [key, value] of typed) {
+    const control = valuesOf(builder).get(key);
+    if (!control || control.id === "saved-audience") continue;
+    control.value = value;
+    control.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  const control = focused && valuesOf(builder).get(focused);
+  if (control && typed.has(focused) && document.activeElement !== control) control.focus();
+}
+
+/* While the builder waits, nothing is sent: what would be sent is not what is shown. */
+const isBuilding = () => document.querySelector("[data-builder].htmx-request, [data-builder] .htmx-request");
+document.addEventListener("submit", (event) => {
+  if (!event.submitter?.matches("[name=do], [name=test]") || !isBuilding()) return;
+  event.preventDefault();
+  say(event.target.dataset.wait);
+}, true);
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.id === "send-test" && isBuilding()) event.preventDefault();
+});
+
+/* From the first key on the count is of what was written before, and proves nothing. */
+document.addEventListener("input", ({ target }) => {
+  if (target.closest("#counted")) document.querySelector("#preview [name=counted]")?.remove();
+});
+
+/* A count that could not be brought up to date is no count. */
+for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(trouble, ({ detail }) => {
+    const preview = document.getElementById("preview");
+    if (detail.elt !== preview) return;
+    preview.querySelector("[name=counted]")?.remove();
+    preview.querySelector("h2").textContent = preview.dataset.uncounted;
+    for (const stale of preview.querySelectorAll(".facts, .notice")) stale.remove();
+    document.getElementById("announced").textContent = preview.dataset.uncounted;
+  });
+}
+
+/* What the server says is wrong, at its field as one types. */
+document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
+  if (!target.matches(".whys")) return;
+  const control = document.getElementById(target.id.replace(/_why$/, ""));
+  const error = target.querySelector(".error");
+  if (!control?.matches("input, select, textarea")) return;
+  if (error) control.setAttribute("aria-invalid", "true");
+  else control.removeAttribute("aria-invalid");
+  const described = new Set((control.getAttribute("aria-describedby") || "").split(" ").filter(Boolean));
+  described[error ? "add" : "delete"](`${control.id}_error`);
+  if (described.size) control.setAttribute("aria-describedby", [...described].join(" "));
+  else control.removeAttribute("aria-describedby");
+});
+
 /* {{ city|default:"…" }} at the caret, with the default selected to be written over. */
 function insertPlaceholder(button) {
   const text = document.getElementById("id_text");
@@ -75,6 +198,9 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-value]")) addPlace(event.target);
+});
+document.addEventListener("paste", (event) => {
+  if (event.target.matches("[data-value], #test-numbers")) pasteLines(event);
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-insert]");

@@ -66,6 +66,42 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", () => { sent = new WeakMap(); });
 
+/* A choice of its own, and what belongs to it: <fieldset data-either="hours" data-chosen-by="between">
+   hides its [data-part] and sends nothing of it unless "between" is chosen. Writing there chooses. */
+function fitChoices(root) {
+  for (const group of root.querySelectorAll("[data-either]")) {
+    const { either, chosenBy } = group.dataset;
+    const chosen = group.querySelector(`[name="${either}"][value="${chosenBy}"]`);
+    for (const part of group.querySelectorAll("[data-part]")) {
+      const isShown = chosen.checked || part.querySelector(".error");
+      part.hidden = !isShown;
+      for (const control of part.querySelectorAll("input")) control.disabled = !isShown;
+    }
+  }
+}
+document.addEventListener("DOMContentLoaded", () => fitChoices(document));
+document.addEventListener("htmx:afterSettle", () => fitChoices(document));
+window.addEventListener("pageshow", () => fitChoices(document));
+document.addEventListener("change", ({ target }) => {
+  if (target.closest("[data-either]")) fitChoices(document);
+});
+document.addEventListener("input", ({ target }) => {
+  const group = target.closest("[data-part]")?.closest("[data-either]");
+  if (!group || !target.value) return;
+  const { either, chosenBy } = group.dataset;
+  group.querySelector(`[name="${either}"][value="${chosenBy}"]`).checked = true;
+});
+
+/* What a browser cannot read it would send as empty: it is an error at the field. */
+document.addEventListener("submit", (event) => {
+  const unread = [...event.target.elements].find((control) => control.validity?.badInput);
+  if (!unread) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  unread.setAttribute("aria-invalid", "true");
+  unread.reportValidity();
+}, true);
+
 /* Wide tables scroll within themselves, and by the keyboard too. */
 function makeScrollable(root) {
   for (const element of root.querySelectorAll(".scroll")) {

@@ -1,0 +1,125 @@
+"""What is written and not saved comes back, to its user alone, and becomes nothing by itself."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.builders import from_now
+from tests.dashboard.mailings.writing import agreed, browser, condition, written
+from vestnik.access.models import User
+from vestnik.dashboard import autosave
+from vestnik.dashboard.models import UnsavedForm
+from vestnik.dashboard.once import new_token
+from vestnik.mailings.models import Mailing
+
+pytestmark = pytest.mark.django_db
+
+NEW = "/mailings/new/"
+TAGGED = {"include": ["0"], **condition("include", 0, what="tag", values=["vip", "gold"])}
+
+
+@pytest.fixture(autouse=True)
+def _provider(settings: Any) -> None:
+    settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {}}}
+
+
+def kept(opened: Any, address: str = NEW, **fields: Any) -> str:
+    form = written(do="autosave", **fields)
+    assert opened.post(address, form).status_code == 204
+    return f"{address}?unsaved={form['token']}"
+
+
+def test_all_of_the_form_comes_back_and_nothing_is_made_of_it() -> None:
+    opened = browser()
+    fields = {"name": "Half", "text": "", "starts_at": "soon", "rate_limit": "5-", **TAGGED}
+
+    page = opened.get(kept(opened, **fields)).content.decode()
+
+    for value in ("Half", "soon", "5-", "vip", "gold"):
+        assert f'value="{value}"' in page
+    assert "did not save" in page
+    assert 'class="error"' not in page
+    assert not Mailing.objects.exists()
+
+
+def test_a_page_that_is_opened_anew_says_what_was_left() -> None:
+    opened = browser()
+    address = kept(opened)
+
+    page = opened.get(NEW).content.decode()
+
+    assert f'href="{address}"' in page
+    assert 'value="Sale"' not in page
+
+
+def test_nobody_else_sees_it_or_writes_into_it() -> None:
+    address = kept(browser(), name="Mine")
+    another = browser("admin")
+    token = address.split("=")[1]
+
+    assert 'value="Mine"' not in another.get(address).content.decode()
+    assert another.post(NEW, written(do="autosave", token=token)).status_code == 409
+    assert another.post(NEW, {"do": "discard", "token": token}).status_code == 302
+    assert 'value="Mine"' in browser().get(address).content.decode()
+    assert browser("viewer").post(NEW, written(do="autosave")).status_code == 403
+
+
+@pytest.mark.parametrize("ends", ["schedule", "draft", "discard"])
+def test_what_was_saved_or_discarded_does_not_come_back(ends: str) -> None:
+    """Also where a slower request brings it once more."""
+    opened = browser()
+    form = written(do="autosave", name="Gone")
+    opened.post(NEW, form)
+
+    assert agreed(opened, NEW, form | {"do": ends}).status_code == 302
+    assert opened.post(NEW, form).status_code == 409
+
+    page = opened.get(f"{NEW}?unsaved={form['token']}").content.decode()
+    assert 'value="Gone"' not in page
+    assert "saved or discarded" in page
+
+
+def test_what_is_kept_of_a_mailing_that_is_changed_keeps_what_the_page_had_shown() -> None:
+    draft = Mailing.objects.draft(
+        text="Hi", provider="null", starts_at=from_now(3600), ends_at=from_now(7200)
+    )
+    opened, address = browser(), f"/mailings/{draft.id}/edit/"
+    opened.get(address)
+    marks = opened.get(address).context["sheet"].marks
+    restored = opened.get(kept(opened, address, text="Mine", shown=marks))
+    draft.change({"text": "Theirs"}, actor="another")
+
+    assert restored.context["sheet"].marks == marks
+    assert b">\nMine<" in restored.content
+
+
+@pytest.mark.parametrize("query", ["unsaved=x", "unsaved=", f"unsaved={new_token()}"])
+def test_an_address_that_names_nothing_opens_an_empty_page(query: str) -> None:
+    assert browser().get(f"{NEW}?{query}").status_code == 200
+
+
+def test_it_is_bounded() -> None:
+    browser()
+    user = User.objects.get(username="operator")
+    large = [("text", "x" * autosave.MOST_BYTES)]
+    assert not autosave.keep(user, _token(), NEW, large)
+    assert autosave.keep(user, _token(), NEW, [("text", "a\x00b")])
+
+    for _ in range(autosave.MOST_OF_A_USER + 2):
+        autosave.keep(user, _token(), NEW, [("text", "x")])
+    assert UnsavedForm.objects.count() == autosave.MOST_OF_A_USER
+    UnsavedForm.objects.update(saved_at=from_now(-15 * 86_400))
+    autosave.keep(user, _token(), NEW, [("text", "x")])
+    assert UnsavedForm.objects.count() == 1
+
+
+def test_numbers_of_a_test_are_not_kept() -> None:
+    kept(browser(), test_numbers="79261234567")
+
+    assert "7926" not in str(UnsavedForm.objects.get().fields)
+
+
+def _token() -> UUID:
+
+    return uuid4()

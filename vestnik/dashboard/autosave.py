@@ -1,0 +1,89 @@
+"""What is written on a form and not saved yet, kept on the server for its user.
+
+Each opened form has a token (`vestnik.dashboard.once`), under which the page sends what is written
+as it changes, and which its address carries from then on (`?unsaved=…`): whatever the browser
+opens again is filled from here, and never by the browser alone.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.http import QueryDict
+
+from vestnik.access.models import User
+from vestnik.dashboard.models import UnsavedForm
+
+PARAMETER = "unsaved"
+KEPT_FOR = timedelta(days=14)
+DONE_KEPT_FOR = timedelta(days=1)
+MOST_OF_A_USER = 20
+MOST_BYTES = 256 * 1024
+#: What belongs to one request, and not to what is written.
+PASSING = ("csrfmiddlewaretoken", "do", "counted", "agreed", "count", "test", "test_numbers")
+
+
+def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
+    """Keep what is written; False where the form was saved or discarded, or is too large."""
+    pairs = [[name, value.replace("\0", "")] for name, value in fields if name not in PASSING]
+    if len(json.dumps(pairs)) > MOST_BYTES:
+        return False
+    with transaction.atomic():
+        kept, _is_new = UnsavedForm.objects.select_for_update().get_or_create(
+            token=token, defaults={"user": user, "page": page[:200], "fields": pairs}
+        )
+        if kept.user_id != user.pk or kept.page != page or kept.fields is None:
+            return False
+        kept.fields, kept.saved_at = pairs, Now()
+        kept.save(update_fields=["fields", "saved_at"])
+        _clear(user)
+    return True
+
+
+def find(user: User, token: str, page: str) -> UnsavedForm | None:
+    """What was kept of this page under the token; its fields are None where it is done."""
+    try:
+        wanted = uuid.UUID(token)
+    except ValueError:
+        return None
+    return UnsavedForm.objects.filter(token=wanted, user=user, page=page).first()
+
+
+def data_of(kept: UnsavedForm) -> QueryDict:
+    """What was written, as a form sends it."""
+    data = QueryDict(mutable=True)
+    for name, value in kept.fields or ():
+        data.appendlist(name, value)
+    return data
+
+
+def unfinished(user: User, page: str, most: int = 3) -> Sequence[UnsavedForm]:
+    """What the user has written on this page and left, the newest first."""
+    left = UnsavedForm.objects.filter(user=user, page=page, fields__isnull=False)
+    return list(left.order_by("-saved_at")[:most])
+
+
+def finish(user: User, token: uuid.UUID, page: str) -> None:
+    """It was saved or discarded: what a slower request still brings is not kept."""
+    own = UnsavedForm.objects.filter(token=token, user=user)
+    if not own.update(fields=None, saved_at=Now()):
+        done = UnsavedForm(token=token, user=user, page=page[:200], fields=None)
+        UnsavedForm.objects.bulk_create([done], ignore_conflicts=True)
+
+
+def written(data: QueryDict) -> list[tuple[str, str]]:
+    """All that was sent, pair by pair."""
+    return [(name, str(value)) for name, values in data.lists() for value in values]
+
+
+def _clear(user: User) -> None:
+    own = UnsavedForm.objects.filter(user=user)
+    own.filter(saved_at__lte=Now() - KEPT_FOR).delete()
+    own.filter(fields=None, saved_at__lte=Now() - DONE_KEPT_FOR).delete()
+    left = own.filter(fields__isnull=False).order_by("-saved_at")
+    UnsavedForm.objects.filter(
+        token__in=list(left.values_list("token", flat=True)[MOST_OF_A_USER:])
+    ).delete()

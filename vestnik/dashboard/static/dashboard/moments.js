@@ -1,0 +1,189 @@
+/* Dates and times: typed as text, or chosen here. Without this the fields are typed into. */
+"use strict";
+
+const DAY_MS = 86_400_000;
+const two = (number) => String(number).padStart(2, "0");
+
+/* The wall clock's time as if it were UTC, so that days are counted without any zone; or null. */
+function readMoment(text) {
+  const found = /^\s*(?:(\d{1,2})\.(\d{1,2})\.(\d{4})|(\d{4})-(\d{1,2})-(\d{1,2}))(?:T|,?\s+)(\d{1,2})[:.](\d{2})/.exec(text);
+  if (!found) return null;
+  const [, d, m, y, y2, m2, d2, hour, minute] = found.map(Number);
+  const at = new Date(Date.UTC(y || y2, (m || m2) - 1, d || d2, hour, minute));
+  return Number.isNaN(at.getTime()) ? null : at;
+}
+function writeMoment(at, order) {
+  const [year, month, day] = at.toISOString().slice(0, 10).split("-");
+  const date = order === "dmy" ? `${day}.${month}.${year}` : `${year}-${month}-${day}`;
+  return `${date} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+}
+function wallNow(zone) {
+  const parts = Object.fromEntries(
+    new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", hourCycle: "h23" })
+      .formatToParts(new Date()).map(({ type, value }) => [type, Number(value)]),
+  );
+  return new Date(Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute));
+}
+
+/* The zone's offset on the day that is chosen. */
+function fitOffset(moment) {
+  const shown = moment.querySelector("[data-offset]");
+  const at = readMoment(moment.querySelector("input").value);
+  if (!at) return;
+  const zone = moment.dataset.zone;
+  const name = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "shortOffset" })
+    .formatToParts(at).find(({ type }) => type === "timeZoneName").value;
+  shown.textContent = shown.textContent.replace(/UTC\S*$/, name.replace("GMT", "UTC").replace(/UTC$/, "UTC+0"));
+}
+
+function setMoment(input, at) {
+  input.value = typeof at === "string" ? at : writeMoment(at, input.closest("[data-moment]").dataset.order);
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+/* The end follows the start: to its evening, where it would not be later or nobody has chosen it. */
+function followStart(start) {
+  const end = start.form?.elements.ends_at;
+  const begins = readMoment(start.value), ends = end && readMoment(end.value);
+  if (!end || !begins || (end.dataset.chosen && ends > begins)) return;
+  const evening = new Date(begins);
+  evening.setUTCHours(21, 0);
+  setMoment(end, evening - begins < 3_600_000 ? new Date(+evening + DAY_MS) : evening);
+  delete end.dataset.chosen;
+}
+
+/* A calendar below the field, by the pattern of a date picker's dialog: arrows go by day and week,
+   PageUp and PageDown by month, Home and End within the week, Enter chooses, Escape closes. */
+function openCalendar(moment, button) {
+  const input = moment.querySelector("input"), lang = document.documentElement.lang;
+  const now = wallNow(moment.dataset.zone), labels = moment.dataset;
+  const chosen = readMoment(input.value);
+  let day = new Date(chosen || now);
+  const panel = document.createElement("div");
+  panel.className = "calendar";
+  panel.setAttribute("role", "dialog");
+  panel.setAttribute("aria-label", labels.labelCalendar);
+
+  const format = (options, at) => new Intl.DateTimeFormat(lang, { timeZone: "UTC", ...options }).format(at);
+  const element = (tag, properties = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  };
+  const turn = (months) => {
+    const last = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + months + 1, 0)).getUTCDate();
+    day = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + months, Math.min(day.getUTCDate(), last), day.getUTCHours(), day.getUTCMinutes()));
+  };
+  const time = element("input", { className: "clock", inputMode: "numeric", autocomplete: "off", maxLength: 5 });
+  time.value = chosen ? `${two(chosen.getUTCHours())}:${two(chosen.getUTCMinutes())}` : input.name === "ends_at" ? "21:00" : "10:00";
+  const close = () => {
+    panel.remove();
+    button.setAttribute("aria-expanded", "false");
+    button.focus();
+  };
+  const choose = (at) => {
+    const [, hour, minute] = /^(\d{1,2})(?:[:.](\d{2}))?$/.exec(time.value.trim()) || [0, 10, 0];
+    setMoment(input, new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate(), hour, minute || 0)));
+    close();
+  };
+
+  function draw(focus) {
+    const first = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), 1));
+    const start = new Date(+first - ((first.getUTCDay() + 6) % 7) * DAY_MS);
+    const back = element("button", { type: "button", textContent: "‹", onclick: () => { turn(-1); draw(); } });
+    back.setAttribute("aria-label", labels.labelBack);
+    const on = element("button", { type: "button", textContent: "›", onclick: () => { turn(1); draw(); } });
+    on.setAttribute("aria-label", labels.labelOn);
+    const title = element("strong", { textContent: format({ month: "long", year: "numeric" }, first) });
+    title.setAttribute("aria-live", "polite");
+    const head = element("div", { className: "calendar-head" }, back, title, on);
+    const grid = element("div", { className: "calendar-days" });
+    for (let n = 0; n < 7; n++) {
+      const name = element("span", { textContent: format({ weekday: "short" }, new Date(+start + n * DAY_MS)) });
+      name.setAttribute("aria-hidden", "true");
+      grid.append(name);
+    }
+    const weeks = 7 * Math.ceil(((+first - +start) / DAY_MS + new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate()) / 7);
+    for (let n = 0; n < weeks; n++) {
+      const at = new Date(+start + n * DAY_MS);
+      const cell = element("button", { type: "button", textContent: at.getUTCDate(), onclick: () => choose(at) });
+      const isDay = at.toDateString() === new Date(day).toDateString() || at.toISOString().slice(0, 10) === day.toISOString().slice(0, 10);
+      cell.tabIndex = isDay ? 0 : -1;
+      cell.dataset.day = at.toISOString().slice(0, 10);
+      cell.className = at.getUTCMonth() === day.getUTCMonth() ? "" : "soft";
+      cell.setAttribute("aria-label", format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }, at));
+      if (cell.dataset.day === now.toISOString().slice(0, 10)) cell.setAttribute("aria-current", "date");
+      if (chosen && cell.dataset.day === chosen.toISOString().slice(0, 10)) cell.setAttribute("aria-pressed", "true");
+      grid.append(cell);
+    }
+    const label = element("label", { className: "hint", textContent: `${labels.labelTime} ` }, time);
+    const shut = element("button", { type: "button", className: "link", textContent: labels.labelClose, onclick: close });
+    panel.replaceChildren(head, grid, element("div", { className: "calendar-foot" }, label, shut));
+    if (focus) grid.querySelector("[tabindex='0']").focus();
+  }
+
+  const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
+  panel.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      return close();
+    }
+    if (event.target === time && event.key === "Enter") {
+      event.preventDefault();
+      return choose(day);
+    }
+    if (!event.target.dataset.day) return;
+    const weekday = (day.getUTCDay() + 6) % 7;
+    if (moves[event.key]) day = new Date(+day + moves[event.key] * DAY_MS);
+    else if (event.key === "Home") day = new Date(+day - weekday * DAY_MS);
+    else if (event.key === "End") day = new Date(+day + (6 - weekday) * DAY_MS);
+    else if (event.key === "PageUp") turn(-1);
+    else if (event.key === "PageDown") turn(1);
+    else return;
+    event.preventDefault();
+    draw(true);
+  });
+  panel.addEventListener("input", (event) => event.stopPropagation());
+  moment.append(panel);
+  button.setAttribute("aria-expanded", "true");
+  draw(true);
+}
+
+function fitMoments(root) {
+  for (const moment of root.querySelectorAll("[data-moment]:not([data-fitted])")) {
+    moment.dataset.fitted = "";
+    const input = moment.querySelector("input");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "calendar-button";
+    button.setAttribute("aria-label", moment.dataset.labelCalendar);
+    button.setAttribute("aria-expanded", "false");
+    button.addEventListener("click", () => {
+      const open = moment.querySelector(".calendar");
+      if (open) {
+        open.remove();
+        button.setAttribute("aria-expanded", "false");
+      } else openCalendar(moment, button);
+    });
+    input.after(button);
+    moment.querySelector("[data-choices]").hidden = false;
+    fitOffset(moment);
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => fitMoments(document));
+document.addEventListener("htmx:afterSettle", () => fitMoments(document));
+document.addEventListener("click", (event) => {
+  const choice = event.target.closest("[data-moment] [data-set]");
+  if (choice) setMoment(choice.closest("[data-moment]").querySelector("input"), choice.dataset.set);
+});
+document.addEventListener("input", ({ target, isTrusted }) => {
+  if (!target.closest("[data-moment]") || target.matches(".clock")) return;
+  fitOffset(target.closest("[data-moment]"));
+  if (target.name === "ends_at" && isTrusted) target.dataset.chosen = "1";
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.name === "starts_at" && target.closest("[data-moment]")) followStart(target);
+});

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from tests.api.caller import Caller, errors_of
 from tests.builders import make_mailing, make_running
+from tests.dispatch.sent import record
+from vestnik.dispatch.tasks import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 IN_AN_HOUR = (timezone.now() + timedelta(hours=1)).isoformat()
@@ -45,8 +47,13 @@ def test_some_of_a_mailing_under_way_may_change(api: Caller, field: str, paused:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("field", REFUSED_UNDER_WAY)
-@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize(
+    ("field", "paused"),
+    [
+        *((field, False) for field in REFUSED_UNDER_WAY),
+        *((field, True) for field in REFUSED_UNDER_WAY if field != "text"),
+    ],
+)
 def test_the_rest_of_a_mailing_under_way_may_not(api: Caller, field: str, paused: bool) -> None:
     mailing = _under_way(paused)
 
@@ -55,7 +62,47 @@ def test_the_rest_of_a_mailing_under_way_may_not(api: Caller, field: str, paused
     assert answer.status_code == 409
     detail = answer.json()["detail"]
     assert f"is {mailing.state}: change of {field} is not possible" in detail
-    assert "change of ends_at, name, rate_limit" in detail
+    assert f"change of ends_at, name, rate_limit{', text' if paused else ''}" in detail
+
+
+def test_who_waits_gets_the_new_text_of_a_paused_mailing(api: Caller) -> None:
+    mailing = make_running(3, text="Teh sale")
+    sent, *_ = record(mailing, ["sent"])
+    mailing.obey(PAUSE, actor="test")
+
+    shown = api.patch(f"mailings/{mailing.id}/", {"text": "The sale", "name": "new"})
+    look_at(mailing.id)
+
+    assert (shown.status_code, shown.json()["text_version"]) == (200, 2)
+    rows = api.get(f"messages/?mailing={mailing.id}").json()["results"]
+    assert [(row["text"], row["text_version"]) for row in rows] == [
+        ("Teh sale", 1),
+        ("The sale", 2),
+        ("The sale", 2),
+    ]
+    assert api.get(f"messages/{sent}/").json()["text"] == "Teh sale"
+    texts = api.get(f"mailings/{mailing.id}/texts/").json()
+    assert [(text["version"], text["text"]) for text in texts] == [(1, "Teh sale"), (2, "The sale")]
+    event = mailing.events.get(event="new_text")
+    assert (event.actor, event.reason) == ("key:tests", "text 2: 2 wait, 1 had an earlier one")
+    exported = list(api.get(f"mailings/{mailing.id}/messages/export/").streaming_content)
+    assert [line.count("Teh sale") for line in b"".join(exported).decode().splitlines()] == [
+        0, 1, 0, 0,
+    ]  # fmt: skip
+
+
+def test_a_mailing_whose_text_never_changed_has_its_first_one(api: Caller) -> None:
+    mailing = make_running(1, text="Hello")
+    (text,) = api.get(f"mailings/{mailing.id}/texts/").json()
+    assert (text["version"], text["text"], text["segments"]) == (1, "Hello", 1)
+
+
+@pytest.mark.parametrize("text", ["", "Dear {{ nobody has this }}", "x" * 2000, None, 5])
+def test_a_new_text_is_checked_as_any_other(api: Caller, text: object) -> None:
+    mailing = _under_way(paused=True)
+    answer = api.patch(f"mailings/{mailing.id}/", {"text": text})
+    assert answer.status_code == 400
+    assert "text" in errors_of(answer)
 
 
 def test_nothing_of_an_ended_mailing_may_change(api: Caller) -> None:

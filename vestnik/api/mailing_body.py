@@ -45,6 +45,7 @@ ANSWERED = {
     "ends_at": "2026-11-27T18:00:00Z",
     "provider": "console",
     "test": False,
+    "text_version": 1,
     "state": "running",
     "state_reason": "",
     "progress": COUNTS,
@@ -136,6 +137,9 @@ class MailingBody(StrictSerializer):
     test = serializers.BooleanField(
         source="is_test", read_only=True, help_text="A test send, to numbers that were given."
     )
+    text_version = serializers.IntegerField(
+        read_only=True, help_text="1, and one more with each new text after the start."
+    )
     state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
     progress = serializers.SerializerMethodField()
@@ -171,6 +175,22 @@ class MailingBody(StrictSerializer):
     def get_progress(self, mailing: Mailing) -> Progress:
         progress: Progress = self.context["progress"][mailing.id]
         return progress
+
+
+@extend_schema_serializer(component_name="MailingText")
+class TextShown(serializers.Serializer[Any]):
+    """A version of the text of a mailing."""
+
+    version = serializers.IntegerField()
+    text = serializers.CharField()
+    segments = serializers.IntegerField(help_text="At least: values may make it longer.")
+    since = Instant(allow_null=True, help_text="Null before the start.")
+
+    @staticmethod
+    def only_one_of(mailing: Mailing) -> dict[str, Any]:
+        """The text of a mailing that was not changed after its start."""
+        own = {name: getattr(mailing, name) for name in ("text", "segments")}
+        return {"version": 1, "since": mailing.started_at, **own}
 
 
 WINDOW = ("starts_at", "ends_at")

@@ -12,8 +12,15 @@ from rest_framework.response import Response
 
 from vestnik.api import pages
 from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.mailing_body import MailingBody, MailingPage, MailingQuery, NewMailing
+from vestnik.api.mailing_body import (
+    MailingBody,
+    MailingPage,
+    MailingQuery,
+    NewMailing,
+    TextShown,
+)
 from vestnik.api.resource import Resource, actor, read, read_nothing
+from vestnik.dispatch import texts
 from vestnik.dispatch.hints import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, SCHEDULE, Mailing, Transition
 from vestnik.mailings.rules import check_changeable, check_ready
@@ -64,14 +71,31 @@ class OneMailing(Resource):
 
     @extend_schema(request=MailingBody, responses=MailingBody)
     def patch(self, request: Request, id: int) -> Response:
-        """Change a mailing: all of it until it starts, then `name`, `rate_limit` and `ends_at`."""
+        """Change a mailing: all of it until it starts, then `name`, `rate_limit` and `ends_at`.
+
+        While it is paused its `text` may change, too: messages that wait get the new one, and what
+        was handed over keeps the text that it went out with.
+        """
         mailing = mailing_of(id)
         changes = read(MailingBody, request.data, mailing)
         check_changeable(mailing, changes)
-        with transaction.atomic():
-            mailing.change(changes, actor=actor(request))
-            look_at(mailing.id)
+        texts.change(mailing, changes, actor=actor(request))
         return Response(shown(mailing)[0])
+
+
+class MailingTexts(Resource):
+    """The texts that a mailing has had since its start."""
+
+    @extend_schema(responses=TextShown(many=True), operation_id="mailings_texts")
+    def get(self, request: Request, id: int) -> Response:
+        """List the versions of a mailing's text, the first one first.
+
+        Each message names its own in `text_version`.
+        """
+        mailing = mailing_of(id)
+        kept: list[Any] = list(mailing.texts.all())
+        found = kept or [TextShown.only_one_of(mailing)]
+        return Response(TextShown(found, many=True).data)
 
 
 class MailingOrder(Resource):

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from vestnik.api import pages
 from vestnik.api.fields import LARGEST_ID, AskedWhole, Instant
 from vestnik.api.resource import Resource
-from vestnik.dispatch.models import Message, MessageState
+from vestnik.dispatch.models import MessageState
 from vestnik.reports import messages
 from vestnik.reports.states import STATES
 
@@ -22,6 +22,7 @@ ANSWERED = {
     "client": 1,
     "phone_number": "79261234567",
     "text": "Скидка 20 % до воскресенья",
+    "text_version": 1,
     "state": "sent",
     "segments": 1,
     "attempts": 1,
@@ -46,7 +47,8 @@ class MessageShown(serializers.Serializer[Any]):
         source="known_client", allow_null=True, help_text="Null once the client is deleted."
     )
     phone_number = serializers.CharField()
-    text = serializers.SerializerMethodField()
+    text = serializers.CharField(source="full_text", help_text="As this client gets or got it.")
+    text_version = serializers.IntegerField(help_text="Of the mailing's text; 1 is the first.")
     state = serializers.ChoiceField(MessageState.choices, source="reads_as")
     segments = serializers.IntegerField()
     attempts = serializers.IntegerField()
@@ -56,9 +58,6 @@ class MessageShown(serializers.Serializer[Any]):
     created_at = Instant()
     sent_at = Instant(allow_null=True, help_text="Right before its first byte went out.")
     delivered_at = Instant(allow_null=True)
-
-    def get_text(self, message: Message) -> str:
-        return message.mailing.text if message.text is None else message.text
 
 
 def state_field() -> serializers.ChoiceField:

@@ -15,6 +15,7 @@ from vestnik.api.mailings import (
     MailingResume,
     Mailings,
     MailingSchedule,
+    MailingTexts,
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
@@ -47,6 +48,7 @@ urlpatterns = [
     path("mailings/<int:id>/pause/", MailingPause.as_view(), name="mailing-pause"),
     path("mailings/<int:id>/resume/", MailingResume.as_view(), name="mailing-resume"),
     path("mailings/<int:id>/cancel/", MailingCancel.as_view(), name="mailing-cancel"),
+    path("mailings/<int:id>/texts/", MailingTexts.as_view(), name="mailing-texts"),
     path("mailings/<int:id>/events/", Events.as_view(), name="mailing-events"),
     path("mailings/<int:id>/unknown/", Unknown.as_view(), name="mailing-unknown"),
     path("mailings/<int:id>/send-again/", MailingSendAgain.as_view(), name="mailing-send-again"),

@@ -33,6 +33,10 @@ PHRASES = _phrases(
     (r"the text is empty", gettext_lazy("the text is empty")),
     (r"the client was deleted", gettext_lazy("the client was deleted")),
     (
+        r"text (?P<version>\d+): (?P<waiting>\d+) wait, (?P<had>\d+) had an earlier one",
+        gettext_lazy("text %(version)s: still waiting %(waiting)s, got an earlier one %(had)s"),
+    ),
+    (
         r"its worker stopped in mid-call",
         gettext_lazy("the sending process stopped before the provider answered"),
     ),

@@ -54,13 +54,13 @@ UPDATE dispatch_batch b SET
 FROM picked, mailings_mailing m
 WHERE b.id = picked.id AND m.id = b.mailing_id
 RETURNING b.id, b.mailing_id, b.first_message_id, b.last_message_id, b.queued,
-    m.text, m.rate_limit, m.segments
+    m.text, m.rate_limit, m.segments, m.text_version, b.text_version
 """
 
 # `mailing_id + 0` keeps the planner on the primary key: between two analyzes it takes a new mailing
 # for small, and reads all of it by the other index to find these thousand.
 LOAD = """
-SELECT id, phone_number, text, segments, attempts FROM dispatch_message
+SELECT id, phone_number, text, segments, attempts, text_version FROM dispatch_message
 WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
     AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
 ORDER BY id
@@ -133,6 +133,9 @@ class Claim:
     text: str
     rate_limit: int | None
     segments: int
+    #: Of `text`, and of the queued messages as far as the batch knows.
+    text_version: int
+    batch_text_version: int
 
 
 class Queued(NamedTuple):
@@ -143,6 +146,7 @@ class Queued(NamedTuple):
     text: str | None
     segments: int
     attempts: int
+    text_version: int = 1
 
 
 def new_id() -> int:

@@ -37,11 +37,11 @@ born AS (
 ),
 made AS (
     INSERT INTO dispatch_message
-        (mailing_id, client_id, phone_number, state, segments, attempts, text, error)
+        (mailing_id, client_id, phone_number, state, segments, attempts, text, error, text_version)
     SELECT born.mailing_id, r.id, r.phone_number,
         CASE WHEN r.why IS NULL THEN born.state ELSE 'suppressed' END,
         CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
-        CASE WHEN r.why IS NULL THEN r.text END, r.why
+        CASE WHEN r.why IS NULL THEN r.text END, r.why, %s
     FROM recipients r, born ORDER BY {order}
     ON CONFLICT DO NOTHING
     RETURNING id, client_id, error IS NULL AS goes
@@ -55,12 +55,12 @@ cut AS (
 batches AS (
     INSERT INTO dispatch_batch
         (mailing_id, number, first_message_id, last_message_id, size, state,
-         queued, expired, cancelled, suppressed, timezone)
+         queued, expired, cancelled, suppressed, timezone, text_version)
     SELECT born.mailing_id, %s + row_number() OVER (ORDER BY first) - 1, first, last, size,
         CASE WHEN born.state = 'queued' AND going > 0 THEN 'ready' ELSE 'done' END,
         CASE born.state WHEN 'queued' THEN going ELSE 0 END,
         CASE born.state WHEN 'expired' THEN going ELSE 0 END,
-        CASE born.state WHEN 'cancelled' THEN going ELSE 0 END, size - going, timezone
+        CASE born.state WHEN 'cancelled' THEN going ELSE 0 END, size - going, timezone, %s
     FROM cut, born
     RETURNING id
 )
@@ -120,7 +120,7 @@ def _make_messages(enlistment: Enlistment, size: int) -> tuple[int, int | None, 
     clients = recipients(enlistment.mailing.filter).filter(
         id__gt=enlistment.cursor, id__lte=enlistment.bound
     )
-    text = enlistment.mailing.text
+    text, version = enlistment.mailing.text, enlistment.mailing.text_version
     picked_sql, parameters = picked(text, clients.order_by("id")[:size])
     statement = ENLIST.format(
         picked=f"{picked_sql} ORDER BY c.id",
@@ -131,7 +131,14 @@ def _make_messages(enlistment: Enlistment, size: int) -> tuple[int, int | None, 
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CLIENTS_LOCK])
         cursor.execute(
             statement,
-            [*parameters, enlistment.mailing_id, BATCH_SIZE, enlistment.next_number],
+            [
+                *parameters,
+                enlistment.mailing_id,
+                version,
+                BATCH_SIZE,
+                enlistment.next_number,
+                version,
+            ],
         )
         found, last, batches = cursor.fetchone()
     return found, last, batches

@@ -58,6 +58,7 @@ class Message(models.Model):
     segments = models.PositiveSmallIntegerField()
     attempts = models.PositiveSmallIntegerField(default=0)
     text = models.TextField(null=True)
+    text_version = models.PositiveSmallIntegerField(default=1, db_default=1)
     attempt_id = models.BigIntegerField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     provider_message_id = models.CharField(max_length=100, null=True)
@@ -96,6 +97,20 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"{self.id}"
 
+    @property
+    def full_text(self) -> str:
+        """The text that the client gets or got, by the version of the mailing's text that it is.
+
+        Where many are read, annotate `version_text`: the text of the version, if it is on record.
+        """
+        if self.text is not None:
+            return self.text
+        if self.text_version == self.mailing.text_version:
+            return self.mailing.text
+        if "version_text" in self.__dict__:
+            return str(self.__dict__["version_text"] or self.mailing.text)
+        return self.mailing.texts.get(version=self.text_version).text
+
 
 class BatchState(models.TextChoices):
     """Where a batch is. Waiting ones are apart from ready ones, so that a claim never wades
@@ -113,7 +128,8 @@ class Batch(models.Model):
     `due_at` is when a waiting batch is ready again, or when the lease of a claimed one runs out.
     `claim_id` names the lease, `attempt_id` the flight whose messages are in `in_flight`.
     Where the mailing has local hours, all its messages are of one `timezone`, and nothing leaves at
-    or after `open_until`.
+    or after `open_until`. Its queued messages have the text of `text_version`, but for those that
+    come back from a flight that was out when it changed.
     """
 
     mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="batches", db_index=False)
@@ -128,6 +144,7 @@ class Batch(models.Model):
     recheck = models.BooleanField(default=False, db_default=False)
     timezone = models.CharField(max_length=64, null=True)
     open_until = models.DateTimeField(null=True)
+    text_version = models.PositiveSmallIntegerField(default=1, db_default=1)
 
     size = models.PositiveIntegerField()
     queued = models.PositiveIntegerField(db_default=0)

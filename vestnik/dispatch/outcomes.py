@@ -2,7 +2,8 @@
 
 A flight is marked, and committed, before its first byte goes out: its ids stand in the batch's
 `in_flight`, under an `attempt_id` of its own. Recording flight k and marking flight k + 1 is one
-statement. That statement is where pause, cancel, STOP, the end and a lost lease take hold.
+statement. That statement is where pause, cancel, STOP, the end, a new text and a lost lease take
+hold.
 """
 
 from collections.abc import Sequence
@@ -65,6 +66,7 @@ SETTLE_UNKNOWN = SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt
 
 MAY_GO = f"""
     m.state = 'running' AND NOT b.recheck AND b.due_at > clock_timestamp()
+    AND m.text_version = %(text_version)s AND b.text_version = %(text_version)s
     AND least(m.ends_at, b.open_until) > clock_timestamp() + interval '{END_GUARD} second'
     AND NOT (SELECT any_stopped FROM listed)
 """
@@ -186,9 +188,9 @@ def record_and_mark(
     """Record the outcomes known and mark the next flight, in one statement. What is still `out`
     stays in flight, under the new attempt.
 
-    None where the next must not leave: paused, cancelled, ended, or somebody of it was stopped or
-    deleted, who is then taken out. Raises LeaseLost where the batch is not ours any more; then
-    nothing was recorded.
+    None where the next must not leave: paused, cancelled, ended, another text since it was claimed,
+    or somebody of it was stopped or deleted, who is then taken out. Raises LeaseLost where the
+    batch is not ours any more; then nothing was recorded.
     """
     found = sql.prepared_row(
         RECORD_AND_MARK,
@@ -239,6 +241,7 @@ def _parameters(batch: Claim, settled: Settled) -> dict[str, object]:
         "claim": batch.claim_id,
         "mailing": batch.mailing_id,
         "receipts": batch.receipts,
+        "text_version": batch.text_version,
     }
 
 

@@ -63,11 +63,10 @@ def rendered(text: str, picked: str) -> str:
     return rendering_of(text).over(picked)
 
 
-def samples(mailing: Mailing, most: int) -> list[Sample]:
-    """What the first clients of an unsaved mailing would get."""
-    statement, parameters = picked(
-        mailing.text, recipients(mailing.filter).order_by("id")[:LOOKED_AT]
-    )
+def samples(mailing: Mailing, most: int, clients: QuerySet[Client] | None = None) -> list[Sample]:
+    """What the first clients of an unsaved mailing would get; or the first of `clients`."""
+    among = recipients(mailing.filter) if clients is None else clients
+    statement, parameters = picked(mailing.text, among.order_by("id")[:LOOKED_AT])
     sampling = SAMPLE.format(rendered=rendered(mailing.text, statement))
     own = is_personalised(mailing.text)
     return [

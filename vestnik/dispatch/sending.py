@@ -14,7 +14,7 @@ from operator import attrgetter
 import structlog
 from django.db import InterfaceError, OperationalError, connection
 
-from vestnik.dispatch import claims, pacing, receipts
+from vestnik.dispatch import claims, pacing, receipts, texts
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.claims import END_GUARD, LEASE_MARGIN, Claim, Queued
 from vestnik.dispatch.flights import PATIENCE, Flight, Landed, wait_for_all, wait_for_any
@@ -87,8 +87,18 @@ class Course:
         self.marked_at: datetime | None = None
         self.marked_by = 0.0
         #: No flight leaves any more under this claim, or none before these instants.
-        self.held = False
+        self.held = self._is_of_another_text()
         self.paused_until = self.permits_at = 0.0
+
+    def _is_of_another_text(self) -> bool:
+        """Whether some of it has another text than the mailing had when it was claimed: then it
+        gets the mailing's, and is claimed anew."""
+        version = self.batch.text_version
+        kept = {self.batch.batch_text_version, *(one.text_version for one in self.waiting)}
+        if kept == {version}:
+            return False
+        texts.renew(self.batch.batch_id)
+        return True
 
     def send(self) -> bool:
         """Send what is due of the batch and let it go. False where nothing more leaves, and some

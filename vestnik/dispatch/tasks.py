@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from vestnik.dispatch import asking, closing, enlist, importing, launch, worker
+from vestnik.dispatch import asking, closing, enlist, importing, launch, texts, worker
 from vestnik.dispatch import tick as ticking
 
 log = structlog.get_logger(__name__)
@@ -17,9 +17,10 @@ def tick() -> None:
 
 @shared_task(name="vestnik.look_at")
 def look_at(mailing_id: int) -> None:
-    """Do what is next for a mailing: launch it, enlist its audience, close it."""
+    """Do what is next for a mailing: launch it, enlist its audience, renew texts, close it."""
     launch.launch_when_due(mailing_id)
     enlist.enlist(mailing_id)
+    texts.renew_all(mailing_id)
     closing.close(mailing_id)
 
 

@@ -20,6 +20,7 @@ from vestnik.dispatch import (
     receipts,
     sql,
     stopping,
+    texts,
 )
 from vestnik.dispatch.alone import alone
 from vestnik.dispatch.launch import LOOK_AHEAD
@@ -67,8 +68,9 @@ def launch_due() -> None:
 
 
 def look_at_unfinished() -> None:
-    """Hint at what is to be enlisted or closed."""
-    for mailing in {*closing.to_close(), *(mailing for (mailing,) in sql.rows(TO_ENLIST))}:
+    """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
+    to_enlist = [mailing for (mailing,) in sql.rows(TO_ENLIST)]
+    for mailing in {*closing.to_close(), *to_enlist, *texts.to_renew()}:
         hints.give("vestnik.look_at", mailing)
 
 

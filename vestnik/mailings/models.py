@@ -100,6 +100,7 @@ class Mailing(models.Model):
     local_hours = models.JSONField(null=True, blank=True)
     is_test = models.BooleanField(default=False, db_default=False, editable=False)
     segments = models.PositiveSmallIntegerField(editable=False)
+    text_version = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
     state_reason = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -203,18 +204,53 @@ class Mailing(models.Model):
         Raises StateConflict where the mailing was launched, ended or cancelled meanwhile.
         """
         fields = dict(changes)
+        new_text = self.state in UNDER_WAY and fields.get("text", self.text) != self.text
         if "text" in fields:
             fields["segments"] = least_segments_of(fields["text"])
         unchanged = Q(id=self.id, state=self.state)
         if self.state in UNDER_WAY:
             unchanged &= is_ahead("ends_at")
+        if new_text:  # of two that are given at once only one takes hold
+            unchanged &= Q(text_version=self.text_version)
+            fields["text_version"] = self.text_version + 1
         with transaction.atomic():
             changed = Mailing.objects.filter(unchanged).update(**fields) if fields else 1
             if changed and fields:
                 self.note("change", actor=actor, reason=", ".join(sorted(changes)))
+            if changed and new_text:
+                self._keep_texts(fields["text"], fields["segments"])
         self.refresh_from_db()
         if not changed:
             raise StateConflict(self, "change")
+
+    def _keep_texts(self, text: str, segments: int) -> None:
+        """Put the new text on record, and the first one, which was only the mailing's own."""
+        first = {"text": self.text, "segments": self.segments, "since": self.started_at}
+        self.texts.get_or_create(version=self.text_version, defaults=first)
+        self.texts.create(version=self.text_version + 1, text=text, segments=segments)
+
+
+class MailingText(models.Model):
+    """A version of the text of a mailing whose text was changed after its start.
+
+    Messages name the version that they get or got; of a mailing that has only its first text
+    there are no rows.
+    """
+
+    mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="texts")
+    version = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    segments = models.PositiveSmallIntegerField()
+    since = models.DateTimeField(db_default=Clock())
+
+    class Meta:
+        ordering = ["version"]
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "version"], name="mailing_text_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: text {self.version}"
 
 
 class MailingEvent(models.Model):

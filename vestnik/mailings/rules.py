@@ -56,6 +56,8 @@ CHANGEABLE = frozenset(
     {"name", "text", "filter", "starts_at", "ends_at", "provider", "rate_limit", "local_hours"}
 )
 CHANGEABLE_UNDER_WAY = frozenset({"name", "rate_limit", "ends_at"})
+#: Nothing leaves meanwhile: whoever changes the text sees who has got the old one.
+CHANGEABLE_PAUSED = CHANGEABLE_UNDER_WAY | {"text"}
 
 
 def checked_text(text: str) -> str:
@@ -210,6 +212,8 @@ def changeable(mailing: Mailing) -> frozenset[str]:
     """The fields that may change in the mailing's state."""
     if mailing.state in BEFORE_THE_START:
         return CHANGEABLE
+    if mailing.state == MailingState.PAUSED and not mailing.is_test:
+        return CHANGEABLE_PAUSED
     return CHANGEABLE_UNDER_WAY if mailing.state in UNDER_WAY else frozenset()
 
 

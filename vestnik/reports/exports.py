@@ -80,7 +80,7 @@ def _of_message(message: Any, name: str) -> Cell:
         case "state":
             return message.reads_as
         case "text":
-            return message.mailing.text if message.text is None else message.text
+            return message.full_text
     return getattr(message, name)
 
 

@@ -10,7 +10,7 @@ from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from vestnik.audience.models import Client
 from vestnik.dispatch.models import Batch, Message
-from vestnik.mailings.models import Mailing
+from vestnik.mailings.models import Mailing, MailingText
 from vestnik.reports.states import batches_holding, messages
 from vestnik.reports.walk import Walk
 
@@ -22,7 +22,16 @@ Span = tuple[int, int]
 def detailed() -> QuerySet[Any]:
     """Messages with all that is shown of them; `known_client` is None for a deleted one."""
     known = Client.objects.filter(id=OuterRef("client_id")).order_by().values("id")
-    return messages().select_related("mailing").annotate(known_client=Subquery(known))
+    texts = MailingText.objects.filter(
+        mailing=OuterRef("mailing_id"), version=OuterRef("text_version")
+    )
+    return (
+        messages()
+        .select_related("mailing")
+        .annotate(
+            known_client=Subquery(known), version_text=Subquery(texts.order_by().values("text"))
+        )
+    )
 
 
 def find(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from vestnik.audience.models import Client
 from vestnik.dispatch import sql
 from vestnik.dispatch.claims import END_GUARD
+from vestnik.dispatch.models import Message, MessageState
 from vestnik.dispatch.recipients import picked, recipients, rendered, samples
 from vestnik.mailings.forecast import Forecast, forecast, spans
 from vestnik.mailings.hours import LocalHours
@@ -18,7 +19,7 @@ from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.rendering import NO_SMS, NO_TEXT, NO_VALUE, STOPPED, TOO_LONG
 from vestnik.mailings.rules import database_now, text_warnings
-from vestnik.mailings.template import least, parse
+from vestnik.mailings.template import least, least_segments_of, parse
 from vestnik.mailings.text import encoding_of, foreign_characters
 from vestnik.providers.registry import described
 
@@ -79,6 +80,23 @@ def preview(mailing: Mailing) -> dict[str, Any]:
         **_letters(mailing.text),
         "samples": samples(mailing, SAMPLES),
         "forecast": _forecast(mailing, groups, schedules, segments / messages if messages else 1),
+    }
+
+
+def preview_of_text(mailing: Mailing, text: str) -> dict[str, Any]:
+    """What another text would be for those whose message still waits; nothing of it changes."""
+    waiting = Message.objects.filter(
+        mailing=mailing.id, client=OuterRef("id"), state=MessageState.QUEUED
+    )
+    clients = Client.objects.order_by().filter(Exists(waiting.order_by()))
+    renewed = Mailing(text=text, segments=least_segments_of(text), provider=mailing.provider)
+    (group,) = _groups(renewed, clients)
+    segments = _segments(renewed, group)
+    return {
+        "left_out": group.missing_value + group.too_long,
+        "segments": segments,
+        "price": price_of(mailing.provider, segments),
+        "samples": samples(renewed, SAMPLES, clients),
     }
 
 

@@ -51,8 +51,8 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
 
 
 def _segments(mailing: Mailing, sent: int) -> dict[str, int | None]:
-    """Where each client got a text of their own, the messages have to be looked at."""
-    if not is_personalised(mailing.text):
+    """Where not all got the same text, the messages have to be looked at."""
+    if not is_personalised(mailing.text) and mailing.text_version == 1:
         return {"per_message": mailing.segments, "sent": mailing.segments * sent}
     left = Message.objects.filter(messages.of_mailing(mailing.id), state__in=ARRIVED)
     return {"per_message": None, "sent": left.aggregate(sum=Sum("segments"))["sum"] or 0}

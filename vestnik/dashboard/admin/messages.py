@@ -90,4 +90,4 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Text as sent")
     def shown_text(self, message: Message) -> str:
-        return message.mailing.text if message.text is None else message.text
+        return message.full_text

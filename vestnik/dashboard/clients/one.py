@@ -74,8 +74,7 @@ def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _row(message: Any) -> dict[str, Any]:
-    text = message.mailing.text if message.text is None else message.text
-    return {"message": message, "text": text, "why": said(message.error)}
+    return {"message": message, "text": message.full_text, "why": said(message.error)}
 
 
 def _shown(wanted: Any) -> str:

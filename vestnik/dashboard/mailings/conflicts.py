@@ -14,13 +14,17 @@ from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.rules import database_now
 
 #: What is of no use once the end has come.
-BEFORE_THE_END = ("schedule", "resume", "change")
+BEFORE_THE_END = ("schedule", "resume", "change", "new text")
 REFUSALS: dict[str, Promise] = {
     "schedule": gettext_lazy("It cannot be scheduled: the mailing is “%(state)s” now."),
     "pause": gettext_lazy("It was not paused: the mailing is “%(state)s” now."),
     "resume": gettext_lazy("It cannot be resumed: the mailing is “%(state)s” now."),
     "cancel": gettext_lazy("It was not cancelled: the mailing is “%(state)s” now."),
     "change": gettext_lazy("Nothing was changed: the mailing is “%(state)s” now."),
+    "new text": gettext_lazy(
+        "The text was not changed: the mailing is “%(state)s” now. "
+        "Pause it to give a new text to those who still wait."
+    ),
     "send again": gettext_lazy(
         "It cannot be sent again yet: the mailing is “%(state)s”. Wait until it has ended."
     ),

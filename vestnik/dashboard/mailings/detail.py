@@ -21,6 +21,7 @@ from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import here
 from vestnik.dispatch.again import OVER
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
+from vestnik.mailings.rules import changeable
 from vestnik.reports.progress import Progress
 from vestnik.reports.snapshot import snapshot_of
 
@@ -51,6 +52,7 @@ def head(mailing: Mailing) -> dict[str, Any]:
         "is_under_way": mailing.state in UNDER_WAY,
         "is_over": mailing.state in OVER,
         "may_edit": mailing.state in BEFORE_THE_START,
+        "may_change_text": mailing.state in UNDER_WAY and "text" in changeable(mailing),
     }
 
 

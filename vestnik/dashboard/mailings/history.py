@@ -24,6 +24,7 @@ EVENTS: dict[str, Promise] = {
     "finish": pgettext_lazy("event", "finished"),
     "reopen": pgettext_lazy("event", "running again"),
     "change": pgettext_lazy("event", "changed"),
+    "new_text": pgettext_lazy("event", "new text"),
     "ask": pgettext_lazy("event", "the provider is asked"),
     "resend": pgettext_lazy("event", "queued again"),
     "give_up": pgettext_lazy("event", "given up"),

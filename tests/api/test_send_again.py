@@ -4,8 +4,9 @@ import pytest
 
 from tests.api.caller import YEAR, Caller, errors_of
 from tests.builders import enlist_all, make_clients, make_running
+from tests.dispatch.sent import claim_of, due_ids, fly
 from vestnik.dispatch.launch import launch
-from vestnik.mailings.models import FINISH, Mailing
+from vestnik.mailings.models import CANCEL, FINISH, Mailing
 
 WINDOW = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": f"{YEAR}-01-01T00:00:00Z"}
 STATES = ["failed", "expired", "unknown", "undelivered", "cancelled", "suppressed"]
@@ -31,7 +32,7 @@ def states_of(other: Mailing, mailing_id: int) -> list[str]:
     return sorted(other.messages.filter(client__in=clients).values_list("state", flat=True))
 
 
-@pytest.mark.parametrize("asked", [None, ["failed"], ["expired", "unknown"]])
+@pytest.mark.parametrize("asked", [None, ["failed"], ["expired", "unknown"], ["cancelled"]])
 def test_a_new_mailing_goes_to_those_who_were_not_reached(
     api: Caller, asked: list[str] | None
 ) -> None:
@@ -49,6 +50,23 @@ def test_a_new_mailing_goes_to_those_who_were_not_reached(
     assert (shown["text"], shown["rate_limit"], shown["provider"]) == ("Hello {{ tag }}", 7, "null")
     assert states_of(other, shown["id"]) == sorted(wanted)
     assert "send_again" in other.events.values_list("event", flat=True)
+
+
+def test_those_whom_a_cancel_came_before_are_cancelled_before_their_rows_are(api: Caller) -> None:
+    """What is in flight then finishes: it is not sent again."""
+    other = make_running(3)
+    claim = claim_of(other)
+    flying, *waiting = due_ids(claim)
+    fly(claim, [flying])
+    assert other.move(CANCEL)
+
+    body = WINDOW | {"states": ["cancelled"], "text": "Without the mistake"}
+    shown = api.post(f"mailings/{other.id}/send-again/", body).json()
+
+    assert launch(shown["id"])
+    enlist_all(new := Mailing.objects.get(id=shown["id"]))
+    clients = other.messages.filter(id__in=waiting).values_list("client_id", flat=True)
+    assert set(new.messages.values_list("client_id", flat=True)) == set(clients)
 
 
 def test_what_is_given_takes_the_place_of_the_others(api: Caller) -> None:

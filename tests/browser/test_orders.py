@@ -74,7 +74,9 @@ def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: A
     expect(page.locator("dialog")).to_contain_text("This is for good")
     page.keyboard.press("Enter")
     expect(page.locator("#head .badge")).to_have_text("cancelled")
-    expect(page.get_by_role("link", name="Send again", exact=True).first).to_be_visible()
+    expect(
+        page.get_by_role("link", name="Send once more in this mailing", exact=True).first
+    ).to_be_visible()
 
 
 def test_a_page_that_is_open_learns_what_somebody_else_did(

@@ -13,7 +13,7 @@ from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.mailing_body import MailingBody
 from vestnik.api.mailings import mailing_of, shown
 from vestnik.api.resource import Resource, actor, read
-from vestnik.dispatch.again import UNREACHED, send_again
+from vestnik.dispatch.again import BY_DEFAULT, UNREACHED, send_again
 from vestnik.dispatch.hints import look_at
 
 EXAMPLE = {
@@ -47,7 +47,7 @@ class SendAgainBody(MailingBody):
         child=serializers.ChoiceField(UNREACHED),
         required=False,
         min_length=1,
-        help_text="In which the other's messages are; all four by default.",
+        help_text="In which the other's messages are; by default all but cancelled.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class MailingSendAgain(Resource):
     def _create(self, request: Request, id: int) -> Response:
         other = mailing_of(id)
         fields = read(SendAgainBody, request.data)
-        states = fields.pop("states", list(UNREACHED))
+        states = fields.pop("states", list(BY_DEFAULT))
         mailing = send_again(other, states, actor=actor(request), **fields)
         look_at(mailing.id)
         return Response(

@@ -6,6 +6,7 @@ from django.utils.translation import pgettext_lazy
 
 from vestnik.dispatch.models import MessageState
 from vestnik.mailings.models import MailingState
+from vestnik.reports.progress import Outcome
 
 #: Also the order of the segments of the bar: what went well, what did not, what is still to come.
 MESSAGE_STATES: dict[str, Promise] = {
@@ -29,6 +30,13 @@ MAILING_STATES: dict[str, Promise] = {
     MailingState.FINISHED: pgettext_lazy("mailing", "finished"),
     MailingState.CANCELLED: pgettext_lazy("mailing", "cancelled"),
     MailingState.MISSED: pgettext_lazy("mailing", "missed"),
+}
+
+#: Of a finished mailing that did not reach all.
+OUTCOMES: dict[str, Promise] = {
+    Outcome.PARTLY: _("finished, not all were reached"),
+    Outcome.MOSTLY_NOT: _("finished, most were not reached"),
+    Outcome.NOBODY: _("finished, nobody matched"),
 }
 
 ROLES: dict[str, Promise] = {

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
 
-from vestnik.dispatch.models import Message, MessageState
+from vestnik.dispatch.models import Batch, BatchState, Message, MessageState
 from vestnik.mailings.models import Mailing, MailingState, StateConflict
 
 UNREACHED = (
@@ -15,7 +15,10 @@ UNREACHED = (
     MessageState.EXPIRED.value,
     MessageState.UNKNOWN.value,
     MessageState.UNDELIVERED.value,
+    MessageState.CANCELLED.value,
 )
+#: Whom it is for unless states are named: a mailing is cancelled on purpose.
+BY_DEFAULT = tuple(state for state in UNREACHED if state != MessageState.CANCELLED)
 OVER = (MailingState.FINISHED, MailingState.CANCELLED)
 TAKEN_OVER = ("name", "text", "provider", "rate_limit", "local_hours")
 
@@ -40,7 +43,20 @@ def send_again(other: Mailing, states: Sequence[str], *, actor: str, **fields: A
 
 
 def unreached(mailing: int, states: Sequence[str]) -> Exists:
-    """Whether a client's message of that mailing is in one of the states; by a unique index."""
+    """Whether a client's message of that mailing is in one of the states; by a unique index.
+
+    What a cancel has not come to yet is cancelled, too: nothing of it leaves any more.
+    """
+    reads_so = Q(state__in=states)
+    if MessageState.CANCELLED in states:
+        left = Q(state=MessageState.QUEUED, mailing__state=MailingState.CANCELLED)
+        reads_so |= left & ~Q(id__in=in_flight(mailing))
     return Exists(
-        Message.objects.filter(mailing=mailing, client=OuterRef("id"), state__in=states).order_by()
+        Message.objects.filter(reads_so, mailing=mailing, client=OuterRef("id")).order_by()
     )
+
+
+def in_flight(mailing: int) -> QuerySet[Batch, int]:
+    """The ids of the mailing's messages that are being handed over."""
+    claimed = Batch.objects.filter(mailing=mailing, state=BatchState.CLAIMED).order_by()
+    return claimed.values_list(Func(F("in_flight"), function="unnest"), flat=True)

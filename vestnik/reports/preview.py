@@ -83,19 +83,26 @@ def preview(mailing: Mailing) -> dict[str, Any]:
     }
 
 
-def preview_of_text(mailing: Mailing, text: str) -> dict[str, Any]:
-    """What another text would be for those whose message still waits; nothing of it changes."""
+def waiting_clients(mailing: Mailing) -> QuerySet[Client]:
+    """Those whose message of the mailing still waits."""
     waiting = Message.objects.filter(
         mailing=mailing.id, client=OuterRef("id"), state=MessageState.QUEUED
     )
-    clients = Client.objects.order_by().filter(Exists(waiting.order_by()))
-    renewed = Mailing(text=text, segments=least_segments_of(text), provider=mailing.provider)
-    (group,) = _groups(renewed, clients)
+    return Client.objects.order_by().filter(Exists(waiting.order_by()))
+
+
+def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict[str, Any]:
+    """What that text would be for those clients, and what it would cost; nothing changes."""
+    renewed = Mailing(text=text, segments=least_segments_of(text), provider=provider)
+    (group,) = _groups(renewed, clients) or [Group("", 0, 0, 0, 0, 0, 0)]
     segments = _segments(renewed, group)
     return {
+        "matched": group.matched,
+        "stop_list": group.stop_list,
+        "messages": group.going,
         "left_out": group.missing_value + group.too_long,
         "segments": segments,
-        "price": price_of(mailing.provider, segments),
+        "price": price_of(provider, segments),
         "samples": samples(renewed, SAMPLES, clients),
     }
 

@@ -1,6 +1,7 @@
 """How far mailings are: sums over their batches, never a scan of their messages."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 from django.db.models import F, Max, QuerySet, Sum
@@ -9,6 +10,12 @@ from vestnik.dispatch.models import Batch, MessageState
 from vestnik.reports.states import KEPT_COUNTS, OPEN, STATES, flying, remainder_of
 
 Progress = dict[str, int]
+NEVER_LEFT = (
+    MessageState.FAILED,
+    MessageState.EXPIRED,
+    MessageState.CANCELLED,
+    MessageState.SUPPRESSED,
+)
 NOTHING_YET: Mapping[str, int] = dict.fromkeys(("matched", *STATES), 0)
 
 
@@ -59,3 +66,33 @@ def total(tests: bool | None = None) -> Progress:
 def settled(progress: Progress) -> int:
     """How many messages are neither waiting nor on their way."""
     return progress["matched"] - sum(progress[state] for state in OPEN)
+
+
+def reached(progress: Mapping[str, int]) -> int:
+    """How many messages have got as far as their clients, by all that is known."""
+    return progress[MessageState.SENT] + progress[MessageState.DELIVERED]
+
+
+def not_sent(progress: Mapping[str, int]) -> int:
+    """How many messages never left, and never will."""
+    return sum(progress[state] for state in NEVER_LEFT)
+
+
+class Outcome(StrEnum):
+    """How a mailing that is finished went."""
+
+    GOOD = "good"
+    PARTLY = "partly"
+    MOSTLY_NOT = "mostly-not"
+    NOBODY = "nobody"
+
+
+def outcome_of(progress: Mapping[str, int]) -> Outcome:
+    """By how many it reached of those whom it was to be sent to: the stop list is none of them."""
+    wanted = progress["matched"] - progress[MessageState.SUPPRESSED]
+    missed = wanted - reached(progress)
+    if not progress["matched"]:
+        return Outcome.NOBODY
+    if 2 * missed > wanted or not wanted:
+        return Outcome.MOSTLY_NOT
+    return Outcome.PARTLY if 10 * missed >= wanted and missed else Outcome.GOOD

@@ -15,7 +15,7 @@ from django.db.models.functions import JSONObject
 from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.reports.models import Sample
-from vestnik.reports.progress import NOTHING_YET, Progress, read, settled, sums
+from vestnik.reports.progress import NOTHING_YET, Progress, reached, read, settled, sums
 from vestnik.reports.samples import HANDED_OVER, handed_over
 from vestnik.reports.states import KEPT_COUNTS, OPEN, remainder_of
 
@@ -73,6 +73,11 @@ class Snapshot:
     def settled(self) -> int:
         """Of how many it is known what became of them."""
         return settled(self.progress)
+
+    @property
+    def reached(self) -> int:
+        """How many have got as far as their clients."""
+        return reached(self.progress)
 
     @property
     def seconds_left(self) -> float | None:

@@ -11,7 +11,9 @@ from django.utils import timezone
 from tests.builders import from_now, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
+from tests.dispatch.lane import provider
 from vestnik.dashboard.once import new_token
+from vestnik.dispatch.closing import close
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +153,34 @@ def test_those_who_were_not_reached_get_a_new_mailing(browser: Browser) -> None:
     assert answer.request["PATH_INFO"] == f"/mailings/{new.id}/"
 
 
+def test_a_typo_is_corrected_for_those_whom_the_cancel_came_before(browser: Browser) -> None:
+    mailing = make_running(3, text="Teh sale", provider="console")
+    mailing.obey(CANCEL, actor="test")
+    close(mailing.id)
+    page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+    assert 'value="cancelled" data-count="3" checked' in page
+    assert "<strong>3 messages</strong>" in page
+
+    answer = again(browser, mailing, states=["cancelled"], text="The sale")
+
+    new = Mailing.objects.latest("id")
+    assert (new.text, new.filter["again"]["states"]) == ("The sale", ["cancelled"])
+    assert "A new mailing goes to 3 clients" in answer.content.decode()
+
+
+def test_count_and_price_are_told_before_it_is_sent(browser: Browser, settings: Any) -> None:
+    mailing = make_doubtful(text="я" * 70)
+    before = Mailing.objects.count()
+
+    with provider(settings, "console", "console", price_per_segment="2.50"):
+        looked = again(browser, mailing, text="я" * 71, do="look").content.decode()
+
+    assert "<strong>2 messages</strong>" in looked
+    assert "4 segments in all" in looked
+    assert "10.00" in looked
+    assert Mailing.objects.count() == before
+
+
 def test_a_form_that_is_sent_twice_makes_one_mailing(browser: Browser) -> None:
     mailing = make_doubtful()
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
@@ -179,6 +209,8 @@ def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
     ("fields", "said"),
     [
         ({"states": []}, "required"),
+        ({"text": " "}, "an empty message is never sent"),
+        ({"text": "Dear {{ nobody }}"}, "No client has an attribute"),
         ({"states": ["sent"]}, "Select a valid choice"),
         ({"states": ["expired"]}, "Nobody is in these states"),
         ({"ends_at": local(-60)}, "Choose an end"),

@@ -1,5 +1,6 @@
 """Orders: what they say before they are given, what they do, and what a conflict does not lose."""
 
+import re
 from typing import Any
 
 import pytest
@@ -30,10 +31,17 @@ def asked(browser: Browser, mailing: Mailing, order: str, **headers: str) -> str
 
 
 def given(browser: Browser, mailing: Mailing, order: str, **fields: Any) -> HttpResponse:
-    """The page that one is led to."""
+    """The page that one is led to once one has agreed to what was asked."""
+    if order in ("cancel", "schedule"):
+        fields = {**_seen_in(browser.get(f"/mailings/{mailing.id}/{order}/")), **fields}
     answer = browser.post(f"/mailings/{mailing.id}/{order}/", fields, follow=True)
     mailing.refresh_from_db()
     return answer
+
+
+def _seen_in(page: Any) -> dict[str, str]:
+    found = re.search(r'name="seen" value="([^"]*)"', page.content.decode())
+    return {"seen": found[1]} if found else {}
 
 
 def draft(**fields: Any) -> Mailing:
@@ -276,3 +284,66 @@ def test_what_cannot_be_asked_or_resent_says_why(browser: Browser, settings: Any
     with provider(settings, "null", "smsc", apikey="x"):
         assert "Nothing is sent." in asked(browser, mailing, "unknown/ask")
         assert "being asked about 1" in given(browser, mailing, "unknown/ask").content.decode()
+
+
+def _begun(sent: int, of: int = 12) -> Mailing:
+    mailing = make_running(of)
+    record(mailing, ["sent"] * sent) if sent else None
+    return mailing
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen", "is_done"),
+    [
+        (0, "waits 0", False),  # it has started since
+        (9, "waits 0", False),
+        (1, "started 0", True),
+        (3, "started 0", True),
+        (4, "started 0", False),
+        (10, "started 1", False),
+        (0, "", False),
+        (0, "started", False),
+        (0, "started -1", False),
+        (0, "started 1e3", False),
+        (0, f"started {'9' * 5000}", False),
+    ],
+)
+def test_a_question_that_has_become_another_one_is_asked_again(
+    browser: Browser, sent: int, seen: str, is_done: bool
+) -> None:
+    mailing = _begun(sent)
+    page = given(browser, mailing, "cancel", seen=seen).content.decode()
+    assert (mailing.state == "cancelled") is is_done
+    if not is_done:
+        assert "Nothing was done: it is no longer as you were shown." in page
+        assert f'name="seen" value="started {sent}"' in page
+
+
+def test_a_draft_that_matches_others_by_now_is_asked_about_again(browser: Browser) -> None:
+    make_clients(3)
+    mailing = draft(provider="console")
+    page = given(browser, mailing, "schedule", seen="matches 2").content.decode()
+    assert "<strong>3 clients</strong> match" in page
+    assert mailing.state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("state", "order", "does", "keeps"),
+    [
+        ("running", "cancel", "Cancel the mailing", "Keep it running"),
+        ("paused", "cancel", "Cancel the mailing", "Keep it paused"),
+        ("scheduled", "cancel", "Cancel the mailing", "Keep it scheduled"),
+        ("running", "pause", "Pause the mailing", "Keep it running"),
+        ("paused", "resume", "Resume the mailing", "Keep it paused"),
+        ("draft", "schedule", "Schedule the mailing", "Leave it a draft"),
+    ],
+)
+def test_both_answers_say_what_they_do(
+    browser: Browser, state: str, order: str, does: str, keeps: str
+) -> None:
+    mailing = make_running(1) if state in ("running", "paused") else make_mailing(starts_in=60)
+    Mailing.objects.filter(id=mailing.id).update(state=state)
+    page = asked(browser, mailing, order)
+    assert f">{does}</button>" in page
+    assert f">{keeps}</a>" in page
+    assert ("data-close autofocus" in page) is (order == "cancel")

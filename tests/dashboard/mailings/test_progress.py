@@ -16,6 +16,7 @@ from tests.builders import make_running
 from vestnik.dashboard.live import shared
 from vestnik.dashboard.live.topics import MailingTopic
 from vestnik.dashboard.mailings.progress import progress_context, state_of, told
+from vestnik.dashboard.templatetags.vestnik import mailing_badge
 from vestnik.reports.snapshot import Snapshot, snapshot_of
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +128,33 @@ def test_a_look_is_one_query(django_assert_num_queries: Any) -> None:
 
     with django_assert_num_queries(1):
         topic.look()
+
+
+EXPIRED = {"matched": 6117, "delivered": 238, "expired": 5879}
+
+
+@pytest.mark.parametrize(
+    ("counts", "headline", "badge"),
+    [
+        (EXPIRED, "238 of 6,117 · 4 % delivered 238 , not sent 5,879", "most were not reached"),
+        ({"matched": 10, "sent": 10}, "10 of 10 · 100 % sent 10", "finished"),
+        ({"matched": 10, "sent": 8, "expired": 2}, "8 of 10 · 80 %", "not all were reached"),
+        ({"matched": 10, "undelivered": 10}, "0 of 10 · 0 % not delivered 10", "most were not"),
+        ({"matched": 10, "cancelled": 10}, "0 of 10 · 0 % not sent 10", "most were not reached"),
+        ({"matched": 9, "sent": 4, "unknown": 5}, "4 of 9 · 44 %", "most were not reached"),
+        ({"matched": 9, "sent": 8, "suppressed": 1}, "8 of 9 · 89 %", "finished"),
+        ({"matched": 9, "suppressed": 9}, "0 of 9 · 0 % not sent 9", "most were not reached"),
+        ({"matched": 0}, "0 of 0", "nobody matched"),
+    ],
+)
+def test_the_headline_is_what_reached_people(
+    going: Snapshot, counts: dict[str, int], headline: str, badge: str
+) -> None:
+    progress = dict.fromkeys(going.progress, 0) | counts
+    over = replace(going, state="finished", rate=None, progress=progress)
+
+    assert words(over).startswith(headline)
+    with translation.override("en"):
+        shown = mailing_badge("finished", progress)
+    assert badge in shown
+    assert ("is-finished" in shown) is (badge == "finished")

@@ -13,15 +13,19 @@ from django.utils.translation import gettext_lazy, ngettext
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import refused
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.ways import money
 from vestnik.dashboard.mailings.window import MADE_ALREADY, WindowForm, beginning
 from vestnik.dashboard.once import UsedAlready, content_of, once
-from vestnik.dashboard.pages import OperatorRequest, actor, page
+from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
 from vestnik.dashboard.zones import here
 from vestnik.dispatch.again import OVER, UNREACHED, send_again
 from vestnik.dispatch.hints import look_at
+from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import Mailing, StateConflict
+from vestnik.mailings.rules import checked_text
+from vestnik.reports.preview import preview_of_text
 from vestnik.reports.progress import Progress
 
 
@@ -30,6 +34,12 @@ class Again(WindowForm):
 
     states = forms.MultipleChoiceField(
         label=gettext_lazy("To whom"), widget=forms.CheckboxSelectMultiple
+    )
+    text = forms.CharField(
+        required=False,
+        strip=False,
+        label=gettext_lazy("Text"),
+        widget=forms.Textarea(attrs={"rows": 4}),
     )
 
     def __init__(self, *args: Any, mailing: Mailing, progress: Progress, **kwargs: Any) -> None:
@@ -48,6 +58,24 @@ class Again(WindowForm):
     def total(self) -> int:
         """How many clients the chosen states are about."""
         return sum(line["count"] for line in self.counted() if line["chosen"])
+
+    def clean_text(self) -> str:
+        """A page without the field sends the other's text."""
+        sent = self.add_prefix("text") in self.data
+        return checked_text(self.cleaned_data["text"]) if sent else self.mailing.text
+
+    def what_comes(self) -> dict[str, Any] | None:
+        """Whom it would reach by now and what it would cost; None where states or text are wrong,
+        or nobody is chosen."""
+        written = self.cleaned_data if self.is_bound else self.initial
+        states, text = written.get("states"), written.get("text")
+        if (self.is_bound and {"states", "text"} & set(self.errors)) or not (states and text):
+            return None
+        again = {"mailing": self.mailing.id, "states": list(states)}
+        provider = written.get("provider") or self.mailing.provider
+        found = preview_of_text(text, provider, recipients({"again": again}))
+        price = found["price"]
+        return {**found, "price": "" if price is None else money(price)}
 
     def clean_states(self) -> list[str]:
         states: list[str] = self.cleaned_data["states"]
@@ -69,9 +97,13 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
         mailing=mailing,
         progress=progress,
     )
-    if form.is_valid() and (sent := _sent(request, mailing, form)):
+    wants_look = request.POST.get("do") == "look"
+    if form.is_valid() and not wants_look and (sent := _sent(request, mailing, form)):
         return sent
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
+    context["comes"] = form.what_comes()
+    if is_htmx(request):
+        return render(request, "dashboard/mailings/again_comes.html", context)
     context["zone_label"] = here()
     context["anybody"] = any(progress[state] for state in UNREACHED)
     context["may_be_twice"] = bool(progress["unknown"])
@@ -81,13 +113,18 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
 def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     """All whom it did not reach, but for those who may have got it."""
     states = [state for state in UNREACHED if progress[state] and state != "unknown"]
-    return {**beginning(), "states": states, "provider": mailing.provider}
+    return {
+        **beginning(),
+        "states": states,
+        "provider": mailing.provider,
+        "text": mailing.text,
+    }
 
 
 def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
     """Make the mailing; None where that is to be asked again, which the form then says."""
     wanted = form.cleaned_data
-    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider")}
+    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
 
     def make() -> int:
         return send_again(other, wanted["states"], actor=actor(request), **fields).id

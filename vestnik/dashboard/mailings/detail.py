@@ -43,10 +43,11 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
     return render(request, "dashboard/mailings/detail.html", _whole(request, mailing))
 
 
-def head(mailing: Mailing) -> dict[str, Any]:
+def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     """The name, the state, and what may be done."""
     return {
         "mailing": mailing,
+        "progress": progress,
         "why": said(mailing.state_reason),
         "orders": possible_orders(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
@@ -58,7 +59,8 @@ def head(mailing: Mailing) -> dict[str, Any]:
 
 def news(mailing: Mailing) -> dict[str, Any]:
     """What changes with the state."""
-    return {**head(mailing), **facts_and_history(mailing, progress_for(mailing)), "is_news": True}
+    progress = progress_for(mailing)
+    return {**head(mailing, progress), **facts_and_history(mailing, progress), "is_news": True}
 
 
 def facts_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
@@ -95,11 +97,10 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
     going = replace(going, state=mailing.state)
     progress = going.progress
     return {
-        **head(mailing),
+        **head(mailing, progress),
         **over_time(mailing),
         **progress_context(going),
         **table(request, mailing),
-        "progress": progress,
         "doubt": doubt_of(mailing, progress["unknown"]),
         **facts_and_history(mailing, progress),
         "starts_in": (mailing.starts_at - going.now).total_seconds(),

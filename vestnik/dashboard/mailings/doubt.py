@@ -36,6 +36,7 @@ class Way:
     settlement: Settlement
     button: Promise
     title: Promise
+    confirm: Promise
     settle: Callable[..., int]
     done: Promise
     danger: bool = False
@@ -57,6 +58,7 @@ WAYS: Mapping[str, Way] = {
             Settlement.ASK,
             gettext_lazy("Ask the provider"),
             gettext_lazy("Ask the provider about them?"),
+            gettext_lazy("Ask the provider"),
             doubt.ask,
             ngettext_lazy(
                 "The provider is being asked about %(count)d message.",
@@ -66,8 +68,9 @@ WAYS: Mapping[str, Way] = {
         ),
         Way(
             Settlement.RESEND,
-            gettext_lazy("Send again"),
-            gettext_lazy("Send them again?"),
+            gettext_lazy("Send once more in this mailing"),
+            gettext_lazy("Send them once more in this mailing?"),
+            gettext_lazy("Send them once more"),
             doubt.resend,
             ngettext_lazy(
                 "%(count)d message is queued again.",
@@ -79,6 +82,7 @@ WAYS: Mapping[str, Way] = {
             Settlement.GIVE_UP,
             gettext_lazy("Give up"),
             gettext_lazy("Count them as refused?"),
+            gettext_lazy("Count them as refused"),
             doubt.give_up,
             ngettext_lazy(
                 "%(count)d message counts as refused.",
@@ -146,6 +150,7 @@ def _asked(
     """The question; once more, with the reason, where more has come than was agreed to."""
     context = {
         "order": way,
+        "keep": _("Leave them as they are"),
         "count": doubt.in_doubt(mailing),
         "agreed": agreed,
         "token": new_token(),

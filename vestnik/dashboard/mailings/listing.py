@@ -15,7 +15,7 @@ from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.paging import paged
 from vestnik.dashboard.words import MAILING_STATES
 from vestnik.mailings.models import Mailing
-from vestnik.reports.progress import progress_of, settled
+from vestnik.reports.progress import progress_of, reached
 
 SIZE = 20
 TESTS = "test"
@@ -77,7 +77,7 @@ def _entries(mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
         {
             "mailing": mailing,
             "progress": progress[mailing.id],
-            "settled": settled(progress[mailing.id]),
+            "reached": reached(progress[mailing.id]),
         }
         for mailing in mailings
     ]

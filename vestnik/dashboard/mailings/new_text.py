@@ -22,7 +22,7 @@ from vestnik.dispatch import texts
 from vestnik.dispatch.texts import Reach, reach_of
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
 from vestnik.mailings.rules import changeable, checked_text
-from vestnik.reports.preview import preview_of_text
+from vestnik.reports.preview import preview_of_text, waiting_clients
 
 
 class NewText(forms.Form):
@@ -84,7 +84,9 @@ def _counted(reach: Reach, form: NewText) -> str:
 
 
 def _looked_at(form: NewText, reach: Reach) -> dict[str, Any]:
-    found = preview_of_text(form.mailing, form.cleaned_data["text"])
+    mailing = form.mailing
+    text = form.cleaned_data["text"]
+    found = preview_of_text(text, mailing.provider, waiting_clients(mailing))
     price = found["price"]
     return {
         "looked": found,

@@ -20,6 +20,12 @@ from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import back_to, refused
 from vestnik.dashboard.mailings.consequences import consequences_of
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.seen import (
+    FIELD,
+    Seen,
+    seen_before_cancelling,
+    seen_before_scheduling,
+)
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.recipients import recipients
@@ -41,11 +47,12 @@ STARTED = (*UNDER_WAY, MailingState.FINISHED)
 
 @dataclass(frozen=True)
 class Order:
-    """An order: its button, its question, and what is said once it is done."""
+    """An order: its button, its question, the answer that gives it, and what is said then."""
 
     transition: Transition
     button: Promise
     title: Promise
+    confirm: Promise
     done: Promise
     danger: bool = False
 
@@ -72,28 +79,41 @@ ORDERS: Mapping[str, Order] = {
             SCHEDULE,
             pgettext_lazy("order", "Schedule"),
             _("Schedule the mailing?"),
+            _("Schedule the mailing"),
             _("The mailing is scheduled."),
         ),
         Order(
             PAUSE,
             pgettext_lazy("order", "Pause"),
             _("Pause the mailing?"),
+            _("Pause the mailing"),
             _("The mailing is paused. What was on its way finishes."),
         ),
         Order(
             RESUME,
             pgettext_lazy("order", "Resume"),
             _("Resume the mailing?"),
+            _("Resume the mailing"),
             _("The mailing goes on."),
         ),
         Order(
             CANCEL,
             pgettext_lazy("order", "Cancel"),
             _("Cancel the mailing for good?"),
+            _("Cancel the mailing"),
             _("The mailing is cancelled. What was on its way finishes."),
             danger=True,
         ),
     )
+}
+
+
+#: What the other answer is called: the mailing stays as it is.
+KEEP: Mapping[str, Promise] = {
+    MailingState.DRAFT: _("Leave it a draft"),
+    MailingState.SCHEDULED: _("Keep it scheduled"),
+    MailingState.RUNNING: _("Keep it running"),
+    MailingState.PAUSED: _("Keep it paused"),
 }
 
 
@@ -112,8 +132,20 @@ def order_mailing(request: OperatorRequest, id: int, order: str) -> HttpResponse
         return _done(request, mailing, wanted)
     if mailing.state not in wanted.transition.sources:
         return refused(request, mailing, wanted.name)
-    context = {"order": wanted, "template": f"dashboard/mailings/orders/{order}.html"}
-    return confirmation(request, mailing, {**context, **_before(mailing, wanted)})
+    return _asked(request, mailing, wanted)
+
+
+def _asked(
+    request: OperatorRequest, mailing: Mailing, order: Order, *, again: bool = False
+) -> HttpResponse:
+    """The question; once more, with the reason, where it has become another one."""
+    context = {
+        "order": order,
+        "keep": KEEP[mailing.state],
+        "has_changed": again,
+        "template": f"dashboard/mailings/orders/{order.name}.html",
+    }
+    return confirmation(request, mailing, {**context, **_before(mailing, order)})
 
 
 def confirmation(
@@ -130,7 +162,15 @@ def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
     found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
     if mailing.state in BEFORE_THE_START:
         found["matched"] = recipients(mailing.filter).count()
+    found["seen"] = _seen(mailing, order, found)
     return found
+
+
+def _seen(mailing: Mailing, order: Order, found: Mapping[str, Any]) -> Seen | None:
+    """What has to be agreed to; None where the order can be taken back."""
+    if order.transition is CANCEL:
+        return seen_before_cancelling(mailing, found["progress"])
+    return seen_before_scheduling(found["matched"]) if order.transition is SCHEDULE else None
 
 
 def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
@@ -142,6 +182,12 @@ def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpRespo
             messages.error(request, message)
         return redirect("edit-mailing", mailing.id)
     with transaction.atomic():
+        mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
+        if mailing.state in order.transition.sources:
+            seen = _before(mailing, order)["seen"]
+            if seen and not seen.is_as(request.POST.get(FIELD, "")):
+                again = FIELD in request.POST
+                return _asked(request, mailing, order, again=again)
         done = mailing.move(order.transition, actor=actor(request))
         look_at(mailing.id)
     if not done and not order.is_fulfilled(mailing):

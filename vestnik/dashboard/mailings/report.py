@@ -21,7 +21,7 @@ from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import here
 from vestnik.mailings.models import Mailing
-from vestnik.reports.progress import settled
+from vestnik.reports.progress import reached
 
 #: Nothing is fetched and nothing runs, wherever the file is opened.
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -51,7 +51,7 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "progress": progress,
-        "settled": settled(progress),
+        "reached": reached(progress),
         "why": said(mailing.state_reason),
         "facts": facts_of(mailing, progress),
         "charts": [drawn(curve) for curve in curves_of(mailing)],

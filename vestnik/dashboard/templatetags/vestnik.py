@@ -10,9 +10,13 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from vestnik.dashboard.reasons import said
-from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, ROLES
+from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
+from vestnik.dispatch.models import MessageState
+from vestnik.mailings.models import MailingState
+from vestnik.reports.progress import Outcome, not_sent, outcome_of
 
 register = template.Library()
 
@@ -114,6 +118,29 @@ def mailing_state(state: str) -> SafeString:
     return format_html(
         '<span class="badge {}">{}</span>', f"is-{state}", MAILING_STATES.get(state, state)
     )
+
+
+@register.simple_tag
+def mailing_badge(state: str, progress: Mapping[str, int]) -> SafeString:
+    """The same, where it is known what came of it: finished is only good where people got it."""
+    outcome = outcome_of(progress) if state == MailingState.FINISHED else None
+    if outcome is None or outcome is Outcome.GOOD:
+        return mailing_state(state)
+    kind = "is-bad" if outcome is Outcome.MOSTLY_NOT else "is-warning"
+    return format_html('<span class="badge {}">{}</span>', kind, OUTCOMES[outcome])
+
+
+@register.inclusion_tag("components/reach.html")
+def reach(progress: Mapping[str, int]) -> dict[str, Any]:
+    """Whom it has reached and whom not, in a few words; nothing of what still waits."""
+    parts = [
+        (MESSAGE_STATES[MessageState.DELIVERED], progress[MessageState.DELIVERED], False),
+        (MESSAGE_STATES[MessageState.SENT], progress[MessageState.SENT], False),
+        (MESSAGE_STATES[MessageState.UNDELIVERED], progress[MessageState.UNDELIVERED], True),
+        (MESSAGE_STATES[MessageState.UNKNOWN], progress[MessageState.UNKNOWN], True),
+        (_("not sent"), not_sent(progress), True),
+    ]
+    return {"parts": [part for part in parts if part[1]]}
 
 
 @register.filter

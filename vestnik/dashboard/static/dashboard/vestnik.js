@@ -134,10 +134,29 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("#dialog [data-close]")) {
     event.preventDefault();
     dialog.close();
-  } else if (event.target === dialog) {
-    dialog.close(); // beside it, on what is behind
+  } else if (pressedBeside && isBeside(dialog, event) && !isWrittenIn(dialog)) {
+    dialog.close();
   }
 });
+
+/* Pressed and let go beside it, on what is behind: not on its edge, not at the end of a selection
+   that began within it, and not once something was written in it. */
+let pressedBeside = false;
+document.addEventListener("pointerdown", (event) => {
+  pressedBeside = isBeside(document.getElementById("dialog"), event);
+}, true);
+
+function isBeside(dialog, { target, clientX, clientY }) {
+  if (target !== dialog) return false;
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
+}
+
+function isWrittenIn(dialog) {
+  return [...dialog.querySelectorAll("input, textarea")].some(
+    (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+  );
+}
 
 /* What is shown once is copied by a button. Without a secure origin there is no clipboard to write
    to, so the text is selected, ready for Ctrl-C. */
@@ -155,13 +174,19 @@ document.addEventListener("click", async (event) => {
 });
 
 /* <fieldset data-sum="total">: <output id="total"> is the sum of what is ticked. */
-document.addEventListener("change", (event) => {
-  const group = event.target.closest("[data-sum]");
-  if (!group) return;
+function addUp(group) {
   const ticked = [...group.querySelectorAll("[data-count]:checked")];
   const sum = ticked.reduce((all, box) => all + Number(box.dataset.count), 0);
   document.getElementById(group.dataset.sum).textContent =
     sum.toLocaleString(document.documentElement.lang);
+}
+document.addEventListener("change", (event) => {
+  const group = event.target.closest("[data-sum]");
+  if (group) addUp(group);
+});
+/* Coming back, a browser ticks again what was ticked. */
+window.addEventListener("pageshow", () => {
+  for (const group of document.querySelectorAll("[data-sum]")) addUp(group);
 });
 
 /* <button data-print hidden>: where there is JavaScript it prints the page. */

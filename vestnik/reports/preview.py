@@ -51,6 +51,9 @@ class Group:
     segments: int | None
 
 
+NO_GROUP = Group("", 0, 0, 0, 0, 0, 0, 0)
+
+
 def preview(mailing: Mailing) -> dict[str, Any]:
     """What an unsaved mailing would do."""
     clients = recipients(mailing.filter)
@@ -94,13 +97,14 @@ def waiting_clients(mailing: Mailing) -> QuerySet[Client]:
 def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict[str, Any]:
     """What that text would be for those clients, and what it would cost; nothing changes."""
     renewed = Mailing(text=text, segments=least_segments_of(text), provider=provider)
-    (group,) = _groups(renewed, clients) or [Group("", 0, 0, 0, 0, 0, 0)]
+    (group,) = _groups(renewed, clients) or [NO_GROUP]
     segments = _segments(renewed, group)
     return {
         "matched": group.matched,
         "stop_list": group.stop_list,
         "messages": group.going,
-        "left_out": group.missing_value + group.too_long,
+        "left_out": group.missing_value + group.too_long + group.empty_text,
+        "text_warnings": text_warnings(text),
         "segments": segments,
         "price": price_of(provider, segments),
         "samples": samples(renewed, SAMPLES, clients),

@@ -12,6 +12,7 @@ from tests.builders import from_now, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
 from tests.dispatch.lane import provider
+from tests.dispatch.sent import record
 from vestnik.dashboard.once import new_token
 from vestnik.dispatch.closing import close
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
@@ -211,6 +212,7 @@ def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
         ({"states": []}, "required"),
         ({"text": " "}, "an empty message is never sent"),
         ({"text": "Dear {{ nobody }}"}, "No client has an attribute"),
+        ({"text": "Dear {name}"}, "{name} is sent as it is written"),
         ({"states": ["sent"]}, "Select a valid choice"),
         ({"states": ["expired"]}, "Nobody is in these states"),
         ({"ends_at": local(-60)}, "Choose an end"),
@@ -236,6 +238,7 @@ def test_it_has_to_have_ended(browser: Browser) -> None:
 
 def test_where_everybody_was_reached_there_is_nobody(browser: Browser) -> None:
     mailing = make_running(1)
+    record(mailing, ["sent"])
     mailing.move(CANCEL)
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
     assert "Everybody was reached" in page

@@ -60,6 +60,10 @@ def test_it_is_asked_with_the_counts_and_then_done(browser: Browser) -> None:
     assert "text 2: still waiting 2, got an earlier one 1" in page
 
 
+def test_what_looks_like_a_placeholder_is_shown_before_it_is_agreed_to(browser: Browser) -> None:
+    assert "{name} is sent as it is written" in posted(browser, make_paused(), text="Dear {name}")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

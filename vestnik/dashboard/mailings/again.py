@@ -24,7 +24,7 @@ from vestnik.dispatch.again import OVER, UNREACHED, send_again
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import Mailing, StateConflict
-from vestnik.mailings.rules import checked_text
+from vestnik.mailings.rules import checked_text, text_warnings
 from vestnik.reports.preview import preview_of_text
 from vestnik.reports.progress import Progress
 
@@ -44,6 +44,7 @@ class Again(WindowForm):
 
     def __init__(self, *args: Any, mailing: Mailing, progress: Progress, **kwargs: Any) -> None:
         self.mailing, self.progress = mailing, progress
+        self.asks_to_confirm = False
         super().__init__(*args, provider=mailing.provider, **kwargs)
         self.choose("states", [(state, MESSAGE_STATES[state]) for state in UNREACHED])
 
@@ -61,8 +62,14 @@ class Again(WindowForm):
 
     def clean_text(self) -> str:
         """A page without the field sends the other's text."""
-        sent = self.add_prefix("text") in self.data
-        return checked_text(self.cleaned_data["text"]) if sent else self.mailing.text
+        if self.add_prefix("text") not in self.data:
+            return self.mailing.text
+        text = checked_text(self.cleaned_data["text"])
+        if text != self.mailing.text and "confirm_text" not in self.data:
+            self.asks_to_confirm = bool(found := text_warnings(text))
+            if found:
+                raise ValidationError([str(warning) for warning in found])
+        return text
 
     def what_comes(self) -> dict[str, Any] | None:
         """Whom it would reach by now and what it would cost; None where states or text are wrong,

@@ -2,7 +2,7 @@
 them instead."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +51,7 @@ class Group:
     segments: int | None
 
 
-NO_GROUP = Group("", 0, 0, 0, 0, 0, 0, 0)
+NO_GROUP = Group("", *[0] * (len(fields(Group)) - 1))
 
 
 def preview(mailing: Mailing) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict
         "matched": group.matched,
         "stop_list": group.stop_list,
         "messages": group.going,
-        "left_out": group.missing_value + group.too_long + group.empty_text,
+        "left_out": group.matched - group.stop_list - group.going,
         "text_warnings": text_warnings(text),
         "segments": segments,
         "price": price_of(provider, segments),

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from vestnik.api import problems
 from vestnik.dashboard import failures as pages
-from vestnik.db.trouble import trouble_of
+from vestnik.db.trouble import is_unstorable, trouble_of
 
 FOR_PROGRAMS = ("/api/", "/metrics", "/livez", "/readyz")
 KINDS = ["text/html", problems.CONTENT_TYPE, "application/json"]
@@ -29,8 +30,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Something broke; or nothing did, and the database is busy, slow or away."""
-    if trouble := trouble_of(sys.exc_info()[1]):
+    """Something broke; or only the database is busy, slow or away, or refuses a text."""
+    error = sys.exc_info()[1]
+    if is_unstorable(error):
+        return bad_request(request, BadRequest())
+    if trouble := trouble_of(error):
         return _either(
             request,
             lambda: problems.unavailable(trouble),

@@ -3,6 +3,7 @@ many others that they wait for each other's connections to the database. And for
 sends a body byte by byte, or never, would hold a place for good."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ REQUESTS = 8
 STREAMS = "text/event-stream"
 #: Bytes a second, at least, of a body that comes in: a file over a slow line may take its time.
 SLOWEST_LINE = 16 * 1024
+#: All is read as UTF-8. Django hands the label to Python, some of whose codecs are none of texts.
+CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
 USUAL_SECONDS = 30.0
 LOOKED_EVERY = 1.0
 CROWDED = {
@@ -34,6 +37,7 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
     bodies = Bodies(seconds)
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        environ["CONTENT_TYPE"] = CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
         if environ.get("HTTP_ACCEPT") == STREAMS:
             return application(environ, start)
         if not places.acquire(timeout=seconds):
@@ -57,9 +61,13 @@ def _crowded(start: Any) -> Iterable[bytes]:
 
 def seconds_for(environ: dict[str, Any], seconds: float) -> float:
     """How long a request may take, with the time that its body may take to come in."""
-    length = str(environ.get("CONTENT_LENGTH") or "0")
-    size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
-    return seconds + size / SLOWEST_LINE
+    return seconds + content_length(environ) / SLOWEST_LINE
+
+
+def content_length(environ: dict[str, Any]) -> int:
+    """The announced length of a body; 0 where none is, or what is no length."""
+    length = str(environ.get("CONTENT_LENGTH") or "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
 
 
 class Bodies:

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "vestnik.time_limit.time_limit",
+    "vestnik.request_text.request_text",
     "django.middleware.security.SecurityMiddleware",
     "vestnik.dashboard.static_files.CompressedText",
     "vestnik.dashboard.static_files.HashedWhiteNoise",

@@ -7,6 +7,7 @@ from vestnik.api.health import livez, readyz
 from vestnik.api.metrics import Metrics
 from vestnik.api.resource import Nowhere
 from vestnik.api.schema import Docs, schema
+from vestnik.dashboard.account.login import admin_login
 
 handler400 = "vestnik.failures.bad_request"
 handler403 = "vestnik.failures.forbidden"
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", schema, name="schema"),
     path("api/v1/", include("vestnik.api.urls")),
     re_path(r"^api/(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
+    path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
     path("", include("vestnik.dashboard.urls")),
 ]

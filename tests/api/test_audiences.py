@@ -72,3 +72,11 @@ def test_the_clients_that_a_filter_selects_are_counted(api: Caller) -> None:
         return int(api.post("audiences/count/", {"filter": audience}).json()["matched"])
 
     assert (count({}), count(ADULTS), count({"tags": ["nobody"]})) == (3, 1, 0)
+
+
+def test_an_operator_deletes_an_audience_as_on_the_pages(db: None) -> None:
+    operator, viewer = Caller("operator"), Caller("viewer", name="v")
+    saved = operator.post("audiences/", {"name": "x", "filter": {}}).json()["id"]
+
+    assert viewer.delete(f"audiences/{saved}/").status_code == 403
+    assert operator.delete(f"audiences/{saved}/").status_code == 204

@@ -14,6 +14,8 @@ from django.test import Client
 from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import record
 from vestnik.api.parsing import MIB
+from vestnik.api.receipts import guesses
+from vestnik.audience.models import StopListEntry
 from vestnik.dispatch import receipts
 from vestnik.dispatch.models import KeptReceipt
 from vestnik.mailings.models import Mailing
@@ -36,6 +38,7 @@ def providers(settings: Any) -> Iterator[None]:
         "console": {"BACKEND": "console"},
     }
     described.cache_clear()
+    guesses.forget()
     yield
     described.cache_clear()
 
@@ -160,9 +163,63 @@ def test_a_vendors_signature_is_checked(settings: Any) -> None:
     assert counts(mailing) == {"delivered": 1}
 
 
-def test_a_provider_that_is_not_there_is_not_found() -> None:
-    answer = post({}, "/api/v1/receipts/pigeon/")
-    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+def signed(*words: str) -> str:
+    return md5(":".join([*words, "z"]).encode()).hexdigest()  # noqa: S324  (the vendor signs so)
+
+
+def test_an_id_of_any_length_is_no_error() -> None:
+    digits = "v" + "9" * 5000
+    said = {"id": digits, "phone": "79000000000", "status": "1"}
+    unsigned = Client().post("/api/v1/receipts/vendor/", said)
+    right = Client().post("/api/v1/receipts/vendor/", said | {"md5": signed(*said.values())})
+
+    assert (unsigned.status_code, right.status_code) == (403, 403)
+    assert post({"id": "9" * 5000, "status": "delivered"}).status_code == 200
+    body = b'{"status": "delivered", "id": ' + b"9" * 5000 + b"}"
+    assert Client().post(f"{ADDRESS}{SECRET}/", body, "application/json").status_code == 403
+
+
+def test_a_signature_of_a_receipt_is_none_of_a_text_nor_the_other_way() -> None:
+    """Both are three words and the secret."""
+    receipt = ("79261234567", "79001112233", "1")
+    as_text = dict(zip(("phone", "mes", "to"), receipt, strict=True))
+    text = ("79261234567", "79001112233", "20")
+    as_receipt = dict(zip(("id", "phone", "status"), text, strict=True))
+    odd = {"id": "79261234567:СТОП", "phone": "79001112233", "status": "790"}
+    address = "/api/v1/receipts/vendor/"
+
+    answers = [
+        Client().post(address, as_text | {"md5": signed(*receipt)}),
+        Client().post(address, odd | {"md5": signed(*odd.values())}),
+        Client().post(
+            address,
+            {"phone": "79261234567", "mes": "СТОП", "to": "79001112233"}
+            | {"md5": signed("79261234567", "СТОП", "79001112233")},
+        ),
+        Client().post(address, as_receipt | {"md5": signed(*text)}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 200, 200]
+    assert StopListEntry.objects.count() == 1
+
+
+def test_nobody_learns_which_providers_there_are() -> None:
+    asked = ("pigeon", "main", "vendor", "console", "main/wrong", "pigeon/wrong")
+    answers = [post({}, f"/api/v1/receipts/{path}/") for path in asked]
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_a_secret_is_not_guessed_by_trying(mailing: Mailing) -> None:
+    wrong = [post({}, f"{ADDRESS}{n}/").status_code for n in range(30)]
+    right = post(notice(mailing))
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7").get(f"{ADDRESS}{SECRET}/", notice(mailing))
+
+    assert (wrong[0], wrong[-1]) == (403, 429)
+    assert (right.status_code, elsewhere.status_code) == (429, 200)
+    assert 0 < int(right["Retry-After"]) <= 60
+    assert post({}, "/api/v1/receipts/other/other/").status_code == 403  # another's are not counted
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])

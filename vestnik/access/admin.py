@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -17,6 +18,21 @@ from vestnik.access.users import LastAdmin, keep_an_admin
 
 ONCE = "The key is {plain} – copy it now, it is shown only this once."
 LAST_ADMIN = "This is the last admin: make somebody else an admin first."
+
+
+class StrictLookups(admin.ModelAdmin):
+    """Rows are narrowed by the filters of the page alone.
+
+    Django lets an address ask for any column, also of related tables: letter by letter, whoever may
+    look at users could read the keys of their sessions.
+    """
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup.partition("__")[0] in self._filters() and lookup.count("__") <= 1
+
+    def _filters(self) -> set[str]:
+        """By name, and those of a class by their parameter."""
+        return {"id", "pk", *(str(getattr(f, "parameter_name", f)) for f in self.list_filter)}
 
 
 class RoleUserForm(UserChangeForm):
@@ -33,7 +49,7 @@ class RoleUserForm(UserChangeForm):
 
 
 @admin.register(User)
-class RoleUserAdmin(UserAdmin):
+class RoleUserAdmin(StrictLookups, UserAdmin):
     """Django's own page, with the role. Nobody is deleted: what they did is on record."""
 
     form = RoleUserForm
@@ -46,6 +62,14 @@ class RoleUserAdmin(UserAdmin):
         return False
 
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class StrictGroupAdmin(StrictLookups, GroupAdmin):
+    """Django's own page of groups, through which users are not looked up."""
+
+
 class ApiKeyForm(forms.ModelForm):
     """Name and role; the key itself is made, never typed."""
 
@@ -55,7 +79,7 @@ class ApiKeyForm(forms.ModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
+class ApiKeyAdmin(StrictLookups):
     """Keys are issued and revoked; nobody can read one again."""
 
     form = ApiKeyForm

@@ -5,11 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from vestnik.access.admin import StrictLookups
 from vestnik.api.models import IdempotencyRecord
 
 
 @admin.register(IdempotencyRecord)
-class IdempotencyRecordAdmin(admin.ModelAdmin):
+class IdempotencyRecordAdmin(StrictLookups):
     """What was answered to whom; made by requests alone."""
 
     list_display = ("key", "api_key", "status", "location", "created_at")

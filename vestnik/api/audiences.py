@@ -9,6 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from vestnik.access.roles import Action
 from vestnik.api import pages
 from vestnik.api.fields import Instant, StrictSerializer, Text
 from vestnik.api.filter import Filter
@@ -103,6 +104,9 @@ class Audiences(Resource):
 
 class OneAudience(Resource):
     """One saved audience."""
+
+    # As on the pages: an audience is an operator's own tool, and no client goes with it.
+    needs = {"DELETE": Action.SEND}
 
     @extend_schema(responses=AudienceBody)
     def get(self, request: Request, id: int) -> Response:

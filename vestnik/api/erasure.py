@@ -30,7 +30,7 @@ class ErasedAnswer(serializers.Serializer[Any]):
 class ClientErasure(Resource):
     """The erasure of a client."""
 
-    needs = Action.MANAGE
+    needs = {"POST": Action.MANAGE}
 
     @extend_schema(request=None, responses=ErasedAnswer, operation_id="clients_erase")
     def post(self, request: Request, id: int) -> Response:

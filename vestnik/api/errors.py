@@ -25,7 +25,7 @@ from rest_framework.views import set_rollback
 from vestnik.api.parsing import MOST_ERRORS, dotted, shortened
 from vestnik.api.problems import CONTENT_TYPE, FieldError, problem
 from vestnik.api.refusals import Busy, Conflict, TooLarge, Unavailable
-from vestnik.db.trouble import Trouble, trouble_of
+from vestnik.db.trouble import Trouble, is_unstorable, trouble_of
 from vestnik.mailings.models import StateConflict
 from vestnik.mailings.rules import possible
 
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 WHOLE = api_settings.NON_FIELD_ERRORS_KEY
 BODY = "body"
 LONGEST_MESSAGE = 1000
+UNSTORABLE = "Leave out NUL characters, half characters and numbers of thousands of digits."
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -75,6 +76,8 @@ def _known(error: Exception) -> APIException | None:
 
 
 def _of_database(error: Exception) -> APIException | None:
+    if is_unstorable(error):
+        return ParseError(UNSTORABLE)
     trouble = trouble_of(error)
     if trouble is None:
         return None

@@ -30,6 +30,7 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import WITHOUT_CODE, WITHOUT_SMS
 from vestnik.dispatch.importing import look_at
+from vestnik.gate import content_length
 
 MIB = 2**20
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -74,8 +75,7 @@ class FileParser(MultiPartParser):
     """A form with a file, as large as the address takes."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        length = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
-        if length > MOST_FORM_BYTES:
+        if content_length((parser_context or {})["request"].META) > MOST_FORM_BYTES:
             raise TooLarge(f"Send at most {MOST_BYTES // MIB} MiB at once.")
         return super().parse(stream, media_type, parser_context)
 

@@ -38,12 +38,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        parsed = _loaded(self._read(stream))
-        # Each path is put together for a problem alone: a long key would be copied for each value.
-        problems = islice(_unstorable(parsed, ()), MOST_ERRORS)
-        if named := {dotted(path): remedies for path, remedies in problems}:
-            raise ValidationError(named)
-        return parsed
+        return read_json(self._read(stream))
 
     def _read(self, stream: IO[Any]) -> bytes:
         try:
@@ -59,6 +54,16 @@ class BulkJSONParser(StrictJSONParser):
     """The same for long lists."""
 
     most_bytes = 16 * MIB
+
+
+def read_json(body: bytes) -> Any:
+    """The document, where the rules above hold. Raises ParseError or ValidationError."""
+    parsed = _loaded(body)
+    # Each path is put together for a problem alone: a long key would be copied for each value.
+    problems = islice(_unstorable(parsed, ()), MOST_ERRORS)
+    if named := {dotted(path): remedies for path, remedies in problems}:
+        raise ValidationError(named)
+    return parsed
 
 
 def _loaded(body: bytes) -> Any:

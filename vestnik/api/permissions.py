@@ -32,7 +32,7 @@ class RolePermission(BasePermission):
         action = NEEDED.get(str(request.method))
         if action is None or request.method not in view.allowed_methods:
             return True  # the view answers 405
-        action = getattr(view, "needs", None) or action
+        action = getattr(view, "needs", {}).get(request.method, action)
         if may(key.role, action):
             return True
         raise PermissionDenied(f"This needs the role {_least(action)}; this key is a {key.role}.")

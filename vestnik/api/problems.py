@@ -24,6 +24,7 @@ KINDS = {
     413: "too-large",
     415: "unsupported-media-type",
     422: "idempotency-key-reused",
+    429: "too-many-requests",
     500: "internal",
     503: "unavailable",
 }

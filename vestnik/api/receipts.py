@@ -7,18 +7,21 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
+from rest_framework.exceptions import ParseError, PermissionDenied
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from vestnik.access.guesses import Guesses
+from vestnik.access.visitor import address
 from vestnik.api.fields import LARGEST_ID, StrictSerializer
 from vestnik.api.parsing import MIB, problem_with
-from vestnik.api.refusals import TooLarge
+from vestnik.api.refusals import TooLarge, TooManyGuesses
 from vestnik.api.resource import Resource
 from vestnik.dispatch.sink import take_inbound, take_receipts
+from vestnik.gate import content_length
 from vestnik.providers.base import Heard, Inbound, Receipt
-from vestnik.providers.callbacks import Callback, CallbackRefused
+from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
 from vestnik.providers.errors import UnknownProvider
 from vestnik.providers.registry import described
 
@@ -27,6 +30,9 @@ log = structlog.get_logger(__name__)
 LARGEST = MIB
 LONGEST_ID = 100
 UNREADABLE = "What it says cannot be stored: an id is too long, or has a character that is none."
+NOT_SHOWN = "This is not taken: the caller does not show that it is a provider. The log says why."
+LONGEST_ALIAS = 64
+guesses = Guesses(most=20, seconds=60.0)
 HEARD = OpenApiResponse(OpenApiTypes.STR, "What the provider wants to hear.")
 
 
@@ -83,7 +89,7 @@ class ReceiptsBySecret(Receipts):
 
 
 def _callback(request: HttpRequest, secret: str) -> Callback:
-    if int(request.headers.get("Content-Length") or 0) > LARGEST:
+    if content_length(request.META) > LARGEST:
         raise TooLarge(f"Send at most {LARGEST // MIB} MiB at once.")
     body = request.body  # before POST, which would use it up
     return Callback(
@@ -92,15 +98,21 @@ def _callback(request: HttpRequest, secret: str) -> Callback:
         body=body,
         headers=dict(request.headers),
         secret=secret,
-        remote_addr=request.META.get("REMOTE_ADDR", ""),
+        remote_addr=address(request) or "",
     )
 
 
 def _read(alias: str, callback: Callback) -> Heard:
+    """Whether there is no such provider or its secret is wrong is told to nobody."""
+    guess = (alias[:LONGEST_ALIAS], callback.remote_addr)
+    if seconds := guesses.wait(*guess):
+        raise TooManyGuesses(seconds)
     try:
         return described(alias).read_callback(callback)
-    except UnknownProvider:
-        raise NotFound from None
+    except (UnknownProvider, CallerUnknown) as refusal:
+        guesses.note(*guess)
+        log.warning("callback refused", provider=alias[:LONGEST_ALIAS], reason=str(refusal))
+        raise PermissionDenied(NOT_SHOWN) from None
     except CallbackRefused as refusal:
         log.warning("callback refused", provider=alias, reason=str(refusal))
         raise PermissionDenied(f"This is not taken: {refusal}.") from None

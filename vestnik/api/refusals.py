@@ -1,5 +1,7 @@
 """Refusals that the framework has no exception for."""
 
+import math
+
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
@@ -47,3 +49,14 @@ class KeyReused(APIException):
     """The `Idempotency-Key` was used for another body."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+
+
+class TooManyGuesses(APIException):
+    """So many wrong secrets came from there that none is compared for a while."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_detail = "Too many requests with a wrong secret came from your address: wait a minute."
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.retry_after = math.ceil(seconds)

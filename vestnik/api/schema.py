@@ -55,8 +55,8 @@ ALWAYS = {
 # A provider that calls us shows who it is in its own way, and takes whatever answer there is.
 FOR_PROVIDERS = {
     400: "What the provider says cannot be read or stored.",
-    403: "The caller is not shown to be the provider, or what it says cannot be read.",
-    404: "There is no provider of this alias.",
+    403: "The caller does not show that it is the provider, or what it says cannot be read.",
+    429: "Too many wrong secrets came from this address.",
     503: ALWAYS[503],
 }
 WITH_ID = {404: "There is nothing with this id."}

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -16,7 +16,7 @@ REMEMBERED = timedelta(days=365)
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark, or the system's own; back to the page that it was asked from."""
-    response = redirect(_where_from(request))
+    response = HttpResponseRedirect(_where_from(request))
     remember_theme(response, request.POST.get("theme", ""))
     return response
 
@@ -48,5 +48,7 @@ def remember_language(response: HttpResponse, language: str) -> None:
 
 def _where_from(request: HttpRequest) -> str:
     wanted = request.POST.get("next", "")
-    here = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
+    here = wanted.startswith("/") and url_has_allowed_host_and_scheme(
+        wanted, {request.get_host()}, request.is_secure()
+    )
     return wanted if here else resolve_url("overview")

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, OperationalError, connection
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
@@ -34,6 +34,7 @@ class Trouble(StrEnum):
 #: Seconds after which to try again.
 RETRY_AFTER = {Trouble.BUSY: 1, Trouble.TOO_LONG: 30, Trouble.AWAY: 5}
 
+DIGITS = "for integer string conversion"
 MET = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 
 
@@ -48,6 +49,16 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
     if isinstance(error.__cause__, MET):
         return Trouble.BUSY
     return Trouble.TOO_LONG if isinstance(error.__cause__, errors.QueryCanceled) else Trouble.AWAY
+
+
+def is_unstorable(error: BaseException | None) -> bool:
+    """Whether a text was sent that no database can hold, or digits that Python does not count: the
+    last line behind what reads input, so that it is the sender's mistake and not ours."""
+    if isinstance(error, DataError):
+        return isinstance(error.__cause__, errors.DataError) and "NUL" in str(error)
+    if isinstance(error, UnicodeEncodeError):
+        return "surrogates" in error.reason
+    return isinstance(error, ValueError) and DIGITS in str(error)
 
 
 def retried(work: Callable[P, T]) -> Callable[P, T]:

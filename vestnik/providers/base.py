@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
-from vestnik.providers.callbacks import Callback, CallbackRefused
+from vestnik.providers.callbacks import Callback, CallerUnknown
 from vestnik.providers.incoming import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
 from vestnik.providers.options import Options
 
@@ -307,4 +307,4 @@ class Provider(ABC):
         Raises CallbackRefused where the request is not shown to be the provider's, or cannot be
         read.
         """
-        raise CallbackRefused("this provider sends no callbacks")
+        raise CallerUnknown("this provider sends no callbacks")

@@ -16,6 +16,10 @@ class CallbackRefused(Exception):
     """The callback is not the provider's, or says nothing that can be read."""
 
 
+class CallerUnknown(CallbackRefused):
+    """The caller does not show that it is the provider. It is told no more than that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """A request as it came. `secret` is what stood for it in the path, if anything did."""
@@ -53,14 +57,14 @@ class Doorkeeper:
         self.networks = _networks(given.words("callback_addresses"))
 
     def admit(self, callback: Callback, *, signed: bool = False) -> None:
-        """Raises CallbackRefused; a callback that is `signed` needs no secret besides."""
+        """Raises CallerUnknown; a callback that is `signed` needs no secret besides."""
         self._known_address(callback.remote_addr)
         if signed:
             return
         if not self.secret:
-            raise CallbackRefused("no callback_secret is configured")
+            raise CallerUnknown("no callback_secret is configured")
         if not any(same(word, self.secret) for word in _shown(callback)):
-            raise CallbackRefused("the secret is missing or wrong")
+            raise CallerUnknown("the secret is missing or wrong")
 
     def _known_address(self, remote_addr: str) -> None:
         if not self.networks:
@@ -68,9 +72,14 @@ class Doorkeeper:
         try:
             address = ip_address(remote_addr)
         except ValueError:
-            raise CallbackRefused("the address of the caller is not known") from None
+            raise CallerUnknown("the address of the caller is not known") from None
         if not any(address in network for network in self.networks):
-            raise CallbackRefused("the address of the caller is not allowed")
+            raise CallerUnknown("the address of the caller is not allowed")
+
+
+def number_of(word: str) -> int | None:
+    """The id of ours that a vendor repeats; None where the word is none, whatever its length."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < 19 else None
 
 
 def same(given: str, secret: Secret) -> bool:

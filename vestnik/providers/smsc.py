@@ -32,7 +32,14 @@ from vestnik.providers.base import (
     Sink,
     Unknown,
 )
-from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper, same
+from vestnik.providers.callbacks import (
+    Callback,
+    CallbackRefused,
+    CallerUnknown,
+    Doorkeeper,
+    number_of,
+    same,
+)
 from vestnik.providers.errors import OptionError
 from vestnik.providers.http.answers import Answer, readable, retry_after, word_of
 from vestnik.providers.http.exchange import Line, Request, explain
@@ -76,6 +83,9 @@ SHORTEST_VALIDITY, LONGEST_VALIDITY = 60, 86_400
 #: status.php refuses five concurrent requests (c). It also answers about many messages at once, but
 #: that once a minute: one by one is as fast and says which one it is about.
 MOST_QUESTIONS_AT_ONCE = 4
+#: What a signature covers of a receipt, and of a text that a client wrote; how the former looks.
+SIGNED, SIGNED_TEXT = ("id", "phone", "status"), ("phone", "mes", "to")
+RECEIPT = re.compile(r"[^:]{1,100}:\+?[0-9]{5,15}:-?[0-9]{1,3}", re.ASCII)
 OUR_ID = re.compile(r"[A-Za-z0-9._-]{0,20}")
 
 
@@ -193,15 +203,19 @@ class SmscProvider(HttpProvider):
         """Signed where `callback_signature_secret` is set, else by `callback_secret`.
 
         Signed strings (c): `id:phone:status:SECRET`, and `phone:mes:to:SECRET` for an inbound
-        message; time, error and cost are not covered.
+        message; time, error and cost are not covered. Both are three words, so a signature of one
+        could be shown for the other: each has to look like what it is, and not like the other.
         """
         fields = callback.fields
-        names = ("phone", "mes", "to") if "mes" in fields else ("id", "phone", "status")
+        is_text = "mes" in fields
+        signed_words = [fields.get(name, "") for name in (SIGNED_TEXT if is_text else SIGNED)]
         signed = bool(self._signature)
         self._door.admit(callback, signed=signed)
-        if signed and not _signed(fields, names, self._signature):
-            raise CallbackRefused("the signature is missing or wrong")
-        if "mes" in fields:
+        if signed and not _signed(fields, signed_words, self._signature):
+            raise CallerUnknown("the signature is missing or wrong")
+        if is_text is bool(RECEIPT.fullmatch(":".join(signed_words))) and signed:
+            raise CallbackRefused("it cannot be told whether it is a receipt or a text")
+        if is_text:
             return Heard(inbound=[self._inbound(fields)])
         if "waitcall" in fields:
             return Heard()
@@ -211,9 +225,9 @@ class SmscProvider(HttpProvider):
         number, status = fields.get("id", ""), fields.get("status", "")
         if not number or not status:
             raise CallbackRefused("there is neither a text nor an id with a status")
-        ours = number.removeprefix(self._prefix)
-        mine = number.startswith(self._prefix) and ours.isdecimal()
-        receipt = self._receipt(status, number, int(ours) if mine else None, fields)
+        ours = number_of(number.removeprefix(self._prefix))
+        mine = ours if number.startswith(self._prefix) else None
+        receipt = self._receipt(status, number, mine, fields)
         return [receipt] if receipt else []
 
     def _receipt(
@@ -268,9 +282,9 @@ def _without_json(answer: Answer) -> Outcome:
     return Unknown(f"HTTP {answer.status} with an answer that is not JSON")
 
 
-def _signed(fields: Mapping[str, str], names: Sequence[str], secret: Secret) -> bool:
+def _signed(fields: Mapping[str, str], words: Sequence[str], secret: Secret) -> bool:
     """By md5 or sha1, as the account's callback address asks for."""
-    text = ":".join([*(fields.get(name, "") for name in names), secret.reveal()])
+    text = ":".join([*words, secret.reveal()])
     return any(
         kind in fields and same(fields[kind].lower(), Secret(_digest(kind, text)))
         for kind in ("md5", "sha1")

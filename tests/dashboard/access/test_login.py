@@ -124,6 +124,23 @@ def test_an_address_that_tries_many_names_is_stopped(monkeypatch: pytest.MonkeyP
     assert log_in(REMOTE_ADDR="192.0.2.7")[1].status_code == 302
 
 
+def test_the_admins_login_knows_the_same_limit_of_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lockout, "ADDRESS_LIMIT", 5)
+    make_user(is_staff=True)
+    for number in range(5):
+        form = {"username": f"name{number}", "password": WRONG}
+        assert visitor().post("/admin/login/", form).status_code == 200
+
+    right = {"username": "anna", "password": PASSWORD}
+    answers = [visitor().post(path, right) for path in ("/admin/login/", "/login/")]
+    elsewhere = visitor().post("/admin/login/", right, REMOTE_ADDR="192.0.2.7")
+
+    assert [answer.status_code for answer in answers] == [429, 429]
+    assert elsewhere.status_code == 302
+
+
 def test_the_admins_login_counts_too() -> None:
     make_user(is_staff=True)
     form = {"username": "anna", "password": WRONG}

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -35,6 +36,13 @@ def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     )
     response["Retry-After"] = str(math.ceil(wait.total_seconds()))
     return response
+
+
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """The login of Django's admin, with the same limits."""
+    if request.method == "POST" and lockout.is_too_busy(request):
+        return locked_out(request)
+    return admin.site.login(request)
 
 
 login = Login.as_view()

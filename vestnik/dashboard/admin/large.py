@@ -3,11 +3,12 @@
 from functools import cached_property
 from typing import Any
 
-from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+
+from vestnik.access.admin import StrictLookups
 
 COUNTED = 10_000
 # The planner's own estimate; -1 where the table was never analysed.
@@ -32,7 +33,7 @@ def _estimate(rows: QuerySet[Any]) -> int:
         return int(cursor.fetchone()[0])
 
 
-class LargeAdmin(admin.ModelAdmin):
+class LargeAdmin(StrictLookups):
     """For a large table; newest first."""
 
     paginator = EstimatingPaginator

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
-from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper
+from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper, number_of
 from vestnik.providers.http.answers import id_of, readable, step_into, word_of
 from vestnik.providers.incoming import sender_of
 from vestnik.providers.options import Options
@@ -62,7 +62,7 @@ class Notices:
             state,
             datetime.now(UTC),
             provider_id=their_id,
-            message_id=_number(our_id),
+            message_id=number_of(our_id or ""),
             error=readable(self._word(notice, "error") or ""),
         )
 
@@ -76,7 +76,3 @@ class Notices:
 
 def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState]:
     return {word.lower(): state for word in words}
-
-
-def _number(word: str | None) -> int | None:
-    return int(word) if word and word.isascii() and word.isdigit() and len(word) < 19 else None

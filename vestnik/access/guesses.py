@@ -1,0 +1,44 @@
+"""Who guesses a secret: after so many wrong ones within a while, nothing more is compared.
+
+Counted in each process, by what is guessed and from where. The right secret is refused as well
+meanwhile, or it could still be found.
+"""
+
+import threading
+import time
+from collections import OrderedDict, deque
+
+MOST_KEYS = 10_000
+
+Key = tuple[str, ...]
+
+
+class Guesses:
+    """At most so many wrong guesses in so many seconds."""
+
+    def __init__(self, *, most: int, seconds: float) -> None:
+        self.most, self.seconds = most, seconds
+        self._wrong: OrderedDict[Key, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait(self, *key: str) -> float:
+        """For how many seconds nothing is compared; 0 where it may be."""
+        with self._lock:
+            times = self._wrong.get(key, deque())
+            if len(times) < self.most:
+                return 0.0
+            return max(0.0, times[0] + self.seconds - time.monotonic())
+
+    def note(self, *key: str) -> None:
+        """Remember a wrong guess."""
+        with self._lock:
+            times = self._wrong.setdefault(key, deque(maxlen=self.most))
+            times.append(time.monotonic())
+            self._wrong.move_to_end(key)
+            while len(self._wrong) > MOST_KEYS:
+                self._wrong.popitem(last=False)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        with self._lock:
+            self._wrong.clear()

@@ -23,6 +23,7 @@ SHAPE = [
     "test",
     "state",
     "state_reason",
+    "held",
     "progress",
     "created_at",
     "enlisted_at",

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected
+from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, account_refused
 from vestnik.sandbox.wire import Connection, Request
 
 #: Letters of GSM 7-bit that take two septets (3GPP TS 23.038, 6.2.1.1).
@@ -212,7 +212,7 @@ KANNEL = Vendor(
         Answer(
             403,
             "Authorization failed for sendsms",
-            Deferred("the account is refused: HTTP 403", provider_wide=True),
+            account_refused("403", perhaps=True),
         ),
         Answer(503, "Temporal failure, try again later.", Deferred("HTTP 503")),
         Answer(
@@ -309,10 +309,7 @@ AERO = Vendor(
         Answer(
             401,
             {"success": False, "message": "Your request was made with invalid credentials."},
-            Deferred(
-                "the account is refused: false: Your request was made with invalid credentials.",
-                provider_wide=True,
-            ),
+            account_refused("false: Your request was made with invalid credentials."),
         ),
     ),
 )
@@ -332,7 +329,7 @@ EXOLVE = Vendor(
     "exolve",
     exolve,
     lambda _: Answer(200, {"message_id": "439166538239448536"}, Accepted("439166538239448536")),
-    (Answer(403, {"error": {}}, Deferred("the account is refused: HTTP 403", provider_wide=True)),),
+    (Answer(403, {"error": {}}, account_refused("403", perhaps=True)),),
 )
 
 # --- MegaFon A2P: randomu3/megafone-api, rosteleset/SmartYard-Server -----------------------------

@@ -223,7 +223,7 @@ class ContractCases:
         """With everything going wrong at once; the gateway's list is the judge."""
 
         async def test() -> None:
-            acts = [act for act in Act if act not in (Act.ACCEPT, Act.TAKE_AND_HANG)]
+            acts = [act for act in Act if act not in (Act.ACCEPT, Act.FORBID, Act.TAKE_AND_HANG)]
             behaviour = Behaviour(percent=dict.fromkeys(acts, 4), delay=0.002, seed=1)
             options = {"window": "20", "deadline": "1"}
             async with self._standing(behaviour, **options) as (sandbox, provider):

@@ -13,7 +13,7 @@ import pytest
 from tests.gateways.builders import opened, outgoing, run
 from tests.gateways.servers import answering, http, read_request, serving
 from tests.providers.contract import ContractCases
-from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown, account_refused
 from vestnik.providers.http_gateway import HttpGatewayProvider
 from vestnik.sandbox.gateway import Sandbox
 
@@ -159,7 +159,7 @@ def test_a_form_with_basic_authorization() -> None:
         (
             http(b'{"message":"expired"}', "401 Unauthorized"),
             {},
-            Deferred("the account is refused: HTTP 401: expired", provider_wide=True),
+            account_refused("401: expired"),
         ),
         (http(b"", "503 Service Unavailable", "Retry-After: 5"), {}, Unknown("HTTP 503")),
         (

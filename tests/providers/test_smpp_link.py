@@ -58,7 +58,7 @@ def test_a_pair_of_binds_sends_by_one_and_hears_by_the_other() -> None:
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
             opened(smpp(sandbox, bind="transmitter+receiver"), heap) as provider,
         ):
-            await until(lambda: len(sandbox.smpp.sessions) == 2)
+            await until(lambda: len(sandbox.smpp.sessions) == 2 and sandbox.smpp.listeners())
             assert len(sandbox.smpp.listeners()) == 1
             (outcome,) = await provider.hand_over_all([outgoing()])
             assert isinstance(outcome, Accepted)
@@ -135,7 +135,7 @@ def test_the_smsc_may_ask_err_and_leave_first() -> None:
         bound = wire.pdu(wire.BIND_TRANSCEIVER | wire.ANSWER, 0, sequence, b"x\0")
         asks = [
             wire.pdu(wire.ENQUIRE_LINK, 0, 11),
-            wire.pdu(0x103, 0, 12),
+            wire.pdu(0x07, 0, 12),
             wire.pdu(wire.DELIVER_SM, 0, 13, b"\0"),
             wire.pdu(wire.ALERT_NOTIFICATION, 0, 14),
             wire.pdu(wire.UNBIND, 0, 15),

@@ -27,8 +27,9 @@ def hear(text: str = "", *, esm_class: int = 4, **more: Any) -> Receipt | Inboun
     tlvs = [smpp34.Tlv(tag, value) for tag, value in more.pop("tlvs", {}).items()]
     octets = more.pop("octets", text.encode("latin-1"))
     data_coding = more.pop("data_coding", 0)
+    source = more.pop("source", "79261234567")
     pdu = smpp34.DeliverSm(
-        "79261234567", "Vestnik", octets, esm_class=esm_class, data_coding=data_coding, tlvs=tlvs
+        source, "Vestnik", octets, esm_class=esm_class, data_coding=data_coding, tlvs=tlvs
     )
     return Ears("main", Options(more), Coding(Options({}), (153, 134))).hear(pdu)
 

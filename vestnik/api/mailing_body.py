@@ -48,6 +48,7 @@ ANSWERED = {
     "text_version": 1,
     "state": "running",
     "state_reason": "",
+    "held": "",
     "progress": COUNTS,
     "created_at": "2026-11-24T09:00:00Z",
     "enlisted_at": "2026-11-27T06:00:00.080000Z",
@@ -142,6 +143,9 @@ class MailingBody(StrictSerializer):
     )
     state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
+    held = serializers.SerializerMethodField(
+        help_text="Why nothing goes out although it runs, as its provider says; else empty."
+    )
     progress = serializers.SerializerMethodField()
     created_at = Instant(read_only=True)
     enlisted_at = Instant(read_only=True, allow_null=True)
@@ -170,6 +174,10 @@ class MailingBody(StrictSerializer):
         confirmed = attrs.pop("confirm_text", False)
         if "text" in attrs:
             check_confirmed(attrs["text"], confirmed=confirmed)
+
+    def get_held(self, mailing: Mailing) -> str:
+        reason: str = self.context["held"].get(mailing.id, "")
+        return f"held: {reason}" if reason else ""
 
     @extend_schema_field(ProgressShown)
     def get_progress(self, mailing: Mailing) -> Progress:

@@ -24,6 +24,7 @@ from vestnik.dispatch import texts
 from vestnik.dispatch.hints import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, SCHEDULE, Mailing, Transition
 from vestnik.mailings.rules import check_changeable, check_ready
+from vestnik.reports.held import held, reason_of
 from vestnik.reports.progress import progress_of
 
 
@@ -35,7 +36,7 @@ class Mailings(Resource):
     @extend_schema(parameters=[MailingQuery], responses=MailingPage, operation_id="mailings_list")
     def get(self, request: Request) -> Response:
         """List mailings, the newest first."""
-        mailings = Mailing.objects.all()
+        mailings = Mailing.objects.annotate(held=reason_of())
         if "test" in self.asked:
             mailings = mailings.filter(is_test=self.asked["test"])
         page = pages.page_of(self.asked, lambda walk: walk.take(mailings), newest_first=True)
@@ -160,4 +161,5 @@ def mailing_of(id: int) -> Mailing:
 def shown(*mailings: Mailing) -> list[Any]:
     """The mailings as they are answered, their progress by one query for all."""
     progress = progress_of([mailing.id for mailing in mailings])
-    return list(MailingBody(mailings, many=True, context={"progress": progress}).data)
+    context = {"progress": progress, "held": held(mailings)}
+    return list(MailingBody(mailings, many=True, context=context).data)

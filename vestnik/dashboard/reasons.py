@@ -98,6 +98,18 @@ PHRASES = _phrases(
     (r"the answer has no id", gettext_lazy("the answer names no id")),
     (r"the account is refused: (?P<why>.+)", gettext_lazy("the account is refused: %(why)s")),
     (
+        r"the provider refuses the account \((?P<code>[^)]+)\): (?P<why>.+)",
+        gettext_lazy("the provider refuses the account (%(code)s): %(why)s"),
+    ),
+    (
+        r"the provider refuses the account \((?P<what>[^)]+)\)",
+        gettext_lazy("the provider refuses the account (%(what)s)"),
+    ),
+    (
+        r"the gateway speaks before it is asked",
+        gettext_lazy("the gateway answered before it was asked"),
+    ),
+    (
         r"HTTP (?P<status>\d+) with an answer that is not (?:JSON|the vendor's)",
         gettext_lazy("HTTP %(status)s with an answer that cannot be read"),
     ),

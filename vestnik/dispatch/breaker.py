@@ -6,8 +6,10 @@ opens it for longer.
 
 It opens on what departed and went wrong. A provider that says by when it wants more is not down
 but busy: its wish is a rest of the lane, and only one that is long, and of all that was answered,
-opens the breaker, for so long. Where nothing even departs it may be this worker alone that does
-not get through: it rests by itself, and opens the breaker only if nobody else gets an answer.
+opens the breaker, for so long. A refused account opens it at once, with that reason: for a moment
+only where it may be that one recipient alone is refused. Where nothing even departs it may be this
+worker alone that does not get through: it rests by itself, and opens the breaker only if nobody
+else gets an answer.
 """
 
 import threading
@@ -18,7 +20,7 @@ import structlog
 
 from vestnik.dispatch import sql
 from vestnik.dispatch.meters import is_answering
-from vestnik.dispatch.verdicts import LONGEST_REST
+from vestnik.dispatch.repeats import LONGEST_REST
 from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
 
 log = structlog.get_logger(__name__)
@@ -78,6 +80,9 @@ class Breaker:
         #: Since the last good answer, and when that one's message departed.
         self._troubles = self._wishes = 0
         self._good_at = 0.0
+        #: Whose hand-overs were answered by a refusal of the account since then, and how often.
+        self._refused: set[str] = set()
+        self._refusals = 0
         #: Of this worker alone: what did not depart in a row, how often it rested for it.
         self._stranded = self._rests = 0
         self._rests_until = 0.0
@@ -124,7 +129,7 @@ class Breaker:
         """
         if {*map(type, outcomes)} == {Accepted}:  # nearly always, and a fifth of the time
             return self._note_good(sent[-1].departed_at or 0.0)
-        bad: list[tuple[float, Deferred | Unknown]] = []
+        bad: list[tuple[Outgoing, Deferred | Unknown]] = []
         stranded: list[Deferred | Unknown] = []
         good_at = 0.0
         for message, outcome in zip(sent, outcomes, strict=True):
@@ -134,23 +139,28 @@ class Breaker:
                 if message.departed_at is None:
                     stranded.append(outcome)
                 else:
-                    bad.append((message.departed_at, outcome))
+                    bad.append((message, outcome))
         if good_at:
             self._note_good(good_at)
         elif not bad:
             return self._note_stranded(stranded)
         self._stranded = self._rests = 0
-        after = [outcome for at, outcome in bad if at > self._good_at]
+        after = [(m, outcome) for m, outcome in bad if (m.departed_at or 0.0) > self._good_at]
         return self._note_bad(after) if after else 0.0
 
     def _note_good(self, departed_at: float) -> float:
         self._good_at = max(self._good_at, departed_at)
         self._troubles = self._wishes = self._stranded = self._rests = 0
+        self._refusals = 0
+        self._refused.clear()
         if self.probing:
             self._close()
         return 0.0
 
-    def _note_bad(self, outcomes: Sequence[Deferred | Unknown]) -> float:
+    def _note_bad(self, bad: Sequence[tuple[Outgoing, Deferred | Unknown]]) -> float:
+        if rest := self._note_refused_account(bad):
+            return rest
+        outcomes = [outcome for _, outcome in bad]
         wishes = {o.retry_after: o for o in outcomes if isinstance(o, Deferred) and o.retry_after}
         busy = sum(_is_busy(outcome) for outcome in outcomes)
         self._wishes += busy
@@ -163,6 +173,21 @@ class Breaker:
         if self.probing:
             self._close()
         return 0.0
+
+    def _note_refused_account(self, bad: Sequence[tuple[Outgoing, Deferred | Unknown]]) -> float:
+        """Open at once where the account is refused, or perhaps is and nobody was taken since."""
+        found = [(m.phone_number, o) for m, o in bad if isinstance(o, Deferred) and o.account]
+        if not found:
+            return 0.0
+        self._refused |= {phone_number for phone_number, _ in found}
+        self._refusals += len(found)
+        _, last = found[-1]
+        is_certain = any(outcome.account == "certainly" for _, outcome in found)
+        if not (is_certain or self.probing or self._refusals > 1):
+            return 0.0
+        if is_certain or len(self._refused) > 1:
+            return self._open(last.reason, min(last.retry_after or 0.0, LONGEST_WISH))
+        return self._open(last.reason, longest=SHORTEST)
 
     def _note_stranded(self, outcomes: Sequence[Deferred | Unknown]) -> float:
         """Nothing got as far as the provider."""
@@ -177,15 +202,16 @@ class Breaker:
             return 0.0
         rest = min(SHORTEST * 2.0 ** min(self._rests, 16), LONGEST)
         self._stranded, self._rests, self._rests_until = 0, self._rests + 1, now + rest
-        if self._rests > 1 and not is_answering(self.alias):
+        refused = any(isinstance(o, Deferred) and o.account for o in outcomes)
+        if (refused or self._rests > 1) and not is_answering(self.alias):
             self._open(outcomes[-1].reason)
         return rest
 
-    def _open(self, reason: str, wish: float = 0.0) -> float:
+    def _open(self, reason: str, wish: float = 0.0, longest: float = LONGEST) -> float:
         self._troubles = self._wishes = 0
         self._believed_until, self._prober = 0.0, None
         given = {"alias": self.alias, "reason": reason, "wish": wish}
-        if sql.run(OPEN, given | {"shortest": SHORTEST, "longest": LONGEST}):
+        if sql.run(OPEN, given | {"shortest": SHORTEST, "longest": longest}):
             log.error("breaker opened", provider=self.alias, reason=reason)
         return SHORTEST
 

@@ -14,7 +14,7 @@ import structlog
 
 from vestnik.dispatch import sql
 from vestnik.dispatch.claims import END_GUARD, Claim
-from vestnik.dispatch.settled import Settled, array
+from vestnik.dispatch.settled import NOT_COUNTED, Settled, array
 from vestnik.dispatch.stopping import sweep_batch
 from vestnik.dispatch.withdrawal import recheck
 
@@ -61,7 +61,8 @@ handed_over AS (
     WHERE h.message_id <> excluded.message_id
 )
 """
-SETTLE_IN_FLIGHT = SETTLE.format(tries=1, still="m.state = 'queued'")
+TRIES = f"CASE WHEN o.departed = {NOT_COUNTED} THEN 0 ELSE 1 END"
+SETTLE_IN_FLIGHT = SETTLE.format(tries=TRIES, still="m.state = 'queued'")
 SETTLE_UNKNOWN = SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt_id = %(attempt)s")
 
 MAY_GO = f"""

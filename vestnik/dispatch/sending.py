@@ -6,10 +6,9 @@ on without them: see `tails`.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -30,9 +29,10 @@ from vestnik.dispatch.outcomes import (
 )
 from vestnik.dispatch.pacing import Pace, PacingAway, Permits
 from vestnik.dispatch.refusals import pause_if_refused
+from vestnik.dispatch.repeats import Repeats
 from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.settled import Settled
-from vestnik.dispatch.verdicts import settle, throttled_for
+from vestnik.dispatch.verdicts import settle
 from vestnik.providers.base import Accepted, Outgoing, Provider, Rejected, Unknown
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,7 @@ DATABASE_WAIT = 0.5
 FAIR_HEARING = 1.0
 # What a receipt can settle.
 RECEIVABLE = frozenset({"sent", "unknown"})
+NONE_BEHIND: Mapping[int, float] = {}
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
@@ -63,6 +64,7 @@ class Crew:
     meters: Meters
     stopping: Callable[[], bool]
     rests: Rests
+    repeats: Repeats = field(default_factory=Repeats)
 
     @property
     def lease(self) -> float:
@@ -146,8 +148,9 @@ class Course:
         if 2 * room < window:
             return []
         permits = self._permits(min(room, len(self.waiting)))
-        if self.crew.breaker.probing:  # not the same one each time: it would use up its attempts
-            self.waiting.sort(key=attrgetter("attempts"))
+        if self.crew.breaker.probing:  # never the same one twice, where there is another
+            last_refused = self.crew.repeats.last_refused
+            self.waiting.sort(key=lambda one: (one.attempts, last_refused(one.phone_number)))
         return self.waiting[: permits.granted]
 
     def _pausing(self) -> float:
@@ -244,9 +247,15 @@ class Course:
         """Settle what landed, and whether to go on, by what the provider made of it."""
         if not landed:
             return
-        self._settle(landed)
-        _, outgoing, found = zip(*landed, strict=True)
-        if parked := self.crew.breaker.note(outgoing, found):
+        found = self.crew.repeats.sort(landed)
+        self._settle(found.landed, found.behind)
+        if found.rest:
+            self._pause(found.rest)
+            self.crew.rests.slow_down(found.rest)
+        if not found.of_the_provider:
+            return
+        _, outgoing, outcomes = zip(*found.of_the_provider, strict=True)
+        if parked := self.crew.breaker.note(outgoing, outcomes):
             self.held = True
             self.crew.rests.add(None, parked)
 
@@ -269,7 +278,7 @@ class Course:
         flights, self.out = self.out, []
         return [landed for flight in flights for landed in flight.land()]
 
-    def _settle(self, landed: Sequence[Landed]) -> None:
+    def _settle(self, landed: Sequence[Landed], behind: Mapping[int, float] = NONE_BEHIND) -> None:
         if not landed:
             return
         messages, outgoing, found = zip(*landed, strict=True)
@@ -278,13 +287,18 @@ class Course:
             if isinstance(outcome, Unknown):
                 attempt = self.settled.attempt_id
                 sent.attempt = Attempt(self.batch, attempt, self.marked_at, message, departed)
-            settle(self.settled, self.crew.provider, self.batch, message, outcome, departed)
+            settle(
+                self.settled,
+                self.crew.provider,
+                self.batch,
+                message,
+                outcome,
+                departed,
+                behind=behind.get(message.message_id),
+            )
         self.waiting = self.settled.left_over(messages) + self.waiting
         self.next_retry = self.settled.first_retry(self.next_retry)
         self.crew.meters.flight(self.batch.alias, outgoing, found)
-        if wish := throttled_for(outgoing, found):
-            self._pause(wish)
-            self.crew.rests.slow_down(wish)
 
     def _release(self) -> None:
         pausing = max(0.0, self.paused_until - time.monotonic())

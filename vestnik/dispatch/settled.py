@@ -8,6 +8,8 @@ from datetime import datetime
 from vestnik.dispatch.claims import Queued
 
 SEPARATOR = "\x1f"
+#: Instead of the instant of its departure: this try is no attempt of the message's.
+NOT_COUNTED = -1.0
 
 
 @dataclass(slots=True)

@@ -1,17 +1,15 @@
 """What an outcome of a hand-over makes of the message."""
 
 import random
-from collections.abc import Sequence
 
 import structlog
 
 from vestnik.dispatch.claims import Claim, Queued
-from vestnik.dispatch.settled import Settled
+from vestnik.dispatch.settled import NOT_COUNTED, Settled
 from vestnik.providers.base import (
     Accepted,
     Deferred,
     Outcome,
-    Outgoing,
     Provider,
     Rejected,
     Unknown,
@@ -20,23 +18,8 @@ from vestnik.providers.base import (
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
-# For longer than this no lane rests by itself: who wishes for more is parked by the breaker, which
-# all workers and the operator see.
-SHORTEST_REST, LONGEST_REST = 1.0, 30.0
 # Longer than any reason that helps, and than any id that a table takes.
 LONGEST_REASON, LONGEST_ID = 500, 100
-
-
-def throttled_for(sent: Sequence[Outgoing], found: Sequence[Outcome | None]) -> float:
-    """For how many seconds the provider wished to be left alone, if it did."""
-    if Deferred not in {*map(type, found)}:
-        return 0.0
-    waits = [
-        o.retry_after or SHORTEST_REST
-        for message, o in zip(sent, found, strict=True)
-        if isinstance(o, Deferred) and message.departed_at and (o.retry_after or o.provider_wide)
-    ]
-    return min(max(waits, default=0.0), LONGEST_REST)
 
 
 def storable(word: str, longest: int) -> str:
@@ -54,8 +37,14 @@ def settle(
     message: Queued,
     outcome: Outcome | None,
     departed: float,
+    *,
+    behind: float | None = None,
 ) -> None:
-    """Add to `settled` what became of a message that departed so many seconds after the mark."""
+    """Add to `settled` what became of a message that departed so many seconds after the mark.
+
+    A refusal of everybody costs no attempt: the message stays, or is tried again after `behind`
+    seconds, with the reason on record.
+    """
     if isinstance(outcome, Accepted):
         provider_id = storable(outcome.provider_id, LONGEST_ID)
         settled.add(message.message_id, "sent", departed, provider_id=provider_id)
@@ -64,7 +53,11 @@ def settle(
             settled.add_parts(message.message_id, ids)
         return
     if outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
-        settled.stayed.append(message.message_id)
+        if outcome is None or behind is None:
+            settled.stayed.append(message.message_id)
+            return
+        error = storable(outcome.reason, LONGEST_REASON)
+        settled.add(message.message_id, "queued", NOT_COUNTED, error=error, retry_in=behind)
         return
     state, error, retry_in = _verdict(provider, message, outcome)
     error = storable(error, LONGEST_REASON)

@@ -42,6 +42,7 @@ __all__ = [
     "Sink",
     "TooLate",
     "Unknown",
+    "account_refused",
     "verdict_of",
 ]
 
@@ -79,11 +80,14 @@ class Deferred:
     and not how long has to be given a wish by its adapter.
     `provider_wide`: not this message but everything waits (throttled, credentials refused, no
     connection that works): parking the provider is better than burning each message's attempts.
+    `account`: the account is refused, so nothing goes out until somebody mends it; `perhaps` where
+    the answer may as well be about this recipient alone, as a 403 is.
     """
 
     reason: str
     retry_after: float | None = None
     provider_wide: bool = False
+    account: Literal["", "perhaps", "certainly"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,17 @@ class Unknown:
     """Nobody can tell whether the provider has the message."""
 
     reason: str
+
+
+def account_refused(
+    why: str, retry_after: float | None = None, *, perhaps: bool = False
+) -> Deferred:
+    """In the words that mailing, page and API say; `why` is `code`, or `code: reason`."""
+    code, separator, reason = why.partition(": ")
+    said = f"the provider refuses the account ({code}){separator}{reason}"
+    return Deferred(
+        said, retry_after, provider_wide=True, account="perhaps" if perhaps else "certainly"
+    )
 
 
 Outcome = Accepted | Rejected | Deferred | Unknown

@@ -32,7 +32,7 @@ class HttpGatewayProvider(HttpProvider):
         outcome = self._reading.outcome(answer, message)
         if isinstance(outcome, Accepted):
             self.trouble = ""
-        elif isinstance(outcome, Deferred) and answer.status in (401, 403):
+        elif isinstance(outcome, Deferred) and outcome.account:
             self.trouble = outcome.reason
         return outcome
 

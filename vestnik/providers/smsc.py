@@ -31,6 +31,7 @@ from vestnik.providers.base import (
     Reply,
     Sink,
     Unknown,
+    account_refused,
 )
 from vestnik.providers.callbacks import (
     Callback,
@@ -165,7 +166,7 @@ class SmscProvider(HttpProvider):
         if verdict is Verdict.TEMPORARY:
             return Deferred(reason, BUSY_PAUSE, provider_wide=True)
         self.trouble = reason
-        return Deferred(reason, ACCOUNT_PAUSE, provider_wide=True)
+        return account_refused(reason, ACCOUNT_PAUSE)
 
     async def ask(self, questions: Sequence[Question]) -> list[Reply]:
         """By our own id, which the vendor knows also where its answer was lost."""

@@ -14,6 +14,7 @@ from django.db.models.functions import JSONObject
 
 from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.reports.held import reason_of
 from vestnik.reports.models import Sample
 from vestnik.reports.progress import NOTHING_YET, Progress, reached, read, settled, sums
 from vestnik.reports.samples import HANDED_OVER, handed_over
@@ -48,6 +49,8 @@ class Snapshot:
     now: datetime
     progress: Progress
     rate: float | None
+    #: Why nothing goes out although it runs; empty where it does.
+    held: str = ""
 
     @property
     def title(self) -> str:
@@ -103,7 +106,12 @@ class Snapshot:
     @property
     def waits_for_hours(self) -> bool:
         """It runs, and nothing goes: its clients are not to be disturbed now."""
-        return self.state == MailingState.RUNNING and self.has_hours and not self.rate
+        return (
+            self.state == MailingState.RUNNING
+            and self.has_hours
+            and not self.rate
+            and not self.held
+        )
 
 
 def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
@@ -113,6 +121,7 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=Asked() - LOOK_BACK)
     counted = {state: F(state) for state in HANDED_OVER}
     rows = mailings.annotate(
+        held=reason_of(),
         now=Asked(),
         remainder=remainder_of(mailing=""),
         sums=Subquery(batches.values(json=JSONObject(**{name: name for name in SUMMED}))),
@@ -143,6 +152,7 @@ def _seen(row: Any) -> Snapshot:
         now=row.now,
         progress=progress,
         rate=_rate(row, progress) if row.state == MailingState.RUNNING else None,
+        held=(row.held or "") if row.state == MailingState.RUNNING else "",
     )
 
 

@@ -13,6 +13,7 @@ class Act(StrEnum):
     ACCEPT = "accept"
     REFUSE = "refuse"  # for good; not taken
     THROTTLE = "throttle"  # 429 with Retry-After, ESME_RTHROTTLED; not taken
+    FORBID = "forbid"  # 403, ESME_RINVSYSID: the account is refused; not taken
     FAIL = "fail"  # 500, ESME_RSYSERR; not taken
     DROP = "drop"  # read, not taken, the line closed
     TAKE_AND_FAIL = "take_and_fail"  # taken, then 500, ESME_RUNKNOWNERR
@@ -29,13 +30,15 @@ class Behaviour:
     """Everything that can be set; over the control API by the same names.
 
     `percent` maps acts to their share of 100, the rest is accepted. `once` is a queue of acts for
-    the messages that come next, before chance has its say. `decimal_receipts`: receipts by SMPP
+    the messages that come next, before chance has its say; `numbers` maps phone numbers to the act
+    that each message to them meets. `decimal_receipts`: receipts by SMPP
     write the hexadecimal ids of the answers in decimal, as some SMSCs do.
     """
 
     delay: float = 0.0
     percent: dict[Act, float] = field(default_factory=dict)
     once: deque[Act] = field(default_factory=deque)
+    numbers: dict[str, Act] = field(default_factory=dict)
     retry_after: float = 1.0
     deduplicates: bool = False
     receipts: bool = False
@@ -49,8 +52,10 @@ class Behaviour:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311  (not a secret)
 
-    def act(self) -> Act:
-        """What to do with the next message."""
+    def act(self, phone_number: str = "") -> Act:
+        """What to do with the next message, to that number."""
+        if self.numbers and phone_number in self.numbers:
+            return self.numbers[phone_number]
         if self.once:
             return self.once.popleft()
         if not self.percent:
@@ -87,6 +92,8 @@ SETTINGS = {item.name: item for item in fields(Behaviour)}
 def _typed(name: str, value: Any) -> Any:
     if name == "percent":
         return {Act(act): float(share) for act, share in dict(value).items()}
+    if name == "numbers":
+        return {str(number): Act(act) for number, act in dict(value).items()}
     if name == "once":
         return deque(Act(act) for act in value)
     if name in ("deduplicates", "receipts", "decimal_receipts"):

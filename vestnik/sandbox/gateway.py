@@ -134,7 +134,7 @@ class Sandbox:
         except Malformed as error:
             shape.malformed(str(error), connection)
             return
-        act = self.behaviour.act()
+        act = self.behaviour.act(arrived.phone_number)
         provider_id = self._take(shape, arrived) if act in TAKING else ""
         if self.behaviour.delay:
             loop = asyncio.get_running_loop()

@@ -94,6 +94,8 @@ class DefaultShape(Shape):
             connection.answer_json(429, {"code": 429, "message": "too many requests"}, headers)
         elif act is Act.REFUSE:
             connection.answer_json(400, {"code": 400, "message": "refused for good"})
+        elif act is Act.FORBID:
+            connection.answer_json(403, {"code": 403, "message": "forbidden"})
         else:
             connection.answer(500, b"")
 
@@ -133,6 +135,8 @@ class SmscShape(Shape):
             connection.answer(500, b"")
         elif act is Act.THROTTLE:
             connection.answer_json(200, {"error": "duplicate request, wait", "error_code": 9})
+        elif act is Act.FORBID:
+            connection.answer_json(200, {"error": "authorise error", "error_code": 2})
         else:
             connection.answer_json(200, {"error": "message is denied", "error_code": 6})
 

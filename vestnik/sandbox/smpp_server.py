@@ -38,6 +38,7 @@ INVALID_COMMAND, WRONG_PASSWORD, INVALID_BIND_STATE = 0x03, 0x0E, 0x04
 STATUS = {
     Act.REFUSE: 0x0B,  # ESME_RINVDSTADR
     Act.THROTTLE: 0x58,  # ESME_RTHROTTLED
+    Act.FORBID: 0x0F,  # ESME_RINVSYSID
     Act.FAIL: 0x08,  # ESME_RSYSERR
     Act.TAKE_AND_FAIL: 0xFF,  # ESME_RUNKNOWNERR
 }
@@ -78,7 +79,7 @@ class SmppServer:
 
     def take(self, session: "Session", pdu: smpp34.SubmitSm) -> tuple[int, str]:
         """Decide about one part; the answer's status and id."""
-        act = self.behaviour.act()
+        act = self.behaviour.act(pdu.destination_addr)
         if act not in TAKING:
             return STATUS.get(act, -1), ""
         part = submitted(pdu)

@@ -72,6 +72,10 @@ def test_another_day_is_named(going: Snapshot) -> None:
     [
         ({"state": "paused", "rate": None}, "paused: nothing leaves until it is resumed"),
         ({"has_hours": True, "rate": 0.0}, "waits for the clients' hours"),
+        (
+            {"held": "the provider refuses the account (403)", "rate": 0.0},
+            "held: the provider refuses the account (403)",
+        ),
         ({"is_enlisted": False}, "the audience is still being read"),
         ({"state": "finished", "rate": None, "finished_at": timezone.now()}, "finished"),
         ({"state": "cancelled", "rate": None, "finished_at": timezone.now()}, "cancelled"),

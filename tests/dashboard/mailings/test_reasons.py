@@ -24,6 +24,14 @@ SAID = [
         "ESME_RTHROTTLED: refused by the SMSC (1 of 2 parts were taken)",
         "ESME_RTHROTTLED: отказ провайдера (принято частей: 1 из 2)",
     ),
+    (
+        "the provider refuses the account (403): forbidden",
+        "провайдер не принимает учётную запись (403): запрещено оператором связи",
+    ),
+    (
+        "the provider refuses the account (ESME_RINVPASWD)",
+        "провайдер не принимает учётную запись (ESME_RINVPASWD)",
+    ),
     ("the SMSC answers ESME_RSYSERR", "SMSC отвечает ESME_RSYSERR"),
     (
         "the account is refused: HTTP 401: bad token",

@@ -1,6 +1,14 @@
 """From an answer to an outcome, as configured."""
 
-from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    Outcome,
+    Outgoing,
+    Rejected,
+    Unknown,
+    account_refused,
+)
 from vestnik.providers.http.answers import Answer, finder, id_of, readable, retry_after
 from vestnik.providers.http.verdicts import Verdict, Verdicts
 from vestnik.providers.options import Options
@@ -30,11 +38,13 @@ class Reading:
             verdict = self._verdicts.by_code(answer.status, code)
         else:
             verdict = self._verdicts.by_status(answer.status)
+        is_listed = code is not None and self._verdicts.lists(code)
         if verdict is Verdict.ACCEPTED:
             return self._accepted(message, text, document, code)
         reason = self._reason(text, document) if self._reason else None
         code = code and readable(code)
-        return _refusal(verdict, answer, code, readable(reason or "", message.phone_number))
+        reason = readable(reason or "", message.phone_number)
+        return _refusal(verdict, answer, code, reason, is_listed)
 
     def _accepted(
         self, message: Outgoing, text: str, document: object, code: str | None
@@ -49,7 +59,9 @@ class Reading:
         return Accepted(provider_id) if provider_id else Unknown("the answer has no id")
 
 
-def _refusal(verdict: Verdict, answer: Answer, code: str | None, reason: str) -> Outcome:
+def _refusal(
+    verdict: Verdict, answer: Answer, code: str | None, reason: str, is_listed: bool
+) -> Outcome:
     said = f"{code or f'HTTP {answer.status}'}{': ' if reason else ''}{reason}"
     if verdict is Verdict.PERMANENT:
         return Rejected(code or f"HTTP {answer.status}", reason or "refused by the gateway")
@@ -59,5 +71,8 @@ def _refusal(verdict: Verdict, answer: Answer, code: str | None, reason: str) ->
             wish = TOO_MUCH
         return Deferred(said, wish, provider_wide=too_much)
     if verdict is Verdict.ACCOUNT:
-        return Deferred(f"the account is refused: {said}", retry_after(answer), provider_wide=True)
+        # A 403 may be about one number; a code that is configured as the account's is not.
+        perhaps = answer.status == 403 and not is_listed
+        said = said.removeprefix("HTTP ")
+        return account_refused(said, retry_after(answer), perhaps=perhaps)
     return Unknown(said)

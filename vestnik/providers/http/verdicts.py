@@ -58,6 +58,10 @@ class Verdicts:
         }
         self._other = OTHER_CODES[given.choice("other_codes", "permanent", list(OTHER_CODES))]
 
+    def lists(self, code: str) -> bool:
+        """Whether an option names the code."""
+        return code in self._codes
+
     def by_status(self, status: int) -> Verdict:
         return self._statuses.get(status, Verdict.AMBIGUOUS)
 

@@ -13,8 +13,24 @@ from vestnik.providers.options import Options
 from vestnik.providers.smpp import gsm
 
 UCS_2 = 8
-#: `data_coding` of what an SMSC sends us, as Python names it; 0 is the SMSC's default alphabet.
-CODECS = {1: "ascii", 3: "latin-1", 6: "iso8859-5", 8: "utf-16-be"}
+#: `data_coding` of what an SMSC sends us, as Python names it (SMPP 3.4, 5.2.19); 0 is the SMSC's
+#: default alphabet, 2 and 4 are octets that say nothing of letters.
+CODECS = {
+    1: "ascii",
+    2: "latin-1",
+    3: "latin-1",
+    4: "latin-1",
+    5: "shift_jis",
+    6: "iso8859-5",
+    7: "iso8859-8",
+    8: "utf-16-be",
+    10: "iso2022_jp",
+    13: "iso2022_jp_1",
+    14: "euc_kr",
+}
+DEFAULT = None
+#: Bits 3 and 2 of the groups 00xx and 01xx (3GPP TS 23.038, 4); the last is reserved.
+ALPHABETS = (DEFAULT, "latin-1", "utf-16-be", DEFAULT)
 #: The header's octets, the septets and the octets of UCS-2 that a part keeps beside it.
 ROOM_ALONE = (160, 140)
 ROOM_BESIDE_8_BIT = (153, 134)
@@ -54,11 +70,19 @@ class Coding:
 
     def decode(self, octets: bytes, data_coding: int) -> str:
         """What an SMSC sent; what cannot be read becomes replacement characters."""
-        codec = CODECS.get(data_coding)
-        if codec is None and self._alphabet == "gsm":
+        codec = self._codec(data_coding)
+        if codec == "utf-16-be":
+            return from_utf_16(octets)
+        if codec is DEFAULT and self._alphabet == "gsm":
             return gsm.decode(octets)
         alphabet = "latin-1" if self._alphabet in ("none", "gsm") else self._alphabet
         return octets.decode(codec or alphabet, "replace")
+
+    def _codec(self, data_coding: int) -> str | None:
+        """By what we send by ourselves, then by the standard."""
+        if data_coding == self._data_coding:
+            return DEFAULT
+        return "utf-16-be" if data_coding == self._ucs_2 else codec_of(data_coding)
 
     def _fits_default(self, text: str) -> bool:
         if self._alphabet == "gsm":
@@ -74,6 +98,27 @@ class Coding:
         if self._alphabet == "gsm":
             return gsm.encode_letter(letter)
         return letter.encode(self._alphabet)
+
+
+def codec_of(data_coding: int) -> str | None:
+    """What a value of `data_coding` says of the alphabet; DEFAULT is the SMSC's own.
+
+    By the groups of 3GPP TS 23.038, 4, but for the lowest, which SMPP 3.4 defines (5.2.19).
+    """
+    group = data_coding >> 4
+    if group == 0:
+        return CODECS.get(data_coding, DEFAULT)
+    if group < 0x8:  # general, compressed or not, and to be deleted after it is read
+        return ALPHABETS[data_coding >> 2 & 3]
+    if group == 0xE:  # a message waits, stored, in UCS-2
+        return "utf-16-be"
+    return "latin-1" if group == 0xF and data_coding & 4 else DEFAULT
+
+
+def from_utf_16(octets: bytes) -> str:
+    """Big-endian, unless a mark says otherwise."""
+    codec = "utf-16" if octets[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-be"
+    return octets.decode(codec, "replace")
 
 
 def utf_16(text: str) -> bytes:

@@ -10,6 +10,7 @@ import smpp34
 from django.db import DataError, InterfaceError, OperationalError
 
 from vestnik.providers.base import Inbound, Receipt, Sink
+from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.receipts import Ears
 from vestnik.providers.smpp.session import SEND_AGAIN, Session
 
@@ -27,6 +28,7 @@ UNSTORABLE = (DataError, UnicodeError)
 class Delivery(NamedTuple):
     session: Session
     sequence: int
+    command: int
     heard: Receipt | Inbound
 
 
@@ -40,16 +42,18 @@ class Intake:
         self._some = asyncio.Event()
         self._task = asyncio.create_task(self._store_forever())
 
-    def delivered(self, session: Session, pdu: smpp34.DeliverSm) -> None:
+    def delivered(
+        self, session: Session, pdu: smpp34.DeliverSm, command: int = wire.DELIVER_SM
+    ) -> None:
         heard = self._ears.hear(pdu)
         if heard is None:
-            session.acknowledge(pdu.sequence_number)
+            session.acknowledge(pdu.sequence_number, 0, command)
             return
         waiting = self._inbound if isinstance(heard, Inbound) else self._receipts
         if len(waiting) >= MOST_WAITING:
-            session.acknowledge(pdu.sequence_number, SEND_AGAIN)
+            session.acknowledge(pdu.sequence_number, SEND_AGAIN, command)
             return
-        waiting.append(Delivery(session, pdu.sequence_number, heard))
+        waiting.append(Delivery(session, pdu.sequence_number, command, heard))
         self._some.set()
 
     async def close(self) -> None:
@@ -78,8 +82,8 @@ class Intake:
                 await self._store(deliveries[middle:])
                 return
             status = self._refusal(error, len(deliveries))
-        for session, sequence, _ in deliveries:
-            session.acknowledge(sequence, status)
+        for session, sequence, command, _ in deliveries:
+            session.acknowledge(sequence, status, command)
 
     @staticmethod
     def _refusal(error: Exception, count: int) -> int:

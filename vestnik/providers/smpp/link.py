@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 
+from vestnik.providers.base import account_refused
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
@@ -24,10 +25,10 @@ STEADY = 5.0
 
 
 class NotBound(Exception):
-    """Nothing can go out now; `retry_after` is when it is tried again."""
+    """Nothing can go out now; `retry_after` is when it is tried again; `account`: it is refused."""
 
-    def __init__(self, reason: str, retry_after: float) -> None:
-        self.reason, self.retry_after = reason, retry_after
+    def __init__(self, reason: str, retry_after: float, *, account: bool = False) -> None:
+        self.reason, self.retry_after, self.account = reason, retry_after, account
         super().__init__(reason)
 
 
@@ -59,7 +60,7 @@ class Link:
 
     def open(self, listener: Listener) -> None:
         self._changed = asyncio.Condition()
-        self._failure, self._next_try = "", 0.0
+        self._failure, self._next_try, self._is_refused = "", 0.0, False
         self._told: set[str] = set()
         self._task = asyncio.create_task(self._keep(listener))
 
@@ -82,7 +83,7 @@ class Link:
         async with self._changed:
             while not (self._session and self._session.usable):
                 if self._failure:
-                    raise NotBound(self._failure, self._until_next_try())
+                    raise NotBound(self._failure, self._until_next_try(), account=self._is_refused)
                 await self._changed.wait()
             return self._session
 
@@ -133,6 +134,7 @@ class Link:
         """Until the session is lost; for how many seconds it stood."""
         loop = asyncio.get_running_loop()
         self._session, bound_at = session, loop.time()
+        self._is_refused = False
         self._on_trouble(self._kind, "")
         await self._announce("", 0.0)
         probe = asyncio.create_task(session.probe(self._enquire_link, self._connect_timeout))
@@ -156,7 +158,8 @@ class Link:
 
     def _pause(self, tries: int, error: Exception | None) -> float:
         pause = min(self._most, self._least * 2.0 ** (min(tries, 20) - 1))
-        if isinstance(error, Refused) and _of_the_account(error):
+        self._is_refused = isinstance(error, Refused) and _of_the_account(error)
+        if isinstance(error, Refused) and self._is_refused:
             self._on_trouble(self._kind, _explain(error))
             pause = max(pause, min(ACCOUNT_PAUSE, self._most))
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
@@ -205,6 +208,8 @@ def _of_the_account(error: Refused) -> bool:
 
 def _explain(error: Exception) -> str:
     if isinstance(error, Refused):
+        if NAMES.get(error.status, ("", None))[1] is Meaning.ACCOUNT:
+            return account_refused(str(error)).reason
         advice = "; the SMSC wants bind=transmitter+receiver" if error.status == 0x03 else ""
         return f"the SMSC refuses to bind: {error}{advice}"
     if isinstance(error, Lost):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown, account_refused
 from vestnik.providers.options import Options
 from vestnik.providers.smpp.session import Answer
 from vestnik.providers.smpp.status import Meaning, meanings, name_of
@@ -59,6 +59,8 @@ class Judge:
             return Rejected(name, f"refused by the SMSC{some}")
         if taken:
             return Unknown(f"the SMSC answers {name}{some}")
+        if worst is Meaning.ACCOUNT:
+            return account_refused(name, perhaps=True)
         wide = worst is not Meaning.TEMPORARY
         wish = pause if worst is Meaning.THROTTLED else None
         return Deferred(f"the SMSC answers {name}", wish, provider_wide=wide)

@@ -108,7 +108,7 @@ class SmppProvider(Provider):
         except TooLate:
             passage.land(None)
         except NotBound as error:
-            passage.land(Deferred(error.reason, error.retry_after, provider_wide=True))
+            passage.land(_without_a_session(error))
         except Exception as error:
             trouble = f"{type(error).__name__} in the provider"
             passage.give_up(self.in_two_minds(passage.message, trouble))
@@ -174,3 +174,8 @@ class SmppProvider(Provider):
             asyncio.get_running_loop().call_later(pause, passage.send_parts, again)
             return None
         return self._judge.refusal(answers, pause)
+
+
+def _without_a_session(error: NotBound) -> Deferred:
+    account: Literal["", "certainly"] = "certainly" if error.account else ""
+    return Deferred(error.reason, error.retry_after, provider_wide=True, account=account)

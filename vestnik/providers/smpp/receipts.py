@@ -6,6 +6,7 @@ fields that are missing, the text in `message_payload`, TLVs instead of a text. 
 and the text is searched field by field.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from vestnik.providers.incoming import sender_of
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.coding import Coding
+
+log = logging.getLogger(__name__)
 
 TYPE_MASK, SMSC_RECEIPT = 0x3C, 0x04
 #: The type of number that begins with a country's code.
@@ -79,7 +82,13 @@ class Ears:
         kind = pdu.esm_class & TYPE_MASK
         if kind == SMSC_RECEIPT or wire.RECEIPTED_MESSAGE_ID in tlvs:
             return self._receipt(pdu, tlvs)
-        return self._inbound(pdu, tlvs) if not kind else None
+        if kind:
+            return None
+        octets = pdu.short_message or tlvs.get(wire.MESSAGE_PAYLOAD, b"")
+        if part_number(octets, pdu.esm_class, tlvs) > 1:
+            log.info("a later part of a long text is acknowledged: it is no text of its own")
+            return None
+        return self._inbound(pdu, tlvs)
 
     def _receipt(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Receipt | None:
         said = _octets(pdu, tlvs).decode("latin-1")
@@ -106,6 +115,23 @@ class Ears:
         if not phone_number:
             return None
         return Inbound(self._alias, phone_number, text.translate(CONTROLS), at)
+
+
+def part_number(octets: bytes, esm_class: int, tlvs: Mapping[int, bytes]) -> int:
+    """Which part of a long text this is; 1 where it is all of it.
+
+    A header's elements are read one by one (3GPP TS 23.040, 9.2.3.24): 0 and 8 concatenate.
+    """
+    if not esm_class & wire.UDH_INDICATOR:
+        number = tlvs.get(wire.SAR_NUMBER)
+        return number[0] if number else 1
+    header = octets[1 : 1 + octets[0]] if octets else b""
+    while len(header) >= 2:
+        kind, length = header[0], header[1]
+        if (kind, length) in ((0, 3), (8, 4)) and len(header) >= 2 + length:
+            return header[1 + length]
+        header = header[2 + length :]
+    return 1
 
 
 def _octets(pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> bytes:

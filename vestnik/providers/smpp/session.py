@@ -35,6 +35,7 @@ class Answer(NamedTuple):
 
 #: What a request that was not written hears: by then its time was over.
 NOT_WRITTEN = Answer(-1, "")
+SEQUENCES = 0x7FFFFFFF
 #: A session that is left stays for so long at most for what is still in flight on it.
 LAST_ANSWERS = 5.0
 
@@ -57,7 +58,9 @@ class Refused(Exception):
 class Listener(Protocol):
     """Takes what the SMSC sends by itself and later calls `session.acknowledge`."""
 
-    def delivered(self, session: "Session", pdu: smpp34.DeliverSm) -> None: ...
+    def delivered(
+        self, session: "Session", pdu: smpp34.DeliverSm, command: int = wire.DELIVER_SM
+    ) -> None: ...
 
 
 class Session(asyncio.Protocol):
@@ -70,11 +73,14 @@ class Session(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._rest, self._sequence = b"", 0
+        self._rest, self._sequence, self._written = b"", 0, 0
         #: Octets, the instant from which they must not be written, their sequence number.
         self._out: list[tuple[bytes, float, int]] = []
-        self._waiting: dict[int, Hear] = {}
+        #: By sequence number: the command that was sent, and who hears its answer.
+        self._waiting: dict[int, tuple[int, Hear]] = {}
         self._leaving = False
+        #: The SMSC's own `unbind`, which is answered once what is in flight is.
+        self._unbind_of_peer: int | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.usable = self.useful = False
@@ -85,23 +91,30 @@ class Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
-        self.useful = self._sequence - len(self._waiting) > 1 and not self._leaving
+        left_by_us = self._leaving and self._unbind_of_peer is None
+        self.useful = self._sequence - len(self._waiting) > 1 and not left_by_us
         waiting, self._waiting = self._waiting, {}
-        for hear in waiting.values():
+        for _, hear in waiting.values():
             hear(None)
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, make: Callable[[int], bytes], hear: Hear, before: float = math.inf) -> int:
+    def send(
+        self,
+        make: Callable[[int], bytes],
+        hear: Hear,
+        before: float = math.inf,
+        command: int = wire.SUBMIT_SM,
+    ) -> int:
         """Write a PDU now, under the sequence number that is returned. Raises Lost.
 
         It is written before that instant of `time.monotonic()`, or it hears NOT_WRITTEN.
         """
         if self.lost.done():
             raise Lost("the line is closed")
-        self._sequence = sequence = self._sequence % 0x7FFFFFFF + 1
+        self._sequence = sequence = self._sequence % SEQUENCES + 1
         self._write(make(sequence), before, sequence)
-        self._waiting[sequence] = hear
+        self._waiting[sequence] = command, hear
         return sequence
 
     def forget(self, sequences: Iterable[int]) -> None:
@@ -112,7 +125,8 @@ class Session(asyncio.Protocol):
     async def ask(self, command: int, body: bytes = b"") -> Answer:
         """Raises Lost."""
         future: asyncio.Future[Answer | None] = self._loop.create_future()
-        sequence = self.send(partial(wire.pdu, command, 0, body=body), partial(_resolve, future))
+        make, hear = partial(wire.pdu, command, 0, body=body), partial(_resolve, future)
+        sequence = self.send(make, hear, command=command)
         try:
             answer = await future
         finally:
@@ -165,9 +179,10 @@ class Session(asyncio.Protocol):
             self.usable, self._leaving = False, True
             self._loop.call_later(LAST_ANSWERS, self.abort)
 
-    def acknowledge(self, sequence: int, status: int = 0) -> None:
-        """Answer a `deliver_sm`; its message_id is unused and empty (spec 4.6.2)."""
-        self._answer(wire.DELIVER_SM, status, sequence, b"\0")
+    def acknowledge(self, sequence: int, status: int = 0, command: int = wire.DELIVER_SM) -> None:
+        """Answer a `deliver_sm`, whose message_id is unused and empty (spec 4.6.2), or a
+        `data_sm`."""
+        self._answer(command, status, sequence, b"\0")
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._loop.time()
@@ -183,26 +198,54 @@ class Session(asyncio.Protocol):
             self._handle(command, status, sequence, data[at : at + length])
             at += length
         self._rest = data[at:]
-        if self._leaving and not self._waiting:
-            self.abort()
+        if not self._waiting:
+            self._finish()
 
     def _handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         if command & wire.ANSWER:
-            hear = self._waiting.pop(sequence, None)
-            if hear is not None:
-                text = wire.first_string(pdu[wire.HEADER.size :])
-                hear(Answer(self._meant(command, status), text))
+            self._hear(command, status, sequence, pdu)
         elif command == wire.DELIVER_SM:
             self._deliver(sequence, pdu)
+        elif command == wire.DATA_SM:
+            self._take_data(sequence, pdu)
         elif command == wire.ENQUIRE_LINK:
             self._answer(command, 0, sequence)
         elif command == wire.UNBIND:
-            self.usable = False
-            self._answer(command, 0, sequence)
-            self._flush()
-            self._transport.close()
+            self._let_go(sequence)
         elif command != wire.ALERT_NOTIFICATION:
             self._write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
+
+    def _hear(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
+        """Only the answer to what was asked is one, or a `generic_nack`; and only to what left."""
+        asked, hear = self._waiting.get(sequence, (0, None))
+        is_answer = command in (asked | wire.ANSWER, wire.GENERIC_NACK)
+        if hear is None or not is_answer or self._is_unwritten(sequence):
+            return
+        del self._waiting[sequence]
+        text = wire.first_string(pdu[wire.HEADER.size :])
+        hear(Answer(self._meant(command, status), text))
+
+    def _is_unwritten(self, sequence: int) -> bool:
+        """Sequence numbers go up by one, so what is not flushed yet is a range of them."""
+        waiting = (self._sequence - self._written) % SEQUENCES
+        return 0 < (sequence - self._written) % SEQUENCES <= waiting
+
+    def _let_go(self, sequence: int) -> None:
+        """The SMSC unbinds: nothing new goes out, and what is in flight is answered first."""
+        self.usable, self._leaving = False, True
+        self._unbind_of_peer = sequence
+        self._loop.call_later(LAST_ANSWERS, self._finish)
+
+    def _finish(self) -> None:
+        """A session that is left ends: all that was in flight on it is answered, or had time."""
+        if not self._leaving or self._transport.is_closing():
+            return
+        if self._unbind_of_peer is None:
+            self.abort()
+            return
+        self._answer(wire.UNBIND, 0, self._unbind_of_peer)
+        self._flush()
+        self._transport.close()
 
     @staticmethod
     def _meant(command: int, status: int) -> int:
@@ -216,6 +259,14 @@ class Session(asyncio.Protocol):
             self.acknowledge(sequence, NOT_FOR_US)
             return
         self._listener.delivered(self, cast(smpp34.DeliverSm, decoded))
+
+    def _take_data(self, sequence: int, pdu: bytes) -> None:
+        try:
+            decoded = data_sm(pdu)
+        except smpp34.SmppError:
+            self.acknowledge(sequence, NOT_FOR_US, wire.DATA_SM)
+            return
+        self._listener.delivered(self, decoded, wire.DATA_SM)
 
     def _answer(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
         self._write(wire.pdu(command | wire.ANSWER, status, sequence, body))
@@ -231,6 +282,7 @@ class Session(asyncio.Protocol):
         """The last look at the clock, right before the system's call: the process may have stood
         still since its messages departed."""
         out, self._out = self._out, []
+        self._written = self._sequence
         now = time.monotonic()
         timely = [octets for octets, before, _ in out if now < before]
         if timely and not self._transport.is_closing():
@@ -240,9 +292,33 @@ class Session(asyncio.Protocol):
 
     def _keep_back(self, sequences: Iterable[int]) -> None:
         for sequence in sequences:
-            hear = self._waiting.pop(sequence, None)
+            _, hear = self._waiting.pop(sequence, (0, None))
             if hear is not None:
                 hear(NOT_WRITTEN)
+
+
+def data_sm(pdu: bytes) -> smpp34.DeliverSm:
+    """A `data_sm` as the `deliver_sm` that says the same (spec 4.7.1): its text is a parameter.
+
+    Raises SmppError.
+    """
+    words, rest = [], pdu[wire.HEADER.size :]
+    service_type, _, rest = rest.partition(b"\0")
+    for _ in ("source", "destination"):
+        address, end, after = rest[2:].partition(b"\0")
+        if not end:
+            raise smpp34.SmppError("a data_sm without its addresses")
+        words.append((rest[:2], address))
+        rest = after
+    if len(rest) < 3:
+        raise smpp34.SmppError("a data_sm without its fields")
+    (source_kind, source), (to_kind, to) = words
+    body = service_type + b"\0" + source_kind + source + b"\0" + to_kind + to + b"\0"
+    # esm_class, then protocol_id and priority; no times; registered_delivery, replace_if_present,
+    # data_coding, sm_default_msg_id, and no short_message.
+    body += rest[:1] + b"\0\0" + b"\0\0" + rest[1:2] + b"\0" + rest[2:3] + b"\0\0" + rest[3:]
+    sequence = wire.HEADER.unpack_from(pdu)[3]
+    return cast(smpp34.DeliverSm, smpp34.decode(wire.pdu(wire.DELIVER_SM, 0, sequence, body)))
 
 
 def _resolve(future: asyncio.Future[Answer | None], answer: Answer | None) -> None:

@@ -77,6 +77,16 @@ def test_a_batch_is_of_one_time_zone_and_of_neighbouring_messages():
         assert list(zones) == [batch.timezone] * 3
 
 
+def test_nobody_is_sent_to_by_the_hours_of_another_zone_than_their_own():
+    make_client(timezone="Mars/Olympus")
+    make_client("79030000000", timezone="Europe/Moscow")
+    mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400)
+    assert claimed_numbers(mailing) == {"79030000000"}
+    assert mailing.batches.get(timezone="Mars/Olympus").state == "waiting"
+    claims.wake()
+    assert claimed_numbers(mailing) == set()
+
+
 def test_those_whose_hours_open_later_wait_and_are_sent_to_then():
     make_client(timezone="Asia/Omsk")
     mailing = launched(local_hours=hours_at("Asia/Omsk", 30, 60), ends_in=86_400)

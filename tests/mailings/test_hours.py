@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from vestnik.mailings.forecast import spans
 from vestnik.mailings.hours import LocalHours
 
 RUSSIAN = [
@@ -99,7 +100,10 @@ def test_nothing_between_opening_and_closing_is_outside_of_the_hours(
             assert not any(hours.include(wall.astimezone(place).time()) for wall in walls)
 
 
-def test_a_zone_that_is_gone_is_taken_for_the_default() -> None:
-    instant = utc("2026-11-27T00:00")
+def test_the_hours_of_a_zone_that_is_not_known_do_not_open() -> None:
+    instant = utc("2026-11-27T09:00")
 
-    assert DAY.opening("Mars/Olympus", instant) == DAY.opening("Europe/Moscow", instant)
+    opens, closes = DAY.opening("Mars/Olympus", instant)
+
+    assert instant + timedelta(days=365 * 50) < opens < closes
+    assert spans(DAY, "Mars/Olympus", (instant, instant + timedelta(days=365 * 5))) == []

@@ -10,9 +10,13 @@ from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.conf import settings
+import structlog
+
+log = structlog.get_logger(__name__)
 
 MINUTE = timedelta(minutes=1)
+#: The hours of a zone that is not known do not open before the end of any mailing.
+NEVER = timedelta(days=100 * 365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class LocalHours:
     def opening(self, zone: str, instant: datetime) -> tuple[datetime, datetime]:
         """When the hours are open next in the zone, at or after the instant, and until when.
 
-        Where they are open at the instant, the first of the two is not later than it.
+        Where they are open at the instant, the first of the two is not later than it. In a zone
+        that this machine does not know they never open: nobody is written to by another's hours.
         """
         return _opening(self, zone, instant.astimezone(UTC).replace(second=0, microsecond=0))
 
@@ -45,6 +50,8 @@ class LocalHours:
 def _opening(hours: LocalHours, zone: str, minute: datetime) -> tuple[datetime, datetime]:
     """Minute by minute: two milliseconds, and right on every day that the zone has ever had."""
     place = _zone(zone)
+    if place is None:
+        return minute + NEVER, minute + NEVER + MINUTE
     opens = minute
     while not hours.include(opens.astimezone(place).time()):
         opens += MINUTE
@@ -54,8 +61,10 @@ def _opening(hours: LocalHours, zone: str, minute: datetime) -> tuple[datetime, 
     return opens, closes
 
 
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> ZoneInfo | None:
+    """None where this machine's database has no such zone: what time it is there is not known."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo(settings.TIME_ZONE)  # it is not in this machine's database any more
+        log.warning("a time zone is not in this machine's tz database", zone=name)
+        return None

@@ -16,12 +16,13 @@ from vestnik.audience.validation import (
     MOST_ATTRIBUTE_BYTES,
     validate_attributes,
     validate_tag,
-    validate_timezone,
 )
+from vestnik.audience.zone_words import zone_named
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON); None is "not given".
 Client = tuple[str, str | None, str | None, str | None, str | None]
 TOO_MANY = "The row has {} cells and the header {}: quote a value that holds the separator."
+ZONE = "Name a time zone, for example Europe/Moscow, МСК+2 or UTC+5."
 LONGEST_WHOLE = 15
 
 #: What Excel and LibreOffice write where a formula fails, in English and in Russian.
@@ -56,10 +57,16 @@ def validate_reason(value: str) -> None:
         raise ValidationError(f"Shorten it to at most {LONGEST_REASON} characters.")
 
 
+def validate_zone(value: str) -> None:
+    """Raises ValidationError unless the words name a zone."""
+    if zone_named(value) is None:
+        raise ValidationError(ZONE)
+
+
 RULES: dict[str, Callable[[str], None]] = {
     "operator_code": validate_operator_code,
     "tag": validate_tag,
-    "timezone": validate_timezone,
+    "timezone": validate_zone,
     "reason": validate_reason,
 }
 
@@ -152,6 +159,8 @@ class Reader:
             return None
         if name == "operator_code":
             value = value.removesuffix(".0")
+        if name == "timezone":
+            value = zone_named(value) or value
         if problem := _checked(RULES[name], value):
             raise Refused(f"{name}: {problem}")
         return value

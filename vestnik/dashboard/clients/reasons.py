@@ -35,6 +35,7 @@ SENTENCES = (
     gettext_noop("Write three digits, for example 926."),
     gettext_noop("Shorten it to at most %(most)s characters."),
     gettext_noop("Name a zone of the IANA database, for example Europe/Moscow."),
+    gettext_noop("Name a time zone, for example Europe/Moscow, МСК+2 or UTC+5."),
     gettext_noop("The attributes take over %(most)s KiB: shorten or drop some."),
     gettext_noop(
         "A quote is opened and not closed, or something stands after the closing one: fix " "it."

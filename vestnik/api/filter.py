@@ -61,7 +61,8 @@ SCHEMA = {
     "type": "object",
     "description": (
         "Values of one kind are alternatives, kinds narrow each other; {} is everyone, and so is "
-        "an empty list. `exclude` takes away whom it selects; an empty one nobody."
+        "an empty list. Tags and texts are compared without regard to case. `exclude` "
+        "takes away whom it selects; an empty one nobody."
     ),
     "properties": {
         **KINDS,

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from vestnik.audience.conditions import condition
+from vestnik.audience.conditions import condition, tagged
 from vestnik.audience.filter_rules import KINDS
 from vestnik.audience.models import Client
 
@@ -50,7 +50,7 @@ def _selected(audience: Filter) -> Q:
     if codes := audience.get("operator_codes"):
         selected &= Q(operator_code__in=list(codes))
     if tags := audience.get("tags"):
-        selected &= Q(tag__in=list(tags))
+        selected &= tagged(tags)
     for name, wanted in audience.get("attributes", {}).items():
         selected &= condition(name, wanted)
     return selected

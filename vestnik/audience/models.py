@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
 from vestnik.audience.imports import Import, ImportPiece, NumberRange, RefusedRow
@@ -52,6 +52,7 @@ class Client(models.Model):
         indexes = [
             models.Index(fields=["operator_code"], name="client_operator_code"),
             models.Index(fields=["tag"], name="client_tag"),
+            models.Index(Lower("tag"), name="client_tag_lower"),
             GinIndex(fields=["attributes"], name="client_attributes", opclasses=["jsonb_path_ops"]),
         ]
         constraints = [

@@ -747,8 +747,9 @@ def test_names_of_attributes_are_offered(django_assert_max_num_queries: Any) -> 
 
     assert 'data-insert="city"' in found
     assert 'data-insert="so}me"' not in found
-    for value in ("vip", "926", "city"):
+    for value in ("vip", "926", "city", "Казань"):
         assert f'<option value="{value}">' in found
+    assert 'data-values-of="city"' in found
 
 
 @pytest.mark.parametrize("address", [NEW, "/mailings/new/preview/", "/clients/audiences/builder/"])

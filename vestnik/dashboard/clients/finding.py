@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from vestnik.audience.conditions import tagged
 from vestnik.audience.models import Client, SavedAudience
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.phone_parsing import normalised
@@ -109,7 +110,7 @@ def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
     if code := asked.get("code"):
         clients = clients.filter(operator_code=code)
     if tag := asked.get("tag"):
-        clients = clients.filter(tag=tag)
+        clients = clients.filter(tagged([tag]))
     return clients
 
 

@@ -5,13 +5,21 @@
 /* Only the fields that the condition asks for, and suggestions that fit it. */
 const SUGGESTED = { code: "known-codes", tag: "known-tags" };
 
+/* Values are suggested that clients have of the attribute that is named. */
+function suggestedFor(condition, what) {
+  if (what !== "equals") return SUGGESTED[what] || "";
+  const name = condition.querySelector("[list='known-names']").value.trim();
+  const lists = [...document.querySelectorAll("[data-values-of]")];
+  return lists.find((list) => list.dataset.valuesOf === name)?.id || "";
+}
+
 function fitCondition(condition) {
   const what = condition.querySelector("[data-what]").value;
   for (const part of condition.querySelectorAll("[data-for]")) {
     part.hidden = !part.dataset.for.split(" ").includes(what);
   }
   for (const input of condition.querySelectorAll("[data-value]")) {
-    input.setAttribute("list", SUGGESTED[what] || "");
+    input.setAttribute("list", suggestedFor(condition, what));
     if (what === "code") input.inputMode = "numeric";
     else input.removeAttribute("inputmode");
   }
@@ -194,7 +202,7 @@ document.addEventListener("DOMContentLoaded", () => {
 document.addEventListener("htmx:afterSwap", (event) => fitSamples(event.target));
 document.addEventListener("htmx:afterSettle", (event) => fitConditions(event.target));
 document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-what]")) fitCondition(event.target.closest("[data-condition]"));
+  if (event.target.matches("[data-what], [list='known-names']")) fitCondition(event.target.closest("[data-condition]"));
 });
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-value]")) addPlace(event.target);

@@ -1,0 +1,20 @@
+import django.db.models.functions.text
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """The directory is in use meanwhile: the index is made beside it."""
+
+    atomic = False
+
+    dependencies = [("audience", "0009_numbers_without_sms")]
+
+    operations = [
+        AddIndexConcurrently(
+            model_name="client",
+            index=models.Index(
+                django.db.models.functions.text.Lower("tag"), name="client_tag_lower"
+            ),
+        )
+    ]

@@ -125,3 +125,41 @@ def test_of_many_at_once_one_creates() -> None:
     assert Mailing.objects.count() == 1
     assert set(statuses) <= {201, 409}
     assert 201 in statuses
+
+
+UNKEYED = [
+    ("POST", "clients/bulk/", []),
+    ("POST", "stop-list/", {"phone_numbers": ["79261234567"]}),
+    ("POST", "audiences/", {"name": "x", "filter": {}}),
+    ("POST", "mailings/preview/", mailing_body()),
+    ("POST", "mailings/1/pause/", {}),
+    ("PUT", "clients/1/", NUMBER),
+    ("PATCH", "clients/1/", {"tag": "x"}),
+    ("DELETE", "clients/1/", None),
+]
+
+
+@pytest.mark.parametrize(("method", "address", "body"), UNKEYED)
+def test_a_key_is_refused_where_it_would_be_ignored(
+    api: Caller, method: str, address: str, body: Any
+) -> None:
+    answer = api.call(method, address, body, idempotency_key="k")
+
+    assert answer.status_code == 400
+    assert "leave the header out" in errors_of(answer)["Idempotency-Key"]
+    assert api.get("clients/", idempotency_key="k").status_code == 200
+
+
+def test_an_erasure_frees_no_key(api: Caller) -> None:
+    """Else a test send that is repeated, as after a time-out, would go out again."""
+    body = {"text": "Hello", "phone_numbers": ["79261234567"]}
+    client = api.post("clients/", NUMBER).json()["id"]
+    api.post("mailings/test-send/", body, idempotency_key="k")
+
+    api.post(f"clients/{client}/erase/")
+    again = api.post("mailings/test-send/", body, idempotency_key="k")
+
+    assert again.status_code == 409
+    assert "erased meanwhile" in again.json()["detail"]
+    assert Mailing.objects.count() == 1
+    assert not IdempotencyRecord.objects.filter(body__contains="9261234567").exists()

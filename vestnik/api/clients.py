@@ -90,6 +90,8 @@ class ClientPage(serializers.Serializer[Any]):
 class Clients(Resource):
     """All clients."""
 
+    once_by_key = ("POST",)
+
     query = ClientQuery
 
     @extend_schema(parameters=[ClientQuery], responses=ClientPage, operation_id="clients_list")

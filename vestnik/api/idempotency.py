@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -21,9 +21,14 @@ from vestnik.api.models import IdempotencyRecord
 from vestnik.api.refusals import Conflict, KeyReused
 
 HEADER = "Idempotency-Key"
+SAFE = ("GET", "HEAD")
 REPLAYED = "Idempotency-Replayed"
 KEPT_FOR = timedelta(hours=24)
 CLEARED_AT_ONCE = 100
+ERASED = (
+    f"What was made under this {HEADER} was erased meanwhile, and nothing is made now: "
+    "choose a new one to make it again."
+)
 FORM = re.compile(r"[\x21-\x7e]{1,255}")
 LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
@@ -39,6 +44,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 Create = Callable[[Request], Response]
+
+
+def check_key_taken(request: Request, methods: Iterable[str]) -> None:
+    """Raises ValidationError where there is a key on a request that would not keep to it."""
+    if HEADER in request.headers and request.method not in (*methods, *SAFE):
+        remedy = "This address takes no such key: leave the header out. What creates takes one."
+        raise serializers.ValidationError({HEADER: [remedy]})
 
 
 def once(request: Request, create: Create) -> Response:
@@ -66,6 +78,8 @@ def _answer(request: Request, name: str, create: Create) -> Response:
         response = create(request)
         _keep(key, name, fingerprint, response)
         return response
+    if not kept.fingerprint:
+        raise Conflict(ERASED)
     if kept.fingerprint != fingerprint:
         raise KeyReused(f"This {HEADER} was used for another request: choose a new one.")
     headers = {REPLAYED: "true", "Location": kept.location}

@@ -31,6 +31,8 @@ from vestnik.reports.progress import progress_of
 class Mailings(Resource):
     """All mailings."""
 
+    once_by_key = ("POST",)
+
     query = MailingQuery
 
     @extend_schema(parameters=[MailingQuery], responses=MailingPage, operation_id="mailings_list")

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from vestnik.api.authentication import actor_of, key_of
 from vestnik.api.fields import NoBody, StrictSerializer
+from vestnik.api.idempotency import check_key_taken
 from vestnik.api.refusals import LengthRequired
 
 
@@ -26,6 +27,8 @@ class Resource(APIView):
 
     query: ClassVar[type[StrictSerializer]] = NoQuery
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    #: The methods that keep to an `Idempotency-Key`; with any other that changes it is refused.
+    once_by_key: ClassVar[tuple[str, ...]] = ()
     asked: dict[str, Any]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -38,6 +41,7 @@ class Resource(APIView):
             self.http_method_not_allowed(request)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             raise LengthRequired
+        check_key_taken(request, self.once_by_key)
         self.asked = read_query(request, self.query)
 
     def finalize_response(

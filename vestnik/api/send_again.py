@@ -61,6 +61,8 @@ class SendAgainBody(MailingBody):
 class MailingSendAgain(Resource):
     """A mailing to those whom another did not reach."""
 
+    once_by_key = ("POST",)
+
     @extend_schema(
         request=SendAgainBody,
         responses={201: MailingBody},

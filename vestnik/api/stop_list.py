@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from vestnik.api import pages
 from vestnik.api.fields import Instant, PhoneNumber, PhoneNumbers, StrictSerializer, Text
 from vestnik.api.resource import Resource, read
-from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, hash_of
+from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, is_number
 from vestnik.audience.upsert import MOST_AT_ONCE
 from vestnik.dispatch.stopping import stop
 
@@ -85,7 +85,7 @@ class StopList(Resource):
         """List the numbers that must never be sent to."""
         entries = StopListEntry.objects.all()
         if number := self.asked.get("phone_number"):
-            entries = entries.filter(phone_hash=hash_of(number))
+            entries = entries.filter(is_number(number))
         page = pages.page_of(self.asked, lambda walk: walk.take(entries))
         return pages.answer(request, page, EntryShown(page.rows, many=True).data)
 

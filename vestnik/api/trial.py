@@ -84,6 +84,8 @@ class TrialShown(serializers.Serializer[Any]):
 class MailingTestSend(Resource):
     """A test send."""
 
+    once_by_key = ("POST",)
+
     @extend_schema(
         request=TrialBody,
         responses={201: TrialShown},

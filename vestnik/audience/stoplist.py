@@ -32,6 +32,14 @@ ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
 WHERE audience_stoplistentry.phone_number IS NULL
 """
 
+# What was put on the list under another SECRET_KEY is known by its number, and hashed anew: else it
+# would be in the way of itself.
+REHASH = """
+UPDATE audience_stoplistentry s SET phone_hash = given.phone_hash
+FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
+WHERE s.phone_number = given.phone_number AND s.phone_hash <> given.phone_hash
+"""
+
 # Erased entries are found by the unique index, which holds nulls too.
 ANY_ERASED = "SELECT EXISTS (SELECT FROM audience_stoplistentry WHERE phone_number IS NULL)"
 RECALL = """
@@ -60,9 +68,16 @@ def pads() -> tuple[bytes, bytes]:
 def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
     """Put numbers on the list; how many were not on it."""
     given = sorted(set(numbers))
+    hashes = [hash_of(number) for number in given]
     with connection.cursor() as cursor:
-        cursor.execute(PUT, [reason, source, given, [hash_of(number) for number in given]])
+        cursor.execute(REHASH, [given, hashes])
+        cursor.execute(PUT, [reason, source, given, hashes])
         return int(cursor.rowcount)
+
+
+def is_number(phone_number: str) -> Q:
+    """The entry of a number, in clear or erased."""
+    return Q(phone_number=phone_number) | Q(phone_hash=hash_of(phone_number))
 
 
 def any_erased() -> bool:

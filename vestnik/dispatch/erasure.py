@@ -112,7 +112,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
         take_back(QUEUED_AMONG, "cancelled", WHY, {"ids": ids})
         sql.run(BLANK_REST, {"number": number, "ids": ids})
         listed = StopListEntry.objects.filter(phone_number=number).update(
-            phone_number=None, reason=""
+            phone_number=None, phone_hash=hash_of(number), reason=""
         )
     log.info("client erased", client=client_id, messages=len(ids))
     return Erased(len(ids), bool(listed))

@@ -105,6 +105,13 @@ FROM wanted ORDER BY phone_number
 ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
 WHERE audience_stoplistentry.phone_number IS NULL
 """
+# See stoplist.REHASH.
+REHASH = f"""
+UPDATE audience_stoplistentry s SET phone_hash = {HASH_OF.format(number="w.phone_number")}
+FROM wanted w
+WHERE s.phone_number = w.phone_number
+    AND s.phone_hash <> {HASH_OF.format(number="w.phone_number")}
+"""
 # See stoplist.recall.
 RECALL = f"""
 UPDATE audience_stoplistentry s SET phone_number = w.phone_number FROM wanted w
@@ -176,6 +183,7 @@ def take_over(import_id: int, into: str) -> Counts:
         _run(REPEATED, [import_id])
     _run("ANALYZE wanted")
     if into == Into.STOP_LIST:
+        _run(REHASH, [*pads(), *pads()])
         counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
         _run(HIDE, [erased])
         _run("ANALYZE audience_stoplistentry")  # workers have plans for a list that was short

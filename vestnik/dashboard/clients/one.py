@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.phone import operator_code_of
-from vestnik.audience.stoplist import Source, hash_of
+from vestnik.audience.stoplist import Source, is_number
 from vestnik.dashboard import zones
 from vestnik.dashboard.clients.reasons import said as import_said
 from vestnik.dashboard.filters import value
@@ -59,7 +59,7 @@ def client_or_404(id: int) -> Client:
 
 def entry_of(number: str) -> StopListEntry | None:
     """What the stop list has of a number."""
-    return StopListEntry.objects.filter(phone_hash=hash_of(number)).first()
+    return StopListEntry.objects.filter(is_number(number)).first()
 
 
 def local_time(client: Client, now: datetime) -> datetime | None:

@@ -1,0 +1,58 @@
+"""The stop list after a change of SECRET_KEY, by which its hashes are keyed."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.caller import Caller
+from tests.audience.importing import take
+from tests.builders import make_client
+from vestnik.audience.models import StopListEntry
+from vestnik.audience.stoplist import Source, hash_of
+from vestnik.dispatch import stopping
+from vestnik.dispatch.erasure import erase_client
+
+pytestmark = pytest.mark.django_db
+
+KNOWN, NEW = "79261234567", "79031234567"
+
+
+@pytest.fixture
+def listed_under_another_key(settings: Any) -> str:
+    """A number in clear; its hash as the key before made it."""
+    stopping.stop([KNOWN], Source.API)
+    old = hash_of(KNOWN)
+    settings.SECRET_KEY = "another"
+    assert hash_of(KNOWN) != old
+    return old
+
+
+@pytest.mark.parametrize("way", ["api", "inbound", "import"])
+def test_others_are_put_on_the_list_together_with_who_is_there(
+    listed_under_another_key: str, way: str
+) -> None:
+    match way:
+        case "api":
+            answer = Caller().post("stop-list/", {"phone_numbers": [KNOWN, NEW]})
+            assert (answer.status_code, answer.json()) == (200, {"added": 1, "known": 1})
+        case "inbound":
+            assert stopping.stop([KNOWN, NEW], Source.INBOUND) == 1
+        case "import":
+            take(f"phone\n{KNOWN}\n{NEW}\n".encode(), into="stop_list")
+
+    entries = dict(StopListEntry.objects.values_list("phone_number", "phone_hash"))
+    assert entries == {KNOWN: hash_of(KNOWN), NEW: hash_of(NEW)}
+
+
+def test_who_is_there_is_found_by_the_number(listed_under_another_key: str) -> None:
+    [entry] = Caller().get(f"stop-list/?phone_number={KNOWN}").json()["results"]
+
+    assert entry["phone_number"] == KNOWN
+
+
+def test_who_is_erased_then_is_known_again(listed_under_another_key: str) -> None:
+    erase_client(make_client(KNOWN).id)
+    make_again = Caller().post("clients/", {"phone_number": KNOWN})
+
+    assert make_again.status_code == 201
+    assert StopListEntry.objects.get().phone_number == KNOWN

@@ -74,7 +74,7 @@ def erase_client(client_id: int) -> Erased | None:
     """
     clients = Client.objects.filter(id=client_id)
     while number := clients.values_list("phone_number", flat=True).first():
-        take_back(OF_CLIENT, "cancelled", WHY, {"client": client_id})
+        take_back(OF_CLIENT, "cancelled", WHY, {"clients": [client_id]})
         ids = _blank_past(client_id, number)
         if (erased := _erase(client_id, number, ids)) is not None:
             return erased

@@ -1,6 +1,6 @@
 """Taking back what has not left: a client is deleted, or a number stopped, while mailings run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -47,7 +47,7 @@ OF_CLIENT = """
 theirs AS (
     SELECT m.id, m.mailing_id
     FROM mailings_mailing g
-    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = %(client)s
+    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = ANY(%(clients)s)
     WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
 )
 """
@@ -70,19 +70,27 @@ GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
 LOOKED_AT = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
 
-@retried
 def delete_client(client_id: int) -> bool:
-    """Delete a client; their queued messages become cancelled. False where there is none.
+    """Delete a client; their queued messages become cancelled. False where there is none."""
+    return delete_clients([client_id]) == 1
+
+
+@retried
+def delete_clients(ids: Sequence[int]) -> int:
+    """Delete clients; their queued messages become cancelled. How many were there.
 
     What is in flight at this moment finishes; should it come back to be tried again, it is taken
     back then.
     """
     with transaction.atomic():
         sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
-        deleted, _ = Client.objects.filter(id=client_id).delete()
-        if deleted:
-            take_back(OF_CLIENT, "cancelled", WHY, {"client": client_id})
-    return bool(deleted)
+        # In the order of the numbers, in which everything locks clients.
+        locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
+        there = [client.id for client in locked]
+        Client.objects.filter(id__in=there).delete()
+        if there:
+            take_back(OF_CLIENT, "cancelled", WHY, {"clients": there})
+    return len(there)
 
 
 def recheck(batch_id: int) -> None:

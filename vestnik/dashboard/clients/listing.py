@@ -4,16 +4,14 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from vestnik.audience.models import Client
+from vestnik.dashboard.clients import columns
+from vestnik.dashboard.clients.bulk import SEARCH
 from vestnik.dashboard.clients.finding import Found, SearchForm, find, selected
-from vestnik.dashboard.clients.one import shown
 from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
 from vestnik.dashboard.paging import paged
 from vestnik.dashboard.suggestions import suggestions
 from vestnik.reports import exports
 from vestnik.reports.downloads import FORMATS, download
-
-MOST_ATTRIBUTES = 4
-LONGEST = 80
 
 
 @page()
@@ -22,6 +20,8 @@ def client_list(request: OperatorRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     asked = form.asked()
     found = Found(Client.objects.none(), 0) if form.errors else find(asked)
+    suggested = suggestions()
+    chosen = columns.chosen(request, list(suggested.names))
     listed = paged(request, lambda walk: walk.take(found.clients), newest_first=True)
     context = {
         "form": form,
@@ -29,8 +29,10 @@ def client_list(request: OperatorRequest) -> HttpResponse:
         "asked": asked,
         "found": found,
         "listed": listed,
-        "rows": [(client, summary(client)) for client in listed.rows],
-        "suggestions": suggestions(),
+        "rows": [(client, columns.cells(client, chosen)) for client in listed.rows],
+        "columns": chosen,
+        "asked_fields": [(n, request.GET[n]) for n in SEARCH if request.GET.get(n)],
+        "suggestions": suggested,
         "query": _query(request),
     }
     return render(request, "dashboard/clients/list.html", context)
@@ -46,14 +48,9 @@ def client_export(request: OperatorRequest) -> HttpResponseBase:
     return download("clients", form if form in FORMATS else "csv", exports.clients(clients))
 
 
-def summary(client: Client) -> str:
-    """The first attributes, in a line."""
-    return ", ".join(said for _name, said in shown(client.attributes)[:MOST_ATTRIBUTES])[:LONGEST]
-
-
 def _query(request: OperatorRequest) -> str:
     """The search without the page, for the addresses of the files."""
     query = request.GET.copy()
-    for name in ("cursor", "format"):
+    for name in ("cursor", "format", columns.CHOSEN, columns.COLUMN):
         query.pop(name, None)
     return query.urlencode()

@@ -2,12 +2,13 @@
 
 from django.urls import include, path
 
-from vestnik.dashboard.clients import editing, listing, one, stop_list, stopping
+from vestnik.dashboard.clients import bulk, editing, listing, one, stop_list, stopping
 from vestnik.dashboard.clients.importing import job, upload
 
 urlpatterns = [
     path("clients/", listing.client_list, name="client-list"),
     path("clients/export/", listing.client_export, name="client-export"),
+    path("clients/bulk/", bulk.client_bulk, name="client-bulk"),
     path("clients/add/", editing.client_add, name="client-add"),
     path("clients/import/", upload.import_clients, name="import-clients"),
     path("clients/imports/<int:id>/", job.import_page, name="import-page"),

@@ -1,0 +1,30 @@
+"""The columns of the list of clients: attributes that somebody chose, kept for the session."""
+
+from vestnik.audience.models import Client
+from vestnik.dashboard.clients.one import shown
+from vestnik.dashboard.pages import OperatorRequest
+
+MOST = 8
+LONGEST = 80
+KEY = "client-columns"
+#: Of the address: the form was sent, so what is not ticked is not wanted.
+CHOSEN = "columns"
+COLUMN = "column"
+
+
+def chosen(request: OperatorRequest, names: list[str]) -> list[str]:
+    """The attributes that have columns, in the order of `names`, which are those that exist."""
+    if CHOSEN in request.GET:
+        wanted = request.GET.getlist(COLUMN)[:MOST]
+        request.session[KEY] = [name for name in names if name in wanted]
+    kept = request.session.get(KEY, [])
+    return [name for name in names if name in kept]
+
+
+def cells(client: Client, columns: list[str]) -> list[str]:
+    """What stands in the columns, and then the other attributes with their names, in a line."""
+    values = dict(shown(client.attributes))
+    others = ", ".join(f"{name}: {value}" for name, value in values.items() if name not in columns)
+    if len(others) > LONGEST:
+        others = f"{others[:LONGEST]}…"
+    return [*(values.get(name, "") for name in columns), others]

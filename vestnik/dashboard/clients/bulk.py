@@ -51,6 +51,7 @@ class BulkForm(forms.Form):
     def __init__(self, *args: Any, count: int, does: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.count, self.does = count, does
+        self.fields["typed"].required = does == "delete"
         self.fields["typed"].widget.attrs |= {"inputmode": "numeric", "autocomplete": "off"}
 
     def clean(self) -> dict[str, Any]:

@@ -21,10 +21,10 @@ def chosen(request: OperatorRequest, names: list[str]) -> list[str]:
     return [name for name in names if name in kept]
 
 
-def cells(client: Client, columns: list[str]) -> list[str]:
-    """What stands in the columns, and then the other attributes with their names, in a line."""
+def cells(client: Client, columns: list[str]) -> list[tuple[str, str]]:
+    """The columns with what stands in them, and then the other attributes in a line."""
     values = dict(shown(client.attributes))
     others = ", ".join(f"{name}: {value}" for name, value in values.items() if name not in columns)
     if len(others) > LONGEST:
         others = f"{others[:LONGEST]}…"
-    return [*(values.get(name, "") for name in columns), others]
+    return [*((name, values.get(name, "")) for name in columns), ("", others)]

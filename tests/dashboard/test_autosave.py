@@ -1,16 +1,18 @@
 """What is written and not saved comes back, to its user alone, and becomes nothing by itself."""
 
+import html
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client as Browser
 
 from tests.builders import from_now
-from tests.dashboard.mailings.writing import agreed, browser, condition, written
+from tests.dashboard.access.visiting import PASSWORD, make_user, visitor
+from tests.dashboard.mailings.writing import Fields, agreed, browser, condition, written
 from vestnik.access.models import User
 from vestnik.dashboard import autosave
 from vestnik.dashboard.models import UnsavedForm
-from vestnik.dashboard.once import new_token
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +96,9 @@ def test_what_is_kept_of_a_mailing_that_is_changed_keeps_what_the_page_had_shown
     assert b">\nMine<" in restored.content
 
 
-@pytest.mark.parametrize("query", ["unsaved=x", "unsaved=", f"unsaved={new_token()}"])
+@pytest.mark.parametrize(
+    "query", ["unsaved=x", "unsaved=", "unsaved=3e0c1f9a-0000-4000-8000-000000000000"]
+)
 def test_an_address_that_names_nothing_opens_an_empty_page(query: str) -> None:
     assert browser().get(f"{NEW}?{query}").status_code == 200
 
@@ -123,3 +127,56 @@ def test_numbers_of_a_test_are_not_kept() -> None:
 def _token() -> UUID:
 
     return uuid4()
+
+
+def test_a_session_that_ends_in_mid_form_loses_nothing() -> None:
+    make_user("anna")
+    opened = visitor()
+    form = written(do="schedule", name="Kept", starts_at="soon", **TAGGED)
+
+    asked = opened.post(NEW, form)
+    fields = Fields(asked.content.decode().replace("<form ", '<form id="login" ', 1), "login").sent
+    wrong = opened.post("/login/", {**fields, "username": "anna", "password": "no"})
+    back = opened.post("/login/", {**fields, "username": "anna", "password": PASSWORD}, follow=True)
+
+    assert asked.status_code == 401
+    assert fields["carried"][0] in html.unescape(wrong.content.decode())
+    page = back.content.decode()
+    for value in ("Kept", "soon", "vip", "gold"):
+        assert f'value="{value}"' in page
+    assert not Mailing.objects.exists()
+
+
+@pytest.mark.parametrize("carried", ["x", "[1]", "[[1, 2]]", "{}", '[["token", "x"]]', "[" * 9999])
+@pytest.mark.parametrize(
+    "page", [NEW, "https://elsewhere.example/", "/account/", "/mailings/9/edit/"]
+)
+def test_a_login_that_carries_nonsense_is_a_login(carried: str, page: str) -> None:
+    make_user("anna")
+    fields = {"username": "anna", "password": PASSWORD, "carried": carried, "next": page}
+
+    answer = visitor().post("/login/", fields)
+
+    assert answer.status_code == 302
+    assert "elsewhere" not in answer["Location"]
+
+
+@pytest.mark.parametrize("is_logged_in", [True, False])
+@pytest.mark.parametrize(
+    ("origin", "comes_back"), [("http://testserver", True), ("https://evil.example", False)]
+)
+def test_a_page_of_an_earlier_login_comes_back_to_its_own_origin(
+    is_logged_in: bool, origin: str, comes_back: bool
+) -> None:
+    user = make_user("anna")
+    opened = Browser(enforce_csrf_checks=True, headers={"accept": "text/html", "origin": origin})
+    if is_logged_in:
+        opened.force_login(user)
+
+    answer = opened.post(NEW, written(do="schedule", name="Kept", csrfmiddlewaretoken="x" * 64))
+
+    assert answer.status_code == (403 if not comes_back else 302 if is_logged_in else 401)
+    assert UnsavedForm.objects.count() == (comes_back and is_logged_in)
+    if comes_back and is_logged_in:
+        assert 'value="Kept"' in opened.get(answer["Location"]).content.decode()
+    assert not Mailing.objects.exists()

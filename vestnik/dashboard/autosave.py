@@ -13,17 +13,28 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 from django.http import QueryDict
+from django.urls import Resolver404, resolve
 
 from vestnik.access.models import User
 from vestnik.dashboard.models import UnsavedForm
 
 PARAMETER = "unsaved"
+#: The pages that keep what is written on them, by their names.
+KEEPING = ("new-mailing", "edit-mailing")
 KEPT_FOR = timedelta(days=14)
 DONE_KEPT_FOR = timedelta(days=1)
 MOST_OF_A_USER = 20
 MOST_BYTES = 256 * 1024
 #: What belongs to one request, and not to what is written.
 PASSING = ("csrfmiddlewaretoken", "do", "counted", "agreed", "count", "test", "test_numbers")
+
+
+def is_kept(page: str) -> bool:
+    """Whether the page of that path keeps what is written on it."""
+    try:
+        return resolve(page).url_name in KEEPING
+    except Resolver404:
+        return False
 
 
 def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
@@ -50,6 +61,16 @@ def find(user: User, token: str, page: str) -> UnsavedForm | None:
     except ValueError:
         return None
     return UnsavedForm.objects.filter(token=wanted, user=user, page=page).first()
+
+
+def keep_anew(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
+    """Keep what was written before the login; the address that opens it."""
+    token = next((value for name, value in fields if name == "token"), "")
+    try:
+        kept = keep(user, uuid.UUID(token), page, fields)
+    except ValueError:
+        kept = False
+    return f"{page}?{PARAMETER}={token}" if kept else page
 
 
 def data_of(kept: UnsavedForm) -> QueryDict:

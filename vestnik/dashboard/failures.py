@@ -5,10 +5,13 @@ no session, no user.
 """
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from vestnik.access.models import User
+from vestnik.dashboard import autosave
+from vestnik.dashboard.account.login import carrying
 from vestnik.dashboard.middleware import POLICY, PRIVATE
 from vestnik.dashboard.pages import is_htmx
 from vestnik.dashboard.shell import theme_of
@@ -37,7 +40,28 @@ def csrf_failure(request: HttpRequest) -> HttpResponse:
         answer = render(request, "dashboard/csrf_again.html", status=403)
         answer["HX-Reswap"] = "none"
         return _guarded(answer)
+    if _is_written_here(request):
+        return _guarded(_returned(request))
     return _alone(request, "dashboard/csrf_failure.html", 403)
+
+
+def _is_written_here(request: HttpRequest) -> bool:
+    """Whether a page of ours was sent that keeps what is written: by its origin, for its token is
+    that of an earlier login. Nothing is done of it but to show it again."""
+    own = f"{request.scheme}://{request.get_host()}"
+    return (
+        request.headers.get("Origin") == own
+        and "token" in request.POST
+        and autosave.is_kept(request.path)
+    )
+
+
+def _returned(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    if not isinstance(user, User):
+        return carrying(request)
+    fields = autosave.written(request.POST)
+    return redirect(autosave.keep_anew(user, request.path, fields))
 
 
 def unavailable(request: HttpRequest, trouble: Trouble) -> HttpResponse:

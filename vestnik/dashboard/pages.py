@@ -17,6 +17,8 @@ from django.views.decorators.http import require_http_methods
 
 from vestnik.access.models import User
 from vestnik.access.roles import Action, may
+from vestnik.dashboard import autosave
+from vestnik.dashboard.account.login import carrying
 
 
 class OperatorRequest(HttpRequest):
@@ -74,6 +76,8 @@ def actor(request: OperatorRequest) -> str:
 
 def _to_login(request: HttpRequest) -> HttpResponse:
     if not is_htmx(request):
+        if request.method == "POST" and "token" in request.POST and autosave.is_kept(request.path):
+            return carrying(request)
         return redirect_to_login(request.get_full_path())
     if request.method == "POST":  # something is being written: to leave the page would lose it
         return render(request, "dashboard/logged_out.html", status=401)

@@ -1,16 +1,26 @@
-"""Logging in and out, and being locked out."""
+"""Logging in and out, and being locked out.
 
+A form that is sent after its session has ended is carried through the login, hidden in its page,
+and is there again afterwards: the server keeps nothing for somebody who is not logged in.
+"""
+
+import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from vestnik.access import lockout
+from vestnik.access.models import User
+from vestnik.dashboard import autosave
 
 TOO_MANY_REQUESTS = 429
+CARRIED = "carried"
 
 
 class Login(LoginView):
@@ -23,6 +33,35 @@ class Login(LoginView):
         if lockout.is_too_busy(request):
             return locked_out(request)
         return super().post(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(carried=self.request.POST.get(CARRIED, ""), **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        page, fields = self.request.POST.get("next", ""), _carried(self.request)
+        user = form.get_user()
+        if fields and autosave.is_kept(page) and isinstance(user, User):
+            return redirect(autosave.keep_anew(user, page, fields))
+        return response
+
+
+def carrying(request: HttpRequest) -> HttpResponse:
+    """The login for a form that was sent without a session; what is written comes back after it."""
+    context = {
+        "form": AuthenticationForm(request),
+        "next": request.path,
+        "carried": json.dumps(autosave.written(request.POST)),
+    }
+    return render(request, "dashboard/login.html", context, status=401)
+
+
+def _carried(request: HttpRequest) -> Sequence[tuple[str, str]]:
+    try:
+        pairs = json.loads(request.POST.get(CARRIED, "") or "[]")
+        return [(str(name), str(value)) for name, value in pairs]
+    except (ValueError, TypeError, RecursionError):
+        return []
 
 
 def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:

@@ -14,6 +14,7 @@ from vestnik.audience.filter_rules import (
     MOST_VALUES,
     checked_filter,
 )
+from vestnik.audience.mailing_conditions import LARGEST_ID, MOST_MAILINGS, WORDS
 from vestnik.audience.validation import LONGEST_TAG
 
 VALUE: dict[str, Any] = {
@@ -56,6 +57,22 @@ KINDS: dict[str, Any] = {
             ]
         },
     },
+}
+MAILING_IDS = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+    "minItems": 1,
+    "maxItems": MOST_MAILINGS,
+}
+KINDS["mailings"] = {
+    "type": "object",
+    "description": (
+        "Who got any of these mailings (`got`: sent or delivered), wrote to us after any of them "
+        "(`answered`), and got none of these (`not_got`): in doubt, waiting or on its way counts "
+        "as got."
+    ),
+    "properties": dict.fromkeys(WORDS, MAILING_IDS),
+    "additionalProperties": False,
 }
 SCHEMA = {
     "type": "object",

@@ -10,6 +10,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from vestnik.audience.mailing_conditions import (
+    MOST_MAILINGS,
+    WORDS,
+    is_mailing_id,
+    unknown_mailings,
+)
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
 
@@ -17,7 +23,7 @@ MOST_VALUES = 1000
 MOST_ATTRIBUTES = 20
 LONGEST_NAME = 200
 LONGEST_VALUE = 1000
-KINDS = ("operator_codes", "tags", "attributes")
+KINDS = ("operator_codes", "tags", "attributes", "mailings")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 COMPARISONS = ("gte", "lte", "present")
 
@@ -55,7 +61,9 @@ def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
         for name, wanted in given.get("attributes", {}).items()
         if wanted not in ([], {})
     }
-    return {**kept, "attributes": attributes} if attributes else kept
+    mailings = {word: list(dict.fromkeys(ids)) for word, ids in given.get("mailings", {}).items()}
+    kept |= {"attributes": attributes} if attributes else {}
+    return {**kept, "mailings": mailings} if mailings else kept
 
 
 def _problems(given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Problem]:
@@ -70,6 +78,24 @@ def _problems(given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Prob
         elif len(values) > MOST_VALUES:
             yield kind, MOST % {"most": MOST_VALUES}
     yield from _attribute_problems(given.get("attributes", {}))
+    yield from _mailing_problems(given.get("mailings", {}))
+
+
+def _mailing_problems(given: object) -> Iterator[Problem]:
+    if not isinstance(given, Mapping):
+        yield "mailings", _('Give an object, for example {"not_got": [12]}.')
+        return
+    for word, ids in given.items():
+        if word not in WORDS:
+            remedy = _("There is no such condition. Known are: %(known)s.")
+            yield f"mailings.{word}", remedy % {"known": ", ".join(WORDS)}
+        elif not isinstance(ids, list) or not ids or not all(map(is_mailing_id, ids)):
+            yield f"mailings.{word}", _("Give a list of the numbers of mailings, one at least.")
+        elif len(ids) > MOST_MAILINGS:
+            yield f"mailings.{word}", MOST % {"most": MOST_MAILINGS}
+        elif unknown := unknown_mailings(ids):
+            remedy = _("There is no mailing № %(number)s.")
+            yield f"mailings.{word}", remedy % {"number": unknown[0]}
 
 
 def _attribute_problems(given: object) -> Iterator[Problem]:

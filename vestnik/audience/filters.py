@@ -1,6 +1,7 @@
 """The audience filter: which clients a mailing is for.
 
-A filter is `{"operator_codes": [...], "tags": [...], "attributes": {...}, "exclude": {...}}`.
+A filter is `{"operator_codes": [...], "tags": [...], "attributes": {...}, "mailings": {...},
+"exclude": {...}}`.
 Values of one kind are alternatives, kinds narrow each other, and `{}` is everyone. `exclude` is of
 the same form and takes away whom it selects; an empty one takes nobody away.
 """
@@ -13,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from vestnik.audience.conditions import condition, tagged
 from vestnik.audience.filter_rules import KINDS
+from vestnik.audience.mailing_conditions import WORDS, mailing_condition
 from vestnik.audience.models import Client
 
 Filter = Mapping[str, Any]
@@ -37,11 +39,16 @@ def matching(audience: Filter) -> QuerySet[Client]:
     unknown = (audience.keys() - {*KINDS, "exclude"}) | (
         audience.get("exclude", {}).keys() - set(KINDS)
     )
+    unknown |= (_words_of(audience) | _words_of(audience.get("exclude", {}))) - set(WORDS)
     if unknown:
         raise UnknownCondition(f"Unknown conditions of a filter: {', '.join(sorted(unknown))}.")
     clients = Client.objects.order_by().filter(_selected(audience))
     excluded = _selected(audience.get("exclude", {}))
     return clients.filter(~excluded) if excluded else clients
+
+
+def _words_of(audience: Filter) -> set[str]:
+    return set(audience.get("mailings", {}))
 
 
 def _selected(audience: Filter) -> Q:
@@ -53,7 +60,7 @@ def _selected(audience: Filter) -> Q:
         selected &= tagged(tags)
     for name, wanted in audience.get("attributes", {}).items():
         selected &= condition(name, wanted)
-    return selected
+    return selected & mailing_condition(audience.get("mailings", {}))
 
 
 def is_attribute(name: str) -> bool:

@@ -18,12 +18,12 @@ from vestnik.audience.filter_rules import MOST_ATTRIBUTES, checked_filter
 from vestnik.audience.filters import Filter
 from vestnik.audience.models import SavedAudience
 from vestnik.audience.saved import naming_a_taken_name
-from vestnik.dashboard.conditions import ConditionForm, What, conditions_of
+from vestnik.dashboard.conditions import OF_MAILINGS, ConditionForm, What, conditions_of
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.suggestions import Suggestions, suggestions
 
 GROUPS = ("include", "exclude")
-MOST_ROWS = MOST_ATTRIBUTES + 2
+MOST_ROWS = MOST_ATTRIBUTES + 2 + len(OF_MAILINGS)
 MOST_SAVED = 200
 #: How many conditions the page had.
 ROWS = "rows"
@@ -250,7 +250,7 @@ def _merged(rows: Sequence[ConditionForm]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for row in rows:
         for kind, wanted in row.part().items():
-            if kind == "attributes":
+            if kind in ("attributes", "mailings"):
                 parts.setdefault(kind, {}).update(wanted)
             else:
                 parts[kind] = wanted

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.filter_rules import DAY, LONGEST_NAME, LONGEST_VALUE, MOST_VALUES
+from vestnik.audience.mailing_conditions import unknown_mailings
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
 
@@ -32,9 +33,13 @@ class What(models.TextChoices):
     RANGE = "range", _("attribute from … to")
     PRESENT = "present", _("attribute is given")
     ABSENT = "absent", _("attribute is not given")
+    GOT = "got", _("got the mailing number")
+    NOT_GOT = "not-got", _("did not get the mailing number")
+    ANSWERED = "answered", _("answered the mailing number")
 
 
-OF_VALUES = (What.CODE, What.TAG, What.EQUALS)
+OF_MAILINGS = {What.GOT: "got", What.NOT_GOT: "not_got", What.ANSWERED: "answered"}
+OF_VALUES = (What.CODE, What.TAG, What.EQUALS, *OF_MAILINGS)
 OF_ATTRIBUTES = (What.EQUALS, What.RANGE, What.PRESENT, What.ABSENT)
 
 
@@ -71,7 +76,7 @@ class ConditionForm(forms.Form):
 
     def _clean_values(self, check: Callable[[str], str], cleaned: dict[str, Any]) -> None:
         values: list[str] = cleaned["values"]
-        if cleaned["what"] == What.CODE:
+        if cleaned["what"] == What.CODE or cleaned["what"] in OF_MAILINGS:
             values = [code for value in values for code in BETWEEN_CODES.split(value) if code]
         problem = next(filter(None, map(check, values)), "") or _problem_of_all(values)
         if problem:
@@ -98,11 +103,15 @@ class ConditionForm(forms.Form):
         what = self.cleaned_data["what"]
         if what in OF_ATTRIBUTES:
             return "attribute", self.cleaned_data["name"]
+        if what in OF_MAILINGS:
+            return "mailings", what
         return ("code", "") if what == What.CODE else ("tag", "")
 
     def part(self) -> dict[str, Any]:
         """The condition as a part of a filter."""
         asked = self.cleaned_data
+        if word := OF_MAILINGS.get(asked["what"]):
+            return {"mailings": {word: [int(value.lstrip("№#")) for value in asked["values"]]}}
         match asked["what"]:
             case What.CODE:
                 return {"operator_codes": asked["values"]}
@@ -157,6 +166,15 @@ def _problem_of_code(value: str) -> str:
     return str(_("Write three digits, for example 926."))
 
 
+def _problem_of_mailing(value: str) -> str:
+    number = value.lstrip("№#")
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        return str(_("Write the number of a mailing, for example 12."))
+    if unknown_mailings([int(number)]):
+        return str(_("There is no mailing № %(number)s.") % {"number": int(number)})
+    return ""
+
+
 def _shorter_than(most: int) -> Callable[[str], str]:
     def check(value: str) -> str:
         if "\x00" in value:
@@ -172,6 +190,7 @@ CHECKS: dict[str, Callable[[str], str]] = {
     What.CODE: _problem_of_code,
     What.TAG: _shorter_than(LONGEST_TAG),
     What.EQUALS: _shorter_than(LONGEST_VALUE),
+    **dict.fromkeys(OF_MAILINGS, _problem_of_mailing),
 }
 
 
@@ -213,6 +232,9 @@ def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     if tags := audience.get("tags"):
         rows.append({"what": What.NO_TAG} if tags == [""] else _valued(What.TAG, tags))
     rows += [_of_attribute(*item) for item in audience.get("attributes", {}).items()]
+    words = {word: what for what, word in OF_MAILINGS.items()}
+    for word, ids in audience.get("mailings", {}).items():
+        rows.append({"what": words[word], "values": list(map(str, ids))})
     said = [row for row in rows if row is not None]
     return said if len(said) == len(rows) else None
 

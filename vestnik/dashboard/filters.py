@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from vestnik.audience.filter_rules import DAY
@@ -40,6 +40,15 @@ def _conditions(audience: Filter) -> Iterator[str]:
         yield _tags(tags)
     for name, wanted in audience.get("attributes", {}).items():
         yield _attribute(name, wanted)
+    for word, ids in audience.get("mailings", {}).items():
+        yield MAILING_WORDS[word] % {"mailings": alternatives(f"№ {id}" for id in ids)}
+
+
+MAILING_WORDS = {
+    "got": gettext_lazy("got mailing %(mailings)s"),
+    "not_got": gettext_lazy("did not get mailing %(mailings)s"),
+    "answered": gettext_lazy("answered mailing %(mailings)s"),
+}
 
 
 def _tags(tags: Sequence[str]) -> str:

@@ -46,6 +46,7 @@ theirs AS (
     WHERE m.id = ANY(%(ids)s::bigint[]) AND m.state = 'queued' AND g.state IN ('running', 'paused')
 )
 """
+FORGET_TEXTS_OF = "DELETE FROM dispatch_inboundtext WHERE phone_number = %s"
 BLANK_REFUSED_ROWS = """
 UPDATE audience_refusedrow SET cells = '[]'
 WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s
@@ -100,6 +101,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
     with transaction.atomic():
         sql.run(WARN_IMPORTS, [hash_of(number)])
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])
+        sql.run(FORGET_TEXTS_OF, [number])
         erasing.send(sender=erase_client, number=number)
         sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
         client = Client.objects.select_for_update().filter(id=client_id, phone_number=number)

@@ -286,6 +286,23 @@ class KeptReceipt(models.Model):
         return f"{self.alias} {self.provider_message_id or self.message_id}"
 
 
+class InboundText(models.Model):
+    """That somebody wrote to us, and when it came in: not what they wrote."""
+
+    phone_number = models.CharField(max_length=11)
+    alias = models.CharField(max_length=64)
+    received_at = models.DateTimeField(db_default=Clock())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["phone_number", "received_at"], name="inbound_text_by_number"),
+            models.Index(fields=["received_at"], name="inbound_text_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alias}: {self.id}"
+
+
 class BreakerState(models.TextChoices):
     """Whether a provider is used: always, not for now, or by one message to try."""
 

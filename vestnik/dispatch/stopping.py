@@ -16,6 +16,7 @@ from vestnik.audience.stopwords import is_stop
 from vestnik.db.trouble import retried
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
+from vestnik.dispatch.models import InboundText
 from vestnik.dispatch.withdrawal import QUEUED_OF_BATCH, take_back
 from vestnik.providers.base import Inbound
 
@@ -60,6 +61,10 @@ CROSS JOIN LATERAL (
 ) s
 """
 OF_BATCH = QUEUED_OF_BATCH.format(also=LISTED, which="")
+TEXTS_KEPT_DAYS = 366
+FORGET_TEXTS = """
+DELETE FROM dispatch_inboundtext WHERE received_at < clock_timestamp() - %s * interval '1 day'
+"""
 FIRST_LAUNCH = """
 SELECT min(started_at) FROM mailings_mailing WHERE state IN ('running', 'paused')
 """
@@ -95,10 +100,20 @@ def _suppress(theirs: str, **parameters: object) -> None:
 
 
 def obey(messages: Collection[Inbound]) -> None:
-    """Stop whoever of these wrote a stop word."""
+    """Stop whoever of these wrote a stop word; that they wrote is kept, for those who ask who
+    answered a mailing."""
+    heard = []
     for message in messages:
         number = normalised(message.phone_number)
         asks = is_stop(message.text)
         log.info("inbound message", provider=message.alias, length=len(message.text), stop=asks)
         if asks and number:
             stop([number], Source.INBOUND, f"wrote to {message.alias}")
+        if number:
+            heard.append(InboundText(phone_number=number, alias=message.alias))
+    InboundText.objects.bulk_create(heard)
+
+
+def forget_old_texts() -> None:
+    """Drop what is kept of texts to us after a year."""
+    sql.run(FORGET_TEXTS, [TEXTS_KEPT_DAYS])

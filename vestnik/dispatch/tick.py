@@ -123,6 +123,7 @@ STEPS = [
         call_senders,
         receipts.match_kept,
         receipts.forget_old,
+        stopping.forget_old_texts,
         pause_without_provider,
         settle_unknown,
         stopping.sweep,

@@ -151,7 +151,7 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
     `console` is always declared, so that a first mailing can cost nobody anything.
     Options stay text here; each backend reads its own into types and reports what is wrong.
     """
-    names = {name.removesuffix("_FILE") for name in environ if name.startswith(PROVIDER_PREFIX)}
+    names = {_owner_of_file(name) for name in environ if name.startswith(PROVIDER_PREFIX)}
     backends = {CONSOLE, *(name for name in names if name.endswith(BACKEND_SUFFIX))}
     declared = sorted((name.removesuffix(BACKEND_SUFFIX) + "_" for name in backends), key=len)
     options: dict[str, dict[str, object]] = {_alias(stem): {} for stem in declared}
@@ -168,6 +168,12 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
         _alias(stem): {"BACKEND": text(f"{stem}BACKEND", "console"), "OPTIONS": given}
         for stem, given in zip(declared, options.values(), strict=True)
     }
+
+
+def _owner_of_file(name: str) -> str:
+    """The variable that `NAME_FILE` gives the value of. `CA_FILE` is an option of its own: a path
+    that a provider reads."""
+    return name if name.endswith("_CA_FILE") else name.removesuffix("_FILE")
 
 
 def _alias(stem: str) -> str:

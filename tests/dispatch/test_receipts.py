@@ -1,6 +1,7 @@
 """Receipts: in any order, repeated, late, too early; and the sums hold after each."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -276,3 +277,33 @@ def test_the_parts_of_an_id_that_is_used_again_are_waited_for_anew() -> None:
     in_parts(new, 2)
     assert apply(new, receipt("p-1")) == {"sent": 1}
     assert apply(new, receipt("p-2")) == {"delivered": 1}
+
+
+def about(number: str, provider_id: str = "", message: int | None = None) -> Receipt:
+    return replace(receipt(provider_id, message=message), phone_number=number)
+
+
+def test_a_receipt_about_another_number_settles_nothing(mailing: Mailing) -> None:
+    """As another application of the same account has, whose ids are numbers like ours."""
+    first, second, _ = mailing.messages.order_by("id")
+    strangers = [about("79990000000", "p-1"), about("79990000000", message=second.id)]
+    assert apply(mailing, *strangers) == {"sent": 3}
+    assert not KeptReceipt.objects.exists()
+    own = [about(f"+{first.phone_number}", "p-1"), about(second.phone_number, message=second.id)]
+    assert apply(mailing, *own) == {"delivered": 2, "sent": 1}
+
+
+def test_an_id_that_starts_again_is_not_the_old_messages(mailing: Mailing) -> None:
+    """The receipt comes before the new hand-over is recorded: it waits for it."""
+    sql.run(
+        "UPDATE mailings_mailing SET starts_at = now() - interval '9 days',"
+        " ends_at = now() - interval '4 days'"
+    )
+    assert apply(mailing, receipt("p-1")) == {"sent": 3}
+    assert KeptReceipt.objects.count() == 1
+    new = make_mailing()
+    assert launch.launch(new.id)
+    enlist_all(new)
+    record(new, ["sent"] * 3)
+    receipts.apply_kept("null", ["p-1"], [])
+    assert (counts(mailing), counts(new)) == ({"sent": 3}, {"delivered": 1, "sent": 2})

@@ -109,3 +109,57 @@ def test_the_places_and_words_are_configured() -> None:
 def test_a_provider_without_callbacks_refuses_them() -> None:
     with pytest.raises(CallbackRefused):
         ConsoleProvider("console", {}).read_callback(Callback())
+
+
+@pytest.mark.parametrize(
+    ("notice", "receipts", "inbound"),
+    [
+        # an empty text makes no inbound text of a receipt
+        ('{"id": 1, "status": "delivered", "text": ""}', 1, 0),
+        ('{"id": 1, "status": "delivered", "text": null}', 1, 0),
+        # a receipt that repeats what we sent
+        ('{"id": 1, "status": "delivered", "phone": "79261234567", "text": "Stop!"}', 1, 0),
+        ('{"provider_id": "a", "status": "failed", "phone": "7", "text": "Stop!"}', 1, 0),
+        ('{"id": 1, "status": "sent", "phone": "79261234567", "text": "Stop!"}', 0, 0),
+        # what a client wrote, with an id and a state of its own
+        ('{"id": 1, "status": "received", "phone": "79261234567", "text": "Stop"}', 0, 1),
+        ('{"phone": "79261234567", "text": "Stop", "status": "delivered"}', 0, 1),
+    ],
+)
+def test_a_notice_is_a_receipt_or_a_text(notice: str, receipts: int, inbound: int) -> None:
+    heard = hear(Callback(body=notice.encode(), secret="geheim"))
+    assert (len(heard.receipts), len(heard.inbound)) == (receipts, inbound)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["{}", "null", "7", '{"status": "delivered"}', '{"id": 1}', '{"id": [], "status": {}}'],
+)
+def test_one_unreadable_notice_takes_no_other_along(bad: str) -> None:
+    body = f'[{bad}, {{"id": 1, "status": "delivered"}}, {bad}]'
+    heard = hear(Callback(body=body.encode(), secret="geheim"))
+    assert [receipt.message_id for receipt in heard.receipts] == [1]
+    with pytest.raises(CallbackRefused):
+        hear(Callback(body=f"[{bad}, {bad}]".encode(), secret="geheim"))
+
+
+def test_an_id_that_is_none_of_ours_is_dropped_with_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It could match nothing; refused, it would come again and again."""
+    heard = hear(Callback(body=b'{"id": "no-number", "status": "delivered"}', secret="geheim"))
+    assert not heard.receipts
+    assert "none of ours" in caplog.text
+
+
+def test_json_under_a_forms_content_type_is_json() -> None:
+    callback = Callback(body=RECEIPT, form={RECEIPT.decode(): ""}, secret="geheim")
+    assert [receipt.message_id for receipt in hear(callback).receipts] == [12]
+
+
+@pytest.mark.parametrize("address", ["::ffff:192.0.2.7", "192.0.2.7", "2001:db8::1"])
+def test_an_address_is_let_in_however_it_is_written(address: str) -> None:
+    callback = Callback(body=RECEIPT, secret="geheim", remote_addr=address)
+    assert hear(callback, callback_addresses="192.0.2.0/24,2001:db8::/32").receipts
+    with pytest.raises(CallbackRefused):
+        hear(callback, callback_addresses="198.51.100.0/24,2001:db9::/32")

@@ -1,11 +1,14 @@
 """Declaring providers: options into types, errors that name the variable, secrets kept."""
 
+import ssl
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import override_settings
 
+from vestnik import env
 from vestnik.providers.base import Provider
 from vestnik.providers.checks import check_providers
 from vestnik.providers.errors import OptionError, UnknownProvider
@@ -140,3 +143,26 @@ def test_a_check_never_shows_a_secret() -> None:
     providers = {"main": {"BACKEND": "http_gateway", "OPTIONS": options}}
     with override_settings(SMS_PROVIDERS=providers, SMS_DEFAULT_PROVIDER="main"):
         assert "geheim" not in str(check_providers())
+
+
+def test_a_file_of_authorities_is_an_option_and_not_the_place_of_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authorities = ssl.get_default_verify_paths().cafile or ""
+    (tmp_path / "token").write_text("geheim")
+    given = {
+        "SMS_PROVIDER_MAIN_BACKEND": "http_gateway",
+        "SMS_PROVIDER_MAIN_URL": "https://gateway.example",
+        "SMS_PROVIDER_MAIN_CA_FILE": authorities,
+        "SMS_PROVIDER_MAIN_TOKEN_FILE": str(tmp_path / "token"),
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    declared = env.providers(given)
+    assert declared["main"]["OPTIONS"] == {
+        "url": "https://gateway.example",
+        "ca_file": authorities,
+        "token": "geheim",
+    }
+    with override_settings(SMS_PROVIDERS=declared):
+        assert build("main").alias == "main"

@@ -43,6 +43,12 @@ def hear(text: str = "", *, esm_class: int = 4, **more: Any) -> Receipt | Inboun
         ("EXPIRED", "undelivered"),
         ("DELETED", "undelivered"),
         ("REJECTD", "undelivered"),
+        ("DELIVERED", "delivered"),
+        ("Delivered", "delivered"),
+        ("UNDELIVERABLE", "undelivered"),
+        ("UNDELIVERED", "undelivered"),
+        ("REJECTED", "undelivered"),
+        ("FAILED", "undelivered"),
         ("ACCEPTD", None),
         ("ENROUTE", None),
         ("UNKNOWN", None),
@@ -85,6 +91,23 @@ def test_only_final_states_make_a_receipt(stat: str, state: str | None) -> None:
         ("id:9\0stat:UNDELIV\0err:0\x011\0text:x", {}, "9", "UNDELIV 01"),
         ("id:9\0 stat:EXPIRED", {"receipt_ids": "decimal"}, "9", "EXPIRED"),
         ("", {"tlvs": {ID: b"a\1bc\0", STATE: b"\5"}}, "abc", "UNDELIV"),
+        ("id:9 stat:UNDELIV err: text:Hello there", {}, "9", "UNDELIV"),
+        ("id:9 stat:UNDELIV err: Text:Hello there", {}, "9", "UNDELIV"),
+        ("id:9 stat:UNDELIV text:see err:404 id:8 stat:DELIVRD", {}, "9", "UNDELIV"),
+        ("id: 9 sub: dlvrd: stat: UNDELIV err:", {}, "9", "UNDELIV"),
+        (
+            "",
+            {"octets": "id:9 stat:UNDELIV err:1 text:Я".encode("utf-16-be"), "data_coding": 8},
+            "9",
+            "UNDELIV 1",
+        ),
+        (
+            "",
+            {"octets": "id:9 stat:UNDELIV".encode("utf-16-be"), "data_coding": 0x18},
+            "9",
+            "UNDELIV",
+        ),
+        ("id:9 stat:UNDELIV", {"data_coding": 8}, "9", "UNDELIV"),  # only called so
     ],
 )
 def test_a_receipt_is_read_field_by_field(
@@ -240,3 +263,14 @@ def test_a_long_message_is_delivered_when_all_parts_are(parts: Any, verdict: str
 def test_ids_are_kept_where_receipts_were_asked_for(asked: str, gives: bool) -> None:
     given = {"host": "smsc.example", "system_id": "v", "registered_delivery": asked}
     assert SmppProvider("main", given).gives_receipts is gives
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [("id:9 stat:NONSENSE", True), ("stat:DELIVRD", True), ("id:9 stat:ENROUTE", False)],
+)
+def test_a_receipt_that_cannot_be_read_is_told_of(
+    text: str, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert hear(text) is None
+    assert bool(caplog.records) is is_told

@@ -222,3 +222,12 @@ def test_a_key_alone_is_enough() -> None:
             assert await provider.hand_over_all([outgoing(4)]) == [Accepted("v4")]
 
     run(test)
+
+
+def test_without_a_prefix_an_id_of_the_account_is_not_taken_for_ours() -> None:
+    fields = {"id": "12", "phone": "79261234567", "status": "1", "secret": "x"}
+    for prefix, ours in (("", None), ("v", 12)):
+        provider = smsc(id_prefix=prefix, callback_secret="x")
+        called = Callback(query={**fields, "id": f"{prefix}12"})
+        (receipt,) = provider.read_callback(called).receipts
+        assert (receipt.message_id, receipt.phone_number) == (ours, "79261234567")

@@ -9,6 +9,7 @@ receipt for each of them.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 from django.db import transaction
@@ -21,17 +22,25 @@ from vestnik.providers.incoming import verdict_of
 log = structlog.get_logger(__name__)
 
 KEEP_DAYS = 3
+MEANT_DAYS = 3
 MATCH_FOR = 300.0
 
-FIND = """
-SELECT provider_message_id, message_id, parts FROM dispatch_handover
-WHERE alias = %s AND provider_message_id = ANY(%s::text[])
+# A provider whose ids start again gives one of long ago to a message of now, and its receipt may
+# come before the hand-over is recorded: what ended days ago is not meant, a receipt's validity was
+# over then.
+FIND = f"""
+SELECT h.provider_message_id, h.message_id, h.parts, m.phone_number
+FROM dispatch_handover h
+JOIN dispatch_message m ON m.id = h.message_id
+JOIN mailings_mailing g ON g.id = m.mailing_id
+WHERE h.alias = %s AND h.provider_message_id = ANY(%s::text[])
+    AND g.ends_at > clock_timestamp() - interval '{MEANT_DAYS} days'
 """
 
 # Our ids are no secret and go up by one: whoever may speak for one provider must not settle the
 # messages of another. A mailing keeps its provider from its launch on.
 OURS = """
-SELECT m.id FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
+SELECT m.id, m.phone_number FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
 WHERE m.id = ANY(%s::bigint[]) AND g.provider = %s
 """
 
@@ -202,6 +211,14 @@ def _deciding(state: ReceiptState, heard: Sequence[Receipt], parts: int) -> Rece
     return words[0]
 
 
+class Found(NamedTuple):
+    """A message that a receipt names, in how many parts it went, and to whom."""
+
+    message: int
+    parts: int
+    phone_number: str
+
+
 Heard = dict[int, tuple[list[Receipt], int]]
 
 
@@ -209,26 +226,34 @@ def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[Heard, list[Receipt]
     """Receipts by their message, with how many parts it has; and those without one."""
     once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
     rows = sql.rows(FIND, [alias, [r.provider_id for r in once if r.provider_id]])
-    known = {provider_id: (message, parts) for provider_id, message, parts in rows}
+    known = {provider_id: Found(*found) for provider_id, *found in rows}
     ours = _ours(alias, once)
     heard: dict[int, list[Receipt]] = defaultdict(list)
     parts_of: dict[int, int] = {}
     unmatched = []
     for receipt in once:
-        by_ours = receipt.message_id if receipt.message_id in ours else None
-        message, parts = known.get(receipt.provider_id, (by_ours, 1))
-        if message is None:
+        found = known.get(receipt.provider_id) or ours.get(receipt.message_id or 0)
+        if found is None:
             unmatched.append(receipt)
+        elif not _is_about(receipt, found.phone_number):
+            log.warning("a receipt about another number is dropped", provider=alias)
         else:
-            heard[message].append(receipt)
-            parts_of[message] = parts
+            heard[found.message].append(receipt)
+            parts_of[found.message] = found.parts
     return {message: (found, parts_of[message]) for message, found in heard.items()}, unmatched
 
 
-def _ours(alias: str, receipts: Iterable[Receipt]) -> set[int]:
+def _ours(alias: str, receipts: Iterable[Receipt]) -> dict[int, Found]:
     """The messages of that provider among those that are named by our own ids."""
     named = [r.message_id for r in receipts if r.message_id is not None]
-    return {message for (message,) in sql.rows(OURS, [named, alias])} if named else set()
+    rows = sql.rows(OURS, [named, alias]) if named else []
+    return {message: Found(message, 1, phone_number) for message, phone_number in rows}
+
+
+def _is_about(receipt: Receipt, phone_number: str) -> bool:
+    """Whether it may speak of a message to that number; one that was erased has none."""
+    said = receipt.phone_number
+    return not said or not phone_number or said[-10:] == phone_number[-10:]
 
 
 def _verdicts(alias: str, heard: Heard) -> Mapping[int, ReceiptState | None]:

@@ -37,8 +37,10 @@ class Callback:
         return {**self.query, **self.form}
 
     def document(self) -> object:
-        """The body as JSON; the fields where there is no body. Raises CallbackRefused."""
-        if not self.body or self.form:
+        """The body as JSON, whatever its content type says; the fields where there is no body, or
+        a form. Raises CallbackRefused."""
+        looks_like_json = self.body.lstrip()[:1] in (b"{", b"[")
+        if not self.body or (self.form and not looks_like_json):
             return self.fields
         try:
             return json.loads(self.body)
@@ -73,6 +75,8 @@ class Doorkeeper:
             address = ip_address(remote_addr)
         except ValueError:
             raise CallerUnknown("the address of the caller is not known") from None
+        # A socket that takes both families writes an IPv4 address as ::ffff:192.0.2.1.
+        address = getattr(address, "ipv4_mapped", None) or address
         if not any(address in network for network in self.networks):
             raise CallerUnknown("the address of the caller is not allowed")
 

@@ -13,7 +13,8 @@ class Receipt:
     """The provider's final word on a message, found by its own id or by ours.
 
     States that are not final make no receipt. `at` is the provider's own instant where it gives
-    one with a zone, else when the receipt came.
+    one with a zone, else when the receipt came. `phone_number` is of whom it speaks, where the
+    provider says so: a message to somebody else is not meant.
     """
 
     alias: str
@@ -22,6 +23,7 @@ class Receipt:
     provider_id: str = ""
     message_id: int | None = None
     error: str = ""
+    phone_number: str = ""
 
 
 def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:

@@ -227,7 +227,7 @@ class SmscProvider(HttpProvider):
         if not number or not status:
             raise CallbackRefused("there is neither a text nor an id with a status")
         ours = number_of(number.removeprefix(self._prefix))
-        mine = ours if number.startswith(self._prefix) else None
+        mine = ours if self._prefix and number.startswith(self._prefix) else None
         receipt = self._receipt(status, number, mine, fields)
         return [receipt] if receipt else []
 
@@ -246,6 +246,7 @@ class SmscProvider(HttpProvider):
             provider_id=number,
             message_id=message_id,
             error="" if state == "delivered" else readable(f"{status}: {phrase}, err {error}"),
+            phone_number=sender_of(word_of(said.get("phone")) or ""),
         )
 
     def _inbound(self, fields: Mapping[str, str]) -> Inbound:

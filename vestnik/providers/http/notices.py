@@ -1,5 +1,6 @@
 """A gateway's callbacks: receipts and what clients wrote, found by JSON paths."""
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -17,6 +18,15 @@ PATHS = {
     "callback_phone_path": "phone",
     "callback_text_path": "text",
 }
+
+
+#: States of a message on its way to its recipient, as gateways call them; not final.
+UNDER_WAY = frozenset(
+    {"accepted", "acceptd", "acked", "buffered", "buffred", "en_route", "enroute", "pending"}
+    | {"processing", "queued", "scheduled", "sending", "sent", "submitted", "unknown"}
+)
+
+log = logging.getLogger(__name__)
 
 
 class Notices:
@@ -39,13 +49,35 @@ class Notices:
         self._door.admit(callback)
         document = callback.document()
         notices = document if isinstance(document, list) else [document]
-        receipts, inbound = [], []
+        receipts: list[Receipt] = []
+        inbound: list[Inbound] = []
+        problems = []
         for notice in notices:
-            if self._word(notice, "text") is not None:
-                inbound.append(self._inbound(notice))
-            elif (receipt := self._receipt(notice)) is not None:
-                receipts.append(receipt)
+            try:
+                self._read(notice, receipts, inbound)
+            except CallbackRefused as problem:
+                problems.append(str(problem))
+        if problems and len(problems) == len(notices):
+            raise CallbackRefused(problems[0])
+        for reason in dict.fromkeys(problems):
+            log.warning("%d notices of a list cannot be read: %s", problems.count(reason), reason)
         return Heard(receipts, inbound, self._answer)
+
+    def _read(self, notice: object, receipts: list[Receipt], inbound: list[Inbound]) -> None:
+        """One that is unreadable takes no other along. Raises CallbackRefused."""
+        if self._is_text(notice):
+            inbound.append(self._inbound(notice))
+        elif (receipt := self._receipt(notice)) is not None:
+            receipts.append(receipt)
+
+    def _is_text(self, notice: object) -> bool:
+        """A receipt may repeat the text that we sent: with an id and the state of a message that
+        we sent it is one. An empty text is none."""
+        if not self._word(notice, "text"):
+            return False
+        state = (self._word(notice, "state") or "").lower()
+        has_id = self._word(notice, "id") or self._word(notice, "provider_id")
+        return not (has_id and (state in self._states or state in UNDER_WAY))
 
     def _word(self, notice: object, name: str) -> str | None:
         return word_of(step_into(notice, self._paths[f"callback_{name}_path"]))
@@ -53,16 +85,20 @@ class Notices:
     def _receipt(self, notice: object) -> Receipt | None:
         """None for a state that is not final."""
         word = self._word(notice, "state")
-        our_id, their_id = self._word(notice, "id"), id_of(self._word(notice, "provider_id"))
-        if word is None or not (our_id or their_id):
+        named = self._word(notice, "id")
+        our_id, their_id = number_of(named or ""), id_of(self._word(notice, "provider_id"))
+        if word is None or not (named or their_id):
             raise CallbackRefused("there is neither a text nor an id with a state")
+        if our_id is None and not their_id:
+            log.warning("a receipt is dropped: its id is none of ours")
+            return None
         state = self._states.get(word.lower())
         return state and Receipt(
             self._alias,
             state,
             datetime.now(UTC),
             provider_id=their_id,
-            message_id=number_of(our_id or ""),
+            message_id=our_id,
             error=readable(self._word(notice, "error") or ""),
         )
 

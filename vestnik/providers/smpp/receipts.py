@@ -17,7 +17,7 @@ from vestnik.providers.base import Inbound, Receipt, ReceiptState
 from vestnik.providers.incoming import sender_of
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
-from vestnik.providers.smpp.coding import Coding
+from vestnik.providers.smpp.coding import Coding, codec_of, from_utf_16
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +33,29 @@ BY_NUMBER: Mapping[int, tuple[str, ReceiptState]] = {
     5: ("UNDELIV", "undelivered"),
     8: ("REJECTD", "undelivered"),
 }
-BY_WORD: Mapping[str, ReceiptState] = dict(BY_NUMBER.values())
+BY_WORD: Mapping[str, ReceiptState] = {
+    **dict(BY_NUMBER.values()),
+    # Met in the wild.
+    "DELIVERED": "delivered",
+    "UNDELIVERED": "undelivered",
+    "UNDELIVERABLE": "undelivered",
+    "REJECTED": "undelivered",
+    "FAILED": "undelivered",
+}
+#: Known, and not final.
+UNDER_WAY = frozenset(
+    {"ENROUTE", "ACCEPTD", "ACCEPTED", "UNKNOWN", "BUFFRED", "BUFFERD", "BUFFERED", "SCHEDULED"}
+    | {"SKIPPED", "ACKED"}
+)
+UNDER_WAY_BY_NUMBER = {0: "SCHEDULED", 1: "ENROUTE", 6: "ACCEPTD", 7: "UNKNOWN", 9: "SKIPPED"}
+#: The fields of appendix B: one that is empty is followed by the next.
+NAMES = r"(?:id|sub|dlvrd|submit date|done date|stat|err|text):"
 FIELD = {
-    name: re.compile(rf"(?:^|[\s\0]){name}:\s?([^\s\0]+)", re.IGNORECASE)
+    name: re.compile(rf"(?:^|[\s\0]){name}:\s?(?!{NAMES})([^\s\0]+)", re.IGNORECASE)
     for name in ("id", "stat", "err")
 }
+#: Behind it stand words of our own text.
+OUR_TEXT = re.compile(r"(?:^|[\s\0])text:", re.IGNORECASE)
 #: What no text is made of: control characters but for tabs and line ends. PostgreSQL takes no NUL.
 CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"})
 
@@ -91,11 +109,13 @@ class Ears:
         return self._inbound(pdu, tlvs)
 
     def _receipt(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Receipt | None:
-        said = _octets(pdu, tlvs).decode("latin-1")
+        said = self._fields(pdu, tlvs)
         named = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", said)
         provider_id = self._receipted_id(named)[:100]
         word, state = _state(tlvs.get(wire.MESSAGE_STATE), _field("stat", said))
         if not provider_id or state is None:
+            if not provider_id or word not in UNDER_WAY:
+                log.warning("a receipt that says nothing: state %r, id %r", word[:20], provider_id)
             return None
         error = _network_error(tlvs.get(wire.NETWORK_ERROR_CODE)) or _field("err", said)
         return Receipt(
@@ -105,6 +125,13 @@ class Ears:
             provider_id=provider_id,
             error="" if state == "delivered" else f"{word} {error}".strip()[:200],
         )
+
+    def _fields(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> str:
+        """The text of a receipt up to our own text, of which it repeats the beginning."""
+        octets = _octets(pdu, tlvs)
+        wide = codec_of(pdu.data_coding) == "utf-16-be" and b"\0" in octets[:2]
+        said = from_utf_16(octets) if wide else octets.decode("latin-1")
+        return OUR_TEXT.split(said, maxsplit=1)[0]
 
     def _inbound(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Inbound | None:
         phone_number = sender_of(
@@ -143,7 +170,7 @@ def _octets(pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> bytes:
 
 def _state(tlv: bytes | None, stat: str) -> tuple[str, ReceiptState | None]:
     if tlv:
-        return BY_NUMBER.get(tlv[0], ("", None))
+        return BY_NUMBER.get(tlv[0], (UNDER_WAY_BY_NUMBER.get(tlv[0], str(tlv[0])), None))
     word = stat.upper()
     return word, BY_WORD.get(word)
 

@@ -165,15 +165,15 @@ def test_a_receipt_settles_the_unknown(state: str) -> None:
     assert message.attempt_id is None
 
 
-def test_one_for_what_was_queued_again_waits_for_its_hand_over() -> None:
+def test_one_for_what_is_out_again_waits_for_its_hand_over() -> None:
     mailing = make_running(1)
     [message] = record(mailing, ["unknown"])
     HandOver.objects.create(alias="null", provider_message_id="first", message_id=message)
     doubt.resend(mailing, actor="test")
-    assert apply(mailing, receipt("first")) == {"queued": 1}
-
     claim = claim_of(mailing)
     settled = fly(claim, [message])
+    assert apply(mailing, receipt("first")) == {"queued": 1}
+
     add(settled, message, "sent", "second")
     assert record_and_release(claim, settled)
     receipts.apply_kept("null", settled.part_ids, settled.ids)

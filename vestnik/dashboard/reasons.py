@@ -31,6 +31,10 @@ PHRASES = _phrases(
     (r"no value for (?P<names>.+)", gettext_lazy("no value for %(names)s")),
     (r"longer than (?P<most>\d+) segments", gettext_lazy("longer than %(most)s segments")),
     (r"the text is empty", gettext_lazy("the text is empty")),
+    (
+        r"not sent again, and an earlier attempt may have arrived",
+        gettext_lazy("not sent again, and an earlier attempt may have arrived"),
+    ),
     (r"the client was deleted", gettext_lazy("the client was deleted")),
     (
         r"text (?P<version>\d+): (?P<waiting>\d+) wait, (?P<had>\d+) had an earlier one",

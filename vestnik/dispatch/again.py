@@ -28,11 +28,13 @@ def send_again(other: Mailing, states: Sequence[str], *, actor: str, **fields: A
 
     Raises StateConflict while the other may still reach them.
     """
-    if other.state not in OVER:
-        raise StateConflict(other, "send again")
     same = {name: getattr(other, name) for name in TAKEN_OVER}
     again = {"mailing": other.id, "states": list(states)}
     with transaction.atomic():
+        # Its unknown messages may be resent just now, which makes it run again.
+        other = Mailing.objects.select_for_update(no_key=True).get(id=other.id)
+        if other.state not in OVER:
+            raise StateConflict(other, "send again")
         mailing = Mailing.objects.schedule(
             actor=actor, **{**same, **fields, "filter": {"again": again}}
         )

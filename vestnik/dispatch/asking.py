@@ -100,6 +100,8 @@ counted AS (
 UPDATE dispatch_batch b SET
     unknown = b.unknown - c.sent - c.queued, sent = b.sent + c.sent, queued = b.queued + c.queued,
     recheck = b.recheck OR c.queued > 0,
+    due_at = CASE WHEN b.state = 'done' THEN clock_timestamp() ELSE b.due_at END,
+    open_until = CASE WHEN b.state = 'done' THEN NULL ELSE b.open_until END,
     state = CASE WHEN b.state = 'done' AND c.queued > 0 THEN 'ready' ELSE b.state END
 FROM counted c WHERE b.id = c.id
 RETURNING c.sent + c.queued

@@ -4,15 +4,19 @@ A lease has a deadline, renewed with each flight. A worker that dies leaves its 
 then the ids that were in flight become `unknown`, and the rest of the batch is claimed again.
 """
 
+import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 
 from vestnik.dispatch import sql
 from vestnik.dispatch.meters import meters
+from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.rules import database_now
 
 log = structlog.get_logger(__name__)
 
@@ -54,16 +58,24 @@ UPDATE dispatch_batch b SET
 FROM picked, mailings_mailing m
 WHERE b.id = picked.id AND m.id = b.mailing_id
 RETURNING b.id, b.mailing_id, b.first_message_id, b.last_message_id, b.queued,
-    m.text, m.rate_limit, m.segments, m.text_version, b.text_version
+    m.text, m.rate_limit, m.segments, m.text_version, b.text_version,
+    m.local_hours::text, b.timezone
 """
 
 # `mailing_id + 0` keeps the planner on the primary key: between two analyzes it takes a new mailing
 # for small, and reads all of it by the other index to find these thousand.
 LOAD = """
-SELECT id, phone_number, text, segments, attempts, text_version FROM dispatch_message
+SELECT id, phone_number, text, segments, attempts, text_version, doubted_attempt_id
+FROM dispatch_message
 WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
     AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
 ORDER BY id
+"""
+
+# The zones of the clients as they are now, which may have been corrected since the batch was made.
+ZONES = """
+SELECT m.id, (SELECT timezone FROM audience_client WHERE id = m.client_id)
+FROM dispatch_message m WHERE m.id = ANY(%s::bigint[])
 """
 
 NEXT_RETRY = """
@@ -136,6 +148,9 @@ class Claim:
     #: Of `text`, and of the queued messages as far as the batch knows.
     text_version: int
     batch_text_version: int
+    #: Of the mailing, as JSON.
+    local_hours: str | None = None
+    timezone: str | None = None
 
 
 class Queued(NamedTuple):
@@ -147,6 +162,18 @@ class Queued(NamedTuple):
     segments: int
     attempts: int
     text_version: int = 1
+    #: An earlier attempt that may have arrived.
+    doubted: int | None = None
+
+
+class Due(NamedTuple):
+    """What of a batch may be handed over now, and in how many seconds the next of the others is
+    due. With local hours only to clients of these zones, and until they close in one of them."""
+
+    messages: list[Queued]
+    next_retry: float | None
+    zones: Sequence[str] | None = None
+    closes: datetime | None = None
 
 
 def new_id() -> int:
@@ -173,6 +200,37 @@ def load(batch: Claim) -> tuple[list[Queued], float | None]:
     if len(due) == batch.queued:
         return due, None
     return due, sql.value(NEXT_RETRY, bounds)
+
+
+def due(batch: Claim) -> Due:
+    """What of the batch may be handed over now, also by the hours of its clients."""
+    messages, retry = load(batch)
+    if batch.local_hours is None:
+        return Due(messages, retry)
+    return _open_ones(batch, messages, retry)
+
+
+def _open_ones(batch: Claim, due: Sequence[Queued], retry: float | None) -> Due:
+    """Those of the messages whose clients' hours are open, by the zones of now."""
+    if not due:
+        return Due([], retry)
+    hours = LocalHours.read(json.loads(batch.local_hours or "{}"))
+    now = database_now()
+    found = sql.prepared_rows(ZONES, [[message.message_id for message in due]])
+    zone_of = {message: zone or batch.timezone for message, zone in found}
+    spans = {
+        zone: hours.opening(zone, now + timedelta(seconds=END_GUARD))
+        for zone in {*zone_of.values()}
+        if zone
+    }
+    open_zones = [zone for zone, (opens, _) in spans.items() if opens <= now]
+    waits = [(opens - now).total_seconds() for opens, _ in spans.values() if opens > now]
+    return Due(
+        [message for message in due if zone_of.get(message.message_id) in open_zones],
+        min([*waits, *([] if retry is None else [retry])], default=None),
+        open_zones,
+        min((spans[zone][1] for zone in open_zones), default=None),
+    )
 
 
 def sweep() -> None:

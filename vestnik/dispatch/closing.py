@@ -7,6 +7,7 @@ import structlog
 from django.db import transaction
 
 from vestnik.dispatch import sql
+from vestnik.dispatch.withdrawal import DOUBTED
 from vestnik.mailings.models import FINISH, Mailing
 
 log = structlog.get_logger(__name__)
@@ -14,12 +15,16 @@ log = structlog.get_logger(__name__)
 # 50 batches a transaction: a million leftovers take about eight seconds, and no lock is long.
 BATCHES_AT_ONCE = 50
 
+# The mailing's row is locked before its end is believed: whoever moves the end away has their way,
+# or comes too late. Of what was queued again although an earlier attempt may have arrived, nobody
+# knows.
 CLOSE = """
 WITH over AS (
     SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END AS state
     FROM mailings_mailing
     WHERE id = %s AND (state IN ('cancelled', 'finished')
         OR (state IN ('running', 'paused') AND ends_at <= clock_timestamp()))
+    FOR SHARE
 ),
 taken AS (
     SELECT b.id, b.mailing_id, b.first_message_id, b.last_message_id, over.state
@@ -28,17 +33,26 @@ taken AS (
     FOR UPDATE OF b SKIP LOCKED
 ),
 closed AS (
-    UPDATE dispatch_message m SET state = taken.state, next_attempt_at = NULL
+    UPDATE dispatch_message m SET
+        state = CASE WHEN m.doubted_attempt_id IS NULL THEN taken.state ELSE 'unknown' END,
+        attempt_id = m.doubted_attempt_id, next_attempt_at = NULL,
+        error = CASE WHEN m.doubted_attempt_id IS NULL THEN m.error ELSE %s END
     FROM taken
     WHERE m.mailing_id + 0 = taken.mailing_id AND m.state = 'queued'
         AND m.id BETWEEN taken.first_message_id AND taken.last_message_id
-    RETURNING taken.id
+    RETURNING taken.id, m.state
 ),
-counted AS (SELECT id, count(*) AS n FROM closed GROUP BY id)
+counted AS (
+    SELECT id, count(*) AS n, count(*) FILTER (WHERE state = 'unknown') AS unknown,
+        count(*) FILTER (WHERE state = 'expired') AS expired,
+        count(*) FILTER (WHERE state = 'cancelled') AS cancelled
+    FROM closed GROUP BY id
+)
 UPDATE dispatch_batch b SET
     state = 'done', queued = b.queued - coalesce(n, 0), recheck = false,
-    expired = b.expired + CASE taken.state WHEN 'expired' THEN coalesce(n, 0) ELSE 0 END,
-    cancelled = b.cancelled + CASE taken.state WHEN 'cancelled' THEN coalesce(n, 0) ELSE 0 END
+    unknown = b.unknown + coalesce(counted.unknown, 0),
+    expired = b.expired + coalesce(counted.expired, 0),
+    cancelled = b.cancelled + coalesce(counted.cancelled, 0)
 FROM taken LEFT JOIN counted USING (id)
 WHERE b.id = taken.id
 """
@@ -95,4 +109,4 @@ def to_close() -> list[int]:
 
 
 def _close_some(mailing_id: int) -> bool:
-    return sql.run(CLOSE, [mailing_id, BATCHES_AT_ONCE]) == BATCHES_AT_ONCE
+    return sql.run(CLOSE, [mailing_id, BATCHES_AT_ONCE, DOUBTED]) == BATCHES_AT_ONCE

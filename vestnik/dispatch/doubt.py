@@ -34,7 +34,9 @@ class Settlement(StrEnum):
     GIVE_UP = "give_up"
 
 
-# Whoever was deleted or erased meanwhile is not sent to again: theirs stay unknown.
+# Whoever was deleted, erased or stopped meanwhile is not sent to again: theirs stay unknown. The
+# attempt stays on record, for it may have arrived. What was given up after another attempt is not
+# sent again by itself.
 # What is settled is taken batch by batch, each locked before its messages: a late outcome or a
 # receipt that comes first has its way, and one that comes second finds nothing to change.
 SETTLE = """
@@ -45,11 +47,15 @@ WITH held AS (
 settled AS (
     UPDATE dispatch_message m SET
         state = %s, attempt_id = NULL, next_attempt_at = NULL,
+        doubted_attempt_id = m.attempt_id,
         error = coalesce(%s, m.error)
     FROM held
     WHERE m.mailing_id + 0 = %s AND m.state = 'unknown'
         AND ('{state}' <> 'queued' OR m.phone_number <> '' AND (m.client_id IS NULL
-            OR (SELECT id FROM audience_client WHERE id = m.client_id) IS NOT NULL))
+            OR (SELECT id FROM audience_client WHERE id = m.client_id) IS NOT NULL)
+            AND (SELECT id FROM audience_stoplistentry s WHERE s.phone_number = m.phone_number)
+                IS NULL)
+        AND (NOT %s OR m.attempt_id IS DISTINCT FROM m.doubted_attempt_id)
         AND m.id BETWEEN held.first_message_id AND held.last_message_id
     RETURNING held.id
 ),
@@ -57,6 +63,8 @@ counted AS (SELECT id, count(*) AS n FROM settled GROUP BY id)
 UPDATE dispatch_batch b SET
     unknown = b.unknown - counted.n,
     {state} = b.{state} + counted.n,
+    due_at = CASE WHEN b.state = 'done' THEN clock_timestamp() ELSE b.due_at END,
+    open_until = CASE WHEN b.state = 'done' THEN NULL ELSE b.open_until END,
     state = CASE WHEN b.state = 'done' AND '{state}' = 'queued' THEN 'ready' ELSE b.state END
 FROM counted WHERE b.id = counted.id
 RETURNING counted.n
@@ -122,7 +130,8 @@ def resend_by_themselves(resending: Sequence[str]) -> None:
         mailing = Mailing.objects.get(id=mailing_id)
         with transaction.atomic():
             count = _queue_again(mailing, SYSTEM) if _may_send(mailing) else 0
-        log.info("unknown messages queued again", mailing=mailing_id, count=count)
+        if count:
+            log.info("unknown messages queued again", mailing=mailing_id, count=count)
 
 
 def to_ask(asked: Sequence[str]) -> list[int]:
@@ -133,20 +142,23 @@ def to_ask(asked: Sequence[str]) -> list[int]:
 
 
 def _may_send(mailing: Mailing) -> bool:
-    """Whether messages may leave, or might if it were not finished. Its row is locked from here
-    on, so that it is not finished with a message queued."""
-    held = Mailing.objects.select_for_update(no_key=True).filter(is_ahead("ends_at"), id=mailing.id)
+    """Whether messages may leave, or might if it were not finished. Its row is locked before it is
+    looked at, so that it is not finished with a message queued, and the end did not come while the
+    lock was waited for."""
+    Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
+    held = Mailing.objects.filter(is_ahead("ends_at"), id=mailing.id)
     return held.filter(state__in=(*UNDER_WAY, MailingState.FINISHED)).exists()
 
 
 def _queue_again(mailing: Mailing, actor: str) -> int:
-    count = _settle(mailing, "queued", None)
+    count = _settle(mailing, "queued", None, by_itself=actor == SYSTEM)
     if count:
         mailing.move(REOPEN, actor=actor)
         transaction.on_commit(lambda: hints.call_to_work(mailing.provider))
     return count
 
 
-def _settle(mailing: Mailing, state: str, error: str | None) -> int:
-    rows = sql.rows(SETTLE.format(state=state), [mailing.id, state, error, mailing.id])
+def _settle(mailing: Mailing, state: str, error: str | None, *, by_itself: bool = False) -> int:
+    given = [mailing.id, state, error, mailing.id, by_itself]
+    rows = sql.rows(SETTLE.format(state=state), given)
     return sum(n for (n,) in rows)

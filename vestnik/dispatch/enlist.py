@@ -105,7 +105,7 @@ def enlist_chunk(mailing_id: int) -> bool:
         size = CHUNK if enlistment.next_number else FIRST_CHUNK
         taken, last, batches = _make_messages(enlistment, size)
         if enlistment.mailing.local_hours is not None:
-            hours.schedule(enlistment.mailing)
+            hours.schedule(enlistment.mailing, enlistment.next_number)
         enlistment.cursor = last or enlistment.bound
         enlistment.next_number += batches
         enlistment.complete = taken < size

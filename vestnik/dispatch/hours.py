@@ -13,18 +13,26 @@ from vestnik.mailings.hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 
+NONE_NEW = 2**31 - 1
+
 ZONES = """
 SELECT DISTINCT timezone FROM dispatch_batch
 WHERE mailing_id = %s AND state = 'ready' AND timezone IS NOT NULL
-    AND (open_until IS NULL OR open_until <= clock_timestamp() + %s * interval '1 second')
+    AND CASE WHEN open_until IS NULL THEN number >= %s
+        ELSE open_until <= clock_timestamp() + %s * interval '1 second' END
 """
 
 SCHEDULE = """
 UPDATE dispatch_batch b SET due_at = o.opens, open_until = o.closes,
     state = CASE WHEN o.opens <= clock_timestamp() THEN 'ready' ELSE 'waiting' END
 FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS o (zone, opens, closes)
-WHERE b.mailing_id = %s AND b.timezone = o.zone AND b.state = 'ready'
-    AND (b.open_until IS NULL OR b.open_until <= clock_timestamp() + %s * interval '1 second')
+WHERE b.timezone = o.zone AND b.id IN (
+    SELECT id FROM dispatch_batch
+    WHERE mailing_id = %s AND state = 'ready' AND timezone IS NOT NULL
+        AND CASE WHEN open_until IS NULL THEN number >= %s
+            ELSE open_until <= clock_timestamp() + %s * interval '1 second' END
+    ORDER BY id FOR UPDATE
+)
 """
 
 CLOSED = """
@@ -33,16 +41,18 @@ WHERE state = 'ready' AND open_until <= clock_timestamp() + %s * interval '1 sec
 """
 
 
-def schedule(mailing: Mailing) -> int:
-    """Have the batches that are new, or whose hours are over, wait for the next; how many."""
-    zones = [zone for (zone,) in sql.rows(ZONES, [mailing.id, END_GUARD])]
+def schedule(mailing: Mailing, new_from: int = NONE_NEW) -> int:
+    """Have the batches that are new, by their numbers, or whose hours are over, wait for the next;
+    how many. Others without hours of their own wait for whom a worker finds in them."""
+    which = [mailing.id, new_from, END_GUARD]
+    zones = [zone for (zone,) in sql.rows(ZONES, which)]
     if not zones or mailing.local_hours is None:
         return 0
     hours = LocalHours.read(mailing.local_hours)
     instant = database_now() + timedelta(seconds=END_GUARD)
     openings = [hours.opening(zone, instant) for zone in zones]
     opens, closes = ([opening[end] for opening in openings] for end in (0, 1))
-    return sql.run(SCHEDULE, [zones, opens, closes, mailing.id, END_GUARD])
+    return sql.run(SCHEDULE, [zones, opens, closes, *which])
 
 
 def schedule_closed() -> None:

@@ -60,6 +60,8 @@ class Message(models.Model):
     text = models.TextField(null=True)
     text_version = models.PositiveSmallIntegerField(default=1, db_default=1)
     attempt_id = models.BigIntegerField(null=True)
+    #: An earlier attempt that may have arrived, of a message that was queued again since.
+    doubted_attempt_id = models.BigIntegerField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     provider_message_id = models.CharField(max_length=100, null=True)
     error = models.TextField(null=True)

@@ -37,13 +37,18 @@ outcome AS (
 SETTLE = """
 settled AS (
     UPDATE dispatch_message m SET
-        state = o.state, attempts = least(m.attempts + {tries}, 32767),
+        state = CASE WHEN {doubted} THEN 'unknown' WHEN o.state = 'resent' THEN 'queued'
+            ELSE o.state END,
+        attempts = least(m.attempts + {tries}, 32767),
         sent_at = CASE WHEN o.state IN ('sent', 'unknown')
             THEN %(marked_at)s::timestamptz + o.departed * interval '1 second'
             ELSE m.sent_at END,
         provider_message_id = coalesce(o.provider_id, m.provider_message_id),
         error = o.error,
-        attempt_id = CASE WHEN o.state = 'unknown' THEN %(attempt)s::bigint END,
+        attempt_id = CASE WHEN o.state = 'unknown' THEN %(attempt)s::bigint
+            WHEN {doubted} THEN coalesce(m.doubted_attempt_id, %(attempt)s::bigint) END,
+        doubted_attempt_id = CASE WHEN o.state = 'resent' THEN %(attempt)s::bigint
+            ELSE m.doubted_attempt_id END,
         next_attempt_at = CASE WHEN o.retry_in >= 0
             THEN clock_timestamp() + o.retry_in * interval '1 second' END
     FROM held, outcome o
@@ -62,23 +67,36 @@ handed_over AS (
 )
 """
 TRIES = f"CASE WHEN o.departed = {NOT_COUNTED} THEN 0 ELSE 1 END"
-SETTLE_IN_FLIGHT = SETTLE.format(tries=TRIES, still="m.state = 'queued'")
-SETTLE_UNKNOWN = SETTLE.format(tries=0, still="m.state = 'unknown' AND m.attempt_id = %(attempt)s")
+SETTLE_IN_FLIGHT = SETTLE.format(
+    tries=TRIES, still="m.state = 'queued'", doubted="o.state = 'doubted'"
+)
+SETTLE_UNKNOWN = SETTLE.format(
+    tries=0,
+    still="m.state = 'unknown' AND m.attempt_id = %(attempt)s",
+    doubted="(o.state = 'doubted' OR o.state = 'failed' AND m.doubted_attempt_id IS NOT NULL)",
+)
 
 MAY_GO = f"""
     m.state = 'running' AND NOT b.recheck AND b.due_at > clock_timestamp()
     AND m.text_version = %(text_version)s AND b.text_version = %(text_version)s
-    AND least(m.ends_at, b.open_until) > clock_timestamp() + interval '{END_GUARD} second'
-    AND NOT (SELECT any_stopped FROM listed)
+    AND least(m.ends_at, b.open_until, %(closes)s::timestamptz)
+        > clock_timestamp() + interval '{END_GUARD} second'
+    AND NOT (SELECT any_barred FROM listed)
 """
-# By the messages' numbers, so that nobody slips through whose client was changed meanwhile, who
-# has none, or who comes back to be tried again before the sweep has seen them.
+# By the messages' numbers, so that nobody slips through who has no client, or who comes back to be
+# tried again before the sweep has seen them. And by their clients as they are at this moment: one
+# who was deleted, or whose number or time zone is another one by now, is not written to as before.
 LISTED = """
 listed AS MATERIALIZED (
     SELECT EXISTS (
-        SELECT FROM dispatch_message m JOIN audience_stoplistentry s USING (phone_number)
-        WHERE m.id = ANY(%(next_ids)s::bigint[])
-    ) AS any_stopped
+        SELECT FROM dispatch_message m LEFT JOIN audience_stoplistentry s USING (phone_number)
+        WHERE m.id = ANY(%(next_ids)s::bigint[]) AND (s.id IS NOT NULL
+            OR m.client_id IS NOT NULL AND (
+                SELECT c.phone_number = m.phone_number AND (%(zones)s::text[] IS NULL
+                    OR c.timezone = ANY(%(zones)s::text[]))
+                FROM audience_client c WHERE c.id = m.client_id
+            ) IS NOT TRUE)
+    ) AS any_barred
 )
 """
 
@@ -101,8 +119,8 @@ held AS (
     WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
         AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s AND m.id = b.mailing_id
     RETURNING b.in_flight <> %(out)s::bigint[] AS marked, clock_timestamp() AS marked_at,
-        extract(epoch FROM least(m.ends_at, b.open_until) - clock_timestamp())::float8
-            AS seconds_to_end
+        extract(epoch FROM least(m.ends_at, b.open_until, %(closes)s::timestamptz)
+            - clock_timestamp())::float8 AS seconds_to_end
 ),
 {SETTLE_IN_FLIGHT}
 SELECT (SELECT count(*) FROM settled), marked, marked_at, seconds_to_end FROM held
@@ -116,6 +134,7 @@ held AS (
         failed = b.failed + %(failed)s, unknown = b.unknown + %(unknown)s,
         in_flight = '{{}}', attempt_id = NULL, claim_id = NULL,
         due_at = clock_timestamp() + %(wait)s * interval '1 second',
+        open_until = CASE WHEN b.timezone IS NULL OR %(wait)s = 0 THEN b.open_until END,
         state = CASE WHEN b.queued = %(leaving)s THEN 'done'
             WHEN %(wait)s > 0 THEN 'waiting' ELSE 'ready' END
     WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
@@ -140,7 +159,8 @@ held AS (
 ),
 outcome AS (
     SELECT given.id,
-        CASE WHEN state = 'queued' AND NOT under_way THEN 'failed' ELSE state END AS state,
+        CASE WHEN under_way THEN state WHEN state = 'queued' THEN 'failed'
+            WHEN state = 'resent' THEN 'unknown' ELSE state END AS state,
         departed, provider_id, coalesce(error, CASE WHEN state = 'queued' AND NOT under_way
             THEN 'not handed over before the mailing ended' END) AS error, retry_in
     FROM given, held
@@ -156,6 +176,8 @@ counted AS (
 UPDATE dispatch_batch b SET
     unknown = b.unknown - c.n + c.unknown, sent = b.sent + c.sent, failed = b.failed + c.failed,
     queued = b.queued + c.queued, recheck = b.recheck OR c.queued > 0,
+    due_at = CASE WHEN b.state = 'done' THEN clock_timestamp() ELSE b.due_at END,
+    open_until = CASE WHEN b.state = 'done' THEN NULL ELSE b.open_until END,
     state = CASE WHEN b.state = 'done' AND c.queued > 0 THEN 'ready' ELSE b.state END
 FROM held, counted c WHERE b.id = held.id
 RETURNING c.n
@@ -185,13 +207,16 @@ def record_and_mark(
     attempt_id: int,
     lease: float,
     out: Sequence[int] = (),
+    zones: Sequence[str] | None = None,
+    closes: datetime | None = None,
 ) -> Mark | None:
     """Record the outcomes known and mark the next flight, in one statement. What is still `out`
-    stays in flight, under the new attempt.
+    stays in flight, under the new attempt. With local hours only clients of these zones are in
+    the next flight, and it leaves before they close.
 
     None where the next must not leave: paused, cancelled, ended, another text since it was claimed,
-    or somebody of it was stopped or deleted, who is then taken out. Raises LeaseLost where the
-    batch is not ours any more; then nothing was recorded.
+    or somebody of it was stopped, deleted or changed, who is then taken out or written to anew.
+    Raises LeaseLost where the batch is not ours any more; then nothing was recorded.
     """
     found = sql.prepared_row(
         RECORD_AND_MARK,
@@ -201,6 +226,8 @@ def record_and_mark(
             "next_ids": array(flight),
             "next_attempt": attempt_id,
             "lease": lease,
+            "zones": None if zones is None else [*zones],
+            "closes": closes,
         },
     )
     if found is None:
@@ -209,7 +236,7 @@ def record_and_mark(
     _check(batch, settled, recorded)
     if marked:
         return Mark(marked_at, seconds_to_end)
-    if flight:  # somebody of it may have been stopped or deleted
+    if flight:  # somebody of it may have been stopped, deleted or changed
         sweep_batch(batch.batch_id)
         recheck(batch.batch_id)
     return None

@@ -76,13 +76,25 @@ found AS (
     SELECT m.id, m.state AS was, given.state, given.at, given.error
     FROM given JOIN dispatch_message m ON m.id = given.id
 ),
+-- Also of an earlier attempt: of one that was given up, or queued again and is not out just now.
+open AS (
+    SELECT f.* FROM found f JOIN dispatch_message m ON m.id = f.id
+    WHERE CASE WHEN m.state IN ('sent', 'unknown') THEN true
+        WHEN m.doubted_attempt_id IS NULL THEN false
+        WHEN m.state = 'failed' THEN true
+        WHEN m.state = 'queued' THEN (
+            SELECT NOT m.id = ANY(c.in_flight) FROM dispatch_batch c
+            WHERE c.mailing_id = m.mailing_id AND c.first_message_id <= m.id
+            ORDER BY c.first_message_id DESC LIMIT 1
+        ) ELSE false END
+),
 applied AS (
     UPDATE dispatch_message m SET
-        state = found.state, error = nullif(found.error, ''), attempt_id = NULL,
-        sent_at = coalesce(m.sent_at, found.at),
-        delivered_at = CASE found.state WHEN 'delivered' THEN found.at END
-    FROM found WHERE m.id = found.id AND m.state IN ('sent', 'unknown')
-    RETURNING m.id, m.mailing_id, found.was, found.state
+        state = open.state, error = nullif(open.error, ''), attempt_id = NULL,
+        sent_at = coalesce(m.sent_at, open.at),
+        delivered_at = CASE open.state WHEN 'delivered' THEN open.at END
+    FROM open WHERE m.id = open.id AND m.state = open.was
+    RETURNING m.id, m.mailing_id, open.was, open.state
 ),
 moved AS (
     SELECT (
@@ -92,6 +104,8 @@ moved AS (
         ) AS id,
         count(*) FILTER (WHERE was = 'sent') AS sent,
         count(*) FILTER (WHERE was = 'unknown') AS unknown,
+        count(*) FILTER (WHERE was = 'failed') AS failed,
+        count(*) FILTER (WHERE was = 'queued') AS queued,
         count(*) FILTER (WHERE state = 'delivered') AS delivered,
         count(*) FILTER (WHERE state = 'undelivered') AS undelivered
     FROM applied a GROUP BY 1
@@ -99,11 +113,15 @@ moved AS (
 counted AS (
     UPDATE dispatch_batch b SET
         sent = b.sent - moved.sent, unknown = b.unknown - moved.unknown,
+        failed = b.failed - moved.failed, queued = b.queued - moved.queued,
+        recheck = b.recheck OR b.state = 'claimed' AND moved.queued > 0,
+        state = CASE WHEN b.state IN ('ready', 'waiting') AND b.queued = moved.queued THEN 'done'
+            ELSE b.state END,
         delivered = b.delivered + moved.delivered,
         undelivered = b.undelivered + moved.undelivered
     FROM moved WHERE b.id = moved.id
 )
-SELECT id FROM found WHERE was <> 'queued'
+SELECT id FROM found WHERE was <> 'queued' OR id IN (SELECT id FROM applied)
 """
 
 KEPT = """
@@ -121,7 +139,8 @@ LEFT JOIN dispatch_handover h
     ON h.alias = k.alias AND h.provider_message_id = k.provider_message_id
 JOIN dispatch_message m ON m.id = coalesce(h.message_id, k.message_id)
 JOIN mailings_mailing g ON g.id = m.mailing_id AND g.provider = k.alias
-WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND m.state IN ('sent', 'unknown')
+WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND (m.state IN ('sent', 'unknown')
+    OR m.doubted_attempt_id IS NOT NULL AND m.state IN ('queued', 'failed'))
 GROUP BY k.alias
 """
 

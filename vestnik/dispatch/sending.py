@@ -81,7 +81,8 @@ class Course:
 
     def __init__(self, crew: Crew, batch: Claim) -> None:
         self.crew, self.batch = crew, batch
-        self.waiting, self.next_retry = claims.load(batch)
+        self.due = claims.due(batch)
+        self.waiting, self.next_retry = self.due.messages, self.due.next_retry
         self.out: list[Flight] = []
         self.marking: list[int] = []
         self.settled = Settled()
@@ -197,7 +198,16 @@ class Course:
         self.attempt_id = claims.new_id()
         self.marking = ids = [message.message_id for message in flight]
         out = [message_id for earlier in self.out for message_id in earlier.ids]
-        mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, self.crew.lease, out)
+        mark = record_and_mark(
+            self.batch,
+            self.settled,
+            ids,
+            self.attempt_id,
+            self.crew.lease,
+            out,
+            zones=self.due.zones,
+            closes=self.due.closes,
+        )
         if mark is not None:
             self.marked_at, self.marked_by = mark.marked_at, time.monotonic()
         self.held = self.held or bool(flight and mark is None)

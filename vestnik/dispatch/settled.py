@@ -16,7 +16,9 @@ NOT_COUNTED = -1.0
 class Settled:
     """What became of the messages of one flight; empty before the first.
 
-    `departed` is in seconds after the flight's mark; `retry_in` counts from the recording.
+    A state is that of the message, or `resent`: queued again although this attempt may have
+    arrived, or `doubted`: not sent by this attempt, which leaves an earlier one that may have
+    arrived. `departed` is in seconds after the flight's mark; `retry_in` counts from the recording.
     """
 
     attempt_id: int | None = None
@@ -113,8 +115,8 @@ class Settled:
             "marked_at": self.marked_at,
             "sent": counted["sent"],
             "failed": counted["failed"],
-            "unknown": counted["unknown"],
-            "leaving": len(self.ids) - counted["queued"],
+            "unknown": counted["unknown"] + counted["doubted"],
+            "leaving": len(self.ids) - counted["queued"] - counted["resent"],
         }
 
 

@@ -60,6 +60,8 @@ def settle(
         settled.add(message.message_id, "queued", NOT_COUNTED, error=error, retry_in=behind)
         return
     state, error, retry_in = _verdict(provider, message, outcome)
+    if state == "failed" and message.doubted is not None:
+        state = "doubted"  # nobody knows whether the earlier attempt has arrived
     error = storable(error, LONGEST_REASON)
     settled.add(message.message_id, state, departed, error=error, retry_in=retry_in)
     log.warning(
@@ -82,7 +84,7 @@ def _verdict(
             return "failed", f"gave up after {message.attempts + 1} attempts: {outcome.reason}", -1
         return "queued", outcome.reason, outcome.retry_after or back_off(message.attempts)
     if provider.in_doubt == "resend":
-        return "queued", f"in doubt, sent again: {outcome.reason}", back_off(message.attempts)
+        return "resent", f"in doubt, sent again: {outcome.reason}", back_off(message.attempts)
     return "unknown", outcome.reason, -1.0
 
 

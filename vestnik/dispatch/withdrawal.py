@@ -11,6 +11,7 @@ from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 
 WHY = "the client was deleted"
+DOUBTED = "not sent again, and an earlier attempt may have arrived"
 
 # The batch's row is locked before the message's is touched, so what a worker has marked by then
 # counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
@@ -27,16 +28,21 @@ held AS (
     FOR UPDATE OF b
 ),
 withdrawn AS (
-    UPDATE dispatch_message m SET state = '{state}', error = %(why)s
+    UPDATE dispatch_message m SET
+        state = CASE WHEN m.doubted_attempt_id IS NULL THEN '{state}' ELSE 'unknown' END,
+        attempt_id = m.doubted_attempt_id,
+        error = CASE WHEN m.doubted_attempt_id IS NULL THEN %(why)s ELSE %(doubted)s END
     FROM held WHERE m.id = held.message_id AND m.state = 'queued' AND NOT held.flies
-    RETURNING m.id
+    RETURNING m.id, m.state
 ),
 counted AS (
-    SELECT held.id, count(withdrawn.id) AS n
+    SELECT held.id, count(withdrawn.id) AS n,
+        count(withdrawn.id) FILTER (WHERE withdrawn.state = 'unknown') AS doubted
     FROM held LEFT JOIN withdrawn ON withdrawn.id = held.message_id GROUP BY held.id
 )
 UPDATE dispatch_batch b SET
-    queued = b.queued - n, {state} = b.{state} + n, recheck = b.recheck OR b.state = 'claimed',
+    queued = b.queued - n, {state} = b.{state} + n - doubted, unknown = b.unknown + doubted,
+    recheck = b.recheck OR b.state = 'claimed',
     state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
 FROM counted
 WHERE b.id = counted.id AND (n > 0 OR b.state = 'claimed' AND '{state}' = 'cancelled')
@@ -67,7 +73,22 @@ AND (m.phone_number = '' OR m.client_id IS NOT NULL
     AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL)
 """
 GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
-LOOKED_AT = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
+# The row is locked before the look: whoever asks to look again meanwhile does so after it.
+LOOK = "SELECT FROM dispatch_batch WHERE id = %s FOR UPDATE"
+LOOKED = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
+
+# Sub-queries for the same reason. A text that shows the number shows the new one.
+READDRESS = """
+UPDATE dispatch_message m SET
+    phone_number = (SELECT phone_number FROM audience_client WHERE id = m.client_id),
+    text = replace(m.text, m.phone_number,
+        (SELECT phone_number FROM audience_client WHERE id = m.client_id))
+FROM dispatch_batch b
+WHERE b.id = %s AND m.mailing_id + 0 = b.mailing_id
+    AND m.id BETWEEN b.first_message_id AND b.last_message_id
+    AND m.state = 'queued' AND m.phone_number <> '' AND NOT m.id = ANY(b.in_flight)
+    AND m.phone_number <> (SELECT phone_number FROM audience_client WHERE id = m.client_id)
+"""
 
 
 def delete_client(client_id: int) -> bool:
@@ -94,12 +115,18 @@ def delete_clients(ids: Sequence[int]) -> int:
 
 
 def recheck(batch_id: int) -> None:
-    """Take back what came back to be tried again after its client was deleted; again later, as
-    long as something of the batch is in flight. For the worker that lets go of the batch."""
-    take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
-    sql.run(LOOKED_AT, [batch_id])
+    """Take back what is queued for clients who were deleted, and write to the numbers that clients
+    have by now; again later, as long as something of the batch is in flight. For the worker that
+    lets go of the batch."""
+    with transaction.atomic():
+        sql.run(LOOK, [batch_id])
+        take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
+        sql.run(READDRESS, [batch_id])
+        sql.run(LOOKED, [batch_id])
 
 
 def take_back(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> None:
-    """Bring queued messages to that state, except what is in flight."""
-    sql.run(TAKE_BACK.format(theirs=theirs, state=state), {"why": why, **parameters})
+    """Bring queued messages to that state, except what is in flight. One of which an earlier
+    attempt may have arrived becomes unknown instead."""
+    given = {"why": why, "doubted": DOUBTED, **parameters}
+    sql.run(TAKE_BACK.format(theirs=theirs, state=state), given)

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from vestnik.mailings.template import least_segments_of
 from vestnik.mailings.window import Clock, has_come, is_ahead
@@ -201,7 +204,9 @@ class Mailing(models.Model):
     def change(self, changes: Mapping[str, Any], *, actor: str) -> None:
         """Change fields, provided that the state is still the one that was read.
 
-        Raises StateConflict where the mailing was launched, ended or cancelled meanwhile.
+        The row is locked before state and clock are looked at: waiting for it takes time. Raises
+        StateConflict where the mailing was launched, ended or cancelled meanwhile, and
+        ValidationError where its new end has come by then.
         """
         fields = dict(changes)
         new_text = self.state in UNDER_WAY and fields.get("text", self.text) != self.text
@@ -214,6 +219,9 @@ class Mailing(models.Model):
             unchanged &= Q(text_version=self.text_version)
             fields["text_version"] = self.text_version + 1
         with transaction.atomic():
+            Mailing.objects.select_for_update(no_key=True).filter(id=self.id).first()
+            if "ends_at" in fields:
+                self._check_end(unchanged, fields["ends_at"])
             changed = Mailing.objects.filter(unchanged).update(**fields) if fields else 1
             if changed and fields:
                 self.note("change", actor=actor, reason=", ".join(sorted(changes)))
@@ -228,6 +236,16 @@ class Mailing(models.Model):
         first = {"text": self.text, "segments": self.segments, "since": self.started_at}
         self.texts.get_or_create(version=self.text_version, defaults=first)
         self.texts.create(version=self.text_version + 1, text=text, segments=segments)
+
+    def _check_end(self, unchanged: Q, ends_at: datetime) -> None:
+        """Raises ValidationError where the new end of a mailing that may change is past. Under way
+        it leaves a second, in which a flight that was marked before is out."""
+        spare = timedelta(seconds=1 if self.state in UNDER_WAY else 0)
+        rows = Mailing.objects.filter(unchanged).values_list(Clock(), flat=True)
+        now = rows.first()
+        if now is not None and ends_at <= now + spare:
+            remedy = _("Choose an end a second from now or later, or cancel.")
+            raise ValidationError({"ends_at": remedy})
 
 
 class MailingText(models.Model):

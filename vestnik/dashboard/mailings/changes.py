@@ -120,6 +120,9 @@ def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
             changes = form.changes()
             mailing.change(changes, actor=actor(request))
             look_at(mailing.id)
+    except ValidationError as error:
+        form.add_error(None, error)
+        return None
     except StateConflict:
         if mailing.state not in UNDER_WAY:
             return refused(request, mailing, "change")

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import structlog
 
@@ -166,6 +166,13 @@ class Queued(NamedTuple):
     doubted: int | None = None
 
 
+class Hours(TypedDict, total=False):
+    """In which zones the clients' hours are open, and until when."""
+
+    zones: Sequence[str]
+    closes: datetime | None
+
+
 class Due(NamedTuple):
     """What of a batch may be handed over now, and in how many seconds the next of the others is
     due. With local hours only to clients of these zones, and until they close in one of them."""
@@ -174,6 +181,11 @@ class Due(NamedTuple):
     next_retry: float | None
     zones: Sequence[str] | None = None
     closes: datetime | None = None
+
+    @property
+    def hours(self) -> Hours:
+        """What the mark is to ask of a flight of these."""
+        return {} if self.zones is None else {"zones": self.zones, "closes": self.closes}
 
 
 def new_id() -> int:

@@ -198,16 +198,9 @@ class Course:
         self.attempt_id = claims.new_id()
         self.marking = ids = [message.message_id for message in flight]
         out = [message_id for earlier in self.out for message_id in earlier.ids]
-        mark = record_and_mark(
-            self.batch,
-            self.settled,
-            ids,
-            self.attempt_id,
-            self.crew.lease,
-            out,
-            zones=self.due.zones,
-            closes=self.due.closes,
-        )
+        hours = self.due.hours
+        lease = self.crew.lease
+        mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, lease, out, **hours)
         if mark is not None:
             self.marked_at, self.marked_by = mark.marked_at, time.monotonic()
         self.held = self.held or bool(flight and mark is None)

@@ -13,6 +13,7 @@ from vestnik.dispatch import claims, closing, doubt, receipts, sql, stopping
 from vestnik.dispatch.late import Attempt, take
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release
 from vestnik.dispatch.settled import Settled
+from vestnik.dispatch.texts import change, renew
 from vestnik.dispatch.verdicts import settle
 from vestnik.dispatch.withdrawal import delete_client
 from vestnik.mailings.models import CANCEL, Mailing
@@ -156,4 +157,12 @@ def test_what_was_sent_after_all_is_sent() -> None:
     record(mailing, ["sent"])
     end(mailing)
     assert counts(mailing) == {"sent": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_it_is_unknown_when_a_new_text_has_no_value_for_its_client() -> None:
+    mailing = resent(clients=1)
+    change(mailing, {"text": "{{ name }}"}, actor="test")
+    assert renew(mailing.batches.get().id) == 1
+    assert counts(mailing) == {"unknown": 1}
     assert_it_adds_up(mailing)

@@ -45,8 +45,10 @@ renewed AS (
         text = CASE WHEN r.why IS NULL THEN r.text END, text_version = %s,
         segments = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN 0
             ELSE coalesce(r.segments, %s) END,
-        state = CASE WHEN r.id IS NULL THEN 'cancelled' WHEN r.why IS NOT NULL THEN 'suppressed'
-            ELSE m.state END,
+        state = CASE WHEN r.id IS NOT NULL AND r.why IS NULL THEN m.state
+            WHEN m.doubted_attempt_id IS NOT NULL THEN 'unknown'
+            WHEN r.id IS NULL THEN 'cancelled' ELSE 'suppressed' END,
+        attempt_id = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN m.doubted_attempt_id END,
         error = CASE WHEN r.id IS NULL THEN %s ELSE coalesce(r.why, m.error) END
     FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, client_id)
     LEFT JOIN recipients r ON r.id = w.client_id
@@ -55,13 +57,15 @@ renewed AS (
 ),
 counted AS (
     SELECT count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
-        count(*) FILTER (WHERE state = 'suppressed') AS suppressed
+        count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
+        count(*) FILTER (WHERE state = 'unknown') AS unknown
     FROM renewed
 )
 UPDATE dispatch_batch b SET
-    text_version = %s, queued = b.queued - c.cancelled - c.suppressed,
-    cancelled = b.cancelled + c.cancelled, suppressed = b.suppressed + c.suppressed,
-    state = CASE WHEN b.state <> 'claimed' AND b.queued = c.cancelled + c.suppressed
+    text_version = %s, queued = b.queued - c.cancelled - c.suppressed - c.unknown,
+    unknown = b.unknown + c.unknown, cancelled = b.cancelled + c.cancelled,
+    suppressed = b.suppressed + c.suppressed,
+    state = CASE WHEN b.state <> 'claimed' AND b.queued = c.cancelled + c.suppressed + c.unknown
         THEN 'done' ELSE b.state END
 FROM counted c WHERE b.id = %s
 """

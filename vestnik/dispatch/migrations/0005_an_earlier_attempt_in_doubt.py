@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("dispatch", "0003_versions_of_a_text"),
+        ("dispatch", "0004_inbound_texts"),
     ]
 
     operations = [

@@ -172,3 +172,40 @@ def test_the_default_alphabet_is_a_setting(
 ) -> None:
     coded = Coding(Options(options), (153, 134)).encode(text)
     assert (coded.data_coding, list(coded.parts)) == (data_coding, [octets])
+
+
+AIR = {
+    "Latin": "a" * 160,
+    "Latin, one more": "a" * 161,
+    "Latin, to the brim": "a" * 306,
+    "signs of two septets": "{}[]~" * 16,
+    "signs of two septets, one more": "{}[]~" * 16 + "a",
+    "signs of two septets, long": "{" * 153 + "}" * 10,
+    "an escaped sign at the seam": "a" * 152 + "{" + "a" * 20,
+    "Cyrillic": "я" * 70,
+    "Cyrillic, one more": "я" * 71,
+    "Cyrillic, to the brim": "я" * 134,
+    "Cyrillic, long": "я" * 160,
+    "letters that are Latin and not GSM": "ç" * 71,
+    "a grave accent is not GSM": "`" * 71,
+    "mixed": "a" * 69 + "я" * 2,
+    "emoji at the seam": "я" * 66 + "😀" + "я",
+}
+
+
+@pytest.mark.parametrize("text", AIR.values(), ids=list(AIR))
+@pytest.mark.parametrize("alphabet", ["gsm", "cp1251", "latin-1", "ascii"])
+def test_whatever_the_alphabet_there_are_as_many_pdus_as_the_air_takes(
+    text: str, alphabet: str
+) -> None:
+    """Parts, PDUs and the price by segments are one number."""
+    composer = Composer(Options({"default_alphabet": alphabet}), "Vestnik")
+    pdus = [smpp34.decode(make(1)) for make in composer.submits(outgoing(1, text))]
+    assert len(pdus) == segments_of(text)
+    assert "".join(decoded_of(composer, pdu) for pdu in pdus) == text
+
+
+def decoded_of(composer: Composer, pdu: Any) -> str:
+    octets = pdu.short_message[6:] if pdu.esm_class & 0x40 else pdu.short_message
+    assert len(octets) <= 160
+    return composer.coding.decode(octets, pdu.data_coding)

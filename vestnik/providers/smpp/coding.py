@@ -58,15 +58,19 @@ class Coding:
 
     def encode(self, text: str) -> Coded:
         """In the default alphabet where all letters are in it, else in UCS-2."""
+        parts = self._cut(text)
         if self._fits_default(text):
-            whole = b"".join(map(self._default_letter, text))
-            if len(whole) <= ROOM_ALONE[0]:
-                return Coded(self._data_coding, [whole])
-            return Coded(self._data_coding, fill(map(self._default_letter, text), self._room[0]))
-        whole = utf_16(text)
-        if len(whole) <= ROOM_ALONE[1]:
-            return Coded(self._ucs_2, [whole])
-        return Coded(self._ucs_2, fill(map(utf_16, text), self._room[1]))
+            return Coded(self._data_coding, [b"".join(map(self._default_letter, p)) for p in parts])
+        return Coded(self._ucs_2, list(map(utf_16, parts)))
+
+    def _cut(self, text: str) -> Sequence[str]:
+        """By what the air takes, whatever the octets on the way to the SMSC: GSM 7-bit where all
+        letters are in it, else UCS-2. So there are as many parts as are counted and billed."""
+        if self._alphabet != "none" and gsm.covers(text):
+            widths, alone, beside = list(map(gsm.width, text)), ROOM_ALONE[0], self._room[0]
+        else:
+            widths, alone, beside = [len(utf_16(one)) for one in text], ROOM_ALONE[1], self._room[1]
+        return [text] if sum(widths) <= alone else fill(text, widths, beside)
 
     def decode(self, octets: bytes, data_coding: int) -> str:
         """What an SMSC sent; what cannot be read becomes replacement characters."""
@@ -126,15 +130,15 @@ def utf_16(text: str) -> bytes:
     return text.encode("utf-16-be", "replace")
 
 
-def fill(letters: Iterable[bytes], room: int) -> Sequence[bytes]:
+def fill(text: str, widths: Iterable[int], room: int) -> Sequence[str]:
     """Parts filled greedily: no letter is split, neither a surrogate pair nor an escaped one."""
-    parts, part = [], b""
-    for letter in letters:
-        if len(part) + len(letter) > room:
-            parts.append(part)
-            part = b""
-        part += letter
-    return [*parts, part]
+    parts, start, used = [], 0, 0
+    for place, width in enumerate(widths):
+        if used + width > room:
+            parts.append(text[start:place])
+            start, used = place, 0
+        used += width
+    return [*parts, text[start:]]
 
 
 def sender_kind(sender: str) -> tuple[int, int]:

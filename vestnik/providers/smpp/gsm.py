@@ -33,6 +33,11 @@ def encode_letter(letter: str) -> bytes:
     return _ENCODED[letter]
 
 
+def width(letter: str) -> int:
+    """How many septets the letter takes."""
+    return len(_ENCODED[letter])
+
+
 def decode(octets: bytes) -> str:
     """Text from octets; what is in no table becomes the replacement character.
 

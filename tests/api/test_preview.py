@@ -88,6 +88,16 @@ def test_the_numbers_are_those_of_what_then_happens(
         assert sample["segments"] == message.segments
 
 
+def test_it_says_of_how_many_the_zone_is_assumed(api: Caller) -> None:
+    for number in ("79240000001", "79350000001", "79350000002"):
+        api.post("clients/", {"phone_number": number})
+    api.post("clients/", {"phone_number": "79350000003", "timezone": "Asia/Omsk"})
+
+    told = api.post("mailings/preview/", mailing_body()).json()
+
+    assert (told["matched"], told["timezone_assumed"]) == (4, 2)
+
+
 def open_zones(mailing: Mailing) -> list[str]:
     """Zones in which something leaves before the end."""
     if mailing.local_hours is None:
@@ -106,6 +116,7 @@ def test_nothing_is_kept(api: Caller) -> None:
     assert answer.status_code == 200
     assert list(answer.json()) == [
         "matched",
+        "timezone_assumed",
         "excluded",
         "messages",
         "segments",

@@ -17,6 +17,7 @@ from vestnik.reports.preview import preview
 ASKED = {key: value for key, value in WRITTEN.items() if key != "name"}
 ANSWERED = {
     "matched": 1000,
+    "timezone_assumed": 70,
     "excluded": {
         "stop_list": 3,
         "no_sms": 0,
@@ -80,6 +81,9 @@ class Preview(serializers.Serializer[Any]):
     """What a mailing would do at this moment."""
 
     matched = serializers.IntegerField()
+    timezone_assumed = serializers.IntegerField(
+        help_text="Of whom no time zone is known: the service's own is taken for theirs."
+    )
     excluded = Excluded()
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()

@@ -1,6 +1,23 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AudienceConfig(AppConfig):
     name = "vestnik.audience"
     verbose_name = "Audience"
+
+    def ready(self) -> None:
+        post_migrate.connect(_load_shipped_numbering, sender=self)
+
+
+def _load_shipped_numbering(apps: Any, **_: Any) -> None:
+    """After each migration, so that a newer product brings newer ranges."""
+    from vestnik.audience import numbering
+
+    try:
+        apps.get_model("audience", "NumberingRegister")
+    except LookupError:
+        return  # migrated back to before it was there
+    numbering.load_shipped()

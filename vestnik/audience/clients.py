@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from vestnik.audience.models import Client, default_timezone
+from vestnik.audience.models import Client, ZoneSource, default_timezone
 from vestnik.audience.numbering import zone_near
 from vestnik.audience.stoplist import recall
 from vestnik.audience.validation import completed, followed
@@ -34,7 +34,7 @@ def change(client: Client, changes: Mapping[str, Any]) -> None:
 
     Raises NumberTaken.
     """
-    replace(client.id, followed(client.phone_number, client.operator_code, changes))
+    replace(client.id, _zone_followed(client, changes))
 
 
 @retried
@@ -49,8 +49,23 @@ def replace(client_id: int, fields: Mapping[str, Any]) -> None:
 def placed(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a client with a time zone: given, else of the number's region, else usual."""
     if "timezone" in fields:
-        return dict(fields)
-    return {**fields, "timezone": zone_near(fields["phone_number"]) or default_timezone()}
+        return {"timezone_source": ZoneSource.GIVEN, **fields}
+    near = zone_near(fields["phone_number"])
+    source = ZoneSource.NUMBER if near else ZoneSource.ASSUMED
+    return {**fields, "timezone": near or default_timezone(), "timezone_source": source}
+
+
+def _zone_followed(client: Client, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes; a zone that the number told, or nothing, follows a new number."""
+    fields = followed(client.phone_number, client.operator_code, changes)
+    told = (ZoneSource.NUMBER, ZoneSource.ASSUMED)
+    if "timezone" in fields:
+        return {"timezone_source": ZoneSource.GIVEN, **fields}
+    return placed(fields) if _is_new(client, fields) and client.timezone_source in told else fields
+
+
+def _is_new(client: Client, fields: Mapping[str, Any]) -> bool:
+    return bool(fields.get("phone_number", client.phone_number) != client.phone_number)
 
 
 @contextmanager

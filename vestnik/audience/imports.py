@@ -99,6 +99,20 @@ class RefusedRow(models.Model):
         return f"{self.of_id}: line {self.line}"
 
 
+class NumberingRegister(models.Model):
+    """Where the ranges below are from: of the product itself, or of a file of the operator's."""
+
+    is_shipped = models.BooleanField()
+    published = models.DateField(null=True)
+    loaded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="numbering_register_is_one", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"{self.published or self.loaded_at:%Y-%m-%d}"
+
+
 class NumberRange(models.Model):
     """A range of the numbering register: who got it, and for where."""
 

@@ -7,7 +7,13 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
-from vestnik.audience.imports import Import, ImportPiece, NumberRange, RefusedRow
+from vestnik.audience.imports import (
+    Import,
+    ImportPiece,
+    NumberingRegister,
+    NumberRange,
+    RefusedRow,
+)
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.saved import SavedAudience
 from vestnik.audience.stoplist import StopListEntry
@@ -18,16 +24,35 @@ __all__ = [
     "Import",
     "ImportPiece",
     "NumberRange",
+    "NumberingRegister",
     "RefusedRow",
     "SavedAudience",
     "StopListEntry",
+    "ZoneSource",
     "default_timezone",
+    "zone_is_assumed",
 ]
+
+
+class ZoneSource(models.TextChoices):
+    """How a client's time zone is known."""
+
+    GIVEN = "given", "Given"
+    PLACE = "place", "By the city or region in a file"
+    NUMBER = "number", "By the number's region"
+    ASSUMED = "assumed", "Assumed: the deployment's own"
 
 
 def default_timezone() -> str:
     """The zone of a client of whom nothing better is known."""
     return settings.TIME_ZONE
+
+
+def zone_is_assumed() -> Q:
+    """The clients of whom no zone is known: the deployment's own is taken for theirs. One of an
+    earlier version with that zone may have been given it: that is not known either."""
+    before = Q(timezone_source="", timezone=default_timezone())
+    return Q(timezone_source=ZoneSource.ASSUMED) | before
 
 
 def _kind_of(field: str) -> Func:
@@ -43,6 +68,10 @@ class Client(models.Model):
     tag = models.CharField(max_length=LONGEST_TAG, blank=True, default="")
     timezone = models.CharField(
         max_length=64, default=default_timezone, validators=[validate_timezone]
+    )
+    #: How the zone is known; empty of a client that an earlier version made.
+    timezone_source = models.CharField(
+        max_length=7, choices=ZoneSource.choices, blank=True, default="", db_default=""
     )
     attributes = models.JSONField(default=dict, blank=True, validators=[validate_attributes])
     created_at = models.DateTimeField(db_default=Now(), editable=False)

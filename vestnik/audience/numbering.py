@@ -4,12 +4,15 @@ A number keeps its region when its owner changes the operator, so its region tel
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import IO
 
 from django.db import connection, transaction
 
-from vestnik.audience.imports import NumberRange
-from vestnik.audience.register_file import Range, ranges
+from vestnik.audience.imports import NumberingRegister, NumberRange
+from vestnik.audience.regions import zone_of
+from vestnik.audience.register_file import ranges
+from vestnik.audience.register_table import shipped
 
 #: To be read inside a statement, where {number} is the phone number's column; null: not known.
 #: Ranges do not overlap, so the last that begins at or before the number holds it or none does.
@@ -25,6 +28,11 @@ ZONE_OF = """(
 COPY = "COPY audience_numberrange (first, last, operator, region, timezone) FROM STDIN"
 
 
+#: All of Kazakhstan has had one time since 1 March 2024, so no register is needed for it.
+KAZAKHSTAN = (77_000_000_000, 77_999_999_999, "", "Казахстан", "Asia/Almaty")
+LOADING_LOCK = 0x766E7564
+
+
 def zone_near(phone_number: str) -> str | None:
     """The time zone of a number, where the register is there and tells it."""
     with connection.cursor() as cursor:
@@ -33,19 +41,52 @@ def zone_near(phone_number: str) -> str | None:
     return None if zone is None else str(zone)
 
 
+def load_shipped() -> bool:
+    """Load the ranges that ship with the product, unless the operator's own or newer are there."""
+    table = shipped()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOADING_LOCK])
+        register = NumberingRegister.objects.first()
+        if register is None and NumberRange.objects.exists():
+            return False  # the operator's, by a version that did not note where they are from
+        if register and not (register.is_shipped and _is_older(register, table.published)):
+            return False
+        _replace((first, last, "", region, zone_of(region)) for first, last, region in table.ranges)
+        _note(is_shipped=True, published=table.published)
+    return True
+
+
+def published() -> date | None:
+    """When the register that tells the zones was published; None where there is none."""
+    register = NumberingRegister.objects.first()
+    if register is None:
+        return None
+    return register.published or register.loaded_at.date()
+
+
+def _is_older(register: NumberingRegister, published: date) -> bool:
+    return register.published is None or register.published < published
+
+
+def _note(*, is_shipped: bool, published: date | None = None) -> None:
+    NumberingRegister.objects.all().delete()
+    NumberingRegister.objects.create(id=1, is_shipped=is_shipped, published=published)
+
+
 def replace(file: IO[bytes]) -> tuple[int, int]:
     """Replace the ranges by those of the file: how many were taken, and how many rows skipped.
 
     Raises FileProblem, and changes nothing, where it is no such file or too much of it is odd.
     """
     found = ranges(file)
-    _replace(found.taken)
+    with transaction.atomic():
+        _replace(found.taken)
+        _note(is_shipped=False)
     return len(found.taken), found.skipped
 
 
-def _replace(rows: Iterable[Range]) -> None:
-    with transaction.atomic():
-        NumberRange.objects.all().delete()
-        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            for row in rows:
-                copy.write_row(row)
+def _replace(rows: Iterable[tuple[int, int, str, str, str | None]]) -> None:
+    NumberRange.objects.all().delete()
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        for row in (*rows, KAZAKHSTAN):
+            copy.write_row(row)

@@ -29,10 +29,16 @@ WITH given AS (
 # the new ones and then the known ones deadlocked: what one list takes for known is new to another.)
 # WHERE false locks the row that is there and writes nothing; each costs a value of the sequence.
 INSERT_OR_LOCK = f"""{GIVEN}
-INSERT INTO audience_client (phone_number, operator_code, tag, timezone, attributes)
+INSERT INTO audience_client
+    (phone_number, operator_code, tag, timezone, timezone_source, attributes)
 SELECT phone_number, coalesce(operator_code, substr(phone_number, 2, 3)), coalesce(tag, ''),
-       coalesce(timezone, {ZONE_OF.format(number="phone_number")}, %s), coalesce(attributes, '{{}}')
-FROM given
+       coalesce(timezone, near.zone, %s),
+       CASE WHEN timezone IS NOT NULL THEN 'given' WHEN near.zone IS NULL THEN 'assumed'
+           ELSE 'number' END, coalesce(attributes, '{{}}')
+FROM given CROSS JOIN LATERAL (
+    SELECT CASE WHEN timezone IS NULL THEN {ZONE_OF.format(number="phone_number")} END AS zone
+    OFFSET 0
+) near
 ORDER BY phone_number
 ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number WHERE false
 RETURNING phone_number, id
@@ -43,6 +49,7 @@ UPDATE audience_client c
 SET operator_code = coalesce(given.operator_code, c.operator_code),
     tag = coalesce(given.tag, c.tag),
     timezone = coalesce(given.timezone, c.timezone),
+    timezone_source = CASE WHEN given.timezone IS NULL THEN c.timezone_source ELSE 'given' END,
     attributes = coalesce(given.attributes, c.attributes)
 FROM given
 WHERE c.phone_number = given.phone_number

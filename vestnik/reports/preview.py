@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from vestnik.audience.models import Client
+from vestnik.audience.models import Client, zone_is_assumed
 from vestnik.dispatch import sql
 from vestnik.dispatch.claims import END_GUARD
 from vestnik.dispatch.models import Message, MessageState
@@ -68,6 +68,7 @@ def preview(mailing: Mailing) -> dict[str, Any]:
     segments = sum(_segments(mailing, group) for group in sent)
     return {
         "matched": sum(group.matched for group in groups),
+        "timezone_assumed": clients.filter(zone_is_assumed()).count(),
         "excluded": {
             "stop_list": sum(group.stop_list for group in groups),
             "no_sms": sum(group.no_sms for group in groups),

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from vestnik.audience.importing import exact_values
 from vestnik.audience.phone import NumberRules, validate_operator_code
 from vestnik.audience.phone_parsing import EMPTY
+from vestnik.audience.regions import zone_of_place
 from vestnik.audience.stoplist import LONGEST_REASON
 from vestnik.audience.validation import (
     MOST_ATTRIBUTE_BYTES,
@@ -19,8 +20,9 @@ from vestnik.audience.validation import (
 )
 from vestnik.audience.zone_words import zone_named
 
-#: phone_number, operator_code, tag, timezone, attributes (JSON); None is "not given".
-Client = tuple[str, str | None, str | None, str | None, str | None]
+#: phone_number, operator_code, tag, timezone, attributes (JSON), and the zone of the city or region
+#: that an attribute names; None is "not given".
+Client = tuple[str, str | None, str | None, str | None, str | None, str | None]
 TOO_MANY = "The row has {} cells and the header {}: quote a value that holds the separator."
 ZONE = "Name a time zone, for example Europe/Moscow, МСК+2 or UTC+5."
 LONGEST_WHOLE = 15
@@ -33,6 +35,12 @@ ERRORS = frozenset(
 )
 OF_CALC = re.compile(r"Err:[0-9]{3}")
 ERROR = "The cell holds the error {}: correct its formula."
+
+#: Attributes that name a place, those first that tell more.
+PLACES = (
+    *("город", "city", "населенный пункт", "населённый пункт", "town"),
+    *("регион", "region", "область", "субъект рф", "субъект"),
+)
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -49,6 +57,11 @@ def _checked(validate: Callable[[str], None], value: str) -> str:
     except ValidationError as error:
         return str(error.message)
     return ""
+
+
+@lru_cache(4096)
+def _zone_of_place(written: str) -> str | None:
+    return zone_of_place(written)
 
 
 def validate_reason(value: str) -> None:
@@ -93,6 +106,9 @@ class Reader:
             for n, name in enumerate(columns)
             if name.startswith("attributes.")
         ]
+        self._places = [
+            n for one in PLACES for n, name in self._attributes if name.casefold() == one
+        ]
 
     def client(self, cells: list[str]) -> Client:
         """Raises Refused."""
@@ -102,12 +118,12 @@ class Reader:
         tag = self._tag(cells, exact)
         zone = self._field("timezone", cells)
         code = self._field("operator_code", cells)
-        return number, code, tag, zone, self._given(cells, exact)
+        return number, code, tag, zone, self._given(cells, exact), self._place(cells)
 
     def stopped(self, cells: list[str]) -> Client:
         """The same for the stop list: a number and, in the place of the tag, a reason."""
         cells = self._as_wide_as_the_header(cells)
-        return self._number(cells), None, self._field("reason", cells), None, None
+        return self._number(cells), None, self._field("reason", cells), None, None, None
 
     def _as_wide_as_the_header(self, cells: list[str]) -> list[str]:
         if any(map(is_error, cells)):
@@ -132,6 +148,10 @@ class Reader:
             return exact_values.parsed(cells[self._exact])
         except ValueError:
             raise Refused(exact_values.NOT_OURS) from None
+
+    def _place(self, cells: list[str]) -> str | None:
+        """The zone of the first place that tells one."""
+        return next((zone for n in self._places if (zone := _zone_of_place(cells[n]))), None)
 
     def _number(self, cells: list[str]) -> str:
         written = cells[self._phone]

@@ -24,18 +24,20 @@ WORK_MEM = "64MB"
 STAGE = """
 CREATE TEMPORARY TABLE staged (
     line integer NOT NULL, phone_number text, operator_code text, tag text, timezone text,
-    attributes jsonb, problem text, cells jsonb
+    attributes jsonb, problem text, cells jsonb, place text
 )
 """
 COPY = """
-COPY staged (line, phone_number, operator_code, tag, timezone, attributes, problem, cells)
+COPY staged (line, phone_number, operator_code, tag, timezone, attributes, problem, cells,
+    place)
 FROM STDIN
 """
 
 # The first row of a number is the one that counts. Sorting once here makes what follows merge.
 UNIQUE = """
 CREATE TEMPORARY TABLE wanted AS
-SELECT DISTINCT ON (phone_number) phone_number, line, operator_code, tag, timezone, attributes
+SELECT DISTINCT ON (phone_number) phone_number, line, operator_code, tag, timezone, attributes,
+    place
 FROM staged WHERE problem IS NULL
 ORDER BY phone_number, line
 """
@@ -67,22 +69,35 @@ SELECT %s, line, problem, cells FROM staged WHERE problem IS NOT NULL
 # In the order of the numbers, as LOCK is, so that imports and lists wait for each other and never
 # in a circle. See upsert.INSERT for the NOT EXISTS.
 INSERT = f"""
-INSERT INTO audience_client (phone_number, operator_code, tag, timezone, attributes)
+INSERT INTO audience_client
+    (phone_number, operator_code, tag, timezone, timezone_source, attributes)
 SELECT phone_number, coalesce(operator_code, substr(phone_number, 2, 3)), coalesce(tag, ''),
-    coalesce(timezone, {ZONE_OF.format(number="w.phone_number")}, %s),
+    coalesce(timezone, place, near.zone, %(zone)s),
+    CASE WHEN timezone IS NOT NULL THEN 'given' WHEN place IS NOT NULL THEN 'place'
+        WHEN near.zone IS NOT NULL THEN 'number' ELSE 'assumed' END,
     coalesce(attributes, '{{}}')
-FROM wanted w
+FROM wanted w CROSS JOIN LATERAL (
+    SELECT CASE WHEN w.timezone IS NULL AND w.place IS NULL
+        THEN {ZONE_OF.format(number="w.phone_number")} END AS zone
+    OFFSET 0
+) near
 WHERE NOT EXISTS (SELECT FROM audience_client c WHERE c.phone_number = w.phone_number)
 ORDER BY phone_number
 ON CONFLICT (phone_number) DO NOTHING
 """
 
+# A city or region tells a zone where nobody has given one; a client of an earlier version may have
+# been given it, unless it is the deployment's own.
+PLACED = """w.timezone IS NULL AND w.place IS NOT NULL AND w.place <> c.timezone
+        AND (c.timezone_source IN ('place', 'number', 'assumed')
+            OR c.timezone_source = '' AND c.timezone = %(zone)s)"""
 # A column that the file does not have, or an empty cell, changes nothing.
-CHANGED = """
+CHANGED = f"""
 SELECT c.id FROM audience_client c JOIN wanted w USING (phone_number)
 WHERE (w.operator_code IS NOT NULL AND w.operator_code <> c.operator_code)
     OR (w.tag IS NOT NULL AND w.tag <> c.tag)
     OR (w.timezone IS NOT NULL AND w.timezone <> c.timezone)
+    OR ({PLACED})
     OR (w.attributes IS NOT NULL AND NOT c.attributes @> w.attributes)
 """
 LOCK = f"""
@@ -93,7 +108,9 @@ SELECT count(*) FROM (
 UPDATE = f"""
 UPDATE audience_client c SET
     operator_code = coalesce(w.operator_code, c.operator_code), tag = coalesce(w.tag, c.tag),
-    timezone = coalesce(w.timezone, c.timezone),
+    timezone = CASE WHEN {PLACED} THEN w.place ELSE coalesce(w.timezone, c.timezone) END,
+    timezone_source = CASE WHEN {PLACED} THEN 'place'
+        WHEN w.timezone <> c.timezone THEN 'given' ELSE c.timezone_source END,
     attributes = c.attributes || coalesce(w.attributes, '{{}}')
 FROM wanted w
 WHERE c.phone_number = w.phone_number AND c.id IN ({CHANGED})
@@ -152,12 +169,13 @@ def end() -> None:
 
 def taken(line: int, client: Client) -> Staged:
     """A good row as it is staged."""
-    return (line, *client, None, None)
+    *fields, place = client
+    return (line, *fields, None, None, place)
 
 
 def refused(line: int, reason: str, cells: str) -> Staged:
     """A row that is not taken, as it is staged."""
-    return (line, None, None, None, None, None, reason, cells)
+    return (line, None, None, None, None, None, reason, cells, None)
 
 
 def stage(rows: list[Staged]) -> None:
@@ -206,25 +224,29 @@ def _erased(import_id: int) -> list[str]:
 
 def _into_directory(counts: Counts, distinct: int) -> None:
     """In rounds: meanwhile a client may be made by somebody else, or deleted."""
+    zone = {"zone": default_timezone()}
     existing = _number("SELECT count(*) FROM (SELECT FROM audience_client LIMIT 1) one")
     for _ in range(PASSES):
-        counts.created += _run(INSERT, [default_timezone()])
+        counts.created += _run(INSERT, zone)
         if not existing and counts.created == distinct:
             return
-        if _number(LOCK):
-            counts.updated += _run(UPDATE)
+        if _number(LOCK, zone):
+            counts.updated += _run(UPDATE, zone)
         if not _number(MISSING):
             return
 
 
-def _run(sql: str, parameters: list[Any] | None = None) -> int:
+Parameters = list[Any] | dict[str, Any] | None
+
+
+def _run(sql: str, parameters: Parameters = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)
 
 
-def _number(sql: str) -> int:
+def _number(sql: str, parameters: Parameters = None) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, parameters)
         (found,) = cursor.fetchone()
     return int(found)

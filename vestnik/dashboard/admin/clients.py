@@ -79,6 +79,8 @@ class ClientAdmin(LargeAdmin):
         """As the API does it: whoever was stopped stays so under a number that comes back."""
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            if "timezone" in changes:
+                changes["timezone_source"] = form.cleaned_data["timezone_source"]
             clients.change(Client.objects.get(id=obj.id), changes)
         else:
             obj.id = clients.create(form.cleaned_data).id

@@ -71,7 +71,9 @@ class ClientForm(forms.Form):
         """What was changed on the page. What was emptied is told by the number."""
         fields = {"operator_code": operator_code_of(self.cleaned_data["phone_number"])}
         told = clients.placed({**fields, **self.given()})
-        return {name: told[name] for name in shown.changed(self.cleaned_data, marks)}
+        changed = {name: told[name] for name in shown.changed(self.cleaned_data, marks)}
+        source = {"timezone_source": told["timezone_source"]} if "timezone" in changed else {}
+        return changed | source
 
 
 @page(Action.SEND)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,6 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.roles import Action
+from vestnik.audience.numbering import published
+from vestnik.dashboard import zones
 from vestnik.dashboard.audience_form import AudienceForm
 from vestnik.dashboard.mailings import forms
 from vestnik.dashboard.mailings.forms import MailingForm
@@ -59,6 +62,19 @@ class Preview:
     def proof(self) -> str:
         """What the page carries that shows whom and how many it has counted."""
         return proof_of(self.audience.audience, self.counted["messages"])
+
+    @property
+    def has_hours(self) -> bool:
+        return bool(self.form.cleaned_data.get("local_hours"))
+
+    @property
+    def zones(self) -> Mapping[str, Any]:
+        """For how many the zone is assumed, which it is, and of when the zones by number are."""
+        return {
+            "assumed": self.counted["timezone_assumed"],
+            "zone": zones.labelled(settings.TIME_ZONE, timezone.now()),
+            "published": published(),
+        }
 
     @property
     def has_text(self) -> bool:

@@ -302,7 +302,7 @@ class Draft:
         cells = {line: cells for line, cells, _why in table.first}
         return [
             Line(line, _short(cells[line]), phone or "", said(problem) if problem else "")
-            for line, phone, _code, _tag, _zone, _attributes, problem, _cells in staged
+            for line, phone, _code, _tag, _zone, _attributes, problem, *_ in staged
         ]
 
 

@@ -178,3 +178,27 @@ def test_a_preview_says_how_the_first_rows_would_be_read_and_keeps_nothing():
     assert [row["phone_number"] for row in found["rows"]] == ["79261234567", "79030000000", None]
     assert "letter" in found["rows"][2]["problem"]
     assert not Import.objects.exists()
+
+
+def test_one_that_is_told_stopped_too_soon_says_nothing_of_it_once_all_is_taken():
+    job = stored.store(io.BytesIO(ROWS.encode()), file_name="a.csv", error=run.STOPPED)
+    with stored.content(job) as file:
+        run.run(job, file)
+    assert (job.state, job.error, len(directory())) == ("done", "", 2)
+    run.fail(job, run.STOPPED)
+    job.refresh_from_db()
+    assert (job.state, job.error) == ("done", "")
+
+
+def test_an_import_of_ones_own_is_locked_before_it_is_seen_and_ends_with_its_block():
+    def stop() -> None:
+        with run.begun(file_name="a.csv", size=1) as job:
+            stored.end_abandoned()
+            job.refresh_from_db()
+            assert job.state == "waiting"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    job = Import.objects.get()
+    assert (job.state, job.error) == ("failed", run.STOPPED)

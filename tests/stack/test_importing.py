@@ -1,6 +1,7 @@
 """Files of clients into a stack that runs: by command, over the API, killed in the middle."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ def stack(used_home: Path):
 @pytest.fixture(autouse=True)
 def nobody(stack: RunningStack) -> None:
     stack.sql("DELETE FROM audience_client")
+    stack.sql("DELETE FROM audience_refusedrow")
+    stack.sql("DELETE FROM audience_importpiece")
+    stack.sql("DELETE FROM audience_import")
 
 
 def command(stack: RunningStack, *words: object) -> "subprocess.Popen[str]":
@@ -114,3 +118,39 @@ def test_a_file_over_the_api_is_read_by_a_worker(stack: RunningStack):
         lambda: stack.api("GET", f"clients/imports/{job['id']}/").body["state"] == "done", 30
     )
     assert clients(stack) == 1
+
+
+@pytest.mark.parametrize("moment", ["while it reads", "when all is taken"])
+def test_stopped_by_ctrl_c_it_says_what_was_taken(stack: RunningStack, tmp_path: Path, moment: str):
+    path = many(tmp_path / "many.csv", 150_000)
+    newest = "SELECT rows, state, error FROM audience_import ORDER BY id DESC LIMIT 1"
+    with psycopg.connect(stack.database_url) as reader:
+        if moment == "while it reads":
+            reader.execute("LOCK TABLE audience_client IN SHARE MODE")
+        process = command(stack, "import", path)
+        wait_until(lambda: (stack.sql(newest) or [(0,)])[0][0] >= 50_000, seconds=60)
+        if moment == "when all is taken":
+            wait_until(lambda: stack.sql(newest)[0][1] == "done", seconds=120)
+        process.send_signal(signal.SIGINT)
+        said, trouble = process.communicate(timeout=60)
+
+    state, error = stack.sql(newest)[0][1:]
+    if moment == "while it reads":
+        assert (state, clients(stack), process.returncode) == ("failed", 0, 1)
+        assert "Nothing was taken: start it again." in error
+        assert "Nothing was taken: start it again." in trouble
+    else:
+        assert (state, error, clients(stack)) == ("done", "", 150_000)
+        assert "Nothing was taken" not in said + trouble
+
+
+def test_one_that_was_killed_is_ended_without_another_import(stack: RunningStack, tmp_path: Path):
+    path = many(tmp_path / "many.csv", 150_000)
+    newest = "SELECT rows, state FROM audience_import ORDER BY id DESC LIMIT 1"
+    with psycopg.connect(stack.database_url) as reader:
+        reader.execute("LOCK TABLE audience_client IN SHARE MODE")
+        process = command(stack, "import", path)
+        wait_until(lambda: (stack.sql(newest) or [(0,)])[0][0] >= 50_000, seconds=60)
+        process.kill()
+        process.communicate()
+    wait_until(lambda: stack.sql(newest)[0][1] == "failed", seconds=30)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
+from tests.audience.test_import_workbooks import Sheets, book, packed
 from tests.builders import make_client
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.audience.importing import stored
@@ -129,6 +130,95 @@ def test_another_encoding_and_separator_are_read_anew() -> None:
 
     shown = browser.get(f"/clients/imports/{job.id}/").context["draft"]
     assert [column.title for column in shown.columns] == ["Телефон,Имя"]
+
+
+def start(browser: Any, job: Import, **changed: str) -> Any:
+    sent = {**as_sent(browser, job, **changed), "start": "1"}
+    answered = browser.post(f"/clients/imports/{job.id}/", sent)
+    if job.id in importing.waiting():
+        stored.read(job.id)
+    return answered
+
+
+def test_a_file_without_a_header_loses_no_client() -> None:
+    browser = opened()
+    job = draft(browser, "79261110001;Анна\n79261110002;Борис\n".encode())
+    shown = browser.get(f"/clients/imports/{job.id}/")
+    assert [column.said() for column in shown.context["draft"].columns] == ["phone_number", ""]
+    assert "none: the first row is a client already" in text(shown)
+    assert "Анна" in text(shown)
+
+    start(browser, job, **{"column-2-meaning": "attribute", "column-2-name": "Имя"})
+
+    assert set(Client.objects.values_list("phone_number", "attributes__Имя")) == {
+        ("79261110001", "Анна"),
+        ("79261110002", "Борис"),
+    }
+    assert "no header" in text(browser.get(f"/clients/imports/{job.id}/"))
+
+
+def test_the_line_of_the_header_is_found_and_chosen() -> None:
+    browser = opened()
+    job = draft(browser, "Клиенты\nТелефон;Имя\nКому;Кто\n79261110001;Анна\n".encode())
+    address = f"/clients/imports/{job.id}/"
+    shown = browser.get(address).context["draft"]
+    assert (shown.read, [c.title for c in shown.columns]) == ("2 ", ["Телефон", "Имя"])
+
+    sent = {**as_sent(browser, job), "read": shown.read, "header_line": "3"}
+    assert browser.post(address, {**sent, "start": "1"}).status_code == 422
+    anew = browser.get(address).context["draft"]
+    assert [c.title for c in anew.columns] == ["Кому", "Кто"]
+    assert [c.said() for c in anew.columns] == ["phone_number", "attributes.Кто"]
+
+    start(browser, job, header_line="3")
+    assert Client.objects.get().attributes == {"Кто": "Анна"}
+    job.refresh_from_db()
+    assert (job.rows, job.read_as["header_line"]) == (1, 3)
+
+
+def test_one_of_several_sheets_is_chosen() -> None:
+    browser = opened()
+    sheets: Sheets = [
+        ("Москва", "visible", [["Телефон"], ["79261110001"]]),
+        ("Омск", "visible", [["Отчёт"], ["Кто", "Номер"], ["Вера", "79261110002"]]),
+        ("Старые", "hidden", [["Телефон"], ["79261110003"]]),
+    ]
+    job = draft(browser, packed(book(sheets)), name="a.xlsx")
+    address = f"/clients/imports/{job.id}/"
+    assert "Several sheets hold clients" in text(browser.get(address))
+    assert start(browser, job).status_code == 422
+
+    browser.post(address, as_sent(browser, job, sheet="Омск"), headers={"HX-Request": "true"})
+    shown = browser.get(address)
+    assert [c.title for c in shown.context["draft"].columns] == ["Кто", "Номер"]
+    assert "Старые (hidden)" in text(shown)
+
+    start(browser, job, sheet="Омск")
+    assert Client.objects.get().phone_number == "79261110002"
+    told = text(browser.get(address))
+    assert "sheets not read: Москва, Старые" in told
+
+
+def test_the_encoding_is_shown_and_chosen() -> None:
+    browser = opened()
+    content = "Телефон;Имя\n79261110001;Анна\n79261110002;Борис Иванов\n".encode("koi8-r")
+    job = draft(browser, content)
+    assert job.options["encoding"] == "koi8-r"
+
+    start(browser, job, encoding="cp866")
+
+    job.refresh_from_db()
+    assert (job.state, job.read_as["encoding"]) == ("done", "cp866")
+
+
+def test_headings_that_are_digits_mean_nothing() -> None:
+    browser = opened()
+    job = draft(browser, b"3;2;phone\nx;y;79261110001\n")
+
+    start(browser, job, **{"column-1-meaning": "", "column-2-meaning": "tag"})
+
+    client = Client.objects.get()
+    assert (client.tag, client.attributes) == ("y", {})
 
 
 def test_a_look_at_the_rows_swaps_nothing_that_is_being_chosen() -> None:

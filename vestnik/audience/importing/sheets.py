@@ -67,16 +67,16 @@ def _read(book: Workbook, sheets: Sequence[Sheet], options: Options, progress: P
     first = table(rows, options.mapping, options.header_line)
     if len(sheets) > 1:
         others = ((sheet.name, book.rows(sheet, progress)) for sheet in sheets[1:])
-        first.rest = _one_after_the_other(first, others)
+        first.rest = _one_after_the_other(first, first.rest, others)
     return Choice(first, _shown(book, sheets))
 
 
 def _one_after_the_other(
-    first: Table, others: Iterable[tuple[str, Iterator[Row]]]
+    first: Table, rest: Iterable[Row], others: Iterable[tuple[str, Iterator[Row]]]
 ) -> Iterator[Row]:
     """The rest of the first sheet and the rows of the others, whose lines are counted on."""
     last = first.head[-1][0]
-    for row in first.rest:
+    for row in rest:
         last = row[0]
         yield row
     for name, rows in others:

@@ -83,11 +83,10 @@ class Workbook:
         found = []
         for sheet in package.elements(self._archive, book, "sheet"):
             id = next((value for name, value in sheet.items() if name.endswith(":id")), "")
-            kind, target = links.get(id, ("worksheet", ""))
-            part = self._archive.part(target)
-            if kind != "worksheet":
+            kind, target = links.get(id, ("worksheet" if id else "", ""))
+            if kind != "worksheet":  # charts and macros are sheets, too; and some have no content
                 continue
-            if part is None:
+            if (part := self._archive.part(target)) is None:
                 raise FileProblem(package.BROKEN)
             is_hidden = sheet.get("state", "visible") != "visible"
             found.append(Sheet(sheet.get("name", ""), is_hidden, part))

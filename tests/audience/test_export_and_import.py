@@ -84,7 +84,9 @@ def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
 def read(file: bytes) -> list[Any]:
     table = formats.opened(io.BytesIO(file), formats.Options(), Progress()).table
     found = []
-    for _, number, code, tag, zone, attributes, problem, _ in staged_rows(table, formats.Options(), "clients"):
+    for _, number, code, tag, zone, attributes, problem, _ in staged_rows(
+        table, formats.Options(), "clients"
+    ):
         assert problem is None
         given = sorted(json.loads(attributes or "{}").items())
         found.append((number, code, tag or "", zone, repr(given)))

@@ -1,0 +1,196 @@
+"""What the browser opens again, what is shown, what is counted and what is sent are one thing."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser import demo
+from tests.browser.accessible import assert_accessible, assert_fits
+from tests.browser.calm import wait_until_calm
+from tests.browser.conftest import OpenPage
+from tests.browser.people import PASSWORD
+from tests.stack.running import RunningStack
+
+NEW = "/mailings/new/"
+KEPT = re.compile(r"/mailings/new/\?unsaved=[0-9a-f-]{36}$")
+SLOW = 20_000
+CLIENTS = [
+    {"phone_number": f"7905888000{n}", "tag": "once" if n < 2 else "other"} for n in range(5)
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clients(stack: RunningStack) -> Iterator[None]:
+    """Two of five are meant; all are gone afterwards."""
+    made = stack.api("POST", "clients/bulk/", CLIENTS)
+    yield
+    for result in made.body["results"]:
+        stack.api("DELETE", f"clients/{result['id']}/")
+
+
+def write(page: Page, name: str) -> None:
+    """A mailing to two clients, half an hour before anybody saves it."""
+    page.goto(NEW)
+    page.fill("#id_name", name)
+    page.fill("#id_text", "Only for two")
+    page.click("[name=add][value=include]")
+    page.select_option("[name=include-0-what]", "tag")
+    page.fill("[name=include-0-values]", "once")
+    page.check("[name=hours][value=between]")
+    page.fill("#id_hours_from", "0")
+    page.fill("#id_hours_until", "23:59")
+    expect(page).to_have_url(KEPT)
+    assert_is_whole(page, name)
+
+
+def assert_is_whole(page: Page, name: str) -> None:
+    """All that was written is shown, and the count is of it."""
+    expect(page.locator("#preview h2").first).to_contain_text("2 clients get it", timeout=SLOW)
+    expect(page.locator("#id_name")).to_have_value(name)
+    expect(page.locator("#id_text")).to_have_value("Only for two")
+    expect(page.locator("[name=include-0-values]").first).to_have_value("once")
+    expect(page.locator("[name=hours][value=between]")).to_be_checked()
+    expect(page.locator("#id_hours_from")).to_have_value("0")
+    wait_until_calm(page)
+    page.wait_for_timeout(800)  # until the last change has kept itself
+
+
+def back(page: Page) -> Page:
+    page.goto("/clients/")
+    page.go_back()
+    return page
+
+
+def reload(page: Page) -> Page:
+    page.reload()
+    return page
+
+
+def duplicate(page: Page) -> Page:
+    tab = page.context.new_page()
+    tab.goto(page.url)
+    return tab
+
+
+def back_from_the_question(page: Page) -> Page:
+    page.click("[name=do][value=schedule]")
+    expect(page.locator("#agree")).to_contain_text("2 clients get it")
+    page.go_back()
+    return page
+
+
+WAYS: list[Callable[[Page], Page]] = [back, reload, back_from_the_question, duplicate]
+
+
+def test_a_page_that_is_opened_again_is_whole_and_sends_what_it_shows(
+    browser_page: OpenPage, stack: RunningStack
+) -> None:
+    page = browser_page("operator", language="en")
+    write(page, "Whole")
+
+    for way in WAYS:
+        page = way(page)
+        assert_is_whole(page, "Whole")
+    page.click("[name=do][value=schedule]")
+    expect(page.locator("#agree")).to_contain_text("2 clients get it")
+    assert_accessible(page)
+    assert_fits(page)
+    page.dblclick("#agree [name=do][value=schedule]")
+
+    expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
+    made = [m for m in stack.api("GET", "mailings/").body["results"] if m["name"] == "Whole"]
+    assert [one["filter"]["tags"] for one in made] == [["once"]]
+    page.goto(NEW)
+    expect(page.locator("main")).not_to_contain_text("Go on with it")
+
+
+def test_what_was_typed_is_there_after_the_session_has_ended(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en", expect={401})
+    write(page, "Not lost")
+    page.context.clear_cookies(name="sessionid")
+
+    page.click("[name=do][value=schedule]")
+    page.fill("[name=username]", "operator")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button")
+
+    expect(page).to_have_url(KEPT)
+    assert_is_whole(page, "Not lost")
+
+
+def test_the_same_field_saved_in_two_tabs_is_asked_about(
+    browser_page: OpenPage, stack: RunningStack
+) -> None:
+    number = demo.mailing(stack, name="Two", text="Old", starts_in=7200, filter={"tags": ["no"]})
+    first, second = (browser_page("operator", language="en") for _ in range(2))
+    for page, text in ((first, "First"), (second, "Second")):
+        page.goto(f"/mailings/{number}/edit/")
+        page.fill("#id_text", text)
+        wait_until_calm(page)
+
+    first.click("[name=do][value=save]")
+    first.click("#agree [name=do][value=save]")
+    expect(first).to_have_url(re.compile(rf"/mailings/{number}/$"))
+    second.click("[name=do][value=save]")
+
+    expect(second.locator("#id_text_why")).to_contain_text("“First”")
+    expect(second.locator("#id_text")).to_have_value("Second")
+    assert stack.api("GET", f"mailings/{number}/").body["text"] == "First"
+    second.click("[name=do][value=save]")
+    second.click("#agree [name=do][value=save]")
+    expect(second).to_have_url(re.compile(rf"/mailings/{number}/$"))
+    assert stack.api("GET", f"mailings/{number}/").body["text"] == "Second"
+
+
+def test_a_saved_audience_is_taken_when_it_is_chosen_and_what_is_typed_meanwhile_stays(
+    browser_page: OpenPage, stack: RunningStack
+) -> None:
+    audience = {"name": "Two of them", "filter": {"tags": ["once"]}}
+    number = stack.api("POST", "audiences/", audience).body["id"]
+    page = browser_page("operator", language="en")
+    page.goto(NEW)
+    page.fill("#id_text", "Hello")
+    wait_until_calm(page)
+    held: list[Route] = []
+    page.route("**/builder/", lambda route: held.append(route))
+
+    page.select_option("#saved-audience", label="Two of them")
+    page.wait_for_timeout(100)
+    page.click("[name=do][value=schedule]")  # while the builder waits
+    expect(page.get_by_role("alert").first).to_contain_text("Wait a moment")
+    held[0].continue_()
+    expect(page.locator("[name=include-0-values]").first).to_have_value("once")
+    expect(page.locator("#preview h2").first).to_contain_text("2 clients get it", timeout=SLOW)
+    page.locator("[name=include-0-values]").first.evaluate(
+        "(input) => { const data = new DataTransfer(); data.setData('text', 'a\\nb\\nc');"
+        " input.value = ''; input.dispatchEvent(new ClipboardEvent('paste',"
+        " { clipboardData: data, bubbles: true, cancelable: true })); }"
+    )
+
+    values = page.locator("[name=include-0-values]").evaluate_all("all => all.map(i => i.value)")
+    assert values == ["a", "b", "c", ""]
+    stack.api("DELETE", f"audiences/{number}/")
+
+
+def test_dates_are_chosen_by_the_keyboard_and_the_end_follows(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="ru", width=375)
+    page.goto(NEW)
+    page.check("[name=starts][value=later]")
+    page.fill("#id_starts_at", "10.03.2027 10:00")
+    page.press("#id_starts_at", "Tab")
+    expect(page.locator("#id_ends_at")).to_have_value("10.03.2027 21:00")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-day='2027-03-10']")).to_be_focused()
+    assert_accessible(page)
+    assert_fits(page)
+    for key in ("ArrowDown", "ArrowRight", "PageDown", "Enter"):
+        page.keyboard.press(key)
+
+    expect(page.locator("#id_starts_at")).to_have_value("18.04.2027 10:00")
+    expect(page.locator("#id_ends_at")).to_have_value("18.04.2027 21:00")
+    page.fill("#id_ends_at", "17.04.2027 21:00")
+    expect(page.locator("#id_ends_at_why")).to_contain_text("Выберите конец позже начала")
+    page.fill("#id_text", "Привет, {{ Имяя }}")
+    expect(page.locator("#id_text_why")).to_contain_text("Имяя")

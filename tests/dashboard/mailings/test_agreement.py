@@ -300,3 +300,43 @@ def test_the_question_is_red_where_it_is_night() -> None:
     assert "It is night for 1 of these clients" in asked
     assert 'class="is-danger" name="do" value="schedule"' in asked
     assert "02:00 <strong>night</strong>" in asked
+
+
+def test_a_mailing_that_waits_says_whom_it_reaches_and_schedule_is_its_first_button() -> None:
+    make_clients(3)
+    draft = Mailing.objects.draft(
+        text="Hi", provider="null", starts_at=from_now(3600), ends_at=from_now(7200)
+    )
+    opened, address = browser(), f"/mailings/{draft.id}/"
+
+    shown = page(opened.get(address))
+    look = page(opened.get(f"{address}look/"))
+
+    assert f'hx-get="{address}look/"' in shown
+    actions = shown.split('<div class="actions">')[1]
+    assert 'class="button is-primary" id="schedule-mailing"' in actions.split("</a>")[0]
+    for words in ("3 clients get it", "7.50", "Hi", "Their own time"):
+        assert words in look
+    assert draft.move(CANCEL)
+    assert "It cannot go as it is" in page(opened.get(f"{address}look/"))
+
+
+def test_a_draft_is_scheduled_from_its_page_as_it_was_shown() -> None:
+    make_clients(3)
+    draft = Mailing.objects.draft(
+        text="Hi", provider="null", starts_at=from_now(3600), ends_at=from_now(7200)
+    )
+    opened, address = browser(), f"/mailings/{draft.id}/schedule/"
+    seen = page(opened.get(address)).split('name="seen" value="')[1].split('"')[0]
+    draft.change({"text": "Another text of the same length of audience"}, actor="another")
+
+    again = page(opened.post(address, {"seen": seen}))
+
+    assert "Nothing was done" in again
+    assert "7.50" in again
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+    seen = again.split('name="seen" value="')[1].split('"')[0]
+    assert opened.post(address, {"seen": seen}).status_code == 302
+    draft.refresh_from_db()
+    assert draft.state == "scheduled"

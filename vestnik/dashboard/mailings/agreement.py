@@ -19,6 +19,8 @@ from vestnik.dashboard.mailings.proofs import SALT, is_near, mark_of
 from vestnik.dashboard.mailings.ways import money
 from vestnik.dashboard.zones import RUSSIAN, here
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
+from vestnik.providers.registry import aliases
 from vestnik.reports.local_times import LocalTime, local_times
 from vestnik.reports.preview import preview
 
@@ -41,6 +43,14 @@ class Agreement:
     def signed(self) -> str:
         """What a page carries of it."""
         return signing.dumps(astuple(self), salt=SALT)
+
+    def __str__(self) -> str:
+        return self.signed
+
+    def is_as(self, shown: str) -> bool:
+        """Whether a page that carries that has shown this."""
+        was = Agreement.read(shown)
+        return was is not None and was.holds(self)
 
     @classmethod
     def read(cls, signed: str) -> "Agreement | None":
@@ -76,6 +86,15 @@ class Confirmation:
         finishes_at = mailing.ends_at if forecast.will_not_fit else forecast.finishes_at
         return cls(mailing, counted, local_times(mailing, finishes_at), starts_at_once)
 
+    @classmethod
+    def waiting(cls, mailing: Mailing) -> "Confirmation | None":
+        """Of a mailing that waits; None where it cannot go as it is any more: its end has passed,
+        or its provider is gone."""
+        now = database_now()
+        if mailing.ends_at <= now or mailing.provider not in aliases():
+            return None
+        return cls.of(mailing, starts_at_once=mailing.starts_at <= now)
+
     @cached_property
     def agreement(self) -> Agreement:
         """What one agrees to."""
@@ -88,8 +107,7 @@ class Confirmation:
 
     def was_agreed(self, data: Mapping[str, Any]) -> bool:
         """Whether the page that was sent has shown this."""
-        shown = Agreement.read(str(data.get(AGREED, "")))
-        return shown is not None and shown.holds(self.agreement)
+        return self.agreement.is_as(str(data.get(AGREED, "")))
 
     def is_about(self, mailing: Mailing) -> bool:
         """Whether it is this mailing's content that was agreed to."""

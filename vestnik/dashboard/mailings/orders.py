@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from vestnik.access.roles import Action
+from vestnik.dashboard.mailings.agreement import Agreement, Confirmation
 from vestnik.dashboard.mailings.conflicts import back_to, refused
 from vestnik.dashboard.mailings.consequences import consequences_of
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
@@ -122,6 +123,17 @@ def possible_orders(mailing: Mailing) -> list[Order]:
     return [order for order in ORDERS.values() if mailing.state in order.transition.sources]
 
 
+@page()
+def waiting_mailing(request: OperatorRequest, id: int) -> HttpResponse:
+    """What a mailing that waits would do: people, price, a sample, and the clients' own time."""
+    mailing = mailing_or_404(id)
+    is_waiting = mailing.state in BEFORE_THE_START
+    look = Confirmation.waiting(mailing) if is_waiting else None
+    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
+    context = {"mailing": mailing, "look": look, "frame": frame, "section": "mailing-list"}
+    return render(request, "dashboard/mailings/waiting_look.html", context)
+
+
 @page(Action.SEND)
 def order_mailing(request: OperatorRequest, id: int, order: str) -> HttpResponse:
     """GET says what the order would do, POST gives it."""
@@ -162,14 +174,19 @@ def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
     found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
     if mailing.state in BEFORE_THE_START:
         found["matched"] = recipients(mailing.filter).count()
+    if order.transition is SCHEDULE:
+        found["look"] = Confirmation.waiting(mailing)
     found["seen"] = _seen(mailing, order, found)
     return found
 
 
-def _seen(mailing: Mailing, order: Order, found: Mapping[str, Any]) -> Seen | None:
+def _seen(mailing: Mailing, order: Order, found: Mapping[str, Any]) -> Seen | Agreement | None:
     """What has to be agreed to; None where the order can be taken back."""
     if order.transition is CANCEL:
         return seen_before_cancelling(mailing, found["progress"])
+    if look := found.get("look"):
+        agreement: Agreement = look.agreement
+        return agreement
     return seen_before_scheduling(found["matched"]) if order.transition is SCHEDULE else None
 
 

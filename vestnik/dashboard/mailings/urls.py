@@ -11,7 +11,7 @@ from vestnik.dashboard.mailings.downloads import messages_file, statistics_file
 from vestnik.dashboard.mailings.editing import copy_mailing, edit_mailing, new_mailing
 from vestnik.dashboard.mailings.listing import mailing_list
 from vestnik.dashboard.mailings.new_text import new_text
-from vestnik.dashboard.mailings.orders import ORDERS, order_mailing
+from vestnik.dashboard.mailings.orders import ORDERS, order_mailing, waiting_mailing
 from vestnik.dashboard.mailings.previewing import letters_fragment, preview_fragment
 from vestnik.dashboard.mailings.report import report, report_file
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("new/letters/", letters_fragment, name="new-mailing-letters"),
     path("<int:id>/", mailing_page, name="mailing-page"),
     path("<int:id>/edit/", edit_mailing, name="edit-mailing"),
+    path("<int:id>/look/", waiting_mailing, name="waiting-mailing"),
     path("<int:id>/copy/", copy_mailing, name="copy-mailing"),
     path("<int:id>/change/", change_mailing, name="change-mailing"),
     path("<int:id>/text/", new_text, name="new-text"),

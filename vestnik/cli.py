@@ -46,6 +46,7 @@ WITHOUT_DATABASE = {
 }
 #: The exit status where a setting is wrong, as of a wrong option.
 MISCONFIGURED = 2
+LONGEST_KEY_NAME = 100
 NO_STACK = (
     "the stack is not running: start it with `make run` (or `vestnik up`), "
     "or set DATABASE_URL to a server of yours"
@@ -147,9 +148,19 @@ def _setup(command: argparse.ArgumentParser) -> None:
 def _apikey(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION", required=True)
     create = actions.add_parser("create", help="make a key; it is shown once, on the last line")
-    create.add_argument("--name", required=True, help="whose it is, for the list of keys")
+    create.add_argument(
+        "--name", required=True, type=key_name, help="whose it is, for the list of keys"
+    )
     create.add_argument("--role", required=True, choices=("viewer", "operator", "admin"))
     create.set_defaults(run=create_key)
+
+
+def key_name(written: str) -> str:
+    """A name of 1 to 100 printable characters. Raises ArgumentTypeError."""
+    name = written.strip()
+    if not 0 < len(name) <= LONGEST_KEY_NAME or not name.isprintable():
+        raise argparse.ArgumentTypeError(f"give 1 to {LONGEST_KEY_NAME} printable characters")
+    return name
 
 
 def up(options: argparse.Namespace) -> None:
@@ -238,10 +249,13 @@ def fork_server() -> Sequence[str]:
 def create_key(options: argparse.Namespace) -> None:
     """`vestnik apikey create`."""
     need_database()
+    from django.db import transaction
+
     from vestnik.access.models import ApiKey
 
-    _, key = ApiKey.objects.issue(name=options.name, role=options.role)
-    print(key)  # noqa: T201
+    with transaction.atomic():  # a key that could not be shown is not made
+        _, key = ApiKey.objects.issue(name=options.name, role=options.role)
+        print(key, flush=True)  # noqa: T201
 
 
 def manage(words: Sequence[str]) -> int:

@@ -1,6 +1,9 @@
 """What may keep the stack from running."""
 
+import contextlib
 import errno
+import os
+import pwd
 from pathlib import Path
 
 NO_ROOM = "No space left on device"
@@ -19,9 +22,18 @@ def of_folder(path: Path, error: OSError) -> StackError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_is_full(path)
     return StackError(
-        f"cannot use {path}: {error.strerror or error}: make it a folder that you may write to, "
-        "or set VESTNIK_HOME to another one"
+        f"cannot use {path}: {error.strerror or error}{_owned(path)}: make it a folder that you "
+        "may write to, or set VESTNIK_HOME to another one"
     )
+
+
+def _owned(path: Path) -> str:
+    """Whose the folder is, where it is somebody else's: `sudo vestnik up` leaves it to root."""
+    with contextlib.suppress(OSError, KeyError):
+        owner = path.stat().st_uid
+        if owner != os.geteuid():
+            return f" (it belongs to {pwd.getpwuid(owner).pw_name})"
+    return ""
 
 
 def disk_is_full(path: Path) -> StackError:

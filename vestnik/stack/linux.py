@@ -33,8 +33,21 @@ def adopt_orphans() -> None:
 
 def children() -> set[int]:
     """The processes whose parent we are, the adopted ones too."""
-    lists = Path("/proc/self/task").glob("*/children")
+    try:
+        lists = [
+            Path("/proc/self/task", task, "children") for task in os.listdir("/proc/self/task")
+        ]
+    except OSError:  # no descriptor is left: nobody is known for now
+        return set()
     return {int(pid) for path in lists for pid in _read(path).split()}
+
+
+def session(pid: int) -> int:
+    """The session that a process belongs to; 0 where it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
 
 
 def working_folder(pid: int) -> Path | None:
@@ -57,9 +70,13 @@ def forsaken_by_make(make: int) -> bool:
     It hands SIGTERM on to us, and a terminal sends SIGINT to both; but of a SIGINT sent to make
     alone we hear nothing: its handler only waits, with the signal blocked and uncaught.
     """
-    status = dict(line.split(":\t", 1) for line in _read(Path(f"/proc/{make}/status")).splitlines())
-    if not status:
+    try:
+        text = Path(f"/proc/{make}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return True
+    except OSError:  # no descriptor is left, which says nothing of make
+        return False
+    status = dict(line.split(":\t", 1) for line in text.splitlines())
     bit = 1 << (signal.SIGINT - 1)
     return bool(int(status["SigBlk"], 16) & bit) and not int(status["SigCgt"], 16) & bit
 

@@ -25,6 +25,30 @@ HERE = "/proc/self/cwd"
 GIB = 1 << 30
 PATIENCE = 6.0
 STATUS_LINE = 8  # of postmaster.pid
+#: What to do, by PostgreSQL's own words; for what is not here its data are damaged.
+REMEDIES = (
+    (
+        "shared memory|Cannot allocate memory|out of memory",
+        "the data are whole: give the machine or the container more memory, or end what takes it",
+    ),
+    (
+        "Too many open files|too many open files",
+        "the data are whole: raise the limit of open files (`ulimit -n`)",
+    ),
+    (
+        "Resource temporarily unavailable|could not fork",
+        "the data are whole: raise the limit of processes (`ulimit -u`), or end some",
+    ),
+    (
+        "incompatible with server|was initialized by PostgreSQL version",
+        "the data are whole, of another version of PostgreSQL: start the Vestnik that they were "
+        "made with, dump them (`pg_dump`), and restore the dump into a new home",
+    ),
+    (
+        "Permission denied|wrong ownership|has group or world access",
+        "the data are whole: give the folder back to the account that the stack ran as",
+    ),
+)
 VITAL = ("PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_hba.conf", "postgresql.conf")
 INITDB = (
     "--auth=scram-sha-256",
@@ -40,7 +64,10 @@ INITDB = (
 class Postgres:
     """One server over one folder."""
 
-    def __init__(self, home: Home, den: Den, passwords: dict[str, str]) -> None:
+    def __init__(
+        self, home: Home, den: Den, passwords: dict[str, str], *, connections: int = 200
+    ) -> None:
+        self.connections = connections
         self.folder, self.den, self.passwords = home.postgres, den, passwords
         self.uid = den.uid
         self.binaries = den.binaries(install())
@@ -104,9 +131,10 @@ class Postgres:
         """The one line about a server that did not start, by its last words."""
         told = [line for line in lines if re.search(r"FATAL|PANIC|error:|could not", line)]
         words = re.sub(r"^.*?(FATAL|PANIC|error): +", "", (told or lines or ["no word of why"])[0])
-        if any(NO_ROOM in line for line in lines):
+        if any(NO_ROOM in line and "shared memory" not in line for line in lines):
             return disk_is_full(self.folder)
-        return StackError(f"PostgreSQL does not start: {words}: {self._remedy()}")
+        remedies = (remedy for sign, remedy in REMEDIES if re.search(sign, "\n".join(lines)))
+        return StackError(f"PostgreSQL does not start: {words}: {next(remedies, self._remedy())}")
 
     def _remedy(self) -> str:
         return f"bring {self.folder} back from a copy, or move {self.folder.parent} away"
@@ -115,12 +143,12 @@ class Postgres:
         # Under another name until it is whole: a half-made folder is not taken for a damaged one.
         draft = self.folder.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
-        password = self.den.sockets / "password"
+        # In a folder of ours, not in the server's own: whoever may write there could plant a link.
+        password = self.den.path / "password"
         try:
             draft.mkdir(mode=0o700)
-            password.write_text(self.passwords["database_owner"])
-            for path in (draft, password):
-                self._give(path)
+            self._give(draft)
+            self._write_for_server(password, self.passwords["database_owner"])
             self._run_initdb(draft, password)
             draft.rename(self.folder)
         except OSError as error:
@@ -166,6 +194,14 @@ class Postgres:
         for path in (self.folder, *self.folder.rglob("*")):
             self._give(path)
 
+    def _write_for_server(self, path: Path, text: str) -> None:
+        """A new file that the server's account alone may read."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+            file.write(text)
+            if self.uid >= 0:
+                os.fchown(file.fileno(), self.uid, -1)
+
     def _give(self, path: Path) -> None:
         if self.uid >= 0:
             os.chown(path, self.uid, -1, follow_symlinks=False)
@@ -194,7 +230,7 @@ class Postgres:
         options = sized(self.folder) | {
             "listen_addresses": "",
             "unix_socket_directories": str(self.den.sockets),
-            "max_connections": "200",
+            "max_connections": str(self.connections),
             "jit": "off",
             "fsync": "on",
             "synchronous_commit": "on",

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from vestnik.stack import launch
+from vestnik.stack import launch, linux
 
 DELAYS = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)
 SETTLED_AFTER = 3.0
@@ -92,6 +92,8 @@ class Process:
     due_at: float | None = None
     short_lives: int = 0
     status: int = 0
+    #: Of all its lives: their children have them as sessions.
+    pids: set[int] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -114,6 +116,24 @@ class Process:
         self.running = self.ready_at = None
         self.due_at = time.monotonic() + self.delay() if self.lasting else None
         return True
+
+    def live(self, running: "subprocess.Popen[bytes] | Adopted") -> None:
+        """Note the process that runs from now on."""
+        self.running = running
+        self.pids.add(running.pid)
+
+    def owns(self, pid: int) -> bool:
+        """Whether a process was started by one of its lives: by its session, or by its folder,
+        where it has made itself a session of its own, as PostgreSQL's do."""
+        folder = self.program.folder
+        by_folder = folder is not None and linux.working_folder(pid) == folder
+        return by_folder or linux.session(pid) in self.pids
+
+    def note_failed_start(self) -> None:
+        """It could not be started for now, which counts as a short life."""
+        self.short_lives += 1
+        self.running = self.ready_at = None
+        self.due_at = time.monotonic() + self.delay()
 
     def delay(self) -> float:
         """How long to wait before the next life: the more short ones, the longer."""

@@ -7,6 +7,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
+from django.db.migrations.loader import MigrationLoader
 
 from vestnik import env
 from vestnik.access.models import ApiKey, User
@@ -27,6 +28,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
     refuse_mistakes()
     waiting.for_connection(seconds)
     refuse_forgetful_database()
+    refuse_newer_database()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
@@ -48,6 +50,23 @@ def refuse_forgetful_database() -> None:
     """Raises StackError for a database that may forget what it has committed."""
     found = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
     _refuse(found, StackError)
+
+
+def refuse_newer_database() -> None:
+    """Raises StackError for a database that a newer Vestnik has migrated."""
+    loader = MigrationLoader(connection)
+    ours = {label for label, _name in loader.disk_migrations}
+    known = {*loader.disk_migrations, *loader.replacements}
+    newer = sorted(
+        f"{app}.{name}"
+        for app, name in loader.applied_migrations or ()
+        if app in ours and (app, name) not in known
+    )
+    if newer:
+        raise StackError(
+            f"the database was migrated by a newer Vestnik ({newer[-1]}): start that version, or "
+            "restore a backup from before"
+        )
 
 
 def _refuse(found: Sequence[checks.CheckMessage], kind: type[Exception]) -> None:

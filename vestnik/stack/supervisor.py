@@ -141,15 +141,28 @@ class Supervisor:
             self.turn(0.05)
 
     def _bring_to_life(self, process: Process) -> None:
+        """Start it. A lasting one that cannot be started for now (no descriptor, no memory, no
+        process is left) is tried again, as one that ended at once."""
+        try:
+            self._start_now(process)
+        except (OSError, RuntimeError) as error:  # a thread that cannot start is a RuntimeError
+            if not process.lasting:
+                raise
+            process.note_failed_start()
+            self.console.say(
+                f"{process.name} cannot be started ({error}); again in {process.delay():.1f} s"
+            )
+        self.on_change()
+
+    def _start_now(self, process: Process) -> None:
         output = self.console.attach(process.name)
         process.due_at = None
         if process.lasting and process.program.stage is Stage.SERVER:
             process.ready_at = time.monotonic()  # a server announces nothing
         try:
-            process.running = self._fork(process.program, output) or self._spawn(process, output)
+            process.live(self._fork(process.program, output) or self._spawn(process, output))
         finally:
             os.close(output)
-        self.on_change()
 
     def _spawn(self, process: Process, output: int) -> subprocess.Popen[bytes]:
         keep = [self._announcing]
@@ -200,12 +213,19 @@ class Supervisor:
                 self._bring_to_life(process)
 
     def _kill_orphans(self) -> None:
-        """End what a killed process left: its own children, which have fallen to us."""
+        """End what a killed process left: its own children, which have fallen to us.
+
+        Others fall to us as well, where we are process 1, and some were there before us: they are
+        left alone, and waited for once they have ended.
+        """
         known = {process.pid for process in self.processes.values()}
         for pid in linux.children() - known:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+                if any(process.owns(pid) for process in self.processes.values()):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+                else:
+                    os.waitpid(pid, os.WNOHANG)
 
     def _end(self, group: list[Process], grace: float) -> None:
         for process in group:

@@ -114,7 +114,7 @@ class Stack:
             return
         den = reach.Den(self.home.path, reach.lowered_uid())
         self.servers.callback(den.remove)
-        self.postgres = Postgres(self.home, den, dict(self.kept))
+        self.postgres = Postgres(self.home, den, dict(self.kept), connections=connections())
         self.postgres.prepare()
         self.environ["DATABASE_URL"] = self.postgres.url
         yield self.supervisor.start(self.postgres.program(), lasting=False), self.postgres.is_ready
@@ -177,6 +177,12 @@ class Stack:
 
     def _dismiss(self) -> None:
         self.supervisor.dismiss()
+
+
+def connections() -> int:
+    """As many as all processes may hold together, and some for commands beside them."""
+    processes = worker_processes() + env.number("WEB_CONCURRENCY", 2) + 1
+    return max(200, processes * env.number("DATABASE_POOL_SIZE", 20) + 20)
 
 
 def worker_processes() -> int:

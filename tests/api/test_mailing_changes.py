@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from tests.api.caller import Caller, errors_of
-from tests.builders import make_mailing, make_running
+from tests.api.caller import Caller, errors_of, mailing_body
+from tests.builders import make_client, make_mailing, make_running
 from tests.dispatch.sent import record
 from vestnik.dispatch.tasks import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
@@ -159,3 +159,15 @@ def test_the_end_of_a_mailing_under_way_leaves_a_second_for_what_is_in_flight(ap
 
     assert answer.status_code == 400
     assert "a second from now" in errors_of(answer)["ends_at"]
+
+
+@pytest.mark.parametrize("tag", ["vip", "nobody has it"])
+def test_a_filter_that_matches_nobody_is_told_of_at_the_change(api: Caller, tag: str) -> None:
+    make_client(tag="vip")
+    mailing = make_mailing(starts_in=1000)
+    changed = api.patch(f"mailings/{mailing.id}/", {"filter": {"tags": [tag]}}).json()
+    body = mailing_body(filter={"tags": [tag]}, starts_at="2027-01-01T00:00:00Z")
+    made = api.post("mailings/", {**body, "ends_at": "2027-01-02T00:00:00Z"}).json()
+    for shown in (changed, made):
+        assert len(shown["warnings"]) == (tag != "vip")
+    assert "warnings" not in api.get(f"mailings/{mailing.id}/").json()

@@ -147,6 +147,11 @@ class MailingBody(StrictSerializer):
         help_text="Why nothing goes out although it runs, as its provider says; else empty."
     )
     progress = serializers.SerializerMethodField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="In the answer to a creation or a change alone: what may not be as it was meant.",
+    )
     created_at = Instant(read_only=True)
     enlisted_at = Instant(read_only=True, allow_null=True)
     started_at = Instant(read_only=True, allow_null=True)

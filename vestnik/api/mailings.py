@@ -22,10 +22,21 @@ from vestnik.api.mailing_body import (
 from vestnik.api.resource import Resource, actor, read, read_nothing
 from vestnik.dispatch import texts
 from vestnik.dispatch.hints import look_at
-from vestnik.mailings.models import CANCEL, PAUSE, RESUME, SCHEDULE, Mailing, Transition
+from vestnik.dispatch.recipients import recipients
+from vestnik.mailings.models import (
+    BEFORE_THE_START,
+    CANCEL,
+    PAUSE,
+    RESUME,
+    SCHEDULE,
+    Mailing,
+    Transition,
+)
 from vestnik.mailings.rules import check_changeable, check_ready
 from vestnik.reports.held import held, reason_of
 from vestnik.reports.progress import progress_of
+
+NOBODY_MATCHES = "No client matches the filter by now: started so, it finishes without a message."
 
 
 class Mailings(Resource):
@@ -58,7 +69,7 @@ class Mailings(Resource):
         mailing = make(actor=actor(request), **fields)
         look_at(mailing.id)
         return Response(
-            shown(mailing)[0],
+            {**shown(mailing)[0], "warnings": warnings_of(mailing)},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )
@@ -83,7 +94,7 @@ class OneMailing(Resource):
         changes = read(MailingBody, request.data, mailing)
         check_changeable(mailing, changes)
         texts.change(mailing, changes, actor=actor(request))
-        return Response(shown(mailing)[0])
+        return Response({**shown(mailing)[0], "warnings": warnings_of(mailing)})
 
 
 class MailingTexts(Resource):
@@ -150,6 +161,13 @@ class MailingCancel(MailingOrder):
     def post(self, request: Request, id: int) -> Response:
         """Cancel a mailing for good. What is in flight finishes, the rest is never sent."""
         return super().post(request, id)
+
+
+def warnings_of(mailing: Mailing) -> list[str]:
+    """What of a mailing that is accepted may not be what was meant."""
+    if mailing.state in BEFORE_THE_START and not recipients(mailing.filter).exists():
+        return [NOBODY_MATCHES]
+    return []
 
 
 def mailing_of(id: int) -> Mailing:

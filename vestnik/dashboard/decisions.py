@@ -20,6 +20,7 @@ KINDS: Mapping[str, tuple[Promise, Promise, str]] = {
     "breaker": (gettext_lazy("held back"), gettext_lazy("Look at it"), "settings"),
     "paused": (gettext_lazy("paused itself"), gettext_lazy("Look at it"), "mailing-page"),
     "unknown": (gettext_lazy("in doubt"), gettext_lazy("Decide"), "mailing-page"),
+    "nobody": (gettext_lazy("nobody matched"), gettext_lazy("Copy it"), "copy-mailing"),
     "missed": (gettext_lazy("missed"), gettext_lazy("Copy it"), "copy-mailing"),
 }
 
@@ -53,6 +54,9 @@ def _text(found: Mapping[str, Any]) -> str:
             return text % {"provider": found["provider"]}
         case "paused":
             return _("“%(name)s” stands still") % {"name": name}
+        case "nobody":
+            text = _("“%(name)s” finished without a message: no client matched its conditions")
+            return text % {"name": name}
         case "missed":
             return _("“%(name)s” was never sent: its whole window went by") % {"name": name}
     text = ngettext(

@@ -21,6 +21,7 @@ from vestnik.dashboard.mailings.ways import money
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
+from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
 from vestnik.reports.decisions import decisions
@@ -32,6 +33,8 @@ MOST_RUNNING, MOST_NEXT, MOST_DECISIONS = 30, 6, 12
 HOURS = 24
 #: The bars of the last day grow slowly, and cost the most.
 HOURS_EVERY = 20.0
+#: A filter that nobody matches is tried on every client.
+NOBODY_EVERY = 20.0
 
 
 @page()
@@ -58,10 +61,21 @@ def look() -> dict[str, Any]:
                 : MOST_NEXT + 1
             ]
         ),
+        "next_for_nobody": seen("next-for-nobody", NOBODY_EVERY, next_for_nobody),
         "today": asdict(today()),
         "backlog": asdict(backlog()),
         "hours": seen("hours", HOURS_EVERY, last_hours),
     }
+
+
+def next_for_nobody() -> list[int]:
+    """Those of the next mailings that match nobody by now."""
+    following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
+    return [
+        mailing.id
+        for mailing in following.order_by("starts_at")[:MOST_NEXT]
+        if not recipients(mailing.filter).exists()
+    ]
 
 
 def last_hours() -> list[dict[str, Any]]:
@@ -75,6 +89,7 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "now": found["now"],
         "decisions": [(_known_by(one), worded(one)) for one in found["decisions"][:MOST_DECISIONS]],
+        "decisions_waiting": len(found["decisions"]),
         "more_decisions": max(0, len(found["decisions"]) - MOST_DECISIONS),
         "running": [progress_context(one) for one in running[:MOST_RUNNING]],
         "more_running": max(0, len(running) - MOST_RUNNING),
@@ -83,7 +98,10 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
         "today": found["today"],
         "spent": _spent(found["today"]),
         "backlog": found["backlog"],
-        "next": found["next"][:MOST_NEXT],
+        "next": [
+            {**one, "is_for_nobody": one["id"] in found["next_for_nobody"]}
+            for one in found["next"][:MOST_NEXT]
+        ],
         "more_next": len(found["next"]) > MOST_NEXT,
         **_by_hour(found["hours"]),
     }

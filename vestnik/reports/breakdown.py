@@ -4,6 +4,7 @@ The one report that has to look at every message of a mailing: 50,000 of them ta
 asked for by itself, and kept for as long as the mailing's counts stay what they were.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,9 +49,12 @@ class Breakdown:
     segments: int
 
 
-def breakdown_of(mailing: Mailing, progress: Progress) -> Breakdown:
-    """The breakdown of a mailing whose progress is known."""
-    key = f"breakdown:{mailing.id}:{mailing.state}:{'.'.join(map(str, progress.values()))}"
+def breakdown_of(mailing: Mailing, progress: Progress, every: float | None = None) -> Breakdown:
+    """The breakdown of a mailing whose progress is known; for those who watch it looked up once
+    in `every` seconds, however many they are."""
+    counted = ".".join(map(str, progress.values()))
+    moment = counted if every is None else f"at {time.time() // every:.0f}"
+    key = f"breakdown:{mailing.id}:{mailing.state}:{moment}"
     found: Breakdown | None = cache.get(key)
     if found is None:
         found = _look(messages().filter(of_mailing(mailing.id)).order_by())

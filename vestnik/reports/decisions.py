@@ -35,13 +35,17 @@ FROM (
 UNION ALL
 SELECT 'missed', id, name, provider, 0, '', ends_at FROM mailings_mailing
 WHERE state = 'missed' AND finished_at > clock_timestamp() - interval '{MISSED_DAYS} days'
+UNION ALL
+SELECT 'nobody', id, name, provider, 0, '', finished_at FROM mailings_mailing m
+WHERE state = 'finished' AND finished_at > clock_timestamp() - interval '{MISSED_DAYS} days'
+    AND NOT is_test AND NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`kind` is `breaker`, `paused`, `unknown` or `missed`; `at` is when it opens again, or ends,
-    or ended. Of a breaker there is no mailing."""
+    """`kind` is `breaker`, `paused`, `unknown`, `missed` or `nobody`, which is finished and matched
+    nobody; `at` is when it opens again, or ends, or ended. Of a breaker there is no mailing."""
 
     kind: str
     mailing: int | None

@@ -220,3 +220,20 @@ def test_a_table_with_messages_stays_as_it_is(browser: Browser) -> None:
     searched = page_of(browser, mailing, "?number=555")
     assert "No message fits" in searched
     assert MESSAGES_COME not in searched
+
+
+@pytest.mark.parametrize(
+    ("state", "moves"), [("running", True), ("paused", True), ("finished", False)]
+)
+def test_the_breakdown_and_the_rows_of_a_mailing_under_way_move(
+    browser: Browser, state: str, moves: bool
+) -> None:
+    mailing = make_running(2)
+    finished_at = None if moves else mailing.started_at
+    Mailing.objects.filter(id=mailing.id).update(state=state, finished_at=finished_at)
+    mailing.refresh_from_db()
+    page = page_of(browser, mailing, "?state=queued")
+    assert ("every 10s" in page) is moves
+    part = browser.get(f"/mailings/{mailing.id}/breakdown/", headers={"HX-Request": "true"}).text
+    assert ("every 15s" in part) is moves
+    assert 'id="breakdown"' in part

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from tests.builders import make_mailing
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
-from vestnik.dashboard.mailings.curves import curves_of
+from vestnik.dashboard.mailings.curves import Curve, Line, curves_of
 from vestnik.dashboard.mailings.drawing import drawn
 from vestnik.mailings.models import Mailing
 from vestnik.reports.models import Sample
@@ -135,7 +135,8 @@ def test_a_mailing_that_has_not_started_has_one_too(browser: Browser, address: s
 
 def test_the_rate_is_what_grew_between_two_samples() -> None:
     rate, growth = curves_of(make_sampled())
-    assert rate.lines[0].values[1:] == [pytest.approx(1.0)] * 60
+    assert rate.lines[0].values == [pytest.approx(1.0)] * 120
+    assert len(rate.times) == 120
     assert [line.values[-1] for line in growth.lines] == [60, 30]
     assert growth.data["series"][1]["dashed"]
 
@@ -165,3 +166,31 @@ def test_a_chart_stays_within_its_paper() -> None:
                 assert 0 <= x <= chart.width
                 assert 0 <= y <= chart.height
         assert 2 <= len(chart.times) <= 6
+
+
+@pytest.mark.parametrize("samples", [10, 400])
+def test_an_outage_is_drawn_as_one_and_not_as_a_decline(samples: int) -> None:
+    mailing = make_running(1)
+    started(mailing, 4000)
+    for n in range(samples):
+        sample(mailing, 4000 - n, sent=10 * n)
+    sample(mailing, 100, sent=10 * (samples - 1))  # nothing for half an hour and more
+    sample(mailing, 99, sent=10 * samples)
+    rate, _growth = curves_of(mailing)
+    still = [
+        (time - rate.times[0]).total_seconds()
+        for time, value in zip(rate.times, rate.lines[0].values, strict=True)
+        if value == 0
+    ]
+    assert still[0] == pytest.approx(samples - 1, abs=8)
+    assert still[-1] == pytest.approx(3900, abs=2)
+
+
+@pytest.mark.parametrize("days", [0.01, 1, 6, 7, 30, 400, 3000])
+def test_every_span_has_its_labels_and_each_once(days: float) -> None:
+    start = timezone.now()
+    times = [start, start + timedelta(days=days)]
+    chart = drawn(Curve("x", "x", "x", times, [Line("x", "", [0, 1])]))
+    labels = [mark.label for mark in chart.times]
+    assert 2 <= len(labels) == len(set(labels))
+    assert float(chart.times[-1].at) > chart.width / 2

@@ -10,14 +10,17 @@ import pytest
 import redis
 from django.conf import settings
 from django.core.cache import cache
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from tests.builders import make_client, make_mailing, make_running
+from tests.builders import make_client, make_clients, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
+from vestnik.dashboard import overview
 from vestnik.dashboard.live.topics import OverviewTopic
+from vestnik.dispatch.launch import launch
 from vestnik.dispatch.models import Breaker
+from vestnik.dispatch.tasks import look_at
 from vestnik.mailings.models import MISS, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +30,8 @@ pytestmark = pytest.mark.django_db
 def _forget() -> None:
     cache.clear()
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.delete("vestnik:seen:hours", "vestnik:seen:hours:turn")
+        for name in ("hours", "next-for-nobody"):
+            client.delete(f"vestnik:seen:{name}", f"vestnik:seen:{name}:turn")
 
 
 def overview(role: str = "operator", **headers: str) -> str:
@@ -191,3 +195,35 @@ def test_with_much_going_on_it_takes_no_more_queries(django_assert_max_num_queri
 
     with django_assert_max_num_queries(13):
         assert browser.get("/").status_code == 200
+
+
+def test_a_mailing_that_matches_nobody_is_told_of_before_and_after(browser: Browser) -> None:
+    make_clients(1)
+    nobody = {"tags": ["nobody has it"]}
+    waits = make_mailing(starts_in=600, name="Soon", filter=nobody)
+    make_mailing(starts_in=700, name="Right")
+    done = make_mailing(name="Empty", filter=nobody)
+    assert launch(done.id)
+    look_at(done.id)
+
+    page = " ".join(browser.get("/").content.decode().split())
+
+    assert page.count("nobody matches by now") == 1
+    assert "“Empty” finished without a message: no client matched its conditions" in page
+    assert "1 decision waits" in page
+    assert "No client matches its conditions" in browser.get(f"/mailings/{waits.id}/").text
+    assert "finished, nobody matched" in browser.get(f"/mailings/{done.id}/").text
+    assert "finished, nobody matched" in browser.get("/mailings/").text
+
+
+def test_the_badge_is_of_the_same_look_as_the_list(browser: Browser) -> None:
+    make_clients(1)
+    browser.get("/")  # and the badge's own count is kept for a while
+    mailing = make_mailing(filter={"tags": ["nobody has it"]})
+    assert launch(mailing.id)
+    look_at(mailing.id)
+    found = overview.look()
+    with translation.override("en"):
+        shown = OverviewTopic().show(found)
+    assert "1 decision waits" in shown.badge
+    assert "1 decision waits" in browser.get("/").content.decode()

@@ -8,6 +8,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from vestnik.dashboard import overview
+from vestnik.dashboard.decisions import waiting
 from vestnik.dashboard.mailings.progress import progress_context, state_of, told
 from vestnik.reports.snapshot import Snapshot, snapshot_of
 
@@ -22,6 +23,8 @@ class Shown:
     html: str
     state: str = ""
     told: str = ""
+    #: The badge of the navigation: of the same look as the list, where the page has one.
+    badge: str = ""
 
 
 class Topic(ABC):
@@ -53,7 +56,12 @@ class MailingTopic(Topic):
     def show(self, found: Mapping[str, Any]) -> Shown:
         snapshot = Snapshot(**found)
         html = render_to_string("dashboard/mailings/progress.html", progress_context(snapshot))
-        return Shown(html, state_of(snapshot), told(snapshot))
+        return Shown(html, state_of(snapshot), told(snapshot), _badge(waiting()))
+
+
+def _badge(decisions: int) -> str:
+    context = {"decisions_waiting": decisions}
+    return render_to_string("dashboard/decisions_waiting.html", context).strip()
 
 
 class OverviewTopic(Topic):
@@ -66,4 +74,5 @@ class OverviewTopic(Topic):
         return overview.look()
 
     def show(self, found: Mapping[str, Any]) -> Shown:
-        return Shown(render_to_string("dashboard/overview/now.html", overview.shown(found)))
+        html = render_to_string("dashboard/overview/now.html", overview.shown(found))
+        return Shown(html, badge=_badge(len(found["decisions"])))

@@ -9,11 +9,13 @@ from django.shortcuts import render
 from vestnik.dashboard.mailings.facts import price_in_words
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
-from vestnik.mailings.models import Mailing
+from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.reports.breakdown import breakdown_of
 from vestnik.reports.progress import Progress
 
 MOST_CODES = 12
+#: 200,000 messages take a quarter of a second to be looked at.
+FEW = 200_000
 
 
 @page()
@@ -22,13 +24,21 @@ def breakdown(request: OperatorRequest, id: int) -> HttpResponse:
     mailing = mailing_or_404(id)
     frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
     context = {"frame": frame, "mailing": mailing, "section": "mailing-list"}
-    context |= broken_down(mailing, progress_for(mailing))
+    watched = watch_every(mailing, progress := progress_for(mailing)) if is_htmx(request) else None
+    context |= broken_down(mailing, progress, watched)
     return render(request, "dashboard/mailings/breakdown_page.html", context)
 
 
-def broken_down(mailing: Mailing, progress: Progress) -> dict[str, Any]:
+def watch_every(mailing: Mailing, progress: Progress) -> int | None:
+    """After how many seconds who watches it asks again; None where it does not change."""
+    if mailing.state not in UNDER_WAY:
+        return None
+    return 15 if progress["matched"] <= FEW else 60
+
+
+def broken_down(mailing: Mailing, progress: Progress, every: float | None = None) -> dict[str, Any]:
     """What the tables are drawn of; codes that few have are at the end, behind one word."""
-    found = breakdown_of(mailing, progress)
+    found = breakdown_of(mailing, progress, every)
     return {
         "codes": found.codes[:MOST_CODES],
         "other_codes": found.codes[MOST_CODES:],
@@ -36,4 +46,5 @@ def broken_down(mailing: Mailing, progress: Progress) -> dict[str, Any]:
         "segments": found.segments,
         "spent": price_in_words(mailing, found.segments),
         "progress": progress,
+        "watch_every": watch_every(mailing, progress),
     }

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -75,8 +75,13 @@ def handed_over(point: Point) -> int:
 
 
 def _thinned(points: Sequence[Point], most: int) -> list[Point]:
+    """About so many of them; both ends of a standstill stay, or it would be drawn as a decline."""
     every = max(1, math.ceil(len(points) / most))
-    return [*points[::every], *points[-1:]] if (len(points) - 1) % every else [*points[::every]]
+    last = len(points) - 1
+    long = (points[-1].at - points[0].at) / most * 2 if points else timedelta()
+    gaps = {n for n in range(last) if points[n + 1].at - points[n].at > long}
+    kept = {*range(0, len(points), every), *([last] if points else []), *gaps}
+    return [points[n] for n in sorted(kept | {n + 1 for n in gaps})]
 
 
 def _while_it_changes(points: Sequence[Point]) -> list[Point]:
@@ -92,14 +97,17 @@ def _counts(point: Point) -> tuple[int, int]:
 
 
 def _rate_of(points: Sequence[Point]) -> Curve:
-    rates = [0.0, *(_a_second(before, after) for before, after in pairwise(points))]
+    rates = [_a_second(before, after) for before, after in pairwise(points)]
     said = gettext("At most %(most)s a second, %(mean)s on average, %(last)s at last.") % {
         "most": rate(max(rates)),
         "mean": rate(_a_second(points[0], points[-1])),
         "last": rate(rates[-1]),
     }
-    line = Line(_("handed over"), "", rates)
-    return Curve("rate", _("Handed over per second"), said, _times(points), [line])
+    # Steps: a rate holds from one sample to the next, and an outage begins where it began.
+    steps = [rate for rate in rates for _end in range(2)]
+    times = [point.at for pair in pairwise(points) for point in pair]
+    line = Line(_("handed over"), "", steps)
+    return Curve("rate", _("Handed over per second"), said, times, [line])
 
 
 def _a_second(before: Point, after: Point) -> float:

@@ -20,6 +20,7 @@ from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.zones import here
 from vestnik.dispatch.again import OVER
+from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
 from vestnik.mailings.rules import changeable
 from vestnik.reports.progress import Progress
@@ -103,6 +104,12 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
         **table(request, mailing),
         "doubt": doubt_of(mailing, progress["unknown"]),
         **facts_and_history(mailing, progress),
+        "is_for_nobody": _is_for_nobody(mailing),
         "starts_in": (mailing.starts_at - going.now).total_seconds(),
         "section": "mailing-list",
     }
+
+
+def _is_for_nobody(mailing: Mailing) -> bool:
+    """Whether it would finish without a message, if it started now."""
+    return mailing.state in BEFORE_THE_START and not recipients(mailing.filter).exists()

@@ -16,7 +16,11 @@ MOST_POINTS = 300
 STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 MOST_TICKS = 5
 #: Between ticks of the time.
-SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+DAY = 86_400
+SPANS = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200),
+    *(days * DAY for days in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)),
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def _time_marks(start: datetime, length: float) -> list[Mark]:
     marks = []
     for n in range(MOST_TICKS + 1):
         moment = midnight + timedelta(seconds=past + n * span)
-        at = (moment - first).total_seconds()
+        at = moment.timestamp() - first.timestamp()  # a change of the clocks may lie between
         if at > length:
             break
         x = _x(at, length)

@@ -66,10 +66,15 @@
     const grid = { stroke: token("line"), width: 1 };
     return [
       { ...common, grid: { show: false }, size: 28, space: 64,
-        values: (_, times) => times.map(format) },
+        values: (_, times) => onlyOnce(times.map(format)) },
       { ...common, grid, size: 60, space: 44, incrs: whole(),
         values: (_, values) => values.map(short) },
     ];
+  }
+
+  /* Ticks closer than the clock is written would say the same several times. */
+  function onlyOnce(labels) {
+    return labels.map((label, place) => (label === labels[place - 1] ? "" : label));
   }
 
   /* Nobody is sent half a message. */

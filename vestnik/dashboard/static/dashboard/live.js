@@ -167,9 +167,12 @@
       if (word?.now < this.now) return;
       if (word) [this.missed, this.now] = [word, word.now];
       this.heard();
+      const badge = document.getElementById("decisions-waiting");
+      if (badge && word?.badge !== undefined) badge.innerHTML = word.badge;
       if ("reload" in this.section.dataset) this.reload();
       else this.show();
       tryAgain();
+      document.dispatchEvent(new CustomEvent("live:heard"));
     }
 
     /* Not stopped before it is there: where this fails, the next word or beat tries it again. */

@@ -52,7 +52,16 @@ function say(words) {
   notice.textContent = words;
   said.replaceChildren(notice);
   document.getElementById("content").before(said);
+  saidAt = Date.now();
 }
+
+/* Once the server is heard again, a failure from before is over; it stays for as long as it takes
+   to read it. */
+const SAID_FOR = 10_000;
+let saidAt = 0;
+document.addEventListener("live:heard", () => {
+  if (Date.now() - saidAt > SAID_FOR) said.remove();
+});
 
 /* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
    it does, for what was stopped has no answer. */

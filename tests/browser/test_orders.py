@@ -72,11 +72,17 @@ def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: A
 
     press(page, "Cancel")
     expect(page.locator("dialog")).to_contain_text("This is for good")
+    expect(page.get_by_role("link", name="Keep it running")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.locator("#head .badge")).to_have_text("running")
+
+    press(page, "Cancel")
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name="Cancel the mailing")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#head .badge")).to_have_text("cancelled")
-    expect(
-        page.get_by_role("link", name="Send once more in this mailing", exact=True).first
-    ).to_be_visible()
+    expect(page.get_by_role("link", name="Send to those not reached", exact=True)).to_be_visible()
 
 
 def test_a_page_that_is_open_learns_what_somebody_else_did(
@@ -107,9 +113,54 @@ def test_without_javascript_a_question_has_a_page(browser_page: OpenPage, slow: 
 
     page.get_by_role("link", name="Cancel", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancel the mailing for good?")
-    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel the mailing", exact=True).click()
 
     expect(page.locator("#head .badge")).to_have_text("cancelled")
+
+
+def test_a_typo_is_cured_for_those_who_still_wait(browser_page: OpenPage, slow: Any) -> None:
+    page = browser_page("operator", language="en", width=375)
+    mailing = slow("With a typo")
+    page.goto(f"/mailings/{mailing}/")
+    press(page, "Pause")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head .badge")).to_have_text("paused")
+
+    page.get_by_role("link", name="Change the text", exact=True).click()
+    page.get_by_label("Text", exact=True).fill("Hello, corrected")
+    page.get_by_role("button", name="Check the text").click()
+    expect(page.locator("main")).to_contain_text("keep it")
+    assert_accessible(page)
+    assert_fits(page)
+    page.get_by_role("button", name="the new text").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("The new text is for")
+    expect(page.locator("#facts .message-text")).to_have_text("Hello, corrected")
+
+
+def test_a_dialog_stays_for_its_own_edge_and_for_a_selection(
+    browser_page: OpenPage, slow: Any
+) -> None:
+    page = browser_page("operator", language="en")
+    page.goto(f"/mailings/{slow('Edged one')}/")
+    press(page, "Change")
+    dialog = page.locator("dialog[open]")
+    box = dialog.bounding_box()
+    assert box
+
+    page.mouse.click(box["x"] + 3, box["y"] + 3)
+    expect(dialog).to_be_visible()
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 40, box["y"] - 20)
+    page.mouse.up()
+    expect(dialog).to_be_visible()
+    page.get_by_label("Name").fill("Written")
+    page.mouse.click(box["x"] - 40, box["y"] - 20)
+    expect(dialog).to_be_visible()
+    page.get_by_label("Name").fill("Edged one")
+    page.mouse.click(box["x"] - 40, box["y"] - 20)
+    expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def breakdown_of(mailing: Mailing, progress: Progress, every: float | None = Non
     """The breakdown of a mailing whose progress is known; for those who watch it looked up once
     in `every` seconds, however many they are."""
     counted = ".".join(map(str, progress.values()))
-    moment = counted if every is None else f"at {time.time() // every:.0f}"
+    moment = counted if every is None else f"at-{time.time() // every:.0f}"
     key = f"breakdown:{mailing.id}:{mailing.state}:{moment}"
     found: Breakdown | None = cache.get(key)
     if found is None:

@@ -1,6 +1,6 @@
 """What the samples tell: curves, rates, hours. None of it looks at a message or at a batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,8 +61,19 @@ def series(mailing_id: int, most: int = MOST_POINTS) -> list[Point]:
     started = Mailing.objects.filter(id=mailing_id).values_list("started_at", flat=True).first()
     if found and started and started < found[0].at:
         found.insert(0, Point(started, dict(NOTHING_YET)))
-    every = -(-len(found) // most)
-    return found if every <= 1 else [*found[:-1:every], found[-1]]
+    return thinned(found, most)
+
+
+def thinned(points: Sequence[Point], most: int) -> list[Point]:
+    """About so many of them; both ends of a standstill stay, or it would be drawn as a decline."""
+    every = -(-len(points) // most)
+    if every <= 1:
+        return list(points)
+    last = len(points) - 1
+    long = (points[-1].at - points[0].at) / most * 2
+    before = {n for n in range(last) if points[n + 1].at - points[n].at > long}
+    kept = {*range(0, last, every), last, *before, *(n + 1 for n in before)}
+    return [points[n] for n in sorted(kept)]
 
 
 def handed_over(counts: Mapping[str, int]) -> int:

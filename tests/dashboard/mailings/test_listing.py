@@ -103,5 +103,6 @@ def test_a_name_cannot_run() -> None:
 def test_progress_is_on_each_line() -> None:
     make_doubtful()
     page = listed(**{"accept-language": "ru"})
-    assert "100\u00a0%" in page
+    assert "33\u00a0%" in page  # one of three is known to have got it
+    assert "100\u00a0%" not in page
     assert "завершена" in page

@@ -16,8 +16,8 @@ from tests.builders import make_client, make_clients, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
-from vestnik.dashboard import overview
 from vestnik.dashboard.live.topics import OverviewTopic
+from vestnik.dashboard.overview import look
 from vestnik.dispatch.launch import launch
 from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.tasks import look_at
@@ -197,7 +197,8 @@ def test_with_much_going_on_it_takes_no_more_queries(django_assert_max_num_queri
         assert browser.get("/").status_code == 200
 
 
-def test_a_mailing_that_matches_nobody_is_told_of_before_and_after(browser: Browser) -> None:
+def test_a_mailing_that_matches_nobody_is_told_of_before_and_after() -> None:
+    browser = visitor(make_user())
     make_clients(1)
     nobody = {"tags": ["nobody has it"]}
     waits = make_mailing(starts_in=600, name="Soon", filter=nobody)
@@ -216,13 +217,14 @@ def test_a_mailing_that_matches_nobody_is_told_of_before_and_after(browser: Brow
     assert "finished, nobody matched" in browser.get("/mailings/").text
 
 
-def test_the_badge_is_of_the_same_look_as_the_list(browser: Browser) -> None:
+def test_the_badge_is_of_the_same_look_as_the_list() -> None:
+    browser = visitor(make_user())
     make_clients(1)
     browser.get("/")  # and the badge's own count is kept for a while
     mailing = make_mailing(filter={"tags": ["nobody has it"]})
     assert launch(mailing.id)
     look_at(mailing.id)
-    found = overview.look()
+    found = look()
     with translation.override("en"):
         shown = OverviewTopic().show(found)
     assert "1 decision waits" in shown.badge

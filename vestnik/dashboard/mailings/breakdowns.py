@@ -24,7 +24,8 @@ def breakdown(request: OperatorRequest, id: int) -> HttpResponse:
     mailing = mailing_or_404(id)
     frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
     context = {"frame": frame, "mailing": mailing, "section": "mailing-list"}
-    watched = watch_every(mailing, progress := progress_for(mailing)) if is_htmx(request) else None
+    progress = progress_for(mailing)
+    watched = watch_every(mailing, progress) if is_htmx(request) else None
     context |= broken_down(mailing, progress, watched)
     return render(request, "dashboard/mailings/breakdown_page.html", context)
 

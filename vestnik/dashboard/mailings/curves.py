@@ -1,9 +1,8 @@
 """A mailing over time: how fast it was, and how many were handed over and delivered by when."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ from vestnik.dashboard.mailings.ways import rate
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dispatch.models import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
-from vestnik.reports.samples import Point, series
+from vestnik.reports.samples import Point, series, thinned
 
 MOST_RATES = 100
 HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
@@ -63,7 +62,7 @@ def curves_of(mailing: Mailing) -> list[Curve]:
     """Its rate and its growth; none where nothing was sampled yet."""
     points = series(mailing.id)
     over = mailing.finished_at
-    sending = _thinned([point for point in points if over is None or point.at <= over], MOST_RATES)
+    sending = thinned([point for point in points if over is None or point.at <= over], MOST_RATES)
     changing = _while_it_changes(points)
     rates = [_rate_of(sending)] if len(sending) > 1 else []
     return rates + ([_growth_of(changing)] if len(changing) > 1 else [])
@@ -72,16 +71,6 @@ def curves_of(mailing: Mailing) -> list[Curve]:
 def handed_over(point: Point) -> int:
     """How many messages a provider was given, whatever it made of them."""
     return sum(point.counts[state] for state in HANDED_OVER)
-
-
-def _thinned(points: Sequence[Point], most: int) -> list[Point]:
-    """About so many of them; both ends of a standstill stay, or it would be drawn as a decline."""
-    every = max(1, math.ceil(len(points) / most))
-    last = len(points) - 1
-    long = (points[-1].at - points[0].at) / most * 2 if points else timedelta()
-    gaps = {n for n in range(last) if points[n + 1].at - points[n].at > long}
-    kept = {*range(0, len(points), every), *([last] if points else []), *gaps}
-    return [points[n] for n in sorted(kept | {n + 1 for n in gaps})]
 
 
 def _while_it_changes(points: Sequence[Point]) -> list[Point]:

@@ -20,7 +20,7 @@ def test_a_recipe_builds(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_recipes() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 15
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ class Provider(ABC):
     #: What `max_rate` counts.
     paced_by: ClassVar[Literal["message", "segment"]] = "message"
     #: The provider can be asked what became of a message: `ask`.
-    can_query: ClassVar[bool] = False
+    can_query: bool = False
 
     #: Sending the same message id twice reaches the client once.
     deduplicates: bool = False

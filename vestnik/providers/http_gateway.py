@@ -4,15 +4,33 @@ Left alone it speaks `POST {url}/send/{id}` with `{"id": int, "phone": int, "tex
 bearer token, answered `{"code": 0, "message": "OK"}`.
 """
 
-from vestnik.providers.base import Accepted, Deferred, Heard, Outcome, Outgoing
+import asyncio
+from collections.abc import Sequence
+
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    Heard,
+    Outcome,
+    Outgoing,
+    Question,
+    Reply,
+    Unknown,
+    account_refused,
+)
 from vestnik.providers.callbacks import Callback
 from vestnik.providers.http.answers import Answer
-from vestnik.providers.http.exchange import Request
+from vestnik.providers.http.exchange import Request, explain
 from vestnik.providers.http.notices import Notices
 from vestnik.providers.http.provider import HttpProvider
 from vestnik.providers.http.reading import Reading
 from vestnik.providers.http.shape import Shape
+from vestnik.providers.http.status import Status
+from vestnik.providers.http.tokens import TokenRefused, Tokens
 from vestnik.providers.options import Options
+
+#: A message whose token had ended goes again with the next one.
+NEXT_TOKEN = 0.5
 
 
 class HttpGatewayProvider(HttpProvider):
@@ -21,20 +39,58 @@ class HttpGatewayProvider(HttpProvider):
     def configure(self, given: Options) -> None:
         super().configure(given)
         self.deduplicates = given.flag("deduplicates")
+        url = given.peek("url")
+        self._token = ""
         self._shape = Shape(given, self.sender)
         self._reading = Reading(given)
         self._notices = Notices(self.alias, given)
+        self._tokens = Tokens(given, self._shape.account)
+        self._status = Status(self.alias, given, url, self._shape.compiler)
+        self.can_query = self._status.is_configured
+        self.receipts = given.choice("receipts", "callback", ("callback", "query"))
+
+    async def hand_over(self, message: Outgoing) -> Outcome:
+        if self._tokens.url:
+            try:
+                self._token = await self._tokens.get(self.line)
+            except TokenRefused as refusal:
+                return account_refused(str(refusal))
+            except Exception as error:
+                return Deferred(f"no token: {explain(error)}")
+        return await super().hand_over(message)
 
     def request_for(self, message: Outgoing) -> Request:
-        return self._shape.request(message)
+        return self._shape.request(message, self._token)
 
     def outcome_of(self, answer: Answer, message: Outgoing) -> Outcome:
+        if (
+            answer.status == 401
+            and self._tokens.url
+            and self._tokens.is_old(message.departed_at or 0.0)
+        ):
+            return Deferred("the token had ended", NEXT_TOKEN, provider_wide=True)
         outcome = self._reading.outcome(answer, message)
         if isinstance(outcome, Accepted):
             self.trouble = ""
         elif isinstance(outcome, Deferred) and outcome.account:
             self.trouble = outcome.reason
         return outcome
+
+    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+        return await asyncio.gather(*map(self._ask, questions))
+
+    async def _ask(self, question: Question) -> Reply:
+        try:
+            async with asyncio.timeout(self.deadline):
+                token = await self._tokens.get(self.line) if self._tokens.url else ""
+                headers = self._shape.bearing(token) if token else self._shape.authorization
+                request = self._status.request(question, headers)
+                if request is None:
+                    return Unknown("the gateway never named the message")
+                answer = await self.line.exchange(request)
+        except Exception as error:
+            return Unknown(explain(error))
+        return self._status.reply(answer, question, self._notices.states)
 
     def read_callback(self, callback: Callback) -> Heard:
         return self._notices.read(callback)

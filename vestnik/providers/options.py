@@ -151,6 +151,14 @@ class Options:
         if self._left:
             raise OptionError(sorted(self._left)[0], "is not an option of this backend")
 
+    def peek(self, name: str) -> str:
+        """An option that another part takes as well."""
+        return str(self._left.get(name, ""))
+
+    def text_is_set(self, name: str) -> bool:
+        """Whether it is given and not empty."""
+        return self._present(name)
+
     def _present(self, name: str) -> bool:
         if str(self._left.get(name) or "").strip():
             return True

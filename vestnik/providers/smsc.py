@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import ClassVar
 from urllib.parse import urlencode
 
 from yarl import URL
@@ -97,7 +96,7 @@ class SmscProvider(HttpProvider):
     not sent again.
     """
 
-    can_query: ClassVar[bool] = True
+    can_query = True
     #: 15 concurrent requests of one login are refused: two workers' ten, and four questions.
     window = 5
 

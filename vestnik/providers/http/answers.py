@@ -68,8 +68,10 @@ def word_of(value: object) -> str | None:
     return str(value) if isinstance(value, str | int | float) else None
 
 
-#: Finds one word in an answer: given its text and its document.
-Finder = Callable[[str, object], str | None]
+#: Finds one word in an answer: given its text, its document and the number that it is about.
+Finder = Callable[[str, object, str], str | None]
+#: A step of a path where the answer is keyed by the number, with or without a plus.
+BY_NUMBER = "{phone_number}"
 
 
 def finder(given: Options, name: str, default_path: str = "") -> Finder | None:
@@ -87,11 +89,21 @@ def finder(given: Options, name: str, default_path: str = "") -> Finder | None:
 
 
 def _by_path(path: tuple[str, ...]) -> Finder:
-    return lambda _, document: word_of(step_into(document, path))
+    if BY_NUMBER not in path:
+        return lambda _, document, number: word_of(step_into(document, path))
+
+    def find(_: str, document: object, number: str) -> str | None:
+        for key in (number, f"+{number}"):
+            steps = tuple(key if step == BY_NUMBER else step for step in path)
+            if (word := word_of(step_into(document, steps))) is not None:
+                return word
+        return None
+
+    return find
 
 
 def _by_pattern(pattern: re.Pattern[str]) -> Finder:
-    def find(text: str, _: object) -> str | None:
+    def find(text: str, _: object, number: str) -> str | None:
         match = pattern.search(text)
         return match[1 if pattern.groups else 0] if match else None
 

@@ -5,10 +5,20 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
-from vestnik.providers.callbacks import Callback, CallbackRefused, Doorkeeper, number_of
+from vestnik.providers.callbacks import (
+    Callback,
+    CallbackRefused,
+    CallerUnknown,
+    Doorkeeper,
+    number_of,
+    same,
+)
+from vestnik.providers.errors import OptionError
 from vestnik.providers.http.answers import id_of, readable, step_into, word_of
+from vestnik.providers.http.signature import METHODS, digest
+from vestnik.providers.http.status import UNDER_WAY
 from vestnik.providers.incoming import sender_of
-from vestnik.providers.options import Options
+from vestnik.providers.options import Options, Secret
 
 PATHS = {
     "callback_id_path": "id",
@@ -19,12 +29,6 @@ PATHS = {
     "callback_text_path": "text",
 }
 
-
-#: States of a message on its way to its recipient, as gateways call them; not final.
-UNDER_WAY = frozenset(
-    {"accepted", "acceptd", "acked", "buffered", "buffred", "en_route", "enroute", "pending"}
-    | {"processing", "queued", "scheduled", "sending", "sent", "submitted", "unknown"}
-)
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +44,18 @@ class Notices:
             for option, default in PATHS.items()
         }
         self._answer = given.text("callback_answer", "OK")
-        self._states: dict[str, ReceiptState] = {
+        listed = given.text("callback_list_path", "")
+        self._list_path = tuple(listed.split(".")) if listed else ()
+        self._signature = CallbackSignature(given)
+        self.states: dict[str, ReceiptState] = {
             **_states("delivered", given.words("delivered_states", "delivered")),
             **_states("undelivered", given.words("undelivered_states", "undelivered,failed")),
         }
 
     def read(self, callback: Callback) -> Heard:
-        self._door.admit(callback)
-        document = callback.document()
+        self._door.admit(callback, signed=self._signature.is_configured)
+        self._signature.check(callback)
+        document = step_into(callback.document(), self._list_path)
         notices = document if isinstance(document, list) else [document]
         receipts: list[Receipt] = []
         inbound: list[Inbound] = []
@@ -77,7 +85,7 @@ class Notices:
             return False
         state = (self._word(notice, "state") or "").lower()
         has_id = self._word(notice, "id") or self._word(notice, "provider_id")
-        return not (has_id and (state in self._states or state in UNDER_WAY))
+        return not (has_id and (state in self.states or state in UNDER_WAY))
 
     def _word(self, notice: object, name: str) -> str | None:
         return word_of(step_into(notice, self._paths[f"callback_{name}_path"]))
@@ -92,7 +100,7 @@ class Notices:
         if our_id is None and not their_id:
             log.warning("a receipt is dropped: its id is none of ours")
             return None
-        state = self._states.get(word.lower())
+        state = self.states.get(word.lower())
         return state and Receipt(
             self._alias,
             state,
@@ -112,3 +120,27 @@ class Notices:
 
 def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState]:
     return {word.lower(): state for word in words}
+
+
+class CallbackSignature:
+    """A keyed digest of the body in a header: it stands for the secret of the address."""
+
+    def __init__(self, given: Options) -> None:
+        self._header = given.text("callback_signature_header", "").lower()
+        self._method = given.choice("callback_signature_method", "hmac-sha256", METHODS)
+        self._secret = given.secret("callback_signature_secret", "")
+        self.is_configured = bool(self._header)
+        if self.is_configured and not self._secret:
+            raise OptionError("callback_signature_secret", "is required beside the header")
+
+    def check(self, callback: Callback) -> None:
+        """In hexadecimal or base64, with or without `sha256=` before it. Raises CallerUnknown."""
+        if not self.is_configured:
+            return
+        headers = {name.lower(): value for name, value in callback.headers.items()}
+        shown = headers.get(self._header, "").strip()
+        shown = shown.removeprefix(f"{self._method.removeprefix('hmac-')}=")
+        secret = self._secret.reveal()
+        right = [digest(self._method, secret, callback.body, kind) for kind in ("hex", "base64")]
+        if not any(same(shown, Secret(one)) for one in right):
+            raise CallerUnknown("the signature is missing or wrong")

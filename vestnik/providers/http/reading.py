@@ -33,7 +33,8 @@ class Reading:
 
     def outcome(self, answer: Answer, message: Outgoing) -> Outcome:
         text, document = answer.text(), answer.document()
-        code = self._code(text, document) if self._code else None
+        number = message.phone_number
+        code = self._code(text, document, number) if self._code else None
         if code is not None:
             verdict = self._verdicts.by_code(answer.status, code)
         else:
@@ -41,7 +42,7 @@ class Reading:
         is_listed = code is not None and self._verdicts.lists(code)
         if verdict is Verdict.ACCEPTED:
             return self._accepted(message, text, document, code)
-        reason = self._reason(text, document) if self._reason else None
+        reason = self._reason(text, document, number) if self._reason else None
         code = code and readable(code)
         reason = readable(reason or "", message.phone_number)
         return _refusal(verdict, answer, code, reason, is_listed)
@@ -51,11 +52,12 @@ class Reading:
     ) -> Outcome:
         if self._code and code is None:
             return Unknown("the answer is not one of this gateway's")
-        if self._echo and self._echo(text, document) != str(message.message_id):
+        number = message.phone_number
+        if self._echo and self._echo(text, document, number) != str(message.message_id):
             return Unknown("the answer is about another message")
         if not self._id:
             return Accepted()
-        provider_id = id_of(self._id(text, document))
+        provider_id = id_of(self._id(text, document, number))
         return Accepted(provider_id) if provider_id else Unknown("the answer has no id")
 
 

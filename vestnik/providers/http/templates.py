@@ -7,18 +7,42 @@ are text. `{text_hex}` is UTF-16 whatever the text, `{octets_hex}` is the text i
 import json
 import re
 import string
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus
 
-from vestnik.providers.base import Outgoing
+from vestnik.providers.base import Outgoing, Question
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.segments import Encoding, encoding_of, segments_of
 from vestnik.providers.smpp import gsm
 
-Field = Callable[[Outgoing], str]
+
+class Filling:
+    """What a request's templates are filled with: a message, and what holds for the whole request.
+
+    `body` and `signature` are known once they are made; `provider_id` where a message is asked for.
+    """
+
+    __slots__ = (
+        "body", "message_id", "phone_number", "provider_id", "signature", "text", "timestamp",
+        "validity",
+    )  # fmt: skip
+
+    def __init__(self, message: Outgoing | Question) -> None:
+        self.message_id, self.phone_number = message.message_id, message.phone_number
+        self.text, self.validity, self.provider_id = "", 0, ""
+        if isinstance(message, Question):
+            self.provider_id = message.provider_id
+        else:
+            self.text, self.validity = message.text, message.validity
+        self.timestamp = str(int(time.time()))
+        self.body = self.signature = ""
+
+
+Field = Callable[[Filling], str]
 Escape = Callable[[str], str]
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 NUMBERS = (
@@ -61,7 +85,7 @@ class Template:
         pieces = [*self._pieces[:-1], seam, *other._pieces[1:]]
         return Template(pieces, self._fields + other._fields)
 
-    def fill(self, message: Outgoing) -> str:
+    def fill(self, message: Filling) -> str:
         filled = self._pieces[0]
         for field, piece in self._rest:
             filled += field(message) + piece
@@ -104,7 +128,7 @@ count_segments = lru_cache(maxsize=256)(segments_of)
 class Compiler:
     """Makes templates of one provider, whose sender and names of alphabets are known."""
 
-    def __init__(self, sender: str, alphabets: Alphabets) -> None:
+    def __init__(self, sender: str, alphabets: Alphabets, longest_validity: int) -> None:
         self._fields: dict[str, Field] = {
             "id": lambda message: str(message.message_id),
             "id_text": lambda message: str(message.message_id),
@@ -117,9 +141,13 @@ class Compiler:
             "encoding": lambda message: alphabets.encodings[in_ucs_2(message.text)],
             "segments": lambda message: str(count_segments(message.text)),
             "sender": lambda _: sender,
+            "provider_id": lambda message: message.provider_id,
+            "timestamp": lambda message: message.timestamp,
+            "signature": lambda message: message.signature,
+            "body": lambda message: message.body,
             # 0 is the gateway's own default to many: a day or more.
-            "validity_seconds": lambda message: str(max(1, message.validity)),
-            "validity_minutes": lambda message: str(max(1, message.validity // 60)),
+            "validity_seconds": lambda m: str(max(1, min(m.validity, longest_validity))),
+            "validity_minutes": lambda m: str(max(1, min(m.validity, longest_validity) // 60)),
         }
 
     def plain(self, option: str, source: str, escape: Escape = as_is) -> Template:

@@ -1,0 +1,81 @@
+"""Tokens that a gateway hands out for a while: fetched when they are needed, and anew in time."""
+
+import asyncio
+import time
+
+from yarl import URL
+
+from vestnik.providers.http.answers import Answer, readable, step_into, word_of
+from vestnik.providers.http.exchange import Line, Request
+from vestnik.providers.options import Options
+
+#: A token is fetched anew so many seconds before it ends; one without an end after an hour.
+MARGIN, USUAL = 30.0, 3600.0
+#: A token that is refused so soon after it was fetched is no old one: the account is refused.
+FRESH = 5.0
+
+
+class TokenRefused(Exception):
+    """The gateway gives us no token: what is configured is wrong."""
+
+
+class Tokens:
+    """The token of one account."""
+
+    def __init__(self, given: Options, headers: dict[str, str]) -> None:
+        self.url = given.url("token_url", "") if given.text_is_set("token_url") else ""
+        self._format = given.choice("token_format", "form", ("form", "json"))
+        self._body = given.text("token_body", "grant_type=client_credentials").encode()
+        self._path = tuple(given.text("token_path", "access_token").split("."))
+        self._lifetime_path = tuple(given.text("token_lifetime_path", "expires_in").split("."))
+        self._headers = {**headers, "Content-Type": CONTENT_TYPES[self._format]}
+        self._token, self._fetched_at, self._ends_at = "", 0.0, 0.0
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def get(self, line: Line) -> str:
+        """The token; fetched once for all that wait for it. Raises TokenRefused, or what goes wrong
+        on the line."""
+        while not self._token or time.monotonic() >= self._ends_at:
+            if self._fetching is None or self._fetching.done():
+                self._fetching = asyncio.create_task(self._fetch(line))
+            await asyncio.shield(self._fetching)
+        return self._token
+
+    def is_old(self, departed_at: float) -> bool:
+        """Whether a request of then was refused for its token, which is fetched anew by now."""
+        now = time.monotonic()
+        if self._token and departed_at >= self._fetched_at:
+            if now - self._fetched_at < FRESH:
+                return False
+            self._token = ""
+        return True
+
+    async def _fetch(self, line: Line) -> None:
+        request = Request("POST", URL(self.url, encoded=True), self._headers, self._body)
+        async with asyncio.timeout(line.read_timeout):
+            answer = await line.exchange(request)
+        document = answer.document()
+        token = word_of(step_into(document, self._path))
+        if not token:
+            raise TokenRefused(_why(answer))
+        self._fetched_at = time.monotonic()
+        lifetime = word_of(step_into(document, self._lifetime_path)) or ""
+        self._ends_at = self._fetched_at + _seconds(lifetime)
+        self._token = token
+
+
+CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
+
+
+def _seconds(lifetime: str) -> float:
+    """How long a token is used: the margin is for those that last."""
+    try:
+        given = float(lifetime)
+    except ValueError:
+        return USUAL
+    return max(given - MARGIN, given / 2, 0.0)
+
+
+def _why(answer: Answer) -> str:
+    word = readable(word_of(step_into(answer.document(), ("error",))) or "")
+    return f"{answer.status}: {word or 'no token is given'}"

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 FIELD = "shown"
 
 
@@ -42,6 +44,18 @@ def conflicts(fields: Mapping[str, Any], marks: str, now: Mapping[str, Any]) -> 
 def renewed(marks: str, now: Mapping[str, Any], names: Iterable[str]) -> str:
     """The marks once the page has shown these as they are now."""
     return json.dumps({**read(marks), **{name: _mark(now[name]) for name in names}})
+
+
+def told(actor: str, theirs: str) -> str:
+    """What is said where two have changed the same; `actor` as events name them, if it is known."""
+    who = _("%(who)s has changed this meanwhile.") % {"who": actor.removeprefix("user:")}
+    return " ".join(
+        (
+            who if actor else _("Somebody else has changed this meanwhile."),
+            _("Now it is: %(value)s.") % {"value": theirs},
+            _("Save again to put what is written here in its place."),
+        )
+    )
 
 
 def read(marks: str) -> Mapping[str, Any]:

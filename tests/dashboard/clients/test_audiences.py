@@ -1,5 +1,6 @@
 """Saved audiences: listed, counted, made, renamed, deleted."""
 
+import html
 from typing import Any
 
 import pytest
@@ -147,3 +148,26 @@ def test_a_viewer_sees_audiences_and_changes_none() -> None:
 @pytest.mark.parametrize("after", ["x", "-1", "²", "9" * 30])
 def test_a_hostile_page_number_is_ignored(after: str) -> None:
     assert browser().get(f"{LIST}?after={after}").status_code == 200
+
+
+def test_two_people_who_change_an_audience_do_not_undo_each_other() -> None:
+    one = saved("Old", tags=["vip"])
+    opened, address = browser(), f"{LIST}{one.id}/"
+    marks = html.unescape(
+        opened.get(address).content.decode().split('name="shown" value="')[1].split('"')[0]
+    )
+    SavedAudience.objects.update(filter={"tags": ["theirs"]})
+
+    opened.post(address, tagged(name="New", do="save", shown=marks))
+    one.refresh_from_db()
+    assert (one.name, one.filter) == ("New", {"tags": ["theirs"]})
+
+    refused = opened.post(address, tagged("mine", name="New", do="save", shown=marks))
+    page = html.unescape(refused.content.decode())
+    assert "tag “theirs”" in page
+    one.refresh_from_db()
+    assert one.filter == {"tags": ["theirs"]}
+    renewed = page.split('name="shown" value="')[1].split('">')[0]
+    opened.post(address, tagged("mine", name="New", do="save", shown=renewed))
+    one.refresh_from_db()
+    assert one.filter == {"tags": ["mine"]}

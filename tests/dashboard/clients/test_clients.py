@@ -221,6 +221,29 @@ def test_what_another_has_changed_meanwhile_stays() -> None:
     assert client.attributes == {"a": 2, "c": "mine", "d": "new", "e": True}
 
 
+def test_what_two_have_changed_is_asked_about() -> None:
+    client = make_client(NUMBER, tag="old", attributes={"a": "old", "gone": "old", "same": "old"})
+    browser = opened()
+    address = f"/clients/{client.id}/edit/"
+    shown = marks_on(browser, address)
+    theirs = {"a": "theirs", "gone": "theirs", "same": "both"}
+    Client.objects.update(tag="theirs", attributes=theirs)
+
+    rows = attribute(("a", "text", "mine"), ("same", "text", "both"))
+    mine = form(tag="mine", timezone=client.timezone, shown=shown) | rows
+    refused = browser.post(address, mine)
+
+    page = html.unescape(text(refused))
+    assert refused.status_code == 422
+    assert page.count("has changed this meanwhile. Now it is: theirs.") == 3
+    client.refresh_from_db()
+    assert (client.tag, client.attributes) == ("theirs", theirs)
+    renewed = page.split('name="shown" value="')[1].split('">')[0]
+    assert browser.post(address, mine | {"shown": renewed}).status_code == 302
+    client.refresh_from_db()
+    assert (client.tag, client.attributes) == ("mine", {"a": "mine", "same": "both"})
+
+
 def test_too_many_attributes_of_two_people_are_refused() -> None:
     client = make_client(NUMBER)
     browser = opened()

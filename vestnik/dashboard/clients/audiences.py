@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
+from vestnik.dashboard import shown
 from vestnik.dashboard.audience_form import AudienceForm, save_audience
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.pages import OperatorRequest, page
@@ -88,14 +90,17 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
     if request.method != "POST":
         context["name"] = saved.name if saved else ""
         context["audience"] = AudienceForm.showing(saved.filter if saved else {})
+        context["marks"] = shown.marks_of(_fields(saved)) if saved else ""
         return _page(request, context)
     context["name"] = name = request.POST.get("name", "").strip()
     if changed := AudienceForm.changed(request.POST):
-        return _page(request, {**context, "audience": changed})
+        marks = request.POST.get(shown.FIELD, "")
+        return _page(request, {**context, "audience": changed, "marks": marks})
     context["audience"] = audience = AudienceForm.submitted(request.POST)
+    context["marks"] = request.POST.get(shown.FIELD, "")
     if "count" in request.POST:
         return _page(request, {**context, "count": _count(audience)})
-    if problem := _problem(name, audience, saved):
+    if problem := _problem(name, audience, saved, context["marks"]):
         return _page(request, {**context, "is_wrong": True, **problem})
     messages.success(request, _("The audience “%(name)s” is saved.") % {"name": name})
     return redirect("audience-list")
@@ -109,16 +114,48 @@ def _count(audience: AudienceForm) -> int | None:
     return recipients(audience.audience).count() if audience.is_valid() else None
 
 
+def _fields(saved: SavedAudience) -> dict[str, Any]:
+    return {"name": saved.name, "filter": AudienceForm.showing(saved.filter).said}
+
+
+def _rivals(
+    name: str, audience: AudienceForm, saved: SavedAudience, marks: str
+) -> dict[str, Any] | None:
+    """What somebody else has made of the same since the page was opened; None where nothing."""
+    now = _fields(saved)
+    names = shown.conflicts({"name": name, "filter": audience.said}, marks, now)
+    if not names:
+        return None
+    told = {"name_problem": shown.told("", saved.name)} if "name" in names else {}
+    if "filter" in names:
+        audience.warnings.append(shown.told("", "; ".join(in_words(saved.filter))))
+    return {**told, "marks": shown.renewed(marks, now, names)}
+
+
 def _problem(
-    name: str, audience: AudienceForm, saved: SavedAudience | None
-) -> dict[str, str] | None:
+    name: str, audience: AudienceForm, saved: SavedAudience | None, marks: str
+) -> dict[str, Any] | None:
     """Save the audience; what is wrong where it cannot be."""
     if not audience.is_valid():
         return {"name_problem": ""}
     try:
-        save_audience(name, audience.audience, None if saved is None else saved.id)
+        if saved is None:
+            save_audience(name, audience.audience)
+            return None
+        return _change(name, audience, saved.id, marks)
     except ValidationError as error:
         return {"name_problem": " ".join(error.messages)}
+
+
+def _change(name: str, audience: AudienceForm, id: int, marks: str) -> dict[str, Any] | None:
+    """Write what was changed on the page, and nothing else; what somebody else has changed too."""
+    with transaction.atomic():
+        saved = get_object_or_404(SavedAudience.objects.select_for_update(), id=id)
+        if rivals := _rivals(name, audience, saved, marks):
+            return rivals
+        touched = shown.changed({"name": name, "filter": audience.said}, marks)
+        filter = audience.audience if "filter" in touched else saved.filter
+        save_audience(name if "name" in touched else saved.name, filter, id)
     return None
 
 

@@ -104,6 +104,8 @@ def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -
     if all([form.is_valid(), rows.is_valid()]):
         try:
             client = _saved(request, client, form, rows, marks)
+        except Rivals as rivals:
+            marks = rivals.marks
         except clients.NumberTaken:
             form.add_error("phone_number", TAKEN)
         except ValidationError as error:
@@ -126,9 +128,35 @@ def _saved(
         return client
     with transaction.atomic():
         now = get_object_or_404(Client.objects.select_for_update(), id=client.id)
+        _check_rivals(now, form, rows, marks)
         clients.change(now, form.changes(marks) | _attributes(now, rows.attributes, marks))
     messages.success(request, _("Saved."))
     return now
+
+
+class Rivals(Exception):
+    """Somebody else has changed the same of the client; the marks once that has been shown."""
+
+    def __init__(self, marks: str) -> None:
+        self.marks = marks
+        super().__init__()
+
+
+def _check_rivals(client: Client, form: ClientForm, rows: AttributeRows, marks: str) -> None:
+    """Say beside each field what somebody else has made of it meanwhile. Raises Rivals."""
+    written = form.cleaned_data | _named(rows.attributes)
+    now = _fields(client) | _named(client.attributes)
+    known = shown.read(marks)
+    removed = {name: None for name in known if name.startswith(ATTRIBUTE) and name not in written}
+    names = shown.conflicts(written | removed, marks, now)
+    for name in names:
+        if name in form.fields:
+            form.add_error(name, shown.told("", str(now[name])))
+        else:
+            label = name.removeprefix(ATTRIBUTE)
+            rows.problems.append(f"{label}: {shown.told('', str(now[name]))}")
+    if names:
+        raise Rivals(shown.renewed(marks, now, names))
 
 
 def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, Any]:

@@ -34,19 +34,7 @@ def told_of(now: Mailing, name: str) -> str:
     """What is said at a field of a mailing that somebody else has changed."""
     changes = now.events.filter(event="change", reason__contains=name).order_by("-id")
     actor = changes.values_list("actor", flat=True).first() or ""
-    return told(actor, SHOWN[name](getattr(now, name)))
-
-
-def told(actor: str, theirs: str) -> str:
-    """What is said where two have changed the same."""
-    said = {"who": actor.removeprefix("user:") or _("somebody else"), "value": theirs}
-    return (
-        _(
-            "%(who)s has changed this meanwhile. Now it is: %(value)s. "
-            "Save again to put what is written here in its place."
-        )
-        % said
-    )
+    return shown.told(actor, SHOWN[name](getattr(now, name)))
 
 
 def _plain(value: Any) -> str:

@@ -78,7 +78,7 @@ def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
         for number, (tag, attributes, code) in zip(numbers, clients, strict=True)
     ]
     for write in WRITERS.values():
-        assert read(b"".join(write(exports.table_of(rows, names)))) == was
+        assert read(b"".join(write(exports.table_of(rows, names, {})))) == was
 
 
 def read(file: bytes) -> list[Any]:

@@ -21,6 +21,7 @@ from vestnik.api.exports import Whatever
 from vestnik.api.fields import COMMON, Instant, StrictSerializer
 from vestnik.api.refusals import TooLarge
 from vestnik.api.resource import Resource, actor, read
+from vestnik.audience.attribute_types import Type
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.cells import harmless
 from vestnik.audience.importing.encodings import ENCODINGS
@@ -35,8 +36,10 @@ from vestnik.gate import content_length
 MIB = 2**20
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 NOT_TEXT = "Names hold a NUL or half of a surrogate pair: write them without."
-CHOSEN = ("sheet", "header_line", "numbers_without_code", "numbers_without_sms")
+CHOSEN = ("sheet", "header_line", "numbers_without_code", "numbers_without_sms", "types")
 MAPPING = 'Give an object as JSON, for example {"Телефон": "phone_number", "Город": "city"}.'
+
+TYPES = f'Name types: {", ".join(Type.values)}, for example {{"born": "date"}}.'
 
 ANSWERED = {
     "id": 7,
@@ -98,6 +101,16 @@ class Mapped(serializers.CharField):
         return json.dumps(value)
 
 
+class Types(Mapped):
+    """A JSON object from attributes to their types, as a form has it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        found = super().to_internal_value(data)
+        if not set(found.values()) <= {*Type.values, ""}:
+            raise serializers.ValidationError(TYPES)
+        return found
+
+
 @extend_schema_serializer(component_name="File")
 class FileBody(StrictSerializer):
     """A file, and how to read it where that is not to be found out."""
@@ -137,6 +150,13 @@ class FileBody(StrictSerializer):
         required=False,
         help_text="What columns are, by name or number from 1, as JSON: phone_number, "
         "operator_code, tag, timezone, the name of an attribute, or an empty text to leave it out.",
+    )
+    types = Types(
+        required=False,
+        help_text="What attributes are, by their names, as JSON: text, number, date or boolean, or "
+        "an empty text to read each cell for itself. A row with a cell that does not fit is "
+        "refused. A declared type (attributes/) goes before it. Of others dates and numbers are "
+        "recognised by the first rows.",
     )
     numbers_without_code = serializers.ChoiceField(
         WITHOUT_CODE,
@@ -211,6 +231,9 @@ class Column(serializers.Serializer[Any]):
 
     header = serializers.CharField()
     meaning = serializers.CharField(help_text="A field, `attributes.NAME`, or nothing.")
+    type = serializers.CharField(
+        allow_blank=True, help_text="Of an attribute, declared, said or recognised; else empty."
+    )
 
 
 class PreviewedRow(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from vestnik.api.attributes import AttributeTypes, OneAttributeType
 from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
 from vestnik.api.bulk import ClientsInBulk
 from vestnik.api.clients import Clients, OneClient
@@ -29,6 +30,8 @@ from vestnik.api.trial import MailingTestSend
 from vestnik.api.unknown import Unknown
 
 urlpatterns = [
+    path("attributes/", AttributeTypes.as_view(), name="attributes"),
+    path("attributes/<int:id>/", OneAttributeType.as_view(), name="attribute"),
     path("audiences/", Audiences.as_view(), name="audiences"),
     path("audiences/count/", AudienceCount.as_view(), name="audiences-count"),
     path("audiences/<int:id>/", OneAudience.as_view(), name="audience"),

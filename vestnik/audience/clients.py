@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from vestnik.audience.attribute_types import check_types
 from vestnik.audience.models import Client, ZoneSource, default_timezone
 from vestnik.audience.numbering import zone_near
 from vestnik.audience.stoplist import recall
@@ -21,8 +22,9 @@ class NumberTaken(Exception):
 def create(fields: Mapping[str, Any]) -> Client:
     """Make a client of checked fields; what is not given is told by the number.
 
-    Raises NumberTaken.
+    Raises NumberTaken, and ValidationError where an attribute is not of its declared type.
     """
+    check_types(fields.get("attributes", {}))
     with _the_number_being_free():
         client = Client.objects.create(**placed(completed(fields)))
         recall([client.phone_number])
@@ -39,7 +41,10 @@ def change(client: Client, changes: Mapping[str, Any]) -> None:
 
 @retried
 def replace(client_id: int, fields: Mapping[str, Any]) -> None:
-    """Set just these fields. Raises NumberTaken."""
+    """Set just these fields. Raises NumberTaken, and ValidationError as `create`."""
+    if "attributes" in fields:
+        before = Client.objects.filter(id=client_id).values_list("attributes", flat=True).first()
+        check_types(fields["attributes"], before)
     with _the_number_being_free():
         Client.objects.filter(id=client_id).update(**fields)
         if "phone_number" in fields:

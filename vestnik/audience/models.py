@@ -7,6 +7,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
+from vestnik.audience.attribute_types import AttributeType
 from vestnik.audience.imports import (
     Import,
     ImportPiece,
@@ -20,6 +21,7 @@ from vestnik.audience.stoplist import StopListEntry
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 
 __all__ = [
+    "AttributeType",
     "Client",
     "Import",
     "ImportPiece",

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
+from vestnik.audience.attribute_types import check_types, declared_types
 from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering import ZONE_OF
 from vestnik.audience.stoplist import recall
@@ -72,7 +74,8 @@ def upsert(items: Sequence[object]) -> list[Result]:
     Items that are wrong are left out, the others are saved, all or none of them. A key that an
     item leaves out keeps the value that the client has.
     """
-    problems = [problems_of(item) for item in items]
+    types = declared_types()
+    problems = [problems_of(item) or _of_types(item, types) for item in items]
     _name_repeated(items, problems)
     good = [item for item, wrong in zip(items, problems, strict=True) if not wrong]
     saved = _save([item for item in good if isinstance(item, dict)])
@@ -80,6 +83,15 @@ def upsert(items: Sequence[object]) -> list[Result]:
         Result("invalid", problems=wrong) if wrong else saved[_number(item)]
         for item, wrong in zip(items, problems, strict=True)
     ]
+
+
+def _of_types(item: object, types: Mapping[str, str]) -> list[Problem]:
+    attributes = item.get("attributes", {}) if types and isinstance(item, dict) else {}
+    try:
+        check_types(attributes, types=types)
+    except ValidationError as error:
+        return [("attributes", message) for message in error.messages]
+    return []
 
 
 def _number(item: object) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from vestnik.audience.attribute_types import declared_types
 from vestnik.audience.importing import exact_values, headings
-from vestnik.audience.importing.rows import typed
+from vestnik.audience.importing.rows import reading
 from vestnik.audience.models import Client
 from vestnik.mailings.models import Mailing
 from vestnik.reports import messages, statistics
@@ -43,13 +44,15 @@ Row = list[Cell]
 def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
     """Clients, each attribute a column of its own, so that the file can be imported again."""
     rows = wanted.order_by("id").values_list(*FIELDS, "attributes")
-    return table_of(rows.iterator(chunk_size=ROWS_AT_ONCE), _attributes())
+    return table_of(rows.iterator(chunk_size=ROWS_AT_ONCE), _attributes(), declared_types())
 
 
-def table_of(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[Row]:
+def table_of(
+    rows: Iterable[Sequence[Any]], names: Sequence[str], types: Mapping[str, str]
+) -> Iterator[Row]:
     """The table of clients, their FIELDS and attributes; `names` are those that get a column."""
     names = [name for name in names if headings.is_column(name)]
-    columns = dict.fromkeys(names, typed)
+    columns = {name: reading(types.get(name)) for name in names}
     yield [*FIELDS, *map(headings.heading_of, names), exact_values.COLUMN]
     for *fields, attributes in rows:
         exact = exact_values.of(fields[TAG], attributes, columns)

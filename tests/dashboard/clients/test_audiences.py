@@ -8,7 +8,7 @@ from django.core.cache import cache
 
 from tests.builders import make_client
 from tests.dashboard.mailings.writing import browser, condition
-from vestnik.audience.models import SavedAudience
+from vestnik.audience.models import AttributeType, SavedAudience
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +114,36 @@ def test_the_builder_is_counted_as_it_stands() -> None:
 
     assert b"1 client" in opened.post(f"{LIST}count/", tagged()).content
     assert b"1 client" not in opened.post(f"{LIST}count/", tagged("")).content
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "bound", "hint"),
+    [
+        ("", "21.03.1988", "2000", "0: this attribute is text"),
+        ("", "spring", "21.03.1988", "0: this attribute is text"),
+        ("", 5, "21.03.1988", "0: this attribute holds numbers"),
+        ("", "1988-03-21", "5", "0: this attribute holds dates"),
+        ("text", "17", "5", "0: this attribute is text"),
+        ("boolean", True, "5", "0: this attribute holds yes or no"),
+        ("", "17", "5", ""),
+        ("", "1988-03-21", "01.01.1980", ""),
+        ("", None, "5", ""),
+        ("number", "x", "5", ""),
+    ],
+)
+def test_a_range_that_finds_nobody_says_why(
+    declared: str, value: Any, bound: str, hint: str
+) -> None:
+    make_client("79161234567", attributes={"x": value})
+    if declared:
+        AttributeType.objects.create(name="x", type=declared)
+    row = condition("include", 0, what="range", name="x", gte=bound)
+
+    sent = {"rows": "1", "include": ["0"], **row}
+    counted = browser().post(f"{LIST}count/", sent).content.decode()
+
+    assert hint in counted
+    assert bool(hint) == ("0: this" in counted)
 
 
 def test_deleting_says_what_it_does_first() -> None:

@@ -90,6 +90,24 @@ def test_what_is_said_of_the_columns_is_kept_until_it_is_started() -> None:
     assert not Client.objects.exists()
 
 
+def test_the_type_of_a_column_is_recognised_shown_and_changeable() -> None:
+    browser = opened()
+    file = "phone;born;sum\n79261234567;21.03.1988;4 512,29\n79261234568;весна;1\n"
+    job = draft(browser, file.encode())
+    columns = browser.get(f"/clients/imports/{job.id}/").context["draft"].columns
+    assert [c.chosen_type() for c in columns] == ["", "", "number"]
+
+    sent = as_sent(browser, job, **{"column-2-type": "date"})
+    shown = text(browser.post(f"/clients/imports/{job.id}/", sent))
+    browser.post(f"/clients/imports/{job.id}/", {**sent, "start": "1"})
+    stored.read(job.id)
+
+    assert "born: This is no date" in shown
+    job.refresh_from_db()
+    assert (job.created, job.refused) == (1, 1)
+    assert Client.objects.get().attributes == {"born": "1988-03-21", "sum": 4512.29}
+
+
 def test_a_number_without_a_name_is_known_by_its_form() -> None:
     browser = opened()
     job = draft(browser, b"who,how\nAnna,89261234567\n")

@@ -19,3 +19,5 @@ class Options:
     numbers_without_code: str = "complete"
     #: Landline and toll-free numbers: `accept` or `refuse`; empty is as the deployment has it.
     numbers_without_sms: str = ""
+    #: What attributes are, by their names: text, number, date, boolean, or "" as each cell says.
+    types: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from vestnik.audience.importing import exact_values
+from vestnik.audience.importing import cell_types, exact_values
+from vestnik.audience.importing.column_types import ColumnType
 from vestnik.audience.phone import NumberRules, validate_operator_code
 from vestnik.audience.phone_parsing import EMPTY
 from vestnik.audience.regions import zone_of_place
@@ -94,8 +95,13 @@ def is_error(cell: str) -> bool:
 class Reader:
     """Reads rows by a plan of columns."""
 
-    def __init__(self, columns: Sequence[str], rules: NumberRules) -> None:
-        self._rules = rules
+    def __init__(
+        self,
+        columns: Sequence[str],
+        rules: NumberRules,
+        types: Mapping[str, ColumnType] | None = None,
+    ) -> None:
+        self._rules, self._types = rules, types or {}
         self.columns = list(columns)
         self._width = len(columns)
         self._phone = columns.index("phone_number")
@@ -194,10 +200,26 @@ class Reader:
             elif (value := cells[n].strip()) and isinstance(exact.get(key), str):
                 found[name] = exact_values.as_text(value)
             elif value:
-                found[name] = typed(value)
+                found[name] = self._typed(name, value)
         if not found:
             return None
         return _as_json(found, checked=bool(exact))
+
+    def _typed(self, name: str, value: str) -> object:
+        column = self._types.get(name)
+        if column is None:
+            return typed(value)
+        try:
+            return cell_types.READ[column.type](value)
+        except ValueError as error:
+            if not column.is_said:
+                return typed(value)
+            raise Refused(f"{name}: {error}") from None
+
+
+def reading(type: str | None) -> exact_values.Reading:
+    """How a cell of an attribute of this declared type is read."""
+    return cell_types.READ[type] if type else typed
 
 
 def _stands(cell: str, value: object) -> bool:

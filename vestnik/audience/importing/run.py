@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from vestnik.audience.importing import formats, staging
+from vestnik.audience.importing.column_types import column_types
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.header import plan
 from vestnik.audience.importing.header_row import Table
@@ -166,7 +167,8 @@ def staged_rows(table: Table, options: Options, into: str) -> Iterator[staging.S
     """Each row that is no header, good or refused."""
     _refuse_headless(table)
     columns = plan(table.names, options.mapping, into, table.header_line)
-    reader = Reader(columns, numbers_taken(options, into))
+    types = column_types(table, columns, options) if into == Into.CLIENTS else {}
+    reader = Reader(columns, numbers_taken(options, into), types)
     read = reader.client if into == Into.CLIENTS else reader.stopped
     for line, cells, problem in table.rows:
         if problem:

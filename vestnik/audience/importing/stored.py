@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from vestnik.audience.importing.column_types import column_types, type_of
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import MOST_BYTES
 from vestnik.audience.importing.header import plan
@@ -31,7 +32,7 @@ from vestnik.audience.importing.run import (
     run,
     staged_rows,
 )
-from vestnik.audience.imports import Import, ImportPiece, ImportState, RefusedRow
+from vestnik.audience.imports import Import, ImportPiece, ImportState, Into, RefusedRow
 
 PIECE = 2**20
 KEPT_FOR = timedelta(days=30)
@@ -135,6 +136,7 @@ def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
         raise FileProblem(found.problem)
     table = found.table
     columns = plan(table.names, options.mapping, into, table.header_line) if table.head else []
+    types = column_types(table, columns, options) if into == Into.CLIENTS else {}
     return {
         "format": found.kind,
         "encoding": found.encoding,
@@ -142,7 +144,7 @@ def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
         "sheets": [asdict(sheet) for sheet in found.sheets],
         "header_line": table.header_line,
         "columns": [
-            {"header": header, "meaning": meaning}
+            {"header": header, "meaning": meaning, "type": type_of(meaning, types)}
             for header, meaning in zip(table.names, columns, strict=True)
         ],
         "rows": [dict(zip(FIELDS, row, strict=False)) for row in staged_rows(table, options, into)],

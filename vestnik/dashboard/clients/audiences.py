@@ -15,6 +15,7 @@ from vestnik.dashboard import shown
 from vestnik.dashboard.audience_form import AudienceForm, save_audience
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.range_hints import range_hints
 from vestnik.dispatch.recipients import recipients
 
 PAGE_SIZE = 50
@@ -50,15 +51,18 @@ def audience_list(request: OperatorRequest) -> HttpResponse:
 def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
     """How many clients an audience selects."""
     saved = get_object_or_404(SavedAudience, id=id)
-    count = recipients(saved.filter).count()
-    return render(request, "dashboard/clients/audience_count.html", {"count": count})
+    counted = {
+        "count": recipients(saved.filter).count(),
+        "range_hints": range_hints(saved.filter),
+    }
+    return render(request, "dashboard/clients/audience_count.html", counted)
 
 
 @page(Action.SEND, methods=("POST",))
 def filter_count(request: OperatorRequest) -> HttpResponse:
     """How many clients the builder, as it stands, selects."""
-    count = _count(AudienceForm.submitted(request.POST))
-    return render(request, "dashboard/clients/audience_count.html", {"count": count})
+    counted = _counted(AudienceForm.submitted(request.POST))
+    return render(request, "dashboard/clients/audience_count.html", counted)
 
 
 @page(Action.SEND)
@@ -99,7 +103,7 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
     context["audience"] = audience = AudienceForm.submitted(request.POST)
     context["marks"] = request.POST.get(shown.FIELD, "")
     if "count" in request.POST:
-        return _page(request, {**context, "count": _count(audience)})
+        return _page(request, context | _counted(audience))
     if problem := _problem(name, audience, saved, context["marks"]):
         return _page(request, {**context, "is_wrong": True, **problem})
     messages.success(request, _("The audience “%(name)s” is saved.") % {"name": name})
@@ -110,8 +114,12 @@ def _page(request: OperatorRequest, context: dict[str, Any]) -> HttpResponse:
     return render(request, "dashboard/clients/audience_edit.html", context)
 
 
-def _count(audience: AudienceForm) -> int | None:
-    return recipients(audience.audience).count() if audience.is_valid() else None
+def _counted(audience: AudienceForm) -> dict[str, Any]:
+    """How many clients it selects, and why a range of it finds nobody."""
+    if not audience.is_valid():
+        return {"count": None}
+    selected = audience.audience
+    return {"count": recipients(selected).count(), "range_hints": range_hints(selected)}
 
 
 def _fields(saved: SavedAudience) -> dict[str, Any]:

@@ -46,6 +46,15 @@ SENTENCES = (
     gettext_noop("It has a NUL character: delete it."),
     gettext_noop("It has %(count)s cells."),
     gettext_noop("The cell holds the error %(error)s: correct its formula."),
+    gettext_noop("%(name)s: This is no number: write it as 4512.29 or 4 512,29."),
+    gettext_noop("%(name)s: This may be read as two numbers: write 1234 or 1.234 without a comma."),
+    gettext_noop("%(name)s: This is no date: write it as 2026-03-31 or 31.03.2026."),
+    gettext_noop("%(name)s: This may be read as two dates: write it as 2026-03-31 or 31.03.2026."),
+    gettext_noop("%(name)s: Write yes or no."),
+    gettext_noop(
+        "exact_values: This is not what an export writes there: delete the column, or export the "
+        "clients again."
+    ),
     gettext_noop("It was erased on request after the file was handed in."),
     # of an entry of the stop list
     gettext_noop("wrote to %(alias)s"),

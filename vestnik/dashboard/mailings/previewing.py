@@ -23,6 +23,7 @@ from vestnik.dashboard.mailings.letters import letters_of
 from vestnik.dashboard.mailings.proofs import proof_of
 from vestnik.dashboard.mailings.ways import money, rate
 from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.range_hints import range_hints
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
 from vestnik.providers.registry import aliases
@@ -57,6 +58,11 @@ class Preview:
         """Why how many get nothing."""
         found = self.counted["excluded"]
         return [(label, found[reason]) for reason, label in REASONS.items()]
+
+    @property
+    def range_hints(self) -> Sequence[tuple[str, Promise]]:
+        """The conditions that nobody can fit, and why."""
+        return range_hints(self.audience.audience)
 
     @property
     def proof(self) -> str:

@@ -13,7 +13,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from vestnik.audience.attribute_types import Type
 from vestnik.audience.importing import exact_values, header, stored
+from vestnik.audience.importing.column_types import column_types, type_of
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.header_row import NO_HEADER, Table, guessed
 from vestnik.audience.importing.options import Options
@@ -137,6 +139,12 @@ class ColumnForm(forms.Form):
         required=False, max_length=header.LONGEST_NAME, label=_("Name of the attribute")
     )
 
+    type = forms.ChoiceField(
+        required=False,
+        choices=[("", _("as each cell says")), *Type.choices],
+        label=_("Type of the values"),
+    )
+
     def __init__(self, title: str, into: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.title = title
@@ -151,6 +159,21 @@ class ColumnForm(forms.Form):
         if given.get("meaning") != ATTRIBUTE:
             return str(given.get("meaning", IGNORED))
         return PREFIX + (given.get("name") or self.title[: header.LONGEST_NAME])
+
+    def chosen_type(self) -> str:
+        """What was chosen; until then what the first rows are."""
+        given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
+        return str(given.get("type", ""))
+
+
+def _types(columns: Sequence[ColumnForm]) -> dict[str, str]:
+    """The types of the columns that become attributes."""
+    meanings = ((column.said(), column.chosen_type()) for column in columns)
+    return {
+        meaning.removeprefix(PREFIX): type
+        for meaning, type in meanings
+        if meaning.startswith(PREFIX)
+    }
 
 
 def _choices(into: str) -> Iterator[tuple[str, Any]]:
@@ -223,6 +246,8 @@ class Draft:
         """The options as they are kept with the import."""
         said = {str(n): column.said() for n, column in enumerate(self.columns, start=1)}
         kept = {**self.options, "mapping": said}
+        if types := _types(self.columns):
+            kept["types"] = types
         table = self.peek.table
         if table.head and (table.place != 0 or guessed(table.head, {}) != 0):
             kept["header_line"] = table.header_line
@@ -265,12 +290,13 @@ class Draft:
         if not names:
             return []
         meanings = self._meanings(self.peek.table.names, data)
+        types = self._found_types(meanings)
         return [
             ColumnForm(
                 name,
                 self.job.into,
                 data=data if self.is_about_these else None,
-                initial=_initial(meaning),
+                initial=_initial(meaning) | {"type": types.get(meaning, "")},
                 prefix=f"column-{n}",
             )
             for n, (name, meaning) in enumerate(zip(names, meanings, strict=True), start=1)
@@ -287,6 +313,14 @@ class Draft:
             if self.peek.numbers_in(most):
                 meanings[most] = header.PHONE
         return meanings
+
+    def _found_types(self, meanings: Sequence[str]) -> dict[str, str]:
+        """By column: declared, said before, or what the first rows are."""
+        if self.job.into != Into.CLIENTS:
+            return {}
+        options = Options(types=self.options.get("types", {}))
+        types = column_types(self.peek.table, meanings, options)
+        return {meaning: type_of(meaning, types) for meaning in meanings}
 
     def _lines(self) -> list[Line]:
         if self.problem:

@@ -58,6 +58,10 @@ def test_it_is_asked_with_the_counts_and_then_done(browser: Browser) -> None:
     rows = mailing.messages.order_by("id").select_related("mailing")
     assert [row.full_text for row in rows] == ["Teh sale", "The sale", "The sale"]
     assert "text 2: still waiting 2, got an earlier one 1" in page
+    page = " ".join(browser.get(f"/mailings/{mailing.id}/").text.split())
+    assert page.count("text 1</span>") == 1  # which message got which
+    assert page.count("text 2</span>") == 2
+    assert '<dd class="message-text soft">Teh sale</dd>' in page
 
 
 def test_what_looks_like_a_placeholder_is_shown_before_it_is_agreed_to(browser: Browser) -> None:

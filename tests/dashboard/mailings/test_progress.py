@@ -140,14 +140,14 @@ EXPIRED = {"matched": 6117, "delivered": 238, "expired": 5879}
 @pytest.mark.parametrize(
     ("counts", "headline", "badge"),
     [
-        (EXPIRED, "238 of 6,117 · 4 % delivered 238 , not sent 5,879", "most were not reached"),
-        ({"matched": 10, "sent": 10}, "10 of 10 · 100 % sent 10", "finished"),
+        (EXPIRED, "238 of 6,117 · 4 % · delivered 238 , not sent 5,879", "most were not reached"),
+        ({"matched": 10, "sent": 10}, "10 of 10 · 100 % · sent 10", "finished"),
         ({"matched": 10, "sent": 8, "expired": 2}, "8 of 10 · 80 %", "not all were reached"),
-        ({"matched": 10, "undelivered": 10}, "0 of 10 · 0 % not delivered 10", "most were not"),
-        ({"matched": 10, "cancelled": 10}, "0 of 10 · 0 % not sent 10", "most were not reached"),
+        ({"matched": 10, "undelivered": 10}, "0 of 10 · 0 % · not delivered 10", "most were not"),
+        ({"matched": 10, "cancelled": 10}, "0 of 10 · 0 % · not sent 10", "most were not reached"),
         ({"matched": 9, "sent": 4, "unknown": 5}, "4 of 9 · 44 %", "most were not reached"),
         ({"matched": 9, "sent": 8, "suppressed": 1}, "8 of 9 · 89 %", "finished"),
-        ({"matched": 9, "suppressed": 9}, "0 of 9 · 0 % not sent 9", "most were not reached"),
+        ({"matched": 9, "suppressed": 9}, "0 of 9 · 0 % · not sent 9", "most were not reached"),
         ({"matched": 0}, "0 of 0", "nobody matched"),
     ],
 )

@@ -1,7 +1,9 @@
 """How a mailing is set up, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from vestnik.dashboard.filters import in_words
@@ -15,6 +17,15 @@ from vestnik.reports.progress import Progress
 
 
 @dataclass(frozen=True)
+class EarlierText:
+    """A text that messages got before it was changed."""
+
+    version: int
+    text: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Facts:
     """What stands in the card of settings."""
 
@@ -23,6 +34,7 @@ class Facts:
     rate: str
     own_texts: bool
     price: str
+    earlier_texts: Sequence[EarlierText] = ()
 
     @property
     def hours(self) -> Mapping[str, Any] | None:
@@ -41,8 +53,17 @@ def facts_of(mailing: Mailing, progress: Progress) -> Facts:
         audience=in_words(mailing.filter),
         rate="" if allowed is None else rate(allowed),
         own_texts=own_texts,
-        price="" if own_texts else price_in_words(mailing, segments),
+        price="" if own_texts or mailing.text_version > 1 else price_in_words(mailing, segments),
+        earlier_texts=_earlier_texts(mailing),
     )
+
+
+def _earlier_texts(mailing: Mailing) -> list[EarlierText]:
+    """The latest first; none are looked for where the text was never changed after the start."""
+    texts = list(mailing.texts.all()) if mailing.text_version > 1 else []
+    return [
+        EarlierText(text.version, text.text, following.since) for text, following in pairwise(texts)
+    ][::-1]
 
 
 def _billed(mailing: Mailing, progress: Progress) -> int:

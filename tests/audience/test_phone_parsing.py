@@ -1,13 +1,14 @@
 """What a written phone number means, at every entry; and what is refused, with what was seen."""
 
 import random
+import re
 from collections.abc import Iterator
 
 import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from vestnik.audience.phone import NumberRules, gets_no_sms
+from vestnik.audience.phone import WITHOUT_SMS_FORM, NumberRules, gets_no_sms
 from vestnik.audience.phone_parsing import normalised, problem_with, read
 from vestnik.audience.register_table import mobile_codes
 
@@ -210,7 +211,7 @@ SMS = ("79261234567", "79990000000", "77011234567", "77771234567", "77471234567"
 @pytest.mark.parametrize("number", [*NO_SMS, *SMS])
 def test_landline_and_toll_free_numbers_are_known_by_the_numbering_plan(number: str):
     kinds = {PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE}
-    assert gets_no_sms(number) == (number in NO_SMS)
+    assert gets_no_sms(number) == bool(re.match(WITHOUT_SMS_FORM, number)) == (number in NO_SMS)
     assert (phonenumbers.number_type(phonenumbers.parse(f"+{number}")) in kinds) == (
         number in NO_SMS
     )

@@ -20,6 +20,7 @@ from vestnik.dispatch.outcomes import record_and_mark, record_and_release
 from vestnik.dispatch.settled import Settled
 from vestnik.dispatch.withdrawal import delete_client
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.rendering import NO_SMS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,6 +80,13 @@ def test_a_corrected_number_that_is_stopped_is_not_written_to(settings: Any) -> 
     change(client, {"phone_number": NEW})
     assert sent_to(settings, mailing) == []
     assert counts(mailing) == {"suppressed": 1}
+
+
+def test_a_number_that_is_corrected_to_a_landline_is_not_written_to(settings: Any) -> None:
+    client, mailing = personal()
+    change(client, {"phone_number": "74951234567"})
+    assert sent_to(settings, mailing) == []
+    assert [(m.state, m.error) for m in mailing.messages.all()] == [("suppressed", NO_SMS)]
 
 
 def test_two_clients_who_change_numbers_each_get_their_own(settings: Any) -> None:

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as present
 from django.db.models.signals import post_migrate
 
 
@@ -12,8 +13,9 @@ class AudienceConfig(AppConfig):
         post_migrate.connect(_load_shipped_numbering, sender=self)
 
 
-def _load_shipped_numbering(apps: Any, **_: Any) -> None:
-    """After each migration, so that a newer product brings newer ranges."""
+def _load_shipped_numbering(apps: Any = present, **_: Any) -> None:
+    """After each migration, so that a newer product brings newer ranges; and after a flush, which
+    names no apps."""
     from vestnik.audience import numbering
 
     try:

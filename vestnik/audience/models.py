@@ -15,6 +15,7 @@ from vestnik.audience.imports import (
     NumberRange,
     RefusedRow,
 )
+from vestnik.audience.phone import WITHOUT_SMS_FORM as WITHOUT_SMS
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
 from vestnik.audience.saved import SavedAudience
 from vestnik.audience.stoplist import StopListEntry
@@ -51,10 +52,11 @@ def default_timezone() -> str:
 
 
 def zone_is_assumed() -> Q:
-    """The clients of whom no zone is known: the deployment's own is taken for theirs. One of an
-    earlier version with that zone may have been given it: that is not known either."""
+    """The clients who get SMS and of whom no zone is known: the deployment's own is taken for
+    theirs. One of an earlier version with that zone may have been given it: that is not known."""
     before = Q(timezone_source="", timezone=default_timezone())
-    return Q(timezone_source=ZoneSource.ASSUMED) | before
+    gets_sms = ~Q(phone_number__regex=WITHOUT_SMS)
+    return (Q(timezone_source=ZoneSource.ASSUMED) | before) & gets_sms
 
 
 def _kind_of(field: str) -> Func:

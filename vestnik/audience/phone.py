@@ -28,6 +28,8 @@ WITHOUT_SMS = (ACCEPT, REFUSE)
 GETS_NO_SMS = (
     "(substr({number}, 2, 1) IN ('3', '4', '8') OR substr({number}, 2, 2) IN ('71', '72'))"
 )
+#: The same as a regular expression.
+WITHOUT_SMS_FORM = r"^7([348]|7[12])"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from vestnik.audience.filter_rules import DAY, LONGEST_NAME, LONGEST_VALUE, MOST
 from vestnik.audience.mailing_conditions import unknown_mailings
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
+from vestnik.dashboard.typed_numbers import plain
 
 BETWEEN_CODES = re.compile(r"[\s,;]+")
 NUMBER = re.compile(r"[-−]?[0-9]{1,15}(?:[.,][0-9]{1,9})?", re.ASCII)
@@ -210,9 +211,9 @@ def bound(written: str) -> int | float | str | None:
     """A number, or a day as YYYY-MM-DD; None where nothing is written."""
     if not written:
         return None
-    if NUMBER.fullmatch(written):
-        plain = written.replace("−", "-").replace(",", ".")
-        return float(plain) if "." in plain else int(plain)
+    number = plain(written)
+    if NUMBER.fullmatch(number):
+        return float(number) if "." in number else int(number)
     for form in DAYS:
         try:
             return datetime.strptime(written, form).date().isoformat()  # noqa: DTZ007  (a day)

@@ -6,9 +6,11 @@ from typing import Any
 from django.db import transaction
 
 from vestnik.audience.models import Client
+from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.db.trouble import retried
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
+from vestnik.mailings.rendering import NO_SMS
 
 WHY = "the client was deleted"
 DOUBTED = "not sent again, and an earlier attempt may have arrived"
@@ -73,6 +75,10 @@ AND (m.phone_number = '' OR m.client_id IS NOT NULL
     AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL)
 """
 GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
+# A number that was corrected may be a landline now.
+NO_SMS_OF_BATCH = QUEUED_OF_BATCH.format(
+    also="", which=f"AND {GETS_NO_SMS.format(number='m.phone_number')}"
+)
 # The row is locked before the look: whoever asks to look again meanwhile does so after it.
 LOOK = "SELECT FROM dispatch_batch WHERE id = %s FOR UPDATE"
 LOOKED = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
@@ -122,6 +128,7 @@ def recheck(batch_id: int) -> None:
         sql.run(LOOK, [batch_id])
         take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
         sql.run(READDRESS, [batch_id])
+        take_back(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
         sql.run(LOOKED, [batch_id])
 
 

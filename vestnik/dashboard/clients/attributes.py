@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.audience.filter_rules import LONGEST_NAME
 from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
+from vestnik.dashboard.typed_numbers import plain
 
 MOST_ROWS = 100
 YES = ("yes", "true", "да", "1")
@@ -63,7 +64,7 @@ class AttributeForm(forms.Form):
 
 def _number(written: str) -> int | float:
     try:
-        number = json.loads(written.strip().replace(",", ".").replace("−", "-").replace(" ", ""))
+        number = json.loads(plain(written))
     except (ValueError, RecursionError):
         number = None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):

@@ -109,7 +109,7 @@ class NumbersForm(forms.Form):
 
     numbers_without_code = forms.ChoiceField(
         choices=[
-            (COMPLETE, _("complete where only one number can be meant")),
+            (COMPLETE, _("complete where the number is certain")),
             (REFUSE, _("refuse")),
         ],
         required=False,

@@ -1,0 +1,40 @@
+"""Numbers as people type them, in the language of the page."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import translation
+
+from vestnik.dashboard.clients.attributes import _number
+from vestnik.dashboard.conditions import bound
+
+#: What is typed, and what it is on an English page and on a Russian one; None: refused.
+TYPED = [
+    ("1,000", 1000, 1.0),
+    ("12,345", 12345, 12.345),
+    ("1,000,000", 1000000, None),
+    ("1,234.5", 1234.5, None),
+    ("-1,000", -1000, -1.0),
+    ("−1,000", -1000, -1.0),
+    ("1,5", 1.5, 1.5),
+    ("1.5", 1.5, 1.5),
+    ("1000", 1000, 1000),
+    ("1 000", 1000, 1000),
+    ("1\u00a0000", 1000, 1000),
+    ("1\u202f000,5", 1000.5, 1000.5),
+    ("0,250", 0.25, 0.25),
+    ("1,00,000", None, None),
+]
+
+
+@pytest.mark.parametrize("read", [bound, _number])
+@pytest.mark.parametrize(("typed", "english", "russian"), TYPED)
+def test_a_comma_is_what_the_page_says(
+    read: object, typed: str, english: float | None, russian: float | None
+):
+    for language, meant in (("en", english), ("ru", russian)):
+        with translation.override(language):
+            if meant is None:
+                with pytest.raises(ValidationError):
+                    read(typed)  # type: ignore[operator]  # one of the two
+            else:
+                assert read(typed) == meant  # type: ignore[operator]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.audience.test_import_workbooks import Sheets, book, packed
 from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage
@@ -116,3 +117,37 @@ def test_a_confirmation_opens_in_the_dialog_and_acts(
     expect(page.locator(".notice.is-bad")).to_contain_text("просил")
     page.goto("/stop-list/")
     assert_accessible(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "width"), [("ru", "light", 375), ("en", "dark", 1440)]
+)
+def test_a_sheet_and_the_line_of_its_header_are_chosen(
+    browser_page: OpenPage, tmp_path: Path, language: str, theme: str, width: int
+) -> None:
+    first = 79200000000 + width * 10
+    sheets: Sheets = [
+        ("Москва", "visible", [["Телефон", "Имя"], [str(first), "Анна"]]),
+        ("Омск", "visible", [["Отчёт"], ["Кто", "Номер"], ["Вера", str(first + 1)]]),
+        ("Старые", "hidden", [["Телефон"], [str(first + 2)]]),
+    ]
+    (tmp_path / "clients.xlsx").write_bytes(packed(book(sheets)))
+    page = browser_page("operator", language=language, theme=theme, width=width)
+    hand_in(page, tmp_path / "clients.xlsx")
+    expect(page.locator("#problem .is-bad")).to_be_visible()
+
+    page.locator("[name=sheet]").focus()
+    page.locator("[name=sheet]").select_option("Омск")
+    expect(page.locator("[name=header_line]")).to_have_value("2")
+    expect(page.locator("#problem .is-bad")).to_have_count(0)
+    expect(page.locator("[name=sheet]")).to_be_focused()
+    assert_accessible(page)
+    assert_fits(page)
+    page.locator("[name=header_line]").select_option("0")
+    expect(page.locator("table.sheet tbody tr")).to_have_count(3)
+    page.locator("[name=header_line]").select_option("2")
+    expect(page.locator("table.sheet tbody tr")).to_have_count(1)
+
+    page.locator("[name=start]").click()
+    expect(page.locator("dl.counts")).to_be_visible(timeout=60_000)
+    assert_fits(page)

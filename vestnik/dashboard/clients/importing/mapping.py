@@ -49,6 +49,8 @@ SEPARATORS: tuple[tuple[str, str | Promise], ...] = (
 class FormatForm(forms.Form):
     """How a file is to be read: what of it a CSV file needs, and what a workbook."""
 
+    use_required_attribute = False
+
     encoding = forms.ChoiceField(required=False, choices=ENCODINGS, label=_("Encoding"))
     separator = forms.ChoiceField(required=False, label=_("Separator"))
     sheet = forms.CharField(
@@ -80,6 +82,9 @@ class FormatForm(forms.Form):
         widgets: Any = {name: self.fields[name].widget for name in ("sheet", "header_line")}
         widgets["sheet"].choices = list(_sheets(peek))
         widgets["header_line"].choices = list(_header_lines(peek))
+        widgets["sheet"].attrs.pop("maxlength", None)
+        for one in self.fields.values():  # each has a choice already
+            one.required = True
         self.initial["header_line"] = peek.table.header_line
         if isinstance(self.data, QueryDict):
             self.data = self.data.copy()

@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos containers postman messages numbering screenshots vendor lock .venv
+.PHONY: help run test check bench chaos fuzz containers postman messages numbering screenshots vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ chaos: $(VENV)/.dev ## kill -9 at random moments, over and over; prints the tabl
 
 containers: $(VENV)/.dev ## the image and the compose file, run for real by Podman
 	tests/containers/run $(ARGS)
+
+fuzz: $(VENV)/.dev ## 20,000 hostile requests; N="…" for more or fewer
+	FUZZ_EXAMPLES=$(or $(N),20000) $(BIN)/python -m pytest tests/fuzz -rP $(ARGS)
 
 postman: $(VENV)/.dev ## the Postman collection against a stack of its own (needs npm)
 	$(BIN)/python -m pytest tests/postman -rP $(ARGS)

@@ -46,7 +46,7 @@ class HttpGatewayProvider(HttpProvider):
         self._notices = Notices(self.alias, given)
         self._tokens = Tokens(given, self._shape.account)
         self._status = Status(self.alias, given, url, self._shape.compiler)
-        self.can_query = self._status.is_configured
+        self.can_query = self.can_query or self._status.is_configured
         self.receipts = given.choice("receipts", "callback", ("callback", "query"))
 
     async def hand_over(self, message: Outgoing) -> Outcome:

@@ -137,6 +137,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         return f"no connection: {os.strerror(number) if number and number > 0 else 'refused'}"
+    if isinstance(error, aiohttp.ClientOSError | ConnectionError):
+        return "the line was closed before the answer"
     return f"{type(error).__name__} on the line"
 
 

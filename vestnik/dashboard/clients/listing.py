@@ -4,6 +4,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from vestnik.audience.models import Client
+from vestnik.dashboard import readable_tables
 from vestnik.dashboard.clients import columns
 from vestnik.dashboard.clients.bulk import SEARCH
 from vestnik.dashboard.clients.finding import Found, SearchForm, find, selected
@@ -40,17 +41,19 @@ def client_list(request: OperatorRequest) -> HttpResponse:
 
 @page()
 def client_export(request: OperatorRequest) -> HttpResponseBase:
-    """What is listed, as a file that can be imported again."""
+    """What is listed, as a file that can be imported again, or as people read it."""
     form, search = request.GET.get("format", ""), SearchForm(request.GET)
     if not search.is_valid():  # a deleted audience is not everybody
         raise Http404
-    clients = selected(search.asked())
-    return download("clients", form if form in FORMATS else "csv", exports.clients(clients))
+    table = exports.clients(selected(search.asked()))
+    if readable_tables.is_for_people(request):
+        table = readable_tables.clients(table)
+    return download("clients", form if form in FORMATS else "csv", table)
 
 
 def _query(request: OperatorRequest) -> str:
     """The search without the page, for the addresses of the files."""
     query = request.GET.copy()
-    for name in ("cursor", "format", columns.CHOSEN, columns.COLUMN):
+    for name in ("cursor", "format", readable_tables.PARAMETER, columns.CHOSEN, columns.COLUMN):
         query.pop(name, None)
     return query.urlencode()

@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponseBase
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.messages import Wanted
 from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.readable_tables import is_for_people, messages, statistics
 from vestnik.reports import exports
 from vestnik.reports.downloads import FORMATS, download
 
@@ -31,6 +32,8 @@ def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     if wanted.errors:  # a state that there is not is not all states
         raise Http404
     table = exports.of_mailing(mailing, wanted.chosen or None)
+    if is_for_people(request):
+        table = messages(table)
     return download(f"mailing-{id}-messages", Kind.asked(request), table)
 
 
@@ -38,4 +41,6 @@ def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
 def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     """The mailing in numbers."""
     table = exports.statistics_of(mailing_or_404(id))
+    if is_for_people(request):
+        table = statistics(table)
     return download(f"mailing-{id}-statistics", Kind.asked(request), table)

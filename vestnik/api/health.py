@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from functools import cache
+from typing import TypeVar
 
 import redis
 import structlog
@@ -13,6 +14,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from vestnik.dispatch import heartbeat
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -34,17 +39,39 @@ def livez(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database, its migrations and the broker are there; 503 names what is not."""
+    """The database, its migrations and the broker are there; 503 names what is not.
+
+    `pipeline` says whether mailings are started and sent. It does not make this process less ready.
+    """
+    pipeline = _asking.submit(_asked, heartbeat.signs)
     asked = {name: _asking.submit(_asked, check) for name, check in CHECKS.items()}
     found = {name: _answer(name, future) for name, future in asked.items()}
     ready = set(found.values()) == {OK}
-    body = {"status": OK if ready else "unavailable", "checks": found}
+    body = {
+        "status": OK if ready else "unavailable",
+        "checks": found,
+        "pipeline": _pipeline(pipeline),
+    }
     return JsonResponse(body, status=200 if ready else 503)
 
 
-def _asked(check: Callable[[], None]) -> None:
+def _pipeline(future: Future[heartbeat.Signs]) -> dict[str, float | None] | None:
+    """None where the database does not say."""
     try:
-        check()
+        signs = future.result(timeout=SECONDS)
+    except Exception:
+        return None
+    age = signs.scheduler_age
+    return {
+        "workers": signs.workers,
+        "scheduler_age_seconds": None if age is None else round(age, 1),
+        "overdue_mailings": signs.overdue_mailings,
+    }
+
+
+def _asked(check: Callable[[], T]) -> T:
+    try:
+        return check()
     finally:
         connections.close_all()
 

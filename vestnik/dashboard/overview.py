@@ -6,6 +6,7 @@ written depends on who reads it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ from vestnik.dashboard.mailings.ways import money
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
+from vestnik.dispatch.heartbeat import OVERDUE_SECONDS, workers_seen
 from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
@@ -78,6 +80,13 @@ def next_for_nobody() -> list[int]:
     ]
 
 
+def _overdue(found: Mapping[str, Any]) -> int:
+    """How many of the next mailings are due and do not start, where no worker is there."""
+    latest = found["now"] - timedelta(seconds=OVERDUE_SECONDS)
+    overdue = sum(one["starts_at"] < latest for one in found["next"])
+    return overdue if overdue and not workers_seen() else 0
+
+
 def last_hours() -> list[dict[str, Any]]:
     """The last day, hour by hour."""
     return [{"at": hour.at, **hour.counts} for hour in by_hour(HOURS)]
@@ -102,6 +111,7 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
             {**one, "is_for_nobody": one["id"] in found["next_for_nobody"]}
             for one in found["next"][:MOST_NEXT]
         ],
+        "overdue": _overdue(found),
         "more_next": len(found["next"]) > MOST_NEXT,
         **_by_hour(found["hours"]),
     }

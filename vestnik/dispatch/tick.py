@@ -14,6 +14,7 @@ from vestnik.dispatch import (
     claims,
     closing,
     doubt,
+    heartbeat,
     hints,
     hours,
     importing,
@@ -59,6 +60,7 @@ def tick() -> None:
             return
         for step in STEPS:
             step.attempt()
+        heartbeat.note_scheduler()
 
 
 def launch_due() -> None:

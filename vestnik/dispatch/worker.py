@@ -24,7 +24,7 @@ from celery.utils.nodenames import worker_direct
 from kombu import Queue
 
 from vestnik.celery import app
-from vestnik.dispatch import scheduler
+from vestnik.dispatch import heartbeat, scheduler
 from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.lanes import Lane
 from vestnik.dispatch.meters import meters
@@ -112,7 +112,9 @@ def leave(**kwargs: Any) -> None:
 
 def _watch(hostname: str) -> None:
     global _unanswered
+    heartbeat.note_worker(hostname)
     while not stopping.wait(PULSE_EVERY):
+        heartbeat.note_worker(hostname)
         _unanswered += _send_pulse(worker_direct(hostname))
         if _unanswered > DEAF_AFTER:
             log.error("worker is deaf: it ends itself", worker=hostname)

@@ -19,7 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from vestnik.dispatch import sql
+from vestnik.dispatch import heartbeat, sql
 from vestnik.dispatch.meters import DELAY_BUCKETS, LATENCY_BUCKETS, totals
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.mailings.models import UNDER_WAY, Mailing
@@ -67,8 +67,30 @@ class Numbers(Collector):
         yield from _backlog()
         yield _in_doubt()
         yield from _breakers()
+        yield from _signs(heartbeat.signs())
         yield _rate_limits()
         yield from _counted(totals())
+
+
+def _signs(signs: heartbeat.Signs) -> Iterator[Metric]:
+    """Where Redis is away there are no figures of what only it knows."""
+    yield _gauge(
+        "overdue_mailings", "Mailings whose start has passed and that have not started.",
+        signs.overdue_mailings,
+    )  # fmt: skip
+    yield _gauge(
+        "overdue_seconds", "For how long the start of the oldest of them has passed.",
+        signs.overdue_seconds,
+    )  # fmt: skip
+    if signs.workers is not None:
+        yield _gauge("workers", "Worker processes seen in the last 15 s.", signs.workers)
+    if signs.scheduler_age is not None:
+        said = "Seconds since the scheduler ran last."
+        yield _gauge("scheduler_age_seconds", said, signs.scheduler_age)
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"vestnik_{name}", what, value=value)
 
 
 def _messages() -> Metric:

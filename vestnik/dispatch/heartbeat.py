@@ -1,0 +1,80 @@
+"""Signs of life: which workers are there, and when the scheduler ran last.
+
+Kept in Redis, which measures the ages by its own clock. They are for people and monitoring alone:
+no decision of the pipeline rests on them.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+from django.conf import settings
+
+from vestnik.dispatch import sql
+
+WORKER = "vestnik:worker:{}"
+SCHEDULER = "vestnik:scheduler"
+#: A worker says every five seconds that it is there, and counts for three times as long.
+SECONDS_OF_WORKER = 15
+SECONDS_OF_SCHEDULER = 86_400
+#: A mailing starts within a second; after so long something is wrong.
+OVERDUE_SECONDS = 5.0
+
+OVERDUE = """
+SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at)), 0)::float8
+FROM mailings_mailing
+WHERE state = 'scheduled' AND starts_at < clock_timestamp() - %s * interval '1 second'
+"""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is known of the processes behind the pages. None where Redis is away."""
+
+    workers: int | None
+    #: Seconds since the scheduler ran last; None also where it has not run for a day.
+    scheduler_age: float | None
+    overdue_mailings: int
+    overdue_seconds: float
+
+
+def note_worker(name: str) -> None:
+    """A worker is there. Does nothing while Redis is away."""
+    _note(WORKER.format(name), SECONDS_OF_WORKER)
+
+
+def note_scheduler() -> None:
+    """The scheduler has looked. Does nothing while Redis is away."""
+    _note(SCHEDULER, SECONDS_OF_SCHEDULER)
+
+
+def signs() -> Signs:
+    """What is seen now: one query, and two requests to Redis."""
+    count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
+    workers = workers_seen()
+    try:
+        left = _client().pttl(SCHEDULER)
+    except redis.RedisError:
+        return Signs(workers, None, count, seconds)
+    age = SECONDS_OF_SCHEDULER - int(left) / 1000 if int(left) > 0 else None
+    return Signs(workers, age, count, seconds)
+
+
+def workers_seen() -> int | None:
+    """How many workers have said lately that they are there; None where Redis is away."""
+    try:
+        return sum(1 for _ in _client().scan_iter(WORKER.format("*"), count=1000))
+    except redis.RedisError:
+        return None
+
+
+def _note(key: str, seconds: int) -> None:
+    try:
+        _client().set(key, 1, ex=seconds)
+    except redis.RedisError:
+        return
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

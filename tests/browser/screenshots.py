@@ -37,6 +37,7 @@ def write_a_mailing(page: Page) -> None:
         '{{ name|default:"Здравствуйте" }}, в эти выходные −20 % на всё. '
         "Промокод ВЕСТИ. Отказ: СТОП"
     )
+    page.locator("[name=rate][value=limit]").check()
     page.locator("#id_rate_limit").fill("50")
     page.locator("#preview .bubble").first.wait_for()
 

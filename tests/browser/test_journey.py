@@ -177,6 +177,7 @@ def test_the_keyboard_alone_makes_and_starts_a_mailing(
     press_until(page, lambda: focused(page) == "Schedule")
     assert_focus_is_seen(page)
     page.keyboard.press("Enter")
+    expect(page.locator("#agree")).to_be_visible()
     press_until(page, lambda: focused(page).startswith("Send to"))
     page.keyboard.press("Enter")
 

@@ -5,6 +5,7 @@ A number keeps its region when its owner changes the operator, so its region tel
 
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from typing import IO
 
 from django.db import connection, transaction
@@ -28,6 +29,8 @@ ZONE_OF = """(
 COPY = "COPY audience_numberrange (first, last, operator, region, timezone) FROM STDIN"
 
 
+#: first, last, operator, region, timezone
+Row = tuple[int, int, str, str, str | None]
 #: All of Kazakhstan has had one time since 1 March 2024, so no register is needed for it.
 KAZAKHSTAN = (77_000_000_000, 77_999_999_999, "", "Казахстан", "Asia/Almaty")
 LOADING_LOCK = 0x766E7564
@@ -51,9 +54,16 @@ def load_shipped() -> bool:
             return False  # the operator's, by a version that did not note where they are from
         if register and not (register.is_shipped and _is_older(register, table.published)):
             return False
-        _replace((first, last, "", region, zone_of(region)) for first, last, region in table.ranges)
+        _replace(_shipped_rows())
         _note(is_shipped=True, published=table.published)
     return True
+
+
+@cache
+def _shipped_rows() -> tuple[Row, ...]:
+    """With each region's zone, looked for once."""
+    zones = {region: zone_of(region) for _first, _last, region in shipped().ranges}
+    return tuple((first, last, "", name, zones[name]) for first, last, name in shipped().ranges)
 
 
 def published() -> date | None:
@@ -85,7 +95,7 @@ def replace(file: IO[bytes]) -> tuple[int, int]:
     return len(found.taken), found.skipped
 
 
-def _replace(rows: Iterable[tuple[int, int, str, str, str | None]]) -> None:
+def _replace(rows: Iterable[Row]) -> None:
     NumberRange.objects.all().delete()
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         for row in (*rows, KAZAKHSTAN):

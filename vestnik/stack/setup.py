@@ -12,6 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 from vestnik import env
 from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
+from vestnik.audience.numbering import load_shipped
 from vestnik.stack import home as homes
 from vestnik.stack import waiting
 from vestnik.stack.demo import create_demo
@@ -34,6 +35,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
         try:
             if waiting.pending():
                 call_command("migrate", interactive=False, verbosity=0)
+            load_shipped()
             if create_first_account() and demo:
                 create_demo()
         finally:

@@ -1,6 +1,6 @@
 """What is kept of how mailings went, and what it tells."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import psycopg
@@ -12,10 +12,17 @@ from django.utils import timezone
 from tests.builders import make_mailing, make_running
 from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
+from vestnik.dispatch import sql
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.reports.models import Sample
 from vestnik.reports.samples import MOST_POINTS, by_hour, series
-from vestnik.reports.sampling import MOST_AFTERWARDS, SAMPLE_LOCK, take_samples, thin_out
+from vestnik.reports.sampling import (
+    MOST_AFTERWARDS,
+    SAMPLE_LOCK,
+    THIN_OUT,
+    take_samples,
+    thin_out,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -203,3 +210,22 @@ def test_hours_leave_out_tests_and_what_is_long_over() -> None:
 
     Mailing.objects.update(is_test=False)
     assert by_hour()[-1].counts["sent"] + by_hour()[-2].counts["sent"] == 10
+
+
+def test_the_last_sample_of_each_hour_outlives_the_thinning() -> None:
+    """A mailing of two days: hours and midnights are read from what was there at their end."""
+    mailing = make_running(1)
+    started(mailing, 48 * 3600)
+    for ago in range(40, 160):
+        sample(mailing, ago, sent=1000 - ago)
+    kept_before = _last_of_each_hour(mailing)
+    sql.run(THIN_OUT, [[mailing.id]])
+    assert Sample.objects.filter(mailing=mailing).count() < 20
+    assert _last_of_each_hour(mailing) == kept_before
+
+
+def _last_of_each_hour(mailing: Mailing) -> set[datetime]:
+    hours: dict[datetime, datetime] = {}
+    for at in Sample.objects.filter(mailing=mailing).order_by("at").values_list("at", flat=True):
+        hours[at.replace(minute=0, second=0, microsecond=0)] = at
+    return set(hours.values())

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tests.builders import make_mailing, make_running
 from tests.dispatch.sent import record
@@ -115,3 +116,16 @@ def test_it_waits_for_the_hours_of_its_clients() -> None:
 
     assert found.waits_for_hours
     assert not replace(found, rate=2.0).waits_for_hours
+
+
+@pytest.mark.parametrize(("resumed", "rate"), [(None, 100 / 70), (2.0, 50.0), (30.0, 100 / 30)])
+def test_a_pause_is_no_slowness(resumed: float | None, rate: float) -> None:
+    mailing = make_running(1)
+    started(mailing, 500)
+    sample(mailing, ago=70, sent=100)
+    progress = {"sent": 200, "queued": 0}
+    if resumed:
+        mailing.note("resume", actor="test")
+        mailing.events.filter(event="resume").update(at=timezone.now() - timedelta(seconds=resumed))
+    mailing.batches.update(size=200, **progress)
+    assert seen(mailing).rate == pytest.approx(rate, rel=0.1)

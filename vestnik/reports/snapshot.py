@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, F, Func, OuterRef, QuerySet, Subquery
-from django.db.models.functions import JSONObject
+from django.db.models.functions import Coalesce, Greatest, JSONObject
 
 from vestnik.dispatch.models import Batch
-from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
+from vestnik.mailings.models import REOPEN, RESUME, UNDER_WAY, Mailing, MailingEvent, MailingState
 from vestnik.reports.held import reason_of
 from vestnik.reports.models import Sample
 from vestnik.reports.progress import NOTHING_YET, Progress, reached, read, settled, sums
@@ -118,11 +118,17 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     """How each of these mailings goes, in their order; one query, 0.3 ms for each thousand of
     their batches."""
     batches = sums(Batch.objects.filter(mailing=OuterRef("id")))
-    earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=Asked() - LOOK_BACK)
+    # A pause is no slowness: what came before the last resume is not looked at.
+    resumes = MailingEvent.objects.filter(
+        mailing=OuterRef("id"), event__in=(RESUME.name, REOPEN.name)
+    )
+    look_back = Greatest(Asked() - LOOK_BACK, Coalesce(OuterRef("resumed_at"), Asked() - LOOK_BACK))
+    earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=look_back)
     counted = {state: F(state) for state in HANDED_OVER}
     rows = mailings.annotate(
         held=reason_of(),
         now=Asked(),
+        resumed_at=Subquery(resumes.order_by("-id").values("at")[:1]),
         remainder=remainder_of(mailing=""),
         sums=Subquery(batches.values(json=JSONObject(**{name: name for name in SUMMED}))),
         base=Subquery(earlier.order_by("-at").values(json=JSONObject(at=F("at"), **counted))[:1]),
@@ -162,6 +168,7 @@ def _rate(row: Any, progress: Mapping[str, int]) -> float:
     since, before = row.started_at, 0
     if row.base:
         since, before = datetime.fromisoformat(row.base["at"]), handed_over(row.base)
+    since = max(since, row.resumed_at or since)
     seconds = (row.now - since).total_seconds()
     return max(0.0, (handed_over(progress) - before) / seconds) if seconds > 0 else 0.0
 

@@ -152,7 +152,7 @@ def test_tiles_say_what_was_sent_today_and_what_it_cost(monkeypatch: pytest.Monk
 
     said = words(overview())
 
-    assert "Sent today 800 delivered 75" in said
+    assert "Sent today 800 receipts came today: 600 delivered" in said
     assert "1,200" in said  # roubles: 800 segments at 1.50
     assert "1.0 segments a message" in said
 

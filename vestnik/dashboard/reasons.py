@@ -62,6 +62,10 @@ PHRASES = _phrases(
         gettext_lazy("The whole window went by while nothing was running."),
     ),
     (
+        r"Its audience cannot be enlisted: (?P<what>.+)",
+        gettext_lazy("Its audience cannot be made up: %(what)s"),
+    ),
+    (
         r"Its provider '(?P<alias>.+)' is not configured any more\.",
         gettext_lazy("Its provider %(alias)s is not configured any more."),
     ),

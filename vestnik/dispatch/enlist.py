@@ -3,20 +3,30 @@
 Always to the frozen bound, also while paused, after the end or after a cancel: `matched` is then
 the same number whatever happened meanwhile. What is made after the end is born `expired`, after a
 cancel `cancelled`, and who must not or cannot be written to `suppressed`, with the reason.
+
+Who is in it is decided at one instant: what a filter matches is kept as lists of ids before the
+first chunk is made, so that a tag that changes meanwhile changes nothing.
 """
 
-import structlog
-from django.db import connection, transaction
+from dataclasses import dataclass
 
-from vestnik.dispatch import hints, hours
-from vestnik.dispatch.models import Enlistment
+import structlog
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
+
+from vestnik.audience.models import Client
+from vestnik.dispatch import hints, hours, sql
+from vestnik.dispatch.models import AudienceSlice, Enlistment
 from vestnik.dispatch.recipients import picked, recipients, rendered
-from vestnik.mailings.models import Mailing
+from vestnik.dispatch.settled import array
+from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.mailings.window import Clock
 
 log = structlog.get_logger(__name__)
 
 BATCH_SIZE = 1000
+LONGEST_REASON = 300
 # The first chunk is small, so that sending begins at once; 50,000 a transaction made a million
 # rows fastest (155,000 a second).
 FIRST_CHUNK, CHUNK = 1_000, 20_000
@@ -84,12 +94,67 @@ BY_ZONE = {
 }
 
 
+# What is to be enlisted, without what is paused since it could not be.
+TO_ENLIST = """
+SELECT e.mailing_id FROM dispatch_enlistment e JOIN mailings_mailing m ON m.id = e.mailing_id
+WHERE NOT e.complete AND (e.failures < %s OR m.state = 'running') AND {which}
+ORDER BY e.mailing_id
+"""
+FAILED = """
+UPDATE dispatch_enlistment SET failures = least(failures + 1, 32767)
+WHERE mailing_id = %s AND NOT complete RETURNING failures
+"""
+MOST_FAILURES = 3
+CANNOT = "Its audience cannot be enlisted: "
+# Connections, deadlocks, resources, locks, an operator's shut-down: these pass.
+PASSING = ("08", "40", "53", "55", "57")
+
+# By ranges of ids, which needs no sort. Slices of few ids are read together.
+FREEZE = """
+INSERT INTO dispatch_audienceslice (mailing_id, last_client_id, client_ids)
+SELECT %s, max(c.id), array_agg(c.id) FROM ({clients}) c GROUP BY c.id / %s
+"""
+# As a constant the planner knows how many there are; of a sub-query it would expect ten.
+AMONG = '"audience_client"."id" = ANY(%s::bigint[])'
+
+
+def to_enlist() -> list[int]:
+    """The mailings whose audience is to be enlisted."""
+    rows = sql.rows(TO_ENLIST.format(which="true"), [MOST_FAILURES])
+    return [mailing for (mailing,) in rows]
+
+
 def enlist(mailing_id: int) -> None:
-    """Enlist to the bound, chunk by chunk; returns at once where there is nothing to do."""
+    """Enlist to the bound, chunk by chunk; returns at once where there is nothing to do.
+
+    Where that fails again and again, the mailing is paused and says why.
+    """
     provider = Mailing.objects.values_list("provider", flat=True).get(id=mailing_id)
-    while enlist_chunk(mailing_id):
-        hints.call_to_work(provider)
+    if sql.rows(TO_ENLIST.format(which="e.mailing_id = %s"), [MOST_FAILURES, mailing_id]):
+        try:
+            while enlist_chunk(mailing_id):
+                hints.call_to_work(provider)
+        except Exception as trouble:
+            if _passes(trouble):
+                raise
+            _note_failure(mailing_id, trouble)
     hints.call_to_work(provider)
+
+
+def _passes(trouble: Exception) -> bool:
+    if not isinstance(trouble, DatabaseError | InterfaceError):
+        return False
+    state = getattr(trouble.__cause__, "sqlstate", None)
+    return state is None or state.startswith(PASSING)
+
+
+def _note_failure(mailing_id: int, trouble: Exception) -> None:
+    """One line each time, with the traceback the first time alone; after a few, a pause."""
+    failures = sql.value(FAILED, [mailing_id]) or 0
+    log.error("mailing not enlisted", mailing=mailing_id, failures=failures, exc_info=failures == 1)
+    if failures >= MOST_FAILURES:
+        said = (str(trouble).splitlines() or [type(trouble).__name__])[0]
+        Mailing.objects.get(id=mailing_id).move(PAUSE, reason=f"{CANNOT}{said[:LONGEST_REASON]}")
 
 
 def enlist_chunk(mailing_id: int) -> bool:
@@ -102,43 +167,87 @@ def enlist_chunk(mailing_id: int) -> bool:
         )
         if enlistment is None:
             return False
-        size = CHUNK if enlistment.next_number else FIRST_CHUNK
-        taken, last, batches = _make_messages(enlistment, size)
+        _freeze(enlistment)
+        chunk = _next_chunk(enlistment)
+        taken, last, batches = _make_messages(enlistment, chunk.clients)
         if enlistment.mailing.local_hours is not None:
             hours.schedule(enlistment.mailing, enlistment.next_number)
-        enlistment.cursor = last or enlistment.bound
+        enlistment.cursor = chunk.last or last or enlistment.bound
+        enlistment.complete = chunk.is_last if chunk.last else taken < chunk.size
         enlistment.next_number += batches
-        enlistment.complete = taken < size
+        enlistment.failures = 0
         enlistment.save()
+        gone = {} if enlistment.complete else {"last_client_id__lte": enlistment.cursor}
+        AudienceSlice.objects.filter(mailing=mailing_id, **gone).delete()
         if enlistment.complete:
             Mailing.objects.filter(id=mailing_id).update(enlisted_at=Clock())
             log.info("mailing enlisted", mailing=mailing_id, batches=enlistment.next_number)
     return not enlistment.complete
 
 
-def _make_messages(enlistment: Enlistment, size: int) -> tuple[int, int | None, int]:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The clients that are next. Of a slice it is known to which id, and whether none is left; else
+    that shows by how many of `size` are there."""
+
+    clients: QuerySet[Client]
+    size: int = 0
+    last: int | None = None
+    is_last: bool = False
+
+
+def _freeze(enlistment: Enlistment) -> None:
+    """Keep whom the filter matches at this instant; once, and where there is a filter at all. One
+    that an earlier version has begun goes on without."""
+    if enlistment.frozen or enlistment.next_number or enlistment.cursor:
+        return
+    clients = recipients(enlistment.mailing.filter)
+    if not clients.query.where:
+        return
+    matched = clients.filter(id__lte=enlistment.bound).values_list("id", flat=True)
+    statement, parameters = matched.query.sql_with_params()
+    sql.run(FREEZE.format(clients=statement), [enlistment.mailing_id, *parameters, CHUNK])
+    enlistment.frozen = True
+
+
+def _next_chunk(enlistment: Enlistment) -> Chunk:
+    size = CHUNK if enlistment.next_number else FIRST_CHUNK
+    if enlistment.frozen:
+        return _next_of_slices(enlistment, size)
     clients = recipients(enlistment.mailing.filter).filter(
         id__gt=enlistment.cursor, id__lte=enlistment.bound
     )
+    return Chunk(clients.order_by("id")[:size], size)
+
+
+def _next_of_slices(enlistment: Enlistment, size: int) -> Chunk:
+    slices = AudienceSlice.objects.filter(
+        mailing=enlistment.mailing_id, last_client_id__gt=enlistment.cursor
+    ).order_by("last_client_id")
+    ids: list[int] = []
+    for found in slices.values_list("client_ids", flat=True).iterator(chunk_size=4):
+        ids += sorted(id for id in found if id > enlistment.cursor)
+        if len(ids) > size:
+            break
+    among = RawSQL(AMONG, [array(ids[:size])], output_field=BooleanField())  # noqa: S611
+    last = ids[size - 1] if len(ids) > size else enlistment.bound or 1
+    return Chunk(Client.objects.order_by().filter(among), last=last, is_last=len(ids) <= size)
+
+
+def _make_messages(
+    enlistment: Enlistment, clients: QuerySet[Client]
+) -> tuple[int, int | None, int]:
+    """How many clients there were, the last of them, and in how many batches they are."""
     text, version = enlistment.mailing.text, enlistment.mailing.text_version
-    picked_sql, parameters = picked(text, clients.order_by("id")[:size])
+    picked_sql, parameters = picked(text, clients)
     statement = ENLIST.format(
         picked=f"{picked_sql} ORDER BY c.id",
         recipients=rendered(text, "SELECT * FROM picked"),
         **(ALL_ALIKE if enlistment.mailing.local_hours is None else BY_ZONE),
     )
+    mailing, number = enlistment.mailing_id, enlistment.next_number
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CLIENTS_LOCK])
-        cursor.execute(
-            statement,
-            [
-                *parameters,
-                enlistment.mailing_id,
-                version,
-                BATCH_SIZE,
-                enlistment.next_number,
-                version,
-            ],
-        )
-        found, last, batches = cursor.fetchone()
-    return found, last, batches
+        cursor.execute(statement, [*parameters, mailing, version, BATCH_SIZE, number, version])
+        taken, last, batches = cursor.fetchone()
+    return taken, last, batches

@@ -225,6 +225,10 @@ class Enlistment(models.Model):
     bound = models.BigIntegerField()
     next_number = models.PositiveIntegerField(default=0)
     complete = models.BooleanField(default=False)
+    #: Whether the clients stand in slices, as the filter matched them at one instant.
+    frozen = models.BooleanField(default=False, db_default=False)
+    #: How often in a row it could not be enlisted.
+    failures = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [
@@ -233,6 +237,25 @@ class Enlistment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}: {self.cursor} of {self.bound}"
+
+
+class AudienceSlice(models.Model):
+    """Clients of a mailing that were matched at its start and are still to be enlisted: those of a
+    range of ids."""
+
+    mailing = models.ForeignKey(Mailing, models.CASCADE, db_index=False, related_name="+")
+    last_client_id = models.BigIntegerField()
+    client_ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "last_client_id"], name="audience_slice_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: to {self.last_client_id}"
 
 
 class HandOver(models.Model):

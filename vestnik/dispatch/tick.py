@@ -14,6 +14,7 @@ from vestnik.dispatch import (
     claims,
     closing,
     doubt,
+    enlist,
     heartbeat,
     hints,
     hours,
@@ -42,8 +43,6 @@ WHERE state = 'scheduled' AND starts_at <= clock_timestamp() + %s * interval '1 
 ORDER BY starts_at
 """
 
-TO_ENLIST = "SELECT mailing_id FROM dispatch_enlistment WHERE NOT complete ORDER BY mailing_id"
-
 TO_SEND = """
 SELECT DISTINCT m.provider FROM mailings_mailing m
 WHERE m.state = 'running' AND EXISTS (
@@ -71,8 +70,7 @@ def launch_due() -> None:
 
 def look_at_unfinished() -> None:
     """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
-    to_enlist = [mailing for (mailing,) in sql.rows(TO_ENLIST)]
-    for mailing in {*closing.to_close(), *to_enlist, *texts.to_renew()}:
+    for mailing in {*closing.to_close(), *enlist.to_enlist(), *texts.to_renew()}:
         hints.give("vestnik.look_at", mailing)
 
 

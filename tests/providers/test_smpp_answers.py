@@ -16,7 +16,9 @@ Says = Callable[[list[int]], list[bytes]]
 TAKEN = wire.SUBMIT_SM | wire.ANSWER
 
 
-def smsc_that(says: Says, submits: int) -> tuple[list[Outcome | None], list[int]]:
+def smsc_that(
+    says: Says, submits: int, flight_of: int = 0, **options: str
+) -> tuple[list[Outcome | None], list[int]]:
     """What becomes of a flight, and the commands that the SMSC got after its words."""
     outcomes: list[Outcome | None] = []
     heard: list[int] = []
@@ -39,8 +41,8 @@ def smsc_that(says: Says, submits: int) -> tuple[list[Outcome | None], list[int]
     async def test() -> None:
         async with serving(talk) as port:
             given = {"host": "127.0.0.1", "port": str(port), "system_id": "v", "deadline": "0.5"}
-            async with opened(SmppProvider("main", given)) as provider:
-                outcomes.extend(await provider.hand_over_all(flight(submits)))
+            async with opened(SmppProvider("main", given | options)) as provider:
+                outcomes.extend(await provider.hand_over_all(flight(flight_of or submits)))
                 await asyncio.sleep(0.05)
 
     run(test)
@@ -96,3 +98,9 @@ def test_a_nack_of_the_whole_pdu_is_an_answer() -> None:
     (outcome,), _ = smsc_that(says, 1)
     assert outcome is not None
     assert "ESME_RINVCMDLEN" in repr(outcome)
+
+
+def test_what_only_waited_for_a_place_in_the_window_has_not_been_tried() -> None:
+    """Neither an attempt nor trouble of the SMSC: it never heard of it."""
+    outcomes, _ = smsc_that(lambda _: [], 1, flight_of=3, window="1")
+    assert outcomes == [Unknown("no answer within 0.5 s"), None, None]

@@ -73,6 +73,10 @@ class Link:
         if session is not None:
             await session.unbind(patience=1.0)
 
+    @property
+    def is_bound(self) -> bool:
+        return self._session is not None and self._session.usable
+
     async def session(self) -> Session:
         """The bound session; waits while one is being bound. Raises NotBound."""
         session = self._session

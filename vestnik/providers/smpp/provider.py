@@ -93,8 +93,11 @@ class SmppProvider(Provider):
     def _give_up(self, passages: Sequence[Passage]) -> None:
         trouble = f"no answer within {self.deadline:g} s"
         for passage in passages:
-            if not passage.landed:
-                passage.give_up(self.in_two_minds(passage.message, trouble))
+            if passage.landed:
+                continue
+            # What only waited for its place in the window was not tried: the SMSC is there.
+            waited = passage.message.departed_at is None and self._link.is_bound
+            passage.give_up(None if waited else self.in_two_minds(passage.message, trouble))
 
     async def _leave(self, passage: Passage) -> None:
         try:

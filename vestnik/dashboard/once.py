@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -59,10 +59,10 @@ class OnceForm(forms.Form):
         self.add_error(None, said)
 
 
-def token_of(sent: QueryDict) -> uuid.UUID | None:
+def token_of(sent: Mapping[str, Any], name: str = "token") -> uuid.UUID | None:
     """The token that a page was sent with; None where it came without."""
     try:
-        return uuid.UUID(str(sent.get("token", "")))
+        return uuid.UUID(str(sent.get(name, "")))
     except ValueError:
         return None
 

@@ -720,6 +720,22 @@ def test_a_test_is_sent_to_a_few_numbers() -> None:
     assert Mailing.objects.get().is_test
 
 
+def test_a_test_is_sent_once_by_a_second_click_or_a_reload() -> None:
+    opened = browser()
+    page = shown(opened)
+    token = page.split('name="test_token" value="')[1].split('"')[0]
+    form = written(test="1", test_numbers="79261234567", test_token=token)
+
+    first, second = (shown(opened, **form) for _ in range(2))
+
+    assert "The test is on its way" in first
+    assert "sent already" in second
+    assert Message.objects.count() == 1
+    again = second.split('name="test_token" value="')[1].split('"')[0]
+    shown(opened, **{**form, "test_token": again})
+    assert Message.objects.count() == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [

@@ -1,6 +1,7 @@
 """A test send from the page of a mailing: its text, to a few numbers, at once."""
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.audience_form import AudienceForm
 from vestnik.dashboard.mailings.forms import MailingForm
+from vestnik.dashboard.once import new_token, once, token_of
 from vestnik.dispatch.trial import MOST_NUMBERS, Trial, send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
@@ -28,6 +30,10 @@ class Trying:
     numbers: str = ""
     problems: Sequence[str] = field(default_factory=list)
     trial: Trial | None = None
+    #: The test that the same click or a reload has sent already.
+    made: int | None = None
+    #: Of the next test: one is sent once.
+    token: str = field(default_factory=new_token)
 
     @classmethod
     def sent(
@@ -36,8 +42,15 @@ class Trying:
         """Send the test, or say why not."""
         trying = cls(numbers=str(data.get("test_numbers", "")))
         try:
-            mailing = _mailing(form, audience)
-            trying.trial = send_test(mailing, _numbers(trying.numbers), actor)
+            mailing, numbers = _mailing(form, audience), _numbers(trying.numbers)
+
+            def make() -> int:
+                trying.trial = send_test(mailing, numbers, actor)
+                return trying.trial.mailing.id
+
+            used = token_of(data, "test_token") or uuid.UUID(trying.token)
+            made, is_new = once(used, make)
+            trying.made = None if is_new else made
         except ValidationError as error:
             trying.problems = error.messages
         return trying

@@ -13,7 +13,7 @@ function keepForm(form) {
 
   function written() {
     const data = new FormData(form);
-    for (const name of ["counted", "test_numbers"]) data.delete(name);
+    for (const name of ["counted", "test_numbers", "test_token"]) data.delete(name);
     return new URLSearchParams([...data]).toString();
   }
 

@@ -24,14 +24,20 @@ VALUE: dict[str, Any] = {
         {"type": "boolean"},
     ]
 }
-BOUND = {
-    "anyOf": [{"type": "number"}, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}]
-}
+PRESENT = {"present": {"type": "boolean"}}
+
+
+def _between(bound: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"gte": bound, "lte": bound, **PRESENT},
+        "additionalProperties": False,
+    }
+
+
 COMPARISON = {
-    "type": "object",
     "description": "Both bounds are numbers, or both are dates; each is itself included.",
-    "properties": {"gte": BOUND, "lte": BOUND, "present": {"type": "boolean"}},
-    "additionalProperties": False,
+    "anyOf": [_between({"type": "number"}), _between({"type": "string", "format": "date"})],
 }
 KINDS: dict[str, Any] = {
     "operator_codes": {

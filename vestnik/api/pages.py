@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +17,7 @@ USUAL_SIZE = 100
 LARGEST_SIZE = 1000
 
 
+@extend_schema_field({"type": "string", "pattern": "^[nb][0-9]{1,18}$", "example": "n100"})
 class CursorField(Text):
     """A cursor as an address of a page has it."""
 

@@ -45,7 +45,8 @@ class OnceForm(forms.Form):
     @property
     def used_token(self) -> uuid.UUID:
         """The token that the page was opened with; a new one where it came without."""
-        return self.cleaned_data.get("token") or uuid.UUID(new_token())
+        cleaned = getattr(self, "cleaned_data", {})  # a form that was sent empty has none
+        return cleaned.get("token") or uuid.UUID(new_token())
 
     def made_already(self) -> int | None:
         """The id of what the page has made, if it has."""

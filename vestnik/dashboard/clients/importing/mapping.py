@@ -146,7 +146,7 @@ class ColumnForm(forms.Form):
 
     type = forms.ChoiceField(
         required=False,
-        choices=[("", _("as each cell says")), *Type.choices],
+        choices=[("", _("each by itself")), *Type.choices],
         label=_("Type of the values"),
     )
 

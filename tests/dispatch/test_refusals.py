@@ -4,6 +4,7 @@ import pytest
 
 from tests.builders import make_running
 from tests.dispatch.sent import record
+from vestnik.dispatch import doubt
 from vestnik.dispatch.refusals import pause_if_refused
 from vestnik.mailings.models import PAUSE, RESUME, Mailing
 
@@ -60,3 +61,15 @@ def test_a_pause_for_another_reason_does_not_count_for_it() -> None:
     mailing.obey(RESUME, actor="test")
     handed_over(mailing, failed=200, sent=0)
     assert pause_if_refused(mailing.id, WHY)
+
+
+def test_what_an_operator_gave_up_was_not_refused() -> None:
+    mailing = make_running(1_000)
+    record(mailing, ["unknown"] * 100 + ["sent"] * 150)
+    assert doubt.give_up(mailing, actor="test") == 100
+    record(mailing, ["failed"])
+    assert not pause_if_refused(mailing.id, WHY)
+    record(mailing, ["failed"] * 70)
+    assert pause_if_refused(mailing.id, WHY)
+    mailing.refresh_from_db()
+    assert mailing.state_reason.startswith("22 % of 321 messages were refused")

@@ -78,3 +78,21 @@ def test_a_refused_row_says_what_was_seen(written: str):
     job = take(f"Телефон\n{written}\n79261234567\n".encode())
     assert MISLEADING[written] in refusals(job)[2]
     assert not job.refused_rows.filter(reason__contains="does not begin with 7").exists()
+
+
+FIRST_ROWS = [
+    "(701) 123-45-67",
+    "701 123-45-67",
+    "(926) 123-45-67",
+    "тел. 89261234567",
+    "tel:+79261234567",
+    "0079261234567",
+    "7.9261234567E+10",
+]
+
+
+@pytest.mark.parametrize("first", FIRST_ROWS)
+def test_the_first_number_of_a_file_without_a_header_is_a_client(first: str):
+    content = f"{first};Анна\n79031234567;Борис\n".encode()
+    job = take(content, options={"mapping": {"1": "phone_number", "2": "name"}})
+    assert (job.error, job.created, job.refused) == ("", 2, 0)

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 #: A number as people write it: a plus, digits, and what stands between them.
-WRITTEN = re.compile(r"\+?[0-9][0-9\s().+\-\u2010-\u2015\u2212/]*", re.ASCII)
+WRITTEN = re.compile(r"\(?\+?[0-9][0-9\s().+\-\u2010-\u2015\u2212/]*", re.ASCII)
 NOT_DIGIT = re.compile(r"[^0-9]")
 SCIENTIFIC = re.compile(r"[78][.,][0-9]{1,14}E\+?10", re.IGNORECASE | re.ASCII)
+BEFORE_PHONE = re.compile(r"^(?:tel|тел|моб|phone)[.:\s]*(?=[+(0-9])", re.IGNORECASE)
+#: Kazakhstan's mobile codes stand as a group of their own; ten bare digits may be a tax number.
+KAZAKH = re.compile(r"\(?7[0-9]{2}[)\s-]")
 #: No invisible character comes before these.
 FIRST_LETTERS = "\u00ac"
 MOST_LETTERS, FEWEST_DIGITS = 40, 5
@@ -34,6 +37,8 @@ def is_like_phone(text: str) -> bool:
     digits = _digits(text)
     if (len(digits) == 11 and digits[0] in "78") or (len(digits) == 10 and digits[0] == "9"):
         return True
+    if len(digits) == 10 and digits[0] == "7" and KAZAKH.match(text.strip()):
+        return True
     return text.lstrip().startswith("+") and 10 <= len(digits) <= 15
 
 
@@ -43,7 +48,7 @@ def is_like_number(text: str) -> bool:
 
 
 def _digits(text: str) -> str:
-    bare = INVISIBLE.sub("", text).strip().strip("'`")
+    bare = BEFORE_PHONE.sub("", INVISIBLE.sub("", text).strip().strip("'`"))
     if len(bare) > MOST_LETTERS:
         return ""
     if SCIENTIFIC.fullmatch(bare):

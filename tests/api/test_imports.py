@@ -75,7 +75,7 @@ def test_a_preview_keeps_nothing(api: Caller):
     assert answer.status_code == 200
     found = answer.json()
     assert (found["format"], found["encoding"], found["separator"]) == ("csv", "utf-8", ";")
-    assert found["columns"][1] == {"header": "Имя", "meaning": "attributes.name"}
+    assert found["columns"][1] == {"header": "Имя", "meaning": "attributes.name", "type": ""}
     assert found["rows"][0]["attributes"] == {"name": "Анна"}
     assert "7XXXXXXXXXX" in found["rows"][1]["problem"]
     assert not Import.objects.exists()

@@ -101,6 +101,9 @@ def test_yes_and_no(cell: str, read: bool | None) -> None:
         (["да", "нет"], ""),
         (["8 926 123 45 67"], ""),
         ([], ""),
+        (["TRUE", "FALSE", ""], "boolean"),
+        (["ИСТИНА", "ЛОЖЬ"], "boolean"),
+        (["true", "FALSE"], ""),
     ],
 )
 def test_types_are_recognised_where_all_cells_are_of_one(cells: list[str], type: str) -> None:

@@ -63,10 +63,11 @@ CLIENT = st.tuples(
 )
 
 
+@pytest.mark.django_db
 @given(clients=st.lists(CLIENT, min_size=1, max_size=4))
 @settings(deadline=None, max_examples=max(300, settings().max_examples))
 def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
-    """Without the database, so that thousands are tried: `--hypothesis-profile=thorough`."""
+    """With no row in the database, so that thousands are tried: `--hypothesis-profile=thorough`."""
     names = sorted({name for _, attributes, _ in clients for name in attributes})
     numbers = [str(79261234567 + n) for n in range(len(clients))]
     rows = [

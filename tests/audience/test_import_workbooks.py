@@ -288,3 +288,15 @@ def test_a_sheet_of_numbers_and_shared_texts_is_read_as_before():
     target = io.BytesIO()
     write(target, [["Телефон", "Имя"], [79261234567, "Анна"]])
     assert cells(read(target.getvalue())) == [ANNA]
+
+
+@pytest.mark.django_db
+def test_a_flag_of_a_sheet_is_a_flag():
+    def of(line: int, number: int, flag: str) -> str:
+        cells = f'<c><v>{number}</v></c><c t="b"><v>{flag}</v></c>'
+        return f'<row r="{line}">{cells}</row>'
+
+    rows = row(1, ["phone", "vip"]) + of(2, 79261110001, "1") + of(3, 79261110002, "0")
+    take(packed(of_rows(rows)))
+    found = Client.objects.order_by("phone_number").values_list("attributes__vip", flat=True)
+    assert list(found) == [True, False]

@@ -18,6 +18,8 @@ NUMBER = re.compile(
 NOT_DIGITS = re.compile(rf"[{BLANKS}']")
 MOST_DIGITS = 15
 YES = frozenset({"yes", "y", "true", "да", "истина", "1"})
+#: As spreadsheets show a flag.
+SHOWN_FLAGS = frozenset({"TRUE", "FALSE", "ИСТИНА", "ЛОЖЬ"})
 NO = frozenset({"no", "n", "false", "нет", "ложь", "0"})
 MONTH_NAMES = (
     ("января", "январь", "янв", "january", "jan"),
@@ -125,6 +127,8 @@ def recognised(cells: Iterable[str]) -> str:
     texts = [cell.strip() for cell in cells if cell.strip()]
     if texts and all(_is(day, text) for text in texts):
         return Type.DATE
+    if texts and all(text in SHOWN_FLAGS for text in texts):
+        return Type.BOOLEAN
     are_plain = all(text.lstrip("-").isascii() and _is(float, text) for text in texts)
     if texts and not are_plain and all(_is_sure_number(text) for text in texts):
         return Type.NUMBER

@@ -85,7 +85,7 @@ def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
 def read(file: bytes) -> list[Any]:
     table = formats.opened(io.BytesIO(file), formats.Options(), Progress()).table
     found = []
-    for _, number, code, tag, zone, attributes, problem, _ in staged_rows(
+    for _, number, code, tag, zone, attributes, problem, *_ in staged_rows(
         table, formats.Options(), "clients"
     ):
         assert problem is None

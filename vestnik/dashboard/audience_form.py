@@ -32,7 +32,7 @@ UNREADABLE = gettext_lazy(
     "The audience that this page carried cannot be read any more: choose it anew."
 )
 NOT_TAKEN = gettext_lazy(
-    "A saved audience is chosen in the list and not taken: press “Take”, or choose none."
+    "A saved audience is chosen in the list and not applied: press “Apply”, or choose none."
 )
 GONE = gettext_lazy("That audience has been deleted meanwhile: choose another one.")
 NOT_WHOLE = gettext_lazy(

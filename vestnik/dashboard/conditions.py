@@ -27,7 +27,7 @@ MOST_INPUTS = 20
 class What(models.TextChoices):
     """What a condition asks."""
 
-    CODE = "code", _("operator code is")
+    CODE = "code", _("prefix is")
     TAG = "tag", _("tag is")
     NO_TAG = "no-tag", _("there is no tag")
     EQUALS = "equals", _("attribute is")

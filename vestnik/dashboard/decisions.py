@@ -18,7 +18,7 @@ __all__ = ["Worded", "waiting", "worded"]
 #: What a kind is called, and what is done about it where.
 KINDS: Mapping[str, tuple[Promise, Promise, str]] = {
     "breaker": (gettext_lazy("held back"), gettext_lazy("Look at it"), "settings"),
-    "paused": (gettext_lazy("paused itself"), gettext_lazy("Look at it"), "mailing-page"),
+    "paused": (gettext_lazy("paused automatically"), gettext_lazy("Look at it"), "mailing-page"),
     "unknown": (gettext_lazy("in doubt"), gettext_lazy("Decide"), "mailing-page"),
     "nobody": (gettext_lazy("nobody matched"), gettext_lazy("Copy it"), "copy-mailing"),
     "missed": (gettext_lazy("missed"), gettext_lazy("Copy it"), "copy-mailing"),

@@ -35,7 +35,7 @@ def _again(again: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _conditions(audience: Filter) -> Iterator[str]:
     if codes := audience.get("operator_codes"):
-        yield _("operator code %(codes)s") % {"codes": alternatives(codes)}
+        yield _("prefix %(codes)s") % {"codes": alternatives(codes)}
     if tags := audience.get("tags"):
         yield _tags(tags)
     for name, wanted in audience.get("attributes", {}).items():

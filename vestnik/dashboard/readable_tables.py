@@ -22,7 +22,7 @@ HEADINGS: dict[str, Promise] = {
     "id": pgettext_lazy("heading", "№"),
     "client": _("Client №"),
     "phone_number": _("Phone number"),
-    "operator_code": _("Operator code"),
+    "operator_code": _("Prefix"),
     "tag": _("Tag"),
     "timezone": _("Time zone"),
     "state": _("State"),

@@ -52,7 +52,7 @@ PHRASES = _phrases(
         r"gave up after (?P<count>\d+) attempts: (?P<why>.+)",
         gettext_lazy("given up after attempt %(count)s: %(why)s"),
     ),
-    (r"in doubt, sent again: (?P<why>.+)", gettext_lazy("in doubt, sent again: %(why)s")),
+    (r"in doubt, sent again: (?P<why>.+)", gettext_lazy("unknown, sent again: %(why)s")),
     (
         r"not handed over before the mailing ended",
         gettext_lazy("not handed over before the mailing ended"),

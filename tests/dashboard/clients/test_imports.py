@@ -340,7 +340,7 @@ def test_a_file_that_fails_later_says_why() -> None:
     job = draft(browser)
     Import.objects.update(state="failed", error="This is a PDF: nothing we know.")
     shown = text(browser.get(f"/clients/imports/{job.id}/"))
-    assert "Nothing was taken of this file" in shown
+    assert "Nothing was imported from this file" in shown
     assert "nothing we know" in shown
 
 

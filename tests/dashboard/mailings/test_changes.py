@@ -241,4 +241,4 @@ def test_where_everybody_was_reached_there_is_nobody(browser: Browser) -> None:
     record(mailing, ["sent"])
     mailing.move(CANCEL)
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
-    assert "Everybody was reached" in page
+    assert "Everyone was reached" in page

@@ -265,7 +265,7 @@ def test_unknown_messages_are_given_up(browser: Browser) -> None:
     given(browser, other, "unknown/give-up", agreed="1")
     assert sorted(other.messages.values_list("state", flat=True)) == ["failed", "failed", "sent"]
     again = given(browser, other, "unknown/give-up").content.decode()
-    assert "Nothing is in doubt any more." in again
+    assert "No messages are unknown any more." in again
 
 
 def test_what_cannot_be_asked_or_resent_says_why(browser: Browser, settings: Any) -> None:

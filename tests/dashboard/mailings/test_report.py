@@ -122,7 +122,7 @@ def test_the_file_tells_no_number_and_holds_no_session(browser: Browser) -> None
 
 def test_the_file_has_all_that_is_to_be_told(browser: Browser) -> None:
     document = file_of(browser, make_sampled())
-    for word in ("доставлено", "Отправлено в секунду", "По коду оператора", "Настройка", "История"):
+    for word in ("доставлено", "Отправлено в секунду", "По префиксу", "Настройка", "История"):
         assert word in document
     assert 'lang="ru"' in document
     assert document.count("<polyline") == 3

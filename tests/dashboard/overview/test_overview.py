@@ -89,7 +89,7 @@ def test_decisions_come_first_each_with_its_action() -> None:
     assert "“Survey” stands still" in said
     assert "Messages by console wait" in said
     assert "4 decisions wait" in said
-    assert said.index("Wants a decision") < said.index("Under way")
+    assert said.index("Needs a decision") < said.index("Running now")
 
 
 def test_what_runs_has_its_bar_its_share_and_its_forecast() -> None:

@@ -13,7 +13,7 @@ from vestnik.dashboard import zones
 from vestnik.dashboard.preferences import remember_language, remember_theme
 from vestnik.dashboard.shell import THEMES
 
-THEME_NAMES = dict(zip(THEMES, (_("As the system"), _("Light"), _("Dark")), strict=True))
+THEME_NAMES = dict(zip(THEMES, (_("Same as system"), _("Light"), _("Dark")), strict=True))
 
 
 class PreferencesForm(forms.ModelForm):

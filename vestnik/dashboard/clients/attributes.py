@@ -83,7 +83,7 @@ def _json(written: str) -> Any:
     try:
         read = json.loads(written, parse_constant=_refused, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
-        raise ValidationError(_("This is no JSON.")) from None
+        raise ValidationError(_("This is not valid JSON.")) from None
     validate_attributes({"": read})
     return read
 

@@ -39,7 +39,7 @@ class ClientForm(forms.Form):
         required=False,
         max_length=3,
         validators=[validate_operator_code],
-        label=gettext_lazy("Operator code"),
+        label=gettext_lazy("Prefix"),
     )
     tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=gettext_lazy("Tag"))
     timezone = forms.ChoiceField(

@@ -36,7 +36,7 @@ class SearchForm(forms.Form):
     """What is asked for. What is wrong with it stands beside its field, and selects nobody."""
 
     q = forms.CharField(required=False, max_length=100, label=_("Number, name or other text"))
-    code = forms.CharField(required=False, max_length=3, label=_("Operator code"))
+    code = forms.CharField(required=False, max_length=3, label=_("Prefix"))
     tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=_("Tag"))
     audience = forms.ModelChoiceField(
         SavedAudience.objects.none(), required=False, label=_("Audience"), empty_label=_("any")

@@ -14,7 +14,7 @@ from vestnik.audience import phone_parsing
 
 FIELDS: dict[str, Promise] = {
     "phone_number": gettext_lazy("Phone number"),
-    "operator_code": gettext_lazy("Operator code"),
+    "operator_code": gettext_lazy("Prefix"),
     "tag": gettext_lazy("Tag"),
     "timezone": gettext_lazy("Time zone"),
     "reason": gettext_lazy("Reason"),

@@ -56,7 +56,7 @@ class NumbersForm(forms.Form):
         wrong = [part for part in written if normalised(part) is None]
         if wrong:
             named = ", ".join(part[:20] for part in wrong[:MOST_NAMED])
-            raise ValidationError(_("These are no phone numbers: %(named)s.") % {"named": named})
+            raise ValidationError(_("These are not phone numbers: %(named)s.") % {"named": named})
         if len(written) > MOST_NUMBERS:
             remedy = _("At most %(most)s numbers at once: import a file with more.")
             raise ValidationError(remedy % {"most": MOST_NUMBERS})

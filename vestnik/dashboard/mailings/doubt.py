@@ -180,7 +180,7 @@ def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpRespons
     if count:
         messages.success(request, str(way.done % {"count": count}))
     else:
-        messages.info(request, _("Nothing is in doubt any more."))
+        messages.info(request, _("No messages are unknown any more."))
     return back_to(request, mailing)
 
 

@@ -63,7 +63,7 @@ def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
         wrong.append(_("To whom"))
     if wrong:
         fields = ", ".join(map(str, wrong))
-        raise ValidationError(_("First put this right: %(fields)s.") % {"fields": fields})
+        raise ValidationError(_("Correct this first: %(fields)s.") % {"fields": fields})
     given = {name: form.cleaned_data[name] for name in ("name", *NEEDED)}
     segments = least_segments_of(given["text"])
     return Mailing(filter=audience.audience, segments=segments, **given)
@@ -74,7 +74,7 @@ def _numbers(written: str) -> list[str]:
     numbers = [(part, normalised(part)) for part in parts]
     wrong = [part for part, number in numbers if number is None]
     if wrong:
-        raise ValidationError(_("This is no phone number: %(number)s.") % {"number": wrong[0][:30]})
+        raise ValidationError(_("This is not a phone number: %(number)s.") % {"number": wrong[0][:30]})
     if not 1 <= len(numbers) <= MOST_NUMBERS:
         raise ValidationError(_("Give 1 to %(most)s numbers.") % {"most": MOST_NUMBERS})
     return [number for _part, number in numbers if number is not None]

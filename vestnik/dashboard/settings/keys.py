@@ -30,7 +30,7 @@ SHOWN_BEFORE = gettext_lazy(
 class KeyForm(OnceForm, forms.ModelForm):
     """What the key is for, and what it may do."""
 
-    name = forms.CharField(label=gettext_lazy("What it is for"), max_length=100)
+    name = forms.CharField(label=gettext_lazy("Purpose"), max_length=100)
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
 
     class Meta:

@@ -57,7 +57,7 @@ def _ordered(request: OperatorRequest, job: Import) -> HttpResponse:
         return _back_to(request, job)
     if "discard" in request.POST:
         stored.drafts().filter(id=job.id).delete()
-        messages.success(request, _("The file is discarded; nothing was taken of it."))
+        messages.success(request, _("The file is discarded; nothing was imported from it."))
         return redirect("import-clients")
     draft = Draft(job, request.POST)
     if "start" in request.POST and draft.may_start():

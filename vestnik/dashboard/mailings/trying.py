@@ -74,7 +74,9 @@ def _numbers(written: str) -> list[str]:
     numbers = [(part, normalised(part)) for part in parts]
     wrong = [part for part, number in numbers if number is None]
     if wrong:
-        raise ValidationError(_("This is not a phone number: %(number)s.") % {"number": wrong[0][:30]})
+        raise ValidationError(
+            _("This is not a phone number: %(number)s.") % {"number": wrong[0][:30]}
+        )
     if not 1 <= len(numbers) <= MOST_NUMBERS:
         raise ValidationError(_("Give 1 to %(most)s numbers.") % {"most": MOST_NUMBERS})
     return [number for _part, number in numbers if number is not None]

@@ -92,7 +92,7 @@ def test_a_change_that_loses_to_the_launch_is_a_conflict() -> None:
         ("draft", ["schedule", "cancel", "change"]),
         ("scheduled", ["cancel", "change"]),
         ("running", ["pause", "cancel", "change of ends_at, name, rate_limit"]),
-        ("paused", ["resume", "cancel", "change of ends_at, name, rate_limit"]),
+        ("paused", ["resume", "cancel", "change of ends_at, name, rate_limit, text"]),
         ("finished", []),
     ],
 )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from tests.builders import from_now, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
+from tests.dashboard.mailings.writing import question
 from tests.dispatch.lane import provider
 from tests.dispatch.sent import record
 from vestnik.dashboard.once import new_token
@@ -137,7 +138,14 @@ def test_a_change_that_loses_to_the_end_is_told(browser: Browser) -> None:
 def again(browser: Browser, mailing: Mailing, **fields: Any) -> Any:
     given = {"states": ["failed", "unknown"], "starts": "now", "ends_at": local(60)}
     given |= {"provider": "console", **fields}
-    return browser.post(f"/mailings/{mailing.id}/again/", given, follow=True)
+    address = f"/mailings/{mailing.id}/again/"
+    answer = browser.post(address, given, follow=True)
+    if 'id="agree"' not in answer.content.decode():
+        return answer
+    assert (
+        not Mailing.objects.filter(filter__again__mailing=mailing.id).exists() or "token" in fields
+    )
+    return browser.post(address, question(answer) | {"do": "send"}, follow=True)
 
 
 def test_those_who_were_not_reached_get_a_new_mailing(browser: Browser) -> None:

@@ -11,20 +11,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action
+from vestnik.dashboard.autosave import PASSING, written
+from vestnik.dashboard.mailings.agreement import AGREED, Confirmation
 from vestnik.dashboard.mailings.conflicts import refused
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.ways import money
-from vestnik.dashboard.mailings.window import MADE_ALREADY, WindowForm, beginning
+from vestnik.dashboard.mailings.window import MADE_ALREADY, NOW, WindowForm, beginning
 from vestnik.dashboard.once import UsedAlready, content_of, once
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
 from vestnik.dashboard.zones import here
-from vestnik.dispatch.again import OVER, UNREACHED, send_again
+from vestnik.dispatch.again import OVER, TAKEN_OVER, UNREACHED, send_again
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import Mailing, StateConflict
-from vestnik.mailings.rules import checked_text, text_warnings
+from vestnik.mailings.rules import checked_text, database_now, text_warnings
+from vestnik.mailings.template import least_segments_of
 from vestnik.reports.preview import preview_of_text
 from vestnik.reports.progress import Progress
 
@@ -104,9 +107,9 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
         mailing=mailing,
         progress=progress,
     )
-    wants_look = request.POST.get("do") == "look"
-    if form.is_valid() and not wants_look and (sent := _sent(request, mailing, form)):
-        return sent
+    wants_look = request.POST.get("do") in ("look", "back")
+    if form.is_valid() and not wants_look and (answered := _answered(request, mailing, form)):
+        return answered
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
     context["comes"] = form.what_comes()
     if is_htmx(request):
@@ -128,6 +131,33 @@ def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     }
 
 
+def _answered(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+    return _asked(request, other, form) or _sent(request, other, form)
+
+
+def _asked(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+    """The question before it leaves; None where what it shows was agreed to, or is made already."""
+    wanted = form.cleaned_data
+    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
+    same = {name: getattr(other, name) for name in TAKEN_OVER}
+    again = {"mailing": other.id, "states": list(wanted["states"])}
+    segments = least_segments_of(wanted["text"])
+    new = Mailing(**{**same, **fields, "filter": {"again": again}, "segments": segments})
+    at_once = wanted["starts"] == NOW or new.starts_at <= database_now()
+    confirmation = Confirmation.of(new, starts_at_once=at_once)
+    if form.made_already() is not None or confirmation.was_agreed(request.POST):
+        return None
+    context = {
+        "confirmation": confirmation,
+        "mailing": other,
+        "order": "send",
+        "fields": [pair for pair in written(request.POST) if pair[0] not in PASSING],
+        "is_anew": AGREED in request.POST,
+        "section": "mailing-list",
+    }
+    return render(request, "dashboard/mailings/agree.html", context)
+
+
 def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
     """Make the mailing; None where that is to be asked again, which the form then says."""
     wanted = form.cleaned_data
@@ -137,7 +167,9 @@ def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse
         return send_again(other, wanted["states"], actor=actor(request), **fields).id
 
     try:
-        id, is_new = once(form.used_token, make, content_of(request.POST))
+        content = request.POST.copy()
+        content.pop(AGREED, None)
+        id, is_new = once(form.used_token, make, content_of(content))
     except StateConflict:
         return refused(request, other, "send again")
     except UsedAlready as used:

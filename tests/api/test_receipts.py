@@ -203,6 +203,28 @@ def test_a_signature_of_a_receipt_is_none_of_a_text_nor_the_other_way() -> None:
     assert StopListEntry.objects.count() == 1
 
 
+def test_a_stop_word_that_is_told_again_does_nothing_more() -> None:
+    told = {"phone": "79261234567", "text": "STOP", "id": "in-1"}
+    assert post(told).status_code == 200
+    StopListEntry.objects.all().delete()  # an administrator took the number off
+
+    assert post(told).status_code == 200
+    assert not StopListEntry.objects.exists()
+    assert post(told | {"id": "in-2"}).status_code == 200
+    assert StopListEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("more", [{"id": "7"}, {"time": "1764400000"}, {"id": "7", "time": "1"}])
+def test_a_vendors_signed_text_is_taken_once(more: dict[str, str]) -> None:
+    words = ("79261234567", "STOP", "79001112233")
+    told = dict(zip(("phone", "mes", "to"), words, strict=True)) | more | {"md5": signed(*words)}
+    assert Client().post("/api/v1/receipts/vendor/", told).status_code == 200
+    StopListEntry.objects.all().delete()
+
+    assert Client().post("/api/v1/receipts/vendor/", told).status_code == 200
+    assert not StopListEntry.objects.exists()
+
+
 def test_nobody_learns_which_providers_there_are() -> None:
     asked = ("pigeon", "main", "vendor", "console", "main/wrong", "pigeon/wrong")
     answers = [post({}, f"/api/v1/receipts/{path}/") for path in asked]

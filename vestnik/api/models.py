@@ -25,3 +25,17 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class TakenInbound(models.Model):
+    """A stop word that a provider told us of: told again, it does nothing more.
+
+    Else whoever records a callback could put a number back on the stop list long after somebody
+    took it off. Only a hash is kept.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    taken_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.digest

@@ -17,8 +17,9 @@ from vestnik.access.visitor import address
 from vestnik.api.fields import LARGEST_ID, StrictSerializer
 from vestnik.api.parsing import MIB, problem_with
 from vestnik.api.refusals import TooLarge, TooManyGuesses
+from vestnik.api.repeats import take_once
 from vestnik.api.resource import Resource
-from vestnik.dispatch.sink import take_inbound, take_receipts
+from vestnik.dispatch.sink import take_receipts
 from vestnik.gate import content_length
 from vestnik.providers.base import Heard, Inbound, Receipt
 from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
@@ -80,7 +81,7 @@ class Receipts(Resource):
         heard = _read(alias, _callback(request, secret))
         _check_storable(heard)
         take_receipts(heard.receipts)
-        take_inbound(heard.inbound)
+        take_once(heard.inbound)
         return HttpResponse(heard.answer, content_type="text/plain; charset=utf-8")
 
 

@@ -1,7 +1,7 @@
 """What comes back from a provider after the hand-over, in one vocabulary for all."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -51,12 +51,14 @@ def sender_of(written: str, *, international: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that somebody sent to us."""
+    """A message that somebody sent to us. `key` is the vendor's id of it, by which it is known when
+    it is told again; empty where the vendor gives none."""
 
     alias: str
     phone_number: str
     text: str
     at: datetime
+    key: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

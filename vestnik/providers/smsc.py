@@ -86,6 +86,8 @@ MOST_QUESTIONS_AT_ONCE = 4
 #: What a signature covers of a receipt, and of a text that a client wrote; how the former looks.
 SIGNED, SIGNED_TEXT = ("id", "phone", "status"), ("phone", "mes", "to")
 RECEIPT = re.compile(r"[^:]{1,100}:\+?[0-9]{5,15}:-?[0-9]{1,3}", re.ASCII)
+#: What tells one text of a client from another.
+INBOUND_IDS = ("id", "sms_id", "time")
 OUR_ID = re.compile(r"[A-Za-z0-9._-]{0,20}")
 
 
@@ -252,7 +254,8 @@ class SmscProvider(HttpProvider):
         phone_number = sender_of(fields.get("phone", ""))
         if not phone_number:
             raise CallbackRefused("a text came without the number of its sender")
-        return Inbound(self.alias, phone_number, fields["mes"], datetime.now(UTC))
+        key = ":".join(fields[name] for name in INBOUND_IDS if name in fields)
+        return Inbound(self.alias, phone_number, fields["mes"], datetime.now(UTC), key)
 
     def _post(self, path: str, fields: Mapping[str, str]) -> Request:
         """By POST, so that neither password nor text stands in anybody's log of addresses."""

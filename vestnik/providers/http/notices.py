@@ -115,7 +115,8 @@ class Notices:
         if not phone_number:
             raise CallbackRefused("a text came without the number of its sender")
         text = self._word(notice, "text") or ""
-        return Inbound(self._alias, phone_number, text, datetime.now(UTC))
+        key = self._word(notice, "provider_id") or self._word(notice, "id") or ""
+        return Inbound(self._alias, phone_number, text, datetime.now(UTC), key)
 
 
 def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState]:

@@ -104,6 +104,10 @@ def test_yes_and_no(cell: str, read: bool | None) -> None:
         (["TRUE", "FALSE", ""], "boolean"),
         (["ИСТИНА", "ЛОЖЬ"], "boolean"),
         (["true", "FALSE"], ""),
+        (["1-2-03", "5-3-12"], ""),
+        (["12.05.20"], ""),
+        (["1 марта 1990 г."], "date"),
+        (["01.01.2026 10:30:99"], ""),
     ],
 )
 def test_types_are_recognised_where_all_cells_are_of_one(cells: list[str], type: str) -> None:

@@ -46,6 +46,8 @@ DOTTED = re.compile(
 NAMED = re.compile(
     rf"([0-9]{{1,2}})[ .-]*([^\W\d_]{{3,9}})\.?[ -]*([0-9]{{4}}|[0-9]{{2}})(?: ?г\.?)?{TIME}"
 )
+#: Without it a column of articles, 1-2-03, may be meant: such dates have to be said to be some.
+FULL_YEAR = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])", re.ASCII)
 #: Of two digits Excel takes these for years of this century.
 THIS_CENTURY = 30
 
@@ -100,7 +102,8 @@ def _iso(year: str, month: str, of_month: str, time: str | None) -> str:
 
 def _clock(time: str) -> str:
     hours, rest = time.split(":", 1)
-    if int(hours) > 23 or int(rest[:2]) > 59:
+    seconds = rest[3:5] if rest[2:3] == ":" else "0"
+    if int(hours) > 23 or int(rest[:2]) > 59 or int(seconds) > 59:
         raise ValueError(NO_DATE)
     return f"{hours.zfill(2)}:{rest}" + (":00" if len(rest) == 2 else "")
 
@@ -125,7 +128,7 @@ def recognised(cells: Iterable[str]) -> str:
     """The type of which all these cells are; empty where it is none for sure, and where each cell
     says by itself what it is."""
     texts = [cell.strip() for cell in cells if cell.strip()]
-    if texts and all(_is(day, text) for text in texts):
+    if texts and all(FULL_YEAR.search(text) and _is(day, text) for text in texts):
         return Type.DATE
     if texts and all(text in SHOWN_FLAGS for text in texts):
         return Type.BOOLEAN

@@ -180,3 +180,24 @@ def test_a_page_of_an_earlier_login_comes_back_to_its_own_origin(
     if comes_back and is_logged_in:
         assert 'value="Kept"' in opened.get(answer["Location"]).content.decode()
     assert not Mailing.objects.exists()
+
+
+def test_what_is_written_anew_on_a_saved_page_outlives_the_login() -> None:
+    user, token = make_user(), uuid4()
+    assert autosave.keep(user, token, NEW, [("token", str(token)), ("text", "Saved")])
+    autosave.finish(user, token, NEW)
+
+    fields = [("token", str(token)), ("text", "Written after Back")]
+    address = autosave.keep_anew(user, NEW, fields)
+
+    kept = autosave.find(user, address.partition("unsaved=")[2], NEW)
+    assert kept is not None
+    assert ["text", "Written after Back"] in (kept.fields or [])
+
+
+def test_what_somebody_left_long_ago_is_cleared_by_whoever_writes_next() -> None:
+    gone, other = make_user("gone"), make_user("other")
+    assert autosave.keep(gone, uuid4(), NEW, [("text", "Hello")])
+    UnsavedForm.objects.update(saved_at=from_now(-15 * 24 * 3600))
+    assert autosave.keep(other, uuid4(), NEW, [("text", "Hello")])
+    assert not UnsavedForm.objects.filter(user=gone).exists()

@@ -73,13 +73,20 @@ def find(user: User, token: str, page: str) -> UnsavedForm | None:
 
 
 def keep_anew(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
-    """Keep what was written before the login; the address that opens it."""
-    token = next((value for name, value in fields if name == "token"), "")
-    try:
-        kept = keep(user, uuid.UUID(token), page, fields)
-    except ValueError:
-        kept = False
-    return f"{page}?{PARAMETER}={token}" if kept else page
+    """Keep what was written before the login; the address that opens it.
+
+    Under a token of its own where that of the page is done, or is somebody else's: a page that was
+    saved, and written anew after Back, is lost no more than any other.
+    """
+    given = next((value for name, value in fields if name == "token"), "")
+    for token in (given, str(uuid.uuid4())):
+        renewed = [(name, token if name == "token" else value) for name, value in fields]
+        try:
+            if keep(user, uuid.UUID(token), page, renewed):
+                return f"{page}?{PARAMETER}={token}"
+        except ValueError:
+            continue
+    return page
 
 
 def data_of(kept: UnsavedForm) -> QueryDict:
@@ -110,8 +117,9 @@ def written(data: QueryDict) -> list[tuple[str, str]]:
 
 
 def _clear(user: User) -> None:
+    # Everybody's: whoever never writes again would leave theirs for ever.
+    UnsavedForm.objects.filter(saved_at__lte=Now() - KEPT_FOR).delete()
     own = UnsavedForm.objects.filter(user=user)
-    own.filter(saved_at__lte=Now() - KEPT_FOR).delete()
     own.filter(fields=None, saved_at__lte=Now() - DONE_KEPT_FOR).delete()
     left = own.filter(fields__isnull=False).order_by("-saved_at")
     UnsavedForm.objects.filter(

@@ -20,7 +20,12 @@ from vestnik.audience.filter_rules import LONGEST_NAME
 from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
 from vestnik.dashboard.typed_numbers import plain
 
-MOST_ROWS = 100
+#: Further attributes, and names that a field of a form would change, are kept as they are.
+SHOWN = 100
+MOST_ROWS = 200
+NOT_WHOLE = gettext_lazy(
+    "The attributes did not arrive whole: reload the page and change them again."
+)
 YES = ("yes", "true", "да", "1")
 NO = ("no", "false", "нет", "0")
 
@@ -113,17 +118,25 @@ class AttributeRows:
     def __init__(self, rows: Sequence[AttributeForm]) -> None:
         self.rows = list(rows)
         self.problems: list[str] = []
+        #: How many attributes the page does not show.
+        self.more = 0
 
     @classmethod
     def showing(cls, attributes: Mapping[str, Any]) -> "AttributeRows":
         """The rows of a client, and an empty one where there is none."""
-        initial = [_initial(name, value) for name, value in sorted(attributes.items())] or [{}]
-        return cls([_row(number, initial=each) for number, each in enumerate(initial)])
+        some = shown_of(attributes)
+        initial = [_initial(name, value) for name, value in some.items()] or [{}]
+        rows = cls([_row(number, initial=each) for number, each in enumerate(initial)])
+        rows.more = len(attributes) - len(some)
+        return rows
 
     @classmethod
     def submitted(cls, data: QueryDict) -> "AttributeRows":
         """The rows as they were sent, to be checked."""
-        return cls([_row(number, data=data) for number in _numbers(data)])
+        rows = cls([_row(number, data=data) for number in _numbers(data)])
+        if len(rows.rows) != len(set(data.getlist("attribute"))):
+            rows.problems.append(str(NOT_WHOLE))
+        return rows
 
     @classmethod
     def changed(cls, data: QueryDict) -> "AttributeRows | None":
@@ -168,6 +181,16 @@ class AttributeRows:
         return any(row.errors for row in self.rows)
 
 
+def shown_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the page of a client shows."""
+    names = [name for name in sorted(attributes) if _is_writable(name)]
+    return {name: attributes[name] for name in names[:SHOWN]}
+
+
+def _is_writable(name: str) -> bool:
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()
+
+
 def _row(number: int, *, data: Any = None, initial: Any = None) -> AttributeForm:
     form = AttributeForm(data, initial=initial, prefix=f"attribute-{number}")
     form.number = number
@@ -190,6 +213,6 @@ def _initial(name: str, value: Any) -> dict[str, str]:
             return {"name": name, "kind": Kind.FLAG, "value": _("yes") if value else _("no")}
         case int() | float():
             return {"name": name, "kind": Kind.NUMBER, "value": json.dumps(value)}
-        case str():
+        case str() if value and value.isprintable():
             return {"name": name, "kind": Kind.TEXT, "value": value}
     return {"name": name, "kind": Kind.JSON, "value": json.dumps(value, ensure_ascii=False)}

@@ -22,7 +22,7 @@ from vestnik.audience.phone import (
 from vestnik.audience.phone_parsing import normalised, problem_with
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 from vestnik.dashboard import shown, zones
-from vestnik.dashboard.clients.attributes import AttributeRows
+from vestnik.dashboard.clients.attributes import AttributeRows, shown_of
 from vestnik.dashboard.clients.one import client_or_404
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.suggestions import suggestions
@@ -41,7 +41,9 @@ class ClientForm(forms.Form):
         validators=[validate_operator_code],
         label=gettext_lazy("Prefix"),
     )
-    tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=gettext_lazy("Tag"))
+    tag = forms.CharField(
+        required=False, max_length=LONGEST_TAG, strip=False, label=gettext_lazy("Tag")
+    )
     timezone = forms.ChoiceField(
         required=False, validators=[validate_timezone], label=gettext_lazy("Time zone")
     )
@@ -53,6 +55,11 @@ class ClientForm(forms.Form):
         self.fields["phone_number"].widget.attrs |= {"inputmode": "tel", "autocomplete": "off"}
         self.fields["operator_code"].widget.attrs |= {"inputmode": "numeric", "list": "codes"}
         self.fields["tag"].widget.attrs |= {"list": "tags"}
+
+    def clean_tag(self) -> str:
+        """Blanks at its ends go where somebody types them, and stay where they were."""
+        tag: str = self.cleaned_data["tag"]
+        return tag if tag == self.initial.get("tag") else tag.strip()
 
     def clean_phone_number(self) -> str:
         written: str = self.cleaned_data["phone_number"]
@@ -181,7 +188,7 @@ def _named(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _marks_of(client: Client) -> str:
     """The marks of a client as the page shows it."""
-    return shown.marks_of(_fields(client) | _named(client.attributes))
+    return shown.marks_of(_fields(client) | _named(shown_of(client.attributes)))
 
 
 def _shown(

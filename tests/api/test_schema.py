@@ -43,7 +43,8 @@ def test_every_answer_to_hostile_input_is_as_described(case: schemathesis.Case, 
     # A form knows texts alone, and an empty one in it is one that was not given.
     itemwise = case.operation.path.endswith(("/bulk/", "/imports/"))
     case.call_and_validate(
-        headers={"Authorization": f"Bearer {key}"},
+        # The test client of WSGI does not unpack an answer that is compressed.
+        headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"},
         checks=CHECKS,
         excluded_checks=[checks.negative_data_rejection] if itemwise else [],
     )

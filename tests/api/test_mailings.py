@@ -21,6 +21,7 @@ SHAPE = [
     "provider",
     "rate_limit",
     "test",
+    "text_version",
     "state",
     "state_reason",
     "held",
@@ -50,6 +51,9 @@ def test_a_mailing_is_created_with_no_more_than_what_it_needs(api: Caller) -> No
 
     assert answer.status_code == 201
     shown = answer.json()
+    assert shown.pop("warnings") == [
+        "No client matches the filter by now: started so, it finishes without a message."
+    ]
     assert list(shown) == SHAPE
     assert shown["progress"] == dict.fromkeys(COUNTS, 0)
     assert list(shown["progress"]) == COUNTS

@@ -16,6 +16,7 @@ SHAPE = [
     "client",
     "phone_number",
     "text",
+    "text_version",
     "state",
     "segments",
     "attempts",

@@ -48,6 +48,8 @@ ERROR_CELLS = (
 SCIENTIFIC = r"^-?[0-9](\.[0-9]+)?[eE][+][0-9]{2}$"
 # More of a fraction than a spreadsheet shows is what binary numbers make of it.
 MOST_DIGITS = 15
+STORED_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+STORED_MINUTE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:00)?$"
 # A longer text has more than ten segments in any alphabet.
 MOST_CHARACTERS = ROOM_IN_A_PART[Encoding.GSM_7] * MOST_SEGMENTS
 TOO_MANY = f"repeat('a', {MOST_CHARACTERS} + 1)"
@@ -224,8 +226,22 @@ def _written(slot: Placeholder) -> str:
     name = quoted(slot.name)
     found = f"c.attributes -> {name}"
     return (
-        f"CASE jsonb_typeof({found}) WHEN 'string' THEN {_composed(f'c.attributes ->> {name}')} "
+        f"CASE jsonb_typeof({found}) "
+        f"WHEN 'string' THEN {_dated(f'c.attributes ->> {name}')} "
         f"WHEN 'number' THEN {_as_people_write(f'({found})::numeric')} END"
+    )
+
+
+def _dated(text: str) -> str:
+    """A date as it is stored, 2026-03-31, as people write it here: 31.03.2026, and with a time of
+    day 31.03.2026 10:30. The length is asked first: a pattern costs 1 µs."""
+    text = f"({text})"
+    day = f"substr({text}, 9, 2) || '.' || substr({text}, 6, 2) || '.' || left({text}, 4)"
+    return (
+        f"CASE WHEN char_length({text}) NOT IN (10, 16, 19) THEN {_composed(text)} "
+        f"WHEN {text} ~ {quoted(STORED_DAY)} THEN {day} "
+        f"WHEN {text} ~ {quoted(STORED_MINUTE)} THEN {day} || ' ' || substr({text}, 12, 5) "
+        f"ELSE {_composed(text)} END"
     )
 
 

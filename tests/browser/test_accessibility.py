@@ -37,6 +37,9 @@ PAGES = [
     "/mailings/{scheduled}/edit/",
     "/clients/",
     "/clients/?q=9000000001",
+    "/clients/?columns=1&column=city",
+    "/clients/bulk/?does=tag&all=1",
+    "/clients/bulk/?does=delete&all=1",
     "/clients/add/",
     "/clients/{client}/",
     "/clients/{client}/edit/",
@@ -98,6 +101,34 @@ def test_whoever_is_not_logged_in(
     page = browser_page(None, language=language, theme=theme, width=width, expect={404})
 
     assert not wrong_with(page, ["/login/", "/no-such-page/"])
+
+
+@pytest.mark.parametrize("width", [320, 768])
+def test_no_page_scrolls_sideways(browser_page: OpenPage, ids: dict[str, Any], width: int) -> None:
+    page = browser_page("admin", language="ru", width=width)
+
+    wide = {}
+    for address in PAGES:
+        page.goto(address.format(**ids))
+        if (extra := too_wide(page)) > 0:
+            wide[address] = extra
+    assert wide == {}
+
+
+def test_in_high_contrast_the_colours_of_states_stay_apart(
+    browser_page: OpenPage, ids: dict[str, Any]
+) -> None:
+    page = browser_page("admin")
+    page.emulate_media(forced_colors="active")
+    page.goto(f"/mailings/{ids['finished']}/")
+
+    colours = page.evaluate("""[...document.querySelectorAll(".counts .swatch")]
+        .map((swatch) => getComputedStyle(swatch).backgroundColor)""")
+    edges = page.evaluate("""[...document.querySelectorAll(".bar, .counts .swatch")]
+        .map((part) => getComputedStyle(part).borderTopWidth)""")
+
+    assert len(set(colours)) == len(colours) > 8
+    assert set(edges) == {"1px"}
 
 
 def wrong_with(page: Page, addresses: list[str]) -> list[str]:

@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 from django.test import Client as Browser
 
-from tests.builders import from_now
+from tests.builders import from_now, make_client
 from tests.dashboard.access.visiting import PASSWORD, make_user, visitor
 from tests.dashboard.mailings.writing import Fields, agreed, browser, condition, written
 from vestnik.access.models import User
 from vestnik.dashboard import autosave
 from vestnik.dashboard.models import UnsavedForm
+from vestnik.dispatch.erasure import erase_client
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +123,33 @@ def test_numbers_of_a_test_are_not_kept() -> None:
     kept(browser(), test_numbers="79261234567")
 
     assert "7926" not in str(UnsavedForm.objects.get().fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "blanked"),
+    [
+        ("Call 79261234567 now", "Call *** now"),
+        ("+7 (926) 123-45-67, 8 926 123 45 67", "***, ***"),
+        ("9261234567", "***"),
+        ("Call 79261234568 now", "Call 79261234568 now"),
+        ("Order 926-1, 2 for 34567", "Order 926-1, 2 for 34567"),
+    ],
+)
+def test_the_number_of_an_erased_client_is_blanked(text: str, blanked: str) -> None:
+    """In the text and in the values of conditions; all else that was written stays."""
+    client = make_client("79261234567")
+    number = condition("include", 0, what="tag", values=["79261234567", "gold"])
+    address = kept(browser(), text=text, name="Mine", include=["0"], **number)
+
+    erase_client(client.pk)
+
+    [left] = UnsavedForm.objects.values_list("fields", flat=True)
+    assert ["text", blanked] in left
+    assert ["name", "Mine"] in left
+    values = [value for name, value in left if value in ("***", "gold")]
+    assert "79261234567" not in str(left)
+    assert "gold" in values
+    assert 'value="gold"' in browser().get(address).content.decode()
 
 
 def _token() -> UUID:

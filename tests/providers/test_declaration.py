@@ -133,6 +133,18 @@ def test_the_check_names_the_variable(declared: dict[str, Any], message: str, pr
     assert found.msg.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("secret", "found"),
+    [("", []), ("s", ["providers.W001"]), ("s" * 15, ["providers.W001"]), ("s" * 16, [])],
+)
+def test_a_short_callback_secret_is_a_warning(secret: str, found: list[str]) -> None:
+    providers = {"main": {"BACKEND": "http_gateway", "OPTIONS": URL | {"callback_secret": secret}}}
+    with override_settings(SMS_PROVIDERS=providers, SMS_DEFAULT_PROVIDER="main"):
+        problems = check_providers()
+    assert [problem.id for problem in problems] == found
+    assert not any(problem.is_serious() for problem in problems)
+
+
 def test_a_default_provider_that_is_not_declared_is_an_error() -> None:
     with override_settings(SMS_PROVIDERS={}, SMS_DEFAULT_PROVIDER="gone"):
         assert [problem.id for problem in check_providers()] == ["providers.E003"]

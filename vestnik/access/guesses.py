@@ -1,7 +1,8 @@
-"""Who guesses a secret: after so many wrong ones within a while, nothing more is compared.
+"""Count wrong secrets, in each process, by what is guessed and from where.
 
-Counted in each process, by what is guessed and from where. The right secret is refused as well
-meanwhile, or it could still be found.
+The caller decides what follows after too many: a login compares no password for a while, since
+passwords are short. A callback with the right secret is taken all the same: its secret is long, and
+the provider may share its address with somebody who guesses.
 """
 
 import threading
@@ -22,7 +23,7 @@ class Guesses:
         self._lock = threading.Lock()
 
     def wait(self, *key: str) -> float:
-        """For how many seconds nothing is compared; 0 where it may be."""
+        """For how many seconds there were too many wrong guesses; 0 where there were not."""
         with self._lock:
             times = self._wrong.get(key, deque())
             if len(times) < self.most:

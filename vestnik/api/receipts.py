@@ -7,7 +7,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import ParseError, PermissionDenied
+from rest_framework.exceptions import APIException, ParseError, PermissionDenied
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -105,19 +105,27 @@ def _callback(request: HttpRequest, secret: str) -> Callback:
 
 
 def _read(alias: str, callback: Callback) -> Heard:
-    """Whether there is no such provider or its secret is wrong is told to nobody."""
-    guess = (alias[:LONGEST_ALIAS], callback.remote_addr)
-    if seconds := guesses.wait(*guess):
-        raise TooManyGuesses(seconds)
+    """Whether there is no such provider or its secret is wrong is told to nobody.
+
+    The right secret is taken whatever else came from the same address: behind a proxy all callers
+    may share one, and nobody is to silence a provider by wrong ones.
+    """
     try:
         return described(alias).read_callback(callback)
     except (UnknownProvider, CallerUnknown) as refusal:
-        guesses.note(*guess)
-        log.warning("callback refused", provider=alias[:LONGEST_ALIAS], reason=str(refusal))
-        raise PermissionDenied(NOT_SHOWN) from None
+        raise _refused(alias[:LONGEST_ALIAS], callback.remote_addr, str(refusal)) from None
     except CallbackRefused as refusal:
         log.warning("callback refused", provider=alias, reason=str(refusal))
         raise PermissionDenied(f"This is not taken: {refusal}.") from None
+
+
+def _refused(alias: str, remote_addr: str, reason: str) -> APIException:
+    """Count a wrong secret; after many there is no line in the log for each."""
+    if seconds := guesses.wait(alias, remote_addr):
+        return TooManyGuesses(seconds)
+    guesses.note(alias, remote_addr)
+    log.warning("callback refused", provider=alias, reason=reason)
+    return PermissionDenied(NOT_SHOWN)
 
 
 def _check_storable(heard: Heard) -> None:

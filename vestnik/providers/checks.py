@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
 from vestnik.providers.errors import OptionError
 from vestnik.providers.registry import aliases, build
 from vestnik.variables import PROVIDER_PREFIX
+
+#: A right callback secret is taken at any time, so only its length keeps others from guessing it.
+SHORTEST_SECRET = 16
 
 
 @register("providers")
@@ -35,4 +38,19 @@ def _check(alias: str) -> list[CheckMessage]:
         return [Error(f"{name} {error.problem}.", obj=alias, id="providers.E001")]
     except (ImportError, TypeError) as error:
         return [Error(f"{stem}_BACKEND: {error}.", obj=alias, id="providers.E002")]
-    return []
+    return _check_secret(alias, stem)
+
+
+def _check_secret(alias: str, stem: str) -> list[CheckMessage]:
+    declared: dict[str, Any] = settings.SMS_PROVIDERS[alias]
+    secret = declared.get("OPTIONS", {}).get("callback_secret", "")
+    if not 0 < len(secret) < SHORTEST_SECRET:
+        return []
+    return [
+        Warning(
+            f"{stem}_CALLBACK_SECRET is short: it can be guessed.",
+            hint=f"Use at least {SHORTEST_SECRET} random characters.",
+            obj=alias,
+            id="providers.W001",
+        )
+    ]

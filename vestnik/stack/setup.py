@@ -1,5 +1,6 @@
 """`vestnik setup`: brings a database up to this code; an empty one gets its first account."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 
@@ -17,6 +18,8 @@ from vestnik.stack import home as homes
 from vestnik.stack import waiting
 from vestnik.stack.demo import create_demo
 from vestnik.stack.errors import StackError
+
+log = logging.getLogger(__name__)
 
 FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
@@ -44,8 +47,11 @@ def set_up(*, demo: bool, seconds: float) -> None:
 
 
 def refuse_mistakes() -> None:
-    """Raises ImproperlyConfigured for settings with which nothing would work."""
-    _refuse(checks.run_checks(), ImproperlyConfigured)
+    """Raises ImproperlyConfigured for settings with which nothing would work; warns of others."""
+    found = checks.run_checks()
+    _refuse(found, ImproperlyConfigured)
+    for warning in found:
+        log.warning("%s %s (%s)", warning.msg, warning.hint or "", warning.id)
 
 
 def refuse_forgetful_database() -> None:

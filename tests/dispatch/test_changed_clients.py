@@ -15,7 +15,7 @@ from tests.stack.servers import wait_until
 from vestnik.audience.clients import change
 from vestnik.audience.models import Client
 from vestnik.audience.stoplist import Source
-from vestnik.dispatch import claims, doubt, hours, sql, stopping
+from vestnik.dispatch import claims, doubt, hours, sql, stopping, texts
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release
 from vestnik.dispatch.settled import Settled
 from vestnik.dispatch.withdrawal import delete_client
@@ -51,6 +51,58 @@ def test_a_corrected_number_is_written_to_and_not_the_old_one(settings: Any, tex
     said = text.replace("{{ name }}", "Анна").replace("{{ phone_number }}", NEW)
     assert sent_to(settings, mailing) == [(NEW, said)]
     assert mailing.messages.get().phone_number == NEW
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Order {{ order }}", f"Order {OLD}"),
+        (f"Call {OLD}, {{{{ name }}}}", f"Call {OLD}, Анна"),
+        ("Order {{ order }} for {{ phone_number }}", f"Order {OLD} for {NEW}"),
+        ("Order {{ long }} for {{ phone_number }}", f"Order 1{OLD}2 for {NEW}"),
+        (f"Call {OLD}, {{{{ phone_number }}}}", f"Call {OLD}, {NEW}"),
+        ('{{ none|default:"x" }}: {{ phone_number }}', f"x: {NEW}"),
+    ],
+)
+def test_the_same_digits_elsewhere_in_a_text_stay(settings: Any, text: str, said: str) -> None:
+    """Only the placeholder of the number shows the corrected one."""
+    attributes = {"name": "Анна", "order": OLD, "long": f"1{OLD}2"}
+    client = make_client(OLD, attributes=attributes)
+    mailing = launched(provider="main", text=text)
+    change(client, {"phone_number": NEW})
+
+    assert sent_to(settings, mailing) == [(NEW, said)]
+
+
+def test_a_corrected_number_in_a_text_that_cannot_be_rendered_anew_is_suppressed(
+    settings: Any,
+) -> None:
+    client, mailing = personal()
+    change(client, {"phone_number": NEW, "attributes": {}})
+
+    assert sent_to(settings, mailing) == []
+    assert [(m.state, m.error) for m in mailing.messages.all()] == [
+        ("suppressed", "no value for name")
+    ]
+
+
+@pytest.mark.parametrize("is_shown_before", [True, False])
+@pytest.mark.parametrize("is_shown_after", [True, False])
+def test_a_corrected_number_is_in_the_text_of_its_mailing_by_then(
+    settings: Any, is_shown_before: bool, is_shown_after: bool
+) -> None:
+    before, after = (
+        f"{word} {{{{ name }}}}" + shown * " {{ phone_number }}"
+        for word, shown in (("Before", is_shown_before), ("After", is_shown_after))
+    )
+    client, mailing = personal(before)
+    claim = claim_of(mailing)
+    texts.change(mailing, {"text": after}, actor="test")
+    change(client, {"phone_number": NEW})
+    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert record_and_release(claim, Settled())
+
+    assert sent_to(settings, mailing) == [(NEW, "After Анна" + is_shown_after * f" {NEW}")]
 
 
 def test_a_number_that_is_corrected_after_a_worker_has_read_it_is_not_written_to() -> None:

@@ -22,12 +22,14 @@ from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.models import LEFT_US, Batch, BatchState, MessageState
 from vestnik.dispatch.recipients import picked, rendered
 from vestnik.mailings.models import UNDER_WAY, Mailing
+from vestnik.mailings.template import parse, placeholders
 
 log = structlog.get_logger(__name__)
 
 # With the mailing's id added: one at a time for each mailing.
 RENEW_LOCK = 0x7465_7874_0000_0000
 GONE = "the client was deleted"
+NUMBER = "phone_number"
 
 WAITING = """
 SELECT m.id, m.client_id FROM dispatch_batch b
@@ -120,6 +122,22 @@ def renew(batch_id: int) -> int:
         waiting = sql.rows(WAITING, [batch_id, mailing.text_version])
         _render(mailing, batch_id, waiting)
     return len(waiting)
+
+
+def show_new_numbers(batch_id: int, messages: Sequence[tuple[int, int]]) -> None:
+    """Render the texts of messages (id and client) anew whose clients have another number by now,
+    where the mailing's text shows it; to be called in a transaction.
+
+    The same digits may be in a text for another reason, so nothing is replaced in it. A text of an
+    earlier version that shows the number is renewed when its batch is claimed, if not here.
+    """
+    batch = Batch.objects.select_for_update(no_key=True).get(id=batch_id)
+    mailing = Mailing.objects.get(id=batch.mailing_id)
+    if NUMBER not in {slot.name for slot in placeholders(parse(mailing.text))}:
+        return
+    if batch.text_version < mailing.text_version:
+        renew(batch_id)
+    _render(mailing, batch_id, messages)
 
 
 def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | None]]) -> None:

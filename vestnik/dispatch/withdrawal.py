@@ -8,7 +8,7 @@ from django.db import transaction
 from vestnik.audience.models import Client
 from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.db.trouble import retried
-from vestnik.dispatch import sql
+from vestnik.dispatch import sql, texts
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 from vestnik.mailings.rendering import NO_SMS
 
@@ -83,17 +83,16 @@ NO_SMS_OF_BATCH = QUEUED_OF_BATCH.format(
 LOOK = "SELECT FROM dispatch_batch WHERE id = %s FOR UPDATE"
 LOOKED = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
-# Sub-queries for the same reason. A text that shows the number shows the new one.
+# Sub-queries for the same reason.
 READDRESS = """
 UPDATE dispatch_message m SET
-    phone_number = (SELECT phone_number FROM audience_client WHERE id = m.client_id),
-    text = replace(m.text, m.phone_number,
-        (SELECT phone_number FROM audience_client WHERE id = m.client_id))
+    phone_number = (SELECT phone_number FROM audience_client WHERE id = m.client_id)
 FROM dispatch_batch b
 WHERE b.id = %s AND m.mailing_id + 0 = b.mailing_id
     AND m.id BETWEEN b.first_message_id AND b.last_message_id
     AND m.state = 'queued' AND m.phone_number <> '' AND NOT m.id = ANY(b.in_flight)
     AND m.phone_number <> (SELECT phone_number FROM audience_client WHERE id = m.client_id)
+RETURNING m.id, m.client_id
 """
 
 
@@ -127,7 +126,8 @@ def recheck(batch_id: int) -> None:
     with transaction.atomic():
         sql.run(LOOK, [batch_id])
         take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
-        sql.run(READDRESS, [batch_id])
+        if readdressed := sql.rows(READDRESS, [batch_id]):
+            texts.show_new_numbers(batch_id, readdressed)
         take_back(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
         sql.run(LOOKED, [batch_id])
 

@@ -18,7 +18,9 @@ STREAMS = "text/event-stream"
 #: Bytes a second, at least, of a body that comes in: a file over a slow line may take its time.
 SLOWEST_LINE = 16 * 1024
 #: All is read as UTF-8. Django hands the label to Python, some of whose codecs are none of texts.
-CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
+CHARSET = re.compile(r";\s*charset\s*=([^;]*)", re.IGNORECASE)
+#: Where the label is kept for callbacks, which providers write in charsets of their own.
+DECLARED_CHARSET = "vestnik.declared_charset"
 USUAL_SECONDS = 30.0
 LOOKED_EVERY = 1.0
 CROWDED = {
@@ -37,7 +39,7 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
     bodies = Bodies(seconds)
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        environ["CONTENT_TYPE"] = CHARSET.sub("", environ.get("CONTENT_TYPE", ""))
+        _take_charset(environ)
         if environ.get("HTTP_ACCEPT") == STREAMS:
             return application(environ, start)
         if not places.acquire(timeout=seconds):
@@ -51,6 +53,13 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
         return Held(answer, places.release)
 
     return gated
+
+
+def _take_charset(environ: dict[str, Any]) -> None:
+    content_type = environ.get("CONTENT_TYPE", "")
+    if label := CHARSET.search(content_type):
+        environ[DECLARED_CHARSET] = label[1]
+    environ["CONTENT_TYPE"] = CHARSET.sub("", content_type)
 
 
 def _crowded(start: Any) -> Iterable[bytes]:

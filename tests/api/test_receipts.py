@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.test.client import ClientHandler
 
 from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import record
@@ -18,6 +19,7 @@ from vestnik.api.receipts import guesses
 from vestnik.audience.models import StopListEntry
 from vestnik.dispatch import receipts
 from vestnik.dispatch.models import KeptReceipt
+from vestnik.gate import at_most
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described
 
@@ -269,6 +271,88 @@ def test_a_provider_is_heard_whatever_others_send_from_its_address(mailing: Mail
         "79031234567",
     }
     assert counts(mailing) == {"delivered": 2, "sent": 1}
+
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b"
+PARTS = (
+    b'--b\r\nContent-Disposition: form-data; name="phone"\r\n\r\n79261234567\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n%b\r\n--b--\r\n'
+)
+
+
+def send(body: bytes, content_type: str, query: str = "") -> int:
+    """The status of a callback, through what stands before Django in a web process."""
+    address = f"{ADDRESS}{SECRET}/{query and '?'}{query}"
+    environ = RequestFactory().generic("POST", address, body).environ
+    environ["CONTENT_TYPE"] = content_type
+    statuses: list[int] = []
+
+    def application(environ: dict[str, Any], start: Any) -> list[bytes]:
+        statuses.append(ClientHandler()(environ).status_code)
+        return []
+
+    at_most(1, application)(environ, None)
+    return statuses[0]
+
+
+@pytest.mark.parametrize(
+    ("label", "charset"),
+    [
+        ("; charset=windows-1251", "cp1251"),
+        ('; charset="Windows-1251"', "cp1251"),
+        ("; charset=cp1251", "cp1251"),
+        ("; charset=koi8-r", "koi8-r"),
+        ("; charset=KOI8-U", "koi8-u"),
+        ("; charset=cp866", "cp866"),
+        ("; charset=iso-8859-5", "iso8859-5"),
+        ("; charset=utf-8", "utf-8"),
+        ("; charset=utf-8", "cp1251"),
+        ("; charset=nonsense", "utf-8"),
+        ("; charset=nonsense", "cp1251"),
+        ("; charset=hex", "cp1251"),
+        ("; charset=us-ascii", "utf-8"),
+        ("; charset=", "cp1251"),
+        ("", "utf-8"),
+        ("", "cp1251"),
+    ],
+)
+def test_a_stop_word_is_obeyed_in_whatever_charset(label: str, charset: str) -> None:
+    word = "СТОП".encode(charset)
+    escaped = "".join(f"%{byte:02X}" for byte in word)
+    fields = f"phone=79261234567&text={escaped}"
+    ways = [
+        (fields.encode(), FORM + label, ""),
+        (b"phone=79261234567&text=" + word, FORM + label, ""),
+        (PARTS % word, MULTIPART + label, ""),
+        (b"", FORM + label, fields),
+    ]
+    for body, content_type, query in ways:
+        StopListEntry.objects.all().delete()
+        assert send(body, content_type, query) == 200
+        assert StopListEntry.objects.get().phone_number == "79261234567", (content_type, query)
+
+
+def test_the_label_of_a_body_says_nothing_of_the_address() -> None:
+    body = "phone=79261234567&text=СТОП".encode("koi8-r")
+    answer = Client().generic(
+        "POST", f"{ADDRESS}{SECRET}/?from=%D0%BE%D1%82", body, f"{FORM}; charset=koi8-r"
+    )
+
+    assert answer.status_code == 200
+    assert StopListEntry.objects.exists()
+
+
+@pytest.mark.parametrize("label", ["", "; charset=utf-8", "; charset=windows-1251"])
+def test_fields_in_no_charset_are_refused(label: str) -> None:
+    """0x98 is no letter of windows-1251, and there it is no UTF-8 either."""
+    for body, content_type, query in [
+        (b"phone=79261234567&text=%D1%98%98", FORM, ""),
+        (PARTS % b"\xd1\x98\x98", MULTIPART, ""),
+        (b"", FORM, "phone=79261234567&text=%98"),
+    ]:
+        assert send(body, content_type + label, query) == 403
+    assert not StopListEntry.objects.exists()
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])

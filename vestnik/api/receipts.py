@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from vestnik.access.guesses import Guesses
 from vestnik.access.visitor import address
+from vestnik.api.callback_form import form_of, query_of
 from vestnik.api.fields import LARGEST_ID, StrictSerializer
 from vestnik.api.parsing import MIB, problem_with
 from vestnik.api.refusals import TooLarge, TooManyGuesses
@@ -78,7 +79,7 @@ class Receipts(Resource):
         return self._hear(request._request, alias, secret)
 
     def _hear(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
-        heard = _read(alias, _callback(request, secret))
+        heard = _read(alias, request, secret)
         _check_storable(heard)
         take_receipts(heard.receipts)
         take_once(heard.inbound)
@@ -95,8 +96,8 @@ def _callback(request: HttpRequest, secret: str) -> Callback:
         raise TooLarge(f"Send at most {LARGEST // MIB} MiB at once.")
     body = request.body  # before POST, which would use it up
     return Callback(
-        query=request.GET.dict(),
-        form=request.POST.dict(),
+        query=query_of(request),
+        form=form_of(request),
         body=body,
         headers=dict(request.headers),
         secret=secret,
@@ -104,18 +105,18 @@ def _callback(request: HttpRequest, secret: str) -> Callback:
     )
 
 
-def _read(alias: str, callback: Callback) -> Heard:
+def _read(alias: str, request: HttpRequest, secret: str) -> Heard:
     """Whether there is no such provider or its secret is wrong is told to nobody.
 
     The right secret is taken whatever else came from the same address: behind a proxy all callers
     may share one, and nobody is to silence a provider by wrong ones.
     """
     try:
-        return described(alias).read_callback(callback)
+        return described(alias).read_callback(_callback(request, secret))
     except (UnknownProvider, CallerUnknown) as refusal:
-        raise _refused(alias[:LONGEST_ALIAS], callback.remote_addr, str(refusal)) from None
+        raise _refused(alias[:LONGEST_ALIAS], address(request) or "", str(refusal)) from None
     except CallbackRefused as refusal:
-        log.warning("callback refused", provider=alias, reason=str(refusal))
+        log.warning("callback refused", provider=alias[:LONGEST_ALIAS], reason=str(refusal))
         raise PermissionDenied(f"This is not taken: {refusal}.") from None
 
 

@@ -108,6 +108,21 @@ def test_yes_and_no(cell: str, read: bool | None) -> None:
         (["12.05.20"], ""),
         (["1 марта 1990 г."], "date"),
         (["01.01.2026 10:30:99"], ""),
+        (["916 120"], ""),
+        (["916 120", "926 555", "100 200 300"], ""),
+        (["916 120", "926 555", ""], ""),
+        (["12 345", "67 890"], ""),
+        (["1 234"], ""),
+        (["916'120", "926'555"], ""),
+        (["916\u00a0120", "926\u00a0555"], ""),
+        (["916 120", "345"], ""),
+        (["916 120", "4,5", "012 555"], ""),
+        (["916 120", "926 55"], ""),
+        (["0 123", "4 512", "1 234 567"], ""),
+        (["916 120", "926 555,5"], "number"),
+        (["4 512", "12 000"], "number"),
+        (["4\u00a0512", "100"], "number"),
+        (["1 000 000", "926 555"], "number"),
     ],
 )
 def test_types_are_recognised_where_all_cells_are_of_one(cells: list[str], type: str) -> None:
@@ -147,6 +162,31 @@ def test_what_was_only_recognised_refuses_nobody() -> None:
 
     assert counts(job) == {"rows": 41, "created": 41}
     assert Client.objects.get(phone_number=NUMBER).attributes == {"born": "spring"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("first", "cell"),
+    [
+        ("4 512,29", "007"),
+        ("4 512,29", "0 123"),
+        ("01.01.2000", "1-2-03"),
+        ("01.01.2000", "12.05.20"),
+    ],
+)
+def test_what_may_be_an_identifier_stays_in_a_recognised_column(first: str, cell: str) -> None:
+    """Also far below the rows that the type was recognised by."""
+    rows = "".join(f"792612346{n:02};{first}\n" for n in range(40))
+    take(f"phone;x\n{rows}{NUMBER};{cell}\n".encode())
+
+    assert Client.objects.get(phone_number=NUMBER).attributes == {"x": cell}
+
+
+@pytest.mark.django_db
+def test_contract_numbers_in_groups_stay_as_they_are_written() -> None:
+    take(f"phone;contract\n{NUMBER};916 120\n79261234568;926 555\n".encode())
+
+    assert Client.objects.get(phone_number=NUMBER).attributes == {"contract": "916 120"}
 
 
 @pytest.mark.django_db

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.audience.importing import counts, refusals, take
@@ -65,6 +65,7 @@ CLIENT = st.tuples(
 
 @pytest.mark.django_db
 @given(clients=st.lists(CLIENT, min_size=1, max_size=4))
+@example(clients=[("", {"small": 1.192092896e-07}, "926")])
 @settings(deadline=None, max_examples=max(300, settings().max_examples))
 def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
     """With no row in the database, so that thousands are tried: `--hypothesis-profile=thorough`."""

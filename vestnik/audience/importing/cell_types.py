@@ -4,7 +4,7 @@ Stored is one form of each, which ranges find: an ISO date, a JSON number, true 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from vestnik.audience.attribute_types import Type
@@ -16,6 +16,8 @@ NUMBER = re.compile(
     re.ASCII,
 )
 NOT_DIGITS = re.compile(rf"[{BLANKS}']")
+#: Digits of a group. Identifiers fill the first one, too.
+GROUP = 3
 MOST_DIGITS = 15
 YES = frozenset({"yes", "y", "true", "да", "истина", "1"})
 #: As spreadsheets show a flag.
@@ -56,6 +58,8 @@ TWO_NUMBERS = "This may be read as two numbers: write 1234 or 1.234 without a co
 NO_DATE = "This is no date: write it as 2026-03-31 or 31.03.2026."
 TWO_DATES = "This may be read as two dates: write it as 2026-03-31 or 31.03.2026."
 NO_FLAG = "Write yes or no."
+MAYBE_NO_NUMBER = "It begins with 0 and may be no number: say that the column is one of numbers."
+MAYBE_NO_DATE = "Its year has no four digits and it may be no date: write it as 2026-03-31."
 
 
 def number(cell: str) -> int | float:
@@ -133,14 +137,43 @@ def recognised(cells: Iterable[str]) -> str:
     if texts and all(text in SHOWN_FLAGS for text in texts):
         return Type.BOOLEAN
     are_plain = all(text.lstrip("-").isascii() and _is(float, text) for text in texts)
-    if texts and not are_plain and all(_is_sure_number(text) for text in texts):
+    if texts and not are_plain and _are_sure_numbers(texts):
         return Type.NUMBER
     return ""
 
 
-def _is_sure_number(text: str) -> bool:
+def read(type: str, cell: str) -> object:
+    """A cell of a column whose type is declared or chosen. Raises ValueError where it does not
+    fit."""
+    return READ[type](cell)
+
+
+def read_recognised(type: str, cell: str) -> object:
+    """A cell of a column whose type nobody said. Raises ValueError also where it may be an
+    identifier: its value is not changed."""
+    if type == Type.NUMBER and _may_be_identifier(cell.strip()):
+        raise ValueError(MAYBE_NO_NUMBER)
+    if type == Type.DATE and not FULL_YEAR.search(cell):
+        raise ValueError(MAYBE_NO_DATE)
+    return READ[type](cell)
+
+
+def _are_sure_numbers(texts: Sequence[str]) -> bool:
+    """Whether all are numbers, and those in groups no contracts: 916 120, 100 200 300."""
+    if not all(_is(number, text) and not _may_be_identifier(text) for text in texts):
+        return False
+    parts = [found.groups() for text in texts if (found := NUMBER.fullmatch(text))]
+    wholes = [whole for _, whole, _, _ in parts]
+    grouped = [NOT_DIGITS.split(whole) for whole in wholes if NOT_DIGITS.search(whole)]
+    if not grouped or any(fraction for _, _, _, fraction in parts):
+        return True
+    are_of_many_lengths = len({len(NOT_DIGITS.sub("", whole)) for whole in wholes}) > 1
+    return are_of_many_lengths and any(len(groups[0]) < GROUP for groups in grouped)
+
+
+def _may_be_identifier(text: str) -> bool:
     digits = text.lstrip("-+\u2212")
-    return (not digits.startswith("0") or digits[1:2] in (",", ".", "")) and _is(number, text)
+    return digits.startswith("0") and digits[1:2] not in (",", ".", "")
 
 
 def _is(read: Callable[[str], object], text: str) -> bool:

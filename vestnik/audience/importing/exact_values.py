@@ -60,7 +60,7 @@ def _is_read_as_it_is(value: object, read: Reading) -> bool:
         return False
     if isinstance(value, str) and not _is_smooth(value):
         return False
-    if isinstance(value, float) and f"{value:.15g}" != str(value):
+    if isinstance(value, float) and ("e" in str(value) or f"{value:.15g}" != str(value)):
         return False
     try:
         found = read(written(value))

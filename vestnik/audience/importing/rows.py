@@ -209,8 +209,9 @@ class Reader:
         column = self._types.get(name)
         if column is None:
             return typed(value)
+        read = cell_types.read if column.is_said else cell_types.read_recognised
         try:
-            return cell_types.READ[column.type](value)
+            return read(column.type, value)
         except ValueError as error:
             if not column.is_said:
                 return typed(value)

@@ -1,5 +1,6 @@
 """The stop list after a change of SECRET_KEY, by which its hashes are keyed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,3 +57,64 @@ def test_who_is_erased_then_is_known_again(listed_under_another_key: str) -> Non
 
     assert make_again.status_code == 201
     assert StopListEntry.objects.get().phone_number == KNOWN
+
+
+@pytest.fixture
+def stopped_under_two_keys(settings: Any) -> None:
+    """Erased under the key of now, and stopped again, in clear, under one that has gone since."""
+    now = settings.SECRET_KEY
+    stopping.stop([KNOWN], Source.API)
+    erase_client(make_client(KNOWN).id)
+    settings.SECRET_KEY = "for a while"
+    stopping.stop([KNOWN], Source.PAGES)
+    settings.SECRET_KEY = now
+    assert StopListEntry.objects.count() == 2
+
+
+FILE = f"phone\n{KNOWN}\n{NEW}\n".encode()
+
+
+def change_number() -> int:
+    return Caller().patch(f"clients/{make_client(NEW).id}/", {"phone_number": KNOWN}).status_code
+
+
+def post(address: str, body: Any) -> Any:
+    return Caller().post(address, body)
+
+
+Way = Callable[[], object]
+WAYS: dict[str, tuple[Way, object]] = {
+    "stop": (
+        lambda: post("stop-list/", {"phone_numbers": [KNOWN, NEW]}).json(),
+        {"added": 1, "known": 1},
+    ),
+    "stop word": (lambda: stopping.stop([KNOWN, NEW], Source.INBOUND), 1),
+    "stop file": (lambda: take(FILE, into="stop_list").created, 1),
+    "client": (lambda: post("clients/", {"phone_number": KNOWN}).status_code, 201),
+    "corrected number": (change_number, 200),
+    "list of clients": (
+        lambda: post("clients/bulk/", [{"phone_number": KNOWN}]).json()["created"],
+        1,
+    ),
+    "file of clients": (lambda: take(FILE).created, 2),
+    "test send": (
+        lambda: post(
+            "mailings/test-send/", {"text": "Hello", "phone_numbers": [KNOWN]}
+        ).status_code,
+        201,
+    ),
+    "erasure": (lambda: erase_client(make_client(KNOWN).id) is not None, True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_after_the_return_of_a_key_a_number_is_in_nobodys_way(
+    stopped_under_two_keys: None, way: str
+) -> None:
+    act, result = WAYS[way]
+    assert act() == result
+
+    [entry] = StopListEntry.objects.exclude(phone_number=NEW)
+    assert entry.phone_number == (None if way == "erasure" else KNOWN)
+    stopping.stop([KNOWN], Source.API)
+    assert StopListEntry.objects.get(phone_number=KNOWN).phone_hash == hash_of(KNOWN)

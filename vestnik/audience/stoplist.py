@@ -40,6 +40,15 @@ FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
 WHERE s.phone_number = given.phone_number AND s.phone_hash <> given.phone_hash
 """
 
+# A number that was erased under this SECRET_KEY, and stopped again in clear under another, has two
+# entries: the one in clear stays and gets the hash, which only one can have.
+DELETE_DUPLICATES = """
+DELETE FROM audience_stoplistentry e
+USING unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
+WHERE e.phone_number IS NULL AND e.phone_hash = given.phone_hash
+    AND EXISTS (SELECT FROM audience_stoplistentry s WHERE s.phone_number = given.phone_number)
+"""
+
 # Erased entries are found by the unique index, which holds nulls too.
 ANY_ERASED = "SELECT EXISTS (SELECT FROM audience_stoplistentry WHERE phone_number IS NULL)"
 RECALL = """
@@ -70,6 +79,7 @@ def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
     given = sorted(set(numbers))
     hashes = [hash_of(number) for number in given]
     with connection.cursor() as cursor:
+        cursor.execute(DELETE_DUPLICATES, [given, hashes])
         cursor.execute(REHASH, [given, hashes])
         cursor.execute(PUT, [reason, source, given, hashes])
         return int(cursor.rowcount)
@@ -91,8 +101,19 @@ def recall(numbers: Iterable[str]) -> None:
     """Numbers that come in again after their erasure are stopped again, in clear."""
     if any_erased():
         given = sorted(set(numbers))
+        hashes = [hash_of(number) for number in given]
         with connection.cursor() as cursor:
-            cursor.execute(RECALL, [given, [hash_of(number) for number in given]])
+            cursor.execute(DELETE_DUPLICATES, [given, hashes])
+            cursor.execute(RECALL, [given, hashes])
+
+
+def erase(phone_number: str) -> bool:
+    """Keep the hash alone of a number in clear; whether it was on the list."""
+    hashed = hash_of(phone_number)
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_DUPLICATES, [[phone_number], [hashed]])
+    entries = StopListEntry.objects.filter(phone_number=phone_number)
+    return bool(entries.update(phone_number=None, phone_hash=hashed, reason=""))
 
 
 class Source(models.TextChoices):

@@ -6,8 +6,8 @@ import structlog
 from django.db import transaction
 from django.dispatch import Signal
 
+from vestnik.audience import stoplist
 from vestnik.audience.models import Client
-from vestnik.audience.stoplist import StopListEntry, hash_of
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 from vestnik.dispatch.withdrawal import OF_CLIENT, WHY, delete_client, take_back
@@ -99,7 +99,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
     or have another number by now. Whoever is stopped or enlisted waits only for what comes after
     the lock."""
     with transaction.atomic():
-        sql.run(WARN_IMPORTS, [hash_of(number)])
+        sql.run(WARN_IMPORTS, [stoplist.hash_of(number)])
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])
         sql.run(FORGET_TEXTS_OF, [number])
         erasing.send(sender=erase_client, number=number)
@@ -113,8 +113,6 @@ def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
         ids = [*ids, *(message for (message,) in latest)]
         take_back(QUEUED_AMONG, "cancelled", WHY, {"ids": ids})
         sql.run(BLANK_REST, {"number": number, "ids": ids})
-        listed = StopListEntry.objects.filter(phone_number=number).update(
-            phone_number=None, phone_hash=hash_of(number), reason=""
-        )
+        listed = stoplist.erase(number)
     log.info("client erased", client=client_id, messages=len(ids))
-    return Erased(len(ids), bool(listed))
+    return Erased(len(ids), listed)

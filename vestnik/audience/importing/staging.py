@@ -122,6 +122,12 @@ FROM wanted ORDER BY phone_number
 ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
 WHERE audience_stoplistentry.phone_number IS NULL
 """
+# See stoplist.DELETE_DUPLICATES.
+DELETE_DUPLICATES = f"""
+DELETE FROM audience_stoplistentry e USING wanted w, audience_stoplistentry s
+WHERE e.phone_number IS NULL AND s.phone_number = w.phone_number
+    AND e.phone_hash = {HASH_OF.format(number="w.phone_number")}
+"""
 # See stoplist.REHASH.
 REHASH = f"""
 UPDATE audience_stoplistentry s SET phone_hash = {HASH_OF.format(number="w.phone_number")}
@@ -200,6 +206,8 @@ def take_over(import_id: int, into: str) -> Counts:
     if counts.duplicates:
         _run(REPEATED, [import_id])
     _run("ANALYZE wanted")
+    if any_erased():
+        _run(DELETE_DUPLICATES, list(pads()))
     if into == Into.STOP_LIST:
         _run(REHASH, [*pads(), *pads()])
         counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])

@@ -166,9 +166,18 @@ def say(job: "Import", *, strict: bool) -> int:
     print(f"{job.file_name}: {job.rows} rows: {counts}")  # noqa: T201
     if job.without_sms:
         print(f"{job.without_sms} landline or toll-free numbers get no SMS")  # noqa: T201
+    if job.misfits:
+        tell_misfits(job)
     if unread := job.read_as.get("unread_sheets"):
         print(f"sheets that were not read: {', '.join(unread)}")  # noqa: T201
     return SOME_REFUSED if strict and (job.refused or job.duplicates) else 0
+
+
+def tell_misfits(job: "Import") -> None:
+    """What was imported as a text, for it is not of the type that its column seems to be."""
+    print(f"{job.misfits} values do not fit the type of their column and stay texts")  # noqa: T201
+    for remark in job.remarks:
+        print(f"line {remark['line']}: {remark['reason']}")  # noqa: T201
 
 
 def import_numbering(options: argparse.Namespace) -> int:

@@ -40,6 +40,19 @@ def test_a_file_is_taken_in_read_and_told_of(api: Caller):
     assert Client.objects.get().attributes == {"Имя": "Анна"}
 
 
+def test_a_value_that_does_not_fit_its_column_is_named(api: Caller):
+    rows = "".join(f"792612346{n:02};01.01.2000\n" for n in range(40))
+    job = send(api, f"phone;born\n{rows}79261234567;spring\n".encode()).json()
+    assert (job["misfits"], job["remarks"]) == (0, [])
+    stored.read(job["id"])
+
+    found = api.get(f"clients/imports/{job['id']}/").json()
+
+    assert (found["created"], found["refused"], found["misfits"]) == (41, 0, 1)
+    reason = "born: This is no date: write it as 2026-03-31 or 31.03.2026."
+    assert found["remarks"] == [{"line": 42, "attribute": "born", "reason": reason}]
+
+
 def test_refused_rows_are_a_file_that_no_sheet_takes_for_formulas(api: Caller):
     job = send(api).json()
     stored.read(job["id"])

@@ -10,6 +10,7 @@ from vestnik.audience.attribute_types import AttributeType, check_types, fits
 from vestnik.audience.filters import matching
 from vestnik.audience.importing.cell_types import day, flag, number, recognised
 from vestnik.audience.models import Client
+from vestnik.loading import say
 
 NUMBER = "79261234567"
 
@@ -162,6 +163,58 @@ def test_what_was_only_recognised_refuses_nobody() -> None:
 
     assert counts(job) == {"rows": 41, "created": 41}
     assert Client.objects.get(phone_number=NUMBER).attributes == {"born": "spring"}
+    reason = "born: This is no date: write it as 2026-03-31 or 31.03.2026."
+    assert job.misfits == 1
+    assert job.remarks == [{"line": 42, "attribute": "born", "reason": reason}]
+
+
+def recognised_columns(*below: str) -> bytes:
+    """A file whose first rows say that one column has dates, and the other numbers."""
+    rows = [f"792612346{n:02};01.01.2000;4 512,29" for n in range(40)]
+    return "\n".join(("phone;born;sum", *rows, *below)).encode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        (f"{NUMBER};02.01.2000;5", []),
+        (f"{NUMBER};;", []),
+        (f"{NUMBER};32.01.2000;5", ["born: This is no date"]),
+        (f"{NUMBER};1-2-03;5", ["born: Its year has no four digits"]),
+        (f"{NUMBER};01.02.2000;007", ["sum: It begins with 0"]),
+        (f"{NUMBER};spring;x", ["born: This is no date", "sum: This is no number"]),
+        ("79261234600;spring;x", []),
+        ("12;spring;x", []),
+    ],
+)
+def test_a_value_that_does_not_fit_a_recognised_type_is_named(row: str, named: list[str]) -> None:
+    """Of rows that are imported; those refused, or with a number again, have their own reason."""
+    job = take(recognised_columns(row))
+
+    assert job.misfits == len(job.remarks) == len(named)
+    for remark, begins in zip(job.remarks, named, strict=True):
+        assert remark["line"] == 42
+        assert remark["reason"].startswith(begins)
+        assert remark["attribute"] == begins.split(":")[0]
+
+
+@pytest.mark.django_db
+def test_the_command_names_what_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert say(take(recognised_columns(f"{NUMBER};spring;5")), strict=True) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 values do not fit the type of their column and stay texts" in lines
+    assert "line 42: born: This is no date: write it as 2026-03-31 or 31.03.2026." in lines
+
+
+@pytest.mark.django_db
+def test_many_values_that_do_not_fit_are_counted_and_the_first_are_listed() -> None:
+    rows = [f"7926123{n:04};spring;x" for n in range(1, 61)]
+    job = take(recognised_columns(*rows))
+
+    assert (job.misfits, len(job.remarks)) == (120, 100)
+    assert [one["line"] for one in job.remarks] == [42 + n // 2 for n in range(100)]
 
 
 @pytest.mark.django_db

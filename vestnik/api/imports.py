@@ -28,6 +28,7 @@ from vestnik.audience.importing.encodings import ENCODINGS
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import MOST_BYTES, MOST_FORM_BYTES, SEPARATORS
 from vestnik.audience.importing.options import Options
+from vestnik.audience.importing.staging import MOST_REMARKS
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import WITHOUT_CODE, WITHOUT_SMS
 from vestnik.dispatch.importing import look_at
@@ -55,6 +56,14 @@ ANSWERED = {
     "duplicates": 60,
     "refused": 40,
     "without_sms": 120,
+    "misfits": 1,
+    "remarks": [
+        {
+            "line": 32,
+            "attribute": "born",
+            "reason": "born: This is no date: write it as 2026-03-31 or 31.03.2026.",
+        }
+    ],
     "error": "",
     "read_as": {
         "encoding": "utf-8",
@@ -196,6 +205,14 @@ class ReadAs(serializers.Serializer[Any]):
     )
 
 
+class ImportRemark(serializers.Serializer[Any]):
+    """A cell that was imported as it is, since it does not fit the type of its column."""
+
+    line = serializers.IntegerField()
+    attribute = serializers.CharField()
+    reason = serializers.CharField(help_text="Why it does not fit, with the remedy.")
+
+
 @extend_schema_serializer(
     component_name="Import", examples=[OpenApiExample("Done", ANSWERED, response_only=True)]
 )
@@ -219,6 +236,11 @@ class ImportShown(serializers.Serializer[Any]):
     without_sms = serializers.IntegerField(
         help_text="Of those taken, landline and toll-free numbers: they are never sent to."
     )
+    misfits = serializers.IntegerField(
+        help_text="Of those taken, cells that do not fit the recognised type of their column: they "
+        "stay texts, and ranges do not find them. Say the type in `types` to refuse such rows."
+    )
+    remarks = ImportRemark(many=True, help_text=f"The first {MOST_REMARKS} of the misfits.")
     error = serializers.CharField(help_text="Why the whole file was refused.")
     read_as = ReadAs(help_text="How the file was read. Empty until it is.")
     created_at = Instant()

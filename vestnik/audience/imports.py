@@ -52,6 +52,10 @@ class Import(models.Model):
     refused = models.PositiveIntegerField(default=0)
     #: Of those that were taken, the numbers that get no SMS.
     without_sms = models.PositiveIntegerField(default=0, db_default=0)
+    #: Cells of those that were taken that do not fit the recognised type of their column.
+    misfits = models.PositiveIntegerField(default=0, db_default=0)
+    #: The first of them: line, attribute and reason, without the cell itself.
+    remarks = models.JSONField(default=list, db_default=[])
     error = models.TextField(blank=True, default="")
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
+from tests.audience.importing import take
 from tests.audience.test_import_workbooks import Sheets, book, packed
 from tests.builders import make_client
 from tests.dashboard.access.visiting import make_user, visitor
@@ -384,6 +385,21 @@ def test_refused_rows_are_a_file_in_the_readers_language() -> None:
     rows = answered.getvalue().decode("utf-8-sig").split("\r\n")
     assert rows[1].startswith("2;Номер телефона: В номере есть буква.")
     assert rows[1].endswith(";abc;'=1+1")
+
+
+def test_values_that_do_not_fit_their_column_are_named() -> None:
+    """Of a file whose types nobody chose: the API's and the command's."""
+    browser = opened()
+    rows = "".join(f"792612346{n:02};01.01.2000\n" for n in range(40))
+    job = take(f"phone;born\n{rows}79261234567;spring\n".encode())
+
+    address = f"/clients/imports/{job.id}/"
+    shown = text(browser.get(address))
+    assert "1 value does not fit the type of its column" in shown
+    assert "born: This is no date: write it as 2026-03-31 or 31.03.2026." in shown
+    russian = text(browser.get(address, headers={"accept-language": "ru"}))
+    assert "1 значение не подходит под тип своего столбца" in russian
+    assert "born: это не дата" in russian
 
 
 def test_a_viewer_sees_what_there_was_and_hands_nothing_in() -> None:

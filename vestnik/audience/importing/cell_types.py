@@ -151,11 +151,12 @@ def read(type: str, cell: str) -> object:
 def read_recognised(type: str, cell: str) -> object:
     """A cell of a column whose type nobody said. Raises ValueError also where it may be an
     identifier: its value is not changed."""
+    value = READ[type](cell)
     if type == Type.NUMBER and _may_be_identifier(cell.strip()):
         raise ValueError(MAYBE_NO_NUMBER)
     if type == Type.DATE and not FULL_YEAR.search(cell):
         raise ValueError(MAYBE_NO_DATE)
-    return READ[type](cell)
+    return value
 
 
 def _are_sure_numbers(texts: Sequence[str]) -> bool:

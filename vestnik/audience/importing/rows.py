@@ -102,6 +102,8 @@ class Reader:
         types: Mapping[str, ColumnType] | None = None,
     ) -> None:
         self._rules, self._types = rules, types or {}
+        #: Attributes of the row read last whose cells do not fit the recognised type, and why.
+        self.misfits: list[tuple[str, str]] = []
         self.columns = list(columns)
         self._width = len(columns)
         self._phone = columns.index("phone_number")
@@ -118,6 +120,7 @@ class Reader:
 
     def client(self, cells: list[str]) -> Client:
         """Raises Refused."""
+        self.misfits = []
         cells = self._as_wide_as_the_header(cells)
         exact = self._said_exactly(cells)
         number = self._number(cells)
@@ -213,9 +216,10 @@ class Reader:
         try:
             return read(column.type, value)
         except ValueError as error:
-            if not column.is_said:
-                return typed(value)
-            raise Refused(f"{name}: {error}") from None
+            if column.is_said:
+                raise Refused(f"{name}: {error}") from None
+            self.misfits.append((name, str(error)))
+            return typed(value)
 
 
 def reading(type: str | None) -> exact_values.Reading:

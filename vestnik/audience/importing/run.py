@@ -175,9 +175,17 @@ def staged_rows(table: Table, options: Options, into: str) -> Iterator[staging.S
             yield staging.refused(line, table.where(line) + problem, _shown(cells))
             continue
         try:
-            yield staging.taken(line, read(cells))
+            client = read(cells)
+            yield staging.taken(line, client, _remarks(reader, table.where(line)))
         except Refused as error:
             yield staging.refused(line, f"{table.where(line)}{error}", _shown(cells))
+
+
+def _remarks(reader: Reader, where: str) -> str | None:
+    """What stayed a text in the row just read, as it is staged."""
+    if not reader.misfits:
+        return None
+    return json.dumps([[name, f"{where}{name}: {why}"] for name, why in reader.misfits])
 
 
 def _refuse_headless(table: Table) -> None:

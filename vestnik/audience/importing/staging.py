@@ -4,7 +4,8 @@ The rows wait in a temporary table, which dies with its session: killed in the m
 leaves nothing. What is final happens in one transaction.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
@@ -24,12 +25,13 @@ WORK_MEM = "64MB"
 STAGE = """
 CREATE TEMPORARY TABLE staged (
     line integer NOT NULL, phone_number text, operator_code text, tag text, timezone text,
-    attributes jsonb, problem text, cells jsonb, place text
+    attributes jsonb, problem text, cells jsonb, place text,
+    remarks jsonb
 )
 """
 COPY = """
 COPY staged (line, phone_number, operator_code, tag, timezone, attributes, problem, cells,
-    place)
+    place, remarks)
 FROM STDIN
 """
 
@@ -65,6 +67,20 @@ REFUSED = """
 INSERT INTO audience_refusedrow (of_id, line, reason, cells)
 SELECT %s, line, problem, cells FROM staged WHERE problem IS NOT NULL
 """
+# Of rows that are taken alone. The list is bounded, the count is not.
+REMARKS = """
+SELECT count(*), coalesce(
+    jsonb_agg(jsonb_build_object('line', line, 'attribute', attribute, 'reason', reason) ORDER BY n)
+        FILTER (WHERE n <= %s), '[]')::text
+FROM (
+    SELECT s.line, remark ->> 0 AS attribute, remark ->> 1 AS reason,
+        row_number() OVER (ORDER BY s.line, place_in_row) AS n
+    FROM staged s JOIN wanted w USING (phone_number, line)
+    CROSS JOIN jsonb_array_elements(s.remarks) WITH ORDINALITY AS r (remark, place_in_row)
+    WHERE s.remarks IS NOT NULL
+) AS found
+"""
+MOST_REMARKS = 100
 
 # In the order of the numbers, as LOCK is, so that imports and lists wait for each other and never
 # in a circle. See upsert.INSERT for the NOT EXISTS.
@@ -160,6 +176,8 @@ class Counts:
     duplicates: int = 0
     refused: int = 0
     without_sms: int = 0
+    misfits: int = 0
+    remarks: list[dict[str, Any]] = field(default_factory=list)
 
 
 def begin() -> None:
@@ -173,15 +191,15 @@ def end() -> None:
     _run("DROP TABLE IF EXISTS staged, wanted")
 
 
-def taken(line: int, client: Client) -> Staged:
-    """A good row as it is staged."""
+def taken(line: int, client: Client, remarks: str | None = None) -> Staged:
+    """A good row as it is staged; `remarks` are pairs of attribute and reason, as JSON."""
     *fields, place = client
-    return (line, *fields, None, None, place)
+    return (line, *fields, None, None, place, remarks)
 
 
 def refused(line: int, reason: str, cells: str) -> Staged:
     """A row that is not taken, as it is staged."""
-    return (line, None, None, None, None, None, reason, cells, None)
+    return (line, None, None, None, None, None, reason, cells, None, None)
 
 
 def stage(rows: list[Staged]) -> None:
@@ -216,6 +234,7 @@ def take_over(import_id: int, into: str) -> Counts:
     else:
         _into_directory(counts, distinct)
         counts.without_sms = _number(WITHOUT_SMS)
+        counts.misfits, counts.remarks = _remarks()
         if any_erased():
             _run(RECALL, list(pads()))
     counts.updated = min(counts.updated, distinct - counts.created)
@@ -228,6 +247,13 @@ def _erased(import_id: int) -> list[str]:
         cursor.execute(ERASED, [import_id])
         found: list[str] = cursor.fetchone()[0]
     return found
+
+
+def _remarks() -> tuple[int, list[dict[str, Any]]]:
+    with connection.cursor() as cursor:
+        cursor.execute(REMARKS, [MOST_REMARKS])
+        count, remarks = cursor.fetchone()
+    return count, json.loads(remarks)
 
 
 def _into_directory(counts: Counts, distinct: int) -> None:

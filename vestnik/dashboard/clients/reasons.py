@@ -52,6 +52,12 @@ SENTENCES = (
     gettext_noop("%(name)s: This may be read as two dates: write it as 2026-03-31 or 31.03.2026."),
     gettext_noop("%(name)s: Write yes or no."),
     gettext_noop(
+        "%(name)s: It begins with 0 and may be no number: say that the column is one of numbers."
+    ),
+    gettext_noop(
+        "%(name)s: Its year has no four digits and it may be no date: write it as 2026-03-31."
+    ),
+    gettext_noop(
         "exact_values: This is not what an export writes there: delete the column, or export the "
         "clients again."
     ),

@@ -12,7 +12,7 @@ from tests.api.caller import Caller, errors_of, mailing_body
 from vestnik.api.idempotency import LOCK
 from vestnik.api.models import IdempotencyRecord
 from vestnik.audience.models import Client
-from vestnik.mailings.models import Mailing
+from vestnik.mailings.models import LAUNCH, Mailing
 
 NUMBER = {"phone_number": "79261234567"}
 
@@ -129,10 +129,9 @@ def test_of_many_at_once_one_creates() -> None:
 
 UNKEYED = [
     ("POST", "clients/bulk/", []),
-    ("POST", "stop-list/", {"phone_numbers": ["79261234567"]}),
     ("POST", "audiences/", {"name": "x", "filter": {}}),
     ("POST", "mailings/preview/", mailing_body()),
-    ("POST", "mailings/1/pause/", {}),
+    ("POST", "mailings/1/unknown/", {"action": "resend"}),
     ("PUT", "clients/1/", NUMBER),
     ("PATCH", "clients/1/", {"tag": "x"}),
     ("DELETE", "clients/1/", None),
@@ -148,6 +147,35 @@ def test_a_key_is_refused_where_it_would_be_ignored(
     assert answer.status_code == 400
     assert "leave the header out" in errors_of(answer)["Idempotency-Key"]
     assert api.get("clients/", idempotency_key="k").status_code == 200
+
+
+ORDERS = [("schedule", "scheduled"), ("pause", "paused"), ("resume", "running"), ("cancel", None)]
+
+
+def test_an_order_is_obeyed_whatever_key_comes_with_it(api: Caller) -> None:
+    """A client that sends one with every request must be able to stop a mailing."""
+    body = mailing_body(draft=True)
+    mailing = api.post("mailings/", body, idempotency_key="k").json()["id"]
+    for order, state in ORDERS:
+        for _ in range(2):
+            answer = api.post(f"mailings/{mailing}/{order}/", idempotency_key="k")
+            assert answer.status_code == 200, answer.json()
+            assert answer.json()["state"] == (state or "cancelled")
+        if order == "schedule":
+            assert Mailing.objects.get(id=mailing).move(LAUNCH, actor="system")
+
+    assert IdempotencyRecord.objects.count() == 1
+
+
+def test_a_number_is_stopped_and_a_client_erased_whatever_key_comes_with_it(api: Caller) -> None:
+    client = api.post("clients/", NUMBER).json()["id"]
+    numbers = {"phone_numbers": [NUMBER["phone_number"]]}
+
+    answers = [api.post("stop-list/", numbers, idempotency_key="k").json() for _ in range(2)]
+    erased = api.post(f"clients/{client}/erase/", idempotency_key="k")
+
+    assert answers == [{"added": 1, "known": 0}, {"added": 0, "known": 1}]
+    assert (erased.status_code, erased.json()["on_stop_list"]) == (200, True)
 
 
 def test_an_erasure_frees_no_key(api: Caller) -> None:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.access.roles import Action
+from vestnik.api.idempotency import KEY_WITHOUT_EFFECT
 from vestnik.api.models import IdempotencyRecord
 from vestnik.api.resource import Resource, read_nothing
 from vestnik.dispatch.erasure import erase_client
@@ -31,8 +32,14 @@ class ClientErasure(Resource):
     """The erasure of a client."""
 
     needs = {"POST": Action.MANAGE}
+    key_without_effect = ("POST",)
 
-    @extend_schema(request=None, responses=ErasedAnswer, operation_id="clients_erase")
+    @extend_schema(
+        request=None,
+        responses=ErasedAnswer,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="clients_erase",
+    )
     def post(self, request: Request, id: int) -> Response:
         """Erase a client: the number and the attributes go for good, everywhere.
 

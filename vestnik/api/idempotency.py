@@ -43,11 +43,26 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     ),
 )
 
+#: For what is idempotent by nature, as orders are: clients may send a key with every request, and
+#: must be able to stop a mailing.
+KEY_WITHOUT_EFFECT = OpenApiParameter(
+    HEADER,
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    description=(
+        "Accepted and not needed: repeating this request does nothing more while it is fulfilled. "
+        "No answer is kept, so a repetition is carried out anew where that changed meanwhile."
+    ),
+)
+
 Create = Callable[[Request], Response]
 
 
 def check_key_taken(request: Request, methods: Iterable[str]) -> None:
-    """Raises ValidationError where there is a key on a request that would not keep to it."""
+    """Raises ValidationError for a key on a request that could have an effect twice in spite of it.
+
+    `methods` are those that keep to a key or need none.
+    """
     if HEADER in request.headers and request.method not in (*methods, *SAFE):
         remedy = "This address takes no such key: leave the header out. What creates takes one."
         raise serializers.ValidationError({HEADER: [remedy]})

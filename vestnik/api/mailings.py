@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api import pages
-from vestnik.api.idempotency import IDEMPOTENCY_KEY, once
+from vestnik.api.idempotency import IDEMPOTENCY_KEY, KEY_WITHOUT_EFFECT, once
 from vestnik.api.mailing_body import (
     MailingBody,
     MailingPage,
@@ -115,6 +115,7 @@ class MailingTexts(Resource):
 class MailingOrder(Resource):
     """Something that a mailing is told to do."""
 
+    key_without_effect = ("POST",)
     order: Transition = PAUSE
 
     def post(self, request: Request, id: int) -> Response:
@@ -129,7 +130,12 @@ class MailingOrder(Resource):
 class MailingSchedule(MailingOrder):
     order = SCHEDULE
 
-    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_schedule")
+    @extend_schema(
+        request=None,
+        responses=MailingBody,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="mailings_schedule",
+    )
     def post(self, request: Request, id: int) -> Response:
         """Schedule a draft. It starts by itself at `starts_at`, or at once where that is past."""
         check_ready(mailing_of(id))
@@ -139,7 +145,12 @@ class MailingSchedule(MailingOrder):
 class MailingPause(MailingOrder):
     order = PAUSE
 
-    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_pause")
+    @extend_schema(
+        request=None,
+        responses=MailingBody,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="mailings_pause",
+    )
     def post(self, request: Request, id: int) -> Response:
         """Pause a running mailing. What is in flight finishes."""
         return super().post(request, id)
@@ -148,7 +159,12 @@ class MailingPause(MailingOrder):
 class MailingResume(MailingOrder):
     order = RESUME
 
-    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_resume")
+    @extend_schema(
+        request=None,
+        responses=MailingBody,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="mailings_resume",
+    )
     def post(self, request: Request, id: int) -> Response:
         """Resume a paused mailing."""
         return super().post(request, id)
@@ -157,7 +173,12 @@ class MailingResume(MailingOrder):
 class MailingCancel(MailingOrder):
     order = CANCEL
 
-    @extend_schema(request=None, responses=MailingBody, operation_id="mailings_cancel")
+    @extend_schema(
+        request=None,
+        responses=MailingBody,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="mailings_cancel",
+    )
     def post(self, request: Request, id: int) -> Response:
         """Cancel a mailing for good. What is in flight finishes, the rest is never sent."""
         return super().post(request, id)

@@ -65,7 +65,7 @@ class Receipts(Resource):
     permission_classes = ()
     content_negotiation_class = NoNegotiation
     http_method_names = ["get", "post"]
-    once_by_key = ("GET", "POST")  # a vendor's own header is none of our business
+    key_without_effect = ("GET", "POST")  # a vendor's own header is none of our business
     query = AnyQuery
 
     @extend_schema(operation_id="receipts_get")

@@ -29,6 +29,8 @@ class Resource(APIView):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     #: The methods that keep to an `Idempotency-Key`; with any other that changes it is refused.
     once_by_key: ClassVar[tuple[str, ...]] = ()
+    #: The methods that are idempotent without a key: one is accepted and has no effect.
+    key_without_effect: ClassVar[tuple[str, ...]] = ()
     asked: dict[str, Any]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -41,7 +43,7 @@ class Resource(APIView):
             self.http_method_not_allowed(request)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             raise LengthRequired
-        check_key_taken(request, self.once_by_key)
+        check_key_taken(request, (*self.once_by_key, *self.key_without_effect))
         self.asked = read_query(request, self.query)
 
     def finalize_response(

@@ -107,7 +107,8 @@ def _refusals(method: str, operation: dict[str, Any]) -> dict[int, str]:
         found |= ORDERS
     if "requestBody" in operation:
         found |= WITH_BODY
-    return found | CREATION if "header" in kinds else found
+    creates = "header" in kinds and "201" in operation["responses"]
+    return found | CREATION if creates else found
 
 
 def _response(status: int, why: str) -> dict[str, Any]:

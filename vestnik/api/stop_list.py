@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from vestnik.api import pages
 from vestnik.api.fields import Instant, PhoneNumber, PhoneNumbers, StrictSerializer, Text
+from vestnik.api.idempotency import KEY_WITHOUT_EFFECT
 from vestnik.api.resource import Resource, read
 from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, is_number
 from vestnik.audience.upsert import MOST_AT_ONCE
@@ -78,6 +79,7 @@ class StoppedAnswer(serializers.Serializer[Any]):
 class StopList(Resource):
     """The whole list."""
 
+    key_without_effect = ("POST",)
     query = EntryQuery
 
     @extend_schema(parameters=[EntryQuery], responses=EntryPage, operation_id="stop_list")
@@ -89,7 +91,12 @@ class StopList(Resource):
         page = pages.page_of(self.asked, lambda walk: walk.take(entries))
         return pages.answer(request, page, EntryShown(page.rows, many=True).data)
 
-    @extend_schema(request=StoppedBody, responses=StoppedAnswer, operation_id="stop_list_add")
+    @extend_schema(
+        request=StoppedBody,
+        responses=StoppedAnswer,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="stop_list_add",
+    )
     def post(self, request: Request) -> Response:
         """Put numbers on the stop list. What is queued for them is taken back at once."""
         fields = read(StoppedBody, request.data)

@@ -226,7 +226,11 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a long name": ({"name": "x" * 201}, "name", "200 characters"),
     "null for a name": ({"name": None}, "name", "may not be null"),
     "a state": ({"state": "running"}, "state", "set by the service"),
-    "an unknown key": ({"end": "2099-01-01T00:00:00Z"}, "end", "Known are: name, text, filter"),
+    "an unknown key": (
+        {"end": "2099-01-01T00:00:00Z"},
+        "end",
+        "Known are: name, text, confirm_text, filter",
+    ),
 }
 
 BODIES: dict[str, tuple[bytes, str]] = {

@@ -19,12 +19,14 @@ from vestnik.dispatch.outcomes import record_and_release
 from vestnik.dispatch.withdrawal import delete_client
 
 NUMBER = "79000000000"
+#: The public register of numbering, which begins with that number.
+PUBLIC = "audience_numberrange"
 
 
 def everything() -> str:
-    """All that the database holds, as text."""
+    """All that the database holds of our own, as text."""
     with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
+        tables = set(connection.introspection.table_names(cursor)) - {PUBLIC}
         found = []
         for table in tables:
             cursor.execute(f'SELECT t::text FROM "{table}" t')

@@ -81,6 +81,8 @@ WRONG = {
     "WEB_HTTPS": NOT_FLAGS,
     "WEB_PROXIES": [*NOT_NUMBERS, "11"],
     "WORKER_CONCURRENCY": [*NOT_NUMBERS, "0"],
+    "WEB_REQUEST_SECONDS": [*NOT_NUMBERS, "0", "3601"],
+    "NUMBERS_WITHOUT_SMS": ["yes", "keep", "принимать"],
     "DEBUG": NOT_FLAGS,
     "ALLOWED_HOSTS": ["https://sms.example.ru", "sms.example.ru:8000", "a.ru,b c", "a/b", "::1"],
     "CSRF_TRUSTED_ORIGINS": ["sms.example.ru", "https://sms.example.ru/path", "ftp://a.ru"],
@@ -207,7 +209,7 @@ def test_a_line_of_the_file_that_cannot_be_read_is_named(
 
 def test_every_variable_that_the_code_reads_is_declared_and_documented() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "vestnik").rglob("*.py"))
-    names = set(re.findall(r'env\.(?:text|number|flag|words)\(\s*"([A-Z_]+)"', code))
+    names = set(re.findall(r'env\.(?:text|number|flag|words|choice)\(\s*"([A-Z_]+)"', code))
     documented = (ROOT / ".env.example").read_text()
     assert names
     assert names <= set(VARIABLES)

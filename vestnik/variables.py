@@ -187,6 +187,8 @@ VARIABLES: dict[str, Variable] = {
     "WEB_STREAMS": Variable(whole_number(0, 10_000)),
     "WEB_HTTPS": Variable(yes_or_no),
     "WEB_PROXIES": Variable(whole_number(0, 10)),
+    "WEB_REQUEST_SECONDS": Variable(whole_number(1, 3600)),
+    "NUMBERS_WITHOUT_SMS": Variable(one_of("accept", "refuse")),
     "WORKER_CONCURRENCY": Variable(whole_number(2, 512)),
     "SECRET_KEY": Variable(anything, secret=True),
     "DEBUG": Variable(yes_or_no),

@@ -16,6 +16,13 @@ from vestnik.audience.upsert import upsert
 
 pytestmark = pytest.mark.django_db
 
+
+@pytest.fixture(autouse=True)
+def ranges_of_the_product(db: None) -> None:
+    """Each start brings them; a test that emptied the database has taken them away."""
+    numbering.load_shipped()
+
+
 HEAD = "АВС/ DEF;От;До;Емкость;Оператор;Регион;Территория ГАР;ИНН\n"
 ROWS = (
     '900;0000000;0061999;62000;ООО "Т2 МОБАЙЛ";Краснодарский край;Краснодарский край;77\n'

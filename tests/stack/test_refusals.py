@@ -70,6 +70,13 @@ def test_a_data_folder_with_a_part_missing(old_home, name):
     assert "back from a copy" in line
 
 
+def test_a_data_folder_of_another_major_version(old_home):
+    (old_home / "postgres" / "PG_VERSION").write_text("17\n")
+    line = refusal(old_home)
+    assert "is of PostgreSQL 17, and this Vestnik brings 18" in line
+    assert "pg_dump" in line
+
+
 @pytest.mark.parametrize("name", ["PG_VERSION", "global/pg_control"])
 def test_a_data_folder_with_a_part_damaged(old_home, name):
     (old_home / "postgres" / name).write_bytes(b"\xff" * 8192)

@@ -72,7 +72,6 @@ def test_a_make_that_cannot_be_looked_at_is_not_gone():
         ("FATAL:  could not write lock file: No space left on device", "is full"),
         ("FATAL:  could not open file: Too many open files", "ulimit -n"),
         ("LOG:  could not fork process: Resource temporarily unavailable", "ulimit -u"),
-        ("FATAL:  database files are incompatible with server", "pg_dump"),
         ('FATAL:  data directory "x" has wrong ownership', "account that the stack ran as"),
         ("PANIC:  could not locate a valid checkpoint record", "back from a copy"),
     ],

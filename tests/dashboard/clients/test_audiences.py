@@ -45,7 +45,7 @@ def test_audiences_are_listed_in_words_and_counted_one_by_one(
     count = opened.get(f"{LIST}{one.id}/count/").content.decode()
 
     assert "?after=50" in found
-    assert "except: operator code 926" in further
+    assert "except: prefix 926" in further
     assert f"/mailings/new/?audience={one.id}" in further
     assert count.strip() == "1 client"
 

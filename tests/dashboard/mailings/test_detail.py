@@ -58,7 +58,7 @@ def test_the_orders_are_those_of_the_state(browser: Browser) -> None:
 def test_a_viewer_sees_no_control_and_is_told_why() -> None:
     mailing = make_doubtful()
     page = page_of(visitor(make_user(role="viewer")), mailing)
-    assert "Your role only looks on" in page
+    assert "Your role is view-only" in page
     assert "An operator or an admin decides" in page
     for order in ("pause", "cancel", "again", "copy", "unknown"):
         assert f"/mailings/{mailing.id}/{order}" not in page

@@ -670,7 +670,7 @@ def test_the_preview_of_a_page_that_is_not_finished_counts_what_it_can() -> None
     unfinished = preview(browser(), include=["0"], **condition("include", 0, what="tag", values=[]))
 
     assert "3 clients get it" in empty
-    assert "Still to be put right" in empty
+    assert "Still to fix" in empty
     assert "Finish the conditions" in unfinished
 
 
@@ -740,9 +740,9 @@ def test_a_test_is_sent_once_by_a_second_click_or_a_reload() -> None:
     ("changes", "remedy"),
     [
         ({"test_numbers": ""}, "Give 1 to 5 numbers"),
-        ({"test_numbers": "12"}, "This is no phone number: 12."),
+        ({"test_numbers": "12"}, "This is not a phone number: 12."),
         ({"test_numbers": ",".join(f"7926123456{n}" for n in range(6))}, "Give 1 to 5 numbers"),
-        ({"test_numbers": "79261234567", "text": ""}, "First put this right: Text."),
+        ({"test_numbers": "79261234567", "text": ""}, "Correct this first: Text."),
         ({"test_numbers": "79261234567", "text": "{{ tag }}"}, "No client that the filter matches"),
     ],
 )

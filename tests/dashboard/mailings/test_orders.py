@@ -224,7 +224,7 @@ def test_more_than_was_agreed_to_is_asked_about_again(browser: Browser, way: str
     answer = given(browser, mailing, f"unknown/{way}", agreed="1")
 
     page = " ".join(answer.content.decode().split())
-    assert "it was asked about 1, and by now 3 are in doubt" in page
+    assert "you were asked about 1, and now 3 are unknown" in page
     assert 'name="agreed" value="3"' in page
     assert set(mailing.messages.values_list("state", flat=True)) == {"unknown"}
     assert mailing.events.count() == events

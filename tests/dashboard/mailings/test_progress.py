@@ -45,7 +45,7 @@ def test_in_time(going: Snapshot) -> None:
     assert said.startswith("612,880 of 1,000,000 · 61 %")
     assert "2,140 a second" in said
     assert "about 3 min 1 s left" in said
-    assert "will be through by 21:00 with 2 h 56 min to spare" in said
+    assert "will finish by 21:00 with 2 h 56 min to spare" in said
 
 
 def test_in_time_in_russian(going: Snapshot) -> None:
@@ -58,13 +58,13 @@ def test_in_time_in_russian(going: Snapshot) -> None:
 def test_not_in_time(going: Snapshot) -> None:
     said = words(replace(going, rate=10.0))
 
-    assert "will not be through by 21:00: about 280,000 will be left" in said
+    assert "will not finish by 21:00: about 280,000 will not be sent" in said
 
 
 def test_another_day_is_named(going: Snapshot) -> None:
     ends_at = timezone.localtime().replace(hour=21, minute=0) + timedelta(days=2)
 
-    assert re.search(r"will be through by \d+ \w{3}, 21:00", words(replace(going, ends_at=ends_at)))
+    assert re.search(r"will finish by \d+ \w{3}, 21:00", words(replace(going, ends_at=ends_at)))
 
 
 @pytest.mark.parametrize(

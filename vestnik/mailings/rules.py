@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from vestnik.audience.filter_rules import MOST_PROBLEMS
 from vestnik.audience.filters import attribute_names, is_attribute
 from vestnik.mailings.models import (
     BEFORE_THE_START,
@@ -133,7 +135,8 @@ def checked_hours(given: Mapping[str, Any]) -> dict[str, str]:
     remedy = _("Write the time as HH:MM, from 00:00 to 23:59.")
     wrong = {end: remedy for end in HOURS if not _is_time(given.get(end))}
     known = _("Known are: %(known)s.") % {"known": ", ".join(HOURS)}
-    wrong |= {str(key): known for key in given if key not in HOURS}
+    unknown = (str(key) for key in given if key not in HOURS)
+    wrong |= dict.fromkeys(islice(unknown, MOST_PROBLEMS), known)
     if not wrong and given["from"] == given["until"]:
         wrong["until"] = _("Choose another time than `from`; null is the whole day.")
     if wrong:

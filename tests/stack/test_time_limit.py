@@ -1,5 +1,6 @@
 """Every request ends: one that waits for the database, and one whose body does not come."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -45,11 +46,15 @@ def test_what_waits_too_long_is_answered_503_with_what_to_do(
 
 def test_whoever_sends_a_body_byte_by_byte_holds_no_place_for_good(stack: RunningStack) -> None:
     """More of them than there are places; meanwhile others wait, and then they are served."""
-    lines = [_began(stack) for _ in range(20)]
-    began = time.monotonic()
-    wait_until(lambda: not sum(_still_open(line) for line in lines), seconds=30)
-    for line in lines:
-        line.close()
+    with contextlib.ExitStack() as opened:
+        waiting = {opened.enter_context(_began(stack)) for _ in range(20)}
+        began = time.monotonic()
+
+        def all_are_answered() -> bool:
+            waiting.difference_update([line for line in waiting if not _still_open(line)])
+            return not waiting
+
+        wait_until(all_are_answered, seconds=30)
 
     assert time.monotonic() - began < 30
     assert stack.api("GET", "clients/").status == 200
@@ -68,7 +73,8 @@ def _still_open(line: socket.socket) -> bool:
     try:
         line.sendall(b" ")
         line.setblocking(False)
-        return not line.recv(100)
+        line.recv(100)
+        return False  # an answer, or its end
     except BlockingIOError:
         return True
     except OSError:

@@ -129,7 +129,7 @@ def test_a_page_that_could_not_show_its_start_tries_again(
     at_once = {"starts_at": datetime.now(UTC).isoformat()}
     assert stack.api("PATCH", f"mailings/{empty}/", at_once).status == 200
 
-    expect(page.locator("#head .badge")).to_have_text("finished", timeout=20_000)
+    expect(page.locator("#head .badge")).to_have_text("finished, nobody matched", timeout=20_000)
     assert refused
 
 

@@ -145,6 +145,17 @@ for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) 
   });
 }
 
+/* What was said of a form that was sent, such as a conflict, stays until its field is changed: the
+   preview, which runs by itself, does not know of it. */
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  if (detail.target.matches(".whys[data-sent]")) detail.shouldSwap = false;
+});
+for (const change of ["input", "change"]) {
+  document.addEventListener(change, ({ target }) => {
+    document.getElementById(`${target.id}_why`)?.removeAttribute("data-sent");
+  });
+}
+
 /* What the server says is wrong, at its field as one types. */
 document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
   if (!target.matches(".whys")) return;

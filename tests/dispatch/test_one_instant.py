@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from structlog.testing import capture_logs
 
 from tests.builders import counts, enlist_all, make_clients, make_mailing
 from tests.dispatch.sent import assert_it_adds_up
@@ -116,15 +115,17 @@ def broken() -> Iterator[None]:
         cursor.execute("DROP FUNCTION IF EXISTS refuse CASCADE")
 
 
-def test_what_cannot_be_enlisted_pauses_itself_and_says_why(broken: None) -> None:
+def test_what_cannot_be_enlisted_pauses_itself_and_says_why(
+    broken: None, caplog: pytest.LogCaptureFixture
+) -> None:
     make_clients(2)
     mailing = make_mailing()
-    with capture_logs() as lines:
-        for _ in range(20):
-            tasks.look_at(mailing.id)
+    for _ in range(20):
+        tasks.look_at(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "paused"
     assert mailing.state_reason == "Its audience cannot be enlisted: value out of range"
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     failures = [line for line in lines if line["event"] == "mailing not enlisted"]
     assert len(failures) == 3
     assert [bool(line["exc_info"]) for line in failures] == [True, False, False]

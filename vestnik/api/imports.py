@@ -240,7 +240,11 @@ class ImportShown(serializers.Serializer[Any]):
         help_text="Of those taken, cells that do not fit the recognised type of their column: they "
         "stay texts, and ranges do not find them. Say the type in `types` to refuse such rows."
     )
-    remarks = ImportRemark(many=True, help_text=f"The first {MOST_REMARKS} of the misfits.")
+    remarks = ImportRemark(
+        many=True,
+        source="readable_remarks",
+        help_text=f"The first {MOST_REMARKS} of the misfits.",
+    )
     error = serializers.CharField(help_text="Why the whole file was refused.")
     read_as = ReadAs(help_text="How the file was read. Empty until it is.")
     created_at = Instant()

@@ -1,5 +1,7 @@
 """Files of clients that were handed in: their content until it is read, and what became of it."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -21,6 +23,10 @@ class Into(models.TextChoices):
 
     CLIENTS = "clients", "Clients"
     STOP_LIST = "stop_list", "Stop list"
+
+
+#: What a remark names.
+REMARK = {"line", "attribute", "reason"}
 
 
 class Import(models.Model):
@@ -72,6 +78,12 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}: {self.state}"
+
+    @property
+    def readable_remarks(self) -> list[dict[str, Any]]:
+        """The remarks that have a line, an attribute and a reason, whatever is stored."""
+        kept = self.remarks if isinstance(self.remarks, list) else []
+        return [one for one in kept if isinstance(one, dict) and one.keys() >= REMARK]
 
 
 class ImportPiece(models.Model):

@@ -104,8 +104,8 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
         "read_as": list(_read_as(job)),
         "refused": [_shown(row) for row in rows],
         "adds_up": job.rows == counted(job),
-        "remarks": [remark | {"why": said(remark["reason"])} for remark in job.remarks],
-        "more_remarks": job.misfits - len(job.remarks),
+        "remarks": [remark | {"why": said(remark["reason"])} for remark in job.readable_remarks],
+        "more_remarks": job.misfits - len(job.readable_remarks),
         "more_refused": max(0, job.refused + job.duplicates - MOST_SHOWN),
     }
     return render(request, f"dashboard/clients/importing/{part}.html", context)

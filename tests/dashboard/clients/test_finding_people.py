@@ -153,6 +153,7 @@ def test_more_than_a_request_can_do_is_refused(monkeypatch: pytest.MonkeyPatch) 
         {"does": "delete", "all": "1", "audience": "999", "shown": "3", "typed": "3"},
         {"does": "delete", "all": "1", "code": "x", "shown": "3", "typed": "3"},
         {"does": "delete", "id": ["x", "-1", "9" * 30], "shown": "3", "typed": "3"},
+        {"does": "delete", "id": ["9" * 5000], "shown": "3", "typed": "3"},
         {"does": "delete", "all": "1", "typed": "3"},
         {"does": "delete", "all": "1", "shown": "x", "typed": "3"},
     ],

@@ -7,10 +7,13 @@ several) have servers of their own each.
 
 import os
 import signal
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import django
 import pytest
+import redis
 from hypothesis import settings
 
 from tests.stack.servers import Servers
@@ -59,3 +62,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """`make test ARGS=tests/api` has none for one of its two halves: that is no failure."""
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.option.markexpr:
         session.exitstatus = pytest.ExitCode.OK
+
+
+@pytest.fixture(autouse=True)
+def no_hints_left() -> Iterator[None]:
+    """Nobody takes a test's hints: those of the tests before would fill the queue."""
+    yield
+    from django.conf import settings
+
+    _broker(settings.REDIS_URL).delete(settings.CELERY_TASK_DEFAULT_QUEUE)
+
+
+@cache
+def _broker(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url)

@@ -25,6 +25,7 @@ def leave_logging_alone(**_signal: object) -> None:
 def wait_for_database(**_signal: object) -> None:
     """However a worker was started: it takes no work before the database is migrated."""
     from vestnik import env
+    from vestnik.db import sessions
     from vestnik.stack import setup, waiting
     from vestnik.stack.errors import StackError
 
@@ -34,6 +35,7 @@ def wait_for_database(**_signal: object) -> None:
         setup.refuse_forgetful_database()
     except (StackError, ImproperlyConfigured) as error:
         sys.exit(f"vestnik: {error}")  # Celery would log another exception, and go on
+    sessions.limit()
     waiting.close_connections()
 
 

@@ -123,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
         ("beat", beat, "the scheduler alone; each worker has one too"),
     ):
         commands.add_parser(name, help=f"one process: {about}").set_defaults(run=run)
+    about = "whether database, Redis and clocks are as Vestnik needs them"
+    commands.add_parser("doctor", help=about).set_defaults(run=doctor)
     _apikey(commands.add_parser("apikey", help="keys for the API"))
     loading.add_import(commands.add_parser("import", help="clients from a CSV or XLSX file"))
     numbering = "the regulator's numbering register, which tells time zones"
@@ -217,9 +219,11 @@ def beat(_options: argparse.Namespace) -> None:
     """`vestnik beat`: what every worker's own scheduler does, in a process without a worker."""
     need_secret()
     refuse_mistakes()
+    from vestnik.db import sessions
     from vestnik.dispatch import scheduler
     from vestnik.stack import waiting
 
+    sessions.limit()
     waiting.for_database()
     load_tasks()
     stopping = threading.Event()
@@ -229,6 +233,17 @@ def beat(_options: argparse.Namespace) -> None:
     announce()
     for thread in threads:
         thread.join()
+
+
+def doctor(_options: argparse.Namespace) -> int:
+    """`vestnik doctor`: a line for each thing that was looked at; the exit status."""
+    start_django()
+    from vestnik.stack.doctor import examine
+
+    findings = list(examine())
+    for finding in findings:
+        print(finding)  # noqa: T201
+    return int(not all(finding.is_well for finding in findings))
 
 
 def load_tasks() -> None:

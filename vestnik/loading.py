@@ -78,8 +78,10 @@ def add_numbering(command: argparse.ArgumentParser) -> None:
 def import_file(options: argparse.Namespace) -> int:
     """`vestnik import`."""
     from vestnik.cli import need_database
+    from vestnik.db import sessions
 
     need_database()
+    sessions.limit()
     return read_stored(options.stored) if options.stored else read_file(options)
 
 

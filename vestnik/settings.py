@@ -6,10 +6,10 @@ from logging import DEBUG as DEBUG_LEVEL
 from pathlib import Path
 
 import environ
-from celery.schedules import schedule
 from django.core.exceptions import ImproperlyConfigured
 
 from vestnik import env
+from vestnik.db.sessions import OUR_SIDE
 from vestnik.logging import configured
 
 env.load()
@@ -95,6 +95,7 @@ TEMPLATES = [
 # --- PostgreSQL: the truth -------------------------------------------------------------------
 _database = environ.Env.db_url_config(env.database_url() or "postgresql:///vestnik")
 _database["OPTIONS"] = {
+    **OUR_SIDE,
     **_database.get("OPTIONS", {}),
     "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 20), "timeout": 10},
     "connect_timeout": 5,
@@ -134,25 +135,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_DEFAULT_QUEUE = "vestnik"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
-CELERY_BEAT_SCHEDULE = {
-    "tick": {
-        "task": "vestnik.tick",
-        "schedule": schedule(run_every=1.0),
-        # A tick is worth nothing when the next one is there: none pile up while workers are away.
-        "options": {"expires": 5},
-    },
-    "sample": {
-        "task": "vestnik.sample",
-        "schedule": schedule(run_every=1.0),
-        # One that comes late is as good, and where several come at once all but one do nothing.
-        "options": {"expires": 10},
-    },
-    "thin_out": {
-        "task": "vestnik.thin_out",
-        "schedule": schedule(run_every=3600.0),
-        "options": {"expires": 600},
-    },
-}
+# Empty: workers and `vestnik beat` tick by themselves (vestnik.dispatch.scheduler). A tick that
+# passed the broker would pile up while workers are away, and whether it is still worth something
+# two hosts' clocks would have to agree on.
+CELERY_BEAT_SCHEDULE: dict[str, object] = {}
 
 # --- Mailings -----------------------------------------------------------------------------------
 # How far from now, to either side, a mailing may start and end.

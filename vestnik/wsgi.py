@@ -9,10 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
 import vestnik.celery  # noqa: F401  (hints are published by the default application)
 from vestnik import env
-from vestnik.db.deadline import limit_statements
+from vestnik.db import sessions
 from vestnik.gate import REQUESTS, at_most
 
 _answer = get_wsgi_application()
 env.require_secret_key()
-limit_statements(settings.WEB_REQUEST_SECONDS)
+sessions.limit(statement=settings.WEB_REQUEST_SECONDS, lock=sessions.LOCK_SECONDS)
 application = at_most(REQUESTS, _answer, seconds=settings.WEB_REQUEST_SECONDS)

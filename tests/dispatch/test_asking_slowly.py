@@ -19,7 +19,7 @@ from tests.gateways.builders import outgoing
 from tests.stack.servers import wait_until
 from vestnik.dispatch import asking, enlist, launch
 from vestnik.dispatch.hands import Hands
-from vestnik.dispatch.tick import tick
+from vestnik.dispatch.tick import chores
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described
 
@@ -103,7 +103,7 @@ def test_a_vendor_that_never_answers_takes_one_thread_of_all_workers(
         until_asked(vendor)
 
         began = time.monotonic()
-        worker.submit(thread_of_a_worker, tick).result(timeout=5)
+        worker.submit(thread_of_a_worker, chores).result(timeout=5)
         worker.submit(thread_of_a_worker, launch.launch, other.id).result(timeout=5)
         worker.submit(thread_of_a_worker, enlist.enlist, other.id).result(timeout=5)
         worker.submit(thread_of_a_worker, null.work).result(timeout=5)
@@ -162,7 +162,7 @@ def test_a_tick_hints_once_at_all_mailings_of_a_provider(vendor: Vendor, setting
         another_doubtful(2)
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         before = broker.llen("vestnik")
-        tick()
+        chores()
         time.sleep(0.5)  # the publisher's thread has had its time
         given = broker.lrange("vestnik", 0, broker.llen("vestnik") - before - 1)
     assert [json.loads(hint)["headers"]["task"] for hint in given].count("vestnik.ask") == 1

@@ -8,7 +8,7 @@ from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
 from vestnik.dispatch import closing, doubt, sql
 from vestnik.dispatch.outcomes import record_late
-from vestnik.dispatch.tick import tick
+from vestnik.dispatch.tick import chores
 from vestnik.dispatch.withdrawal import delete_client
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, StateConflict
 from vestnik.providers.registry import described
@@ -98,7 +98,7 @@ def test_the_late_word_of_the_first_attempt_changes_nothing_after_a_resend() -> 
     [message] = due_ids(claim)
     settled = fly(claim, [message])
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    tick()
+    chores()
     doubt.resend(mailing, actor="test")
     add(settled, message, "sent", "p-1")
     assert record_late(claim, settled) == 0
@@ -119,7 +119,7 @@ def test_giving_up_says_why_also_after_the_end() -> None:
 def test_what_is_held_stays_unknown() -> None:
     mailing = doubtful()
     for _ in range(3):
-        tick()
+        chores()
     assert counts(mailing) == {"sent": 1, "unknown": 1}
     assert mailing.state == "finished"
 
@@ -137,7 +137,7 @@ def resending(settings: Any) -> Any:
 
 def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: None) -> None:
     mailing = doubtful(provider="again")
-    tick()
+    chores()
     mailing.refresh_from_db()
     assert mailing.state == "running"
     assert counts(mailing) == {"queued": 1, "sent": 1}
@@ -147,6 +147,6 @@ def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: 
 def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> None:
     mailing = doubtful(provider="again")
     end(mailing)
-    tick()
+    chores()
     closing.close(mailing.id)
     assert counts(mailing) == {"sent": 1, "unknown": 1}

@@ -18,12 +18,24 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that were started; while one runs, the file is hinted at once more."""
     found: list[list[str]] = []
 
-    def run(command: list[str], **_: Any) -> None:
-        found.append(command)
-        importing.call_for_waiting()
-        _elsewhere(importing.read, int(command[-1]))
+    class Reader:
+        """A process that reads nothing and ends at once."""
 
-    monkeypatch.setattr(subprocess, "run", run)
+        def __init__(self, command: list[str], **_: Any) -> None:
+            found.append(command)
+            importing.call_for_waiting()
+            _elsewhere(importing.read, int(command[-1]))
+
+        def __enter__(self) -> "Reader":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def wait(self, _seconds: float) -> int:
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Reader)
     return found
 
 
@@ -63,3 +75,13 @@ def test_a_file_is_started_once_whatever_hints_come_meanwhile(
     stored.read(first)
     importing.call_for_waiting()
     assert given == [(first,), (second,)]
+
+
+def test_a_reader_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importing, "LOOKED_EVERY", 0.05)
+    monkeypatch.setattr(importing, "LONGEST_UNREAD", 0.2)
+
+    with subprocess.Popen(["sleep", "60"]) as child:
+        importing._look_after(child, keep())
+
+    assert child.returncode == -9

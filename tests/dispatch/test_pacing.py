@@ -78,3 +78,27 @@ def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):
     with pytest.raises(PacingAway):
         take([fresh(10)], 1)
     pacing._script.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("pace", "longest"),
+    [(fresh(100), 0.01), (fresh(0.5), 2.0), (fresh(10, weight=3), 0.3),
+     (Pace(f"test:{new_id()}", 10, 1, by_segment=True), 1.0)],
+    ids=["fast", "slow", "heavy", "by segment"],
+)  # fmt: skip
+def test_a_clock_of_redis_that_went_back_stops_nobody(settings, pace, longest):
+    assert take([pace], 1).granted == 1
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        # What the clock's way back by forty seconds makes of the key.
+        key = f"vestnik:pace:{pace.key}"
+        client.set(key, float(client.get(key)) + 40, keepttl=True)
+    assert take([pace], 1).wait <= longest + 0.001
+
+
+def test_a_clock_of_redis_that_went_forward_grants_the_slack_and_a_block_at_most(settings):
+    pace = fresh(100)
+    assert take([pace], 250).granted == 10
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        key = f"vestnik:pace:{pace.key}"
+        client.set(key, float(client.get(key)) - 40, keepttl=True)
+    assert take([pace], 250).granted <= 100 * SLACK + 1

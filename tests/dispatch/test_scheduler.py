@@ -53,9 +53,9 @@ def test_the_end_of_an_outage_is_logged(caplog) -> None:
 def test_a_step_that_fails_stops_no_other(monkeypatch, caplog) -> None:
     mailing = make_mailing(provider="gone")
     mailing.move(LAUNCH)
-    monkeypatch.setattr(tick, "STEPS", [Job("first", 1.0, fail), *tick.STEPS])
+    monkeypatch.setattr(tick, "CHORES", [Job("first", 1.0, fail), *tick.CHORES])
 
-    tick.tick()
+    tick.chores()
 
     mailing.refresh_from_db()
     assert mailing.state == "paused"

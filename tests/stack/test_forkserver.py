@@ -61,3 +61,14 @@ def test_a_frozen_fork_server_does_not_keep_a_worker_from_its_next_life(stack):
     assert command_of(stack.pids["worker.2"]).endswith("vestnik worker ")
     stack.wait_reborn("forkserver", frozen, 30)
     wait_until(lambda: is_ready(stack, "forkserver"), 30)
+    no_process_is_there_twice(stack)
+
+
+def no_process_is_there_twice(stack):
+    """The next server did nothing that the frozen one had been asked for."""
+    worker = stack.kill("worker.1")
+    stack.wait_reborn("worker.1", worker, 30)
+    wait_until(lambda: is_ready(stack, "worker.1"), 30)
+    supervisor = stack.process.pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    assert {int(pid) for pid in children} == set(stack.pids.values())

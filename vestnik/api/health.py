@@ -1,10 +1,12 @@
 """Whether this process lives, and whether what it needs is there."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 import structlog
@@ -15,7 +17,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from vestnik.dispatch import heartbeat
+from vestnik.db.locks import not_in_effect
+from vestnik.dispatch import clocks, heartbeat
 
 T = TypeVar("T")
 
@@ -26,7 +29,26 @@ BROKER_PROBE = "vestnik:readyz"
 SECONDS_OF_PROBE = 60
 OK = "ok"
 
-_asking = ThreadPoolExecutor(max_workers=6, thread_name_prefix="readyz")
+
+class Looks:
+    """Each check runs once at a time, in a thread: while it hangs, whoever asks shares its answer,
+    and no number of probes takes more threads."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="readyz")
+        self._running: dict[str, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def look(self, name: str, check: Callable[[], T]) -> Future[T]:
+        """What the check that runs now will answer."""
+        with self._lock:
+            running = self._running.get(name)
+            if running is None or running.done():
+                running = self._running[name] = self._threads.submit(_asked, check)
+            return running
+
+
+_looks = Looks()
 
 
 @require_safe
@@ -41,32 +63,61 @@ def livez(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """The database, its migrations and the broker are there; 503 names what is not.
 
-    `pipeline` says whether mailings are started and sent. It does not make this process less ready.
+    `pipeline` says whether mailings are started and sent, `warnings` what is to be mended. Neither
+    makes this process less ready.
     """
-    pipeline = _asking.submit(_asked, heartbeat.signs)
-    asked = {name: _asking.submit(_asked, check) for name, check in CHECKS.items()}
-    found = {name: _answer(name, future) for name, future in asked.items()}
+    ends = time.monotonic() + SECONDS
+    asked = {name: _looks.look(name, check) for name, check in CHECKS.items()}
+    also = {name: _looks.look(name, check) for name, check in ALSO.items()}
+    found = {name: _answer(name, future, ends) for name, future in asked.items()}
+    signs, clock, missing = (_or_none(future, ends) for future in also.values())
     ready = set(found.values()) == {OK}
     body = {
         "status": OK if ready else "unavailable",
         "checks": found,
-        "pipeline": _pipeline(pipeline),
+        "pipeline": _pipeline(signs, clock),
+        "warnings": [*_of_clocks(_skew(signs, clock)), *_of_settings(missing or ())],
     }
     return JsonResponse(body, status=200 if ready else 503)
 
 
-def _pipeline(future: Future[heartbeat.Signs]) -> dict[str, float | None] | None:
+def _pipeline(
+    signs: heartbeat.Signs | None, clock: clocks.Reading | None
+) -> dict[str, float | None] | None:
     """None where the database does not say."""
-    try:
-        signs = future.result(timeout=SECONDS)
-    except Exception:
+    if signs is None:
         return None
-    age = signs.scheduler_age
     return {
         "workers": signs.workers,
-        "scheduler_age_seconds": None if age is None else round(age, 1),
+        "scheduler_age_seconds": _rounded(signs.scheduler_age),
         "overdue_mailings": signs.overdue_mailings,
+        "clock_skew_seconds": _rounded(_skew(signs, clock)),
     }
+
+
+def _skew(signs: heartbeat.Signs | None, clock: clocks.Reading | None) -> float | None:
+    """By how much the clock that is furthest from the database's is ahead: ours, or another's."""
+    known = [] if signs is None else [signs.clock_skew]
+    if clock is not None and clock.is_sharp:
+        known.append(clock.ahead)
+    return max((ahead for ahead in known if ahead is not None), key=abs, default=None)
+
+
+def _of_clocks(skew: float | None) -> Iterator[str]:
+    if skew is not None and abs(skew) > clocks.MOST_SECONDS:
+        yield f"a clock differs from the database's by {abs(skew):.1f} s: {clocks.REMEDY}"
+
+
+def _of_settings(missing: Iterable[str]) -> Iterator[str]:
+    if names := ", ".join(missing):
+        yield (
+            f"sessions with PostgreSQL do not keep {names}: a lock of a frozen process may stay. "
+            "Connect without a pooler, or through one that pools sessions"
+        )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1) + 0.0  # no minus zero
 
 
 def _asked(check: Callable[[], T]) -> T:
@@ -76,10 +127,18 @@ def _asked(check: Callable[[], T]) -> T:
         connections.close_all()
 
 
-def _answer(name: str, future: Future[None]) -> str:
+def _or_none(future: Future[Any], ends: float) -> Any:
+    """What a check found; None where it failed, or does not answer in time."""
+    try:
+        return future.result(timeout=max(0.0, ends - time.monotonic()))
+    except Exception:
+        return None
+
+
+def _answer(name: str, future: Future[None], ends: float) -> str:
     """What went wrong is in the log: an address or a user's name is nobody's business."""
     try:
-        future.result(timeout=SECONDS)
+        future.result(timeout=max(0.0, ends - time.monotonic()))
     except Late:
         return f"no answer within {SECONDS} s"
     except NotMigrated:
@@ -118,6 +177,12 @@ def _broker() -> None:
         broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
 
 
+#: What is said besides, in this order.
+ALSO: dict[str, Callable[[], Any]] = {
+    "signs": heartbeat.signs,
+    "clock": clocks.own,
+    "settings": not_in_effect,
+}
 CHECKS: dict[str, Callable[[], None]] = {
     "database": _database,
     "migrations": _migrations,

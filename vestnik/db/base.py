@@ -6,20 +6,21 @@ bounds below is read as the bound: no page and no answer fails because of what a
 """
 
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
-from psycopg import DataError
+from django.db.utils import DatabaseErrorWrapper, OperationalError
+from django.utils.functional import cached_property
+from psycopg import DataError, errors
 from psycopg.adapt import AdaptersMap
 
-from vestnik.db.deadline import statement_seconds
+from vestnik.db import sessions
 
 # A year and more from Python's own limits: zones, windows and forecasts are added to what is read.
 EARLIEST = datetime(100, 1, 1, tzinfo=UTC)
 LATEST = datetime(9900, 1, 1, tzinfo=UTC)
-
-SET_TIMEOUT = "SELECT set_config('statement_timeout', %s, false)"
 
 
 class BoundedLoader(BaseTzLoader):  # type: ignore[misc]  # untyped
@@ -36,8 +37,29 @@ class BoundedLoader(BaseTzLoader):  # type: ignore[misc]  # untyped
         return min(max(instant, EARLIEST), LATEST)
 
 
+class ErrorWrapper(DatabaseErrorWrapper):
+    """A session that the server has ended is a lost connection, whatever the reason."""
+
+    wrapper: "DatabaseWrapper"
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, errors.IdleInTransactionSessionTimeout):
+            self.wrapper.errors_occurred = True
+            raise OperationalError(*error.args).with_traceback(traceback) from error
+        super().__exit__(kind, error, traceback)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Named by ENGINE."""
+
+    @cached_property
+    def wrap_database_errors(self) -> ErrorWrapper:
+        return ErrorWrapper(self)
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
@@ -47,8 +69,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: Any) -> bool:
         """Once for each connection, new in the pool or not."""
-        changed = bool(super()._configure_connection(connection))  # type: ignore[misc]  # not in the stubs
-        if seconds := statement_seconds():
-            with connection.cursor() as cursor:
-                cursor.execute(SET_TIMEOUT, [str(round(seconds * 1000))])
-        return changed or bool(seconds)
+        super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
+        wanted = [*sessions.wanted(), sessions.name()]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sessions.SET, [[one.name for one in wanted], [one.value for one in wanted]]
+            )
+        return True  # to be committed

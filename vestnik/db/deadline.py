@@ -13,22 +13,10 @@ from typing import Any
 from django.db import connection
 
 _this_thread = threading.local()
-_statement_seconds = 0.0
 
 
 class DeadlineExceeded(Exception):
     """The request has had its time."""
-
-
-def limit_statements(seconds: float) -> None:
-    """From now on this process's new connections end statements that take longer."""
-    global _statement_seconds
-    _statement_seconds = seconds
-
-
-def statement_seconds() -> float:
-    """What `limit_statements` has set; 0 is no limit."""
-    return _statement_seconds
 
 
 @contextmanager

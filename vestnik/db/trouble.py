@@ -35,7 +35,8 @@ class Trouble(StrEnum):
 RETRY_AFTER = {Trouble.BUSY: 1, Trouble.TOO_LONG: 30, Trouble.AWAY: 5}
 
 DIGITS = "for integer string conversion"
-MET = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+IN_A_CIRCLE = (errors.DeadlockDetected, errors.SerializationFailure)
+MET = (*IN_A_CIRCLE, errors.LockNotAvailable)
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
@@ -74,7 +75,8 @@ def retried(work: Callable[P, T]) -> Callable[P, T]:
             try:
                 return work(*args, **kwargs)
             except OperationalError as error:
-                if connection.in_atomic_block or trouble_of(error) is not Trouble.BUSY:
+                # Whoever holds a lock that was waited for in vain will not be quicker now.
+                if connection.in_atomic_block or not isinstance(error.__cause__, IN_A_CIRCLE):
                     raise
                 time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  (no secret)
         return work(*args, **kwargs)

@@ -30,6 +30,8 @@ SLICE = 10.0
 # A group is asked about at once and waited for: no more than vendors answer at once, so that even
 # one whose questions all run into their deadline is over within that.
 TOGETHER = 4
+# Beside a question's deadline, in which nothing is said to the database.
+LONGEST_SILENCE = 10.0
 READ_AT_ONCE = 200
 # How old a message that was sent is when it is asked about.
 AGES = "{1 min,3 min,10 min,30 min,90 min,4 h,12 h,24 h,48 h}"
@@ -125,7 +127,8 @@ def ask(mailing_id: int, hands: Hands, stopping: Callable[[], bool]) -> int:
     provider = described(alias)
     if not provider.can_query:
         return 0
-    with alone(LOCK | zlib.crc32(alias.encode())) as at_it:
+    silent = provider.deadline + LONGEST_SILENCE
+    with alone(LOCK | zlib.crc32(alias.encode()), most_idle_seconds=silent) as at_it:
         settled = _in_turns(provider, mailing_id, hands, stopping) if at_it else 0
     if settled:
         hints.call_to_work(alias)

@@ -1,10 +1,11 @@
-"""Signs of life: which workers are there, and when the scheduler ran last.
+"""Signs of life: which workers are there, when the scheduler ran last, whose clock is wrong.
 
 Kept in Redis, which measures the ages by its own clock. They are for people and monitoring alone:
 no decision of the pipeline rests on them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 import redis
@@ -13,10 +14,13 @@ from django.conf import settings
 from vestnik.dispatch import sql
 
 WORKER = "vestnik:worker:{}"
+CLOCK = "vestnik:clock:{}"
 SCHEDULER = "vestnik:scheduler"
 #: A worker says every five seconds that it is there, and counts for three times as long.
 SECONDS_OF_WORKER = 15
 SECONDS_OF_SCHEDULER = 86_400
+#: A clock is measured every ten seconds.
+SECONDS_OF_CLOCK = 60
 #: A mailing starts within a second; after so long something is wrong.
 OVERDUE_SECONDS = 5.0
 
@@ -36,6 +40,13 @@ class Signs:
     scheduler_age: float | None
     overdue_mailings: int
     overdue_seconds: float
+    #: By how many seconds whose clock is ahead of the database's.
+    clocks: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def clock_skew(self) -> float | None:
+        """The clock that is furthest away; None where none was measured."""
+        return max(self.clocks.values(), key=abs, default=None)
 
 
 def note_worker(name: str) -> None:
@@ -48,16 +59,30 @@ def note_scheduler() -> None:
     _note(SCHEDULER, SECONDS_OF_SCHEDULER)
 
 
+def note_clock(whose: str, ahead: float) -> None:
+    """By how much a clock is ahead of the database's. Does nothing while Redis is away."""
+    _note(CLOCK.format(whose), SECONDS_OF_CLOCK, f"{ahead:.3f}")
+
+
 def signs() -> Signs:
-    """What is seen now: one query, and two requests to Redis."""
+    """What is seen now: one query, and a few requests to Redis."""
     count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
     workers = workers_seen()
     try:
-        left = _client().pttl(SCHEDULER)
+        left, clocks = _client().pttl(SCHEDULER), _clocks()
     except redis.RedisError:
         return Signs(workers, None, count, seconds)
-    age = SECONDS_OF_SCHEDULER - int(left) / 1000 if int(left) > 0 else None
-    return Signs(workers, age, count, seconds)
+    # Redis's clock may have gone back since: then the time left is longer than it ever was.
+    age = max(0.0, SECONDS_OF_SCHEDULER - int(left) / 1000) if int(left) > 0 else None
+    return Signs(workers, age, count, seconds, clocks)
+
+
+def _clocks() -> dict[str, float]:
+    keys = [key.decode() for key in _client().scan_iter(CLOCK.format("*"), count=1000)]
+    values = _client().mget(keys) if keys else []
+    prefix = CLOCK.format("")
+    found = zip(keys, values, strict=True)
+    return {key.removeprefix(prefix): float(value) for key, value in found if value is not None}
 
 
 def workers_seen() -> int | None:
@@ -68,9 +93,9 @@ def workers_seen() -> int | None:
         return None
 
 
-def _note(key: str, seconds: int) -> None:
+def _note(key: str, seconds: int, value: str = "1") -> None:
     try:
-        _client().set(key, 1, ex=seconds)
+        _client().set(key, value, ex=seconds)
     except redis.RedisError:
         return
 

@@ -7,6 +7,7 @@ down every message meanwhile, and a file that bursts its reader would take the w
 import subprocess
 import sys
 
+import structlog
 from django.db import transaction
 
 from vestnik.audience.importing.run import READING_LOCK
@@ -14,9 +15,14 @@ from vestnik.audience.importing.stored import WAITING, end_abandoned
 from vestnik.dispatch import hints, sql
 from vestnik.dispatch.alone import alone
 
+log = structlog.get_logger(__name__)
+
 TASK = "vestnik.import_file"
 #: Held by the worker whose child reads a file: hints that come meanwhile start nothing.
 TURN_LOCK = 0x76697475
+#: How often the child is looked at, and for how long its import may have no reader: it has not
+#: begun, or it was frozen and has lost its session. Then it is ended.
+LOOKED_EVERY, LONGEST_UNREAD = 2.0, 60.0
 TURN_TAKEN = """
 SELECT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
@@ -52,4 +58,20 @@ def read(import_id: int) -> None:
     with alone(TURN_LOCK) as ours:
         if ours and import_id in waiting():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
-            subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:
+                _look_after(child, import_id)
+
+
+def _look_after(child: "subprocess.Popen[bytes]", import_id: int) -> None:
+    """Until it ends. Each look tells the database that we are there, which keeps our turn."""
+    unread = 0.0
+    while True:
+        try:
+            child.wait(LOOKED_EVERY)
+        except subprocess.TimeoutExpired:
+            unread = unread + LOOKED_EVERY if import_id in waiting() else 0.0
+            if unread > LONGEST_UNREAD:
+                log.error("a reader that does not read is ended", import_id=import_id)
+                child.kill()
+        else:
+            return

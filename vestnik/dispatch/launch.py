@@ -46,7 +46,7 @@ def launch(mailing_id: int) -> bool:
             bound = Client.objects.aggregate(last=Max("id"))["last"] or 0
             Enlistment.objects.create(mailing=mailing, bound=bound)
     if launched and mailing.started_at:
-        late = (mailing.started_at - mailing.starts_at).total_seconds()
+        late = max(0.0, (mailing.started_at - mailing.starts_at).total_seconds())
         meters().observe("start_delay_seconds", mailing.provider, late, DELAY_BUCKETS)
         log.info("mailing launched", mailing=mailing_id, late=round(late, 3))
     elif mailing.state == MailingState.SCHEDULED and mailing.move(MISS, reason=MISSED):

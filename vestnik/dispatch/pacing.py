@@ -3,6 +3,10 @@
 Each pace is one key that holds the instant at which its next permit is due (GCRA). A permit not
 taken in time is kept for `SLACK` seconds and then lost, and a block is at most `BLOCK` seconds'
 worth: together they bound how far any ten seconds can be over the rate to 3 %.
+
+Redis's clock may step. After a step forward a pace grants what `SLACK` allows, once. After a step
+back its key lies in the future: no pace ever has one that lies further ahead than a message of the
+greatest weight takes, so what lies further is not believed.
 """
 
 from dataclasses import dataclass
@@ -12,8 +16,12 @@ import redis
 from django.conf import settings
 from redis.commands.core import Script
 
+from vestnik.mailings.text import MOST_SEGMENTS
+
 BLOCK = 0.1
 SLACK = 0.2
+#: Permits that one message takes at the most: one for each of its segments.
+MOST_WEIGHT = MOST_SEGMENTS
 
 # For each key: how many permits are due by now; nobody gets more than the tightest pace allows,
 # and all paces advance by what was granted. Too few for a block: how long until there are.
@@ -25,9 +33,10 @@ local want, slack = tonumber(ARGV[1]), tonumber(ARGV[2])
 local granted, wait, tightest = want, 0, 0
 local units, dues = {}, {}
 for i, key in ipairs(KEYS) do
-    local unit, least = tonumber(ARGV[i * 2 + 1]), math.min(want, tonumber(ARGV[i * 2 + 2]))
+    local unit, least = tonumber(ARGV[i * 3]), math.min(want, tonumber(ARGV[i * 3 + 1]))
+    local furthest = now + tonumber(ARGV[i * 3 + 2])
     local due = tonumber(redis.call('GET', key) or now - (least - 1) * unit)
-    due = math.max(due, now - slack)
+    due = math.min(math.max(due, now - slack), furthest)
     units[i], dues[i] = unit, due
     local ready = now < due and 0 or math.floor((now - due) / unit + 1e-3) + 1
     if ready < least then
@@ -53,10 +62,14 @@ class Pace:
     key: str
     per_second: float
     weight: int = 1
+    #: Whether others may take more permits for a message than this one does.
+    by_segment: bool = False
 
     def arguments(self) -> list[float]:
+        """Seconds for a message, messages in a block, and how far ahead the next can be due."""
         unit = self.weight / self.per_second
-        return [unit, max(1, int(BLOCK / unit))]
+        longest = max(unit, MOST_WEIGHT / self.per_second if self.by_segment else 0.0)
+        return [unit, max(1, int(BLOCK / unit)), longest]
 
 
 @dataclass(frozen=True, slots=True)

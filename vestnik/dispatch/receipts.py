@@ -67,6 +67,7 @@ SELECT message_id, array_agg(state) FROM dispatch_handover
 WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
 """
 
+# A receipt's instant is of another clock, a vendor's or a host's: none is still to come.
 APPLY = """
 WITH given AS (
     SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[])
@@ -91,8 +92,9 @@ open AS (
 applied AS (
     UPDATE dispatch_message m SET
         state = open.state, error = nullif(open.error, ''), attempt_id = NULL,
-        sent_at = coalesce(m.sent_at, open.at),
-        delivered_at = CASE open.state WHEN 'delivered' THEN open.at END
+        sent_at = coalesce(m.sent_at, least(open.at, clock_timestamp())),
+        delivered_at = CASE open.state WHEN 'delivered'
+            THEN least(open.at, clock_timestamp()) END
     FROM open WHERE m.id = open.id AND m.state = open.was
     RETURNING m.id, m.mailing_id, open.was, open.state
 ),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from vestnik.dispatch.meters import meters
 from vestnik.outages import OutageLog
@@ -72,9 +72,32 @@ def start(stopping: threading.Event) -> list[threading.Thread]:
 
 
 def _repeat(job: Job, stopping: threading.Event) -> None:
+    _take_own_connection()
     due = time.monotonic()
     while not stopping.wait(max(0.0, due - time.monotonic())):
         job.attempt()
-        connections.close_all()  # gives the connection back to the process's pool
+        _close_if_unusable()
         # What took longer than its interval is not made up for.
         due = max(due + job.seconds, time.monotonic())
+    connections.close_all()
+
+
+def _take_own_connection() -> None:
+    """Not one of the process's pool: its other threads may hold all of those, and a job would wait.
+
+    It stays open from run to run.
+    """
+    own = connections[DEFAULT_DB_ALIAS].copy()
+    options = own.settings_dict.get("OPTIONS", {})
+    own.settings_dict["OPTIONS"] = {name: v for name, v in options.items() if name != "pool"}
+    own.settings_dict["CONN_MAX_AGE"] = None
+    connections[DEFAULT_DB_ALIAS] = own
+
+
+def _close_if_unusable() -> None:
+    """Whatever became of the connection: the next run has one that works, and the thread lives."""
+    try:
+        connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+    except Exception:
+        log.exception("a connection could not be closed")
+        _take_own_connection()

@@ -44,6 +44,8 @@ FLIGHT_SECONDS = 0.75
 # connection resting, for 0.05 s at first.
 STUCK_WAIT = 0.1
 REDIS_WAIT = 1.0
+# A pace is asked again after so long, whatever it said: its rate or Redis's clock may have changed.
+LONGEST_PACE_WAIT = 5.0
 DATABASE_WAIT = 0.5
 # A flight with nothing but trouble so far is not judged by it while answers that are slower than
 # a gateway's refusals may still come; for so many seconds.
@@ -165,8 +167,9 @@ class Course:
             permits = Permits(0, REDIS_WAIT)
         if not permits.granted:
             mine = permits.reason and permits.reason.key == self._own_pace
-            self.crew.rests.add(self.batch.mailing_id if mine else None, permits.wait)
-            self.permits_at = time.monotonic() + permits.wait
+            wait = min(permits.wait, LONGEST_PACE_WAIT)
+            self.crew.rests.add(self.batch.mailing_id if mine else None, wait)
+            self.permits_at = time.monotonic() + wait
         elif self._paces():
             self.crew.meters.count("permits", self.batch.alias, permits.granted)
         return permits
@@ -183,8 +186,10 @@ class Course:
     def _paces(self) -> list[Pace]:
         provider, paces = self.crew.provider, []
         if provider.max_rate:
-            weight = self._segments if provider.paced_by == "segment" else 1
-            paces.append(Pace(f"provider:{provider.alias}", provider.max_rate, weight))
+            by_segment = provider.paced_by == "segment"
+            weight = self._segments if by_segment else 1
+            key = f"provider:{provider.alias}"
+            paces.append(Pace(key, provider.max_rate, weight, by_segment))
         if self.batch.rate_limit:
             paces.append(Pace(self._own_pace, self.batch.rate_limit))
         return paces

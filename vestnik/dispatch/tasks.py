@@ -3,7 +3,16 @@
 import structlog
 from celery import shared_task
 
-from vestnik.dispatch import asking, closing, enlist, importing, launch, texts, worker
+from vestnik.dispatch import (
+    asking,
+    clocks,  # noqa: F401  (a job of the scheduler)
+    closing,
+    enlist,
+    importing,
+    launch,
+    texts,
+    worker,
+)
 from vestnik.dispatch import tick as ticking
 
 log = structlog.get_logger(__name__)
@@ -11,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="vestnik.tick")
 def tick() -> None:
-    """Sent each second by Celery's own beat, where that is used; workers tick by themselves."""
+    """Sent by the version before, with Celery's own beat; workers tick by themselves."""
     ticking.tick()
 
 

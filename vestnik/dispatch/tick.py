@@ -2,10 +2,11 @@
 
 It only flips states and gives hints, so that it is never late itself: enlisting or sending in its
 thread made it three seconds late. Any number of ticks may run; an advisory lock lets one at a time.
-What starts mailings comes first, and each step runs apart: one that fails stops no other.
+What starts and feeds mailings is apart from the chores, which may take longer; each step runs apart
+too: one that fails, or waits for somebody else's lock, stops no other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -33,8 +34,9 @@ from vestnik.providers.registry import aliases, described
 log = structlog.get_logger(__name__)
 
 TICK_LOCK = 0x7469636B
-#: A process that is frozen in a tick loses the lock after so long.
-MOST_IDLE_SECONDS = 5
+CHORES_LOCK = 0x63686F72
+#: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
+LOCK_SECONDS = 1.0
 
 DUE_SOON = """
 SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
@@ -51,15 +53,35 @@ WHERE m.state = 'running' AND EXISTS (
 """
 
 
+class Step(Job):
+    """A part of the tick. Where the connection is lost no further step can work: that error is
+    passed on, so the log has one line of the tick and not one of each step."""
+
+    def note_failure(self, error: Exception) -> None:
+        if not sql.is_connected():
+            raise error
+        super().note_failure(error)
+
+
 @every(1.0, "tick")
 def tick() -> None:
-    """Look once; returns at once where another tick is at it."""
-    with alone(TICK_LOCK, most_idle_seconds=MOST_IDLE_SECONDS) as at_it:
-        if not at_it:
-            return
-        for step in STEPS:
-            step.attempt()
+    """Look once for what starts and feeds mailings; at once done where another tick is at it."""
+    if _run(TICK_LOCK, URGENT):
         heartbeat.note_scheduler()
+
+
+@every(1.0, "chores")
+def chores() -> None:
+    """Look once for everything else; at once done where others are at it."""
+    _run(CHORES_LOCK, CHORES)
+
+
+def _run(lock: int, steps: Sequence[Step]) -> bool:
+    """Whether the steps were run here."""
+    with alone(lock, lock_seconds=LOCK_SECONDS) as at_it:
+        for step in steps if at_it else ():
+            step.attempt()
+    return at_it
 
 
 def launch_due() -> None:
@@ -98,29 +120,24 @@ def pause_without_provider() -> None:
         mailing.move(PAUSE, reason=f"Its provider {mailing.provider!r} is not configured any more.")
 
 
-class Step(Job):
-    """A part of the tick. Where the connection is lost no further step can work: that error is
-    passed on, so the log has one line of the tick and not one of each step."""
-
-    def note_failure(self, error: Exception) -> None:
-        if not sql.is_connected():
-            raise error
-        super().note_failure(error)
-
-
 def _step(run: Callable[[], object]) -> Step:
     return Step(f"tick.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run)
 
 
-STEPS = [
+URGENT = [
     _step(run)
     for run in (
         launch_due,
         claims.sweep,
         claims.wake,
-        hours.schedule_closed,
         look_at_unfinished,
         call_senders,
+    )
+]
+CHORES = [
+    _step(run)
+    for run in (
+        hours.schedule_closed,
         receipts.match_kept,
         receipts.forget_old,
         stopping.forget_old_texts,

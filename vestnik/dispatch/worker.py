@@ -123,7 +123,7 @@ def _watch(hostname: str) -> None:
 
 def _send_pulse(queue: Queue) -> bool:
     try:
-        app.send_task("vestnik.pulse", queue=queue.name, expires=PULSE_EVERY)
+        app.send_task("vestnik.pulse", queue=queue.name)
     except Exception:
         return False
     return True

@@ -87,6 +87,14 @@ def _signs(signs: heartbeat.Signs) -> Iterator[Metric]:
     if signs.scheduler_age is not None:
         said = "Seconds since the scheduler ran last."
         yield _gauge("scheduler_age_seconds", said, signs.scheduler_age)
+    skew = GaugeMetricFamily(
+        "vestnik_clock_skew_seconds",
+        "Seconds by which a clock is ahead of the database's; below zero it is behind.",
+        labels=["process"],
+    )
+    for process, ahead in signs.clocks.items():
+        skew.add_metric([process], ahead)
+    yield skew
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

@@ -30,10 +30,16 @@ SELECT m.id FROM mailings_mailing m LEFT JOIN LATERAL (
 WHERE m.started_at IS NOT NULL
     AND (m.state IN ('running', 'paused')
         OR m.finished_at > clock_timestamp() - interval '{RECEIPTS_DAYS} days')
-    AND (last.at IS NULL OR last.at < m.finished_at OR last.at < clock_timestamp() -
+    AND (last.at IS NULL OR last.at > clock_timestamp() OR last.at < m.finished_at
+        OR last.at < clock_timestamp() -
         CASE WHEN m.state = 'running' THEN interval '0.5 seconds'
         ELSE greatest(interval '5 seconds', (clock_timestamp() - m.started_at) / 150) END)
 ORDER BY m.id
+"""
+
+# Of a clock that has gone back since: what follows would not be taken until it is there again.
+FORGET_TO_COME = """
+DELETE FROM reports_sample WHERE mailing_id = ANY(%s) AND at > clock_timestamp()
 """
 
 LAST_TWO = """
@@ -92,6 +98,7 @@ def take_samples() -> None:
             return
         due = [mailing for (mailing,) in sql.rows(DUE)]
         if due:
+            sql.run(FORGET_TO_COME, [due])
             _keep(due, now)
             sql.run(THIN_OUT, [due])
 

@@ -62,7 +62,8 @@ def _seconds_under_way(mailing: Mailing) -> float | None:
     if mailing.started_at is None:
         return None
     until = mailing.finished_at or min(database_now(), mailing.ends_at)
-    return round((until - mailing.started_at).total_seconds(), 3)
+    # Never less than none: the database's clock may have gone back since the start.
+    return max(0.0, round((until - mailing.started_at).total_seconds(), 3))
 
 
 def _percentages(progress: Progress) -> dict[str, float]:

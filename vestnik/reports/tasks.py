@@ -1,4 +1,4 @@
-"""Samples for curves and rates: jobs of the scheduler, and tasks for Celery's own beat."""
+"""Samples for curves and rates: jobs of the scheduler, and tasks that the version before sends."""
 
 from celery import shared_task
 

@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 
-from django.utils import timezone
-
 from vestnik.audience.models import Client
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
 
 TEXT = "Здравствуйте! Это первая рассылка Вестника: завтра доставка с 10 до 14."
 WINDOW = timedelta(days=1)
@@ -38,7 +37,7 @@ def create_demo() -> None:
         )
         for number, (code, tag, zone) in enumerate(AUDIENCE, start=1)
     )
-    now = timezone.now()
+    now = database_now()
     Mailing.objects.schedule(
         name="Первая рассылка",
         text=TEXT,

@@ -48,12 +48,12 @@ class ForkClient:
         return pid
 
     def reset(self) -> None:
-        """Drop what an earlier server left unread."""
-        self.ours.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while self.ours.recv(64):
-                pass
-        self.ours.settimeout(SECONDS_TO_ANSWER)
+        """Have a pair of its own for the next server, under the same descriptors: what an earlier
+        one left unread, requests among them, goes with the old pair."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            os.dup2(ours.fileno(), self.ours.fileno(), inheritable=False)
+            os.dup2(theirs.fileno(), self.theirs.fileno(), inheritable=False)
 
 
 def serve() -> Words:

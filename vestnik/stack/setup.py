@@ -14,6 +14,7 @@ from vestnik import env
 from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
 from vestnik.audience.numbering import load_shipped
+from vestnik.db.locks import ended_when_silent
 from vestnik.stack import home as homes
 from vestnik.stack import waiting
 from vestnik.stack.demo import create_demo
@@ -25,6 +26,8 @@ FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
 # Any number of containers may start at once: one of them migrates, the others wait here.
 LOCK = 7_641_209
+#: One that is frozen, or whose host is gone, holds up the others for so long.
+SILENT_SECONDS = 300.0
 
 
 def set_up(*, demo: bool, seconds: float) -> None:
@@ -33,7 +36,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
     waiting.for_connection(seconds)
     refuse_forgetful_database()
     refuse_newer_database()
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, ended_when_silent(SILENT_SECONDS):
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
             if waiting.pending():

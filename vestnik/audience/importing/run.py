@@ -22,6 +22,7 @@ from vestnik.audience.importing.rows import Reader, Refused
 from vestnik.audience.importing.source import Progress
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules
+from vestnik.db.locks import ended_when_silent
 from vestnik.db.trouble import retried
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,9 @@ STAGED_AT_ONCE = 5_000
 MOST_ATTEMPTS = 3
 #: Held by the session that reads an import; its second key is the import's id.
 READING_LOCK = 0x76696D70
+#: A reader says something to the database every few thousand rows: one that is silent for so long
+#: is frozen or gone, and another may begin anew.
+SILENT_SECONDS = 120.0
 STOPPED = "Its process was stopped in the middle. Nothing was taken: start it again."
 GIVEN_UP = "It was stopped in the middle three times. Nothing was taken: send the file again."
 
@@ -51,10 +55,14 @@ def alone(import_id: int) -> Iterator[bool]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [READING_LOCK, import_id])
         (alone,) = cursor.fetchone()
+        if not alone:
+            yield False
+            return
         try:
-            yield alone
+            with ended_when_silent(SILENT_SECONDS):
+                yield True
         finally:
-            if alone:
+            if connection.connection is not None and not connection.connection.closed:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, import_id])
 
 

@@ -25,6 +25,7 @@ from vestnik.dashboard.mailings.ways import money, rate
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.range_hints import range_hints
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import least_segments_of
 from vestnik.providers.registry import aliases
 from vestnik.reports.preview import preview
@@ -132,7 +133,7 @@ class Preview:
 
     @property
     def starts_at_once(self) -> bool:
-        return self._starts_at <= timezone.now()
+        return self._starts_at <= database_now()
 
     @property
     def starts_at(self) -> datetime:
@@ -150,7 +151,7 @@ class Preview:
 
     @property
     def _begins(self) -> datetime:
-        return max(self._starts_at, timezone.now())
+        return max(self._starts_at, database_now())
 
 
 def previewed(form: MailingForm, audience: AudienceForm) -> Preview:
@@ -167,7 +168,7 @@ def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
     """A mailing to count with, in which something stands in for what is wrong."""
     given = form.cleaned_data
     text = given.get("text") or STAND_IN
-    now = timezone.now()
+    now = database_now()
     window = {"starts_at": now, "ends_at": now + timedelta(days=1), "local_hours": None}
     if not any(name in form.errors for name in TIMES):
         window = {name: given[name] for name in window}

@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -32,7 +31,7 @@ from vestnik.mailings.models import (
     MailingState,
     StateConflict,
 )
-from vestnik.mailings.rules import check_window
+from vestnik.mailings.rules import check_window, database_now
 
 SAVINGS = ("draft", "schedule", "save")
 
@@ -224,6 +223,6 @@ def _other_count(now: int) -> str:
 def _said(mailing: Mailing) -> str:
     if mailing.state == MailingState.DRAFT:
         return _("The draft is saved: nothing is sent until you schedule it.")
-    if mailing.starts_at <= timezone.now():
+    if mailing.starts_at <= database_now():
         return _("The mailing starts at once.")
     return format_html(_("The mailing starts by itself: {}."), instant(mailing.starts_at))

@@ -43,10 +43,18 @@ def retry_after(answer: Answer) -> float | None:
     if word.isascii() and word.isdigit():
         return min(float(word[:9]), LONGEST_RETRY_AFTER)
     try:
-        seconds = parsedate_to_datetime(word).timestamp() - time.time()
+        seconds = parsedate_to_datetime(word).timestamp() - _answered_at(answer)
     except (ValueError, TypeError):
         return None
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
+
+
+def _answered_at(answer: Answer) -> float:
+    """By the gateway's own clock where it says so (RFC 9110, 6.6.1): ours may be another."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (ValueError, TypeError):
+        return time.time()
 
 
 def step_into(document: object, path: tuple[str, ...]) -> object:

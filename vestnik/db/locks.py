@@ -1,0 +1,57 @@
+"""Locks that a session of the database holds: each has an end of its own."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from django.db import connection
+
+from vestnik.db import sessions
+from vestnik.db.sessions import LOCK_TIMEOUT, milliseconds
+
+IDLE_SESSION = "idle_session_timeout"
+
+CHANGE = """
+SELECT name, current_setting(name), set_config(name, value, false)
+FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)
+"""
+
+
+@contextmanager
+def ended_when_silent(seconds: float, *, lock_seconds: float | None = None) -> Iterator[None]:
+    """Within the block the server ends this thread's session where it says nothing for so long, and
+    with it whatever lock it holds: the block's next statement raises OperationalError then.
+
+    With `lock_seconds` no statement of the block waits longer for a lock of somebody else.
+    """
+    limits = {IDLE_SESSION: seconds, LOCK_TIMEOUT: lock_seconds}
+    before = _change({name: milliseconds(limit) for name, limit in limits.items() if limit})
+    try:
+        yield
+    finally:
+        if connection.connection is not None and not connection.connection.closed:
+            _change(before)
+
+
+def _change(settings: Mapping[str, str]) -> Mapping[str, str]:
+    """Set them for the session; what they were before."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHANGE, [[*settings], [*settings.values()]])
+        return {name: before for name, before, _ in cursor.fetchall()}
+
+
+# A setting of a socket reads as zero where the session came by none of TCP.
+IN_EFFECT = """
+SELECT s.name, s.setting FROM pg_settings s
+WHERE s.name = ANY(%s) AND (inet_server_addr() IS NOT NULL OR s.name NOT LIKE 'tcp\\_%%')
+    AND (s.name <> 'client_connection_check_interval' OR version() LIKE '%%linux%%')
+"""
+
+
+def not_in_effect() -> list[str]:
+    """Which of the settings that end locks this thread's session does not have, each as
+    `name = value`: a pooler that shares sessions between transactions loses them."""
+    wanted = {one.name: one.value for one in sessions.wanted()}
+    with connection.cursor() as cursor:
+        cursor.execute(IN_EFFECT, [[*wanted]])
+        found = dict(cursor.fetchall())
+    return [f"{name} = {wanted[name]}" for name, value in found.items() if value != wanted[name]]

@@ -1,0 +1,136 @@
+"""`vestnik doctor`: is what Vestnik stands on as it needs it? Each fault comes with its remedy."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import redis
+from django.conf import settings
+from django.core import checks
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
+
+from vestnik.db.locks import not_in_effect
+from vestnik.dispatch import clocks, heartbeat
+from vestnik.stack import waiting
+
+OLDEST = 14
+#: A scheduler that lives runs every second.
+OLDEST_TICK = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and what to do where that is a fault."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        return not self.remedy
+
+    def __str__(self) -> str:
+        line = f"{'ok   ' if self.is_well else 'FAULT'} {self.what}: {self.found}"
+        return line if self.is_well else f"{line}\n      → {self.remedy}"
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything; where the database does not answer, at what is there without it."""
+    trouble = waiting.connection_trouble()
+    if trouble is None:
+        for look in (_version, _durability, _migrations, _sessions, _clock):
+            yield from _tried(look)
+    else:
+        remedy = "see that it runs and that DATABASE_URL names it"
+        yield Finding("database", waiting.first_line(trouble), remedy)
+    yield from _broker()
+    if trouble is None:
+        yield from _tried(_pipeline)
+
+
+def _tried(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except DatabaseError as error:
+        yield Finding("database", waiting.first_line(error), "see its log")
+
+
+def _version() -> Iterator[Finding]:
+    connection.ensure_connection()
+    major, minor = connection.get_database_version()
+    remedy = "" if major >= OLDEST else f"use PostgreSQL {OLDEST} or newer"
+    yield Finding("database", f"PostgreSQL {major}.{minor} at {waiting.where()}", remedy)
+
+
+def _durability() -> Iterator[Finding]:
+    found = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
+    for fault in found:
+        if fault.is_serious():
+            yield Finding("durability", str(fault.msg), str(fault.hint or "see its settings"))
+    if not any(fault.is_serious() for fault in found):
+        yield Finding("durability", "what is committed outlives a crash")
+
+
+def _migrations() -> Iterator[Finding]:
+    if waiting.pending():
+        yield Finding("migrations", "some are missing", "run `vestnik setup`")
+    else:
+        yield Finding("migrations", "all are applied")
+
+
+def _sessions() -> Iterator[Finding]:
+    if missing := not_in_effect():
+        remedy = (
+            "a lock of a frozen process may stay for good: connect without a pooler, through one "
+            f"that pools sessions, or set in PostgreSQL's own configuration: {', '.join(missing)}"
+        )
+        yield Finding("locks", f"{len(missing)} settings of a session are not kept", remedy)
+    else:
+        yield Finding("locks", "the server ends those of a frozen or vanished process")
+
+
+def _clock() -> Iterator[Finding]:
+    ours = clocks.own()
+    remedy = clocks.REMEDY if ours.is_wrong else ""
+    yield Finding("clock of this host", f"{ours} of the database's", remedy)
+    try:
+        broker = clocks.of_broker(ours)
+    except redis.RedisError:
+        return
+    remedy = clocks.REMEDY if broker.is_wrong else ""
+    yield Finding("clock of Redis", f"{broker} of the database's", remedy)
+
+
+def _broker() -> Iterator[Finding]:
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+            info = client.info()
+    except redis.RedisError as error:
+        found = waiting.first_line(error)
+        yield Finding("Redis", found, "see that it runs and that REDIS_URL names it")
+        return
+    policy = info.get("maxmemory_policy", "noeviction")
+    wrong = policy != "noeviction" and bool(info.get("maxmemory"))
+    remedy = "set maxmemory-policy to noeviction: else hints and paces are thrown away"
+    version = info.get("valkey_version") or info.get("redis_version")
+    yield Finding("Redis", f"version {version}, {policy}", remedy if wrong else "")
+
+
+def _pipeline() -> Iterator[Finding]:
+    signs = heartbeat.signs()
+    if signs.workers is None:
+        return
+    remedy = "" if signs.workers else "start a worker: `vestnik worker`"
+    yield Finding("workers", f"{signs.workers} seen in the last 15 s", remedy)
+    age = signs.scheduler_age
+    ticks = age is not None and age < OLDEST_TICK
+    said = "it has not run for a day" if age is None else f"it ran {age:.0f} s ago"
+    remedy = "each worker has a scheduler: see the log of one for `job failed: tick`"
+    yield Finding("scheduler", said, "" if ticks else remedy)
+    if signs.overdue_mailings:
+        said = f"{signs.overdue_mailings} are due and have not started"
+        yield Finding("mailings", said, "see the workers' log")
+    for process, ahead in sorted(signs.clocks.items()):
+        if abs(ahead) > clocks.MOST_SECONDS and process != clocks.BROKER:
+            said = f"{clocks.Reading(ahead, 0.0)} of the database's"
+            yield Finding(f"clock of {process}", said, clocks.REMEDY)

@@ -1,0 +1,88 @@
+"""Processes that are stopped while they hold a lock of the database, and what waits for them."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+from vestnik.dispatch.enlist import CLIENTS_LOCK
+from vestnik.dispatch.tick import TICK_LOCK
+
+#: Sessions say in their name which process they belong to.
+WAITING = """
+SELECT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND application_name LIKE 'vestnik %%'
+    AND pid = ANY(SELECT pid FROM pg_locks WHERE {which})
+"""
+AT_CLIENTS = f"locktype = 'advisory' AND objid = {CLIENTS_LOCK} AND NOT granted"
+IN_TICK = f"locktype = 'advisory' AND objid = {TICK_LOCK} AND granted"
+TAKE_CLIENTS = f"SELECT pg_advisory_xact_lock({CLIENTS_LOCK})"
+TAKE_MAILINGS = "LOCK TABLE mailings_mailing IN ACCESS EXCLUSIVE MODE"
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process stands still for as long as the block runs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def held(stack: RunningStack, statement: str) -> Iterator[None]:
+    """A lock is held for as long as the block runs."""
+    with psycopg.connect(stack.database_url) as connection:
+        connection.execute(statement)
+        yield
+        connection.rollback()
+
+
+def waiting(stack: RunningStack, which: str) -> int:
+    """The process that waits for a lock. Raises TimeoutError where none does."""
+    found: list[tuple[int]] = []
+
+    def waits() -> bool:
+        found[:] = stack.sql(WAITING.format(which=which))
+        return bool(found)
+
+    wait_until(waits, 30)
+    return found[0][0]
+
+
+@contextmanager
+def frozen_in_a_chunk(stack: RunningStack) -> Iterator[int]:
+    """The process that enlists next is frozen in the middle of its chunk; its id."""
+    with held(stack, TAKE_CLIENTS):
+        pid = waiting(stack, AT_CLIENTS)
+        os.kill(pid, signal.SIGSTOP)
+    with stopped(pid):
+        yield pid
+
+
+@contextmanager
+def frozen_in_a_tick(stack: RunningStack) -> Iterator[int]:
+    """The process that ticks next is frozen in the middle of it; its id."""
+    with held(stack, TAKE_MAILINGS):
+        pid = waiting(stack, IN_TICK)
+        os.kill(pid, signal.SIGSTOP)
+    with stopped(pid):
+        yield pid
+
+
+@contextmanager
+def frozen_in_a_request(stack: RunningStack, ask: Callable[[], object]) -> Iterator[int]:
+    """A web process is frozen in the middle of a request, which holds the clients' lock; its id."""
+    with held(stack, TAKE_CLIENTS):
+        threading.Thread(target=ask, daemon=True).start()
+        pid = waiting(stack, AT_CLIENTS)
+        os.kill(pid, signal.SIGSTOP)
+    with stopped(pid):
+        yield pid

@@ -5,6 +5,7 @@ with it DATABASE_URL, before this file. Several processes (`make test` runs what
 several) have servers of their own each.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -56,6 +57,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(HERE / name) for name in ALONE):
             item.add_marker("alone")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_nothing_open() -> Iterator[None]:
+    """What a module leaves open (a connection, a socket, a file) fails that module, and not some
+    later one in whose time it happens to be collected."""
+    yield
+    gc.collect()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos fuzz containers postman messages numbering screenshots vendor lock .venv
+.PHONY: help run test check bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev ## the measurements, side by side; writes docs/benchmarks.md
 
 chaos: $(VENV)/.dev ## kill -9 at random moments, over and over; prints the table
 	$(BIN)/python -m tests.pipeline.chaos $(ARGS)
+
+interleave: $(VENV)/.dev ## every two operations of the pipeline, in every order of statements
+	$(BIN)/python -m tests.interleaving $(ARGS)
 
 containers: $(VENV)/.dev ## the image and the compose file, run for real by Podman
 	tests/containers/run $(ARGS)

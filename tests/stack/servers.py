@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
+
 from vestnik.stack import home as homes
 from vestnik.stack import reach
-from vestnik.stack.postgres import Postgres
+from vestnik.stack.postgres import OWNER, USER, Postgres
 from vestnik.stack.process import Program
 from vestnik.stack.valkey import Valkey
 
@@ -45,6 +47,13 @@ class Servers(ExitStack):
             process = program.spawn(output=log.fileno())
         self.callback(process.wait)
         self.callback(process.send_signal, program.stop_signal)
+
+    def hurry(self) -> None:
+        """New sessions find a deadlock soon, and their commits do not wait for the disk."""
+        url = self.postgres._url(OWNER, self.postgres.passwords["database_owner"], "postgres")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE {USER} SET deadlock_timeout = '50ms'")
+            connection.execute(f"ALTER ROLE {USER} SET synchronous_commit = off")
 
     def environ(self) -> dict[str, str]:
         """How to reach them."""

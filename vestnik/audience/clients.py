@@ -31,24 +31,37 @@ def create(fields: Mapping[str, Any]) -> Client:
     return client
 
 
+@retried
 def change(client: Client, changes: Mapping[str, Any]) -> None:
     """Change some fields; the operator code follows a new number unless it was ported.
 
-    Raises NumberTaken.
+    What follows is told by the client as they are once the row is locked: another change may have
+    come since they were read. Raises NumberTaken, and ValidationError as `create`.
     """
-    replace(client.id, _zone_followed(client, changes))
+    with _the_number_being_free():
+        if now := _locked(client.id):
+            _set(now, _zone_followed(now, changes))
 
 
 @retried
 def replace(client_id: int, fields: Mapping[str, Any]) -> None:
     """Set just these fields. Raises NumberTaken, and ValidationError as `create`."""
-    if "attributes" in fields:
-        before = Client.objects.filter(id=client_id).values_list("attributes", flat=True).first()
-        check_types(fields["attributes"], before)
     with _the_number_being_free():
-        Client.objects.filter(id=client_id).update(**fields)
-        if "phone_number" in fields:
-            recall([fields["phone_number"]])
+        if now := _locked(client_id):
+            _set(now, fields)
+
+
+def _locked(client_id: int) -> Client | None:
+    """The client, whom nobody else changes meanwhile; None where they are deleted."""
+    return Client.objects.select_for_update().filter(id=client_id).first()
+
+
+def _set(client: Client, fields: Mapping[str, Any]) -> None:
+    if "attributes" in fields:
+        check_types(fields["attributes"], client.attributes)
+    Client.objects.filter(id=client.id).update(**fields)
+    if "phone_number" in fields:
+        recall([fields["phone_number"]])
 
 
 def placed(fields: Mapping[str, Any]) -> dict[str, Any]:

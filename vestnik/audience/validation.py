@@ -128,6 +128,7 @@ def completed(fields: Mapping[str, Any]) -> dict[str, Any]:
 def followed(old_number: str, old_code: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changes to a client; the operator code follows a new number unless it was ported."""
     number = changes.get("phone_number", old_number)
-    if "operator_code" not in changes and old_code == operator_code_of(old_number):
+    is_new = number != old_number and "operator_code" not in changes
+    if is_new and old_code == operator_code_of(old_number):
         return {**changes, "operator_code": operator_code_of(number)}
     return dict(changes)

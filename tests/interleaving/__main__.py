@@ -1,0 +1,91 @@
+"""`python -m tests.interleaving`: all ordered pairs of operations, each stopped at each statement.
+
+    --pair mark delete      one pair, both ways round
+    --sample 300 --seed 7   so many, chosen at random
+
+It prints how many ran and what was found, and ends with status 1 where something was.
+"""
+
+import argparse
+import logging
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from tests.stack.servers import Servers
+
+ENVIRON = {"DJANGO_SETTINGS_MODULE": "vestnik.settings", "SECRET_KEY": "for-tests-alone"}
+SHOWN = 3
+
+
+def main() -> None:
+    options = _options()
+    with Servers() as servers:
+        servers.start()
+        os.environ |= servers.environ() | ENVIRON | {"VESTNIK_HOME": str(servers.home.path)}
+        _set_up(servers)
+        from tests.interleaving import pairs
+
+        meetings: Iterable[pairs.Meeting]
+        with pairs.Stage() as stage:
+            if options.sample:
+                meetings = pairs.sample(stage, options.sample, random.Random(options.seed))
+            else:
+                chosen = tuple(options.pair) if options.pair else None
+                meetings = pairs.every(chosen, options.situation)
+            broken = _report(pairs.run_all(stage, meetings))
+    sys.exit(broken)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.interleaving")
+    parser.add_argument("--pair", nargs=2, metavar=("FIRST", "SECOND"))
+    parser.add_argument("--situation")
+    parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def _set_up(servers: Servers) -> None:
+    import django
+
+    import vestnik.celery  # noqa: F401
+
+    django.setup()
+    from django.core.management import call_command
+
+    servers.hurry()
+    call_command("migrate", verbosity=0)
+    logging.disable(logging.CRITICAL)
+
+
+def _report(results: Iterator["object"]) -> bool:
+    """Print what was found, with the pairs that have most first."""
+    began, ran, waited = time.monotonic(), 0, 0
+    found: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        ran += 1
+        waited += result.waited
+        meeting = result.meeting
+        for fault in result.faults:
+            line = f"{meeting}, before {result.stopped_at[:90]!r}: {fault}"
+            found.setdefault((meeting.first, meeting.second), []).append(line)
+            print(line, flush=True)
+        if ran % 500 == 0:
+            print(f"  {ran} ran, {ran / (time.monotonic() - began):.0f} a second", flush=True)
+    seconds = time.monotonic() - began
+    print(f"\n{ran} interleavings in {seconds:.0f} s, {ran / seconds:.0f} a second; ", end="")
+    print(f"in {waited} the second waited for what the first held")
+    for (first, second), lines in sorted(found.items(), key=lambda item: -len(item[1])):
+        kinds = Counter(line.rpartition("': ")[2] for line in lines)
+        print(f"{first} × {second}: {len(lines)}: ", end="")
+        print("; ".join(f"{kind} ({n})" for kind, n in kinds.most_common(SHOWN)))
+    print(f"{sum(map(len, found.values()))} faults in {len(found)} pairs")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    main()

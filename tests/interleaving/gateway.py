@@ -1,0 +1,113 @@
+"""A provider that takes everything and remembers what was handed over, and to whom."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from vestnik.dispatch import claims
+from vestnik.dispatch.breaker import Breaker
+from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.meters import meters
+from vestnik.dispatch.rests import Rests
+from vestnik.dispatch.sending import Course, Crew
+from vestnik.dispatch.sink import DatabaseSink
+from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
+from vestnik.providers.registry import described
+
+ALIAS = "recorder"
+LEASE = 30.0
+MOST_BATCHES = 60
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A message that left. Instants are of `time.monotonic()`."""
+
+    message_id: int
+    phone_number: str
+    text: str
+    departed_at: float
+    #: The mailing's end as its flight was marked by.
+    expires_at: float
+
+
+#: What has left, in order.
+departures: list[Departure] = []
+
+
+class Recorder(Provider):
+    """Accepts, and gives ids by which receipts find the messages."""
+
+    window = 100
+
+    async def hand_over(self, message: Outgoing) -> Outcome:
+        message.depart()
+        note(message)
+        return Accepted(f"id-{message.message_id}")
+
+    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+        return [await self._take(message) for message in flight]
+
+    async def _take(self, message: Outgoing) -> Outcome | None:
+        try:
+            return await self.hand_over(message)
+        except TooLate:
+            return None
+
+
+def note(message: Outgoing) -> None:
+    """It has left."""
+    departures.append(
+        Departure(
+            message.message_id,
+            message.phone_number,
+            message.text,
+            message.departed_at or time.monotonic(),
+            message.expires_at,
+        )
+    )
+
+
+class Worker:
+    """A worker's way of sending, without its loops."""
+
+    def __init__(self) -> None:
+        self._hands = Hands(DatabaseSink())
+
+    def close(self) -> None:
+        self._hands.close()
+
+    def send_one(self) -> bool:
+        """Claim a batch and send it; False where there is none."""
+        provider = described(ALIAS)
+        breaker = Breaker(ALIAS, LEASE)
+        crew = Crew(provider, self._hands, breaker, meters(), lambda: False, Rests())
+        claim = claims.claim(ALIAS, LEASE, receipts=True)
+        if claim is None:
+            return False
+        course = Course(crew, claim)
+        while not course.send():
+            time.sleep(0.001)
+        return True
+
+    def send_all(self) -> None:
+        for _ in range(MOST_BATCHES):
+            if not self.send_one():
+                return
+
+
+@contextmanager
+def recorder() -> Iterator[None]:
+    """The recorder is a configured provider for as long as the block lasts."""
+    before = settings.SMS_PROVIDERS
+    backend = f"{Recorder.__module__}.{Recorder.__qualname__}"
+    settings.SMS_PROVIDERS = before | {ALIAS: {"BACKEND": backend, "OPTIONS": {}}}
+    described.cache_clear()
+    try:
+        yield
+    finally:
+        settings.SMS_PROVIDERS = before
+        described.cache_clear()

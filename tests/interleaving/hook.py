@@ -1,0 +1,108 @@
+"""Stops a thread before its n-th statement, and notes when flights are marked.
+
+The hook stands below Django and below the prepared statements of the pipeline, at the one function
+of psycopg that all statements, commits and rollbacks pass. Only tests can set it.
+"""
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+LONGEST_STOP = 20.0
+#: What says nothing to the server.
+LOCAL = ("_set_autocommit_gen", "_set_isolation_level_gen")
+
+_this_thread = threading.local()
+
+
+class Steps:
+    """The statements of an operation; it stops before the one numbered `stop_before`, from 1."""
+
+    def __init__(self, stop_before: int | None = None) -> None:
+        self.stop_before = stop_before
+        self.said: list[str] = []
+        self.stopped = threading.Event()
+        #: Set once it has stopped; whoever waits for its end as well sets it then, too.
+        self.noticed = threading.Event()
+        self._go_on = threading.Event()
+
+    def go_on(self) -> None:
+        self._go_on.set()
+
+    def note(self, statement: str) -> None:
+        """Called by the operation's thread before each statement."""
+        self.said.append(statement)
+        if len(self.said) == self.stop_before:
+            self.stopped.set()
+            self.noticed.set()
+            if not self._go_on.wait(LONGEST_STOP):
+                raise TimeoutError("nobody let the stopped operation go on")
+
+    @property
+    def stopped_at(self) -> str:
+        """The statement that it was stopped before; empty where it was not."""
+        return self.said[self.stop_before - 1] if self.stopped.is_set() and self.stop_before else ""
+
+
+class Marks:
+    """When the statements began that marked each message's flights."""
+
+    def __init__(self) -> None:
+        self._began: list[tuple[float, int]] = []
+
+    def note(self, parameters: object) -> None:
+        ids = parameters.get("next_ids") if isinstance(parameters, dict) else None
+        if ids and ids != "{}":
+            now = time.monotonic()
+            self._began += [(now, int(id)) for id in str(ids).strip("{}").split(",")]
+
+    def of(self, message_id: int, departed_at: float) -> float:
+        """When the mark of that departure began."""
+        found = [began for began, id in self._began if id == message_id and began <= departed_at]
+        return max(found)
+
+    def clear(self) -> None:
+        self._began.clear()
+
+
+@contextmanager
+def steps(stop_before: int | None = None) -> Iterator[Steps]:
+    """Follow this thread's statements for as long as the block lasts."""
+    _this_thread.steps = found = Steps(stop_before)
+    try:
+        yield found
+    finally:
+        _this_thread.steps = None
+
+
+def follow(found: Steps | None) -> None:
+    """Follow this thread's statements from now on; None ends it."""
+    _this_thread.steps = found
+
+
+@contextmanager
+def hooked(marks: Marks) -> Iterator[None]:
+    """All of this process's statements pass the hook for as long as the block lasts."""
+    original = psycopg.Connection.wait
+
+    def wait(self: Any, generator: Generator[Any, Any, Any], *more: Any, **named: Any) -> Any:
+        name, known = generator.gi_code.co_name, generator.gi_frame.f_locals
+        marks.note(known.get("params"))
+        found: Steps | None = getattr(_this_thread, "steps", None)
+        if found is not None and name not in LOCAL:
+            found.note(_shown(name, known.get("query")))
+        return original(self, generator, *more, **named)
+
+    psycopg.Connection.wait = wait  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        psycopg.Connection.wait = original  # type: ignore[method-assign]
+
+
+def _shown(name: str, query: object) -> str:
+    return " ".join(str(query).split()) if query else name.removeprefix("_").removesuffix("_gen")

@@ -1,0 +1,58 @@
+"""Which interleavings there are: all of them, those of one pair, or some at random."""
+
+import random
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import count
+
+from tests.interleaving.meeting import HOLDS, Meeting, Result, Stage
+from tests.interleaving.operations import OPERATIONS
+
+__all__ = ["Meeting", "Stage", "every", "run_all", "sample"]
+
+
+def situations_of(first: str, second: str) -> list[str]:
+    """Where both make sense; where there is none, where the first does."""
+    one, other = OPERATIONS[first].situations, OPERATIONS[second].situations
+    return [name for name in one if name in other] or [one[0]]
+
+
+def every(pair: tuple[str, str] | None = None, only: str | None = None) -> Iterator[Meeting]:
+    """All ordered pairs, or one both ways round; of each the first stop."""
+    names = list(OPERATIONS)
+    both = [pair, pair[::-1]] if pair else [(a, b) for a in names for b in names]
+    for first, second in dict.fromkeys(both):
+        for situation in situations_of(first, second):
+            if only in (None, situation):
+                yield Meeting(first, second, situation, 1)
+                for hold in HOLDS:
+                    yield Meeting(first, second, situation, hold)
+
+
+def run_all(stage: Stage, meetings: Iterable[Meeting]) -> Iterator[Result]:
+    """Each of them, and from one that is stopped before the first statement on all later stops."""
+    for meeting in meetings:
+        if meeting.stop != 1:
+            yield stage.run(meeting)
+            continue
+        for stop in count(1):
+            result = stage.run(Meeting(meeting.first, meeting.second, meeting.situation, stop))
+            if not result.reached:
+                break
+            yield result
+
+
+def sample(stage: Stage, size: int, chance: random.Random) -> Iterator[Meeting]:
+    """So many at random. None is stopped before its first statement, which would be the one after
+    the other; of half of them the second is stopped as well."""
+
+    @cache
+    def statements(name: str, situation: str) -> int:
+        return stage.statements(name, situation)
+
+    for _ in range(size):
+        first, second = chance.choice(list(OPERATIONS)), chance.choice(list(OPERATIONS))
+        situation = chance.choice(situations_of(first, second))
+        stops = [*range(2, statements(first, situation) + 1), *HOLDS]
+        thens = [None, chance.randint(2, max(2, statements(second, situation)))]
+        yield Meeting(first, second, situation, chance.choice(stops), chance.choice(thens))

@@ -81,7 +81,7 @@ class Stage:
 
     def __exit__(self, *error: Any) -> None:
         for thread in self._threads:
-            thread.submit(connection.close).result()
+            thread.submit(lambda: connection.close()).result()
             thread.shutdown()
         self._worker.close()
         self._left.__exit__(*error)

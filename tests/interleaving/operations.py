@@ -42,7 +42,7 @@ SHORT = 3.0
 OTHER_HOURS = {"from": "00:00", "until": "23:59"}
 #: Clients whose messages are in flight, in doubt, ready, waiting, and not enlisted yet.
 CHANGED = (11, 1, 8, 14)
-ERASED = (8, 1, 14)
+ERASED = (8, 1)
 STOPPED = (14, 10, 8, 7, 1)
 LISTED = (14, 10, 7, 1)
 
@@ -277,8 +277,8 @@ def change_filter(situation: Situation, worker: Worker) -> None:
 
 @_operation("delete", *ALL)
 def delete(situation: Situation, worker: Worker) -> None:
-    for n in CHANGED:
-        withdrawal.delete_client(situation.client(n))
+    withdrawal.delete_client(situation.client(8))
+    withdrawal.delete_client(situation.client(11))
 
 
 @_operation("delete many", *ALL)

@@ -5,6 +5,8 @@ from vestnik.dispatch import claims, closing, enlist, hours, launch, receipts, s
 from vestnik.mailings.models import RESUME, Mailing, MailingState
 
 MOST_ROUNDS = 12
+#: A flight may come to nothing on a machine that is busy: so often it is tried again.
+PATIENCE = 2
 
 # Leases run out, and what waits is due.
 LET_TIME_PASS = (
@@ -15,10 +17,15 @@ LET_TIME_PASS = (
     "UPDATE dispatch_message SET next_attempt_at = NULL WHERE next_attempt_at IS NOT NULL",
 )
 FINGERPRINT = """
-SELECT (SELECT array_agg(state ORDER BY id) FROM dispatch_message),
+SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE state <> 'done')
+        AND NOT EXISTS (SELECT FROM dispatch_enlistment WHERE NOT complete)
+        AND NOT EXISTS (SELECT FROM dispatch_keptreceipt)
+        AND NOT EXISTS (SELECT FROM mailings_mailing WHERE state IN ('scheduled', 'running')),
+    EXISTS (SELECT FROM mailings_mailing WHERE state = 'running'),
+    (SELECT array_agg(state ORDER BY id) FROM dispatch_message),
     (SELECT array_agg(state || recheck::text ORDER BY id) FROM dispatch_batch),
     (SELECT array_agg(state ORDER BY id) FROM mailings_mailing),
-    (SELECT count(*) FROM dispatch_enlistment WHERE complete)
+    (SELECT count(*) FROM dispatch_keptreceipt)
 """
 
 
@@ -27,11 +34,12 @@ class NeverSettles(Exception):
 
 
 def settle(worker: Worker) -> None:
-    """Until nothing changes."""
-    seen = None
+    """Until all is over, or nothing changes."""
+    seen, same = None, 0
     for _ in range(MOST_ROUNDS):
-        now = sql.row(FINGERPRINT)
-        if now == seen:
+        over, runs, *now = sql.rows(FINGERPRINT)[0]
+        same = same + 1 if now == seen else 0
+        if over or same > (PATIENCE if runs else 0):
             return
         seen = now
         _once(worker)
@@ -47,16 +55,17 @@ def resume(mailing_id: int) -> bool:
 def _once(worker: Worker) -> None:
     for statement in LET_TIME_PASS:
         sql.run(statement)
+    for mailing in Mailing.objects.filter(state=MailingState.SCHEDULED):
+        launch.launch_when_due(mailing.id)
     claims.sweep()
     claims.wake()
     hours.schedule_closed()
-    scheduled = Mailing.objects.filter(state=MailingState.SCHEDULED).values_list("id", flat=True)
-    for mailing in scheduled:
-        launch.launch_when_due(mailing)
-    for mailing in {*closing.to_close(), *enlist.to_enlist(), *texts.to_renew()}:
-        enlist.enlist(mailing)
-        texts.renew_all(mailing)
-        closing.close(mailing)
+    for mailing_id in enlist.to_enlist():
+        enlist.enlist(mailing_id)
+    for mailing_id in texts.to_renew():
+        texts.renew_all(mailing_id)
     receipts.match_kept()
     stopping.sweep()
     worker.send_all()
+    for mailing_id in closing.to_close():
+        closing.close(mailing_id)

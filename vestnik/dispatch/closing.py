@@ -16,25 +16,30 @@ log = structlog.get_logger(__name__)
 BATCHES_AT_ONCE = 50
 
 # The mailing's row is locked before its end is believed: whoever moves the end away has their way,
-# or comes too late. Of what was queued again although an earlier attempt may have arrived, nobody
-# knows.
-CLOSE = """
+# or comes too late. Messages are looked at by the next statement, once their batches are locked:
+# what was queued again while the lock was waited for is closed as well.
+TAKE = """
 WITH over AS (
     SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END AS state
     FROM mailings_mailing
     WHERE id = %s AND (state IN ('cancelled', 'finished')
         OR (state IN ('running', 'paused') AND ends_at <= clock_timestamp()))
     FOR SHARE
-),
-taken AS (
-    SELECT b.id, b.mailing_id, b.first_message_id, b.last_message_id, over.state
-    FROM dispatch_batch b JOIN over ON over.id = b.mailing_id
-    WHERE b.state IN ('ready', 'waiting') ORDER BY b.id LIMIT %s
-    FOR UPDATE OF b SKIP LOCKED
+)
+SELECT b.id, over.state FROM dispatch_batch b JOIN over ON over.id = b.mailing_id
+WHERE b.state IN ('ready', 'waiting') ORDER BY b.id LIMIT %s
+FOR UPDATE OF b SKIP LOCKED
+"""
+
+# Of what was queued again although an earlier attempt may have arrived, nobody knows.
+CLOSE = """
+WITH taken AS (
+    SELECT id, mailing_id, first_message_id, last_message_id FROM dispatch_batch
+    WHERE id = ANY(%s::bigint[])
 ),
 closed AS (
     UPDATE dispatch_message m SET
-        state = CASE WHEN m.doubted_attempt_id IS NULL THEN taken.state ELSE 'unknown' END,
+        state = CASE WHEN m.doubted_attempt_id IS NULL THEN %s ELSE 'unknown' END,
         attempt_id = m.doubted_attempt_id, next_attempt_at = NULL,
         error = CASE WHEN m.doubted_attempt_id IS NULL THEN m.error ELSE %s END
     FROM taken
@@ -109,4 +114,8 @@ def to_close() -> list[int]:
 
 
 def _close_some(mailing_id: int) -> bool:
-    return sql.run(CLOSE, [mailing_id, BATCHES_AT_ONCE, DOUBTED]) == BATCHES_AT_ONCE
+    with transaction.atomic():
+        taken = dict(sql.rows(TAKE, [mailing_id, BATCHES_AT_ONCE]))
+        for state in set(taken.values()):
+            sql.run(CLOSE, [[*taken], state, DOUBTED])
+    return len(taken) == BATCHES_AT_ONCE

@@ -171,7 +171,7 @@ def enlist_chunk(mailing_id: int) -> bool:
         chunk = _next_chunk(enlistment)
         taken, last, batches = _make_messages(enlistment, chunk.clients)
         if enlistment.mailing.local_hours is not None:
-            hours.schedule(enlistment.mailing, enlistment.next_number)
+            hours.schedule_new(enlistment.mailing, enlistment.next_number)
         enlistment.cursor = chunk.last or last or enlistment.bound
         enlistment.complete = chunk.is_last if chunk.last else taken < chunk.size
         enlistment.next_number += batches

@@ -13,13 +13,15 @@ from vestnik.mailings.hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 
-NONE_NEW = 2**31 - 1
+# Which of a mailing's batches: those whose hours are over, and those of a chunk that is not
+# committed yet. A chunk locks no row that others know of: it holds back nobody, and waits for
+# nobody who holds the mailing and waits for a batch.
+OVER = "open_until <= clock_timestamp() + %s * interval '1 second'"
+NEW = "open_until IS NULL AND number >= %s"
 
 ZONES = """
 SELECT DISTINCT timezone FROM dispatch_batch
-WHERE mailing_id = %s AND state = 'ready' AND timezone IS NOT NULL
-    AND CASE WHEN open_until IS NULL THEN number >= %s
-        ELSE open_until <= clock_timestamp() + %s * interval '1 second' END
+WHERE mailing_id = %s AND state = 'ready' AND timezone IS NOT NULL AND {which}
 """
 
 SCHEDULE = """
@@ -28,9 +30,7 @@ UPDATE dispatch_batch b SET due_at = o.opens, open_until = o.closes,
 FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS o (zone, opens, closes)
 WHERE b.timezone = o.zone AND b.id IN (
     SELECT id FROM dispatch_batch
-    WHERE mailing_id = %s AND state = 'ready' AND timezone IS NOT NULL
-        AND CASE WHEN open_until IS NULL THEN number >= %s
-            ELSE open_until <= clock_timestamp() + %s * interval '1 second' END
+    WHERE mailing_id = %s AND state = 'ready' AND timezone IS NOT NULL AND {which}
     ORDER BY id FOR UPDATE
 )
 """
@@ -41,18 +41,28 @@ WHERE state = 'ready' AND open_until <= clock_timestamp() + %s * interval '1 sec
 """
 
 
-def schedule(mailing: Mailing, new_from: int = NONE_NEW) -> int:
-    """Have the batches that are new, by their numbers, or whose hours are over, wait for the next;
-    how many. Others without hours of their own wait for whom a worker finds in them."""
-    which = [mailing.id, new_from, END_GUARD]
-    zones = [zone for (zone,) in sql.rows(ZONES, which)]
+def schedule_new(mailing: Mailing, first: int) -> int:
+    """Have the batches from that number on wait for the hours to open; how many. For the
+    transaction that makes them."""
+    return _schedule(mailing, NEW, first)
+
+
+def schedule(mailing: Mailing) -> int:
+    """Have the batches whose hours are over wait for the next; how many. Others without hours of
+    their own wait for whom a worker finds in them."""
+    return _schedule(mailing, OVER, END_GUARD)
+
+
+def _schedule(mailing: Mailing, which: str, bound: float) -> int:
+    given = [mailing.id, bound]
+    zones = [zone for (zone,) in sql.rows(ZONES.format(which=which), given)]
     if not zones or mailing.local_hours is None:
         return 0
     hours = LocalHours.read(mailing.local_hours)
     instant = database_now() + timedelta(seconds=END_GUARD)
     openings = [hours.opening(zone, instant) for zone in zones]
     opens, closes = ([opening[end] for opening in openings] for end in (0, 1))
-    return sql.run(SCHEDULE, [zones, opens, closes, *which])
+    return sql.run(SCHEDULE.format(which=which), [zones, opens, closes, *given])
 
 
 def schedule_closed() -> None:

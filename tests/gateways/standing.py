@@ -16,11 +16,18 @@ from vestnik.sandbox.ledger import Taken
 class Standing:
     """`with Standing() as gateway:` serves HTTP, and SMPP where asked; it can go down and up."""
 
-    def __init__(self, *, smpp: bool = False, ledger: Path | None = None, **wishes: Any) -> None:
+    def __init__(
+        self,
+        *,
+        smpp: bool = False,
+        ledger: Path | None = None,
+        host: str = "127.0.0.1",
+        **wishes: Any,
+    ) -> None:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._behaviour = Behaviour()
-        self._options = {"smpp_port": 0 if smpp else None, "ledger_path": ledger}
+        self._options = {"smpp_port": 0 if smpp else None, "ledger_path": ledger, "host": host}
         self.set(**wishes)
 
     def __enter__(self) -> Self:

@@ -10,17 +10,19 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.pipeline import trials
 from tests.pipeline.everything import ORDEALS, Ordeal, undergo
 from tests.pipeline.mailings import Verdict, create, fill, judge, patiently, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 
 REPORT = Path(__file__).parents[2] / "docs" / "guarantees.md"
-BEGIN, END = "<!-- chaos -->", "<!-- /chaos -->"
+CHAOS, TRIALS = "chaos", "clocks and stillness"
 # A short deadline makes a short lease, so that what a killed worker held is back sooner.
 ENVIRON = {"SMS_PROVIDER_CONSOLE_DEADLINE": "1"}
 LEASE = 11.0
@@ -188,34 +190,54 @@ def run_at_gateway(ordeal: Ordeal, *, clients: int, seconds: float) -> Row:
     return Row(ordeal.what, took, verdict, None, frozenset(), ordeal.everybody)
 
 
-def table(rows: list[list[str]]) -> str:
+def table(header: list[str], rows: list[list[str]]) -> str:
     """The rows, in Markdown."""
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def keep(rows: list[list[str]]) -> None:
-    """Put the rows between the marks of docs/guarantees.md; those not run now stay as they are,
-    and those that there are no more go."""
-    text = REPORT.read_text() if REPORT.exists() else f"# Guarantees\n\n{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    old, _, after = rest.partition(END)
+def keep(mark: str, header: list[str], titles: Sequence[str], row: list[str]) -> None:
+    """Put a row between those marks of docs/guarantees.md; those not run now stay as they are, and
+    those that there are no more go."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, _, rest = REPORT.read_text().partition(begin)
+    old, _, after = rest.partition(end)
     lines = [line.strip("| ").split(" | ") for line in old.strip().splitlines()[2:]]
-    found = {line[0]: line for line in [*lines, *rows]}
-    titles = [scenario.title for scenario in SCENARIOS] + [ordeal.what for ordeal in ORDEALS]
+    found = {line[0]: line for line in [*lines, row]}
     known = [found[title] for title in titles if title in found]
-    REPORT.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{after}")
+    REPORT.write_text(f"{before}{begin}\n{table(header, known)}\n{end}{after}")
 
 
 def main(chosen: Sequence[str]) -> None:
     """Run the rows whose name begins with a chosen word, or all."""
-    rows = []
+    holds = [*run_kills(chosen), *run_trials(chosen)]
+    sys.exit(not all(holds))
+
+
+def run_kills(chosen: Sequence[str]) -> Iterator[bool]:
+    """The kill loops; whether each held."""
+    titles = [scenario.title for scenario in SCENARIOS] + [ordeal.what for ordeal in ORDEALS]
     for row in run_all(chosen):
-        rows.append(row)
-        print(row.cells()[0], row.verdict.rows, "holds" if row.holds else "BROKEN", flush=True)
-        keep([row.cells()])
-    print(table([row.cells() for row in rows]))
-    sys.exit(not all(row.holds for row in rows))
+        print(row.cells(), row.verdict.rows, "holds" if row.holds else "BROKEN", flush=True)
+        keep(CHAOS, HEADER, titles, row.cells())
+        yield row.holds
+
+
+def run_trials(chosen: Sequence[str]) -> Iterator[bool]:
+    """Clocks and stillness; whether each held."""
+    titles = [trial.what for trial in trials.TRIALS]
+    for trial in trials.TRIALS:
+        if not is_chosen(trial.name, chosen):
+            continue
+        try:
+            found = trials.run_trial(trial)
+        except Exception:  # one that could not be run keeps no other from it
+            traceback.print_exc()
+            yield False
+            continue
+        print(found.cells(), "holds" if found.holds else f"BROKEN {found}", flush=True)
+        keep(TRIALS, trials.HEADER, titles, found.cells())
+        yield found.holds
 
 
 def run_all(chosen: Sequence[str]) -> Iterator[Row]:

@@ -10,9 +10,9 @@ import psycopg
 
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.dispatch.enlist import CLIENTS_LOCK
-from vestnik.dispatch.tick import TICK_LOCK
 
+#: As in `dispatch.tick` and `dispatch.enlist`, which need Django: test_stillness.py compares them.
+TICK_LOCK, CLIENTS_LOCK = 0x7469636B, 0x76657374
 #: Sessions say in their name which process they belong to.
 WAITING = """
 SELECT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
@@ -20,6 +20,8 @@ WHERE wait_event_type = 'Lock' AND application_name LIKE 'vestnik %%'
     AND pid = ANY(SELECT pid FROM pg_locks WHERE {which})
 """
 AT_CLIENTS = f"locktype = 'advisory' AND objid = {CLIENTS_LOCK} AND NOT granted"
+IN_A_CHUNK = f"{AT_CLIENTS} AND mode = 'ShareLock'"
+IN_A_REQUEST = f"{AT_CLIENTS} AND mode = 'ExclusiveLock'"
 IN_TICK = f"locktype = 'advisory' AND objid = {TICK_LOCK} AND granted"
 TAKE_CLIENTS = f"SELECT pg_advisory_xact_lock({CLIENTS_LOCK})"
 TAKE_MAILINGS = "LOCK TABLE mailings_mailing IN ACCESS EXCLUSIVE MODE"
@@ -61,7 +63,7 @@ def waiting(stack: RunningStack, which: str) -> int:
 def frozen_in_a_chunk(stack: RunningStack) -> Iterator[int]:
     """The process that enlists next is frozen in the middle of its chunk; its id."""
     with held(stack, TAKE_CLIENTS):
-        pid = waiting(stack, AT_CLIENTS)
+        pid = waiting(stack, IN_A_CHUNK)
         os.kill(pid, signal.SIGSTOP)
     with stopped(pid):
         yield pid
@@ -82,7 +84,7 @@ def frozen_in_a_request(stack: RunningStack, ask: Callable[[], object]) -> Itera
     """A web process is frozen in the middle of a request, which holds the clients' lock; its id."""
     with held(stack, TAKE_CLIENTS):
         threading.Thread(target=ask, daemon=True).start()
-        pid = waiting(stack, AT_CLIENTS)
+        pid = waiting(stack, IN_A_REQUEST)
         os.kill(pid, signal.SIGSTOP)
     with stopped(pid):
         yield pid

@@ -1,0 +1,285 @@
+"""Vestnik as on several hosts: each process by itself, with a clock of its own where that is asked.
+
+Clocks are moved by libfaketime (`apt-get install faketime`), which leaves the monotonic clock
+alone. A host of its own is a network namespace, for which the test has to run as root.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from tests.stack.running import RunningStack, free_port
+from tests.stack.servers import wait_until
+from vestnik.stack import home as homes
+from vestnik.stack import reach
+from vestnik.stack.postgres import Postgres
+from vestnik.stack.process import Program
+from vestnik.stack.valkey import Valkey
+
+LIBRARIES = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime")
+#: Sessions say in their name which process they belong to.
+SESSIONS = """
+SELECT DISTINCT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
+WHERE application_name LIKE 'vestnik %%'
+"""
+SECONDS_TO_START = 120.0
+SECONDS_TO_STOP = 20.0
+
+
+def library() -> str:
+    """libfaketime for programs with threads. Raises FileNotFoundError where it is missing."""
+    for folder in LIBRARIES:
+        if (found := Path(folder, "libfaketimeMT.so.1")).exists():
+            return str(found)
+    raise FileNotFoundError("install faketime (apt-get install faketime)")
+
+
+@dataclass
+class Clocks:
+    """By how many seconds each process's clock is off, and since when."""
+
+    folder: Path
+    steps: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+
+    def environ(self, name: str) -> dict[str, str]:
+        """What makes a process read that clock."""
+        self.step(name, 0)
+        return {
+            "LD_PRELOAD": library(),
+            "FAKETIME_TIMESTAMP_FILE": str(self.folder / name),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def step(self, name: str, seconds: int) -> None:
+        """Put a clock so many seconds ahead of the true one."""
+        new = self.folder / f"{name}.new"
+        new.write_text(f"{seconds:+d}\n")
+        new.chmod(0o644)
+        new.rename(self.folder / name)
+        self.steps.setdefault(name, []).append((time.time(), seconds))
+
+    def ahead(self, name: str, at: float) -> int:
+        """By how much it was ahead at a true instant."""
+        before = [seconds for since, seconds in self.steps.get(name, ()) if since <= at]
+        return before[-1] if before else 0
+
+    def stepped_near(self, at: float, within: float) -> bool:
+        """Whether any clock was put elsewhere about then."""
+        return any(abs(since - at) < within for steps in self.steps.values() for since, _ in steps)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host of its own: a network namespace, reached by a pair of virtual Ethernet ports."""
+
+    name: str
+    network: str
+
+    @property
+    def near(self) -> str:
+        """Our end's address."""
+        return f"{self.network}.1"
+
+    @property
+    def far(self) -> str:
+        return f"{self.network}.2"
+
+    def vanish(self) -> None:
+        """No packet comes or goes any more, and nobody is told."""
+        ip("link", "set", f"{self.name}a", "down")
+
+    @property
+    def prefix(self) -> list[str]:
+        """Runs a command there."""
+        return ["ip", "netns", "exec", self.name]
+
+
+@contextmanager
+def another_host() -> Iterator[Host]:
+    """For as long as the block runs."""
+    number = random.randrange(1, 250)
+    host = Host(f"vst{number}", f"10.231.{number}")
+    ip("netns", "add", host.name)
+    try:
+        ip("link", "add", f"{host.name}a", "type", "veth", "peer", "name", f"{host.name}b")
+        ip("link", "set", f"{host.name}b", "netns", host.name)
+        ip("addr", "add", f"{host.near}/24", "dev", f"{host.name}a")
+        ip("link", "set", f"{host.name}a", "up")
+        for words in (
+            ("addr", "add", f"{host.far}/24", "dev", f"{host.name}b"),
+            ("link", "set", f"{host.name}b", "up"),
+            ("link", "set", "lo", "up"),
+        ):
+            ip("-n", host.name, *words)
+        yield host
+    finally:
+        with suppress(subprocess.CalledProcessError):
+            ip("link", "del", f"{host.name}a")
+        ip("netns", "del", host.name)
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+class Deployment(RunningStack):
+    """What tests ask of a running stack, over processes that nobody supervises."""
+
+    def __init__(
+        self, environ: Mapping[str, str], *, clocks: bool = False, host: Host | None = None
+    ) -> None:
+        super().__init__(port=free_port(), environ=environ)
+        self.folder = Path(tempfile.mkdtemp(prefix="vestnik-clocks-"))
+        self.folder.chmod(0o755)
+        self.clocks = Clocks(self.folder) if clocks else None
+        self.host = host
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_servers()
+            self._start_processes()
+        except BaseException as error:
+            error.add_note(self.tail())
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("beat", "worker.1", "worker.2", "web", "valkey", "postgres"):
+            self.end(name)
+        self.closing.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {name: process.pid for name, process in self.running.items()}
+
+    @property
+    def database_url(self) -> str:
+        return self.environ["DATABASE_URL"]
+
+    @property
+    def redis_url(self) -> str:
+        return self.environ["REDIS_URL"]
+
+    def tail(self) -> str:
+        """The last lines of each log."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(
+            f"{log.stem} | {line}"
+            for log in logs
+            for line in log.read_text(errors="replace").splitlines()[-8:]
+        )
+
+    def end(self, name: str) -> None:
+        """End a process in order, or at once where it does not."""
+        process = self.running.pop(name, None)
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        try:
+            process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _start_servers(self) -> None:
+        home = homes.opened(self.home)
+        den = reach.Den(home.path, reach.lowered_uid())
+        self.closing.callback(den.remove)
+        passwords = homes.keep_secrets(home)
+        postgres, valkey = Postgres(home, den, passwords), Valkey(home, passwords["broker"])
+        postgres.prepare()
+        valkey.prepare()
+        self._let_in(postgres)
+        near = self.host.near if self.host else ""
+        self._serve(postgres.program(), "-c", f"listen_addresses={near}")
+        self._serve(valkey.program(), *(("--bind", "127.0.0.1", near) if near else ()))
+        wait_until(postgres.is_ready, SECONDS_TO_START)
+        wait_until(valkey.is_ready, SECONDS_TO_START)
+        self.environ |= {
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": valkey.url,
+            "SECRET_KEY": passwords["secret_key"],
+        }
+        self.remote = {
+            "DATABASE_URL": postgres.url.replace("@/", f"@{near}:5432/").partition("?")[0],
+            "REDIS_URL": valkey.url.replace("127.0.0.1", near),
+        }
+
+    def _let_in(self, postgres: Postgres) -> None:
+        if self.host:
+            with (postgres.folder / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {self.host.far}/32 scram-sha-256\n")
+
+    def _serve(self, program: Program, *words: str) -> None:
+        environ = {**program.environ, **self._clock(program.name)}
+        program = replace(program, argv=[*program.argv, *words], environ=environ)
+        with open(self.folder / f"{program.name}.log", "ab") as log:
+            self.running[program.name] = program.spawn(output=log.fileno())
+
+    def _start_processes(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "vestnik", "setup"],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        self.run("web", "web")
+        self.run("worker.1", "worker")
+        if self.host:
+            self.run("worker.2", "worker", prefix=self.host.prefix, environ=self.remote)
+        else:
+            self.run("worker.2", "worker")
+        self.run("beat", "beat")
+        wait_until(self._is_ready, SECONDS_TO_START)
+
+    def run(
+        self,
+        name: str,
+        *words: str,
+        prefix: Sequence[str] = (),
+        environ: Mapping[str, str] = {},
+    ) -> None:
+        """Start a process of ours."""
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self.running[name] = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "vestnik", *words],
+                env={**self.environ, **environ, **self._clock(name)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _clock(self, name: str) -> dict[str, str]:
+        return self.clocks.environ(name) if self.clocks else {}
+
+    def _is_ready(self) -> bool:
+        """The API answers, and both workers and the scheduler have their sessions."""
+        try:
+            found = {pid for (pid,) in self.sql(SESSIONS)}
+            wanted = {self.pids[name] for name in ("worker.1", "worker.2", "beat")}
+            return wanted <= found and self.api("GET", "mailings/").status == 200
+        except (OSError, psycopg.OperationalError):
+            return False

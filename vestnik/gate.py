@@ -15,6 +15,8 @@ from typing import Any
 REQUESTS = 8
 #: These hold no connection, and count themselves.
 STREAMS = "text/event-stream"
+#: A process that is busy is alive: a probe that waited for a place would have it killed.
+PROBES = ("/livez", "/readyz")
 #: Bytes a second, at least, of a body that comes in: a file over a slow line may take its time.
 SLOWEST_LINE = 16 * 1024
 #: All is read as UTF-8. Django hands the label to Python, some of whose codecs are none of texts.
@@ -40,7 +42,7 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         _take_charset(environ)
-        if environ.get("HTTP_ACCEPT") == STREAMS:
+        if environ.get("HTTP_ACCEPT") == STREAMS or environ.get("PATH_INFO") in PROBES:
             return application(environ, start)
         if not places.acquire(timeout=seconds):
             return _crowded(start)

@@ -1,22 +1,26 @@
-"""Whether this process lives, and whether what it needs is there."""
+"""Whether this process lives, and whether what it needs is there.
 
-import threading
+Kubernetes and load balancers ask by an address of their own, which no ALLOWED_HOSTS names: these
+two answer whatever the Host, and nothing else does.
+"""
+
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from functools import cache
 from typing import Any, TypeVar
 
 import redis
 import structlog
-from celery import current_app
+from django.conf import settings
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from vestnik.api.single_flight import SingleFlight
 from vestnik.db.locks import not_in_effect
 from vestnik.dispatch import clocks, heartbeat
 
@@ -29,26 +33,7 @@ BROKER_PROBE = "vestnik:readyz"
 SECONDS_OF_PROBE = 60
 OK = "ok"
 
-
-class Looks:
-    """Each check runs once at a time, in a thread: while it hangs, whoever asks shares its answer,
-    and no number of probes takes more threads."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="readyz")
-        self._running: dict[str, Future[Any]] = {}
-        self._lock = threading.Lock()
-
-    def look(self, name: str, check: Callable[[], T]) -> Future[T]:
-        """What the check that runs now will answer."""
-        with self._lock:
-            running = self._running.get(name)
-            if running is None or running.done():
-                running = self._running[name] = self._threads.submit(_asked, check)
-            return running
-
-
-_looks = Looks()
+_asking = SingleFlight("readyz", after_each=connections.close_all)
 
 
 @require_safe
@@ -67,8 +52,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     makes this process less ready.
     """
     ends = time.monotonic() + SECONDS
-    asked = {name: _looks.look(name, check) for name, check in CHECKS.items()}
-    also = {name: _looks.look(name, check) for name, check in ALSO.items()}
+    asked = {name: _asking.ask(check) for name, check in CHECKS.items()}
+    also = {name: _asking.ask(check) for name, check in ALSO.items()}
     found = {name: _answer(name, future, ends) for name, future in asked.items()}
     signs, clock, missing = (_or_none(future, ends) for future in also.values())
     ready = set(found.values()) == {OK}
@@ -81,6 +66,18 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, status=200 if ready else 503)
 
 
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/livez": livez, "/readyz": readyz}
+
+
+def probes(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Stands before the middleware that looks at the Host header."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return PROBES.get(request.path_info, answer)(request)
+
+    return middleware
+
+
 def _pipeline(
     signs: heartbeat.Signs | None, clock: clocks.Reading | None
 ) -> dict[str, float | None] | None:
@@ -91,6 +88,7 @@ def _pipeline(
         "workers": signs.workers,
         "scheduler_age_seconds": _rounded(signs.scheduler_age),
         "overdue_mailings": signs.overdue_mailings,
+        "oldest_due_seconds": _rounded(signs.oldest_due_seconds),
         "clock_skew_seconds": _rounded(_skew(signs, clock)),
     }
 
@@ -120,13 +118,6 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1) + 0.0  # no minus zero
 
 
-def _asked(check: Callable[[], T]) -> T:
-    try:
-        return check()
-    finally:
-        connections.close_all()
-
-
 def _or_none(future: Future[Any], ends: float) -> Any:
     """What a check found; None where it failed, or does not answer in time."""
     try:
@@ -139,7 +130,7 @@ def _answer(name: str, future: Future[None], ends: float) -> str:
     """What went wrong is in the log: an address or a user's name is nobody's business."""
     try:
         future.result(timeout=max(0.0, ends - time.monotonic()))
-    except Late:
+    except (Late, redis.TimeoutError):
         return f"no answer within {SECONDS} s"
     except NotMigrated:
         return "migrations are missing"
@@ -171,9 +162,8 @@ def _migrations() -> None:
 
 def _broker() -> None:
     """A broker whose disk or memory is full still answers: only a write tells."""
-    address = current_app.conf.broker_write_url
     limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-    with redis.Redis.from_url(address, **limits) as broker:
+    with redis.Redis.from_url(settings.REDIS_URL, **limits) as broker:
         broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
 
 

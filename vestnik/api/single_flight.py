@@ -1,0 +1,65 @@
+"""Questions that may hang, each asked in a thread of its own and once at a time."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: An attempt that takes longer is left alone: whoever asks after it has another one made.
+ABANDONED_AFTER = 5.0
+#: So many attempts at one question hang at most; then the last of them is waited for.
+MOST_ATTEMPTS = 3
+
+
+@dataclass
+class _Attempts:
+    """What goes on for one question."""
+
+    last: "Future[Any] | None" = None
+    began: float = 0.0
+    threads: list[threading.Thread] = field(default_factory=list)
+
+
+class SingleFlight:
+    """Callers of the same question share one attempt, so that a server that does not answer costs a
+    few threads, however often it is asked for."""
+
+    def __init__(self, name: str, *, after_each: Callable[[], None]) -> None:
+        self._name, self._after_each = name, after_each
+        self._lock = threading.Lock()
+        self._attempts: dict[Callable[[], Any], _Attempts] = {}
+
+    def ask(self, question: Callable[[], T]) -> Future[T]:
+        """The answer to come: of the attempt under way, or of a new one."""
+        with self._lock:
+            attempts = self._attempts.setdefault(question, _Attempts())
+            if attempts.last is None or self._is_over(attempts):
+                attempts.last, attempts.began = Future(), time.monotonic()
+                thread = threading.Thread(
+                    target=self._attempt,
+                    args=(question, attempts.last),
+                    name=self._name,
+                    daemon=True,
+                )
+                attempts.threads.append(thread)
+                thread.start()
+            return attempts.last
+
+    def _is_over(self, attempts: _Attempts) -> bool:
+        attempts.threads = [thread for thread in attempts.threads if thread.is_alive()]
+        if attempts.last is None or attempts.last.done():
+            return True
+        is_old = time.monotonic() - attempts.began > ABANDONED_AFTER
+        return is_old and len(attempts.threads) < MOST_ATTEMPTS
+
+    def _attempt(self, question: Callable[[], T], future: Future[T]) -> None:
+        try:
+            future.set_result(question())
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            self._after_each()

@@ -62,9 +62,17 @@ NOT_BROKERS = [
     f"redis://:{SECRET}@host:6379/main",
     f"redis://:{SECRET}@/0",
     f"redis://:{SECRET}@host:0/0",
+    f"redis://:{SECRET}@host:6379/0?socket_timeout=5",
+    f"redis://:{SECRET}@host:6379/0?ssl_cert_reqs=none",
+    f"rediss://:{SECRET}@host:6379/0?colour=red",
+    f"unix://:{SECRET}@",
+    f"unix://:{SECRET}@host/run/redis.sock",
+    f"unix://:{SECRET}@/run/redis.sock?virtual_host=1",
 ]
-NOT_HOSTS = ["http://127.0.0.1", "127.0.0.1/8", "a b", "host;", "хост"]
-NOT_FOLDERS = ["~no-such-user-of-ours/x", "a\0b"]
+NOT_HOSTS = ["http://127.0.0.1", "127.0.0.1/8", "a b", "host;", "хост", "db:5432", "[::1]:80"]
+NOT_FOLDERS = ["~no-such-user-of-ours/x", "a\0b", "a\nb", "/data\x7f"]
+NOT_ONE_LINE = ["a\0b", "two\nlines", "tab\tbed", "\x1b[1m"]
+NOT_SECRETS = [f"{SECRET}\0", f"\x01{SECRET}", f"{SECRET}\x7f"]
 WRONG = {
     "VESTNIK_HOME": NOT_FOLDERS,
     "VESTNIK_PORT": NOT_PORTS,
@@ -84,7 +92,15 @@ WRONG = {
     "WEB_REQUEST_SECONDS": [*NOT_NUMBERS, "0", "3601"],
     "NUMBERS_WITHOUT_SMS": ["yes", "keep", "принимать"],
     "DEBUG": NOT_FLAGS,
-    "ALLOWED_HOSTS": ["https://sms.example.ru", "sms.example.ru:8000", "a.ru,b c", "a/b", "::1"],
+    "ALLOWED_HOSTS": [
+        ",",
+        " , ",
+        "https://sms.example.ru",
+        "sms.example.ru:8000",
+        "a.ru,b c",
+        "a/b",
+        "::1",
+    ],
     "CSRF_TRUSTED_ORIGINS": ["sms.example.ru", "https://sms.example.ru/path", "ftp://a.ru"],
     "TIME_ZONE": ["Foo/Bar", "МСК", "../etc/passwd", "Europe/Moscow ", "UTC+3", "europe\0"],
     "STATIC_ROOT": NOT_FOLDERS,
@@ -92,9 +108,12 @@ WRONG = {
     "LOG_FORMAT": ["xml", "text", "JSON lines"],
     "DEFAULT_SMS_PROVIDER": ["MAIN", "a b", "a_b"],
     "MAILING_HORIZON_YEARS": [*NOT_NUMBERS, "0", "101"],
+    "DB_NAME": NOT_ONE_LINE,
+    "POSTGRES_USER": NOT_ONE_LINE,
+    "POSTGRES_PASSWORD": NOT_SECRETS,
+    "SECRET_KEY": NOT_SECRETS,
+    "STOP_WORDS": [",", ", ,", "СТОП\0", "СТОП\nSTOP"],
 }
-#: Any text is good for these.
-FREE = {"DB_NAME", "POSTGRES_USER", "POSTGRES_PASSWORD", "SECRET_KEY", "STOP_WORDS"}
 RIGHT = {
     "VESTNIK_HOME": ["~/vestnik", ".vestnik"],
     "DATABASE_URL": [
@@ -102,7 +121,12 @@ RIGHT = {
         "postgres://a@h/d",
         "postgresql://a:b@/vestnik?host=/run/postgresql",
     ],
-    "REDIS_URL": ["redis://h", "rediss://:p@h:1/15", "redis://u:p%40x@[::1]:6379/0"],
+    "REDIS_URL": [
+        "redis://h",
+        "rediss://:p@h:1/15?ssl_cert_reqs=none",
+        "unix://:p@/run/x.sock?db=1",
+        "redis://u:p%40x@[::1]:6379/0",
+    ],
     "ALLOWED_HOSTS": ["*", ".example.ru,127.0.0.1,[::1]"],
     "CSRF_TRUSTED_ORIGINS": ["https://*.example.ru,http://127.0.0.1:8000"],
     "LOG_LEVEL": ["info", "WARNING"],
@@ -128,7 +152,7 @@ def read(environ: dict[str, str]) -> list[str]:
     ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable(name: str, value: str) -> None:
-    (line,) = read({name: value, **({"DB_HOST": "h"} if name == "DB_PORT" else {})})
+    (line,) = read({name: value, **({"DB_HOST": "h"} if name in ("DB_PORT", "DB_NAME") else {})})
     assert line.startswith(f"{name} ")
     assert "\n" not in line
     assert SECRET not in line
@@ -136,7 +160,8 @@ def test_a_wrong_value_is_one_line_that_names_its_variable(name: str, value: str
 
 def test_there_are_two_hundred_of_them_and_every_variable_is_in_the_table() -> None:
     assert sum(map(len, WRONG.values())) >= 200
-    assert set(WRONG) | FREE == set(VARIABLES)
+    assert set(WRONG) == set(VARIABLES)
+    assert all(len(values) >= 3 for values in WRONG.values())
 
 
 @pytest.mark.parametrize(
@@ -164,6 +189,10 @@ def test_what_kubernetes_sets_for_a_service_is_none_of_ours(name: str) -> None:
     ("environ", "said"),
     [
         ({"SECRET_KEY": "a", "SECRET_KEY_FILE": "/x"}, "SECRET_KEY and SECRET_KEY_FILE are both"),
+        (
+            {"SMS_PROVIDER_MAIN_TOKEN": "a", "SMS_PROVIDER_MAIN_TOKEN_FILE": "/x"},
+            "SMS_PROVIDER_MAIN_TOKEN and SMS_PROVIDER_MAIN_TOKEN_FILE are both",
+        ),
         ({"DB_NAME": "vestnik"}, "DB_NAME is set and DB_HOST is not"),
         ({"DB_PORT": "5433"}, "DB_PORT is set and DB_HOST is not"),
     ],
@@ -174,11 +203,25 @@ def test_what_is_set_twice_or_by_half_is_said(environ: dict[str, str], said: str
 
 
 @pytest.mark.parametrize("name", sorted(VARIABLES))
-def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "")
-    monkeypatch.setenv(f"{name}_FILE", "")
+@pytest.mark.parametrize("empty", ["", " ", "\t\n"])
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str, empty: str) -> None:
+    monkeypatch.setenv(name, empty)
+    monkeypatch.setenv(f"{name}_FILE", empty)
     assert env.text(name, "the default") == "the default"
-    assert read({name: "", f"{name}_FILE": ""}) == []
+    assert read({name: "", f"{name}_FILE": empty}) == []
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES))
+def test_every_variable_may_stand_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "value").write_text("from the file\n")
+    monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "value"))
+    assert env.text(name) == "from the file"
+    (tmp_path / "value").unlink()
+    with pytest.raises(ImproperlyConfigured, match=f"{name}_FILE names .* No such file"):
+        env.text(name)
 
 
 def test_an_empty_variable_does_not_hide_the_file(
@@ -196,6 +239,7 @@ def test_an_empty_variable_does_not_hide_the_file(
         ('A=1\nSTOP_WORDS="СТОП\nDEBUG=true\n'.encode(), "line 2: not NAME=value"),
         ("A=1\nB=2\nSTOP_WORDS=СТОП\n".encode("cp1251"), "line 3: not UTF-8"),
         (b"A=1\nthis is no assignment\n", "line 2: not NAME=value"),
+        (b"A=1\nTIME_ZONE=Europe/Mos\0cow\n", "line 2: a NUL character"),
     ],
 )
 def test_a_line_of_the_file_that_cannot_be_read_is_named(
@@ -245,9 +289,31 @@ def test_django_shows_no_secret() -> None:
         "SMS_PROVIDER_MAIN_BACKEND": "http_gateway",
         "SMS_PROVIDER_MAIN_TOKEN": SECRET,
     }
-    done = vestnik(["manage", "diffsettings", "--all"], secrets)
-    assert "DATABASES" in done.stdout
-    assert SECRET not in done.stdout
+    for url in (f"postgresql://a:{SECRET}@h/d", f"postgresql://h/d?user=a&password={SECRET}"):
+        done = vestnik(["manage", "diffsettings", "--all"], secrets | {"DATABASE_URL": url})
+        assert "DATABASES" in done.stdout
+        assert SECRET not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("written", "bound"),
+    [("::", "[::]"), ("[::1]", "[::1]"), ("::1", "[::1]"), ("192.0.2.1", "192.0.2.1")],
+)
+def test_an_address_with_colons_stands_in_brackets_before_its_port(
+    monkeypatch: pytest.MonkeyPatch, written: str, bound: str
+) -> None:
+    assert env.bracketed(written) == bound
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("DB_HOST", written)
+    url = env.database_url()
+    assert f"@{bound}:5432/" in url
+    assert VARIABLES["DATABASE_URL"].check(url) == ""
+
+
+def test_a_socket_s_address_is_written_as_celery_writes_it() -> None:
+    assert env.celery_url("redis://:p@h:1/2") == "redis://:p@h:1/2"
+    url = env.celery_url("unix://:p%2F@/run/x.sock?db=3")
+    assert url == "redis+socket://:p%2F@/run/x.sock?virtual_host=3"
 
 
 @pytest.mark.parametrize(

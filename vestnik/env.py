@@ -2,14 +2,15 @@
 
 Each variable may also be given as `NAME_FILE`, the path of a file that holds the value, as
 Docker's and Kubernetes' secrets are. A `.env` file beside the working directory is read first;
-what the process was started with wins over it. An empty variable is the same as none.
+what the process was started with wins over it. An empty variable is the same as none, and so is
+one of spaces alone.
 """
 
 import os
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
@@ -51,6 +52,9 @@ def _read_env_file(path: Path) -> dict[str, str]:
         raise ImproperlyConfigured(f"{path}, line {line}: not UTF-8: save it as UTF-8.") from error
     except OSError as error:
         raise ImproperlyConfigured(f"{path} cannot be read: {error.strerror}.") from error
+    if "\0" in content:
+        line = content[: content.index("\0")].count("\n") + 1
+        raise ImproperlyConfigured(f"{path}, line {line}: a NUL character: remove it.")
     for binding in parse_stream(StringIO(content)):
         if binding.error:
             raise ImproperlyConfigured(
@@ -63,9 +67,9 @@ def _read_env_file(path: Path) -> dict[str, str]:
 def text(name: str, default: str = "", *, older: tuple[str, ...] = ()) -> str:
     """The value of `name`, of `name_FILE`'s file, or of the first of the `older` names set."""
     for key in (name, *older):
-        if value := os.environ.get(key):
+        if (value := os.environ.get(key, "")).strip():
             return value
-        if path := os.environ.get(f"{key}_FILE"):
+        if (path := os.environ.get(f"{key}_FILE", "")).strip():
             return _secret(key, Path(path))
     return default
 
@@ -136,12 +140,26 @@ def database_url() -> str:
     user = quote(text("POSTGRES_USER", "postgres"), safe="")
     password = quote(text("POSTGRES_PASSWORD"), safe="")
     name = quote(text("DB_NAME", "postgres"), safe="")
-    return f"postgresql://{user}:{password}@{host}:{text('DB_PORT', '5432')}/{name}"
+    return f"postgresql://{user}:{password}@{bracketed(host)}:{text('DB_PORT', '5432')}/{name}"
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def redis_url() -> str:
     """`REDIS_URL`, or the older `CELERY_BROKER_URL`; empty where neither is set."""
     return text("REDIS_URL", older=("CELERY_BROKER_URL",))
+
+
+def celery_url(redis_url: str) -> str:
+    """The same server as Celery writes its address: it has another form for a socket's."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
 
 
 def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, object]]:

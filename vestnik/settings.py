@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "vestnik.time_limit.time_limit",
     "vestnik.request_text.request_text",
     "django.middleware.security.SecurityMiddleware",
+    "vestnik.api.health.probes",
     "vestnik.dashboard.static_files.CompressedText",
     "vestnik.dashboard.static_files.HashedWhiteNoise",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -94,15 +95,20 @@ TEMPLATES = [
 
 # --- PostgreSQL: the truth -------------------------------------------------------------------
 _database = environ.Env.db_url_config(env.database_url() or "postgresql:///vestnik")
+_options = _database.get("OPTIONS", {})
+for _name in ("password", "sslpassword"):
+    if _name in _options:
+        _options[_name] = env.Hidden(_options[_name])
 _database["OPTIONS"] = {
     **OUR_SIDE,
-    **_database.get("OPTIONS", {}),
+    **_options,
     "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 20), "timeout": 10},
     "connect_timeout": 5,
     "prepare_threshold": 5,
     "application_name": "vestnik",
 }
 _database["CONN_HEALTH_CHECKS"] = True
+_database["CONN_MAX_AGE"] = 0  # the pool keeps them
 _database["PASSWORD"] = env.Hidden(_database.get("PASSWORD") or "")
 _database["ENGINE"] = "vestnik.db"
 if not env.database_url():
@@ -113,7 +119,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery over Redis or Valkey: hints, never the truth ---------------------------------------
 REDIS_URL = env.Hidden(env.redis_url() or "redis://127.0.0.1:6379/0")
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = env.Hidden(env.celery_url(REDIS_URL))
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -5,6 +5,7 @@ variable, and never a traceback. No message holds the value of a variable that m
 """
 
 import difflib
+import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -24,7 +25,20 @@ HOST = re.compile(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 ORIGIN = re.compile(r"https?://(\*\.)?[^/*\s]+")
 #: Kubernetes describes each Service to each pod by variables of the Service's name.
 OF_KUBERNETES = re.compile(r"\w+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: What both clients of Redis, Celery's and ours, understand at the end of an address.
+REDIS_OPTIONS = {
+    "rediss": {
+        "ssl_cert_reqs",
+        "ssl_ca_certs",
+        "ssl_certfile",
+        "ssl_keyfile",
+        "ssl_check_hostname",
+    },
+    "unix": {"db"},
+}
+SOCKET = "write unix://:password@/path/of/the/socket?db=0"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 ENCODE = (
@@ -41,8 +55,18 @@ class Variable:
     secret: bool = False
 
 
-def anything(_value: str) -> str:
-    return ""
+def one_line(value: str) -> str:
+    """Any text without control characters."""
+    return "" if not CONTROL.search(value) else "holds a control character or a line break"
+
+
+def secret_text(value: str) -> str:
+    """Any text; a line break may be part of a key that a file holds."""
+    return "" if not CONTROL.search(re.sub(r"[\r\n\t]", "", value)) else "holds a control character"
+
+
+def words(value: str) -> str:
+    return one_line(value) or ("" if value.strip(", ") else f"is {shown(value)}, an empty list")
 
 
 def whole_number(least: int, most: int) -> Check:
@@ -87,7 +111,9 @@ def each(pattern: re.Pattern[str], what: str) -> Check:
     def check(value: str) -> str:
         items = [item.strip() for item in value.split(",") if item.strip()]
         wrong = next((item for item in items if not pattern.fullmatch(item)), None)
-        return "" if wrong is None else f"holds {shown(wrong)}: write {what}"
+        if wrong is None:
+            return "" if items else f"is {shown(value)}, an empty list: write {what}"
+        return f"holds {shown(wrong)}: write {what}"
 
     return check
 
@@ -101,14 +127,21 @@ def time_zone(value: str) -> str:
 
 
 def host(value: str) -> str:
-    bare = value.strip("[]")
-    fits = re.fullmatch(r"[A-Za-z0-9_.:-]+", bare)
+    fits = re.fullmatch(r"[A-Za-z0-9_.-]+", value) or _is_ipv6(value)
     return "" if fits else f"is {shown(value)}: write an address or a host's name, without a port"
 
 
+def _is_ipv6(value: str) -> bool:
+    try:
+        ipaddress.IPv6Address(value.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
 def folder(value: str) -> str:
-    if "\0" in value:
-        return "holds a NUL: write the path of a folder"
+    if CONTROL.search(value):
+        return "holds a control character: write the path of a folder"
     try:
         Path(value).expanduser()
     except RuntimeError:
@@ -137,14 +170,24 @@ def _database_options() -> set[str]:
 
 
 def redis_url(value: str) -> str:
-    parts, problem = _address(value, ("redis", "rediss"), "redis://:password@host:6379/0")
+    schemes = ("redis", "rediss", "unix")
+    parts, problem = _address(value, schemes, "redis://:password@host:6379/0")
     if problem or parts is None:
         return problem
+    if option := _unknown_option(parts, REDIS_OPTIONS.get(parts.scheme, set())):
+        return f"has the option {shown(option)}, which is not known"
+    if parts.scheme == "unix":
+        return "" if not parts.hostname and len(parts.path) > 1 else f"is no socket: {SOCKET}"
     if not parts.hostname:
         return "names no host: write redis://:password@host:6379/0"
     if not re.fullmatch(r"/?[0-9]{0,4}", parts.path):
         return "ends in something else than the number of a database: write …/0"
     return ""
+
+
+def _unknown_option(parts: SplitResult, known: set[str]) -> str:
+    options = parse_qs(parts.query, keep_blank_values=True)
+    return next((option for option in options if option not in known), "")
 
 
 def _address(value: str, schemes: tuple[str, ...], example: str) -> tuple[SplitResult | None, str]:
@@ -178,9 +221,9 @@ VARIABLES: dict[str, Variable] = {
     "DATABASE_POOL_SIZE": Variable(whole_number(2, 1000)),
     "DB_HOST": Variable(host),
     "DB_PORT": Variable(port),
-    "DB_NAME": Variable(anything),
-    "POSTGRES_USER": Variable(anything),
-    "POSTGRES_PASSWORD": Variable(anything, secret=True),
+    "DB_NAME": Variable(one_line),
+    "POSTGRES_USER": Variable(one_line),
+    "POSTGRES_PASSWORD": Variable(secret_text, secret=True),
     "CELERY_BROKER_URL": Variable(redis_url, secret=True),
     "WEB_HOST": Variable(host),
     "WEB_CONCURRENCY": Variable(whole_number(1, 512)),
@@ -190,7 +233,7 @@ VARIABLES: dict[str, Variable] = {
     "WEB_REQUEST_SECONDS": Variable(whole_number(1, 3600)),
     "NUMBERS_WITHOUT_SMS": Variable(one_of("accept", "refuse")),
     "WORKER_CONCURRENCY": Variable(whole_number(2, 512)),
-    "SECRET_KEY": Variable(anything, secret=True),
+    "SECRET_KEY": Variable(secret_text, secret=True),
     "DEBUG": Variable(yes_or_no),
     "ALLOWED_HOSTS": Variable(each(HOST, "names of hosts, without a scheme, a port or a path")),
     "CSRF_TRUSTED_ORIGINS": Variable(each(ORIGIN, "origins, for example https://sms.example.ru")),
@@ -200,7 +243,7 @@ VARIABLES: dict[str, Variable] = {
     "LOG_LEVEL": Variable(one_of(*LEVELS)),
     "LOG_FORMAT": Variable(one_of("console", "json")),
     "DEFAULT_SMS_PROVIDER": Variable(each(re.compile(r"[a-z0-9-]+"), "an alias, for example main")),
-    "STOP_WORDS": Variable(anything),
+    "STOP_WORDS": Variable(words),
 }
 #: What we set ourselves for processes that we start.
 INTERNAL = {"VESTNIK_READY_FD", "VESTNIK_PROCESS", "VESTNIK_FORKSERVER_FD"}
@@ -222,12 +265,12 @@ def problems(environ: Mapping[str, str], read: Callable[[str], str]) -> list[str
 
 def _pairs(environ: Mapping[str, str]) -> list[str]:
     """What contradicts itself, or is set by half."""
+    given = {name for name in environ if environ[name].strip()}
     found = [
         f"{name} and {name}_FILE are both set: keep one of them."
-        for name in VARIABLES
-        if environ.get(name) and environ.get(f"{name}_FILE")
+        for name in sorted(given)
+        if f"{name}_FILE" in given and (name in VARIABLES or name.startswith(PROVIDER_PREFIX))
     ]
-    given = {name for name in environ if environ[name]}
     given |= {name.removesuffix("_FILE") for name in given}
     halves = [name for name in ("DB_NAME", "DB_PORT") if name in given]
     if halves and not given & {"DB_HOST", "DATABASE_URL"}:

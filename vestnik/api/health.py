@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 import structlog
@@ -23,8 +23,6 @@ from django.views.decorators.http import require_safe
 from vestnik.api.single_flight import SingleFlight
 from vestnik.db.locks import not_in_effect
 from vestnik.dispatch import clocks, heartbeat
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 

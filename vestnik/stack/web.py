@@ -11,7 +11,7 @@ from vestnik.gate import REQUESTS
 from vestnik.stack import linux
 from vestnik.stack.announce import announce
 
-bind = f"{env.text('WEB_HOST', '127.0.0.1')}:{env.number('VESTNIK_PORT', 8000)}"
+bind = f"{env.bracketed(env.text('WEB_HOST', '127.0.0.1'))}:{env.number('VESTNIK_PORT', 8000)}"
 workers = env.number("WEB_CONCURRENCY", 2)
 worker_class = "gthread"
 # A thread is made when it is needed: those of the streams only wait. `vestnik.gate` holds back

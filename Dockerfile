@@ -34,9 +34,10 @@ COPY --chmod=0755 docker/entrypoint /usr/local/bin/vestnik-entrypoint
 USER 10001
 WORKDIR /var/lib/vestnik
 EXPOSE 8000
-# Of the web, which is what the image runs unless it is told otherwise.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+# Of the web, which is what the image runs unless it is told otherwise. Before it answers it migrates
+# the database, which may take long and must not be taken for an illness.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=1h --retries=3 \
+    CMD ["vestnik", "healthcheck", "web"]
 ENTRYPOINT ["vestnik-entrypoint"]
 # Any number may start at once: one of them migrates, under a lock.
 CMD ["sh", "-c", "vestnik setup && exec vestnik web"]

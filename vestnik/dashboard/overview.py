@@ -80,11 +80,19 @@ def next_for_nobody() -> list[int]:
     ]
 
 
-def _overdue(found: Mapping[str, Any]) -> int:
-    """How many of the next mailings are due and do not start, where no worker is there."""
+def _standstill(found: Mapping[str, Any]) -> dict[str, Any]:
+    """How many of the next mailings are due and do not start, and whether a worker is there at all;
+    nothing where a worker is there, or nothing is due."""
     latest = found["now"] - timedelta(seconds=OVERDUE_SECONDS)
     overdue = sum(one["starts_at"] < latest for one in found["next"])
-    return overdue if overdue and not workers_seen() else 0
+    if not overdue and not found["running"]:
+        return {}
+    workers = workers_seen()
+    if workers is None:
+        return {"overdue_without_broker": overdue}
+    if workers:
+        return {}
+    return {"overdue": overdue, "is_standing": not overdue}
 
 
 def last_hours() -> list[dict[str, Any]]:
@@ -111,7 +119,7 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
             {**one, "is_for_nobody": one["id"] in found["next_for_nobody"]}
             for one in found["next"][:MOST_NEXT]
         ],
-        "overdue": _overdue(found),
+        **_standstill(found),
         "more_next": len(found["next"]) > MOST_NEXT,
         **_by_hour(found["hours"]),
     }

@@ -15,6 +15,9 @@ from vestnik.dispatch import sql
 
 WORKER = "vestnik:worker:{}"
 CLOCK = "vestnik:clock:{}"
+BEAT = "vestnik:beat:{}"
+#: Each with the name of its process, which ends in its host's.
+SIGNS = {"worker": WORKER, "beat": BEAT}
 SCHEDULER = "vestnik:scheduler"
 #: A worker says every five seconds that it is there, and counts for three times as long.
 SECONDS_OF_WORKER = 15
@@ -29,6 +32,18 @@ SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at))
 FROM mailings_mailing
 WHERE state = 'scheduled' AND starts_at < clock_timestamp() - %s * interval '1 second'
 """
+# By partial indexes of what is open.
+OLDEST_DUE = """
+SELECT m.provider, max(extract(epoch FROM clock_timestamp() - b.due_at))::float8
+FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
+WHERE m.state = 'running' AND m.ends_at > clock_timestamp()
+    AND b.state IN ('ready', 'waiting') AND b.due_at <= clock_timestamp()
+GROUP BY m.provider
+UNION ALL
+SELECT provider, max(extract(epoch FROM clock_timestamp() - starts_at))::float8
+FROM mailings_mailing WHERE state = 'scheduled' AND starts_at < clock_timestamp()
+GROUP BY provider
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,8 @@ class Signs:
     overdue_seconds: float
     #: By how many seconds whose clock is ahead of the database's.
     clocks: Mapping[str, float] = field(default_factory=dict)
+    #: For how long the oldest message that is due has waited, also of a mailing that has not begun.
+    oldest_due_seconds: float = 0.0
 
     @property
     def clock_skew(self) -> float | None:
@@ -52,6 +69,11 @@ class Signs:
 def note_worker(name: str) -> None:
     """A worker is there. Does nothing while Redis is away."""
     _note(WORKER.format(name), SECONDS_OF_WORKER)
+
+
+def note_beat(name: str) -> None:
+    """A process of `vestnik beat` is there, and its jobs run. Does nothing while Redis is away."""
+    _note(BEAT.format(name), SECONDS_OF_WORKER)
 
 
 def note_scheduler() -> None:
@@ -67,14 +89,24 @@ def note_clock(whose: str, ahead: float) -> None:
 def signs() -> Signs:
     """What is seen now: one query, and a few requests to Redis."""
     count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
+    oldest = max((age for _, age in oldest_due()), default=0.0)
     workers = workers_seen()
+    age, clocks = (None, {}) if workers is None else _age_and_clocks()
+    return Signs(workers, age, count, seconds, clocks, oldest)
+
+
+def oldest_due() -> list[tuple[str, float]]:
+    """For how many seconds the oldest that is due has waited: providers, some of them twice."""
+    return [(provider, float(seconds)) for provider, seconds in sql.rows(OLDEST_DUE)]
+
+
+def _age_and_clocks() -> tuple[float | None, dict[str, float]]:
     try:
-        left, clocks = _client().pttl(SCHEDULER), _clocks()
+        left, clocks = int(_client().pttl(SCHEDULER)), _clocks()
     except redis.RedisError:
-        return Signs(workers, None, count, seconds)
+        return None, {}
     # Redis's clock may have gone back since: then the time left is longer than it ever was.
-    age = max(0.0, SECONDS_OF_SCHEDULER - int(left) / 1000) if int(left) > 0 else None
-    return Signs(workers, age, count, seconds, clocks)
+    return (max(0.0, SECONDS_OF_SCHEDULER - left / 1000) if left > 0 else None), clocks
 
 
 def _clocks() -> dict[str, float]:

@@ -19,6 +19,10 @@ from vestnik.outages import OutageLog
 
 log = structlog.get_logger(__name__)
 
+#: Seconds that a run may take before the job counts as hanging.
+LONGEST_RUN = 60.0
+SIGN_EVERY = 5.0
+
 
 @dataclass
 class Job:
@@ -28,6 +32,8 @@ class Job:
     seconds: float
     run: Callable[[], object]
     outage: OutageLog = field(init=False)
+    #: When it last came to an end, well or not.
+    ended: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.outage = OutageLog(f"job failed: {self.name}")
@@ -40,6 +46,8 @@ class Job:
             self.note_failure(error)
         else:
             self.outage.worked()
+        finally:
+            self.ended = time.monotonic()
 
     def note_failure(self, error: Exception) -> None:
         """Count a failed run, and log it unless that was said a moment ago."""
@@ -58,6 +66,12 @@ def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[
         return run
 
     return register
+
+
+def hanging() -> list[str]:
+    """The jobs that were due long ago and have not come to an end since."""
+    now = time.monotonic()
+    return [job.name for job in _jobs.values() if now - job.ended - job.seconds > LONGEST_RUN]
 
 
 def start(stopping: threading.Event) -> list[threading.Thread]:

@@ -123,14 +123,16 @@ def _backlog() -> Iterator[Metric]:
     )
     age = GaugeMetricFamily(
         "vestnik_oldest_due_seconds",
-        "For how long the oldest batch that is due has waited.",
+        "For how long the oldest message that is due has waited, also before its mailing begins.",
         labels=["provider"],
     )
-    found = {alias: (due, seconds) for alias, due, seconds in sql.rows(BACKLOG)}
-    for alias in {**dict.fromkeys(aliases()), **found}:
-        due, seconds = found.get(alias, (0, 0.0))
-        backlog.add_metric([alias], due)
-        age.add_metric([alias], max(seconds, 0.0))
+    found = {alias: due for alias, due, _ in sql.rows(BACKLOG)}
+    oldest: dict[str, float] = {}
+    for alias, seconds in heartbeat.oldest_due():
+        oldest[alias] = max(seconds, oldest.get(alias, 0.0))
+    for alias in {**dict.fromkeys(aliases()), **found, **oldest}:
+        backlog.add_metric([alias], found.get(alias, 0))
+        age.add_metric([alias], oldest.get(alias, 0.0))
     yield from (backlog, age)
 
 

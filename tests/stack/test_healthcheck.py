@@ -1,0 +1,89 @@
+"""`vestnik healthcheck`, as the containers' checks run it."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from vestnik.cli import main
+from vestnik.dispatch import heartbeat, scheduler
+from vestnik.stack.healthcheck import trouble
+
+HERE = socket.gethostname()
+
+
+class Web(BaseHTTPRequestHandler):
+    """Answers as /readyz would."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/readyz" else 404)
+        self.end_headers()
+        self.wfile.write(b'{"status": "unavailable"}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Web]]:
+    handler = type("Web", (Web,), {})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("VESTNIK_PORT", str(server.server_port))
+        monkeypatch.setenv("WEB_HOST", "0.0.0.0")  # noqa: S104  (as in the image)
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+            monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
+        yield handler
+        server.shutdown()
+
+
+def test_the_web_is_asked_past_any_proxy(web: type[Web]) -> None:
+    assert trouble("web") == ""
+    assert main(["healthcheck", "web"]) == 0
+
+
+def test_a_web_that_is_not_ready_is_said(
+    web: type[Web], capsys: pytest.CaptureFixture[str]
+) -> None:
+    web.status = 503
+    assert main(["healthcheck", "web"]) == 1
+    assert "unavailable" in capsys.readouterr().err
+
+
+def test_a_web_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTNIK_PORT", "9")
+    assert trouble("web").startswith("the web does not answer: ")
+
+
+@pytest.mark.parametrize("kind", ["worker", "beat"])
+def test_a_process_is_known_by_its_own_sign_of_life(kind: str) -> None:
+    note = {"worker": heartbeat.note_worker, "beat": heartbeat.note_beat}[kind]
+    heartbeat._client().flushdb()
+    note(f"{kind}-7@another-host")
+    assert trouble(kind).startswith(f"no {kind} of {HERE} has been seen")
+    note(f"{kind}-7@{HERE}")
+    assert trouble(kind) == ""
+    assert main(["healthcheck", kind]) == 0
+    heartbeat._client().flushdb()
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", ""])
+def test_a_broker_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setitem(os.environ, "REDIS_URL", url)
+    assert trouble("worker").startswith("the broker does not answer: ")
+
+
+def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = scheduler.Job("slow", 1.0, lambda: None)
+    monkeypatch.setattr(scheduler, "_jobs", {"slow": job})
+    assert scheduler.hanging() == []
+    job.ended -= scheduler.LONGEST_RUN + 2
+    assert scheduler.hanging() == ["slow"]
+    job.attempt()
+    assert scheduler.hanging() == []

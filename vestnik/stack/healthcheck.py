@@ -1,0 +1,49 @@
+"""`vestnik healthcheck`: whether the web, the worker or the scheduler of this container works.
+
+It is run every few seconds, so it starts no Django. It connects by itself, since a client that
+heeds `HTTP_PROXY` would ask a proxy for what is in this very container.
+"""
+
+import http.client
+import socket
+
+import redis
+
+from vestnik import env
+from vestnik.dispatch import heartbeat
+
+SECONDS = 4.0
+#: The address to ask, of a web that listens on all of them.
+OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (it listens nowhere itself)
+KINDS = ("web", "worker", "beat")
+
+
+def trouble(kind: str) -> str:
+    """What is wrong with the process of that kind on this host; empty for nothing."""
+    return _web() if kind == "web" else _sign_of(kind)
+
+
+def _web() -> str:
+    host = env.text("WEB_HOST", "127.0.0.1").strip("[]")
+    port = env.number("VESTNIK_PORT", 8000)
+    line = http.client.HTTPConnection(OF_ALL.get(host, host), port, timeout=SECONDS)
+    try:
+        line.request("GET", "/readyz")
+        answer = line.getresponse()
+        body = answer.read(4096).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return f"the web does not answer: {error or type(error).__name__}"
+    finally:
+        line.close()
+    return "" if answer.status == http.HTTPStatus.OK else body
+
+
+def _sign_of(kind: str) -> str:
+    pattern = heartbeat.SIGNS[kind].format(f"*@{socket.gethostname()}")
+    limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    try:
+        with redis.Redis.from_url(env.redis_url(), **limits) as broker:
+            seen = any(True for _ in broker.scan_iter(pattern, count=1000))
+    except (redis.RedisError, ValueError) as error:
+        return f"the broker does not answer: {type(error).__name__}"
+    return "" if seen else f"no {kind} of {socket.gethostname()} has been seen in the last 15 s"

@@ -12,6 +12,15 @@ def processes_of(home: Path) -> list[str]:
     return [_command(pid) for pid in _pids() if _belongs(pid, home)]
 
 
+def children_of(pid: int) -> set[int]:
+    """The processes whose parent it is."""
+    return {
+        int(child)
+        for task in os.listdir(f"/proc/{pid}/task")
+        for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+    }
+
+
 def dens_of(home: Path) -> list[Path]:
     """The folders outside the home."""
     return [path for place in PLACES for path in Path(place).glob(f"{prefix(home)}*")]

@@ -132,3 +132,24 @@ def test_a_console_that_nobody_reads_is_told_once(pipe):
     console.close(5)
     os.close(pipe[1])
     assert told == [True]
+
+
+def test_a_thread_that_cannot_be_had_costs_no_descriptor(pipe, monkeypatch):
+    reader = Reader(pipe[0])
+    console = console_on(pipe[1])
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", refuse)
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(50):
+            with pytest.raises(RuntimeError):
+                console.attach(NAME)
+        assert len(os.listdir("/proc/self/fd")) == before
+    console.drain(NAME, 1)  # as at the end: of a process that never had a line
+    console.say("still here")
+    console.close(5)
+    os.close(pipe[1])
+    assert reader.lines() == ["vestnik  | still here"]

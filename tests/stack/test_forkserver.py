@@ -1,13 +1,21 @@
 """Web and workers are forked from one process that has imported everything."""
 
+import json
+import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.stack.leftovers import children_of
 from tests.stack.memory import MIB, of_process
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
+from vestnik.stack import linux
+from vestnik.stack.forkserver import SOCKET, ForkClient, confirmation
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +69,44 @@ def test_a_frozen_fork_server_does_not_keep_a_worker_from_its_next_life(stack):
     assert command_of(stack.pids["worker.2"]).endswith("vestnik worker ")
     stack.wait_reborn("forkserver", frozen, 30)
     wait_until(lambda: is_ready(stack, "forkserver"), 30)
-    no_process_is_there_twice(stack)
-
-
-def no_process_is_there_twice(stack):
-    """The next server did nothing that the frozen one had been asked for."""
+    # The next server starts nothing that the frozen one was asked for.
     worker = stack.kill("worker.1")
     stack.wait_reborn("worker.1", worker, 30)
     wait_until(lambda: is_ready(stack, "worker.1"), 30)
-    supervisor = stack.process.pid
-    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    assert {int(pid) for pid in children} == set(stack.pids.values())
+    assert command_of(stack.pids["worker.1"]).endswith("forkserver ")
+    assert children_of(stack.process.pid) == set(stack.pids.values())
+
+
+def test_a_process_that_nobody_waits_for_any_more_ends(tmp_path):
+    """The supervisor has given the request up, and the server has forked for it already."""
+    output = (tmp_path / "output").open("wb")
+    linux.adopt_orphans()
+    client = ForkClient()
+    environ = os.environ | {SOCKET: str(client.theirs.fileno())}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "vestnik", "forkserver"],
+        env=environ,
+        pass_fds=[client.theirs.fileno()],
+    )
+    client.ours.settimeout(60)
+    try:
+        with confirmation() as pipe:
+            known = client.fork(["healthcheck", "beat"], {}, output.fileno(), pipe)
+        assert os.waitstatus_to_exitcode(os.waitpid(known, 0)[1]) == 1
+        assert b"no beat of" in (tmp_path / "output").read_bytes()
+
+        confirmed, confirming = os.pipe()
+        request = {"words": ["healthcheck", "beat"], "environ": {}, "parent": os.getpid()}
+        socket.send_fds(client.ours, [json.dumps(request).encode()], [output.fileno(), confirmed])
+        unconfirmed = int(client.ours.recv(64))
+        os.close(confirmed)
+        os.close(confirming)
+        assert os.waitpid(unconfirmed, 0)[1] == 0
+        assert (tmp_path / "output").read_bytes().count(b"no beat of") == 1
+    finally:
+        server.kill()
+        server.wait()
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 0)
+        output.close()
+        client.ours.close()
+        client.theirs.close()

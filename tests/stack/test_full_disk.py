@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.stack.mailing import make_mailing
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 
@@ -61,13 +62,3 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         while True:
             file.write(b"\0" * 65536)
-
-
-def make_mailing(stack: RunningStack) -> int:
-    body = {
-        "text": "Здравствуйте!",
-        "filter": {},
-        "starts_at": "2026-01-01T00:00:00Z",
-        "ends_at": "2027-06-01T00:00:00Z",
-    }
-    return int(stack.api("POST", "mailings/", body).body["id"])

@@ -1,14 +1,19 @@
 """A supervisor that runs out of descriptors, and processes beside it that are none of its own."""
 
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.stack.accounts import AS_NOBODY
+from tests.stack.leftovers import children_of
+from tests.stack.mailing import make_mailing
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 from vestnik.stack.home import Home
@@ -17,6 +22,8 @@ from vestnik.stack.postgres import Postgres
 from vestnik.stack.reach import Den
 
 SECONDS_WITHOUT = 20.0
+NAMES = {"nofile": "Max open files", "nproc": "Max processes"}
+WHOLE = {"postgres", "valkey", "forkserver", "web", "worker.1"}
 
 
 def alive(pid: int) -> bool:
@@ -24,22 +31,69 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may raise the limit again")
-def test_a_passing_shortage_of_descriptors_ends_nothing(old_home):
-    with RunningStack(home=old_home, workers=1) as stack:
-        supervisor = stack.process.pid
-        limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+def test_a_passing_shortage_of_files_or_processes_ends_nothing(home, used_home, as_nobody):
+    """Of two stacks at once, since it has to last. Root ignores the limit of processes."""
+    other = home.with_name("other")
+    subprocess.run(["cp", "-a", used_home, other], check=True)
+    with (
+        RunningStack(home=other, workers=1) as without_files,
+        RunningStack(home=home, workers=1, **as_nobody) as without_processes,
+    ):
+        supervisor, starved = without_files.process.pid, without_processes.process.pid
+        forks = without_processes.pids["forkserver"]
         taken = len(os.listdir(f"/proc/{supervisor}/fd"))
-        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (taken - 1, limits[1]))
-        killed = stack.kill("worker.1")
-        stack.wait_for_line("worker.1 cannot be started", 10)
-        time.sleep(SECONDS_WITHOUT)  # the shortage itself
-        assert stack.process.poll() is None
-        assert stack.api("GET", "clients/").status == 200
+        with (
+            limited(supervisor, "nofile", taken - 1),
+            limited(forks, "nproc", 1, by=AS_NOBODY[:4]),
+        ):
+            with limited(starved, "nproc", 1, by=AS_NOBODY[:4]):
+                killed = {
+                    (stack, name): stack.kill(name)
+                    for stack in (without_files, without_processes)
+                    for name in ("worker.1", "valkey")
+                }
+                for stack, name in killed:
+                    stack.wait_for_line(f"{name} cannot be started", 10)
+                time.sleep(SECONDS_WITHOUT)  # the shortage itself
+                for stack in (without_files, without_processes):
+                    assert stack.process.poll() is None
+                    assert stack.api("GET", "clients/").status == 200
+            # The fork server has none yet.
+            is_reborn(without_processes, "worker.1", killed[without_processes, "worker.1"])
+        for (stack, name), pid in killed.items():
+            is_reborn(stack, name, pid)
+        for stack in (without_files, without_processes):
+            is_whole(stack)
 
-        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
-        stack.wait_reborn("worker.1", killed, 30)
-        wait_until(lambda: "worker.1" in stack.state["ready"], 30)
-        assert "Traceback" not in stack.errors
+
+@contextmanager
+def limited(pid: int, option: str, most: int, *, by: tuple[str, ...] = ()) -> Iterator[None]:
+    """A process with no more of that, for the length of the block; set by somebody who may."""
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    (before,) = re.findall(rf"{NAMES[option]} +(\d+|unlimited) ", limits)
+    command = [*by, "prlimit", f"--pid={pid}"]
+    subprocess.run([*command, f"--{option}={most}:"], check=True)
+    try:
+        yield
+    finally:
+        # It may have been replaced meanwhile.
+        subprocess.run([*command, f"--{option}={before}:"], stderr=subprocess.DEVNULL)
+
+
+def is_reborn(stack: RunningStack, name: str, killed: int) -> None:
+    stack.wait_reborn(name, killed, 30)
+    wait_until(lambda: name in stack.state["ready"], 30)
+
+
+def is_whole(stack: RunningStack) -> None:
+    """All its processes are there and none beside them, and a mailing arrives once."""
+    wait_until(lambda: set(stack.state["ready"]) == set(stack.pids) == WHOLE, 30)
+    wait_until(lambda: children_of(stack.process.pid) == set(stack.pids.values()), 10)
+    stack.api("POST", "clients/", {"phone_number": "79261234567"})
+    mailing = make_mailing(stack)
+    wait_until(lambda: len(list(stack.sent(mailing))) == 1, 30)
+    assert "Traceback" not in stack.errors
+    assert "Traceback" not in "\n".join(line.text for line in stack.lines)
 
 
 def test_what_it_did_not_start_it_does_not_kill(old_home):

@@ -50,8 +50,15 @@ class Console:
         with contextlib.suppress(OSError):  # the user's pipes may be too large already
             fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, CHUNK)
         carrier = threading.Thread(target=self._carry, args=(name, reading), daemon=True)
+        try:
+            carrier.start()
+        except (
+            RuntimeError
+        ):  # no thread is left: whoever tries again must not lose a pipe each time
+            os.close(reading)
+            os.close(writing)
+            raise
         self._carriers[name] = carrier
-        carrier.start()
         return writing
 
     def tail(self, name: str) -> list[str]:

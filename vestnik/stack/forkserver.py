@@ -4,9 +4,11 @@ Each of them imports the same 70 MiB of code. Forked from one process they share
 workers and two web processes the whole stack takes 299 MiB rather than 501.
 
 The supervisor asks by a socket pair: a JSON object with the words of the command and the
-environment, and beside it the descriptor for the output. The answer is the new process's id. A
-process is forked twice, so that it falls to the supervisor, which is the subreaper: the supervisor
-waits for it and signals it as one that it started itself, and it outlives this server.
+environment, and beside it two descriptors: one for the output, and one by which the supervisor
+confirms that it knows the new process. The answer is that process's id. A process is forked twice,
+so that it falls to the supervisor, which is the subreaper: the supervisor waits for it and signals
+it as one that it started itself, and it outlives this server. One that nobody confirms ends: the
+supervisor has given the request up, and started the program by itself.
 """
 
 import contextlib
@@ -17,7 +19,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vestnik.stack import linux
@@ -29,31 +31,51 @@ LONGEST_REQUEST = 1 << 16
 SECONDS_TO_ANSWER = 5.0
 SECONDS_TO_BE_ADOPTED = 5.0
 Words = Sequence[str]
+Pipe = tuple[int, int]
 
 
 class ForkClient:
     """The supervisor's side."""
 
     def __init__(self) -> None:
-        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.ours.settimeout(SECONDS_TO_ANSWER)
+        self.ours, self.theirs = _pair()
 
-    def fork(self, words: Words, environ: dict[str, str], output: int) -> int:
+    def fork(self, words: Words, environ: dict[str, str], output: int, pipe: Pipe) -> int:
         """The id of a new process that runs `vestnik WORDS`. Raises OSError where none came."""
         request = {"words": list(words), "environ": environ, "parent": os.getpid()}
-        socket.send_fds(self.ours, [json.dumps(request).encode()], [output])
+        confirmed, confirming = pipe
+        socket.send_fds(self.ours, [json.dumps(request).encode()], [output, confirmed])
         pid = int(self.ours.recv(64) or b"0")
         if pid <= 0:
             raise ChildProcessError("the fork server could not fork")
+        os.write(confirming, b"+")
         return pid
 
     def reset(self) -> None:
-        """Have a pair of its own for the next server, under the same descriptors: what an earlier
-        one left unread, requests among them, goes with the old pair."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs:
-            os.dup2(ours.fileno(), self.ours.fileno(), inheritable=False)
-            os.dup2(theirs.fileno(), self.theirs.fileno(), inheritable=False)
+        """Drop what an earlier server left: requests that it has not read, answers that came late.
+
+        The descriptors keep their numbers, which stand in the environment of the next server.
+        """
+        for old, new in zip((self.ours, self.theirs), _pair(), strict=True):
+            with new:
+                os.dup2(new.fileno(), old.fileno(), inheritable=False)
+
+
+@contextlib.contextmanager
+def confirmation() -> Iterator[Pipe]:
+    """The pipe for one request. Raises OSError where no descriptor is left for it."""
+    pipe = os.pipe()
+    try:
+        yield pipe
+    finally:
+        for descriptor in pipe:
+            os.close(descriptor)
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(SECONDS_TO_ANSWER)
+    return ours, theirs
 
 
 def serve() -> Words:
@@ -65,7 +87,7 @@ def serve() -> Words:
     load_everything()
     _announce()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, LONGEST_REQUEST, 1)
+        message, descriptors, _, _ = socket.recv_fds(requests, LONGEST_REQUEST, 2)
         if not message:
             sys.exit(0)
         if (words := _answer(requests, json.loads(message), descriptors)) is not None:
@@ -124,30 +146,44 @@ def _announce() -> None:
         os.write(int(os.environ[DESCRIPTOR]), b"forkserver\n")
 
 
-def _answer(requests: socket.socket, request: dict[str, Any], output: list[int]) -> Words | None:
+def _answer(requests: socket.socket, request: dict[str, Any], given: list[int]) -> Words | None:
     """Fork twice and tell the supervisor the id. The words, in the new process; else None."""
     reading, writing = os.pipe()
-    first = os.fork()
-    if first == 0:
-        second = os.fork()
-        if second:
-            os.write(writing, str(second).encode())
-            os._exit(0)
+    if _fork_twice(writing):
         for descriptor in (reading, writing):
             os.close(descriptor)
         requests.close()
-        _become(request, output[0])
+        _become(request, *given)
         return list(request["words"])
     os.close(writing)
-    os.waitpid(first, 0)
     pid = os.read(reading, 64)
-    for descriptor in (reading, *output):
+    for descriptor in (reading, *given):
         os.close(descriptor)
     requests.send(pid or b"0")
     return None
 
 
-def _become(request: dict[str, Any], output: int) -> None:
+def _fork_twice(writing: int) -> bool:
+    """Whether this is the new process, whose id the one in between has written. Where no process
+    is left for it, none is written."""
+    try:
+        first = os.fork()
+    except OSError:
+        return False
+    if first:
+        os.waitpid(first, 0)
+        return False
+    try:
+        second = os.fork()
+    except OSError:
+        os._exit(1)
+    if second:
+        os.write(writing, str(second).encode())
+        os._exit(0)
+    return True
+
+
+def _become(request: dict[str, Any], output: int, confirmed: int) -> None:
     """Be the process that was asked for: its session, its output, its environment."""
     os.setsid()
     for number in (1, 2):
@@ -155,6 +191,9 @@ def _become(request: dict[str, Any], output: int) -> None:
     os.close(output)
     _wait_for_parent(int(request["parent"]))
     linux.die_with_parent()
+    if not os.read(confirmed, 1):
+        os._exit(0)
+    os.close(confirmed)
     os.environ.update(request["environ"])
 
 

@@ -1,0 +1,14 @@
+"""A mailing to everybody in a running stack, due now."""
+
+from tests.stack.running import RunningStack
+
+
+def make_mailing(stack: RunningStack) -> int:
+    """Its id."""
+    body = {
+        "text": "Здравствуйте!",
+        "filter": {},
+        "starts_at": "2026-01-01T00:00:00Z",
+        "ends_at": "2027-06-01T00:00:00Z",
+    }
+    return int(stack.api("POST", "mailings/", body).body["id"])

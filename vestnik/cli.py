@@ -3,10 +3,12 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -125,6 +127,16 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=f"one process: {about}").set_defaults(run=run)
     about = "whether database, Redis and clocks are as Vestnik needs them"
     commands.add_parser("doctor", help=about).set_defaults(run=doctor)
+    upgrade = commands.add_parser(
+        "upgrade-database", help="bring the embedded database to this version's PostgreSQL"
+    )
+    upgrade.add_argument(
+        "--programs", required=True, type=Path, help="the folder of the old version's programs"
+    )
+    upgrade.set_defaults(run=upgrade_database)
+    health = commands.add_parser("healthcheck", help="whether the process of this container works")
+    health.add_argument("kind", choices=("web", "worker", "beat"))
+    health.set_defaults(run=healthcheck)
     _apikey(commands.add_parser("apikey", help="keys for the API"))
     loading.add_import(commands.add_parser("import", help="clients from a CSV or XLSX file"))
     numbering = "the regulator's numbering register, which tells time zones"
@@ -180,6 +192,13 @@ def setup(options: argparse.Namespace) -> None:
     set_up(demo=options.demo, seconds=options.wait)
 
 
+def upgrade_database(options: argparse.Namespace) -> None:
+    """`vestnik upgrade-database`."""
+    from vestnik.stack.upgrade import upgrade_database as run
+
+    run(options.programs.absolute())
+
+
 def web(_options: argparse.Namespace) -> None:
     """`vestnik web`."""
     need_secret()
@@ -220,7 +239,7 @@ def beat(_options: argparse.Namespace) -> None:
     need_secret()
     refuse_mistakes()
     from vestnik.db import sessions
-    from vestnik.dispatch import scheduler
+    from vestnik.dispatch import heartbeat, scheduler
     from vestnik.stack import waiting
 
     sessions.limit()
@@ -231,6 +250,11 @@ def beat(_options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: stopping.set())
     threads = scheduler.start(stopping)
     announce()
+    name = f"{process_name(f'beat-{os.getpid()}')}@{socket.gethostname()}"
+    heartbeat.note_beat(name)
+    while not stopping.wait(scheduler.SIGN_EVERY):
+        if not scheduler.hanging():
+            heartbeat.note_beat(name)
     for thread in threads:
         thread.join()
 
@@ -244,6 +268,14 @@ def doctor(_options: argparse.Namespace) -> int:
     for finding in findings:
         print(finding)  # noqa: T201
     return int(not all(finding.is_well for finding in findings))
+
+
+def healthcheck(options: argparse.Namespace) -> int:
+    """`vestnik healthcheck`."""
+    from vestnik.stack.healthcheck import trouble
+
+    found = trouble(options.kind)
+    return fail(found) if found else 0
 
 
 def load_tasks() -> None:

@@ -74,7 +74,14 @@ def test_a_data_folder_of_another_major_version(old_home):
     (old_home / "postgres" / "PG_VERSION").write_text("17\n")
     line = refusal(old_home)
     assert "is of PostgreSQL 17, and this Vestnik brings 18" in line
-    assert "pg_dump" in line
+    assert "vestnik upgrade-database" in line
+
+
+def test_a_data_folder_of_a_newer_major_version(old_home):
+    (old_home / "postgres" / "PG_VERSION").write_text("19\n")
+    line = refusal(old_home)
+    assert "is of PostgreSQL 19, and this Vestnik brings 18" in line
+    assert "start the newer Vestnik" in line
 
 
 @pytest.mark.parametrize("name", ["PG_VERSION", "global/pg_control"])

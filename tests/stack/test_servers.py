@@ -1,5 +1,10 @@
 """What the servers are, asked of themselves."""
 
+import os
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import pytest
 import redis
 from django.conf import settings
@@ -49,11 +54,20 @@ def test_valkey_keeps_what_it_is_given_and_never_drops_it():
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
+def socket_path() -> Path:
+    return Path(urlsplit(settings.REDIS_URL).path)
+
+
+def test_valkey_is_reached_by_its_own_account_alone_and_by_no_port():
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        assert client.config_get("port") == {"port": "0"}
+    assert stat.S_IMODE(socket_path().stat().st_mode) == 0o700
+    assert socket_path().stat().st_uid == os.geteuid()
+
+
 def test_valkey_answers_nobody_without_the_password():
     with (
-        redis.Redis(
-            port=redis.ConnectionPool.from_url(settings.REDIS_URL).connection_kwargs["port"]
-        ) as client,
+        redis.Redis(unix_socket_path=str(socket_path())) as client,
         pytest.raises(redis.AuthenticationError),
     ):
         client.ping()

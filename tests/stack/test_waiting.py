@@ -25,7 +25,7 @@ def own_servers():
         connection.execute(f"CREATE DATABASE {DATABASE}")
         yield {
             "DATABASE_URL": os.environ["DATABASE_URL"].replace("/vestnik?", f"/{DATABASE}?"),
-            "REDIS_URL": os.environ["REDIS_URL"].replace("/0", "/5"),
+            "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", "db=5"),
             "SECRET_KEY": "own",
         }
         connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")

@@ -143,11 +143,19 @@ def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
             file.write(text + "\n")
             file.flush()
+            _give_to_owner_of(path.parent, file.fileno())
             if lasting:
                 os.fsync(file.fileno())
         draft.rename(path)
     except OSError as error:
         raise of_folder(path.parent, error) from error
+
+
+def _give_to_owner_of(folder: Path, file: int) -> None:
+    """What root writes into somebody's home is that user's as well."""
+    if os.geteuid() == 0:
+        found = folder.stat()
+        os.fchown(file, found.st_uid, found.st_gid)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 CGROUPS = Path("/sys/fs/cgroup")
+OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def prctl(option: int, value: int) -> None:
@@ -113,7 +114,7 @@ def _groups(controller: str) -> Iterator[Path]:
 
     Inside a container the group's own path may not exist: its folders are mounted at the top.
     """
-    for line in _read(Path("/proc/self/cgroup")).splitlines():
+    for line in _read(OWN_GROUPS).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue

@@ -1,8 +1,10 @@
 """`vestnik setup`: brings a database up to this code; an empty one gets its first account."""
 
 import logging
+import re
 import secrets
 from collections.abc import Sequence
+from io import TextIOBase
 
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
@@ -37,16 +39,38 @@ def set_up(*, demo: bool, seconds: float) -> None:
     refuse_forgetful_database()
     refuse_newer_database()
     with connection.cursor() as cursor, ended_when_silent(SILENT_SECONDS):
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        with waiting.told_while(lambda: "waiting for another `vestnik setup` to finish"):
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
             if waiting.pending():
-                call_command("migrate", interactive=False, verbosity=0)
+                migrate()
             load_shipped()
             if create_first_account() and demo:
                 create_demo()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     waiting.close_connections()
+
+
+def migrate() -> None:
+    """Bring the database up to this code, and say of a migration that takes long which it is."""
+    steps = Steps()
+    with waiting.told_while(
+        lambda: f"migrating ({steps.current}): let it finish, or it begins anew"
+    ):
+        call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)
+
+
+class Steps(TextIOBase):
+    """What Django's migrate writes: of that, the step it is at."""
+
+    current = "looking"
+
+    def write(self, text: str) -> int:
+        """Of `  Applying audience.0007_x... OK` its middle."""
+        if found := re.search(r"Applying (\S+?)\.\.\.", text):
+            self.current = found[1]
+        return len(text)
 
 
 def refuse_mistakes() -> None:

@@ -5,6 +5,7 @@ thread that forked.
 """
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -17,7 +18,7 @@ from types import FrameType
 from vestnik.stack import announce, linux
 from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
-from vestnik.stack.forkserver import SOCKET, ForkClient
+from vestnik.stack.forkserver import SOCKET, ForkClient, confirmation
 from vestnik.stack.process import Adopted, Process, Program, Stage
 
 # Ten seconds is the promise. What a stage leaves is there for the next.
@@ -26,6 +27,7 @@ QUICK_END = 0.5
 KILLED_END = 0.3
 DRAINED_END = 0.5
 TURN = 0.5
+SAID_AFTER = 10.0  # seconds for which a server may start without a word; then twice as long
 CHANCES = 2  # of a service to get ready, at the start
 FORK_SERVER = "forkserver"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -72,16 +74,19 @@ class Supervisor:
         self._bring_to_life(process)
         return process
 
-    def wait_ready(self, process: Process, is_ready: Callable[[], bool], seconds: float) -> None:
-        """Wait until a server is ready; from then on it lasts. Raises EndedEarly."""
-        self._wait(lambda: process.running is None or is_ready(), process.name, seconds)
+    def wait_ready(self, process: Process, is_ready: Callable[[], bool], work: str) -> None:
+        """Wait until a server is ready; from then on it lasts. Raises EndedEarly.
+
+        However long its work takes: ended in the middle of it, it would begin anew.
+        """
+        self._wait(lambda: process.running is None or is_ready(), process.name, work=work)
         if process.running is None:
             raise EndedEarly(process)
         process.ready_at, process.lasting = time.monotonic(), True
 
-    def wait_done(self, process: Process, seconds: float) -> None:
-        """Wait until a process has done its work. Raises EndedEarly."""
-        self._wait(lambda: process.running is None, process.name, seconds)
+    def wait_done(self, process: Process, work: str) -> None:
+        """Wait until a process has done its work, however long that takes. Raises EndedEarly."""
+        self._wait(lambda: process.running is None, process.name, work=work)
         del self.processes[process.name]
         if process.status != 0:
             raise EndedEarly(process)
@@ -131,13 +136,20 @@ class Supervisor:
         for name in self.processes:
             self.console.drain(name, DRAINED_END / len(self.processes))
 
-    def _wait(self, done: Callable[[], bool], what: str, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+    def _wait(
+        self, done: Callable[[], bool], what: str, seconds: float = math.inf, work: str = ""
+    ) -> None:
+        began = time.monotonic()
+        told = SAID_AFTER
         while not done():
             if not self.wanted:
                 raise Interrupted
-            if time.monotonic() > deadline:
+            passed = time.monotonic() - began
+            if passed > seconds:
                 raise StackError(f"{what} did not get ready within {seconds:.0f} s: see above")
+            if work and passed > told:
+                self.console.say(f"{what} is not ready after {passed:.0f} s: {work}")
+                told *= 2
             self.turn(0.05)
 
     def _bring_to_life(self, process: Process) -> None:
@@ -176,12 +188,14 @@ class Supervisor:
         server = self.processes.get(FORK_SERVER)
         if not program.words or server is None or server.ready_at is None:
             return None
-        try:
-            return Adopted(self._forks.fork(program.words, self.environ_for(program.name), output))
-        except (OSError, ValueError) as error:
-            self.console.say(f"{FORK_SERVER}: {error or type(error).__name__}; it is ended")
-            server.kill()  # or it might still do what it was asked for
-            return None
+        environ = self.environ_for(program.name)
+        with confirmation() as pipe:
+            try:
+                return Adopted(self._forks.fork(program.words, environ, output, pipe))
+            except (OSError, ValueError) as error:
+                self.console.say(f"{FORK_SERVER}: {error or type(error).__name__}; it is ended")
+                server.kill()
+                return None
 
     def environ_for(self, name: str) -> dict[str, str]:
         """What a process needs in its environment to announce itself."""

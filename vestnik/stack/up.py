@@ -5,13 +5,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from vestnik import env
 from vestnik.stack import home as homes
-from vestnik.stack import linux, reach
+from vestnik.stack import linux, owner, reach
 from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
 from vestnik.stack.home import Home
@@ -21,8 +22,12 @@ from vestnik.stack.supervisor import FORK_SERVER, EndedEarly, Supervisor
 from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
 from vestnik.variables import PROVIDER_PREFIX
 
-SECONDS_TO_START = 600.0  # PostgreSQL may have much to recover after a crash
-SECONDS_TO_SET_UP = 600.0
+#: What may take long at a start, and that nobody needs to end it.
+WORK = {
+    "postgres": "it recovers what a crash left, which may take minutes; let it finish",
+    "valkey": "it loads its data; let it finish",
+    "setup": "it brings the database up to this version; let it finish",
+}
 SECONDS_TO_SERVE = 60.0
 SECONDS_TO_PRINT = 0.5
 SECONDS_FOR_YOUR_DATABASE = "5"
@@ -31,9 +36,12 @@ PATIENCE_WITH_PORT = 2.0
 
 def up(*, demo: bool) -> None:
     """Run the stack. Raises StackError, with nothing left running, where it cannot."""
+    account = owner.account_of(env.home())
     home = homes.opened(env.home())
     lock = homes.lock(home)
     try:
+        if account:
+            owner.run_as(account, home.path)
         Stack(home, demo=demo).run()
     finally:
         os.close(lock)
@@ -103,18 +111,25 @@ class Stack:
         """The servers side by side, and the setup once they are ready."""
         servers = [*self._start_postgres(), *self._start_valkey(), self._start_fork_server()]
         for process, is_ready in servers:
-            self.supervisor.wait_ready(process, is_ready, SECONDS_TO_START)
+            work = WORK.get(process.name, "the machine is busy")
+            self.supervisor.wait_ready(process, is_ready, work)
         words = ["--demo"] if self.demo else []
         program = self._program("setup", "setup", "--wait", SECONDS_FOR_YOUR_DATABASE, *words)
         setup = self.supervisor.start(program, lasting=False)
-        self.supervisor.wait_done(setup, SECONDS_TO_SET_UP)
+        self.supervisor.wait_done(setup, WORK["setup"])
+
+    @cached_property
+    def den(self) -> reach.Den:
+        """Where the embedded servers have their sockets."""
+        uid = -1 if env.database_url() else reach.lowered_uid()
+        den = reach.Den(self.home.path, uid)
+        self.servers.callback(den.remove)
+        return den
 
     def _start_postgres(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.database_url():
             return
-        den = reach.Den(self.home.path, reach.lowered_uid())
-        self.servers.callback(den.remove)
-        self.postgres = Postgres(self.home, den, dict(self.kept), connections=connections())
+        self.postgres = Postgres(self.home, self.den, dict(self.kept), connections=connections())
         self.postgres.prepare()
         self.environ["DATABASE_URL"] = self.postgres.url
         yield self.supervisor.start(self.postgres.program(), lasting=False), self.postgres.is_ready
@@ -122,7 +137,7 @@ class Stack:
     def _start_valkey(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.redis_url():
             return
-        self.valkey = Valkey(self.home, self.kept["broker"])
+        self.valkey = Valkey(self.home, self.den, self.kept["broker"])
         self.valkey.prepare()
         self.environ["REDIS_URL"] = self.valkey.url
         yield self.supervisor.start(self.valkey.program(), lasting=False), self.valkey.is_ready

@@ -1,34 +1,32 @@
 """The embedded Valkey: Celery's broker, and what workers share for a moment."""
 
 import re
-import secrets
 import signal
 import socket
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from vestnik.stack.errors import NO_ROOM, StackError, disk_is_full, of_folder
 from vestnik.stack.home import Home
 from vestnik.stack.process import Program, Stage, plain_environ
+from vestnik.stack.reach import Den
 
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_ANSWER = 2.0
-# Below the ports that Linux hands out to outgoing connections: the port must still be free when
-# a killed server comes back to it.
-PORTS = range(20000, 32000)
 
 
 class Valkey:
-    """One server over one folder. It listens on loopback: Celery and redis-py write the address
-    of a Unix socket in different ways, and one REDIS_URL has to suit both."""
+    """One server over one folder. It listens on a socket in a folder of ours: a port could be
+    taken by somebody else while the server is down, who would be told the password."""
 
-    def __init__(self, home: Home, password: str) -> None:
+    def __init__(self, home: Home, den: Den, password: str) -> None:
         self.folder, self.password = home.valkey, password
-        self.port = free_port()
+        self.socket = den.path / "valkey.sock"
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
+        return f"unix://:{quote(self.password, safe='')}@{self.socket}?db=0"
 
     def prepare(self) -> None:
         """Make the folder."""
@@ -51,8 +49,9 @@ class Valkey:
     def is_ready(self) -> bool:
         """Whether it answers, its data loaded. (The client library would take 9 MiB.)"""
         try:
-            with socket.create_connection((LOOPBACK, self.port), SECONDS_TO_ANSWER) as line:
+            with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(SECONDS_TO_ANSWER)
+                line.connect(str(self.socket))
                 line.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
                 with line.makefile("rb") as answers:
                     return [answers.readline(), answers.readline()][1] == b"+PONG\r\n"
@@ -73,8 +72,9 @@ class Valkey:
     def _settings(self) -> Path:
         path = self.folder / "valkey.conf"
         lines = (
-            f"bind {LOOPBACK}",
-            f"port {self.port}",
+            "port 0",
+            f"unixsocket {self.socket}",
+            "unixsocketperm 700",
             f"requirepass {self.password}",
             "dir .",
             "appendonly yes",
@@ -105,16 +105,6 @@ def binary() -> Path:
         "the embedded Valkey is not installed: run `make .venv`, "
         "or set REDIS_URL to a server of yours"
     )
-
-
-def free_port() -> int:
-    """A free port on loopback; looked for from anywhere, so that two starts seldom meet."""
-    start = secrets.randbelow(len(PORTS))
-    for step in range(len(PORTS)):
-        port = PORTS[(start + step) % len(PORTS)]
-        if is_free(port):
-            return port
-    raise StackError("no free port is left on 127.0.0.1: end what holds them, or set REDIS_URL")
 
 
 def is_free(port: int) -> bool:

@@ -1,7 +1,10 @@
 """Waiting for what a process needs before it can work, as in containers nothing starts in order."""
 
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain, repeat
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
@@ -11,6 +14,8 @@ from vestnik.stack.announce import is_supervised
 
 PAUSES = (0.1,) * 20 + (0.5,)
 SECONDS_OF_SILENCE = 2.0
+SECONDS_UNTIL_TOLD = 10.0
+LONGEST_SILENCE = 300.0
 
 
 def for_database(seconds: float = float("inf")) -> None:
@@ -72,6 +77,26 @@ def close_connections() -> None:
         connection.close()
         if close_pool := getattr(connection, "close_pool", None):
             close_pool()
+
+
+@contextmanager
+def told_while(text: Callable[[], str]) -> Iterator[None]:
+    """Say what goes on, of a block that takes long: after 10 s, 20 s, 40 s and so on."""
+    ended = threading.Event()
+
+    def tell_again() -> None:
+        pause = SECONDS_UNTIL_TOLD
+        while not ended.wait(pause):
+            tell(text())
+            pause = min(2 * pause, LONGEST_SILENCE)
+
+    teller = threading.Thread(target=tell_again, name="teller", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
 
 
 def where() -> str:

@@ -1,0 +1,18 @@
+"""An account that is not root's, for a stack to run as."""
+
+import sys
+
+NOBODY = 65534
+# Another uid that may still read this interpreter and this tree, wherever they lie.
+AS_NOBODY = (
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+    sys.executable,
+    "-m",
+    "vestnik",
+    "up",
+)

@@ -1,0 +1,75 @@
+"""Started by root on somebody's home, the stack runs as that user: nothing in it becomes root's.
+
+One `sudo vestnik up` would otherwise take the home from its user, who could not start it again.
+"""
+
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from vestnik.stack.errors import StackError
+from vestnik.stack.process import Program
+
+CAN_START = "from vestnik import cli, env; env.load()"
+
+
+def account_of(home: Path) -> pwd.struct_passwd | None:
+    """Whom root should run the stack of this home as; None where we stay who we are.
+
+    A home that is not there yet belongs to the owner of the folder in which it is to be.
+    """
+    if os.geteuid() != 0:
+        return None
+    place = next(path for path in (home, *home.parents) if path.exists())
+    owner = place.stat().st_uid
+    try:
+        return pwd.getpwuid(owner) if owner else None
+    except KeyError:  # a folder of another machine, mounted into a container
+        return None
+
+
+def run_as(account: pwd.struct_passwd, home: Path) -> NoReturn:
+    """Become that user, and begin anew. Raises StackError where that user cannot run this code.
+
+    Call it with the home locked, so that nothing runs on what is given back here.
+    """
+    if not _can_run(account):
+        raise StackError(
+            f"{home} belongs to {account.pw_name}, who cannot read {sys.prefix} and what is in the "
+            "working directory: make them readable, or set VESTNIK_HOME to a folder of root's"
+        )
+    _give(home, account)
+    told = f"{home} belongs to {account.pw_name}: everything runs as {account.pw_name}"
+    print(f"vestnik: {told}", file=sys.stderr, flush=True)  # noqa: T201
+    os.environ |= {
+        "HOME": account.pw_dir,
+        "USER": account.pw_name,
+        "LOGNAME": account.pw_name,
+        "VESTNIK_HOME": str(home),
+    }
+    os.initgroups(account.pw_name, account.pw_gid)
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+    os.execv(sys.executable, [sys.executable, "-m", "vestnik", *sys.argv[1:]])  # noqa: S606  (ours)
+
+
+def _can_run(account: pwd.struct_passwd) -> bool:
+    argv = [sys.executable, "-c", CAN_START]
+    probe = Program("probe", argv, os.environ, uid=account.pw_uid)
+    return subprocess.run(probe.command(), capture_output=True).returncode == 0
+
+
+def _give(home: Path, account: pwd.struct_passwd) -> None:
+    """What an earlier start by root has left to others. By descriptors, and no file that has a name
+    elsewhere as well: the folder is the user's, who may have put anything into it."""
+    os.chown(home, account.pw_uid, account.pw_gid)
+    for _, folders, files, folder in os.fwalk(home):
+        for name in (*folders, *files):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            shared = not stat.S_ISDIR(found.st_mode) and found.st_nlink > 1
+            if found.st_uid != account.pw_uid and not shared:
+                os.chown(name, account.pw_uid, account.pw_gid, dir_fd=folder, follow_symlinks=False)

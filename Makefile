@@ -23,7 +23,9 @@ run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-
 
 test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not alone" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest -m "not alone and not browser" -n auto --maxprocesses 4 \
+		--dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest -m browser -n 2 --dist loadfile $(ARGS)
 	$(BIN)/coverage run -m pytest -m alone $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=90

@@ -7,6 +7,7 @@ several) have servers of their own each.
 
 import gc
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from functools import cache
@@ -17,6 +18,7 @@ import pytest
 import redis
 from hypothesis import settings
 
+from tests.stack.running import prepared_home
 from tests.stack.servers import Servers
 
 # `pytest --hypothesis-profile=thorough` tries 2,000 objects of each kind.
@@ -24,13 +26,16 @@ settings.register_profile("thorough", max_examples=2_000)
 
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent
-#: What kills processes, drives a browser or holds a rate: nothing else may run meanwhile.
-ALONE = ("browser", "containers", "dashboard/test_live.py", "pipeline")
+#: What kills processes or holds a rate: nothing else may run meanwhile.
+ALONE = ("containers", "dashboard/test_live.py", "pipeline")
+#: Two at once: each has a stack and a Chromium, and waits for one or the other most of the time.
+BROWSER = ("browser",)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: needs the machine for itself (set by conftest.py)")
+    config.addinivalue_line("markers", "browser: beside one other at most (set by conftest.py)")
     # Started in the background a shell ignores Ctrl-C for us, and we would for all that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
@@ -48,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if prepared_home.cache_info().currsize:
+        shutil.rmtree(prepared_home().parent, ignore_errors=True)
     if servers := config.stash.get(SERVERS, None):
         servers.close()
 
@@ -55,8 +62,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(HERE / name) for name in ALONE):
-            item.add_marker("alone")
+        for marker, names in {"alone": ALONE, "browser": BROWSER}.items():
+            if any(item.path.is_relative_to(HERE / name) for name in names):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,7 +76,7 @@ def leaves_nothing_open() -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """`make test ARGS=tests/api` has none for one of its two halves: that is no failure."""
+    """`make test ARGS=tests/api` has none for two of its three parts: that is no failure."""
     if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.option.markexpr:
         session.exitstatus = pytest.ExitCode.OK
 

@@ -1,12 +1,15 @@
 """Hints name no instant, come when they are due, and do not pile up while nobody takes them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
 
+from tests.dispatch.lane import provider
 from tests.stack.servers import wait_until
 from vestnik.dispatch import hints
 
@@ -16,9 +19,13 @@ QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
 @pytest.fixture
 def broker() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
-        client.delete(QUEUE)
+        forget(client)
         yield client
-        client.delete(QUEUE)
+        forget(client)
+
+
+def forget(client: redis.Redis) -> None:
+    client.delete(QUEUE, *client.keys(hints.WAITS.format("*", "*")))
 
 
 def queued(broker: redis.Redis) -> list[dict[str, object]]:
@@ -66,3 +73,48 @@ def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, ca
         return broker.llen(QUEUE) > 0
 
     wait_until(flows_again, 10)
+
+
+def test_what_is_hinted_while_the_same_waits_is_one_hint(broker: redis.Redis) -> None:
+    for _ in range(20):
+        hints.give("vestnik.look_at", 7)
+        hints.call_to_work("null")
+    hints.give("vestnik.look_at", 8)
+    wait_until(lambda: "(8,)" in [one["argsrepr"] for one in queued(broker)], 10)
+
+    waiting = Counter(f"{one['task']} {one['argsrepr']}" for one in queued(broker))
+
+    assert waiting == {
+        "vestnik.look_at (7,)": 1,
+        "vestnik.work ('null',)": 4,
+        "vestnik.look_at (8,)": 1,
+    }
+
+
+def test_what_is_hinted_once_a_worker_has_taken_the_hint_is_another_one(
+    broker: redis.Redis,
+) -> None:
+    for count in (1, 2, 3):
+        hints.give("vestnik.look_at", 9)
+        wait_until(lambda count=count: broker.llen(QUEUE) == count, 10)
+        hints.taken("vestnik.look_at", [9])
+
+
+def test_a_hint_that_was_lost_is_given_again(broker: redis.Redis) -> None:
+    hints.give("vestnik.look_at", 10)
+    wait_until(lambda: broker.llen(QUEUE) == 1, 10)
+    broker.delete(QUEUE)
+
+    def is_there_again() -> bool:
+        hints.give("vestnik.look_at", 10)
+        return broker.llen(QUEUE) == 1
+
+    wait_until(is_there_again, 10)
+
+
+def test_one_hint_is_enough_for_a_pace(broker: redis.Redis, settings: Any) -> None:
+    with provider(settings, "slow", "vestnik.providers.null.NullProvider", max_rate="20"):
+        hints.call_to_work("slow")
+        hints.give("vestnik.look_at", 11)
+        wait_until(lambda: broker.llen(QUEUE) == 2, 10)
+    assert [one["task"] for one in queued(broker)] == ["vestnik.work", "vestnik.look_at"]

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.builders import counts, make_running
+from tests.builders import counts, enlist_all, make_clients, make_mailing, make_running
 from tests.dispatch.lane import lane, provider
+from vestnik.dispatch import lanes, launch
+from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,3 +34,53 @@ def test_a_paced_mailing_is_looked_at_when_it_is_through_and_not_in_each_rest(
 
     assert counts(mailing) == {"sent": 100}
     assert 1 <= hints(settings.REDIS_URL) - before <= 2
+
+
+def several(count: int, clients: int, **fields: Any) -> list[Mailing]:
+    """Running mailings to the same clients."""
+    make_clients(clients)
+    mailings = [make_mailing(**fields) for _ in range(count)]
+    for mailing in mailings:
+        assert launch.launch(mailing.id)
+        enlist_all(mailing)
+    return mailings
+
+
+def test_a_provider_s_pace_is_looked_at_when_a_mailing_is_through_and_not_in_each_rest(
+    settings: Any,
+) -> None:
+    mailing = make_running(60)
+    before = hints(settings.REDIS_URL)
+
+    with (
+        provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate="50"),
+        lane("null") as null,
+    ):
+        null.work()
+
+    assert counts(mailing) == {"sent": 60}
+    assert 1 <= hints(settings.REDIS_URL) - before <= 2
+
+
+@pytest.mark.parametrize(
+    ("count", "pace", "limit", "seconds"), [(20, "20", None, 4.0), (2, "50", 40, 3.0)]
+)
+def test_mailings_share_a_pace(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    pace: str,
+    limit: int | None,
+    seconds: float,
+) -> None:
+    mailings = several(count, 200, rate_limit=limit)
+    monkeypatch.setattr(lanes, "SLICE", seconds)
+    with (
+        provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate=pace),
+        lane("null") as null,
+    ):
+        null.work()
+
+    sent = [counts(mailing).get("sent", 0) for mailing in mailings]
+    assert sum(sent) > count
+    assert max(sent) - min(sent) <= max(2, max(sent) // 4)

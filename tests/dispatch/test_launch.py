@@ -3,7 +3,7 @@
 import pytest
 
 from tests.builders import make_clients, make_mailing
-from vestnik.dispatch.launch import launch, launch_when_due
+from vestnik.dispatch.launch import launch, launch_all_due, launch_when_due
 from vestnik.dispatch.models import Enlistment
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +58,26 @@ def test_an_empty_directory_is_no_trouble():
     mailing = make_mailing()
     assert launch(mailing.id)
     assert Enlistment.objects.get(mailing=mailing).bound == 0
+
+
+def test_one_hint_launches_all_that_are_due_in_a_few_statements(django_assert_max_num_queries):
+    ids = make_clients(3)
+    mailings = [make_mailing() for _ in range(30)]
+    later, missed = make_mailing(starts_in=60), make_mailing(starts_in=-10, ends_in=-1)
+
+    with django_assert_max_num_queries(2):
+        assert launch_when_due(mailings[7].id)
+
+    for mailing in mailings:
+        mailing.refresh_from_db()
+        assert (mailing.state, mailing.started_at is not None) == ("running", True)
+        assert Enlistment.objects.get(mailing=mailing).bound == ids[-1]
+        (event,) = mailing.events.filter(event="launch").values("actor", "from_state", "to_state")
+        assert event == {"actor": "system", "from_state": "scheduled", "to_state": "running"}
+    for mailing in (later, missed):
+        mailing.refresh_from_db()
+        assert mailing.state == "scheduled"
+    assert launch_all_due() == []
+    assert not launch_when_due(missed.id)
+    missed.refresh_from_db()
+    assert missed.state == "missed"

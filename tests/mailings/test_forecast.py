@@ -26,11 +26,20 @@ def test_without_a_rate_nothing_is_known_but_that_it_fits() -> None:
     assert forecast([(10**9, [(NOON, after(1))])], None) == Forecast(None, None, 0)
 
 
-def test_groups_share_the_rate_while_they_are_open() -> None:
+def test_those_whose_hours_close_first_go_first() -> None:
     early, late = [(NOON, after(1))], [(NOON, after(2))]
 
     assert forecast([(1800, early), (1800, late)], 1) == Forecast(1, after(1), 0)
-    assert forecast([(3600, early), (3600, late)], 1).will_not_fit == 1800
+    assert forecast([(3600, late), (3600, early)], 1) == Forecast(1, after(2), 0)
+    assert forecast([(3600, late), (3700, early)], 1) == Forecast(1, None, 100)
+
+
+def test_what_closes_today_is_through_before_what_closes_later_today() -> None:
+    east = [(NOON, after(1)), (after(24), after(25))]
+    west = [(NOON, after(3))]
+
+    assert forecast([(7200, west), (3600, east)], 1) == Forecast(1, after(3), 0)
+    assert forecast([(7200, west), (5400, east)], 1) == Forecast(1, after(24.5), 0)
 
 
 def test_nobody_at_all_is_through_at_once() -> None:

@@ -59,7 +59,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
         "status": OK if ready else "unavailable",
         "checks": found,
         "pipeline": _pipeline(signs, clock),
-        "warnings": [*_of_clocks(_skew(signs, clock)), *_of_settings(missing or ())],
+        "warnings": [
+            *_of_clocks(_skew(signs, clock)),
+            *_of_marks(signs),
+            *_of_settings(missing or ()),
+        ],
     }
     return JsonResponse(body, status=200 if ready else 503)
 
@@ -102,6 +106,14 @@ def _skew(signs: heartbeat.Signs | None, clock: clocks.Reading | None) -> float 
 def _of_clocks(skew: float | None) -> Iterator[str]:
     if skew is not None and abs(skew) > clocks.MOST_SECONDS:
         yield f"a clock differs from the database's by {abs(skew):.1f} s: {clocks.REMEDY}"
+
+
+def _of_marks(signs: heartbeat.Signs | None) -> Iterator[str]:
+    if signs is not None and signs.slow_marks is not None:
+        yield (
+            f"marking messages takes {signs.slow_marks:.1f} s, so that none leave: see the "
+            "database's disk, its locks, its standby and the load of the hosts"
+        )
 
 
 def _of_settings(missing: Iterable[str]) -> Iterator[str]:

@@ -37,6 +37,10 @@ PHRASES = _phrases(
     ),
     (r"the client was deleted", gettext_lazy("the client was deleted")),
     (
+        r"marking messages takes (?P<seconds>[\d.]+) s in the database, so that none leave in time",
+        gettext_lazy("the database is too slow to send: it takes %(seconds)s s for each step"),
+    ),
+    (
         r"text (?P<version>\d+): (?P<waiting>\d+) wait, (?P<had>\d+) had an earlier one",
         gettext_lazy("text %(version)s: still waiting %(waiting)s, got an earlier one %(had)s"),
     ),

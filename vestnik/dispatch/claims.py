@@ -6,8 +6,8 @@ then the ids that were in flight become `unknown`, and the rest of the batch is 
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypedDict
 
@@ -26,40 +26,74 @@ LEASE_MARGIN = 10.0
 # receiving end takes time as well, and the promise is kept there.
 END_GUARD = 0.1
 
-# Mailings share the workers: the one with the fewest batches claimed is next, then the lowest
-# batch number, so a million-row mailing does not hold up a ten-row one. Candidates are looked up
-# without locks, a few for each running mailing, so the cost grows with those alone; of them one
-# is taken that nobody else holds.
-CLAIM = """
-WITH candidates AS MATERIALIZED (
-    SELECT b.id, row_number() OVER (ORDER BY b.claimed, b.number, b.id) AS place
+# The mailing whose virtual time is the least is next, see `turns`. Only differences count, so no
+# clock is read: one that is new begins at the mean of the others, and none is further behind the
+# first than `MOST_BEHIND` seconds and one turn, however long it was paused. What is claimed now
+# counts as handed over. Of one mailing, the batch is next whose hours close first.
+# Candidates are looked up without locks, a few for each running mailing, so the cost grows with
+# those alone; of them one is taken that nobody else holds.
+MOST_BEHIND, LONGEST_TURN = 1.0, 1.5
+CLAIM = f"""
+WITH claimed AS MATERIALIZED (
+    SELECT mailing_id, count(*) AS n FROM dispatch_batch WHERE state = 'claimed' GROUP BY mailing_id
+),
+rated AS MATERIALIZED (
+    SELECT m.id, coalesce((
+        SELECT given.rate
+        FROM unnest(%(mailings)s::bigint[], %(rates)s::float8[]) AS given (id, rate)
+        WHERE given.id = m.id
+    ), %(rate)s::float8) AS rate
     FROM mailings_mailing m
+    WHERE m.state = 'running' AND m.provider = %(alias)s
+        AND NOT m.id = ANY(%(resting)s::bigint[])
+        AND m.ends_at > clock_timestamp() + interval '{END_GUARD} second'
+),
+running AS MATERIALIZED (
+    SELECT r.id, r.rate, t.turn, t.virtual_time, coalesce(c.n, 0) * %(turn)s / r.rate AS under_way,
+        greatest({LONGEST_TURN}, %(turn)s / r.rate) AS longest,
+        %(new_first)s AND coalesce(t.served, 0) < %(new_below)s AS is_new
+    FROM rated r
+    LEFT JOIN dispatch_mailingturn t ON t.mailing_id = r.id
+    LEFT JOIN claimed c ON c.mailing_id = r.id
+),
+bounded AS (
+    SELECT coalesce(max(virtual_time) - max(longest) - {MOST_BEHIND}, 0) AS least FROM running
+),
+mean AS (SELECT coalesce(avg(greatest(virtual_time, least)), 0) AS virtual_time
+    FROM running, bounded WHERE virtual_time IS NOT NULL),
+candidates AS MATERIALIZED (
+    SELECT b.id, m.rate, m.longest, now.virtual_time, row_number() OVER (
+            ORDER BY m.is_new DESC, now.virtual_time + m.under_way, m.turn, m.id,
+                b.open_until, b.number
+        ) AS place
+    FROM running m
     CROSS JOIN LATERAL (
-        SELECT r.id, r.number, (
-            SELECT count(*) FROM dispatch_batch c WHERE c.mailing_id = m.id AND c.state = 'claimed'
-        ) AS claimed
-        FROM dispatch_batch r
+        SELECT greatest(coalesce(m.virtual_time, mean.virtual_time), least) AS virtual_time
+        FROM bounded, mean
+    ) now
+    CROSS JOIN LATERAL (
+        SELECT r.id, r.open_until, r.number FROM dispatch_batch r
         WHERE r.mailing_id = m.id AND r.state = 'ready'
             AND (r.open_until IS NULL OR r.open_until > clock_timestamp())
-        ORDER BY r.number LIMIT 32
+        ORDER BY r.open_until, r.number LIMIT 32
     ) b
-    WHERE m.state = 'running' AND m.provider = %s AND NOT m.id = ANY(%s::bigint[])
-        AND m.ends_at > clock_timestamp() + %s * interval '1 second'
     ORDER BY place LIMIT 64
 ),
 picked AS (
-    SELECT b.id FROM dispatch_batch b JOIN candidates USING (id)
+    SELECT b.id, candidates.rate, candidates.longest, candidates.virtual_time
+    FROM dispatch_batch b JOIN candidates USING (id)
     WHERE b.state = 'ready' ORDER BY candidates.place LIMIT 1
     FOR UPDATE OF b SKIP LOCKED
 )
 UPDATE dispatch_batch b SET
-    state = 'claimed', claim_id = %s, attempt_id = NULL,
-    due_at = clock_timestamp() + %s * interval '1 second'
+    state = 'claimed', claim_id = %(claim)s, attempt_id = NULL,
+    due_at = clock_timestamp() + %(lease)s * interval '1 second'
 FROM picked, mailings_mailing m
 WHERE b.id = picked.id AND m.id = b.mailing_id
 RETURNING b.id, b.mailing_id, b.first_message_id, b.last_message_id, b.queued,
     m.text, m.rate_limit, m.segments, m.text_version, b.text_version,
-    m.local_hours::text, b.timezone
+    m.local_hours::text, b.timezone,
+    picked.rate, picked.longest, picked.virtual_time
 """
 
 # `mailing_id + 0` keeps the planner on the primary key: between two analyzes it takes a new mailing
@@ -69,8 +103,9 @@ SELECT id, phone_number, text, segments, attempts, text_version, doubted_attempt
 FROM dispatch_message
 WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
     AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
-ORDER BY id
+ORDER BY id LIMIT %s
 """
+ALL = 2**31 - 1
 
 # The zones of the clients as they are now, which may have been corrected since the batch was made.
 ZONES = """
@@ -151,6 +186,23 @@ class Claim:
     #: Of the mailing, as JSON.
     local_hours: str | None = None
     timezone: str | None = None
+    #: Its fair share in messages a second, how long its turn may be, and its virtual time then.
+    rate: float = 1.0
+    longest_turn: float = LONGEST_TURN
+    virtual_time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """In which order mailings are next: by the fair rate of each, and `rate` of others."""
+
+    rates: Mapping[int, float] = field(default_factory=dict)
+    rate: float = 1.0
+    #: About how many messages one turn is.
+    turn: int = 1
+    #: Whether those go first that have handed over fewer than so many.
+    new_first: bool = False
+    new_below: int = 0
 
 
 class Queued(NamedTuple):
@@ -181,6 +233,8 @@ class Due(NamedTuple):
     next_retry: float | None
     zones: Sequence[str] | None = None
     closes: datetime | None = None
+    #: Whether others of the batch are due as well, that were not read.
+    more: bool = False
 
     @property
     def hours(self) -> Hours:
@@ -194,32 +248,52 @@ def new_id() -> int:
 
 
 def claim(
-    alias: str, lease: float, resting: Collection[int] = (), *, receipts: bool = True
+    alias: str,
+    lease: float,
+    resting: Collection[int] = (),
+    *,
+    receipts: bool = True,
+    order: Order | None = None,
 ) -> Claim | None:
-    """Claim a ready batch of a running mailing by that provider for `lease` seconds.
+    """Claim for `lease` seconds a ready batch of the running mailing of that provider that is next.
 
     Mailings in `resting` are passed over: they have no permits just now.
     """
-    claim_id = new_id()
-    found = sql.prepared_row(CLAIM, [alias, list(resting), END_GUARD, claim_id, lease])
+    claim_id, order = new_id(), order or Order()
+    found = sql.prepared_row(
+        CLAIM,
+        {
+            "alias": alias,
+            "resting": list(resting),
+            "claim": claim_id,
+            "lease": lease,
+            "mailings": list(order.rates),
+            "rates": list(order.rates.values()),
+            "rate": order.rate,
+            "turn": order.turn,
+            "new_first": order.new_first,
+            "new_below": order.new_below,
+        },
+    )
     return Claim(alias, claim_id, receipts, *found) if found else None
 
 
-def load(batch: Claim) -> tuple[list[Queued], float | None]:
-    """The batch's messages that are due, and in how many seconds the next of the others is."""
+def load(batch: Claim, most: int = ALL) -> tuple[list[Queued], float | None]:
+    """The batch's messages that are due, and in how many seconds the next of the others is: None
+    where there are none, or `most` are due."""
     bounds = [batch.mailing_id, batch.first_message_id, batch.last_message_id]
-    due = list(map(Queued._make, sql.prepared_rows(LOAD, bounds)))
-    if len(due) == batch.queued:
+    due = list(map(Queued._make, sql.prepared_rows(LOAD, [*bounds, most])))
+    if len(due) in (batch.queued, most):
         return due, None
     return due, sql.value(NEXT_RETRY, bounds)
 
 
-def due(batch: Claim) -> Due:
-    """What of the batch may be handed over now, also by the hours of its clients."""
-    messages, retry = load(batch)
+def due(batch: Claim, most: int = ALL) -> Due:
+    """What of the batch may be handed over now, also by the hours of its clients; about `most`."""
     if batch.local_hours is None:
-        return Due(messages, retry)
-    return _open_ones(batch, messages, retry)
+        messages, retry = load(batch, most)
+        return Due(messages, retry, more=len(messages) == most < batch.queued)
+    return _open_ones(batch, *load(batch))
 
 
 def _open_ones(batch: Claim, due: Sequence[Queued], retry: float | None) -> Due:

@@ -8,6 +8,7 @@ Who is in it is decided at one instant: what a filter matches is kept as lists o
 first chunk is made, so that a tag that changes meanwhile changes nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +18,7 @@ from django.db.models.expressions import RawSQL
 
 from vestnik.audience.models import Client
 from vestnik.dispatch import hints, hours, sql
+from vestnik.dispatch.enlist_queue import EnlistQueue
 from vestnik.dispatch.models import AudienceSlice, Enlistment
 from vestnik.dispatch.recipients import picked, recipients, rendered
 from vestnik.dispatch.settled import array
@@ -25,11 +27,15 @@ from vestnik.mailings.window import Clock
 
 log = structlog.get_logger(__name__)
 
+_queue = EnlistQueue()
+
 BATCH_SIZE = 1000
 LONGEST_REASON = 300
 # The first chunk is small, so that sending begins at once; 50,000 a transaction made a million
 # rows fastest (155,000 a second).
 FIRST_CHUNK, CHUNK = 1_000, 20_000
+# An audience that is made at once, whatever others are being enlisted.
+FEW = 500
 # Deleting a client waits for the chunk that may be reading it, and the next chunk for the delete.
 CLIENTS_LOCK = 0x76657374
 
@@ -124,21 +130,32 @@ def to_enlist() -> list[int]:
     return [mailing for (mailing,) in rows]
 
 
-def enlist(mailing_id: int) -> None:
-    """Enlist to the bound, chunk by chunk; returns at once where there is nothing to do.
+def enlist(mailing_id: int, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Enlist to the bound, chunk by chunk, in turn with other mailings of this process; at once
+    done where there is nothing to do, or enough threads are at it.
 
-    Where that fails again and again, the mailing is paused and says why.
+    A mailing to few waits for no other. Where it fails again and again, the mailing is paused and
+    says why.
     """
-    provider = Mailing.objects.values_list("provider", flat=True).get(id=mailing_id)
-    if sql.rows(TO_ENLIST.format(which="e.mailing_id = %s"), [MOST_FAILURES, mailing_id]):
-        try:
-            while enlist_chunk(mailing_id):
-                hints.call_to_work(provider)
-        except Exception as trouble:
-            if _passes(trouble):
-                raise
-            _note_failure(mailing_id, trouble)
-    hints.call_to_work(provider)
+    if not sql.rows(TO_ENLIST.format(which="e.mailing_id = %s"), [MOST_FAILURES, mailing_id]):
+        return
+    few = _goes_to_few(Enlistment.objects.select_related("mailing").get(mailing=mailing_id))
+    if not few or enlist_next(mailing_id, few=True):
+        _queue.add(mailing_id)
+        _queue.work(enlist_next, stopping)
+
+
+def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
+    """Enlist the next chunk and have it sent; False where none is left, or it cannot be."""
+    try:
+        more = enlist_chunk(mailing_id, few=few)
+    except Exception as trouble:
+        if _passes(trouble):
+            raise
+        _note_failure(mailing_id, trouble)
+        return False
+    hints.call_for(mailing_id)
+    return more
 
 
 def _passes(trouble: Exception) -> bool:
@@ -157,8 +174,12 @@ def _note_failure(mailing_id: int, trouble: Exception) -> None:
         Mailing.objects.get(id=mailing_id).move(PAUSE, reason=f"{CANNOT}{said[:LONGEST_REASON]}")
 
 
-def enlist_chunk(mailing_id: int) -> bool:
-    """Enlist the next chunk; False where none is left, or somebody else is at it."""
+def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:
+    """Enlist the next chunk; False where none is left, or somebody else is at it.
+
+    An audience of a `few` is made by one statement, so at one instant: nobody has to be kept. Where
+    it has become more than a chunk meanwhile, nothing is made.
+    """
     with transaction.atomic():
         enlistment = (
             Enlistment.objects.select_for_update(skip_locked=True)
@@ -167,9 +188,13 @@ def enlist_chunk(mailing_id: int) -> bool:
         )
         if enlistment is None:
             return False
-        _freeze(enlistment)
+        if not few:
+            _freeze(enlistment)
         chunk = _next_chunk(enlistment)
         taken, last, batches = _make_messages(enlistment, chunk.clients)
+        if few and taken == chunk.size:
+            transaction.set_rollback(True)
+            return True
         if enlistment.mailing.local_hours is not None:
             hours.schedule_new(enlistment.mailing, enlistment.next_number)
         enlistment.cursor = chunk.last or last or enlistment.bound
@@ -194,6 +219,11 @@ class Chunk:
     size: int = 0
     last: int | None = None
     is_last: bool = False
+
+
+def _goes_to_few(enlistment: Enlistment) -> bool:
+    clients = recipients(enlistment.mailing.filter).filter(id__lte=enlistment.bound)
+    return not enlistment.next_number and clients.order_by()[: FEW + 1].count() <= FEW
 
 
 def _freeze(enlistment: Enlistment) -> None:

@@ -27,6 +27,9 @@ SECONDS_OF_CLOCK = 60
 #: A mailing starts within a second; after so long something is wrong.
 OVERDUE_SECONDS = 5.0
 
+SLOW_MARKS = "vestnik:slow-marks"
+SECONDS_OF_SLOW_MARKS = 15
+
 OVERDUE = """
 SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at)), 0)::float8
 FROM mailings_mailing
@@ -59,6 +62,8 @@ class Signs:
     clocks: Mapping[str, float] = field(default_factory=dict)
     #: For how long the oldest message that is due has waited, also of a mailing that has not begun.
     oldest_due_seconds: float = 0.0
+    #: Seconds that a mark took of which nothing could leave in time; None where all is well.
+    slow_marks: float | None = None
 
     @property
     def clock_skew(self) -> float | None:
@@ -86,13 +91,27 @@ def note_clock(whose: str, ahead: float) -> None:
     _note(CLOCK.format(whose), SECONDS_OF_CLOCK, f"{ahead:.3f}")
 
 
+def note_slow_marks(seconds: float) -> None:
+    """Nothing left, as its mark took so long. Does nothing while Redis is away."""
+    _note(SLOW_MARKS, SECONDS_OF_SLOW_MARKS, f"{seconds:.1f}")
+
+
+def slow_marks() -> float | None:
+    """How long marks took lately of which nothing left; None where all is well or Redis is away."""
+    try:
+        found = _client().get(SLOW_MARKS)
+    except redis.RedisError:
+        return None
+    return None if found is None else float(found)
+
+
 def signs() -> Signs:
     """What is seen now: one query, and a few requests to Redis."""
     count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
     oldest = max((age for _, age in oldest_due()), default=0.0)
     workers = workers_seen()
     age, clocks = (None, {}) if workers is None else _age_and_clocks()
-    return Signs(workers, age, count, seconds, clocks, oldest)
+    return Signs(workers, age, count, seconds, clocks, oldest, slow_marks())
 
 
 def oldest_due() -> list[tuple[str, float]]:

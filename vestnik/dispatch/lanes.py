@@ -7,19 +7,30 @@ again.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from django.db import close_old_connections
 
 from vestnik.dispatch import claims, hints
+from vestnik.dispatch.allowance import Allowance
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.flights import PATIENCE
 from vestnik.dispatch.hands import Hands
 from vestnik.dispatch.meters import meters
+from vestnik.dispatch.pacing import PacingAway, Permits
 from vestnik.dispatch.rests import Rests
-from vestnik.dispatch.sending import DATABASE_AWAY, Course, Crew, lease_of
+from vestnik.dispatch.sending import (
+    DATABASE_AWAY,
+    LONGEST_PACE_WAIT,
+    REDIS_WAIT,
+    Course,
+    Crew,
+    lease_of,
+)
+from vestnik.dispatch.slow_marks import MarkWatch
 from vestnik.dispatch.tails import Tails
+from vestnik.dispatch.turns import Turns
 from vestnik.providers.registry import described
 
 log = structlog.get_logger(__name__)
@@ -30,6 +41,8 @@ SLICE = 10.0
 # An idle lane waits for what is due so soon, rather than for the next tick's hint.
 LINGER = 1.0
 BREATH = 0.01
+# How often a lane looks for what waits and is due again.
+WAKE_EVERY = 0.25
 
 
 class Lane:
@@ -40,13 +53,19 @@ class Lane:
         provider = described(alias)
         self._breaker = Breaker(alias, lease_of(provider))
         self._rests, self._tails = Rests(), Tails()
-        self._crew = Crew(provider, hands, self._breaker, meters(), stopping, self._rests)
+        self._turns = Turns(provider)
+        marks = MarkWatch(provider.window)
+        self._crew = Crew(
+            provider, hands, self._breaker, meters(), stopping, self._rests, self._turns, marks
+        )
         self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
         self._woken = threading.Condition()
-        self._sent: set[int] = set()
+        self._weight = 1
+        self._woke_at = 0.0
 
     def work(self) -> None:
         """Send batches until there are none or the time slice is over."""
+        self._turns.announce()
         if not self._places.acquire(blocking=False):
             with self._woken:
                 self._woken.notify_all()
@@ -57,12 +76,17 @@ class Lane:
             self._places.release()
 
     def _work_until(self, end: float) -> None:
+        has_called = bool(self._crew.provider.max_rate)
         while not self._crew.stopping():
             if time.monotonic() >= end:
                 hints.give("vestnik.work", self.alias)
                 return
             try:
-                if not self._send_one() and not self._linger():
+                sent = self._send_one()
+                if sent and not has_called:  # where one has work, others may
+                    hints.call_to_work(self.alias, hands=1)
+                    has_called = True
+                if not sent and not self._linger():
                     return
             except DATABASE_AWAY as trouble:
                 # The tick calls again once the database is back.
@@ -78,39 +102,52 @@ class Lane:
         resting = self._rests.now()
         if None in resting or self._is_full() or self._is_parked():
             return False
+        allowance = Allowance(self._crew.provider, self._weight)
         try:
-            batch = claims.claim(
-                self.alias,
-                self._crew.lease,
-                [mailing for mailing in resting if mailing is not None],
-                receipts=self._crew.provider.gives_receipts,
-            )
+            batch = self._claim(allowance, resting)
             if batch is not None:
-                self._send(batch)
+                self._send(batch, allowance)
+                self._weight = allowance.weight
             return batch is not None
         finally:
             self._breaker.forgo()
+            allowance.give_back()
 
-    def _send(self, batch: claims.Claim) -> None:
-        course = Course(self._crew, batch)
+    def _claim(self, allowance: Allowance, resting: Collection[int | None]) -> claims.Claim | None:
+        """The batch whose turn it is, once there are permits of the provider's pace."""
+        window = 1 if self._breaker.probing else self._crew.provider.window
+        try:
+            permits = allowance.fill(window)
+        except PacingAway:
+            permits = Permits(0, REDIS_WAIT)
+        if not permits.granted:
+            self._rests.add(None, min(permits.wait, LONGEST_PACE_WAIT))
+            return None
+        return claims.claim(
+            self.alias,
+            self._crew.lease,
+            [mailing for mailing in resting if mailing is not None],
+            receipts=self._crew.provider.gives_receipts,
+            order=self._turns.order(permits.granted),
+        )
+
+    def _send(self, batch: claims.Claim, allowance: Allowance) -> None:
+        course = Course(self._crew, batch, allowance)
         if not course.send():
             self._tails.take(course)
-        self._sent.add(batch.mailing_id)
 
     def _is_full(self) -> bool:
-        """Slow and lost answers hold their places in the window: half of it at the most."""
-        return 2 * self._tails.out > self._crew.provider.window
+        """Slow and lost answers hold their places in the window: half of it at the most. Under a
+        pace all that is out is left to be answered beside what goes on."""
+        provider = self._crew.provider
+        return self._tails.out > (
+            provider.window - 1 if provider.max_rate else provider.window // 2
+        )
 
     def _see_whether_done(self) -> None:
-        """Have the mailings looked at of which nothing is left to claim: they may be finished.
-
-        One that rests has more to send. Looked at in each of its rests, a mailing of 90 messages a
-        second kept a core busy with 180 hints a second.
-        """
-        resting = self._rests.now()
-        for mailing in self._sent - resting:
-            hints.give("vestnik.look_at", mailing)
-        self._sent &= resting
+        """Have the mailings looked at of which a batch is through: they may be finished."""
+        while self._crew.through:
+            hints.give("vestnik.look_at", self._crew.through.pop())
 
     def _is_parked(self) -> bool:
         wait = self._breaker.wait()
@@ -124,7 +161,7 @@ class Lane:
         if self._is_full():
             time.sleep(PATIENCE)  # answers come or run out meanwhile
             return True
-        if claims.wake():
+        if self._wake():
             return True
         wait = self._next_due()
         if wait is None or wait > LINGER:
@@ -133,7 +170,16 @@ class Lane:
             self._woken.wait(max(wait, BREATH))
         return True
 
+    def _wake(self) -> int:
+        """Now and then: a pace's rests are many, and the tick does it as well."""
+        if time.monotonic() - self._woke_at < WAKE_EVERY:
+            return 0
+        self._woke_at = time.monotonic()
+        return claims.wake()
+
     def _next_due(self) -> float | None:
         waits = self._rests.waits()
+        if waits and min(waits) <= WAKE_EVERY:
+            return min(waits)
         waiting = claims.next_due(self.alias)
         return min([*waits, *([] if waiting is None else [waiting])], default=None)

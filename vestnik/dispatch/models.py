@@ -164,7 +164,9 @@ class Batch(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(
-                fields=["mailing", "number"], name="batch_ready", condition=Q(state="ready")
+                fields=["mailing", "open_until", "number"],
+                name="batch_next",
+                condition=Q(state="ready"),
             ),
             models.Index(fields=["due_at"], name="batch_waiting", condition=Q(state="waiting")),
             models.Index(fields=["due_at"], name="batch_claimed", condition=Q(state="claimed")),
@@ -210,6 +212,25 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}/{self.number}"
+
+
+class MailingTurn(models.Model):
+    """What a mailing got of its provider, by which it is seen whose turn is next.
+
+    What it hands over moves its virtual time ahead by the seconds that this takes at its rate.
+    """
+
+    mailing = models.OneToOneField(
+        Mailing, models.CASCADE, primary_key=True, db_constraint=False, related_name="+"
+    )
+    virtual_time = models.FloatField()
+    #: The number of its last turn: of two with the same time the one that waits longer is next.
+    turn = models.BigIntegerField()
+    #: How many messages it has handed over.
+    served = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.virtual_time}"
 
 
 class Enlistment(models.Model):

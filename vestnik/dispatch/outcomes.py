@@ -64,6 +64,7 @@ handed_over AS (
     ON CONFLICT (alias, provider_message_id) DO UPDATE
     SET message_id = excluded.message_id, parts = excluded.parts, state = NULL
     WHERE h.message_id <> excluded.message_id
+    RETURNING 1
 )
 """
 TRIES = f"CASE WHEN o.departed = {NOT_COUNTED} THEN 0 ELSE 1 END"
@@ -126,6 +127,30 @@ held AS (
 SELECT (SELECT count(*) FROM settled), marked, marked_at, seconds_to_end FROM held
 """
 
+# Writes nothing, so that it is quick where a commit is slow.
+STILL_MARKED = f"""
+WITH {LISTED}
+SELECT extract(epoch FROM least(m.ends_at, b.open_until, %(closes)s::timestamptz)
+    - clock_timestamp())::float8
+FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
+WHERE b.id = %(batch)s AND b.claim_id = %(claim)s AND b.attempt_id = %(attempt)s AND {MAY_GO}
+"""
+
+# The mailing's virtual time goes ahead by what it has handed over under this claim, and by one
+# message for a turn that it could not use. The last of all locks: claims wait for none of these.
+TAKE_TURN = """
+taken AS (
+    INSERT INTO dispatch_mailingturn AS t (mailing_id, virtual_time, turn, served)
+    SELECT %(mailing)s, %(virtual_time)s::float8 + %(seconds)s::float8, nextval('dispatch_turn'),
+        %(served)s
+    FROM held
+    WHERE (SELECT count(*) FROM settled) + (SELECT count(*) FROM handed_over) >= 0
+    ON CONFLICT (mailing_id) DO UPDATE SET
+        virtual_time = greatest(t.virtual_time, %(virtual_time)s::float8) + %(seconds)s::float8,
+        turn = excluded.turn, served = t.served + excluded.served
+)
+"""
+
 RECORD_AND_RELEASE = f"""
 WITH {OUTCOMES},
 held AS (
@@ -139,10 +164,11 @@ held AS (
             WHEN %(wait)s > 0 THEN 'waiting' ELSE 'ready' END
     WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
         AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s
-    RETURNING b.id
+    RETURNING b.id, b.state
 ),
-{SETTLE_IN_FLIGHT}
-SELECT (SELECT count(*) FROM settled) FROM held
+{SETTLE_IN_FLIGHT},
+{TAKE_TURN}
+SELECT (SELECT count(*) FROM settled), state FROM held
 """
 
 # The lease was taken back meanwhile: the flight's messages are unknown, under our attempt. Those
@@ -242,17 +268,47 @@ def record_and_mark(
     return None
 
 
-def record_and_release(batch: Claim, settled: Settled, *, wait: float = 0.0) -> bool:
-    """Record a flight's outcomes and let the batch go, for `wait` seconds or to be claimed now.
-
-    False where the batch is not ours any more, or under another attempt: nothing was recorded.
-    """
-    found = sql.prepared_row(
-        RECORD_AND_RELEASE, _parameters(batch, settled) | {"wait": max(wait, 0.0)}
+def seconds_to_end(
+    batch: Claim,
+    flight: Sequence[int],
+    attempt_id: int,
+    zones: Sequence[str] | None = None,
+    closes: datetime | None = None,
+) -> float | None:
+    """Of a marked flight, how long it is until the end; None where it must not leave any more."""
+    found: float | None = sql.value(
+        STILL_MARKED,
+        {
+            "batch": batch.batch_id,
+            "claim": batch.claim_id,
+            "attempt": attempt_id,
+            "text_version": batch.text_version,
+            "next_ids": array(flight),
+            "zones": None if zones is None else [*zones],
+            "closes": closes,
+        },
     )
-    if found is not None:
-        _check(batch, settled, found[0])
-    return found is not None
+    return found
+
+
+def record_and_release(
+    batch: Claim, settled: Settled, *, wait: float = 0.0, served: int = 0
+) -> str | None:
+    """Record a flight's outcomes and let the batch go, for `wait` seconds or to be claimed now; its
+    state then. Under this claim `served` messages were handed over.
+
+    None where the batch is not ours any more, or under another attempt: nothing was recorded.
+    """
+    seconds = min(max(served, 1) / batch.rate, batch.longest_turn)
+    turn = {"served": served, "seconds": seconds, "virtual_time": batch.virtual_time}
+    found = sql.prepared_row(
+        RECORD_AND_RELEASE, _parameters(batch, settled) | turn | {"wait": max(wait, 0.0)}
+    )
+    if found is None:
+        return None
+    recorded, state = found
+    _check(batch, settled, recorded)
+    return str(state)
 
 
 def record_late(batch: Claim, settled: Settled) -> int:

@@ -55,6 +55,15 @@ return {granted, '0', 0}
 """
 
 
+# Permits that were taken and not used are due again.
+GIVE_BACK = """
+local due = tonumber(redis.call('GET', KEYS[1]))
+if due then
+    redis.call('SET', KEYS[1], string.format('%.6f', due - tonumber(ARGV[1])), 'KEEPTTL')
+end
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """A rate that is shared by everybody who names the same key; `weight` permits a message."""
@@ -100,9 +109,17 @@ def take(paces: list[Pace], want: int) -> Permits:
     return Permits(int(granted), float(wait), reason)
 
 
+def give_back(pace: Pace) -> None:
+    """Give back the permits of one message of that weight; raises PacingAway."""
+    try:
+        _script(GIVE_BACK)(keys=[f"vestnik:pace:{pace.key}"], args=[pace.weight / pace.per_second])
+    except redis.RedisError as error:
+        raise PacingAway from error
+
+
 @cache
-def _script() -> Script:
+def _script(text: str = TAKE) -> Script:
     client = redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, health_check_interval=10
     )
-    return client.register_script(TAKE)
+    return client.register_script(text)

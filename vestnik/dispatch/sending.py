@@ -13,7 +13,8 @@ from datetime import datetime
 import structlog
 from django.db import InterfaceError, OperationalError, connection
 
-from vestnik.dispatch import claims, pacing, receipts, texts
+from vestnik.dispatch import claims, receipts, texts
+from vestnik.dispatch.allowance import Allowance
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.claims import END_GUARD, LEASE_MARGIN, Claim, Queued
 from vestnik.dispatch.flights import PATIENCE, Flight, Landed, wait_for_all, wait_for_any
@@ -26,12 +27,15 @@ from vestnik.dispatch.outcomes import (
     record_and_mark,
     record_and_release,
     record_late,
+    seconds_to_end,
 )
 from vestnik.dispatch.pacing import Pace, PacingAway, Permits
 from vestnik.dispatch.refusals import pause_if_refused
 from vestnik.dispatch.repeats import Repeats
 from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.settled import Settled
+from vestnik.dispatch.slow_marks import MarkWatch
+from vestnik.dispatch.turns import Turns
 from vestnik.dispatch.verdicts import settle
 from vestnik.providers.base import Accepted, Outgoing, Provider, Rejected, Unknown
 
@@ -66,7 +70,11 @@ class Crew:
     meters: Meters
     stopping: Callable[[], bool]
     rests: Rests
+    turns: Turns
+    marks: MarkWatch
     repeats: Repeats = field(default_factory=Repeats)
+    #: Mailings a batch of which is through: they may be finished.
+    through: set[int] = field(default_factory=set)
 
     @property
     def lease(self) -> float:
@@ -81,13 +89,15 @@ def lease_of(provider: Provider) -> float:
 class Course:
     """One claimed batch on its way."""
 
-    def __init__(self, crew: Crew, batch: Claim) -> None:
-        self.crew, self.batch = crew, batch
-        self.due = claims.due(batch)
+    def __init__(self, crew: Crew, batch: Claim, allowance: Allowance) -> None:
+        self.crew, self.batch, self.allowance = crew, batch, allowance
+        self.due = claims.due(batch, 2 * crew.provider.window if self._is_paced else claims.ALL)
         self.waiting, self.next_retry = self.due.messages, self.due.next_retry
         self.out: list[Flight] = []
         self.marking: list[int] = []
         self.settled = Settled()
+        #: How many were handed over under this claim, those that are out included.
+        self.served = self.flown = 0
         self.attempt_id: int | None = None
         self.marked_at: datetime | None = None
         self.marked_by = 0.0
@@ -146,15 +156,23 @@ class Course:
     def _next_flight(self) -> list[Queued]:
         if not self.waiting or self.held or self.crew.stopping() or self._pausing() > 0:
             return []
+        turn = self._left_of_turn()
+        if turn <= 0:
+            self.held = True
+            return []
         window = 1 if self.crew.breaker.probing else self.crew.provider.window
         room = window - sum(len(flight.out) for flight in self.out)
         if 2 * room < window:
             return []
-        permits = self._permits(min(room, len(self.waiting)))
+        permits = self._permits(min(room, len(self.waiting), turn, self.crew.marks.most))
         if self.crew.breaker.probing:  # never the same one twice, where there is another
             last_refused = self.crew.repeats.last_refused
             self.waiting.sort(key=lambda one: (one.attempts, last_refused(one.phone_number)))
         return self.waiting[: permits.granted]
+
+    def _left_of_turn(self) -> int:
+        left = self.crew.turns.left(self.batch.mailing_id, self.served)
+        return len(self.waiting) if left is None else left
 
     def _pausing(self) -> float:
         own = max(self.paused_until, self.permits_at) - time.monotonic()
@@ -162,37 +180,33 @@ class Course:
 
     def _permits(self, want: int) -> Permits:
         try:
-            permits = pacing.take(self._paces(), want)
+            permits = self.allowance.draw(want, self._weight, self._own_pace)
         except PacingAway:
             permits = Permits(0, REDIS_WAIT)
         if not permits.granted:
-            mine = permits.reason and permits.reason.key == self._own_pace
+            mine = permits.reason and permits.reason == self._own_pace
             wait = min(permits.wait, LONGEST_PACE_WAIT)
             self.crew.rests.add(self.batch.mailing_id if mine else None, wait)
             self.permits_at = time.monotonic() + wait
-        elif self._paces():
+        elif self._is_paced:
             self.crew.meters.count("permits", self.batch.alias, permits.granted)
         return permits
 
     @property
-    def _own_pace(self) -> str:
-        return f"mailing:{self.batch.mailing_id}"
+    def _own_pace(self) -> Pace | None:
+        limit = self.batch.rate_limit
+        return Pace(f"mailing:{self.batch.mailing_id}", limit) if limit else None
 
     @property
-    def _segments(self) -> int:
+    def _weight(self) -> int:
         """Of a personalised text the longest of the next flight counts: rather too slow."""
+        if self.crew.provider.paced_by == "message":
+            return 1
         return max(message.segments for message in self.waiting[: self.crew.provider.window])
 
-    def _paces(self) -> list[Pace]:
-        provider, paces = self.crew.provider, []
-        if provider.max_rate:
-            by_segment = provider.paced_by == "segment"
-            weight = self._segments if by_segment else 1
-            key = f"provider:{provider.alias}"
-            paces.append(Pace(key, provider.max_rate, weight, by_segment))
-        if self.batch.rate_limit:
-            paces.append(Pace(self._own_pace, self.batch.rate_limit))
-        return paces
+    @property
+    def _is_paced(self) -> bool:
+        return bool(self.crew.provider.max_rate or self.batch.rate_limit)
 
     def _mark(self, flight: Sequence[Queued]) -> tuple[Mark | None, float]:
         """Record what is known and mark the flight beside what is out; no flight with nothing to
@@ -213,7 +227,23 @@ class Course:
         recorded = self.settled
         self.settled = Settled(self.attempt_id, self.marked_at) if flying else Settled()
         self._after_recording(recorded)
-        return mark, asked_at
+        return self._confirmed(mark, asked_at)
+
+    def _confirmed(self, mark: Mark | None, asked_at: float) -> tuple[Mark | None, float]:
+        """A flight and since when its time counts: of a mark that took long, since it was asked
+        again whether it may leave."""
+        if mark is None:
+            return None, asked_at
+        took = self.marked_by - asked_at
+        if not self.crew.marks.note(took, len(self.marking)):
+            return mark, asked_at
+        again_at, attempt = time.monotonic(), self.attempt_id or 0
+        to_end = seconds_to_end(self.batch, self.marking, attempt, **self.due.hours)
+        in_time = time.monotonic() - again_at < FLIGHT_SECONDS and took < LEASE_MARGIN / 2
+        self.crew.marks.note_flight(took, left=in_time)
+        if to_end is None or not in_time:
+            return mark, asked_at - FLIGHT_SECONDS
+        return Mark(mark.marked_at, to_end), again_at
 
     def _after_recording(self, recorded: Settled) -> None:
         if self.batch.receipts and not RECEIVABLE.isdisjoint(recorded.states):
@@ -241,6 +271,9 @@ class Course:
         flight = Flight(provider, messages, outgoing, self.crew.hands.hand_over(provider, outgoing))
         self.waiting = self.waiting[len(messages) :]
         self.out.append(flight)
+        self.served, self.flown = self.served + len(messages), self.flown + len(messages)
+        if self._is_last_of_turn():
+            return
         flight.wait_for_most()
         landed = flight.land()
         if flight.out and not any(isinstance(o, (Accepted, Rejected)) for _, _, o in landed):
@@ -250,6 +283,13 @@ class Course:
         if not self.settled.ids and not flight.out and self._pausing() <= 0:
             self.held = True
             self._pause(STUCK_WAIT)
+
+    def _is_last_of_turn(self) -> bool:
+        """Whether others go on while this one's answers come: of a slow gateway under a pace they
+        take longer than a turn."""
+        if not self.crew.provider.max_rate or self.crew.breaker.probing:
+            return False
+        return self._left_of_turn() <= 0
 
     def _learn(self, landed: Sequence[Landed]) -> None:
         """Settle what landed, and whether to go on, by what the provider made of it."""
@@ -304,16 +344,28 @@ class Course:
                 departed,
                 behind=behind.get(message.message_id),
             )
-        self.waiting = self.settled.left_over(messages) + self.waiting
+        stayed = self.settled.left_over(messages)
+        self.served -= len(stayed)
+        self.waiting = stayed + self.waiting
         self.next_retry = self.settled.first_retry(self.next_retry)
         self.crew.meters.flight(self.batch.alias, outgoing, found)
 
     def _release(self) -> None:
-        pausing = max(0.0, self.paused_until - time.monotonic())
-        wait = pausing if self.waiting else self.next_retry or 0.0
-        if not record_and_release(self.batch, self.settled, wait=wait):
+        if self.flown and not self.served:
+            self._pause(STUCK_WAIT)
+        wait = self._seconds_to_next()
+        state = record_and_release(self.batch, self.settled, wait=wait, served=self.served)
+        if state is None:
             record_late(self.batch, self.settled)
+        elif state == "done":
+            self.crew.through.add(self.batch.mailing_id)
         self._after_recording(self.settled)
+
+    def _seconds_to_next(self) -> float:
+        """Until something of the batch is due."""
+        if self.waiting:
+            return max(0.0, self.paused_until - time.monotonic())
+        return 0.0 if self.due.more else self.next_retry or 0.0
 
     def _record_late(self, settled: Settled) -> None:
         record_late(self.batch, settled)

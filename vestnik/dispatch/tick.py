@@ -99,7 +99,7 @@ def look_at_unfinished() -> None:
 def call_senders() -> None:
     """Hint at the providers for which batches are ready."""
     for (alias,) in sql.rows(TO_SEND):
-        hints.call_to_work(alias)
+        hints.call_to_work(alias, hands=1)
 
 
 def settle_unknown() -> None:

@@ -39,32 +39,33 @@ def spans(hours: LocalHours | None, zone: str, window: Span) -> list[Span]:
 
 
 def forecast(groups: Sequence[tuple[int, Sequence[Span]]], rate: float | None) -> Forecast:
-    """Of groups of so many messages, each of which may leave in its spans, at a common rate that
-    those which are open share."""
+    """Of groups of so many messages, each of which may leave in its spans, at a common rate: as
+    batches are claimed, those first whose hours close first."""
     if rate is None:
         return Forecast(None, None, 0)
     left = [float(count) for count, _ in groups]
     finish = None
     for start, seconds, open_ones in _steps([spans for _, spans in groups]):
-        waiting = sum(left[group] for group in open_ones)
-        share = min(1.0, rate * seconds / waiting) if waiting else 0.0
+        room = rate * seconds
         for group in open_ones:
-            left[group] *= 1 - share
-        if waiting:
-            finish = start + timedelta(seconds=share * waiting / rate)
+            sent = min(left[group], room)
+            left[group], room = left[group] - sent, room - sent
+            if sent:
+                finish = start + timedelta(seconds=seconds - room / rate)
     rest = math.ceil(round(sum(left), 6))
     return Forecast(rate, None if rest else finish, rest)
 
 
 def _steps(schedules: Sequence[Sequence[Span]]) -> Iterator[tuple[datetime, float, list[int]]]:
-    """From each opening or closing to the next: its instant, its length, and which are open."""
+    """From each opening or closing to the next: its instant, its length, and which are open, the
+    first to close first."""
     edges = sorted({edge for schedule in schedules for span in schedule for edge in span})
     next_span = [0] * len(schedules)
     for start, end in pairwise(edges):
-        open_ones = []
+        closings = []
         for group, schedule in enumerate(schedules):
             while next_span[group] < len(schedule) and schedule[next_span[group]][1] <= start:
                 next_span[group] += 1
             if next_span[group] < len(schedule) and schedule[next_span[group]][0] <= start:
-                open_ones.append(group)
-        yield start, (end - start).total_seconds(), open_ones
+                closings.append((schedule[next_span[group]][1], group))
+        yield start, (end - start).total_seconds(), [group for _, group in sorted(closings)]

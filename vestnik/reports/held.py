@@ -1,12 +1,15 @@
-"""Why a mailing that runs sends nothing: what its provider says, by the provider's breaker."""
+"""Why a mailing that runs sends nothing: what its provider says, by the provider's breaker; or a
+database that is too slow for it."""
 
 from collections.abc import Iterable
 
 from django.db.models import CharField, F, OuterRef, QuerySet, Subquery
 
+from vestnik.dispatch import heartbeat
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.mailings.models import Mailing, MailingState
 
+SLOW = "marking messages takes {:.1f} s in the database, so that none leave in time"
 NOT_CLOSED = Breaker.objects.exclude(state=BreakerState.CLOSED)
 
 
@@ -28,6 +31,15 @@ def held(mailings: Iterable[Mailing]) -> dict[int, str]:
     """
     running = [one for one in mailings if one.state == MailingState.RUNNING]
     if all(hasattr(one, "held") for one in running):
-        return {one.id: reason for one in running if (reason := getattr(one, "held", None))}
-    reasons = dict(held_by())
-    return {one.id: reasons[one.provider] for one in running if one.provider in reasons}
+        reasons = {one.id: getattr(one, "held", None) for one in running}
+    else:
+        by_alias = dict(held_by())
+        reasons = {one.id: by_alias.get(one.provider) for one in running}
+    slow = held_by_database() if running else ""
+    return {mailing: why or slow for mailing, why in reasons.items() if why or slow}
+
+
+def held_by_database() -> str:
+    """Why nothing of any mailing goes out; empty where something does."""
+    seconds = heartbeat.slow_marks()
+    return "" if seconds is None else SLOW.format(seconds)

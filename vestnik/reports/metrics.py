@@ -181,6 +181,7 @@ def _counted(counts: Totals) -> Iterator[Metric]:
         counts, "hand_overs", "Messages given to a provider, by outcome.", ["provider", "outcome"]
     )
     yield _counter(counts, "permits", "Messages that a pace has let go.", ["provider"])
+    yield _counter(counts, "hints", "Messages put into the broker, by what they ask for.", ["hint"])
     yield _counter(counts, "leases_lost", "Batches whose worker was lost.", [])
     yield _counter(counts, "job_failures", "Runs of a periodic job that failed.", ["job"])
     yield _histogram(

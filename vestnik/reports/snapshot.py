@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Greatest, JSONObject
 
 from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import REOPEN, RESUME, UNDER_WAY, Mailing, MailingEvent, MailingState
-from vestnik.reports.held import reason_of
+from vestnik.reports.held import held_by_database, reason_of
 from vestnik.reports.models import Sample
 from vestnik.reports.progress import NOTHING_YET, Progress, reached, read, settled, sums
 from vestnik.reports.samples import HANDED_OVER, handed_over
@@ -133,7 +133,8 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
         sums=Subquery(batches.values(json=JSONObject(**{name: name for name in SUMMED}))),
         base=Subquery(earlier.order_by("-at").values(json=JSONObject(at=F("at"), **counted))[:1]),
     )
-    return [_seen(row) for row in rows]
+    slow = held_by_database()
+    return [_seen(row, slow) for row in rows]
 
 
 def snapshot_of(mailing_id: int) -> Snapshot | None:
@@ -141,7 +142,7 @@ def snapshot_of(mailing_id: int) -> Snapshot | None:
     return next(iter(snapshots(Mailing.objects.filter(id=mailing_id))), None)
 
 
-def _seen(row: Any) -> Snapshot:
+def _seen(row: Any, slow: str) -> Snapshot:
     progress = dict(NOTHING_YET)
     if row.sums:
         progress = read({**row.sums, "remainder": row.remainder})
@@ -158,7 +159,7 @@ def _seen(row: Any) -> Snapshot:
         now=row.now,
         progress=progress,
         rate=_rate(row, progress) if row.state == MailingState.RUNNING else None,
-        held=(row.held or "") if row.state == MailingState.RUNNING else "",
+        held=(row.held or slow) if row.state == MailingState.RUNNING else "",
     )
 
 

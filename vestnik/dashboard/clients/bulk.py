@@ -24,7 +24,6 @@ from vestnik.audience.models import Client
 from vestnik.audience.stoplist import LONGEST_REASON, Source
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.clients.finding import SearchForm, selected
-from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.pages import OperatorRequest, forbidden, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.db.trouble import retried
@@ -92,10 +91,10 @@ class Selection:
         return list(found[: MOST_AT_ONCE + 1])
 
 
-@page(Action.SEND, keeps=True)
+@page(Action.SEND)
 def client_bulk(request: OperatorRequest) -> HttpResponse:
     """Ask whether it is meant, and do it."""
-    data = request.GET if (written := written_on(request)) is None else written
+    data = request.POST if request.method == "POST" else request.GET
     does = data.get("does", "")
     selection = Selection.read(data)
     if does not in ACTS or selection is None:
@@ -114,13 +113,12 @@ def _asked(
     request: OperatorRequest, selection: Selection, does: str, ids: Sequence[int]
 ) -> HttpResponse:
     count, is_sent = len(ids), request.method == "POST"
-    form = BulkForm(written_on(request), count=count, does=does)
-    unchecked(request, form)
+    form = BulkForm(request.POST if is_sent else None, count=count, does=does)
     if is_sent and count <= MOST_AT_ONCE and form.is_valid():
         done = ACTS[does].run(ids, form.cleaned_data)
         messages.success(request, ACTS[does].told(done))
         return redirect(f"{reverse('client-list')}?{_search(selection)}")
-    if form.is_bound:
+    if is_sent:
         form.data = form.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
         form.data["shown"] = str(count)  # type: ignore[index]  # the copy may be written to
     else:

@@ -1,0 +1,100 @@
+"""A database in which a mark takes long: messages leave nevertheless, or it is said why not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.builders import counts, make_running
+from tests.dispatch.lane import lane, provider
+from tests.dispatch.sent import assert_it_adds_up
+from vestnik.api.mailings import shown
+from vestnik.dispatch import heartbeat, hints, lanes, sending, sql
+from vestnik.dispatch.slow_marks import SLOW_SECONDS, MarkWatch
+from vestnik.mailings.models import PAUSE
+from vestnik.reports.snapshot import snapshot_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def slow_marks() -> Iterator[None]:
+    """Each mark takes longer than a flight may."""
+    sql.run(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(0.9); RETURN NEW; END $$"
+    )
+    sql.run(
+        "CREATE TRIGGER dawdle BEFORE UPDATE ON dispatch_batch FOR EACH ROW "
+        "WHEN (cardinality(NEW.in_flight) > 0) EXECUTE FUNCTION dawdle()"
+    )
+    yield
+    sql.run("DROP FUNCTION IF EXISTS dawdle CASCADE")
+    heartbeat._client().delete(heartbeat.SLOW_MARKS)
+
+
+@pytest.fixture(autouse=True)
+def null(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(hints, "give", lambda *_, **__: None)
+    with provider(settings, "null", "vestnik.providers.null.NullProvider"):
+        yield
+
+
+@pytest.mark.usefixtures("slow_marks")
+def test_messages_leave_though_their_mark_took_long() -> None:
+    mailing = make_running(5)
+    with lane("null") as null:
+        null.work()
+    assert counts(mailing) == {"sent": 5}
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.usefixtures("slow_marks")
+def test_what_was_paused_during_a_slow_mark_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailing, ask = make_running(5), sending.seconds_to_end
+
+    def paused_meanwhile(*given: Any, **more: Any) -> float | None:
+        if mailing.state == "running":
+            mailing.obey(PAUSE, actor="test")
+        return ask(*given, **more)
+
+    monkeypatch.setattr(sending, "seconds_to_end", paused_meanwhile)
+    with lane("null") as null:
+        null.work()
+    assert counts(mailing) == {"queued": 5}
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.usefixtures("slow_marks")
+def test_where_nothing_can_leave_in_time_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: Client
+) -> None:
+    mailing = make_running(5)
+    monkeypatch.setattr(sending, "FLIGHT_SECONDS", 0.0)
+    monkeypatch.setattr(lanes, "SLICE", 1.0)
+    with lane("null") as null:
+        null.work()
+
+    assert counts(mailing) == {"queued": 5}
+    assert "marking messages takes so long" in caplog.text
+    assert "marking messages takes" in client.get("/readyz").json()["warnings"][0]
+    assert "marking messages takes" in str(shown(mailing)[0]["held"])
+    seen = snapshot_of(mailing.id)
+    assert seen is not None
+    assert "marking messages takes" in seen.held
+
+
+def test_the_next_flight_is_smaller_until_marks_are_quick_again() -> None:
+    watch = MarkWatch(100)
+    assert [
+        (watch.note(seconds, messages), watch.most)
+        for seconds, messages in [
+            (SLOW_SECONDS / 2, 100),
+            (2 * SLOW_SECONDS, 100),
+            (2 * SLOW_SECONDS, 50),
+            (SLOW_SECONDS / 2, 25),
+            (SLOW_SECONDS / 2, 50),
+            (2 * SLOW_SECONDS, 1),
+        ]
+    ] == [(False, 100), (True, 50), (True, 25), (False, 50), (False, 100), (True, 1)]

@@ -1,0 +1,68 @@
+"""Which mailings a worker process enlists: a chunk of each in turn, in a few of its threads.
+
+Each chunk is a long statement. As many mailings starting together as a worker has threads had
+stopped its sending until all of them were enlisted.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+#: So many threads of a process enlist at once.
+ENLISTING_AT_ONCE = 2
+
+
+class EnlistQueue:
+    """The mailings that wait for their next chunk; each is in it once, or in work, or neither."""
+
+    def __init__(self, most: int = ENLISTING_AT_ONCE) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[int] = deque()
+        self._known: set[int] = set()
+        self._free = most
+
+    def add(self, mailing: int) -> None:
+        """Have a mailing enlisted; those that have waited longer come first."""
+        with self._lock:
+            if mailing not in self._known:
+                self._known.add(mailing)
+                self._waiting.append(mailing)
+
+    def work(self, step: Callable[[int], bool], stopping: Callable[[], bool]) -> None:
+        """Do steps until no mailing waits; at once done where enough threads are at it.
+
+        `step` does one of a mailing and returns whether there are more.
+        """
+        if not self._enter():
+            return
+        try:
+            while not stopping() and (mailing := self._take()) is not None:
+                more = False
+                try:
+                    more = step(mailing)
+                finally:
+                    self._put_back(mailing, more)
+        finally:
+            self._leave()
+
+    def _enter(self) -> bool:
+        with self._lock:
+            if not self._free:
+                return False
+            self._free -= 1
+            return True
+
+    def _take(self) -> int | None:
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else None
+
+    def _put_back(self, mailing: int, more: bool) -> None:
+        with self._lock:
+            if more:
+                self._waiting.append(mailing)
+            else:
+                self._known.discard(mailing)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._free += 1

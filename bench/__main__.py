@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bench import gateways, latency, shapes
 from bench.audience import audience
+from bench.fairness import fairness
 from bench.growth import growth
 from bench.imports import imports
 from bench.pages import pages
@@ -84,6 +85,7 @@ PARTS: dict[str, Callable[[RunningStack, Report, float], None]] = {
     "pages": pages,
     "audience": audience,
     "viewers": viewers,
+    "fairness": fairness,
 }
 
 

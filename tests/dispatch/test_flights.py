@@ -16,7 +16,6 @@ from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
 from tests.stack.servers import wait_until
 from vestnik.dispatch import claims, sending, sql
-from vestnik.dispatch.allowance import Allowance
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.flights import Flight
 from vestnik.dispatch.meters import Meters
@@ -25,8 +24,6 @@ from vestnik.dispatch.outcomes import record_and_mark, record_and_release
 from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.sending import Course, Crew
 from vestnik.dispatch.settled import Settled
-from vestnik.dispatch.slow_marks import MarkWatch
-from vestnik.dispatch.turns import Turns
 from vestnik.dispatch.verdicts import LONGEST_REASON
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Provider, Rejected
@@ -150,8 +147,8 @@ class Script:
 def course_of(mailing: Mailing, hands: Script) -> Course:
     known = described(mailing.provider)
     breaker = Breaker(mailing.provider, LEASE)
-    crew = Crew(known, hands, breaker, Meters(), lambda: False, Rests(), Turns(known), MarkWatch(9))
-    return Course(crew, claim_of(mailing), Allowance(known))
+    crew = Crew(known, hands, breaker, Meters(), lambda: False, Rests())
+    return Course(crew, claim_of(mailing))
 
 
 def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable[[], None]) -> Any:

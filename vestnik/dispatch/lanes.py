@@ -28,9 +28,7 @@ from vestnik.dispatch.sending import (
     Crew,
     lease_of,
 )
-from vestnik.dispatch.slow_marks import MarkWatch
 from vestnik.dispatch.tails import Tails
-from vestnik.dispatch.turns import Turns
 from vestnik.providers.registry import described
 
 log = structlog.get_logger(__name__)
@@ -53,11 +51,8 @@ class Lane:
         provider = described(alias)
         self._breaker = Breaker(alias, lease_of(provider))
         self._rests, self._tails = Rests(), Tails()
-        self._turns = Turns(provider)
-        marks = MarkWatch(provider.window)
-        self._crew = Crew(
-            provider, hands, self._breaker, meters(), stopping, self._rests, self._turns, marks
-        )
+        self._crew = Crew(provider, hands, self._breaker, meters(), stopping, self._rests)
+        self._turns = self._crew.turns
         self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
         self._woken = threading.Condition()
         self._weight = 1

@@ -34,7 +34,7 @@ from vestnik.dispatch.refusals import pause_if_refused
 from vestnik.dispatch.repeats import Repeats
 from vestnik.dispatch.rests import Rests
 from vestnik.dispatch.settled import Settled
-from vestnik.dispatch.slow_marks import MarkWatch
+from vestnik.dispatch.slow_marks import SLOW_SECONDS, MarkWatch
 from vestnik.dispatch.turns import Turns
 from vestnik.dispatch.verdicts import settle
 from vestnik.providers.base import Accepted, Outgoing, Provider, Rejected, Unknown
@@ -70,11 +70,15 @@ class Crew:
     meters: Meters
     stopping: Callable[[], bool]
     rests: Rests
-    turns: Turns
-    marks: MarkWatch
+    turns: Turns = field(init=False)
+    marks: MarkWatch = field(init=False)
     repeats: Repeats = field(default_factory=Repeats)
     #: Mailings a batch of which is through: they may be finished.
     through: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", Turns(self.provider))
+        object.__setattr__(self, "marks", MarkWatch(self.provider.window))
 
     @property
     def lease(self) -> float:
@@ -89,8 +93,9 @@ def lease_of(provider: Provider) -> float:
 class Course:
     """One claimed batch on its way."""
 
-    def __init__(self, crew: Crew, batch: Claim, allowance: Allowance) -> None:
-        self.crew, self.batch, self.allowance = crew, batch, allowance
+    def __init__(self, crew: Crew, batch: Claim, allowance: Allowance | None = None) -> None:
+        self.crew, self.batch = crew, batch
+        self.allowance = allowance or Allowance(crew.provider)
         self.due = claims.due(batch, 2 * crew.provider.window if self._is_paced else claims.ALL)
         self.waiting, self.next_retry = self.due.messages, self.due.next_retry
         self.out: list[Flight] = []
@@ -235,14 +240,17 @@ class Course:
         if mark is None:
             return None, asked_at
         took = self.marked_by - asked_at
-        if not self.crew.marks.note(took, len(self.marking)):
+        if took < SLOW_SECONDS:
+            self.crew.marks.note_quick()
             return mark, asked_at
         again_at, attempt = time.monotonic(), self.attempt_id or 0
         to_end = seconds_to_end(self.batch, self.marking, attempt, **self.due.hours)
         in_time = time.monotonic() - again_at < FLIGHT_SECONDS and took < LEASE_MARGIN / 2
-        self.crew.marks.note_flight(took, left=in_time)
+        if not in_time:
+            self.crew.marks.note_missed(took, len(self.marking))
         if to_end is None or not in_time:
             return mark, asked_at - FLIGHT_SECONDS
+        self.crew.marks.note_quick()
         return Mark(mark.marked_at, to_end), again_at
 
     def _after_recording(self, recorded: Settled) -> None:

@@ -1,9 +1,9 @@
 """Marks that take long: a flight leaves within a moment of its mark, so after a slow one none did.
 
 A mark is a commit, which a slow disk, a standby far away or a lock holds up. It is asked again
-then, by a statement that writes nothing, and the flight's time counts from there; and the next
-flight is a smaller one. Where that is slow as well nothing leaves, and that is said: in the log, in
-/readyz and on the pages of the mailings.
+then, by a statement that writes nothing, and the flight's time counts from there. Where that is
+slow as well nothing leaves: the next flight is a smaller one, and the log, /readyz and the pages of
+the mailings say so.
 """
 
 import threading
@@ -35,20 +35,16 @@ class MarkWatch:
     def most(self) -> int:
         return self._most
 
-    def note(self, seconds: float, messages: int) -> bool:
-        """Whether that mark was a slow one."""
-        is_slow = seconds > SLOW_SECONDS
-        with self._lock:
-            if is_slow:
-                self._most = max(1, messages // 2)
-            elif self._most < self._window:
+    def note_quick(self) -> None:
+        """A mark that did not take long, or of which its flight could leave nevertheless."""
+        if self._most < self._window:
+            with self._lock:
                 self._most = min(self._window, 2 * self._most)
-        return is_slow
-
-    def note_flight(self, seconds: float, *, left: bool) -> None:
-        """Whether anything of a flight could leave in time after its mark."""
-        if left:
             _outage.worked()
-        else:
-            heartbeat.note_slow_marks(seconds)
-            _outage.failed(SlowMark(f"{seconds:.1f} s"))
+
+    def note_missed(self, seconds: float, messages: int) -> None:
+        """After a mark that took so long nothing of its flight could leave in time."""
+        with self._lock:
+            self._most = max(1, messages // 2)
+        heartbeat.note_slow_marks(seconds)
+        _outage.failed(SlowMark(f"{seconds:.1f} s"))

@@ -22,14 +22,26 @@ function wholePage({ responseText }) {
   return new DOMParser().parseFromString(responseText, "text/html");
 }
 
+/* Every request of a page ends. What somebody pressed is given up soon; what is typed or counted
+   may take as long as the server gives itself. */
+const PRESSED_FOR = 8_000, COUNTED_FOR = 35_000;
+const isPressed = (event) => ["click", "submit"].includes(event?.type);
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  const waits = isPressed(detail.triggeringEvent) || detail.elt.closest("[data-builder]");
+  detail.timeout = waits ? PRESSED_FOR : COUNTED_FOR;
+});
+
 /* What somebody did failed: a link leads to its own page, which says why; for the rest it is said
-   above the content, until something works. What the page fetches by itself says nothing. */
-for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
+   above the content, until something works. Where no answer came, a link's own page is the way out.
+   What the page fetches by itself says nothing. */
+for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(trouble, ({ detail: { xhr, requestConfig: { elt, triggeringEvent } } }) => {
     if (!triggeringEvent?.isTrusted) return;
-    if (xhr.status && elt.matches("a[href]")) return location.assign(elt.href);
-    say(wordsOf(xhr) || document.body.dataset.failed);
-    if (["click", "submit"].includes(triggeringEvent.type)) said.scrollIntoView({ block: "nearest" });
+    const link = elt.matches("a[href]") ? elt : null;
+    if (xhr.status && link) return location.assign(link.href);
+    const { failed, unanswered } = document.body.dataset;
+    say(wordsOf(xhr) || (trouble === "htmx:timeout" ? unanswered : failed), link);
+    if (isPressed(triggeringEvent)) said.scrollIntoView({ block: "nearest" });
   });
 }
 document.addEventListener("htmx:afterRequest", ({ detail: { successful, requestConfig } }) => {
@@ -46,10 +58,16 @@ const said = document.createElement("div");
 said.className = "notices";
 said.setAttribute("role", "alert");
 
-function say(words) {
+function say(words, link = null) {
   const notice = document.createElement("p");
   notice.className = "notice is-error";
   notice.textContent = words;
+  if (link) {
+    const way = document.createElement("a");
+    way.href = link.href;
+    way.textContent = `${document.body.dataset.wayOut} ${link.textContent.trim()}`;
+    notice.append(" ", way);
+  }
   said.replaceChildren(notice);
   document.getElementById("content").before(said);
   saidAt = Date.now();
@@ -64,16 +82,26 @@ document.addEventListener("live:heard", () => {
 });
 
 /* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
-   it does, for what was stopped has no answer. */
-const SENT_FOR = 20_000;
-let sent = new WeakMap();
+   it does, and that is said: what was stopped, or hangs, has no answer. */
+const DOUBLE_CLICK = 1_000;
+let sent = new WeakMap(), hanging = 0;
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post") return;
-  if (Date.now() - sent.get(form) < SENT_FOR) event.preventDefault();
-  else sent.set(form, Date.now());
+  const since = Date.now() - sent.get(form);
+  if (since < PRESSED_FOR) {
+    event.preventDefault();
+    if (since > DOUBLE_CLICK) say(document.body.dataset.sending);
+    return;
+  }
+  sent.set(form, Date.now());
+  clearTimeout(hanging);
+  hanging = setTimeout(() => say(document.body.dataset.unanswered), PRESSED_FOR);
 });
-window.addEventListener("pageshow", () => { sent = new WeakMap(); });
+window.addEventListener("pageshow", () => {
+  sent = new WeakMap();
+  clearTimeout(hanging);
+});
 
 /* A choice of its own, and what belongs to it: <fieldset data-either="hours" data-chosen-by="between">
    hides its [data-part] and sends nothing of it unless "between" is chosen. Writing there chooses. */
@@ -123,15 +151,20 @@ window.addEventListener("resize", () => makeScrollable(document));
 
 /* A confirmation that has a page of its own opens in the dialog: hx-get="…" hx-target="#dialog".
    What it was opened from has the focus again once it is closed, as dialogs do by themselves.
-   While one is on its way or open, there is no other. */
-let asking = null;
+   While one is on its way or open, there is no other; one that hangs makes place for the next. */
+let asking = null, askedAt = 0;
+document.addEventListener("click", ({ target }) => {
+  const isLate = Date.now() - askedAt > DOUBLE_CLICK;
+  if (asking && isLate && target.closest("[hx-target='#dialog']")) asking.abort();
+}, true);
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { target, xhr } = event.detail;
   if (target.id !== "dialog") return;
   if (asking || target.open) event.preventDefault();
   else {
     asking = xhr;
-    xhr.addEventListener("loadend", () => { asking = null; });
+    askedAt = Date.now();
+    xhr.addEventListener("loadend", () => { if (asking === xhr) asking = null; });
   }
 });
 document.addEventListener("htmx:afterSwap", (event) => {

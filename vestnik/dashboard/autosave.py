@@ -19,14 +19,16 @@ from vestnik.access.models import User
 from vestnik.dashboard.models import UnsavedForm
 
 PARAMETER = "unsaved"
-#: The pages that keep what is written on them, by their names.
-KEEPING = ("new-mailing", "edit-mailing")
 KEPT_FOR = timedelta(days=14)
 DONE_KEPT_FOR = timedelta(days=1)
+#: Of the pages of one section.
 MOST_OF_A_USER = 20
 MOST_BYTES = 256 * 1024
+#: Passwords are neither kept nor carried through a login.
+SECRET = ("password", "old_password", "new_password1", "new_password2")
 #: What belongs to one request, and not to what is written.
 PASSING = (
+    *SECRET,
     "csrfmiddlewaretoken",
     "do",
     "counted",
@@ -35,15 +37,22 @@ PASSING = (
     "test",
     "test_numbers",
     "test_token",
+    "start",
+    "discard",
 )
 
 
 def is_kept(page: str) -> bool:
-    """Whether the page of that path keeps what is written on it."""
+    """Whether the page of that path keeps what is written on it: `@page(keeps=True)`."""
     try:
-        return resolve(page).url_name in KEEPING
+        return bool(getattr(resolve(page).func, "keeps", False))
     except Resolver404:
         return False
+
+
+def address_of(page: str, token: uuid.UUID | str) -> str:
+    """What opens the page as it was written."""
+    return f"{page}?{PARAMETER}={token}"
 
 
 def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
@@ -59,7 +68,7 @@ def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, st
             return False
         kept.fields, kept.saved_at = pairs, Now()
         kept.save(update_fields=["fields", "saved_at"])
-        _clear(user)
+        _clear(user, page)
     return True
 
 
@@ -83,7 +92,7 @@ def keep_anew(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
         renewed = [(name, token if name == "token" else value) for name, value in fields]
         try:
             if keep(user, uuid.UUID(token), page, renewed):
-                return f"{page}?{PARAMETER}={token}"
+                return address_of(page, token)
         except ValueError:
             continue
     return page
@@ -116,12 +125,13 @@ def written(data: QueryDict) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, values in data.lists() for value in values]
 
 
-def _clear(user: User) -> None:
+def _clear(user: User, page: str) -> None:
     # Everybody's: whoever never writes again would leave theirs for ever.
     UnsavedForm.objects.filter(saved_at__lte=Now() - KEPT_FOR).delete()
     own = UnsavedForm.objects.filter(user=user)
     own.filter(fields=None, saved_at__lte=Now() - DONE_KEPT_FOR).delete()
-    left = own.filter(fields__isnull=False).order_by("-saved_at")
+    section = f"/{page.split('/')[1]}/"  # many small forms of one push out no mailing
+    left = own.filter(fields__isnull=False, page__startswith=section).order_by("-saved_at")
     UnsavedForm.objects.filter(
         token__in=list(left.values_list("token", flat=True)[MOST_OF_A_USER:])
     ).delete()

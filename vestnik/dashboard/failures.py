@@ -5,7 +5,7 @@ no session, no user.
 """
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -14,6 +14,7 @@ from vestnik.dashboard import autosave
 from vestnik.dashboard.account.login import carrying
 from vestnik.dashboard.middleware import POLICY, PRIVATE
 from vestnik.dashboard.pages import is_htmx
+from vestnik.dashboard.preferences import where_from
 from vestnik.dashboard.shell import theme_of
 from vestnik.db.trouble import RETRY_AFTER, Trouble
 
@@ -42,7 +43,7 @@ def csrf_failure(request: HttpRequest) -> HttpResponse:
         return _guarded(answer)
     if _is_written_here(request):
         return _guarded(_returned(request))
-    return _alone(request, "dashboard/csrf_failure.html", 403)
+    return _alone(request, "dashboard/csrf_failure.html", 403, way_back=_way_back(request))
 
 
 def _is_written_here(request: HttpRequest) -> bool:
@@ -62,6 +63,12 @@ def _returned(request: HttpRequest) -> HttpResponse:
         return carrying(request)
     fields = autosave.written(request.POST)
     return redirect(autosave.keep_anew(user, request.path, fields))
+
+
+def _way_back(request: HttpRequest) -> str:
+    """The page on which another language or theme was pressed, with what is written on it."""
+    is_of_the_foot = request.path in (resolve_url("set_language"), resolve_url("set-theme"))
+    return where_from(request) if is_of_the_foot else ""
 
 
 def unavailable(request: HttpRequest, trouble: Trouble) -> HttpResponse:

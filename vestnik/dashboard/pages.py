@@ -9,22 +9,30 @@ def new_mailing(request: OperatorRequest) -> HttpResponse: ...
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render, resolve_url
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_http_methods
 
 from vestnik.access.models import User
 from vestnik.access.roles import Action, may
 from vestnik.dashboard import autosave
 from vestnik.dashboard.account.login import carrying
+from vestnik.dashboard.keeping import kept_answer
+from vestnik.dashboard.models import UnsavedForm
 
 
 class OperatorRequest(HttpRequest):
     """A request of somebody who is logged in."""
 
     user: User
+    #: Of a page that keeps what is written on it: what was written before, and the address that
+    #: opens what was sent now.
+    restored: UnsavedForm | None
+    kept_at: str
 
 
 #: Called with a request and with what its address names.
@@ -36,12 +44,18 @@ ANY = (*READ, "POST")
 
 
 def page(
-    action: Action = Action.SEE, *, methods: tuple[str, ...] | None = None
+    action: Action = Action.SEE,
+    *,
+    methods: tuple[str, ...] | None = None,
+    keeps: bool = False,
+    home: str = "",
 ) -> Callable[[View], View]:
     """A page for those whose role grants `action`; what everybody may open is not posted to,
     unless `methods` says so.
 
     Who is not logged in goes to the login and comes back; who may not is told which role may.
+    `keeps`: what is written on it is kept, see `vestnik.dashboard.keeping`. `home`: the page to
+    which an address that is only posted to leads when it is opened, by a reload or after a login.
     """
 
     def decorate(view: View) -> View:
@@ -51,10 +65,16 @@ def page(
                 return _to_login(request)
             if not may(request.user.role, action):
                 return forbidden(request, action)
+            if home and request.method in READ:
+                return redirect(_address_of(home, kwargs))
+            request.restored, request.kept_at = None, ""
+            if keeps:
+                return kept_answer(request, lambda: view(request, *args, **kwargs))
             return view(request, *args, **kwargs)
 
+        answer.keeps = keeps  # type: ignore[attr-defined]  # asked by `autosave.is_kept`
         allowed = methods or (READ if action is Action.SEE else ANY)
-        return require_http_methods(list(allowed))(answer)
+        return require_http_methods([*allowed, *(READ if home else ())])(answer)
 
     return decorate
 
@@ -83,5 +103,21 @@ def _to_login(request: HttpRequest) -> HttpResponse:
         return render(request, "dashboard/logged_out.html", status=401)
     # A login form must not appear in the middle of the page that is open.
     response = HttpResponse(status=401)
-    response["HX-Redirect"] = resolve_url("login")
+    response["HX-Redirect"] = _login_of(request)
     return response
+
+
+def _login_of(request: HttpRequest) -> str:
+    """The login, which comes back to the page from which htmx asks for a part."""
+    address = urlsplit(request.headers.get("HX-Current-URL", ""))
+    if address.netloc != request.get_host():
+        return resolve_url("login")
+    open_page = f"{address.path}?{address.query}" if address.query else address.path
+    return str(redirect_to_login(open_page)["Location"])
+
+
+def _address_of(home: str, given: dict[str, Any]) -> str:
+    try:
+        return reverse(home, kwargs=given)
+    except NoReverseMatch:
+        return reverse(home)

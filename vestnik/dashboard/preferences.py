@@ -6,17 +6,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
 
 from vestnik.dashboard.shell import THEME_COOKIE, THEMES
 
 REMEMBERED = timedelta(days=365)
 
 
-@require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark, or the system's own; back to the page that it was asked from."""
-    response = HttpResponseRedirect(_where_from(request))
+    response = HttpResponseRedirect(where_from(request))
     remember_theme(response, request.POST.get("theme", ""))
     return response
 
@@ -46,7 +44,8 @@ def remember_language(response: HttpResponse, language: str) -> None:
         )
 
 
-def _where_from(request: HttpRequest) -> str:
+def where_from(request: HttpRequest) -> str:
+    """The page of ours that the form names, or the overview."""
     wanted = request.POST.get("next", "")
     here = wanted.startswith("/") and url_has_allowed_host_and_scheme(
         wanted, {request.get_host()}, request.is_secure()

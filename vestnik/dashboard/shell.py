@@ -42,12 +42,20 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "sections": SECTIONS,
         "languages": settings.LANGUAGES,  # each in its own words, so never translated
         "theme": theme_of(request),
+        "same_page": same_page(request),
         "zone": timezone.get_current_timezone_name(),
         "may_send": may(role, Action.SEND),
         "may_manage": may(role, Action.MANAGE),
         # Counted only where it is shown: the admin and the API's pages have no badge.
         "decisions_waiting": cache(waiting),
     }
+
+
+def same_page(request: HttpRequest) -> str:
+    """The address that opens what is shown: of a form that was refused, with what is written."""
+    if request.method == "POST":
+        return getattr(request, "kept_at", "") or request.path
+    return request.get_full_path()
 
 
 def theme_of(request: HttpRequest) -> str:

@@ -14,7 +14,8 @@ from vestnik.dispatch.withdrawal import OF_CLIENT, WHY, delete_client, take_back
 
 log = structlog.get_logger(__name__)
 
-#: Sent with `number` before the erasure is committed: who keeps it elsewhere forgets it, too.
+#: Sent with `number` and `client`, its id, before the erasure is committed: who keeps either
+#: elsewhere forgets it, too.
 erasing = Signal()
 
 # By the number too: it may stand in the messages of an earlier client who was deleted, or in tests.
@@ -102,7 +103,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
         sql.run(WARN_IMPORTS, [stoplist.hash_of(number)])
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])
         sql.run(FORGET_TEXTS_OF, [number])
-        erasing.send(sender=erase_client, number=number)
+        erasing.send(sender=erase_client, number=number, client=client_id)
         sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
         client = Client.objects.select_for_update().filter(id=client_id, phone_number=number)
         if not client.exists():

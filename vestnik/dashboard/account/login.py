@@ -48,10 +48,11 @@ class Login(LoginView):
 
 def carrying(request: HttpRequest) -> HttpResponse:
     """The login for a form that was sent without a session; what is written comes back after it."""
+    pairs = [pair for pair in autosave.written(request.POST) if pair[0] not in autosave.PASSING]
     context = {
         "form": AuthenticationForm(request),
         "next": request.path,
-        "carried": json.dumps(autosave.written(request.POST)),
+        "carried": json.dumps(pairs),
     }
     return render(request, "dashboard/login.html", context, status=401)
 

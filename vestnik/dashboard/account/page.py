@@ -15,13 +15,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from vestnik.access.sessions import Session
 from vestnik.dashboard.account.agents import in_words
 from vestnik.dashboard.account.preferences import PreferencesForm
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.pages import ANY, OperatorRequest, page
 from vestnik.dashboard.shell import theme_of
 
 POST_ONLY = ("POST",)
 
 
-@page(methods=ANY)
+@page(methods=ANY, keeps=True)
 def account(request: OperatorRequest) -> HttpResponse:
     """One's own page; posted, it keeps the preferences."""
     if request.method != "POST":
@@ -36,7 +37,7 @@ def account(request: OperatorRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-@page(methods=POST_ONLY)
+@page(methods=POST_ONLY, home="account")
 def change_password(request: OperatorRequest) -> HttpResponse:
     """Change one's own password, which ends all of one's other sessions."""
     form = PasswordChangeForm(request.user, request.POST)
@@ -49,7 +50,7 @@ def change_password(request: OperatorRequest) -> HttpResponse:
     return redirect("account")
 
 
-@page(methods=POST_ONLY)
+@page(methods=POST_ONLY, home="account")
 def end_session(request: OperatorRequest, mark: str) -> HttpResponse:
     """End one of one's own sessions."""
     for session in Session.objects.of(request.user.pk):
@@ -59,7 +60,7 @@ def end_session(request: OperatorRequest, mark: str) -> HttpResponse:
     return redirect("account")
 
 
-@page(methods=POST_ONLY)
+@page(methods=POST_ONLY, home="account")
 def end_other_sessions(request: OperatorRequest) -> HttpResponse:
     """End all of one's own sessions but this one."""
     messages.success(request, _ended(_end_others(request)))
@@ -76,15 +77,25 @@ def _ended(count: int) -> str:
 
 
 def _shown(request: OperatorRequest, **forms: Any) -> HttpResponse:
-    chosen = {"language": translation.get_language(), "theme": theme_of(request)}
     context = {
-        "preferences": PreferencesForm(instance=request.user, initial=chosen),
+        "preferences": _preferences(request),
         "password": PasswordChangeForm(request.user),
         "sessions": _sessions(request),
         **forms,
     }
     context["password"].fields["old_password"].widget.attrs.pop("autofocus", None)
     return render(request, "dashboard/account/page.html", context)
+
+
+def _preferences(request: OperatorRequest) -> PreferencesForm:
+    chosen = {"language": translation.get_language(), "theme": theme_of(request)}
+    kept = written_on(request) if request.restored else None
+    if kept is not None:
+        for name, value in chosen.items():  # the foot of the page may have changed them since
+            kept[name] = value
+    form = PreferencesForm(kept, instance=request.user, initial=chosen)
+    unchecked(request, form)
+    return form
 
 
 def _sessions(request: OperatorRequest) -> list[dict[str, Any]]:

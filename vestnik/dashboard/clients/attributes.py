@@ -120,6 +120,8 @@ class AttributeRows:
         self.problems: list[str] = []
         #: How many attributes the page does not show.
         self.more = 0
+        #: Whether a row was removed just now.
+        self.is_shorter = False
 
     @classmethod
     def showing(cls, attributes: Mapping[str, Any]) -> "AttributeRows":
@@ -143,12 +145,19 @@ class AttributeRows:
         """The rows after one was added or removed, unchecked; None where none was."""
         if "add" not in data and "remove" not in data:
             return None
-        rows = [
-            _row(n, initial=_sent(data, n)) for n in _numbers(data) if str(n) != data.get("remove")
-        ]
-        if "add" in data and len(rows) < MOST_ROWS:
-            rows.append(_row(max((row.number for row in rows), default=-1) + 1))
-        return cls(rows)
+        rows = cls.written(data)
+        rows.is_shorter = "remove" in data
+        if "add" in data and len(rows.rows) < MOST_ROWS:
+            added = _row(max((row.number for row in rows.rows), default=-1) + 1)
+            added.fields["name"].widget.attrs["autofocus"] = True
+            rows.rows.append(added)
+        return rows
+
+    @classmethod
+    def written(cls, data: QueryDict) -> "AttributeRows":
+        """The rows as they are written, unchecked, without the one that is removed."""
+        left = [n for n in _numbers(data) if str(n) != data.get("remove")]
+        return cls([_row(n, initial=_sent(data, n)) for n in left])
 
     def is_valid(self) -> bool:
         """What is wrong stands beside its row, or in `problems`."""

@@ -14,6 +14,7 @@ from vestnik.audience.models import SavedAudience
 from vestnik.dashboard import shown
 from vestnik.dashboard.audience_form import AudienceForm, save_audience
 from vestnik.dashboard.filters import in_words
+from vestnik.dashboard.keeping import written_on
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.range_hints import range_hints
 from vestnik.dispatch.recipients import recipients
@@ -65,13 +66,13 @@ def filter_count(request: OperatorRequest) -> HttpResponse:
     return render(request, "dashboard/clients/audience_count.html", counted)
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def new_audience(request: OperatorRequest) -> HttpResponse:
     """Save a new audience."""
     return _edit(request, None)
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def edit_audience(request: OperatorRequest, id: int) -> HttpResponse:
     """Rename an audience, or change whom it selects."""
     return _edit(request, get_object_or_404(SavedAudience, id=id))
@@ -91,17 +92,19 @@ def delete_audience(request: OperatorRequest, id: int) -> HttpResponse:
 
 def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse:
     context: dict[str, Any] = {"saved": saved, "section": "client-list"}
-    if request.method != "POST":
+    data = written_on(request)
+    if data is None:
         context["name"] = saved.name if saved else ""
         context["audience"] = AudienceForm.showing(saved.filter if saved else {})
         context["marks"] = shown.marks_of(_fields(saved)) if saved else ""
         return _page(request, context)
-    context["name"] = name = request.POST.get("name", "").strip()
-    if changed := AudienceForm.changed(request.POST):
-        marks = request.POST.get(shown.FIELD, "")
-        return _page(request, {**context, "audience": changed, "marks": marks})
-    context["audience"] = audience = AudienceForm.submitted(request.POST)
-    context["marks"] = request.POST.get(shown.FIELD, "")
+    context["name"] = name = data.get("name", "").strip()
+    context["marks"] = data.get(shown.FIELD, "")
+    if changed := AudienceForm.changed(data):
+        return _page(request, {**context, "audience": changed})
+    if request.restored:
+        return _page(request, {**context, "audience": AudienceForm.restored(data)})
+    context["audience"] = audience = AudienceForm.submitted(data)
     if "count" in request.POST:
         return _page(request, context | _counted(audience))
     if problem := _problem(name, audience, saved, context["marks"]):

@@ -24,6 +24,7 @@ from vestnik.audience.models import Client
 from vestnik.audience.stoplist import LONGEST_REASON, Source
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.clients.finding import SearchForm, selected
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.pages import OperatorRequest, forbidden, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.db.trouble import retried
@@ -91,10 +92,10 @@ class Selection:
         return list(found[: MOST_AT_ONCE + 1])
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def client_bulk(request: OperatorRequest) -> HttpResponse:
     """Ask whether it is meant, and do it."""
-    data = request.POST if request.method == "POST" else request.GET
+    data = request.GET if (written := written_on(request)) is None else written
     does = data.get("does", "")
     selection = Selection.read(data)
     if does not in ACTS or selection is None:
@@ -113,12 +114,13 @@ def _asked(
     request: OperatorRequest, selection: Selection, does: str, ids: Sequence[int]
 ) -> HttpResponse:
     count, is_sent = len(ids), request.method == "POST"
-    form = BulkForm(request.POST if is_sent else None, count=count, does=does)
+    form = BulkForm(written_on(request), count=count, does=does)
+    unchecked(request, form)
     if is_sent and count <= MOST_AT_ONCE and form.is_valid():
         done = ACTS[does].run(ids, form.cleaned_data)
         messages.success(request, ACTS[does].told(done))
         return redirect(f"{reverse('client-list')}?{_search(selection)}")
-    if is_sent:
+    if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
         form.data["shown"] = str(count)  # type: ignore[index]  # the copy may be written to
     else:

@@ -24,6 +24,7 @@ from vestnik.audience.validation import LONGEST_TAG, validate_attributes, valida
 from vestnik.dashboard import shown, zones
 from vestnik.dashboard.clients.attributes import AttributeRows, shown_of
 from vestnik.dashboard.clients.one import client_or_404
+from vestnik.dashboard.keeping import written_on
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.suggestions import suggestions
 
@@ -83,7 +84,7 @@ class ClientForm(forms.Form):
         return changed | source
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def client_add(request: OperatorRequest) -> HttpResponse:
     """Add one client; many are imported."""
     number = request.GET.get("number", "")[:40]
@@ -92,7 +93,7 @@ def client_add(request: OperatorRequest) -> HttpResponse:
     )
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
     """Change what is known of a client."""
     client = client_or_404(id)
@@ -100,13 +101,15 @@ def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -> HttpResponse:
-    marks = request.POST.get(shown.FIELD) or (_marks_of(client) if client else "")
-    if request.method != "POST":
+    data = written_on(request)
+    marks = (data and data.get(shown.FIELD)) or (_marks_of(client) if client else "")
+    if data is None:
         rows = AttributeRows.showing(client.attributes if client else {})
         return _shown(request, client, form, rows, marks)
-    if changed := AttributeRows.changed(request.POST):
-        unchecked = ClientForm(initial={**form.initial, **request.POST.dict()})
-        return _shown(request, client, unchecked, changed, marks)
+    changed = AttributeRows.changed(data)
+    if changed or request.restored:
+        as_written = ClientForm(initial={**form.initial, **data.dict()})
+        return _shown(request, client, as_written, changed or AttributeRows.written(data), marks)
     rows = AttributeRows.submitted(request.POST)
     if all([form.is_valid(), rows.is_valid()]):
         try:

@@ -20,6 +20,7 @@ from vestnik.dashboard.clients.finding import MOST_COUNTED, digits_of, holding
 from vestnik.dashboard.clients.one import SOURCES
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.clients.stopping import confirmation
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.paging import paged
 from vestnik.dashboard.templatetags.vestnik import phone
@@ -68,11 +69,13 @@ def _parts(written: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-@page(methods=ANY)
+@page(methods=ANY, keeps=True)
 def stop_list(request: OperatorRequest) -> HttpResponse:
     """The list, the newest first; posted, numbers are put on it."""
     if request.method != "POST":
-        return _shown(request, NumbersForm())
+        kept = NumbersForm(written_on(request))
+        unchecked(request, kept)
+        return _shown(request, kept)
     if not may(request.user.role, Action.SEND):
         return forbidden(request, Action.SEND)
     form = NumbersForm(request.POST)

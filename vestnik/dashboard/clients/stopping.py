@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from vestnik.access.roles import Action
 from vestnik.audience.stoplist import LONGEST_REASON, Source
 from vestnik.dashboard.clients.one import client_or_404, entry_of
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
 from vestnik.dispatch.erasure import erase_client
 from vestnik.dispatch.stopping import stop
@@ -25,11 +26,12 @@ class ReasonForm(forms.Form):
     )
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def client_stop(request: OperatorRequest, id: int) -> HttpResponse:
     """Put the client's number on the stop list."""
     client = client_or_404(id)
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(written_on(request))
+    unchecked(request, form)
     if request.method == "POST" and form.is_valid():
         stop([client.phone_number], Source.PAGES, form.cleaned_data["reason"])
         messages.success(request, _("The client is on the stop list and gets nothing more."))

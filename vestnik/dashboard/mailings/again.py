@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.autosave import PASSING, written
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.mailings.agreement import AGREED, Confirmation
 from vestnik.dashboard.mailings.conflicts import refused
 from vestnik.dashboard.mailings.found import mailing_or_404, progress_for
@@ -94,7 +95,7 @@ class Again(WindowForm):
         return states
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def again(request: OperatorRequest, id: int) -> HttpResponse:
     """A new mailing to the clients whose message of this one is in states that are chosen."""
     mailing = mailing_or_404(id)
@@ -102,13 +103,15 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
         return refused(request, mailing, "send again")
     progress = progress_for(mailing)
     form = Again(
-        request.POST or None,
+        written_on(request),
         initial=_initial(mailing, progress),
         mailing=mailing,
         progress=progress,
     )
+    unchecked(request, form)
+    is_right = request.method == "POST" and form.is_valid()
     wants_look = request.POST.get("do") in ("look", "back")
-    if form.is_valid() and not wants_look and (answered := _answered(request, mailing, form)):
+    if is_right and not wants_look and (answered := _answered(request, mailing, form)):
         return answered
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
     context["comes"] = form.what_comes()

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.access.roles import Action
 from vestnik.dashboard import shown
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.mailings.conflicts import refusal, refused
 from vestnik.dashboard.mailings.forms import RATES, clean_rate, rate_of
 from vestnik.dashboard.mailings.found import mailing_or_404
@@ -85,7 +86,7 @@ class Changes(forms.Form):
         return {n: v for n, v in self.cleaned_data.items() if n in CHANGEABLE_UNDER_WAY}
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     """Change a mailing: on a small page while it is under way, on its own before."""
     mailing = mailing_or_404(id)
@@ -93,8 +94,9 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
         return redirect("edit-mailing", id)
     if mailing.state not in UNDER_WAY:
         return refused(request, mailing, "change")
-    form = Changes(request.POST or None, mailing=mailing)
-    if form.is_valid() and (changed := _changed(request, form)):
+    form = Changes(written_on(request), mailing=mailing)
+    unchecked(request, form)
+    if request.method == "POST" and form.is_valid() and (changed := _changed(request, form)):
         return changed
     context = {
         "frame": "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html",

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
@@ -19,25 +18,24 @@ from vestnik.dashboard.mailings.saving import SAVINGS, save, started
 from vestnik.dashboard.mailings.sheet import Sheet, marks_of
 from vestnik.dashboard.mailings.trying import Trying
 from vestnik.dashboard.models import UnsavedForm
-from vestnik.dashboard.once import token_of
 from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.mailings.models import BEFORE_THE_START, Mailing
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def new_mailing(request: OperatorRequest) -> HttpResponse:
     """A new mailing: empty, a copy of another (`?copy=`), to an audience (`?audience=`), or what
     was written before and not saved (`?unsaved=`)."""
     if request.method == "POST":
         return _answer(request, None)
-    if kept := _unsaved(request):
-        return _restored(request, kept, None)
+    if request.restored:
+        return _restored(request, request.restored, None)
     sheet = _beginning(request)
     sheet.unfinished = autosave.unfinished(request.user, request.path)
     return sheet.show(request)
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     """Change a draft or a scheduled mailing."""
     mailing = get_object_or_404(Mailing, id=id)
@@ -46,8 +44,8 @@ def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     if mailing.state not in BEFORE_THE_START:
         messages.warning(request, started(mailing))
         return redirect("mailing-page", mailing.id)
-    if kept := _unsaved(request):
-        return _restored(request, kept, mailing)
+    if request.restored:
+        return _restored(request, request.restored, mailing)
     form, audience = MailingForm(initial=forms.of(mailing), mailing=mailing), mailing.filter
     sheet = Sheet(form, AudienceForm.showing(audience), mailing, marks=marks_of(mailing))
     sheet.unfinished = autosave.unfinished(request.user, request.path)
@@ -69,16 +67,6 @@ def _beginning(request: OperatorRequest) -> Sheet:
     return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience))
 
 
-def _unsaved(request: OperatorRequest) -> UnsavedForm | None:
-    """What the address says was written before; says so where it was saved since."""
-    token = request.GET.get(autosave.PARAMETER, "")
-    kept = autosave.find(request.user, token, request.path) if token else None
-    if kept is not None and kept.fields is None:
-        messages.info(request, _("What was written on this page is saved or discarded by now."))
-        return None
-    return kept
-
-
 def _restored(request: OperatorRequest, kept: UnsavedForm, mailing: Mailing | None) -> HttpResponse:
     sheet = Sheet.unchecked(autosave.data_of(kept), mailing)
     sheet.restored = kept
@@ -87,18 +75,8 @@ def _restored(request: OperatorRequest, kept: UnsavedForm, mailing: Mailing | No
 
 def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     """What the button that was pressed asks for."""
-    data = request.POST
-    match data.get("do"):
-        case "autosave":
-            return HttpResponse(status=204 if _keep(request) else 409)
-        case "discard":
-            if token := token_of(data):
-                autosave.finish(request.user, token, request.path)
-            return redirect(request.path)
-    if not is_htmx(request):
-        _keep(request)
-    if data.get("do") == "back":
-        return Sheet.unchecked(data, mailing).show(request)
+    if request.POST.get("do") == "back":
+        return Sheet.unchecked(request.POST, mailing).show(request)
     return _checked(request, mailing)
 
 
@@ -120,14 +98,6 @@ def _checked(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
         return saved
     sheet.preview = previewed(sheet.form, sheet.audience)
     return sheet.show(request)
-
-
-def _keep(request: OperatorRequest) -> bool:
-    """Keep what is written, whatever becomes of it now."""
-    data, token = request.POST, token_of(request.POST)
-    if token is None:
-        return False
-    return autosave.keep(request.user, token, request.path, autosave.written(data))
 
 
 def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.mailings.conflicts import refused
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.letters import letters_of
@@ -55,16 +56,17 @@ class NewText(forms.Form):
         return version
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def new_text(request: OperatorRequest, id: int) -> HttpResponse:
     """GET shows the text; POST looks at a new one with its counts, or gives it."""
     mailing = mailing_or_404(id)
     if mailing.state not in UNDER_WAY or "text" not in changeable(mailing):
         return refused(request, mailing, "new text")
-    form = NewText(request.POST or None, mailing=mailing)
+    form = NewText(written_on(request), mailing=mailing)
+    unchecked(request, form)
     reach = reach_of(mailing)
     context: dict[str, Any] = {"form": form, "reach": reach, "letters": _letters(form)}
-    if form.is_valid():
+    if request.method == "POST" and form.is_valid():
         agreed = request.POST.get("do") == "give" and form.cleaned_data["agreed"]
         if agreed == _counted(reach, form):
             return _given(request, form, reach)

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.access.models import ApiKey
 from vestnik.access.roles import Action, Role
+from vestnik.dashboard import autosave
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
@@ -38,12 +40,14 @@ class KeyForm(OnceForm, forms.ModelForm):
         fields = ("name", "role")
 
 
-@page(Action.MANAGE)
+@page(Action.MANAGE, keeps=True)
 def api_keys(request: OperatorRequest) -> HttpResponse:
     """The keys there are; posted, a new one, which is shown this once."""
     if request.method != "POST":
         initial = {"role": Role.OPERATOR, "token": new_token()}
-        return _listed(request, KeyForm(initial=initial))
+        empty = KeyForm(written_on(request), initial=initial)
+        unchecked(request, empty)
+        return _listed(request, empty)
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _listed(request, form)
@@ -62,6 +66,7 @@ def api_keys(request: OperatorRequest) -> HttpResponse:
         return _listed(request, form)
     key = get_object_or_404(ApiKey, pk=id)
     if is_new:
+        autosave.finish(request.user, form.used_token, request.path)
         return show(request, TAB, "key_made", {"key": key, "plain": plain})
     messages.warning(request, SHOWN_BEFORE % {"key": key})
     return redirect(TAB)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from vestnik.access.roles import Action
 from vestnik.audience.phone import validate_phone_number
 from vestnik.audience.phone_parsing import normalised
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
@@ -60,14 +61,16 @@ class TrialForm(OnceForm):
         return None
 
 
-@page(Action.SEND)
+@page(Action.SEND, keeps=True)
 def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
     """Says what a test does; posted, sends it and shows what becomes of it."""
     if alias not in aliases():
         raise Http404
     initial = {"text": _("A test of Vestnik."), "token": new_token()}
-    form = TrialForm(request.POST or None, initial=initial)
-    if form.is_valid() and (id := form.send(alias, content_of(request.POST), actor(request))):
+    form = TrialForm(written_on(request), initial=initial)
+    unchecked(request, form)
+    is_right = request.method == "POST" and form.is_valid()
+    if is_right and (id := form.send(alias, content_of(request.POST), actor(request))):
         messages.success(request, _("The test is on its way: this page shows what becomes of it."))
         return redirect("mailing-page", id)
     context = {"form": form, "alias": alias, "provider": described(alias)}

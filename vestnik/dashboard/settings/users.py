@@ -18,12 +18,18 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from vestnik.access import users as access
 from vestnik.access.models import User
 from vestnik.access.roles import Action, Role
+from vestnik.dashboard import autosave
+from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.words import ROLES
 
 TAB = "users"
+SET_BEFORE = gettext_lazy(
+    "The password of %(user)s was set by the first click, and shown then if it was made here. "
+    "If you have not seen it, set another one below."
+)
 POST_ONLY = ("POST",)
 
 
@@ -69,6 +75,10 @@ class NewUserForm(OnceForm, PasswordForm):
         return username
 
 
+class OtherPasswordForm(OnceForm, PasswordForm):
+    """Another password for somebody."""
+
+
 class RoleForm(forms.ModelForm):
     """What a user may do."""
 
@@ -89,22 +99,23 @@ def users(request: OperatorRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 @sensitive_variables()
-@page(Action.MANAGE)
+@page(Action.MANAGE, keeps=True)
 def add_user(request: OperatorRequest) -> HttpResponse:
     """A new user, whose password is shown this once."""
     initial = {"role": Role.OPERATOR, "token": new_token()}
-    form = NewUserForm(request.POST or None, initial=initial)
-    if form.is_valid():
-        if answer := _added(request, form):
-            return answer
-    elif request.method == "POST" and (user := _of_the_first_click(form)):
-        return _added_before(request, user)
+    form = NewUserForm(written_on(request), initial=initial)
+    unchecked(request, form)
+    if request.method == "POST" and (answer := _added(request, form)):
+        return answer
     return show(request, TAB, "add_user", {"form": form})
 
 
 @sensitive_variables()
 def _added(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
     """Add the user; None where that is to be asked again, which the form then says."""
+    if not form.is_valid():
+        user = _of_the_first_click(form)
+        return _added_before(request, user) if user else None
     given = form.cleaned_data
     typed, name = given["password"], given["username"]
     password = typed or access.new_password()
@@ -118,9 +129,10 @@ def _added(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
         form.ask_again(str(SENT_ALREADY))
         return None
     user = get_object_or_404(User, pk=id)
-    return (
-        _told(request, user, "" if typed else password) if is_new else _added_before(request, user)
-    )
+    if not is_new:
+        return _added_before(request, user)
+    autosave.finish(request.user, form.used_token, request.path)
+    return _told(request, user, "" if typed else password)
 
 
 def _of_the_first_click(form: NewUserForm) -> User | None:
@@ -145,7 +157,7 @@ def user_page(request: OperatorRequest, user_id: int) -> HttpResponse:
     return _shown(request, get_object_or_404(User, pk=user_id))
 
 
-@page(Action.MANAGE, methods=POST_ONLY)
+@page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def change_role(request: OperatorRequest, user_id: int) -> HttpResponse:
     """Give a user another role."""
     user = get_object_or_404(User, pk=user_id)
@@ -161,20 +173,28 @@ def change_role(request: OperatorRequest, user_id: int) -> HttpResponse:
 
 @sensitive_post_parameters()
 @sensitive_variables()
-@page(Action.MANAGE, methods=POST_ONLY)
+@page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def set_password(request: OperatorRequest, user_id: int) -> HttpResponse:
-    """Give a user another password."""
+    """Give a user another password: once, also where the page that shows it is reloaded."""
     user = get_object_or_404(User, pk=user_id)
-    form = PasswordForm(request.POST, user=user)
+    form = OtherPasswordForm(request.POST, user=user)
     if not form.is_valid():
         return _shown(request, user, password_form=form)
     typed = form.cleaned_data["password"]
     password = typed or access.new_password()
-    access.set_password(user, password, actor=actor(request))
+
+    def make() -> int:
+        access.set_password(user, password, actor=actor(request))
+        return user.pk
+
+    _id, is_new = once(form.used_token, make)
+    if not is_new:
+        messages.warning(request, SET_BEFORE % {"user": user.username})
+        return redirect("user-page", user.pk)
     return _told(request, user, "" if typed else password)
 
 
-@page(Action.MANAGE, methods=POST_ONLY)
+@page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def deactivate(request: OperatorRequest, user_id: int) -> HttpResponse:
     """Shut a user out."""
     user = get_object_or_404(User, pk=user_id)
@@ -185,7 +205,7 @@ def deactivate(request: OperatorRequest, user_id: int) -> HttpResponse:
     return _done(request, user, _("%(user)s cannot log in any more."))
 
 
-@page(Action.MANAGE, methods=POST_ONLY)
+@page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def activate(request: OperatorRequest, user_id: int) -> HttpResponse:
     """Let a user in again."""
     user = get_object_or_404(User, pk=user_id)
@@ -197,7 +217,7 @@ def _shown(request: OperatorRequest, user: User, **forms: Any) -> HttpResponse:
     context = {
         "person": user,
         "role_form": RoleForm(initial={"role": user.role}),
-        "password_form": PasswordForm(),
+        "password_form": OtherPasswordForm(initial={"token": new_token()}),
         "is_self": user.pk == request.user.pk,
         **forms,
     }

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from vestnik.dashboard.once import new_token, token_of
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
 from vestnik.dispatch.models import MessageState
@@ -192,6 +193,14 @@ def field(bound: Any, hint: str = "") -> dict[str, Any]:
     if described:
         bound.field.widget.attrs["aria-describedby"] = " ".join(described)
     return {"field": bound, "hint": hint or bound.help_text}
+
+
+@register.simple_tag(takes_context=True)
+def form_token(context: template.Context) -> str:
+    """Under which the form of the page keeps what is written on it; the same when it is sent."""
+    request = context["request"]
+    kept = getattr(request, "restored", None)
+    return str(token_of(request.POST) or (kept.token if kept else new_token()))
 
 
 @register.simple_tag(takes_context=True)

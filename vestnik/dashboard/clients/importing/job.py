@@ -14,6 +14,7 @@ from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
 from vestnik.dashboard.clients.importing.mapping import ENCODINGS, Draft
 from vestnik.dashboard.clients.reasons import said
+from vestnik.dashboard.keeping import written_on
 from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dispatch.importing import look_at
 from vestnik.reports.downloads import FORMATS, download
@@ -25,14 +26,14 @@ READ_AT_ONCE = 2000
 SECTIONS = {Into.CLIENTS: "client-list", Into.STOP_LIST: "stop-list-page"}
 
 
-@page(methods=ANY)
+@page(methods=ANY, keeps=True)
 def import_page(request: OperatorRequest, id: int) -> HttpResponse:
     """A draft's columns; how far one is that is read; what became of one that has ended."""
     job = job_or_404(id)
     if request.method == "POST":
         return _ordered(request, job)
     if job.state == ImportState.DRAFT and may(request.user.role, Action.SEND):
-        return _draft(request, Draft(job))
+        return _draft(request, Draft(job, written_on(request)))
     return _told(request, job)
 
 

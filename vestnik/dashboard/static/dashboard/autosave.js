@@ -1,27 +1,32 @@
 /* What is written on a page keeps itself on the server, and the page's address says where: whatever
-   the browser opens again (back, reload, a second tab, the session of yesterday) comes from there,
-   and is whole. Leaving a page on which something is written warns. */
+   the browser opens again (back, reload, a second tab, another language or theme, the session of
+   yesterday) comes from there, and is whole. Leaving a page with data-warn on which something is
+   written warns. */
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-autosave]")) keepForm(form);
 
 function keepForm(form) {
-  const address = () => `${form.getAttribute("action")}?${form.dataset.autosave}=${form.elements.token.value}`;
-  let isChanged = form.hasAttribute("data-changed"), isSent = false, timer = 0, sending = null;
+  const page = form.getAttribute("action") || location.pathname;
+  const address = () => `${page}?${form.dataset.autosave}=${form.elements.token.value}`;
+  const FOOT_WAITS_FOR = 2_000;
+  let isChanged = "changed" in form.dataset, isSent = false, timer = 0, sending = null;
   let last = isChanged ? written() : "";
-  if (isChanged) beThere();
+  if (isChanged) beThere(form.dataset.changed);
 
+  /* Neither passwords, nor files, nor what belongs to one request. */
   function written() {
     const data = new FormData(form);
     for (const name of ["counted", "test_numbers", "test_token"]) data.delete(name);
-    return new URLSearchParams([...data]).toString();
+    for (const { name } of form.querySelectorAll("[type=password]")) data.delete(name);
+    return new URLSearchParams([...data].filter(([, value]) => typeof value === "string")).toString();
   }
 
   /* From now on the address opens what is kept, also after a change of language or theme. */
-  function beThere() {
-    if (location.pathname + location.search === address()) return;
-    history.replaceState(history.state, "", address());
-    for (const next of document.querySelectorAll(".foot [name=next]")) next.value = address();
+  function beThere(there = address()) {
+    if (location.pathname + location.search === there) return;
+    history.replaceState(history.state, "", there);
+    for (const next of document.querySelectorAll(".foot [name=next]")) next.value = there;
   }
 
   async function save(keepalive = false) {
@@ -36,11 +41,12 @@ function keepForm(form) {
 
   async function post(body, keepalive) {
     try {
-      const answer = await fetch(`${form.getAttribute("action")}?autosave`, {
+      const answer = await fetch(`${page}?autosave`, {
         method: "POST",
         body: new URLSearchParams(`${body}&do=autosave`),
         headers: { "HX-Request": "true" },
         keepalive,
+        signal: AbortSignal.timeout(10_000),
       });
       if (!answer.ok || isSent) return;
       last = body;
@@ -53,6 +59,7 @@ function keepForm(form) {
 
   function tell() {
     const status = document.getElementById("autosaved");
+    if (!status) return;
     const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: form.dataset.zone });
     status.textContent = `${form.dataset.kept} ${clock}`;
   }
@@ -68,10 +75,22 @@ function keepForm(form) {
   document.body.addEventListener("audience-changed", change);
   document.addEventListener("submit", (event) => {
     if (event.target === form && !event.defaultPrevented) isSent = true;
-    if (event.target.closest(".foot")) { save(true); isSent = true; }
   });
+
+  /* Another language or theme waits until what is written is kept, and opens it there. */
+  document.addEventListener("submit", async (event) => {
+    const { target, submitter } = event;
+    if (!target.closest(".foot") || isSent || !isChanged) return;
+    event.preventDefault();
+    await Promise.race([save(), new Promise((go) => setTimeout(go, FOOT_WAITS_FOR))]);
+    isSent = true;
+    target.requestSubmit(submitter);
+  }, true);
+
   addEventListener("beforeunload", (event) => {
-    if (isChanged && !isSent) event.preventDefault();
+    if (!isChanged || isSent) return;
+    save(true);
+    if ("warn" in form.dataset) event.preventDefault();
   });
   addEventListener("pagehide", () => save(true));
   /* A page that comes back as it was is counted anew. */

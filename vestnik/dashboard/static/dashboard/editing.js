@@ -78,54 +78,8 @@ function pasteValues(input, values) {
   lines.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-/* What is typed into the builder while it waits for an answer is put into the answer. */
-let sentValues = new Map();
-const controlsOf = (root) => [...root.querySelectorAll("input:not([type=hidden]), select, textarea")];
-function valuesOf(root) {
-  const values = new Map(), seen = {};
-  for (const control of controlsOf(root)) {
-    if (!control.name) continue;
-    seen[control.name] = (seen[control.name] ?? -1) + 1;
-    values.set(`${control.name} ${seen[control.name]}`, control);
-  }
-  return values;
-}
-document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-  if (detail.target?.id !== "audience") return;
-  sentValues = new Map([...valuesOf(detail.target)].map(([key, control]) => [key, control.value]));
-});
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const builder = detail.target;
-  if (builder?.id !== "audience" || !detail.shouldSwap) return;
-  const typed = new Map();
-  for (const [key, control] of valuesOf(builder)) {
-    if (control.value !== sentValues.get(key)) typed.set(key, control.value);
-  }
-  const focused = [...valuesOf(builder)].find(([, control]) => control === document.activeElement)?.[0];
-  if (!typed.size && !focused) return;
-  document.addEventListener("htmx:afterSettle", () => putBack(typed, focused), { once: true });
-});
-function putBack(typed, focused) {
-  const builder = document.getElementById("audience");
-  for (const [key, value] of typed) {
-    const control = valuesOf(builder).get(key);
-    if (!control || control.id === "saved-audience") continue;
-    control.value = value;
-    control.dispatchEvent(new Event("input", { bubbles: true }));
-  }
-  const control = focused && valuesOf(builder).get(focused);
-  if (control && typed.has(focused) && document.activeElement !== control) control.focus();
-}
-
-/* While the builder waits, nothing is sent: what would be sent is not what is shown. */
-const isBuilding = () => document.querySelector("[data-builder].htmx-request, [data-builder] .htmx-request");
-document.addEventListener("submit", (event) => {
-  if (!event.submitter?.matches("[name=do], [name=test]") || !isBuilding()) return;
-  event.preventDefault();
-  say(event.target.dataset.wait);
-}, true);
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.id === "send-test" && isBuilding()) event.preventDefault();
+  if (event.detail.elt.id === "send-test" && isBuilding(document)) event.preventDefault();
 });
 
 /* From the first key on the count is of what was written before, and proves nothing. */
@@ -225,8 +179,3 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-insert]");
   if (button) insertPlaceholder(button);
 });
-
-/* Enter in a field counts, which the page does by itself anyway: only a button sends. */
-document.addEventListener("submit", (event) => {
-  if (event.submitter?.matches("[data-default]")) event.preventDefault();
-}, true);

@@ -7,9 +7,9 @@ import time
 import pytest
 from django.db import OperationalError, connection, connections
 
-from tests.builders import make_mailing
+from tests.builders import make_mailing, make_running
 from tests.stack.servers import wait_until
-from vestnik.dispatch import scheduler, tick
+from vestnik.dispatch import claims, scheduler, sql, tick
 from vestnik.dispatch.alone import alone
 from vestnik.dispatch.meters import meters, totals
 from vestnik.dispatch.scheduler import Job
@@ -123,3 +123,21 @@ def test_a_slow_job_holds_up_no_other_and_makes_up_for_nothing(monkeypatch) -> N
 
     assert len(quick) > 2 * len(slow)
     assert min(after - before for before, after in itertools.pairwise(slow)) >= 0.3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_lies_too_far_ahead_is_shortened(caplog) -> None:
+    """The database's clock went back by a day after a worker had claimed a batch."""
+    mailing = make_running()
+    batch = claims.claim("console", 10)
+    assert batch is not None
+    ahead = "SELECT extract(epoch FROM due_at - clock_timestamp())::float8 FROM dispatch_batch"
+    tick.bound_leases()
+    assert 5 < sql.value(ahead) < 10
+    sql.run("UPDATE dispatch_batch SET due_at = due_at + interval '1 day'")
+
+    tick.bound_leases()
+
+    assert 20 < sql.value(ahead) < 120
+    assert "leases shortened" in caplog.text
+    assert mailing.id == batch.mailing_id

@@ -1,7 +1,7 @@
 """Vestnik as on several hosts: each process by itself, with a clock of its own where that is asked.
 
-Clocks are moved by libfaketime (`apt-get install faketime`), which leaves the monotonic clock
-alone. A host of its own is a network namespace, for which the test has to run as root.
+Clocks are moved by `clock.c`, which leaves sleeps and the monotonic clock alone. A host of its own
+is a network namespace, for which the test has to run as root.
 """
 
 import os
@@ -28,7 +28,7 @@ from vestnik.stack.postgres import Postgres
 from vestnik.stack.process import Program
 from vestnik.stack.valkey import Valkey
 
-LIBRARIES = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime")
+SOURCE = Path(__file__).with_name("clock.c")
 #: Sessions say in their name which process they belong to.
 SESSIONS = """
 SELECT DISTINCT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
@@ -38,12 +38,13 @@ SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 20.0
 
 
-def library() -> str:
-    """libfaketime for programs with threads. Raises FileNotFoundError where it is missing."""
-    for folder in LIBRARIES:
-        if (found := Path(folder, "libfaketimeMT.so.1")).exists():
-            return str(found)
-    raise FileNotFoundError("install faketime (apt-get install faketime)")
+def compiled(folder: Path) -> Path:
+    """`clock.c`, which moves the wall clock of a program. Needs a C compiler."""
+    made = folder / "clock.so"
+    if not made.exists():
+        command = ["cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", str(made), str(SOURCE)]
+        subprocess.run(command, check=True)
+    return made
 
 
 @dataclass
@@ -57,19 +58,16 @@ class Clocks:
         """What makes a process read that clock."""
         self.step(name, 0)
         return {
-            "LD_PRELOAD": library(),
-            "FAKETIME_TIMESTAMP_FILE": str(self.folder / name),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",
+            "LD_PRELOAD": str(compiled(self.folder)),
+            "CLOCK_FILE": str(self.folder / f"{name}.clock"),
         }
 
     def step(self, name: str, seconds: int) -> None:
         """Put a clock so many seconds ahead of the true one."""
-        new = self.folder / f"{name}.new"
-        new.write_text(f"{seconds:+d}\n")
-        new.chmod(0o644)
-        new.rename(self.folder / name)
+        path = self.folder / f"{name}.clock"
+        path.touch(mode=0o644)
+        with path.open("r+b", buffering=0) as file:  # in place: programs have it mapped
+            file.write((seconds * 10**9).to_bytes(8, sys.byteorder, signed=True))
         self.steps.setdefault(name, []).append((time.time(), seconds))
 
     def ahead(self, name: str, at: float) -> int:
@@ -232,8 +230,9 @@ class Deployment(RunningStack):
                 rules.write(f"host all all {self.host.far}/32 scram-sha-256\n")
 
     def _serve(self, program: Program, *words: str) -> None:
-        environ = {**program.environ, **self._clock(program.name)}
-        program = replace(program, argv=[*program.argv, *words], environ=environ)
+        # By `env`, which runs as the server's account.
+        clock = [f"{name}={value}" for name, value in self._clock(program.name).items()]
+        program = replace(program, argv=["/usr/bin/env", *clock, *program.argv, *words])
         with open(self.folder / f"{program.name}.log", "ab") as log:
             self.running[program.name] = program.spawn(output=log.fileno())
 

@@ -28,6 +28,7 @@ from vestnik.dispatch import (
 from vestnik.dispatch.alone import alone
 from vestnik.dispatch.launch import LOOK_AHEAD
 from vestnik.dispatch.scheduler import Job, every
+from vestnik.dispatch.sending import lease_of
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, described
 
@@ -44,6 +45,15 @@ FROM mailings_mailing
 WHERE state = 'scheduled' AND starts_at <= clock_timestamp() + %s * interval '1 second'
 ORDER BY starts_at
 """
+
+# No lease lasts so long: the database's clock has gone back since, and what a worker that is gone
+# has claimed would wait for that much longer.
+BOUND_LEASES = """
+UPDATE dispatch_batch SET due_at = clock_timestamp() + %(longest)s * interval '1 second'
+WHERE state = 'claimed' AND due_at > clock_timestamp() + %(longest)s * interval '1 second'
+"""
+#: Beside the longest lease of the providers configured here: another host may have another one.
+MARGIN_OF_LEASES = 30.0
 
 TO_SEND = """
 SELECT DISTINCT m.provider FROM mailings_mailing m
@@ -90,6 +100,14 @@ def launch_due() -> None:
         hints.give("vestnik.look_at", mailing, after=seconds)
 
 
+def bound_leases() -> None:
+    """Shorten leases that lie further ahead than any lease lasts."""
+    longest = max((lease_of(described(alias)) for alias in aliases()), default=0.0)
+    found = sql.run(BOUND_LEASES, {"longest": longest + MARGIN_OF_LEASES})
+    if found:
+        log.warning("leases shortened: the database's clock has gone back", batches=found)
+
+
 def look_at_unfinished() -> None:
     """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
     for mailing in {*closing.to_close(), *enlist.to_enlist(), *texts.to_renew()}:
@@ -128,6 +146,7 @@ URGENT = [
     _step(run)
     for run in (
         launch_due,
+        bound_leases,
         claims.sweep,
         claims.wake,
         look_at_unfinished,

@@ -205,13 +205,13 @@ class Deployment(RunningStack):
         den = reach.Den(home.path, reach.lowered_uid())
         self.closing.callback(den.remove)
         passwords = homes.keep_secrets(home)
-        postgres, valkey = Postgres(home, den, passwords), Valkey(home, passwords["broker"])
+        postgres, valkey = Postgres(home, den, passwords), Valkey(home, den, passwords["broker"])
         postgres.prepare()
         valkey.prepare()
         self._let_in(postgres)
         near = self.host.near if self.host else ""
         self._serve(postgres.program(), "-c", f"listen_addresses={near}")
-        self._serve(valkey.program(), *(("--bind", "127.0.0.1", near) if near else ()))
+        self._serve(valkey.program(), *(("--bind", near, "--port", "6379") if near else ()))
         wait_until(postgres.is_ready, SECONDS_TO_START)
         wait_until(valkey.is_ready, SECONDS_TO_START)
         self.environ |= {
@@ -221,7 +221,7 @@ class Deployment(RunningStack):
         }
         self.remote = {
             "DATABASE_URL": postgres.url.replace("@/", f"@{near}:5432/").partition("?")[0],
-            "REDIS_URL": valkey.url.replace("127.0.0.1", near),
+            "REDIS_URL": f"redis://:{passwords['broker']}@{near}:6379/0",
         }
 
     def _let_in(self, postgres: Postgres) -> None:

@@ -129,7 +129,7 @@ def test_a_slow_job_holds_up_no_other_and_makes_up_for_nothing(monkeypatch) -> N
 def test_a_lease_that_lies_too_far_ahead_is_shortened(caplog) -> None:
     """The database's clock went back by a day after a worker had claimed a batch."""
     mailing = make_running()
-    batch = claims.claim("console", 10)
+    batch = claims.claim(mailing.provider, 10)
     assert batch is not None
     ahead = "SELECT extract(epoch FROM due_at - clock_timestamp())::float8 FROM dispatch_batch"
     tick.bound_leases()

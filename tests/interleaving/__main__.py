@@ -2,6 +2,8 @@
 
     --pair mark delete      one pair, both ways round
     --sample 300 --seed 7   so many, chosen at random
+    --each 3                of each pair so many, chosen at random
+    --storm 200             so many mailings, to each of which six threads do four things each
 
 It prints how many ran and what was found, and ends with status 1 where something was.
 """
@@ -29,9 +31,13 @@ def main() -> None:
         _set_up(servers)
         from tests.interleaving import pairs
 
+        if options.storm:
+            sys.exit(_storm(options.storm, random.Random(options.seed)))
         meetings: Iterable[pairs.Meeting]
         with pairs.Stage() as stage:
-            if options.sample:
+            if options.each:
+                meetings = pairs.each(stage, options.each, random.Random(options.seed))
+            elif options.sample:
                 meetings = pairs.sample(stage, options.sample, random.Random(options.seed))
             else:
                 chosen = tuple(options.pair) if options.pair else None
@@ -45,6 +51,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pair", nargs=2, metavar=("FIRST", "SECOND"))
     parser.add_argument("--situation")
     parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--each", type=int, default=0)
+    parser.add_argument("--storm", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -84,6 +92,21 @@ def _report(results: Iterator["object"]) -> bool:
         print(f"{first} × {second}: {len(lines)}: ", end="")
         print("; ".join(f"{kind} ({n})" for kind, n in kinds.most_common(SHOWN)))
     print(f"{sum(map(len, found.values()))} faults in {len(found)} pairs")
+    return bool(found)
+
+
+def _storm(rounds: int, chance: random.Random) -> bool:
+    from tests.interleaving.storm import Storm, deadlocks
+
+    found = 0
+    with Storm() as storm:
+        before = deadlocks()
+        for _ in range(rounds):
+            for fault in storm.round(chance):
+                found += 1
+                print(fault, flush=True)
+        met = deadlocks() - before
+    print(f"{rounds} rounds, {met} deadlocks, {found} faults")
     return bool(found)
 
 

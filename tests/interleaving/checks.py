@@ -1,5 +1,6 @@
 """What must hold once two operations have met and all that was left has been done."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,15 @@ from typing import NamedTuple
 
 from tests.interleaving.gateway import Departure, departures
 from tests.interleaving.hook import Marks
-from tests.interleaving.operations import CHANGED, ERASED, LISTED, SHORT, STOPPED
+from tests.interleaving.operations import (
+    CHANGED,
+    CORRECTED,
+    DELETED,
+    ERASED,
+    LISTED,
+    SHORT,
+    STOPPED,
+)
 from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, TEXT, Situation
 from vestnik.audience.models import Client
 from vestnik.dispatch import sql
@@ -20,6 +29,7 @@ from vestnik.dispatch.models import (
     MessageState,
 )
 from vestnik.mailings.models import Mailing, MailingState
+from vestnik.mailings.rules import database_now
 
 SPARE = 0.1
 #: A flight leaves within this many seconds of its mark, or not at all.
@@ -72,13 +82,13 @@ class Rule(NamedTuple):
 RULES = {
     "pause": Rule("after the pause", lambda seen: "resume" not in seen.done),
     "cancel": Rule("after the cancel", lambda seen: True),
-    "delete": Rule("after the client was deleted", lambda seen: seen.n in (8, 11)),
+    "delete": Rule("after the client was deleted", lambda seen: seen.n in DELETED),
     "delete many": Rule("after the client was deleted", lambda seen: seen.n in CHANGED),
     "erase": Rule("after the client was erased", lambda seen: seen.n in ERASED),
     "change of number": Rule(
-        "to the old number", lambda seen: seen.n in CHANGED and seen.is_to(*CHANGED)
+        "to the old number", lambda seen: seen.n in CORRECTED and seen.is_to(*CORRECTED)
     ),
-    "change of zone": Rule("outside the hours", lambda seen: seen.n in CHANGED),
+    "change of zone": Rule("outside the hours", lambda seen: seen.n in CORRECTED),
     "stop": Rule("after the number was stopped", lambda seen: seen.is_to(*STOPPED)),
     "stop-list sweep": Rule("after the number was listed", lambda seen: seen.is_to(*LISTED)),
     "change of text": Rule(
@@ -97,6 +107,9 @@ class Judge:
         self.mailing = Mailing.objects.get(id=situation.mailing)
         self.messages = {m.id: m for m in Message.objects.filter(mailing=situation.mailing)}
         self.second_part = float("inf")
+        ahead = (self.mailing.ends_at - database_now()).total_seconds()
+        #: By the monotonic clock.
+        self.ends_at = time.monotonic() + ahead
 
     def faults(self) -> Iterator[str]:
         yield from self._counts()
@@ -159,6 +172,8 @@ class Judge:
             marked = self.marks.of(one.message_id, one.departed_at)
         except ValueError:  # it was out from the beginning
             return
+        if one.departed_at >= self.ends_at:
+            yield f"left {one.departed_at - self.ends_at:.3f} s after the end"
         if one.departed_at - marked > FLIGHT_SECONDS:
             yield f"left {one.departed_at - marked:.2f} s after its mark began"
         n = self._client_of(one.message_id)

@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 
 LONGEST_STOP = 20.0
-#: What says nothing to the server.
+#: What says nothing to the server, or neither reads, writes nor locks there.
 LOCAL = ("_set_autocommit_gen", "_set_isolation_level_gen")
+IDLE = ("SAVEPOINT", "RELEASE SAVEPOINT", "SET ", "RESET ")
 
 _this_thread = threading.local()
 
@@ -93,8 +94,9 @@ def hooked(marks: Marks) -> Iterator[None]:
         name, known = generator.gi_code.co_name, generator.gi_frame.f_locals
         marks.note(known.get("params"))
         found: Steps | None = getattr(_this_thread, "steps", None)
-        if found is not None and name not in LOCAL:
-            found.note(_shown(name, known.get("query")))
+        shown = _shown(name, known.get("query"))
+        if found is not None and name not in LOCAL and not shown.startswith(IDLE):
+            found.note(shown)
         return original(self, generator, *more, **named)
 
     psycopg.Connection.wait = wait  # type: ignore[method-assign]

@@ -71,7 +71,7 @@ class Stage:
     def __init__(self) -> None:
         self._threads = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
         self._marks = Marks()
-        self._left = _everything(self._marks)
+        self._left = everything(self._marks)
 
     def __enter__(self) -> Self:
         self._left.__enter__()
@@ -190,7 +190,7 @@ def _held(stop: int | str) -> Iterator[Any]:
 
 
 @contextmanager
-def _everything(marks: Marks) -> Iterator[None]:
+def everything(marks: Marks) -> Iterator[None]:
     """No hint reaches a broker: a lost one changes nothing."""
     original = hints.give
     hints.give = lambda *given, **named: None  # type: ignore[assignment]

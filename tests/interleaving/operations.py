@@ -9,7 +9,7 @@ from django.db import transaction
 
 from tests.builders import from_now
 from tests.interleaving.gateway import ALIAS, LEASE, Worker, note
-from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, OPEN_ZONE, Situation
+from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, Situation
 from vestnik.audience import clients, stoplist, upsert
 from vestnik.audience.models import Client
 from vestnik.audience.stoplist import Source
@@ -40,9 +40,10 @@ from vestnik.reports import sampling
 ACTOR = "tests"
 SHORT = 3.0
 OTHER_HOURS = {"from": "00:00", "until": "23:59"}
-#: Clients whose messages are in flight, in doubt, ready, waiting, and not enlisted yet.
+#: Clients whose messages are ready, in flight, in doubt, not enlisted yet, waiting.
 CHANGED = (11, 1, 8, 14)
-ERASED = (8, 1)
+DELETED = CORRECTED = (8, 11)
+ERASED = (8,)
 STOPPED = (14, 10, 8, 7, 1)
 LISTED = (14, 10, 7, 1)
 
@@ -259,7 +260,8 @@ def change_rate(situation: Situation, worker: Worker) -> None:
 @_operation("change of text", "paused", "due")
 def change_text(situation: Situation, worker: Worker) -> None:
     _change(situation, text=NEW_TEXT)
-    texts.renew_all(situation.mailing)
+    if situation.lots:
+        texts.renew(situation.batch(4))
 
 
 @_operation("change of hours", "due")
@@ -277,8 +279,8 @@ def change_filter(situation: Situation, worker: Worker) -> None:
 
 @_operation("delete", *ALL)
 def delete(situation: Situation, worker: Worker) -> None:
-    withdrawal.delete_client(situation.client(8))
-    withdrawal.delete_client(situation.client(11))
+    for n in DELETED:
+        withdrawal.delete_client(situation.client(n))
 
 
 @_operation("delete many", *ALL)
@@ -294,26 +296,21 @@ def erase(situation: Situation, worker: Worker) -> None:
 
 @_operation("change of number", *ALL)
 def change_number(situation: Situation, worker: Worker) -> None:
-    for n in CHANGED:
+    for n in CORRECTED:
         client = Client.objects.get(id=situation.client(n))
         clients.change(client, {"phone_number": situation.new_number(n)})
 
 
 @_operation("change of zone", "hours", "due")
 def change_zone(situation: Situation, worker: Worker) -> None:
-    for n in CHANGED:
+    for n in CORRECTED:
         client = Client.objects.get(id=situation.client(n))
         clients.change(client, {"timezone": CLOSED_ZONE})
 
 
 @_operation("bulk", "running", "hours", "due")
 def upsert_many(situation: Situation, worker: Worker) -> None:
-    upsert.upsert(
-        [
-            {"phone_number": situation.number(n), "timezone": OPEN_ZONE, "tag": "t"}
-            for n in (15, *CHANGED, 20)
-        ]
-    )
+    upsert.upsert([{"phone_number": situation.number(n), "tag": "t"} for n in (15, *CHANGED, 20)])
 
 
 @_operation("stop", *ALL)

@@ -8,7 +8,7 @@ from itertools import count
 from tests.interleaving.meeting import HOLDS, Meeting, Result, Stage
 from tests.interleaving.operations import OPERATIONS
 
-__all__ = ["Meeting", "Stage", "every", "run_all", "sample"]
+__all__ = ["Meeting", "Stage", "each", "every", "run_all", "sample"]
 
 
 def situations_of(first: str, second: str) -> list[str]:
@@ -45,17 +45,28 @@ def run_all(stage: Stage, meetings: Iterable[Meeting]) -> Iterator[Result]:
             yield result
 
 
+def each(stage: Stage, size: int, chance: random.Random) -> Iterator[Meeting]:
+    """Of each ordered pair so many at random."""
+    found = [(a, b) for a in OPERATIONS for b in OPERATIONS if situations_of(a, b)] * size
+    chance.shuffle(found)
+    yield from _at_random(stage, found, chance)
+
+
 def sample(stage: Stage, size: int, chance: random.Random) -> Iterator[Meeting]:
     """So many at random. None is stopped before its first statement, which would be the one after
     the other; of half of them the second is stopped as well."""
+    found = [(a, b) for a in OPERATIONS for b in OPERATIONS if situations_of(a, b)]
+    yield from _at_random(stage, [chance.choice(found) for _ in range(size)], chance)
 
+
+def _at_random(
+    stage: Stage, found: Iterable[tuple[str, str]], chance: random.Random
+) -> Iterator[Meeting]:
     @cache
     def statements(name: str, situation: str) -> int:
         return stage.statements(name, situation)
 
-    met = [(a, b) for a in OPERATIONS for b in OPERATIONS if situations_of(a, b)]
-    for _ in range(size):
-        first, second = chance.choice(met)
+    for first, second in found:
         situation = chance.choice(situations_of(first, second))
         stops = [*range(2, statements(first, situation) + 1), *HOLDS]
         thens = [None, chance.randint(2, max(2, statements(second, situation)))]

@@ -20,7 +20,7 @@ OPEN_ZONE, CLOSED_ZONE = "Europe/Moscow", "Asia/Vladivostok"
 TEXT, NEW_TEXT = "Hi {{ phone_number }}", "New {{ phone_number }}"
 CLIENTS = 16
 #: Seconds to the end of a mailing that is about to end.
-SOON = 0.06
+SOON = 0.1
 
 TABLES = (
     "dispatch_keptreceipt",
@@ -77,6 +77,8 @@ FULL = (
     Lot(4, "ready", [Row(10, doubted=4), Row(11), Row(12, "unknown", attempt=4)]),
     Lot(5, "done", [Row(13, "sent")]),
 )
+# Of 2 the hours are over.
+BY_HOURS = tuple(Lot(2, "ready", [Row(7)]) if lot.number == 2 else lot for lot in FULL)
 DONE = (
     Lot(0, "done", [Row(n, "sent") for n in range(8)]),
     Lot(1, "done", [Row(8, "unknown", attempt=3), Row(9, "unknown", attempt=3)]),
@@ -177,11 +179,11 @@ class Situation:
         )
 
     def _open_until(self, lot: Lot) -> str:
-        """The hours of a ready batch have just closed: it has to wait for them to open."""
+        """The hours of batch 2 have just closed: it has to wait for them to open."""
         if not self.hours or lot.state not in ("ready", "claimed"):
             return "NULL"
         closes = LocalHours.read(self.hours).opening(OPEN_ZONE, database_now())[1]
-        return "clock_timestamp()" if lot.state == "ready" else f"'{closes.isoformat()}'"
+        return "clock_timestamp()" if lot.number == 2 else f"'{closes.isoformat()}'"
 
     def _messages(self, rows: Iterable[tuple[Lot, Row]]) -> str:
         values = ",".join(self._message(row) for _, row in rows)
@@ -235,7 +237,7 @@ SITUATIONS = {
     for situation in (
         Situation("running"),
         Situation("paused", state="paused"),
-        Situation("hours", local_hours=True),
+        Situation("hours", local_hours=True, lots=BY_HOURS),
         Situation("ending", ends_in=SOON, enlisted=True),
         Situation("cancelled", state="cancelled"),
         Situation("done", lots=DONE, enlisted=True),

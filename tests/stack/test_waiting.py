@@ -71,7 +71,7 @@ def vestnik(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         env=without_servers() | environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -79,7 +79,7 @@ def vestnik(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_a_process_waits_for_a_database_that_is_not_there_yet(own_servers, name):
     environ = own_servers | {"DATABASE_URL": "postgresql://a:b@127.0.0.1:9/c"}
     with running(name, environ=environ | {"VESTNIK_PORT": str(free_port())}) as process:
-        wait_until(lambda: process.has_said("waiting for the database at 127.0.0.1:9"), 20)
+        wait_until(lambda: process.has_said("waiting for the database at 127.0.0.1:9"), 60)
         assert process.process.poll() is None
     assert not process.has_said("Traceback")
 
@@ -87,7 +87,7 @@ def test_a_process_waits_for_a_database_that_is_not_there_yet(own_servers, name)
 def test_a_worker_waits_for_a_broker_that_is_not_there_yet(own_servers):
     assert vestnik("setup", **own_servers).returncode == 0
     with running("worker", environ=own_servers | {"REDIS_URL": "redis://127.0.0.1:9/0"}) as process:
-        wait_until(lambda: process.has_said("127.0.0.1:9"), 20)
+        wait_until(lambda: process.has_said("127.0.0.1:9"), 60)
         time.sleep(1)
         assert process.process.poll() is None
 
@@ -99,9 +99,9 @@ def test_it_all_works_once_the_database_is_migrated(own_servers, tmp_path):
         running("beat", environ=environ),
         running("web", environ=environ) as web,
     ):
-        wait_until(lambda: all(p.has_said("to be migrated") for p in (worker, web)), 30)
+        wait_until(lambda: all(p.has_said("to be migrated") for p in (worker, web)), 90)
         assert vestnik("setup", "--demo", **environ).returncode == 0
-        wait_until(lambda: sum("SMS 7" in line for line in worker.said) == 12, 30)
+        wait_until(lambda: sum("SMS 7" in line for line in worker.said) == 12, 90)
         assert web.process.poll() is None
     assert vestnik("setup", **environ).stdout == ""  # nothing is left to do
 

@@ -1,5 +1,6 @@
 """Users and API keys in Django's admin."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -15,7 +16,15 @@ from django.http import HttpRequest
 from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
 from vestnik.access.users import LastAdmin, keep_an_admin
+from vestnik.one_line import OneLine
 
+#: Of a user, what a page of the admin may change: of groups and permissions it has a list.
+ONE_COLUMN = frozenset(
+    (
+        *("username", "first_name", "last_name", "email", "role"),
+        *("is_active", "is_staff", "is_superuser"),
+    )
+)
 ONCE = "The key is {plain} – copy it now, it is shown only this once."
 LAST_ADMIN = "This is the last admin: make somebody else an admin first."
 
@@ -35,8 +44,26 @@ class StrictLookups(admin.ModelAdmin):
         return {"id", "pk", *(str(getattr(f, "parameter_name", f)) for f in self.list_filter)}
 
 
+def carry_initial(form: forms.BaseForm, names: Iterable[str]) -> None:
+    """Have the page carry what it shows in these fields: only what differs from it is a change.
+
+    What is sent without it is compared with the row of now.
+    """
+    for name in set(names) & set(form.fields):
+        is_sent = form.add_initial_prefix(name) in form.data
+        form.fields[name].show_hidden_initial = is_sent or not form.is_bound
+
+
 class RoleUserForm(UserChangeForm):
-    """The last admin stays one, here as in the pages."""
+    """The last admin stays one, here as in the pages. Only what was changed on the page is saved:
+    a role that another has taken away meanwhile does not come back."""
+
+    first_name = OneLine(required=False, max_length=150)
+    last_name = OneLine(required=False, max_length=150)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        carry_initial(self, ONE_COLUMN)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -58,8 +85,16 @@ class RoleUserAdmin(StrictLookups, UserAdmin):
     fieldsets = (("Vestnik", {"fields": ("role",)}), *(UserAdmin.fieldsets or ()))
     add_fieldsets = (*UserAdmin.add_fieldsets, ("Vestnik", {"fields": ("role", "is_staff")}))
 
+    readonly_fields = ("last_login", "date_joined")
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if change:
+            obj.save(update_fields=ONE_COLUMN & set(form.changed_data))
+        else:
+            super().save_model(request, obj, form, change)
 
 
 admin.site.unregister(Group)
@@ -72,6 +107,8 @@ class StrictGroupAdmin(StrictLookups, GroupAdmin):
 
 class ApiKeyForm(forms.ModelForm):
     """Name and role; the key itself is made, never typed."""
+
+    name = OneLine(max_length=100)
 
     class Meta:
         model = ApiKey
@@ -95,7 +132,7 @@ class ApiKeyAdmin(StrictLookups):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            obj.save(update_fields={"name"} & set(form.changed_data))
             return
         made, plain = ApiKey.objects.issue(name=obj.name, role=obj.role)
         obj.__dict__.update(made.__dict__)

@@ -118,7 +118,7 @@ def _attribute_problems(given: object) -> Iterator[Problem]:
 
 def _problem_with(wanted: object) -> str:
     if isinstance(wanted, Mapping):
-        return "" if _is_comparison(wanted) else str(COMPARE)
+        return "" if is_comparison(wanted) else str(COMPARE)
     values = wanted if isinstance(wanted, list) else [wanted]
     if len(values) > MOST_VALUES:
         return MOST % {"most": MOST_VALUES}
@@ -131,7 +131,8 @@ def _is_value(value: object) -> bool:
     return isinstance(value, bool | int | float)
 
 
-def _is_comparison(wanted: Mapping[str, Any]) -> bool:
+def is_comparison(wanted: Mapping[str, Any]) -> bool:
+    """Whether this is a range of numbers or of days, or asks whether there is a value."""
     bounds = [wanted[word] for word in ("gte", "lte") if word in wanted]
     return (
         set(wanted) <= set(COMPARISONS)

@@ -157,13 +157,6 @@ class AudienceForm:
         return checked_filter(self._built())
 
     @property
-    def said(self) -> Any:
-        """What stands in it, to the letter, whether it is checked or not."""
-        groups = (self.include, self.exclude)
-        rows = [[[row[name].value() or "" for name in row.fields] for row in g] for g in groups]
-        return rows if self.kept is None else self.kept
-
-    @property
     def rows(self) -> int:
         """How many conditions there are: what is sent without one of them is refused."""
         return len(self.include) + len(self.exclude)

@@ -1,5 +1,12 @@
-"""One condition of an audience filter, as a form."""
+"""One condition of an audience filter, as a form.
 
+A row carries what the filter says in its place (`was`), because fields hold text alone: 42 and
+"42", `true` and "true" look the same in them. A row whose fields are as they were shown is that
+part of the filter again, whatever it holds, and a value that was there before keeps its type.
+"""
+
+import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -8,10 +15,16 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.filter_rules import DAY, LONGEST_NAME, LONGEST_VALUE, MOST_VALUES
+from vestnik.audience.filter_rules import (
+    DAY,
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    MOST_VALUES,
+    is_comparison,
+)
 from vestnik.audience.mailing_conditions import unknown_mailings
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
@@ -20,6 +33,9 @@ from vestnik.dashboard.typed_numbers import plain
 BETWEEN_CODES = re.compile(r"[\s,;]+")
 NUMBER = re.compile(r"[-−]?[0-9]{1,15}(?:[.,][0-9]{1,9})?", re.ASCII)
 DAYS = ("%Y-%m-%d", "%d.%m.%Y")
+#: As a client's page reads a flag.
+YES, NO = ("yes", "true", "да"), ("no", "false", "нет")
+LONGEST_BOUND = 30
 #: Of so many values each has an input of its own; more are lines of one.
 MOST_INPUTS = 20
 
@@ -58,14 +74,17 @@ class ConditionForm(forms.Form):
     what = forms.ChoiceField(choices=What.choices, label=_("Condition"))
     name = forms.CharField(required=False, max_length=LONGEST_NAME, label=_("Attribute"))
     values = forms.Field(required=False, widget=ValuesInput, label=_("Value"))
-    gte = forms.CharField(required=False, max_length=30, label=_("from"))
-    lte = forms.CharField(required=False, max_length=30, label=_("to"))
+    gte = forms.CharField(required=False, max_length=LONGEST_BOUND, label=_("from"))
+    lte = forms.CharField(required=False, max_length=LONGEST_BOUND, label=_("to"))
+    was = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
 
     number: int
     is_new: bool
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        if self._is_as_it_was(cleaned):
+            return cleaned
         what = cleaned.get("what")
         if what in OF_ATTRIBUTES and "name" in cleaned and not cleaned["name"]:
             self.add_error("name", _("Name the attribute, or remove the condition."))
@@ -74,6 +93,14 @@ class ConditionForm(forms.Form):
         if what == What.RANGE:
             self._clean_bounds(cleaned)
         return cleaned
+
+    def _is_as_it_was(self, cleaned: Mapping[str, Any]) -> bool:
+        """Whether the fields are as they are shown for what the row was."""
+        name, wanted = read_was(cleaned.get("was", ""))
+        row = {} if wanted is None else of_attribute(name, wanted)
+        if not row or self.errors:
+            return False
+        return all(cleaned.get(field) == row[field] for field in row)
 
     def _clean_values(self, check: Callable[[str], str], cleaned: dict[str, Any]) -> None:
         values: list[str] = cleaned["values"]
@@ -123,9 +150,13 @@ class ConditionForm(forms.Form):
         return {"attributes": {asked["name"]: self._wanted(asked)}}
 
     def _wanted(self, asked: Mapping[str, Any]) -> Any:
+        name, was = read_was(asked["was"])
+        if self._is_as_it_was(asked):
+            return was
         match asked["what"]:
             case What.EQUALS:
-                return [typed for value in asked["values"] for typed in as_kept(value)]
+                before = was if name == asked["name"] else None
+                return [typed for value in asked["values"] for typed in _typed(value, before)]
             case What.RANGE:
                 return {w: asked[w] for w in ("gte", "lte") if asked[w] is not None}
         return {"present": asked["what"] == What.PRESENT}
@@ -146,6 +177,11 @@ class ConditionForm(forms.Form):
         """The values of the inputs, the last of which is empty; none where there are too many."""
         values: list[str] = self["values"].value() or []
         return [*values, ""] if len(values) <= MOST_INPUTS else []
+
+    @property
+    def shown_was(self) -> str:
+        """What the row carries of the filter."""
+        return str(self["was"].value() or "")
 
     @property
     def shown_lines(self) -> str:
@@ -198,13 +234,44 @@ CHECKS: dict[str, Callable[[str], str]] = {
 def as_kept(written: str) -> list[Any]:
     """What attributes may hold where a person writes this: 42 is a number in one system and a text
     in another, and yes is a `true`."""
-    if written.casefold() in ("true", "false"):
-        return [written, written.casefold() == "true"]
+    word = written.casefold()
+    if word in YES or word in NO:
+        return [written, word in YES]
     try:
         number: int | float = float(written) if "." in written else int(written)
     except ValueError:
         return [written]
-    return [written, number] if str(number) == written and len(written) < 16 else [written]
+    return [written, number] if str(number) == written else [written]
+
+
+def _typed(written: str, was: Any) -> list[Any]:
+    """What a value is that may have been in the row before."""
+    before = was if isinstance(was, list) else [was]
+    same = [one for one in before if _is_value(one) and _written(one) == written]
+    return same or as_kept(written)
+
+
+def _is_value(one: Any) -> bool:
+    return "\x00" not in one if isinstance(one, str) else isinstance(one, bool | int | float)
+
+
+def read_was(carried: str) -> tuple[str, Any]:
+    """The attribute and what was wanted of it, as a row carries them; None where that is nothing
+    of ours."""
+    try:
+        name, wanted = json.loads(carried, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, TypeError, RecursionError):
+        return "", None
+    values = wanted if isinstance(wanted, list) else [wanted]
+    fits = all(map(_is_value, values)) or (isinstance(wanted, dict) and is_comparison(wanted))
+    return (name, wanted) if isinstance(name, str) and values and fits else ("", None)
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(written)
+    return number
 
 
 def bound(written: str) -> int | float | str | None:
@@ -232,7 +299,7 @@ def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         rows.append({"what": What.CODE, "values": codes})
     if tags := audience.get("tags"):
         rows.append({"what": What.NO_TAG} if tags == [""] else _valued(What.TAG, tags))
-    rows += [_of_attribute(*item) for item in audience.get("attributes", {}).items()]
+    rows += [of_attribute(*item) for item in audience.get("attributes", {}).items()]
     words = {word: what for what, word in OF_MAILINGS.items()}
     for word, ids in audience.get("mailings", {}).items():
         rows.append({"what": words[word], "values": list(map(str, ids))})
@@ -240,17 +307,25 @@ def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return said if len(said) == len(rows) else None
 
 
-def _of_attribute(name: str, wanted: Any) -> dict[str, Any] | None:
+def of_attribute(name: str, wanted: Any) -> dict[str, Any] | None:
+    """What is wanted of an attribute as the initial values of a row; None where none can say it."""
     if not isinstance(wanted, Mapping):
         values = wanted if isinstance(wanted, list) else [wanted]
         row = _valued(What.EQUALS, [_written(value) for value in values])
     elif set(wanted) == {"present"}:
         row = {"what": What.PRESENT if wanted["present"] else What.ABSENT}
     elif "present" not in wanted:
-        row = {"what": What.RANGE, **{word: _shown(wanted[word]) for word in wanted}}
+        row = _bounded({word: _shown(wanted[word]) for word in wanted})
     else:
         return None
-    return None if row is None or name != name.strip() else {**row, "name": name}
+    if row is None or name.splitlines() != [name.strip()]:
+        return None
+    return {**row, "name": name, "was": json.dumps([name, wanted])}
+
+
+def _bounded(written: Mapping[str, str]) -> dict[str, Any] | None:
+    fits = all(len(text) <= LONGEST_BOUND for text in written.values())
+    return {"what": What.RANGE, "gte": "", "lte": "", **written} if fits else None
 
 
 def _valued(what: What, values: Sequence[str]) -> dict[str, Any] | None:
@@ -262,7 +337,7 @@ def _valued(what: What, values: Sequence[str]) -> dict[str, Any] | None:
 
 def _written(value: Any) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return gettext("yes") if value else gettext("no")
     return str(value)
 
 

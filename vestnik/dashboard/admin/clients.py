@@ -9,18 +9,26 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from vestnik.access.admin import carry_initial
 from vestnik.audience import clients
 from vestnik.audience.clients import placed
 from vestnik.audience.models import Client
 from vestnik.audience.phone import validate_client_number
 from vestnik.audience.phone_parsing import normalised
-from vestnik.audience.validation import completed, validate_attributes
+from vestnik.audience.validation import LONGEST_TAG, completed, validate_attributes
 from vestnik.dashboard.admin.large import LargeAdmin
 from vestnik.dispatch.withdrawal import delete_client
+from vestnik.one_line import OneLine
 
 
 class ClientForm(forms.ModelForm):
-    """What is left empty is told by the number."""
+    """What is left empty is told by the number.
+
+    Each field carries what the page showed in it: what another has changed meanwhile is not set
+    back by a page on which nobody has touched it.
+    """
+
+    tag = OneLine(required=False, max_length=LONGEST_TAG)
 
     class Meta:
         model = Client
@@ -29,6 +37,7 @@ class ClientForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["timezone"].initial = ""
+        carry_initial(self, self.fields)
         for name in ("operator_code", "timezone"):
             self.fields[name].required = False
             self.fields[name].help_text = "Left empty, it is told by the number."

@@ -18,6 +18,7 @@ from vestnik.dashboard.keeping import written_on
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.range_hints import range_hints
 from vestnik.dispatch.recipients import recipients
+from vestnik.one_line import unless_untouched
 
 PAGE_SIZE = 50
 
@@ -98,7 +99,7 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
         context["audience"] = AudienceForm.showing(saved.filter if saved else {})
         context["marks"] = shown.marks_of(_fields(saved)) if saved else ""
         return _page(request, context)
-    context["name"] = name = data.get("name", "").strip()
+    context["name"] = name = unless_untouched(data.get("name", ""), saved.name if saved else "")
     context["marks"] = data.get(shown.FIELD, "")
     if changed := AudienceForm.changed(data):
         return _page(request, {**context, "audience": changed})
@@ -126,7 +127,7 @@ def _counted(audience: AudienceForm) -> dict[str, Any]:
 
 
 def _fields(saved: SavedAudience) -> dict[str, Any]:
-    return {"name": saved.name, "filter": AudienceForm.showing(saved.filter).said}
+    return {"name": saved.name, "filter": saved.filter}
 
 
 def _rivals(
@@ -134,7 +135,7 @@ def _rivals(
 ) -> dict[str, Any] | None:
     """What somebody else has made of the same since the page was opened; None where nothing."""
     now = _fields(saved)
-    names = shown.conflicts({"name": name, "filter": audience.said}, marks, now)
+    names = shown.conflicts({"name": name, "filter": audience.audience}, marks, now)
     if not names:
         return None
     told = {"name_problem": shown.told("", saved.name)} if "name" in names else {}
@@ -164,7 +165,7 @@ def _change(name: str, audience: AudienceForm, id: int, marks: str) -> dict[str,
         saved = get_object_or_404(SavedAudience.objects.select_for_update(), id=id)
         if rivals := _rivals(name, audience, saved, marks):
             return rivals
-        touched = shown.changed({"name": name, "filter": audience.said}, marks)
+        touched = shown.changed({"name": name, "filter": audience.audience}, marks)
         filter = audience.audience if "filter" in touched else saved.filter
         save_audience(name if "name" in touched else saved.name, filter, id)
     return None

@@ -27,6 +27,7 @@ from vestnik.dashboard.clients.one import client_or_404
 from vestnik.dashboard.keeping import written_on
 from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.suggestions import suggestions
+from vestnik.one_line import unless_untouched
 
 ATTRIBUTE = "attribute."
 TAKEN = gettext_lazy("Another client has this number.")
@@ -59,8 +60,7 @@ class ClientForm(forms.Form):
 
     def clean_tag(self) -> str:
         """Blanks at its ends go where somebody types them, and stay where they were."""
-        tag: str = self.cleaned_data["tag"]
-        return tag if tag == self.initial.get("tag") else tag.strip()
+        return unless_untouched(self.cleaned_data["tag"], self.initial.get("tag") or "")
 
     def clean_phone_number(self) -> str:
         written: str = self.cleaned_data["phone_number"]

@@ -30,12 +30,13 @@ from vestnik.mailings.rules import (
     check_ahead,
     check_window,
 )
+from vestnik.one_line import unless_untouched
 
 
 class Changes(forms.Form):
     """A mailing under way, as far as it may change."""
 
-    name = forms.CharField(required=False, max_length=200, label=gettext_lazy("Name"))
+    name = forms.CharField(required=False, max_length=200, strip=False, label=gettext_lazy("Name"))
     rate = forms.ChoiceField(choices=RATES, widget=forms.RadioSelect, label=gettext_lazy("Rate"))
     rate_limit = WholeNumber(
         required=False,
@@ -55,6 +56,9 @@ class Changes(forms.Form):
     def now(self) -> dict[str, Any]:
         """The fields as the mailing has them."""
         return {name: getattr(self.mailing, name) for name in CHANGEABLE_UNDER_WAY}
+
+    def clean_name(self) -> str:
+        return unless_untouched(self.cleaned_data["name"], self.mailing.name)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

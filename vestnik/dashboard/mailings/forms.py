@@ -13,6 +13,7 @@ from vestnik.dashboard.moments import Hour, WholeNumber
 from vestnik.dashboard.once import new_token
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text, text_warnings
+from vestnik.one_line import unless_untouched
 
 #: Of the mailing, which the form fills.
 FIELDS = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "rate_limit")
@@ -36,7 +37,7 @@ RATES = (
 class MailingForm(WindowForm):
     """All of a mailing but its audience, which has a form of its own."""
 
-    name = forms.CharField(required=False, max_length=200, label=gettext_lazy("Name"))
+    name = forms.CharField(required=False, max_length=200, strip=False, label=gettext_lazy("Name"))
     text = forms.CharField(
         strip=False,
         label=gettext_lazy("Text"),
@@ -73,6 +74,9 @@ class MailingForm(WindowForm):
         #: Whether the text has to be confirmed before it is saved.
         self.asks_to_confirm = False
         super().__init__(*args, provider=mailing.provider if mailing else "", **kwargs)
+
+    def clean_name(self) -> str:
+        return unless_untouched(self.cleaned_data["name"], self.initial.get("name") or "")
 
     def clean_text(self) -> str:
         return checked_text(self.cleaned_data["text"])

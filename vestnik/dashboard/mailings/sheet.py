@@ -1,6 +1,6 @@
 """The page on which a mailing is written: what stands on it, and what is said about that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,15 +70,13 @@ class Sheet:
         return bool(self.form.cleaned_data["starts"] == NOW)
 
     def written(self) -> dict[str, Any]:
-        """The fields as they are written, once they are valid; the audience as its rows say it."""
-        return {**self.form.mailing_fields(), "filter": self.audience.said}
+        """The fields as they are written, once they are valid."""
+        return {**self.form.mailing_fields(), "filter": self.audience.audience}
 
     def changes(self) -> dict[str, Any]:
         """What of the mailing was changed on the page; once it is valid."""
         fields = self.form.mailing_fields()
         touched = shown.changed(self.written(), self.marks)
-        if "filter" in touched:
-            touched["filter"] = self.audience.audience
         if self.starts_now:
             touched["starts_at"] = fields["starts_at"]
         return touched
@@ -141,8 +139,7 @@ class Sheet:
 
 def fields_of(mailing: Mailing) -> dict[str, Any]:
     """The fields of a mailing as its page shows them."""
-    fields: Mapping[str, Any] = {name: getattr(mailing, name) for name in forms.FIELDS}
-    return {**fields, "filter": AudienceForm.showing(mailing.filter).said}
+    return {name: getattr(mailing, name) for name in (*forms.FIELDS, "filter")}
 
 
 def marks_of(mailing: Mailing) -> str:

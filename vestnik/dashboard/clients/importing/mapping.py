@@ -25,6 +25,7 @@ from vestnik.audience.importing.texts import column_name
 from vestnik.audience.imports import Import, Into
 from vestnik.audience.phone import ACCEPT, COMPLETE, REFUSE, gets_no_sms
 from vestnik.dashboard.clients.reasons import FIELDS, said
+from vestnik.one_line import unless_untouched
 
 IGNORED, ATTRIBUTE = "", "attribute"
 PREFIX = "attributes."
@@ -141,7 +142,10 @@ class ColumnForm(forms.Form):
 
     meaning = forms.ChoiceField(required=False, label=_("What it is"))
     name = forms.CharField(
-        required=False, max_length=header.LONGEST_NAME, label=_("Name of the attribute")
+        required=False,
+        max_length=header.LONGEST_NAME,
+        strip=False,
+        label=_("Name of the attribute"),
     )
 
     type = forms.ChoiceField(
@@ -154,16 +158,22 @@ class ColumnForm(forms.Form):
         super().__init__(**kwargs)
         self.title = title
         meaning: Any = self.fields["meaning"]
-        meaning.choices = list(_choices(into))
-        if self.initial.get("meaning") == exact_values.COLUMN:
-            meaning.choices.append((exact_values.COLUMN, _("exact values of an export")))
+        exact = [(exact_values.COLUMN, _("exact values of an export"))]
+        is_exact = self.initial.get("meaning") == exact_values.COLUMN
+        # Set as a whole: the field and its widget each have a list of their own.
+        meaning.choices = [*_choices(into), *(exact if is_exact else ())]
+
+    def clean_name(self) -> str:
+        return unless_untouched(self.cleaned_data["name"], self.initial.get("name") or "")
 
     def said(self) -> str:
         """As the mapping of an import has it; what is no choice is left out."""
         given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
         if given.get("meaning") != ATTRIBUTE:
             return str(given.get("meaning", IGNORED))
-        return PREFIX + (given.get("name") or self.title[: header.LONGEST_NAME])
+        is_nameless = self.initial.get("meaning") == ATTRIBUTE and self.initial.get("name") == ""
+        usual = "" if is_nameless else self.title[: header.LONGEST_NAME]
+        return PREFIX + (given.get("name") or usual)
 
     def chosen_type(self) -> str:
         """What was chosen; until then what the first rows are."""

@@ -1,6 +1,7 @@
 """Local hours at the receiving end: the console."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.mailings.test_hours import RUSSIAN
@@ -30,3 +31,73 @@ def test_nobody_is_sent_to_outside_of_their_hours(stack):
     for sent in verdict.arrivals:
         zone = ZoneInfo(zones[int(sent.phone) % len(zones)])
         assert hours.include(datetime.fromtimestamp(sent.line.wall, zone).time())
+
+
+class Window(NamedTuple):
+    """Hours of a zone of which one end is at the same instant for all: minutes around it."""
+
+    zone: str
+    since: int
+    until: int
+
+
+#: Half hours, half an hour of summer time, quarters, one minute, all but a minute, over midnight.
+WINDOWS = (
+    Window("Europe/Moscow", -90, 0),
+    Window("Australia/Lord_Howe", 0, 1),
+    Window("Asia/Kolkata", -1439, 0),
+    Window("America/St_Johns", 0, 1439),
+    Window("Pacific/Chatham", -1380, 0),
+    Window("America/New_York", 0, 1380),
+)
+TAGGED = """UPDATE audience_client SET tag = 'zone ' || phone_number::bigint %% %s,
+timezone = (%s::text[])[1 + phone_number::bigint %% %s]"""
+EACH = 150
+#: A line of the console may be read so many seconds after it was written.
+READ_LATE = 2.0
+
+
+def test_hours_that_open_or_close_while_it_runs(stack):
+    """Six mailings, of which three may be sent until an instant, and three from it on."""
+    fill(stack, EACH * len(WINDOWS))
+    stack.sql(TAGGED, (len(WINDOWS), [one.zone for one in WINDOWS], len(WINDOWS)))
+    edge = (datetime.now(UTC) + timedelta(seconds=70)).replace(second=0, microsecond=0)
+    if edge - datetime.now(UTC) < timedelta(seconds=12):
+        edge += timedelta(minutes=1)
+    ends_in = (edge - datetime.now(UTC)).total_seconds() + 8
+
+    mailings = [
+        create(
+            stack,
+            ends_in=ends_in,
+            filter={"tags": [f"zone {n}"]},
+            local_hours=_hours(window, edge),
+            rate_limit=2,
+        )
+        for n, window in enumerate(WINDOWS)
+    ]
+
+    for mailing, window in zip(mailings, WINDOWS, strict=True):
+        wait_ended(stack, mailing, seconds=ends_in + 30)
+        verdict = judge(stack, mailing)
+        assert verdict.adds_up
+        assert set(verdict.rows) == {"sent", "expired"}, window
+        assert (verdict.doubled, verdict.lost) == ([], [])
+        departed = [at for (at,) in stack.sql(DEPARTED, (mailing,))]
+        hours, zone = LocalHours.read(_hours(window, edge)), ZoneInfo(window.zone)
+        assert all(hours.include(at.astimezone(zone).time()) for at in departed), window
+        read = [sent.line.wall for sent in verdict.arrivals]
+        if window.since == 0:
+            assert min(read) >= edge.timestamp(), window
+        else:
+            assert max(read) < edge.timestamp() + READ_LATE, window
+
+
+DEPARTED = "SELECT sent_at FROM dispatch_message WHERE mailing_id = %s AND state = 'sent'"
+
+
+def _hours(window: Window, edge: datetime) -> dict[str, str]:
+    place = ZoneInfo(window.zone)
+    ends = (edge + timedelta(minutes=m) for m in (window.since, window.until))
+    since, until = (end.astimezone(place).strftime("%H:%M") for end in ends)
+    return {"from": since, "until": until}

@@ -301,21 +301,37 @@ def _open_ones(batch: Claim, due: Sequence[Queued], retry: float | None) -> Due:
     if not due:
         return Due([], retry)
     hours = LocalHours.read(json.loads(batch.local_hours or "{}"))
-    now = database_now()
     found = sql.prepared_rows(ZONES, [[message.message_id for message in due]])
     zone_of = {message: zone or batch.timezone for message, zone in found}
-    spans = {
-        zone: hours.opening(zone, now + timedelta(seconds=END_GUARD))
-        for zone in {*zone_of.values()}
-        if zone
-    }
-    open_zones = [zone for zone, (opens, _) in spans.items() if opens <= now]
-    waits = [(opens - now).total_seconds() for opens, _ in spans.values() if opens > now]
+    open_ones = open_zones(hours, {zone for zone in zone_of.values() if zone}, database_now())
+    waits = [wait for wait in (open_ones.next_opening, retry) if wait is not None]
     return Due(
-        [message for message in due if zone_of.get(message.message_id) in open_zones],
-        min([*waits, *([] if retry is None else [retry])], default=None),
-        open_zones,
-        min((spans[zone][1] for zone in open_zones), default=None),
+        [message for message in due if zone_of.get(message.message_id) in open_ones.zones],
+        min(waits, default=None),
+        open_ones.zones,
+        open_ones.closes,
+    )
+
+
+class OpenZones(NamedTuple):
+    """The zones in which the hours are open, until they close in the first of them, and in how
+    many seconds they open in the first of the others."""
+
+    zones: Sequence[str]
+    closes: datetime | None
+    next_opening: float | None
+
+
+def open_zones(hours: LocalHours, zones: Collection[str], now: datetime) -> OpenZones:
+    """In which of the zones messages may leave now: while `opens <= now < closes`, less the guard
+    for the way to the receiving end."""
+    guard = timedelta(seconds=END_GUARD)
+    spans = {zone: hours.next_open(zone, now, guard) for zone in zones}
+    open_ones = [zone for zone, (opens, _) in spans.items() if opens <= now]
+    return OpenZones(
+        open_ones,
+        min((spans[zone][1] for zone in open_ones), default=None),
+        min(((o - now).total_seconds() for o, _ in spans.values() if o > now), default=None),
     )
 
 

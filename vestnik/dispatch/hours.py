@@ -59,8 +59,8 @@ def _schedule(mailing: Mailing, which: str, bound: float) -> int:
     if not zones or mailing.local_hours is None:
         return 0
     hours = LocalHours.read(mailing.local_hours)
-    instant = database_now() + timedelta(seconds=END_GUARD)
-    openings = [hours.opening(zone, instant) for zone in zones]
+    now, guard = database_now(), timedelta(seconds=END_GUARD)
+    openings = [hours.next_open(zone, now, guard) for zone in zones]
     opens, closes = ([opening[end] for opening in openings] for end in (0, 1))
     return sql.run(SCHEDULE.format(which=which), [zones, opens, closes, *given])
 

@@ -1,9 +1,11 @@
 """When a mailing will be through at its rate, and what of it will not fit before its end."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from vestnik.mailings.hours import LocalHours
@@ -27,11 +29,16 @@ class Forecast:
 def spans(hours: LocalHours | None, zone: str, window: Span) -> list[Span]:
     """When messages to a zone may leave within the window; a change of the clock after the second
     opening is not looked at."""
-    start, end = window
     if hours is None:
         return [window]
-    first = hours.opening(zone, start)
-    opens, closes = hours.opening(zone, first[1])
+    first = hours.opening(zone, window[0])
+    return _daily(first, hours.opening(zone, first[1]), window)
+
+
+@lru_cache(maxsize=256)
+def _daily(first: Span, second: Span, window: Span) -> list[Span]:
+    """The same for all zones that have the same two: of 600 there are some 40 kinds."""
+    (start, end), (opens, closes) = window, second
     days = range(min(MOST_DAYS, (end - start) // DAY + 1))
     found = [first, *((opens + n * DAY, closes + n * DAY) for n in days)]
     clipped = ((max(start, opens), min(end, closes)) for opens, closes in found)
@@ -43,9 +50,10 @@ def forecast(groups: Sequence[tuple[int, Sequence[Span]]], rate: float | None) -
     batches are claimed, those first whose hours close first."""
     if rate is None:
         return Forecast(None, None, 0)
-    left = [float(count) for count, _ in groups]
+    merged = _merged(groups)
+    left = [float(count) for count in merged.values()]
     finish = None
-    for start, seconds, open_ones in _steps([spans for _, spans in groups]):
+    for start, seconds, open_ones in _steps([*merged]):
         room = rate * seconds
         for group in open_ones:
             sent = min(left[group], room)
@@ -56,16 +64,24 @@ def forecast(groups: Sequence[tuple[int, Sequence[Span]]], rate: float | None) -
     return Forecast(rate, None if rest else finish, rest)
 
 
+def _merged(groups: Sequence[tuple[int, Sequence[Span]]]) -> dict[tuple[Span, ...], int]:
+    """How many there are by their spans: those that are open together are sent to as one."""
+    merged: dict[tuple[Span, ...], int] = {}
+    for count, schedule in groups:
+        key = tuple(schedule)
+        merged[key] = merged.get(key, 0) + count
+    return merged
+
+
 def _steps(schedules: Sequence[Sequence[Span]]) -> Iterator[tuple[datetime, float, list[int]]]:
     """From each opening or closing to the next: its instant, its length, and which are open, the
     first to close first."""
-    edges = sorted({edge for schedule in schedules for span in schedule for edge in span})
-    next_span = [0] * len(schedules)
-    for start, end in pairwise(edges):
-        closings = []
-        for group, schedule in enumerate(schedules):
-            while next_span[group] < len(schedule) and schedule[next_span[group]][1] <= start:
-                next_span[group] += 1
-            if next_span[group] < len(schedule) and schedule[next_span[group]][0] <= start:
-                closings.append((schedule[next_span[group]][1], group))
-        yield start, (end - start).total_seconds(), [group for _, group in sorted(closings)]
+    openings: defaultdict[datetime, list[tuple[datetime, int]]] = defaultdict(list)
+    for group, schedule in enumerate(schedules):
+        for opens, closes in schedule:
+            openings[opens].append((closes, group))
+            openings.setdefault(closes, [])
+    open_ones: list[tuple[datetime, int]] = []
+    for start, end in pairwise(sorted(openings)):
+        open_ones = sorted([*(one for one in open_ones if one[0] > start), *openings[start]])
+        yield start, (end - start).total_seconds(), [group for _, group in open_ones]

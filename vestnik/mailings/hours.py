@@ -14,7 +14,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: The hours of a zone that is not known do not open before the end of any mailing.
 NEVER = timedelta(days=100 * 365)
 
@@ -45,20 +45,44 @@ class LocalHours:
         """
         return _opening(self, zone, instant.astimezone(UTC).replace(second=0, microsecond=0))
 
+    def next_open(self, zone: str, now: datetime, margin: timedelta) -> tuple[datetime, datetime]:
+        """As `opening`, but hours that close within `margin` count as closed already.
+
+        Messages may leave while `opens <= now < closes`.
+        """
+        opens, closes = self.opening(zone, now)
+        return (opens, closes) if closes > now + margin else self.opening(zone, closes)
+
 
 @lru_cache(maxsize=4096)
 def _opening(hours: LocalHours, zone: str, minute: datetime) -> tuple[datetime, datetime]:
-    """Minute by minute: two milliseconds, and right on every day that the zone has ever had."""
     place = _zone(zone)
     if place is None:
         return minute + NEVER, minute + NEVER + MINUTE
-    opens = minute
-    while not hours.include(opens.astimezone(place).time()):
-        opens += MINUTE
-    closes = opens
-    while hours.include(closes.astimezone(place).time()):
-        closes += MINUTE
-    return opens, closes
+    opens = _first(hours, place, minute, inside=True)
+    return opens, _first(hours, place, opens, inside=False)
+
+
+def _first(hours: LocalHours, place: ZoneInfo, minute: datetime, *, inside: bool) -> datetime:
+    """The first minute, from this one on, that is within the hours, or outside of them: in one
+    step where the clock runs evenly, minute by minute in the hour before it jumps."""
+    edge = hours.since if inside else hours.until
+    while hours.include((wall := minute.astimezone(place)).time()) != inside:
+        to_edge = datetime.combine(wall, edge) - wall.replace(tzinfo=None, fold=0)
+        minute += _even(place, minute, to_edge % DAY or DAY)
+    return minute
+
+
+def _even(place: ZoneInfo, minute: datetime, most: timedelta) -> timedelta:
+    """How long the clock runs evenly, up to `most`, rounded up to minutes; at least one."""
+    offset, even = minute.astimezone(place).utcoffset(), timedelta()
+    most = -(-most // MINUTE) * MINUTE
+    while even < most:
+        step = min(HOUR, most - even)
+        if (minute + even + step).astimezone(place).utcoffset() != offset:
+            return max(even, MINUTE)
+        even += step
+    return even
 
 
 def _zone(name: str) -> ZoneInfo | None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -23,6 +25,7 @@ from vestnik.reports.sampling import (
     take_samples,
     thin_out,
 )
+from vestnik.reports.today import today
 
 pytestmark = pytest.mark.django_db
 
@@ -210,6 +213,68 @@ def test_hours_leave_out_tests_and_what_is_long_over() -> None:
 
     Mailing.objects.update(is_test=False)
     assert by_hour()[-1].counts["sent"] + by_hour()[-2].counts["sent"] == 10
+
+
+#: Of a mailing that sends ten a second; one sample in twenty seconds.
+STEADY = """
+INSERT INTO reports_sample (mailing_id, at, matched, queued, sending, sent, delivered, undelivered,
+    failed, unknown, expired, cancelled, suppressed)
+SELECT %(id)s, at, 0, 0, 0, 10 * extract(epoch FROM at - %(start)s::timestamptz)::int,
+    0, 0, 0, 0, 0, 0, 0
+FROM generate_series(%(first)s::timestamptz, %(last)s::timestamptz, interval '20 seconds') AS at
+"""
+MOST_OFF = 2 * 20 * 10
+
+
+def sent_steadily(days: float, until: datetime) -> Mailing:
+    """A mailing that has sent for so many days, of which the last are sampled and thinned out."""
+    mailing = make_running(1)
+    start = until - timedelta(days=days)
+    Mailing.objects.filter(id=mailing.id).update(started_at=start)
+    first = max(start, until - timedelta(hours=26))
+    sql.run(STEADY, {"id": mailing.id, "start": start, "first": first, "last": until})
+    sql.run("ANALYZE reports_sample")
+    sql.run(THIN_OUT.replace("interval '3 minutes'", "interval '9 days'"), [[mailing.id]])
+    return mailing
+
+
+@pytest.mark.parametrize("days", [3, 20])
+def test_hours_of_a_long_mailing_are_what_was_sent_in_them(days: int) -> None:
+    """The issue's figures: 30,720 and 40,960 an hour; 57,280, 0, 81,920, 0. It was 36,000."""
+    now = timezone.now()
+    sent_steadily(days, now)
+
+    *whole, running = by_hour(24)
+
+    assert all(abs(hour.counts["sent"] - 36_000) <= MOST_OFF for hour in whole)
+    gone = (now - running.at).total_seconds()
+    assert abs(running.counts["sent"] - 10 * gone) <= MOST_OFF
+
+
+@pytest.mark.parametrize("zone", ["Europe/Moscow", "Asia/Kolkata", "Pacific/Chatham"])
+@pytest.mark.parametrize("days", [3, 20])
+def test_today_begins_at_midnight(days: int, zone: str, settings: Any) -> None:
+    settings.TIME_ZONE = zone
+    here = timezone.now().astimezone(ZoneInfo(zone))
+    sent_steadily(days, here)
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    assert abs(today().sent - 10 * (here - midnight).total_seconds()) <= MOST_OFF
+
+
+@pytest.mark.parametrize("hours_ago", [30, 49, 71])
+def test_what_ended_before_midnight_counts_nothing_today(hours_ago: float) -> None:
+    """It counted 34,560 messages and their price."""
+    ended = timezone.now() - timedelta(hours=hours_ago)
+    mailing = sent_steadily(3, ended)
+    Mailing.objects.filter(id=mailing.id).update(state="finished", finished_at=ended)
+    for _ in range(3):
+        take_samples()
+        thin_out()
+
+    assert (today().sent, today().segments) == (0, 0)
+    hours = by_hour(24)
+    assert sum(hour.counts["sent"] for hour in hours) == 0
 
 
 def test_the_last_sample_of_each_hour_outlives_the_thinning() -> None:

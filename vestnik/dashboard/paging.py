@@ -5,7 +5,7 @@ page = paged(request, lambda walk: walk.take(clients))
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 from django.http import HttpRequest
@@ -33,8 +33,13 @@ def paged(
     newest_first: bool = False,
     size: int = SIZE,
 ) -> Paged[Row]:
-    """The page that the address names. A cursor that is none of ours is the first page."""
-    page = page_at(_place(request), size, take, newest_first=newest_first)
+    """The page that the address names. A cursor that is none of ours is the first page; of a page
+    whose rows are gone by now the one before is shown."""
+    place = _place(request)
+    page = page_at(place, size, take, newest_first=newest_first)
+    if place is not None and not page.rows:
+        page = page_at(page.previous, size, take, newest_first=newest_first)
+        page = page if place.back else replace(page, next=None)
     return Paged(page.rows, _address(request, page.previous), _address(request, page.next))
 
 

@@ -9,6 +9,7 @@ from typing import Generic
 
 from vestnik.reports.walk import Row, Walk
 
+MOST_ID = 2**63 - 1
 PLACE = re.compile(r"([nb])([0-9]{1,19})", re.ASCII)
 
 
@@ -26,7 +27,7 @@ class Place:
     def read(cls, cursor: str) -> "Place":
         """Raises ValueError where it is no cursor of ours."""
         match = PLACE.fullmatch(cursor) or _of_earlier_version(cursor)
-        if match is None or int(match[2]) >= 2**63:
+        if match is None or int(match[2]) > MOST_ID:
             raise ValueError(cursor)
         return cls(match[1] == "b", int(match[2]))
 
@@ -60,6 +61,8 @@ def page_at(
     walk = Walk(back == newest_first, place.id if place else None, size + 1)
     found = take(walk)
     more, rows = len(found) > size, found[:size]
+    if place is not None and not rows:
+        return _emptied(place, newest_first=newest_first)
     if back:
         rows.reverse()
     onward, backward = (place is not None, more) if back else (more, place is not None)
@@ -68,3 +71,10 @@ def page_at(
         next=Place(False, rows[-1].pk) if rows and onward else None,
         previous=Place(True, rows[0].pk) if rows and backward else None,
     )
+
+
+def _emptied(place: Place, *, newest_first: bool) -> Page[Row]:
+    """A page all of whose rows are gone since it was named: it leads back to those beside it."""
+    beside = place.id + 1 if newest_first == place.back else max(0, place.id - 1)
+    other = Place(not place.back, min(beside, MOST_ID))
+    return Page([], next=other if place.back else None, previous=None if place.back else other)

@@ -48,12 +48,12 @@ SELECT s.* FROM unnest(%s::bigint[]) AS due (id) CROSS JOIN LATERAL (
 ) s
 """
 
-# Of each slot the first stays, and of each hour the last: what was sent by the hour and since
-# midnight is read from it. Slots are 1 s wide for five minutes, and twice as wide each time
-# the age has doubled.
-LATER_IN_ITS_HOUR = """EXISTS (
+# Of each slot the first stays, and of each quarter of an hour the last: what was sent by the hour
+# and since midnight is read from it, and midnight of some zones is at half past or a quarter to.
+# Slots are 1 s wide for five minutes, and twice as wide each time the age has doubled.
+LATER_IN_ITS_QUARTER = """EXISTS (
         SELECT FROM reports_sample later WHERE later.mailing_id = s.mailing_id AND later.at > s.at
-            AND later.at < date_trunc('hour', s.at, 'UTC') + interval '1 hour'
+            AND later.at < date_bin('15 minutes', s.at, 'epoch') + interval '15 minutes'
     )"""
 THIN_OUT = f"""
 DELETE FROM reports_sample s USING mailings_mailing m
@@ -69,7 +69,7 @@ WHERE m.id = s.mailing_id AND m.id = ANY(%s)
         WHERE t.mailing_id = s.mailing_id AND t.at < s.at
             AND t.at >= m.started_at + floor(age / width) * width * interval '1 second'
     )
-    AND {LATER_IN_ITS_HOUR}
+    AND {LATER_IN_ITS_QUARTER}
 """
 
 # Nothing comes after two days: what is then left of a mailing is enough for its curves.
@@ -78,7 +78,7 @@ DELETE FROM reports_sample WHERE id IN (
     SELECT id FROM (
         SELECT s.id, row_number() OVER w AS n, count(*) OVER (PARTITION BY s.mailing_id) AS of,
             s.at < clock_timestamp() - interval '{RECEIPTS_DAYS + 1} days'
-                OR {LATER_IN_ITS_HOUR} AS may_go
+                OR {LATER_IN_ITS_QUARTER} AS may_go
         FROM reports_sample s JOIN mailings_mailing m ON m.id = s.mailing_id
         WHERE m.finished_at BETWEEN clock_timestamp() - interval '{RECEIPTS_DAYS + 5} days'
             AND clock_timestamp() - interval '{RECEIPTS_DAYS} days'

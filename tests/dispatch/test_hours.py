@@ -9,6 +9,7 @@ from tests.builders import counts, enlist_all, make_client, make_mailing
 from tests.dispatch.test_outcomes import due_ids
 from tests.mailings.test_hours import RUSSIAN
 from vestnik.audience.models import Client
+from vestnik.dashboard.reasons import said
 from vestnik.dispatch import claims, closing, hours, sql
 from vestnik.dispatch.launch import launch
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release
@@ -103,6 +104,20 @@ def test_those_whose_hours_do_not_open_before_the_end_expire_at_it():
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert (mailing.state, counts(mailing)) == ("finished", {"expired": 1})
+
+
+def test_a_message_says_that_its_hours_never_opened() -> None:
+    make_client(timezone="Europe/Moscow")
+    make_client("79030000000", timezone="Asia/Vladivostok")
+    mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), starts_in=-10)
+    Mailing.objects.filter(id=mailing.id).update(ends_at=database_now())
+
+    closing.close(mailing.id)
+
+    reasons = dict(mailing.messages.values_list("phone_number", "error"))
+    assert reasons.pop("79261234567") in (None, "")
+    assert reasons == {"79030000000": closing.NEVER_OPEN}
+    assert said(closing.NEVER_OPEN) == "the client’s hours did not open before the end"
 
 
 def close_hours(mailing: Mailing) -> None:

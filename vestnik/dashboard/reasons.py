@@ -41,6 +41,10 @@ PHRASES = _phrases(
         gettext_lazy("the database is too slow to send: it takes %(seconds)s s for each step"),
     ),
     (
+        r"the client's hours did not open before the end",
+        gettext_lazy("the client’s hours did not open before the end"),
+    ),
+    (
         r"text (?P<version>\d+): (?P<waiting>\d+) wait, (?P<had>\d+) had an earlier one",
         gettext_lazy("text %(version)s: still waiting %(waiting)s, got an earlier one %(had)s"),
     ),

@@ -3,11 +3,16 @@
 What is in flight finishes by itself: its batch is claimed, and closed once it is let go.
 """
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import structlog
 from django.db import transaction
 
 from vestnik.dispatch import sql
+from vestnik.dispatch.claims import END_GUARD
 from vestnik.dispatch.withdrawal import DOUBTED
+from vestnik.mailings.hours import LocalHours
 from vestnik.mailings.models import FINISH, Mailing
 
 log = structlog.get_logger(__name__)
@@ -34,14 +39,17 @@ FOR UPDATE OF b SKIP LOCKED
 # Of what was queued again although an earlier attempt may have arrived, nobody knows.
 CLOSE = """
 WITH taken AS (
-    SELECT id, mailing_id, first_message_id, last_message_id FROM dispatch_batch
+    SELECT id, mailing_id, first_message_id, last_message_id,
+        timezone = ANY(%s::text[]) AS never_open
+    FROM dispatch_batch
     WHERE id = ANY(%s::bigint[])
 ),
 closed AS (
     UPDATE dispatch_message m SET
         state = CASE WHEN m.doubted_attempt_id IS NULL THEN %s ELSE 'unknown' END,
         attempt_id = m.doubted_attempt_id, next_attempt_at = NULL,
-        error = CASE WHEN m.doubted_attempt_id IS NULL THEN m.error ELSE %s END
+        error = CASE WHEN m.doubted_attempt_id IS NOT NULL THEN %s
+            WHEN taken.never_open AND coalesce(m.error, '') = '' THEN %s ELSE m.error END
     FROM taken
     WHERE m.mailing_id + 0 = taken.mailing_id AND m.state = 'queued'
         AND m.id BETWEEN taken.first_message_id AND taken.last_message_id
@@ -79,9 +87,17 @@ WHERE b.state IN ('ready', 'waiting') AND m.state IN ('cancelled', 'finished')
 """
 
 
+NEVER_OPEN = "the client's hours did not open before the end"
+ZONES = """
+SELECT DISTINCT timezone FROM dispatch_batch
+WHERE mailing_id = %s AND state IN ('ready', 'waiting') AND timezone IS NOT NULL
+"""
+
+
 def close(mailing_id: int) -> None:
     """Close what is left of an ended mailing, and finish one of which nothing is left."""
-    while _close_some(mailing_id):
+    never_open = _never_open(Mailing.objects.get(id=mailing_id))
+    while _close_some(mailing_id, never_open):
         pass
     finish_if_done(mailing_id)
 
@@ -113,9 +129,22 @@ def to_close() -> list[int]:
     return [mailing for (mailing,) in sql.rows(TO_CLOSE)]
 
 
-def _close_some(mailing_id: int) -> bool:
+def _never_open(mailing: Mailing) -> list[str]:
+    """The zones of the messages that are left in which the hours never opened within the window."""
+    if mailing.local_hours is None or mailing.started_at is None:
+        return []
+    hours, guard = LocalHours.read(mailing.local_hours), timedelta(seconds=END_GUARD)
+    return [
+        zone
+        for (zone,) in sql.rows(ZONES, [mailing.id])
+        if hours.next_open(zone, mailing.started_at, guard)[0] >= mailing.ends_at - guard
+    ]
+
+
+def _close_some(mailing_id: int, never_open: Sequence[str]) -> bool:
     with transaction.atomic():
         taken = dict(sql.rows(TAKE, [mailing_id, BATCHES_AT_ONCE]))
         for state in set(taken.values()):
-            sql.run(CLOSE, [[*taken], state, DOUBTED])
+            zones = [*never_open] if state == "expired" else []
+            sql.run(CLOSE, [zones, [*taken], state, DOUBTED, NEVER_OPEN])
     return len(taken) == BATCHES_AT_ONCE

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import DateTimeField, F, Func, OuterRef, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import DateTimeField, F, Func, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Greatest, JSONObject
 
 from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import REOPEN, RESUME, UNDER_WAY, Mailing, MailingEvent, MailingState
 from vestnik.reports.held import held_by_database, reason_of
 from vestnik.reports.models import Sample
+from vestnik.reports.outlook import outlook
 from vestnik.reports.progress import NOTHING_YET, Progress, reached, read, settled, sums
 from vestnik.reports.samples import HANDED_OVER, handed_over
 from vestnik.reports.states import KEPT_COUNTS, OPEN, remainder_of
@@ -51,6 +53,11 @@ class Snapshot:
     rate: float | None
     #: Why nothing goes out although it runs; empty where it does.
     held: str = ""
+    #: With local hours: when it will be through, how many will not fit before the end, and of how
+    #: many the hours are open.
+    finishes_at: datetime | None = None
+    hours_stay: int = 0
+    open_now: int = 0
 
     @property
     def title(self) -> str:
@@ -84,11 +91,14 @@ class Snapshot:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all are handed over at this rate; None where that is not known: it does not move,
-        its audience is not complete yet, or it waits for the hours of its clients."""
-        if not self.rate or not self.is_enlisted or self.has_hours or not self.left:
+        """Until all are handed over at this rate, and within the hours of its clients; None where
+        that is not known: it does not move, or its audience is not complete yet."""
+        if not self.is_enlisted or not self.left or self.held:
             return None
-        return self.left / self.rate
+        if self.has_hours:
+            done = self.finishes_at
+            return None if done is None else max(0.0, (done - self.now).total_seconds())
+        return self.left / self.rate if self.rate else None
 
     @property
     def spare(self) -> float | None:
@@ -99,6 +109,8 @@ class Snapshot:
     @property
     def will_stay(self) -> int:
         """How many will not fit before the end at this rate, about."""
+        if self.has_hours:
+            return min(self.left, _rounded(self.hours_stay))
         if self.spare is None or self.spare >= 0 or not self.rate:
             return 0
         return min(self.left, _rounded(-self.spare * self.rate))
@@ -111,6 +123,7 @@ class Snapshot:
             and self.has_hours
             and not self.rate
             and not self.held
+            and not self.open_now
         )
 
 
@@ -125,7 +138,10 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     look_back = Greatest(Asked() - LOOK_BACK, Coalesce(OuterRef("resumed_at"), Asked() - LOOK_BACK))
     earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=look_back)
     counted = {state: F(state) for state in HANDED_OVER}
+    zones = Batch.objects.filter(mailing=OuterRef("id"), queued__gt=0).exclude(timezone=None)
+    by_zone = zones.order_by().values("timezone").annotate(left=Sum("queued"))
     rows = mailings.annotate(
+        by_zone=ArraySubquery(by_zone.values(json=JSONObject(zone="timezone", left="left"))),
         held=reason_of(),
         now=Asked(),
         resumed_at=Subquery(resumes.order_by("-id").values("at")[:1]),
@@ -146,6 +162,7 @@ def _seen(row: Any, slow: str) -> Snapshot:
     progress = dict(NOTHING_YET)
     if row.sums:
         progress = read({**row.sums, "remainder": row.remainder})
+    rate = _rate(row, progress) if row.state == MailingState.RUNNING else None
     return Snapshot(
         id=row.id,
         name=row.name,
@@ -158,9 +175,23 @@ def _seen(row: Any, slow: str) -> Snapshot:
         finished_at=row.finished_at,
         now=row.now,
         progress=progress,
-        rate=_rate(row, progress) if row.state == MailingState.RUNNING else None,
+        rate=rate,
         held=(row.held or slow) if row.state == MailingState.RUNNING else "",
+        **_by_hours(row, rate),
     )
+
+
+def _by_hours(row: Any, rate: float | None) -> dict[str, Any]:
+    """What comes of a mailing that has local hours and runs."""
+    left = {one["zone"]: one["left"] for one in row.by_zone}
+    if rate is None or row.local_hours is None or row.ends_at <= row.now:
+        return {}
+    found = outlook(row, left, row.now, rate)
+    return {
+        "finishes_at": found.finishes_at,
+        "hours_stay": found.will_stay,
+        "open_now": found.open_now,
+    }
 
 
 def _rate(row: Any, progress: Mapping[str, int]) -> float:

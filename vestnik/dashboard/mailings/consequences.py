@@ -7,7 +7,7 @@ from vestnik.dispatch.models import LEFT_US
 from vestnik.mailings.forecast import Forecast, forecast
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
-from vestnik.providers.registry import aliases, described
+from vestnik.reports.outlook import left_by_zone, outlook, rate_of
 from vestnik.reports.progress import Progress
 
 
@@ -46,10 +46,9 @@ class Consequences:
 
 
 def consequences_of(mailing: Mailing, progress: Progress) -> Consequences:
-    """By the mailing's counts and the rate that it is allowed; client's hours are not looked at."""
+    """By the mailing's counts, the rate that it is allowed and its clients' hours."""
     now = database_now()
     waiting = progress["queued"]
-    window = [(now, mailing.ends_at)] if now < mailing.ends_at else []
     return Consequences(
         flying=progress["sending"],
         waiting=waiting,
@@ -57,14 +56,13 @@ def consequences_of(mailing: Mailing, progress: Progress) -> Consequences:
         counted=mailing.enlisted_at is not None or mailing.started_at is None,
         now=now,
         ends_at=mailing.ends_at,
-        forecast=forecast([(waiting, window)], rate_of(mailing)),
+        forecast=_forecast(mailing, waiting, now),
     )
 
 
-def rate_of(mailing: Mailing) -> float | None:
-    """How many messages a second may leave: the lower of its own limit and the provider's."""
-    rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
-    if mailing.provider in aliases() and (most := described(mailing.provider).max_rate):
-        by_segment = described(mailing.provider).paced_by == "segment"
-        rates.append(most / (mailing.segments if by_segment else 1))
-    return min(rates, default=None)
+def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:
+    rate = rate_of(mailing)
+    if mailing.local_hours and now < mailing.ends_at:
+        found = outlook(mailing, left_by_zone(mailing.id), now)
+        return Forecast(rate, found.finishes_at, found.will_stay)
+    return forecast([(waiting, [(now, mailing.ends_at)] if now < mailing.ends_at else [])], rate)

@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 from vestnik.dashboard.filters import in_words
-from vestnik.dashboard.mailings.consequences import rate_of
 from vestnik.dashboard.mailings.ways import money, rate
 from vestnik.dispatch.models import LEFT_US
 from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.template import is_personalised
+from vestnik.reports.outlook import rate_of
 from vestnik.reports.progress import Progress
 
 

@@ -136,6 +136,6 @@ def test_a_year_in_all_zones_is_looked_through_in_half_a_second() -> None:
     window = (start, start + 365 * DAY)
     began = process_time()
     groups = [(1000, spans(hours, zone, window)) for zone in sorted(timezones())]
-    found = forecast(groups, 0.02)
+    found = forecast(groups, 0.01)
     assert found.will_not_fit > 0
     assert process_time() - began < 0.5

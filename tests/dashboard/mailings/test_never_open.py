@@ -10,6 +10,12 @@ from tests.dispatch.test_hours import hours_at
 
 pytestmark = pytest.mark.django_db
 
+
+@pytest.fixture(autouse=True)
+def _providers(settings: Any) -> None:
+    settings.SMS_PROVIDERS = {"null": {"BACKEND": "null"}}
+
+
 NEVER = "The hours of 1 client do not open before the end: they get nothing."
 
 

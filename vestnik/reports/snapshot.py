@@ -93,10 +93,10 @@ class Snapshot:
     def seconds_left(self) -> float | None:
         """Until all are handed over at this rate, and within the hours of its clients; None where
         that is not known: it does not move, or its audience is not complete yet."""
-        if not self.is_enlisted or not self.left or self.held:
+        if not self.is_enlisted or not self.left:
             return None
         if self.has_hours:
-            done = self.finishes_at
+            done = None if self.held else self.finishes_at
             return None if done is None else max(0.0, (done - self.now).total_seconds())
         return self.left / self.rate if self.rate else None
 

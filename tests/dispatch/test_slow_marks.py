@@ -13,6 +13,7 @@ from vestnik.api.mailings import shown
 from vestnik.dispatch import heartbeat, hints, lanes, sending, sql
 from vestnik.dispatch.slow_marks import MarkWatch
 from vestnik.mailings.models import PAUSE
+from vestnik.reports import held
 from vestnik.reports.snapshot import snapshot_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +74,7 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     mailing = make_running(5)
     monkeypatch.setattr(sending, "FLIGHT_SECONDS", 0.0)
     monkeypatch.setattr(lanes, "SLICE", 1.0)
+    monkeypatch.setattr(held, "_slow_marks", held._SlowMarks())
     with lane("null") as null:
         null.work()
 

@@ -111,7 +111,8 @@ def signs() -> Signs:
     oldest = max((age for _, age in oldest_due()), default=0.0)
     workers = workers_seen()
     age, clocks = (None, {}) if workers is None else _age_and_clocks()
-    return Signs(workers, age, count, seconds, clocks, oldest, slow_marks())
+    slow = None if workers is None else slow_marks()
+    return Signs(workers, age, count, seconds, clocks, oldest, slow)
 
 
 def oldest_due() -> list[tuple[str, float]]:

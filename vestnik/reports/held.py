@@ -1,6 +1,7 @@
 """Why a mailing that runs sends nothing: what its provider says, by the provider's breaker; or a
 database that is too slow for it."""
 
+import time
 from collections.abc import Iterable
 
 from django.db.models import CharField, F, OuterRef, QuerySet, Subquery
@@ -10,6 +11,7 @@ from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.mailings.models import Mailing, MailingState
 
 SLOW = "marking messages takes {:.1f} s in the database, so that none leave in time"
+ASKED_EVERY, AWAY_SECONDS, SLOW_ANSWER = 1.0, 30.0, 0.2
 NOT_CLOSED = Breaker.objects.exclude(state=BreakerState.CLOSED)
 
 
@@ -41,5 +43,27 @@ def held(mailings: Iterable[Mailing]) -> dict[int, str]:
 
 def held_by_database() -> str:
     """Why nothing of any mailing goes out; empty where something does."""
-    seconds = heartbeat.slow_marks()
+    seconds = _slow_marks.now()
     return "" if seconds is None else SLOW.format(seconds)
+
+
+class _SlowMarks:
+    """What Redis says of them, asked once a second; where it is away no page waits for it again and
+    again."""
+
+    def __init__(self) -> None:
+        self._seconds: float | None = None
+        self._asked_at = -AWAY_SECONDS
+        self._valid_for = 0.0
+
+    def now(self) -> float | None:
+        began = time.monotonic()
+        if began - self._asked_at >= self._valid_for:
+            self._asked_at = began
+            self._seconds = heartbeat.slow_marks()
+            is_away = time.monotonic() - began > SLOW_ANSWER
+            self._valid_for = AWAY_SECONDS if is_away else ASKED_EVERY
+        return self._seconds
+
+
+_slow_marks = _SlowMarks()

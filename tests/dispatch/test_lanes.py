@@ -7,8 +7,9 @@ import pytest
 import redis
 
 from tests.builders import counts, enlist_all, make_clients, make_mailing, make_running
-from tests.dispatch.lane import lane, provider
+from tests.dispatch.lane import hands, lane, provider
 from vestnik.dispatch import lanes, launch
+from vestnik.dispatch.lane_threads import LaneThreads
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,3 +85,30 @@ def test_mailings_share_a_pace(
     sent = [counts(mailing).get("sent", 0) for mailing in mailings]
     assert sum(sent) > count
     assert max(sent) - min(sent) <= max(2, max(sent) // 4)
+
+
+def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
+    threads = LaneThreads(2)
+    assert [threads.enter() for _ in range(2)] == [True, True]
+    assert not threads.make_room(is_one_of_many=True, stayed=9)  # nobody wants one
+    assert not threads.enter()
+    assert not threads.make_room(is_one_of_many=False, stayed=0.1)
+    assert threads.make_room(is_one_of_many=True, stayed=0.1)
+    threads.leave()
+    assert not threads.make_room(is_one_of_many=True, stayed=9)  # it was enough
+    assert threads.enter()
+    assert not threads.enter()
+    assert threads.make_room(is_one_of_many=False, stayed=9)
+
+
+def test_a_lane_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:
+    mailing, threads = make_running(5), LaneThreads(1)
+    assert threads.enter()
+    with provider(settings, "null", "vestnik.providers.null.NullProvider"), hands() as found:
+        null = lanes.Lane("null", found, lambda: False, threads)
+        null.work()
+        assert counts(mailing) == {"queued": 5}
+        threads.leave()
+        null.work()
+        null.finish()
+    assert counts(mailing) == {"sent": 5}

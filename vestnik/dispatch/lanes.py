@@ -17,6 +17,7 @@ from vestnik.dispatch.allowance import Allowance
 from vestnik.dispatch.breaker import Breaker
 from vestnik.dispatch.flights import PATIENCE
 from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.lane_threads import LaneThreads, lane_threads
 from vestnik.dispatch.meters import meters
 from vestnik.dispatch.pacing import PacingAway, Permits
 from vestnik.dispatch.rests import Rests
@@ -46,8 +47,14 @@ WAKE_EVERY = 0.25
 class Lane:
     """The batches of one provider in this process."""
 
-    def __init__(self, alias: str, hands: Hands, stopping: Callable[[], bool]) -> None:
-        self.alias = alias
+    def __init__(
+        self,
+        alias: str,
+        hands: Hands,
+        stopping: Callable[[], bool],
+        threads: LaneThreads | None = None,
+    ) -> None:
+        self.alias, self._threads = alias, threads or lane_threads()
         provider = described(alias)
         self._breaker = Breaker(alias, lease_of(provider))
         self._rests, self._tails = Rests(), Tails()
@@ -66,7 +73,11 @@ class Lane:
                 self._woken.notify_all()
             return
         try:
-            self._work_until(time.monotonic() + SLICE)
+            if self._threads.enter():
+                try:
+                    self._work_until(time.monotonic() + SLICE)
+                finally:
+                    self._threads.leave()
         finally:
             self._places.release()
 
@@ -81,13 +92,21 @@ class Lane:
                 if sent and not has_called:  # where one has work, others may
                     hints.call_to_work(self.alias, hands=1)
                     has_called = True
-                if not sent and not self._linger():
+                if not sent and (self._makes_room(end) or not self._linger()):
                     return
             except DATABASE_AWAY as trouble:
                 # The tick calls again once the database is back.
                 log.warning("database away", lane=self.alias, trouble=type(trouble).__name__)
                 close_old_connections()
                 return
+
+    def _makes_room(self, end: float) -> bool:
+        """Whether another lane gets this thread, of those that do nothing just now."""
+        others = self._places.acquire(blocking=False)
+        if others:
+            self._places.release()
+        stayed = SLICE - (end - time.monotonic())
+        return self._threads.make_room(is_one_of_many=not others, stayed=stayed)
 
     def finish(self) -> None:
         """Wait for the answers that are out: their deadlines end that."""

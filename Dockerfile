@@ -36,7 +36,7 @@ WORKDIR /var/lib/vestnik
 EXPOSE 8000
 # Of the web, which is what the image runs unless it is told otherwise. Before it answers it migrates
 # the database, which may take long and must not be taken for an illness.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=1h --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=1h --retries=3 \
     CMD ["vestnik", "healthcheck", "web"]
 ENTRYPOINT ["vestnik-entrypoint"]
 # Any number may start at once: one of them migrates, under a lock.

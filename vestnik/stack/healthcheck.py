@@ -7,15 +7,11 @@ heeds `HTTP_PROXY` would ask a proxy for what is in this very container.
 import http.client
 import socket
 
-import redis
-
 from vestnik import env
-from vestnik.dispatch import heartbeat
 
 SECONDS = 4.0
 #: The address to ask, of a web that listens on all of them.
 OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (it listens nowhere itself)
-KINDS = ("web", "worker", "beat")
 
 
 def trouble(kind: str) -> str:
@@ -39,6 +35,10 @@ def _web() -> str:
 
 
 def _sign_of(kind: str) -> str:
+    import redis  # with what follows a quarter of a second, which the web's check does without
+
+    from vestnik.dispatch import heartbeat
+
     pattern = heartbeat.SIGNS[kind].format(f"*@{socket.gethostname()}")
     limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     try:

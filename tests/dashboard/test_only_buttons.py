@@ -49,4 +49,7 @@ def _first_button(form: str) -> str:
 def test_the_first_button_can_never_be_pressed() -> None:
     markup = (TEMPLATES / "components/only_buttons.html").read_text().rpartition("%}")[2].strip()
 
-    assert markup == "<button hidden disabled></button>"
+    assert markup == (
+        "<button hidden disabled></button>"
+        '<button hidden formmethod="dialog" formnovalidate></button>'
+    )

@@ -444,3 +444,28 @@ def test_a_draft_that_nobody_starts_is_forgotten() -> None:
     Import.objects.filter(id=job.id).update(created_at="2020-01-01T00:00Z")
     stored.forget_old()
     assert not Import.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"column-2-meaning": "gone"}, "Column 2"),
+        ({"column-2-type": "gone"}, "Column 2"),
+        ({"column-2-meaning": "attribute", "column-2-name": "n" * 300}, "Column 2"),
+        ({"encoding": "gone"}, "Encoding"),
+        ({"numbers_without_sms": "gone"}, "Landline"),
+    ],
+)
+def test_what_the_page_says_and_nobody_can_read_is_not_taken_for_a_guess(
+    changed: dict[str, str], named: str
+) -> None:
+    browser = opened()
+    job = draft(browser)
+
+    answered = browser.post(
+        f"/clients/imports/{job.id}/", as_sent(browser, job, start="1") | changed
+    )
+
+    job.refresh_from_db()
+    assert (answered.status_code, job.state) == (422, ImportState.DRAFT)
+    assert named in text(answered).partition('id="problem"')[2].partition("</div>")[0]

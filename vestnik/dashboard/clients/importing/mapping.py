@@ -272,7 +272,19 @@ class Draft:
         """Whether it can be read as the page that was sent says; `problem` tells why not."""
         if not self.problem and not self.is_about_these:
             self.problem = str(_("The file has other columns now: look at them, then start it."))
+        self.problem = self.problem or " ".join(self._wrong())
         return not self.problem
+
+    def _wrong(self) -> Iterator[str]:
+        """What of the page cannot be read: what is shown there is never taken for a guess."""
+        for one in (self.format, self.numbers):
+            yield from (
+                f"{one[name].label}: {' '.join(map(str, why))}" for name, why in one.errors.items()
+            )
+        for number, column in enumerate(self.columns, start=1):
+            named = gettext("Column %(number)s") % {"number": number}
+            for why in column.errors.values():
+                yield f"{named}: {' '.join(map(str, why))}"
 
     def _peek(self) -> Peek:
         try:

@@ -84,6 +84,15 @@ document.addEventListener("live:heard", () => {
 /* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
    it does, and that is said: what was stopped, or hangs, has no answer. */
 const DOUBLE_CLICK = 1_000;
+/* The second half of a double click that began on the page before presses nothing of this one, which
+   nobody has read yet. */
+let isClicked = false;
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && !isClicked) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  } else isClicked = true;
+}, true);
 let sent = new WeakMap(), hanging = 0;
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -128,6 +137,13 @@ document.addEventListener("input", ({ target }) => {
   const { either, chosenBy } = group.dataset;
   group.querySelector(`[name="${either}"][value="${chosenBy}"]`).checked = true;
 });
+
+/* What Enter presses where only a button may: components/only_buttons.html. */
+document.addEventListener("submit", (event) => {
+  if (event.submitter?.getAttribute("formmethod") !== "dialog") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
 
 /* What a browser cannot read it would send as empty: it is an error at the field. */
 document.addEventListener("submit", (event) => {

@@ -23,6 +23,7 @@ Vestnik sends SMS mailings: each starts by itself, reaches each client once, sto
   vestnik apikey create      a key for the API
   vestnik import FILE        clients from a CSV or XLSX file
   vestnik sandbox            a gateway that costs nothing, to try providers against
+  vestnik doctor             whether database, Redis and clocks are as Vestnik needs them
   vestnik manage shell       Django's commands, against the stack that runs
 """
 MORE = """\

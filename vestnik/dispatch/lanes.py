@@ -8,6 +8,7 @@ again.
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 import structlog
 from django.db import close_old_connections
@@ -160,8 +161,9 @@ class Lane:
 
     def _see_whether_done(self) -> None:
         """Have the mailings looked at of which a batch is through: they may be finished."""
-        while self._crew.through:
-            hints.give("vestnik.look_at", self._crew.through.pop())
+        with suppress(KeyError):  # another thread may take the last one
+            while self._crew.through:
+                hints.give("vestnik.look_at", self._crew.through.pop())
 
     def _is_parked(self) -> bool:
         wait = self._breaker.wait()

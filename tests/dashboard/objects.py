@@ -36,17 +36,17 @@ LONG = st.integers(21, 60).map(lambda n: [*map(str, range(n)), True, 7])
 
 
 def conditions(mailings: list[int]) -> st.SearchStrategy[dict[str, Any]]:
-    """A filter without exceptions; of these mailings."""
-    ids = st.lists(st.sampled_from(mailings), min_size=1, unique=True)
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "operator_codes": st.lists(CODES, max_size=3),
-            "tags": st.lists(TEXTS | st.just(""), max_size=3),
-            "attributes": st.dictionaries(NAMES, WANTED | LONG, max_size=4),
-            "mailings": st.dictionaries(st.sampled_from(["got", "not_got", "answered"]), ids),
-        },
-    )
+    """A filter without exceptions; of these mailings, if there are any."""
+    kinds: dict[str, st.SearchStrategy[Any]] = {
+        "operator_codes": st.lists(CODES, max_size=3),
+        "tags": st.lists(TEXTS | st.just(""), max_size=3),
+        "attributes": st.dictionaries(NAMES, WANTED | LONG, max_size=4),
+    }
+    if mailings:
+        ids = st.lists(st.sampled_from(mailings), min_size=1, unique=True)
+        words = st.sampled_from(["got", "not_got", "answered"])
+        kinds["mailings"] = st.dictionaries(words, ids)
+    return st.fixed_dictionaries({}, optional=kinds)
 
 
 def filters(mailings: list[int]) -> st.SearchStrategy[dict[str, Any]]:

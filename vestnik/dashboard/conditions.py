@@ -318,7 +318,7 @@ def of_attribute(name: str, wanted: Any) -> dict[str, Any] | None:
         row = _bounded({word: _shown(wanted[word]) for word in wanted})
     else:
         return None
-    if row is None or name.splitlines() != [name.strip()]:
+    if row is None or not _is_sayable(name):
         return None
     return {**row, "name": name, "was": json.dumps([name, wanted])}
 
@@ -330,9 +330,12 @@ def _bounded(written: Mapping[str, str]) -> dict[str, Any] | None:
 
 def _valued(what: What, values: Sequence[str]) -> dict[str, Any] | None:
     said = list(dict.fromkeys(values))
-    if any(not value or value.splitlines() != [value.strip()] for value in said):
-        return None
-    return {"what": what, "values": said}
+    return {"what": what, "values": said} if all(map(_is_sayable, said)) else None
+
+
+def _is_sayable(text: str) -> bool:
+    """Whether a field of one line holds it as it is."""
+    return text == text.strip() and text.splitlines() == [text]
 
 
 def _written(value: Any) -> str:

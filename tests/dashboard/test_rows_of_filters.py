@@ -1,0 +1,45 @@
+"""Rows of the audience builder that come back are the filter that they show, without a database."""
+
+from typing import Any
+
+from django.http import QueryDict
+from django.utils import translation
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.dashboard.objects import filters
+from vestnik.dashboard.audience_form import GROUPS, AudienceForm
+from vestnik.dashboard.conditions import MOST_INPUTS
+
+
+@given(language=st.sampled_from(["en", "ru"]), audience=filters([]))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+def test_rows_that_come_back_are_the_filter(language: str, audience: dict[str, Any]) -> None:
+    with translation.override(language):
+        sent = AudienceForm.submitted(as_sent(AudienceForm.showing(audience)))
+
+        assert sent.is_valid(), (sent.problems, [row.errors for row in sent.include])
+        assert written(sent.audience) == written(audience)
+
+
+def as_sent(form: AudienceForm) -> QueryDict:
+    """As a browser sends what `components/audience.html` holds."""
+    data = QueryDict(mutable=True)
+    data["rows"] = str(form.rows)
+    if form.kept is not None:
+        data["kept"] = form.kept_signed
+    for group in GROUPS:
+        for row in getattr(form, group):
+            data.appendlist(group, str(row.number))
+            for name in ("what", "name", "gte", "lte", "was"):
+                data[f"{row.prefix}-{name}"] = str(row.initial.get(name) or "")
+            values = list(map(str, row.initial.get("values", [])))
+            lines = [*values, ""] if len(values) <= MOST_INPUTS else ["\r\n".join(values)]
+            data.setlist(f"{row.prefix}-values", lines)
+    return data
+
+
+def written(value: Any) -> str:
+    if isinstance(value, dict):
+        return repr(sorted((name, written(one)) for name, one in value.items()))
+    return repr([*map(written, value)]) if isinstance(value, list) else repr(value)

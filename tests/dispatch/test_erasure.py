@@ -174,3 +174,33 @@ def go_on(mailing: Mailing) -> set[int]:
     if mark is None:
         assert record_and_release(claim, Settled())
     return set(ids) if mark else set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_and_receipts_for_two_mailings_never_wait_for_each_other() -> None:
+    """Receipts settle the messages of several mailings by one transaction, in any order."""
+    first = make_running(clients=1)
+    record(first, ["sent"])
+    second = make_mailing()
+    assert launch.launch(second.id)
+    enlist_all(second)
+    record(second, ["sent"])
+    client, found = id_of(FIRST), list[Erased | None]()
+
+    def erase() -> None:
+        found.append(erase_client(client))
+        connection.close()
+
+    def waits() -> bool:
+        sql.value("SELECT pg_stat_clear_snapshot()::text")  # what a transaction saw first stays
+        return bool(sql.value(WAITING_FOR_A_LOCK))
+
+    with transaction.atomic():
+        second.messages.update(delivered_at=None)
+        thread = threading.Thread(target=erase)
+        thread.start()
+        wait_until(waits, seconds=20)
+        first.messages.update(delivered_at=None)
+    thread.join(20)
+    assert found == [Erased(2, on_stop_list=False)]
+    assert set(Mailing.objects.values_list("messages__phone_number", flat=True)) == {""}

@@ -30,6 +30,7 @@ from vestnik.dispatch import (
 )
 from vestnik.dispatch.claims import Claim, Queued
 from vestnik.dispatch.late import Attempt
+from vestnik.dispatch.models import Enlistment
 from vestnik.dispatch.outcomes import record_and_mark, record_and_release, record_late
 from vestnik.dispatch.settled import Settled
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
@@ -187,8 +188,15 @@ def finish(situation: Situation, worker: Worker) -> None:
 
 @_operation("enlist", "running", "paused", "hours", "cancelled", "due")
 def enlist_chunks(situation: Situation, worker: Worker) -> None:
+    """As a process of its own, whose queue nobody else is in."""
     launch.launch_when_due(situation.mailing)
-    enlist.enlist(situation.mailing)
+    found = Enlistment.objects.filter(mailing=situation.mailing, complete=False)
+    if (enlistment := found.select_related("mailing").first()) is None:
+        return
+    few = enlist._goes_to_few(enlistment)
+    if not few or enlist.enlist_next(situation.mailing, few=True):
+        while enlist.enlist_next(situation.mailing):
+            pass
 
 
 @_operation("stop-list sweep", *UNDER_WAY)

@@ -31,6 +31,7 @@ TABLES = (
     "dispatch_batch",
     "dispatch_inboundtext",
     "dispatch_breaker",
+    "dispatch_mailingturn",
     "reports_sample",
     "mailings_mailingevent",
     "mailings_mailingtext",

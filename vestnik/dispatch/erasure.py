@@ -8,6 +8,7 @@ from django.dispatch import Signal
 
 from vestnik.audience import stoplist
 from vestnik.audience.models import Client
+from vestnik.db.trouble import retried
 from vestnik.dispatch import sql
 from vestnik.dispatch.enlist import CLIENTS_LOCK
 from vestnik.dispatch.withdrawal import OF_CLIENT, WHY, delete_client, take_back
@@ -87,14 +88,16 @@ def _blank_past(client_id: int, number: str) -> list[int]:
     """The ids of all messages; those that have left us or never will are blanked.
 
     All of the table is read, and rows that somebody else has locked are waited for: so nothing is
-    locked meanwhile for which others would have to wait.
+    locked meanwhile for which others would have to wait, and no message while another is.
     """
     given = {"number": number, "client": client_id}
     ids = [message for (message,) in sql.rows(THEIRS, given)]
-    sql.run(BLANK_PAST, {"number": number, "ids": ids})
+    for message in ids:
+        sql.run(BLANK_PAST, {"number": number, "ids": [message]})
     return ids
 
 
+@retried
 def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
     """Delete the client, with all that is quickly found; None where they were deleted meanwhile,
     or have another number by now. Whoever is stopped or enlisted waits only for what comes after

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import structlog
 from django.db import transaction
 
+from vestnik.db.trouble import retried
 from vestnik.dispatch import sql
 from vestnik.dispatch.models import KeptReceipt
 from vestnik.providers.base import Receipt, ReceiptState
@@ -151,6 +152,7 @@ DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interv
 """
 
 
+@retried
 def apply(alias: str, receipts: Sequence[Receipt]) -> int:
     """Apply receipts and keep those that match nothing yet; how many were kept."""
     with transaction.atomic():
@@ -160,6 +162,7 @@ def apply(alias: str, receipts: Sequence[Receipt]) -> int:
     return len(kept)
 
 
+@retried
 def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[int]) -> None:
     """Apply what was kept for hand-overs that have just been recorded."""
     if not sql.value("SELECT EXISTS (SELECT FROM dispatch_keptreceipt WHERE alias = %s)", [alias]):

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "vestnik.time_limit.body_was_read",
     "vestnik.dashboard.middleware.strict_pages",
     "vestnik.dashboard.middleware.operators_zone",
+    "vestnik.dashboard.middleware.as_the_page_is",
     "vestnik.dashboard.middleware.seen_sessions",
     "axes.middleware.AxesMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

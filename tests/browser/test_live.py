@@ -53,8 +53,15 @@ def watch(page: Page, values: int = 3) -> None:
     raise AssertionError(f"the bar stood still: {seen}")
 
 
+def listen_alone(page: Page) -> None:
+    """By a stream of its own, as where pages cannot share one: a test sees what a page asks, and
+    not what a worker does."""
+    page.add_init_script("delete window.SharedWorker")
+
+
 def refuse_streams(page: Page, status: int) -> None:
     """No stream is to be had, whatever else is."""
+    listen_alone(page)
 
     def handle(route: Route) -> None:
         if route.request.headers.get("accept") == EVENTS:
@@ -137,6 +144,7 @@ def test_a_page_that_hears_nothing_says_from_when_it_is(
     browser_page: OpenPage, mailing: int
 ) -> None:
     page = browser_page("operator", language="en")
+    listen_alone(page)
     page.route("**/live/**", lambda route: route.fulfill(status=204))
     page.goto(f"/mailings/{mailing}/")
     note = page.get_by_role("status").filter(has_text="these numbers are from")
@@ -147,7 +155,7 @@ def test_a_page_that_hears_nothing_says_from_when_it_is(
     expect(note).to_have_count(0)
 
 
-def test_what_came_while_text_was_marked_is_shown_afterwards(
+def test_marked_text_waits_says_since_when_and_holds_back_nothing_else(
     browser_page: OpenPage, stack: RunningStack, mailing: int
 ) -> None:
     page, other = browser_page("operator", language="en"), browser_page("viewer", language="en")
@@ -158,12 +166,17 @@ def test_what_came_while_text_was_marked_is_shown_afterwards(
 
     command(stack, mailing, "pause")
     expect(other.locator("#head .badge")).to_have_text("paused")
-    page.wait_for_timeout(3_000)  # by now it has come here as well
-    expect(page.locator("#head .badge")).to_have_text("running")
+    marked = page.evaluate("String(getSelection())")
+    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.get_by_role("link", name="Resume")).to_be_visible()
+    command(stack, mailing, "resume")
+    held = page.get_by_role("status").filter(has_text="Text is selected: what is under it is from")
+    expect(held).to_be_visible()
+    assert page.evaluate("String(getSelection())") == marked
     page.evaluate("getSelection().removeAllRanges()")
 
-    expect(page.locator("#head .badge")).to_have_text("paused")
-    command(stack, mailing, "resume")
+    expect(held).to_be_hidden()
+    watch(page)
 
 
 def test_what_could_not_fetch_itself_tries_again(
@@ -237,6 +250,7 @@ def test_a_button_that_has_just_come_opens_its_question(
 
 def test_while_the_stream_comes_nothing_is_asked(browser_page: OpenPage, mailing: int) -> None:
     page = browser_page("operator")
+    listen_alone(page)
     page.clock.install()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.headers.get("accept", "")))
@@ -260,7 +274,9 @@ def test_what_was_before_what_is_shown_is_not(browser_page: OpenPage, mailing: i
 
     def answer(route: Route) -> None:
         answers.append(route)
-        route.fulfill(body=json.dumps(old), content_type="application/json")
+        key = f"mailing:{mailing},ru,Europe/Moscow"
+        words = {"words": [{"on": key, "revision": "", "slots": {}, **old}]}
+        route.fulfill(body=json.dumps(words), content_type="application/json")
 
     page.route("**/live/**", answer)
     for _ in range(100):

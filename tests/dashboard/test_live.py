@@ -1,10 +1,14 @@
 """Pages that move: events over real sockets, and one look a second for all who watch."""
 
+import http.client
 import json
 import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+from urllib.parse import urlencode
 
 import pytest
 import redis
@@ -13,6 +17,7 @@ from tests.dashboard.viewers import EVENTS, Viewer, ask, log_in, viewers
 from tests.pipeline.mailings import command, create, fill, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
+from vestnik.dashboard.live.shared import LOOKS
 
 #: For each of two processes; whoever comes may all come to one of them.
 STREAMS = 12
@@ -46,7 +51,7 @@ class Looks:
     Redis for the others, and a look is one query. `at` is by its clock."""
 
     def __init__(self, stack: RunningStack, topic: str) -> None:
-        self.key = f"vestnik:seen:{topic}"
+        self.key = f"{LOOKS}:{topic}"
         self.at: list[float] = []
         self._client = redis.Redis.from_url(stack.redis_url)
         self._wanted = True
@@ -177,6 +182,104 @@ def _has_room(stack: RunningStack, path: str, cookies: str) -> bool:
     viewer = Viewer(stack, path, cookies)
     viewer.close()
     return viewer.status == 200
+
+
+class Pages:
+    """What one browser hears of all its pages."""
+
+    def __init__(self, stack: RunningStack, cookies: str, *keys: str) -> None:
+        self.words: list[dict[str, str]] = []
+        self.beats: list[tuple[float, list[str]]] = []
+        path = "/live/?" + urlencode([("on", key) for key in keys])
+        self.connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
+        self.connection.request("GET", path, headers={"Cookie": cookies, "Accept": EVENTS})
+        self.answer = self.connection.getresponse()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        is_beat = False
+        with suppress(OSError, http.client.HTTPException, AttributeError, ValueError):
+            while line := self.answer.readline():
+                if line.startswith(b"data: "):
+                    found = json.loads(line[6:])
+                    if is_beat:
+                        self.beats.append((time.monotonic(), found["on"]))
+                    else:
+                        self.words.append(found)
+                is_beat = line.startswith(b"event: beat")
+
+    def close(self) -> None:
+        if self.connection.sock is not None:
+            self.connection.sock.close()
+        self.answer.close()
+
+
+def test_one_stream_tells_all_pages_of_a_browser_each_in_its_own_way(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    command(stack, mailing, "pause")
+    wanted = [
+        f"mailing:{mailing},0,ru,Asia/Vladivostok",
+        f"mailing:{mailing},0,en,Europe/Moscow",
+        "overview,0,en,UTC",
+        *("mailing:999999,0,en,UTC", "mailing:x,0,en,UTC", "mailing:²,0,en,UTC"),
+        *("import:999999,0,en,UTC", "nothing", "", ",,,,"),
+    ]
+    pages = Pages(stack, cookies, *wanted)
+    try:
+        wait_until(lambda: len({word["on"] for word in pages.words}) == 3, 20)
+        wait_until(lambda: sum(len(on) == 3 for _, on in pages.beats) >= 2, 20)
+    finally:
+        pages.close()
+    words = {word["on"]: word for word in pages.words}
+    russian = words[f"mailing:{mailing},ru,Asia/Vladivostok"]
+    english = words[f"mailing:{mailing},en,Europe/Moscow"]
+    assert "на паузе" in russian["slots"]["mailing-state"]
+    assert "paused" in english["slots"]["mailing-state"]
+    assert russian["revision"] == english["revision"] != ""
+
+
+def test_a_stream_is_never_silent_for_long(stack: RunningStack, cookies: str) -> None:
+    """Also where there is nothing to tell: a browser knows a dead connection by its silence."""
+    pages = Pages(stack, cookies, "mailing:999999,0,en,UTC")
+    try:
+        wait_until(lambda: len(pages.beats) >= 4, 30)
+    finally:
+        pages.close()
+    times = [at for at, _ in pages.beats]
+    assert max(after - before for before, after in pairwise(times)) < 8
+
+
+def test_who_asks_for_all_pages_is_told_of_all(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    asked = urlencode([("on", f"mailing:{mailing},0,en,UTC"), ("on", "overview,0,ru,UTC")])
+    status, _, text = ask(stack, f"/live/?{asked}", cookies)
+
+    assert status == 200
+    assert [word["on"] for word in json.loads(text)["words"]] == [
+        f"mailing:{mailing},en,UTC",
+        "overview,ru,UTC",
+    ]
+
+
+CHANGES = [
+    {"name": "Another name"},
+    {"rate_limit": 77},
+    {"ends_at": "2030-01-01T00:00:00Z"},
+]
+
+
+def test_whatever_else_a_page_shows_of_a_mailing_has_a_mark(
+    stack: RunningStack, cookies: str, mailing: int
+) -> None:
+    path = f"/live/mailings/{mailing}/"
+    with viewers(stack, 1, path, cookies) as (viewer,):
+        for change in CHANGES:
+            wait_until(lambda: viewer.events, 10)
+            before = viewer.events[-1][1]["revision"]
+            assert stack.api("PATCH", f"mailings/{mailing}/", change).status == 200
+            wait_until(lambda: viewer.events[-1][1]["revision"] != before, 10)
 
 
 def test_nobody_else_listens(stack: RunningStack, mailing: int) -> None:

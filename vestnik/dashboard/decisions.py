@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.reports.decisions import waiting
@@ -42,12 +43,12 @@ def worded(found: Mapping[str, Any]) -> Worded:
     kind, action, address = KINDS[found["kind"]]
     href = reverse(address, args=[found["mailing"]] if found["mailing"] else [])
     anchor = "#doubt" if found["kind"] == "unknown" else ""
-    reason = said(found["reason"])
+    reason = isolated(said(found["reason"]))
     return Worded(kind, _text(found), reason, action, href + anchor, found["kind"] == "breaker")
 
 
 def _text(found: Mapping[str, Any]) -> str:
-    name = found["name"] or f"№ {found['mailing']}"
+    name = isolated(found["name"]) or f"№ {found['mailing']}"
     match found["kind"]:
         case "breaker":
             text = _("Messages by %(provider)s wait, since it fails one after the other")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from vestnik.audience.filter_rules import DAY
 from vestnik.audience.filters import Filter
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.words import MESSAGE_STATES
 
 #: Of a longer list the rest is only counted.
@@ -52,7 +53,7 @@ MAILING_WORDS = {
 
 
 def _tags(tags: Sequence[str]) -> str:
-    named = [_("“%(tag)s”") % {"tag": tag} for tag in tags if tag]
+    named = [_("“%(tag)s”") % {"tag": isolated(tag)} for tag in tags if tag]
     if not named:
         return _("without a tag")
     said = _("tag %(tags)s") % {"tags": alternatives(named)}
@@ -60,6 +61,7 @@ def _tags(tags: Sequence[str]) -> str:
 
 
 def _attribute(name: str, wanted: Any) -> str:
+    name = isolated(name)
     if not isinstance(wanted, Mapping):
         values = alternatives(wanted if isinstance(wanted, list) else [wanted])
         return _("%(name)s = %(values)s") % {"name": name, "values": values}
@@ -97,7 +99,7 @@ def value(wanted: Any) -> str:
         return _("yes") if wanted else _("no")
     if isinstance(wanted, str) and (day := _day(wanted)):
         return date_format(day, "d.m.Y" if get_language() == "ru" else "j M Y")
-    return str(wanted)
+    return isolated(wanted)
 
 
 def _day(written: str) -> date | None:

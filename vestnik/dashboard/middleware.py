@@ -1,10 +1,12 @@
 """What holds for every page: where its parts may come from, and whose time it tells."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from vestnik.access.sessions import SessionStore
 from vestnik.dashboard import zones
@@ -15,8 +17,8 @@ Answering = Callable[[HttpRequest], HttpResponseBase]
 #: mailing's name can never run.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "font-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 PRIVATE = "no-store"
 PROLONGED_EVERY = timedelta(days=1)
@@ -41,6 +43,25 @@ def operators_zone(answer: Answering) -> Answering:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         with timezone.override(zones.known(getattr(request.user, "timezone", ""))):
+            return answer(request)
+
+    return middleware
+
+
+def as_the_page_is(answer: Answering) -> Answering:
+    """Writes a part of an open page in the language and the zone of that page, which another tab
+    may have changed since: two languages, or two clocks, are never on one page."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.headers.get("HX-Request") != "true":
+            return answer(request)
+        language = request.headers.get("X-Page-Language", "")
+        zone = zones.known(request.headers.get("X-Page-Zone", ""))
+        with ExitStack() as chosen:
+            if language in dict(settings.LANGUAGES):
+                chosen.enter_context(translation.override(language))
+            if zone is not None:
+                chosen.enter_context(timezone.override(zone))
             return answer(request)
 
     return middleware

@@ -9,8 +9,9 @@ def new_mailing(request: OperatorRequest) -> HttpResponse: ...
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
@@ -103,17 +104,22 @@ def _to_login(request: HttpRequest) -> HttpResponse:
         return render(request, "dashboard/logged_out.html", status=401)
     # A login form must not appear in the middle of the page that is open.
     response = HttpResponse(status=401)
-    response["HX-Redirect"] = _login_of(request)
+    if request.headers.get("X-By-Itself") != "true":  # nobody has clicked: who reads goes on
+        response["HX-Redirect"] = _login_and_back(request)
     return response
 
 
-def _login_of(request: HttpRequest) -> str:
-    """The login, which comes back to the page from which htmx asks for a part."""
-    address = urlsplit(request.headers.get("HX-Current-URL", ""))
-    if address.netloc != request.get_host():
-        return resolve_url("login")
-    open_page = f"{address.path}?{address.query}" if address.query else address.path
-    return str(redirect_to_login(open_page)["Location"])
+def _login_and_back(request: HttpRequest) -> str:
+    """The login, and after it the page that is open."""
+    login = resolve_url("login")
+    try:
+        parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return login
+    page = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    if parts.netloc != request.get_host() or not page.startswith("/") or page.startswith("//"):
+        return login
+    return f"{login}?{urlencode({REDIRECT_FIELD_NAME: page})}"
 
 
 def _address_of(home: str, given: dict[str, Any]) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from vestnik.dashboard.bidi import isolated
+
 FIELD = "shown"
 
 
@@ -48,7 +50,7 @@ def renewed(marks: str, now: Mapping[str, Any], names: Iterable[str]) -> str:
 
 def told(actor: str, theirs: str) -> str:
     """What is said where two have changed the same; `actor` as events name them, if it is known."""
-    who = _("%(who)s has changed this meanwhile.") % {"who": actor.removeprefix("user:")}
+    who = _("%(who)s has changed this meanwhile.") % {"who": isolated(actor.removeprefix("user:"))}
     return " ".join(
         (
             who if actor else _("Somebody else has changed this meanwhile."),

@@ -4,12 +4,14 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from vestnik.dashboard.account.login import login, logout
-from vestnik.dashboard.live.views import live_mailing, live_overview
+from vestnik.dashboard.live.views import live, live_import, live_mailing, live_overview
 from vestnik.dashboard.overview import overview
 from vestnik.dashboard.preferences import set_theme
 
 urlpatterns = [
     path("", overview, name="overview"),
+    path("live/", live, name="live"),
+    path("live/imports/<int:id>/", live_import, name="live-import"),
     path("live/overview/", live_overview, name="live-overview"),
     path("live/mailings/<int:id>/", live_mailing, name="live-mailing"),
     path("preferences/language/", set_language, name="set_language"),

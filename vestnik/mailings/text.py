@@ -12,6 +12,7 @@ from vestnik.providers.segments import (
     encoding_of,
     parts_of,
     segments_of,
+    units_of,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "normalise",
     "parts_of",
     "segments_of",
+    "units_of",
 ]
 
 MOST_SEGMENTS = 10

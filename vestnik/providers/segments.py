@@ -35,6 +35,12 @@ def segments_of(text: str) -> int:
     return len(parts_of(text))
 
 
+def units_of(text: str) -> int:
+    """What the text takes of the room of its segments: some characters count twice."""
+    encoding = encoding_of(text)
+    return sum(_width(character, encoding) for character in text)
+
+
 def parts_of(text: str) -> list[str]:
     """The text as it is cut into segments.
 
@@ -42,9 +48,9 @@ def parts_of(text: str) -> list[str]:
     dividing the length would be wrong where one falls on a boundary.
     """
     encoding = encoding_of(text)
-    widths = [_width(character, encoding) for character in text]
-    if sum(widths) <= ROOM_ALONE[encoding]:
+    if units_of(text) <= ROOM_ALONE[encoding]:
         return [text]
+    widths = [_width(character, encoding) for character in text]
     parts, start, used = [], 0, 0
     for index, width in enumerate(widths):
         if used + width > ROOM_IN_A_PART[encoding]:

@@ -66,11 +66,14 @@ def _attributes() -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-def of_mailing(mailing: Mailing, state: str | None) -> Iterator[Row]:
-    """The messages of a mailing, in one state or in all."""
+def of_mailing(mailing: Mailing, state: str | None, digits: str = "") -> Iterator[Row]:
+    """The messages of a mailing, in one state or in all, to all numbers or to those with these
+    digits."""
     rows = messages.detailed().filter(messages.of_mailing(mailing.id)).order_by("id")
     if state is not None:
         rows = rows.filter(reads_as=state)
+    if digits:
+        rows = rows.filter(phone_number__contains=digits)
     yield list(MESSAGE)
     for message in rows.iterator(chunk_size=ROWS_AT_ONCE):
         yield [_of_message(message, name) for name in MESSAGE]

@@ -19,6 +19,7 @@ from vestnik.reports.held import held_by_database, reason_of
 from vestnik.reports.models import Sample
 from vestnik.reports.outlook import outlook
 from vestnik.reports.progress import NOTHING_YET, Progress, reached, read, settled, sums
+from vestnik.reports.revision import last_event_of, revision_of
 from vestnik.reports.samples import HANDED_OVER, handed_over
 from vestnik.reports.states import KEPT_COUNTS, OPEN, remainder_of
 
@@ -58,6 +59,9 @@ class Snapshot:
     finishes_at: datetime | None = None
     hours_stay: int = 0
     open_now: int = 0
+    #: The mark of what a page shows of it beside these numbers.
+    revision: str = ""
+    started_at: datetime | None = None
 
     @property
     def title(self) -> str:
@@ -143,6 +147,7 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     rows = mailings.annotate(
         by_zone=ArraySubquery(by_zone.values(json=JSONObject(zone="timezone", left="left"))),
         held=reason_of(),
+        last_event=last_event_of(),
         now=Asked(),
         resumed_at=Subquery(resumes.order_by("-id").values("at")[:1]),
         remainder=remainder_of(mailing=""),
@@ -177,6 +182,8 @@ def _seen(row: Any, slow: str) -> Snapshot:
         progress=progress,
         rate=rate,
         held=(row.held or slow) if row.state == MailingState.RUNNING else "",
+        revision=revision_of(row, row.last_event, row.now),
+        started_at=row.started_at,
         **_by_hours(row, rate),
     )
 

@@ -8,6 +8,7 @@ from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver
 from django.urls.converters import IntConverter
 
+from tests.builders import make_mailing
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.access.roles import Action, Role, may
 from vestnik.dashboard import urls
@@ -88,6 +89,52 @@ def test_a_part_for_a_page_that_is_open_leads_the_whole_page_to_the_login(
 
     if name not in OPEN and answered.status_code != 405:
         assert (answered.status_code, answered["HX-Redirect"]) == (401, "/login/")
+
+
+CURRENT = [
+    ("http://testserver/mailings/?state=running", "/login/?next=%2Fmailings%2F%3Fstate%3Drunning"),
+    ("http://testserver/", "/login/?next=%2F"),
+    ("http://elsewhere.example/mailings/", "/login/"),
+    ("http://testserver//elsewhere.example/", "/login/"),
+    ("javascript:alert(1)", "/login/"),
+    ("http://[", "/login/"),
+    ("", "/login/"),
+]
+
+
+@pytest.mark.parametrize(("current", "login"), CURRENT)
+def test_after_the_login_there_is_a_way_back_to_the_page_that_was_open(
+    current: str, login: str
+) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": current}
+
+    assert visitor().get("/mailings/1/pause/", headers=headers)["HX-Redirect"] == login
+
+
+def test_a_part_that_fetches_itself_leads_nobody_away() -> None:
+    headers = {"HX-Request": "true", "X-By-Itself": "true"}
+    answered = visitor().get("/mailings/1/", headers=headers)
+
+    assert (answered.status_code, answered.headers.get("HX-Redirect")) == (401, None)
+
+
+def test_a_part_is_written_as_the_page_that_is_open() -> None:
+    """Language and zone may have been chosen anew in another tab."""
+    user = make_user("anna", "operator", timezone="Asia/Omsk")
+    made = make_mailing(starts_in=3600, ends_in=7200)
+    page = {"HX-Request": "true", "X-Page-Language": "ru", "X-Page-Zone": "Asia/Vladivostok"}
+    strange = {"HX-Request": "true", "X-Page-Language": "xx", "X-Page-Zone": "../etc/passwd"}
+
+    def part(headers: dict[str, str]) -> str:
+        browser = visitor(user)
+        headers = {**headers, "HX-Target": "head", "accept-language": "en"}
+        return browser.get(f"/mailings/{made.id}/", headers=headers).content.decode()
+
+    assert "Владивосток, UTC+10" in part(page)
+    assert "Omsk, UTC+6" in part(strange)
+    assert "Omsk, UTC+6" in part({"HX-Request": "true"})
+    whole = visitor(user).get(f"/mailings/{made.id}/", headers={"X-Page-Language": "ru"})
+    assert "Omsk" in whole.content.decode()
 
 
 @pytest.mark.parametrize(("name", "address"), PAGES, ids=NAMES)

@@ -42,12 +42,24 @@ def test_audiences_are_listed_in_words_and_counted_one_by_one(
     with django_assert_max_num_queries(12):
         found = opened.get(LIST).content.decode()
     further = opened.get(f"{LIST}?after=50").content.decode()
-    count = opened.get(f"{LIST}{one.id}/count/").content.decode()
+    part = {"HX-Request": "true"}
+    count = opened.get(f"{LIST}{one.id}/count/", headers=part).content.decode()
 
     assert "?after=50" in found
     assert "except: prefix 926" in further
     assert f"/mailings/new/?audience={one.id}" in further
     assert count.strip() == "1 client"
+
+
+def test_a_count_that_is_opened_in_a_tab_is_a_page() -> None:
+    one = saved("Those of Kazan", tags=["vip"])
+    make_client("79161234567", tag="vip")
+
+    page = browser().get(f"{LIST}{one.id}/count/").content.decode()
+
+    assert "<h1><bdi>Those of Kazan</bdi></h1>" in page
+    assert "1 client" in page
+    assert 'aria-current="page"' in page
 
 
 def test_an_empty_list_says_how_to_begin() -> None:

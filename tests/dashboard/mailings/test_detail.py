@@ -1,5 +1,7 @@
 """The page of one mailing: who sees which controls, its messages, its parts."""
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -192,6 +194,29 @@ def test_messages_and_statistics_are_downloaded(browser: Browser, form: str) -> 
         assert answer.getvalue()
     failed = browser.get(f"/mailings/{mailing.id}/messages/export/?state=failed").getvalue()
     assert failed.count(b"\n") == 2
+
+
+FILTERED = [
+    ("", 3),
+    ("state=sent", 1),
+    ("number=000-00-01", 1),
+    ("number=%2B7+900+000-00-02&state=sent", 0),
+    ("number=abc", 0),
+]
+
+
+@pytest.mark.parametrize(("query", "count"), FILTERED)
+def test_a_file_has_the_messages_that_the_table_is_filtered_by(
+    browser: Browser, query: str, count: int
+) -> None:
+    mailing = make_doubtful()
+    page = html.unescape(browser.get(f"/mailings/{mailing.id}/?{query}").content.decode())
+    addresses = re.findall(r'href="(/mailings/\d+/messages/export/[^"]+csv[^"]*)"', page)
+
+    assert len(addresses) == 2
+    for address in addresses:
+        rows = browser.get(address).getvalue().decode("utf-8-sig").strip().splitlines()
+        assert len(rows) == count + 1
 
 
 def test_the_page_of_a_scheduled_one_learns_of_its_start(browser: Browser) -> None:

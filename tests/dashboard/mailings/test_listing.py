@@ -1,5 +1,6 @@
 """The list of mailings: filters, search, pages, and what hostile addresses do not do."""
 
+import re
 from typing import Any
 
 import pytest
@@ -106,3 +107,20 @@ def test_progress_is_on_each_line() -> None:
     assert "33\u00a0%" in page  # one of three is known to have got it
     assert "100\u00a0%" not in page
     assert "завершена" in page
+
+
+def test_each_filter_counts_what_it_would_show_with_the_same_search() -> None:
+    for name, state in (("Sale", "draft"), ("Sale again", "scheduled"), ("Survey", "scheduled")):
+        made = make_mailing(name=name, starts_in=60)
+        Mailing.objects.filter(id=made.id).update(state=state)
+    browser = visitor(make_user())
+
+    def page(query: str) -> str:
+        return browser.get(f"/mailings/{query}").content.decode()
+
+    def counted(query: str) -> list[str]:
+        return re.findall(r'<span class="soft">([\d,]+)</span></a>', page(query))
+
+    assert counted("") == ["3", "1", "2"]
+    assert counted("?q=sale") == ["2", "1", "1"]
+    assert counted("?q=survey&state=draft") == ["1", "0", "1"]

@@ -31,7 +31,7 @@ def _forget() -> None:
     cache.clear()
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         for name in ("hours", "next-for-nobody"):
-            client.delete(f"vestnik:seen:{name}", f"vestnik:seen:{name}:turn")
+            client.delete(f"vestnik:seen:2:{name}", f"vestnik:seen:2:{name}:turn")
 
 
 def overview(role: str = "operator", **headers: str) -> str:

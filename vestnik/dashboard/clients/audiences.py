@@ -13,9 +13,10 @@ from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
 from vestnik.dashboard import shown
 from vestnik.dashboard.audience_form import AudienceForm, save_audience
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.keeping import written_on
-from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
 from vestnik.dashboard.range_hints import range_hints
 from vestnik.dispatch.recipients import recipients
 from vestnik.one_line import unless_untouched
@@ -57,7 +58,10 @@ def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
         "count": recipients(saved.filter).count(),
         "range_hints": range_hints(saved.filter),
     }
-    return render(request, "dashboard/clients/audience_count.html", counted)
+    if is_htmx(request):
+        return render(request, "dashboard/clients/audience_count.html", counted)
+    context = {**counted, "saved": saved, "section": "client-list"}
+    return render(request, "dashboard/clients/audience_counted.html", context)
 
 
 @page(Action.SEND, methods=("POST",))
@@ -85,7 +89,9 @@ def delete_audience(request: OperatorRequest, id: int) -> HttpResponse:
     saved = get_object_or_404(SavedAudience, id=id)
     if request.method == "POST":
         saved.delete()
-        messages.success(request, _("The audience “%(name)s” is deleted.") % {"name": saved.name})
+        messages.success(
+            request, _("The audience “%(name)s” is deleted.") % {"name": isolated(saved.name)}
+        )
         return redirect("audience-list")
     context = {"saved": saved, "words": in_words(saved.filter), "section": "client-list"}
     return render(request, "dashboard/clients/audience_delete.html", context)
@@ -110,7 +116,7 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
         return _page(request, context | _counted(audience))
     if problem := _problem(name, audience, saved, context["marks"]):
         return _page(request, {**context, "is_wrong": True, **problem})
-    messages.success(request, _("The audience “%(name)s” is saved.") % {"name": name})
+    messages.success(request, _("The audience “%(name)s” is saved.") % {"name": isolated(name)})
     return redirect("audience-list")
 
 

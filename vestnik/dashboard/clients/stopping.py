@@ -14,6 +14,7 @@ from vestnik.audience.stoplist import LONGEST_REASON, Source
 from vestnik.dashboard.clients.one import client_or_404, entry_of
 from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
+from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dispatch.erasure import erase_client
 from vestnik.dispatch.stopping import stop
 
@@ -51,12 +52,12 @@ def client_erase(request: OperatorRequest, id: int) -> HttpResponse:
     if erased is None:
         raise Http404
     count = erased.messages
-    kept = ngettext(
-        "%(count)s message stays without the number.",
-        "%(count)s messages stay without the number.",
+    done = ngettext(
+        "The client is erased. %(count)s message stays without the number.",
+        "The client is erased. %(count)s messages stay without the number.",
         count,
     )
-    messages.success(request, f"{_('The client is erased.')} {kept % {'count': count}}")
+    messages.success(request, done % {"count": number(count)})
     return redirect("client-list")
 
 

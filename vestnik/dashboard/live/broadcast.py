@@ -38,6 +38,8 @@ class Broadcast:
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.watchers = 0
+        #: Set at each look: a stream of several topics waits for any of them.
+        self.listeners: set[threading.Event] = set()
         self._news = threading.Condition()
         self._number = 0
         self._found: Any = None
@@ -86,6 +88,9 @@ class Broadcast:
             self._found, self._said = found, {}
             self._number += 1
             self._news.notify_all()
+        with _registering:
+            for listener in self.listeners:
+                listener.set()
 
     def _is_watched(self) -> bool:
         with _registering:
@@ -95,8 +100,11 @@ class Broadcast:
 
 
 @contextmanager
-def watching(topic: Topic) -> Iterator[Broadcast]:
-    """The topic's broadcast in this process, which goes on at least as long as the block."""
+def watching(topic: Topic, listener: threading.Event | None = None) -> Iterator[Broadcast]:
+    """The topic's broadcast in this process, which goes on at least as long as the block; the
+    listener is set at each of its looks."""
+    # One of each stream: without one it is an event that nobody waits for.
+    listener = listener or threading.Event()
     with _registering:
         broadcast = _broadcasts.get(topic.name)
         if broadcast is None:
@@ -104,8 +112,10 @@ def watching(topic: Topic) -> Iterator[Broadcast]:
             name = f"live {topic.name}"
             threading.Thread(target=broadcast.run, name=name, daemon=True).start()
         broadcast.watchers += 1
+        broadcast.listeners.add(listener)
     try:
         yield broadcast
     finally:
         with _registering:
             broadcast.watchers -= 1
+            broadcast.listeners.discard(listener)

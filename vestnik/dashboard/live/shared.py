@@ -17,8 +17,9 @@ log = structlog.get_logger(__name__)
 PATIENCE = 0.5
 TRIES = 10
 AT = "$at"
-#: Counts the looks at anything, in the order in which they began.
-LOOKS = "vestnik:seen"
+#: Counts the looks at anything, in the order in which they began. What is kept has another form
+#: than in the versions before, which may run beside this one.
+LOOKS = "vestnik:seen:2"
 #: Who looked longer than its turn must not hide what was seen in a later one.
 KEEP = """
 local kept = redis.call('GET', KEYS[1])

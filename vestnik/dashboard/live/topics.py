@@ -1,23 +1,35 @@
 """What can be watched."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.template.loader import render_to_string
 
+from vestnik.audience.imports import Import
 from vestnik.dashboard import overview
+from vestnik.dashboard.clients.importing.progress import progress_of, shown_progress
 from vestnik.dashboard.decisions import waiting
-from vestnik.dashboard.mailings.progress import progress_context, state_of, told
+from vestnik.dashboard.mailings.progress import (
+    progress_context,
+    slots,
+    state_of,
+    template_of,
+    told,
+)
+from vestnik.mailings.models import Mailing
 from vestnik.reports.snapshot import Snapshot, snapshot_of
+
+LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """How a topic is written, for one language and zone.
 
-    When `state` changes, more of the page has to change than this; `told` is read out now and then.
+    When `state` or `revision` changes, more of the page has to change than this; `told` is read
+    out now and then.
     """
 
     html: str
@@ -25,6 +37,10 @@ class Shown:
     told: str = ""
     #: The badge of the navigation: of the same look as the list, where the page has one.
     badge: str = ""
+    #: The mark of what the page shows beside this.
+    revision: str = ""
+    #: What elements elsewhere on the page hold, by their ids.
+    slots: Mapping[str, str] = field(default_factory=dict)
 
 
 class Topic(ABC):
@@ -44,19 +60,27 @@ class Topic(ABC):
 
 
 class MailingTopic(Topic):
-    """The progress of one mailing."""
+    """The progress of one mailing; of one that waits, the time that is left."""
 
     def __init__(self, mailing_id: int) -> None:
         self.mailing_id, self.name = mailing_id, f"mailing:{mailing_id}"
 
     def look(self) -> Mapping[str, Any] | None:
         found = snapshot_of(self.mailing_id)
-        return None if found is None else asdict(found)
+        if found is None:
+            return None
+        return {"now": found.now, "snapshot": asdict(found), "decisions": waiting()}
 
     def show(self, found: Mapping[str, Any]) -> Shown:
-        snapshot = Snapshot(**found)
-        html = render_to_string("dashboard/mailings/progress.html", progress_context(snapshot))
-        return Shown(html, state_of(snapshot), told(snapshot), _badge(waiting()))
+        snapshot = Snapshot(**found["snapshot"])
+        return Shown(
+            html=render_to_string(template_of(snapshot), progress_context(snapshot)),
+            state=state_of(snapshot),
+            told=told(snapshot),
+            badge=_badge(found["decisions"]),
+            revision=snapshot.revision,
+            slots=slots(snapshot),
+        )
 
 
 def _badge(decisions: int) -> str:
@@ -76,3 +100,45 @@ class OverviewTopic(Topic):
     def show(self, found: Mapping[str, Any]) -> Shown:
         html = render_to_string("dashboard/overview/now.html", overview.shown(found))
         return Shown(html, badge=_badge(len(found["decisions"])))
+
+
+class ImportTopic(Topic):
+    """How far a file is read."""
+
+    def __init__(self, import_id: int) -> None:
+        self.import_id, self.name = import_id, f"import:{import_id}"
+
+    def look(self) -> Mapping[str, Any] | None:
+        return progress_of(self.import_id)
+
+    def show(self, found: Mapping[str, Any]) -> Shown:
+        html = render_to_string("dashboard/clients/importing/progress.html", shown_progress(found))
+        return Shown(html, state=found["state"], revision=found["state"])
+
+
+def mailing_topic(id: int) -> Topic | None:
+    """None where there is no such mailing."""
+    known = id <= LARGEST_ID and Mailing.objects.filter(id=id).exists()
+    return MailingTopic(id) if known else None
+
+
+def import_topic(id: int) -> Topic | None:
+    """None where there is no such import."""
+    known = id <= LARGEST_ID and Import.objects.filter(id=id).exists()
+    return ImportTopic(id) if known else None
+
+
+KINDS: Mapping[str, Callable[[int], Topic | None]] = {
+    "mailing": mailing_topic,
+    "import": import_topic,
+}
+
+
+def topic_of(name: str) -> Topic | None:
+    """The topic of that name; None where there is nothing to watch."""
+    kind, _colon, id = name.partition(":")
+    if name == OverviewTopic.name:
+        return OverviewTopic()
+    if kind not in KINDS or not (id.isascii() and id.isdigit() and len(id) < 20):
+        return None
+    return KINDS[kind](int(id))

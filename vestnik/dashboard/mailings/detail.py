@@ -24,6 +24,7 @@ from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
 from vestnik.mailings.rules import changeable
 from vestnik.reports.progress import Progress
+from vestnik.reports.revision import current_revision
 from vestnik.reports.snapshot import snapshot_of
 
 
@@ -95,9 +96,12 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
     if going is None:
         raise Http404
     # The mailing was read before: what has come of it since, the page has to learn.
-    going = replace(going, state=mailing.state)
+    going = replace(
+        going, state=mailing.state, starts_at=mailing.starts_at, started_at=mailing.started_at
+    )
     progress = going.progress
     return {
+        "revision": current_revision(mailing, going.now),
         **head(mailing, progress),
         **over_time(mailing),
         **progress_context(going),
@@ -105,7 +109,6 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
         "doubt": doubt_of(mailing, progress["unknown"]),
         **facts_and_history(mailing, progress),
         "is_for_nobody": _is_for_nobody(mailing),
-        "starts_in": (mailing.starts_at - going.now).total_seconds(),
         "section": "mailing-list",
     }
 

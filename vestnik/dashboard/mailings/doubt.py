@@ -14,6 +14,7 @@ from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.conflicts import back_to, refused
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.orders import confirmation
+from vestnik.dashboard.mailings.progress import in_doubt
 from vestnik.dashboard.once import OnceForm, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dispatch import doubt
@@ -112,6 +113,11 @@ class Doubt:
     count: int
     may_ask: bool
     may_resend: bool
+
+    @property
+    def said(self) -> str:
+        """How many, as a sentence."""
+        return in_doubt(self.count)
 
 
 def doubt_of(mailing: Mailing, unknown: int) -> Doubt | None:

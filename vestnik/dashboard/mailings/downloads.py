@@ -26,12 +26,12 @@ class Kind(forms.Form):
 
 @page()
 def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
-    """The messages, all or those in one state."""
+    """The messages, all or those that the table of the page is filtered by."""
     mailing = mailing_or_404(id)
     wanted = Wanted.read(request.GET)
     if wanted.errors:  # a state that there is not is not all states
         raise Http404
-    table = exports.of_mailing(mailing, wanted.chosen or None)
+    table = exports.of_mailing(mailing, wanted.chosen or None, wanted.digits)
     if is_for_people(request):
         table = messages(table)
     return download(f"mailing-{id}-messages", Kind.asked(request), table)

@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.reasons import said
 from vestnik.mailings.models import SYSTEM, Mailing, MailingEvent
 
@@ -69,7 +70,9 @@ def who(actor: str) -> str:
     kind, _colon, name = actor.partition(":")
     if actor == SYSTEM:
         return _("by itself")
-    return _("API key %(name)s") % {"name": name} if kind == "key" else name or actor
+    if kind == "key":
+        return _("API key %(name)s") % {"name": isolated(name)}
+    return isolated(name or actor)
 
 
 def _fields(names: Sequence[str]) -> str:

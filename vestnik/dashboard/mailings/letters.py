@@ -11,6 +11,7 @@ from vestnik.mailings.text import (
     foreign_characters,
     normalise,
     segments_of,
+    units_of,
 )
 
 #: What looks much the same and costs nothing.
@@ -29,6 +30,8 @@ class Letters:
 
     encoding: Encoding
     characters: int
+    #: What they take of the segments: some characters count twice.
+    units: int
     segments: int
     foreign: Sequence[str]
     is_personalised: bool
@@ -68,6 +71,7 @@ def letters_of(text: str) -> Letters:
     return Letters(
         encoding=encoding_of(words),
         characters=len(words),
+        units=units_of(words),
         segments=segments_of(words) if words else 0,
         foreign=foreign_characters(words),
         is_personalised=is_personalised(sent),

@@ -84,8 +84,10 @@ def _entries(mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
 
 
 def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
-    """Each filter with how many mailings it would show; those that would show none are left out."""
-    counted = Mailing.objects.order_by().values_list("is_test", "state").annotate(Count("id"))
+    """Each filter with how many mailings it would show with the same search; those that would show
+    none are left out."""
+    searched = _named(Mailing.objects.order_by(), asked["q"])
+    counted = searched.values_list("is_test", "state").annotate(Count("id"))
     counts = dict.fromkeys(("", *dict(CHOICES)), 0)
     for is_test, state, count in counted:
         for name in (TESTS,) if is_test else ("", state):

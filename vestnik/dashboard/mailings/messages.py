@@ -3,6 +3,7 @@
 import re
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.http import QueryDict
@@ -51,9 +52,17 @@ class Wanted(forms.Form):
 
     @property
     def digits(self) -> str:
-        """The digits of the number as they are stored: 8 926 … is 7 926 …"""
-        digits = re.sub(r"\D", "", self.cleaned_data.get("number", ""), flags=re.ASCII)
+        """The digits of the number as they are stored: 8 926 … is 7 926 … Words without a digit
+        are in no number."""
+        written = self.cleaned_data.get("number", "")
+        digits = re.sub(r"\D", "", written, flags=re.ASCII) or written
         return f"7{digits[1:]}" if len(digits) == LONGEST_NUMBER and digits[0] == "8" else digits
+
+    @property
+    def query(self) -> str:
+        """What of an address asks for the same messages; empty for all."""
+        asked = {"state": self.chosen, "number": self.cleaned_data.get("number", "")}
+        return urlencode({name: value for name, value in asked.items() if value})
 
 
 def table(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:

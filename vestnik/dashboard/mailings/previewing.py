@@ -188,5 +188,5 @@ def preview_fragment(request: OperatorRequest) -> HttpResponse:
 @page(Action.SEND, methods=("POST",))
 def letters_fragment(request: OperatorRequest) -> HttpResponse:
     """The segment counter for the text as it stands."""
-    letters = letters_of(request.POST.get("text", ""))
-    return render(request, "dashboard/mailings/letters.html", {"letters": letters})
+    context = {"letters": letters_of(request.POST.get("text", "")), "is_live": True}
+    return render(request, "dashboard/mailings/letters.html", context)

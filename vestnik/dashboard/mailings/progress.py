@@ -9,8 +9,9 @@ from typing import Any
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from vestnik.dashboard.templatetags.vestnik import percent
+from vestnik.dashboard.templatetags.vestnik import mailing_badge, number, percent
 from vestnik.dashboard.words import MAILING_STATES
 from vestnik.reports.snapshot import Snapshot
 
@@ -20,9 +21,35 @@ def progress_context(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "going": snapshot,
         "ends": clock(snapshot.ends_at),
+        "starts_in": (snapshot.starts_at - snapshot.now).total_seconds(),
         "live_state": state_of(snapshot),
         "told": told(snapshot),
     }
+
+
+def template_of(snapshot: Snapshot) -> str:
+    """What moves on the page: the progress, or how long it is until the start."""
+    has_started = snapshot.started_at is not None
+    return f"dashboard/mailings/{'progress' if has_started else 'waiting_for'}.html"
+
+
+def slots(snapshot: Snapshot) -> dict[str, str]:
+    """What moves with the progress elsewhere on the page, by the ids of the elements."""
+    unknown = snapshot.progress["unknown"]
+    return {
+        "mailing-state": mailing_badge(snapshot.state, snapshot.progress),
+        "doubt-count": in_doubt(unknown) if unknown else "",
+    }
+
+
+def in_doubt(unknown: int) -> str:
+    """How many are in doubt, as a sentence."""
+    text = ngettext(
+        "%(shown)s message is in an unknown state.",
+        "%(shown)s messages are in an unknown state.",
+        unknown,
+    )
+    return text % {"shown": number(unknown)}
 
 
 def state_of(snapshot: Snapshot) -> str:

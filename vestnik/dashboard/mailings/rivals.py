@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from vestnik.dashboard import shown
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.filters import in_words
 from vestnik.dashboard.mailings.sheet import Sheet, fields_of
 from vestnik.dashboard.moments import written
@@ -38,7 +39,7 @@ def told_of(now: Mailing, name: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    return f"“{value}”" if value else _("empty")
+    return f"“{isolated(value)}”" if value else _("empty")
 
 
 def _hours(value: Mapping[str, str] | None) -> str:

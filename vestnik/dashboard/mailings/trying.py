@@ -28,6 +28,8 @@ class Trying:
     """The numbers that are written there, what is wrong, or what was sent."""
 
     numbers: str = ""
+    #: What was sent, as it is written on the page.
+    text: str = ""
     problems: Sequence[str] = field(default_factory=list)
     trial: Trial | None = None
     #: The test that the same click or a reload has sent already.
@@ -40,7 +42,8 @@ class Trying:
         cls, form: MailingForm, audience: AudienceForm, data: Mapping[str, Any], actor: str
     ) -> "Trying":
         """Send the test, or say why not."""
-        trying = cls(numbers=str(data.get("test_numbers", "")))
+        text = str(data.get("text", "")).replace("\r\n", "\n")
+        trying = cls(numbers=str(data.get("test_numbers", "")), text=text)
         try:
             mailing, numbers = _mailing(form, audience), _numbers(trying.numbers)
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from vestnik.access.models import ApiKey
 from vestnik.access.roles import Action, Role
 from vestnik.dashboard import autosave
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
@@ -68,7 +69,7 @@ def api_keys(request: OperatorRequest) -> HttpResponse:
     if is_new:
         autosave.finish(request.user, form.used_token, request.path)
         return show(request, TAB, "key_made", {"key": key, "plain": plain})
-    messages.warning(request, SHOWN_BEFORE % {"key": key})
+    messages.warning(request, SHOWN_BEFORE % {"key": isolated(key)})
     return redirect(TAB)
 
 
@@ -80,7 +81,7 @@ def revoke_key(request: OperatorRequest, key_id: int) -> HttpResponse:
         return show(request, TAB, "revoke_key", {"key": key})
     if key.revoke():
         log.info("key revoked", key=key.pk, actor=actor(request))
-    messages.success(request, _("The key %(key)s is revoked.") % {"key": key})
+    messages.success(request, _("The key %(key)s is revoked.") % {"key": isolated(key)})
     return redirect(TAB)
 
 

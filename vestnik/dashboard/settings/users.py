@@ -19,6 +19,7 @@ from vestnik.access import users as access
 from vestnik.access.models import User
 from vestnik.access.roles import Action, Role
 from vestnik.dashboard import autosave
+from vestnik.dashboard.bidi import isolated
 from vestnik.dashboard.keeping import unchecked, written_on
 from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
@@ -147,7 +148,7 @@ def _added_before(request: OperatorRequest, user: User) -> HttpResponse:
         "%(user)s was added by the first click. "
         "If you have not seen the password, make another one here."
     )
-    messages.warning(request, said % {"user": user.username})
+    messages.warning(request, said % {"user": isolated(user.username)})
     return redirect("user-page", user.pk)
 
 
@@ -233,11 +234,11 @@ def _told(request: OperatorRequest, user: User, made: str) -> HttpResponse:
 
 
 def _done(request: OperatorRequest, user: User, said: str) -> HttpResponse:
-    messages.success(request, said % {"user": user.username})
+    messages.success(request, said % {"user": isolated(user.username)})
     return redirect(TAB)
 
 
 def _last_admin(request: OperatorRequest, user: User) -> HttpResponse:
     said = _("%(user)s is the last admin: make somebody else an admin first.")
-    messages.error(request, said % {"user": user.username})
+    messages.error(request, said % {"user": isolated(user.username)})
     return redirect("user-page", user.pk)

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from vestnik.dashboard import bidi
 from vestnik.dashboard.once import new_token, token_of
 from vestnik.dashboard.reasons import said
 from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
@@ -24,6 +25,12 @@ register = template.Library()
 # A narrow no-break space, as Russian typography has it; a comma in English.
 SEPARATORS = {"ru": "\u202f", "en": ","}
 NO_BREAK = "\u00a0"
+
+
+@register.filter
+def isolated(value: object) -> object:
+    """What somebody has written, so that it turns nothing beside it round; None stays None."""
+    return value if value is None else bidi.isolated(value)
 
 
 @register.filter
@@ -147,7 +154,7 @@ def reach(progress: Mapping[str, int]) -> dict[str, Any]:
 @register.filter
 def reason(stored: str | None) -> str:
     """Why it is so, as far as it is known, in the reader's language."""
-    return said(stored)
+    return bidi.isolated(said(stored))
 
 
 @register.filter

@@ -13,6 +13,7 @@ from vestnik.access.roles import Action, may
 from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
 from vestnik.dashboard.clients.importing.mapping import ENCODINGS, Draft
+from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.keeping import written_on
 from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
@@ -100,7 +101,9 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
     context = {
         "section": SECTIONS[Into(job.into)],
         "job": job,
-        "is_open": job.state in (ImportState.WAITING, ImportState.RUNNING),
+        "is_open": job.state in OPEN,
+        # What came of the file since the job was read the page learns from its first event.
+        "going": progress_of(job.id) if job.state in OPEN else None,
         "error": said(job.error),
         "read_as": list(_read_as(job)),
         "refused": [_shown(row) for row in rows],

@@ -124,6 +124,14 @@ document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
   else control.removeAttribute("aria-describedby");
 });
 
+/* A test is of the text that was sent: beside another text it says so. */
+function fitTested() {
+  const note = document.querySelector("#tried [data-tested]");
+  if (note) note.hidden = note.dataset.tested === document.getElementById("id_text").value;
+}
+document.addEventListener("input", ({ target }) => { if (target.id === "id_text") fitTested(); });
+document.addEventListener("htmx:afterSwap", fitTested);
+
 /* {{ city|default:"…" }} at the caret, with the default selected to be written over. */
 function insertPlaceholder(button) {
   const text = document.getElementById("id_text");

@@ -1,7 +1,7 @@
-/* <section data-live="/live/…/" data-state="running" data-told="running, 10 % done"
-   data-stale="These numbers are from">: what is in it changes by itself, by server-sent events, or
-   by asking every few seconds where they do not come. What is told is read out when it changes.
-   Another state than the page was made for: `live-state` on the body, and whoever has
+/* <section data-live data-topic="mailing:12" data-since="1764403200.5" data-state="running"
+   data-revision="…" data-told="running, 10 % done" data-stale="These numbers are from">: what is in
+   it changes by itself (see live-stream.js). What is told is read out when it changes. Another state
+   or revision than the page was made for: `live-state` on the body, and whoever has
    hx-trigger="live-state from:body" fetches itself anew, and again where that failed; with
    data-reload all the content is, and what was just said above it stays.
 
@@ -9,253 +9,248 @@
 "use strict";
 
 {
-  const ASK_EVERY = 5_000;
-  const STALE_AFTER = 15_000;
-  const STREAM_AGAIN_AFTER = 60_000;
+  const STALE_AFTER = 12_000;
+  const BEHIND_AFTER = 8_000;
+  const ANSWERED_WITHIN = 10_000;
   const HIDDEN_FOR = 5_000;
+
+  const words = document.getElementById("live").dataset;
+  const { lang, dataset: { zone } } = document.documentElement;
+  const { becomeAll, heldSince } = window.becoming;
 
   const voice = document.createElement("p");
   voice.className = "unseen";
   voice.setAttribute("role", "status");
 
-  /* What is there becomes what came: elements stay, so that focus, scroll, open details and moving
-     bars stay as they are; only what differs changes. */
-  function become(old, next) {
-    for (const { name } of [...old.attributes]) {
-      if (!next.hasAttribute(name) && !kept(old, name)) old.removeAttribute(name);
+  /* As the page writes its times: in its zone, with 24 hours. */
+  function clock(instant) {
+    const time = document.createElement("time");
+    time.dateTime = new Date(instant).toISOString();
+    time.textContent = new Date(instant).toLocaleTimeString(lang, { timeZone: zone, hourCycle: "h23" });
+    return time;
+  }
+
+  class Note {
+    constructor(className) {
+      this.element = document.createElement("p");
+      this.element.className = `stale notice is-warning ${className}`;
+      this.element.setAttribute("role", "status");
     }
-    for (const { name, value } of next.attributes) {
-      if (old.getAttribute(name) !== value && !kept(old, name)) old.setAttribute(name, value);
+
+    /* Said once: what is said again and again is not read out each time. */
+    say(text, since) {
+      if (this.text === text && this.since === since) return;
+      [this.text, this.since] = [text, since];
+      this.element.replaceChildren(...(text ? [`${text} `, ...(since ? [clock(since)] : [])] : []));
     }
-    becomeAll(old, next);
   }
-
-  function kept(element, name) {
-    return (name === "open" && element.matches("details")) || name === "tabindex";
-  }
-
-  /* A child with an id stays who it is when others come or go; the rest is known by its place. */
-  function becomeAll(old, next) {
-    const stays = (child) => child.id && [...next.children].some((node) => alike(child, node));
-    let there = old.firstChild;
-    for (const node of next.childNodes) {
-      const known = node.id && [...old.children].find((child) => alike(child, node));
-      while (known && there !== known && !stays(there)) there = without(there);
-      const same = known || (there && alike(there, node) ? there : node.cloneNode(true));
-      if (same !== there) {
-        if (!known && there && !stays(there)) there = without(there);
-        old.insertBefore(same, there);
-      }
-      if (node.nodeType !== Node.ELEMENT_NODE) {
-        if (same.data !== node.data) same.data = node.data;
-      } else if (!node.matches(".plot, .legend")) become(same, node); // charts.js sees to these
-      there = same.nextSibling;
-    }
-    while (there) there = without(there);
-  }
-
-  /* What comes after it. */
-  function without(node) {
-    const next = node.nextSibling;
-    node.remove();
-    return next;
-  }
-
-  function alike(one, other) {
-    return one.nodeType === other.nodeType && one.nodeName === other.nodeName && one.id === other.id;
-  }
-
-  /* hx-swap="become", hx-swap-oob="become": the same for what htmx brings. What came is htmx's at
-     once: left to it, a link would lead away until it settles. */
-  window.htmx?.defineExtension("become", {
-    isInlineSwap: (style) => style === "become",
-    handleSwap(style, target, fragment) {
-      if (style !== "become") return false;
-      become(target, fragment.firstElementChild);
-      window.htmx.process(target);
-      return [];
-    },
-  });
 
   class Live {
     constructor(section) {
       this.section = section;
+      this.key = `${section.dataset.topic},${lang},${zone}`;
+      this.since = this.now = Number(section.dataset.since) || 0;
       this.told = section.dataset.told;
-      this.now = Number(this.address().searchParams.get("since"));
-      this.heard();
-      this.note = document.createElement("p");
-      this.note.className = "stale notice is-warning";
-      this.note.setAttribute("role", "status");
-      section.after(this.note);
-      this.start();
-      this.growing = setInterval(() => this.grow(), 1_000);
+      this.note = new Note("");
+      section.after(this.note.element);
+      this.hear();
     }
 
     end() {
-      this.stop();
-      clearInterval(this.growing);
-      this.note.remove();
+      this.note.element.remove();
     }
 
-    /* Where it listens: to nothing from before what it shows, an instant of the server's clock. */
-    address() {
-      const address = new URL(this.section.dataset.live, location);
-      if (this.now) address.searchParams.set("since", this.now);
-      return address;
-    }
-
-    heard() {
+    hear() {
       this.at = Date.now();
-      this.note?.replaceChildren();
+      this.note.say("");
     }
 
-    /* Older by a second: is it stale, is it time to ask? */
     grow() {
-      if (Date.now() - this.at > STALE_AFTER && !this.note.hasChildNodes()) {
-        const time = document.createElement("time");
-        time.dateTime = new Date(this.at).toISOString();
-        time.textContent = new Date(this.at).toLocaleTimeString(document.documentElement.lang, {
-          hour: "2-digit", minute: "2-digit",
-        });
-        this.note.append(`${this.section.dataset.stale} `, time);
+      if (Date.now() - this.at > STALE_AFTER) this.note.say(this.section.dataset.stale, this.at);
+    }
+
+    /* A word; or that nothing has changed since the last one. Nothing from before what is shown. */
+    receive(word) {
+      if (word && word.now < this.now) return;
+      this.hear();
+      if (word) {
+        this.now = word.now;
+        fillSlots({ ...word.slots, "decisions-waiting": word.badge });
+        this.show(word);
       }
-    }
-
-    start() {
-      this.stop();
-      if (document.hidden) return;
-      const began = Date.now();
-      const stream = (this.stream = new EventSource(this.address()));
-      stream.onmessage = ({ data, lastEventId }) => {
-        this.hear({ ...JSON.parse(data), now: parseFloat(lastEventId) });
-      };
-      stream.addEventListener("beat", () => this.hear());
-      stream.onerror = () => {
-        // While it connects again by itself there is nothing to do.
-        if (stream.readyState === EventSource.CLOSED) this.ask();
-      };
-      // A proxy that keeps back what is streamed never fails: then nothing comes.
-      this.patience = setTimeout(() => this.at <= began && this.ask(), 2 * ASK_EVERY);
-    }
-
-    stop() {
-      this.stream?.close();
-      clearTimeout(this.patience);
-      clearInterval(this.asking);
-    }
-
-    ask() {
-      this.stop();
-      const again = Date.now() + STREAM_AGAIN_AFTER;
-      const once = async () => {
-        if (Date.now() > again) return this.start();
-        try {
-          const answer = await fetch(this.address(), {
-            headers: { Accept: "application/json" }, redirect: "error", cache: "no-store",
-          });
-          if (answer.ok) this.hear(await answer.json());
-        } catch {
-          // Away, or logged out: after a while the page says that it is stale.
-        }
-      };
-      this.asking = setInterval(once, ASK_EVERY);
-      once();
-    }
-
-    /* A word; or a beat: that nothing has changed since the last one. */
-    hear(word) {
-      if (word?.now < this.now) return;
-      if (word) [this.missed, this.now] = [word, word.now];
-      this.heard();
-      const badge = document.getElementById("decisions-waiting");
-      if (badge && word?.badge !== undefined) badge.innerHTML = word.badge;
-      if ("reload" in this.section.dataset) this.reload();
-      else this.show();
+      const isOther = this.word && this.isOther(this.word);
+      if (isOther && "reload" in this.section.dataset) this.reload();
+      else if (isOther) this.refresh(this.word);
       tryAgain();
       document.dispatchEvent(new CustomEvent("live:heard"));
     }
 
-    /* Not stopped before it is there: where this fails, the next word or beat tries it again. */
-    async reload() {
-      if (!this.missed || this.missed.state === this.section.dataset.state || this.isLoading) return;
-      this.isLoading = true;
-      const content = { target: "#content", select: "#content", swap: "outerHTML" };
-      await window.htmx.ajax("GET", location.href, content).catch(() => {});
-      this.isLoading = false;
-    }
-
-    /* The last word, unless it is shown already or something is in use: then it waits. */
-    show() {
-      if (!this.missed || "reload" in this.section.dataset || this.isInUse()) return;
-      const { html, state, told } = this.missed;
-      this.missed = null;
+    show(word) {
+      this.word = word;
       const next = document.createElement("template");
-      next.innerHTML = html;
+      next.innerHTML = word.html;
       becomeAll(this.section, next.content);
       window.htmx?.process(this.section);
       document.dispatchEvent(new CustomEvent("live:updated"));
-      if (this.told !== undefined && told !== this.told && told) voice.textContent = told;
-      this.told = told;
-      if (state !== (this.section.dataset.state ?? "")) {
-        this.section.dataset.state = state;
-        failed.clear(); // All fetch themselves.
-        document.body.dispatchEvent(new CustomEvent("live-state"));
-      }
+      if (this.told !== undefined && word.told !== this.told && word.told) voice.textContent = word.told;
+      this.told = word.told;
     }
 
-    /* Nothing moves under the hand of somebody who is in a menu, or who marks text. */
-    isInUse() {
-      const focused = document.activeElement;
-      if (this.section.contains(focused) && focused.closest("details[open].menu, dialog")) return true;
-      const marked = document.getSelection();
-      return !marked.isCollapsed && this.section.contains(marked.anchorNode);
+    isOther({ state, revision }) {
+      const { dataset } = this.section;
+      return state !== (dataset.state ?? "") || revision !== (dataset.revision ?? "");
+    }
+
+    refresh({ state, revision }) {
+      Object.assign(this.section.dataset, { state, revision });
+      failed.clear(); // All fetch themselves.
+      document.body.dispatchEvent(new CustomEvent("live-state"));
+    }
+
+    /* Not stopped before it is there: where this fails, the next word or beat tries it again. */
+    async reload() {
+      if (this.isLoading) return;
+      this.isLoading = true;
+      wanted("content");
+      const content = { target: "#content", select: "#content", swap: "outerHTML" };
+      await window.htmx.ajax("GET", location.href, content).catch(() => {});
+      this.isLoading = false;
+      if (!this.section.isConnected) behind.delete("content");
     }
   }
 
-  /* Who could not fetch itself anew does it at the next word or beat. */
+  /* What moves elsewhere on the page. */
+  function fillSlots(slots) {
+    for (const [id, html] of Object.entries(slots)) {
+      const element = document.getElementById(id);
+      if (!element || html === undefined || (!html && id !== "decisions-waiting")) continue;
+      const next = document.createElement("template");
+      next.innerHTML = html;
+      becomeAll(element, next.content);
+    }
+  }
+
+  /* --- parts that fetch themselves -------------------------------------------------------------- */
+
+  const OWN = "[hx-trigger*='live-state'], [hx-trigger*='every ']";
+  const TROUBLES = ["htmx:responseError", "htmx:sendError", "htmx:timeout", "htmx:sendAbort"];
+
+  /* Since when a part should be another one, by its id; when it has asked; and whose request failed. */
+  const behind = new Map();
+  const askedAt = new Map();
   const failed = new Set();
-  for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
+
+  function wanted(id) {
+    if (!behind.has(id)) behind.set(id, Date.now());
+  }
+
+  document.addEventListener("htmx:beforeRequest", ({ detail: { requestConfig } }) => {
+    const { elt } = requestConfig;
+    if (!elt.id || !elt.matches(OWN)) return;
+    askedAt.set(elt.id, Date.now());
+    if (!requestConfig.triggeringEvent?.isTrusted) wanted(elt.id);
+  });
+  // By the request, for what asked may be gone from the page by then.
+  document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, successful } }) => {
+    if (successful) behind.delete(requestConfig.elt.id);
+  });
+  for (const trouble of TROUBLES) {
     document.addEventListener(trouble, ({ detail: { requestConfig: { elt } } }) => {
-      if (elt.matches("[hx-trigger*='live-state']")) failed.add(elt);
+      if (elt.id && elt.matches(OWN)) failed.add(elt.id);
     });
   }
 
+  /* What could not fetch itself anew does it at the next word or beat. */
   function tryAgain() {
-    for (const elt of failed) {
+    const again = [...failed].map((id) => document.getElementById(id)).filter(Boolean);
+    failed.clear();
+    for (const elt of again) {
       window.htmx.ajax("GET", elt.getAttribute("hx-get"), { source: elt }).catch(() => {});
     }
-    failed.clear();
   }
 
+  function giveUpSilent() {
+    for (const id of behind.keys()) {
+      const elt = document.getElementById(id);
+      if (!elt) behind.delete(id);
+      else if (Date.now() - askedAt.get(id) > ANSWERED_WITHIN && elt.matches(".htmx-request")) {
+        window.htmx.trigger(elt, "htmx:abort");
+      }
+    }
+  }
+
+  /* --- what is said of it ----------------------------------------------------------------------- */
+
+  const notes = document.createElement("div");
+  notes.className = "floating";
+  const [holding, lagging, ended] = [new Note("is-held"), new Note("is-behind"), new Note("is-logged-out")];
+  notes.append(holding.element, lagging.element, ended.element);
+
+  function tell() {
+    const since = heldSince();
+    holding.say(since ? words.held : "", since);
+    const oldest = Math.min(...behind.values());
+    lagging.say(Date.now() - oldest > BEHIND_AFTER ? words.behind : "", oldest);
+  }
+
+  function logOut() {
+    if (ended.text) return;
+    ended.say(words.loggedOut);
+    const link = document.createElement("a");
+    link.href = `${words.login}?${new URLSearchParams({ next: location.pathname + location.search })}`;
+    link.textContent = words.logIn;
+    ended.element.append(link);
+  }
+
+  setInterval(() => {
+    all.forEach((one) => one.grow());
+    giveUpSilent();
+    tell();
+  }, 1_000);
+  document.addEventListener("selectionchange", () => setTimeout(tell));
+
+  /* --- the connection --------------------------------------------------------------------------- */
+
   let all = [];
+  const script = document.getElementById("live-stream").src;
+  const connection = new window.LiveConnection(script, words.address, ({ on, word, isLoggedOut }) => {
+    if (isLoggedOut) return logOut();
+    ended.say("");
+    for (const one of all) if (one.key === on) one.receive(word);
+  });
+
+  function listen() {
+    connection.want(new Map(all.map(({ key, now }) => [key, now])));
+  }
+
+  function wake() {
+    if (document.hidden) return;
+    clearTimeout(leaving);
+    listen();
+    connection.wake();
+  }
 
   /* With what a swap has brought, and without what it has taken away. */
   function begin() {
-    if (!voice.isConnected) document.body.append(voice);
+    if (!voice.isConnected) document.body.append(voice, notes);
     const gone = all.filter(({ section }) => !section.isConnected);
-    gone.forEach((one) => one.end());
-    all = all.filter((one) => !gone.includes(one));
     const known = new Set(all.map(({ section }) => section));
-    for (const section of document.querySelectorAll("[data-live]")) {
-      if (!known.has(section)) all.push(new Live(section));
-    }
-  }
-
-  /* Whoever had something in use may have left it: it is known once this has run its course. */
-  for (const leaves of ["selectionchange", "focusout", "toggle"]) {
-    document.addEventListener(leaves, () => setTimeout(() => all.forEach((one) => one.show())), true);
+    const come = [...document.querySelectorAll("[data-topic]")].filter((section) => !known.has(section));
+    if (!gone.length && !come.length) return;
+    gone.forEach((one) => one.end());
+    all = all.filter((one) => !gone.includes(one)).concat(come.map((section) => new Live(section)));
+    if (!document.hidden) listen();
   }
 
   let leaving;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(leaving);
-    // A browser opens six connections to a host, and each page that is open may be one.
-    if (document.hidden) leaving = setTimeout(() => all.forEach((one) => one.stop()), HIDDEN_FOR);
-    else all.forEach((one) => one.start());
+    if (document.hidden) leaving = setTimeout(() => connection.want(new Map()), HIDDEN_FOR);
+    else wake();
   });
-  window.addEventListener("online", () => all.forEach((one) => one.start()));
-  window.addEventListener("pagehide", () => all.forEach((one) => one.stop()));
-  window.addEventListener("pageshow", (event) => event.persisted && all.forEach((one) => one.start()));
+  window.addEventListener("online", wake);
+  window.addEventListener("pagehide", () => connection.want(new Map()));
+  window.addEventListener("pageshow", (event) => event.persisted && wake());
   document.addEventListener("htmx:afterSwap", begin);
   begin();
 }

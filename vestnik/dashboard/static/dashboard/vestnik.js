@@ -81,6 +81,57 @@ document.addEventListener("live:heard", () => {
   if (Date.now() - saidAt > SAID_FOR) said.remove();
 });
 
+/* What is read out is read out when it changes, and not each time that it is found to be the same. */
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  const isSame = target.textContent.trim() === fragment.textContent.trim();
+  if (target.matches(".unseen[role=status]") && isSame) event.detail.shouldSwap = false;
+});
+
+/* A part is asked for as the page is: another language or zone, chosen in another tab, comes into an
+   open page as a whole and never piece by piece. And who asks by itself is not sent to the login. */
+document.addEventListener("htmx:configRequest", ({ detail: { headers, triggeringEvent } }) => {
+  const { lang, dataset: { zone } } = document.documentElement;
+  Object.assign(headers, { "X-Page-Language": lang, "X-Page-Zone": zone });
+  if (!triggeringEvent?.isTrusted) headers["X-By-Itself"] = "true";
+});
+
+/* Each page that opens says how it is read, and those that are read otherwise say that they are. */
+function tellOtherTabs() {
+  const { lang, dataset: { zone } } = document.documentElement;
+  const reader = [lang, zone, document.body.dataset.user].join();
+  const tabs = new BroadcastChannel("vestnik");
+  tabs.onmessage = ({ data }) => {
+    if (data === reader) elsewhere.remove();
+    else document.getElementById("content").before(elsewhere);
+  };
+  tabs.postMessage(reader);
+}
+const elsewhere = document.createElement("p");
+if (window.BroadcastChannel && document.body.dataset.user) {
+  const reload = document.createElement("a");
+  Object.assign(reload, { href: location.href, textContent: document.body.dataset.reloadPage });
+  elsewhere.className = "notice is-warning";
+  elsewhere.setAttribute("role", "status");
+  elsewhere.append(`${document.body.dataset.elsewhere} `, reload);
+  reload.addEventListener("click", () => { reload.href = location.href; });
+  tellOtherTabs();
+}
+
+/* A link with Ctrl, ⌘ or Shift opens a tab or a window, also where a click would open the dialog. */
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (link && (event.ctrlKey || event.metaKey || event.shiftKey)) event.stopPropagation();
+}, true);
+
+/* What is typed is one search, and no new entry of the history; what is chosen or sent is one, unless
+   it is the search that is there already. */
+document.addEventListener("htmx:beforeHistoryUpdate", ({ detail: { history, requestConfig } }) => {
+  const isTyped = requestConfig?.triggeringEvent?.type === "input";
+  const isThere = new URL(history.path, location).href === location.href;
+  if (isTyped || isThere) history.type = "replace";
+});
+
 /* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
    it does, and that is said: what was stopped, or hangs, has no answer. */
 const DOUBLE_CLICK = 1_000;

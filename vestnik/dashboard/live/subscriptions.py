@@ -1,0 +1,82 @@
+"""What one stream tells: topics, each for the language and the zone of the page that shows it.
+
+A browser has one stream for all its pages: it opens six connections to a host at most. A page
+names what it shows by `on=mailing:12,1764403200.5,ru,Europe/Moscow`: the topic, the instant of the
+database's clock of which the page is, and how it is written.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+from django.conf import settings
+from django.utils import timezone, translation
+
+from vestnik.dashboard import zones
+from vestnik.dashboard.live.broadcast import Broadcast, Word, watching
+from vestnik.dashboard.live.topics import Topic, topic_of
+
+PARAMETER = "on"
+#: More windows than anybody looks at.
+MOST = 32
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass
+class Subscription:
+    """A topic for one language and zone, as far as it was told."""
+
+    key: str
+    topic: Topic
+    since: datetime
+    language: str | None
+    zone: tzinfo
+    last: str = ""
+    #: Whether it was looked at since the last beat.
+    is_fresh: bool = False
+    _number: int = field(default=0, repr=False)
+
+    def heard(self, broadcast: Broadcast, seconds: float = 0.0) -> Word | None:
+        """The look that came since the last one; None where none did."""
+        with translation.override(self.language), timezone.override(self.zone):
+            self._number, word = broadcast.after(self._number, self.since, seconds)
+        self.is_fresh |= word is not None
+        return word
+
+
+def instant(seconds: str) -> datetime:
+    """A moment that is none is before everything."""
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return NEVER
+
+
+def subscribed(written: Sequence[str]) -> list[Subscription]:
+    """What is asked for, as far as it is understood and there is something to watch."""
+    found = {}
+    for one in written[:MOST]:
+        name, since, language, zone = [*one.split(",", 3), "", "", ""][:4]
+        key = f"{name},{language},{zone}"
+        if key not in found and (topic := topic_of(name)):
+            found[key] = Subscription(key, topic, instant(since), _language(language), _zone(zone))
+    return list(found.values())
+
+
+def _language(wanted: str) -> str | None:
+    return wanted if wanted in dict(settings.LANGUAGES) else translation.get_language()
+
+
+def _zone(wanted: str) -> tzinfo:
+    return zones.known(wanted) or timezone.get_current_timezone()
+
+
+@contextmanager
+def watched(
+    subscriptions: Sequence[Subscription], listener: threading.Event
+) -> Iterator[list[tuple[Subscription, Broadcast]]]:
+    """Each with its broadcast, for as long as the block runs."""
+    with ExitStack() as held:
+        yield [(one, held.enter_context(watching(one.topic, listener))) for one in subscriptions]

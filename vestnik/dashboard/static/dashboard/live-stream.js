@@ -1,0 +1,255 @@
+/* What the server tells, for all pages of a browser by one connection: a browser opens six to a host
+   at most. This file is the worker that they share, and, where there can be none, the page's own.
+
+   A page wants keys, `topic,language,zone`, each with the instant of which it is. It is told:
+   { on, word }      what is to be seen of it now
+   { on, isFresh }   that nothing has changed
+   { isLoggedOut }   that nobody is told anything any more */
+"use strict";
+
+{
+  /* The server says something every four seconds, so that a dead connection is known by its silence. */
+  const SILENT_AFTER = 10_000;
+  const TICK = 1_000;
+  /* A tick that comes so much later: the machine, or the tab, was asleep. */
+  const ASLEEP = 4_000;
+  const BACK_OFF = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+  const REFUSED_FOR = 60_000;
+  const REFUSALS = 3;
+  const ASK_EVERY = 5_000;
+  const ANSWERED_WITHIN = 8_000;
+
+  class LiveStream {
+    constructor(address, tell) {
+      [this.address, this.tell] = [address, tell];
+      this.wanted = new Map();
+      this.words = new Map();
+      this.failures = this.silent = this.again = this.askAt = 0;
+      this.tickedAt = Date.now();
+      setInterval(() => this.tick(), TICK);
+    }
+
+    want(wanted) {
+      const isSame = wanted.size === this.wanted.size && [...wanted.keys()].every((key) => this.wanted.has(key));
+      this.wanted = wanted;
+      if (isSame) return;
+      for (const key of this.words.keys()) if (!wanted.has(key)) this.words.delete(key);
+      clearTimeout(this.opening);
+      this.opening = setTimeout(() => this.open(), 20);
+    }
+
+    url() {
+      const query = new URLSearchParams();
+      for (const [key, since] of this.wanted) {
+        const now = Math.max(Number(since) || 0, this.words.get(key)?.now || 0);
+        query.append("on", key.replace(",", `,${now},`));
+      }
+      return `${this.address}?${query}`;
+    }
+
+    open() {
+      this.close();
+      if (!this.wanted.size) return this.rest();
+      const source = (this.source = new EventSource(this.url()));
+      [this.silent, this.hasSpoken] = [0, false];
+      source.onmessage = ({ data }) => {
+        this.hear();
+        this.say(JSON.parse(data));
+      };
+      source.addEventListener("beat", ({ data }) => {
+        this.hear();
+        for (const on of JSON.parse(data).on) this.tell({ on, isFresh: true });
+      });
+      source.onerror = () => this.lose(source);
+    }
+
+    close() {
+      this.source?.close();
+      this.source = null;
+    }
+
+    /* Nobody wants anything. */
+    rest() {
+      this.isAsking = false;
+      this.answering?.abort();
+    }
+
+    hear() {
+      this.silent = 0;
+      if (this.hasSpoken) return;
+      this.hasSpoken = true;
+      this.failures = 0;
+      this.isAsking = false;
+    }
+
+    say(word) {
+      this.words.set(word.on, word);
+      this.tell({ on: word.on, word });
+    }
+
+    /* It ended, was refused, or is silent: until there is another one the page asks. */
+    lose(source) {
+      if (source !== this.source) return;
+      this.close();
+      const isRefused = !this.hasSpoken && this.failures >= REFUSALS;
+      const wait = isRefused ? REFUSED_FOR : BACK_OFF[Math.min(this.failures, BACK_OFF.length - 1)];
+      this.failures += 1;
+      this.again = Date.now() + wait * (0.75 + Math.random() / 2);
+      this.isAsking = true;
+      this.ask();
+    }
+
+    tick() {
+      const passed = Date.now() - this.tickedAt;
+      this.tickedAt = Date.now();
+      if (!this.wanted.size) return;
+      if (passed > ASLEEP) return this.open();
+      this.silent += passed;
+      if (this.source && this.silent > SILENT_AFTER) this.lose(this.source);
+      if (!this.source && Date.now() > this.again) this.open();
+      if (this.isAsking && Date.now() > this.askAt) this.ask();
+    }
+
+    /* Somebody looks again, or the network is back. */
+    wake() {
+      if (!this.wanted.size || (this.source && this.hasSpoken && this.silent < SILENT_AFTER / 2)) return;
+      this.failures = 0;
+      this.open();
+      this.answering?.abort();
+      this.answering = null;
+      this.ask();
+    }
+
+    async ask() {
+      this.askAt = Date.now() + ASK_EVERY;
+      if (this.answering) return;
+      const stopper = (this.answering = new AbortController());
+      const timer = setTimeout(() => stopper.abort(), ANSWERED_WITHIN);
+      try {
+        // Without a session the answer is then 401, and not the way to the login.
+        const headers = { Accept: "application/json", "HX-Request": "true", "X-By-Itself": "true" };
+        const options = { headers, redirect: "error", cache: "no-store", signal: stopper.signal };
+        await this.answered(await fetch(this.url(), options));
+      } catch {
+        this.wasAway = true; // after a while the page says that it is stale
+      }
+      clearTimeout(timer);
+      if (this.answering === stopper) this.answering = null;
+    }
+
+    async answered(answer) {
+      if (answer.status === 401) return this.tell({ isLoggedOut: true });
+      if (!answer.ok) return;
+      const { words } = await answer.json();
+      words.forEach((word) => this.say(word));
+      if (this.wasAway) [this.wasAway, this.failures, this.again] = [false, 0, 0];
+    }
+  }
+
+  /* --- the worker ------------------------------------------------------------------------------- */
+
+  /* A page says every five seconds what it wants; one that is gone without a word says nothing. */
+  const SAY_EVERY = 5_000;
+  const GONE_AFTER = 30_000;
+
+  function serve() {
+    const pages = new Map();
+    let stream;
+    const tell = (message) => {
+      for (const [port, { wanted }] of pages) {
+        if (message.isLoggedOut || wanted.has(message.on)) port.postMessage(message);
+      }
+    };
+    const fit = () => {
+      const all = new Map();
+      for (const [port, { wanted, at }] of pages) {
+        if (Date.now() - at > GONE_AFTER) pages.delete(port);
+        else for (const [key, since] of wanted) all.set(key, Math.min(since, all.get(key) ?? since));
+      }
+      stream.want(all);
+    };
+    self.onconnect = ({ ports: [port] }) => {
+      port.onmessage = ({ data: { address, wanted, isWaking } }) => {
+        stream ??= new LiveStream(address, tell);
+        const before = pages.get(port)?.wanted;
+        pages.set(port, { wanted, at: Date.now() });
+        port.postMessage({ isThere: true });
+        for (const key of wanted.keys()) {
+          const word = !before?.has(key) && stream.words.get(key);
+          if (word) port.postMessage({ on: key, word });
+        }
+        fit();
+        if (isWaking) stream.wake();
+      };
+    };
+    setInterval(() => stream && fit(), GONE_AFTER);
+  }
+
+  /* --- the page --------------------------------------------------------------------------------- */
+
+  class Shared {
+    constructor(script, address, receive, die) {
+      [this.address, this.receive, this.wanted, this.silent] = [address, receive, new Map(), 0];
+      const worker = new SharedWorker(script, "vestnik-live");
+      worker.onerror = die;
+      this.port = worker.port;
+      this.port.onmessage = ({ data }) => {
+        this.silent = 0;
+        if (!data.isThere) receive(data);
+      };
+      this.saying = setInterval(() => {
+        this.silent += 1;
+        if (this.silent > 2) die();
+        else this.say();
+      }, SAY_EVERY);
+    }
+
+    say(isWaking = false) {
+      this.port.postMessage({ address: this.address, wanted: this.wanted, isWaking });
+    }
+
+    want(wanted) {
+      this.wanted = wanted;
+      this.say();
+    }
+
+    wake() {
+      this.say(true);
+    }
+
+    end() {
+      clearInterval(this.saying);
+      this.want(new Map());
+    }
+  }
+
+  /* By the worker that all pages share; a page has a stream of its own where there is none. */
+  class Connection {
+    constructor(script, address, receive) {
+      this.wanted = new Map();
+      const own = () => {
+        if (this.line instanceof LiveStream) return;
+        this.line?.end();
+        this.line = new LiveStream(address, receive);
+        this.line.want(this.wanted);
+      };
+      try {
+        this.line = new Shared(script, address, receive, own);
+      } catch {
+        own();
+      }
+    }
+
+    want(wanted) {
+      this.wanted = wanted;
+      this.line.want(wanted);
+    }
+
+    wake() {
+      this.line.wake();
+    }
+  }
+
+  if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWorkerGlobalScope) serve();
+  else window.LiveConnection = Connection;
+}

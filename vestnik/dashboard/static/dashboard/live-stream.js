@@ -4,7 +4,8 @@
    A page wants keys, `topic,language,zone`, each with the instant of which it is. It is told:
    { on, word }      what is to be seen of it now
    { on, isFresh }   that nothing has changed
-   { isLoggedOut }   that nobody is told anything any more */
+   { isLoggedOut }   that nobody is told anything any more
+   { wasSilent }     that the network was dead: what is under way by it gets no answer */
 "use strict";
 
 {
@@ -18,6 +19,9 @@
   const REFUSALS = 3;
   const ASK_EVERY = 5_000;
   const ANSWERED_WITHIN = 8_000;
+  /* Where one connection died in silence, those that the browser keeps for later did as well. */
+  const CONNECTIONS = 6;
+  const FLUSHED_WITHIN = 3_000;
 
   class LiveStream {
     constructor(address, tell) {
@@ -87,7 +91,20 @@
       this.tell({ on: word.on, word });
     }
 
-    /* It ended, was refused, or is silent: until there is another one the page asks. */
+    /* No word for too long. A request that is given up takes its dead connection along. */
+    async giveUp() {
+      this.close();
+      this.again = Infinity;
+      this.tell({ wasSilent: true });
+      const signal = AbortSignal.timeout(FLUSHED_WITHIN);
+      const tries = Array.from({ length: CONNECTIONS }, () => this.fetch(this.address, signal));
+      await Promise.allSettled(tries);
+      this.isAsking = true;
+      this.ask();
+      this.again = 0;
+    }
+
+    /* It ended, or was refused: until there is another one the page asks. */
     lose(source) {
       if (source !== this.source) return;
       this.close();
@@ -105,7 +122,7 @@
       if (!this.wanted.size) return;
       if (passed > ASLEEP) return this.open();
       this.silent += passed;
-      if (this.source && this.silent > SILENT_AFTER) this.lose(this.source);
+      if (this.source && this.silent > SILENT_AFTER) this.giveUp();
       if (!this.source && Date.now() > this.again) this.open();
       if (this.isAsking && Date.now() > this.askAt) this.ask();
     }
@@ -126,15 +143,18 @@
       const stopper = (this.answering = new AbortController());
       const timer = setTimeout(() => stopper.abort(), ANSWERED_WITHIN);
       try {
-        // Without a session the answer is then 401, and not the way to the login.
-        const headers = { Accept: "application/json", "HX-Request": "true", "X-By-Itself": "true" };
-        const options = { headers, redirect: "error", cache: "no-store", signal: stopper.signal };
-        await this.answered(await fetch(this.url(), options));
+        await this.answered(await this.fetch(this.url(), stopper.signal));
       } catch {
         this.wasAway = true; // after a while the page says that it is stale
       }
       clearTimeout(timer);
       if (this.answering === stopper) this.answering = null;
+    }
+
+    /* Without a session the answer is then 401, and not the way to the login. */
+    fetch(url, signal) {
+      const headers = { Accept: "application/json", "HX-Request": "true", "X-By-Itself": "true" };
+      return fetch(url, { headers, redirect: "error", cache: "no-store", signal });
     }
 
     async answered(answer) {
@@ -157,7 +177,7 @@
     let stream;
     const tell = (message) => {
       for (const [port, { wanted }] of pages) {
-        if (message.isLoggedOut || wanted.has(message.on)) port.postMessage(message);
+        if (!message.on || wanted.has(message.on)) port.postMessage(message);
       }
     };
     const fit = () => {

@@ -169,11 +169,11 @@
     }
   }
 
-  function giveUpSilent() {
+  function giveUpSilent(within = ANSWERED_WITHIN) {
     for (const id of behind.keys()) {
       const elt = document.getElementById(id);
       if (!elt) behind.delete(id);
-      else if (Date.now() - askedAt.get(id) > ANSWERED_WITHIN && elt.matches(".htmx-request")) {
+      else if (Date.now() - askedAt.get(id) > within && elt.matches(".htmx-request")) {
         window.htmx.trigger(elt, "htmx:abort");
       }
     }
@@ -213,8 +213,9 @@
 
   let all = [];
   const script = document.getElementById("live-stream").src;
-  const connection = new window.LiveConnection(script, words.address, ({ on, word, isLoggedOut }) => {
+  const connection = new window.LiveConnection(script, words.address, ({ on, word, isLoggedOut, wasSilent }) => {
     if (isLoggedOut) return logOut();
+    if (wasSilent) return giveUpSilent(0);
     ended.say("");
     for (const one of all) if (one.key === on) one.receive(word);
   });

@@ -365,7 +365,8 @@ def test_the_open_page_asks_for_its_part_until_it_has_ended() -> None:
     part = text(browser.get(f"/clients/imports/{job.id}/", headers={"HX-Request": "true"}))
 
     assert part.lstrip().startswith("<div")
-    assert 'hx-trigger="every 1s"' in part
+    assert f'data-topic="import:{job.id}"' in part
+    assert 'hx-trigger="live-state from:body"' in part
     assert "40 %, 50,000 rows" in part
     Import.objects.update(state="done")
     assert "hx-trigger" not in text(

@@ -201,7 +201,7 @@ FILTERED = [
     ("state=sent", 1),
     ("number=000-00-01", 1),
     ("number=%2B7+900+000-00-02&state=sent", 0),
-    ("number=abc", 0),
+    ("number=abc", 3),
 ]
 
 

@@ -47,7 +47,7 @@ SAID = [
     ("EXPIRED 000", "не доставлено вовремя"),
     (
         "21 % of 300 messages were refused; the last one: 6: spam",
-        "21 % из 300 сообщений получили отказ; последний: 6: spam",
+        "отказы: 21 % (всего сообщений: 300); последний: 6: spam",
     ),
     ("Its provider 'old' is not configured any more.", "Провайдер old больше не настроен."),
     ("again to failed, expired of mailing 3", "рассылка № 3: отказ и истекло"),

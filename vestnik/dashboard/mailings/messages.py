@@ -52,10 +52,8 @@ class Wanted(forms.Form):
 
     @property
     def digits(self) -> str:
-        """The digits of the number as they are stored: 8 926 … is 7 926 … Words without a digit
-        are in no number."""
-        written = self.cleaned_data.get("number", "")
-        digits = re.sub(r"\D", "", written, flags=re.ASCII) or written
+        """The digits of the number as they are stored: 8 926 … is 7 926 …"""
+        digits = re.sub(r"\D", "", self.cleaned_data.get("number", ""), flags=re.ASCII)
         return f"7{digits[1:]}" if len(digits) == LONGEST_NUMBER and digits[0] == "8" else digits
 
     @property

@@ -3,6 +3,7 @@ each shows what the API says, or says how old it is, within 15 seconds; and ever
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -80,6 +81,13 @@ def judge(scene: Scene, windows: Windows, *, or_old: bool) -> None:
 def reborn(stack: RunningStack) -> None:
     """The web server is killed, and comes back."""
     stack.wait_reborn("web", stack.kill("web"), 30)
+    wait_until(lambda: answers(stack), 60)
+
+
+def answers(stack: RunningStack) -> bool:
+    with suppress(OSError):
+        return stack.api("GET", "mailings/?page_size=1").status == 200
+    return False
 
 
 FAULTS: dict[str, Callable[[Proxy, RunningStack], object]] = {

@@ -22,8 +22,9 @@ READ = """() => {
         name: text("h1"), state: text("#mailing-state"), facts: text("#facts"),
         waiting: text("#waiting"), doubt: text("#doubt-count"), history: text("#history tbody tr"),
         buttons: text("#head .actions"), counts: text("[data-topic] .counts"),
-        imported: text("#import"), overview: text("#content"), badge: text("#decisions-waiting span"),
-        notes: [...document.querySelectorAll(".stale")].map((note) => note.innerText).filter(Boolean),
+        imported: text("#import"), overview: text("#content"),
+        badge: text("#decisions-waiting span"),
+        notes: [...document.querySelectorAll(".stale")].map((n) => n.innerText).filter(Boolean),
     };
 }"""
 HELD = "Text is selected"
@@ -77,9 +78,9 @@ class Scene:
         """Ours to move: for the workers somebody reads it already."""
         ((id,),) = self.stack.sql(
             "INSERT INTO audience_import (state, file_name, size, options, stored, attempts, "
-            'actor, "into", percent, rows, created, updated, unchanged, duplicates, refused, error, '
-            "started_at) VALUES ('running', 'truth.csv', 1, '{}', true, 1, '', 'clients', 1, 1001, "
-            "0, 0, 0, 0, 0, '', now()) RETURNING id"
+            'actor, "into", percent, rows, created, updated, unchanged, duplicates, refused, '
+            "error, started_at) VALUES ('running', 'truth.csv', 1, '{}', true, 1, '', "
+            "'clients', 1, 1001, 0, 0, 0, 0, 0, '', now()) RETURNING id"
         )
         self.reader = psycopg.connect(self.stack.database_url, autocommit=True)
         self.reader.execute("SELECT pg_advisory_lock(%s, %s)", (READING_LOCK, id))

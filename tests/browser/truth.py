@@ -24,7 +24,8 @@ READ = """() => {
         buttons: text("#head .actions"), counts: text("[data-topic] .counts"),
         imported: text("#import"), overview: text("#content"),
         badge: text("#decisions-waiting span"),
-        notes: [...document.querySelectorAll(".stale")].map((n) => n.innerText).filter(Boolean),
+        notes: [...document.querySelectorAll(".stale, .floating > p")]
+            .map((note) => note.innerText).filter(Boolean),
     };
 }"""
 HELD = "Text is selected"

@@ -33,7 +33,7 @@
   class Note {
     constructor(className) {
       this.element = document.createElement("p");
-      this.element.className = `stale notice is-warning ${className}`;
+      this.element.className = `notice is-warning ${className}`;
       this.element.setAttribute("role", "status");
     }
 
@@ -51,7 +51,7 @@
       this.key = `${section.dataset.topic},${lang},${zone}`;
       this.since = this.now = Number(section.dataset.since) || 0;
       this.told = section.dataset.told;
-      this.note = new Note("");
+      this.note = new Note("stale");
       section.after(this.note.element);
       this.hear();
     }

@@ -1,20 +1,24 @@
-"""Many clients at once: a tag, the stop list, deletion. Asked on a page that says how many.
+"""Many clients at once: a tag, the stop list, deletion. Asked on a page that says which.
 
-What is agreed to is the number that the page showed: where another number of clients fits by then,
-nothing is done and the page asks again.
+The page carries a signed digest of the clients that it asked about. Where the same search or the
+same ticks mean other clients by then, nothing is done and the page asks again.
 """
 
+import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core import signing
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -34,13 +38,17 @@ from vestnik.dispatch.withdrawal import delete_clients
 #: More at once would keep a request waiting for too long.
 MOST_AT_ONCE = 10_000
 CHUNK = 500
+#: No further chunk is begun after so long: the request still has the time to say what was done.
+MOST_SECONDS = 15.0
 SEARCH = ("q", "code", "tag", "audience")
+SALT = "clients.bulk"
+EXAMPLES = 5
 
 
 class BulkForm(forms.Form):
-    """What is asked before it is done. `shown` is the number of clients on the page."""
+    """What is asked before it is done. `shown` proves which clients the page asked about."""
 
-    shown = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=200)
     new_tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=gettext_lazy("New tag"))
     reason = forms.CharField(
         required=False, max_length=LONGEST_REASON, label=gettext_lazy("Reason")
@@ -49,19 +57,30 @@ class BulkForm(forms.Form):
         required=False, max_length=12, label=gettext_lazy("Number of clients to delete")
     )
 
-    def __init__(self, *args: Any, count: int, does: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ids: Sequence[int], does: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.count, self.does = count, does
+        self.ids, self.does, self.count = ids, does, len(ids)
         self.fields["typed"].required = does == "delete"
         self.fields["typed"].widget.attrs |= {"inputmode": "numeric", "autocomplete": "off"}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("shown") != self.count:
-            self.add_error(None, _("Another number of clients fits by now: look again."))
+        if not was_shown(data.get("shown", ""), self.does, self.ids):
+            self.add_error(None, _("Other clients fit by now than the page showed: look again."))
         elif self.does == "delete" and data.get("typed", "").replace(" ", "") != str(self.count):
             self.add_error("typed", _("Type %(count)s to delete them.") % {"count": self.count})
         return data
+
+
+def proof_of(does: str, ids: Sequence[int]) -> str:
+    """What a page carries that asks whether to do this to these clients."""
+    digest = hashlib.sha256(",".join(map(str, sorted(ids))).encode()).hexdigest()
+    return signing.Signer(salt=SALT).sign(f"{does} {len(ids)} {digest}")
+
+
+def was_shown(proof: str, does: str, ids: Sequence[int]) -> bool:
+    """Whether a page with that proof asked about just these clients."""
+    return constant_time_compare(proof, proof_of(does, ids))
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,8 @@ class Selection:
 
     clients: QuerySet[Client]
     fields: list[tuple[str, str]]
+    #: The search in words; empty where clients are ticked, or all are meant.
+    search: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def read(cls, data: QueryDict) -> "Selection | None":
@@ -84,7 +105,7 @@ class Selection:
         if not search.is_valid():
             return None
         fields = [("all", "1"), *((name, str(data[name])) for name in SEARCH if data.get(name))]
-        return cls(selected(search.asked()), fields)
+        return cls(selected(search.asked()), fields, search.in_words())
 
     def ids(self) -> list[int]:
         """In the order of the numbers, in which everything locks clients; at most one too many."""
@@ -113,29 +134,54 @@ def client_bulk(request: OperatorRequest) -> HttpResponse:
 def _asked(
     request: OperatorRequest, selection: Selection, does: str, ids: Sequence[int]
 ) -> HttpResponse:
-    count, is_sent = len(ids), request.method == "POST"
-    form = BulkForm(written_on(request), count=count, does=does)
+    is_sent, back = request.method == "POST", f"{reverse('client-list')}?{_search(selection)}"
+    form = BulkForm(written_on(request), ids=ids, does=does)
     unchecked(request, form)
-    if is_sent and count <= MOST_AT_ONCE and form.is_valid():
-        done = ACTS[does].run(ids, form.cleaned_data)
-        messages.success(request, ACTS[does].told(done))
-        return redirect(f"{reverse('client-list')}?{_search(selection)}")
+    if is_sent and len(ids) <= MOST_AT_ONCE and form.is_valid():
+        _tell(request, ACTS[does], ids, form.cleaned_data)
+        return redirect(back)
     if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
-        form.data["shown"] = str(count)  # type: ignore[index]  # the copy may be written to
+        form.data["shown"] = proof_of(does, ids)  # type: ignore[index]  # may be written to
     else:
-        form.initial["shown"] = count
+        form.initial["shown"] = proof_of(does, ids)
     context = {
         "section": "client-list",
         "form": form,
         "does": does,
         "fields": selection.fields,
-        "count": count,
-        "is_too_many": count > MOST_AT_ONCE,
+        "search": selection.search,
+        "examples": Client.objects.filter(id__in=ids[:EXAMPLES]).order_by("phone_number"),
+        "count": len(ids),
+        "further": max(0, len(ids) - EXAMPLES),
+        "is_too_many": len(ids) > MOST_AT_ONCE,
         "most": MOST_AT_ONCE,
-        "back": f"{reverse('client-list')}?{_search(selection)}",
+        "back": back,
     }
     return render(request, "dashboard/clients/bulk.html", context, status=422 if is_sent else 200)
+
+
+def _tell(request: OperatorRequest, act: "Act", ids: Sequence[int], data: dict[str, Any]) -> None:
+    """Do it, and say to how many it was done."""
+    looked_at, done = 0, 0
+    ends = time.monotonic() + MOST_SECONDS
+    for chunk in _chunks(ids):
+        if looked_at and time.monotonic() > ends:
+            break
+        done += act.run(chunk, data)
+        looked_at += len(chunk)
+    messages.success(request, act.told(done))
+    if left := len(ids) - looked_at:
+        messages.warning(request, _left(left))
+
+
+def _left(count: int) -> str:
+    said = ngettext(
+        "The time of a request was over: %(count)s client was left as it was. Do it again.",
+        "The time of a request was over: %(count)s clients were left as they were. Do it again.",
+        count,
+    )
+    return said % {"count": number(count)}
 
 
 def _search(selection: Selection) -> str:
@@ -148,28 +194,22 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
-def _tag(ids: Sequence[int], data: dict[str, Any]) -> int:
-    return sum(_tag_chunk(chunk, data["new_tag"]) for chunk in _chunks(ids))
-
-
 @retried
-def _tag_chunk(ids: Sequence[int], tag: str) -> int:
+def _tag(ids: Sequence[int], data: dict[str, Any]) -> int:
     with transaction.atomic():
         locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
-        return Client.objects.filter(id__in=[client.id for client in locked]).update(tag=tag)
+        there = [client.id for client in locked]
+        return Client.objects.filter(id__in=there).update(tag=data["new_tag"])
 
 
 def _stop(ids: Sequence[int], data: dict[str, Any]) -> int:
-    done = 0
-    for chunk in _chunks(ids):
-        numbers = list(Client.objects.filter(id__in=chunk).values_list("phone_number", flat=True))
-        stop(numbers, Source.PAGES, data["reason"])
-        done += len(numbers)
-    return done
+    numbers = list(Client.objects.filter(id__in=ids).values_list("phone_number", flat=True))
+    stop(numbers, Source.PAGES, data["reason"])
+    return len(numbers)
 
 
 def _delete(ids: Sequence[int], _data: dict[str, Any]) -> int:
-    return sum(delete_clients(chunk) for chunk in _chunks(ids))
+    return delete_clients(ids)
 
 
 def _tagged(count: int) -> str:
@@ -191,7 +231,7 @@ def _deleted(count: int) -> str:
 
 @dataclass(frozen=True)
 class Act:
-    """Something done to many clients: who may, what is done, and what is said of it."""
+    """Something done to a chunk of clients: who may, what is done, and what is told of it."""
 
     label: Promise
     needs: Action

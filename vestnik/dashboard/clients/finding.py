@@ -52,6 +52,7 @@ class SearchForm(forms.Form):
 
     def clean_q(self) -> str:
         written: str = self.cleaned_data["q"]
+        self.written = written
         return written if LETTERS.search(written) else digits_of(written) or written
 
     def clean_code(self) -> str:
@@ -61,9 +62,19 @@ class SearchForm(forms.Form):
         return code
 
     def asked(self) -> dict[str, Any]:
-        """What narrows the list."""
+        """What narrows the list; of `q` also as it was written: of a date the dashes count."""
         self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
+        asked = {name: value for name, value in self.cleaned_data.items() if value}
+        return asked | {"written": self.written} if "q" in asked else asked
+
+    def in_words(self) -> list[tuple[Any, str]]:
+        """Each field that narrows the list, with what it asks for."""
+        asked = self.asked()
+        return [
+            (self.fields[name].label, asked["written"] if name == "q" else str(asked[name]))
+            for name in self.fields
+            if name in asked
+        ]
 
 
 @dataclass(frozen=True)
@@ -113,8 +124,8 @@ def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
     """All of them, in no order."""
     saved = asked.get("audience")
     clients = recipients(saved.filter if saved else {})
-    if written := asked.get("q"):
-        clients = _matching(clients, written)
+    if searched := asked.get("q"):
+        clients = _matching(clients, searched, asked.get("written", searched))
     if code := asked.get("code"):
         clients = clients.filter(operator_code=code)
     if tag := asked.get("tag"):
@@ -122,13 +133,14 @@ def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
     return clients
 
 
-def _matching(clients: QuerySet[Client], written: str) -> QuerySet[Client]:
+def _matching(clients: QuerySet[Client], searched: str, written: str) -> QuerySet[Client]:
     """By the number; by tags and attributes where it has letters, or where no number fits."""
-    if written.isdecimal():
-        by_number = clients.filter(holding(written))
-        if by_number.exists():
-            return by_number
-    return clients.filter(holding_words(written))
+    if not searched.isdecimal():
+        return clients.filter(holding_words(searched))
+    by_number = clients.filter(holding(searched))
+    if by_number.exists():
+        return by_number
+    return clients.filter(holding_words(searched) | holding_words(written))
 
 
 def _estimate(clients: QuerySet[Client]) -> int:

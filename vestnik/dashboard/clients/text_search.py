@@ -1,4 +1,4 @@
-"""Clients by words: each word stands in the tag or in the value of an attribute, in any case.
+"""Clients by words: each word is found in the tag or in the value of an attribute, in any case.
 
 No index helps: values are read as they are. Where there are a million clients a search takes about
 a second, as one for a rare part of a number does.
@@ -10,8 +10,8 @@ import re
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
-LONGEST_NUMBER = 15
-NUMBER = re.compile(rf"[0-9]{{1,{LONGEST_NUMBER}}}(\.[0-9]{{1,{LONGEST_NUMBER}}})?")
+#: A number as jsonpath writes one: 007 is none there, and an error of the whole path.
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
 
 
 def holding_words(written: str) -> Q:

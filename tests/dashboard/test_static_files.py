@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -30,8 +31,27 @@ def test_a_name_holds_a_digest_and_is_kept_for_years() -> None:
     assert answer["Cache-Control"] == "max-age=315360000, public, immutable"
 
 
-def test_a_digest_that_is_not_the_files_is_not_found() -> None:
-    assert Client().get("/static/dashboard/vestnik.0123456789ab.css").status_code == 404
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_page_of_another_version_gets_the_file_as_it_is_here(settings: Any, debug: bool) -> None:
+    settings.DEBUG = debug
+
+    answer = Client().get("/static/dashboard/vestnik.0123456789ab.css")
+
+    assert (answer.status_code, b"".join(answer)) == (200, content_of(STYLES))
+    assert answer["Cache-Control"] == f"max-age={0 if debug else 60}, public"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/static/dashboard/no_such.0123456789ab.css",
+        "/static/dashboard/vestnik.0123456789.css",
+        "/static/../settings.0123456789ab.py",
+        "/other/dashboard/vestnik.0123456789ab.css",
+    ],
+)
+def test_what_is_no_file_is_not_found(address: str) -> None:
+    assert Client().get(address).status_code == 404
 
 
 def test_a_plain_name_is_served_and_asked_for_again_soon() -> None:

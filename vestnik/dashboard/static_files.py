@@ -4,6 +4,10 @@ A browser keeps such a file for ten years, and asks for another name after an up
 storage of that kind wants `collectstatic` before the start; here the names are made from the files
 where the packages have them, so `make run` needs no such step. A file that a style sheet names has
 its version in its name instead (`inter-5.3.0-…`).
+
+During a release a page of one version asks the other version's process for its files. A name with a
+digest of another content is therefore served as the plain name is: the file as it is here, to be
+asked for again within a minute.
 """
 
 import hashlib
@@ -12,6 +16,7 @@ from collections.abc import Iterator
 from functools import cache
 from os import stat_result
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
@@ -63,16 +68,28 @@ class HashedWhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc]  # has no ty
             if named != url:
                 super().add_file_to_dictionary(named, path, stat_cache=stat_cache)
 
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        path = request.path_info
+        plain = None if self.autorefresh else self.files.get(self._plain(path))
+        if plain is not None and path not in self.files:
+            return cast(HttpResponseBase, self.serve(plain, request))
+        return cast(HttpResponseBase, super().__call__(request))
+
     def candidate_paths_for_url(self, url: str) -> Iterator[str]:
-        plain = HAS_DIGEST.sub("", url)
-        yield from super().candidate_paths_for_url(plain if _is_current(plain, url) else url)
+        yield from super().candidate_paths_for_url(url)
+        if (plain := self._plain(url)) != url:
+            yield from super().candidate_paths_for_url(plain)
 
     def immutable_file_test(self, path: str, url: str) -> bool:
-        return HAS_VERSION.search(url) is not None or _is_current(HAS_DIGEST.sub("", url), url)
+        return HAS_VERSION.search(url) is not None or _is_current(self._plain(url), url)
+
+    def _plain(self, url: str) -> str:
+        """The address without a digest, of whatever content it is."""
+        return HAS_DIGEST.sub("", url) if url.startswith(self.static_prefix) else url
 
 
 def _is_current(plain: str, url: str) -> bool:
-    """Whether the digest in an address is the one of the file that is there."""
+    """Whether the digest in the address of a file that is there is that file's."""
     name = plain.rpartition("/static/")[2]
     return plain != url and url.endswith(hashed(name))
 

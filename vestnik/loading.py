@@ -2,8 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,8 @@ SWITCHES = ("numbers_without_code", "numbers_without_sms")
 SOME_REFUSED = 3
 #: Of CPU and of address space, for a worker's child that reads a file.
 MOST_SECONDS, MOST_MEMORY = 3600, 2 * 2**30
+#: Where the database could not be asked any more.
+UNSURE = "It was stopped. The list of imports says whether it was taken."
 ABOUT = """\
 Clients from a CSV or XLSX file, all of them or, where it is stopped in the middle, none. Each
 refused row is named by its line and the reason. The exit status is 0 when the file was taken
@@ -98,7 +98,23 @@ def read_stored(import_id: int) -> int:
 
 
 def read_file(options: argparse.Namespace) -> int:
-    """Read a file of this machine, showing how far it is."""
+    """Read a file of this machine. Where Ctrl-C stops it, it says what was taken by then."""
+    from vestnik.audience.importing.run import STOPPED
+    from vestnik.interrupts import interruptible
+
+    begun: list[Import] = []
+    try:
+        with interruptible():
+            read_showing(options, begun)
+    except KeyboardInterrupt:
+        if not begun:
+            raise StackError(f"{options.file.name}: {STOPPED}") from None
+        begun[0].refresh_from_db()
+    return say(begun[0], strict=options.strict)
+
+
+def read_showing(options: argparse.Namespace, begun: "list[Import]") -> None:
+    """Read the file, showing how far it is; `begun` gets the import."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -107,33 +123,25 @@ def read_file(options: argparse.Namespace) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     stored.forget_old()
     shown = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
-    with options.file.open("rb") as file, _begun(options) as job, shown:
+    with options.file.open("rb") as file, run.begun(**fields_of(options)) as job, shown:
+        begun.append(job)
         bar = shown.add_task("0 rows", total=100)
 
         def watch(rows: int, percent: int) -> None:
             shown.update(bar, completed=percent, description=f"{rows:,} rows")
 
         run.run(job, file, watch)
-    return say(job, strict=options.strict)
 
 
-@contextmanager
-def _begun(options: argparse.Namespace) -> "Iterator[Import]":
-    """The import of the file; one that Ctrl-C stops says what was taken by then."""
-    from vestnik.audience.importing import run
-
-    fields = {
+def fields_of(options: argparse.Namespace) -> dict[str, object]:
+    """The import as it is begun."""
+    return {
         "file_name": options.file.name[:255],
         "size": options.file.stat().st_size,
         "actor": "command",
         "into": "stop_list" if options.stop_list else "clients",
         "options": how_to_read(options),
     }
-    try:
-        with run.begun(**fields) as job:
-            yield job
-    except KeyboardInterrupt:
-        job.refresh_from_db()
 
 
 def how_to_read(options: argparse.Namespace) -> dict[str, object]:
@@ -158,9 +166,9 @@ def how_to_read(options: argparse.Namespace) -> dict[str, object]:
 
 def say(job: "Import", *, strict: bool) -> int:
     """What became of the file; the exit status."""
-    if job.state == "failed":
-        taken = "" if "Nothing was taken" in job.error else " Nothing was taken."
-        raise StackError(f"{job.file_name}: {job.error}{taken}")
+    if job.state != "done":
+        taken = "" if not job.error or "Nothing was taken" in job.error else " Nothing was taken."
+        raise StackError(f"{job.file_name}: {job.error or UNSURE}{taken}")
     rows = job.refused_rows.order_by("line").values_list("line", "reason")
     for line, reason in rows.iterator(chunk_size=2000):
         print(f"line {line}: {reason}")  # noqa: T201

@@ -120,28 +120,75 @@ def test_a_file_over_the_api_is_read_by_a_worker(stack: RunningStack):
     assert clients(stack) == 1
 
 
-@pytest.mark.parametrize("moment", ["while it reads", "when all is taken"])
-def test_stopped_by_ctrl_c_it_says_what_was_taken(stack: RunningStack, tmp_path: Path, moment: str):
-    path = many(tmp_path / "many.csv", 150_000)
-    newest = "SELECT rows, state, error FROM audience_import ORDER BY id DESC LIMIT 1"
-    with psycopg.connect(stack.database_url) as reader:
-        if moment == "while it reads":
-            reader.execute("LOCK TABLE audience_client IN SHARE MODE")
-        process = command(stack, "import", path)
-        wait_until(lambda: (stack.sql(newest) or [(0,)])[0][0] >= 50_000, seconds=60)
-        if moment == "when all is taken":
-            wait_until(lambda: stack.sql(newest)[0][1] == "done", seconds=120)
-        process.send_signal(signal.SIGINT)
-        said, trouble = process.communicate(timeout=60)
+NEWEST = "SELECT rows, state, error FROM audience_import ORDER BY id DESC LIMIT 1"
+WAITS = """
+SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'audience_client'::regclass
+"""
 
-    state, error = stack.sql(newest)[0][1:]
-    if moment == "while it reads":
-        assert (state, clients(stack), process.returncode) == ("failed", 0, 1)
-        assert "Nothing was taken: start it again." in error
-        assert "Nothing was taken: start it again." in trouble
+
+def rows_read(stack: RunningStack, at_least: int) -> bool:
+    return bool((stack.sql(NEWEST) or [(-1,)])[0][0] >= at_least)
+
+
+MOMENTS = {
+    "as it begins": lambda stack: rows_read(stack, 0),
+    "while it reads": lambda stack: rows_read(stack, 50_000),
+    "with all rows read": lambda stack: rows_read(stack, 100_000),
+    "while it waits for the table": lambda stack: stack.sql(WAITS)[0][0],
+}
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "times"),
+    [
+        ("as it begins", signal.SIGINT, 2),
+        ("while it reads", signal.SIGINT, 1),
+        ("while it reads", signal.SIGINT, 2),
+        ("with all rows read", signal.SIGTERM, 1),
+        ("while it waits for the table", signal.SIGINT, 1),
+        ("while it waits for the table", signal.SIGINT, 2),
+    ],
+)
+def test_stopped_by_ctrl_c_it_says_that_nothing_was_taken(
+    stack: RunningStack, tmp_path: Path, moment: str, number: signal.Signals, times: int
+):
+    path = many(tmp_path / "many.csv", 100_000 if "rows" in moment or "reads" in moment else 2_000)
+    with psycopg.connect(stack.database_url) as reader:
+        reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # it cannot take over
+        process = command(stack, "import", path)
+        wait_until(lambda: MOMENTS[moment](stack), seconds=60)
+        for _ in range(times):
+            process.send_signal(number)
+        _, trouble = process.communicate(timeout=60)
+
+    state, error = stack.sql(NEWEST)[0][1:]
+    assert (state, clients(stack), process.returncode) == ("failed", 0, 1)
+    assert "Nothing was taken: start it again." in error
+    assert "Nothing was taken: start it again." in trouble
+    assert "Traceback" not in trouble
+
+
+@pytest.mark.parametrize("moment", ["while it takes over", "when all is taken"])
+def test_stopped_by_ctrl_c_at_the_end_it_says_what_is_so(
+    stack: RunningStack, tmp_path: Path, moment: str
+):
+    path = many(tmp_path / "many.csv", 60_000)
+    process = command(stack, "import", path)
+    if moment == "when all is taken":
+        wait_until(
+            lambda: stack.sql(NEWEST)[0:1] and stack.sql(NEWEST)[0][1] == "done", seconds=120
+        )
     else:
-        assert (state, error, clients(stack)) == ("done", "", 150_000)
-        assert "Nothing was taken" not in said + trouble
+        wait_until(lambda: rows_read(stack, 60_000), seconds=60)
+    process.send_signal(signal.SIGINT)
+    said, trouble = process.communicate(timeout=60)
+
+    state = stack.sql(NEWEST)[0][1]
+    was_taken = state == "done"
+    assert (state, clients(stack)) in (("failed", 0), ("done", 60_000))
+    assert was_taken or moment == "while it takes over"
+    assert ("Nothing was taken" in said + trouble) is not was_taken
+    assert "Traceback" not in trouble
 
 
 def test_one_that_was_killed_is_ended_without_another_import(stack: RunningStack, tmp_path: Path):

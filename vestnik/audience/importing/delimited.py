@@ -81,7 +81,8 @@ def rows(file: IO[bytes], encoding: str, separator: str, progress: Progress) -> 
     except UnicodeError:
         raise FileProblem(NOT_DECODED.format(encoding.upper())) from None
     finally:
-        text.detach()
+        if not file.closed:  # by a reader that was stopped in mid-way
+            text.detach()
 
 
 def _escaping(encoding: str) -> str:

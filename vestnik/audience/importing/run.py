@@ -8,7 +8,14 @@ from typing import IO
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.models.functions import Now
 
 from vestnik.audience.importing import formats, staging
@@ -63,7 +70,8 @@ def alone(import_id: int) -> Iterator[bool]:
                 yield True
         finally:
             if connection.connection is not None and not connection.connection.closed:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, import_id])
+                with connection.cursor() as anew:  # it may be another session by now
+                    anew.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, import_id])
 
 
 def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
@@ -80,7 +88,7 @@ def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
     except MemoryError:
         fail(job, TOO_MUCH)
     finally:
-        staging.end()
+        _drop_staged()
     job.refresh_from_db()
     log.info("import ended", id=job.id, state=job.state, rows=job.rows, refused=job.refused)
     return job
@@ -100,9 +108,32 @@ def begun(**fields: object) -> Iterator[Import]:
         try:
             yield job
         except BaseException:
-            fail(job, STOPPED)
-            job.refresh_from_db()
+            _end(job)
             raise
+
+
+def _end(job: Import) -> None:
+    """End an import that was stopped. What it did just then may have taken its connection along."""
+    try:
+        fail(job, STOPPED)
+    except (DatabaseError, InterfaceError):
+        _connect_anew()
+        fail(job, STOPPED)
+    job.refresh_from_db()
+
+
+def _drop_staged() -> None:
+    """What cannot be dropped goes with its session."""
+    try:
+        staging.end()
+    except (DatabaseError, InterfaceError):
+        _connect_anew()
+
+
+def _connect_anew() -> None:
+    """An interrupt may leave the session in mid-statement, and Django in a transaction."""
+    connection.close()
+    del connections[DEFAULT_DB_ALIAS]
 
 
 def fail(job: Import, why: str) -> None:

@@ -36,7 +36,7 @@ LONGEST_REASON = 300
 FIRST_CHUNK, CHUNK = 1_000, 20_000
 # An audience that is made at once, whatever others are being enlisted.
 FEW = 500
-# Deleting a client waits for the chunk that may be reading it, and the next chunk for the delete.
+# Erasing a client waits for the chunk that may be reading it, and the next chunk for the erasure.
 CLIENTS_LOCK = 0x76657374
 
 # One statement makes the messages, cuts them into batches, and says how far it came. Batches are

@@ -248,6 +248,8 @@ class Enlistment(models.Model):
     complete = models.BooleanField(default=False)
     #: Whether the clients stand in slices, as the filter matched them at one instant.
     frozen = models.BooleanField(default=False, db_default=False)
+    #: The id of the last entry of the stop list that was swept for; null before the first sweep.
+    stop_list_cursor = models.BigIntegerField(null=True)
     #: How often in a row it could not be enlisted.
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
 

@@ -1,10 +1,13 @@
 """Running the pipeline's own statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
+
+LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -50,6 +53,17 @@ def run(sql: str, parameters: Parameters = ()) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)
+
+
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """A transaction that waits for no lock of others for longer: then it is rolled back, and
+    OperationalError raised."""
+    with transaction.atomic():
+        before = value("SELECT current_setting('lock_timeout')")
+        run(LOCK_TIMEOUT, [f"{round(seconds * 1000)}ms"])
+        yield
+        run(LOCK_TIMEOUT, [before])  # of the transaction in which this one may be
 
 
 def is_connected() -> bool:

@@ -162,7 +162,6 @@ CHORES = [
         stopping.forget_old_texts,
         pause_without_provider,
         settle_unknown,
-        stopping.sweep,
         importing.call_for_waiting,
     )
 ]

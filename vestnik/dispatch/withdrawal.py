@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+import structlog
+from django.db import OperationalError, transaction
 
 from vestnik.audience.models import Client
 from vestnik.audience.phone import GETS_NO_SMS
-from vestnik.db.trouble import retried
+from vestnik.db.trouble import Trouble, retried, trouble_of
 from vestnik.dispatch import sql, texts
-from vestnik.dispatch.enlist import CLIENTS_LOCK
 from vestnik.mailings.rendering import NO_SMS
+from vestnik.outages import one_line
 
+log = structlog.get_logger(__name__)
+
+#: Seconds that a stop or a deletion waits for somebody who holds a batch.
+LONGEST_WAIT = 2.0
 WHY = "the client was deleted"
 DOUBTED = "not sent again, and an earlier attempt may have arrived"
 
@@ -101,22 +106,26 @@ def delete_client(client_id: int) -> bool:
     return delete_clients([client_id]) == 1
 
 
-@retried
 def delete_clients(ids: Sequence[int]) -> int:
     """Delete clients; their queued messages become cancelled. How many were there.
 
-    What is in flight at this moment finishes; should it come back to be tried again, it is taken
-    back then.
+    A chunk that is being enlisted just then may still make a message for them: no mark lets it
+    leave, and it is cancelled then. What is in flight at this moment finishes; should it come back
+    to be tried again, it is taken back then.
     """
+    if there := _deleted(ids):
+        take_back_soon(OF_CLIENT, "cancelled", WHY, {"clients": there})
+    return len(there)
+
+
+@retried
+def _deleted(ids: Sequence[int]) -> Sequence[int]:
     with transaction.atomic():
-        sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
         # In the order of the numbers, in which everything locks clients.
         locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
         there = [client.id for client in locked]
         Client.objects.filter(id__in=there).delete()
-        if there:
-            take_back(OF_CLIENT, "cancelled", WHY, {"clients": there})
-    return len(there)
+    return there
 
 
 def recheck(batch_id: int) -> None:
@@ -130,6 +139,22 @@ def recheck(batch_id: int) -> None:
             texts.show_new_numbers(batch_id, readdressed)
         take_back(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
         sql.run(LOOKED, [batch_id])
+
+
+def take_back_soon(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> bool:
+    """The same, waiting for others only for a moment; whether it was done.
+
+    For what no mark lets leave any more: what is not taken back here is when it would leave.
+    """
+    try:
+        with sql.waiting_at_most(LONGEST_WAIT):
+            take_back(theirs, state, why, parameters)
+    except OperationalError as error:
+        if trouble_of(error) is not Trouble.BUSY:
+            raise
+        log.info("messages left queued", why=why, reason=one_line(error))
+        return False
+    return True
 
 
 def take_back(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> None:

@@ -168,15 +168,19 @@ def _asked(
 def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpResponse:
     answered = Answered(request.POST)
     agreed = answered.cleaned_data["agreed"] if answered.is_valid() else None
+    most = {"most": agreed or 0} if way.needs_consent else {}
 
-    def settle() -> int:
-        count = way.settle(mailing, actor=actor(request))
-        if way.needs_consent and count > (agreed or 0):
-            raise More  # and nothing was done: what is counted before may grow until it is done
+    def agree() -> int:
+        count = doubt.in_doubt(mailing)
+        if way.needs_consent and count > most["most"]:
+            raise More
         return count
 
     try:
-        count, _is_new = once(answered.used_token, settle)
+        # The answer is used up first: what it does is done in slices, each a transaction.
+        count, is_new = once(answered.used_token, agree)
+        if is_new:
+            count = way.settle(mailing, actor=actor(request), **most)
     except More:
         return _asked(request, mailing_or_404(mailing.id), way, agreed)
     except StateConflict:

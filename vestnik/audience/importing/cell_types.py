@@ -41,6 +41,9 @@ MONTHS = {name: month for month, names in enumerate(MONTH_NAMES, start=1) for na
 TIME = (
     r"(?:[T ]+([0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?))?"
 )
+OFFSET = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})$", re.ASCII)
+#: Hours from UTC.
+EASTERNMOST, WESTERNMOST = 14, 12
 ISO = re.compile(rf"([0-9]{{4}})-([0-9]{{2}})-([0-9]{{2}}){TIME}", re.ASCII)
 DOTTED = re.compile(
     rf"([0-9]{{1,2}})([./-])([0-9]{{1,2}})\2([0-9]{{4}}|[0-9]{{2}}){TIME}", re.ASCII
@@ -107,9 +110,20 @@ def _iso(year: str, month: str, of_month: str, time: str | None) -> str:
 def _clock(time: str) -> str:
     hours, rest = time.split(":", 1)
     seconds = rest[3:5] if rest[2:3] == ":" else "0"
-    if int(hours) > 23 or int(rest[:2]) > 59 or int(seconds) > 59:
+    if int(hours) > 23 or int(rest[:2]) > 59 or int(seconds) > 59 or not _is_offset(rest):
         raise ValueError(NO_DATE)
     return f"{hours.zfill(2)}:{rest}" + (":00" if len(rest) == 2 else "")
+
+
+def _is_offset(time: str) -> bool:
+    """Whether the offset at the end, where there is one, is in use anywhere."""
+    found = OFFSET.search(time)
+    if found is None:
+        return True
+    sign, hours, minutes = found[1], int(found[2]), int(found[3])
+    return minutes < 60 and 60 * hours + minutes <= 60 * (
+        EASTERNMOST if sign == "+" else WESTERNMOST
+    )
 
 
 def flag(cell: str) -> bool:

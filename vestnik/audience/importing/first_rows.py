@@ -7,12 +7,11 @@ one that started it for pieces of the file, and is held to some seconds and some
 import io
 import json
 import sys
-from collections import OrderedDict
 from dataclasses import astuple
-from itertools import islice
 from typing import IO, Any
 
 from vestnik.audience.importing import limits
+from vestnik.audience.importing.block_file import BlockFile
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import Opened, opened
 from vestnik.audience.importing.options import Options
@@ -25,59 +24,32 @@ SECONDS, MEMORY = 10, 512 * 2**20
 LONGEST_ANSWER, LONGEST_CELL = 512 * 1024, 150
 
 
-class Asked(io.RawIOBase):
+class Asked(BlockFile):
     """The file, block by block, from the process that has it."""
 
     def __init__(self, size: int, answers: IO[bytes], questions: IO[bytes]) -> None:
-        super().__init__()
-        self._size, self._at = size, 0
+        super().__init__(size, BLOCK, KEPT)
         self._answers, self._questions = answers, questions
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # 3.12 has Buffer
-        number, start = divmod(self._at, BLOCK)
-        part = self._block(number)[start : start + len(buffer)] if self._at < self._size else b""
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
-
-    def _block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            self._questions.write(b"%d\n" % number)
-            self._questions.flush()
-            length = int.from_bytes(self._answers.read(4), "big")
-            self._blocks[number] = self._answers.read(length)
-            if len(self._blocks) > KEPT:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(number)
-        return self._blocks[number]
+    def fetch(self, number: int) -> bytes:
+        self._questions.write(b"%d\n" % number)
+        self._questions.flush()
+        length = int.from_bytes(self._answers.read(4), "big")
+        return self._answers.read(length)
 
 
-def answer(file: IO[bytes], options: Options, most: int) -> dict[str, Any]:
-    """What the file is taken for, and so many rows below its header."""
+def answer(file: IO[bytes], options: Options) -> dict[str, Any]:
+    """What the file is taken for, and its first rows."""
     try:
-        return _seen(opened(file, options, Progress()), most)
+        return _seen(opened(file, options, Progress()))
     except FileProblem as error:
         return {"refused": str(error)}
     except MemoryError:
         return {"refused": limits.TOO_MUCH}
 
 
-def _seen(found: Opened, most: int) -> dict[str, Any]:
-    place = found.table.place
-    above = [] if place is None else list(found.table.head[: place + 1])
-    rows = [*above, *islice(found.table.rows, most)]
+def _seen(found: Opened) -> dict[str, Any]:
+    rows = list(found.table.head)
     longest = max((len(cell) for _, cells, _ in rows for cell in cells), default=0)
     if longest * sum(len(cells) for _, cells, _ in rows) > LONGEST_ANSWER:
         rows = [_shortened(row) for row in rows]
@@ -86,7 +58,7 @@ def _seen(found: Opened, most: int) -> dict[str, Any]:
         "encoding": found.encoding,
         "separator": found.separator,
         "head": rows,
-        "place": place,
+        "place": found.table.place,
         "sheets": [astuple(sheet) for sheet in found.sheets],
         "problem": found.problem,
     }
@@ -102,7 +74,7 @@ def main() -> None:
     answers, questions = sys.stdin.buffer, sys.stdout.buffer
     asked = json.loads(answers.readline())
     file = io.BufferedReader(Asked(asked["size"], answers, questions), BLOCK)
-    found = answer(file, Options(**asked["options"]), asked["most"])
+    found = answer(file, Options(**asked["options"]))
     questions.write(b"=" + json.dumps(found).encode() + b"\n")
     questions.flush()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from vestnik.audience.importing import exact_values
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.texts import column_name, is_blank, is_like_phone
+from vestnik.audience.importing.texts import column_name, is_blank, is_like_number, is_like_phone
 
 PHONE = "phone_number"
 NAMES = {
@@ -31,6 +31,10 @@ OWN = "attributes."
 UNNAMED = (
     "The file has no header: say in mapping what its columns are, by their numbers, for example "
     '{"1": "phone_number"}, or give it a header.'
+)
+NUMBERS_IN_HEADER = (
+    "Line {}: it holds a number and looks like a client, not like a header. If the file has no "
+    "header, say so (header_line 0), and say in mapping which column is the phone number."
 )
 # What our own export says beside: it is not the file's to set.
 OURS = frozenset({"id", "created_at"})
@@ -141,6 +145,8 @@ def _refuse_repeats(columns: Sequence[str], line: int) -> None:
 
 
 def _no_number(names: Sequence[str], line: int) -> str:
+    if any(map(is_like_number, names)):
+        return NUMBERS_IN_HEADER.format(line)
     shown = [column_name(name) for name in names if not is_like_phone(name)]
     there = ", ".join(filter(None, shown))[:300] or "none"
     return (

@@ -88,7 +88,7 @@ def guessed(head: Sequence[Row], mapping: Mapping[str, str]) -> int | None:
         if any(map(is_phone_name, names)) or (named and named <= names | set(cells)):
             return place
     if first_client == len(head):
-        return 0 if head else None
+        return 0 if head and not _is_bare_list(head) else None
     column = _phone_column(head)
     if is_like_number(_cell(head[0][1], column)):
         return None
@@ -97,6 +97,11 @@ def guessed(head: Sequence[Row], mapping: Mapping[str, str]) -> int | None:
 
 def _has_phone(cells: Sequence[str]) -> bool:
     return any(map(is_like_phone, cells))
+
+
+def _is_bare_list(head: Sequence[Row]) -> bool:
+    """Whether each row is one number, of whatever kind: landlines look like no mobile ones."""
+    return all(len(cells) == 1 and is_like_number(cells[0]) for _, cells, _ in head)
 
 
 def _phone_column(head: Sequence[Row]) -> int:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import IO, Any, cast
 
+from vestnik.audience.importing.block_file import BlockFile
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.first_rows import BLOCK
 from vestnik.audience.importing.header_row import Table
@@ -25,6 +26,7 @@ from vestnik.audience.importing.sheets import SheetSeen
 from vestnik.audience.imports import Import, ImportPiece
 from vestnik.audience.phone_parsing import normalised
 
+#: Rows that are shown. All first rows are looked at: by them the import itself recognises types.
 PREVIEWED = 10
 COMMAND = [sys.executable, "-m", "vestnik.audience.importing.first_rows"]
 #: By the clock: its CPU time is held to less.
@@ -52,10 +54,10 @@ class Peek:
         return sum(normalised(cell) is not None for cell in cells)
 
 
-def peek(file: IO[bytes], options: Options, most: int = PREVIEWED) -> Peek:
+def peek(file: IO[bytes], options: Options) -> Peek:
     """Raises FileProblem where it is no file that can be read."""
     with _place(), _reader() as (questions, answers):
-        asked = {"options": asdict(options), "most": most}
+        asked = {"options": asdict(options)}
         found = _asked(questions, answers, file, asked)
     if "refused" in found:
         raise FileProblem(found["refused"])
@@ -127,35 +129,13 @@ def _lines(pipe: io.RawIOBase, until: float) -> Iterator[bytes]:
         yield from lines
 
 
-class StoredFile(io.RawIOBase):
+class StoredFile(BlockFile):
     """The content of an import, of which only the pieces are fetched that somebody reads."""
 
     def __init__(self, job: Import, piece: int) -> None:
-        super().__init__()
+        super().__init__(job.size, piece)
         self._pieces = ImportPiece.objects.filter(of=job)
-        self._size, self._piece, self._at = job.size, piece, 0
-        self._held: tuple[int, bytes] = (-1, b"")
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # 3.12 has Buffer
-        number, start = divmod(self._at, self._piece)
-        part = self._fetched(number)[start : start + len(buffer)]
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
-
-    def _fetched(self, number: int) -> bytes:
-        if self._held[0] != number:
-            found = self._pieces.filter(number=number).values_list("data", flat=True).first()
-            self._held = (number, b"" if found is None else bytes(found))
-        return self._held[1]
+    def fetch(self, number: int) -> bytes:
+        found = self._pieces.filter(number=number).values_list("data", flat=True).first()
+        return b"" if found is None else bytes(found)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import islice
 from typing import IO, Any
 
 from django.db import connection, transaction
@@ -21,7 +22,7 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import MOST_BYTES
 from vestnik.audience.importing.header import plan
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.peek import StoredFile, peek
+from vestnik.audience.importing.peek import PREVIEWED, StoredFile, peek
 from vestnik.audience.importing.run import (
     GIVEN_UP,
     MOST_ATTEMPTS,
@@ -147,5 +148,8 @@ def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
             {"header": header, "meaning": meaning, "type": type_of(meaning, types)}
             for header, meaning in zip(table.names, columns, strict=True)
         ],
-        "rows": [dict(zip(FIELDS, row, strict=False)) for row in staged_rows(table, options, into)],
+        "rows": [
+            dict(zip(FIELDS, row, strict=False))
+            for row in islice(staged_rows(table, options, into), PREVIEWED)
+        ],
     }

@@ -7,6 +7,8 @@ INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe
 #: A number as people write it: a plus, digits, and what stands between them.
 WRITTEN = re.compile(r"\(?\+?[0-9][0-9\s().+\-\u2010-\u2015\u2212/]*", re.ASCII)
 NOT_DIGIT = re.compile(r"[^0-9]")
+#: A number that a sheet shows with a fraction: 79261234567.0, or with a comma.
+FRACTION = re.compile(r"(\+?[0-9]{6,})[.,]0+", re.ASCII)
 SCIENTIFIC = re.compile(r"[78][.,][0-9]{1,14}E\+?10", re.IGNORECASE | re.ASCII)
 BEFORE_PHONE = re.compile(r"^(?:tel|тел|моб|phone)[.:\s]*(?=[+(0-9])", re.IGNORECASE)
 #: Kazakhstan's mobile codes stand as a group of their own; ten bare digits may be a tax number.
@@ -53,5 +55,7 @@ def _digits(text: str) -> str:
         return ""
     if SCIENTIFIC.fullmatch(bare):
         return "70000000000"
+    if whole := FRACTION.fullmatch(bare):
+        bare = whole[1]
     bare = bare.removesuffix(".0").replace("\u00a0", " ")
     return NOT_DIGIT.sub("", bare) if WRITTEN.fullmatch(bare) else ""

@@ -23,7 +23,7 @@ from vestnik.dashboard.pages import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.words import MESSAGE_STATES
 from vestnik.dashboard.zones import here
-from vestnik.dispatch.again import OVER, TAKEN_OVER, UNREACHED, send_again
+from vestnik.dispatch.again import BY_DEFAULT, OVER, TAKEN_OVER, UNREACHED, send_again
 from vestnik.dispatch.hints import look_at
 from vestnik.dispatch.recipients import recipients
 from vestnik.mailings.models import Mailing, StateConflict
@@ -65,9 +65,8 @@ class Again(WindowForm):
         return sum(line["count"] for line in self.counted() if line["chosen"])
 
     def clean_text(self) -> str:
-        """A page without the field sends the other's text."""
-        if self.add_prefix("text") not in self.data:
-            return self.mailing.text
+        """The text to send. A page without the field says nothing of it, and sends nothing: the
+        other's text may be what is to be corrected."""
         text = checked_text(self.cleaned_data["text"])
         if text != self.mailing.text and "confirm_text" not in self.data:
             self.asks_to_confirm = bool(found := text_warnings(text))
@@ -120,12 +119,14 @@ def again(request: OperatorRequest, id: int) -> HttpResponse:
     context["zone_label"] = here()
     context["anybody"] = any(progress[state] for state in UNREACHED)
     context["may_be_twice"] = bool(progress["unknown"])
+    context["are_cancelled"] = bool(progress["cancelled"])
     return render(request, "dashboard/mailings/again.html", context)
 
 
 def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
-    """All whom it did not reach, but for those who may have got it."""
-    states = [state for state in UNREACHED if progress[state] and state != "unknown"]
+    """The states that the API takes by default, but for those who may have got it: the page shows
+    both beside the chosen ones, to be ticked on purpose."""
+    states = [state for state in BY_DEFAULT if progress[state] and state != "unknown"]
     return {
         **beginning(),
         "states": states,

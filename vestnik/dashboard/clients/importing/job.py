@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from vestnik.access.roles import Action, may
 from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
-from vestnik.dashboard.clients.importing.mapping import ENCODINGS, Draft
+from vestnik.dashboard.clients.importing.mapping import Draft
+from vestnik.dashboard.clients.importing.mapping_forms import ENCODINGS
 from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.keeping import written_on

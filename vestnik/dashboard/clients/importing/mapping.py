@@ -1,202 +1,37 @@
 """The second step: what the columns are, with the first rows as they would be taken."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django import forms
-from django.conf import settings
 from django.http import QueryDict
 from django.utils import translation
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.attribute_types import Type
-from vestnik.audience.importing import exact_values, header, stored
-from vestnik.audience.importing.column_types import column_types, type_of
+from vestnik.audience.importing import header, stored
+from vestnik.audience.importing.column_types import ColumnType, column_types
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.header_row import NO_HEADER, Table, guessed
+from vestnik.audience.importing.header_row import Table, guessed
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.peek import Peek, peek
+from vestnik.audience.importing.peek import PREVIEWED, Peek, peek
 from vestnik.audience.importing.run import staged_rows
 from vestnik.audience.importing.texts import column_name
 from vestnik.audience.imports import Import, Into
-from vestnik.audience.phone import ACCEPT, COMPLETE, REFUSE, gets_no_sms
-from vestnik.dashboard.clients.reasons import FIELDS, said
-from vestnik.one_line import unless_untouched
-
-IGNORED, ATTRIBUTE = "", "attribute"
-PREFIX = "attributes."
-LONGEST_CELL = 60
-MOST_HEADER_LINES = 20
-ENCODINGS = (
-    ("utf-8", "UTF-8"),
-    ("cp1251", "Windows-1251"),
-    ("utf-16", "UTF-16"),
-    ("cp866", "CP866 (DOS)"),
-    ("koi8-r", "KOI8-R"),
-    ("mac-cyrillic", "Mac Cyrillic"),
+from vestnik.audience.phone import gets_no_sms
+from vestnik.dashboard.clients.importing.mapping_forms import (
+    ATTRIBUTE,
+    IGNORED,
+    LONGEST_CELL,
+    PREFIX,
+    RECOGNISED,
+    ColumnForm,
+    FormatForm,
+    NumbersForm,
+    types_of,
 )
-SEPARATORS: tuple[tuple[str, str | Promise], ...] = (
-    (",", _("comma")),
-    (";", _("semicolon")),
-    ("\t", _("tab")),
-    ("|", _("vertical line")),
-)
-
-
-class FormatForm(forms.Form):
-    """How a file is to be read: what of it a CSV file needs, and what a workbook."""
-
-    use_required_attribute = False
-
-    encoding = forms.ChoiceField(required=False, choices=ENCODINGS, label=_("Encoding"))
-    separator = forms.ChoiceField(required=False, label=_("Separator"))
-    sheet = forms.CharField(
-        required=False, max_length=255, label=_("Sheet"), widget=forms.Select, strip=False
-    )
-    header_line = forms.IntegerField(
-        required=False, min_value=0, max_value=2**20, label=_("Header"), widget=forms.Select
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        separator: Any = self.fields["separator"]
-        found = self.initial.get("separator", "")
-        odd = [] if found in dict(SEPARATORS) else [(found, found)]
-        separator.choices = [*SEPARATORS, *odd]
-
-    def given(self) -> dict[str, Any]:
-        """What was chosen; a file of another kind has no such choice."""
-        if not self.is_bound or not self.is_valid():
-            return {}
-        return {
-            name: value
-            for name, value in self.cleaned_data.items()
-            if name in self.data and (name == "sheet" or value not in ("", None))
-        }
-
-    def show(self, peek: Peek) -> None:
-        """Offer the sheets and the lines that the file has, and mark those that are read."""
-        widgets: Any = {name: self.fields[name].widget for name in ("sheet", "header_line")}
-        widgets["sheet"].choices = list(_sheets(peek))
-        widgets["header_line"].choices = list(_header_lines(peek))
-        widgets["sheet"].attrs.pop("maxlength", None)
-        for one in self.fields.values():  # each has a choice already
-            one.required = True
-        self.initial["header_line"] = peek.table.header_line
-        if isinstance(self.data, QueryDict):
-            self.data = self.data.copy()
-            self.data["header_line"] = str(peek.table.header_line)
-
-
-def _sheets(peek: Peek) -> Iterator[tuple[str, str]]:
-    """The first choice is what is read where nobody chooses."""
-    read = [sheet.name for sheet in peek.sheets if sheet.is_read]
-    yield "", ", ".join(read) if read and not peek.problem else gettext("choose a sheet")
-    for sheet in peek.sheets:
-        yield sheet.name, (
-            gettext("%(sheet)s (hidden)") % {"sheet": sheet.name} if sheet.is_hidden else sheet.name
-        )
-
-
-def _header_lines(peek: Peek) -> Iterator[tuple[int, str]]:
-    yield NO_HEADER, gettext("none: the first row is a client already")
-    for line, cells, _problem in peek.table.head[:MOST_HEADER_LINES]:
-        shown = ", ".join(filter(None, map(column_name, cells)))
-        text = shown if len(shown) <= LONGEST_CELL else f"{shown[:LONGEST_CELL]}…"
-        yield line, gettext("line %(line)s: %(cells)s") % {"line": line, "cells": text}
-
-
-class NumbersForm(forms.Form):
-    """Which numbers are taken."""
-
-    numbers_without_code = forms.ChoiceField(
-        choices=[
-            (COMPLETE, _("complete where the number is certain")),
-            (REFUSE, _("refuse")),
-        ],
-        required=False,
-        label=_("Numbers without +7"),
-    )
-    numbers_without_sms = forms.ChoiceField(
-        choices=[(ACCEPT, _("keep, and never send to them")), (REFUSE, _("refuse"))],
-        required=False,
-        label=_("Landline and toll-free numbers"),
-    )
-
-    def __init__(self, data: QueryDict | None, options: dict[str, Any]) -> None:
-        usual = {"numbers_without_sms": settings.NUMBERS_WITHOUT_SMS}
-        super().__init__(data, initial=usual | options)
-
-    def kept(self) -> dict[str, str]:
-        """What was chosen."""
-        given = self.cleaned_data if self.is_bound and self.is_valid() else {}
-        return {name: value for name, value in given.items() if value}
-
-
-class ColumnForm(forms.Form):
-    """What a column is."""
-
-    meaning = forms.ChoiceField(required=False, label=_("What it is"))
-    name = forms.CharField(
-        required=False,
-        max_length=header.LONGEST_NAME,
-        strip=False,
-        label=_("Name of the attribute"),
-    )
-
-    type = forms.ChoiceField(
-        required=False,
-        choices=[("", _("each by itself")), *Type.choices],
-        label=_("Type of the values"),
-    )
-
-    def __init__(self, title: str, into: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.title = title
-        meaning: Any = self.fields["meaning"]
-        exact = [(exact_values.COLUMN, _("exact values of an export"))]
-        is_exact = self.initial.get("meaning") == exact_values.COLUMN
-        # Set as a whole: the field and its widget each have a list of their own.
-        meaning.choices = [*_choices(into), *(exact if is_exact else ())]
-
-    def clean_name(self) -> str:
-        return unless_untouched(self.cleaned_data["name"], self.initial.get("name") or "")
-
-    def said(self) -> str:
-        """As the mapping of an import has it; what is no choice is left out."""
-        given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
-        if given.get("meaning") != ATTRIBUTE:
-            return str(given.get("meaning", IGNORED))
-        is_nameless = self.initial.get("meaning") == ATTRIBUTE and self.initial.get("name") == ""
-        usual = "" if is_nameless else self.title[: header.LONGEST_NAME]
-        return PREFIX + (given.get("name") or usual)
-
-    def chosen_type(self) -> str:
-        """What was chosen; until then what the first rows are."""
-        given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
-        return str(given.get("type", ""))
-
-
-def _types(columns: Sequence[ColumnForm]) -> dict[str, str]:
-    """The types of the columns that become attributes."""
-    meanings = ((column.said(), column.chosen_type()) for column in columns)
-    return {
-        meaning.removeprefix(PREFIX): type
-        for meaning, type in meanings
-        if meaning.startswith(PREFIX)
-    }
-
-
-def _choices(into: str) -> Iterator[tuple[str, Any]]:
-    yield IGNORED, _("leave out")
-    for field in header.FIELDS[into]:
-        yield field, FIELDS[field]
-    if into == Into.CLIENTS:
-        yield ATTRIBUTE, _("attribute")
+from vestnik.dashboard.clients.reasons import said
 
 
 @dataclass(frozen=True)
@@ -261,7 +96,7 @@ class Draft:
         """The options as they are kept with the import."""
         said = {str(n): column.said() for n, column in enumerate(self.columns, start=1)}
         kept = {**self.options, "mapping": said}
-        if types := _types(self.columns):
+        if types := types_of(self.columns):
             kept["types"] = types
         table = self.peek.table
         if table.head and (table.place != 0 or guessed(table.head, {}) != 0):
@@ -317,13 +152,14 @@ class Draft:
         if not names:
             return []
         meanings = self._meanings(self.peek.table.names, data)
-        types = self._found_types(meanings)
+        types = self._types_of(meanings)
         return [
             ColumnForm(
                 name,
                 self.job.into,
+                recognised=types[n - 1].recognised,
                 data=data if self.is_about_these else None,
-                initial=_initial(meaning) | {"type": types.get(meaning, "")},
+                initial=_initial(meaning) | {"type": types[n - 1].chosen},
                 prefix=f"column-{n}",
             )
             for n, (name, meaning) in enumerate(zip(names, meanings, strict=True), start=1)
@@ -341,13 +177,13 @@ class Draft:
                 meanings[most] = header.PHONE
         return meanings
 
-    def _found_types(self, meanings: Sequence[str]) -> dict[str, str]:
-        """By column: declared, said before, or what the first rows are."""
+    def _types_of(self, meanings: Sequence[str]) -> list["ShownType"]:
+        """By column: the type of its first rows, and the one that is chosen or declared."""
         if self.job.into != Into.CLIENTS:
-            return {}
-        options = Options(types=self.options.get("types", {}))
-        types = column_types(self.peek.table, meanings, options)
-        return {meaning: type_of(meaning, types) for meaning in meanings}
+            return [ShownType() for _ in meanings]
+        found = column_types(self.peek.table, meanings, Options())
+        said = self.options.get("types", {})
+        return [_shown_type(meaning, found, said) for meaning in meanings]
 
     def _lines(self) -> list[Line]:
         if self.problem:
@@ -359,12 +195,31 @@ class Draft:
                 staged = list(staged_rows(table, Options(**self.kept), self.job.into))
         except FileProblem as error:
             self.problem = said(str(error))
-            return [Line(n, _short(cells), "", "") for n, cells, _why in table.first]
+            return [Line(n, _short(cells), "", "") for n, cells, _why in table.first[:PREVIEWED]]
         cells = {line: cells for line, cells, _why in table.first}
         return [
             Line(line, _short(cells[line]), phone or "", said(problem) if problem else "")
-            for line, phone, _code, _tag, _zone, _attributes, problem, *_ in staged
+            for line, phone, _code, _tag, _zone, _attributes, problem, *_ in staged[:PREVIEWED]
         ]
+
+
+@dataclass(frozen=True)
+class ShownType:
+    """The type that the first rows of a column are, and the one that is chosen."""
+
+    recognised: str = ""
+    chosen: str = ""
+
+
+def _shown_type(
+    meaning: str, found: Mapping[str, ColumnType], said: Mapping[str, str]
+) -> ShownType:
+    name = meaning.removeprefix(PREFIX)
+    type = found.get(name) if name != meaning else None
+    if type and type.is_said:
+        return ShownType(chosen=type.type)
+    recognised = type.type if type else ""
+    return ShownType(recognised, said.get(name, RECOGNISED if recognised else ""))
 
 
 def _without_guesses(options: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

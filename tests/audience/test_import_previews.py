@@ -14,6 +14,7 @@ import pytest
 from tests.audience.sheets import HEAD, MAIN, write_parts
 from vestnik.audience.importing import first_rows, peek, xlsx
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.header_row import LOOKED_AT
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.source import Progress, index_in
 
@@ -106,7 +107,7 @@ def test_what_is_looked_at_is_what_the_file_holds(tmp_path: Path):
     assert (found.kind, found.encoding, found.separator) == ("csv", "cp1251", ";")
     assert found.table.names == ["Телефон", "Имя"]
     assert [cells for _, cells, _ in found.table.first] == [
-        line.split(";") for line in lines[: peek.PREVIEWED]
+        line.split(";") for line in lines[: LOOKED_AT - 1]
     ]
 
 

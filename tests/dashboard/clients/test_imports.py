@@ -16,6 +16,7 @@ from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState
 from vestnik.audience.models import Client, StopListEntry
+from vestnik.dashboard.clients.importing.mapping_forms import RECOGNISED
 from vestnik.dashboard.clients.reasons import PATTERNS, said
 from vestnik.dispatch import importing
 
@@ -96,7 +97,9 @@ def test_the_type_of_a_column_is_recognised_shown_and_changeable() -> None:
     file = "phone;born;sum\n79261234567;21.03.1988;4 512,29\n79261234568;весна;1\n"
     job = draft(browser, file.encode())
     columns = browser.get(f"/clients/imports/{job.id}/").context["draft"].columns
-    assert [c.chosen_type() for c in columns] == ["", "", "number"]
+    assert [c.chosen_type() for c in columns] == ["", "", RECOGNISED]
+    page = text(browser.get(f"/clients/imports/{job.id}/"))
+    assert '<option value="recognised" selected>recognised: number</option>' in page
 
     sent = as_sent(browser, job, **{"column-2-type": "date"})
     shown = text(browser.post(f"/clients/imports/{job.id}/", sent))
@@ -107,6 +110,34 @@ def test_the_type_of_a_column_is_recognised_shown_and_changeable() -> None:
     job.refresh_from_db()
     assert (job.created, job.refused) == (1, 1)
     assert Client.objects.get().attributes == {"born": "1988-03-21", "sum": 4512.29}
+
+
+def test_types_are_recognised_by_the_rows_that_the_import_looks_at() -> None:
+    """Of which the page shows some: by ten rows these are dates, and all others were refused."""
+    browser = opened()
+    rows = "".join(f"792612345{n:02};01.01.2000\n" for n in range(12))
+    job = draft(browser, f"phone;born\n{rows}79031234567;spring\n".encode())
+    shown = browser.get(f"/clients/imports/{job.id}/").context["draft"]
+    assert [column.chosen_type() for column in shown.columns] == ["", ""]
+    assert len(shown.lines) == 10
+
+    browser.post(f"/clients/imports/{job.id}/", {**as_sent(browser, job), "start": "1"})
+    stored.read(job.id)
+
+    job.refresh_from_db()
+    assert (job.created, job.refused, job.misfits) == (13, 0, 0)
+
+
+def test_values_that_do_not_fit_a_recognised_column_are_remarks_on_the_pages_too() -> None:
+    browser = opened()
+    rows = "".join(f"792612346{n:02};01.01.2000\n" for n in range(40))
+    job = draft(browser, f"phone;born\n{rows}79261234567;spring\n".encode())
+
+    browser.post(f"/clients/imports/{job.id}/", {**as_sent(browser, job), "start": "1"})
+    stored.read(job.id)
+
+    job.refresh_from_db()
+    assert (job.created, job.refused, job.misfits) == (41, 0, 1)
 
 
 def test_a_number_without_a_name_is_known_by_its_form() -> None:

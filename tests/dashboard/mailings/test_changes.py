@@ -137,7 +137,7 @@ def test_a_change_that_loses_to_the_end_is_told(browser: Browser) -> None:
 
 def again(browser: Browser, mailing: Mailing, **fields: Any) -> Any:
     given = {"states": ["failed", "unknown"], "starts": "now", "ends_at": local(60)}
-    given |= {"provider": "console", **fields}
+    given |= {"provider": "console", "text": mailing.text, **fields}
     address = f"/mailings/{mailing.id}/again/"
     answer = browser.post(address, given, follow=True)
     if 'id="agree"' not in answer.content.decode():
@@ -167,8 +167,8 @@ def test_a_typo_is_corrected_for_those_whom_the_cancel_came_before(browser: Brow
     mailing.obey(CANCEL, actor="test")
     close(mailing.id)
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
-    assert 'value="cancelled" data-count="3" checked' in page
-    assert "<strong>3 messages</strong>" in page
+    assert 'value="cancelled" data-count="3">' in page  # as over the API: taken back on purpose
+    assert "tick them to send them after all" in page
 
     answer = again(browser, mailing, states=["cancelled"], text="The sale")
 

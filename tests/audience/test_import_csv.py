@@ -153,6 +153,25 @@ HEADERS: dict[str, tuple[str, dict[str, object], int, list[str]]] = {
     ),
     "said to be missing": (LISTED, {"header_line": 0}, 0, ["Телефон", "Имя", "Город"]),
     "not there, and the numbers bare": ("79261110001\n", {}, 0, ["79261110001"]),
+    "not there, and the first number a landline": (
+        "4951234567\n79261110001\n",
+        {},
+        0,
+        ["4951234567"],
+    ),
+    "not there, and all numbers landlines": ("4951234567\n4951234568\n", {}, 0, ["4951234567"]),
+    "not there, and a decimal comma in the number": (
+        "79261110001,0;Анна\n79261110002,0;Пётр\n",
+        {},
+        0,
+        ["79261110001,0", "Анна"],
+    ),
+    "not there, and a decimal comma beside it": (
+        "79261110001;1,0;Анна\n79261110002;2,5;Пётр\n",
+        {},
+        0,
+        ["79261110001", "1,0", "Анна"],
+    ),
     "not there, the numbers bare, and a mapping": (
         "79261110001\n79261110002\n",
         {"mapping": {"1": "phone_number"}},
@@ -174,6 +193,13 @@ def test_the_header_is_found_or_said(case: str):
 def test_a_header_that_is_not_there_is_refused(line: int):
     with pytest.raises(FileProblem, match=f"line {line} is not among"):
         read(LISTED, header_line=line)
+
+
+def test_a_header_that_looks_like_a_client_is_named_as_such():
+    """Only landlines with names: no row says for sure that it is one."""
+    names = read("4951234567;Anna\n4951234568;Petr\n").table.names
+    with pytest.raises(FileProblem, match="looks like a client, not like a header.*header_line 0"):
+        plan(names, {})
 
 
 PLANS: dict[str, tuple[list[str], dict[str, str], list[str]]] = {

@@ -32,6 +32,8 @@ UNNAMED = (
     "The file has no header: say in mapping what its columns are, by their numbers, for example "
     '{"1": "phone_number"}, or give it a header.'
 )
+#: So many digits in a heading are a phone number rather than a year or an article.
+FEWEST_DIGITS = 9
 NUMBERS_IN_HEADER = (
     "Line {}: it holds a number and looks like a client, not like a header. If the file has no "
     "header, say so (header_line 0), and say in mapping which column is the phone number."
@@ -145,7 +147,9 @@ def _refuse_repeats(columns: Sequence[str], line: int) -> None:
 
 
 def _no_number(names: Sequence[str], line: int) -> str:
-    if any(map(is_like_number, names)):
+    if any(
+        is_like_number(name) and sum(map(str.isdecimal, name)) >= FEWEST_DIGITS for name in names
+    ):
         return NUMBERS_IN_HEADER.format(line)
     shown = [column_name(name) for name in names if not is_like_phone(name)]
     there = ", ".join(filter(None, shown))[:300] or "none"

@@ -102,6 +102,11 @@ SENTENCES = (
         "номер…). Columns found: %(names)s. Name one so, or say which it is in mapping."
     ),
     gettext_noop(
+        "Line %(line)s: it holds a number and looks like a client, not like a header. If the file "
+        "has no header, say so (header_line 0), and say in mapping which column is the phone "
+        "number."
+    ),
+    gettext_noop(
         "The file has no header: say in mapping what its columns are, by their numbers, for "
         'example {"1": "phone_number"}, or give it a header.'
     ),

@@ -198,7 +198,7 @@ def test_a_header_that_is_not_there_is_refused(line: int):
 def test_a_header_that_looks_like_a_client_is_named_as_such():
     """Only landlines with names: no row says for sure that it is one."""
     names = read("4951234567;Anna\n4951234568;Petr\n").table.names
-    with pytest.raises(FileProblem, match="looks like a client, not like a header.*header_line 0"):
+    with pytest.raises(FileProblem, match=r"looks like a client, not like a header.*header_line 0"):
         plan(names, {})
 
 

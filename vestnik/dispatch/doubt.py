@@ -80,6 +80,7 @@ SELECT id, unknown FROM dispatch_batch WHERE mailing_id = %s AND unknown > 0 AND
 ORDER BY id LIMIT %s
 """
 BATCHES_AT_ONCE = 20
+NO_FURTHER = 2**63 - 1
 #: Of what is sent again by itself, in one tick.
 MOST_SLICES_A_TICK = 5
 
@@ -106,33 +107,56 @@ def resend(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
     Raises StateConflict at or after the mailing's end, and where it was cancelled. Where that
     comes in between, what was not queued by then stays unknown.
     """
-    with transaction.atomic():
-        if not _may_send(mailing):
+    note = _Note(mailing, "resend", actor)
+
+    def settle(batches: Sequence[int]) -> int | None:
+        count = _queue_again(mailing, actor, batches)
+        if count is not None:
+            note.write()
+        elif not note.is_written:
             raise StateConflict(mailing, "resend")
-        _note(mailing, "resend", actor)
-    return sum(_slice_by_slice(mailing, partial(_queue_again, mailing, actor), most))
+        return count
+
+    return sum(_slice_by_slice(mailing, settle, most))
 
 
 def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
     """Count the unknown messages as failed, at most so many; how many."""
-    _note(mailing, "give_up", actor)
-    return sum(_slice_by_slice(mailing, partial(_give_up, mailing), most))
+    note = _Note(mailing, "give_up", actor)
+
+    def settle(batches: Sequence[int]) -> int:
+        note.write()
+        return _settle(mailing, "failed", "given up: nobody knows whether it arrived", batches)
+
+    return sum(_slice_by_slice(mailing, settle, most))
 
 
-def _note(mailing: Mailing, event: str, actor: str) -> None:
-    mailing.note(event, actor=actor, reason=f"{in_doubt(mailing)} unknown messages")
+class _Note:
+    """The record of what was decided of how many messages, written with the first slice."""
+
+    def __init__(self, mailing: Mailing, event: str, actor: str) -> None:
+        self._mailing, self._event, self._actor = mailing, event, actor
+        self._reason = f"{in_doubt(mailing)} unknown messages"
+        self.is_written = False
+
+    def write(self) -> None:
+        if not self.is_written:
+            self._mailing.note(self._event, actor=self._actor, reason=self._reason)
+            self.is_written = True
 
 
 def _slice_by_slice(
     mailing: Mailing, settle: Callable[[Sequence[int]], int | None], most: int | None = None
 ) -> Iterator[int]:
-    """Settle some batches at a time, by their ids: how many messages of each slice.
+    """Settle some batches at a time, by their ids: how many messages of each slice. Without any,
+    `settle` is asked once about none.
 
     It ends where `settle` answers None, and before a slice with which there would be more than
     `most` in all.
     """
     after, seen = 0, 0
-    while found := sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE]):
+    found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
+    while found or not after:
         batches = [batch for batch, _ in found]
         seen += sum(unknown for _, unknown in found)
         if most is not None and seen > most:
@@ -142,7 +166,8 @@ def _slice_by_slice(
         if count is None:
             return
         yield count
-        after = batches[-1]
+        after = batches[-1] if batches else NO_FURTHER
+        found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
 
 
 def ask(mailing: Mailing, *, actor: str) -> int:
@@ -195,10 +220,6 @@ def _queue_again(mailing: Mailing, actor: str, batches: Sequence[int]) -> int | 
         mailing.move(REOPEN, actor=actor)
         transaction.on_commit(lambda: hints.call_to_work(mailing.provider))
     return count
-
-
-def _give_up(mailing: Mailing, batches: Sequence[int]) -> int:
-    return _settle(mailing, "failed", "given up: nobody knows whether it arrived", batches)
 
 
 def _settle(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -168,19 +169,11 @@ def _asked(
 def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpResponse:
     answered = Answered(request.POST)
     agreed = answered.cleaned_data["agreed"] if answered.is_valid() else None
-    most = {"most": agreed or 0} if way.needs_consent else {}
-
-    def agree() -> int:
-        count = doubt.in_doubt(mailing)
-        if way.needs_consent and count > most["most"]:
-            raise More
-        return count
+    if way.settlement is Settlement.RESEND and not can_be_resent(mailing):
+        return refused(request, mailing, "resend")
 
     try:
-        # The answer is used up first: what it does is done in slices, each a transaction.
-        count, is_new = once(answered.used_token, agree)
-        if is_new:
-            count = way.settle(mailing, actor=actor(request), **most)
+        count = _done(request, mailing, way, answered.used_token, agreed)
     except More:
         return _asked(request, mailing_or_404(mailing.id), way, agreed)
     except StateConflict:
@@ -192,6 +185,25 @@ def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpRespons
     else:
         messages.info(request, _("No messages are unknown any more."))
     return back_to(request, mailing)
+
+
+def _done(
+    request: OperatorRequest, mailing: Mailing, way: Way, token: UUID, agreed: int | None
+) -> int:
+    """Use the answer up, and do it: in slices, each a transaction. About how many messages it is.
+
+    Raises More, and what the way raises.
+    """
+    most = {"most": agreed or 0} if way.needs_consent else {}
+
+    def agree() -> int:
+        count = doubt.in_doubt(mailing)
+        if way.needs_consent and count > most["most"]:
+            raise More
+        return count
+
+    count, is_new = once(token, agree)
+    return way.settle(mailing, actor=actor(request), **most) if is_new else count
 
 
 def _not_asked(request: OperatorRequest, mailing: Mailing) -> HttpResponse:

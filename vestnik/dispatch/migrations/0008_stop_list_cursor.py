@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispatch", "0006_audience_at_one_instant")]
+    dependencies = [("dispatch", "0007_turns_of_mailings")]
 
     operations = [
         migrations.AddField(

@@ -6,16 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 from tests.builders import counts, make_client, make_clients, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.audience.models import Client, SavedAudience, StopListEntry
 from vestnik.dashboard.clients import bulk
+from vestnik.dashboard.suggestions import CACHE_KEY
 from vestnik.dashboard.templatetags.vestnik import phone
 
 pytestmark = pytest.mark.django_db
 IVAN, PETR = "79261234567", "79031234568"
 SHOWN = {IVAN: "7\u00a0926\u00a0123-45-67", PETR: "7\u00a0903\u00a0123-45-68"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_suggested_before() -> None:
+    """Names of attributes are remembered for a minute."""
+    cache.delete(CACHE_KEY)
 
 
 def opened(role: str = "admin") -> Any:

@@ -1,7 +1,7 @@
 """The second step: what the columns are, with the first rows as they would be taken."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 

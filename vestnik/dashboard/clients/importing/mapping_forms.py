@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -162,9 +163,10 @@ class ColumnForm(forms.Form):
         return unless_untouched(self.cleaned_data["name"], self.initial.get("name") or "")
 
     def clean_type(self) -> str:
-        """What is no type any more is whatever is recognised by then."""
         type: str = self.cleaned_data["type"]
-        return type if type in ("", *Type.values) else RECOGNISED
+        if type not in ("", RECOGNISED, *Type.values):
+            raise ValidationError(_("Choose one of the types."))
+        return type
 
     def said(self) -> str:
         """As the mapping of an import has it; what is no choice is left out."""

@@ -69,7 +69,7 @@ class MailingTopic(Topic):
         found = snapshot_of(self.mailing_id)
         if found is None:
             return None
-        return {"now": found.now, "snapshot": asdict(found), "decisions": waiting()}
+        return {"now": found.now, "snapshot": asdict(found)}
 
     def show(self, found: Mapping[str, Any]) -> Shown:
         snapshot = Snapshot(**found["snapshot"])
@@ -77,7 +77,7 @@ class MailingTopic(Topic):
             html=render_to_string(template_of(snapshot), progress_context(snapshot)),
             state=state_of(snapshot),
             told=told(snapshot),
-            badge=_badge(found["decisions"]),
+            badge=_badge(waiting()),
             revision=snapshot.revision,
             slots=slots(snapshot),
         )

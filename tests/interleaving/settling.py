@@ -1,6 +1,9 @@
 """Does all that workers and the tick still have to do, until nothing changes any more."""
 
+import time
+
 from tests.interleaving.gateway import Worker
+from tests.interleaving.situations import SOON
 from vestnik.dispatch import claims, closing, enlist, hours, launch, receipts, sql, stopping, texts
 from vestnik.mailings.models import RESUME, Mailing, MailingState
 
@@ -16,6 +19,10 @@ LET_TIME_PASS = (
     """,
     "UPDATE dispatch_message SET next_attempt_at = NULL WHERE next_attempt_at IS NOT NULL",
 )
+TO_THE_END = """
+SELECT extract(epoch FROM min(ends_at) - clock_timestamp())::float8
+FROM mailings_mailing WHERE state IN ('running', 'paused')
+"""
 FINGERPRINT = """
 SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE state <> 'done')
         AND NOT EXISTS (SELECT FROM dispatch_enlistment WHERE NOT complete)
@@ -34,7 +41,9 @@ class NeverSettles(Exception):
 
 
 def settle(worker: Worker) -> None:
-    """Until all is over, or nothing changes."""
+    """Until all is over, or nothing changes. An end that is about to come is waited for."""
+    ahead = sql.value(TO_THE_END) or 0.0
+    time.sleep(max(0.0, ahead) if ahead < SOON + 1 else 0.0)
     seen, same = None, 0
     for _ in range(MOST_ROUNDS):
         over, runs, *now = sql.rows(FINGERPRINT)[0]

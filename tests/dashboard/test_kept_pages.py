@@ -223,6 +223,18 @@ def test_it_is_there_after_a_login(browser: Browser, page: Page) -> None:
     assert state()[:4] == before[:4]
 
 
+def test_a_number_that_was_typed_to_delete_is_typed_anew(browser: Browser) -> None:
+    fields = {"does": "delete", "all": "1", "typed": "1", "token": str(uuid4())}
+    many()
+    browser.post("/clients/bulk/", {**fields, "do": "autosave"})
+
+    page = browser.get(f"/clients/bulk/?unsaved={fields['token']}").content.decode()
+
+    assert 'name="typed"' in page
+    assert 'value="1"' not in page.partition('name="typed"')[2].partition(">")[0]
+    assert "typed" not in str(UnsavedForm.objects.get().fields)
+
+
 def test_what_was_saved_does_not_come_back(browser: Browser) -> None:
     fields = {"phone_number": "79267654321", "timezone": "", "token": str(uuid4())}
     browser.post("/clients/add/", {**fields, "do": "autosave"})

@@ -39,6 +39,7 @@ PASSING = (
     "test_token",
     "start",
     "discard",
+    "typed",
 )
 
 

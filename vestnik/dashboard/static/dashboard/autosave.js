@@ -10,6 +10,7 @@ function keepForm(form) {
   const page = form.getAttribute("action") || location.pathname;
   const address = () => `${page}?${form.dataset.autosave}=${form.elements.token.value}`;
   const FOOT_WAITS_FOR = 2_000;
+  const MOST_KEPT_ALIVE = 60_000; // browsers refuse more from a page that is left
   let isChanged = "changed" in form.dataset, isSent = false, timer = 0, sending = null;
   let last = isChanged ? written() : "";
   if (isChanged) beThere(form.dataset.changed);
@@ -45,7 +46,7 @@ function keepForm(form) {
         method: "POST",
         body: new URLSearchParams(`${body}&do=autosave`),
         headers: { "HX-Request": "true" },
-        keepalive,
+        keepalive: keepalive && body.length < MOST_KEPT_ALIVE,
         signal: AbortSignal.timeout(10_000),
       });
       if (!answer.ok || isSent) return;

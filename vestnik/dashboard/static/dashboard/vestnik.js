@@ -134,12 +134,12 @@ document.addEventListener("htmx:beforeHistoryUpdate", ({ detail: { history, requ
 
 /* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
    it does, and that is said: what was stopped, or hangs, has no answer. */
-const DOUBLE_CLICK = 1_000;
+const DOUBLE_CLICK = 1_000, UPLOADED_FOR = 600_000;
 /* The second half of a double click that began on the page before presses nothing of this one, which
    nobody has read yet. */
 let isClicked = false;
 document.addEventListener("click", (event) => {
-  if (event.detail > 1 && !isClicked) {
+  if (event.detail > 1 && !isClicked && event.target.closest("form[method=post] button")) {
     event.preventDefault();
     event.stopImmediatePropagation();
   } else isClicked = true;
@@ -148,14 +148,15 @@ let sent = new WeakMap(), hanging = 0;
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post") return;
-  const since = Date.now() - sent.get(form);
-  if (since < PRESSED_FOR) {
+  const since = Date.now() - sent.get(form), isUpload = form.enctype === "multipart/form-data";
+  if (since < (isUpload ? UPLOADED_FOR : PRESSED_FOR)) {
     event.preventDefault();
     if (since > DOUBLE_CLICK) say(document.body.dataset.sending);
     return;
   }
   sent.set(form, Date.now());
   clearTimeout(hanging);
+  if (isUpload) return; // which may take its time, and would begin anew
   hanging = setTimeout(() => say(document.body.dataset.unanswered), PRESSED_FOR);
 });
 window.addEventListener("pageshow", () => {

@@ -1,0 +1,162 @@
+"""A line that hangs: what was pressed is given up, said in words, and works the second time."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser import demo
+from tests.browser.calm import wait_until_calm
+from tests.browser.conftest import OpenPage, session_of
+from tests.stack.running import RunningStack
+
+#: Milliseconds: a page gives itself 8 s, and every button answers or says so within 10 s of a calm
+#: machine.
+SAID_WITHIN = 20_000
+
+
+class Hanging:
+    """Takes requests to an address and answers none, until it is mended."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.held: list[Route] = []
+        self.page, self.address = page, address
+        page.route(address, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self.held.append(route)
+
+    def mend(self) -> None:
+        """What comes from now on is answered; what hangs goes on hanging."""
+        self.page.unroute(self.address)
+
+    def let_go(self) -> None:
+        """What hangs is answered, too."""
+        for route in self.held:
+            route.continue_()
+
+
+@pytest.fixture
+def unwatched(browser: Browser, stack: RunningStack) -> Iterator[Page]:
+    """An operator's page. htmx tells the console of each request that it has given up."""
+    session = session_of(browser, stack, "operator")
+    context = browser.new_context(base_url=stack.address, storage_state=session, locale="en-GB")
+    yield context.new_page()
+    context.close()
+
+
+def a_scheduled_one(page: Page, stack: RunningStack) -> int:
+    number = demo.mailing(stack, text="Hello", starts_in=7200, filter={"tags": ["nobody"]})
+    page.goto(f"/mailings/{number}/")
+    wait_until_calm(page)
+    return number
+
+
+def test_a_question_that_hangs_is_given_up_and_offers_its_page(
+    unwatched: Page, stack: RunningStack
+) -> None:
+    page = unwatched
+    number = a_scheduled_one(page, stack)
+    line = Hanging(page, "**/cancel/")
+
+    page.get_by_role("link", name="Cancel", exact=True).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The server has not answered", timeout=SAID_WITHIN)
+    assert len(line.held) == 1
+    line.mend()
+    alert.get_by_role("link", name="Cancel").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancel the mailing for good?")
+    assert page.url.endswith(f"/mailings/{number}/cancel/")
+
+
+def test_a_second_click_on_a_question_that_hangs_asks_it_anew(
+    unwatched: Page, stack: RunningStack
+) -> None:
+    page = unwatched
+    a_scheduled_one(page, stack)
+    line = Hanging(page, "**/cancel/")
+    cancel = page.get_by_role("link", name="Cancel", exact=True)
+
+    cancel.click()
+    page.wait_for_timeout(1_100)  # a second click, and no double one
+    line.mend()
+    cancel.click()
+
+    expect(page.locator("dialog[open]")).to_contain_text("Cancel the mailing for good?")
+
+
+def test_an_order_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningStack) -> None:
+    page = unwatched
+    page.goto(f"/mailings/{a_scheduled_one(page, stack)}/cancel/")
+    line = Hanging(page, "**/cancel/")
+    box = page.get_by_role("button", name="Cancel the mailing", exact=True).bounding_box()
+    assert box
+
+    for waits in (1_100, 7_500, 500):  # by the mouse alone: a locator waits for the page to come
+        page.mouse.click(box["x"] + 5, box["y"] + 5)
+        page.wait_for_timeout(waits)
+    assert len(line.held) == 2  # the first and the third: meanwhile it is being sent
+    line.let_go()
+
+    expect(page.locator("#head .badge")).to_have_text("cancelled")
+
+
+def test_a_builder_that_hangs_lets_go_of_its_form(unwatched: Page) -> None:
+    page = unwatched
+    page.goto("/mailings/new/")
+    wait_until_calm(page)
+    line = Hanging(page, "**/audiences/builder/")
+
+    page.locator("#add-include").click()
+    page.click("[name=do][value=draft]")
+    expect(page.get_by_role("alert").first).to_contain_text("Wait a moment")
+    expect(page.get_by_role("alert").first).to_contain_text("has not answered", timeout=SAID_WITHIN)
+    line.mend()
+    page.locator("#add-include").click()
+
+    expect(page.locator("[name=include-0-what]")).to_be_visible()
+
+
+def test_focus_follows_the_rows_of_attributes(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en")
+    page.goto("/clients/add/")
+    wait_until_calm(page)
+
+    page.locator("#add-attribute").press("Enter")
+    expect(page.locator("[name=attribute-1-name]")).to_be_focused()
+    page.keyboard.type("city")
+    page.locator("[name=remove][value='0']").press("Enter")
+
+    expect(page.locator("#add-attribute")).to_be_focused()
+    expect(page.locator("[name=attribute-1-name]")).to_have_value("city")
+    expect(page.locator("[name=attribute-0-name]")).to_have_count(0)
+
+
+def test_what_is_typed_while_a_row_is_added_stays(unwatched: Page) -> None:
+    page = unwatched
+    page.goto("/clients/add/")
+    wait_until_calm(page)
+    line = Hanging(page, "**/clients/add/")
+
+    page.locator("#add-attribute").click()
+    page.fill("[name=attribute-0-name]", "city")
+    line.let_go()
+
+    expect(page.locator("[name=attribute-1-name]")).to_be_visible()
+    expect(page.locator("[name=attribute-0-name]")).to_have_value("city")
+
+
+def test_another_theme_takes_what_is_typed_along(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en")
+    page.goto("/clients/add/")
+    page.fill("#id_phone_number", "8 926 123")
+    page.fill("#id_tag", "typed")
+    page.locator(".foot [value=dark]").click()
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("#id_tag")).to_have_value("typed")
+    page.reload()
+    expect(page.locator("#id_phone_number")).to_have_value("8 926 123")
+    page.locator(".foot [value=system]").click()
+    expect(page.locator("#id_tag")).to_have_value("typed")

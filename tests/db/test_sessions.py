@@ -11,6 +11,8 @@ from tests.stack.servers import wait_until
 from vestnik.db import sessions
 from vestnik.db.locks import ended_when_silent, not_in_effect
 from vestnik.db.trouble import Trouble, retried, trouble_of
+from vestnik.stack import setup
+from vestnik.stack.errors import StackError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -158,3 +160,19 @@ def test_a_peer_that_is_gone_is_noticed_from_both_sides() -> None:
         assert cursor.fetchone() == ("5s",)
     parameters = connection.get_connection_params()
     assert {name: parameters[name] for name in sessions.OUR_SIDE} == dict(sessions.OUR_SIDE)
+
+
+def test_a_migration_takes_as_long_as_it_takes(limited: None, monkeypatch) -> None:
+    """The setup of a stack is forked from a process that has the limits of the web."""
+    sessions.limit(statement=30, lock=4)
+    monkeypatch.setattr(setup, "refuse_mistakes", fail)
+
+    with pytest.raises(StackError):
+        setup.set_up(demo=False, seconds=0)
+
+    limits = {one.name for one in sessions.wanted()} - {*sessions.PEERS}
+    assert limits == {sessions.IDLE_IN_TRANSACTION}
+
+
+def fail() -> None:
+    raise StackError("no further")

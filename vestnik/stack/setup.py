@@ -16,6 +16,7 @@ from vestnik import env
 from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
 from vestnik.audience.numbering import load_shipped
+from vestnik.db import sessions
 from vestnik.db.locks import ended_when_silent
 from vestnik.stack import home as homes
 from vestnik.stack import waiting
@@ -34,6 +35,8 @@ SILENT_SECONDS = 300.0
 
 def set_up(*, demo: bool, seconds: float) -> None:
     """Check, migrate, and fill an empty database."""
+    # Forked by the fork server it has the limits of the web, and a migration may take longer.
+    sessions.limit(idle=sessions.IDLE_SECONDS)
     refuse_mistakes()
     waiting.for_connection(seconds)
     refuse_forgetful_database()

@@ -61,6 +61,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from vestnik.db import sessions
+
+    # Modules that import the WSGI application have set those of the web for all that follows; a
+    # test may stand still in its transaction, and hold a lock for as long as it likes.
+    sessions.limit(idle=0)
     for item in items:
         for marker, names in {"alone": ALONE, "browser": BROWSER}.items():
             if any(item.path.is_relative_to(HERE / name) for name in names):

@@ -138,6 +138,6 @@ def test_a_lease_that_lies_too_far_ahead_is_shortened(caplog) -> None:
 
     tick.bound_leases()
 
-    assert 20 < sql.value(ahead) < 120
+    assert 200 < sql.value(ahead) < 400
     assert "leases shortened" in caplog.text
     assert mailing.id == batch.mailing_id

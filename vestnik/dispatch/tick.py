@@ -50,10 +50,15 @@ ORDER BY starts_at
 # has claimed would wait for that much longer.
 BOUND_LEASES = """
 UPDATE dispatch_batch SET due_at = clock_timestamp() + %(longest)s * interval '1 second'
-WHERE state = 'claimed' AND due_at > clock_timestamp() + %(longest)s * interval '1 second'
+WHERE id IN (
+    SELECT id FROM dispatch_batch
+    WHERE state = 'claimed' AND due_at > clock_timestamp() + %(longest)s * interval '1 second'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
 """
-#: Beside the longest lease of the providers configured here: another host may have another one.
-MARGIN_OF_LEASES = 30.0
+#: Beside the longest lease of the providers configured here: another host may have a longer one,
+#: during a release that changes a deadline.
+MARGIN_OF_LEASES = 300.0
 
 TO_SEND = """
 SELECT DISTINCT m.provider FROM mailings_mailing m

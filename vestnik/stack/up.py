@@ -32,6 +32,8 @@ SECONDS_TO_SERVE = 60.0
 SECONDS_TO_PRINT = 0.5
 SECONDS_FOR_YOUR_DATABASE = "5"
 PATIENCE_WITH_PORT = 2.0
+#: A worker's scheduler has a thread for each job, and each a connection of its own.
+CONNECTIONS_OF_JOBS = 6
 
 
 def up(*, demo: bool) -> None:
@@ -197,7 +199,8 @@ class Stack:
 def connections() -> int:
     """As many as all processes may hold together, and some for commands beside them."""
     processes = worker_processes() + env.number("WEB_CONCURRENCY", 2) + 1
-    return max(200, processes * env.number("DATABASE_POOL_SIZE", 20) + 20)
+    jobs = worker_processes() * CONNECTIONS_OF_JOBS
+    return max(200, processes * env.number("DATABASE_POOL_SIZE", 20) + jobs + 20)
 
 
 def worker_processes() -> int:

@@ -14,26 +14,30 @@ LONGEST_PAUSE = 600.0
 class OutageLog:
     """Logs a fault at once, again after 10 s, 20 s, 40 s … up to 10 minutes, and its end.
 
-    Any thread may report. `what` names the fault in the log; `remedy` says what to do.
+    One that comes and goes is logged once in 10 s. Any thread may report. `what` names the fault in
+    the log; `remedy` says what to do.
     """
 
     def __init__(self, what: str, remedy: str = "") -> None:
         self.what, self.remedy = what, remedy
         self._lock = threading.Lock()
         self._began: float | None = None
-        self._silent_until = self._pause = 0.0
+        self._said = self._silent_until = float("-inf")
+        self._pause = FIRST_PAUSE / 2
         self._failures = 0
+        self._is_said = False
 
     def failed(self, error: BaseException) -> None:
         """Report an attempt that failed."""
         now = time.monotonic()
         with self._lock:
             if self._began is None:
-                self._began, self._pause, self._failures = now, FIRST_PAUSE / 2, 0
-                self._silent_until = now
+                self._began, self._failures, self._is_said = now, 0, False
+                self._pause, self._silent_until = FIRST_PAUSE / 2, self._said + FIRST_PAUSE
             self._failures += 1
             if now < self._silent_until:
                 return
+            self._is_said, self._said = True, now
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             self._silent_until = now + self._pause
             failures = self._failures
@@ -46,7 +50,8 @@ class OutageLog:
             return
         with self._lock:
             began, self._began = self._began, None
-        if began is not None:
+            is_said = self._is_said
+        if began is not None and is_said:
             seconds = round(time.monotonic() - began, 1)
             log.info(f"over: {self.what}", failures=self._failures, seconds=seconds)
 

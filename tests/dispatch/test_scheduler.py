@@ -49,6 +49,14 @@ def test_the_end_of_an_outage_is_logged(caplog) -> None:
     assert "over: the disk is full" in said[1]
 
 
+def test_a_fault_that_comes_and_goes_does_not_fill_the_log(caplog) -> None:
+    outage = OutageLog("the disk is full")
+    for _ in range(100):
+        outage.failed(OSError("No space left on device"))
+        outage.worked()
+    assert len(caplog.records) == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_step_that_fails_stops_no_other(monkeypatch, caplog) -> None:
     mailing = make_mailing(provider="gone")

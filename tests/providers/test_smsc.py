@@ -144,8 +144,8 @@ def test_asking_a_vendor_that_is_away_tells_nothing() -> None:
     run(test)
 
 
-def signed(kind: str, text: str, **fields: str) -> Callback:
-    digest = hashlib.new(kind, f"{text}:geheim2".encode()).hexdigest()
+def signed(kind: str, text: str, charset: str = "utf-8", **fields: str) -> Callback:
+    digest = hashlib.new(kind, f"{text}:geheim2".encode(charset)).hexdigest()
     return Callback(form={**fields, kind: digest})
 
 
@@ -176,9 +176,10 @@ def test_only_final_statuses_make_a_receipt(status: str, count: int) -> None:
     assert [receipt.message_id for receipt in heard.receipts] == [None] * count
 
 
-def test_a_signed_inbound_message() -> None:
+@pytest.mark.parametrize("charset", ["utf-8", "cp1251"])
+def test_a_signed_inbound_message(charset: str) -> None:
     callback = signed(
-        "md5", "79261234567:СТОП:1234", phone="79261234567", mes="СТОП", to="1234"
+        "md5", "79261234567:СТОП:1234", charset, phone="79261234567", mes="СТОП", to="1234"
     )  # fmt: skip
     (message,) = smsc(callback_signature_secret="geheim2").read_callback(callback).inbound
     assert (message.phone_number, message.text) == ("79261234567", "СТОП")
@@ -190,6 +191,7 @@ def test_a_signed_inbound_message() -> None:
         {"id": "v1", "phone": "7", "status": "1"},
         {"id": "v1", "phone": "7", "status": "1", "md5": "0" * 32},
         {"phone": "7", "mes": "STOP", "to": "1", "sha1": ""},
+        {"phone": "7", "mes": "СТОП 😀", "to": "1", "md5": "0" * 32},
     ],
 )
 def test_a_forged_callback_is_refused(fields: dict[str, str]) -> None:

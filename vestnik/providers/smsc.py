@@ -9,7 +9,8 @@ names all numbers of a request: the message's key is (id, phone), and we send on
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -287,16 +288,24 @@ def _without_json(answer: Answer) -> Outcome:
 
 
 def _signed(fields: Mapping[str, str], words: Sequence[str], secret: Secret) -> bool:
-    """By md5 or sha1, as the account's callback address asks for."""
+    """By md5 or sha1, as the account's callback address asks for; over the octets that were sent,
+    which of an account with another charset are windows-1251."""
     text = ":".join([*words, secret.reveal()])
     return any(
-        kind in fields and same(fields[kind].lower(), Secret(_digest(kind, text)))
+        kind in fields and same(fields[kind].lower(), Secret(_digest(kind, octets)))
         for kind in ("md5", "sha1")
+        for octets in _octets(text)
     )
 
 
-def _digest(kind: str, text: str) -> str:
-    return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
+def _octets(text: str) -> Iterator[bytes]:
+    yield text.encode()
+    with suppress(UnicodeEncodeError):
+        yield text.encode("cp1251")
+
+
+def _digest(kind: str, octets: bytes) -> str:
+    return hashlib.new(kind, octets, usedforsecurity=False).hexdigest()
 
 
 def _instant(timestamp: object) -> datetime:

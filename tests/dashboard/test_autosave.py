@@ -11,6 +11,7 @@ from tests.builders import from_now, make_client
 from tests.dashboard.access.visiting import PASSWORD, make_user, visitor
 from tests.dashboard.mailings.writing import Fields, agreed, browser, condition, written
 from vestnik.access.models import User
+from vestnik.access.sessions import Session
 from vestnik.dashboard import autosave
 from vestnik.dashboard.models import UnsavedForm
 from vestnik.dispatch.erasure import erase_client
@@ -173,6 +174,48 @@ def test_a_session_that_ends_in_mid_form_loses_nothing() -> None:
     for value in ("Kept", "soon", "vip", "gold"):
         assert f'value="{value}"' in page
     assert not Mailing.objects.exists()
+
+
+def test_what_one_has_written_is_not_shown_to_the_next_who_logs_in() -> None:
+    """On a computer that they share: neither on the login page nor behind it."""
+    anna, boris = make_user("anna"), make_user("boris")
+    opened = visitor(anna)
+    form = written(do="autosave", name="Annas secret", text="Annas text")
+    assert opened.post(NEW, form).status_code == 204
+    Session.objects.filter(user=anna).delete()
+
+    asked = opened.post(NEW, {**form, "do": "schedule", "text": "Annas last text"})
+    page = asked.content.decode()
+    fields = Fields(page.replace("<form ", '<form id="login" ', 1), "login").sent
+    others = visitor().post(
+        "/login/", {**fields, "username": "boris", "password": PASSWORD}, follow=True
+    )
+    hers = visitor().post(
+        "/login/", {**fields, "username": "anna", "password": PASSWORD}, follow=True
+    )
+
+    assert asked.status_code == 401
+    assert "What you have written is kept" in page
+    for shown in (page, others.content.decode()):
+        assert "Annas" not in shown
+    assert "Annas last text" in hers.content.decode()
+    assert not UnsavedForm.objects.filter(user=boris).exists()
+
+
+def test_a_page_of_another_who_was_logged_in_before_is_kept_for_them_alone() -> None:
+    anna, boris = make_user("anna"), make_user("boris")
+    form = written(do="autosave", name="Annas secret")
+    assert visitor(anna).post(NEW, form).status_code == 204
+    opened = Browser(
+        enforce_csrf_checks=True, headers={"accept": "text/html", "origin": "http://testserver"}
+    )
+    opened.force_login(boris)
+
+    answer = opened.post(NEW, {**form, "do": "schedule", "csrfmiddlewaretoken": "x" * 64})
+
+    assert answer.status_code == 302
+    assert "Annas" not in opened.get(answer["Location"]).content.decode()
+    assert {kept.user_id for kept in UnsavedForm.objects.all()} == {anna.pk}
 
 
 @pytest.mark.parametrize("carried", ["x", "[1]", "[[1, 2]]", "{}", '[["token", "x"]]', "[" * 9999])

@@ -82,6 +82,16 @@ def find(user: User, token: str, page: str) -> UnsavedForm | None:
     return UnsavedForm.objects.filter(token=wanted, user=user, page=page).first()
 
 
+def owner_of(fields: Sequence[tuple[str, str]]) -> User | None:
+    """The user on whose page this was written; None where nothing of it was kept before."""
+    given = next((value for name, value in fields if name == "token"), "")
+    try:
+        kept = UnsavedForm.objects.select_related("user").filter(token=uuid.UUID(given)).first()
+    except ValueError:
+        return None
+    return None if kept is None else kept.user
+
+
 def keep_anew(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
     """Keep what was written before the login; the address that opens it.
 

@@ -62,7 +62,9 @@ def _returned(request: HttpRequest) -> HttpResponse:
     if not isinstance(user, User):
         return carrying(request)
     fields = autosave.written(request.POST)
-    return redirect(autosave.keep_anew(user, request.path, fields))
+    owner = autosave.owner_of(fields) or user
+    page = autosave.keep_anew(owner, request.path, fields)
+    return redirect(page if owner == user else request.path)
 
 
 def _way_back(request: HttpRequest) -> str:

@@ -1,7 +1,8 @@
 """Logging in and out, and being locked out.
 
-A form that is sent after its session has ended is carried through the login, hidden in its page,
-and is there again afterwards: the server keeps nothing for somebody who is not logged in.
+A form that is sent after its session has ended is there again after the login. Where something of it
+was kept before, it is known whose it is: it is kept for that user alone, and another who logs in on the
+same computer gets an empty page. Else it is carried through the login, hidden in its page.
 """
 
 import json
@@ -49,10 +50,13 @@ class Login(LoginView):
 def carrying(request: HttpRequest) -> HttpResponse:
     """The login for a form that was sent without a session; what is written comes back after it."""
     pairs = [pair for pair in autosave.written(request.POST) if pair[0] not in autosave.PASSING]
+    owner = autosave.owner_of(pairs)
+    page = autosave.keep_anew(owner, request.path, pairs) if owner else request.path
     context = {
         "form": AuthenticationForm(request),
-        "next": request.path,
-        "carried": json.dumps(pairs),
+        "next": page,
+        "carried": "" if owner else json.dumps(pairs),
+        "is_kept": owner is None or page != request.path,
     }
     return render(request, "dashboard/login.html", context, status=401)
 

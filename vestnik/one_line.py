@@ -18,11 +18,14 @@ def unless_untouched(written: str, before: str) -> str:
 
 
 class OneLine(forms.CharField):
-    """A field that has not changed while it holds what a browser shows of its initial value."""
+    """A field that has not changed while it holds what a browser shows of its initial value. Of what
+    is typed, blanks at the ends go."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(str(value or "").strip())
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return _shown(initial) != _shown(data)
-
-
-def _shown(value: Any) -> str:
-    return BREAKS.sub("", str(value or "")).strip()
+        return BREAKS.sub("", str(initial or "")) != BREAKS.sub("", str(data or ""))

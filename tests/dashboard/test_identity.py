@@ -280,6 +280,25 @@ def test_an_open_page_of_the_admin_sets_nothing_back() -> None:
 
 
 @pytest.mark.parametrize(
+    ("was", "typed", "kept"),
+    [
+        (" vip ", " vip ", " vip "),
+        (" vip ", "vip", "vip"),
+        ("vip", " new ", "new"),
+        ("a\nb", "ab", "a\nb"),
+        ("vip", "", ""),
+    ],
+)
+def test_a_tag_in_the_admin_is_what_is_typed(was: str, typed: str, kept: str) -> None:
+    opened = browser("admin", is_staff=True, is_superuser=True)
+    address = f"/admin/audience/client/{make_client(tag=was).id}/change/"
+
+    saved(opened, address, untouched(opened, address, "phone_number") | {"tag": [typed]})
+
+    assert Client.objects.get().tag == kept
+
+
+@pytest.mark.parametrize(
     ("stored_filter", "typed", "kept"),
     [
         # Typed anew, a word or number is what attributes may hold of it.

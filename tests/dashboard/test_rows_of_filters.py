@@ -4,19 +4,27 @@ from typing import Any
 
 from django.http import QueryDict
 from django.utils import translation
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.dashboard.objects import filters
 from vestnik.dashboard.audience_form import GROUPS, AudienceForm
 from vestnik.dashboard.conditions import MOST_INPUTS
 
+LANGUAGES = st.sampled_from(["en", "ru"])
 
-@given(language=st.sampled_from(["en", "ru"]), audience=filters([]))
+
+@given(shown_in=LANGUAGES, sent_in=LANGUAGES, audience=filters([]))
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_rows_that_come_back_are_the_filter(language: str, audience: dict[str, Any]) -> None:
-    with translation.override(language):
-        sent = AudienceForm.submitted(as_sent(AudienceForm.showing(audience)))
+@example(shown_in="ru", sent_in="en", audience={"attributes": {"member": True}})
+def test_rows_that_come_back_are_the_filter(
+    shown_in: str, sent_in: str, audience: dict[str, Any]
+) -> None:
+    """Also where another language was chosen in between."""
+    with translation.override(shown_in):
+        data = as_sent(AudienceForm.showing(audience))
+    with translation.override(sent_in):
+        sent = AudienceForm.submitted(data)
 
         assert sent.is_valid(), (sent.problems, [row.errors for row in sent.include])
         assert written(sent.audience) == written(audience)

@@ -8,14 +8,15 @@ part of the filter again, whatever it holds, and a value that was there before k
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.filter_rules import (
@@ -35,6 +36,7 @@ NUMBER = re.compile(r"[-−]?[0-9]{1,15}(?:[.,][0-9]{1,9})?", re.ASCII)
 DAYS = ("%Y-%m-%d", "%d.%m.%Y")
 #: As a client's page reads a flag.
 YES, NO = ("yes", "true", "да"), ("no", "false", "нет")
+SHOWN_YES, SHOWN_NO = ("yes", "да"), ("no", "нет")
 LONGEST_BOUND = 30
 #: Of so many values each has an input of its own; more are lines of one.
 MOST_INPUTS = 20
@@ -97,10 +99,10 @@ class ConditionForm(forms.Form):
     def _is_as_it_was(self, cleaned: Mapping[str, Any]) -> bool:
         """Whether the fields are as they are shown for what the row was."""
         name, wanted = read_was(cleaned.get("was", ""))
-        row = {} if wanted is None else of_attribute(name, wanted)
-        if not row or self.errors:
+        if wanted is None or self.errors:
             return False
-        return all(cleaned.get(field) == row[field] for field in row)
+        rows = _in_each_language(name, wanted)
+        return any(all(cleaned.get(field) == row[field] for field in row) for row in rows)
 
     def _clean_values(self, check: Callable[[str], str], cleaned: dict[str, Any]) -> None:
         values: list[str] = cleaned["values"]
@@ -247,8 +249,23 @@ def as_kept(written: str) -> list[Any]:
 def _typed(written: str, was: Any) -> list[Any]:
     """What a value is that may have been in the row before."""
     before = was if isinstance(was, list) else [was]
-    same = [one for one in before if _is_value(one) and _written(one) == written]
+    same = [one for one in before if _is_value(one) and written in _writings(one)]
     return same or as_kept(written)
+
+
+def _writings(one: Any) -> tuple[str, ...]:
+    """What a row shows of a value, in one language or the other."""
+    if isinstance(one, bool):
+        return SHOWN_YES if one else SHOWN_NO
+    return (str(one),)
+
+
+def _in_each_language(name: str, wanted: Any) -> Iterator[dict[str, Any]]:
+    """As `of_attribute`: a page may be shown in one language and sent in another."""
+    for language, _label in settings.LANGUAGES:
+        with override(language):
+            if row := of_attribute(name, wanted):
+                yield row
 
 
 def _is_value(one: Any) -> bool:

@@ -143,8 +143,9 @@ def _never_open(mailing: Mailing) -> list[str]:
 
 def _close_some(mailing_id: int, never_open: Sequence[str]) -> bool:
     with transaction.atomic():
-        taken = dict(sql.rows(TAKE, [mailing_id, BATCHES_AT_ONCE]))
-        for state in set(taken.values()):
+        taken = sql.rows(TAKE, [mailing_id, BATCHES_AT_ONCE])
+        if taken:  # all are of one mailing, and so of one state
+            batches, state = [batch for batch, _ in taken], taken[0][1]
             zones = [*never_open] if state == "expired" else []
-            sql.run(CLOSE, [zones, [*taken], state, DOUBTED, NEVER_OPEN])
+            sql.run(CLOSE, [zones, batches, state, DOUBTED, NEVER_OPEN])
     return len(taken) == BATCHES_AT_ONCE

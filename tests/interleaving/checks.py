@@ -12,10 +12,10 @@ from tests.interleaving.operations import (
     CHANGED,
     CORRECTED,
     DELETED,
-    ERASED,
     LISTED,
     SHORT,
     STOPPED,
+    erased_in,
 )
 from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, TEXT, Situation
 from vestnik.audience.models import Client
@@ -84,7 +84,7 @@ RULES = {
     "cancel": Rule("after the cancel", lambda seen: True),
     "delete": Rule("after the client was deleted", lambda seen: seen.n in DELETED),
     "delete many": Rule("after the client was deleted", lambda seen: seen.n in CHANGED),
-    "erase": Rule("after the client was erased", lambda seen: seen.n in ERASED),
+    "erase": Rule("after the client was erased", lambda seen: seen.n == erased_in(seen.situation)),
     "change of number": Rule(
         "to the old number", lambda seen: seen.n in CORRECTED and seen.is_to(*CORRECTED)
     ),

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
+from unittest.mock import patch
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import connection, transaction
@@ -17,7 +18,7 @@ from tests.interleaving.hook import Marks, Steps, follow, hooked
 from tests.interleaving.operations import OPERATIONS
 from tests.interleaving.situations import SITUATIONS, Situation
 from vestnik.audience.clients import NumberTaken
-from vestnik.dispatch import hints, sql
+from vestnik.dispatch import closing, doubt, hints, sql, stopping
 from vestnik.mailings.models import StateConflict
 
 #: An operator or a program is told that the other was first.
@@ -191,14 +192,18 @@ def _held(stop: int | str) -> Iterator[Any]:
 
 @contextmanager
 def everything(marks: Marks) -> Iterator[None]:
-    """No hint reaches a broker: a lost one changes nothing."""
-    original = hints.give
-    hints.give = lambda *given, **named: None  # type: ignore[assignment]
-    try:
-        with recorder(), hooked(marks):
-            yield
-    finally:
-        hints.give = original
+    """No hint reaches a broker: a lost one changes nothing. Slices are small: they are met between
+    two of them as well."""
+    nothing: Any = lambda *given, **named: None  # noqa: E731
+    with (
+        patch.object(hints, "give", nothing),
+        patch.object(doubt, "BATCHES_AT_ONCE", 1),
+        patch.object(closing, "BATCHES_AT_ONCE", 2),
+        patch.object(stopping, "NUMBERS_AT_ONCE", 2),
+        recorder(),
+        hooked(marks),
+    ):
+        yield
 
 
 def _pid() -> int:

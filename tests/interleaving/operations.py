@@ -44,7 +44,8 @@ OTHER_HOURS = {"from": "00:00", "until": "23:59"}
 #: Clients whose messages are ready, in flight, in doubt, not enlisted yet, waiting.
 CHANGED = (11, 1, 8, 14)
 DELETED = CORRECTED = (8, 11)
-ERASED = (8,)
+#: By situation, and elsewhere.
+ERASED, ERASED_ELSEWHERE = {"paused": 1, "hours": 14}, 8
 STOPPED = (14, 10, 8, 7, 1)
 LISTED = (14, 10, 7, 1)
 
@@ -298,8 +299,12 @@ def delete_many(situation: Situation, worker: Worker) -> None:
 
 @_operation("erase", *ALL)
 def erase(situation: Situation, worker: Worker) -> None:
-    for n in ERASED:
-        erasure.erase_client(situation.client(n))
+    erasure.erase_client(situation.client(erased_in(situation)))
+
+
+def erased_in(situation: Situation) -> int:
+    """Which client is erased there: one whose message is in flight, not enlisted yet, in doubt."""
+    return ERASED.get(situation.name, ERASED_ELSEWHERE)
 
 
 @_operation("change of number", *ALL)

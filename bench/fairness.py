@@ -32,6 +32,9 @@ SENT_AT = """
 SELECT extract(epoch FROM sent_at)::float8 FROM dispatch_message
 WHERE mailing_id = ANY(%s) AND sent_at IS NOT NULL ORDER BY 1
 """
+START_SOON = """
+UPDATE mailings_mailing SET starts_at = clock_timestamp() + interval '5 seconds' WHERE id = ANY(%s)
+"""
 FALSE_LINES = ("the broker takes no messages",)
 
 
@@ -232,13 +235,10 @@ def _at_once(report: Report, scale: float) -> list[Row]:
     count = max(50, int(500 * scale))
     with _stack() as stack:
         fill(stack, 5)
-        created = time.monotonic()
-        starts = created + count * 0.06 + 5
         mailings = [
-            create(stack, starts_in=starts - time.monotonic(), ends_in=3600, provider="null")
-            for _ in range(count)
+            create(stack, starts_in=3600, ends_in=7200, provider="null") for _ in range(count)
         ]
-        assert time.monotonic() < starts - 2, "creating them took too long"
+        stack.sql(START_SOON, (mailings,))
         _wait_finished(stack, mailings, 180)
         late = stack.sql(LATE, (mailings,))
         lies = sum(word in line.text for line in stack.lines for word in FALSE_LINES)

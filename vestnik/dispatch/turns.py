@@ -24,6 +24,9 @@ from vestnik.providers.base import Provider
 
 # The rates are read again after so many seconds, or once work is announced.
 PLAN_SECONDS = 1.0
+# Not sooner than so long, and a multiple of what reading took: hundreds of mailings that start
+# together are announced one by one.
+ANNOUNCED_SECONDS, MOST_COST = 0.05, 10.0
 # A turn is what a mailing gets in so many seconds, if others wait.
 TURN_SECONDS = 1.0
 # Every so many turns one is for the first messages of new mailings: a second's worth of them.
@@ -117,12 +120,14 @@ class Turns:
         self._lock = threading.Lock()
         self._claims = count(1)
         self._plan = Plan({}, provider.max_rate or FIRST_CAPACITY)
-        self._read_at = self._measured_at = -PLAN_SECONDS
+        #: When the plan is made again, and when it may be at the earliest.
+        self._look_at = self._soonest = 0.0
+        self._measured_at = -PLAN_SECONDS
         self._served: dict[int, float] = {}
 
     def announce(self) -> None:
-        """Somebody else may have begun to wait: look again at the next opportunity."""
-        self._read_at = -PLAN_SECONDS
+        """Somebody else may have begun to wait: look again soon."""
+        self._look_at = min(self._look_at, self._soonest)
 
     def order(self, permits: int) -> Order:
         """In which order mailings are next to be claimed, with permits for so many messages."""
@@ -151,11 +156,17 @@ class Turns:
     def plan(self) -> Plan:
         """The plan of now, or of a moment ago."""
         with self._lock:
-            if time.monotonic() - self._read_at >= PLAN_SECONDS:
-                self._read_at = time.monotonic()
-                waiting = read_waiting(self._provider.alias)
-                self._plan = plan(waiting, self._capacity(waiting))
+            if time.monotonic() >= self._look_at:
+                self._read()
             return self._plan
+
+    def _read(self) -> None:
+        began = time.monotonic()
+        waiting = read_waiting(self._provider.alias)
+        self._plan = plan(waiting, self._capacity(waiting))
+        now = time.monotonic()
+        self._look_at = now + PLAN_SECONDS
+        self._soonest = now + max(ANNOUNCED_SECONDS, MOST_COST * (now - began))
 
     def _capacity(self, waiting: Mapping[int, Waiting]) -> float:
         if not self._provider.max_rate:

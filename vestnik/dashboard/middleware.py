@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -10,6 +11,7 @@ from django.utils import timezone, translation
 
 from vestnik.access.sessions import SessionStore
 from vestnik.dashboard import zones
+from vestnik.dashboard.moments import PAGE_ZONE
 
 Answering = Callable[[HttpRequest], HttpResponseBase]
 
@@ -64,7 +66,20 @@ def as_the_page_is(answer: Answering) -> Answering:
                 chosen.enter_context(timezone.override(zone))
             return answer(request)
 
+    def process_view(request: HttpRequest, *_: Any) -> None:
+        """A form with times brings its zone along: they are read as they were written. It is left
+        again with the zone of the user, which `operators_zone` has set around this."""
+        if _is_form(request) and (zone := zones.known(request.POST.get(PAGE_ZONE, ""))):
+            timezone.activate(zone)
+
+    middleware.process_view = process_view  # type: ignore[attr-defined]  # as Django asks for it
     return middleware
+
+
+def _is_form(request: HttpRequest) -> bool:
+    """Whether a page's form was sent: its body is read by now, for the CSRF token."""
+    of_pages = not request.path_info.startswith("/api/")
+    return request.method == "POST" and of_pages and request.user.is_authenticated
 
 
 def seen_sessions(answer: Answering) -> Answering:

@@ -21,6 +21,8 @@ from vestnik.dashboard.zones import here, offset
 
 FORMATS = {"ru": "%d.%m.%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
 LONGEST = 60
+#: The field by which a form says in which zone its times are written.
+PAGE_ZONE = "page_zone"
 DAY_FIRST = r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"
 YEAR_FIRST = r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
 CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?"
@@ -110,7 +112,8 @@ class MomentInput(forms.TextInput):
         return format_html(
             '<span class="moment" data-moment data-zone="{}" data-order="{}"{}>{}'
             '<span class="chips" data-choices hidden>{}</span>'
-            '<span class="hint" id="{}-zone"><span data-offset>{}</span></span></span>',
+            '<span class="hint" id="{}-zone"><span data-offset>{}</span></span>'
+            '<input type="hidden" name="{}" value="{}"></span>',
             zones_of_django.get_current_timezone_name(),
             "dmy" if _language() == "ru" else "ymd",
             _labels(),
@@ -118,6 +121,8 @@ class MomentInput(forms.TextInput):
             _choices(name),
             id,
             here(_instant_of(value)),
+            PAGE_ZONE,
+            zones_of_django.get_current_timezone_name(),
         )
 
 

@@ -1,6 +1,7 @@
 """Changing a mailing under way, and sending again to those whom one did not reach."""
 
 import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +56,20 @@ def test_what_is_not_touched_keeps_its_seconds(browser: Browser) -> None:
     minute = timezone.localtime(before).strftime("%Y-%m-%dT%H:%M")
     change(browser, mailing, name="Other", ends_at=minute)
     assert mailing.ends_at == before
+
+
+def test_an_end_that_is_not_touched_stays_though_another_tab_has_changed_the_zone() -> None:
+    mailing = make_running(1)
+    before = mailing.ends_at
+    browser = visitor(make_user("anna", timezone="Asia/Vladivostok"))
+    of_old_page = {"HX-Request": "true", "X-Page-Zone": "Europe/Moscow"}
+    part = browser.get(f"/mailings/{mailing.id}/change/", headers=of_old_page).content.decode()
+    shown = re.findall(r'<input[^>]* name="(ends_at|page_zone|shown)"[^>]* value="([^"]*)"', part)
+    fields = {name: html.unescape(value) for name, value in shown}
+
+    assert fields["page_zone"] == "Europe/Moscow"
+    assert "The changes are saved." in change(browser, mailing, **fields, rate_limit="5")
+    assert (mailing.rate_limit, mailing.ends_at) == (5, before)
 
 
 @pytest.mark.parametrize(

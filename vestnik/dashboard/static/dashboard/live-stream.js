@@ -99,6 +99,7 @@
       const signal = AbortSignal.timeout(FLUSHED_WITHIN);
       const tries = Array.from({ length: CONNECTIONS }, () => this.fetch(this.address, signal));
       await Promise.allSettled(tries);
+      if (this.source) return; // another page has come meanwhile, and with it a new stream
       this.isAsking = true;
       this.ask();
       this.again = 0;

@@ -53,7 +53,7 @@ def windows(browser: Browser, stack: RunningStack, proxy: Proxy, scene: Scene) -
         timezone_id="Asia/Vladivostok",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1_000)
     pages = {name: context.new_page() for name in WINDOWS}
     for name, page in pages.items():
         page.goto(scene.path(name))
@@ -156,7 +156,8 @@ def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows
     for name in ("running", "paused", "scheduled", "draft", "doubtful"):
         head = windows[name].locator("#head")
         expect(head.locator("h1")).to_have_text(said[name]["name"], timeout=PATIENCE * 1_000)
-        expect(head.locator("#mailing-state")).to_contain_text(said[name]["state"])
+        badge = head.locator("#mailing-state")
+        expect(badge).to_contain_text(said[name]["state"], timeout=PATIENCE * 1_000)
     for name in MARKED:
         seen = read(windows[name])
         assert any(HELD in note for note in seen["notes"]) or not lies(said, name, seen), name

@@ -151,8 +151,10 @@
     if (!requestConfig.triggeringEvent?.isTrusted) wanted(elt.id);
   });
   // By the request, for what asked may be gone from the page by then.
-  document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, successful } }) => {
+  document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, successful, xhr } }) => {
     if (successful) behind.delete(requestConfig.elt.id);
+    if (successful) logIn("part");
+    else if (xhr.status === 401) logOut("part");
   });
   for (const trouble of TROUBLES) {
     document.addEventListener(trouble, ({ detail: { requestConfig: { elt } } }) => {
@@ -193,7 +195,16 @@
     lagging.say(Date.now() - oldest > BEHIND_AFTER ? words.behind : "", oldest);
   }
 
-  function logOut() {
+  /* Who was told so: a stream goes on for some minutes after the session has ended. */
+  const out = new Set();
+
+  function logIn(whose) {
+    out.delete(whose);
+    if (!out.size) ended.say("");
+  }
+
+  function logOut(whose) {
+    out.add(whose);
     if (ended.text) return;
     ended.say(words.loggedOut);
     const link = document.createElement("a");
@@ -214,9 +225,9 @@
   let all = [];
   const script = document.getElementById("live-stream").src;
   const connection = new window.LiveConnection(script, words.address, ({ on, word, isLoggedOut, wasSilent }) => {
-    if (isLoggedOut) return logOut();
+    if (isLoggedOut) return logOut("stream");
     if (wasSilent) return giveUpSilent(0);
-    ended.say("");
+    logIn("stream");
     for (const one of all) if (one.key === on) one.receive(word);
   });
 

@@ -87,3 +87,10 @@ def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scheduler.hanging() == ["slow"]
     job.attempt()
     assert scheduler.hanging() == []
+
+
+def test_a_rare_job_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = scheduler.Job("thin out", 3600.0, lambda: None)
+    monkeypatch.setattr(scheduler, "_jobs", {"thin out": job})
+    job.ended -= 3600.0 + 10 * scheduler.LONGEST_RUN  # it is at it for ten minutes
+    assert scheduler.hanging() == []

@@ -69,9 +69,11 @@ def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[
 
 
 def hanging() -> list[str]:
-    """The jobs that were due long ago and have not come to an end since."""
+    """The jobs that were due long ago and have not come to an end since. Of the rare ones nothing
+    is said: to thin out what is old may take minutes."""
     now = time.monotonic()
-    return [job.name for job in _jobs.values() if now - job.ended - job.seconds > LONGEST_RUN]
+    often = [job for job in _jobs.values() if job.seconds <= LONGEST_RUN]
+    return [job.name for job in often if now - job.ended - job.seconds > LONGEST_RUN]
 
 
 def start(stopping: threading.Event) -> list[threading.Thread]:

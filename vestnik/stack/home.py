@@ -6,6 +6,7 @@ credentials         the first account and API key
 stack.json          who runs, and how to reach it; only while the stack runs
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -152,10 +153,11 @@ def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool
 
 
 def _give_to_owner_of(folder: Path, file: int) -> None:
-    """What root writes into somebody's home is that user's as well."""
-    if os.geteuid() == 0:
-        found = folder.stat()
-        os.fchown(file, found.st_uid, found.st_gid)
+    """What root writes into somebody's home is that user's as well, where the disk knows owners."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and os.fstat(file).st_uid != owner.st_uid:
+        with contextlib.suppress(OSError):
+            os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def read(path: Path) -> dict[str, Any]:

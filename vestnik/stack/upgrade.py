@@ -125,7 +125,14 @@ class Upgrade:
             say("restoring")
             until(self.new.is_ready)  # makes the product's user and its database
             stop = "--set=ON_ERROR_STOP=1"
-            self._program("psql", "--quiet", stop, f"--file={self.dumps / 'globals'}", "postgres")
+            self._program(
+                "psql",
+                "--no-psqlrc",
+                "--quiet",
+                stop,
+                f"--file={self.dumps / 'globals'}",
+                "postgres",
+            )
             for dump in sorted(self.dumps.glob("*.dump")):
                 self._restore_one(unquote(dump.stem), dump)
             for database in self._databases():

@@ -18,8 +18,8 @@ def unless_untouched(written: str, before: str) -> str:
 
 
 class OneLine(forms.CharField):
-    """A field that has not changed while it holds what a browser shows of its initial value. Of what
-    is typed, blanks at the ends go."""
+    """A field that has not changed while it holds what a browser shows of its initial value. Of
+    what is typed, blanks at the ends go."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)

@@ -1,8 +1,8 @@
 """Logging in and out, and being locked out.
 
-A form that is sent after its session has ended is there again after the login. Where something of it
-was kept before, it is known whose it is: it is kept for that user alone, and another who logs in on the
-same computer gets an empty page. Else it is carried through the login, hidden in its page.
+A form that is sent after its session has ended is there again after the login. Where something of
+it was kept before, it is known whose it is: it is kept for that user alone, and another who logs in
+on the same computer gets an empty page. Else it is carried through the login, hidden in its page.
 """
 
 import json

@@ -198,6 +198,19 @@ def test_no_slice_goes_beyond_what_was_agreed_to(
     assert counts(doubtful)["unknown"] == 6
 
 
+def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(
+    doubtful: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each of the first batches, as many as one tick looks at, somebody is stopped."""
+    monkeypatch.setattr(doubt, "BATCHES_AT_ONCE", 1)
+    monkeypatch.setattr(doubt, "MOST_SLICES_A_TICK", 1)
+    put([f"7900000{n:04}" for n in range(8)], Source.API)
+
+    doubt.resend_by_themselves(["null"])
+
+    assert counts(doubtful) == {"queued": 2, "unknown": 8}
+
+
 def test_a_cancel_between_two_slices_ends_it(
     doubtful: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy
 
 from vestnik.dashboard.models import Submission
+from vestnik.db import deadline
 
+SECONDS_TO_FREE = 2.0
 KEPT_FOR = timedelta(days=2)
 CLEARED_AT_ONCE = 100
 
@@ -91,6 +93,12 @@ def once(token: uuid.UUID, make: Callable[[], int], content: str = "") -> tuple[
         submission.save(update_fields=["made", "content"])
         _clear()
     return submission.made, True
+
+
+def free(token: uuid.UUID) -> None:
+    """Let the page be sent again: what it has begun was broken off."""
+    deadline.extend(SECONDS_TO_FREE)
+    Submission.objects.filter(token=token).delete()
 
 
 def content_of(sent: QueryDict) -> str:

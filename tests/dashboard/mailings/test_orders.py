@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client as Browser
+from psycopg import errors
 
 from tests.builders import from_now, make_clients, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
@@ -13,6 +15,7 @@ from tests.dashboard.mailings.mailings import end, make_doubtful
 from tests.dispatch.lane import provider
 from tests.dispatch.sent import claim_of, due_ids, fly, record
 from vestnik.dashboard.once import new_token
+from vestnik.dispatch import doubt
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -235,6 +238,26 @@ def test_who_was_not_asked_has_agreed_to_nothing(browser: Browser) -> None:
     page = given(browser, mailing, "unknown/resend").content.decode()
     assert "<strong>1 message</strong> is queued again" in page
     assert mailing.state == "finished"
+
+
+def test_an_answer_that_broke_off_may_be_given_again(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailing = make_doubtful()
+    answer = {"agreed": "1", "token": new_token()}
+    with monkeypatch.context() as broken:
+        broken.setattr(doubt, "_settle", _held_by_others)
+        with pytest.raises(OperationalError):
+            browser.post(f"/mailings/{mailing.id}/unknown/resend/", answer)
+
+    page = given(browser, mailing, "unknown/resend", **answer).content.decode()
+
+    assert "1 message is queued again." in page
+    assert set(mailing.messages.values_list("state", flat=True)) == {"sent", "failed", "queued"}
+
+
+def _held_by_others(*_: object, **__: object) -> int:
+    raise OperationalError from errors.LockNotAvailable()
 
 
 def test_one_answer_sends_again_once(browser: Browser) -> None:

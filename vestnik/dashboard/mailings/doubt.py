@@ -16,7 +16,7 @@ from vestnik.dashboard.mailings.conflicts import back_to, refused
 from vestnik.dashboard.mailings.found import mailing_or_404
 from vestnik.dashboard.mailings.orders import confirmation
 from vestnik.dashboard.mailings.progress import in_doubt
-from vestnik.dashboard.once import OnceForm, new_token, once
+from vestnik.dashboard.once import OnceForm, free, new_token, once
 from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dispatch import doubt
 from vestnik.dispatch.doubt import CannotBeAsked, Settlement
@@ -203,7 +203,13 @@ def _done(
         return count
 
     count, is_new = once(token, agree)
-    return way.settle(mailing, actor=actor(request), **most) if is_new else count
+    if not is_new:
+        return count
+    try:
+        return way.settle(mailing, actor=actor(request), **most)
+    except Exception:  # it broke off: the same answer, given again, does the rest
+        free(token)
+        raise
 
 
 def _not_asked(request: OperatorRequest, mailing: Mailing) -> HttpResponse:

@@ -99,6 +99,12 @@ def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
     assert threads.enter()
     assert not threads.enter()
     assert threads.make_room(is_one_of_many=False, stayed=9)
+    assert not threads.enter()
+    threads.leave()
+    assert threads.enter()
+    assert not threads.make_room(is_one_of_many=True, stayed=9)  # who wanted it has it
+    threads.fit(4)
+    assert [threads.enter() for _ in range(2)] == [True, False]
 
 
 def test_a_lane_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:

@@ -75,6 +75,7 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     monkeypatch.setattr(sending, "FLIGHT_SECONDS", 0.0)
     monkeypatch.setattr(lanes, "SLICE", 1.0)
     monkeypatch.setattr(held, "_slow_marks", held._SlowMarks())
+    monkeypatch.setattr(held, "is_answering", lambda _: False)
     with lane("null") as null:
         null.work()
 
@@ -85,6 +86,10 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     seen = snapshot_of(mailing.id)
     assert seen is not None
     assert "marking messages takes" in seen.held
+
+    # A provider that answers somebody is not held, whatever one worker's marks take.
+    monkeypatch.setattr(held, "is_answering", lambda _: True)
+    assert not shown(mailing)[0]["held"]
 
 
 def test_flights_are_smaller_until_something_leaves_in_time_again() -> None:

@@ -39,6 +39,8 @@ class Allowance:
                 return permits
             most = min(most, self._held // weight)
         permits = pacing.take([own], most) if own else Permits(most)
+        if not permits.granted:
+            self.give_back()  # others of the provider go on while the mailing rests
         if self._provider.max_rate:
             self._held -= permits.granted * weight
         return permits

@@ -19,21 +19,30 @@ class LaneThreads:
 
     def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
-        self._free = most or max(1, int(PART * env.number("WORKER_CONCURRENCY", 16)))
-        self._wanted = 0
+        self._most = most or _part_of(env.number("WORKER_CONCURRENCY", 16))
+        self._used = self._wanted = 0
+
+    def fit(self, pool_size: int) -> None:
+        """Leave a part of that many threads to others: Celery's own command line may say another
+        number than WORKER_CONCURRENCY."""
+        with self._lock:
+            self._most = _part_of(pool_size)
 
     def enter(self) -> bool:
         """Whether there was one more thread to take. Else one that rests is asked for its own."""
         with self._lock:
-            if not self._free:
+            if self._used >= self._most:
                 self._wanted += 1
                 return False
-            self._free -= 1
+            self._used += 1
             return True
 
     def leave(self) -> None:
+        """Give a thread back. A lane that was turned away comes again with the next tick, if it
+        still wants one."""
         with self._lock:
-            self._free += 1
+            self._used -= 1
+            self._wanted = max(0, self._wanted - 1)
 
     def make_room(self, *, is_one_of_many: bool, stayed: float) -> bool:
         """Whether a lane that rests is to leave for another one: where it has other threads, or has
@@ -43,6 +52,10 @@ class LaneThreads:
         with self._lock:
             wanted, self._wanted = self._wanted, max(0, self._wanted - 1)
             return wanted > 0
+
+
+def _part_of(threads: int) -> int:
+    return max(1, int(PART * threads))
 
 
 @cache

@@ -49,6 +49,7 @@ GROUP BY m.id, d.until ORDER BY m.id, d.until
 """
 
 # One that is new begins at the mean of those that wait, the ones that were paused for long aside.
+# Inserted in order: other workers may insert the same.
 ENROL = f"""
 WITH running AS (
     SELECT m.id, t.virtual_time FROM mailings_mailing m
@@ -65,6 +66,7 @@ SELECT id, coalesce((
         WHERE r.virtual_time IS NOT NULL
     ), 0), nextval('dispatch_turn'), 0
 FROM running WHERE virtual_time IS NULL
+ORDER BY id
 ON CONFLICT DO NOTHING
 """
 

@@ -26,6 +26,7 @@ from kombu import Queue
 from vestnik.celery import app
 from vestnik.dispatch import heartbeat, scheduler
 from vestnik.dispatch.hands import Hands
+from vestnik.dispatch.lane_threads import lane_threads
 from vestnik.dispatch.lanes import Lane
 from vestnik.dispatch.meters import meters
 from vestnik.dispatch.sink import DatabaseSink
@@ -89,6 +90,8 @@ def start_watch(sender: Any, **kwargs: Any) -> None:
     gc.freeze()  # half a million objects that live as long as the process: not to be looked at
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
+    if pool_size := getattr(getattr(sender, "controller", None), "concurrency", None):
+        lane_threads().fit(int(pool_size))
     listen()
     scheduler.start(stopping)
     threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()

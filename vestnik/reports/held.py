@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from django.db.models import CharField, F, OuterRef, QuerySet, Subquery
 
 from vestnik.dispatch import heartbeat
+from vestnik.dispatch.meters import is_answering
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.mailings.models import Mailing, MailingState
 
@@ -37,8 +38,12 @@ def held(mailings: Iterable[Mailing]) -> dict[int, str]:
     else:
         by_alias = dict(held_by())
         reasons = {one.id: by_alias.get(one.provider) for one in running}
-    slow = held_by_database() if running else ""
-    return {mailing: why or slow for mailing, why in reasons.items() if why or slow}
+    if slow := held_by_database() if running else "":
+        silent = {a for a in {one.provider for one in running} if not is_answering(a)}
+        for one in running:
+            if not reasons[one.id] and one.provider in silent:  # else another worker sends it
+                reasons[one.id] = slow
+    return {mailing: why for mailing, why in reasons.items() if why}
 
 
 def held_by_database() -> str:

@@ -181,7 +181,7 @@ def _seen(row: Any, slow: str) -> Snapshot:
         now=row.now,
         progress=progress,
         rate=rate,
-        held=(row.held or slow) if row.state == MailingState.RUNNING else "",
+        held=(row.held or ("" if rate else slow)) if row.state == MailingState.RUNNING else "",
         revision=revision_of(row, row.last_event, row.now),
         started_at=row.started_at,
         **_by_hours(row, rate),

@@ -338,7 +338,7 @@ def test_a_reload_of_a_page_that_shows_a_secret_makes_no_other(
 @pytest.mark.parametrize(
     ("open_page", "way_back"),
     [
-        ("http://testserver/mailings/5/?state=sent", "?next=/mailings/5/%3Fstate%3Dsent"),
+        ("http://testserver/mailings/5/?state=sent", "?next=%2Fmailings%2F5%2F%3Fstate%3Dsent"),
         ("https://elsewhere.example/mailings/5/", ""),
         ("", ""),
     ],

@@ -15,8 +15,9 @@ from typing import Any
 REQUESTS = 8
 #: These hold no connection, and count themselves.
 STREAMS = "text/event-stream"
-#: A process that is busy is alive: a probe that waited for a place would have it killed.
-PROBES = ("/livez", "/readyz")
+#: A process that is busy is alive: a probe that waited for a place would have it killed. The one
+#: that asks the database and the broker has places of its own, since it may wait for them.
+ALIVE, READY = "/livez", "/readyz"
 #: Bytes a second, at least, of a body that comes in: a file over a slow line may take its time.
 SLOWEST_LINE = 16 * 1024
 #: All is read as UTF-8. Django hands the label to Python, some of whose codecs are none of texts.
@@ -37,22 +38,30 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 def at_most(most: int, application: Application, *, seconds: float = USUAL_SECONDS) -> Application:
     """The same application, which answers so many requests at once; the others wait for so long."""
-    places = threading.Semaphore(most)
+    places, places_of_probes = threading.Semaphore(most), threading.Semaphore(most)
     bodies = Bodies(seconds)
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         _take_charset(environ)
-        if environ.get("HTTP_ACCEPT") == STREAMS or environ.get("PATH_INFO") in PROBES:
+        path = environ.get("PATH_INFO")
+        if environ.get("HTTP_ACCEPT") == STREAMS or path == ALIVE:
             return application(environ, start)
-        if not places.acquire(timeout=seconds):
+        if path == READY:
+            return in_one_of(places_of_probes, 0.0, environ, start)
+        return in_one_of(places, seconds, environ, start)
+
+    def in_one_of(
+        free: threading.Semaphore, patience: float, environ: dict[str, Any], start: Any
+    ) -> Iterable[bytes]:
+        if not free.acquire(timeout=patience):
             return _crowded(start)
         try:
             with bodies.expected(environ):
                 answer = application(environ, start)
         except BaseException:
-            places.release()
+            free.release()
             raise
-        return Held(answer, places.release)
+        return Held(answer, free.release)
 
     return gated
 

@@ -49,6 +49,21 @@ def test_an_attempt_that_hangs_for_good_does_not_keep_others_from_an_answer(
     assert len(asked) == MOST_ATTEMPTS
 
 
+def test_where_no_thread_is_left_it_is_said_at_once_and_tried_again(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    flights = SingleFlight("test", after_each=lambda: None)
+    hanging.released.set()
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            flights.ask(hanging).result(0)
+    assert flights.ask(hanging).result(5) == 1
+
+
 def test_a_mistake_is_handed_to_who_asked() -> None:
     flights = SingleFlight("test", after_each=lambda: None)
     with pytest.raises(ZeroDivisionError):

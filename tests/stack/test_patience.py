@@ -72,6 +72,15 @@ def test_a_setup_that_takes_long_is_waited_for_and_said(said: Said) -> None:
     assert any("is not ready after" in line for line in said.lines())
 
 
+def test_one_that_only_saves_memory_is_not_waited_for_long(said: Said) -> None:
+    process = said.supervisor.start(sleeper(60), lasting=False)
+    said.supervisor.wait_or_do_without(process, lambda: False, 0.3)
+    assert process.lasting  # it is tried again beside the others
+    wait_until(process.bury, 5)
+    assert process.due_at is not None
+    assert any("does not get ready: the others start without it" in line for line in said.lines())
+
+
 def test_a_server_that_ends_is_not_waited_for(said: Said) -> None:
     process = said.supervisor.start(sleeper(0.0), lasting=False)
     with pytest.raises(EndedEarly):

@@ -59,6 +59,14 @@ def test_a_server_that_does_not_end_is_named(postgres, server_in, monkeypatch):
         postgres.prepare()
 
 
+@pytest.mark.parametrize("beside", ["postgres-15", "postgres.upgraded"])
+def test_no_empty_database_is_made_beside_one_that_has_another_name(postgres, beside):
+    postgres.folder.rename(postgres.folder.with_name(beside))
+    with pytest.raises(StackError, match=f"{beside} is there, of an upgrade that was cut off"):
+        postgres.prepare()
+    assert not postgres.folder.exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_the_data_of_another_account_is_given_to_the_servers(postgres):
     postgres.uid = 65534

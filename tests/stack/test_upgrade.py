@@ -1,5 +1,6 @@
 """Data of an older PostgreSQL, brought over by `vestnik upgrade-database`."""
 
+import errno
 import json
 import os
 import shutil
@@ -17,9 +18,10 @@ from tests.stack.leftovers import dens_of, processes_of
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until, without_servers
 from vestnik.stack import home as homes
-from vestnik.stack import reach
+from vestnik.stack import linux, reach
 from vestnik.stack.postgres import Postgres, install
 from vestnik.stack.process import Program, plain_environ
+from vestnik.stack.upgrade import exchange
 
 #: Debian's.
 OLDER = sorted(Path("/usr/lib/postgresql").glob("1[4-7]/bin/postgres"))
@@ -70,7 +72,7 @@ def older_home(open_home: Path) -> tuple[Path, Path]:
             connection.execute("CREATE DATABASE other")
             connection.execute("ALTER ROLE CURRENT_USER SET work_mem = '7MB'")
     finally:
-        process.terminate()
+        process.kill()  # as a power failure would: the pid file stays, and says that it is ready
         process.wait(30)
         den.remove()
     return home, programs
@@ -133,6 +135,41 @@ def test_an_upgrade_that_fails_leaves_the_old_data_as_they_were(
     secrets.write_text(kept)
     done = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """The new data, the old ones, and where these are to be kept."""
+    new, old, kept = (tmp_path / name for name in ("new", "postgres", "kept"))
+    for folder in (new, old):
+        folder.mkdir()
+        (folder / "PG_VERSION").write_text(folder.name)
+    return new, old, kept
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_the_new_data_take_the_old_ones_place(folders, monkeypatch, can_exchange):
+    new, old, kept = folders
+    if not can_exchange:
+        monkeypatch.setattr(linux, "exchange", refuse)
+    exchange(new, old, kept)
+    assert (old / "PG_VERSION").read_text() == "new"
+    assert (kept / "PG_VERSION").read_text() == "postgres"
+    assert not new.exists()
+
+
+def test_old_data_that_cannot_be_kept_stay_where_they_are(folders):
+    new, old, kept = folders
+    kept.mkdir()
+    (kept / "something").touch()
+    with pytest.raises(OSError, match="not empty"):
+        exchange(new, old, kept)
+    assert (old / "PG_VERSION").read_text() == "postgres"
+    assert (new / "PG_VERSION").read_text() == "new"
+
+
+def refuse(*_: Path) -> None:
+    raise OSError(errno.EINVAL, "Invalid argument")
 
 
 @pytest.mark.parametrize(

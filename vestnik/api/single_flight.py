@@ -37,17 +37,23 @@ class SingleFlight:
         """The answer to come: of the attempt under way, or of a new one."""
         with self._lock:
             attempts = self._attempts.setdefault(question, _Attempts())
-            if attempts.last is None or self._is_over(attempts):
-                attempts.last, attempts.began = Future(), time.monotonic()
-                thread = threading.Thread(
-                    target=self._attempt,
-                    args=(question, attempts.last),
-                    name=self._name,
-                    daemon=True,
-                )
-                attempts.threads.append(thread)
-                thread.start()
-            return attempts.last
+            if attempts.last is not None and not self._is_over(attempts):
+                return attempts.last
+            return self._begin(question, attempts)
+
+    def _begin(self, question: Callable[[], T], attempts: _Attempts) -> Future[T]:
+        future: Future[T] = Future()
+        thread = threading.Thread(
+            target=self._attempt, args=(question, future), name=self._name, daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread is left: who asks next tries it again
+            future.set_exception(error)
+            return future
+        attempts.threads.append(thread)
+        attempts.last, attempts.began = future, time.monotonic()
+        return future
 
     def _is_over(self, attempts: _Attempts) -> bool:
         attempts.threads = [thread for thread in attempts.threads if thread.is_alive()]

@@ -54,7 +54,7 @@ def look() -> dict[str, Any]:
     """Everything that it shows, as it can be handed on."""
     under_way = Mailing.objects.filter(state__in=UNDER_WAY, is_test=False)
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
-    return {
+    found = {
         "now": database_now(),
         "decisions": [asdict(one) for one in decisions()],
         "running": [asdict(one) for one in snapshots(under_way.order_by("ends_at", "id"))],
@@ -68,6 +68,7 @@ def look() -> dict[str, Any]:
         "backlog": asdict(backlog()),
         "hours": seen("hours", HOURS_EVERY, last_hours),
     }
+    return {**found, "standstill": _standstill(found)}
 
 
 def next_for_nobody() -> list[int]:
@@ -119,7 +120,7 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
             {**one, "is_for_nobody": one["id"] in found["next_for_nobody"]}
             for one in found["next"][:MOST_NEXT]
         ],
-        **_standstill(found),
+        **found.get("standstill", {}),
         "more_next": len(found["next"]) > MOST_NEXT,
         **_by_hour(found["hours"]),
     }

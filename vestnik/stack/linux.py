@@ -1,6 +1,7 @@
 """The few calls to Linux that Python has no name for."""
 
 import ctypes
+import errno
 import math
 import os
 import signal
@@ -25,6 +26,16 @@ def die_with_parent() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Give each of two folders the other's name, at once. Raises OSError where the disk cannot."""
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if renameat2(here, bytes(one), here, bytes(other), swap) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(one))
 
 
 def adopt_orphans() -> None:

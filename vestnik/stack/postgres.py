@@ -80,11 +80,25 @@ class Postgres:
     def prepare(self) -> None:
         """Make the folder where it is new; see to it that the server can start in it."""
         if not self.folder.exists():
+            self._refuse_half_an_upgrade()
             self.initialise()
         self._check_whole()
         self._check_version()
+        self.make_startable()
+
+    def make_startable(self) -> None:
+        """See to it that a server of the folder's own version can start in it."""
         self._check_owner()
         self._wait_for_predecessor()
+
+    def _refuse_half_an_upgrade(self) -> None:
+        """A new folder beside data that only have another name would be an empty database."""
+        home, name = self.folder.parent, self.folder.name
+        for beside in sorted({*home.glob(f"{name}-*"), *home.glob(f"{name}.upgraded")}):
+            raise StackError(
+                f"{self.folder} is missing, and {beside} is there, of an upgrade that was cut off: "
+                f"rename it to {name}, or move it away to start anew"
+            )
 
     def program(self) -> Program:
         """The server's process."""

@@ -84,6 +84,23 @@ class Supervisor:
             raise EndedEarly(process)
         process.ready_at, process.lasting = time.monotonic(), True
 
+    def wait_or_do_without(
+        self, process: Process, is_ready: Callable[[], bool], seconds: float
+    ) -> None:
+        """Wait for one that only saves memory; where it does not get ready it is ended, and started
+        again beside the others. Raises EndedEarly."""
+        deadline = time.monotonic() + seconds
+        self._wait(
+            lambda: process.running is None or is_ready() or time.monotonic() > deadline,
+            process.name,
+        )
+        if process.running is None:
+            raise EndedEarly(process)
+        process.lasting = True
+        if not is_ready():
+            self.console.say(f"{process.name} does not get ready: the others start without it")
+            process.kill()
+
     def wait_done(self, process: Process, work: str) -> None:
         """Wait until a process has done its work, however long that takes. Raises EndedEarly."""
         self._wait(lambda: process.running is None, process.name, work=work)

@@ -111,10 +111,11 @@ class Stack:
 
     def _start_servers(self) -> None:
         """The servers side by side, and the setup once they are ready."""
-        servers = [*self._start_postgres(), *self._start_valkey(), self._start_fork_server()]
+        servers = [*self._start_postgres(), *self._start_valkey()]
+        forks = self._start_fork_server()
         for process, is_ready in servers:
-            work = WORK.get(process.name, "the machine is busy")
-            self.supervisor.wait_ready(process, is_ready, work)
+            self.supervisor.wait_ready(process, is_ready, WORK[process.name])
+        self.supervisor.wait_or_do_without(*forks, SECONDS_TO_SERVE)
         words = ["--demo"] if self.demo else []
         program = self._program("setup", "setup", "--wait", SECONDS_FOR_YOUR_DATABASE, *words)
         setup = self.supervisor.start(program, lasting=False)

@@ -21,7 +21,7 @@ from psycopg import sql
 
 from vestnik import env
 from vestnik.stack import home as homes
-from vestnik.stack import owner, reach
+from vestnik.stack import linux, owner, reach
 from vestnik.stack.errors import StackError, of_folder
 from vestnik.stack.home import MIB, Home
 from vestnik.stack.postgres import DATABASE, OWNER, USER, Postgres, install, major
@@ -91,8 +91,7 @@ class Upgrade:
 
     def run(self, kept: Path) -> None:
         """Dump, restore, compare, and take the place of the old data, which are kept."""
-        for left in (self.dumps, self.new.folder):
-            shutil.rmtree(left, ignore_errors=True)
+        self._remove_leftovers()
         if kept.exists():
             raise StackError(f"{kept} is there already, from an earlier upgrade: move it away")
         self.dumps.mkdir(mode=0o700)
@@ -106,6 +105,14 @@ class Upgrade:
             shutil.rmtree(self.dumps, ignore_errors=True)
             shutil.rmtree(self.new.folder, ignore_errors=True)
         say(f"done: {sum(after.values()):,} rows; the old data stay in {kept}: remove it some day")
+
+    def _remove_leftovers(self) -> None:
+        """Of an upgrade that was cut off: what is not ours may be the data from before it."""
+        draft = self.new.folder
+        if draft.exists() and version_of_data(draft) != major():
+            raise StackError(f"{draft} has data from before an earlier upgrade: move it away")
+        for left in (self.dumps, draft):
+            shutil.rmtree(left, ignore_errors=True)
 
     def _dump(self) -> dict[str, int]:
         with self._served(self.old):
@@ -151,6 +158,7 @@ class Upgrade:
     @contextlib.contextmanager
     def _served(self, server: Postgres) -> Iterator[None]:
         """The server, for the length of the block."""
+        server.make_startable()  # and nothing is left of one that was killed
         log = self.dumps / "log"
         with log.open("wb") as output:
             process = server.program().spawn(output=output.fileno())
@@ -203,12 +211,26 @@ class Upgrade:
 
 
 def exchange(new: Path, old: Path, kept: Path) -> None:
-    """Put `new` where `old` is, which is kept: whatever happens, one of them has its name."""
-    old.rename(kept)
+    """Put `new` where `old` is, which is kept. Cut off at any moment, it leaves one of them there;
+    on a disk that cannot exchange two names, none may be for an instant, and no start makes another
+    one then (`Postgres.prepare`)."""
     try:
-        new.rename(old)
+        linux.exchange(new, old)
     except OSError:
-        kept.rename(old)
+        old.rename(kept)
+        _or_back(new, old, lambda: kept.rename(old))
+    else:
+        _or_back(new, kept, lambda: linux.exchange(new, old))
+    folder = os.open(old.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _or_back(one: Path, to: Path, undo: Callable[[], object]) -> None:
+    try:
+        one.rename(to)
+    except OSError:
+        undo()
         raise
 
 

@@ -29,7 +29,7 @@ def test_preferences_are_kept() -> None:
 
     assert answered["Location"] == "/account/"
     assert User.objects.get().timezone == "Asia/Omsk"
-    assert '<html lang="ru" data-theme="dark">' in shown
+    assert '<html lang="ru" data-theme="dark" ' in shown
     assert "Asia/Omsk" in shown
 
 

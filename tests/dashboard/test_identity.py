@@ -5,6 +5,7 @@
 
 import csv
 import io
+import re
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -217,7 +218,12 @@ def _csv(rows: list[list[str]]) -> bytes:
 
 
 USERS = ("username", "role", "first_name", "last_name", "email", "is_active", "is_staff")
-NAMES_OF_USERS = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=20)
+# Some letters are a letter and a sign once they are normalised, as Django does with what is typed.
+NAMES_OF_USERS = (
+    st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=20)
+    .map(lambda name: f"u{normalize('NFKC', name)}")
+    .filter(re.compile(r"[\w.@+-]+").fullmatch)
+)
 
 
 @given(
@@ -229,9 +235,7 @@ NAMES_OF_USERS = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_
 def test_a_user(username: str, name: str, role: str) -> None:
     opened = browser("admin", is_staff=True, is_superuser=True)
     User.objects.exclude(username="admin").delete()
-    made = User.objects.create(
-        username=f"u{normalize('NFKC', username)}", role=role, first_name=name
-    )
+    made = User.objects.create(username=username, role=role, first_name=name)
     names = (*USERS, "date_joined", "last_login", "password", "timezone")
     was = fields_of(User.objects.get(id=made.id), *names)
 

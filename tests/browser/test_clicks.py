@@ -75,7 +75,7 @@ def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, maili
     page = opened(browser_page("operator", language="en"), mailing)
     link(page, "Pause")
     orders = Held(page, "**/pause/", "POST")
-    button = page.locator("dialog[open] button").bounding_box()
+    button = page.locator("dialog[open] button.is-primary").bounding_box()
     assert button
 
     for _ in range(2):

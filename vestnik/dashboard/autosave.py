@@ -129,6 +129,7 @@ def finish(user: User, token: uuid.UUID, page: str) -> None:
     if not own.update(fields=None, saved_at=Now()):
         done = UnsavedForm(token=token, user=user, page=page[:200], fields=None)
         UnsavedForm.objects.bulk_create([done], ignore_conflicts=True)
+        own.update(fields=None, saved_at=Now())  # a first keeping that was under way just then
 
 
 def written(data: QueryDict) -> list[tuple[str, str]]:

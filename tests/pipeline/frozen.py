@@ -21,9 +21,12 @@ WHERE wait_event_type = 'Lock' AND application_name LIKE 'vestnik %%'
 """
 AT_CLIENTS = f"locktype = 'advisory' AND objid = {CLIENTS_LOCK} AND NOT granted"
 IN_A_CHUNK = f"{AT_CLIENTS} AND mode = 'ShareLock'"
-IN_A_REQUEST = f"{AT_CLIENTS} AND mode = 'ExclusiveLock'"
+IN_A_REQUEST = (
+    "locktype = 'relation' AND relation = 'audience_stoplistentry'::regclass AND NOT granted"
+)
 IN_TICK = f"locktype = 'advisory' AND objid = {TICK_LOCK} AND granted"
 TAKE_CLIENTS = f"SELECT pg_advisory_xact_lock({CLIENTS_LOCK})"
+TAKE_STOP_LIST = "LOCK TABLE audience_stoplistentry IN SHARE MODE"
 TAKE_MAILINGS = "LOCK TABLE mailings_mailing IN ACCESS EXCLUSIVE MODE"
 
 
@@ -81,8 +84,8 @@ def frozen_in_a_tick(stack: RunningStack) -> Iterator[int]:
 
 @contextmanager
 def frozen_in_a_request(stack: RunningStack, ask: Callable[[], object]) -> Iterator[int]:
-    """A web process is frozen in the middle of a request, which holds the clients' lock; its id."""
-    with held(stack, TAKE_CLIENTS):
+    """A web process is frozen in the middle of a request that writes to the stop list; its id."""
+    with held(stack, TAKE_STOP_LIST):
         threading.Thread(target=ask, daemon=True).start()
         pid = waiting(stack, IN_A_REQUEST)
         os.kill(pid, signal.SIGSTOP)

@@ -273,10 +273,12 @@ def test_what_was_before_what_is_shown_is_not(browser_page: OpenPage, mailing: i
     answers: list[Route] = []
 
     def answer(route: Route) -> None:
+        if route.request.headers.get("accept") == "text/event-stream":
+            return route.fallback()  # refused
         answers.append(route)
         key = f"mailing:{mailing},ru,Europe/Moscow"
         words = {"words": [{"on": key, "revision": "", "slots": {}, **old}]}
-        route.fulfill(body=json.dumps(words), content_type="application/json")
+        return route.fulfill(body=json.dumps(words), content_type="application/json")
 
     page.route("**/live/**", answer)
     for _ in range(100):

@@ -23,7 +23,8 @@ CLIENTS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def clients(stack: RunningStack) -> Iterator[None]:
-    """Two of five are meant; all are gone afterwards."""
+    """Two of five are meant; all are gone afterwards. Nothing that other files wrote is offered."""
+    stack.sql("DELETE FROM dashboard_unsavedform")
     made = stack.api("POST", "clients/bulk/", CLIENTS)
     yield
     for result in made.body["results"]:
@@ -97,15 +98,13 @@ def test_a_page_that_is_opened_again_is_whole_and_sends_what_it_shows(
     expect(page.locator("#agree")).to_contain_text("2 clients get it")
     assert_accessible(page)
     assert_fits(page)
-    token = page.locator("[name=token]").first.input_value()
     page.dblclick("#agree [name=do][value=schedule]")
 
     expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
     made = [m for m in stack.api("GET", "mailings/").body["results"] if m["name"] == "Whole"]
     assert [one["filter"]["tags"] for one in made] == [["once"]]
-    page.goto(NEW)  # what other tests have left may be offered
-    expect(page.locator("main")).to_be_visible()
-    expect(page.locator(f"a[href*='{token}']")).to_have_count(0)
+    page.goto(NEW)
+    expect(page.locator("main")).not_to_contain_text("Go on with it")
 
 
 def test_what_was_typed_is_there_after_the_session_has_ended(browser_page: OpenPage) -> None:

@@ -2,6 +2,6 @@
 
 import sys
 
-from vestnik.cli import main
+from vestnik.cli import script
 
-sys.exit(main())
+sys.exit(script())

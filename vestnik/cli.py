@@ -76,6 +76,17 @@ def main(words: Sequence[str] | None = None) -> int:
         return fail(line)
 
 
+def script() -> int:
+    """The `vestnik` command; its exit status.
+
+    Once its work is done Ctrl-C has nothing left to stop: it must not print a traceback of what
+    the interpreter does at its end.
+    """
+    status = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return status
+
+
 def run(words: Sequence[str]) -> int:
     """Run one command. Raises what it raises."""
     if words[:1] == ["manage"]:  # argparse would take Django's options for its own

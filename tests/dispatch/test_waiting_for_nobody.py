@@ -35,6 +35,8 @@ def another() -> Iterator[Any]:
             yield cursor
     finally:
         other.rollback()
+        with other.cursor() as cursor:  # a connection goes back to the pool with its locks
+            cursor.execute("SELECT pg_advisory_unlock_all()")
         other.close()
 
 

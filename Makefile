@@ -62,7 +62,7 @@ messages: $(VENV)/.dev ## collect the pages' texts, and compile their translatio
 	cd vestnik && ../$(BIN)/vestnik manage compilemessages --locale ru
 
 numbering: $(VENV)/.dev ## the shipped number ranges, by REGISTER=DEF-9xx.csv of PUBLISHED=2026-04-20
-	DJANGO_SETTINGS_MODULE=vestnik.settings $(BIN)/python -m vestnik.audience.register_table \
+	DJANGO_SETTINGS_MODULE=vestnik.settings $(BIN)/python -m vestnik.audience.numbering.register_table \
 		$(REGISTER) $(PUBLISHED)
 
 screenshots: $(VENV)/.dev ## the main pages as pictures, into docs/screenshots (needs Chromium)

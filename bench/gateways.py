@@ -15,7 +15,7 @@ from bench.report import Report
 from tests.pipeline.mailings import fill
 from tests.stack.running import RunningStack, free_port
 from tests.stack.servers import wait_until
-from vestnik.stack.valkey import is_free
+from vestnik.stack.servers.valkey import is_free
 
 REPEATS = 3
 

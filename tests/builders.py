@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests.directory import MAKE_CLIENTS
 from vestnik.audience.models import Client
-from vestnik.dispatch import enlist, launch
+from vestnik.dispatch.prepare import enlist, launch
 from vestnik.mailings.models import Mailing
 
 

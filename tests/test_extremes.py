@@ -21,7 +21,7 @@ from tests.builders import from_now, make_client, make_running
 from vestnik.access.models import ApiKey, Session, User
 from vestnik.access.sessions import SessionStore
 from vestnik.audience.models import Import, NumberRange, RefusedRow, SavedAudience
-from vestnik.audience.stoplist import Source, StopListEntry, put
+from vestnik.audience.stop_list import Source, StopListEntry, put
 from vestnik.dispatch.models import Message
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.reports.models import Sample

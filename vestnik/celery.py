@@ -7,13 +7,15 @@ from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
-from vestnik.stack.announce import announce
+from vestnik.readiness import announce
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
 app = Celery("vestnik")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(["vestnik.dispatch.runtime", "vestnik.reports"])
+# In every thread, not in this one alone: modules below publish by `celery.current_app`.
+app.set_default()
 
 
 @setup_logging.connect
@@ -26,17 +28,17 @@ def wait_for_database(**_signal: object) -> None:
     """However a worker was started: it takes no work before the database is migrated."""
     from vestnik import env
     from vestnik.db import sessions
-    from vestnik.stack import setup, waiting
+    from vestnik.stack import setup, wait_for
     from vestnik.stack.errors import StackError
 
     try:
         env.require_secret_key()
-        waiting.for_database()
+        wait_for.for_database()
         setup.refuse_forgetful_database()
     except (StackError, ImproperlyConfigured) as error:
         sys.exit(f"vestnik: {error}")  # Celery would log another exception, and go on
     sessions.limit()
-    waiting.close_connections()
+    wait_for.close_connections()
 
 
 @worker_ready.connect

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from vestnik import env, loading
-from vestnik.stack.announce import announce, is_supervised, process_name
+from vestnik import env, import_commands
+from vestnik.readiness import announce, is_supervised, process_name
 from vestnik.stack.errors import StackError
 
 ABOUT = """\
@@ -115,9 +115,9 @@ def in_one_line(error: Exception) -> str | None:
         return " ".join(str(error).split())
     if not isinstance(error, OperationalError):
         return None
-    from vestnik.stack import waiting
+    from vestnik.stack import wait_for
 
-    return f"the database at {waiting.where()} does not answer: {waiting.first_line(error)}"
+    return f"the database at {wait_for.where()} does not answer: {wait_for.first_line(error)}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -150,9 +150,11 @@ def parser() -> argparse.ArgumentParser:
     health.add_argument("kind", choices=("web", "worker", "beat"))
     health.set_defaults(run=healthcheck)
     _apikey(commands.add_parser("apikey", help="keys for the API"))
-    loading.add_import(commands.add_parser("import", help="clients from a CSV or XLSX file"))
+    import_commands.add_import(
+        commands.add_parser("import", help="clients from a CSV or XLSX file")
+    )
     numbering = "the regulator's numbering register, which tells time zones"
-    loading.add_numbering(commands.add_parser("import-numbering", help=numbering))
+    import_commands.add_numbering(commands.add_parser("import-numbering", help=numbering))
     commands.add_parser("sandbox", help="a gateway to try things with, by HTTP and SMPP")
     commands.add_parser("manage", help="Django's commands: `vestnik manage help`")
     return root
@@ -206,7 +208,7 @@ def setup(options: argparse.Namespace) -> None:
 
 def upgrade_database(options: argparse.Namespace) -> None:
     """`vestnik upgrade-database`."""
-    from vestnik.stack.upgrade import upgrade_database as run
+    from vestnik.stack.servers.upgrade import upgrade_database as run
 
     run(options.programs.absolute())
 
@@ -217,7 +219,12 @@ def web(_options: argparse.Namespace) -> None:
     refuse_mistakes()
     from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped]  # has no types
 
-    sys.argv = ["gunicorn", "--config", "python:vestnik.stack.web", "vestnik.wsgi:application"]
+    sys.argv = [
+        "gunicorn",
+        "--config",
+        "python:vestnik.stack.gunicorn_conf",
+        "vestnik.wsgi:application",
+    ]
     run()
 
 
@@ -251,21 +258,22 @@ def beat(_options: argparse.Namespace) -> None:
     need_secret()
     refuse_mistakes()
     from vestnik.db import sessions
-    from vestnik.dispatch import heartbeat, scheduler
-    from vestnik.stack import waiting
+    from vestnik.dispatch.runtime import periodic_jobs
+    from vestnik.dispatch.signals import heartbeat
+    from vestnik.stack import wait_for
 
     sessions.limit()
-    waiting.for_database()
+    wait_for.for_database()
     load_tasks()
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    threads = scheduler.start(stopping)
+    threads = periodic_jobs.start(stopping)
     announce()
     name = f"{process_name(f'beat-{os.getpid()}')}@{socket.gethostname()}"
     heartbeat.note_beat(name)
-    while not stopping.wait(scheduler.SIGN_EVERY):
-        if not scheduler.hanging():
+    while not stopping.wait(periodic_jobs.SIGN_EVERY):
+        if not periodic_jobs.hanging():
             heartbeat.note_beat(name)
     for thread in threads:
         thread.join()
@@ -300,7 +308,7 @@ def load_tasks() -> None:
 def fork_server() -> Sequence[str]:
     """Serve, and return the words of a command in each forked process."""
     start_django()
-    from vestnik.stack.forkserver import serve
+    from vestnik.stack.processes.forkserver import serve
 
     return serve()
 
@@ -352,9 +360,9 @@ def need_database(*, strict: bool = True) -> None:
     """Have Django, and an answer from the database, or an error at once and not from a pool."""
     start_django(strict=strict)
     if strict:
-        from vestnik.stack import waiting
+        from vestnik.stack import wait_for
 
-        waiting.for_connection(seconds=0)
+        wait_for.for_connection(seconds=0)
 
 
 def start_django(*, strict: bool = True) -> None:

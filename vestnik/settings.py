@@ -48,12 +48,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vestnik.time_limit.time_limit",
-    "vestnik.request_text.request_text",
+    "vestnik.http.time_limit.time_limit",
+    "vestnik.http.request_text.request_text",
     "django.middleware.security.SecurityMiddleware",
-    "vestnik.api.health.probes",
-    "vestnik.dashboard.static_files.CompressedText",
-    "vestnik.dashboard.static_files.HashedWhiteNoise",
+    "vestnik.api.ops.health.probes",
+    "vestnik.dashboard.web.static_files.CompressedText",
+    "vestnik.dashboard.web.static_files.HashedWhiteNoise",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -61,11 +61,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "vestnik.time_limit.body_was_read",
-    "vestnik.dashboard.middleware.strict_pages",
-    "vestnik.dashboard.middleware.operators_zone",
-    "vestnik.dashboard.middleware.as_the_page_is",
-    "vestnik.dashboard.middleware.seen_sessions",
+    "vestnik.http.time_limit.body_was_read",
+    "vestnik.dashboard.web.middleware.strict_pages",
+    "vestnik.dashboard.web.middleware.operators_zone",
+    "vestnik.dashboard.web.middleware.as_the_page_is",
+    "vestnik.dashboard.web.middleware.seen_sessions",
     "axes.middleware.AxesMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
 ]
@@ -83,7 +83,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "vestnik.dashboard.shell.shell",
+                "vestnik.dashboard.web.context_processors.shell",
             ],
             "builtins": [
                 "django.templatetags.i18n",
@@ -142,9 +142,9 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_DEFAULT_QUEUE = "vestnik"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
-# Empty: workers and `vestnik beat` tick by themselves (vestnik.dispatch.scheduler). A tick that
-# passed the broker would pile up while workers are away, and whether it is still worth something
-# two hosts' clocks would have to agree on.
+# Empty: workers and `vestnik beat` run periodic jobs by themselves
+# (vestnik.dispatch.runtime.periodic_jobs). Messages of a scheduler would pile up in the broker
+# while workers are away, and their expiry would compare the clocks of two hosts.
 CELERY_BEAT_SCHEDULE: dict[str, object] = {}
 
 # --- Mailings -----------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "vestnik.failures.csrf_failure"
+CSRF_FAILURE_VIEW = "vestnik.error_handlers.csrf_failure"
 
 # Behind a proxy: whether it speaks TLS to the browser, and how many there are.
 WEB_HTTPS = env.flag("WEB_HTTPS")
@@ -220,18 +220,18 @@ if WEB_REQUEST_SECONDS < 1:
 # --- The API -----------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "vestnik.dashboard.uploads.Limit",
+    "vestnik.dashboard.web.uploads.Limit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["vestnik.api.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["vestnik.api.permissions.RolePermission"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["vestnik.api.http.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["vestnik.api.http.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["vestnik.api.parsing.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["vestnik.api.http.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_METADATA_CLASS": None,
-    "EXCEPTION_HANDLER": "vestnik.api.errors.problem_response",
+    "EXCEPTION_HANDLER": "vestnik.api.http.exception_handler.problem_response",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -248,14 +248,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "MailingState": "vestnik.mailings.models.MailingState.choices",
         "MessageState": "vestnik.dispatch.models.MessageState.choices",
-        "BulkStatus": "vestnik.api.bulk.STATUSES",
+        "BulkStatus": "vestnik.api.clients.bulk.STATUSES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "vestnik.api.schema.with_problems",
-        "vestnik.api.schema.with_headers",
-        "vestnik.api.schema.with_summaries",
-        "vestnik.api.schema.with_exact_bodies",
+        "vestnik.api.http.schema.with_problems",
+        "vestnik.api.http.schema.with_headers",
+        "vestnik.api.http.schema.with_summaries",
+        "vestnik.api.http.schema.with_exact_bodies",
     ],
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -286,5 +286,5 @@ STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "vestnik.dashboard.static_files.HashedStorage"},
+    "staticfiles": {"BACKEND": "vestnik.dashboard.web.static_files.HashedStorage"},
 }

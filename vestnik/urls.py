@@ -3,16 +3,16 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from vestnik.api.health import livez, readyz
-from vestnik.api.metrics import Metrics
-from vestnik.api.resource import Nowhere
-from vestnik.api.schema import Docs, schema
+from vestnik.api.http.schema import Docs, schema
+from vestnik.api.http.views import Nowhere
+from vestnik.api.ops.health import livez, readyz
+from vestnik.api.ops.metrics import Metrics
 from vestnik.dashboard.account.login import admin_login
 
-handler400 = "vestnik.failures.bad_request"
-handler403 = "vestnik.failures.forbidden"
-handler404 = "vestnik.failures.not_found"
-handler500 = "vestnik.failures.server_error"
+handler400 = "vestnik.error_handlers.bad_request"
+handler403 = "vestnik.error_handlers.forbidden"
+handler404 = "vestnik.error_handlers.not_found"
+handler500 = "vestnik.error_handlers.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", livez, name="livez"),

@@ -13,8 +13,8 @@ from tests.builders import make_client, make_clients, make_mailing, make_running
 from vestnik.access.models import ApiKey, User
 from vestnik.api.models import IdempotencyRecord
 from vestnik.audience.models import Client, NumberRange, StopListEntry
-from vestnik.audience.stoplist import Source, put
-from vestnik.dashboard.admin import large
+from vestnik.audience.stop_list import Source, put
+from vestnik.dashboard.admin import estimated_pagination
 from vestnik.dispatch.models import Batch, Enlistment, Message
 from vestnik.mailings.models import CANCEL, Mailing
 
@@ -293,10 +293,12 @@ def test_no_list_counts_a_large_table(monkeypatch: pytest.MonkeyPatch) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE audience_client")
     make_clients(5, first=100)
-    monkeypatch.setattr(large, "COUNTED", 10)
+    monkeypatch.setattr(estimated_pagination, "COUNTED", 10)
 
-    everything = large.EstimatingPaginator(Client.objects.order_by("id"), 5)
-    some = large.EstimatingPaginator(Client.objects.filter(id__gt=0).order_by("id"), 5)
+    everything = estimated_pagination.EstimatingPaginator(Client.objects.order_by("id"), 5)
+    some = estimated_pagination.EstimatingPaginator(
+        Client.objects.filter(id__gt=0).order_by("id"), 5
+    )
 
     assert everything.count == 30  # the estimate of the time of ANALYZE
     assert some.count == 11  # more than it counts

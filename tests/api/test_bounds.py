@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller, errors_of, mailing_body
-from vestnik.api.parsing import MIB
+from vestnik.api.http.parsers import MIB
 
 LONG = "k" * 70_000
 SECONDS = 5

@@ -5,7 +5,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tests.api.caller import Caller, errors_of, mailing_body
 from tests.builders import from_now, make_mailing
-from vestnik.dispatch.launch import launch
+from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import Mailing, MailingState
 
 

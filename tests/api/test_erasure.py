@@ -8,15 +8,15 @@ from django.db import connection
 from tests.api.caller import Caller
 from tests.audience.importing import refusals, take
 from tests.builders import counts, make_client, make_running
-from tests.dispatch.test_outcomes import assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, fly
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.staging import FORGOTTEN
 from vestnik.audience.models import Client, StopListEntry
-from vestnik.audience.stoplist import Source, hash_of
+from vestnik.audience.stop_list import Source, hash_of
 from vestnik.audience.upsert import upsert
-from vestnik.dispatch import stopping
-from vestnik.dispatch.outcomes import record_and_release
-from vestnik.dispatch.withdrawal import delete_client
+from vestnik.dispatch.record.recorder import record_and_release
+from vestnik.dispatch.suppress import opt_out
+from vestnik.dispatch.suppress.revocation import delete_client
 
 NUMBER = "79000000000"
 #: The public register of numbering, which begins with that number.
@@ -50,7 +50,7 @@ def test_the_number_is_nowhere_and_the_counts_are_as_before(api: Caller):
     body = {"phone_number": "79991112233", "attributes": {"friend": "Anna"}}
     api.post("clients/", body, idempotency_key="once")
     take(f"phone\n{NUMBER}\n8 900 000-00-00\n".encode())
-    stopping.stop([NUMBER], Source.API)
+    opt_out.stop([NUMBER], Source.API)
     Client.objects.filter(phone_number=NUMBER).update(attributes={"secret": "Anna's own"})
     assert NUMBER in everything()
 
@@ -91,7 +91,7 @@ def test_messages_of_an_earlier_client_with_the_number_forget_it_too(api: Caller
 
 @pytest.mark.parametrize("way", ["api", "bulk", "import", "change"])
 def test_whoever_was_stopped_and_erased_and_comes_in_again_is_stopped_again(api: Caller, way: str):
-    stopping.stop([NUMBER], Source.INBOUND)
+    opt_out.stop([NUMBER], Source.INBOUND)
     api.post(f"clients/{make_client(NUMBER).id}/erase/")
     assert StopListEntry.objects.get().phone_number is None
     [entry] = api.get(f"stop-list/?phone_number={NUMBER}").json()["results"]

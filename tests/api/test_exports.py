@@ -11,19 +11,19 @@ from django.http import HttpResponse
 from tests.api.caller import Caller, errors_of
 from tests.audience.importing import counts, take
 from tests.builders import make_client, make_running
-from vestnik.audience.importing import xlsx
-from vestnik.audience.importing.source import Progress
+from vestnik.audience.importing.row_types import Progress
+from vestnik.audience.importing.xlsx import workbook
 from vestnik.audience.models import Client
-from vestnik.dispatch.withdrawal import delete_client
+from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import PAUSE
-from vestnik.reports import tables
+from vestnik.reports.files import table_writers
 
 
 def rows_of(answer: HttpResponse) -> list[list[str]]:
     content = answer.getvalue()
     if "csv" in answer["Content-Type"]:
         return list(csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=";"))
-    return [cells for _, cells, _ in xlsx.rows(io.BytesIO(content), Progress())]
+    return [cells for _, cells, _ in workbook.rows(io.BytesIO(content), Progress())]
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -106,9 +106,9 @@ def test_what_is_asked_wrongly_is_refused(api: Caller):
 
 
 def test_what_a_sheet_cannot_hold_goes_onto_the_next(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "ROWS_OF_A_SHEET", 700)
-    content = b"".join(tables.as_xlsx([n, "x\x00\uffff"] for n in range(1000)))
-    assert sum(1 for _ in xlsx.rows(io.BytesIO(content), Progress())) == 700
+    monkeypatch.setattr(table_writers, "ROWS_OF_A_SHEET", 700)
+    content = b"".join(table_writers.as_xlsx([n, "x\x00\uffff"] for n in range(1000)))
+    assert sum(1 for _ in workbook.rows(io.BytesIO(content), Progress())) == 700
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         second = archive.read("xl/worksheets/sheet2.xml").decode()
     assert second.count("<row>") == 1 + 300
@@ -123,6 +123,6 @@ def test_a_long_table_is_written_as_it_is_read():
         for read in range(100_000):
             yield [read, "text"]
 
-    pieces = tables.as_xlsx(table())
+    pieces = table_writers.as_xlsx(table())
     next(pieces)
     assert read < 1_000

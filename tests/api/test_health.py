@@ -13,8 +13,8 @@ from django.conf import settings
 from django.test import Client
 
 from tests.stack.servers import wait_until
-from vestnik.api import health
-from vestnik.dispatch import heartbeat
+from vestnik.api.ops import health
+from vestnik.dispatch.signals import heartbeat
 
 #: What a probe of Kubernetes, a load balancer or a stranger sends; none is in ALLOWED_HOSTS.
 HOSTS = [

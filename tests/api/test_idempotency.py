@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.api.caller import Caller, errors_of, mailing_body
-from vestnik.api.idempotency import LOCK
+from vestnik.api.http.idempotency import LOCK
 from vestnik.api.models import IdempotencyRecord
 from vestnik.audience.models import Client
 from vestnik.mailings.models import LAUNCH, Mailing

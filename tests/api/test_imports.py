@@ -13,7 +13,7 @@ from vestnik.audience.importing import stored
 from vestnik.audience.importing.run import READING_LOCK
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client
-from vestnik.dispatch import importing
+from vestnik.dispatch.runtime import import_runner
 
 FILE = "Телефон;Имя\n79261234567;Анна\n=1+1;Борис\n".encode()
 
@@ -30,13 +30,13 @@ def test_a_file_is_taken_in_read_and_told_of(api: Caller):
     job = answer.json()
     assert answer["Location"] == f"/api/v1/clients/imports/{job['id']}/"
     assert (job["state"], job["file_name"], job["size"]) == ("waiting", "clients.csv", len(FILE))
-    assert importing.waiting() == [job["id"]]
+    assert import_runner.waiting() == [job["id"]]
 
     stored.read(job["id"])
 
     found = api.get(answer["Location"]).json()
     assert (found["state"], found["created"], found["refused"]) == ("done", 1, 1)
-    assert importing.waiting() == []
+    assert import_runner.waiting() == []
     assert Client.objects.get().attributes == {"Имя": "Анна"}
 
 
@@ -73,13 +73,13 @@ def test_one_that_is_being_read_is_hinted_at_no_more(api: Caller, transactional_
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [READING_LOCK, job])
-            assert importing.waiting() == []
+            assert import_runner.waiting() == []
             stored.read(job)
             assert not Client.objects.exists()
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, job])
     finally:
         other.close()
-    assert importing.waiting() == [job]
+    assert import_runner.waiting() == [job]
 
 
 def test_a_preview_keeps_nothing(api: Caller):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from tests.api.caller import Caller, errors_of, mailing_body
 from tests.builders import make_client, make_mailing, make_running
 from tests.dispatch.sent import record
-from vestnik.dispatch.tasks import look_at
+from vestnik.dispatch.runtime.tasks import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 IN_AN_HOUR = (timezone.now() + timedelta(hours=1)).isoformat()

@@ -7,11 +7,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.caller import Caller
 from tests.builders import make_running
-from tests.dispatch.breakers import opened
+from tests.dispatch.send.breakers import opened
 from tests.dispatch.sent import record
-from tests.dispatch.test_meters import emptied
-from vestnik.dispatch import claims, sql
-from vestnik.dispatch.meters import DELAY_BUCKETS, LATENCY_BUCKETS, Meters
+from tests.dispatch.signals.test_metrics import emptied
+from vestnik.db import sql
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, Meters
 from vestnik.providers.base import Accepted, Deferred
 
 pytestmark = pytest.mark.django_db

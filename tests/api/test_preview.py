@@ -11,10 +11,10 @@ from pytest_django import Settings
 from tests.api.caller import Caller, errors_of, mailing_body
 from tests.builders import counts, enlist_all, make_client
 from tests.mailings.test_hours import RUSSIAN
-from vestnik.audience import numbering
 from vestnik.audience.models import StopListEntry
-from vestnik.audience.stoplist import Source, hash_of
-from vestnik.dispatch.launch import launch
+from vestnik.audience.numbering import register
+from vestnik.audience.stop_list import Source, hash_of
+from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rendering import NO_SMS
 from vestnik.mailings.rules import database_now
@@ -90,7 +90,7 @@ def test_the_numbers_are_those_of_what_then_happens(
 
 
 def test_it_says_of_how_many_the_zone_is_assumed(api: Caller) -> None:
-    numbering.load_shipped()  # a test that emptied the database has taken the ranges away
+    register.load_shipped()  # a test that emptied the database has taken the ranges away
     for number in ("79240000001", "79350000001", "79350000002", "74951234567"):
         api.post("clients/", {"phone_number": number})
     api.post("clients/", {"phone_number": "79350000003", "timezone": "Asia/Omsk"})

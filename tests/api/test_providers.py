@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller
-from tests.dispatch.breakers import opened
+from tests.dispatch.send.breakers import opened
 from vestnik.providers.registry import described
 
 pytestmark = pytest.mark.django_db

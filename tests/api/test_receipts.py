@@ -14,12 +14,12 @@ from django.test.client import ClientHandler
 
 from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import record
-from vestnik.api.parsing import MIB
-from vestnik.api.receipts import guesses
+from vestnik.api.http.parsers import MIB
+from vestnik.api.providers.callbacks import guesses
 from vestnik.audience.models import StopListEntry
-from vestnik.dispatch import receipts
 from vestnik.dispatch.models import KeptReceipt
-from vestnik.gate import at_most
+from vestnik.dispatch.receive import receipts
+from vestnik.http.concurrency_limit import at_most
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described
 

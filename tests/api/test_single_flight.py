@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stack.servers import wait_until
-from vestnik.api import single_flight
-from vestnik.api.single_flight import MOST_ATTEMPTS, SingleFlight
+from vestnik.api.ops import single_flight
+from vestnik.api.ops.single_flight import MOST_ATTEMPTS, SingleFlight
 
 
 class Hanging:

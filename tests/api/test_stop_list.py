@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.caller import Caller, errors_of, ids_of
 from tests.builders import counts, make_running
-from vestnik.audience.stoplist import StopListEntry
+from vestnik.audience.stop_list import StopListEntry
 
 NUMBER, OTHER = "79000000000", "79000000001"
 

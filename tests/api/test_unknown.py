@@ -7,7 +7,8 @@ import pytest
 from tests.api.caller import Caller, errors_of
 from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import record
-from vestnik.dispatch import closing, sql
+from vestnik.db import sql
+from vestnik.dispatch.reconcile import closing
 from vestnik.mailings.models import CANCEL, Mailing
 from vestnik.providers.registry import described
 

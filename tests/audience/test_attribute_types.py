@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 
 from tests.audience.importing import counts, refusals, take
 from vestnik.audience.attribute_types import AttributeType, check_types, fits
-from vestnik.audience.filters import matching
-from vestnik.audience.importing.cell_types import day, flag, number, recognised
+from vestnik.audience.filters.selection import matching
+from vestnik.audience.importing.columns.cell_types import day, flag, number, recognised
 from vestnik.audience.models import Client
-from vestnik.loading import say
+from vestnik.import_commands import say
 
 NUMBER = "79261234567"
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from tests.audience.importing import counts, refusals, take
 from tests.builders import make_client
 from vestnik.audience.importing import formats
-from vestnik.audience.importing.cells import harmless
+from vestnik.audience.importing.csv.csv_escape import harmless
+from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.run import staged_rows
-from vestnik.audience.importing.source import Progress
 from vestnik.audience.models import Client
-from vestnik.reports import exports, tables
+from vestnik.reports.files import exports, table_writers
 
-WRITERS = {"csv": tables.as_csv, "xlsx": tables.as_xlsx}
+WRITERS = {"csv": table_writers.as_csv, "xlsx": table_writers.as_xlsx}
 NUMBER = "79261234567"
 FIELDS = ("phone_number", "operator_code", "tag", "timezone", "attributes")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.builders import make_client
-from vestnik.audience.filters import matching
+from vestnik.audience.filters.selection import matching
 
 CLIENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("79261234567", "vip", {"city": "Казань", "age": 30, "born": "1996-05-01", "adult": True}),

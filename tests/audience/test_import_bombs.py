@@ -15,7 +15,7 @@ READ = """
 import re, sys, time
 from vestnik.audience.importing import xlsx
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.source import Progress
+from vestnik.audience.importing.row_types import Progress
 began = time.monotonic()
 try:
     with open(sys.argv[1], "rb") as file:

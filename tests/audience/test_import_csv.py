@@ -5,13 +5,13 @@ import io
 import pytest
 
 from tests.audience.importing import counts, take
-from vestnik.audience.importing import encodings
-from vestnik.audience.importing.encodings import ENCODINGS, encoding_of
+from vestnik.audience.importing.columns.header import plan
+from vestnik.audience.importing.csv import encodings
+from vestnik.audience.importing.csv.encodings import ENCODINGS, encoding_of
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import Opened, opened
-from vestnik.audience.importing.header import plan
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.source import Progress
+from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.models import Client
 
 LISTED = (

@@ -10,8 +10,8 @@ import openpyxl
 import pytest
 import python_calamine
 
-from vestnik.audience.importing import values, xlsx
-from vestnik.audience.importing.source import Progress
+from vestnik.audience.importing.row_types import Progress
+from vestnik.audience.importing.xlsx import shown_values, workbook
 
 FILES = Path(__file__).parent / "files" / "workbooks"
 NAMES = sorted(path.name for path in FILES.glob("*.xlsx"))
@@ -65,7 +65,7 @@ def _text(value: object) -> str:
         case bool():
             return str(value).upper()
         case int() | float():
-            return values.number(repr(value))
+            return shown_values.number(repr(value))
         case datetime.datetime():
             at = (value + datetime.timedelta(microseconds=500_000)).replace(microsecond=0)
             return at.isoformat() if at.time() != datetime.time() else at.date().isoformat()
@@ -91,7 +91,7 @@ def _filled(cells: Cells) -> Cells:
 
 def ours(path: Path) -> Cells:
     with path.open("rb") as file:
-        book = xlsx.Workbook(file)
+        book = workbook.Workbook(file)
         return _filled(
             {
                 (sheet.name, line, n): text

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.audience.sheets import HEAD, MAIN, write_parts
-from vestnik.audience.importing import first_rows, peek, xlsx
+from vestnik.audience.importing import first_rows, peek
+from vestnik.audience.importing.columns.header_row import LOOKED_AT
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.header_row import LOOKED_AT
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.source import Progress, index_in
+from vestnik.audience.importing.row_types import Progress, index_in
+from vestnik.audience.importing.xlsx import workbook
 
 SHEET = f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData>'
 TAIL = "</sheetData></worksheet>"
@@ -122,7 +123,7 @@ def test_an_answer_is_never_large():
 def test_no_more_of_the_texts_is_read_than_the_first_rows_need():
     rows = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>{n}</v></c></row>' for n in range(1, 60_000))
     strings = "<sst>" + "".join(f"<si><t>{n:>200}</t></si>" for n in range(60_000)) + "</sst>"
-    book = xlsx.Workbook(parts(sheet=f"{SHEET}{rows}{TAIL}", strings=strings))
+    book = workbook.Workbook(parts(sheet=f"{SHEET}{rows}{TAIL}", strings=strings))
     found = book.rows(book.sheets[0], Progress())
     assert [next(found)[1][0].strip() for _ in range(3)] == ["1", "2", "3"]
     assert len(book._strings) < 10_000
@@ -155,7 +156,7 @@ HUGE = {
 def test_numbers_of_thousands_of_digits_are_read_or_refused_and_never_an_error(case: str):
     book = parts(**HUGE[case])
     with contextlib.suppress(FileProblem):
-        assert len(list(xlsx.rows(book, Progress()))) == 1
+        assert len(list(workbook.rows(book, Progress()))) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 import pytest
 
 from tests.audience.sheets import BOOK, HEAD, MAIN, write_parts
-from vestnik.audience.importing import xlsx
-from vestnik.audience.importing.source import Progress
+from vestnik.audience.importing.row_types import Progress
+from vestnik.audience.importing.xlsx import workbook
 
 BOOK_1904 = BOOK.replace("<sheets>", '<workbookPr date1904="1"/><sheets>')
 STRINGS = "<sst>{}</sst>".format(
@@ -36,7 +36,7 @@ def shown(cell: str, code: str = "General", book: str = BOOK) -> str:
     sheet = f'{HEAD}<worksheet xmlns="{MAIN}">{row}</worksheet>'
     target = io.BytesIO()
     write_parts(target, sheet=sheet, strings=STRINGS, styles=styles, book=book)
-    rows = list(xlsx.rows(target, Progress()))
+    rows = list(workbook.rows(target, Progress()))
     return rows[0][1][0] if rows else ""
 
 

@@ -10,9 +10,9 @@ from tests.audience.sheets import HEAD, LINKS, MAIN, PACKAGE, write
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import Opened, opened
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.source import Progress
+from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.models import Client
-from vestnik.reports import tables
+from vestnik.reports.files import table_writers
 
 Sheets = list[tuple[str, str, list[list[str]]]]
 
@@ -248,10 +248,10 @@ def test_rows_that_go_back_are_damage():
 
 @pytest.mark.django_db
 def test_an_export_beyond_one_sheet_comes_back_whole(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tables, "ROWS_OF_A_SHEET", 4)
+    monkeypatch.setattr(table_writers, "ROWS_OF_A_SHEET", 4)
     numbers = [str(79260000000 + n) for n in range(10)]
     rows = [["phone_number", "tag"], *([number, "a"] for number in numbers)]
-    content = b"".join(tables.as_xlsx(rows))
+    content = b"".join(table_writers.as_xlsx(rows))
 
     job = take(content)
 

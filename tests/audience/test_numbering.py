@@ -7,11 +7,12 @@ import pytest
 
 from tests.audience.importing import take
 from tests.builders import make_client
-from vestnik.audience import clients, numbering
+from vestnik.audience import clients
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.imports import NumberingRegister, NumberRange
 from vestnik.audience.models import Client, zone_is_assumed
-from vestnik.audience.register_table import merged, shipped, written
+from vestnik.audience.numbering import register
+from vestnik.audience.numbering.register_table import merged, shipped, written
 from vestnik.audience.upsert import upsert
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def ranges_of_the_product(db: None) -> None:
     """Each start brings them; a test that emptied the database has taken them away."""
-    numbering.load_shipped()
+    register.load_shipped()
 
 
 HEAD = "АВС/ DEF;От;До;Емкость;Оператор;Регион;Территория ГАР;ИНН\n"
@@ -33,7 +34,7 @@ ROWS = (
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1251"])
 def test_the_register_tells_the_zone_of_whoever_comes_without_one(encoding: str):
-    assert numbering.replace(io.BytesIO((HEAD + ROWS).encode(encoding))) == (3, 0)
+    assert register.replace(io.BytesIO((HEAD + ROWS).encode(encoding))) == (3, 0)
     take(b"phone;timezone\n79240000001;\n79240000002;Asia/Omsk\n79990000000;\n")
     upsert([{"phone_number": "79140000001"}])
     zones = dict(Client.objects.values_list("phone_number", "timezone"))
@@ -43,15 +44,15 @@ def test_the_register_tells_the_zone_of_whoever_comes_without_one(encoding: str)
         "79990000000": "Europe/Moscow",
         "79140000001": "Asia/Yakutsk",
     }
-    assert numbering.zone_near("79240999999") == "Asia/Vladivostok"
-    assert numbering.zone_near("79241000000") is None
+    assert register.zone_near("79240999999") == "Asia/Vladivostok"
+    assert register.zone_near("79241000000") is None
 
 
 @pytest.mark.parametrize("text", ["", "<html>403</html>", "a;b\n1;2\n", HEAD, HEAD + "x;y\n" * 9])
 def test_another_file_replaces_nothing(text: str):
-    numbering.replace(io.BytesIO((HEAD + ROWS).encode()))
+    register.replace(io.BytesIO((HEAD + ROWS).encode()))
     with pytest.raises(FileProblem, match="Nothing was changed"):
-        numbering.replace(io.BytesIO(text.encode()))
+        register.replace(io.BytesIO(text.encode()))
     assert NumberRange.objects.exclude(region="Казахстан").count() == 3
 
 
@@ -61,24 +62,24 @@ def sources() -> dict[str, tuple[str, str]]:
 
 
 def test_the_product_brings_the_ranges_and_their_date_along():
-    assert numbering.published() == shipped().published
+    assert register.published() == shipped().published
     assert NumberRange.objects.count() == len(shipped().ranges) + 1
-    assert numbering.zone_near("79240000001") == "Asia/Vladivostok"
-    assert numbering.zone_near("79261234567") == "Europe/Moscow"
-    assert numbering.zone_near("77011234567") == "Asia/Almaty"
-    assert numbering.zone_near("74951234567") is None
+    assert register.zone_near("79240000001") == "Asia/Vladivostok"
+    assert register.zone_near("79261234567") == "Europe/Moscow"
+    assert register.zone_near("77011234567") == "Asia/Almaty"
+    assert register.zone_near("74951234567") is None
 
 
 def test_a_newer_product_brings_newer_ranges_and_leaves_the_operators_own():
-    assert not numbering.load_shipped()
+    assert not register.load_shipped()
     NumberingRegister.objects.update(published=date(2020, 1, 1))
     NumberRange.objects.filter(first__lt=79_200_000_000).delete()
-    assert numbering.load_shipped()
+    assert register.load_shipped()
     assert NumberRange.objects.count() == len(shipped().ranges) + 1
-    numbering.replace(io.BytesIO((HEAD + ROWS).encode()))
-    assert not numbering.load_shipped()
+    register.replace(io.BytesIO((HEAD + ROWS).encode()))
+    assert not register.load_shipped()
     NumberingRegister.objects.all().delete()
-    assert not numbering.load_shipped()
+    assert not register.load_shipped()
     assert NumberRange.objects.count() == 4
 
 

@@ -8,9 +8,9 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from vestnik.audience.numbering.register_table import mobile_codes
 from vestnik.audience.phone import WITHOUT_SMS_FORM, NumberRules, gets_no_sms
 from vestnik.audience.phone_parsing import normalised, problem_with, read
-from vestnik.audience.register_table import mobile_codes
 
 A, KZ, TOLL_FREE, LANDLINE = "79261234567", "77011234567", "78005553535", "74951234567"
 TAKEN = {

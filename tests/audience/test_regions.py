@@ -2,8 +2,8 @@
 
 import pytest
 
-from vestnik.audience.regions import CITIES, REGIONS, zone_of, zone_of_place
-from vestnik.audience.register_table import shipped
+from vestnik.audience.numbering.regions import CITIES, REGIONS, zone_of, zone_of_place
+from vestnik.audience.numbering.register_table import shipped
 from vestnik.audience.validation import timezones
 
 #: Hours ahead of Moscow, and the regions: as the register writes them, and as they were called.

@@ -7,7 +7,7 @@ import pytest
 
 from tests.audience.importing import refusals, take
 from vestnik.audience.models import Client
-from vestnik.audience.zone_words import zone_named
+from vestnik.audience.numbering.zone_words import zone_named
 
 WORDS = {
     "МСК": "Europe/Moscow",

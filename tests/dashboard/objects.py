@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import strategies as st
 
 from tests.audience.test_export_and_import import LETTERS, NAMES, NUMBERS, TROUBLE, VALUES
-from vestnik.audience.filter_rules import checked_filter
+from vestnik.audience.filters.rules import checked_filter
 
 TEXTS = LETTERS | TROUBLE
 TRICKY = st.sampled_from(

@@ -12,9 +12,9 @@ from tests.dashboard.access.visiting import PASSWORD, make_user, visitor
 from tests.dashboard.mailings.writing import Fields, agreed, browser, condition, written
 from vestnik.access.models import User
 from vestnik.access.sessions import Session
-from vestnik.dashboard import autosave
 from vestnik.dashboard.models import UnsavedForm
-from vestnik.dispatch.erasure import erase_client
+from vestnik.dashboard.web import autosave
+from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from tests.dashboard.mailings.mailings import make_doubtful
 from vestnik.access.models import ApiKey
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client, SavedAudience
-from vestnik.dashboard.bidi import isolated
+from vestnik.dashboard.wording.bidi import isolated
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.utils.translation import override
 
-from vestnik.dashboard.filters import in_words
+from vestnik.dashboard.wording.filter_text import in_words
 
 SAID = [
     ({}, ["все клиенты"]),

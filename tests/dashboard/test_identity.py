@@ -27,14 +27,14 @@ from tests.dashboard.untouched import Form, saved, untouched
 from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
 from vestnik.audience.importing import run, stored
+from vestnik.audience.importing.columns.header import FIELDS, meaning
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.header import FIELDS, meaning
 from vestnik.audience.models import Client, Import, SavedAudience
 from vestnik.audience.validation import validate_attributes
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.mailings.rules import checked_text
 from vestnik.one_line import BREAKS
-from vestnik.reports import exports
+from vestnik.reports.files import exports
 
 pytestmark = pytest.mark.django_db
 

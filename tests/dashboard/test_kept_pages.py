@@ -19,7 +19,7 @@ from vestnik.access.models import ApiKey, User
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client, SavedAudience, StopListEntry
 from vestnik.dashboard.models import UnsavedForm
-from vestnik.dispatch.erasure import erase_client
+from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.mailings.models import PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db

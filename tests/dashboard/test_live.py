@@ -17,7 +17,7 @@ from tests.dashboard.viewers import EVENTS, Viewer, ask, log_in, viewers
 from tests.pipeline.mailings import command, create, fill, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.dashboard.live.shared import LOOKS
+from vestnik.dashboard.live.shared_cache import LOOKS
 
 #: For each of two processes; whoever comes may all come to one of them.
 STREAMS = 12

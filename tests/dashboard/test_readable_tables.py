@@ -9,7 +9,7 @@ import pytest
 from tests.builders import make_client, make_running
 from tests.dashboard.mailings.writing import browser
 from vestnik.audience.models import Client
-from vestnik.dispatch.withdrawal import delete_client
+from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db

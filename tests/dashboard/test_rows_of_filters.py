@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.dashboard.objects import filters
-from vestnik.dashboard.audience_form import GROUPS, AudienceForm
-from vestnik.dashboard.conditions import MOST_INPUTS
+from vestnik.dashboard.audience_builder.builder import GROUPS, AudienceForm
+from vestnik.dashboard.audience_builder.conditions import MOST_INPUTS
 
 LANGUAGES = st.sampled_from(["en", "ru"])
 

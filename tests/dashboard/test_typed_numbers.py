@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
+from vestnik.dashboard.audience_builder.conditions import bound
 from vestnik.dashboard.clients.attributes import _number
-from vestnik.dashboard.conditions import bound
 
 #: What is typed, and what it is on an English page and on a Russian one; None: refused.
 TYPED = [

@@ -9,8 +9,8 @@ from psycopg import errors
 
 from tests.stack.servers import wait_until
 from vestnik.db import sessions
-from vestnik.db.locks import ended_when_silent, not_in_effect
-from vestnik.db.trouble import Trouble, retried, trouble_of
+from vestnik.db.errors import Trouble, retried, trouble_of
+from vestnik.db.session_locks import ended_when_silent, not_in_effect
 from vestnik.stack import setup
 from vestnik.stack.errors import StackError
 

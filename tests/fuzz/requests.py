@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from hypothesis import strategies as st
 
-from vestnik.api.schema import document
+from vestnik.api.http.schema import document
 
 #: Stands for an integer of so many digits, which Python itself would not write.
 ENDLESS = "\u2603endless\u2603"

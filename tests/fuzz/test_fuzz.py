@@ -29,8 +29,8 @@ from tests.fuzz.requests import (
 )
 from tests.test_extremes import addresses, something_of_everything
 from vestnik.access.models import ApiKey, User
-from vestnik.api.parsing import MIB
-from vestnik.api.receipts import guesses
+from vestnik.api.http.parsers import MIB
+from vestnik.api.providers.callbacks import guesses
 from vestnik.providers.registry import described
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, account_refused
-from vestnik.sandbox.wire import Connection, Request
+from vestnik.sandbox.http_server import Connection, Request
 
 #: Letters of GSM 7-bit that take two septets (3GPP TS 23.038, 6.2.1.1).
 ESCAPED = frozenset("^{}\\[~]|€\f")

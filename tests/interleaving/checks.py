@@ -19,7 +19,7 @@ from tests.interleaving.operations import (
 )
 from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, TEXT, Situation
 from vestnik.audience.models import Client
-from vestnik.dispatch import sql
+from vestnik.db import sql
 from vestnik.dispatch.models import (
     LEFT_US,
     STORED_STATES,

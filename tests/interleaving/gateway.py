@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from vestnik.dispatch import claims
-from vestnik.dispatch.breaker import Breaker
-from vestnik.dispatch.hands import Hands
-from vestnik.dispatch.meters import meters
-from vestnik.dispatch.rests import Rests
-from vestnik.dispatch.sending import Course, Crew
-from vestnik.dispatch.sink import DatabaseSink
+from vestnik.dispatch.receive.sink import DatabaseSink
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.send.batch_sender import Course, Crew
+from vestnik.dispatch.send.circuit_breaker import Breaker
+from vestnik.dispatch.send.cooldowns import Rests
+from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.dispatch.signals.metrics import meters
 from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
 from vestnik.providers.registry import described
 

@@ -18,7 +18,10 @@ from tests.interleaving.hook import Marks, Steps, follow, hooked
 from tests.interleaving.operations import OPERATIONS
 from tests.interleaving.situations import SITUATIONS, Situation
 from vestnik.audience.clients import NumberTaken
-from vestnik.dispatch import closing, doubt, hints, sql, stopping
+from vestnik.db import sql
+from vestnik.dispatch.reconcile import closing, unknown_messages
+from vestnik.dispatch.signals import wakeups
+from vestnik.dispatch.suppress import opt_out
 from vestnik.mailings.models import StateConflict
 
 #: An operator or a program is told that the other was first.
@@ -196,10 +199,10 @@ def everything(marks: Marks) -> Iterator[None]:
     two of them as well."""
     nothing: Any = lambda *given, **named: None  # noqa: E731
     with (
-        patch.object(hints, "give", nothing),
-        patch.object(doubt, "BATCHES_AT_ONCE", 1),
+        patch.object(wakeups, "give", nothing),
+        patch.object(unknown_messages, "BATCHES_AT_ONCE", 1),
         patch.object(closing, "BATCHES_AT_ONCE", 2),
-        patch.object(stopping, "NUMBERS_AT_ONCE", 2),
+        patch.object(opt_out, "NUMBERS_AT_ONCE", 2),
         recorder(),
         hooked(marks),
     ):

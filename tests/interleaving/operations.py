@@ -10,33 +10,23 @@ from django.db import transaction
 from tests.builders import from_now
 from tests.interleaving.gateway import ALIAS, LEASE, Worker, note
 from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, Situation
-from vestnik.audience import clients, stoplist, upsert
+from vestnik.audience import clients, stop_list, upsert
 from vestnik.audience.models import Client
-from vestnik.audience.stoplist import Source
-from vestnik.dispatch import (
-    asking,
-    claims,
-    closing,
-    doubt,
-    enlist,
-    erasure,
-    hours,
-    late,
-    launch,
-    receipts,
-    stopping,
-    texts,
-    withdrawal,
-)
-from vestnik.dispatch.claims import Claim, Queued
-from vestnik.dispatch.late import Attempt
+from vestnik.audience.stop_list import Source
 from vestnik.dispatch.models import Enlistment
-from vestnik.dispatch.outcomes import record_and_mark, record_and_release, record_late
-from vestnik.dispatch.settled import Settled
+from vestnik.dispatch.prepare import enlist, launch, local_hours, new_text
+from vestnik.dispatch.receive import late_responses, receipts
+from vestnik.dispatch.receive.late_responses import Attempt
+from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.record.claims import Claim, Queued
+from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
+from vestnik.dispatch.suppress import erasure, opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
 from vestnik.mailings.rules import check_changeable, database_now
 from vestnik.providers.base import Accepted, Deferred, Late, Outcome, Outgoing, Receipt
-from vestnik.reports import sampling
+from vestnik.reports.timeline import sampling
 
 ACTOR = "tests"
 SHORT = 3.0
@@ -141,7 +131,7 @@ def answer(situation: Situation, worker: Worker) -> None:
         Accepted(situation.provider_id(n)) if has_it else Deferred("not taken")
         for n, _, has_it in found
     ]
-    asking._settle(situation.mailing, rows, replies)
+    status_poller._settle(situation.mailing, rows, replies)
 
 
 @_operation("receipts", *LAUNCHED)
@@ -172,7 +162,7 @@ def wake(situation: Situation, worker: Worker) -> None:
 
 @_operation("closing of hours", "hours")
 def schedule_closed(situation: Situation, worker: Worker) -> None:
-    hours.schedule_closed()
+    local_hours.schedule_closed()
 
 
 @_operation("close", "ending", "cancelled")
@@ -203,13 +193,13 @@ def enlist_chunks(situation: Situation, worker: Worker) -> None:
 @_operation("stop-list sweep", *UNDER_WAY)
 def sweep_stop_list(situation: Situation, worker: Worker) -> None:
     """After an import onto the list."""
-    stoplist.put([situation.number(n) for n in LISTED], Source.IMPORT)
-    stopping.sweep()
+    stop_list.put([situation.number(n) for n in LISTED], Source.IMPORT)
+    opt_out.sweep()
 
 
 @_operation("resend by itself", "running", "paused", "hours", "ending", "done")
 def resend_by_itself(situation: Situation, worker: Worker) -> None:
-    doubt.resend_by_themselves([ALIAS])
+    unknown_messages.resend_by_themselves([ALIAS])
 
 
 @_operation("thin out", *LAUNCHED)
@@ -237,18 +227,18 @@ _operation("cancel", "running", "paused", "hours", "ending", "done", "due")(_ord
 
 @_operation("resend", "running", "paused", "hours", "ending", "done")
 def resend(situation: Situation, worker: Worker) -> None:
-    doubt.resend(Mailing.objects.get(id=situation.mailing), actor=ACTOR)
+    unknown_messages.resend(Mailing.objects.get(id=situation.mailing), actor=ACTOR)
 
 
 @_operation("give up", *LAUNCHED)
 def give_up(situation: Situation, worker: Worker) -> None:
-    doubt.give_up(Mailing.objects.get(id=situation.mailing), actor=ACTOR)
+    unknown_messages.give_up(Mailing.objects.get(id=situation.mailing), actor=ACTOR)
 
 
 def _change(situation: Situation, **changes: Any) -> None:
     mailing = Mailing.objects.get(id=situation.mailing)
     check_changeable(mailing, changes)
-    texts.change(mailing, changes, actor=ACTOR)
+    new_text.change(mailing, changes, actor=ACTOR)
 
 
 @_operation("later end", *UNDER_WAY, "done")
@@ -270,7 +260,7 @@ def change_rate(situation: Situation, worker: Worker) -> None:
 def change_text(situation: Situation, worker: Worker) -> None:
     _change(situation, text=NEW_TEXT)
     if situation.lots:
-        texts.renew(situation.batch(4))
+        new_text.renew(situation.batch(4))
 
 
 @_operation("change of hours", "due")
@@ -289,12 +279,12 @@ def change_filter(situation: Situation, worker: Worker) -> None:
 @_operation("delete", *ALL)
 def delete(situation: Situation, worker: Worker) -> None:
     for n in DELETED:
-        withdrawal.delete_client(situation.client(n))
+        revocation.delete_client(situation.client(n))
 
 
 @_operation("delete many", *ALL)
 def delete_many(situation: Situation, worker: Worker) -> None:
-    withdrawal.delete_clients([situation.client(n) for n in CHANGED])
+    revocation.delete_clients([situation.client(n) for n in CHANGED])
 
 
 @_operation("erase", *ALL)
@@ -328,7 +318,7 @@ def upsert_many(situation: Situation, worker: Worker) -> None:
 
 @_operation("stop", *ALL)
 def stop(situation: Situation, worker: Worker) -> None:
-    stopping.stop([situation.number(n) for n in STOPPED], Source.API)
+    opt_out.stop([situation.number(n) for n in STOPPED], Source.API)
 
 
 # --- what these are made of ------------------------------------------------------------------
@@ -379,4 +369,4 @@ def _take_late(situation: Situation, n: int, attempt: int, outcome: Outcome) -> 
     message.attempt = Attempt(
         claim, situation.attempt(attempt), database_now(), queued, departed=0.0
     )
-    late.take(Late(message, outcome))
+    late_responses.take(Late(message, outcome))

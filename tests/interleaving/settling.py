@@ -4,7 +4,12 @@ import time
 
 from tests.interleaving.gateway import Worker
 from tests.interleaving.situations import SOON
-from vestnik.dispatch import claims, closing, enlist, hours, launch, receipts, sql, stopping, texts
+from vestnik.db import sql
+from vestnik.dispatch.prepare import enlist, launch, local_hours, new_text
+from vestnik.dispatch.receive import receipts
+from vestnik.dispatch.reconcile import closing
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.suppress import opt_out
 from vestnik.mailings.models import RESUME, Mailing, MailingState
 
 MOST_ROUNDS = 12
@@ -68,13 +73,13 @@ def _once(worker: Worker) -> None:
         launch.launch_when_due(mailing.id)
     claims.sweep()
     claims.wake()
-    hours.schedule_closed()
+    local_hours.schedule_closed()
     for mailing_id in enlist.to_enlist():
         enlist.enlist(mailing_id)
-    for mailing_id in texts.to_renew():
-        texts.renew_all(mailing_id)
+    for mailing_id in new_text.to_renew():
+        new_text.renew_all(mailing_id)
     receipts.match_kept()
-    stopping.sweep()
+    opt_out.sweep()
     worker.send_all()
     for mailing_id in closing.to_close():
         closing.close(mailing_id)

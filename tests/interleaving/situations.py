@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from tests.interleaving.gateway import ALIAS
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.rules import database_now
 
 OPEN_ZONE, CLOSED_ZONE = "Europe/Moscow", "Asia/Vladivostok"

@@ -13,7 +13,7 @@ from tests.interleaving.hook import Marks
 from tests.interleaving.meeting import HONEST, LONGEST, everything
 from tests.interleaving.operations import OPERATIONS
 from tests.interleaving.situations import SITUATIONS, Situation
-from vestnik.dispatch import sql
+from vestnik.db import sql
 
 THREADS, EACH = 6, 4
 DEADLOCKS = """

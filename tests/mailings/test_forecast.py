@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 
 from vestnik.mailings.forecast import Forecast, forecast, spans
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from vestnik.mailings.forecast import spans
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
 
 RUSSIAN = [
     ("Europe/Kaliningrad", 2),

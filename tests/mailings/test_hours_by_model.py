@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from vestnik.audience.validation import timezones
-from vestnik.dispatch.claims import END_GUARD, open_zones
+from vestnik.dispatch.record.claims import open_zones
 from vestnik.mailings.forecast import forecast, spans
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
+from vestnik.mailings.window import END_GUARD
 
 TRIES = 10_000
 #: Of functions, for a year in all zones: of each minute they would be hundreds of millions.

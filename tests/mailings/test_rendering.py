@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import make_client
 from vestnik.audience.models import Client
-from vestnik.dispatch.recipients import picked, rendered
+from vestnik.dispatch.prepare.recipients import picked, rendered
 from vestnik.mailings.rendering import ERROR_CELLS, SCIENTIFIC
 from vestnik.mailings.text import INVISIBLE, TRIMMED, segments_of
 

@@ -23,10 +23,10 @@ import psycopg
 from tests.stack.running import RunningStack, free_port
 from tests.stack.servers import wait_until
 from vestnik.stack import home as homes
-from vestnik.stack import reach
-from vestnik.stack.postgres import Postgres
-from vestnik.stack.process import Program
-from vestnik.stack.valkey import Valkey
+from vestnik.stack import runtime_dir
+from vestnik.stack.processes.process import Program
+from vestnik.stack.servers.postgres import Postgres
+from vestnik.stack.servers.valkey import Valkey
 
 SOURCE = Path(__file__).with_name("clock.c")
 #: Sessions say in their name which process they belong to.
@@ -202,7 +202,7 @@ class Deployment(RunningStack):
 
     def _start_servers(self) -> None:
         home = homes.opened(self.home)
-        den = reach.Den(home.path, reach.lowered_uid())
+        den = runtime_dir.Den(home.path, runtime_dir.lowered_uid())
         self.closing.callback(den.remove)
         passwords = homes.keep_secrets(home)
         postgres, valkey = Postgres(home, den, passwords), Valkey(home, den, passwords["broker"])

@@ -11,7 +11,7 @@ import psycopg
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 
-#: As in `dispatch.tick` and `dispatch.enlist`, which need Django: test_stillness.py compares them.
+#: As in the modules of `vestnik`, which need Django: test_stillness.py compares them.
 TICK_LOCK, CLIENTS_LOCK = 0x7469636B, 0x76657374
 #: Sessions say in their name which process they belong to.
 WAITING = """

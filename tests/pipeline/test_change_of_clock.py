@@ -12,7 +12,7 @@ from tests.mailings.test_hours import RUSSIAN
 from tests.pipeline.gateways import http, stack_at
 from tests.pipeline.mailings import create, fill, judge, wait_ended
 from tests.stack.running import RunningStack
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
 
 BERLIN = "Europe/Berlin"
 PLACES = [*RUSSIAN, (BERLIN, 0)]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from tests.mailings.test_hours import RUSSIAN
 from tests.pipeline.mailings import create, fill, judge, wait_ended
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
 
 ZONES = "UPDATE audience_client SET timezone = (%s::text[])[1 + phone_number::bigint %% %s]"
 

@@ -13,8 +13,8 @@ from tests.pipeline.gateways import http, stack_at
 from tests.pipeline.mailings import create, fill, judge, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.dispatch.enlist import CLIENTS_LOCK
-from vestnik.dispatch.tick import TICK_LOCK
+from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
+from vestnik.dispatch.runtime.scheduler import TICK_LOCK
 
 CLIENTS = 3_000
 #: What the issue asks for.

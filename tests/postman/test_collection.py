@@ -10,7 +10,7 @@ import pytest
 
 from tests.postman import newman
 from tests.stack.running import RunningStack
-from vestnik.api.schema import document
+from vestnik.api.http.schema import document
 
 VARIABLE = re.compile(r"\{\{?\w+\}?\}")
 

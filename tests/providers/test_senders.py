@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vestnik.audience.stoplist import StopListEntry
-from vestnik.dispatch.stopping import obey
+from vestnik.audience.stop_list import StopListEntry
+from vestnik.dispatch.suppress.opt_out import obey
 from vestnik.providers.base import Inbound
-from vestnik.providers.incoming import sender_of
+from vestnik.providers.events import sender_of
 
 OURS = "79261234567"
 #: As the gateway writes it, whether SMPP calls it international, and who is stopped.

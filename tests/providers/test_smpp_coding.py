@@ -12,9 +12,9 @@ from tests.gateways.builders import outgoing
 from vestnik.mailings.text import segments_of
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
-from vestnik.providers.smpp import gsm
+from vestnik.providers.smpp import gsm_alphabet
 from vestnik.providers.smpp.coding import Coding
-from vestnik.providers.smpp.parts import Composer, relative
+from vestnik.providers.smpp.pdu_builder import Composer, relative
 from vestnik.sandbox.smpp_parts import Assembly, submitted
 
 TEXTS = st.text(st.sampled_from("abc @€[]^Привет😀é\n~"), max_size=700)
@@ -64,9 +64,12 @@ def test_every_part_can_be_read_by_itself(text: str, way: str) -> None:
 
 
 def test_the_alphabet_is_the_one_of_3gpp_ts_23_038() -> None:
-    assert len(gsm.BASIC) == 128
-    assert len(gsm.LETTERS) == 127 + 10
-    assert all(gsm.decode(gsm.encode_letter(letter)) == letter for letter in gsm.LETTERS)
+    assert len(gsm_alphabet.BASIC) == 128
+    assert len(gsm_alphabet.LETTERS) == 127 + 10
+    assert all(
+        gsm_alphabet.decode(gsm_alphabet.encode_letter(letter)) == letter
+        for letter in gsm_alphabet.LETTERS
+    )
 
 
 @pytest.mark.parametrize(

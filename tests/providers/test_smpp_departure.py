@@ -6,7 +6,7 @@ from collections import Counter, deque
 
 from tests.gateways.builders import flight, opened, outgoing, run
 from tests.providers.test_smpp import smpp
-from tests.providers.test_smpp_link import LONG, SMPP_ONLY
+from tests.providers.test_smpp_connection import LONG, SMPP_ONLY
 from vestnik.providers.base import Accepted, Deferred, Unknown
 from vestnik.sandbox.behaviour import Act, Behaviour
 from vestnik.sandbox.gateway import Sandbox

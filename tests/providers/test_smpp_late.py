@@ -5,7 +5,7 @@ import time
 
 from tests.gateways.builders import Heap, opened, outgoing, run, until
 from tests.providers.test_smpp import smpp
-from tests.providers.test_smpp_link import LONG, SMPP_ONLY
+from tests.providers.test_smpp_connection import LONG, SMPP_ONLY
 from vestnik.providers.base import Accepted, Late, Unknown
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox

@@ -10,7 +10,7 @@ from tests.gateways.builders import flight, opened, outgoing, run, until
 from tests.gateways.servers import serving
 from tests.providers.contract import persistently
 from tests.providers.test_smpp import smpp
-from tests.providers.test_smpp_link import SMPP_ONLY
+from tests.providers.test_smpp_connection import SMPP_ONLY
 from vestnik.providers.base import Accepted, Deferred, Unknown
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.provider import SmppProvider

@@ -25,7 +25,7 @@ from vestnik.providers.base import (
 from vestnik.providers.callbacks import Callback, CallbackRefused
 from vestnik.providers.http import tokens
 from vestnik.providers.http_gateway import HttpGatewayProvider
-from vestnik.sandbox.wire import Request
+from vestnik.sandbox.http_server import Request
 
 TEXTS = {
     "Latin, one part": "a" * 160,

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from vestnik.mailings.models import Mailing
+from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.models import Sample
-from vestnik.reports.states import STATES
 
 
 def sample(mailing: Mailing, ago: float, **counts: int) -> Sample:

@@ -12,7 +12,7 @@ from tests.builders import make_mailing, make_running
 from tests.dashboard.mailings.mailings import make_doubtful
 from vestnik.dispatch.models import Breaker
 from vestnik.mailings.models import MISS, PAUSE, Mailing
-from vestnik.reports.decisions import decisions, waiting
+from vestnik.reports.action_items import decisions, waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +63,7 @@ def test_unknown_messages_of_a_test_are_nobodys_worry() -> None:
 def test_what_settles_itself_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
     mailing = make_doubtful(provider="console")
     can_be_asked = SimpleNamespace(can_query=True, in_doubt="hold")
-    monkeypatch.setattr("vestnik.reports.decisions.described", lambda alias: can_be_asked)
+    monkeypatch.setattr("vestnik.reports.action_items.described", lambda alias: can_be_asked)
     assert decisions() == []
 
     long_ago = timezone.now() - timedelta(days=4)

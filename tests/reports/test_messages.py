@@ -10,8 +10,8 @@ from django.db import connection
 from tests.builders import from_now, make_client
 from vestnik.dispatch.models import Batch, Message
 from vestnik.mailings.models import Mailing
-from vestnik.reports import messages
-from vestnik.reports.walk import Walk
+from vestnik.reports.keyset import Walk
+from vestnik.reports.mailing import messages
 
 STATES = ("queued", "sent", "failed", "expired")
 

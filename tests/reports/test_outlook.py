@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.builders import make_client
-from tests.dispatch.test_hours import hours_at, launched
+from tests.dispatch.prepare.test_local_hours import hours_at, launched
 from vestnik.mailings.models import Mailing
-from vestnik.reports.outlook import Outlook, left_by_zone, outlook
-from vestnik.reports.snapshot import snapshot_of
+from vestnik.reports.mailing.outlook import Outlook, left_by_zone, outlook
+from vestnik.reports.mailing.snapshot import snapshot_of
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 #: At noon in London it is three in Moscow, and ten at night in Vladivostok.

@@ -14,18 +14,18 @@ from django.utils import timezone
 from tests.builders import make_mailing, make_running
 from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
-from vestnik.dispatch import sql
+from vestnik.db import sql
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.reports.models import Sample
-from vestnik.reports.samples import MOST_POINTS, by_hour, series
-from vestnik.reports.sampling import (
+from vestnik.reports.timeline.daily_totals import today
+from vestnik.reports.timeline.samples import MOST_POINTS, by_hour, series
+from vestnik.reports.timeline.sampling import (
     MOST_AFTERWARDS,
     SAMPLE_LOCK,
     THIN_OUT,
     take_samples,
     thin_out,
 )
-from vestnik.reports.today import today
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from tests.builders import make_mailing, make_running
 from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
-from vestnik.reports.progress import progress_of
-from vestnik.reports.snapshot import Snapshot, snapshot_of, snapshots
+from vestnik.reports.mailing.progress import progress_of
+from vestnik.reports.mailing.snapshot import Snapshot, snapshot_of, snapshots
 
 pytestmark = pytest.mark.django_db
 

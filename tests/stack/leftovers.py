@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vestnik.stack.reach import PLACES, prefix
+from vestnik.stack.runtime_dir import PLACES, prefix
 
 
 def processes_of(home: Path) -> list[str]:

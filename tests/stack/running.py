@@ -28,7 +28,7 @@ from urllib.request import Request, urlopen
 import psycopg
 
 from tests.stack.servers import wait_until, without_servers
-from vestnik.stack.valkey import is_free
+from vestnik.stack.servers.valkey import is_free
 
 CHUNK = 1 << 18
 SECONDS_TO_START = 60.0

@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 
 from vestnik.stack import home as homes
-from vestnik.stack import reach
-from vestnik.stack.postgres import OWNER, USER, Postgres
-from vestnik.stack.process import Program
-from vestnik.stack.valkey import Valkey
+from vestnik.stack import runtime_dir
+from vestnik.stack.processes.process import Program
+from vestnik.stack.servers.postgres import OWNER, USER, Postgres
+from vestnik.stack.servers.valkey import Valkey
 
 SECONDS = 30.0
 
@@ -26,7 +26,7 @@ class Servers(ExitStack):
         super().__init__()
         self.home = homes.opened(Path(tempfile.mkdtemp(prefix="vestnik-tests-")))
         self.callback(shutil.rmtree, self.home.path)
-        den = reach.Den(self.home.path, reach.lowered_uid())
+        den = runtime_dir.Den(self.home.path, runtime_dir.lowered_uid())
         self.callback(den.remove)
         passwords = homes.keep_secrets(self.home)
         self.postgres = Postgres(self.home, den, passwords)

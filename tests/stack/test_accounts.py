@@ -14,10 +14,10 @@ from tests.stack.accounts import AS_NOBODY, NOBODY
 from tests.stack.leftovers import dens_of, processes_of
 from tests.stack.running import RunningStack
 from tests.stack.servers import without_servers
-from vestnik.stack import reach
+from vestnik.stack import runtime_dir
 from vestnik.stack.owner import _give, account_of
-from vestnik.stack.postgres import install
-from vestnik.stack.process import Program
+from vestnik.stack.processes.process import Program
+from vestnik.stack.servers.postgres import install
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -37,7 +37,7 @@ def test_root_with_a_home_under_a_closed_folder(tmp_path):
     for folder in (home, home.parent, closed):
         folder.chmod(0o700)
     with RunningStack(home=home, workers=1) as stack:
-        assert owner(stack.pids["postgres"]) == reach.lowered_uid()
+        assert owner(stack.pids["postgres"]) == runtime_dir.lowered_uid()
         assert owner(stack.pids["web"]) == 0
         # Its crash recovery finds its files by the same way.
         stack.sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
@@ -69,7 +69,7 @@ def test_a_home_that_root_used_is_refused_to_others(home, used_home, as_nobody):
     subprocess.run(["cp", "-a", f"{used_home}/.", home], check=True)
     os.chown(home, NOBODY, NOBODY)
     os.chown(home / "secrets.json", NOBODY, NOBODY)
-    if reach.lowered_uid() == NOBODY:
+    if runtime_dir.lowered_uid() == NOBODY:
         os.chown(home / "postgres", 1, 1)
     stack = RunningStack(home=home, **as_nobody)
     stack.spawn()
@@ -155,7 +155,7 @@ def test_a_file_that_has_another_name_elsewhere_is_not_given_away(tmp_path):
 
 @pytest.fixture
 def den(tmp_path):
-    made = reach.Den(tmp_path, NOBODY)
+    made = runtime_dir.Den(tmp_path, NOBODY)
     yield made
     made.remove()
     assert dens_of(tmp_path) == []
@@ -193,7 +193,7 @@ def test_binaries_within_reach_stay_where_they_are(tmp_path, den):
 
 def test_a_socket_path_is_short_however_deep_the_home_lies(tmp_path):
     deep = tmp_path.joinpath(*["a-rather-long-name"] * 12)
-    den = reach.Den(deep, -1)
+    den = runtime_dir.Den(deep, -1)
     try:
         assert len(bytes(den.sockets / ".s.PGSQL.5432")) < 107
     finally:

@@ -14,8 +14,8 @@ from tests.stack.leftovers import children_of
 from tests.stack.memory import MIB, of_process
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.stack import linux
-from vestnik.stack.forkserver import SOCKET, ForkClient, confirmation
+from vestnik.stack.processes import linux
+from vestnik.stack.processes.forkserver import SOCKET, ForkClient, confirmation
 
 
 @pytest.fixture(scope="module")

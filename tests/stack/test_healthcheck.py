@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from vestnik.cli import main
-from vestnik.dispatch import heartbeat, scheduler
+from vestnik.dispatch.runtime import periodic_jobs
+from vestnik.dispatch.signals import heartbeat
 from vestnik.stack.healthcheck import trouble
 
 HERE = socket.gethostname()
@@ -84,17 +85,17 @@ def test_nobody_is_ill_because_the_broker_is_away(
 
 
 def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = scheduler.Job("slow", 1.0, lambda: None)
-    monkeypatch.setattr(scheduler, "_jobs", {"slow": job})
-    assert scheduler.hanging() == []
-    job.ended -= scheduler.LONGEST_RUN + 2
-    assert scheduler.hanging() == ["slow"]
+    job = periodic_jobs.Job("slow", 1.0, lambda: None)
+    monkeypatch.setattr(periodic_jobs, "_jobs", {"slow": job})
+    assert periodic_jobs.hanging() == []
+    job.ended -= periodic_jobs.LONGEST_RUN + 2
+    assert periodic_jobs.hanging() == ["slow"]
     job.attempt()
-    assert scheduler.hanging() == []
+    assert periodic_jobs.hanging() == []
 
 
 def test_a_rare_job_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = scheduler.Job("thin out", 3600.0, lambda: None)
-    monkeypatch.setattr(scheduler, "_jobs", {"thin out": job})
-    job.ended -= 3600.0 + 10 * scheduler.LONGEST_RUN  # it is at it for ten minutes
-    assert scheduler.hanging() == []
+    job = periodic_jobs.Job("thin out", 3600.0, lambda: None)
+    monkeypatch.setattr(periodic_jobs, "_jobs", {"thin out": job})
+    job.ended -= 3600.0 + 10 * periodic_jobs.LONGEST_RUN  # it is at it for ten minutes
+    assert periodic_jobs.hanging() == []

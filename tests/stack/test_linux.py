@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vestnik.stack import linux, up
+from vestnik.stack import up
 from vestnik.stack.home import MIB
-from vestnik.stack.postgres import sized
+from vestnik.stack.processes import linux
+from vestnik.stack.servers.postgres import sized
 
 WHOLE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 UNLIMITED_V1 = "9223372036854771712"

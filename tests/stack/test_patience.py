@@ -11,10 +11,11 @@ import pytest
 from django.db import connection
 
 from tests.stack.servers import wait_until
-from vestnik.stack import setup, supervisor, waiting
+from vestnik.stack import setup, wait_for
 from vestnik.stack.console import Console
-from vestnik.stack.process import Program
-from vestnik.stack.supervisor import EndedEarly, Supervisor
+from vestnik.stack.processes import supervisor
+from vestnik.stack.processes.process import Program
+from vestnik.stack.processes.supervisor import EndedEarly, Supervisor
 
 WAITING = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
@@ -90,7 +91,7 @@ def test_a_server_that_ends_is_not_waited_for(said: Said) -> None:
 def told_in_time(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], work: Callable[[], None]
 ) -> str:
-    monkeypatch.setattr(waiting, "SECONDS_UNTIL_TOLD", 0.05)
+    monkeypatch.setattr(wait_for, "SECONDS_UNTIL_TOLD", 0.05)
     work()
     return capsys.readouterr().err
 

@@ -8,18 +8,19 @@ import threading
 import pytest
 
 from tests.stack.servers import wait_until
-from vestnik.stack import linux, reach
-from vestnik.stack import postgres as postgreses
+from vestnik.stack import runtime_dir
 from vestnik.stack.errors import StackError
 from vestnik.stack.home import Home
-from vestnik.stack.postgres import VITAL, Postgres
+from vestnik.stack.processes import linux
+from vestnik.stack.servers import postgres as postgreses
+from vestnik.stack.servers.postgres import VITAL, Postgres
 
 PASSWORDS = {"database_owner": "o", "database_user": "u w/@"}
 
 
 @pytest.fixture
 def postgres(tmp_path):
-    den = reach.Den(tmp_path, -1)
+    den = runtime_dir.Den(tmp_path, -1)
     server = Postgres(Home(tmp_path), den, PASSWORDS)
     for name in VITAL:
         (server.folder / name).parent.mkdir(exist_ok=True)

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from tests.stack.servers import wait_until
-from vestnik.stack import process as processes
-from vestnik.stack.process import Process, Program
+from vestnik.stack.processes import process as processes
+from vestnik.stack.processes.process import Process, Program
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from tests.stack.mailing import make_mailing
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 from vestnik.stack.home import Home
-from vestnik.stack.linux import forsaken_by_make
-from vestnik.stack.postgres import Postgres
-from vestnik.stack.reach import Den
+from vestnik.stack.processes.linux import forsaken_by_make
+from vestnik.stack.runtime_dir import Den
+from vestnik.stack.servers.postgres import Postgres
 
 SECONDS_WITHOUT = 20.0
 NAMES = {"nofile": "Max open files", "nproc": "Max processes"}

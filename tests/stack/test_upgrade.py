@@ -18,10 +18,11 @@ from tests.stack.leftovers import dens_of, processes_of
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until, without_servers
 from vestnik.stack import home as homes
-from vestnik.stack import linux, reach
-from vestnik.stack.postgres import Postgres, install
-from vestnik.stack.process import Program, plain_environ
-from vestnik.stack.upgrade import exchange
+from vestnik.stack import runtime_dir
+from vestnik.stack.processes import linux
+from vestnik.stack.processes.process import Program, plain_environ
+from vestnik.stack.servers.postgres import Postgres, install
+from vestnik.stack.servers.upgrade import exchange
 
 #: Debian's.
 OLDER = sorted(Path("/usr/lib/postgresql").glob("1[4-7]/bin/postgres"))
@@ -57,7 +58,7 @@ def older_home(open_home: Path) -> tuple[Path, Path]:
     home = open_home
     programs = OLDER[-1].parent
     made = homes.opened(home)
-    den = reach.Den(home, reach.lowered_uid())
+    den = runtime_dir.Den(home, runtime_dir.lowered_uid())
     server = Postgres(made, den, homes.keep_secrets(made))
     server.binaries = programs
     initdb(server)

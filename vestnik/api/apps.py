@@ -6,7 +6,7 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        from vestnik.api.erasure import forget_elsewhere
-        from vestnik.dispatch.erasure import erasing
+        from vestnik.api.clients.erasure import forget_elsewhere
+        from vestnik.dispatch.suppress.erasure import erasing
 
         erasing.connect(forget_elsewhere, dispatch_uid="forget_elsewhere")

@@ -11,15 +11,15 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from vestnik.api.clients import FILTERS, ClientFilter
-from vestnik.api.fields import StrictSerializer
-from vestnik.api.mailings import mailing_of
+from vestnik.api.clients.views import FILTERS, ClientFilter
+from vestnik.api.http.fields import StrictSerializer
+from vestnik.api.http.views import Resource
+from vestnik.api.mailings.views import mailing_of
 from vestnik.api.messages import state_field
-from vestnik.api.resource import Resource
 from vestnik.audience.models import Client
-from vestnik.reports import exports
-from vestnik.reports.downloads import CSV, FORMATS, XLSX, download
-from vestnik.reports.tables import Table
+from vestnik.reports.files import exports
+from vestnik.reports.files.downloads import CSV, FORMATS, XLSX, download
+from vestnik.reports.files.table_writers import Table
 
 FILES = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
 

@@ -9,12 +9,12 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api import pages
-from vestnik.api.fields import LARGEST_ID, AskedWhole, Instant
-from vestnik.api.resource import Resource
+from vestnik.api.http import pagination
+from vestnik.api.http.fields import LARGEST_ID, AskedWhole, Instant
+from vestnik.api.http.views import Resource
 from vestnik.dispatch.models import MessageState
-from vestnik.reports import messages
-from vestnik.reports.states import STATES
+from vestnik.reports.mailing import messages
+from vestnik.reports.mailing.message_state import STATES
 
 ANSWERED = {
     "id": 3456,
@@ -69,7 +69,7 @@ def state_field() -> serializers.ChoiceField:
     )
 
 
-class MessageQuery(pages.PageQuery):
+class MessageQuery(pagination.PageQuery):
     """Which messages to list."""
 
     mailing = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
@@ -95,8 +95,8 @@ class Messages(Resource):
         """List messages."""
         mailing, client, state = map(self.asked.get, ("mailing", "client", "state"))
         find = partial(messages.find, mailing=mailing, client=client, state=state)
-        page = pages.page_of(self.asked, find)
-        return pages.answer(request, page, MessageShown(page.rows, many=True).data)
+        page = pagination.page_of(self.asked, find)
+        return pagination.answer(request, page, MessageShown(page.rows, many=True).data)
 
 
 class OneMessage(Resource):

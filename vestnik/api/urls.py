@@ -2,15 +2,21 @@
 
 from django.urls import path
 
-from vestnik.api.attributes import AttributeTypes, OneAttributeType
-from vestnik.api.audiences import AudienceCount, Audiences, OneAudience
-from vestnik.api.bulk import ClientsInBulk
-from vestnik.api.clients import Clients, OneClient
-from vestnik.api.erasure import ClientErasure
-from vestnik.api.events import Events
+from vestnik.api.clients.attributes import AttributeTypes, OneAttributeType
+from vestnik.api.clients.audiences import AudienceCount, Audiences, OneAudience
+from vestnik.api.clients.bulk import ClientsInBulk
+from vestnik.api.clients.erasure import ClientErasure
+from vestnik.api.clients.imports import Imports, OneImport, RefusedRows
+from vestnik.api.clients.stop_list import OneEntry, StopList
+from vestnik.api.clients.views import Clients, OneClient
 from vestnik.api.exports import ClientsExport, MessagesExport, StatisticsExport
-from vestnik.api.imports import Imports, OneImport, RefusedRows
-from vestnik.api.mailings import (
+from vestnik.api.mailings.events import Events
+from vestnik.api.mailings.follow_up import MailingSendAgain
+from vestnik.api.mailings.preview import MailingPreview
+from vestnik.api.mailings.statistics import MailingStatistics, Statistics
+from vestnik.api.mailings.test_send import MailingTestSend
+from vestnik.api.mailings.unknown import Unknown
+from vestnik.api.mailings.views import (
     MailingCancel,
     MailingPause,
     MailingResume,
@@ -20,14 +26,8 @@ from vestnik.api.mailings import (
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
-from vestnik.api.preview import MailingPreview
-from vestnik.api.providers import OneProvider, Providers
-from vestnik.api.receipts import Receipts, ReceiptsBySecret
-from vestnik.api.send_again import MailingSendAgain
-from vestnik.api.statistics import MailingStatistics, Statistics
-from vestnik.api.stop_list import OneEntry, StopList
-from vestnik.api.trial import MailingTestSend
-from vestnik.api.unknown import Unknown
+from vestnik.api.providers.callbacks import Receipts, ReceiptsBySecret
+from vestnik.api.providers.views import OneProvider, Providers
 
 urlpatterns = [
     path("attributes/", AttributeTypes.as_view(), name="attributes"),

@@ -16,10 +16,10 @@ def _load_shipped_numbering(apps: Any = None, **_: Any) -> None:
     """After each migration. A flush names no apps: what it takes away comes with the next start."""
     if apps is None:
         return
-    from vestnik.audience import numbering
+    from vestnik.audience.numbering import register
 
     try:
         apps.get_model("audience", "NumberingRegister")
     except LookupError:
         return  # migrated back to before it was there
-    numbering.load_shipped()
+    register.load_shipped()

@@ -8,10 +8,10 @@ from django.db import IntegrityError, transaction
 
 from vestnik.audience.attribute_types import check_types
 from vestnik.audience.models import Client, ZoneSource, default_timezone
-from vestnik.audience.numbering import zone_near
-from vestnik.audience.stoplist import recall
+from vestnik.audience.numbering.register import zone_near
+from vestnik.audience.stop_list import recall
 from vestnik.audience.validation import completed, followed
-from vestnik.db.trouble import retried
+from vestnik.db.errors import retried
 
 
 class NumberTaken(Exception):

@@ -17,8 +17,8 @@ from vestnik.audience.imports import (
 )
 from vestnik.audience.phone import WITHOUT_SMS_FORM as WITHOUT_SMS
 from vestnik.audience.phone import validate_operator_code, validate_phone_number
-from vestnik.audience.saved import SavedAudience
-from vestnik.audience.stoplist import StopListEntry
+from vestnik.audience.saved_audiences import SavedAudience
+from vestnik.audience.stop_list import StopListEntry
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 
 __all__ = [

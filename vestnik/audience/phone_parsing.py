@@ -11,7 +11,7 @@ from typing import NamedTuple
 import phonenumbers
 from django.utils.translation import gettext, gettext_noop
 
-from vestnik.audience.register_table import mobile_codes
+from vestnik.audience.numbering.register_table import mobile_codes
 
 PHONE_NUMBER = re.compile(r"7[0-9]{10}", re.ASCII)
 # A sheet shows what it takes for a large number as 7.9261234567E+10, or as 79261234567.0.

@@ -10,10 +10,10 @@ from django.db import connection, transaction
 
 from vestnik.audience.attribute_types import check_types, declared_types
 from vestnik.audience.models import default_timezone
-from vestnik.audience.numbering import ZONE_OF
-from vestnik.audience.stoplist import recall
+from vestnik.audience.numbering.register import ZONE_OF
+from vestnik.audience.stop_list import recall
 from vestnik.audience.validation import Problem, problems_of
-from vestnik.db.trouble import retried
+from vestnik.db.errors import retried
 
 MOST_AT_ONCE = 10_000
 COLUMNS = ("phone_number", "operator_code", "tag", "timezone", "attributes")

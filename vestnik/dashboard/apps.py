@@ -7,6 +7,6 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         from vestnik.dashboard.erasure import blank_unsaved_forms
-        from vestnik.dispatch.erasure import erasing
+        from vestnik.dispatch.suppress.erasure import erasing
 
         erasing.connect(blank_unsaved_forms, dispatch_uid="blank_unsaved_forms")

@@ -15,21 +15,21 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from vestnik.audience.models import Client
-from vestnik.dashboard.decisions import worded
-from vestnik.dashboard.live.shared import seen
-from vestnik.dashboard.mailings.progress import progress_context
-from vestnik.dashboard.mailings.ways import money
-from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.live.shared_cache import seen
+from vestnik.dashboard.mailings.detail.progress import progress_context
+from vestnik.dashboard.mailings.provider_choices import money
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.dashboard.words import MESSAGE_STATES
-from vestnik.dispatch.heartbeat import OVERDUE_SECONDS, workers_seen
-from vestnik.dispatch.recipients import recipients
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.wording.action_items import worded
+from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
+from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, workers_seen
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
-from vestnik.reports.decisions import decisions
-from vestnik.reports.samples import by_hour
-from vestnik.reports.snapshot import Snapshot, snapshots
-from vestnik.reports.today import backlog, today
+from vestnik.reports.action_items import decisions
+from vestnik.reports.mailing.snapshot import Snapshot, snapshots
+from vestnik.reports.timeline.daily_totals import backlog, today
+from vestnik.reports.timeline.samples import by_hour
 
 MOST_RUNNING, MOST_NEXT, MOST_DECISIONS = 30, 6, 12
 HOURS = 24

@@ -6,7 +6,7 @@ from django.views.i18n import set_language
 from vestnik.dashboard.account.login import login, logout
 from vestnik.dashboard.live.views import live, live_import, live_mailing, live_overview
 from vestnik.dashboard.overview import overview
-from vestnik.dashboard.preferences import set_theme
+from vestnik.dashboard.web.preferences import set_theme
 
 urlpatterns = [
     path("", overview, name="overview"),

@@ -6,4 +6,4 @@ class DispatchConfig(AppConfig):
     verbose_name = "Dispatch"
 
     def ready(self) -> None:
-        from vestnik.dispatch import checks  # noqa: F401  (registers the check)
+        pass

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from vestnik.mailings.hours import LocalHours
+from vestnik.mailings.local_hours import LocalHours
 
 DAY = timedelta(days=1)
 # A window may last for years, and what takes longer than this need not be told to the day.

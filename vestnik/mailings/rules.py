@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from vestnik.audience.filter_rules import MOST_PROBLEMS
-from vestnik.audience.filters import attribute_names, is_attribute
+from vestnik.audience.filters.rules import MOST_PROBLEMS
+from vestnik.audience.filters.selection import attribute_names, is_attribute
 from vestnik.mailings.models import (
     BEFORE_THE_START,
     CANCEL,

@@ -5,6 +5,10 @@
 
 from django.db.models import DateTimeField, Func, Q
 
+#: Seconds before the end after which nothing is handed over: the way from our write to the
+#: receiving end takes time as well, and the promise is kept there.
+END_GUARD = 0.1
+
 
 class Clock(Func):
     """The instant at which the database evaluates the expression."""

@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from vestnik.providers.callbacks import Callback, CallerUnknown
-from vestnik.providers.incoming import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
+from vestnik.providers.events import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
 from vestnik.providers.options import Options
 
 __all__ = [

@@ -19,14 +19,14 @@ from vestnik.providers.base import (
     account_refused,
 )
 from vestnik.providers.callbacks import Callback
-from vestnik.providers.http.answers import Answer
-from vestnik.providers.http.exchange import Request, explain
-from vestnik.providers.http.notices import Notices
+from vestnik.providers.http.callback_parser import Notices
 from vestnik.providers.http.provider import HttpProvider
-from vestnik.providers.http.reading import Reading
-from vestnik.providers.http.shape import Shape
-from vestnik.providers.http.status import Status
+from vestnik.providers.http.request_builder import Shape
+from vestnik.providers.http.response import Answer
+from vestnik.providers.http.response_parser import Reading
+from vestnik.providers.http.status_query import Status
 from vestnik.providers.http.tokens import TokenRefused, Tokens
+from vestnik.providers.http.transport import Request, explain
 from vestnik.providers.options import Options
 
 #: A message whose token had ended goes again with the next one.

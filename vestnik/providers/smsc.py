@@ -42,11 +42,11 @@ from vestnik.providers.callbacks import (
     same,
 )
 from vestnik.providers.errors import OptionError
-from vestnik.providers.http.answers import Answer, readable, retry_after, word_of
-from vestnik.providers.http.exchange import Line, Request, explain
+from vestnik.providers.events import sender_of
+from vestnik.providers.http.error_codes import Verdict
 from vestnik.providers.http.provider import HttpProvider
-from vestnik.providers.http.verdicts import Verdict
-from vestnik.providers.incoming import sender_of
+from vestnik.providers.http.response import Answer, readable, retry_after, word_of
+from vestnik.providers.http.transport import Line, Request, explain
 from vestnik.providers.options import Options, Secret
 
 #: `error_code` of send.php (c). 9 is more than one identical request a minute or 15 concurrent

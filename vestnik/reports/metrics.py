@@ -19,13 +19,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from vestnik.dispatch import heartbeat, sql
-from vestnik.dispatch.meters import DELAY_BUCKETS, LATENCY_BUCKETS, totals
+from vestnik.db import sql
 from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.dispatch.signals import heartbeat
+from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, totals
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.providers.registry import aliases, described
-from vestnik.reports.progress import Progress, progress_of
-from vestnik.reports.states import STATES
+from vestnik.reports.mailing.message_state import STATES
+from vestnik.reports.mailing.progress import Progress, progress_of
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from vestnik.reports.walk import Row, Walk
+from vestnik.reports.keyset import Row, Walk
 
 MOST_ID = 2**63 - 1
 PLACE = re.compile(r"([nb])([0-9]{1,19})", re.ASCII)

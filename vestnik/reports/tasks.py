@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from vestnik.dispatch.scheduler import every
-from vestnik.reports import sampling
+from vestnik.dispatch.runtime.periodic_jobs import every
+from vestnik.reports.timeline import sampling
 
 
 @shared_task(name="vestnik.sample")

@@ -9,7 +9,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vestnik.sandbox.wire import Connection, Request
+from vestnik.sandbox.http_server import Connection, Request
 
 if TYPE_CHECKING:
     from vestnik.sandbox.gateway import Sandbox

@@ -9,9 +9,7 @@ from typing import Self
 
 from vestnik.sandbox.behaviour import TAKING, Act, Behaviour
 from vestnik.sandbox.control import Control
-from vestnik.sandbox.ledger import Ledger, Taken
-from vestnik.sandbox.receipts import Receipts
-from vestnik.sandbox.shapes import (
+from vestnik.sandbox.http_apis import (
     BABBLE,
     Arrived,
     DefaultShape,
@@ -20,8 +18,10 @@ from vestnik.sandbox.shapes import (
     SmscShape,
     smsc_status,
 )
+from vestnik.sandbox.http_server import Connection, Request
+from vestnik.sandbox.ledger import Ledger, Taken
+from vestnik.sandbox.receipts import Receipts
 from vestnik.sandbox.smpp_server import SmppServer
-from vestnik.sandbox.wire import Connection, Request
 
 
 class Sandbox:

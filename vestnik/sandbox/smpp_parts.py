@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import smpp34
 
-from vestnik.providers.smpp import gsm, wire
+from vestnik.providers.smpp import gsm_alphabet, wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +78,4 @@ def _header(octets: bytes) -> tuple[int, int, int, bytes]:
 def decoded(octets: bytes, data_coding: int) -> str:
     if data_coding == 8:
         return octets.decode("utf-16-be", "replace")
-    return gsm.decode(octets) if data_coding == 0 else octets.decode("latin-1")
+    return gsm_alphabet.decode(octets) if data_coding == 0 else octets.decode("latin-1")

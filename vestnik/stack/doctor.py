@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 
-from vestnik.db.locks import not_in_effect
-from vestnik.dispatch import clocks, heartbeat
-from vestnik.stack import waiting
+from vestnik.db.session_locks import not_in_effect
+from vestnik.dispatch.runtime import clock_skew
+from vestnik.dispatch.signals import heartbeat
+from vestnik.stack import wait_for
 
 OLDEST = 14
 #: A scheduler that lives runs every second.
@@ -36,13 +37,13 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Look at everything; where the database does not answer, at what is there without it."""
-    trouble = waiting.connection_trouble()
+    trouble = wait_for.connection_trouble()
     if trouble is None:
         for look in (_version, _durability, _migrations, _sessions, _clock):
             yield from _tried(look)
     else:
         remedy = "see that it runs and that DATABASE_URL names it"
-        yield Finding("database", waiting.first_line(trouble), remedy)
+        yield Finding("database", wait_for.first_line(trouble), remedy)
     yield from _broker()
     if trouble is None:
         yield from _tried(_pipeline)
@@ -52,14 +53,14 @@ def _tried(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from look()
     except DatabaseError as error:
-        yield Finding("database", waiting.first_line(error), "see its log")
+        yield Finding("database", wait_for.first_line(error), "see its log")
 
 
 def _version() -> Iterator[Finding]:
     connection.ensure_connection()
     major, minor = connection.get_database_version()
     remedy = "" if major >= OLDEST else f"use PostgreSQL {OLDEST} or newer"
-    yield Finding("database", f"PostgreSQL {major}.{minor} at {waiting.where()}", remedy)
+    yield Finding("database", f"PostgreSQL {major}.{minor} at {wait_for.where()}", remedy)
 
 
 def _durability() -> Iterator[Finding]:
@@ -72,7 +73,7 @@ def _durability() -> Iterator[Finding]:
 
 
 def _migrations() -> Iterator[Finding]:
-    if waiting.pending():
+    if wait_for.pending():
         yield Finding("migrations", "some are missing", "run `vestnik setup`")
     else:
         yield Finding("migrations", "all are applied")
@@ -90,14 +91,14 @@ def _sessions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    ours = clocks.own()
-    remedy = clocks.REMEDY if ours.is_wrong else ""
+    ours = clock_skew.own()
+    remedy = clock_skew.REMEDY if ours.is_wrong else ""
     yield Finding("clock of this host", f"{ours} of the database's", remedy)
     try:
-        broker = clocks.of_broker(ours)
+        broker = clock_skew.of_broker(ours)
     except redis.RedisError:
         return
-    remedy = clocks.REMEDY if broker.is_wrong else ""
+    remedy = clock_skew.REMEDY if broker.is_wrong else ""
     yield Finding("clock of Redis", f"{broker} of the database's", remedy)
 
 
@@ -106,7 +107,7 @@ def _broker() -> Iterator[Finding]:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
             info = client.info()
     except redis.RedisError as error:
-        found = waiting.first_line(error)
+        found = wait_for.first_line(error)
         yield Finding("Redis", found, "see that it runs and that REDIS_URL names it")
         return
     policy = info.get("maxmemory_policy", "noeviction")
@@ -131,6 +132,6 @@ def _pipeline() -> Iterator[Finding]:
         said = f"{signs.overdue_mailings} are due and have not started"
         yield Finding("mailings", said, "see the workers' log")
     for process, ahead in sorted(signs.clocks.items()):
-        if abs(ahead) > clocks.MOST_SECONDS and process != clocks.BROKER:
-            said = f"{clocks.Reading(ahead, 0.0)} of the database's"
-            yield Finding(f"clock of {process}", said, clocks.REMEDY)
+        if abs(ahead) > clock_skew.MOST_SECONDS and process != clock_skew.BROKER:
+            said = f"{clock_skew.Reading(ahead, 0.0)} of the database's"
+            yield Finding(f"clock of {process}", said, clock_skew.REMEDY)

@@ -37,7 +37,7 @@ def _web() -> str:
 def _sign_of(kind: str) -> str:
     import redis  # with what follows a quarter of a second, which the web's check does without
 
-    from vestnik.dispatch import heartbeat
+    from vestnik.dispatch.signals import heartbeat
 
     pattern = heartbeat.SIGNS[kind].format(f"*@{socket.gethostname()}")
     limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from vestnik.stack.errors import StackError
-from vestnik.stack.process import Program
+from vestnik.stack.processes.process import Program
 
 CAN_START = "from vestnik import cli, env; env.load()"
 

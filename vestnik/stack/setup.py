@@ -15,11 +15,11 @@ from django.db.migrations.loader import MigrationLoader
 from vestnik import env
 from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
-from vestnik.audience.numbering import load_shipped
+from vestnik.audience.numbering.register import load_shipped
 from vestnik.db import sessions
-from vestnik.db.locks import ended_when_silent
+from vestnik.db.session_locks import ended_when_silent
 from vestnik.stack import home as homes
-from vestnik.stack import waiting
+from vestnik.stack import wait_for
 from vestnik.stack.demo import create_demo
 from vestnik.stack.errors import StackError
 
@@ -38,27 +38,27 @@ def set_up(*, demo: bool, seconds: float) -> None:
     # Forked by the fork server it has the limits of the web, and a migration may take longer.
     sessions.limit(idle=sessions.IDLE_SECONDS)
     refuse_mistakes()
-    waiting.for_connection(seconds)
+    wait_for.for_connection(seconds)
     refuse_forgetful_database()
     refuse_newer_database()
     with connection.cursor() as cursor, ended_when_silent(SILENT_SECONDS):
-        with waiting.told_while(lambda: "waiting for another `vestnik setup` to finish"):
+        with wait_for.told_while(lambda: "waiting for another `vestnik setup` to finish"):
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
-            if waiting.pending():
+            if wait_for.pending():
                 migrate()
             load_shipped()
             if create_first_account() and demo:
                 create_demo()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
-    waiting.close_connections()
+    wait_for.close_connections()
 
 
 def migrate() -> None:
     """Bring the database up to this code, and say of a migration that takes long which it is."""
     steps = Steps()
-    with waiting.told_while(
+    with wait_for.told_while(
         lambda: f"migrating ({steps.current}): let it finish, or it begins anew"
     ):
         call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)

@@ -12,14 +12,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 from vestnik import env
 from vestnik.stack import home as homes
-from vestnik.stack import linux, owner, reach
+from vestnik.stack import owner, runtime_dir
 from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
 from vestnik.stack.home import Home
-from vestnik.stack.postgres import Postgres
-from vestnik.stack.process import Process, Program
-from vestnik.stack.supervisor import FORK_SERVER, EndedEarly, Supervisor
-from vestnik.stack.valkey import LOOPBACK, Valkey, is_free
+from vestnik.stack.processes import linux
+from vestnik.stack.processes.process import Process, Program
+from vestnik.stack.processes.supervisor import FORK_SERVER, EndedEarly, Supervisor
+from vestnik.stack.servers.postgres import Postgres
+from vestnik.stack.servers.valkey import LOOPBACK, Valkey, is_free
 from vestnik.variables import PROVIDER_PREFIX
 
 #: What may take long at a start, and that nobody needs to end it.
@@ -106,7 +107,7 @@ class Stack:
 
     def _remove_leftovers(self) -> None:
         """What a killed supervisor had no time to remove."""
-        reach.remove_left(self.home.path)
+        runtime_dir.remove_left(self.home.path)
         self.home.state.unlink(missing_ok=True)
 
     def _start_servers(self) -> None:
@@ -122,10 +123,10 @@ class Stack:
         self.supervisor.wait_done(setup, WORK["setup"])
 
     @cached_property
-    def den(self) -> reach.Den:
+    def den(self) -> runtime_dir.Den:
         """Where the embedded servers have their sockets."""
-        uid = -1 if env.database_url() else reach.lowered_uid()
-        den = reach.Den(self.home.path, uid)
+        uid = -1 if env.database_url() else runtime_dir.lowered_uid()
+        den = runtime_dir.Den(self.home.path, uid)
         self.servers.callback(den.remove)
         return den
 

@@ -11,7 +11,7 @@ from tests.builders import make_running
 from tests.dashboard.access.test_users import shown_secret
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.access.models import ApiKey
-from vestnik.dashboard.once import new_token
+from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dispatch.models import Breaker, Message
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described

@@ -10,9 +10,9 @@ from pytest_django import DjangoAssertNumQueries
 from tests.builders import counts, make_client, make_clients, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.audience.models import Client, SavedAudience, StopListEntry
-from vestnik.audience.stoplist import Source, hash_of
-from vestnik.dashboard.clients import finding
-from vestnik.dispatch.stopping import stop
+from vestnik.audience.stop_list import Source, hash_of
+from vestnik.dashboard.clients import search
+from vestnik.dispatch.suppress.opt_out import stop
 
 pytestmark = pytest.mark.django_db
 NUMBER = "79261234567"
@@ -84,8 +84,8 @@ def test_pages_follow_one_another() -> None:
 
 
 def test_of_many_the_count_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "MOST_COUNTED", 10)
-    monkeypatch.setattr(finding, "MOST_EXACT", 11)
+    monkeypatch.setattr(search, "MOST_COUNTED", 10)
+    monkeypatch.setattr(search, "MOST_EXACT", 11)
     make_clients(12)
     connection.cursor().execute("ANALYZE audience_client")
     browser = opened()

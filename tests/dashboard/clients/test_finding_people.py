@@ -11,8 +11,8 @@ from django.core.cache import cache
 from tests.builders import counts, make_client, make_clients, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.audience.models import Client, SavedAudience, StopListEntry
+from vestnik.dashboard.audience_builder.suggestions import CACHE_KEY
 from vestnik.dashboard.clients import bulk
-from vestnik.dashboard.suggestions import CACHE_KEY
 from vestnik.dashboard.templatetags.vestnik import phone
 
 pytestmark = pytest.mark.django_db

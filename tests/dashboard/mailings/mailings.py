@@ -2,7 +2,8 @@
 
 from tests.builders import make_clients, make_mailing, make_running
 from tests.dispatch.sent import record
-from vestnik.dispatch import closing, sql
+from vestnik.db import sql
+from vestnik.dispatch.reconcile import closing
 from vestnik.mailings.models import Mailing
 
 

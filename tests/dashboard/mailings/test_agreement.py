@@ -20,10 +20,10 @@ from tests.dashboard.mailings.writing import (
     written,
 )
 from vestnik.audience.models import Client
-from vestnik.dashboard.mailings.proofs import is_near
+from vestnik.dashboard.mailings.edit.signed_previews import is_near
 from vestnik.mailings.models import CANCEL, SCHEDULE, Mailing
 from vestnik.providers.registry import described
-from vestnik.reports.local_times import local_times
+from vestnik.reports.mailing.local_times import local_times
 
 pytestmark = pytest.mark.django_db
 

@@ -13,10 +13,10 @@ from tests.builders import from_now, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
 from tests.dashboard.mailings.writing import question
-from tests.dispatch.lane import provider
+from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import record
-from vestnik.dashboard.once import new_token
-from vestnik.dispatch.closing import close
+from vestnik.dashboard.web.form_idempotency import new_token
+from vestnik.dispatch.reconcile.closing import close
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,11 @@ from django.test import Client as Browser
 from tests.builders import enlist_all, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
-from tests.dispatch.lane import provider
+from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import record
-from vestnik.dispatch import launch
 from vestnik.dispatch.models import Message
-from vestnik.dispatch.withdrawal import delete_client
+from vestnik.dispatch.prepare import launch
+from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import PAUSE, Mailing
 
 MESSAGES_COME = 'hx-include="#which-messages" hx-trigger="live-state from:body"'

@@ -26,9 +26,9 @@ from tests.dashboard.mailings.writing import (
     written,
 )
 from vestnik.audience.models import Client, SavedAudience
-from vestnik.audience.stoplist import put
-from vestnik.dashboard import moments
+from vestnik.audience.stop_list import put
 from vestnik.dashboard.models import Submission
+from vestnik.dashboard.wording import moments
 from vestnik.dispatch.models import Message
 from vestnik.mailings.models import CANCEL, LAUNCH, Mailing
 from vestnik.providers.registry import described

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import make_client
 from tests.dashboard.mailings.writing import browser, written
-from tests.dispatch.test_hours import hours_at
+from tests.dispatch.prepare.test_local_hours import hours_at
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from tests.builders import make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dispatch.sent import record
-from vestnik.dispatch.tasks import look_at
+from vestnik.dispatch.runtime.tasks import look_at
 from vestnik.mailings.models import PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,10 @@ from psycopg import errors
 from tests.builders import from_now, make_clients, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import end, make_doubtful
-from tests.dispatch.lane import provider
+from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import claim_of, due_ids, fly, record
-from vestnik.dashboard.once import new_token
-from vestnik.dispatch import doubt
+from vestnik.dashboard.web.form_idempotency import new_token
+from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -246,7 +246,7 @@ def test_an_answer_that_broke_off_may_be_given_again(
     mailing = make_doubtful()
     answer = {"agreed": "1", "token": new_token()}
     with monkeypatch.context() as broken:
-        broken.setattr(doubt, "_settle", _held_by_others)
+        broken.setattr(unknown_messages, "_settle", _held_by_others)
         with pytest.raises(OperationalError):
             browser.post(f"/mailings/{mailing.id}/unknown/resend/", answer)
 

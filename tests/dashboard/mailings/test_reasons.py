@@ -3,7 +3,7 @@
 import pytest
 from django.utils.translation import override
 
-from vestnik.dashboard.reasons import said
+from vestnik.dashboard.wording.reasons import said
 
 SAID = [
     ("stop list", "в стоп-листе"),

@@ -14,11 +14,11 @@ from tests.builders import make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
-from vestnik.dashboard.mailings.curves import Curve, Line, curves_of
-from vestnik.dashboard.mailings.drawing import drawn
+from vestnik.dashboard.mailings.report.charts import Curve, Line, curves_of
+from vestnik.dashboard.mailings.report.svg_chart import drawn
 from vestnik.mailings.models import Mailing
+from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.models import Sample
-from vestnik.reports.states import STATES
 
 pytestmark = pytest.mark.django_db
 EVIL = '<script>alert(1)</script>" onload="x'

@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from vestnik.access.models import User
-from vestnik.dashboard.once import new_token
+from vestnik.dashboard.web.form_idempotency import new_token
 
 
 def browser(role: str = "operator", language: str = "en", **fields: Any) -> Browser:

@@ -18,9 +18,9 @@ from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
 from vestnik.dashboard.live.topics import OverviewTopic
 from vestnik.dashboard.overview import look
-from vestnik.dispatch.launch import launch
 from vestnik.dispatch.models import Breaker
-from vestnik.dispatch.tasks import look_at
+from vestnik.dispatch.prepare.launch import launch
+from vestnik.dispatch.runtime.tasks import look_at
 from vestnik.mailings.models import MISS, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +142,9 @@ def test_the_page_and_its_stream_show_the_same_hours() -> None:
 
 
 def test_tiles_say_what_was_sent_today_and_what_it_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vestnik.reports.today.price_of", lambda alias, n: Decimal("1.50") * n)
+    monkeypatch.setattr(
+        "vestnik.reports.timeline.daily_totals.price_of", lambda alias, n: Decimal("1.50") * n
+    )
     mailing = make_running(2)
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     Mailing.objects.update(started_at=midnight - timedelta(hours=3))

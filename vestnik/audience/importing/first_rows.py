@@ -15,7 +15,7 @@ from vestnik.audience.importing.block_file import BlockFile
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import Opened, opened
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.source import Progress, Row
+from vestnik.audience.importing.row_types import Progress, Row
 
 BLOCK = 128 * 1024
 KEPT = 64

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from vestnik.audience.importing import delimited
-from vestnik.audience.importing.encodings import ENCODINGS, encoding_of
+from vestnik.audience.importing.columns.cell_text import is_blank
+from vestnik.audience.importing.columns.header_row import Table, table
+from vestnik.audience.importing.csv import delimited
+from vestnik.audience.importing.csv.encodings import ENCODINGS, encoding_of
+from vestnik.audience.importing.csv.separators import separator_of
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.header_row import Table, table
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.separators import separator_of
-from vestnik.audience.importing.sheets import SheetSeen, choose
-from vestnik.audience.importing.source import MOST_COLUMNS, Progress, Row
-from vestnik.audience.importing.texts import is_blank
-from vestnik.audience.importing.xlsx import Workbook
+from vestnik.audience.importing.row_types import MOST_COLUMNS, Progress, Row
+from vestnik.audience.importing.xlsx.sheets import SheetSeen, choose
+from vestnik.audience.importing.xlsx.workbook import Workbook
 
 HEAD = 64 * 1024
 MOST_BYTES = 512 * 2**20

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any, cast
 
 from vestnik.audience.importing.block_file import BlockFile
+from vestnik.audience.importing.columns.header_row import Table
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.first_rows import BLOCK
-from vestnik.audience.importing.header_row import Table
 from vestnik.audience.importing.limits import TOO_MUCH
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.sheets import SheetSeen
+from vestnik.audience.importing.xlsx.sheets import SheetSeen
 from vestnik.audience.imports import Import, ImportPiece
 from vestnik.audience.phone_parsing import normalised
 

@@ -8,18 +8,18 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from vestnik.audience.importing import cell_types, exact_values
-from vestnik.audience.importing.column_types import ColumnType
+from vestnik.audience.importing.columns import cell_types, exact_values
+from vestnik.audience.importing.columns.column_types import ColumnType
+from vestnik.audience.numbering.regions import zone_of_place
+from vestnik.audience.numbering.zone_words import zone_named
 from vestnik.audience.phone import NumberRules, validate_operator_code
 from vestnik.audience.phone_parsing import EMPTY
-from vestnik.audience.regions import zone_of_place
-from vestnik.audience.stoplist import LONGEST_REASON
+from vestnik.audience.stop_list import LONGEST_REASON
 from vestnik.audience.validation import (
     MOST_ATTRIBUTE_BYTES,
     validate_attributes,
     validate_tag,
 )
-from vestnik.audience.zone_words import zone_named
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON), and the zone of the city or region
 #: that an attribute names; None is "not given".

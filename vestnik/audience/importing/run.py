@@ -19,18 +19,18 @@ from django.db import (
 from django.db.models.functions import Now
 
 from vestnik.audience.importing import formats, staging
-from vestnik.audience.importing.column_types import column_types
+from vestnik.audience.importing.columns.column_types import column_types
+from vestnik.audience.importing.columns.header import plan
+from vestnik.audience.importing.columns.header_row import Table
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.header import plan
-from vestnik.audience.importing.header_row import Table
 from vestnik.audience.importing.limits import TOO_MUCH
 from vestnik.audience.importing.options import Options
+from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.rows import Reader, Refused
-from vestnik.audience.importing.source import Progress
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules
-from vestnik.db.locks import ended_when_silent
-from vestnik.db.trouble import retried
+from vestnik.db.errors import retried
+from vestnik.db.session_locks import ended_when_silent
 
 log = structlog.get_logger(__name__)
 

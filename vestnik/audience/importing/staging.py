@@ -13,9 +13,9 @@ from django.db import connection
 from vestnik.audience.importing.rows import Client
 from vestnik.audience.imports import Into
 from vestnik.audience.models import default_timezone
-from vestnik.audience.numbering import ZONE_OF
+from vestnik.audience.numbering.register import ZONE_OF
 from vestnik.audience.phone import GETS_NO_SMS
-from vestnik.audience.stoplist import HASH_OF, Source, any_erased, pads
+from vestnik.audience.stop_list import HASH_OF, Source, any_erased, pads
 
 PASSES = 3
 #: One import at a time is taken over; those that meet wait for each other.

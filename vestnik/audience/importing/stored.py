@@ -17,10 +17,10 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from vestnik.audience.importing.column_types import column_types, type_of
+from vestnik.audience.importing.columns.column_types import column_types, type_of
+from vestnik.audience.importing.columns.header import plan
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import MOST_BYTES
-from vestnik.audience.importing.header import plan
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import PREVIEWED, StoredFile, peek
 from vestnik.audience.importing.run import (

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 
 from vestnik.access import lockout
 from vestnik.access.models import User
-from vestnik.dashboard import autosave
+from vestnik.dashboard.web import autosave
 
 TOO_MANY_REQUESTS = 429
 CARRIED = "carried"

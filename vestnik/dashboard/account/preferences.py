@@ -9,9 +9,9 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.models import User
-from vestnik.dashboard import zones
-from vestnik.dashboard.preferences import remember_language, remember_theme
-from vestnik.dashboard.shell import THEMES
+from vestnik.dashboard.web.context_processors import THEMES
+from vestnik.dashboard.web.preferences import remember_language, remember_theme
+from vestnik.dashboard.wording import zones
 
 THEME_NAMES = dict(zip(THEMES, (_("Same as system"), _("Light"), _("Dark")), strict=True))
 

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from vestnik.dashboard.account import page
+from vestnik.dashboard.account import profile
 
 urlpatterns = [
-    path("", page.account, name="account"),
-    path("password/", page.change_password, name="change-password"),
-    path("sessions/end-others/", page.end_other_sessions, name="end-other-sessions"),
-    path("sessions/<str:mark>/end/", page.end_session, name="end-session"),
+    path("", profile.account, name="account"),
+    path("password/", profile.change_password, name="change-password"),
+    path("sessions/end-others/", profile.end_other_sessions, name="end-other-sessions"),
+    path("sessions/<str:mark>/end/", profile.end_session, name="end-session"),
 ]

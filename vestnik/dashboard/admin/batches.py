@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from vestnik.dashboard.admin.large import ReadOnlyAdmin
+from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
 from vestnik.dispatch.models import Batch, Enlistment
 
 

@@ -16,8 +16,8 @@ from vestnik.audience.models import Client
 from vestnik.audience.phone import validate_client_number
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.validation import LONGEST_TAG, completed, validate_attributes
-from vestnik.dashboard.admin.large import LargeAdmin
-from vestnik.dispatch.withdrawal import delete_client
+from vestnik.dashboard.admin.estimated_pagination import LargeAdmin
+from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.one_line import OneLine
 
 

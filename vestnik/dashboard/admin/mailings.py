@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from vestnik.access.models import User
-from vestnik.dashboard.admin.large import ReadOnlyAdmin
-from vestnik.dispatch.hints import look_at
+from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
+from vestnik.dispatch.signals.wakeups import look_at
 from vestnik.mailings.models import (
     CANCEL,
     PAUSE,
@@ -22,7 +22,7 @@ from vestnik.mailings.models import (
     StateConflict,
     Transition,
 )
-from vestnik.reports.progress import progress_of
+from vestnik.reports.mailing.progress import progress_of
 
 
 class EventInline(admin.TabularInline):

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 
 from vestnik.audience.models import Client
 from vestnik.audience.phone_parsing import normalised
-from vestnik.dashboard.admin.large import ReadOnlyAdmin
+from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
 from vestnik.dispatch.models import Message, MessageState
-from vestnik.reports import messages
-from vestnik.reports.walk import Walk
+from vestnik.reports.keyset import Walk
+from vestnik.reports.mailing import messages
 
 NEWEST = Walk(ascending=False, beyond=None, limit=1000)
 

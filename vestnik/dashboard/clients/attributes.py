@@ -16,9 +16,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from vestnik.audience.filter_rules import LONGEST_NAME
+from vestnik.audience.filters.rules import LONGEST_NAME
 from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
-from vestnik.dashboard.typed_numbers import plain
+from vestnik.dashboard.wording.typed_numbers import plain
 
 #: Further attributes, and names that a field of a form would change, are kept as they are.
 SHOWN = 100

@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
-from vestnik.dashboard import shown
-from vestnik.dashboard.audience_form import AudienceForm, save_audience
-from vestnik.dashboard.bidi import isolated
-from vestnik.dashboard.filters import in_words
-from vestnik.dashboard.keeping import written_on
-from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
-from vestnik.dashboard.range_hints import range_hints
-from vestnik.dispatch.recipients import recipients
+from vestnik.dashboard.audience_builder.builder import AudienceForm, save_audience
+from vestnik.dashboard.audience_builder.range_hints import range_hints
+from vestnik.dashboard.web import dirty_fields
+from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
+from vestnik.dashboard.web.kept_forms import written_on
+from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dispatch.prepare.recipients import recipients
 from vestnik.one_line import unless_untouched
 
 PAGE_SIZE = 50
@@ -103,10 +103,10 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
     if data is None:
         context["name"] = saved.name if saved else ""
         context["audience"] = AudienceForm.showing(saved.filter if saved else {})
-        context["marks"] = shown.marks_of(_fields(saved)) if saved else ""
+        context["marks"] = dirty_fields.marks_of(_fields(saved)) if saved else ""
         return _page(request, context)
     context["name"] = name = unless_untouched(data.get("name", ""), saved.name if saved else "")
-    context["marks"] = data.get(shown.FIELD, "")
+    context["marks"] = data.get(dirty_fields.FIELD, "")
     if changed := AudienceForm.changed(data):
         return _page(request, {**context, "audience": changed})
     if request.restored:
@@ -141,13 +141,13 @@ def _rivals(
 ) -> dict[str, Any] | None:
     """What somebody else has made of the same since the page was opened; None where nothing."""
     now = _fields(saved)
-    names = shown.conflicts({"name": name, "filter": audience.audience}, marks, now)
+    names = dirty_fields.conflicts({"name": name, "filter": audience.audience}, marks, now)
     if not names:
         return None
-    told = {"name_problem": shown.told("", saved.name)} if "name" in names else {}
+    told = {"name_problem": dirty_fields.told("", saved.name)} if "name" in names else {}
     if "filter" in names:
-        audience.warnings.append(shown.told("", "; ".join(in_words(saved.filter))))
-    return {**told, "marks": shown.renewed(marks, now, names)}
+        audience.warnings.append(dirty_fields.told("", "; ".join(in_words(saved.filter))))
+    return {**told, "marks": dirty_fields.renewed(marks, now, names)}
 
 
 def _problem(
@@ -171,7 +171,7 @@ def _change(name: str, audience: AudienceForm, id: int, marks: str) -> dict[str,
         saved = get_object_or_404(SavedAudience.objects.select_for_update(), id=id)
         if rivals := _rivals(name, audience, saved, marks):
             return rivals
-        touched = shown.changed({"name": name, "filter": audience.audience}, marks)
+        touched = dirty_fields.changed({"name": name, "filter": audience.audience}, marks)
         filter = audience.audience if "filter" in touched else saved.filter
         save_audience(name if "name" in touched else saved.name, filter, id)
     return None

@@ -25,15 +25,15 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action, may
 from vestnik.audience.models import Client
-from vestnik.audience.stoplist import LONGEST_REASON, Source
+from vestnik.audience.stop_list import LONGEST_REASON, Source
 from vestnik.audience.validation import LONGEST_TAG
-from vestnik.dashboard.clients.finding import SearchForm, selected
-from vestnik.dashboard.keeping import unchecked, written_on
-from vestnik.dashboard.pages import OperatorRequest, forbidden, page
+from vestnik.dashboard.clients.search import SearchForm, selected
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.db.trouble import retried
-from vestnik.dispatch.stopping import stop
-from vestnik.dispatch.withdrawal import delete_clients
+from vestnik.dashboard.web.decorators import OperatorRequest, forbidden, page
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.db.errors import retried
+from vestnik.dispatch.suppress.opt_out import stop
+from vestnik.dispatch.suppress.revocation import delete_clients
 
 #: More at once would keep a request waiting for too long.
 MOST_AT_ONCE = 10_000

@@ -1,8 +1,8 @@
 """The columns of the list of clients: attributes that somebody chose, kept for the session."""
 
 from vestnik.audience.models import Client
-from vestnik.dashboard.clients.one import shown
-from vestnik.dashboard.pages import OperatorRequest
+from vestnik.dashboard.clients.detail import shown
+from vestnik.dashboard.web.decorators import OperatorRequest
 
 MOST = 8
 LONGEST = 80

@@ -21,12 +21,13 @@ from vestnik.audience.phone import (
 )
 from vestnik.audience.phone_parsing import normalised, problem_with
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
-from vestnik.dashboard import shown, zones
+from vestnik.dashboard.audience_builder.suggestions import suggestions
 from vestnik.dashboard.clients.attributes import AttributeRows, shown_of
-from vestnik.dashboard.clients.one import client_or_404
-from vestnik.dashboard.keeping import written_on
-from vestnik.dashboard.pages import OperatorRequest, page
-from vestnik.dashboard.suggestions import suggestions
+from vestnik.dashboard.clients.detail import client_or_404
+from vestnik.dashboard.web import dirty_fields
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.web.kept_forms import written_on
+from vestnik.dashboard.wording import zones
 from vestnik.one_line import unless_untouched
 
 ATTRIBUTE = "attribute."
@@ -79,7 +80,7 @@ class ClientForm(forms.Form):
         """What was changed on the page. What was emptied is told by the number."""
         fields = {"operator_code": operator_code_of(self.cleaned_data["phone_number"])}
         told = clients.placed({**fields, **self.given()})
-        changed = {name: told[name] for name in shown.changed(self.cleaned_data, marks)}
+        changed = {name: told[name] for name in dirty_fields.changed(self.cleaned_data, marks)}
         source = {"timezone_source": told["timezone_source"]} if "timezone" in changed else {}
         return changed | source
 
@@ -102,7 +103,7 @@ def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
 
 def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -> HttpResponse:
     data = written_on(request)
-    marks = (data and data.get(shown.FIELD)) or (_marks_of(client) if client else "")
+    marks = (data and data.get(dirty_fields.FIELD)) or (_marks_of(client) if client else "")
     if data is None:
         rows = AttributeRows.showing(client.attributes if client else {})
         return _shown(request, client, form, rows, marks)
@@ -156,17 +157,17 @@ def _check_rivals(client: Client, form: ClientForm, rows: AttributeRows, marks: 
     """Say beside each field what somebody else has made of it meanwhile. Raises Rivals."""
     written = form.cleaned_data | _named(rows.attributes)
     now = _fields(client) | _named(client.attributes)
-    known = shown.read(marks)
+    known = dirty_fields.read(marks)
     removed = {name: None for name in known if name.startswith(ATTRIBUTE) and name not in written}
-    names = shown.conflicts(written | removed, marks, now)
+    names = dirty_fields.conflicts(written | removed, marks, now)
     for name in names:
         if name in form.fields:
-            form.add_error(name, shown.told("", str(now[name])))
+            form.add_error(name, dirty_fields.told("", str(now[name])))
         else:
             label = name.removeprefix(ATTRIBUTE)
-            rows.problems.append(f"{label}: {shown.told('', str(now[name]))}")
+            rows.problems.append(f"{label}: {dirty_fields.told('', str(now[name]))}")
     if names:
-        raise Rivals(shown.renewed(marks, now, names))
+        raise Rivals(dirty_fields.renewed(marks, now, names))
 
 
 def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, Any]:
@@ -174,8 +175,8 @@ def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, 
 
     Raises ValidationError where they are too many with what another has added meanwhile.
     """
-    touched = shown.changed(_named(given), marks)
-    seen = {name for name in shown.read(marks) if name.startswith(ATTRIBUTE)}
+    touched = dirty_fields.changed(_named(given), marks)
+    seen = {name for name in dirty_fields.read(marks) if name.startswith(ATTRIBUTE)}
     gone = seen - set(_named(given))
     if not touched and not gone:
         return {}
@@ -191,7 +192,7 @@ def _named(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _marks_of(client: Client) -> str:
     """The marks of a client as the page shows it."""
-    return shown.marks_of(_fields(client) | _named(shown_of(client.attributes)))
+    return dirty_fields.marks_of(_fields(client) | _named(shown_of(client.attributes)))
 
 
 def _shown(

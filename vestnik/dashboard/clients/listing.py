@@ -4,15 +4,15 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from vestnik.audience.models import Client
-from vestnik.dashboard import readable_tables
+from vestnik.dashboard.audience_builder.suggestions import suggestions
 from vestnik.dashboard.clients import columns
 from vestnik.dashboard.clients.bulk import SEARCH
-from vestnik.dashboard.clients.finding import Found, SearchForm, find, selected
-from vestnik.dashboard.pages import OperatorRequest, is_htmx, page
-from vestnik.dashboard.paging import paged
-from vestnik.dashboard.suggestions import suggestions
-from vestnik.reports import exports
-from vestnik.reports.downloads import FORMATS, download
+from vestnik.dashboard.clients.search import Found, SearchForm, find, selected
+from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
+from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.wording import readable_tables
+from vestnik.reports.files import exports
+from vestnik.reports.files.downloads import FORMATS, download
 
 
 @page()

@@ -15,16 +15,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from vestnik.access.roles import Action, may
 from vestnik.audience.models import Client
 from vestnik.audience.phone_parsing import normalised
-from vestnik.audience.stoplist import LONGEST_REASON, Source, StopListEntry, hash_of
-from vestnik.dashboard.clients.finding import MOST_COUNTED, digits_of, holding
-from vestnik.dashboard.clients.one import SOURCES
+from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, hash_of
+from vestnik.dashboard.clients.detail import SOURCES
+from vestnik.dashboard.clients.opt_out import confirmation
 from vestnik.dashboard.clients.reasons import said
-from vestnik.dashboard.clients.stopping import confirmation
-from vestnik.dashboard.keeping import unchecked, written_on
-from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
-from vestnik.dashboard.paging import paged
+from vestnik.dashboard.clients.search import MOST_COUNTED, digits_of, holding
 from vestnik.dashboard.templatetags.vestnik import phone
-from vestnik.dispatch.stopping import stop
+from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.paging import paged
+from vestnik.dispatch.suppress.opt_out import stop
 
 MOST_NUMBERS = 1000
 MOST_NAMED = 5

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from vestnik.dashboard.clients import bulk, editing, listing, one, stop_list, stopping
+from vestnik.dashboard.clients import bulk, detail, editing, listing, opt_out, stop_list
 from vestnik.dashboard.clients.importing import job, upload
 
 urlpatterns = [
@@ -14,10 +14,10 @@ urlpatterns = [
     path("clients/imports/<int:id>/", job.import_page, name="import-page"),
     path("clients/imports/<int:id>/refused/", job.import_refused, name="import-refused"),
     path("clients/audiences/", include("vestnik.dashboard.clients.audience_urls")),
-    path("clients/<int:id>/", one.client_page, name="client-page"),
+    path("clients/<int:id>/", detail.client_page, name="client-page"),
     path("clients/<int:id>/edit/", editing.client_edit, name="client-edit"),
-    path("clients/<int:id>/stop/", stopping.client_stop, name="client-stop"),
-    path("clients/<int:id>/erase/", stopping.client_erase, name="client-erase"),
+    path("clients/<int:id>/stop/", opt_out.client_stop, name="client-stop"),
+    path("clients/<int:id>/erase/", opt_out.client_erase, name="client-erase"),
     path("stop-list/", stop_list.stop_list, name="stop-list-page"),
     path("stop-list/<int:id>/remove/", stop_list.remove, name="stop-list-remove"),
 ]

@@ -16,7 +16,7 @@ import structlog
 from django.db import connections
 from django.utils import timezone, translation
 
-from vestnik.dashboard.live.shared import seen
+from vestnik.dashboard.live.shared_cache import seen
 from vestnik.dashboard.live.topics import Topic
 
 log = structlog.get_logger(__name__)

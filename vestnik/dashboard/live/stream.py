@@ -20,11 +20,11 @@ from django.db import connections
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone, translation
 
-from vestnik.dashboard.live.shared import seen
+from vestnik.dashboard.live.shared_cache import seen
 from vestnik.dashboard.live.subscriptions import Subscription, instant, watched
 from vestnik.dashboard.live.topics import Topic
 from vestnik.dashboard.live.writers import Writer, WriterOfAll, WriterOfOne
-from vestnik.dashboard.pages import OperatorRequest
+from vestnik.dashboard.web.decorators import OperatorRequest
 
 EVENTS = "text/event-stream"
 #: Not all at once, lest they all come back at once.

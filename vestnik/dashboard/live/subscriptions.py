@@ -14,9 +14,9 @@ from datetime import UTC, datetime, tzinfo
 from django.conf import settings
 from django.utils import timezone, translation
 
-from vestnik.dashboard import zones
 from vestnik.dashboard.live.broadcast import Broadcast, Word, watching
 from vestnik.dashboard.live.topics import Topic, topic_of
+from vestnik.dashboard.wording import zones
 
 PARAMETER = "on"
 #: More windows than anybody looks at.

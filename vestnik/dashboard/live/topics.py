@@ -10,16 +10,16 @@ from django.template.loader import render_to_string
 from vestnik.audience.imports import Import
 from vestnik.dashboard import overview
 from vestnik.dashboard.clients.importing.progress import progress_of, shown_progress
-from vestnik.dashboard.decisions import waiting
-from vestnik.dashboard.mailings.progress import (
+from vestnik.dashboard.mailings.detail.progress import (
     progress_context,
     slots,
     state_of,
     template_of,
     told,
 )
+from vestnik.dashboard.wording.action_items import waiting
 from vestnik.mailings.models import Mailing
-from vestnik.reports.snapshot import Snapshot, snapshot_of
+from vestnik.reports.mailing.snapshot import Snapshot, snapshot_of
 
 LARGEST_ID = 2**63 - 1
 

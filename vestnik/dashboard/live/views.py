@@ -5,7 +5,7 @@ from django.http import Http404, HttpResponseBase
 from vestnik.dashboard.live.stream import answer, answer_all
 from vestnik.dashboard.live.subscriptions import PARAMETER, subscribed
 from vestnik.dashboard.live.topics import OverviewTopic, Topic, import_topic, mailing_topic
-from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.dashboard.web.decorators import OperatorRequest, page
 
 
 @page()

@@ -11,11 +11,11 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.dashboard.pages import OperatorRequest, page
-from vestnik.dashboard.paging import paged
-from vestnik.dashboard.words import MAILING_STATES
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.wording.state_labels import MAILING_STATES
 from vestnik.mailings.models import Mailing
-from vestnik.reports.progress import progress_of, reached
+from vestnik.reports.mailing.progress import progress_of, reached
 
 SIZE = 20
 TESTS = "test"

@@ -2,18 +2,18 @@
 
 from django.urls import path
 
-from vestnik.dashboard.mailings.again import again
-from vestnik.dashboard.mailings.breakdowns import breakdown
-from vestnik.dashboard.mailings.changes import change_mailing
-from vestnik.dashboard.mailings.detail import mailing_page
-from vestnik.dashboard.mailings.doubt import WAYS, settle_unknown
-from vestnik.dashboard.mailings.downloads import messages_file, statistics_file
-from vestnik.dashboard.mailings.editing import copy_mailing, edit_mailing, new_mailing
+from vestnik.dashboard.mailings.actions.changes import change_mailing
+from vestnik.dashboard.mailings.actions.follow_up import again
+from vestnik.dashboard.mailings.actions.new_text import new_text
+from vestnik.dashboard.mailings.actions.unknown import WAYS, settle_unknown
+from vestnik.dashboard.mailings.actions.views import ORDERS, order_mailing, waiting_mailing
+from vestnik.dashboard.mailings.detail.breakdowns import breakdown
+from vestnik.dashboard.mailings.detail.downloads import messages_file, statistics_file
+from vestnik.dashboard.mailings.detail.views import mailing_page
+from vestnik.dashboard.mailings.edit.preview import letters_fragment, preview_fragment
+from vestnik.dashboard.mailings.edit.views import copy_mailing, edit_mailing, new_mailing
 from vestnik.dashboard.mailings.listing import mailing_list
-from vestnik.dashboard.mailings.new_text import new_text
-from vestnik.dashboard.mailings.orders import ORDERS, order_mailing, waiting_mailing
-from vestnik.dashboard.mailings.previewing import letters_fragment, preview_fragment
-from vestnik.dashboard.mailings.report import report, report_file
+from vestnik.dashboard.mailings.report.views import report, report_file
 
 urlpatterns = [
     path("", mailing_list, name="mailing-list"),

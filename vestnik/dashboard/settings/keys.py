@@ -10,13 +10,20 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.access.models import ApiKey
 from vestnik.access.roles import Action, Role
-from vestnik.dashboard import autosave
-from vestnik.dashboard.bidi import isolated
-from vestnik.dashboard.keeping import unchecked, written_on
-from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, content_of, new_token, once
-from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
-from vestnik.dashboard.words import ROLES
+from vestnik.dashboard.web import autosave
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
+from vestnik.dashboard.web.form_idempotency import (
+    SENT_ALREADY,
+    OnceForm,
+    UsedAlready,
+    content_of,
+    new_token,
+    once,
+)
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.state_labels import ROLES
 
 log = structlog.get_logger(__name__)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpResponse
 
-from vestnik.dashboard.pages import OperatorRequest, page
 from vestnik.dashboard.settings.tabs import show
+from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.providers.base import Provider
 from vestnik.providers.registry import aliases, described
-from vestnik.reports.progress import Progress, progress_of
+from vestnik.reports.mailing.progress import Progress, progress_of
 
 #: Of the mailings that run now, so many are shown with each provider.
 SHOWN = 5

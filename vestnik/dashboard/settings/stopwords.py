@@ -3,9 +3,9 @@
 from django.conf import settings
 from django.http import HttpResponse
 
-from vestnik.audience.stopwords import is_stop
-from vestnik.dashboard.pages import OperatorRequest, page
+from vestnik.audience.stop_words import is_stop
 from vestnik.dashboard.settings.tabs import show
+from vestnik.dashboard.web.decorators import OperatorRequest, page
 
 #: As much of a text as an inbound message may hold.
 LONGEST = 500

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.roles import Action, may
-from vestnik.dashboard.pages import OperatorRequest
+from vestnik.dashboard.web.decorators import OperatorRequest
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from vestnik.dashboard.settings import keys, providers, stopwords, trial, users
+from vestnik.dashboard.settings import keys, providers, stopwords, test_send, users
 
 urlpatterns = [
     path("", providers.providers, name="settings"),
-    path("providers/<str:alias>/test/", trial.test_provider, name="test-provider"),
+    path("providers/<str:alias>/test/", test_send.test_provider, name="test-provider"),
     path("stop-words/", stopwords.stop_words, name="stop-words"),
     path("users/", users.users, name="users"),
     path("users/add/", users.add_user, name="add-user"),

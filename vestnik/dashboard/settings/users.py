@@ -18,13 +18,19 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from vestnik.access import users as access
 from vestnik.access.models import User
 from vestnik.access.roles import Action, Role
-from vestnik.dashboard import autosave
-from vestnik.dashboard.bidi import isolated
-from vestnik.dashboard.keeping import unchecked, written_on
-from vestnik.dashboard.once import SENT_ALREADY, OnceForm, UsedAlready, new_token, once
-from vestnik.dashboard.pages import OperatorRequest, actor, page
 from vestnik.dashboard.settings.tabs import show
-from vestnik.dashboard.words import ROLES
+from vestnik.dashboard.web import autosave
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
+from vestnik.dashboard.web.form_idempotency import (
+    SENT_ALREADY,
+    OnceForm,
+    UsedAlready,
+    new_token,
+    once,
+)
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.state_labels import ROLES
 
 TAB = "users"
 SET_BEFORE = gettext_lazy(

@@ -12,13 +12,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from vestnik.dashboard import bidi
-from vestnik.dashboard.once import new_token, token_of
-from vestnik.dashboard.reasons import said
-from vestnik.dashboard.words import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
+from vestnik.dashboard.web.form_idempotency import new_token, token_of
+from vestnik.dashboard.wording import bidi
+from vestnik.dashboard.wording.reasons import said
+from vestnik.dashboard.wording.state_labels import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
 from vestnik.dispatch.models import MessageState
 from vestnik.mailings.models import MailingState
-from vestnik.reports.progress import Outcome, not_sent, outcome_of
+from vestnik.reports.mailing.progress import Outcome, not_sent, outcome_of
 
 register = template.Library()
 

@@ -3,8 +3,8 @@
 from abc import abstractmethod
 
 from vestnik.providers.base import Outcome, Outgoing, Provider, Sink, TooLate
-from vestnik.providers.http.answers import Answer
-from vestnik.providers.http.exchange import Line, Request, explain
+from vestnik.providers.http.response import Answer
+from vestnik.providers.http.transport import Line, Request, explain
 from vestnik.providers.options import Options
 
 

@@ -17,7 +17,7 @@ from vestnik.providers.base import Outgoing, Question
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.segments import Encoding, encoding_of, segments_of
-from vestnik.providers.smpp import gsm
+from vestnik.providers.smpp import gsm_alphabet
 
 
 class Filling:
@@ -119,7 +119,7 @@ def octets_hex(text: str) -> str:
     """The text's octets in hexadecimal: one for each septet of GSM 7-bit, else UTF-16."""
     if in_ucs_2(text):
         return text.encode("utf-16-be", "replace").hex()
-    return b"".join(map(gsm.encode_letter, text)).hex()
+    return b"".join(map(gsm_alphabet.encode_letter, text)).hex()
 
 
 count_segments = lru_cache(maxsize=256)(segments_of)

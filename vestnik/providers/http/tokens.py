@@ -5,8 +5,8 @@ import time
 
 from yarl import URL
 
-from vestnik.providers.http.answers import Answer, readable, step_into, word_of
-from vestnik.providers.http.exchange import Line, Request
+from vestnik.providers.http.response import Answer, readable, step_into, word_of
+from vestnik.providers.http.transport import Line, Request
 from vestnik.providers.options import Options
 
 #: A token is fetched anew so many seconds before it ends; one without an end after an hour.

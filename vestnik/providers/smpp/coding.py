@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
-from vestnik.providers.smpp import gsm
+from vestnik.providers.smpp import gsm_alphabet
 
 UCS_2 = 8
 #: `data_coding` of what an SMSC sends us, as Python names it (SMPP 3.4, 5.2.19); 0 is the SMSC's
@@ -66,8 +66,12 @@ class Coding:
     def _cut(self, text: str) -> Sequence[str]:
         """By what the air takes, whatever the octets on the way to the SMSC: GSM 7-bit where all
         letters are in it, else UCS-2. So there are as many parts as are counted and billed."""
-        if self._alphabet != "none" and gsm.covers(text):
-            widths, alone, beside = list(map(gsm.width, text)), ROOM_ALONE[0], self._room[0]
+        if self._alphabet != "none" and gsm_alphabet.covers(text):
+            widths, alone, beside = (
+                list(map(gsm_alphabet.width, text)),
+                ROOM_ALONE[0],
+                self._room[0],
+            )
         else:
             widths, alone, beside = [len(utf_16(one)) for one in text], ROOM_ALONE[1], self._room[1]
         return [text] if sum(widths) <= alone else fill(text, widths, beside)
@@ -78,7 +82,7 @@ class Coding:
         if codec == "utf-16-be":
             return from_utf_16(octets)
         if codec is DEFAULT and self._alphabet == "gsm":
-            return gsm.decode(octets)
+            return gsm_alphabet.decode(octets)
         alphabet = "latin-1" if self._alphabet in ("none", "gsm") else self._alphabet
         return octets.decode(codec or alphabet, "replace")
 
@@ -90,7 +94,7 @@ class Coding:
 
     def _fits_default(self, text: str) -> bool:
         if self._alphabet == "gsm":
-            return gsm.covers(text)
+            return gsm_alphabet.covers(text)
         if self._alphabet == "none":
             return False
         try:
@@ -100,7 +104,7 @@ class Coding:
 
     def _default_letter(self, letter: str) -> bytes:
         if self._alphabet == "gsm":
-            return gsm.encode_letter(letter)
+            return gsm_alphabet.encode_letter(letter)
         return letter.encode(self._alphabet)
 
 

@@ -17,13 +17,13 @@ from vestnik.providers.base import (
     Unknown,
 )
 from vestnik.providers.options import Options
-from vestnik.providers.smpp.brake import Brake
-from vestnik.providers.smpp.intake import Intake
-from vestnik.providers.smpp.link import Link, NotBound, Window
-from vestnik.providers.smpp.outcomes import Judge
-from vestnik.providers.smpp.parts import Composer, Submit
-from vestnik.providers.smpp.passage import Landings, Passage
+from vestnik.providers.smpp.connection import Link, NotBound, Window
+from vestnik.providers.smpp.deliver_sm_queue import Intake
+from vestnik.providers.smpp.pdu_builder import Composer, Submit
 from vestnik.providers.smpp.receipts import Ears
+from vestnik.providers.smpp.response_classifier import Judge
+from vestnik.providers.smpp.submission import Landings, Passage
+from vestnik.providers.smpp.throttle import Brake
 
 #: A worker that ends waits so long for late answers to be recorded.
 LAST_RECORDS = 0.8

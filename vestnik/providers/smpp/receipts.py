@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import smpp34
 
 from vestnik.providers.base import Inbound, Receipt, ReceiptState
-from vestnik.providers.incoming import sender_of
+from vestnik.providers.events import sender_of
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.coding import Coding, codec_of, from_utf_16

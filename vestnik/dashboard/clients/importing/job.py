@@ -16,11 +16,11 @@ from vestnik.dashboard.clients.importing.mapping import Draft
 from vestnik.dashboard.clients.importing.mapping_forms import ENCODINGS
 from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
 from vestnik.dashboard.clients.reasons import said
-from vestnik.dashboard.keeping import written_on
-from vestnik.dashboard.pages import ANY, OperatorRequest, forbidden, is_htmx, page
-from vestnik.dispatch.importing import look_at
-from vestnik.reports.downloads import FORMATS, download
-from vestnik.reports.tables import Cell
+from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
+from vestnik.dashboard.web.kept_forms import written_on
+from vestnik.dispatch.runtime.import_runner import look_at
+from vestnik.reports.files.downloads import FORMATS, download
+from vestnik.reports.files.table_writers import Cell
 
 MOST_SHOWN = 50
 LONGEST = 300

@@ -10,14 +10,15 @@ from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.importing import header, stored
-from vestnik.audience.importing.column_types import ColumnType, column_types
+from vestnik.audience.importing import stored
+from vestnik.audience.importing.columns import header
+from vestnik.audience.importing.columns.cell_text import column_name
+from vestnik.audience.importing.columns.column_types import ColumnType, column_types
+from vestnik.audience.importing.columns.header_row import Table, guessed
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.header_row import Table, guessed
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import PREVIEWED, Peek, peek
 from vestnik.audience.importing.run import staged_rows
-from vestnik.audience.importing.texts import column_name
 from vestnik.audience.imports import Import, Into
 from vestnik.audience.phone import gets_no_sms
 from vestnik.dashboard.clients.importing.mapping_forms import (

@@ -12,10 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.attribute_types import Type
-from vestnik.audience.importing import exact_values, header
-from vestnik.audience.importing.header_row import NO_HEADER
+from vestnik.audience.importing.columns import exact_values, header
+from vestnik.audience.importing.columns.cell_text import column_name
+from vestnik.audience.importing.columns.header_row import NO_HEADER
 from vestnik.audience.importing.peek import Peek
-from vestnik.audience.importing.texts import column_name
 from vestnik.audience.imports import Into
 from vestnik.audience.phone import ACCEPT, COMPLETE, REFUSE
 from vestnik.dashboard.clients.reasons import FIELDS

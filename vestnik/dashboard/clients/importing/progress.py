@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vestnik.audience.imports import Import, ImportState
-from vestnik.dispatch.heartbeat import workers_seen
-from vestnik.dispatch.importing import waiting
+from vestnik.dispatch.runtime.import_runner import waiting
+from vestnik.dispatch.signals.heartbeat import workers_seen
 from vestnik.mailings.rules import database_now
 
 OPEN = (ImportState.WAITING, ImportState.RUNNING)

@@ -19,8 +19,8 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import peek
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.dashboard.clients.reasons import said
-from vestnik.dashboard.pages import ANY, OperatorRequest, actor, forbidden, page
-from vestnik.dashboard.paging import paged
+from vestnik.dashboard.web.decorators import ANY, OperatorRequest, actor, forbidden, page
+from vestnik.dashboard.web.paging import paged
 
 MIB = 2**20
 LONGEST_FILE_NAME = 255

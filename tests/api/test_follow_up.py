@@ -1,0 +1,104 @@
+"""mailings/{id}/send-again/."""
+
+import pytest
+
+from tests.api.caller import YEAR, Caller, errors_of
+from tests.builders import enlist_all, make_clients, make_running
+from tests.dispatch.sent import claim_of, due_ids, fly
+from vestnik.dispatch.prepare.launch import launch
+from vestnik.mailings.models import CANCEL, FINISH, Mailing
+
+WINDOW = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": f"{YEAR}-01-01T00:00:00Z"}
+STATES = ["failed", "expired", "unknown", "undelivered", "cancelled", "suppressed"]
+
+
+def make_finished() -> Mailing:
+    """Ended, with a client in each of the states, and four whose message was not sent."""
+    mailing = make_running(10, text="Hello {{ tag }}", rate_limit=7, name="First")
+    for state, message in zip(STATES, mailing.messages.order_by("id"), strict=False):
+        message.state, message.error, message.attempt_id = state, "so", 1
+        message.sent_at = mailing.started_at
+        message.save()
+    assert mailing.move(FINISH)
+    return mailing
+
+
+def states_of(other: Mailing, mailing_id: int) -> list[str]:
+    """In which states those are with the other whom the new one is enlisted for."""
+    mailing = Mailing.objects.get(id=mailing_id)
+    assert launch(mailing_id)
+    enlist_all(mailing)
+    clients = mailing.messages.values_list("client_id", flat=True)
+    return sorted(other.messages.filter(client__in=clients).values_list("state", flat=True))
+
+
+@pytest.mark.parametrize("asked", [None, ["failed"], ["expired", "unknown"], ["cancelled"]])
+def test_a_new_mailing_goes_to_those_who_were_not_reached(
+    api: Caller, asked: list[str] | None
+) -> None:
+    other = make_finished()
+    make_clients(3, first=100)
+
+    answer = api.post(
+        f"mailings/{other.id}/send-again/", WINDOW | ({"states": asked} if asked else {})
+    )
+
+    assert answer.status_code == 201, answer.content
+    shown = answer.json()
+    wanted = asked or ["failed", "expired", "unknown", "undelivered"]
+    assert shown["filter"]["again"] == {"mailing": other.id, "states": wanted}
+    assert (shown["text"], shown["rate_limit"], shown["provider"]) == ("Hello {{ tag }}", 7, "null")
+    assert states_of(other, shown["id"]) == sorted(wanted)
+    assert "send_again" in other.events.values_list("event", flat=True)
+
+
+def test_those_whom_a_cancel_came_before_are_cancelled_before_their_rows_are(api: Caller) -> None:
+    """What is in flight then finishes: it is not sent again."""
+    other = make_running(3)
+    claim = claim_of(other)
+    flying, *waiting = due_ids(claim)
+    fly(claim, [flying])
+    assert other.move(CANCEL)
+
+    body = WINDOW | {"states": ["cancelled"], "text": "Without the mistake"}
+    shown = api.post(f"mailings/{other.id}/send-again/", body).json()
+
+    assert launch(shown["id"])
+    enlist_all(new := Mailing.objects.get(id=shown["id"]))
+    clients = other.messages.filter(id__in=waiting).values_list("client_id", flat=True)
+    assert set(new.messages.values_list("client_id", flat=True)) == set(clients)
+
+
+def test_what_is_given_takes_the_place_of_the_others(api: Caller) -> None:
+    other = make_finished()
+
+    body = WINDOW | {"text": "Sorry", "rate_limit": None, "name": "Second", "provider": "console"}
+    shown = api.post(f"mailings/{other.id}/send-again/", body).json()
+
+    assert (shown["text"], shown["rate_limit"], shown["name"]) == ("Sorry", None, "Second")
+    assert shown["provider"] == "console"
+
+
+def test_a_mailing_that_may_still_reach_them_is_not_sent_again(api: Caller) -> None:
+    mailing = make_running(1)
+
+    assert api.post(f"mailings/{mailing.id}/send-again/", WINDOW).status_code == 409
+    assert api.post("mailings/999999/send-again/", WINDOW).status_code == 404
+
+
+@pytest.mark.parametrize("states", [[], ["sent"], ["failed", "failed"], "failed", [5], None])
+def test_states_are_named_once_each(api: Caller, states: object) -> None:
+    other = make_finished()
+
+    answer = api.post(f"mailings/{other.id}/send-again/", WINDOW | {"states": states})
+
+    assert answer.status_code == 400
+    assert "states" in errors_of(answer)
+
+
+def test_the_filter_of_such_a_mailing_is_not_given_by_hand(api: Caller) -> None:
+    again = {"again": {"mailing": 1, "states": ["failed"]}}
+
+    answer = api.post("mailings/", WINDOW | {"text": "x", "filter": again})
+
+    assert "filter.again" in errors_of(answer)

@@ -1,0 +1,44 @@
+"""A lane of a worker, run in the test's own thread, to a gateway over a real socket."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from vestnik.dispatch.receive.sink import DatabaseSink
+from vestnik.dispatch.send.dispatcher import Lane
+from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.providers.registry import described
+
+
+@contextmanager
+def provider(settings: Any, alias: str, backend: str, **options: str) -> Iterator[None]:
+    """A provider of that alias for as long as the block lasts."""
+    settings.SMS_PROVIDERS = settings.SMS_PROVIDERS | {
+        alias: {"BACKEND": backend, "OPTIONS": options}
+    }
+    described.cache_clear()
+    try:
+        yield
+    finally:
+        described.cache_clear()
+
+
+@contextmanager
+def hands() -> Iterator[Hands]:
+    """An event loop with providers, as a worker process has it."""
+    found = Hands(DatabaseSink())
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@contextmanager
+def lane(alias: str) -> Iterator[Lane]:
+    """A lane with hands of its own."""
+    with hands() as found:
+        made = Lane(alias, found, lambda: False)
+        try:
+            yield made
+        finally:
+            made.finish()

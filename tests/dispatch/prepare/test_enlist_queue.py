@@ -1,0 +1,137 @@
+"""Many mailings that start together are enlisted in turn, by a few threads."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.builders import make_clients, make_mailing
+from vestnik.audience.models import Client
+from vestnik.dispatch.models import AudienceSlice
+from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
+from vestnik.mailings.models import Mailing
+
+
+class Away(Exception):
+    """The database is away."""
+
+
+def never() -> bool:
+    return False
+
+
+def test_each_gets_a_chunk_in_turn() -> None:
+    queue, chunks = EnlistQueue(), {1: 3, 2: 1, 3: 2}
+    order: list[int] = []
+
+    def step(mailing: int) -> bool:
+        order.append(mailing)
+        chunks[mailing] -= 1
+        return chunks[mailing] > 0
+
+    for mailing in (1, 2, 2, 3):
+        queue.add(mailing)
+    queue.work(step, never)
+
+    assert order == [1, 2, 3, 1, 3, 1]
+
+
+@contextmanager
+def threads(count: int, queue: EnlistQueue, step: object) -> Iterator[list[threading.Thread]]:
+    made = [threading.Thread(target=queue.work, args=[step, never]) for _ in range(count)]
+    for thread in made:
+        thread.start()
+    yield made
+    for thread in made:
+        thread.join(10)
+
+
+def test_as_many_as_are_allowed_enlist_at_once_and_no_other_thread_waits() -> None:
+    queue, may_end, entered = EnlistQueue(2), threading.Event(), threading.Semaphore(0)
+    done: list[int] = []
+
+    def step(mailing: int) -> bool:
+        entered.release()
+        assert may_end.wait(10)
+        done.append(mailing)
+        return False
+
+    for mailing in range(16):
+        queue.add(mailing)
+    with threads(2, queue, step) as at_it:
+        for _ in at_it:
+            assert entered.acquire(timeout=10)
+        queue.work(step, never)  # returns at once
+        assert not done
+        may_end.set()
+    assert sorted(done) == [*range(16)]
+
+
+def test_a_step_that_fails_takes_nothing_from_the_others() -> None:
+    queue, done = EnlistQueue(), []
+
+    def step(mailing: int) -> bool:
+        if mailing == 1:
+            raise Away
+        done.append(mailing)
+        return False
+
+    queue.add(1)
+    queue.add(2)
+    with pytest.raises(Away):
+        queue.work(step, never)
+    queue.work(step, never)
+    assert done == [2]
+    queue.add(1)  # the tick finds it again
+    with pytest.raises(Away):
+        queue.work(step, never)
+
+
+def test_what_is_being_stopped_takes_no_further_step() -> None:
+    queue = EnlistQueue()
+    queue.add(1)
+    queue.work(lambda _: pytest.fail("a step was done"), lambda: True)
+
+
+def launched(**fields: object) -> Mailing:
+    mailing = make_mailing(**fields)
+    assert launch.launch(mailing.id)
+    return mailing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mailing_to_few_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a list of its clients kept: one statement makes all of its messages."""
+    ids = make_clients(2000)
+    large = launched()
+    small = launched(filter={"attributes": {"n": {"present": True}}})
+    one = Mailing.objects.get(id=small.id)
+    Client.objects.filter(id=ids[5]).update(attributes={"n": 1})
+    busy = EnlistQueue(0)
+    monkeypatch.setattr(enlist, "_queue", busy)
+
+    enlist.enlist(large.id)
+    enlist.enlist(small.id)
+
+    one.refresh_from_db()
+    assert one.enlisted_at is not None
+    assert one.messages.count() == 1
+    assert not large.messages.exists()
+    assert not AudienceSlice.objects.exists()
+    monkeypatch.setattr(enlist, "_queue", EnlistQueue())
+    enlist.enlist(large.id)
+    assert large.messages.count() == 2000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_few_that_have_become_many_are_kept_before_they_are_enlisted() -> None:
+    make_clients(1500)
+    mailing = launched(filter={"operator_codes": ["900"]})
+
+    assert enlist.enlist_chunk(mailing.id, few=True)
+    assert not mailing.messages.exists()
+    enlist.enlist(mailing.id)
+
+    assert mailing.messages.count() == 1500

@@ -1,0 +1,172 @@
+"""An attempt in doubt is remembered until it is settled, also once the message is queued again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.builders import counts, from_now, make_running
+from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
+from tests.gateways.builders import outgoing
+from vestnik.audience.stop_list import Source
+from vestnik.db import sql
+from vestnik.dispatch.prepare.new_text import change, renew
+from vestnik.dispatch.receive import receipts
+from vestnik.dispatch.receive.late_responses import Attempt, take
+from vestnik.dispatch.reconcile import closing, unknown_messages
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_policy import settle
+from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.suppress import opt_out
+from vestnik.dispatch.suppress.revocation import delete_client
+from vestnik.mailings.models import CANCEL, Mailing
+from vestnik.providers.base import Deferred, Late, Receipt, Rejected, Unknown
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db
+
+
+def resent(clients: int = 2, **fields: Any) -> Mailing:
+    """One message is queued again after an attempt in doubt; the others were never out."""
+    mailing = make_running(clients, starts_in=-10, **fields)
+    record(mailing, ["unknown"])
+    assert unknown_messages.resend(mailing, actor="test") == 1
+    return mailing
+
+
+def doubted(mailing: Mailing) -> int:
+    return int(mailing.messages.get(doubted_attempt_id__isnull=False).id)
+
+
+def end(mailing: Mailing) -> None:
+    sql.run("UPDATE mailings_mailing SET ends_at = starts_at + interval '1 second'")
+    closing.close(mailing.id)
+
+
+def cancel(mailing: Mailing) -> None:
+    mailing.refresh_from_db()
+    mailing.obey(CANCEL, actor="test")
+    closing.close(mailing.id)
+
+
+def delete(mailing: Mailing) -> None:
+    for message in mailing.messages.all():
+        delete_client(message.client_id or 0)
+
+
+def stop(mailing: Mailing) -> None:
+    opt_out.stop([message.phone_number for message in mailing.messages.all()], Source.API)
+
+
+@pytest.mark.parametrize(
+    ("over", "others"),
+    [(end, "expired"), (cancel, "cancelled"), (delete, "cancelled"), (stop, "suppressed")],
+)
+def test_it_is_unknown_when_the_message_is_over(
+    over: Callable[[Mailing], None], others: str
+) -> None:
+    mailing = resent()
+    over(mailing)
+    assert counts(mailing) == {others: 1, "unknown": 1}
+    assert mailing.messages.get(state="unknown").attempt_id is not None
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Rejected("8", "no such number"), Deferred("refused")], ids=["refused", "last"]
+)
+def test_it_is_unknown_when_the_last_attempt_fails(outcome: Any, settings: Any) -> None:
+    settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {"max_attempts": "2"}}}
+    described.cache_clear()
+    mailing = resent(clients=1)
+    claim = claim_of(mailing)
+    (message,) = claims.load(claim)[0]
+    settled = fly(claim, [message.message_id])
+    settle(settled, described("null"), claim, message, outcome, 0.1)
+    assert record_and_release(claim, settled)
+    described.cache_clear()
+    assert counts(mailing) == {"unknown": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_it_is_remembered_by_the_policy_that_sends_again(settings: Any) -> None:
+    settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {"in_doubt": "resend"}}}
+    described.cache_clear()
+    mailing = make_running(1, starts_in=-10)
+    claim = claim_of(mailing)
+    (message,) = claims.load(claim)[0]
+    settled = fly(claim, [message.message_id])
+    settle(settled, described("null"), claim, message, Unknown("no answer"), 0.1)
+    assert record_and_release(claim, settled, wait=1)
+    assert counts(mailing) == {"queued": 1}
+    end(mailing)
+    unknown_messages.resend_by_themselves(["null"])
+    described.cache_clear()
+    assert counts(mailing) == {"unknown": 1}
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.parametrize("when", ["queued", "claimed", "ended", "given up"])
+def test_a_receipt_for_an_earlier_attempt_settles_it(when: str) -> None:
+    mailing = resent(clients=1)
+    message = doubted(mailing)
+    if when == "ended":
+        end(mailing)
+    elif when == "given up":
+        record(mailing, ["unknown"])
+        unknown_messages.give_up(mailing, actor="test")
+    claim = claim_of(mailing) if when == "claimed" else None
+    receipts.apply("null", [Receipt("null", "delivered", from_now(0), message_id=message)])
+    assert counts(mailing) == {"delivered": 1}
+    assert_it_adds_up(mailing)
+    if claim:
+        assert record_and_mark(claim, Settled(), [message], claims.new_id(), 30) is None
+        assert record_and_release(claim, Settled())
+    assert mailing.batches.get().state == "done"
+
+
+def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings: Any) -> None:
+    settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {}}}
+    described.cache_clear()
+    mailing = resent(clients=1)
+    claim = claim_of(mailing)
+    (message,) = claims.load(claim)[0]
+    settled = fly(claim, [message.message_id])
+    add(settled, message.message_id, "unknown")
+    assert record_and_release(claim, settled)
+    sent = outgoing(message.message_id)
+    sent.attempt = Attempt(claim, settled.attempt_id, settled.marked_at, message, 0.1)
+    assert take(Late(sent, Rejected("8", "no such number")))
+    described.cache_clear()
+    assert counts(mailing) == {"unknown": 1}
+    assert mailing.messages.get().attempt_id == message.doubted
+    assert_it_adds_up(mailing)
+
+
+def test_it_is_not_sent_again_by_itself_after_another_attempt_was_refused() -> None:
+    mailing = resent(clients=1)
+    claim = claim_of(mailing)
+    ids = due_ids(claim)
+    settled = fly(claim, ids)
+    settled.add(ids[0], "doubted", 0.1, error="8: no such number")
+    assert record_and_release(claim, settled)
+    unknown_messages.resend_by_themselves(["null"])
+    assert counts(mailing) == {"unknown": 1}
+    assert unknown_messages.resend(mailing, actor="test") == 1
+
+
+def test_what_was_sent_after_all_is_sent() -> None:
+    mailing = resent(clients=1)
+    record(mailing, ["sent"])
+    end(mailing)
+    assert counts(mailing) == {"sent": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_it_is_unknown_when_a_new_text_has_no_value_for_its_client() -> None:
+    mailing = resent(clients=1)
+    change(mailing, {"text": "{{ name }}"}, actor="test")
+    assert renew(mailing.batches.get().id) == 1
+    assert counts(mailing) == {"unknown": 1}
+    assert_it_adds_up(mailing)

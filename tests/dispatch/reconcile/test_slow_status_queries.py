@@ -1,0 +1,201 @@
+"""A vendor that is slow to tell, or never does: asking it holds up nobody and is never too much."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, product
+from typing import Any
+
+import pytest
+import redis
+from django.db import connections
+
+from tests.builders import counts, make_mailing, make_running
+from tests.dispatch.dispatching import hands, lane, provider
+from tests.dispatch.sent import assert_it_adds_up, record
+from tests.dispatch.vendor import ALLOWED, Vendor
+from tests.gateways.builders import outgoing
+from tests.stack.servers import wait_until
+from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.reconcile import status_poller
+from vestnik.dispatch.runtime.scheduler import chores
+from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.mailings.models import Mailing
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def delay() -> float:
+    return 0.05
+
+
+@pytest.fixture
+def vendor(settings: Any, delay: float) -> Iterator[Vendor]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete("vestnik:asking:vendor")
+    with Vendor(delay) as standing:
+        options = {"url": standing.url, "login": "x", "password": "y", "deadline": "2"}
+        with provider(settings, "vendor", "smsc", **options):
+            yield standing
+
+
+def doubtful(messages: int) -> Mailing:
+    mailing = make_running(messages, provider="vendor")
+    record(mailing, ["unknown"] * messages)
+    return mailing
+
+
+def another_doubtful(messages: int) -> Mailing:
+    """To the same clients."""
+    mailing = make_mailing(provider="vendor")
+    assert launch.launch(mailing.id)
+    while enlist.enlist_chunk(mailing.id):
+        pass
+    record(mailing, ["unknown"] * messages)
+    return mailing
+
+
+def until_asked(vendor: Vendor) -> None:
+    """As many questions are out as may be."""
+    wait_until(lambda: vendor.open >= ALLOWED, seconds=10)
+
+
+def thread_of_a_worker(work: Callable[..., object], *arguments: object) -> object:
+    try:
+        return work(*arguments)
+    finally:
+        connections.close_all()
+
+
+def ask(mailing: Mailing, found: Hands, stopping: Callable[[], bool] = lambda: False) -> int:
+    return status_poller.ask(mailing.id, found, stopping)
+
+
+def ids_in_doubt(mailing: Mailing) -> list[int]:
+    return list(mailing.messages.filter(state="unknown").values_list("id", flat=True))
+
+
+def is_settled(mailing: Mailing) -> bool:
+    return not counts(mailing).get("unknown")
+
+
+@pytest.mark.parametrize("delay", [60.0])
+def test_a_vendor_that_never_answers_takes_one_thread_of_all_workers(
+    vendor: Vendor, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_poller, "SLICE", 4.0)
+    mailings = [doubtful(8), *(another_doubtful(8) for _ in range(5))]
+    other = make_mailing()
+    with (
+        provider(settings, "null", "null"),
+        hands() as one,
+        hands() as two,
+        lane("null") as null,
+        ThreadPoolExecutor(len(mailings)) as worker,
+    ):
+        asked = [
+            worker.submit(thread_of_a_worker, ask, mailing, found)
+            for mailing in mailings
+            for found in (one, two)
+        ]
+        until_asked(vendor)
+
+        began = time.monotonic()
+        worker.submit(thread_of_a_worker, chores).result(timeout=5)
+        worker.submit(thread_of_a_worker, launch.launch, other.id).result(timeout=5)
+        worker.submit(thread_of_a_worker, enlist.enlist, other.id).result(timeout=5)
+        worker.submit(thread_of_a_worker, null.work).result(timeout=5)
+        took = time.monotonic() - began
+
+        assert counts(other) == {"sent": 8}
+        assert took < 3
+        assert [each.running() for each in asked].count(True) == 1
+    assert vendor.most == ALLOWED
+    assert {state for mailing in mailings for state in counts(mailing)} == {"unknown"}
+
+
+@pytest.mark.parametrize("delay", [0.2])
+def test_passes_never_overlap_and_each_goes_on_where_the_last_one_ended(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_poller, "SLICE", 0.7)
+    mailings = [doubtful(20), another_doubtful(20)]
+    with hands() as one, hands() as two, ThreadPoolExecutor(8) as worker:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not all(map(is_settled, mailings)):
+            for mailing, found in product(mailings, (one, two)):
+                worker.submit(thread_of_a_worker, ask, mailing, found)
+            time.sleep(0.2)  # the next hints
+
+    for mailing in mailings:
+        assert counts(mailing) == {"sent": 20}
+        assert_it_adds_up(mailing)
+    assert vendor.most == ALLOWED
+    assert len(vendor.asked) == len(set(vendor.asked)) == 40
+
+
+@pytest.mark.parametrize("delay", [60.0])
+def test_a_pass_is_over_after_its_slice_and_nobody_starves(
+    settings: Any, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is answered and each pass has time for one group: all of all are asked about."""
+    monkeypatch.setattr(status_poller, "SLICE", 0.8)
+    settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["deadline"] = "1"
+    described.cache_clear()
+    large, *small = doubtful(8), another_doubtful(8), another_doubtful(8)
+    with hands() as found:
+        for passes in range(1, 7):
+            ask(large, found)
+            assert len(vendor.asked) == passes * 4
+
+    asked = [int(each.removeprefix("v")) for each in vendor.asked]
+    doubts = [set(ids_in_doubt(mailing)) for mailing in (large, *small)]
+    assert set(asked) == set.union(*doubts)
+    assert all(doubt.intersection(asked[:12]) for doubt in doubts)
+
+
+def test_a_tick_hints_once_at_all_mailings_of_a_provider(vendor: Vendor, settings: Any) -> None:
+    doubtful(2)
+    for _ in range(3):
+        another_doubtful(2)
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        before = broker.llen("vestnik")
+        chores()
+        time.sleep(0.5)  # the publisher's thread has had its time
+        given = broker.lrange("vestnik", 0, broker.llen("vestnik") - before - 1)
+    assert [json.loads(hint)["headers"]["task"] for hint in given].count("vestnik.ask") == 1
+
+
+def test_a_worker_that_is_stopped_asks_no_more(vendor: Vendor) -> None:
+    mailing = doubtful(40)
+    looks = count()
+    with hands() as found:
+        assert ask(mailing, found, lambda: next(looks) >= 2) == 8
+    assert len(vendor.asked) == 8
+
+
+def test_a_small_mailing_does_not_wait_for_a_large_one(vendor: Vendor) -> None:
+    large, small = doubtful(200), another_doubtful(4)
+    looks = count()
+    with hands() as found:
+        assert ask(large, found, lambda: next(looks) >= 2) == 8
+    assert counts(small) == {"queued": 196, "sent": 4}
+    assert counts(large) == {"sent": 4, "unknown": 196}
+
+
+@pytest.mark.parametrize("delay", [1.0])
+def test_messages_do_not_wait_for_questions(vendor: Vendor, settings: Any) -> None:
+    """They have connections of their own: with a window of one, they leave all the same."""
+    settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["window"] = "1"
+    described.cache_clear()
+    mailing = doubtful(8)
+    with hands() as found, ThreadPoolExecutor(1) as worker:
+        asked = worker.submit(thread_of_a_worker, ask, mailing, found)
+        until_asked(vendor)
+        message = outgoing(1, leave_within=0.5)
+        found.hand_over(described("vendor"), [message]).result(timeout=5)
+        assert message.departed_at is not None
+        assert asked.result(timeout=10) == 8

@@ -1,0 +1,153 @@
+"""Messages in doubt: resent before the end, given up, or sent again by themselves."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import counts, make_mailing, make_running
+from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
+from vestnik.db import sql
+from vestnik.dispatch.reconcile import closing, unknown_messages
+from vestnik.dispatch.record.recorder import record_late
+from vestnik.dispatch.runtime.scheduler import chores
+from vestnik.dispatch.suppress.revocation import delete_client
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing, StateConflict
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db
+
+
+def doubtful(**fields: Any) -> Mailing:
+    """A finished mailing, before its end, with one message sent and one unknown."""
+    mailing = make_running(2, starts_in=-10, **fields)
+    record(mailing, ["sent", "unknown"])
+    assert closing.finish_if_done(mailing.id)
+    mailing.refresh_from_db()
+    return mailing
+
+
+def end(mailing: Mailing) -> None:
+    sql.run("UPDATE mailings_mailing SET ends_at = starts_at + interval '1 second'")
+    mailing.refresh_from_db()
+
+
+def test_who_was_deleted_while_in_doubt_is_not_sent_to_again() -> None:
+    mailing = make_running(clients=2)
+    [gone, stays] = record(mailing, ["unknown"] * 2)
+    assert delete_client(mailing.messages.get(id=gone).client_id)
+    assert unknown_messages.resend(mailing, actor="test") == 1
+    assert due_ids(claim_of(mailing)) == [stays]
+    assert counts(mailing) == {"queued": 1, "unknown": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_resend_reopens_a_finished_mailing_and_it_finishes_again() -> None:
+    mailing = doubtful()
+
+    assert unknown_messages.resend(mailing, actor="test") == 1
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.finished_at) == ("running", None)
+    assert counts(mailing) == {"queued": 1, "sent": 1}
+    assert_it_adds_up(mailing)
+    assert not closing.finish_if_done(mailing.id)
+    record(mailing, ["sent"])
+    assert closing.finish_if_done(mailing.id)
+    assert counts(mailing) == {"sent": 2}
+    assert mailing.messages.order_by("id").last().attempts == 2
+
+
+@pytest.mark.parametrize("how", ["ended", "cancelled", "scheduled"])
+def test_resend_is_refused_where_nothing_may_leave(how: str) -> None:
+    mailing = make_mailing() if how == "scheduled" else doubtful()
+    if how == "ended":
+        end(mailing)
+    elif how == "cancelled":
+        mailing = make_running_with_one_unknown_and_cancel(mailing)
+    before = counts(mailing)
+
+    with pytest.raises(StateConflict):
+        unknown_messages.resend(mailing, actor="test")
+
+    assert counts(mailing) == before
+    assert not mailing.events.filter(event="resend").exists()
+
+
+def make_running_with_one_unknown_and_cancel(mailing: Mailing) -> Mailing:
+    unknown_messages.resend(mailing, actor="test")
+    mailing.events.all().delete()
+    record(mailing, ["unknown"])
+    mailing.refresh_from_db()
+    mailing.obey(CANCEL, actor="test")
+    return mailing
+
+
+def test_resend_keeps_a_paused_mailing_paused() -> None:
+    mailing = make_running(2)
+    record(mailing, ["unknown"])
+    mailing.obey(PAUSE, actor="test")
+    assert unknown_messages.resend(mailing, actor="test") == 1
+    mailing.refresh_from_db()
+    assert mailing.state == "paused"
+    assert counts(mailing) == {"queued": 2}
+    assert_it_adds_up(mailing)
+
+
+def test_the_late_word_of_the_first_attempt_changes_nothing_after_a_resend() -> None:
+    mailing = make_running(1)
+    claim = claim_of(mailing)
+    [message] = due_ids(claim)
+    settled = fly(claim, [message])
+    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
+    chores()
+    unknown_messages.resend(mailing, actor="test")
+    add(settled, message, "sent", "p-1")
+    assert record_late(claim, settled) == 0
+    assert counts(mailing) == {"queued": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_giving_up_says_why_also_after_the_end() -> None:
+    mailing = doubtful()
+    end(mailing)
+    assert unknown_messages.give_up(mailing, actor="test") == 1
+    assert counts(mailing) == {"failed": 1, "sent": 1}
+    assert_it_adds_up(mailing)
+    assert "given up" in mailing.messages.get(state="failed").error
+    assert unknown_messages.give_up(mailing, actor="test") == 0
+
+
+def test_what_is_held_stays_unknown() -> None:
+    mailing = doubtful()
+    for _ in range(3):
+        chores()
+    assert counts(mailing) == {"sent": 1, "unknown": 1}
+    assert mailing.state == "finished"
+
+
+@pytest.fixture
+def resending(settings: Any) -> Any:
+    """A provider that is configured to send again what is in doubt."""
+    options = {"in_doubt": "resend"}
+    settings.SMS_PROVIDERS |= {"again": {"BACKEND": "null", "OPTIONS": options}}
+    described.cache_clear()
+    yield
+    del settings.SMS_PROVIDERS["again"]
+    described.cache_clear()
+
+
+def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: None) -> None:
+    mailing = doubtful(provider="again")
+    chores()
+    mailing.refresh_from_db()
+    assert mailing.state == "running"
+    assert counts(mailing) == {"queued": 1, "sent": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> None:
+    mailing = doubtful(provider="again")
+    end(mailing)
+    chores()
+    closing.close(mailing.id)
+    assert counts(mailing) == {"sent": 1, "unknown": 1}

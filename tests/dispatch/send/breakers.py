@@ -1,0 +1,33 @@
+"""What a breaker is told, and one that has opened."""
+
+import time
+from collections.abc import Sequence
+
+from tests.gateways.builders import outgoing
+from vestnik.dispatch.send.circuit_breaker import SHORTEST, TROUBLES_TO_OPEN, Breaker
+from vestnik.providers.base import Deferred, Outcome, Outgoing
+
+LEASE = 20.0
+
+Landed = tuple[list[Outgoing], list[Outcome | None]]
+
+
+def departed(*outcomes: Outcome | None, at: float = 0.0) -> Landed:
+    """Messages that left, now or at that instant, and what became of them."""
+    messages = [outgoing() for _ in outcomes]
+    for message in messages:
+        message.departed_at = at or time.monotonic()
+    return messages, [*outcomes]
+
+
+def stayed(outcomes: Sequence[Outcome | None]) -> Landed:
+    """Messages of which nothing left."""
+    return [outgoing() for _ in outcomes], [*outcomes]
+
+
+def opened(alias: str, reason: str = "the gateway fails") -> Breaker:
+    """A breaker that has had enough."""
+    found = Breaker(alias, LEASE)
+    failed = [Deferred(reason)] * TROUBLES_TO_OPEN
+    assert found.note(*departed(*failed)) == SHORTEST
+    return found

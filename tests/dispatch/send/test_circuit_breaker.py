@@ -1,0 +1,264 @@
+"""The circuit breaker: shared by all, it parks messages instead of burning their attempts."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from tests.dispatch.send.breakers import LEASE, departed, opened, stayed
+from tests.gateways.builders import outgoing
+from vestnik.db import sql
+from vestnik.dispatch.models import Breaker as Row
+from vestnik.dispatch.send import circuit_breaker as breakers
+from vestnik.dispatch.send.circuit_breaker import (
+    BELIEVE,
+    LONGEST,
+    SHORTEST,
+    TROUBLES_TO_OPEN,
+    Breaker,
+)
+from vestnik.dispatch.signals.metrics import ANSWERING, Meters
+from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
+
+pytestmark = pytest.mark.django_db
+
+FAILED = Deferred("the gateway fails")
+AWAY = Deferred("connection refused")
+NOT_BOUND = Deferred("the SMSC refuses to bind", 1.0, provider_wide=True)
+BUSY = Deferred("HTTP 429", 1.0, provider_wide=True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_answers() -> Iterator[None]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete(ANSWERING.format("main"))
+        yield
+        client.delete(ANSWERING.format("main"))
+
+
+def breaker() -> Breaker:
+    return Breaker("main", LEASE)
+
+
+def seconds_open() -> float:
+    query = "SELECT extract(epoch FROM until - changed_at)::float8 FROM dispatch_breaker"
+    return float(sql.value(query))
+
+
+def let_its_time_pass() -> None:
+    sql.run("UPDATE dispatch_breaker SET until = clock_timestamp() - interval '1 millisecond'")
+
+
+def test_it_opens_after_twenty_troubles_in_a_row() -> None:
+    found = breaker()
+    assert found.note(*departed(*[FAILED] * (TROUBLES_TO_OPEN - 1))) == 0
+    assert not Row.objects.exists()
+    assert found.note(*departed(Unknown("no answer"))) == SHORTEST
+    row = Row.objects.get()
+    assert (row.state, row.openings, row.reason) == ("open", 1, "no answer")
+
+
+@pytest.mark.parametrize("good", [Accepted(), Rejected("8", "no such number")])
+def test_an_answer_of_any_kind_ends_the_row(good: Outcome) -> None:
+    found = breaker()
+    for _ in range(5):
+        assert found.note(*departed(*[FAILED] * (TROUBLES_TO_OPEN - 1))) == 0
+        assert found.note(*departed(FAILED, good)) == 0
+    assert not Row.objects.exists()
+
+
+def test_what_did_not_leave_says_nothing_of_the_provider() -> None:
+    assert breaker().note(*stayed([None] * 100)) == 0
+    assert not Row.objects.exists()
+
+
+def test_open_it_lets_nothing_through_whoever_asks() -> None:
+    opened("main")
+    for found in (breaker(), breaker()):
+        assert 0 < found.wait() <= SHORTEST
+        assert not found.probing
+
+
+def test_one_message_tries_and_only_one() -> None:
+    one, other = opened("main"), breaker()
+    let_its_time_pass()
+    assert one.wait() == 0
+    assert one.probing
+    assert other.wait() == BELIEVE
+    assert not other.probing
+    assert Row.objects.get().state == "half-open"
+
+
+def test_other_threads_of_the_lane_do_not_try_as_well() -> None:
+    shared = opened("main")
+    let_its_time_pass()
+    assert shared.wait() == 0
+    seen: list[bool] = []
+    thread = threading.Thread(target=lambda: seen.append(shared.probing))
+    thread.start()
+    thread.join()
+    assert (seen, shared.probing) == ([False], True)
+
+
+def test_a_good_answer_closes_it_for_all() -> None:
+    one, other = opened("main"), breaker()
+    let_its_time_pass()
+    assert one.wait() == 0
+    assert one.note(*departed(Accepted())) == 0
+    assert not one.probing
+    assert (one.wait(), other.wait()) == (0, 0)
+    row = Row.objects.get()
+    assert (row.state, row.openings, row.until, row.reason) == ("closed", 0, None, "")
+
+
+def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
+    found = opened("main")
+    lasted = [seconds_open()]
+    for _ in range(7):
+        let_its_time_pass()
+        assert found.wait() == 0
+        assert found.note(*departed(FAILED)) == SHORTEST
+        lasted.append(seconds_open())
+    assert [round(seconds) for seconds in lasted] == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert max(lasted) <= LONGEST + 0.01
+
+
+def test_several_that_open_it_at_once_count_once() -> None:
+    for found in (breaker(), breaker()):
+        found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN))
+    assert Row.objects.get().openings == 1
+
+
+def test_one_who_finds_nothing_to_try_with_gives_the_try_back() -> None:
+    one, other = opened("main"), breaker()
+    let_its_time_pass()
+    assert one.wait() == 0
+    one.forgo()
+    assert not one.probing
+    assert other.wait() == 0
+    assert other.probing
+
+
+def test_one_who_dies_while_trying_is_followed_by_another() -> None:
+    one, other = opened("main"), breaker()
+    let_its_time_pass()
+    assert one.wait() == 0
+    assert other.wait() > 0
+    let_its_time_pass()
+    assert other.wait() == 0
+    assert other.probing
+
+
+def test_a_closed_one_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, other = breaker(), breaker()
+    assert found.wait() == 0
+    other.note(*departed(*[FAILED] * TROUBLES_TO_OPEN))
+    assert found.wait() == 0
+    monkeypatch.setattr(found, "_believed_until", breakers.time.monotonic())
+    assert found.wait() > 0
+
+
+@pytest.mark.parametrize("share", [1, 100])
+def test_a_provider_that_wants_less_is_not_down(share: int) -> None:
+    found = breaker()
+    for _ in range(10):
+        answers = [BUSY] * share + [Accepted()] * (100 - share)
+        assert found.note(*departed(*answers)) == 0
+    assert not Row.objects.exists()
+
+
+def test_what_departed_before_the_last_good_answer_is_no_trouble_whenever_it_lands() -> None:
+    found, now = breaker(), time.monotonic()
+    assert found.note(*departed(Accepted(), at=now)) == 0
+    late = departed(*[Unknown("no answer within 10 s")] * 100, at=now - 10)
+    assert found.note(*late) == 0
+    assert found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN, at=now + 1)) == SHORTEST
+
+
+def test_a_long_wish_of_all_that_is_answered_opens_it_for_all_and_for_so_long() -> None:
+    wish = Deferred("HTTP 429", 3600.0, provider_wide=True)
+    found = breaker()
+    assert found.note(*departed(*[wish] * 99, Accepted())) == 0
+    assert not Row.objects.exists()
+    assert found.note(*departed(*[wish] * TROUBLES_TO_OPEN)) == SHORTEST
+    row = Row.objects.get()
+    assert (row.state, row.reason) == ("open", "HTTP 429 (it says: after 3600 s)")
+    assert seconds_open() == pytest.approx(3600, abs=1)
+    assert breaker().wait() == LONGEST  # then it looks again
+
+    let_its_time_pass()
+    other = breaker()
+    assert other.wait() == 0
+    assert other.note(*departed(Deferred("HTTP 429", 86_400.0, provider_wide=True))) == SHORTEST
+    assert seconds_open() == pytest.approx(3600, abs=1)
+
+
+def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
+    found = opened("main")
+    let_its_time_pass()
+    assert found.wait() == 0
+    assert found.note(*departed(BUSY)) == 0
+    assert Row.objects.get().state == "closed"
+
+
+def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> None:
+    others = Meters()
+    found, rests = breaker(), []
+    for _ in range(4):
+        others.flight("main", [outgoing()], [Accepted()])
+        others.flush()
+        rests.append(found.note(*stayed([NOT_BOUND] * 100)))
+        assert 0 < found.wait() <= rests[-1]
+        assert breaker().wait() == 0
+        found._rests_until = time.monotonic()
+        assert found.wait() == 0
+        assert found.probing  # by one message
+    assert rests == [2, 4, 8, 16]
+    assert not Row.objects.exists()
+    assert found.note(*departed(Accepted())) == 0
+    assert not found.probing
+    assert found.note(*stayed([NOT_BOUND])) == 2
+
+
+def test_where_nobody_gets_through_it_opens_so_that_the_operator_sees_why() -> None:
+    found = breaker()
+    assert found.note(*stayed([AWAY] * TROUBLES_TO_OPEN)) == 2
+    assert not Row.objects.exists()
+    found._rests_until = time.monotonic()
+    assert found.wait() == 0
+    assert found.note(*stayed([AWAY])) == 4
+    row = Row.objects.get()
+    assert (row.state, row.reason) == ("open", "connection refused")
+    assert seconds_open() == pytest.approx(2, abs=0.01)
+
+
+def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
+    other = opened("main")
+    let_its_time_pass()
+    found = breaker()
+    assert found.wait() == 0
+    assert found.note(*stayed([NOT_BOUND])) == 2
+    found.forgo()
+    assert other.wait() == 0
+    assert other.probing
+
+
+def test_others_of_the_lane_wait_while_one_tries_alone() -> None:
+    found = breaker()
+    found.note(*stayed([NOT_BOUND]))
+    found._rests_until = time.monotonic()
+    assert found.wait() == 0
+    seen: list[float] = []
+
+    def ask() -> None:
+        seen.append(found.wait())
+        connection.close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert seen == [BELIEVE]

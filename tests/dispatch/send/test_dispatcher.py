@@ -1,0 +1,121 @@
+"""How a lane shares its process, and how little it asks of the others."""
+
+import time
+from typing import Any
+
+import pytest
+import redis
+
+from tests.builders import counts, enlist_all, make_clients, make_mailing, make_running
+from tests.dispatch.dispatching import hands, lane, provider
+from vestnik.dispatch.prepare import launch
+from vestnik.dispatch.send import dispatcher
+from vestnik.dispatch.send.dispatcher_threads import LaneThreads
+from vestnik.mailings.models import Mailing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUEUE = "vestnik"
+
+
+def hints(url: str) -> int:
+    """How many hints are with the broker; the publisher's thread has had its time."""
+    time.sleep(0.5)
+    with redis.Redis.from_url(url) as broker:
+        return int(broker.llen(QUEUE))
+
+
+def test_a_paced_mailing_is_looked_at_when_it_is_through_and_not_in_each_rest(
+    settings: Any,
+) -> None:
+    mailing = make_running(100, rate_limit=50)
+    before = hints(settings.REDIS_URL)
+
+    with provider(settings, "null", "vestnik.providers.null.NullProvider"), lane("null") as null:
+        null.work()
+
+    assert counts(mailing) == {"sent": 100}
+    assert 1 <= hints(settings.REDIS_URL) - before <= 2
+
+
+def several(count: int, clients: int, **fields: Any) -> list[Mailing]:
+    """Running mailings to the same clients."""
+    make_clients(clients)
+    mailings = [make_mailing(**fields) for _ in range(count)]
+    for mailing in mailings:
+        assert launch.launch(mailing.id)
+        enlist_all(mailing)
+    return mailings
+
+
+def test_a_provider_s_pace_is_looked_at_when_a_mailing_is_through_and_not_in_each_rest(
+    settings: Any,
+) -> None:
+    mailing = make_running(60)
+    before = hints(settings.REDIS_URL)
+
+    with (
+        provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate="50"),
+        lane("null") as null,
+    ):
+        null.work()
+
+    assert counts(mailing) == {"sent": 60}
+    assert 1 <= hints(settings.REDIS_URL) - before <= 2
+
+
+@pytest.mark.parametrize(
+    ("count", "pace", "limit", "seconds"), [(20, "20", None, 4.0), (2, "50", 40, 3.0)]
+)
+def test_mailings_share_a_pace(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    pace: str,
+    limit: int | None,
+    seconds: float,
+) -> None:
+    mailings = several(count, 200, rate_limit=limit)
+    monkeypatch.setattr(dispatcher, "SLICE", seconds)
+    with (
+        provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate=pace),
+        lane("null") as null,
+    ):
+        null.work()
+
+    sent = [counts(mailing).get("sent", 0) for mailing in mailings]
+    assert sum(sent) > count
+    assert max(sent) - min(sent) <= max(2, max(sent) // 4)
+
+
+def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
+    threads = LaneThreads(2)
+    assert [threads.enter() for _ in range(2)] == [True, True]
+    assert not threads.make_room(is_one_of_many=True, stayed=9)  # nobody wants one
+    assert not threads.enter()
+    assert not threads.make_room(is_one_of_many=False, stayed=0.1)
+    assert threads.make_room(is_one_of_many=True, stayed=0.1)
+    threads.leave()
+    assert not threads.make_room(is_one_of_many=True, stayed=9)  # it was enough
+    assert threads.enter()
+    assert not threads.enter()
+    assert threads.make_room(is_one_of_many=False, stayed=9)
+    assert not threads.enter()
+    threads.leave()
+    assert threads.enter()
+    assert not threads.make_room(is_one_of_many=True, stayed=9)  # who wanted it has it
+    threads.fit(4)
+    assert [threads.enter() for _ in range(2)] == [True, False]
+
+
+def test_a_lane_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:
+    mailing, threads = make_running(5), LaneThreads(1)
+    assert threads.enter()
+    with provider(settings, "null", "vestnik.providers.null.NullProvider"), hands() as found:
+        null = dispatcher.Lane("null", found, lambda: False, threads)
+        null.work()
+        assert counts(mailing) == {"queued": 5}
+        threads.leave()
+        null.work()
+        null.finish()
+    assert counts(mailing) == {"sent": 5}

@@ -1,0 +1,278 @@
+"""Answers that are slow or lost hold their own places, and are in doubt by themselves."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from tests.builders import counts, make_running
+from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.gateways.builders import outgoing
+from tests.gateways.standing import Standing
+from tests.stack.servers import wait_until
+from vestnik.db import sql
+from vestnik.dispatch.models import Breaker as BreakerRow
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_policy import LONGEST_REASON
+from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.send import batch_sender
+from vestnik.dispatch.send.batch_sender import Course, Crew
+from vestnik.dispatch.send.circuit_breaker import Breaker
+from vestnik.dispatch.send.cooldowns import Rests
+from vestnik.dispatch.send.flight import Flight
+from vestnik.dispatch.signals.metrics import Meters
+from vestnik.mailings.models import PAUSE, Mailing
+from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Provider, Rejected
+from vestnik.providers.null import NullProvider
+from vestnik.providers.registry import described
+
+pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
+
+
+def test_a_lost_answer_holds_up_neither_its_flight_nor_the_next(settings: Any) -> None:
+    with Standing() as gateway:
+        mailing = make_running(200, provider="main")
+        gateway.set(once=["take_and_hang", *["accept"] * 30, "take_and_hang"])
+        options = {"url": gateway.url, "window": "20", "deadline": "3"}
+        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+            main.work()
+        took = [taken.at for taken in gateway.taken]
+        assert max(took) - min(took) < 2.0
+        assert set(gateway.times().values()) == {1}
+    assert counts(mailing) == {"sent": 198, "unknown": 2}
+    assert_it_adds_up(mailing)
+
+
+def test_lost_answers_hold_no_more_than_the_window(settings: Any) -> None:
+    with Standing() as gateway:
+        mailing = make_running(60, provider="main")
+        gateway.set(percent={"take_and_hang": 40})
+        options = {"url": gateway.url, "window": "10", "deadline": "0.3"}
+        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+            main.work()
+        assert len(gateway.taken) == 60
+    assert set(counts(mailing)) == {"sent", "unknown"}
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.parametrize(("answered", "waits"), [(0, 0.35), (1, 0.35), (2, 0.1), (3, 0.1)])
+def test_a_flight_waits_for_half_of_its_answers(answered: int, waits: float) -> None:
+    messages = [outgoing(number) for number in range(4)]
+    queued = [claims.Queued(m.message_id, m.phone_number, None, 1, 0) for m in messages]
+    answers: Future[list[Outcome | None]] = Future()
+    flight = Flight(NullProvider("null", {}), queued, messages, answers)
+    for message in messages[:answered]:
+        message.land(Accepted())
+    all_of_them = threading.Timer(0.35, answers.set_result, [[Accepted()] * 4])
+    all_of_them.start()
+    began = time.monotonic()
+    flight.wait_for_most()
+    assert time.monotonic() - began == pytest.approx(waits, abs=0.05)
+    assert len(flight.land()) == (answered if waits < 0.35 else 4)
+    all_of_them.join()
+    assert len(flight.land()) == (4 - answered if waits < 0.35 else 0)
+
+
+def test_what_is_out_stays_in_flight_beside_the_next_under_its_attempt() -> None:
+    mailing = make_running(4)
+    claim = claim_of(mailing)
+    answered, slow, third, fourth = due_ids(claim)
+    settled = fly(claim, [answered, slow])
+    settled.add(answered, "sent", 0.0)
+    attempt = claims.new_id()
+    mark = record_and_mark(claim, settled, [third], attempt, LEASE, [slow])
+    assert mark is not None
+    assert mailing.batches.get().in_flight == [slow, third]
+
+    let_the_lease_run_out()
+    assert counts(mailing) == {"queued": 1, "sent": 1, "unknown": 2}
+    assert set(mailing.messages.filter(state="unknown").values_list("id", "attempt_id")) == {
+        (slow, attempt),
+        (third, attempt),
+    }
+    assert due_ids(claim_of(mailing)) == [fourth]
+
+
+def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
+    mailing = make_running(2)
+    claim = claim_of(mailing)
+    slow, second = due_ids(claim)
+    settled = fly(claim, [slow])
+    mailing.obey(PAUSE, actor="test")
+    attempt = claims.new_id()
+    assert record_and_mark(claim, settled, [second], attempt, LEASE, [slow]) is None
+    assert mailing.batches.get().in_flight == [slow]
+    last = Settled(attempt, settled.marked_at)
+    last.add(slow, "sent", 0.0)
+    assert record_and_release(claim, last)
+    assert counts(mailing) == {"queued": 1, "sent": 1}
+
+
+def let_the_lease_run_out() -> None:
+    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
+    claims.sweep()
+
+
+@pytest.fixture
+def null(settings: Any) -> Iterator[None]:
+    with provider(settings, "null", "null"):
+        yield
+
+
+class Script:
+    """Hands whose gateway accepts all but the last, which is answered once the test says so."""
+
+    def __init__(self) -> None:
+        self.answers: Future[list[Outcome | None]] = Future()
+        self.size = 0
+
+    def hand_over(
+        self, described: Provider, flight: Sequence[Outgoing]
+    ) -> Future[list[Outcome | None]]:
+        for message in flight[:-1]:
+            message.depart()
+            message.land(Accepted(f"p-{message.message_id}"))
+        flight[-1].depart()
+        self.size = len(flight)
+        return self.answers
+
+    def answer(self) -> None:
+        self.answers.set_result([Accepted("late")] * self.size)
+
+
+def course_of(mailing: Mailing, hands: Script) -> Course:
+    known = described(mailing.provider)
+    breaker = Breaker(mailing.provider, LEASE)
+    crew = Crew(known, hands, breaker, Meters(), lambda: False, Rests())
+    return Course(crew, claim_of(mailing))
+
+
+def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable[[], None]) -> Any:
+    """The same function, but its nth call loses its connection, before or after it was obeyed."""
+    calls = iter(range(1, 1_000))
+
+    def done(*given: Any) -> Any:
+        if next(calls) != at:
+            return do(*given)
+        if afterwards:
+            do(*given)
+        then()
+        raise OperationalError("the database is away")
+
+    return done
+
+
+@pytest.mark.usefixtures("null")
+@pytest.mark.parametrize("obeyed", [False, True])
+@pytest.mark.parametrize("lease_lost", [False, True])
+def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
+    monkeypatch: Any, obeyed: bool, lease_lost: bool
+) -> None:
+    mailing, hands = make_running(4), Script()
+
+    def meanwhile() -> None:
+        if lease_lost:
+            let_the_lease_run_out()
+        hands.answer()
+
+    # The second mark: it records the three that are answered and keeps the fourth in flight.
+    failed = failing(record_and_mark, 2, afterwards=obeyed, then=meanwhile)
+    monkeypatch.setattr(batch_sender, "record_and_mark", failed)
+    course_of(mailing, hands).send()
+    assert counts(mailing) == {"sent": 4}
+    assert_it_adds_up(mailing)
+    batch = mailing.batches.get()
+    assert (batch.state, batch.in_flight, batch.claim_id) == ("done", [], None)
+
+
+@pytest.mark.usefixtures("null")
+def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypatch: Any) -> None:
+    """Also where its lease was taken back, which makes it unknown: it certainly did not leave."""
+    mailing = make_running(4)
+    failed = failing(record_and_mark, 1, afterwards=True, then=let_the_lease_run_out)
+    monkeypatch.setattr(batch_sender, "record_and_mark", failed)
+    course_of(mailing, Script()).send()
+    assert counts(mailing) == {"queued": 4}
+    assert_it_adds_up(mailing)
+
+
+@pytest.mark.usefixtures("null")
+def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> None:
+    mailing, hands = make_running(4), Script()
+
+    class Slow(Script):
+        def hand_over(
+            self, described: Provider, flight: Sequence[Outgoing]
+        ) -> Future[list[Outcome | None]]:
+            super().hand_over(described, flight)
+            let_the_lease_run_out()
+            assert counts(mailing) == {"unknown": 4}
+            self.answer()
+            return self.answers
+
+    hands = Slow()
+    away = failing(batch_sender.record_late, 1, afterwards=False, then=lambda: None)
+    monkeypatch.setattr(batch_sender, "record_late", away)
+    began = time.monotonic()
+    course_of(mailing, hands).send()
+    assert time.monotonic() - began >= batch_sender.DATABASE_WAIT
+    assert counts(mailing) == {"sent": 4}
+    assert_it_adds_up(mailing)
+
+
+class Told(Script):
+    """Hands whose gateway answers most of a flight at once, and the rest a moment later."""
+
+    def __init__(self, at_once: Outcome, later: Outcome) -> None:
+        super().__init__()
+        self._at_once, self._later = at_once, later
+
+    def hand_over(
+        self, described: Provider, flight: Sequence[Outgoing]
+    ) -> Future[list[Outcome | None]]:
+        answers: Future[list[Outcome | None]] = Future()
+        for message in flight:
+            message.depart()
+        early = len(flight) * 3 // 5
+        for message in flight[:early]:
+            message.land(self._at_once)
+
+        def answer_the_rest() -> None:
+            for message in flight[early:]:
+                message.land(self._later)
+            answers.set_result([message.outcome for message in flight])
+
+        threading.Timer(0.3, answer_the_rest).start()
+        return answers
+
+
+@pytest.mark.usefixtures("null")
+def test_quick_refusals_do_not_outweigh_slower_acceptances() -> None:
+    make_running(250)
+    mailing = Mailing.objects.get()
+    hands = Told(Deferred("the gateway fails"), Accepted("p-1"))
+    wait_until(course_of(mailing, hands).send, seconds=5)
+    assert not BreakerRow.objects.exists()
+    assert counts(mailing) == {"queued": 150, "sent": 100}
+
+
+@pytest.mark.usefixtures("null")
+def test_what_a_gateway_says_that_no_table_takes_loses_no_outcome() -> None:
+    mailing = make_running(250)
+    accepted = Accepted("p\x00\x1f-1\ud800", ("p\x00\x1f-1\ud800", "p-2" + "0" * 500))
+    refused = Rejected("4\x004", "no \udfff such\n number " * 1_000)
+    course = course_of(mailing, Told(accepted, refused))
+    wait_until(course.send, seconds=5)
+    assert counts(mailing) == {"failed": 100, "sent": 150}
+    assert_it_adds_up(mailing)
+    sent = mailing.messages.filter(state="sent").first()
+    assert sent.provider_message_id == "p-1"
+    failed = mailing.messages.filter(state="failed").first()
+    assert failed.error.startswith("44: no  such number no  such number")
+    assert len(failed.error) == LONGEST_REASON

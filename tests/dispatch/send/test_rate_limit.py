@@ -1,0 +1,104 @@
+"""Permits, taken by several hands at once from the real Redis."""
+
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+import redis
+
+from vestnik.dispatch.record.claims import new_id
+from vestnik.dispatch.send.rate_limit import SLACK, Pace, PacingAway, Permits, take
+
+
+def fresh(per_second: float, weight: int = 1) -> Pace:
+    return Pace(f"test:{new_id()}", per_second, weight)
+
+
+def test_without_a_pace_everything_is_granted():
+    assert take([], 250) == Permits(250)
+
+
+def test_the_first_block_is_granted_at_once():
+    assert take([fresh(100)], 250).granted == 10
+
+
+def test_a_slow_pace_grants_one_and_says_how_long_until_the_next():
+    pace = fresh(1)
+    assert take([pace], 250).granted == 1
+    refused = take([pace], 250)
+    assert (refused.granted, refused.reason) == (0, pace)
+    assert 0.8 < refused.wait <= 1.0
+
+
+def test_the_lower_of_two_paces_holds_and_is_named():
+    wide, narrow = fresh(1000), fresh(10)
+    assert take([wide, narrow], 250).granted == 1
+    assert take([wide, narrow], 250).reason == narrow
+
+
+def test_a_message_of_three_segments_takes_three_permits():
+    assert take([fresh(100, weight=3)], 250).granted == 3
+
+
+def test_several_hands_together_keep_the_rate():
+    pace, taken, until = fresh(200), [], time.monotonic() + 2.0
+
+    def draw() -> None:
+        while (now := time.monotonic()) < until:
+            permits = take([pace], 100)
+            taken.append((now, permits.granted))
+            time.sleep(permits.wait)  # the hand of a lane that rests
+
+    hands = [threading.Thread(target=draw) for _ in range(4)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    # Two seconds' worth, and at the most a block and the slack on top. What no hand came for within
+    # the slack is lost, as it should be: on a machine that stood still that is no fault.
+    times = sorted(now for now, _ in taken)
+    lost = sum(max(0.0, later - now - SLACK) for now, later in pairwise(times)) * 200
+    assert 380 - lost <= sum(granted for _, granted in taken) <= 460
+
+
+def test_a_pace_of_less_than_one_a_minute_is_remembered_until_its_next(settings):
+    pace = fresh(1 / 300)
+    assert take([pace], 1).granted == 1
+    assert 299 < take([pace], 1).wait <= 300
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        assert client.pttl(f"vestnik:pace:{pace.key}") > 300_000
+
+
+def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):
+    from vestnik.dispatch.send import rate_limit
+
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    rate_limit._script.cache_clear()
+    with pytest.raises(PacingAway):
+        take([fresh(10)], 1)
+    rate_limit._script.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("pace", "longest"),
+    [(fresh(100), 0.01), (fresh(0.5), 2.0), (fresh(10, weight=3), 0.3),
+     (Pace(f"test:{new_id()}", 10, 1, by_segment=True), 1.0)],
+    ids=["fast", "slow", "heavy", "by segment"],
+)  # fmt: skip
+def test_a_clock_of_redis_that_went_back_stops_nobody(settings, pace, longest):
+    assert take([pace], 1).granted == 1
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        # What the clock's way back by forty seconds makes of the key.
+        key = f"vestnik:pace:{pace.key}"
+        client.set(key, float(client.get(key)) + 40, keepttl=True)
+    assert take([pace], 1).wait <= longest + 0.001
+
+
+def test_a_clock_of_redis_that_went_forward_grants_the_slack_and_a_block_at_most(settings):
+    pace = fresh(100)
+    assert take([pace], 250).granted == 10
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        key = f"vestnik:pace:{pace.key}"
+        client.set(key, float(client.get(key)) - 40, keepttl=True)
+    assert take([pace], 250).granted <= 100 * SLACK + 1

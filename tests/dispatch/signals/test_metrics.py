@@ -1,0 +1,90 @@
+"""Meters: counted in many processes, added up in Redis, which may be away."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from vestnik.dispatch.signals import metrics
+from vestnik.dispatch.signals.metrics import (
+    ANSWERING,
+    ANSWERING_FOR,
+    KEY,
+    LATENCY_BUCKETS,
+    Meters,
+    is_answering,
+    totals,
+)
+from vestnik.providers.base import Accepted, Deferred, Outgoing, Rejected, Unknown
+
+
+@contextmanager
+def emptied() -> Iterator[None]:
+    """Nothing counted before and nothing left behind."""
+    metrics._client().delete(KEY)
+    yield
+    metrics._client().delete(KEY)
+
+
+def came_back(seconds: float) -> Outgoing:
+    now = time.monotonic()
+    message = Outgoing(1, 1, "79261234567", "x", depart_before=now + 9, expires_at=now + 9)
+    message.departed_at, message.answered_at = now, now + seconds
+    return message
+
+
+def test_two_workers_add_up():
+    with emptied():
+        one, other = Meters(), Meters()
+        one.count("leases_lost", "")
+        other.count("leases_lost", "", 2)
+        other.flight("main", [came_back(0.02)], [Accepted()])
+        one.flight("main", [came_back(0.2), came_back(20)], [Rejected("8", "no"), Unknown("?")])
+        one.flight("main", [], [Deferred("later"), None])
+        for each in (one, other):
+            each.flush()
+            each.flush()
+
+        found = totals()
+    assert found["leases_lost|"] == 3
+    outcomes = {name: n for name, n in found.items() if name.startswith("hand_overs|")}
+    assert outcomes == dict.fromkeys(
+        [f"hand_overs|main|{w}" for w in ("accepted", "rejected", "unknown", "deferred")]
+        + ["hand_overs|main|too_late"],
+        1.0,
+    )
+    buckets = {name: n for name, n in found.items() if "_bucket|" in name}
+    assert buckets == {
+        "hand_over_seconds_bucket|main|2": 1,
+        "hand_over_seconds_bucket|main|5": 1,
+        f"hand_over_seconds_bucket|main|{len(LATENCY_BUCKETS)}": 1,
+    }
+    assert 20.2 < found["hand_over_seconds_sum|main"] < 20.3
+
+
+def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: Any):
+    with emptied():
+        worker, here = Meters(), settings.REDIS_URL
+        worker.count("permits", "main", 2)
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+        metrics._client.cache_clear()
+        worker.flush()
+        assert totals() == {}
+        worker.count("permits", "main", 3)
+        settings.REDIS_URL = here
+        metrics._client.cache_clear()
+        worker.flush()
+        assert totals() == {"permits|main": 5.0}
+
+
+def test_a_good_answer_of_any_worker_shows_for_a_while_that_its_provider_answers():
+    alias = "answers-now-and-then"
+    one = Meters()
+    one.flight(alias, [came_back(0.02)], [Deferred("later")])
+    one.flush()
+    assert not is_answering(alias)
+    one.flight(alias, [came_back(0.02)], [Rejected("8", "no such number")])
+    one.flush()
+    assert is_answering(alias)
+    assert 0 < metrics._client().pttl(ANSWERING.format(alias)) <= ANSWERING_FOR * 1000
+    metrics._client().delete(ANSWERING.format(alias))

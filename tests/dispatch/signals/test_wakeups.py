@@ -1,0 +1,120 @@
+"""Hints name no instant, come when they are due, and do not pile up while nobody takes them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from tests.dispatch.dispatching import provider
+from tests.stack.servers import wait_until
+from vestnik.dispatch.signals import wakeups
+
+QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
+        forget(client)
+        yield client
+        forget(client)
+
+
+def forget(client: redis.Redis) -> None:
+    client.delete(QUEUE, *client.keys(wakeups.WAITS.format("*", "*")))
+
+
+def queued(broker: redis.Redis) -> list[dict[str, object]]:
+    """The headers of what waits, the first given first."""
+    return [json.loads(message)["headers"] for message in broker.lrange(QUEUE, 0, -1)][::-1]
+
+
+def test_no_hint_carries_an_instant(broker: redis.Redis) -> None:
+    wakeups.give("vestnik.look_at", 1)
+    wakeups.give("vestnik.look_at", 2, after=0.01)
+    wait_until(lambda: broker.llen(QUEUE) == 2, 10)
+
+    for headers in queued(broker):
+        assert headers["eta"] is None
+        assert headers["expires"] is None
+
+
+def test_a_hint_that_is_to_come_later_lets_others_pass(broker: redis.Redis) -> None:
+    wakeups.give("vestnik.look_at", 1, after=0.5)
+    wakeups.give("vestnik.look_at", 2)
+    wait_until(lambda: broker.llen(QUEUE) == 1, 10)
+    assert queued(broker)[0]["argsrepr"] == "(2,)"
+    wait_until(lambda: broker.llen(QUEUE) == 2, 10)
+
+
+def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, caplog) -> None:
+    for number in range(3 * wakeups.MOST_QUEUED):
+        wait_until(lambda: not wakeups._pending.full(), 10)
+        wakeups.give("vestnik.look_at", number)
+    wait_until(wakeups._pending.empty, 60)
+
+    def last_is_seen() -> bool:
+        wakeups.give("vestnik.look_at", 0)
+        return "no worker takes the hints" in caplog.text
+
+    wait_until(last_is_seen, 10)
+    # Its length is looked at five times a second: what a publisher sends in that time is over.
+    most = broker.llen(QUEUE)
+    assert wakeups.MOST_QUEUED <= most < 3 * wakeups.MOST_QUEUED
+
+    broker.delete(QUEUE)
+
+    def flows_again() -> bool:
+        wakeups.give("vestnik.look_at", 0)
+        return broker.llen(QUEUE) > 0
+
+    wait_until(flows_again, 10)
+
+
+def test_what_is_hinted_while_the_same_waits_is_one_hint(broker: redis.Redis) -> None:
+    for _ in range(20):
+        wakeups.give("vestnik.look_at", 7)
+        wakeups.call_to_work("null")
+    wakeups.give("vestnik.look_at", 8)
+    wait_until(lambda: "(8,)" in [one["argsrepr"] for one in queued(broker)], 10)
+
+    waiting = Counter(f"{one['task']} {one['argsrepr']}" for one in queued(broker))
+
+    assert waiting == {
+        "vestnik.look_at (7,)": 1,
+        "vestnik.work ('null',)": 4,
+        "vestnik.look_at (8,)": 1,
+    }
+
+
+def test_what_is_hinted_once_a_worker_has_taken_the_hint_is_another_one(
+    broker: redis.Redis,
+) -> None:
+    for count in (1, 2, 3):
+        wakeups.give("vestnik.look_at", 9)
+        wait_until(lambda count=count: broker.llen(QUEUE) == count, 10)
+        wakeups.taken("vestnik.look_at", [9])
+
+
+def test_a_hint_that_was_lost_is_given_again(broker: redis.Redis) -> None:
+    wakeups.give("vestnik.look_at", 10)
+    wait_until(lambda: broker.llen(QUEUE) == 1, 10)
+    broker.delete(QUEUE)
+
+    def is_there_again() -> bool:
+        wakeups.give("vestnik.look_at", 10)
+        return broker.llen(QUEUE) == 1
+
+    wait_until(is_there_again, 10)
+
+
+def test_one_hint_is_enough_for_a_pace(broker: redis.Redis, settings: Any) -> None:
+    with provider(settings, "slow", "vestnik.providers.null.NullProvider", max_rate="20"):
+        wakeups.call_to_work("slow")
+        wakeups.give("vestnik.look_at", 11)
+        wait_until(lambda: broker.llen(QUEUE) == 2, 10)
+    assert [one["task"] for one in queued(broker)] == ["vestnik.work", "vestnik.look_at"]

@@ -1,0 +1,1 @@
+"""Endpoints of clients, attributes, audiences, imports, the stop list and erasure."""

@@ -1,0 +1,155 @@
+"""Saved audiences, and how many clients a filter selects."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.access.roles import Action
+from vestnik.api.clients.filter import Filter
+from vestnik.api.http import pagination
+from vestnik.api.http.fields import Instant, StrictSerializer, Text
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
+from vestnik.api.http.views import Resource, read
+from vestnik.audience.filters.selection import matching
+from vestnik.audience.models import SavedAudience
+from vestnik.audience.saved_audiences import LONGEST_NAME, naming_a_taken_name
+
+EXAMPLE = {
+    "name": "Взрослые в Казани",
+    "filter": {
+        "operator_codes": [],
+        "tags": [],
+        "attributes": {"city": "Казань", "age": {"gte": 18}},
+        "exclude": {"tags": ["staff"]},
+    },
+}
+
+
+@extend_schema_serializer(
+    component_name="Audience",
+    examples=[
+        OpenApiExample("An audience", EXAMPLE, request_only=True),
+        OpenApiExample(
+            "An audience",
+            {"id": 3, **EXAMPLE, "created_at": "2026-11-24T09:00:00Z"},
+            response_only=True,
+        ),
+    ],
+)
+class AudienceBody(StrictSerializer):
+    """A filter with a name. A mailing takes a copy of the filter: a later change leaves it."""
+
+    id = serializers.IntegerField(read_only=True)
+    name = Text(max_length=LONGEST_NAME)
+    filter = Filter()
+    created_at = Instant(read_only=True)
+
+
+class AudiencePage(serializers.Serializer[Any]):
+    """A page of audiences, by ascending id."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = AudienceBody(many=True)
+
+
+class CountBody(StrictSerializer):
+    """A filter to count by."""
+
+    filter = Filter()
+
+
+class Counted(serializers.Serializer[Any]):
+    """How many clients the filter selects at this moment."""
+
+    matched = serializers.IntegerField()
+
+
+class Audiences(Resource):
+    """All saved audiences."""
+
+    query = pagination.PageQuery
+
+    @extend_schema(
+        parameters=[pagination.PageQuery], responses=AudiencePage, operation_id="audiences_list"
+    )
+    def get(self, request: Request) -> Response:
+        """List saved audiences."""
+        saved = SavedAudience.objects.all()
+        page = pagination.page_of(self.asked, lambda walk: walk.take(saved))
+        return pagination.answer(request, page, AudienceBody(page.rows, many=True).data)
+
+    @extend_schema(
+        request=AudienceBody, responses={201: AudienceBody}, parameters=[IDEMPOTENCY_KEY]
+    )
+    def post(self, request: Request) -> Response:
+        """Save an audience."""
+        return once(request, self._create)
+
+    def _create(self, request: Request) -> Response:
+        fields = read(AudienceBody, request.data)
+        with naming_a_taken_name():
+            saved = SavedAudience.objects.create(**fields)
+        return Response(
+            AudienceBody(saved).data,
+            status=status.HTTP_201_CREATED,
+            headers={"Location": reverse("audience", args=[saved.id])},
+        )
+
+
+class OneAudience(Resource):
+    """One saved audience."""
+
+    # As on the pages: an audience is an operator's own tool, and no client goes with it.
+    needs = {"DELETE": Action.SEND}
+
+    @extend_schema(responses=AudienceBody)
+    def get(self, request: Request, id: int) -> Response:
+        """Read a saved audience."""
+        return Response(AudienceBody(_audience(id)).data)
+
+    @extend_schema(request=AudienceBody, responses=AudienceBody)
+    def patch(self, request: Request, id: int) -> Response:
+        """Change a saved audience. Mailings that took its filter keep what they took."""
+        saved = _audience(id)
+        changes = read(AudienceBody, request.data, saved)
+        with naming_a_taken_name():
+            SavedAudience.objects.filter(id=id).update(**changes)
+        return Response(AudienceBody(_audience(id)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, id: int) -> Response:
+        """Delete a saved audience. Clients and mailings are not touched."""
+        deleted, _ = SavedAudience.objects.filter(id=id).delete()
+        if not deleted:
+            raise NotFound
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AudienceCount(Resource):
+    """How many clients a filter selects."""
+
+    @extend_schema(
+        request=CountBody,
+        responses=Counted,
+        examples=[
+            OpenApiExample("Adults", {"filter": EXAMPLE["filter"]}, request_only=True),
+            OpenApiExample("Adults", {"matched": 4711}, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Count the clients that a filter selects."""
+        audience = read(CountBody, request.data)["filter"]
+        return Response({"matched": matching(audience).count()})
+
+
+def _audience(id: int) -> SavedAudience:
+    saved = SavedAudience.objects.filter(id=id).first()
+    if saved is None:
+        raise NotFound
+    return saved

@@ -1,0 +1,60 @@
+"""Erasing a client on request."""
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.access.roles import Action
+from vestnik.api.http.idempotency import KEY_WITHOUT_EFFECT
+from vestnik.api.http.views import Resource, read_nothing
+from vestnik.api.models import IdempotencyRecord
+from vestnik.dispatch.suppress.erasure import erase_client
+
+ERASED = {"messages": 3, "on_stop_list": True}
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Erased", ERASED, response_only=True)])
+class ErasedAnswer(serializers.Serializer[Any]):
+    """What was found of the client."""
+
+    messages = serializers.IntegerField(help_text="They keep their state, without the number.")
+    on_stop_list = serializers.BooleanField(
+        help_text="The list knows the number by a keyed hash from now on."
+    )
+
+
+class ClientErasure(Resource):
+    """The erasure of a client."""
+
+    needs = {"POST": Action.MANAGE}
+    key_without_effect = ("POST",)
+
+    @extend_schema(
+        request=None,
+        responses=ErasedAnswer,
+        parameters=[KEY_WITHOUT_EFFECT],
+        operation_id="clients_erase",
+    )
+    def post(self, request: Request, id: int) -> Response:
+        """Erase a client: the number and the attributes go for good, everywhere.
+
+        Messages keep their state, queued ones are cancelled, and counts stay as they are. Only the
+        stop list still knows the number, by a keyed hash: imported again, it is stopped again.
+        """
+        read_nothing(request)
+        erased = erase_client(id)
+        if erased is None:
+            raise NotFound
+        return Response({"messages": erased.messages, "on_stop_list": erased.on_stop_list})
+
+
+def forget_elsewhere(number: str, **_: Any) -> None:
+    """In the answers that are kept for a day, and in the admin's log, which quotes the number. The
+    keys of those answers stay used: a test send that is repeated does not go out again."""
+    IdempotencyRecord.objects.filter(body__contains=number).update(body="", fingerprint="")
+    LogEntry.objects.filter(object_repr__contains=number).update(object_repr="erased")

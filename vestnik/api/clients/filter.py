@@ -1,0 +1,119 @@
+"""An audience filter as it is sent to the API and answered by it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from vestnik.api.http.fields import COMMON
+from vestnik.audience.filters.mailing_conditions import LARGEST_ID, MOST_MAILINGS, WORDS
+from vestnik.audience.filters.rules import (
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    MOST_ATTRIBUTES,
+    MOST_VALUES,
+    checked_filter,
+)
+from vestnik.audience.validation import LONGEST_TAG
+
+VALUE: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "maxLength": LONGEST_VALUE},
+        {"type": "number"},
+        {"type": "boolean"},
+    ]
+}
+PRESENT = {"present": {"type": "boolean"}}
+
+
+def _between(bound: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"gte": bound, "lte": bound, **PRESENT},
+        "additionalProperties": False,
+    }
+
+
+COMPARISON = {
+    "description": "Both bounds are numbers, or both are dates; each is itself included.",
+    "anyOf": [_between({"type": "number"}), _between({"type": "string", "format": "date"})],
+}
+KINDS: dict[str, Any] = {
+    "operator_codes": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[0-9]{3}$"},
+        "maxItems": MOST_VALUES,
+    },
+    "tags": {
+        "type": "array",
+        "items": {"type": "string", "maxLength": LONGEST_TAG},
+        "maxItems": MOST_VALUES,
+    },
+    "attributes": {
+        "type": "object",
+        "description": "What is wanted of each: a value, one of several, or a comparison.",
+        "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME},
+        "maxProperties": MOST_ATTRIBUTES,
+        "additionalProperties": {
+            "anyOf": [
+                *VALUE["anyOf"],
+                {"type": "array", "items": VALUE, "maxItems": MOST_VALUES},
+                COMPARISON,
+            ]
+        },
+    },
+}
+MAILING_IDS = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+    "minItems": 1,
+    "maxItems": MOST_MAILINGS,
+}
+KINDS["mailings"] = {
+    "type": "object",
+    "description": (
+        "Who got any of these mailings (`got`: sent or delivered), wrote to us after any of them "
+        "(`answered`), and got none of these (`not_got`): in doubt, waiting or on its way counts "
+        "as got."
+    ),
+    "properties": dict.fromkeys(WORDS, MAILING_IDS),
+    "additionalProperties": False,
+}
+SCHEMA = {
+    "type": "object",
+    "description": (
+        "Values of one kind are alternatives, kinds narrow each other; {} is everyone, and so is "
+        "an empty list. Tags and texts are compared without regard to case. `exclude` "
+        "takes away whom it selects; an empty one nobody."
+    ),
+    "properties": {
+        **KINDS,
+        "exclude": {"type": "object", "properties": KINDS, "additionalProperties": False},
+        "again": {
+            "type": "object",
+            "readOnly": True,
+            "description": "Of a mailing made by send-again: those whom another did not reach.",
+            "properties": {
+                "mailing": {"type": "integer"},
+                "states": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(SCHEMA)
+class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
+    """Whom something is for. Answered with every kind, whether it was given or not."""
+
+    default_error_messages = {**COMMON, "invalid": "Give an object; an empty one is everyone."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            self.fail("invalid")
+        return checked_filter(data)
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {"operator_codes": [], "tags": [], "attributes": {}} | value

@@ -1,0 +1,114 @@
+"""Files of clients: handing them in, how far they are, and what was refused."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.clients.import_results import ImportShown, Preview
+from vestnik.api.clients.import_serializers import FileBody, FileParser
+from vestnik.api.exports import Whatever
+from vestnik.api.http.views import Resource, actor, read
+from vestnik.audience.importing import stored
+from vestnik.audience.importing.csv.csv_escape import harmless
+from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.options import Options
+from vestnik.audience.imports import Import
+from vestnik.dispatch.runtime.import_runner import look_at
+
+
+class Imports(Resource):
+    """Files of clients."""
+
+    parser_classes = [FileParser]
+
+    @extend_schema(
+        request={"multipart/form-data": FileBody},
+        responses={200: Preview, 202: ImportShown},
+        operation_id="clients_import",
+    )
+    def post(self, request: Request) -> Response:
+        """Hand in a CSV or XLSX file of clients.
+
+        It is read in the background: the address in `Location` says how far it is. The file is
+        taken over whole; rows that are wrong are left out, and listed under `refused/`. Of a
+        client that is known already each attribute that the file gives is set and all others stay
+        (`clients/bulk/` replaces them together instead); an empty cell changes nothing. With
+        `preview` nothing is kept, and the first rows are answered as they would be read.
+        """
+        fields = read(FileBody, request.data)
+        options = FileBody().options(fields)
+        try:
+            if fields["preview"]:
+                found = stored.preview(fields["file"], Options(**options), fields["into"])
+                return Response(Preview(found).data)
+            return self._keep(request, fields, options)
+        except FileProblem as error:
+            raise serializers.ValidationError({"file": [str(error)]}) from None
+
+    def _keep(
+        self, request: Request, fields: Mapping[str, Any], options: dict[str, Any]
+    ) -> Response:
+        job = stored.store(
+            fields["file"],
+            file_name=fields["file"].name,
+            into=fields["into"],
+            options=options,
+            actor=actor(request),
+        )
+        look_at(job.id)
+        return Response(
+            ImportShown(job_of(job.id)).data,
+            status=status.HTTP_202_ACCEPTED,
+            headers={"Location": reverse("import", args=[job.id])},
+        )
+
+
+class OneImport(Resource):
+    """One file."""
+
+    @extend_schema(responses=ImportShown, operation_id="clients_import_read")
+    def get(self, request: Request, id: int) -> Response:
+        """Read how far an import is, and what became of its rows."""
+        return Response(ImportShown(job_of(id)).data)
+
+
+class RefusedRows(Resource):
+    """What was refused of a file."""
+
+    content_negotiation_class = Whatever
+
+    @extend_schema(
+        responses={(200, "text/csv"): OpenApiTypes.STR}, operation_id="clients_import_refused"
+    )
+    def get(self, request: Request, id: int) -> HttpResponseBase:
+        """Download the refused rows as CSV: the line, the reason, and the row's cells."""
+        answer = StreamingHttpResponse(_refused(job_of(id)), content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="refused-{id}.csv"'
+        return answer
+
+
+def job_of(id: int) -> Import:
+    """The import; raises NotFound where there is none."""
+    job = Import.objects.filter(id=id).first()
+    if job is None:
+        raise NotFound
+    return job
+
+
+def _refused(job: Import) -> Iterator[str]:
+    rows = job.refused_rows.order_by("line").values_list("line", "reason", "cells")
+    yield "\ufeffline,reason,row\r\n"
+    for line, reason, cells in rows.iterator(chunk_size=2000):
+        written = io.StringIO()
+        csv.writer(written).writerow([line, reason, *map(harmless, cells)])
+        yield written.getvalue()

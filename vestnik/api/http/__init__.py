@@ -1,0 +1,1 @@
+"""What all endpoints share: views, parsing, fields, problems, pagination, idempotency."""

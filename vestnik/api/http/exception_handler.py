@@ -1,0 +1,155 @@
+"""From exceptions to problems."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import structlog
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import IntegrityError
+from django.http import Http404
+from rest_framework.exceptions import (
+    APIException,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import set_rollback
+
+from vestnik.api.http.exceptions import Busy, Conflict, TooLarge, Unavailable
+from vestnik.api.http.parsers import MOST_ERRORS, dotted, shortened
+from vestnik.api.http.problems import CONTENT_TYPE, FieldError, problem
+from vestnik.db.errors import Trouble, is_unstorable, trouble_of
+from vestnik.mailings.models import StateConflict
+from vestnik.mailings.rules import possible
+
+log = structlog.get_logger(__name__)
+
+WHOLE = api_settings.NON_FIELD_ERRORS_KEY
+BODY = "body"
+LONGEST_MESSAGE = 1000
+UNSTORABLE = "Leave out NUL characters, half characters and numbers of thousands of digits."
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to an exception in a view; None leaves it to Django, which answers 500."""
+    known = _known(error)
+    if known is None:
+        return None
+    set_rollback()
+    errors = _named(known)
+    detail = _summary(errors) if isinstance(known, ValidationError) else _detail(known)
+    return Response(
+        problem(known.status_code, detail, errors),
+        status=known.status_code,
+        headers=_headers(known),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def _named(error: APIException) -> list[FieldError]:
+    if isinstance(error, ValidationError):
+        return list(islice(_flat(error.detail), MOST_ERRORS))
+    return _of_body(error)
+
+
+def _known(error: Exception) -> APIException | None:
+    match error:
+        case APIException():
+            return error
+        case Http404():
+            return NotFound()
+        case DjangoValidationError():
+            return ValidationError(as_detail(error))
+        case StateConflict():
+            return Conflict(_possibilities(error))
+        case IntegrityError():
+            log.warning("two requests met", exc_info=error)
+            return Conflict("Somebody changed the same thing just now: read it and try again.")
+    return _of_database(error)
+
+
+def _of_database(error: Exception) -> APIException | None:
+    if is_unstorable(error):
+        return ParseError(UNSTORABLE)
+    trouble = trouble_of(error)
+    if trouble is None:
+        return None
+    if trouble is Trouble.BUSY:
+        log.warning(
+            "requests met in a circle of locks", trouble=str(error.__cause__).split("\n")[0]
+        )
+        return Busy()
+    log.error("not served", why=str(trouble), trouble=str(error))
+    return Unavailable(trouble)
+
+
+def as_detail(error: DjangoValidationError) -> Any:
+    """The remedies of a rule of ours, by field where it names fields."""
+    if hasattr(error, "error_dict"):
+        return error.message_dict
+    return error.messages
+
+
+def _possibilities(error: StateConflict) -> str:
+    can = ", ".join(possible(error.mailing)) or "nothing any more"
+    return f"{error} Possible is: {can}."
+
+
+def _headers(error: APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if seconds := getattr(error, "retry_after", None):
+        headers["Retry-After"] = str(seconds)
+    return headers
+
+
+def _detail(error: APIException) -> str:
+    match error:
+        case NotAuthenticated():
+            return "Give an API key: write the header 'Authorization: Bearer KEY'."
+        case NotFound():
+            return "There is nothing with this id or at this address."
+        case MethodNotAllowed():
+            return f"{error.detail} The header Allow names what is."
+        case NotAcceptable():
+            return "Answers are application/json: ask for it in the header Accept."
+        case UnsupportedMediaType():
+            return "Send JSON, with the header 'Content-Type: application/json'."
+    return str(error.detail)
+
+
+def _of_body(error: APIException) -> list[FieldError]:
+    if isinstance(error, TooLarge | ParseError):
+        return [{"field": BODY, "message": str(error.detail)}]
+    return []
+
+
+def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[FieldError]:
+    """Each message with the dotted path of its field: `filter.tags`, `3.phone_number`."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _flat(inner, path if name == WHOLE else (*path, str(name)))
+    elif isinstance(detail, list):
+        for index, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            yield from _flat(inner, (*path, str(index)) if nested else path)
+    else:
+        yield field_error(path, str(detail))
+
+
+def field_error(path: Iterable[str], message: str) -> FieldError:
+    """One error of an answer, of a bounded length."""
+    return {"field": dotted(path) or BODY, "message": shortened(message, LONGEST_MESSAGE)}
+
+
+def _summary(errors: list[FieldError]) -> str:
+    fields = ", ".join(dict.fromkeys(error["field"] for error in errors))
+    return f"Nothing was changed: see what is said of {fields[:500]}."

@@ -1,0 +1,96 @@
+"""Errors as `application/problem+json` (RFC 9457), for what happens outside of a view too."""
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from vestnik.db.errors import RETRY_AFTER, Trouble
+
+CONTENT_TYPE = "application/problem+json"
+
+#: The last part of `type`, by which a program can tell problems apart.
+KINDS = {
+    400: "invalid",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    411: "length-required",
+    413: "too-large",
+    415: "unsupported-media-type",
+    422: "idempotency-key-reused",
+    429: "too-many-requests",
+    500: "internal",
+    503: "unavailable",
+}
+
+FieldError = dict[str, str]
+
+
+def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
+    """The body of an error's answer; `errors` names each field that is wrong and the remedy."""
+    body = {
+        "type": f"urn:vestnik:problem:{KINDS.get(status, 'error')}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": printable(detail),
+    }
+    if errors:
+        body["errors"] = [{name: printable(value) for name, value in e.items()} for e in errors]
+    return body
+
+
+def printable(text: str) -> str:
+    """What somebody sent, quoted back: half a surrogate pair cannot be written as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def answer(status: int, detail: str, errors: Sequence[FieldError] = ()) -> HttpResponse:
+    """A problem as a response of Django's own, outside of the API's views."""
+    body = json.dumps(problem(status, detail, errors), ensure_ascii=False)
+    return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 400: an unknown host, a forged cookie, a header that is too long."""
+    return answer(400, "This request could not be read: check its host and its headers.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 403."""
+    return answer(403, "You may not do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 404."""
+    return answer(404, "There is nothing at this address. Those that exist are at /docs/.")
+
+
+SAID = {
+    Trouble.BUSY: (
+        "Somebody else changed the same thing at this moment, and nothing of this request was "
+        "kept: send it again."
+    ),
+    Trouble.TOO_LONG: (
+        "This took too long and was stopped. Ask for less at once: a shorter list, a smaller page, "
+        "a narrower filter; or try again later."
+    ),
+    Trouble.AWAY: "The database does not answer: try again in a few seconds.",
+}
+
+
+def unavailable(trouble: Trouble) -> HttpResponse:
+    """503, outside of the API's views."""
+    response = answer(503, SAID[trouble])
+    response["Retry-After"] = str(RETRY_AFTER[trouble])
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's 500."""
+    return answer(500, "Something broke here; it is in the log. Nothing of this request was kept.")

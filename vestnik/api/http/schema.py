@@ -1,0 +1,181 @@
+"""The OpenAPI document, and the page that shows it."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from vestnik.api.http.problems import CONTENT_TYPE
+
+POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+
+SENTENCE = re.compile(r"\.\s")
+
+PROBLEM = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "Tells problems apart for a program."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "Each field that is wrong, as a dotted path, with the remedy.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+    "example": {
+        "type": "urn:vestnik:problem:invalid",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "Nothing was changed: see what is said of phone_number.",
+        "errors": [{"field": "phone_number", "message": "Write it as 7XXXXXXXXXX: 79261234567."}],
+    },
+}
+ALWAYS = {
+    400: "A field, a parameter or the request itself is wrong.",
+    401: "There is no API key, or it is not known.",
+    403: "The API key's role does not grant this.",
+    406: "The header Accept asks for something else than JSON.",
+    503: "The database does not answer just now, or this took too long: Retry-After says when.",
+}
+# A provider that calls us shows who it is in its own way, and takes whatever answer there is.
+FOR_PROVIDERS = {
+    400: "What the provider says cannot be read or stored.",
+    403: "The caller does not show that it is the provider, or what it says cannot be read.",
+    429: "Too many wrong secrets came from this address.",
+    503: ALWAYS[503],
+}
+WITH_ID = {404: "There is nothing with this id."}
+WITH_BODY = {
+    411: "The body has no length.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+}
+ORDERS = {409: "The mailing's state does not allow this.", 415: "The body is not JSON."}
+MEETING = {409: "Somebody changed the same thing at the same moment."}
+#: What only some answers of a shape have.
+SOMETIMES = {"Mailing": {"warnings"}}
+CREATION = {
+    409: "A request with this Idempotency-Key is under way.",
+    422: "This Idempotency-Key was used for another body.",
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped
+    """How the document says that a key is needed."""
+
+    target_class = "vestnik.api.http.authentication.ApiKeyAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key."}
+
+
+def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Every operation says how it may refuse."""
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    for operations in result["paths"].values():
+        for method, operation in operations.items():
+            for status, why in _refusals(method, operation).items():
+                operation["responses"].setdefault(str(status), _response(status, why))
+    return result
+
+
+def _refusals(method: str, operation: dict[str, Any]) -> dict[int, str]:
+    if "security" not in operation:
+        with_body = {411: WITH_BODY[411], 413: WITH_BODY[413]}
+        return FOR_PROVIDERS | (with_body if "requestBody" in operation else {})
+    found = dict(ALWAYS)
+    kinds = {parameter["in"] for parameter in operation.get("parameters", [])}
+    if "path" in kinds:
+        found |= WITH_ID
+    if method != "get":
+        found |= MEETING
+    if method == "post" and "path" in kinds:
+        found |= ORDERS
+    if "requestBody" in operation:
+        found |= WITH_BODY
+    creates = "header" in kinds and "201" in operation["responses"]
+    return found | CREATION if creates else found
+
+
+def _response(status: int, why: str) -> dict[str, Any]:
+    reference = {"$ref": "#/components/schemas/Problem"}
+    response: dict[str, Any] = {
+        "description": why,
+        "content": {CONTENT_TYPE: {"schema": reference}},
+    }
+    if status == 401:
+        response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
+    return response
+
+
+def with_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The first sentence of an operation's description stands beside its address."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["summary"] = SENTENCE.split(operation["description"], 1)[0].rstrip(".")
+    return result
+
+
+def with_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Creations say where the new thing is, and whether they were answered before."""
+    location = {"description": "The address of what was created.", "schema": {"type": "string"}}
+    replayed = {
+        "description": "The same request was answered before; nothing was created again.",
+        "schema": {"type": "string", "const": "true"},
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            if created := operation["responses"].get("201"):
+                created["headers"] = {"Location": location, "Idempotency-Replayed": replayed}
+    return result
+
+
+def with_exact_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Bodies that are sent take no key that is not named; answers have every key but SOMETIMES."""
+    schemas = result["components"]["schemas"]
+    for name, schema in schemas.items():
+        if name.endswith("Request"):
+            schema["additionalProperties"] = False
+        elif f"{name}Request" in schemas:
+            schema["required"] = sorted(schema["properties"])
+    for name, fields in SOMETIMES.items():
+        schemas[name]["required"] = sorted({*schemas[name]["required"]} - fields)
+    return result
+
+
+@cache
+def document() -> bytes:
+    """The document. It says nothing of the request, so it is made once."""
+    make: Callable[..., dict[str, Any]] = SchemaGenerator().get_schema  # type: ignore[no-untyped-call]  # untyped
+    return json.dumps(make(public=True), ensure_ascii=False).encode()
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    """OpenAPI 3.1 as JSON."""
+    return HttpResponse(document(), content_type="application/json")
+
+
+class Docs(SpectacularSwaggerSplitView):
+    """Swagger UI, from our own files alone."""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        response.headers["Content-Security-Policy"] = POLICY
+        return response

@@ -1,0 +1,36 @@
+"""What was done to a mailing, by whom, when and why."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.http import pagination
+from vestnik.api.http.views import Resource
+from vestnik.api.mailings.statistics import EventShown
+from vestnik.api.mailings.views import mailing_of
+
+
+class EventPage(serializers.Serializer[Any]):
+    """A page of events, oldest first."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = EventShown(many=True)
+
+
+class Events(Resource):
+    """The record of one mailing."""
+
+    query = pagination.PageQuery
+
+    @extend_schema(
+        parameters=[pagination.PageQuery], responses=EventPage, operation_id="mailings_events"
+    )
+    def get(self, request: Request, id: int) -> Response:
+        """List what was done to a mailing, oldest first."""
+        events = mailing_of(id).events.all()
+        page = pagination.page_of(self.asked, lambda walk: walk.take(events))
+        return pagination.answer(request, page, EventShown(page.rows, many=True).data)

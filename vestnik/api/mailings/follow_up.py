@@ -1,0 +1,90 @@
+"""A mailing to those whom another did not reach."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.http.fields import Text
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
+from vestnik.api.http.views import Resource, actor, read
+from vestnik.api.mailings.serializers import MailingBody
+from vestnik.api.mailings.views import mailing_of, shown
+from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, UNREACHED, send_again
+from vestnik.dispatch.signals.wakeups import look_at
+
+EXAMPLE = {
+    "states": ["failed", "undelivered"],
+    "starts_at": "2026-11-28T09:00:00+03:00",
+    "ends_at": "2026-11-28T21:00:00+03:00",
+}
+NAME_STATES = f"Name each state once: {', '.join(UNREACHED)}."
+
+
+class States(serializers.ListField):
+    """States in which a client was not reached, each once."""
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        known = isinstance(data, list) and all(isinstance(state, str) for state in data)
+        if not known or not data or len(set(data)) < len(data) or not set(data) <= set(UNREACHED):
+            raise serializers.ValidationError(NAME_STATES)
+        return list(data)
+
+
+@extend_schema_serializer(
+    component_name="SendAgain",
+    examples=[OpenApiExample("The next day", EXAMPLE, request_only=True)],
+)
+class SendAgainBody(MailingBody):
+    """A mailing of which all but the window is by default as that of the other."""
+
+    filter = None  # type: ignore[assignment]  # left out
+    text = Text(required=False, help_text="The other's where it is left out, and so is the rest.")
+    states = States(
+        child=serializers.ChoiceField(UNREACHED),
+        required=False,
+        min_length=1,
+        help_text="In which the other's messages are; by default all but cancelled.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named = "provider" in attrs
+        checked = super().validate(attrs)
+        if not named:
+            del checked["provider"]
+        return checked
+
+
+class MailingSendAgain(Resource):
+    """A mailing to those whom another did not reach."""
+
+    once_by_key = ("POST",)
+
+    @extend_schema(
+        request=SendAgainBody,
+        responses={201: MailingBody},
+        parameters=[IDEMPOTENCY_KEY],
+        operation_id="mailings_send_again",
+    )
+    def post(self, request: Request, id: int) -> Response:
+        """Send to those whom a mailing did not reach, once it has ended.
+
+        A new mailing goes to the clients whose message of this one is in one of the states when it
+        starts.
+        """
+        return once(request, lambda request: self._create(request, id))
+
+    def _create(self, request: Request, id: int) -> Response:
+        other = mailing_of(id)
+        fields = read(SendAgainBody, request.data)
+        states = fields.pop("states", list(BY_DEFAULT))
+        mailing = send_again(other, states, actor=actor(request), **fields)
+        look_at(mailing.id)
+        return Response(
+            shown(mailing)[0],
+            status=status.HTTP_201_CREATED,
+            headers={"Location": reverse("mailing", args=[mailing.id])},
+        )

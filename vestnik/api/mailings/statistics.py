@@ -1,0 +1,105 @@
+"""Counts by state: over all mailings, and of one in detail."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.http.fields import AskedFlag, Instant, Price, StrictSerializer
+from vestnik.api.http.views import Resource
+from vestnik.api.mailings.serializers import ProgressShown
+from vestnik.api.mailings.views import mailing_of
+from vestnik.mailings.models import MailingState
+from vestnik.reports.mailing import statistics
+from vestnik.reports.mailing.message_state import STATES
+
+
+class MailingCounts(serializers.Serializer[Any]):
+    """How many mailings are in each state."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {state: serializers.IntegerField() for state in MailingState.values}
+
+
+class Percentages(serializers.Serializer[Any]):
+    """The share of each state in what was matched, in per cent."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {state: serializers.FloatField() for state in STATES}
+
+
+class Totals(serializers.Serializer[Any]):
+    """Counts by state over all mailings."""
+
+    mailings = MailingCounts()
+    messages = ProgressShown()
+
+
+class SegmentCounts(serializers.Serializer[Any]):
+    """Billed parts."""
+
+    per_message = serializers.IntegerField(
+        allow_null=True, help_text="Null where each client gets a text of their own."
+    )
+    sent = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="MailingEvent")
+class EventShown(serializers.Serializer[Any]):
+    """What somebody did to the mailing."""
+
+    at = Instant()
+    actor = serializers.CharField(help_text="`key:NAME`, `user:NAME` or `system`.")
+    event = serializers.CharField()
+    from_state = serializers.CharField(allow_blank=True)
+    to_state = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
+class MailingDetail(serializers.Serializer[Any]):
+    """A mailing in numbers."""
+
+    mailing = serializers.IntegerField()
+    state = serializers.ChoiceField(MailingState.choices)
+    state_reason = serializers.CharField(allow_blank=True)
+    progress = ProgressShown()
+    percentages = Percentages()
+    settled = serializers.IntegerField(help_text="Messages that are neither queued nor sending.")
+    segments = SegmentCounts()
+    price = Price(help_text="Of the segments sent. Null where a segment's price is not known.")
+    seconds_under_way = serializers.FloatField(allow_null=True)
+    messages_per_second = serializers.FloatField(
+        allow_null=True, help_text="Those that left, over the time since the start."
+    )
+    started_at = Instant(allow_null=True)
+    enlisted_at = Instant(allow_null=True)
+    finished_at = Instant(allow_null=True)
+    events = EventShown(many=True, help_text="The latest hundred, oldest first.")
+
+
+class TotalsQuery(StrictSerializer):
+    """What to count."""
+
+    test = AskedFlag(required=False, help_text="Only test sends, or only what is none.")
+
+
+class Statistics(Resource):
+    """All mailings in numbers."""
+
+    query = TotalsQuery
+
+    @extend_schema(parameters=[TotalsQuery], responses=Totals, operation_id="statistics")
+    def get(self, request: Request) -> Response:
+        """Count mailings and messages by state. Test sends count, unless they are left out."""
+        return Response(Totals(statistics.of_everything(self.asked.get("test"))).data)
+
+
+class MailingStatistics(Resource):
+    """One mailing in numbers."""
+
+    @extend_schema(responses=MailingDetail, operation_id="mailings_statistics")
+    def get(self, request: Request, id: int) -> Response:
+        """Count a mailing's messages by state, and say what was done to it."""
+        return Response(MailingDetail(statistics.of_mailing(mailing_of(id))).data)

@@ -1,0 +1,78 @@
+"""Messages in doubt: what the operator decides about a mailing's unknown ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.http.exceptions import Conflict
+from vestnik.api.http.fields import COMMON, StrictSerializer
+from vestnik.api.http.views import Resource, actor, read
+from vestnik.api.mailings.serializers import MailingBody
+from vestnik.api.mailings.views import mailing_of, shown
+from vestnik.dispatch.reconcile import unknown_messages
+from vestnik.dispatch.reconcile.unknown_messages import CannotBeAsked, Settlement
+from vestnik.mailings.models import Mailing, StateConflict
+
+WAYS: dict[Settlement, Callable[..., int]] = {
+    Settlement.ASK: unknown_messages.ask,
+    Settlement.RESEND: unknown_messages.resend,
+    Settlement.GIVE_UP: unknown_messages.give_up,
+}
+TOO_LATE = (
+    "Mailing {id} is {state} and its messages cannot be resent any more: to reach these clients, "
+    "send again with a new mailing."
+)
+NOT_ASKED = (
+    "The provider {provider!r} cannot be asked what became of a message: resend them, or give up."
+)
+CHOICES = [(way.value, way.value) for way in Settlement]
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Send them again", {"action": "resend"}, request_only=True)]
+)
+class Decision(StrictSerializer):
+    """What is to become of the unknown messages."""
+
+    action = serializers.ChoiceField(
+        CHOICES,
+        error_messages={
+            **COMMON,
+            "invalid_choice": f"Name what to do: {', '.join(way.value for way in Settlement)}.",
+        },
+        help_text="`ask` the provider, `resend` them before the mailing's end, or `give_up`.",
+    )
+
+
+class Decided(serializers.Serializer[Any]):
+    """What was decided, and for how many messages."""
+
+    action = serializers.ChoiceField(CHOICES)
+    messages = serializers.IntegerField(help_text="How many messages it is about.")
+    mailing = MailingBody()
+
+
+class Unknown(Resource):
+    """The unknown messages of one mailing."""
+
+    @extend_schema(request=Decision, responses=Decided, operation_id="mailings_unknown")
+    def post(self, request: Request, id: int) -> Response:
+        """Settle a mailing's unknown messages: ask the provider, resend them, or give up."""
+        mailing = mailing_of(id)
+        action = Settlement(read(Decision, request.data)["action"])
+        count = _decide(mailing, action, actor(request))
+        mailing.refresh_from_db()
+        return Response({"action": action, "messages": count, "mailing": shown(mailing)[0]})
+
+
+def _decide(mailing: Mailing, action: Settlement, by: str) -> int:
+    try:
+        return WAYS[action](mailing, actor=by)
+    except StateConflict:
+        raise Conflict(TOO_LATE.format(id=mailing.id, state=mailing.state)) from None
+    except CannotBeAsked:
+        raise Conflict(NOT_ASKED.format(provider=mailing.provider)) from None

@@ -1,0 +1,191 @@
+"""Whether this process lives, and whether what it needs is there.
+
+Kubernetes and load balancers ask by an address of their own, which no ALLOWED_HOSTS names: these
+two answer whatever the Host, and nothing else does.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from functools import cache
+from typing import Any
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from vestnik.api.ops.single_flight import SingleFlight
+from vestnik.db.session_locks import not_in_effect
+from vestnik.dispatch.runtime import clock_skew
+from vestnik.dispatch.signals import heartbeat
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 2
+BROKER_PROBE = "vestnik:readyz"
+SECONDS_OF_PROBE = 60
+OK = "ok"
+
+_asking = SingleFlight("readyz", after_each=connections.close_all)
+
+
+@require_safe
+@never_cache
+def livez(request: HttpRequest) -> HttpResponse:
+    """This process answers."""
+    return JsonResponse({"status": OK})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database, its migrations and the broker are there; 503 names what is not.
+
+    `pipeline` says whether mailings are started and sent, `warnings` what is to be mended. Neither
+    makes this process less ready.
+    """
+    ends = time.monotonic() + SECONDS
+    asked = {name: _asking.ask(check) for name, check in CHECKS.items()}
+    also = {name: _asking.ask(check) for name, check in ALSO.items()}
+    found = {name: _answer(name, future, ends) for name, future in asked.items()}
+    signs, clock, missing = (_or_none(future, ends) for future in also.values())
+    ready = set(found.values()) == {OK}
+    body = {
+        "status": OK if ready else "unavailable",
+        "checks": found,
+        "pipeline": _pipeline(signs, clock),
+        "warnings": [
+            *_of_clocks(_skew(signs, clock)),
+            *_of_marks(signs),
+            *_of_settings(missing or ()),
+        ],
+    }
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/livez": livez, "/readyz": readyz}
+
+
+def probes(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Stands before the middleware that looks at the Host header."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return PROBES.get(request.path_info, answer)(request)
+
+    return middleware
+
+
+def _pipeline(
+    signs: heartbeat.Signs | None, clock: clock_skew.Reading | None
+) -> dict[str, float | None] | None:
+    """None where the database does not say."""
+    if signs is None:
+        return None
+    return {
+        "workers": signs.workers,
+        "scheduler_age_seconds": _rounded(signs.scheduler_age),
+        "overdue_mailings": signs.overdue_mailings,
+        "oldest_due_seconds": _rounded(signs.oldest_due_seconds),
+        "clock_skew_seconds": _rounded(_skew(signs, clock)),
+    }
+
+
+def _skew(signs: heartbeat.Signs | None, clock: clock_skew.Reading | None) -> float | None:
+    """By how much the clock that is furthest from the database's is ahead: ours, or another's."""
+    known = [] if signs is None else [signs.clock_skew]
+    if clock is not None and clock.is_sharp:
+        known.append(clock.ahead)
+    return max((ahead for ahead in known if ahead is not None), key=abs, default=None)
+
+
+def _of_clocks(skew: float | None) -> Iterator[str]:
+    if skew is not None and abs(skew) > clock_skew.MOST_SECONDS:
+        yield f"a clock differs from the database's by {abs(skew):.1f} s: {clock_skew.REMEDY}"
+
+
+def _of_marks(signs: heartbeat.Signs | None) -> Iterator[str]:
+    if signs is not None and signs.slow_marks is not None:
+        yield (
+            f"marking messages takes {signs.slow_marks:.1f} s, so that none leave: see the "
+            "database's disk, its locks, its standby and the load of the hosts"
+        )
+
+
+def _of_settings(missing: Iterable[str]) -> Iterator[str]:
+    if names := ", ".join(missing):
+        yield (
+            f"sessions with PostgreSQL do not keep {names}: a lock of a frozen process may stay. "
+            "Connect without a pooler, or through one that pools sessions"
+        )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1) + 0.0  # no minus zero
+
+
+def _or_none(future: Future[Any], ends: float) -> Any:
+    """What a check found; None where it failed, or does not answer in time."""
+    try:
+        return future.result(timeout=max(0.0, ends - time.monotonic()))
+    except Exception:
+        return None
+
+
+def _answer(name: str, future: Future[None], ends: float) -> str:
+    """What went wrong is in the log: an address or a user's name is nobody's business."""
+    try:
+        future.result(timeout=max(0.0, ends - time.monotonic()))
+    except (Late, redis.TimeoutError):
+        return f"no answer within {SECONDS} s"
+    except NotMigrated:
+        return "migrations are missing"
+    except redis.ResponseError as error:
+        log.warning("not ready", check=name, trouble=str(error).split("\n", 1)[0])
+        return "refuses writes"  # a full disk or memory, or a replica
+    except Exception as error:
+        log.warning("not ready", check=name, trouble=type(error).__name__)
+        return "away"
+    return OK
+
+
+class NotMigrated(Exception):
+    """The database is older than this code."""
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+@cache
+def _migrations() -> None:
+    """Kept once it is so: a process never outlives its code."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotMigrated
+
+
+def _broker() -> None:
+    """A broker whose disk or memory is full still answers: only a write tells."""
+    limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
+    with redis.Redis.from_url(settings.REDIS_URL, **limits) as broker:
+        broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
+
+
+#: What is said besides, in this order.
+ALSO: dict[str, Callable[[], Any]] = {
+    "signs": heartbeat.signs,
+    "clock": clock_skew.own,
+    "settings": not_in_effect,
+}
+CHECKS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "broker": _broker,
+}

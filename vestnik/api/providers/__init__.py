@@ -1,0 +1,1 @@
+"""Endpoints of providers, and the callbacks that vendors post to."""

@@ -1,0 +1,144 @@
+"""Where providers call us: receipts, and what clients wrote. The provider shows who it is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import APIException, ParseError, PermissionDenied
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from vestnik.access.guesses import Guesses
+from vestnik.access.visitor import address
+from vestnik.api.http.exceptions import TooLarge, TooManyGuesses
+from vestnik.api.http.fields import LARGEST_ID, StrictSerializer
+from vestnik.api.http.parsers import MIB, problem_with
+from vestnik.api.http.views import Resource
+from vestnik.api.providers.callback_form import form_of, query_of
+from vestnik.api.providers.repeated_callbacks import take_once
+from vestnik.dispatch.receive.sink import take_receipts
+from vestnik.http.concurrency_limit import content_length
+from vestnik.providers.base import Heard, Inbound, Receipt
+from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
+from vestnik.providers.errors import UnknownProvider
+from vestnik.providers.registry import described
+
+log = structlog.get_logger(__name__)
+
+LARGEST = MIB
+LONGEST_ID = 100
+UNREADABLE = "What it says cannot be stored: an id is too long, or has a character that is none."
+NOT_SHOWN = "This is not taken: the caller does not show that it is a provider. The log says why."
+LONGEST_ALIAS = 64
+guesses = Guesses(most=20, seconds=60.0)
+HEARD = OpenApiResponse(OpenApiTypes.STR, "What the provider wants to hear.")
+
+
+class AnyQuery(StrictSerializer):
+    """A provider's own words: read by its adapter."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        return {}
+
+
+class NoNegotiation(BaseContentNegotiation):
+    """The provider gets the answer that it wants, whatever its client says that it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return None
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+@extend_schema(request={"*/*": OpenApiTypes.ANY}, responses={(200, "text/plain"): HEARD})
+class Receipts(Resource):
+    """The address for one provider's callbacks."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    content_negotiation_class = NoNegotiation
+    http_method_names = ["get", "post"]
+    key_without_effect = ("GET", "POST")  # a vendor's own header is none of our business
+    query = AnyQuery
+
+    @extend_schema(operation_id="receipts_get")
+    def get(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
+        """Take what a provider tells in the address, where its secret or signature is right."""
+        return self._hear(request._request, alias, secret)
+
+    @extend_schema(operation_id="receipts_post")
+    def post(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
+        """Take receipts and inbound messages, where the provider's secret or signature is right."""
+        return self._hear(request._request, alias, secret)
+
+    def _hear(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
+        heard = _read(alias, request, secret)
+        _check_storable(heard)
+        take_receipts(heard.receipts)
+        take_once(heard.inbound)
+        return HttpResponse(heard.answer, content_type="text/plain; charset=utf-8")
+
+
+@extend_schema(exclude=True)
+class ReceiptsBySecret(Receipts):
+    """The same, with the secret in the path."""
+
+
+def _callback(request: HttpRequest, secret: str) -> Callback:
+    if content_length(request.META) > LARGEST:
+        raise TooLarge(f"Send at most {LARGEST // MIB} MiB at once.")
+    body = request.body  # before POST, which would use it up
+    return Callback(
+        query=query_of(request),
+        form=form_of(request),
+        body=body,
+        headers=dict(request.headers),
+        secret=secret,
+        remote_addr=address(request) or "",
+    )
+
+
+def _read(alias: str, request: HttpRequest, secret: str) -> Heard:
+    """Whether there is no such provider or its secret is wrong is told to nobody.
+
+    The right secret is taken whatever else came from the same address: behind a proxy all callers
+    may share one, and nobody is to silence a provider by wrong ones.
+    """
+    try:
+        return described(alias).read_callback(_callback(request, secret))
+    except (UnknownProvider, CallerUnknown) as refusal:
+        raise _refused(alias[:LONGEST_ALIAS], address(request) or "", str(refusal)) from None
+    except CallbackRefused as refusal:
+        log.warning("callback refused", provider=alias[:LONGEST_ALIAS], reason=str(refusal))
+        raise PermissionDenied(f"This is not taken: {refusal}.") from None
+
+
+def _refused(alias: str, remote_addr: str, reason: str) -> APIException:
+    """Count a wrong secret; after many there is no line in the log for each."""
+    if seconds := guesses.wait(alias, remote_addr):
+        return TooManyGuesses(seconds)
+    guesses.note(alias, remote_addr)
+    log.warning("callback refused", provider=alias, reason=reason)
+    return PermissionDenied(NOT_SHOWN)
+
+
+def _check_storable(heard: Heard) -> None:
+    if any(problem_with(word) for word in _words(heard.receipts, heard.inbound)):
+        raise ParseError(UNREADABLE)
+    for receipt in heard.receipts:
+        if len(receipt.provider_id) > LONGEST_ID or (receipt.message_id or 0) > LARGEST_ID:
+            raise ParseError(UNREADABLE)
+
+
+def _words(receipts: Sequence[Receipt], inbound: Sequence[Inbound]) -> Iterator[str]:
+    for receipt in receipts:
+        yield from (receipt.provider_id, receipt.error)
+    for message in inbound:
+        yield from (message.phone_number, message.text)

@@ -1,0 +1,102 @@
+"""The configured providers: what they can do, and whether they are used just now."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from vestnik.api.http.fields import Instant
+from vestnik.api.http.views import Resource
+from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.providers.registry import aliases, described
+
+ANSWERED = {
+    "alias": "main",
+    "backend": "http_gateway",
+    "in_doubt": "hold",
+    "window": 100,
+    "max_rate": 50.0,
+    "paced_by": "message",
+    "deduplicates": False,
+    "can_query": False,
+    "price_per_segment": "2.50",
+    "breaker": {"state": "closed", "until": None, "reason": ""},
+}
+
+
+@extend_schema_serializer(component_name="Breaker")
+class BreakerShown(serializers.Serializer[Any]):
+    """The circuit breaker, which keeps messages from a provider that fails."""
+
+    state = serializers.ChoiceField(BreakerState.choices)
+    until = Instant(allow_null=True, help_text="When one message tries again.")
+    reason = serializers.CharField(allow_blank=True)
+
+
+@extend_schema_serializer(
+    component_name="Provider",
+    examples=[OpenApiExample("A provider", ANSWERED, response_only=True)],
+)
+class ProviderShown(serializers.Serializer[Any]):
+    """A configured way out. Its addresses and secrets are never shown."""
+
+    alias = serializers.CharField()
+    backend = serializers.CharField()
+    in_doubt = serializers.ChoiceField(["hold", "resend"])
+    window = serializers.IntegerField(help_text="Messages in flight at once, in each worker.")
+    max_rate = serializers.FloatField(allow_null=True, help_text="A second, over all workers.")
+    paced_by = serializers.ChoiceField(["message", "segment"])
+    deduplicates = serializers.BooleanField(help_text="The same message id reaches nobody twice.")
+    can_query = serializers.BooleanField(help_text="It can be asked what became of a message.")
+    price_per_segment = serializers.DecimalField(None, None, allow_null=True)
+    breaker = BreakerShown()
+
+
+class ProviderPage(serializers.Serializer[Any]):
+    """All providers: they are few, and there is one page."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ProviderShown(many=True)
+
+
+class Providers(Resource):
+    """All configured providers."""
+
+    @extend_schema(responses=ProviderPage, operation_id="providers_list")
+    def get(self, request: Request) -> Response:
+        """List the configured providers."""
+        results = ProviderShown(_facts(aliases()), many=True).data
+        return Response({"next": None, "previous": None, "results": results})
+
+
+class OneProvider(Resource):
+    """One configured provider."""
+
+    @extend_schema(responses=ProviderShown)
+    def get(self, request: Request, alias: str) -> Response:
+        """Read a provider."""
+        if alias not in aliases():
+            raise NotFound
+        [facts] = _facts([alias])
+        return Response(ProviderShown(facts).data)
+
+
+def _facts(wanted: Iterable[str]) -> list[dict[str, Any]]:
+    breakers = {breaker.alias: breaker for breaker in Breaker.objects.all()}
+    return [_fact(alias, breakers.get(alias, Breaker(alias=alias))) for alias in wanted]
+
+
+def _fact(alias: str, breaker: Breaker) -> dict[str, Any]:
+    provider = described(alias)
+    shown = (name for name in ANSWERED if name not in ("backend", "breaker"))
+    return {
+        "backend": settings.SMS_PROVIDERS[alias]["BACKEND"],
+        "breaker": breaker,
+        **{name: getattr(provider, name) for name in shown},
+    }

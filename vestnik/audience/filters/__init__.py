@@ -1,0 +1,1 @@
+"""Audience filters: their rules, and the SQL that selects clients."""

@@ -1,0 +1,75 @@
+"""The audience filter: which clients a mailing is for.
+
+A filter is `{"operator_codes": [...], "tags": [...], "attributes": {...}, "mailings": {...},
+"exclude": {...}}`.
+Values of one kind are alternatives, kinds narrow each other, and `{}` is everyone. `exclude` is of
+the same form and takes away whom it selects; an empty one takes nobody away.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from vestnik.audience.filters.conditions import condition, tagged
+from vestnik.audience.filters.mailing_conditions import WORDS, mailing_condition
+from vestnik.audience.filters.rules import KINDS
+from vestnik.audience.models import Client
+
+Filter = Mapping[str, Any]
+
+MOST_NAMES = 1000
+# Those of the first and the last clients: a look at a million takes seconds.
+NAMES = """
+SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
+    (SELECT attributes FROM audience_client ORDER BY id LIMIT 1000)
+    UNION ALL
+    (SELECT attributes FROM audience_client ORDER BY id DESC LIMIT 1000)
+) AS sampled ORDER BY name LIMIT %s
+"""
+
+
+class UnknownCondition(ValueError):
+    """The filter has a condition that is not known here: to leave it out would select more."""
+
+
+def matching(audience: Filter) -> QuerySet[Client]:
+    """The clients that `audience` selects, in no particular order. Raises UnknownCondition."""
+    unknown = (audience.keys() - {*KINDS, "exclude"}) | (
+        audience.get("exclude", {}).keys() - set(KINDS)
+    )
+    unknown |= (_words_of(audience) | _words_of(audience.get("exclude", {}))) - set(WORDS)
+    if unknown:
+        raise UnknownCondition(f"Unknown conditions of a filter: {', '.join(sorted(unknown))}.")
+    clients = Client.objects.order_by().filter(_selected(audience))
+    excluded = _selected(audience.get("exclude", {}))
+    return clients.filter(~excluded) if excluded else clients
+
+
+def _words_of(audience: Filter) -> set[str]:
+    return set(audience.get("mailings", {}))
+
+
+def _selected(audience: Filter) -> Q:
+    """A condition that is never null: its negation is everybody else."""
+    selected = Q()
+    if codes := audience.get("operator_codes"):
+        selected &= Q(operator_code__in=list(codes))
+    if tags := audience.get("tags"):
+        selected &= tagged(tags)
+    for name, wanted in audience.get("attributes", {}).items():
+        selected &= condition(name, wanted)
+    return selected & mailing_condition(audience.get("mailings", {}))
+
+
+def is_attribute(name: str) -> bool:
+    """Whether at least one client has an attribute of that name."""
+    return Client.objects.order_by().filter(attributes__has_key=name).exists()
+
+
+def attribute_names() -> list[str]:
+    """The names of attributes that clients have, to suggest: rare ones may be missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES, [MOST_NAMES])
+        return [name for (name,) in cursor.fetchall()]

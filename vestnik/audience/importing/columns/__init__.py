@@ -1,0 +1,1 @@
+"""Columns of an imported file: the header, their meaning, their types."""

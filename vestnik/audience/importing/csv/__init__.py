@@ -1,0 +1,1 @@
+"""CSV files: encodings, separators, quoting."""

@@ -1,0 +1,124 @@
+"""The rows of a CSV file, whatever its encoding and separator."""
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from typing import IO
+
+from vestnik.audience.importing.columns.cell_text import are_blank
+from vestnik.audience.importing.csv.encodings import ENCODINGS
+from vestnik.audience.importing.csv.separators import named_separator
+from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.row_types import Progress, Row
+
+LONGEST_LINE = 256 * 1024
+# More lines than this in one quoted cell, or so many letters, is a quote that nobody closed.
+MOST_LINES, LONGEST_CELL = 50, 64 * 1024
+
+UNCLOSED = "A quote is opened and not closed, or something stands after the closing one: fix it."
+NOT_DECODED = "It has bytes that are no {}: save the file as UTF-8, or name its encoding."
+WITH_NUL = "It has a NUL character: delete it."
+TOO_LONG = "Line {}: it is longer than 256 KiB. Is this a CSV file?"
+
+csv.field_size_limit(LONGEST_CELL)
+
+
+def _broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class Lines:
+    """Lines one by one, of which those of a record that broke can be read once more."""
+
+    def __init__(self, text: IO[str], progress: Progress) -> None:
+        self._text, self._progress = text, progress
+        self._again: deque[str] = deque()
+        self._record: list[str] = []
+        self.line = 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._text.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self.line += 1
+        if len(line) >= LONGEST_LINE:
+            raise FileProblem(TOO_LONG.format(self.line))
+        self._record.append(line)
+        if len(self._record) > MOST_LINES:
+            raise csv.Error("a cell over too many lines")
+        return line
+
+    def taken(self) -> list[str]:
+        """The lines since the last call."""
+        taken, self._record = self._record, []
+        return taken
+
+    def only_the_first(self) -> str:
+        """Go back to right after the first line of the record; that line."""
+        first, *others = self.taken() or [""]
+        self._again.extendleft(reversed(others))
+        self.line -= len(others)
+        return first
+
+
+def rows(file: IO[bytes], encoding: str, separator: str, progress: Progress) -> Iterator[Row]:
+    """Each record that holds something, with the line that it begins on."""
+    file.seek(0, 2)
+    progress.total = file.tell()
+    file.seek(0)
+    text = io.TextIOWrapper(file, ENCODINGS[encoding], errors=_escaping(encoding), newline="")
+    try:
+        lines = Lines(text, progress)
+        yield from _records(lines, file, separator, NOT_DECODED.format(encoding.upper()))
+    except UnicodeError:
+        raise FileProblem(NOT_DECODED.format(encoding.upper())) from None
+    finally:
+        if not file.closed:  # by a reader that was stopped in mid-way
+            text.detach()
+
+
+def _escaping(encoding: str) -> str:
+    return "strict" if encoding == "utf-16" else "surrogateescape"
+
+
+def _records(lines: Lines, file: IO[bytes], separator: str, broken: str) -> Iterator[Row]:
+    reader = _reader(lines, separator)
+    while True:
+        begins = lines.line + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield begins, [lines.only_the_first().rstrip("\r\n")[:200]], UNCLOSED
+            reader = _reader(lines, separator)
+            continue
+        raw = lines.taken()
+        if begins == 1 and named_separator(raw[0]):
+            continue
+        if begins % 1000 == 0:
+            lines._progress.done = file.tell()
+        if not are_blank(cells):
+            yield begins, cells, _problem(raw, broken)
+
+
+def _reader(lines: Lines, separator: str) -> Iterator[list[str]]:
+    """A blank before a quote does not keep it from being one."""
+    return csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+
+
+def _problem(raw: list[str], broken: str) -> str:
+    for line in raw:
+        if "\x00" in line:
+            return WITH_NUL
+        if not line.isascii() and _broken(line):
+            return broken
+    return ""

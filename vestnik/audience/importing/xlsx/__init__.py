@@ -1,0 +1,1 @@
+"""XLSX files: the archive, sheets, shared strings, styles."""

@@ -1,0 +1,95 @@
+"""How the cells of an XLSX file show their numbers: as dates, times, durations or numbers."""
+
+import re
+import zipfile
+from dataclasses import dataclass
+
+from vestnik.audience.importing.row_types import index_in
+from vestnik.audience.importing.xlsx import xlsx_archive
+
+BUILT_IN = {
+    14: "mm-dd-yy",
+    15: "d-mmm-yy",
+    16: "d-mmm",
+    17: "mmm-yy",
+    18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM",
+    20: "h:mm",
+    21: "h:mm:ss",
+    22: "m/d/yy h:mm",
+    45: "mm:ss",
+    46: "[h]:mm:ss",
+    47: "mmss.0",
+}
+#: What a format says beside its codes: texts, escaped letters, fills, colours and languages.
+BESIDE = re.compile(r'"[^"]*"?|[\\_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]?', re.IGNORECASE)
+NOT_CODES = re.compile(r"general|standard|основной|am/pm|a/p")
+ELAPSED = re.compile(r"\[([hms])[hms]*\]")
+PADDED = re.compile(r"0{2,15}")
+MOST_STYLES, LONGEST_FORMAT = 100_000, 1_000
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a number is shown. `elapsed` is the largest unit of a duration: h, m or s."""
+
+    has_date: bool = False
+    has_time: bool = False
+    has_minutes: bool = False
+    has_seconds: bool = False
+    elapsed: str = ""
+    #: A number is filled up with zeros to so many digits.
+    digits: int = 0
+
+
+def shown_by(code: str) -> Shown | None:
+    """What a format makes of a number; None where it stays a number."""
+    codes = NOT_CODES.sub("", BESIDE.sub("", code[:LONGEST_FORMAT]).lower().split(";")[0])
+    if PADDED.fullmatch(codes):
+        return Shown(digits=len(codes))
+    elapsed = ELAPSED.search(codes)
+    has_time = bool(elapsed) or "h" in codes or "s" in codes
+    has_date = "y" in codes or "d" in codes or ("m" in codes and not has_time)
+    if not has_time and not has_date:
+        return None
+    unit = elapsed[1] if elapsed else ""
+    minutes = "m" in codes.replace(f"[{unit}]", "", 1)
+    return Shown(has_date, has_time, minutes, "s" in codes, unit)
+
+
+class Styles:
+    """How each style of the file shows a number."""
+
+    def __init__(self) -> None:
+        self._formats = {number: shown_by(code) for number, code in BUILT_IN.items()}
+        self._styles: list[Shown | None] = []
+        self._in_cells = False
+
+    @classmethod
+    def read(cls, archive: xlsx_archive.Archive, part: zipfile.ZipInfo | None) -> "Styles":
+        found = cls()
+        if part is not None:
+            made = xlsx_archive.parser(found._start, found._end, lambda _: None)
+            xlsx_archive.parse(archive, part, made)
+        return found
+
+    def shown(self, style: int | None) -> Shown | None:
+        """How a cell of this style shows a number."""
+        if style is None or style >= len(self._styles):
+            return None
+        return self._styles[style]
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "cellXfs":
+            self._in_cells = True
+        elif name == "numFmt" and len(self._formats) < MOST_STYLES:
+            number = index_in(attributes.get("numFmtId", ""))
+            if number is not None:
+                self._formats[number] = shown_by(attributes.get("formatCode", ""))
+        elif name == "xf" and self._in_cells and len(self._styles) < MOST_STYLES:
+            number = index_in(attributes.get("numFmtId", ""))
+            self._styles.append(self._formats.get(-1 if number is None else number))
+
+    def _end(self, name: str) -> None:
+        if name == "cellXfs":
+            self._in_cells = False

@@ -1,0 +1,1 @@
+"""The form that builds an audience filter."""

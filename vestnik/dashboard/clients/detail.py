@@ -1,0 +1,83 @@
+"""One client: what is known of them, whether they may be sent to, and what they got."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from vestnik.audience.models import Client, StopListEntry
+from vestnik.audience.phone import operator_code_of
+from vestnik.audience.stop_list import Source, is_number
+from vestnik.dashboard.clients.reasons import said as import_said
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.wording import zones
+from vestnik.dashboard.wording.filter_text import value
+from vestnik.dashboard.wording.reasons import said
+from vestnik.reports.mailing import messages
+
+SOURCES: dict[str, Promise] = {
+    Source.API: _("over the API"),
+    Source.PAGES: _("by an operator"),
+    Source.IMPORT: _("from a file"),
+    Source.INBOUND: _("wrote a stop word"),
+}
+
+
+@page()
+def client_page(request: OperatorRequest, id: int) -> HttpResponse:
+    """A client and all their messages, the last first."""
+    client = client_or_404(id)
+    listed = paged(request, lambda walk: messages.find(walk, client=id), newest_first=True)
+    now, entry = timezone.now(), entry_of(client.phone_number)
+    context = {
+        "section": "client-list",
+        "client": client,
+        "their_zone": zones.labelled(client.timezone, now),
+        "local_time": local_time(client, now),
+        "attributes": shown(client.attributes),
+        "is_ported": client.operator_code != operator_code_of(client.phone_number),
+        "entry": entry,
+        "source": SOURCES.get(entry.source, entry.source) if entry else "",
+        "reason": import_said(entry.reason) if entry else "",
+        "listed": listed,
+        "rows": [_row(message) for message in listed.rows],
+    }
+    return render(request, "dashboard/clients/one.html", context)
+
+
+def client_or_404(id: int) -> Client:
+    """Ids of addresses may be larger than any that the database knows."""
+    return get_object_or_404(Client, id=min(id, 2**63 - 1))
+
+
+def entry_of(number: str) -> StopListEntry | None:
+    """What the stop list has of a number."""
+    return StopListEntry.objects.filter(is_number(number)).first()
+
+
+def local_time(client: Client, now: datetime) -> datetime | None:
+    """The time where the client is, not to be converted again; None where the zone is unknown."""
+    zone = zones.known(client.timezone)
+    return None if zone is None else now.astimezone(zone).replace(tzinfo=None)
+
+
+def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Attributes as they are written on a page."""
+    return [(name, _shown(wanted)) for name, wanted in sorted(attributes.items())]
+
+
+def _row(message: Any) -> dict[str, Any]:
+    return {"message": message, "text": message.full_text, "why": said(message.error)}
+
+
+def _shown(wanted: Any) -> str:
+    if wanted is None or isinstance(wanted, dict | list):
+        return json.dumps(wanted, ensure_ascii=False)
+    return value(wanted)

@@ -1,0 +1,71 @@
+"""One client is put on the stop list, or erased: confirmed on a page that says what it does."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from vestnik.access.roles import Action
+from vestnik.audience.stop_list import LONGEST_REASON, Source
+from vestnik.dashboard.clients.detail import client_or_404, entry_of
+from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dispatch.suppress.erasure import erase_client
+from vestnik.dispatch.suppress.opt_out import stop
+
+
+class ReasonForm(forms.Form):
+    """Why."""
+
+    reason = forms.CharField(
+        required=False, max_length=LONGEST_REASON, label=gettext_lazy("Reason")
+    )
+
+
+@page(Action.SEND, keeps=True)
+def client_stop(request: OperatorRequest, id: int) -> HttpResponse:
+    """Put the client's number on the stop list."""
+    client = client_or_404(id)
+    form = ReasonForm(written_on(request))
+    unchecked(request, form)
+    if request.method == "POST" and form.is_valid():
+        stop([client.phone_number], Source.PAGES, form.cleaned_data["reason"])
+        messages.success(request, _("The client is on the stop list and gets nothing more."))
+        return redirect("client-page", id)
+    context = {"client": client, "form": form}
+    return confirmation(request, "dashboard/clients/stop.html", context)
+
+
+@page(Action.MANAGE)
+def client_erase(request: OperatorRequest, id: int) -> HttpResponse:
+    """Erase the client on request."""
+    client = client_or_404(id)
+    if request.method != "POST":
+        context = {"client": client, "entry": entry_of(client.phone_number)}
+        return confirmation(request, "dashboard/clients/erase.html", context)
+    erased = erase_client(id)
+    if erased is None:
+        raise Http404
+    count = erased.messages
+    done = ngettext(
+        "The client is erased. %(count)s message stays without the number.",
+        "The client is erased. %(count)s messages stay without the number.",
+        count,
+    )
+    messages.success(request, done % {"count": number(count)})
+    return redirect("client-list")
+
+
+def confirmation(
+    request: OperatorRequest, template: str, context: dict[str, Any], section: str = "client-list"
+) -> HttpResponse:
+    """A page of its own, or in the dialog of the page that is open."""
+    in_dialog = is_htmx(request)
+    frame = "dashboard/clients/dialog.html" if in_dialog else "dashboard/base.html"
+    shared = {"section": section, "frame": frame, "in_dialog": in_dialog}
+    return render(request, template, shared | context)

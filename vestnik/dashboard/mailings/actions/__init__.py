@@ -1,0 +1,1 @@
+"""Pause, resume, cancel, change, follow up, settle unknown messages."""

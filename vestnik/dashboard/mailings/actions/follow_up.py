@@ -1,0 +1,191 @@
+"""Sending again to those whom a mailing did not reach."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from vestnik.access.roles import Action
+from vestnik.dashboard.mailings.edit.confirmation import AGREED, Confirmation
+from vestnik.dashboard.mailings.edit.window import MADE_ALREADY, NOW, WindowForm, beginning
+from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.provider_choices import money
+from vestnik.dashboard.mailings.state_errors import refused
+from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.web.autosave import PASSING, written
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
+from vestnik.dashboard.web.form_idempotency import UsedAlready, content_of, once
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
+from vestnik.dashboard.wording.zones import here
+from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, OVER, TAKEN_OVER, UNREACHED, send_again
+from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.mailings.models import Mailing, StateConflict
+from vestnik.mailings.rules import checked_text, database_now, text_warnings
+from vestnik.mailings.template import least_segments_of
+from vestnik.reports.mailing.preview import preview_of_text
+from vestnik.reports.mailing.progress import Progress
+
+
+class Again(WindowForm):
+    """To whom of a mailing's clients, and when."""
+
+    states = forms.MultipleChoiceField(
+        label=gettext_lazy("To whom"), widget=forms.CheckboxSelectMultiple
+    )
+    text = forms.CharField(
+        required=False,
+        strip=False,
+        label=gettext_lazy("Text"),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def __init__(self, *args: Any, mailing: Mailing, progress: Progress, **kwargs: Any) -> None:
+        self.mailing, self.progress = mailing, progress
+        self.asks_to_confirm = False
+        super().__init__(*args, provider=mailing.provider, **kwargs)
+        self.choose("states", [(state, MESSAGE_STATES[state]) for state in UNREACHED])
+
+    def counted(self) -> list[dict[str, Any]]:
+        """Each state, with how many clients it is about and whether it is chosen."""
+        chosen = self["states"].value() or []
+        return [
+            {"state": state, "count": self.progress[state], "chosen": state in chosen}
+            for state in UNREACHED
+        ]
+
+    def total(self) -> int:
+        """How many clients the chosen states are about."""
+        return sum(line["count"] for line in self.counted() if line["chosen"])
+
+    def clean_text(self) -> str:
+        """The text to send. A page without the field says nothing of it, and sends nothing: the
+        other's text may be what is to be corrected."""
+        text = checked_text(self.cleaned_data["text"])
+        if text != self.mailing.text and "confirm_text" not in self.data:
+            self.asks_to_confirm = bool(found := text_warnings(text))
+            if found:
+                raise ValidationError([str(warning) for warning in found])
+        return text
+
+    def what_comes(self) -> dict[str, Any] | None:
+        """Whom it would reach by now and what it would cost; None where states or text are wrong,
+        or nobody is chosen."""
+        written = self.cleaned_data if self.is_bound else self.initial
+        states, text = written.get("states"), written.get("text")
+        if (self.is_bound and {"states", "text"} & set(self.errors)) or not (states and text):
+            return None
+        again = {"mailing": self.mailing.id, "states": list(states)}
+        provider = written.get("provider") or self.mailing.provider
+        found = preview_of_text(text, provider, recipients({"again": again}))
+        price = found["price"]
+        return {**found, "price": "" if price is None else money(price)}
+
+    def clean_states(self) -> list[str]:
+        states: list[str] = self.cleaned_data["states"]
+        if not any(self.progress[state] for state in states):
+            raise ValidationError(_("Nobody is in these states: choose others."))
+        return states
+
+
+@page(Action.SEND, keeps=True)
+def again(request: OperatorRequest, id: int) -> HttpResponse:
+    """A new mailing to the clients whose message of this one is in states that are chosen."""
+    mailing = mailing_or_404(id)
+    if mailing.state not in OVER:
+        return refused(request, mailing, "send again")
+    progress = progress_for(mailing)
+    form = Again(
+        written_on(request),
+        initial=_initial(mailing, progress),
+        mailing=mailing,
+        progress=progress,
+    )
+    unchecked(request, form)
+    is_right = request.method == "POST" and form.is_valid()
+    wants_look = request.POST.get("do") in ("look", "back")
+    if is_right and not wants_look and (answered := _answered(request, mailing, form)):
+        return answered
+    context = {"form": form, "mailing": mailing, "section": "mailing-list"}
+    context["comes"] = form.what_comes()
+    if is_htmx(request):
+        return render(request, "dashboard/mailings/again_comes.html", context)
+    context["zone_label"] = here()
+    context["anybody"] = any(progress[state] for state in UNREACHED)
+    context["may_be_twice"] = bool(progress["unknown"])
+    context["are_cancelled"] = bool(progress["cancelled"])
+    return render(request, "dashboard/mailings/again.html", context)
+
+
+def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
+    """The states that the API takes by default, but for those who may have got it: the page shows
+    both beside the chosen ones, to be ticked on purpose."""
+    states = [state for state in BY_DEFAULT if progress[state] and state != "unknown"]
+    return {
+        **beginning(),
+        "states": states,
+        "provider": mailing.provider,
+        "text": mailing.text,
+    }
+
+
+def _answered(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+    return _asked(request, other, form) or _sent(request, other, form)
+
+
+def _asked(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+    """The question before it leaves; None where what it shows was agreed to, or is made already."""
+    wanted = form.cleaned_data
+    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
+    same = {name: getattr(other, name) for name in TAKEN_OVER}
+    again = {"mailing": other.id, "states": list(wanted["states"])}
+    segments = least_segments_of(wanted["text"])
+    new = Mailing(**{**same, **fields, "filter": {"again": again}, "segments": segments})
+    at_once = wanted["starts"] == NOW or new.starts_at <= database_now()
+    confirmation = Confirmation.of(new, starts_at_once=at_once)
+    if form.made_already() is not None or confirmation.was_agreed(request.POST):
+        return None
+    context = {
+        "confirmation": confirmation,
+        "mailing": other,
+        "order": "send",
+        "fields": [pair for pair in written(request.POST) if pair[0] not in PASSING],
+        "is_anew": AGREED in request.POST,
+        "section": "mailing-list",
+    }
+    return render(request, "dashboard/mailings/agree.html", context)
+
+
+def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+    """Make the mailing; None where that is to be asked again, which the form then says."""
+    wanted = form.cleaned_data
+    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
+
+    def make() -> int:
+        return send_again(other, wanted["states"], actor=actor(request), **fields).id
+
+    try:
+        content = request.POST.copy()
+        content.pop(AGREED, None)
+        id, is_new = once(form.used_token, make, content_of(content))
+    except StateConflict:
+        return refused(request, other, "send again")
+    except UsedAlready as used:
+        form.ask_again(MADE_ALREADY % {"made": used.made})
+        return None
+    if is_new:
+        look_at(id)
+    count = sum(progress_for(other)[state] for state in wanted["states"])
+    said = ngettext(
+        "A new mailing goes to %(count)s client of № %(other)s.",
+        "A new mailing goes to %(count)s clients of № %(other)s.",
+        count,
+    )
+    messages.success(request, said % {"count": number(count), "other": other.id})
+    return redirect("mailing-page", id)

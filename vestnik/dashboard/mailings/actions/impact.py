@@ -1,0 +1,68 @@
+"""What an order would do, to be said before it is given."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from vestnik.dispatch.models import LEFT_US
+from vestnik.mailings.forecast import Forecast, forecast
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
+from vestnik.reports.mailing.outlook import left_by_zone, outlook, rate_of
+from vestnik.reports.mailing.progress import Progress
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """How a mailing stands at this moment, and what comes of it if it goes on."""
+
+    flying: int
+    waiting: int
+    left: int
+    counted: bool
+    now: datetime
+    ends_at: datetime
+    forecast: Forecast
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the end has come."""
+        return self.now >= self.ends_at
+
+    @property
+    def lasts(self) -> float | None:
+        """For how many seconds it goes on at its rate, if that is known."""
+        finish = self.forecast.finishes_at
+        return None if finish is None else (finish - self.now).total_seconds()
+
+    @property
+    def spare(self) -> timedelta | None:
+        """What is left of the window when it is through."""
+        finish = self.forecast.finishes_at
+        return None if finish is None else self.ends_at - finish
+
+    @property
+    def spare_seconds(self) -> float | None:
+        return None if self.spare is None else self.spare.total_seconds()
+
+
+def consequences_of(mailing: Mailing, progress: Progress) -> Consequences:
+    """By the mailing's counts, the rate that it is allowed and its clients' hours."""
+    now = database_now()
+    waiting = progress["queued"]
+    return Consequences(
+        flying=progress["sending"],
+        waiting=waiting,
+        left=sum(progress[state] for state in LEFT_US),
+        counted=mailing.enlisted_at is not None or mailing.started_at is None,
+        now=now,
+        ends_at=mailing.ends_at,
+        forecast=_forecast(mailing, waiting, now),
+    )
+
+
+def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:
+    rate = rate_of(mailing)
+    if mailing.local_hours and now < mailing.ends_at:
+        found = outlook(mailing, left_by_zone(mailing.id), now)
+        return Forecast(rate, found.finishes_at, found.will_stay)
+    return forecast([(waiting, [(now, mailing.ends_at)] if now < mailing.ends_at else [])], rate)

@@ -1,0 +1,112 @@
+"""A new text for those whose message still waits: written, looked at with its counts, agreed to."""
+
+import hashlib
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from vestnik.access.roles import Action
+from vestnik.dashboard.mailings.edit.segment_counter import letters_of
+from vestnik.dashboard.mailings.lookups import mailing_or_404
+from vestnik.dashboard.mailings.provider_choices import money
+from vestnik.dashboard.mailings.state_errors import refused
+from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dispatch.prepare import new_text as texts
+from vestnik.dispatch.prepare.new_text import Reach, reach_of
+from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
+from vestnik.mailings.rules import changeable, checked_text
+from vestnik.reports.mailing.preview import preview_of_text, waiting_clients
+
+
+class NewText(forms.Form):
+    """The text, which version of it the page showed, and the counts that were agreed to."""
+
+    text = forms.CharField(
+        strip=False,
+        label=gettext_lazy("Text"),
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": gettext_lazy("Write a text: an empty message is never sent.")},
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    agreed = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, mailing: Mailing) -> None:
+        self.mailing = mailing
+        initial = {"text": mailing.text, "version": mailing.text_version}
+        super().__init__(data, initial=initial)
+
+    def clean_text(self) -> str:
+        text = checked_text(self.cleaned_data["text"])
+        if text == self.mailing.text:
+            raise ValidationError(_("The text is as it was: change it, or go back."))
+        return text
+
+    def clean_version(self) -> int:
+        version: int = self.cleaned_data["version"]
+        if version != self.mailing.text_version:
+            raise ValidationError(_("Somebody has changed the text meanwhile: open the page anew."))
+        return version
+
+
+@page(Action.SEND, keeps=True)
+def new_text(request: OperatorRequest, id: int) -> HttpResponse:
+    """GET shows the text; POST looks at a new one with its counts, or gives it."""
+    mailing = mailing_or_404(id)
+    if mailing.state not in UNDER_WAY or "text" not in changeable(mailing):
+        return refused(request, mailing, "new text")
+    form = NewText(written_on(request), mailing=mailing)
+    unchecked(request, form)
+    reach = reach_of(mailing)
+    context: dict[str, Any] = {"form": form, "reach": reach, "letters": _letters(form)}
+    if request.method == "POST" and form.is_valid():
+        agreed = request.POST.get("do") == "give" and form.cleaned_data["agreed"]
+        if agreed == _counted(reach, form):
+            return _given(request, form, reach)
+        context |= _looked_at(form, reach) | {"has_changed": bool(agreed)}
+    context |= {"mailing": mailing, "section": "mailing-list"}
+    return render(request, "dashboard/mailings/new_text.html", context)
+
+
+def _letters(form: NewText) -> Any:
+    return letters_of(form["text"].value() or "")
+
+
+def _counted(reach: Reach, form: NewText) -> str:
+    """What is agreed to: this text, for so many; who agreed to another one is asked again."""
+    text = hashlib.sha256(form.cleaned_data["text"].encode()).hexdigest()[:12]
+    return f"{reach.handed_over} {reach.waiting} {text}"
+
+
+def _looked_at(form: NewText, reach: Reach) -> dict[str, Any]:
+    mailing = form.mailing
+    text = form.cleaned_data["text"]
+    found = preview_of_text(text, mailing.provider, waiting_clients(mailing))
+    price = found["price"]
+    return {
+        "looked": found,
+        "price": "" if price is None else money(price),
+        "counted": _counted(reach, form),
+    }
+
+
+def _given(request: OperatorRequest, form: NewText, reach: Reach) -> HttpResponse:
+    mailing = form.mailing
+    try:
+        texts.change(mailing, {"text": form.cleaned_data["text"]}, actor=actor(request))
+    except StateConflict:
+        return refused(request, mailing, "new text")
+    said = ngettext(
+        "The new text is for %(count)s message that waits. Resume the mailing to send it.",
+        "The new text is for %(count)s messages that wait. Resume the mailing to send them.",
+        reach.waiting,
+    )
+    messages.success(request, said % {"count": number(reach.waiting)})
+    return redirect("mailing-page", mailing.id)

@@ -1,0 +1,217 @@
+"""What a mailing is told to do, each with a page that says beforehand what will come of it.
+
+The page opens in a dialog where there is JavaScript.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from vestnik.access.roles import Action
+from vestnik.dashboard.mailings.actions.confirmed_state import (
+    FIELD,
+    Seen,
+    seen_before_cancelling,
+    seen_before_scheduling,
+)
+from vestnik.dashboard.mailings.actions.impact import consequences_of
+from vestnik.dashboard.mailings.edit.confirmation import Agreement, Confirmation
+from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.state_errors import back_to, refused
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
+from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.mailings.models import (
+    BEFORE_THE_START,
+    CANCEL,
+    PAUSE,
+    RESUME,
+    SCHEDULE,
+    UNDER_WAY,
+    Mailing,
+    MailingState,
+    Transition,
+)
+from vestnik.mailings.rules import check_ready
+
+STARTED = (*UNDER_WAY, MailingState.FINISHED)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order: its button, its question, the answer that gives it, and what is said then."""
+
+    transition: Transition
+    button: Promise
+    title: Promise
+    confirm: Promise
+    done: Promise
+    danger: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.transition.name
+
+    @property
+    def url_name(self) -> str:
+        return f"{self.name}-mailing"
+
+    def is_fulfilled(self, mailing: Mailing) -> bool:
+        """Whether the mailing is as the order would have it: a second click is no error. What
+        was scheduled may have started since, and be through already."""
+        if self.transition is SCHEDULE and mailing.state in STARTED:
+            return True
+        return mailing.state == self.transition.target
+
+
+ORDERS: Mapping[str, Order] = {
+    order.name: order
+    for order in (
+        Order(
+            SCHEDULE,
+            pgettext_lazy("order", "Schedule"),
+            _("Schedule the mailing?"),
+            _("Schedule the mailing"),
+            _("The mailing is scheduled."),
+        ),
+        Order(
+            PAUSE,
+            pgettext_lazy("order", "Pause"),
+            _("Pause the mailing?"),
+            _("Pause the mailing"),
+            _("The mailing is paused. What was on its way finishes."),
+        ),
+        Order(
+            RESUME,
+            pgettext_lazy("order", "Resume"),
+            _("Resume the mailing?"),
+            _("Resume the mailing"),
+            _("The mailing goes on."),
+        ),
+        Order(
+            CANCEL,
+            pgettext_lazy("order", "Cancel"),
+            _("Cancel the mailing for good?"),
+            _("Cancel the mailing"),
+            _("The mailing is cancelled. What was on its way finishes."),
+            danger=True,
+        ),
+    )
+}
+
+
+#: What the other answer is called: the mailing stays as it is.
+KEEP: Mapping[str, Promise] = {
+    MailingState.DRAFT: _("Leave it a draft"),
+    MailingState.SCHEDULED: _("Keep it scheduled"),
+    MailingState.RUNNING: _("Keep it running"),
+    MailingState.PAUSED: _("Keep it paused"),
+}
+
+
+def possible_orders(mailing: Mailing) -> list[Order]:
+    """The orders that the mailing's state allows."""
+    return [order for order in ORDERS.values() if mailing.state in order.transition.sources]
+
+
+@page()
+def waiting_mailing(request: OperatorRequest, id: int) -> HttpResponse:
+    """What a mailing that waits would do: people, price, a sample, and the clients' own time."""
+    mailing = mailing_or_404(id)
+    is_waiting = mailing.state in BEFORE_THE_START
+    look = Confirmation.waiting(mailing) if is_waiting else None
+    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
+    context = {"mailing": mailing, "look": look, "frame": frame, "section": "mailing-list"}
+    return render(request, "dashboard/mailings/waiting_look.html", context)
+
+
+@page(Action.SEND)
+def order_mailing(request: OperatorRequest, id: int, order: str) -> HttpResponse:
+    """GET says what the order would do, POST gives it."""
+    mailing, wanted = mailing_or_404(id), ORDERS[order]
+    if request.method == "POST":
+        return _give(request, mailing, wanted)
+    if mailing.state == wanted.transition.target:
+        return _done(request, mailing, wanted)
+    if mailing.state not in wanted.transition.sources:
+        return refused(request, mailing, wanted.name)
+    return _asked(request, mailing, wanted)
+
+
+def _asked(
+    request: OperatorRequest, mailing: Mailing, order: Order, *, again: bool = False
+) -> HttpResponse:
+    """The question; once more, with the reason, where it has become another one."""
+    context = {
+        "order": order,
+        "keep": KEEP[mailing.state],
+        "has_changed": again,
+        "template": f"dashboard/mailings/orders/{order.name}.html",
+    }
+    return confirmation(request, mailing, {**context, **_before(mailing, order)})
+
+
+def confirmation(
+    request: OperatorRequest, mailing: Mailing, context: Mapping[str, Any]
+) -> HttpResponse:
+    """The page of a question about a mailing, or what of it goes into the dialog."""
+    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
+    given = {"mailing": mailing, "frame": frame, "section": "mailing-list", **context}
+    return render(request, "dashboard/mailings/confirm.html", given)
+
+
+def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
+    progress = progress_for(mailing)
+    found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
+    if mailing.state in BEFORE_THE_START:
+        found["matched"] = recipients(mailing.filter).count()
+    if order.transition is SCHEDULE:
+        found["look"] = Confirmation.waiting(mailing)
+    found["seen"] = _seen(mailing, order, found)
+    return found
+
+
+def _seen(mailing: Mailing, order: Order, found: Mapping[str, Any]) -> Seen | Agreement | None:
+    """What has to be agreed to; None where the order can be taken back."""
+    if order.transition is CANCEL:
+        return seen_before_cancelling(mailing, found["progress"])
+    if look := found.get("look"):
+        agreement: Agreement = look.agreement
+        return agreement
+    return seen_before_scheduling(found["matched"]) if order.transition is SCHEDULE else None
+
+
+def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
+    try:
+        if order.transition is SCHEDULE:
+            check_ready(mailing)
+    except ValidationError as error:
+        for message in error.messages:
+            messages.error(request, message)
+        return redirect("edit-mailing", mailing.id)
+    with transaction.atomic():
+        mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
+        if mailing.state in order.transition.sources:
+            seen = _before(mailing, order)["seen"]
+            if seen and not seen.is_as(request.POST.get(FIELD, "")):
+                again = FIELD in request.POST
+                return _asked(request, mailing, order, again=again)
+        done = mailing.move(order.transition, actor=actor(request))
+        look_at(mailing.id)
+    if not done and not order.is_fulfilled(mailing):
+        return refused(request, mailing, order.name)
+    return _done(request, mailing, order)
+
+
+def _done(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
+    messages.success(request, str(order.done))
+    return back_to(request, mailing)

@@ -1,0 +1,1 @@
+"""The page of one mailing: its progress, settings, messages and history."""

@@ -1,0 +1,46 @@
+"""A mailing's messages and its statistics as files."""
+
+from django import forms
+from django.http import Http404, HttpResponseBase
+
+from vestnik.dashboard.mailings.detail.messages import Wanted
+from vestnik.dashboard.mailings.lookups import mailing_or_404
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.wording.readable_tables import is_for_people, messages, statistics
+from vestnik.reports.files import exports
+from vestnik.reports.files.downloads import FORMATS, download
+
+
+class Kind(forms.Form):
+    """Of which kind the file is to be."""
+
+    format = forms.ChoiceField(required=False, choices=[(form, form) for form in FORMATS])
+
+    @classmethod
+    def asked(cls, request: OperatorRequest) -> str:
+        """CSV unless another is asked for."""
+        form = cls(request.GET)
+        form.is_valid()
+        return form.cleaned_data.get("format") or "csv"
+
+
+@page()
+def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
+    """The messages, all or those that the table of the page is filtered by."""
+    mailing = mailing_or_404(id)
+    wanted = Wanted.read(request.GET)
+    if wanted.errors:  # a state that there is not is not all states
+        raise Http404
+    table = exports.of_mailing(mailing, wanted.chosen or None, wanted.digits)
+    if is_for_people(request):
+        table = messages(table)
+    return download(f"mailing-{id}-messages", Kind.asked(request), table)
+
+
+@page()
+def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
+    """The mailing in numbers."""
+    table = exports.statistics_of(mailing_or_404(id))
+    if is_for_people(request):
+        table = statistics(table)
+    return download(f"mailing-{id}-statistics", Kind.asked(request), table)

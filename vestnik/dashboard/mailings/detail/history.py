@@ -1,0 +1,79 @@
+"""What was done to a mailing, in words: who, what, when and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.reasons import said
+from vestnik.mailings.models import SYSTEM, Mailing, MailingEvent
+
+MOST = 100
+
+EVENTS: dict[str, Promise] = {
+    "draft": pgettext_lazy("event", "saved as a draft"),
+    "schedule": pgettext_lazy("event", "scheduled"),
+    "launch": pgettext_lazy("event", "started"),
+    "miss": pgettext_lazy("event", "missed"),
+    "pause": pgettext_lazy("event", "paused"),
+    "resume": pgettext_lazy("event", "resumed"),
+    "cancel": pgettext_lazy("event", "cancelled"),
+    "finish": pgettext_lazy("event", "finished"),
+    "reopen": pgettext_lazy("event", "running again"),
+    "change": pgettext_lazy("event", "changed"),
+    "new_text": pgettext_lazy("event", "new text"),
+    "ask": pgettext_lazy("event", "the provider is asked"),
+    "resend": pgettext_lazy("event", "queued again"),
+    "give_up": pgettext_lazy("event", "given up"),
+    "send_again": pgettext_lazy("event", "sent again"),
+    "test": pgettext_lazy("event", "test send"),
+}
+FIELDS: dict[str, Promise] = {
+    "name": gettext_lazy("Name"),
+    "text": gettext_lazy("Text"),
+    "filter": gettext_lazy("Audience"),
+    "starts_at": gettext_lazy("Start"),
+    "ends_at": pgettext_lazy("window", "End"),
+    "provider": gettext_lazy("Provider"),
+    "rate_limit": gettext_lazy("Rate"),
+    "local_hours": gettext_lazy("Client's hours"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the record."""
+
+    at: datetime
+    who: str
+    what: str
+    why: str
+
+
+def history_of(mailing: Mailing) -> list[Entry]:
+    """The latest of what was done, the newest first."""
+    return [_entry(event) for event in mailing.events.order_by("-id")[:MOST]]
+
+
+def _entry(event: MailingEvent) -> Entry:
+    what = str(EVENTS.get(event.event, event.event))
+    why = _fields(event.reason.split(", ")) if event.event == "change" else said(event.reason)
+    return Entry(event.at, who(event.actor), what, why)
+
+
+def who(actor: str) -> str:
+    """Whoever did it: a user by name, a key by its own, or the service by itself."""
+    kind, _colon, name = actor.partition(":")
+    if actor == SYSTEM:
+        return _("by itself")
+    if kind == "key":
+        return _("API key %(name)s") % {"name": isolated(name)}
+    return isolated(name or actor)
+
+
+def _fields(names: Sequence[str]) -> str:
+    return ", ".join(str(FIELDS.get(name, name)).lower() for name in names)

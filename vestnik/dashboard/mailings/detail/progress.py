@@ -1,0 +1,80 @@
+"""The card that says how far a mailing is, how fast it goes, and whether it is through in time.
+
+`mailings/progress_card.html` is the card, and listens; `mailings/progress.html` is what changes.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from vestnik.dashboard.templatetags.vestnik import mailing_badge, number, percent
+from vestnik.dashboard.wording.state_labels import MAILING_STATES
+from vestnik.reports.mailing.snapshot import Snapshot
+
+
+def progress_context(snapshot: Snapshot) -> dict[str, Any]:
+    """What both templates want to know."""
+    return {
+        "going": snapshot,
+        "ends": clock(snapshot.ends_at),
+        "starts_in": (snapshot.starts_at - snapshot.now).total_seconds(),
+        "live_state": state_of(snapshot),
+        "told": told(snapshot),
+    }
+
+
+def template_of(snapshot: Snapshot) -> str:
+    """What moves on the page: the progress, or how long it is until the start."""
+    has_started = snapshot.started_at is not None
+    return f"dashboard/mailings/{'progress' if has_started else 'waiting_for'}.html"
+
+
+def slots(snapshot: Snapshot) -> dict[str, str]:
+    """What moves with the progress elsewhere on the page, by the ids of the elements."""
+    unknown = snapshot.progress["unknown"]
+    return {
+        "mailing-state": mailing_badge(snapshot.state, snapshot.progress),
+        "doubt-count": in_doubt(unknown) if unknown else "",
+    }
+
+
+def in_doubt(unknown: int) -> str:
+    """How many are in doubt, as a sentence."""
+    text = ngettext(
+        "%(shown)s message is in an unknown state.",
+        "%(shown)s messages are in an unknown state.",
+        unknown,
+    )
+    return text % {"shown": number(unknown)}
+
+
+def state_of(snapshot: Snapshot) -> str:
+    """What the rest of the page depends on: with the state, whether there are messages already,
+    and whether one is in doubt."""
+    words = [snapshot.state]
+    words += [] if snapshot.progress["matched"] else ["empty"]
+    words += ["in-doubt"] if snapshot.progress["unknown"] else []
+    return "-".join(words)
+
+
+def told(snapshot: Snapshot) -> str:
+    """Read out to those who cannot see the bar, each time that this changes: every ten per cent."""
+    word = str(MAILING_STATES.get(snapshot.state, snapshot.state))
+    whole = snapshot.progress["matched"]
+    if not whole or not snapshot.is_under_way:
+        return word
+    tens = 10 * snapshot.settled // whole * 10
+    return _("%(state)s, %(share)s done") % {"state": word, "share": percent(tens, 100)}
+
+
+def clock(moment: datetime) -> str:
+    """The time of day, and the day where it is not this one."""
+    local = timezone.localtime(moment)
+    if local.date() == timezone.localdate():
+        return date_format(local, "H:i")
+    day = "j E" if translation.get_language() == "ru" else "j M"
+    return date_format(local, f"{day}, H:i")

@@ -1,0 +1,118 @@
+"""One mailing: how far it is, how it is set up, what may be done about it, and what was."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from vestnik.dashboard.mailings.actions.unknown import doubt_of
+from vestnik.dashboard.mailings.actions.views import possible_orders
+from vestnik.dashboard.mailings.detail.history import history_of
+from vestnik.dashboard.mailings.detail.messages import table
+from vestnik.dashboard.mailings.detail.progress import progress_context
+from vestnik.dashboard.mailings.detail.summary import facts_of
+from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.report.charts import curves_of
+from vestnik.dashboard.mailings.report.svg_chart import drawn
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.wording.reasons import said
+from vestnik.dashboard.wording.zones import here
+from vestnik.dispatch.prepare.follow_up import OVER
+from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
+from vestnik.mailings.rules import changeable
+from vestnik.reports.mailing.progress import Progress
+from vestnik.reports.mailing.revision import current_revision
+from vestnik.reports.mailing.snapshot import snapshot_of
+
+
+@page()
+def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
+    """The page of a mailing, or the one part of it that htmx asks for."""
+    mailing = mailing_or_404(id)
+    match request.headers.get("HX-Target"):
+        case "message-rows":
+            rows = {**table(request, mailing), "is_part": True}
+            return render(request, "dashboard/mailings/message_rows.html", rows)
+        case "head":
+            return render(request, "dashboard/mailings/news.html", news(mailing))
+        case "doubt":
+            return render(request, "dashboard/mailings/doubt.html", in_doubt(mailing))
+        case "curves":
+            return render(request, "dashboard/mailings/curves.html", over_time(mailing))
+    return render(request, "dashboard/mailings/detail.html", _whole(request, mailing))
+
+
+def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
+    """The name, the state, and what may be done."""
+    return {
+        "mailing": mailing,
+        "progress": progress,
+        "why": said(mailing.state_reason),
+        "orders": possible_orders(mailing),
+        "is_under_way": mailing.state in UNDER_WAY,
+        "is_over": mailing.state in OVER,
+        "may_edit": mailing.state in BEFORE_THE_START,
+        "may_change_text": mailing.state in UNDER_WAY and "text" in changeable(mailing),
+    }
+
+
+def news(mailing: Mailing) -> dict[str, Any]:
+    """What changes with the state."""
+    progress = progress_for(mailing)
+    return {**head(mailing, progress), **facts_and_history(mailing, progress), "is_news": True}
+
+
+def facts_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
+    """What the mailing is, and what was done to it."""
+    return {
+        "facts": facts_of(mailing, progress),
+        "history": history_of(mailing),
+        "zone_label": here(mailing.starts_at),
+    }
+
+
+def in_doubt(mailing: Mailing) -> dict[str, Any]:
+    """What is in doubt, and what may be done about it."""
+    unknown = progress_for(mailing)["unknown"]
+    return {"mailing": mailing, "doubt": doubt_of(mailing, unknown)}
+
+
+def over_time(mailing: Mailing) -> dict[str, Any]:
+    """The curves, for the script that draws them and for who has none."""
+    curves = curves_of(mailing)
+    return {
+        "mailing": mailing,
+        "curves": [(curve, drawn(curve)) for curve in curves],
+        "is_under_way": mailing.state in UNDER_WAY,
+        "zone_name": timezone.get_current_timezone_name(),
+    }
+
+
+def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
+    going = snapshot_of(mailing.id)
+    if going is None:
+        raise Http404
+    # The mailing was read before: what has come of it since, the page has to learn.
+    going = replace(
+        going, state=mailing.state, starts_at=mailing.starts_at, started_at=mailing.started_at
+    )
+    progress = going.progress
+    return {
+        "revision": current_revision(mailing, going.now),
+        **head(mailing, progress),
+        **over_time(mailing),
+        **progress_context(going),
+        **table(request, mailing),
+        "doubt": doubt_of(mailing, progress["unknown"]),
+        **facts_and_history(mailing, progress),
+        "is_for_nobody": _is_for_nobody(mailing),
+        "section": "mailing-list",
+    }
+
+
+def _is_for_nobody(mailing: Mailing) -> bool:
+    """Whether it would finish without a message, if it started now."""
+    return mailing.state in BEFORE_THE_START and not recipients(mailing.filter).exists()

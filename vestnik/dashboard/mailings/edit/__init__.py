@@ -1,0 +1,1 @@
+"""The page on which a mailing is written, previewed, tested and saved."""

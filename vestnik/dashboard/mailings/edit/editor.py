@@ -1,0 +1,147 @@
+"""The page on which a mailing is written: what stands on it, and what is said about that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy
+
+from vestnik.dashboard.audience_builder.builder import AudienceForm
+from vestnik.dashboard.mailings.edit import forms
+from vestnik.dashboard.mailings.edit.confirmation import Confirmation
+from vestnik.dashboard.mailings.edit.forms import MailingForm
+from vestnik.dashboard.mailings.edit.preview import Preview
+from vestnik.dashboard.mailings.edit.segment_counter import letters_of
+from vestnik.dashboard.mailings.edit.test_send import Trying
+from vestnik.dashboard.mailings.edit.window import NOW
+from vestnik.dashboard.models import UnsavedForm
+from vestnik.dashboard.web import autosave, dirty_fields
+from vestnik.dashboard.web.decorators import OperatorRequest
+from vestnik.dashboard.wording.zones import here
+from vestnik.mailings.models import BEFORE_THE_START, Mailing, MailingState
+from vestnik.mailings.rules import database_now
+from vestnik.mailings.template import least_segments_of
+
+#: What of a client itself a text may name; the code and the zone are seldom wanted.
+INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
+MOST_INSERTED = 12
+#: What may change of a scheduled mailing without asking once more: nobody gets anything else.
+UNSENT = frozenset({"name"})
+
+
+@dataclass
+class Sheet:
+    """The page as it is shown: what is written on it, and what is said about that."""
+
+    form: MailingForm
+    audience: AudienceForm
+    mailing: Mailing | None = None
+    preview: Preview | None = None
+    trying: Trying | None = None
+    is_wrong: bool = False
+    #: The marks of what the page showed when it was opened.
+    marks: str = ""
+    #: What was written before and not saved, where the page is filled from it.
+    restored: UnsavedForm | None = None
+    #: What else the user has left unsaved on this page.
+    unfinished: Sequence[UnsavedForm] = field(default_factory=tuple)
+    notice: Any = ""
+
+    @classmethod
+    def unchecked(cls, data: QueryDict, mailing: Mailing | None) -> "Sheet":
+        """The page as it was written, without a word about what is wrong."""
+        form = MailingForm(initial=data.dict(), mailing=mailing)
+        marks = str(data.get(dirty_fields.FIELD, "")) or (marks_of(mailing) if mailing else "")
+        return cls(form, AudienceForm.restored(data), mailing, marks=marks)
+
+    @property
+    def is_draft(self) -> bool:
+        return self.mailing is None or self.mailing.state == MailingState.DRAFT
+
+    @property
+    def is_too_late(self) -> bool:
+        """Whether nothing of the mailing may change any more."""
+        return self.mailing is not None and self.mailing.state not in BEFORE_THE_START
+
+    @property
+    def starts_now(self) -> bool:
+        return bool(self.form.cleaned_data["starts"] == NOW)
+
+    def written(self) -> dict[str, Any]:
+        """The fields as they are written, once they are valid."""
+        return {**self.form.mailing_fields(), "filter": self.audience.audience}
+
+    def changes(self) -> dict[str, Any]:
+        """What of the mailing was changed on the page; once it is valid."""
+        fields = self.form.mailing_fields()
+        touched = dirty_fields.changed(self.written(), self.marks)
+        if self.starts_now:
+            touched["starts_at"] = fields["starts_at"]
+        return touched
+
+    def conflicts(self, now: Mailing) -> list[str]:
+        """The fields that somebody else has changed as well since the page was opened."""
+        return dirty_fields.conflicts(self.written(), self.marks, fields_of(now))
+
+    def becomes(self, basis: Mailing | None) -> Mailing:
+        """The mailing, unsaved, as it would be with what is written here."""
+        if basis is None:
+            fields = {**self.form.mailing_fields(), "filter": self.audience.audience}
+        else:
+            kept = {name: getattr(basis, name) for name in (*forms.FIELDS, "filter")}
+            fields = {**kept, **self.changes()}
+        return Mailing(**fields, segments=least_segments_of(fields["text"]))
+
+    def confirmation(self) -> Confirmation:
+        """What is to be agreed to before it is saved as it is written here."""
+        mailing = self.becomes(self.mailing)
+        at_once = self.starts_now or mailing.starts_at <= database_now()
+        return Confirmation.of(mailing, starts_at_once=at_once)
+
+    def needs_agreement(self, order: str) -> bool:
+        """Whether saving it changes what somebody gets."""
+        if self.is_too_late:
+            return False
+        if order == "schedule":
+            return True
+        return not self.is_draft and not set(self.changes()) <= UNSENT
+
+    def is_as(self, mailing: Mailing) -> bool:
+        """Whether the mailing is what is written here: then it was sent twice."""
+        now = replace(self, marks=marks_of(mailing)).changes()
+        return set(now) <= ({"starts_at"} if self.starts_now else set())
+
+    def _attributes(self) -> list[tuple[str, str]]:
+        """Those that may be inserted: a text cannot name one with a brace in it."""
+        names = self.audience.suggestions.names
+        return [(name, name) for name in names if not set(name) & set('{}|"')][:MOST_INSERTED]
+
+    def show(self, request: OperatorRequest) -> HttpResponse:
+        text = self.form["text"].value() or ""
+        context = {
+            "sheet": self,
+            "form": self.form,
+            "audience": self.audience,
+            "mailing": self.mailing,
+            "is_wrong": self.is_wrong,
+            "preview": self.preview,
+            "trying": self.trying or Trying(),
+            "letters": letters_of(text),
+            "names": [*self._attributes(), *INSERTED_FIELDS],
+            "zone_label": here(),
+            "unsaved": autosave.PARAMETER,
+            "section": "mailing-list",
+        }
+        return render(request, "dashboard/mailings/edit.html", context)
+
+
+def fields_of(mailing: Mailing) -> dict[str, Any]:
+    """The fields of a mailing as its page shows them."""
+    return {name: getattr(mailing, name) for name in (*forms.FIELDS, "filter")}
+
+
+def marks_of(mailing: Mailing) -> str:
+    """The marks of a mailing as its page shows it."""
+    return dirty_fields.marks_of(fields_of(mailing))

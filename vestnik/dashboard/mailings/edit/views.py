@@ -1,0 +1,113 @@
+"""Making a mailing, and changing one that has not started: one page."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from vestnik.access.roles import Action
+from vestnik.audience.models import SavedAudience
+from vestnik.dashboard.audience_builder.builder import AudienceForm
+from vestnik.dashboard.mailings.edit import forms
+from vestnik.dashboard.mailings.edit.editor import Sheet, marks_of
+from vestnik.dashboard.mailings.edit.forms import MailingForm
+from vestnik.dashboard.mailings.edit.preview import previewed
+from vestnik.dashboard.mailings.edit.saving import SAVINGS, save, started
+from vestnik.dashboard.mailings.edit.test_send import Trying
+from vestnik.dashboard.models import UnsavedForm
+from vestnik.dashboard.web import autosave, dirty_fields
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
+from vestnik.mailings.models import BEFORE_THE_START, Mailing
+
+
+@page(Action.SEND, keeps=True)
+def new_mailing(request: OperatorRequest) -> HttpResponse:
+    """A new mailing: empty, a copy of another (`?copy=`), to an audience (`?audience=`), or what
+    was written before and not saved (`?unsaved=`)."""
+    if request.method == "POST":
+        return _answer(request, None)
+    if request.restored:
+        return _restored(request, request.restored, None)
+    sheet = _beginning(request)
+    sheet.unfinished = autosave.unfinished(request.user, request.path)
+    return sheet.show(request)
+
+
+@page(Action.SEND, keeps=True)
+def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
+    """Change a draft or a scheduled mailing."""
+    mailing = get_object_or_404(Mailing, id=id)
+    if request.method == "POST":
+        return _answer(request, mailing)  # also where it is too late: what is written stays
+    if mailing.state not in BEFORE_THE_START:
+        messages.warning(request, started(mailing))
+        return redirect("mailing-page", mailing.id)
+    if request.restored:
+        return _restored(request, request.restored, mailing)
+    form, audience = MailingForm(initial=forms.of(mailing), mailing=mailing), mailing.filter
+    sheet = Sheet(form, AudienceForm.showing(audience), mailing, marks=marks_of(mailing))
+    sheet.unfinished = autosave.unfinished(request.user, request.path)
+    return sheet.show(request)
+
+
+@page(Action.SEND)
+def copy_mailing(request: OperatorRequest, id: int) -> HttpResponse:
+    """To the page of a new mailing that is written as an old one."""
+    get_object_or_404(Mailing, id=id)
+    return redirect(f"{reverse('new-mailing')}?copy={id}")
+
+
+def _beginning(request: OperatorRequest) -> Sheet:
+    copy = _named(request, "copy", Mailing)
+    saved = _named(request, "audience", SavedAudience)
+    initial = forms.copied(copy) if copy else forms.empty()
+    audience = (copy.filter if copy else {}) if saved is None else saved.filter
+    return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience))
+
+
+def _restored(request: OperatorRequest, kept: UnsavedForm, mailing: Mailing | None) -> HttpResponse:
+    sheet = Sheet.unchecked(autosave.data_of(kept), mailing)
+    sheet.restored = kept
+    return sheet.show(request)
+
+
+def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
+    """What the button that was pressed asks for."""
+    if request.POST.get("do") == "back":
+        return Sheet.unchecked(request.POST, mailing).show(request)
+    return _checked(request, mailing)
+
+
+def _checked(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
+    data = request.POST
+    if changed := AudienceForm.changed(data):
+        sheet = Sheet.unchecked(data, mailing)
+        sheet.audience = changed
+        return sheet.show(request)
+    initial = forms.empty() if mailing is None else forms.of(mailing)
+    form = MailingForm(data, initial=initial, mailing=mailing)
+    marks = data.get(dirty_fields.FIELD) or (marks_of(mailing) if mailing else "")
+    sheet = Sheet(form, AudienceForm.submitted(data), mailing, marks=marks)
+    if "test" in data:
+        sheet.trying = Trying.sent(sheet.form, sheet.audience, data, actor(request))
+        if is_htmx(request):
+            return sheet.show(request)  # of which what was sent is all that is taken
+    elif data.get("do") in SAVINGS and (saved := save(request, sheet)):
+        return saved
+    sheet.preview = previewed(sheet.form, sheet.audience)
+    return sheet.show(request)
+
+
+def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:
+    """The row that a parameter of the address names; None where the address has none.
+
+    One that is deleted is a 404: without it the mailing would be to everybody.
+    """
+    id = request.GET.get(parameter)
+    if id is None:
+        return None
+    if not (id.isascii() and id.isdigit() and len(id) < 19):
+        raise Http404
+    return get_object_or_404(model, id=id)

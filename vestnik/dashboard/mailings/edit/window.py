@@ -1,0 +1,100 @@
+"""When a mailing goes, and which way: what every form that makes one asks."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from vestnik.dashboard.mailings.provider_choices import provider_choices
+from vestnik.dashboard.web.form_idempotency import OnceForm, new_token
+from vestnik.dashboard.wording.moments import EVENING, Moment
+from vestnik.mailings.rules import check_ahead, check_window, checked_provider, database_now
+
+NOW, LATER = "now", "later"
+LEAST_WINDOW = timedelta(hours=1)
+
+
+class WindowForm(OnceForm):
+    """The start (at once or later), the end and the provider; made once, by its token."""
+
+    starts = forms.ChoiceField(
+        choices=[(NOW, gettext_lazy("at once")), (LATER, gettext_lazy("later"))],
+        widget=forms.RadioSelect,
+        label=pgettext_lazy("window", "Start"),
+    )
+    starts_at = Moment(required=False, label=gettext_lazy("Time of the start"))
+    ends_at = Moment(label=pgettext_lazy("window", "End"))
+    provider = forms.ChoiceField(label=gettext_lazy("Provider"))
+
+    def __init__(self, *args: Any, provider: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.choose("provider", provider_choices(provider))
+
+    def choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        """Between these, in the field of that name."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
+        field.choices = choices
+
+    def clean_provider(self) -> str:
+        return checked_provider(self.cleaned_data["provider"])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("starts") == NOW:
+            self._refuse_both()
+            cleaned["starts_at"] = database_now()
+        elif not cleaned.get("starts_at") and "starts_at" not in self.errors:
+            self.add_error("starts_at", _("Choose when it starts."))
+        for field in ("starts_at", "ends_at"):
+            cleaned[field] = self.to_the_second(field, cleaned.get(field))
+        if cleaned.get("ends_at"):
+            self._naming_fields(check_ahead, cleaned["ends_at"])
+        if cleaned.get("ends_at") and cleaned.get("starts_at"):
+            self._naming_fields(check_window, cleaned["starts_at"], cleaned["ends_at"])
+        return cleaned
+
+    def _refuse_both(self) -> None:
+        """At once and at a time that is written: nobody can know which is meant."""
+        if str(self["starts_at"].value() or "").strip():
+            self.errors.pop("starts_at", None)
+            self.add_error("starts_at", BOTH_STARTS)
+
+    def to_the_second(self, field: str, chosen: datetime | None) -> datetime | None:
+        """The instant that was chosen; the input shows its minute."""
+        return chosen
+
+    def _naming_fields(self, check: Callable[..., None], *instants: datetime) -> None:
+        try:
+            check(*instants)
+        except ValidationError as error:
+            self.add_error(None, error)
+
+
+BOTH_STARTS = gettext_lazy(
+    "A time is written here, and “at once” is chosen: choose “later”, or empty the field."
+)
+MADE_ALREADY = gettext_lazy(
+    "This page has made the mailing № %(made)s already, and nothing more was made now. "
+    "To make another one as it is written here, press again."
+)
+
+
+def beginning() -> dict[str, Any]:
+    """What a new mailing begins with: at once, until the evening."""
+    now = timezone.localtime().replace(second=0, microsecond=0)
+    evening = now.replace(hour=EVENING, minute=0)
+    if evening - now < LEAST_WINDOW:
+        evening += timedelta(days=1)
+    return {
+        "token": new_token(),
+        "starts": NOW,
+        "ends_at": evening,
+        "provider": settings.SMS_DEFAULT_PROVIDER,
+    }

@@ -1,0 +1,16 @@
+"""The mailing that an address names, and how far it is."""
+
+from django.shortcuts import get_object_or_404
+
+from vestnik.mailings.models import Mailing
+from vestnik.reports.mailing.progress import Progress, progress_of
+
+
+def mailing_or_404(id: int) -> Mailing:
+    """The mailing of that number; raises Http404 where there is none."""
+    return get_object_or_404(Mailing, id=id)
+
+
+def progress_for(mailing: Mailing) -> Progress:
+    """The mailing's counts."""
+    return progress_of([mailing.id])[mailing.id]

@@ -1,0 +1,122 @@
+"""A mailing over time: how fast it was, and how many were handed over and delivered by when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from vestnik.dashboard.mailings.provider_choices import rate
+from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dispatch.models import LEFT_US, MessageState
+from vestnik.mailings.models import Mailing
+from vestnik.reports.timeline.samples import Point, series, thinned
+
+MOST_RATES = 100
+HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: what it is, the state whose colour it has (empty is the accent), its values."""
+
+    label: str | Promise
+    state: str
+    values: Sequence[float]
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines over the same instants, of which there are at least two."""
+
+    name: str
+    title: str | Promise
+    #: The same in words, for those who cannot see it.
+    said: str
+    times: Sequence[datetime]
+    lines: Sequence[Line]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """As charts.js reads it."""
+        return {
+            "times": [round(time.timestamp(), 1) for time in self.times],
+            "series": [
+                {
+                    "label": str(line.label),
+                    "colour": line.state or "accent",
+                    "values": [round(value, 2) for value in line.values],
+                    "dashed": line.dashed,
+                }
+                for line in self.lines
+            ],
+        }
+
+
+def curves_of(mailing: Mailing) -> list[Curve]:
+    """Its rate and its growth; none where nothing was sampled yet."""
+    points = series(mailing.id)
+    over = mailing.finished_at
+    sending = thinned([point for point in points if over is None or point.at <= over], MOST_RATES)
+    changing = _while_it_changes(points)
+    rates = [_rate_of(sending)] if len(sending) > 1 else []
+    return rates + ([_growth_of(changing)] if len(changing) > 1 else [])
+
+
+def handed_over(point: Point) -> int:
+    """How many messages a provider was given, whatever it made of them."""
+    return sum(point.counts[state] for state in HANDED_OVER)
+
+
+def _while_it_changes(points: Sequence[Point]) -> list[Point]:
+    """Without the end of which nothing is to be told: receipts are looked for for two days."""
+    kept = list(points)
+    while len(kept) > 2 and _counts(kept[-1]) == _counts(kept[-2]):
+        kept.pop()
+    return kept
+
+
+def _counts(point: Point) -> tuple[int, int]:
+    return handed_over(point), point.counts[MessageState.DELIVERED]
+
+
+def _rate_of(points: Sequence[Point]) -> Curve:
+    rates = [_a_second(before, after) for before, after in pairwise(points)]
+    said = gettext("At most %(most)s a second, %(mean)s on average, %(last)s at last.") % {
+        "most": rate(max(rates)),
+        "mean": rate(_a_second(points[0], points[-1])),
+        "last": rate(rates[-1]),
+    }
+    # Steps: a rate holds from one sample to the next, and an outage begins where it began.
+    steps = [rate for rate in rates for _end in range(2)]
+    times = [point.at for pair in pairwise(points) for point in pair]
+    line = Line(_("handed over"), "", steps)
+    return Curve("rate", _("Handed over per second"), said, times, [line])
+
+
+def _a_second(before: Point, after: Point) -> float:
+    seconds = (after.at - before.at).total_seconds()
+    return max(0, handed_over(after) - handed_over(before)) / seconds if seconds else 0.0
+
+
+def _growth_of(points: Sequence[Point]) -> Curve:
+    given = [handed_over(point) for point in points]
+    delivered = [point.counts[MessageState.DELIVERED] for point in points]
+    said = gettext("%(given)s handed over and %(delivered)s delivered by then.") % {
+        "given": number(given[-1]),
+        "delivered": number(delivered[-1]),
+    }
+    lines = [
+        Line(_("handed over"), "sent", given),
+        Line(_("delivered"), "delivered", delivered, dashed=True),
+    ]
+    return Curve("growth", _("Handed over and delivered, in all"), said, _times(points), lines)
+
+
+def _times(points: Sequence[Point]) -> list[datetime]:
+    return [point.at for point in points]

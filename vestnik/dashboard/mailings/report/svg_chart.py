@@ -1,0 +1,106 @@
+"""Curves as SVG, drawn here: they are on paper and in a shared file as on the page."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.functional import Promise
+
+from vestnik.dashboard.mailings.report.charts import Curve, Line
+
+WIDTH, HEIGHT = 640, 190
+LEFT, RIGHT, TOP, BOTTOM = 4, 4, 18, 24
+MOST_POINTS = 300
+STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+MOST_TICKS = 5
+#: Between ticks of the time.
+DAY = 86_400
+SPANS = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200),
+    *(days * DAY for days in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)),
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value of an axis, and where it stands."""
+
+    at: str
+    label: object
+    anchor: str = "start"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What the template draws."""
+
+    title: str | Promise
+    said: str
+    lines: list[tuple[Line, str]]
+    levels: list[Mark]
+    times: list[Mark]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+    @property
+    def foot(self) -> int:
+        """Where the times are written."""
+        return self.height - 6
+
+
+def drawn(curve: Curve) -> Chart:
+    """The chart of a curve."""
+    top = _top(max(max(line.values, default=0) for line in curve.lines))
+    seconds = [(time - curve.times[0]).total_seconds() for time in curve.times]
+    length = seconds[-1] or 1.0
+    paths = [(line, _path(seconds, line.values, length, top)) for line in curve.lines]
+    levels = [Mark(f"{_y(value, top):.1f}", _shown(value)) for value in (top / 2, top)]
+    return Chart(curve.title, curve.said, paths, levels, _time_marks(curve.times[0], length))
+
+
+def _path(seconds: Sequence[float], values: Sequence[float], length: float, top: float) -> str:
+    every = max(1, math.ceil(len(seconds) / MOST_POINTS))
+    kept = sorted({*range(0, len(seconds), every), len(seconds) - 1})
+    points = (f"{_x(seconds[n], length):.1f},{_y(values[n], top):.1f}" for n in kept)
+    return " ".join(points)
+
+
+def _x(seconds: float, length: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * seconds / length
+
+
+def _y(value: float, top: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
+
+
+def _top(highest: float) -> float:
+    """The next round number."""
+    if highest <= 0:
+        return 1.0
+    size = 10.0 ** math.floor(math.log10(highest))
+    return next(step * size for step in STEPS if step * size >= highest * 0.9999)
+
+
+def _shown(value: float) -> float | int:
+    return int(value) if value == int(value) else round(value, 2)
+
+
+def _time_marks(start: datetime, length: float) -> list[Mark]:
+    """Round moments in the reader's zone; the seconds only where they differ."""
+    span = next((span for span in SPANS if length / span <= MOST_TICKS), SPANS[-1])
+    first = timezone.localtime(start)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    past = math.ceil((first - midnight).total_seconds() / span) * span
+    form = "%H:%M:%S" if span < 60 else "%H:%M" if length < 86_400 else "%d.%m %H:%M"
+    marks = []
+    for n in range(MOST_TICKS + 1):
+        moment = midnight + timedelta(seconds=past + n * span)
+        at = moment.timestamp() - first.timestamp()  # a change of the clocks may lie between
+        if at > length:
+            break
+        x = _x(at, length)
+        anchor = "start" if x < WIDTH * 0.05 else "end" if x > WIDTH * 0.95 else "middle"
+        marks.append(Mark(f"{x:.1f}", moment.strftime(form), anchor))
+    return marks

@@ -1,0 +1,71 @@
+"""The report of a mailing: to read, to print, and to share as one file that needs nothing else."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.contrib.staticfiles import finders
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+
+from vestnik.dashboard.mailings.detail.breakdowns import broken_down
+from vestnik.dashboard.mailings.detail.history import history_of
+from vestnik.dashboard.mailings.detail.summary import facts_of
+from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
+from vestnik.dashboard.mailings.report.charts import curves_of
+from vestnik.dashboard.mailings.report.svg_chart import drawn
+from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.wording.reasons import said
+from vestnik.dashboard.wording.zones import here
+from vestnik.mailings.models import Mailing
+from vestnik.reports.mailing.progress import reached
+
+#: Nothing is fetched and nothing runs, wherever the file is opened.
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+FONT = re.compile(r"@font-face\s*\{[^}]*\}\s*")
+COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
+
+
+@page()
+def report(request: OperatorRequest, id: int) -> HttpResponse:
+    """The report within the pages."""
+    return render(request, "dashboard/mailings/report.html", _report_of(mailing_or_404(id)))
+
+
+@page()
+def report_file(request: OperatorRequest, id: int) -> HttpResponse:
+    """The report as one file, its styles and charts within it."""
+    context = {**_report_of(mailing_or_404(id)), "styles": styles(), "policy": FILE_POLICY}
+    answer = render(request, "dashboard/mailings/report_file.html", context)
+    answer["Content-Disposition"] = f'attachment; filename="mailing-{id}-report.html"'
+    answer["Content-Security-Policy"] = FILE_POLICY
+    return answer
+
+
+def _report_of(mailing: Mailing) -> dict[str, Any]:
+    progress = progress_for(mailing)
+    found = {} if not progress["matched"] else broken_down(mailing, progress)
+    return {
+        "mailing": mailing,
+        "progress": progress,
+        "reached": reached(progress),
+        "why": said(mailing.state_reason),
+        "facts": facts_of(mailing, progress),
+        "charts": [drawn(curve) for curve in curves_of(mailing)],
+        "history": history_of(mailing),
+        "made_at": timezone.now(),
+        "zone_label": here(),
+        "section": "mailing-list",
+        **found,
+    }
+
+
+@cache
+def styles() -> SafeString:
+    """The styles of the pages, without what they would fetch: the system's font does as well."""
+    path = finders.find("dashboard/vestnik.css")
+    text = FONT.sub("", Path(str(path)).read_text(encoding="utf-8"))
+    return mark_safe(COMMENT.sub("", text))  # noqa: S308  (our own file, without a tag in it)

@@ -1,0 +1,64 @@
+"""What is said where a mailing's state does not allow what was asked of it: nothing is lost, and
+the page shows how it stands now."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx
+from vestnik.dashboard.wording.state_labels import MAILING_STATES
+from vestnik.mailings.models import ENDED, Mailing
+from vestnik.mailings.rules import database_now
+
+#: What is of no use once the end has come.
+BEFORE_THE_END = ("schedule", "resume", "change", "new text")
+REFUSALS: dict[str, Promise] = {
+    "schedule": gettext_lazy("It cannot be scheduled: the mailing is “%(state)s” now."),
+    "pause": gettext_lazy("It was not paused: the mailing is “%(state)s” now."),
+    "resume": gettext_lazy("It cannot be resumed: the mailing is “%(state)s” now."),
+    "cancel": gettext_lazy("It was not cancelled: the mailing is “%(state)s” now."),
+    "change": gettext_lazy("Nothing was changed: the mailing is “%(state)s” now."),
+    "new text": gettext_lazy(
+        "The text was not changed: the mailing is “%(state)s” now. "
+        "Pause it to give a new text to those who still wait."
+    ),
+    "send again": gettext_lazy(
+        "It cannot be sent again yet: the mailing is “%(state)s”. Wait until it has ended."
+    ),
+    "resend": gettext_lazy(
+        "Nothing was queued again: the mailing is “%(state)s”. "
+        "To reach these clients, send again with a new mailing."
+    ),
+    "resend after the end": gettext_lazy(
+        "Nothing was queued again: the mailing is “%(state)s” and its end has passed. "
+        "To reach these clients, send again with a new mailing."
+    ),
+}
+
+
+def refusal(mailing: Mailing, wanted: str) -> str:
+    """Why it cannot be done."""
+    is_over = mailing.ends_at <= database_now()
+    if is_over and wanted == "resend":
+        wanted = "resend after the end"
+    if is_over and wanted in BEFORE_THE_END and mailing.state not in ENDED:
+        return _("The end of the mailing has passed: nothing can leave any more.")
+    return str(REFUSALS[wanted] % {"state": MAILING_STATES[mailing.state]})
+
+
+def refused(request: OperatorRequest, mailing: Mailing, wanted: str) -> HttpResponse:
+    """Back to the mailing, with the reason."""
+    messages.error(request, refusal(mailing, wanted))
+    return back_to(request, mailing)
+
+
+def back_to(request: OperatorRequest, mailing: Mailing) -> HttpResponse:
+    """To the page of the mailing, also from a dialog."""
+    if not is_htmx(request):
+        return redirect("mailing-page", mailing.id)
+    answer = HttpResponse(status=204)
+    answer["HX-Redirect"] = resolve_url("mailing-page", mailing.id)
+    return answer

@@ -1,0 +1,84 @@
+"""The test button: one message to one number by one provider."""
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.access.roles import Action
+from vestnik.audience.phone import validate_phone_number
+from vestnik.audience.phone_parsing import normalised
+from vestnik.dashboard.settings.tabs import show
+from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
+from vestnik.dashboard.web.form_idempotency import (
+    SENT_ALREADY,
+    OnceForm,
+    UsedAlready,
+    content_of,
+    new_token,
+    once,
+)
+from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dispatch.prepare.test_send import send_test
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import checked_text
+from vestnik.mailings.template import least_segments_of
+from vestnik.providers.registry import aliases, described
+
+
+class TrialForm(OnceForm):
+    """To whom, and what."""
+
+    phone_number = forms.CharField(
+        label=gettext_lazy("Phone number"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
+    text = forms.CharField(
+        label=gettext_lazy("Text"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def clean_phone_number(self) -> str:
+        written: str = self.cleaned_data["phone_number"]
+        number = normalised(written) or written
+        validate_phone_number(number)
+        return number
+
+    def clean_text(self) -> str:
+        return checked_text(self.cleaned_data["text"])
+
+    def send(self, alias: str, content: str, actor: str) -> int | None:
+        """Send it; the test's mailing. None where something is wrong, which the form then says."""
+        text = self.cleaned_data["text"]
+        segments = least_segments_of(text)
+        mailing = Mailing(text=text, provider=alias, filter={}, segments=segments)
+
+        def make() -> int:
+            return send_test(mailing, [self.cleaned_data["phone_number"]], actor).mailing.id
+
+        try:
+            return once(self.used_token, make, content)[0]
+        except ValidationError as error:
+            self.add_error(None, ValidationError(error.messages))
+        except UsedAlready:
+            self.ask_again(str(SENT_ALREADY))
+        return None
+
+
+@page(Action.SEND, keeps=True)
+def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
+    """Says what a test does; posted, sends it and shows what becomes of it."""
+    if alias not in aliases():
+        raise Http404
+    initial = {"text": _("A test of Vestnik."), "token": new_token()}
+    form = TrialForm(written_on(request), initial=initial)
+    unchecked(request, form)
+    is_right = request.method == "POST" and form.is_valid()
+    if is_right and (id := form.send(alias, content_of(request.POST), actor(request))):
+        messages.success(request, _("The test is on its way: this page shows what becomes of it."))
+        return redirect("mailing-page", id)
+    context = {"form": form, "alias": alias, "provider": described(alias)}
+    return show(request, "settings", "test_provider", context)

@@ -1,0 +1,1 @@
+"""What all pages share: decorators, middleware, kept forms, idempotency, errors."""

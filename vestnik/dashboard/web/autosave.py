@@ -1,0 +1,149 @@
+"""The unsaved content of a form, kept on the server for its user.
+
+Each opened form has a token (`vestnik.dashboard.web.form_idempotency`). The page sends its content
+under that token as it changes, and carries it in its address from then on (`?unsaved=…`). A form
+that the browser opens again is filled from here, and never by the browser alone.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.http import QueryDict
+from django.urls import Resolver404, resolve
+
+from vestnik.access.models import User
+from vestnik.dashboard.models import UnsavedForm
+
+PARAMETER = "unsaved"
+KEPT_FOR = timedelta(days=14)
+DONE_KEPT_FOR = timedelta(days=1)
+#: Of the pages of one section.
+MOST_OF_A_USER = 20
+MOST_BYTES = 256 * 1024
+#: Passwords are neither kept nor carried through a login.
+SECRET = ("password", "old_password", "new_password1", "new_password2")
+#: What belongs to one request, and not to what is written.
+PASSING = (
+    *SECRET,
+    "csrfmiddlewaretoken",
+    "do",
+    "counted",
+    "agreed",
+    "count",
+    "test",
+    "test_numbers",
+    "test_token",
+    "start",
+    "discard",
+    "typed",
+)
+
+
+def is_kept(page: str) -> bool:
+    """Whether the page of that path keeps what is written on it: `@page(keeps=True)`."""
+    try:
+        return bool(getattr(resolve(page).func, "keeps", False))
+    except Resolver404:
+        return False
+
+
+def address_of(page: str, token: uuid.UUID | str) -> str:
+    """What opens the page as it was written."""
+    return f"{page}?{PARAMETER}={token}"
+
+
+def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
+    """Keep what is written; False where the form was saved or discarded, or is too large."""
+    pairs = [[name, value.replace("\0", "")] for name, value in fields if name not in PASSING]
+    if len(json.dumps(pairs)) > MOST_BYTES:
+        return False
+    with transaction.atomic():
+        kept, _is_new = UnsavedForm.objects.select_for_update().get_or_create(
+            token=token, defaults={"user": user, "page": page[:200], "fields": pairs}
+        )
+        if kept.user_id != user.pk or kept.page != page or kept.fields is None:
+            return False
+        kept.fields, kept.saved_at = pairs, Now()
+        kept.save(update_fields=["fields", "saved_at"])
+        _clear(user, page)
+    return True
+
+
+def find(user: User, token: str, page: str) -> UnsavedForm | None:
+    """What was kept of this page under the token; its fields are None where it is done."""
+    try:
+        wanted = uuid.UUID(token)
+    except ValueError:
+        return None
+    return UnsavedForm.objects.filter(token=wanted, user=user, page=page).first()
+
+
+def owner_of(fields: Sequence[tuple[str, str]]) -> User | None:
+    """The user on whose page this was written; None where nothing of it was kept before."""
+    given = next((value for name, value in fields if name == "token"), "")
+    try:
+        kept = UnsavedForm.objects.select_related("user").filter(token=uuid.UUID(given)).first()
+    except ValueError:
+        return None
+    return None if kept is None else kept.user
+
+
+def keep_anew(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
+    """Keep what was written before the login; the address that opens it.
+
+    Under a token of its own where that of the page is done, or is somebody else's: a page that was
+    saved, and written anew after Back, is lost no more than any other.
+    """
+    given = next((value for name, value in fields if name == "token"), "")
+    for token in (given, str(uuid.uuid4())):
+        renewed = [(name, token if name == "token" else value) for name, value in fields]
+        try:
+            if keep(user, uuid.UUID(token), page, renewed):
+                return address_of(page, token)
+        except ValueError:
+            continue
+    return page
+
+
+def data_of(kept: UnsavedForm) -> QueryDict:
+    """What was written, as a form sends it."""
+    data = QueryDict(mutable=True)
+    for name, value in kept.fields or ():
+        data.appendlist(name, value)
+    return data
+
+
+def unfinished(user: User, page: str, most: int = 3) -> Sequence[UnsavedForm]:
+    """What the user has written on this page and left, the newest first."""
+    left = UnsavedForm.objects.filter(user=user, page=page, fields__isnull=False)
+    return list(left.order_by("-saved_at")[:most])
+
+
+def finish(user: User, token: uuid.UUID, page: str) -> None:
+    """It was saved or discarded: what a slower request still brings is not kept."""
+    own = UnsavedForm.objects.filter(token=token, user=user)
+    if not own.update(fields=None, saved_at=Now()):
+        done = UnsavedForm(token=token, user=user, page=page[:200], fields=None)
+        UnsavedForm.objects.bulk_create([done], ignore_conflicts=True)
+        own.update(fields=None, saved_at=Now())  # a first keeping that was under way just then
+
+
+def written(data: QueryDict) -> list[tuple[str, str]]:
+    """All that was sent, pair by pair."""
+    return [(name, str(value)) for name, values in data.lists() for value in values]
+
+
+def _clear(user: User, page: str) -> None:
+    # Everybody's: whoever never writes again would leave theirs for ever.
+    UnsavedForm.objects.filter(saved_at__lte=Now() - KEPT_FOR).delete()
+    own = UnsavedForm.objects.filter(user=user)
+    own.filter(fields=None, saved_at__lte=Now() - DONE_KEPT_FOR).delete()
+    section = f"/{page.split('/')[1]}/"  # many small forms of one push out no mailing
+    left = own.filter(fields__isnull=False, page__startswith=section).order_by("-saved_at")
+    UnsavedForm.objects.filter(
+        token__in=list(left.values_list("token", flat=True)[MOST_OF_A_USER:])
+    ).delete()

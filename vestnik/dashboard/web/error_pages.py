@@ -1,0 +1,113 @@
+"""The pages of what went wrong.
+
+Where nothing is known to work (`server_error`, `bad_request`), the page asks nothing: no database,
+no session, no user.
+"""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from vestnik.access.models import User
+from vestnik.dashboard.account.login import carrying
+from vestnik.dashboard.web import autosave
+from vestnik.dashboard.web.context_processors import theme_of
+from vestnik.dashboard.web.decorators import is_htmx
+from vestnik.dashboard.web.middleware import POLICY, PRIVATE
+from vestnik.dashboard.web.preferences import where_from
+from vestnik.db.errors import RETRY_AFTER, Trouble
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """404, with the navigation for whoever is logged in."""
+    return _within(request, "dashboard/not_found.html", 404)
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    """403, likewise."""
+    return _within(request, "dashboard/refused.html", 403)
+
+
+def bad_request(request: HttpRequest) -> HttpResponse:
+    """400."""
+    return _alone(request, "dashboard/bad_request.html", 400)
+
+
+def csrf_failure(request: HttpRequest) -> HttpResponse:
+    """403 of a form that is too old. One that asked for a part of its page is told the new token:
+    who has logged in again in another tab goes on, and what is written stays."""
+    if is_htmx(request):
+        answer = render(request, "dashboard/csrf_again.html", status=403)
+        answer["HX-Reswap"] = "none"
+        return _guarded(answer)
+    if _is_written_here(request):
+        return _guarded(_returned(request))
+    return _alone(request, "dashboard/csrf_failure.html", 403, way_back=_way_back(request))
+
+
+def _is_written_here(request: HttpRequest) -> bool:
+    """Whether a page of ours was sent that keeps what is written: by its origin, for its token is
+    that of an earlier login. Nothing is done of it but to show it again."""
+    own = f"{request.scheme}://{request.get_host()}"
+    return (
+        request.headers.get("Origin") == own
+        and "token" in request.POST
+        and autosave.is_kept(request.path)
+    )
+
+
+def _returned(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    if not isinstance(user, User):
+        return carrying(request)
+    fields = autosave.written(request.POST)
+    owner = autosave.owner_of(fields) or user
+    page = autosave.keep_anew(owner, request.path, fields)
+    return redirect(page if owner == user else request.path)
+
+
+def _way_back(request: HttpRequest) -> str:
+    """The page on which another language or theme was pressed, with what is written on it."""
+    is_of_the_foot = request.path in (resolve_url("set_language"), resolve_url("set-theme"))
+    return where_from(request) if is_of_the_foot else ""
+
+
+def unavailable(request: HttpRequest, trouble: Trouble) -> HttpResponse:
+    """503: nothing is wrong with the request, and why it was not served."""
+    answer = _alone(request, "dashboard/unavailable.html", 503, trouble=trouble.name)
+    answer["Retry-After"] = str(RETRY_AFTER[trouble])
+    return answer
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500."""
+    return _alone(request, "dashboard/server_error.html", 500)
+
+
+def _within(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    frame = "dashboard/base.html" if known else "dashboard/plain.html"
+    return _guarded(render(request, template, {"frame": frame}, status=status))
+
+
+def _alone(request: HttpRequest, template: str, status: int, **more: str) -> HttpResponse:
+    language = translation.get_language_from_request(request)
+    with translation.override(language):
+        body = render_to_string(
+            template,
+            {
+                "theme": theme_of(request),
+                "LANGUAGE_CODE": language,
+                **more,
+            },
+        )
+    return _guarded(HttpResponse(body, status=status))
+
+
+def _guarded(response: HttpResponse) -> HttpResponse:
+    """Not every failure passes through our middleware."""
+    response["Content-Security-Policy"] = POLICY
+    response["Cache-Control"] = PRIVATE
+    return response

@@ -1,0 +1,78 @@
+"""Pages that keep what is written on them: whatever opens them again is filled from there.
+
+@page(Action.SEND, keeps=True)
+def client_add(request): ...
+    form = ClientForm(written_on(request))     # what was sent, or kept; None on a new page
+    if request.method == "POST" and form.is_valid(): ...
+    unchecked(request, form)                   # what was only kept is not judged
+
+Its form has `{% include "components/autosave.html" %}` in its tag, and a token.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.forms.utils import ErrorDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from vestnik.dashboard.models import UnsavedForm
+from vestnik.dashboard.web import autosave
+from vestnik.dashboard.web.form_idempotency import token_of
+
+AUTOSAVE, DISCARD = "autosave", "discard"
+
+
+def kept_answer(request: Any, view: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """The answer of a page that keeps what is written on it, whatever becomes of it now."""
+    if request.method != "POST":
+        request.restored = _restored(request)
+        return view()
+    token = token_of(request.POST)
+    if request.POST.get("do") == AUTOSAVE:
+        return HttpResponse(status=204 if token and _keep(request, token) else 409)
+    if token is None:
+        return view()
+    if request.POST.get("do") == DISCARD:
+        autosave.finish(request.user, token, request.path)
+        return redirect(request.path)
+    if request.headers.get("HX-Request") != "true" and _keep(request, token):
+        request.kept_at = autosave.address_of(request.path, token)
+    answer = view()
+    if answer.status_code == 302:  # it was saved, or there is nothing left to be saved to
+        autosave.finish(request.user, token, request.path)
+    return answer
+
+
+def written_on(request: Any) -> QueryDict | None:
+    """What was sent, or what was kept of the page before; None on a new page."""
+    if request.method == "POST":
+        sent: QueryDict = request.POST
+        return sent
+    return autosave.data_of(request.restored) if request.restored else None
+
+
+def unchecked(request: Any, form: forms.BaseForm) -> None:
+    """What was kept is shown without a word about what is wrong: it was not sent."""
+    if request.method != "POST" and request.restored:
+        form.is_valid()  # what can be read of it may be counted
+        form._errors = ErrorDict()  # type: ignore[attr-defined]  # as Django has it
+
+
+def _keep(request: Any, token: uuid.UUID) -> bool:
+    fields = autosave.written(request.POST)
+    return autosave.keep(request.user, token, request.path, fields)
+
+
+def _restored(request: Any) -> UnsavedForm | None:
+    """What the address says was written before; says so where it was saved since."""
+    token = request.GET.get(autosave.PARAMETER, "")
+    kept = autosave.find(request.user, token, request.path) if token else None
+    if kept is not None and kept.fields is None:
+        messages.info(request, _("What was written on this page is saved or discarded by now."))
+        return None
+    return kept

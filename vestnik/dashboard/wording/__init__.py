@@ -1,0 +1,1 @@
+"""Stored values in the reader's language: states, reasons, filters, times, numbers."""

@@ -1,0 +1,147 @@
+"""Tables of exports as people read them: headings, states and reasons in the reader's language,
+times in their zone. Programs, and imports, get the same tables as they are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, tzinfo
+
+from django.http import HttpRequest
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop, pgettext_lazy
+
+from vestnik.audience.importing.columns import exact_values
+from vestnik.dashboard.wording.reasons import said
+from vestnik.dashboard.wording.state_labels import MAILING_STATES, MESSAGE_STATES
+from vestnik.dashboard.wording.zones import here
+from vestnik.reports.files.exports import FIELDS, Row
+from vestnik.reports.files.table_writers import Cell, Table
+
+PARAMETER, FOR_PEOPLE = "for", "people"
+HEADINGS: dict[str, Promise] = {
+    "id": pgettext_lazy("heading", "№"),
+    "client": _("Client №"),
+    "phone_number": _("Phone number"),
+    "operator_code": _("Prefix"),
+    "tag": _("Tag"),
+    "timezone": _("Time zone"),
+    "state": _("State"),
+    "segments": _("Segments"),
+    "attempts": _("Attempts"),
+    "provider_message_id": _("Number at the provider"),
+    "error": _("Reason"),
+    "created_at": _("Created, %(zone)s"),
+    "sent_at": _("Sent, %(zone)s"),
+    "delivered_at": _("Delivered, %(zone)s"),
+    "text": _("Text"),
+    "measure": _("Measure"),
+    "value": _("Value"),
+}
+MEASURES: dict[str, Promise] = {
+    "mailing": _("Mailing №"),
+    "state": _("State"),
+    "state_reason": _("Reason"),
+    "progress.matched": _("Matched"),
+    "settled": _("Settled"),
+    "segments.per_message": _("Segments of a message"),
+    "segments.sent": _("Segments sent"),
+    "price": _("Price"),
+    "seconds_under_way": _("Seconds from start to end"),
+    "messages_per_second": _("Messages a second"),
+    "started_at": _("Started, %(zone)s"),
+    "enlisted_at": _("Audience complete, %(zone)s"),
+    "finished_at": _("Finished, %(zone)s"),
+}
+PERCENT = gettext_noop("%(state)s, %%")
+DAYS = {"ru": "%d.%m.%Y %H:%M:%S"}
+USUAL = "%Y-%m-%d %H:%M:%S"
+
+Reader = Callable[[Sequence[Cell]], Row]
+
+
+def is_for_people(request: HttpRequest) -> bool:
+    """Whether the file is asked for as people read it."""
+    return request.GET.get(PARAMETER) == FOR_PEOPLE
+
+
+def clients(table: Table) -> Iterator[Row]:
+    """Clients: without the column that is for imports alone."""
+    rows = iter(table)
+    head = list(next(rows))
+    kept = [n for n, name in enumerate(head) if name != exact_values.COLUMN]
+    named = [_heading(str(head[n])) if head[n] in FIELDS else head[n] for n in kept]
+    return _read(named, ([row[n] for n in kept] for row in rows), list)
+
+
+def messages(table: Table) -> Iterator[Row]:
+    """The messages of a mailing."""
+    rows = iter(table)
+    head = [str(name) for name in next(rows)]
+    state, error = head.index("state"), head.index("error")
+
+    def read(row: Sequence[Cell]) -> Row:
+        cells = list(row)
+        cells[state] = str(MESSAGE_STATES.get(str(row[state]), row[state]))
+        cells[error] = said(str(row[error])) if row[error] else None
+        return cells
+
+    return _read([_heading(name) for name in head], rows, read)
+
+
+def statistics(table: Table) -> Iterator[Row]:
+    """A mailing in numbers."""
+    rows = iter(table)
+    head = [_heading(str(name)) for name in next(rows)]
+    return _read(head, rows, _measure)
+
+
+def _measure(row: Sequence[Cell]) -> Row:
+    name, value = str(row[0]), row[1]
+    if name == "state":
+        value = str(MAILING_STATES.get(str(value), value))
+    elif name == "state_reason":
+        value = said(str(value)) if value else None
+    return [_name_of(name), value]
+
+
+def _name_of(measure: str) -> str:
+    if measure in MEASURES:
+        return _placed(MEASURES[measure])
+    part, _dot, state = measure.partition(".")
+    label = MESSAGE_STATES.get(state)
+    if label is None:
+        return measure
+    return str(label) if part == "progress" else translation.gettext(PERCENT) % {"state": label}
+
+
+def _heading(name: str) -> str:
+    return _placed(HEADINGS.get(name, name))
+
+
+def _placed(heading: "Promise | str") -> str:
+    text = str(heading)
+    return text % {"zone": here()} if "%(zone)s" in text else text
+
+
+def _read(head: Sequence[Cell], rows: Iterator[Sequence[Cell]], read: Reader) -> Iterator[Row]:
+    """The language and the zone are those of now: rows are read while the file is sent."""
+    language, zone = translation.get_language(), timezone.get_current_timezone()
+    yes, no = translation.gettext("yes"), translation.gettext("no")
+
+    def cell(value: Cell) -> Cell:
+        if isinstance(value, bool):
+            return yes if value else no
+        return _time(value, language, zone) if isinstance(value, datetime) else value
+
+    def table() -> Iterator[Row]:
+        yield list(head)
+        for row in rows:
+            with translation.override(language), timezone.override(zone):
+                made = [cell(value) for value in read(row)]
+            yield made
+
+    return table()
+
+
+def _time(value: datetime, language: str | None, zone: tzinfo) -> str:
+    return value.astimezone(zone).strftime(DAYS.get(language or "", USUAL))

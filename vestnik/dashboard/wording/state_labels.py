@@ -1,0 +1,46 @@
+"""What states are called on the pages, and in which order they stand there."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from vestnik.dispatch.models import MessageState
+from vestnik.mailings.models import MailingState
+from vestnik.reports.mailing.progress import Outcome
+
+#: Also the order of the segments of the bar: what went well, what did not, what is still to come.
+MESSAGE_STATES: dict[str, Promise] = {
+    MessageState.DELIVERED: _("delivered"),
+    MessageState.SENT: _("sent"),
+    MessageState.UNDELIVERED: _("not delivered"),
+    MessageState.FAILED: _("refused"),
+    MessageState.UNKNOWN: pgettext_lazy("message", "unknown"),
+    MessageState.EXPIRED: _("expired"),
+    MessageState.CANCELLED: pgettext_lazy("message", "cancelled"),
+    MessageState.SUPPRESSED: _("not to be sent"),
+    MessageState.SENDING: _("being sent"),
+    MessageState.QUEUED: _("queued"),
+}
+
+MAILING_STATES: dict[str, Promise] = {
+    MailingState.DRAFT: pgettext_lazy("mailing", "draft"),
+    MailingState.SCHEDULED: pgettext_lazy("mailing", "scheduled"),
+    MailingState.RUNNING: pgettext_lazy("mailing", "running"),
+    MailingState.PAUSED: pgettext_lazy("mailing", "paused"),
+    MailingState.FINISHED: pgettext_lazy("mailing", "finished"),
+    MailingState.CANCELLED: pgettext_lazy("mailing", "cancelled"),
+    MailingState.MISSED: pgettext_lazy("mailing", "missed"),
+}
+
+#: Of a finished mailing that did not reach all.
+OUTCOMES: dict[str, Promise] = {
+    Outcome.PARTLY: _("finished, not all were reached"),
+    Outcome.MOSTLY_NOT: _("finished, most were not reached"),
+    Outcome.NOBODY: _("finished, nobody matched"),
+}
+
+ROLES: dict[str, Promise] = {
+    "viewer": pgettext_lazy("role", "viewer"),
+    "operator": pgettext_lazy("role", "operator"),
+    "admin": pgettext_lazy("role", "admin"),
+}

@@ -1,0 +1,173 @@
+"""A new text for the messages of a mailing that still wait, once its text was changed.
+
+A batch has the version of its messages' text, and a flight is marked only where batch, mailing and
+what the worker has loaded are of one version. So nobody is sent one text and recorded with another:
+what is in flight when the text changes keeps its own, and the rest is rendered anew, batch by
+batch, at once or at the latest when its batch is claimed. Should a message come back from a flight
+to be tried again, it gets the new text then.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Func, IntegerField, Sum
+
+from vestnik.audience.models import Client
+from vestnik.db import sql
+from vestnik.db.advisory_lock import alone
+from vestnik.dispatch.models import LEFT_US, Batch, BatchState, MessageState
+from vestnik.dispatch.prepare.recipients import picked, rendered
+from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.mailings.models import UNDER_WAY, Mailing
+from vestnik.mailings.template import parse, placeholders
+
+log = structlog.get_logger(__name__)
+
+# With the mailing's id added: one at a time for each mailing.
+RENEW_LOCK = 0x7465_7874_0000_0000
+GONE = "the client was deleted"
+NUMBER = "phone_number"
+
+WAITING = """
+SELECT m.id, m.client_id FROM dispatch_batch b
+JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
+    AND m.id BETWEEN b.first_message_id AND b.last_message_id
+WHERE b.id = %s AND m.state = 'queued' AND m.text_version < %s AND NOT m.id = ANY(b.in_flight)
+"""
+
+# By the statement that enlists, so that both render alike; the batch's row is locked by then.
+RENEW = """
+WITH picked AS MATERIALIZED ({picked}),
+recipients AS ({recipients}),
+renewed AS (
+    UPDATE dispatch_message m SET
+        text = CASE WHEN r.why IS NULL THEN r.text END, text_version = %s,
+        segments = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN 0
+            ELSE coalesce(r.segments, %s) END,
+        state = CASE WHEN r.id IS NOT NULL AND r.why IS NULL THEN m.state
+            WHEN m.doubted_attempt_id IS NOT NULL THEN 'unknown'
+            WHEN r.id IS NULL THEN 'cancelled' ELSE 'suppressed' END,
+        attempt_id = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN m.doubted_attempt_id END,
+        error = CASE WHEN r.id IS NULL THEN %s ELSE coalesce(r.why, m.error) END
+    FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, client_id)
+    LEFT JOIN recipients r ON r.id = w.client_id
+    WHERE m.id = w.id AND m.state = 'queued'
+    RETURNING m.state
+),
+counted AS (
+    SELECT count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+        count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
+        count(*) FILTER (WHERE state = 'unknown') AS unknown
+    FROM renewed
+)
+UPDATE dispatch_batch b SET
+    text_version = %s, queued = b.queued - c.cancelled - c.suppressed - c.unknown,
+    unknown = b.unknown + c.unknown, cancelled = b.cancelled + c.cancelled,
+    suppressed = b.suppressed + c.suppressed,
+    state = CASE WHEN b.state <> 'claimed' AND b.queued = c.cancelled + c.suppressed + c.unknown
+        THEN 'done' ELSE b.state END
+FROM counted c WHERE b.id = %s
+"""
+
+TO_RENEW = """
+SELECT m.id FROM mailings_mailing m
+WHERE m.state IN ('running', 'paused') AND m.text_version > 1 AND EXISTS (
+    SELECT FROM dispatch_batch b
+    WHERE b.mailing_id = m.id AND b.state <> 'done' AND b.text_version < m.text_version
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many messages were handed over, or are just now, and how many still wait."""
+
+    handed_over: int
+    waiting: int
+
+
+def reach_of(mailing: Mailing) -> Reach:
+    """Whom a new text would come too late for, and who would get it; by the batches' counts."""
+    flying = Func(F("in_flight"), function="cardinality", output_field=IntegerField())
+    sums = {state: Sum(state) for state in (*LEFT_US, MessageState.UNKNOWN, MessageState.FAILED)}
+    counts = mailing.batches.aggregate(flying=Sum(flying), queued=Sum("queued"), **sums)
+    counts = {name: count or 0 for name, count in counts.items()}
+    waiting = counts.pop("queued") - counts["flying"]
+    return Reach(sum(counts.values()), waiting)
+
+
+def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
+    """Change a mailing; where its text is new and it is under way, put on record for how many.
+
+    Raises StateConflict as `Mailing.change` does.
+    """
+    version = mailing.text_version
+    with transaction.atomic():
+        mailing.change(changes, actor=actor)
+        if mailing.text_version != version:
+            reach = reach_of(mailing)
+            reason = f"text {mailing.text_version}: {reach.waiting} wait, {reach.handed_over} had"
+            mailing.note("new_text", actor=actor, reason=f"{reason} an earlier one")
+        look_at(mailing.id)
+
+
+def renew(batch_id: int) -> int:
+    """Give the batch's messages that wait the mailing's text of now; how many."""
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update(no_key=True).get(id=batch_id)
+        mailing = Mailing.objects.get(id=batch.mailing_id)
+        waiting = sql.rows(WAITING, [batch_id, mailing.text_version])
+        _render(mailing, batch_id, waiting)
+    return len(waiting)
+
+
+def show_new_numbers(batch_id: int, messages: Sequence[tuple[int, int]]) -> None:
+    """Render the texts of messages (id and client) anew whose clients have another number by now,
+    where the mailing's text shows it; to be called in a transaction.
+
+    The same digits may be in a text for another reason, so nothing is replaced in it. A text of an
+    earlier version that shows the number is renewed when its batch is claimed, if not here.
+    """
+    batch = Batch.objects.select_for_update(no_key=True).get(id=batch_id)
+    mailing = Mailing.objects.get(id=batch.mailing_id)
+    if NUMBER not in {slot.name for slot in placeholders(parse(mailing.text))}:
+        return
+    if batch.text_version < mailing.text_version:
+        renew(batch_id)
+    _render(mailing, batch_id, messages)
+
+
+def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | None]]) -> None:
+    ids, clients = [message for message, _ in waiting], [client for _, client in waiting]
+    known = [client for client in clients if client is not None] or [0]
+    picked_sql, parameters = picked(mailing.text, Client.objects.order_by().filter(id__in=known))
+    statement = RENEW.format(
+        picked=picked_sql, recipients=rendered(mailing.text, "SELECT * FROM picked")
+    )
+    version, segments = mailing.text_version, mailing.segments
+    sql.run(statement, [*parameters, version, segments, GONE, ids, clients, version, batch_id])
+
+
+def renew_all(mailing_id: int) -> None:
+    """The same for all batches of a mailing under way; returns at once where another is at it."""
+    mailing = Mailing.objects.get(id=mailing_id)
+    if mailing.text_version == 1 or mailing.state not in UNDER_WAY:
+        return
+    with alone(RENEW_LOCK + mailing_id % 2**32) as at_it:
+        if at_it:
+            count = sum(map(renew, _behind(mailing)))
+            log.info("texts renewed", mailing=mailing_id, version=mailing.text_version, count=count)
+
+
+def _behind(mailing: Mailing) -> list[int]:
+    behind = Batch.objects.filter(mailing=mailing, text_version__lt=mailing.text_version)
+    unfinished = behind.exclude(state=BatchState.DONE).order_by("number")
+    return list(unfinished.values_list("id", flat=True))
+
+
+def to_renew() -> list[int]:
+    """The mailings under way with batches whose messages have an earlier text."""
+    return [mailing for (mailing,) in sql.rows(TO_RENEW)]

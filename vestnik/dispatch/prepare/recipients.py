@@ -1,0 +1,75 @@
+"""Whom a mailing goes to, and what each of them gets: the same statement makes messages of it and
+previews it, so that the two cannot differ."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from vestnik.audience.filters.selection import Filter, matching
+from vestnik.audience.models import Client
+from vestnik.audience.phone import GETS_NO_SMS
+from vestnik.db import sql
+from vestnik.dispatch.prepare.follow_up import unreached
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rendering import rendering_of
+from vestnik.mailings.template import is_personalised
+
+NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
+NEEDED_BY_ALL = ("id", "phone_number", "timezone")
+
+# A join and not a sub-query: of a million clients that is probed a million times for each mention.
+PICKED = """
+SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped,
+    {no_sms} AS no_sms{values}
+FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
+"""
+
+# Samples come from the first so many clients.
+LOOKED_AT = 1000
+SAMPLE = """
+SELECT id, text, segments FROM ({rendered}) AS r WHERE why IS NULL ORDER BY id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one client would get."""
+
+    client: int
+    text: str
+    segments: int
+
+
+def recipients(audience: Filter) -> QuerySet[Client]:
+    """The clients that a mailing with this filter goes to, in no particular order."""
+    clients = matching({kind: audience[kind] for kind in audience if kind != "again"})
+    again = audience.get("again")
+    return clients.filter(unreached(**again)) if again else clients
+
+
+def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
+    """A statement of the clients with what `rendered` needs of them, and its parameters."""
+    values = rendering_of(text).values()
+    columns = NEEDED if values else NEEDED_BY_ALL
+    sql, parameters = clients.values_list(*columns).query.sql_with_params()
+    no_sms = GETS_NO_SMS.format(number="c.phone_number")
+    return PICKED.format(values=values, no_sms=no_sms, clients=sql), parameters
+
+
+def rendered(text: str, picked: str) -> str:
+    """A statement of `id`, `phone_number`, `timezone`, `why` they get nothing, `text` and
+    `segments`, over one made by `picked`. Text and segments are null where all get the same."""
+    return rendering_of(text).over(picked)
+
+
+def samples(mailing: Mailing, most: int, clients: QuerySet[Client] | None = None) -> list[Sample]:
+    """What the first clients of an unsaved mailing would get; or the first of `clients`."""
+    among = recipients(mailing.filter) if clients is None else clients
+    statement, parameters = picked(mailing.text, among.order_by("id")[:LOOKED_AT])
+    sampling = SAMPLE.format(rendered=rendered(mailing.text, statement))
+    own = is_personalised(mailing.text)
+    return [
+        Sample(client, text if own else mailing.text, segments if own else mailing.segments)
+        for client, text, segments in sql.rows(sampling, [*parameters, most])
+    ]

@@ -1,0 +1,127 @@
+"""A test send: what a client would get, sent to a few numbers before anything else is.
+
+A mailing of its own, marked as a test and running at once, so that pace, stop list, breaker,
+receipts and all else hold as for any other. Its messages have a number and no client.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vestnik.audience.phone import gets_no_sms
+from vestnik.audience.stop_list import StopListEntry, recall
+from vestnik.dispatch.models import Batch, BatchState, Enlistment, Message, MessageState
+from vestnik.dispatch.prepare.recipients import samples
+from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.mailings.models import LAUNCH, Mailing
+from vestnik.mailings.rendering import NO_SMS, STOPPED
+from vestnik.mailings.rules import database_now
+from vestnik.mailings.template import is_personalised, least, parse, placeholders
+from vestnik.mailings.text import is_blank, segments_of
+from vestnik.mailings.window import Clock
+
+MOST_NUMBERS = 5
+WINDOW = timedelta(minutes=10)
+TAKEN_OVER = ("text", "filter", "provider", "rate_limit")
+NOBODY_HAS = gettext_lazy(
+    "No client that the filter matches has a value for each placeholder: "
+    "give those placeholders defaults, or change the filter."
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A test under way, and what each number gets, or why it does not."""
+
+    mailing: Mailing
+    text: str
+    segments: int
+    messages: Sequence[Message]
+
+
+def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
+    """Send the text of a mailing, saved or not, to up to five numbers; nothing of it changes.
+
+    All of them get the text of the preview's first sample. Numbers on the stop list, and those
+    that get no SMS, get nothing, and their messages say so. Raises ValidationError naming what
+    is wrong.
+    """
+    given = list(dict.fromkeys(numbers))
+    if not 1 <= len(given) <= MOST_NUMBERS:
+        remedy = _("Give 1 to %(most)s numbers.") % {"most": MOST_NUMBERS}
+        raise ValidationError({"phone_numbers": remedy})
+    text, segments = _sample(mailing)
+    with transaction.atomic():
+        test = _launched(mailing, actor)
+        test.note("test", actor=actor, reason=f"{len(given)} numbers")
+        messages = _messages(test, given, text, segments)
+        look_at(test.id)
+    return Trial(test, text, segments, messages)
+
+
+def _sample(mailing: Mailing) -> tuple[str, int]:
+    """What the first client would get; where nobody is matched, what the defaults make of it."""
+    for sample in samples(mailing, 1):
+        return sample.text, sample.segments
+    pieces = parse(mailing.text)
+    if any(slot.default is None for slot in placeholders(pieces)):
+        raise ValidationError({"text": NOBODY_HAS})
+    text = least(pieces)
+    if is_blank(text):
+        raise ValidationError({"text": NOBODY_HAS})
+    return text, segments_of(text)
+
+
+def _launched(mailing: Mailing, actor: str) -> Mailing:
+    """A mailing of its own, under way; nobody is enlisted for it."""
+    now = database_now()
+    test = Mailing.objects.schedule(
+        actor=actor,
+        is_test=True,
+        name=f"Test: {mailing.name}"[:200] if mailing.name else "Test",
+        starts_at=now,
+        ends_at=now + WINDOW,
+        **{name: getattr(mailing, name) for name in TAKEN_OVER},
+    )
+    test.move(LAUNCH, actor=actor)
+    Enlistment.objects.create(mailing=test, bound=0, next_number=1, complete=True)
+    Mailing.objects.filter(id=test.id).update(enlisted_at=Clock())
+    test.refresh_from_db()
+    return test
+
+
+def _messages(test: Mailing, numbers: Sequence[str], text: str, segments: int) -> list[Message]:
+    """One batch of a message each. Who was erased and is on the stop list is known by the hash."""
+    recall(numbers)
+    listed = StopListEntry.objects.filter(phone_number__in=numbers)
+    why = {number: NO_SMS for number in numbers if gets_no_sms(number)}
+    why |= {str(entry.phone_number): STOPPED for entry in listed}
+    own = text if is_personalised(test.text) else None
+    made = Message.objects.bulk_create(
+        Message(
+            mailing=test,
+            phone_number=number,
+            state=MessageState.SUPPRESSED if number in why else MessageState.QUEUED,
+            segments=0 if number in why else segments,
+            text=None if number in why else own,
+            error=why.get(number),
+        )
+        for number in numbers
+    )
+    going = len(numbers) - len(why)
+    Batch.objects.create(
+        mailing=test,
+        number=0,
+        first_message_id=min(message.id for message in made),
+        last_message_id=max(message.id for message in made),
+        state=BatchState.READY if going else BatchState.DONE,
+        size=len(made),
+        queued=going,
+        suppressed=len(why),
+    )
+    return made

@@ -1,0 +1,1 @@
+"""What providers report by themselves: receipts, late responses, texts from clients."""

@@ -1,0 +1,40 @@
+"""Late answers: a provider's word on a hand-over that had been given up, when it is `unknown`.
+
+Like a worker's own late outcomes it settles only what still carries its attempt.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from vestnik.dispatch.receive import receipts
+from vestnik.dispatch.record.claims import Claim, Queued
+from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_policy import settle
+from vestnik.dispatch.record.recorder import record_late
+from vestnik.providers.base import Late
+from vestnik.providers.registry import described
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is noted of a message in doubt; `departed` is in seconds after `marked_at`."""
+
+    batch: Claim
+    attempt_id: int | None
+    marked_at: datetime | None
+    message: Queued
+    departed: float
+
+
+def take(late: Late) -> bool:
+    """Settle what is unknown by it; False where nothing was, perhaps as it is not recorded yet."""
+    attempt = late.message.attempt
+    if not isinstance(attempt, Attempt):
+        return False
+    batch, settled = attempt.batch, Settled(attempt.attempt_id, attempt.marked_at)
+    provider = described(batch.alias)
+    settle(settled, provider, batch, attempt.message, late.outcome, attempt.departed)
+    found = record_late(batch, settled) > 0
+    if found and batch.receipts:
+        receipts.apply_kept(batch.alias, settled.part_ids, settled.ids)
+    return found

@@ -1,0 +1,290 @@
+"""Receipts: a provider's later word on its messages, in bulk, in any order, any number of times.
+
+A receipt finds its message by the provider's id or by ours, among those of its provider alone. One
+that finds none yet is kept, and applied when the hand-over is recorded. The first final word
+stands; a receipt also settles a message that was `unknown`. A message that went in parts has a
+receipt for each of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import structlog
+from django.db import transaction
+
+from vestnik.db import sql
+from vestnik.db.errors import retried
+from vestnik.dispatch.models import KeptReceipt
+from vestnik.providers.base import Receipt, ReceiptState
+from vestnik.providers.events import verdict_of
+
+log = structlog.get_logger(__name__)
+
+KEEP_DAYS = 3
+MEANT_DAYS = 3
+MATCH_FOR = 300.0
+
+# A provider whose ids start again gives one of long ago to a message of now, and its receipt may
+# come before the hand-over is recorded: what ended days ago is not meant, a receipt's validity was
+# over then.
+FIND = f"""
+SELECT h.provider_message_id, h.message_id, h.parts, m.phone_number
+FROM dispatch_handover h
+JOIN dispatch_message m ON m.id = h.message_id
+JOIN mailings_mailing g ON g.id = m.mailing_id
+WHERE h.alias = %s AND h.provider_message_id = ANY(%s::text[])
+    AND g.ends_at > clock_timestamp() - interval '{MEANT_DAYS} days'
+"""
+
+# Our ids are no secret and go up by one: whoever may speak for one provider must not settle the
+# messages of another. A mailing keeps its provider from its launch on.
+OURS = """
+SELECT m.id, m.phone_number FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
+WHERE m.id = ANY(%s::bigint[]) AND g.provider = %s
+"""
+
+# Batches are locked first and in order, as every other writer does: no two can wait for each other.
+LOCK = """
+SELECT b.id FROM dispatch_batch b WHERE b.id IN (
+    SELECT (
+        SELECT c.id FROM dispatch_batch c
+        WHERE c.mailing_id = m.mailing_id AND c.first_message_id <= m.id
+        ORDER BY c.first_message_id DESC LIMIT 1
+    )
+    FROM dispatch_message m WHERE m.id = ANY(%s::bigint[])
+) ORDER BY b.id FOR UPDATE
+"""
+
+HEAR_PARTS = """
+UPDATE dispatch_handover h SET state = g.state
+FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
+WHERE h.alias = %s AND h.provider_message_id = g.provider_id AND h.state IS NULL
+"""
+
+PARTS = """
+SELECT message_id, array_agg(state) FROM dispatch_handover
+WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
+"""
+
+# A receipt's instant is of another clock, a vendor's or a host's: none is still to come.
+APPLY = """
+WITH given AS (
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[])
+        AS g (id, state, at, error)
+),
+found AS (
+    SELECT m.id, m.state AS was, given.state, given.at, given.error
+    FROM given JOIN dispatch_message m ON m.id = given.id
+),
+-- Also of an earlier attempt: of one that was given up, or queued again and is not out just now.
+open AS (
+    SELECT f.* FROM found f JOIN dispatch_message m ON m.id = f.id
+    WHERE CASE WHEN m.state IN ('sent', 'unknown') THEN true
+        WHEN m.doubted_attempt_id IS NULL THEN false
+        WHEN m.state = 'failed' THEN true
+        WHEN m.state = 'queued' THEN (
+            SELECT NOT m.id = ANY(c.in_flight) FROM dispatch_batch c
+            WHERE c.mailing_id = m.mailing_id AND c.first_message_id <= m.id
+            ORDER BY c.first_message_id DESC LIMIT 1
+        ) ELSE false END
+),
+applied AS (
+    UPDATE dispatch_message m SET
+        state = open.state, error = nullif(open.error, ''), attempt_id = NULL,
+        sent_at = coalesce(m.sent_at, least(open.at, clock_timestamp())),
+        delivered_at = CASE open.state WHEN 'delivered'
+            THEN least(open.at, clock_timestamp()) END
+    FROM open WHERE m.id = open.id AND m.state = open.was
+    RETURNING m.id, m.mailing_id, open.was, open.state
+),
+moved AS (
+    SELECT (
+            SELECT c.id FROM dispatch_batch c
+            WHERE c.mailing_id = a.mailing_id AND c.first_message_id <= a.id
+            ORDER BY c.first_message_id DESC LIMIT 1
+        ) AS id,
+        count(*) FILTER (WHERE was = 'sent') AS sent,
+        count(*) FILTER (WHERE was = 'unknown') AS unknown,
+        count(*) FILTER (WHERE was = 'failed') AS failed,
+        count(*) FILTER (WHERE was = 'queued') AS queued,
+        count(*) FILTER (WHERE state = 'delivered') AS delivered,
+        count(*) FILTER (WHERE state = 'undelivered') AS undelivered
+    FROM applied a GROUP BY 1
+),
+counted AS (
+    UPDATE dispatch_batch b SET
+        sent = b.sent - moved.sent, unknown = b.unknown - moved.unknown,
+        failed = b.failed - moved.failed, queued = b.queued - moved.queued,
+        recheck = b.recheck OR b.state = 'claimed' AND moved.queued > 0,
+        state = CASE WHEN b.state IN ('ready', 'waiting') AND b.queued = moved.queued THEN 'done'
+            ELSE b.state END,
+        delivered = b.delivered + moved.delivered,
+        undelivered = b.undelivered + moved.undelivered
+    FROM moved WHERE b.id = moved.id
+)
+SELECT id FROM found WHERE was <> 'queued' OR id IN (SELECT id FROM applied)
+"""
+
+KEPT = """
+DELETE FROM dispatch_keptreceipt
+WHERE alias = %s AND (provider_message_id = ANY(%s::text[]) OR message_id = ANY(%s::bigint[]))
+RETURNING provider_message_id, message_id, state, at, error
+"""
+
+# A receipt may come between the recording of its hand-over and the look for kept ones, or for a
+# message whose worker is gone: what is kept is matched again for a while.
+MATCHED = """
+SELECT k.alias, array_agg(k.provider_message_id), array_agg(coalesce(k.message_id, 0))
+FROM dispatch_keptreceipt k
+LEFT JOIN dispatch_handover h
+    ON h.alias = k.alias AND h.provider_message_id = k.provider_message_id
+JOIN dispatch_message m ON m.id = coalesce(h.message_id, k.message_id)
+JOIN mailings_mailing g ON g.id = m.mailing_id AND g.provider = k.alias
+WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND (m.state IN ('sent', 'unknown')
+    OR m.doubted_attempt_id IS NOT NULL AND m.state IN ('queued', 'failed'))
+GROUP BY k.alias
+"""
+
+FORGET = """
+DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interval '1 day'
+"""
+
+
+@retried
+def apply(alias: str, receipts: Sequence[Receipt]) -> int:
+    """Apply receipts and keep those that match nothing yet; how many were kept."""
+    with transaction.atomic():
+        kept = _apply(alias, receipts)
+        _keep(alias, kept)
+    log.debug("receipts", provider=alias, count=len(receipts), kept=len(kept))
+    return len(kept)
+
+
+@retried
+def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[int]) -> None:
+    """Apply what was kept for hand-overs that have just been recorded."""
+    if not sql.value("SELECT EXISTS (SELECT FROM dispatch_keptreceipt WHERE alias = %s)", [alias]):
+        return
+    with transaction.atomic():
+        rows = sql.rows(KEPT, [alias, list(provider_ids), list(message_ids)])
+        found = [
+            Receipt(alias, state, at, provider_id=provider_id, message_id=own, error=error)
+            for provider_id, own, state, at, error in rows
+        ]
+        _keep(alias, _apply(alias, found))
+
+
+def match_kept() -> None:
+    """Apply the kept receipts whose messages have been recorded meanwhile."""
+    for alias, provider_ids, message_ids in sql.rows(MATCHED, [MATCH_FOR]):
+        apply_kept(alias, [*filter(None, provider_ids)], [*filter(None, message_ids)])
+
+
+def forget_old() -> None:
+    """Drop the kept receipts that nothing will match any more."""
+    sql.run(FORGET, [KEEP_DAYS])
+
+
+def _keep(alias: str, receipts: Iterable[Receipt]) -> None:
+    KeptReceipt.objects.bulk_create(
+        KeptReceipt(
+            alias=alias,
+            provider_message_id=receipt.provider_id,
+            message_id=receipt.message_id,
+            state=receipt.state,
+            at=receipt.at,
+            error=receipt.error,
+        )
+        for receipt in receipts
+    )
+
+
+def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Apply within the caller's transaction; those that matched nothing, or a message whose
+    hand-over is not recorded, which they name from then on."""
+    if not receipts:
+        return []
+    by_message, unmatched = _find(alias, receipts)
+    sql.rows(LOCK, [list(by_message)])
+    states: dict[int, ReceiptState | None]
+    states = {message: heard[0].state for message, (heard, _) in by_message.items()}
+    states |= _verdicts(alias, by_message)
+    final = {message: state for message, state in states.items() if state is not None}
+    words = {message: _deciding(state, *by_message[message]) for message, state in final.items()}
+    rows = sql.rows(
+        APPLY,
+        [
+            list(final),
+            list(final.values()),
+            [receipt.at for receipt in words.values()],
+            [receipt.error for receipt in words.values()],
+        ],
+    )
+    early = final.keys() - {message for (message,) in rows}
+    named = (replace(r, message_id=message) for message in early for r in by_message[message][0])
+    return [*unmatched, *named]
+
+
+def _deciding(state: ReceiptState, heard: Sequence[Receipt], parts: int) -> Receipt:
+    """Which of the receipts made the message that: of several parts that are delivered the last."""
+    words = [receipt for receipt in heard if receipt.state == state] or heard
+    if parts > 1 and state == "delivered":
+        return max(words, key=lambda receipt: receipt.at)
+    return words[0]
+
+
+class Found(NamedTuple):
+    """A message that a receipt names, in how many parts it went, and to whom."""
+
+    message: int
+    parts: int
+    phone_number: str
+
+
+Heard = dict[int, tuple[list[Receipt], int]]
+
+
+def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[Heard, list[Receipt]]:
+    """Receipts by their message, with how many parts it has; and those without one."""
+    once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
+    rows = sql.rows(FIND, [alias, [r.provider_id for r in once if r.provider_id]])
+    known = {provider_id: Found(*found) for provider_id, *found in rows}
+    ours = _ours(alias, once)
+    heard: dict[int, list[Receipt]] = defaultdict(list)
+    parts_of: dict[int, int] = {}
+    unmatched = []
+    for receipt in once:
+        found = known.get(receipt.provider_id) or ours.get(receipt.message_id or 0)
+        if found is None:
+            unmatched.append(receipt)
+        elif not _is_about(receipt, found.phone_number):
+            log.warning("a receipt about another number is dropped", provider=alias)
+        else:
+            heard[found.message].append(receipt)
+            parts_of[found.message] = found.parts
+    return {message: (found, parts_of[message]) for message, found in heard.items()}, unmatched
+
+
+def _ours(alias: str, receipts: Iterable[Receipt]) -> dict[int, Found]:
+    """The messages of that provider among those that are named by our own ids."""
+    named = [r.message_id for r in receipts if r.message_id is not None]
+    rows = sql.rows(OURS, [named, alias]) if named else []
+    return {message: Found(message, 1, phone_number) for message, phone_number in rows}
+
+
+def _is_about(receipt: Receipt, phone_number: str) -> bool:
+    """Whether it may speak of a message to that number; one that was erased has none."""
+    said = receipt.phone_number
+    return not said or not phone_number or said[-10:] == phone_number[-10:]
+
+
+def _verdicts(alias: str, heard: Heard) -> Mapping[int, ReceiptState | None]:
+    """What the messages of several parts are now; None where a part is still out."""
+    several = {message: found for message, (found, parts) in heard.items() if parts > 1}
+    if not several:
+        return {}
+    words = [receipt for found in several.values() for receipt in found]
+    sql.run(HEAR_PARTS, [[r.provider_id for r in words], [r.state for r in words], alias])
+    return {message: verdict_of(states) for message, states in sql.rows(PARTS, [list(several)])}

@@ -1,0 +1,237 @@
+"""Messages in doubt: nobody knows whether the provider has them.
+
+They stay `unknown` until a receipt, the provider's answer or the operator settles them; where the
+provider is configured to resend (`in_doubt = "resend"`), they are sent again by themselves.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from functools import partial
+from itertools import islice
+
+import structlog
+from django.db import transaction
+from django.db.models import Sum
+
+from vestnik.db import sql
+from vestnik.db.sql import array
+from vestnik.dispatch.signals import wakeups
+from vestnik.mailings.models import (
+    REOPEN,
+    SYSTEM,
+    UNDER_WAY,
+    Mailing,
+    MailingState,
+    StateConflict,
+)
+from vestnik.mailings.window import is_ahead
+from vestnik.providers.registry import aliases, described
+
+log = structlog.get_logger(__name__)
+
+
+class Settlement(StrEnum):
+    """What an operator may do with a mailing's unknown messages."""
+
+    ASK = "ask"
+    RESEND = "resend"
+    GIVE_UP = "give_up"
+
+
+# Whoever was deleted, erased or stopped meanwhile is not sent to again: theirs stay unknown. The
+# attempt stays on record, for it may have arrived. What was given up after another attempt is not
+# sent again by itself.
+# What is settled is taken batch by batch, each locked before its messages: a late outcome or a
+# receipt that comes first has its way, and one that comes second finds nothing to change.
+SETTLE = """
+WITH held AS (
+    SELECT id, first_message_id, last_message_id FROM dispatch_batch
+    WHERE id = ANY(%s::bigint[]) AND unknown > 0 ORDER BY id FOR UPDATE
+),
+settled AS (
+    UPDATE dispatch_message m SET
+        state = %s, attempt_id = NULL, next_attempt_at = NULL,
+        doubted_attempt_id = m.attempt_id,
+        error = coalesce(%s, m.error)
+    FROM held
+    WHERE m.mailing_id + 0 = %s AND m.state = 'unknown'
+        AND ('{state}' <> 'queued' OR m.phone_number <> '' AND (m.client_id IS NULL
+            OR (SELECT id FROM audience_client WHERE id = m.client_id) IS NOT NULL)
+            AND (SELECT id FROM audience_stoplistentry s WHERE s.phone_number = m.phone_number)
+                IS NULL)
+        AND (NOT %s OR m.attempt_id IS DISTINCT FROM m.doubted_attempt_id)
+        AND m.id BETWEEN held.first_message_id AND held.last_message_id
+    RETURNING held.id
+),
+counted AS (SELECT id, count(*) AS n FROM settled GROUP BY id)
+UPDATE dispatch_batch b SET
+    unknown = b.unknown - counted.n,
+    {state} = b.{state} + counted.n,
+    due_at = CASE WHEN b.state = 'done' THEN clock_timestamp() ELSE b.due_at END,
+    open_until = CASE WHEN b.state = 'done' THEN NULL ELSE b.open_until END,
+    state = CASE WHEN b.state = 'done' AND '{state}' = 'queued' THEN 'ready' ELSE b.state END
+FROM counted WHERE b.id = counted.id
+RETURNING counted.n
+"""
+
+# In slices of some batches, each a transaction of its own: as one statement 299,000 messages made a
+# pause wait for 1.3 s, in which 359 messages left.
+NEXT_BATCHES = """
+SELECT id, unknown FROM dispatch_batch WHERE mailing_id = %s AND unknown > 0 AND id > %s
+ORDER BY id LIMIT %s
+"""
+BATCHES_AT_ONCE = 20
+NO_FURTHER = 2**63 - 1
+#: Of what is sent again by itself, in one tick: slices of which some messages were.
+MOST_SLICES_A_TICK = 5
+
+IN_DOUBT = """
+SELECT DISTINCT m.id FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
+WHERE b.unknown > 0 AND m.provider = ANY(%s) AND {recent}
+"""
+NOT_ENDED = "m.state IN ('running', 'paused', 'finished') AND m.ends_at > clock_timestamp()"
+RECENT = "coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '2 days'"
+
+
+class CannotBeAsked(Exception):
+    """The provider of the mailing cannot tell what became of a message."""
+
+
+def in_doubt(mailing: Mailing) -> int:
+    """How many messages of the mailing are unknown."""
+    return mailing.batches.aggregate(n=Sum("unknown"))["n"] or 0
+
+
+def resend(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
+    """Queue the unknown messages again, at most so many; how many. A finished mailing runs again.
+
+    Raises StateConflict at or after the mailing's end, and where it was cancelled. Where that
+    comes in between, what was not queued by then stays unknown.
+    """
+    note = _Note(mailing, "resend", actor)
+
+    def settle(batches: Sequence[int]) -> int | None:
+        count = _queue_again(mailing, actor, batches)
+        if count is not None:
+            note.write()
+        elif not note.is_written:
+            raise StateConflict(mailing, "resend")
+        return count
+
+    return sum(_slice_by_slice(mailing, settle, most))
+
+
+def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
+    """Count the unknown messages as failed, at most so many; how many."""
+    note = _Note(mailing, "give_up", actor)
+
+    def settle(batches: Sequence[int]) -> int:
+        note.write()
+        return _settle(mailing, "failed", "given up: nobody knows whether it arrived", batches)
+
+    return sum(_slice_by_slice(mailing, settle, most))
+
+
+class _Note:
+    """The record of what was decided of how many messages, written with the first slice."""
+
+    def __init__(self, mailing: Mailing, event: str, actor: str) -> None:
+        self._mailing, self._event, self._actor = mailing, event, actor
+        self._reason = f"{in_doubt(mailing)} unknown messages"
+        self.is_written = False
+
+    def write(self) -> None:
+        if not self.is_written:
+            self._mailing.note(self._event, actor=self._actor, reason=self._reason)
+            self.is_written = True
+
+
+def _slice_by_slice(
+    mailing: Mailing, settle: Callable[[Sequence[int]], int | None], most: int | None = None
+) -> Iterator[int]:
+    """Settle some batches at a time, by their ids: how many messages of each slice. Without any,
+    `settle` is asked once about none.
+
+    It ends where `settle` answers None, and before a slice with which there would be more than
+    `most` in all.
+    """
+    after, seen = 0, 0
+    found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
+    while found or not after:
+        batches = [batch for batch, _ in found]
+        seen += sum(unknown for _, unknown in found)
+        if most is not None and seen > most:
+            return
+        with transaction.atomic():
+            count = settle(batches)
+        if count is None:
+            return
+        yield count
+        after = batches[-1] if batches else NO_FURTHER
+        found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
+
+
+def ask(mailing: Mailing, *, actor: str) -> int:
+    """Have a worker ask the provider what became of the unknown messages; how many there are.
+
+    Raises CannotBeAsked where the provider cannot tell, or is not configured any more.
+    """
+    if mailing.provider not in aliases() or not described(mailing.provider).can_query:
+        raise CannotBeAsked
+    count = in_doubt(mailing)
+    with transaction.atomic():
+        mailing.note("ask", actor=actor, reason=f"{count} unknown messages")
+        transaction.on_commit(lambda: wakeups.give("vestnik.ask", mailing.id))
+    return count
+
+
+def resend_by_themselves(resending: Sequence[str]) -> None:
+    """Queue again what is unknown by providers that are configured so, until the end."""
+    if not resending:
+        return
+    for (mailing_id,) in sql.rows(IN_DOUBT.format(recent=NOT_ENDED), [list(resending)]):
+        mailing = Mailing.objects.get(id=mailing_id)
+        slices = _slice_by_slice(mailing, partial(_queue_again, mailing, SYSTEM))
+        # What may not be sent again stays unknown, and is not in the way of others.
+        if count := sum(islice(filter(None, slices), MOST_SLICES_A_TICK)):
+            log.info("unknown messages queued again", mailing=mailing_id, count=count)
+
+
+def to_ask(asked: Sequence[str]) -> list[int]:
+    """The mailings with unknown messages by providers that can be asked."""
+    if not asked:
+        return []
+    return [mailing for (mailing,) in sql.rows(IN_DOUBT.format(recent=RECENT), [list(asked)])]
+
+
+def _may_send(mailing: Mailing) -> bool:
+    """Whether messages may leave, or might if it were not finished. Its row is locked before it is
+    looked at, so that it is not finished with a message queued, and the end did not come while the
+    lock was waited for."""
+    Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
+    held = Mailing.objects.filter(is_ahead("ends_at"), id=mailing.id)
+    return held.filter(state__in=(*UNDER_WAY, MailingState.FINISHED)).exists()
+
+
+def _queue_again(mailing: Mailing, actor: str, batches: Sequence[int]) -> int | None:
+    """Queue the unknown messages of some batches; None where nothing may leave any more."""
+    if not _may_send(mailing):
+        return None
+    count = _settle(mailing, "queued", None, batches, by_itself=actor == SYSTEM)
+    if count:
+        mailing.move(REOPEN, actor=actor)
+        transaction.on_commit(lambda: wakeups.call_to_work(mailing.provider))
+    return count
+
+
+def _settle(
+    mailing: Mailing,
+    state: str,
+    error: str | None,
+    batches: Sequence[int],
+    *,
+    by_itself: bool = False,
+) -> int:
+    given = [array(batches), state, error, mailing.id, by_itself]
+    rows = sql.rows(SETTLE.format(state=state), given)
+    return sum(n for (n,) in rows)

@@ -1,0 +1,121 @@
+"""The outcomes of a flight, column by column, as the statements that record them want them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+
+from vestnik.db.sql import array
+from vestnik.dispatch.record.claims import Queued
+
+SEPARATOR = "\x1f"
+#: Instead of the instant of its departure: this try is no attempt of the message's.
+NOT_COUNTED = -1.0
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of the messages of one flight; empty before the first.
+
+    A state is that of the message, or `resent`: queued again although this attempt may have
+    arrived, or `doubted`: not sent by this attempt, which leaves an earlier one that may have
+    arrived. `departed` is in seconds after the flight's mark; `retry_in` counts from the recording.
+    """
+
+    attempt_id: int | None = None
+    marked_at: datetime | None = None
+    ids: list[int] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    departed: list[float] = field(default_factory=list)
+    provider_ids: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    retries: list[float] = field(default_factory=list)
+    #: The provider's id of each part, its message, and how many parts that has.
+    part_ids: list[str] = field(default_factory=list)
+    part_owners: list[int] = field(default_factory=list)
+    parts: list[int] = field(default_factory=list)
+    #: Did not leave in time; nothing to record of them.
+    stayed: list[int] = field(default_factory=list)
+
+    def add(
+        self,
+        message_id: int,
+        state: str,
+        departed: float,
+        *,
+        provider_id: str = "",
+        error: str = "",
+        retry_in: float = -1.0,
+    ) -> None:
+        self.ids.append(message_id)
+        self.states.append(state)
+        self.departed.append(departed)
+        self.provider_ids.append(provider_id)
+        self.errors.append(error)
+        self.retries.append(retry_in)
+
+    def add_parts(self, message_id: int, part_ids: Sequence[str]) -> None:
+        """By which of the provider's ids receipts will find the message."""
+        for part_id in part_ids:
+            self.part_ids.append(part_id)
+            self.part_owners.append(message_id)
+            self.parts.append(len(part_ids))
+
+    def left_over(self, flight: Sequence[Queued]) -> list[Queued]:
+        """Those of the flight that may go with the next one."""
+        stayed = set(self.stayed)
+        return [message for message in flight if message.message_id in stayed] if stayed else []
+
+    def first_retry(self, otherwise: float | None) -> float | None:
+        """In how many seconds the first of those that were refused for now is due again."""
+        waits = [wait for wait in self.retries if wait >= 0]
+        return min([*waits, *([] if otherwise is None else [otherwise])], default=None)
+
+    def with_the_stayed(self) -> "Settled":
+        """The same, with those that did not leave as queued: their lease was taken back, so
+        they stand as unknown."""
+        for message_id in self.stayed:
+            self.add(message_id, "queued", 0.0)
+        self.stayed = []
+        return self
+
+    def extend(self, other: "Settled") -> None:
+        """Take over the outcomes of the other."""
+        for column in fields(self):
+            mine = getattr(self, column.name)
+            if isinstance(mine, list):
+                mine.extend(getattr(other, column.name))
+
+    def last_refusal(self) -> str:
+        """Why the last of those that were refused for good was; empty where none was."""
+        reasons = (e for s, e in zip(self.states, self.errors, strict=True) if s == "failed")
+        return next(reversed([*reasons]), "")
+
+    def parameters(self) -> dict[str, object]:
+        """The columns as text, and the counts. psycopg's own array dumping costs 2 µs a message,
+        this 0.3.
+
+        An id of the provider's that was given twice is the last one's. They stand in order, so that
+        two flights that take over the same ids never wait for each other.
+        """
+        counted = Counter(self.states)
+        owners = zip(self.part_owners, self.parts, strict=True)
+        last = dict(zip(self.part_ids, owners, strict=True))
+        part_ids = sorted(last)
+        return {
+            "ids": array(self.ids),
+            "states": array(self.states),
+            "departed": array(self.departed),
+            "provider_ids": SEPARATOR.join(self.provider_ids),
+            "errors": SEPARATOR.join(self.errors),
+            "retries": array(self.retries),
+            "part_ids": SEPARATOR.join(part_ids),
+            "part_owners": array([last[part_id][0] for part_id in part_ids]),
+            "parts": array([last[part_id][1] for part_id in part_ids]),
+            "attempt": self.attempt_id,
+            "marked_at": self.marked_at,
+            "sent": counted["sent"],
+            "failed": counted["failed"],
+            "unknown": counted["unknown"] + counted["doubted"],
+            "leaving": len(self.ids) - counted["queued"] - counted["resent"],
+        }

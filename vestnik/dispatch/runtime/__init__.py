@@ -1,0 +1,1 @@
+"""The processes: Celery tasks, periodic jobs, worker processes."""

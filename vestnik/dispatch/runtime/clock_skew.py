@@ -1,0 +1,107 @@
+"""How far the clocks of the hosts are from the database's, which is the one that the pipeline uses.
+
+No decision rests on what is measured here: it is for people and monitoring. A clock that is wrong
+shows in logs, in what is signed for a gateway, and in what a browser is told of "now".
+"""
+
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+from django.conf import settings
+
+from vestnik.db import sql
+from vestnik.dispatch.runtime.periodic_jobs import every
+from vestnik.dispatch.signals import heartbeat
+from vestnik.outages import OutageLog
+from vestnik.readiness import process_name
+
+#: A clock further away is one that is wrong.
+MOST_SECONDS = 1.0
+BROKER = "broker"
+NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+REMEDY = "synchronise the clocks of the hosts (chrony, systemd-timesyncd); mailings go on meanwhile"
+
+_wrong = OutageLog("this host's clock is not the database's", REMEDY)
+_broker_wrong = OutageLog("the clock of Redis is not the database's", REMEDY)
+
+
+class WrongClock(Exception):
+    """A clock is further from the database's than it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """By how many seconds a clock is ahead of the database's, and how far that may be wrong: the
+    answer was under way for some time."""
+
+    ahead: float
+    uncertainty: float
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether the answer came so soon that the figure says something."""
+        return 2 * self.uncertainty < MOST_SECONDS
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the clock is certainly further away than it should be."""
+        return abs(self.ahead) - self.uncertainty > MOST_SECONDS
+
+    def __str__(self) -> str:
+        way = "ahead" if self.ahead >= 0 else "behind"
+        return f"{abs(self.ahead):.1f} s {way}"
+
+
+def own() -> Reading:
+    """This host's clock."""
+    before = time.time()
+    database = float(sql.value(NOW))
+    after = time.time()
+    return Reading((before + after) / 2 - database, abs(after - before) / 2)
+
+
+def of_broker(ours: Reading) -> Reading:
+    """The clock of Redis, by way of ours. Raises RedisError where Redis is away."""
+    before = time.time()
+    seconds, microseconds = _client().time()
+    after = time.time()
+    ahead = seconds + microseconds / 1e6 - (before + after) / 2 + ours.ahead
+    return Reading(ahead, abs(after - before) / 2 + ours.uncertainty)
+
+
+def measure() -> Reading:
+    """Measure both clocks, keep the figures for /readyz and /metrics, and log what is wrong."""
+    ours = own()
+    _keep(_name(), ours, _wrong)
+    with suppress(redis.RedisError):
+        _keep(BROKER, of_broker(ours), _broker_wrong)
+    return ours
+
+
+@every(10.0, "clock")
+def measure_now_and_then() -> None:
+    """In each worker, and in `vestnik beat`."""
+    measure()
+
+
+def _keep(whose: str, reading: Reading, outage: OutageLog) -> None:
+    if reading.is_sharp:
+        heartbeat.note_clock(whose, reading.ahead)
+    if reading.is_wrong:
+        outage.failed(WrongClock(str(reading)))
+    else:
+        outage.worked()
+
+
+def _name() -> str:
+    return f"{process_name(f'process-{os.getpid()}')}@{socket.gethostname()}"
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

@@ -1,0 +1,119 @@
+"""Runs what is due every second, in threads of each worker process and of `vestnik beat`.
+
+No message passes the broker for it: none piles up while workers are away, and the clocks of two
+hosts are never compared. Intervals are of the monotonic clock, so a step of the wall clock neither
+stops nor repeats anything. Any number of processes may do this side by side: a job that must not
+run twice at once takes an advisory lock.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from vestnik.dispatch.signals.metrics import meters
+from vestnik.outages import OutageLog
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that a run may take before the job counts as hanging.
+LONGEST_RUN = 60.0
+SIGN_EVERY = 5.0
+
+
+@dataclass
+class Job:
+    """A function and its interval in seconds."""
+
+    name: str
+    seconds: float
+    run: Callable[[], object]
+    outage: OutageLog = field(init=False)
+    #: When it last came to an end, well or not.
+    ended: float = field(init=False, default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.outage = OutageLog(f"job failed: {self.name}")
+
+    def attempt(self) -> None:
+        """Run once. An error is logged and counted, and the next run is not affected."""
+        try:
+            self.run()
+        except Exception as error:
+            self.note_failure(error)
+        else:
+            self.outage.worked()
+        finally:
+            self.ended = time.monotonic()
+
+    def note_failure(self, error: Exception) -> None:
+        """Count a failed run, and log it unless that was said a moment ago."""
+        meters().count("job_failures", self.name)
+        self.outage.failed(error)
+
+
+_jobs: dict[str, Job] = {}
+
+
+def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register a function to be run every so many seconds, in a thread of its own."""
+
+    def register(run: Callable[[], None]) -> Callable[[], None]:
+        _jobs[name] = Job(name, seconds, run)
+        return run
+
+    return register
+
+
+def hanging() -> list[str]:
+    """The jobs that were due long ago and have not come to an end since. Of the rare ones nothing
+    is said: to thin out what is old may take minutes."""
+    now = time.monotonic()
+    often = [job for job in _jobs.values() if job.seconds <= LONGEST_RUN]
+    return [job.name for job in often if now - job.ended - job.seconds > LONGEST_RUN]
+
+
+def start(stopping: threading.Event) -> list[threading.Thread]:
+    """Start a thread for each registered job; they end once `stopping` is set."""
+    threads = [
+        threading.Thread(target=_repeat, args=[job, stopping], name=job.name, daemon=True)
+        for job in _jobs.values()
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _repeat(job: Job, stopping: threading.Event) -> None:
+    _take_own_connection()
+    due = time.monotonic()
+    while not stopping.wait(max(0.0, due - time.monotonic())):
+        job.attempt()
+        _close_if_unusable()
+        # What took longer than its interval is not made up for.
+        due = max(due + job.seconds, time.monotonic())
+    connections.close_all()
+
+
+def _take_own_connection() -> None:
+    """Not one of the process's pool: its other threads may hold all of those, and a job would wait.
+
+    It stays open from run to run.
+    """
+    own = connections[DEFAULT_DB_ALIAS].copy()
+    options = own.settings_dict.get("OPTIONS", {})
+    own.settings_dict["OPTIONS"] = {name: v for name, v in options.items() if name != "pool"}
+    own.settings_dict["CONN_MAX_AGE"] = None
+    connections[DEFAULT_DB_ALIAS] = own
+
+
+def _close_if_unusable() -> None:
+    """Whatever became of the connection: the next run has one that works, and the thread lives."""
+    try:
+        connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+    except Exception:
+        log.exception("a connection could not be closed")
+        _take_own_connection()

@@ -1,0 +1,170 @@
+"""The tick: once a second, look for what is due and what is stalled.
+
+It only flips states and gives hints, so that it is never late itself: enlisting or sending in its
+thread made it three seconds late. Any number of ticks may run; an advisory lock lets one at a time.
+What starts and feeds mailings is apart from the chores, which may take longer; each step runs apart
+too: one that fails, or waits for somebody else's lock, stops no other.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from vestnik.db import sql
+from vestnik.db.advisory_lock import alone
+from vestnik.dispatch.prepare import enlist, local_hours, new_text
+from vestnik.dispatch.prepare.launch import LOOK_AHEAD
+from vestnik.dispatch.receive import receipts
+from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.runtime import import_runner
+from vestnik.dispatch.runtime.periodic_jobs import Job, every
+from vestnik.dispatch.send.batch_sender import lease_of
+from vestnik.dispatch.signals import heartbeat, wakeups
+from vestnik.dispatch.suppress import opt_out
+from vestnik.mailings.models import PAUSE, Mailing, MailingState
+from vestnik.providers.registry import aliases, described
+
+log = structlog.get_logger(__name__)
+
+TICK_LOCK = 0x7469636B
+CHORES_LOCK = 0x63686F72
+#: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
+LOCK_SECONDS = 1.0
+
+DUE_SOON = """
+SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
+FROM mailings_mailing
+WHERE state = 'scheduled' AND starts_at <= clock_timestamp() + %s * interval '1 second'
+ORDER BY starts_at
+"""
+
+# No lease lasts so long: the database's clock has gone back since, and what a worker that is gone
+# has claimed would wait for that much longer.
+BOUND_LEASES = """
+UPDATE dispatch_batch SET due_at = clock_timestamp() + %(longest)s * interval '1 second'
+WHERE id IN (
+    SELECT id FROM dispatch_batch
+    WHERE state = 'claimed' AND due_at > clock_timestamp() + %(longest)s * interval '1 second'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+"""
+#: Beside the longest lease of the providers configured here: another host may have a longer one,
+#: during a release that changes a deadline.
+MARGIN_OF_LEASES = 300.0
+
+TO_SEND = """
+SELECT DISTINCT m.provider FROM mailings_mailing m
+WHERE m.state = 'running' AND EXISTS (
+    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = 'ready'
+)
+"""
+
+
+class Step(Job):
+    """A part of the tick. Where the connection is lost no further step can work: that error is
+    passed on, so the log has one line of the tick and not one of each step."""
+
+    def note_failure(self, error: Exception) -> None:
+        if not sql.is_connected():
+            raise error
+        super().note_failure(error)
+
+
+@every(1.0, "tick")
+def tick() -> None:
+    """Look once for what starts and feeds mailings; at once done where another tick is at it."""
+    if _run(TICK_LOCK, URGENT):
+        heartbeat.note_scheduler()
+
+
+@every(1.0, "chores")
+def chores() -> None:
+    """Look once for everything else; at once done where others are at it."""
+    _run(CHORES_LOCK, CHORES)
+
+
+every(1.0, "stop-list sweep")(opt_out.sweep)
+
+
+def _run(lock: int, steps: Sequence[Step]) -> bool:
+    """Whether the steps were run here."""
+    with alone(lock, lock_seconds=LOCK_SECONDS) as at_it:
+        for step in steps if at_it else ():
+            step.attempt()
+    return at_it
+
+
+def launch_due() -> None:
+    """Hint at what starts within the next moment, at the moment at which it does."""
+    for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
+        wakeups.give("vestnik.look_at", mailing, after=seconds)
+
+
+def bound_leases() -> None:
+    """Shorten leases that lie further ahead than any lease lasts."""
+    longest = max((lease_of(described(alias)) for alias in aliases()), default=0.0)
+    found = sql.run(BOUND_LEASES, {"longest": longest + MARGIN_OF_LEASES})
+    if found:
+        log.warning("leases shortened: the database's clock has gone back", batches=found)
+
+
+def look_at_unfinished() -> None:
+    """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
+    for mailing in {*closing.to_close(), *enlist.to_enlist(), *new_text.to_renew()}:
+        wakeups.give("vestnik.look_at", mailing)
+
+
+def call_senders() -> None:
+    """Hint at the providers for which batches are ready."""
+    for (alias,) in sql.rows(TO_SEND):
+        wakeups.call_to_work(alias, hands=1)
+
+
+def settle_unknown() -> None:
+    """By the provider's declared ability: ask it, or send again; without one they are held."""
+    described_ones = [described(alias) for alias in aliases()]
+    unknown_messages.resend_by_themselves(
+        [p.alias for p in described_ones if p.in_doubt == "resend"]
+    )
+    for provider in described_ones:
+        # One hint is enough: the pass that it starts asks about all mailings of that provider.
+        for mailing in status_poller.to_ask(provider)[:1]:
+            wakeups.give("vestnik.ask", mailing)
+
+
+def pause_without_provider() -> None:
+    """Pause what runs by a provider that is not configured any more."""
+    running = Mailing.objects.filter(state=MailingState.RUNNING)
+    for mailing in running.exclude(provider__in=aliases()):
+        log.error("mailing paused", mailing=mailing.id, missing_provider=mailing.provider)
+        mailing.move(PAUSE, reason=f"Its provider {mailing.provider!r} is not configured any more.")
+
+
+def _step(run: Callable[[], object]) -> Step:
+    return Step(f"tick.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run)
+
+
+URGENT = [
+    _step(run)
+    for run in (
+        launch_due,
+        bound_leases,
+        claims.sweep,
+        claims.wake,
+        look_at_unfinished,
+        call_senders,
+    )
+]
+CHORES = [
+    _step(run)
+    for run in (
+        local_hours.schedule_closed,
+        receipts.match_kept,
+        receipts.forget_old,
+        opt_out.forget_old_texts,
+        pause_without_provider,
+        settle_unknown,
+        import_runner.call_for_waiting,
+    )
+]

@@ -1,0 +1,133 @@
+"""What a worker process keeps for as long as it lives: its event loop, its lanes, its watch.
+
+A Celery consumer can stop consuming after a reconnect while its process lives on (celery issues
+8030, 9054, 10205). So each worker sends itself a pulse, by its own queue and through the broker;
+one whose pulses go out and do not come back ends itself, and its supervisor starts another.
+"""
+
+import gc
+import os
+import signal
+import sys
+import threading
+from functools import cache
+from typing import Any
+
+import structlog
+from celery import current_app
+from celery.signals import (
+    task_received,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
+from celery.utils.nodenames import worker_direct
+from kombu import Queue
+
+from vestnik.dispatch.receive.sink import DatabaseSink
+from vestnik.dispatch.runtime import periodic_jobs
+from vestnik.dispatch.send.dispatcher import Lane
+from vestnik.dispatch.send.dispatcher_threads import lane_threads
+from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.dispatch.signals import heartbeat
+from vestnik.dispatch.signals.metrics import meters
+from vestnik.providers.registry import aliases, described
+
+log = structlog.get_logger(__name__)
+
+PULSE_EVERY = 5.0
+DEAF_AFTER = 12
+# The event loop keeps the interpreter busy while a thread waits to mark the next flight; Python's
+# own 5 ms before it may have its turn were most of a flight's time.
+SWITCH_INTERVAL = 0.0005
+# Python looks for garbage after every 700 new objects, which a hundred hand-overs at once make
+# several times: a tenth of a worker's time.
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+
+stopping = threading.Event()
+_making = threading.RLock()
+_lanes: dict[str, Lane] = {}
+_unanswered = 0
+
+
+@cache
+def _hands() -> Hands:
+    return Hands(DatabaseSink())
+
+
+def hands() -> Hands:
+    """This process's event loop and providers: one, whoever asks first."""
+    with _making:
+        return _hands()
+
+
+def lane(alias: str) -> Lane:
+    """This process's lane for a provider."""
+    with _making:
+        if alias not in _lanes:
+            _lanes[alias] = Lane(alias, hands(), stopping.is_set)
+        return _lanes[alias]
+
+
+def listen() -> None:
+    """Hear what comes in by itself, receipts and STOP, from the start: not from the first flight,
+    which may be to whoever has just written."""
+    for alias in aliases():
+        if described(alias).listens:
+            hands().listen(alias)
+
+
+@task_received.connect
+def note_a_task(**kwargs: Any) -> None:
+    """A task came in: this worker consumes."""
+    global _unanswered
+    _unanswered = 0
+
+
+@worker_ready.connect
+def start_watch(sender: Any, **kwargs: Any) -> None:
+    """Watch the consumer of this worker from a thread of its own."""
+    gc.collect()
+    gc.freeze()  # half a million objects that live as long as the process: not to be looked at
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    if pool_size := getattr(getattr(sender, "controller", None), "concurrency", None):
+        lane_threads().fit(int(pool_size))
+    listen()
+    periodic_jobs.start(stopping)
+    threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def stop_sending(**kwargs: Any) -> None:
+    """Finish the flights that are out and mark no more."""
+    stopping.set()
+
+
+@worker_shutdown.connect
+def leave(**kwargs: Any) -> None:
+    """All tasks are over: say good-bye to the providers, and hand in what was counted."""
+    for each in _lanes.values():
+        each.finish()
+    meters().flush()
+    if _hands.cache_info().currsize:
+        hands().close()
+
+
+def _watch(hostname: str) -> None:
+    global _unanswered
+    heartbeat.note_worker(hostname)
+    while not stopping.wait(PULSE_EVERY):
+        heartbeat.note_worker(hostname)
+        _unanswered += _send_pulse(worker_direct(hostname))
+        if _unanswered > DEAF_AFTER:
+            log.error("worker is deaf: it ends itself", worker=hostname)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _send_pulse(queue: Queue) -> bool:
+    try:
+        current_app.send_task("vestnik.pulse", queue=queue.name)
+    except Exception:
+        return False
+    return True

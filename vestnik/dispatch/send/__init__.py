@@ -1,0 +1,1 @@
+"""Sending claimed batches: dispatchers, flights, rate limits, circuit breakers."""

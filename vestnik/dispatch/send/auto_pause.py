@@ -1,0 +1,49 @@
+"""A mailing that is refused again and again pauses itself and says why."""
+
+import structlog
+
+from vestnik.db import sql
+from vestnik.mailings.models import PAUSE, SYSTEM, Mailing
+
+log = structlog.get_logger(__name__)
+
+LEAST_MESSAGES = 200
+MOST_REFUSED = 0.2
+REFUSED = "messages were refused"
+
+TALLY = """
+SELECT coalesce(sum(failed), 0)::bigint,
+    coalesce(sum(failed + sent + delivered + undelivered + unknown), 0)::bigint
+FROM dispatch_batch WHERE mailing_id = %s
+"""
+
+# What an operator gave up was not refused. Counted only where it decides.
+GIVEN_UP = """
+SELECT count(*) FROM dispatch_batch b JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
+    AND m.id BETWEEN b.first_message_id AND b.last_message_id
+WHERE b.mailing_id = %s AND b.failed > 0 AND m.state = 'failed'
+    AND m.doubted_attempt_id IS NOT NULL
+"""
+
+
+def pause_if_refused(mailing_id: int, last_refusal: str) -> bool:
+    """Pause a mailing of which at least a fifth of at least 200 messages was refused for good.
+
+    Once only: an operator who resumes it has decided.
+    """
+    failed, handed_over = sql.row(TALLY, [mailing_id]) or (0, 0)
+    if handed_over < LEAST_MESSAGES or failed < handed_over * MOST_REFUSED:
+        return False
+    mailing = Mailing.objects.get(id=mailing_id)
+    pauses = mailing.events.filter(event=PAUSE.name, actor=SYSTEM)
+    if pauses.filter(reason__contains=REFUSED).exists():
+        return False
+    failed -= sql.value(GIVEN_UP, [mailing_id]) or 0
+    if failed < handed_over * MOST_REFUSED:
+        return False
+    share = round(100 * failed / handed_over)
+    reason = f"{share} % of {handed_over} {REFUSED}; the last one: {last_refusal}"
+    paused = mailing.move(PAUSE, reason=reason)
+    if paused:
+        log.error("mailing paused itself", mailing=mailing_id, refused=failed, of=handed_over)
+    return paused

@@ -1,0 +1,208 @@
+"""Whose turn it is: how the mailings of one provider share it.
+
+Start-time fair queuing. Each mailing has a virtual time and a fair rate, made of what it needs to
+be through by its end and of an equal part of the rest (`mailings.fair_share`). What it hands over
+moves its time ahead by the seconds that this takes at its rate; the one with the least is next. The
+times are in PostgreSQL, so all workers see the same; the rates are worked out once a second by each
+lane, and may differ a little.
+
+A mailing that is new gets its first messages in every third turn: so five messages do not wait for
+a rotation of twenty mailings, and a stream of small mailings takes a third and no more.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from vestnik.db import sql
+from vestnik.dispatch.record.claims import LONGEST_TURN, MOST_BEHIND, Order
+from vestnik.mailings.fair_share import Demand, fair_rates
+from vestnik.providers.base import Provider
+
+# The rates are read again after so many seconds, or once work is announced.
+PLAN_SECONDS = 1.0
+# Not sooner than so long, and a multiple of what reading took: hundreds of mailings that start
+# together are announced one by one.
+ANNOUNCED_SECONDS, MOST_COST = 0.05, 10.0
+# A turn is what a mailing gets in so many seconds, if others wait.
+TURN_SECONDS = 1.0
+# Every so many turns one is for the first messages of new mailings: a second's worth of them.
+NEW_EVERY, NEW_SECONDS, NEW_AT_LEAST = 3, 1.0, 5
+# Assumed of a provider without a pace, as long as nothing was measured.
+FIRST_CAPACITY = 1000.0
+
+# What is claimable or claimed, by the instant by which it must be through: its hours, unless they
+# open again before the end.
+DEMANDS = """
+SELECT m.id, m.rate_limit::float8, m.segments, max(t.served)::float8,
+    sum(b.queued)::float8, greatest(0.5, extract(epoch FROM d.until - clock_timestamp()))::float8
+FROM mailings_mailing m
+JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done' AND b.state <> 'waiting'
+LEFT JOIN dispatch_mailingturn t ON t.mailing_id = m.id
+CROSS JOIN LATERAL (SELECT CASE WHEN b.open_until > m.ends_at - interval '20 hours'
+    THEN least(b.open_until, m.ends_at) ELSE m.ends_at END AS until) d
+WHERE m.state = 'running' AND m.provider = %s AND m.ends_at > clock_timestamp()
+GROUP BY m.id, d.until ORDER BY m.id, d.until
+"""
+
+# One that is new begins at the mean of those that wait, the ones that were paused for long aside.
+# Inserted in order: other workers may insert the same.
+ENROL = f"""
+WITH running AS (
+    SELECT m.id, t.virtual_time FROM mailings_mailing m
+    LEFT JOIN dispatch_mailingturn t ON t.mailing_id = m.id
+    WHERE m.state = 'running' AND m.provider = %s AND EXISTS (
+        SELECT FROM dispatch_batch b
+        WHERE b.mailing_id = m.id AND b.state <> 'done' AND b.state <> 'waiting'
+    )
+),
+bounded AS (SELECT max(virtual_time) - {MOST_BEHIND + LONGEST_TURN} AS least FROM running)
+INSERT INTO dispatch_mailingturn (mailing_id, virtual_time, turn, served)
+SELECT id, coalesce((
+        SELECT avg(greatest(r.virtual_time, least)) FROM running r, bounded
+        WHERE r.virtual_time IS NOT NULL
+    ), 0), nextval('dispatch_turn'), 0
+FROM running WHERE virtual_time IS NULL
+ORDER BY id
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a mailing has to hand over: so many messages within so many seconds, the first first."""
+
+    limit: float | None
+    segments: int
+    served: float
+    parts: list[tuple[float, float]]
+
+    @property
+    def messages(self) -> float:
+        return sum(queued for queued, _ in self.parts)
+
+    @property
+    def needed(self) -> float:
+        """The rate at which each part is through in time."""
+        total = rate = 0.0
+        for queued, seconds in self.parts:
+            total += queued
+            rate = max(rate, total / seconds)
+        return rate
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The fair rate of each mailing that waits, and what all of them are handed over at."""
+
+    rates: Mapping[int, float]
+    capacity: float
+
+    @property
+    def rate_of_others(self) -> float:
+        """Of a mailing that has begun to wait since."""
+        return self.capacity / (len(self.rates) + 1)
+
+
+def plan(waiting: Mapping[int, Waiting], capacity: float) -> Plan:
+    """Share the capacity."""
+    demands = [Demand(one.needed, one.limit) for one in waiting.values()]
+    rates = fair_rates(capacity, demands) if demands else []
+    return Plan(dict(zip(waiting, rates, strict=True)), capacity)
+
+
+class Turns:
+    """A lane's view of whose turn it is, shared by its threads."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._lock = threading.Lock()
+        self._claims = count(1)
+        self._plan = Plan({}, provider.max_rate or FIRST_CAPACITY)
+        #: When the plan is made again, and when it may be at the earliest.
+        self._look_at = self._soonest = 0.0
+        self._measured_at = -PLAN_SECONDS
+        self._served: dict[int, float] = {}
+
+    def announce(self) -> None:
+        """Somebody else may have begun to wait: look again soon."""
+        self._look_at = min(self._look_at, self._soonest)
+
+    def order(self, permits: int) -> Order:
+        """In which order mailings are next to be claimed, with permits for so many messages."""
+        now = self.plan()
+        return Order(
+            now.rates,
+            now.rate_of_others,
+            permits if self._provider.max_rate else self._turn(now.rate_of_others),
+            new_first=next(self._claims) % NEW_EVERY == 0,
+            new_below=max(NEW_AT_LEAST, round(NEW_SECONDS * now.capacity)),
+        )
+
+    def left(self, mailing: int, served: int) -> int | None:
+        """How many messages are left of a turn in which so many were handed over; None where nobody
+        else waits."""
+        now = self.plan()
+        if not now.rates.keys() - {mailing}:
+            return None
+        return self._turn(now.rates.get(mailing, now.rate_of_others)) - served
+
+    def _turn(self, rate: float) -> int:
+        """Messages of a turn: never less than are handed over at once."""
+        least = 1 if self._provider.max_rate else self._provider.window
+        return max(least, round(TURN_SECONDS * rate))
+
+    def plan(self) -> Plan:
+        """The plan of now, or of a moment ago."""
+        with self._lock:
+            if time.monotonic() >= self._look_at:
+                self._read()
+            return self._plan
+
+    def _read(self) -> None:
+        began = time.monotonic()
+        waiting = read_waiting(self._provider.alias)
+        self._plan = plan(waiting, self._capacity(waiting))
+        now = time.monotonic()
+        self._look_at = now + PLAN_SECONDS
+        self._soonest = now + max(ANNOUNCED_SECONDS, MOST_COST * (now - began))
+
+    def _capacity(self, waiting: Mapping[int, Waiting]) -> float:
+        if not self._provider.max_rate:
+            return self._measured(waiting)
+        if self._provider.paced_by == "message":
+            return self._provider.max_rate
+        return self._provider.max_rate / _mean_segments(waiting.values())
+
+    def _measured(self, waiting: Mapping[int, Waiting]) -> float:
+        """What all workers together have handed over a second since the last look."""
+        now = time.monotonic()
+        served = {mailing: one.served for mailing, one in waiting.items()}
+        done = sum(total - self._served.get(mailing, 0.0) for mailing, total in served.items())
+        seconds, is_first = now - self._measured_at, not self._served
+        if seconds < PLAN_SECONDS / 2:
+            return self._plan.capacity
+        self._measured_at, self._served = now, served
+        return self._plan.capacity if is_first or done <= 0 else max(1.0, done / seconds)
+
+
+def read_waiting(alias: str) -> dict[int, Waiting]:
+    """What the running mailings of a provider have to hand over; new ones get their place."""
+    parts: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+    found: dict[int, Waiting] = {}
+    rows = sql.rows(DEMANDS, [alias])
+    if any(served is None for _, _, _, served, _, _ in rows):
+        sql.run(ENROL, [alias])
+    for mailing, limit, segments, served, queued, seconds in rows:
+        parts[mailing].append((queued, seconds))
+        found[mailing] = Waiting(limit, segments, served or 0.0, parts[mailing])
+    return found
+
+
+def _mean_segments(waiting: Iterable[Waiting]) -> float:
+    found = list(waiting)
+    messages = sum(one.messages for one in found)
+    return sum(one.messages * one.segments for one in found) / messages if messages else 1.0

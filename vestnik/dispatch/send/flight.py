@@ -1,0 +1,92 @@
+"""A flight: messages that are out together, and what has become of them so far.
+
+It does not wait for its slowest answer. Once half of it is answered, the rest may take as long
+again; what is out then stays in flight beside the next one. So an answer that is lost holds its
+own place in the window until its deadline, and nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import NamedTuple
+
+import structlog
+
+from vestnik.dispatch.record.claims import Queued
+from vestnik.providers.base import Outcome, Outgoing, Provider
+
+log = structlog.get_logger(__name__)
+
+# Nobody is left behind sooner: gateways answer within this.
+PATIENCE = 0.1
+
+Answers = Future[list[Outcome | None]]
+
+
+class Landed(NamedTuple):
+    """A message of which it is known what became: an outcome, or None where it did not leave."""
+
+    message: Queued
+    outgoing: Outgoing
+    outcome: Outcome | None
+
+
+class Flight:
+    """One flight; `out` are those of its messages that have not landed, by their place in it."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        messages: Sequence[Queued],
+        outgoing: Sequence[Outgoing],
+        answers: Answers,
+    ) -> None:
+        self._provider, self.answers = provider, answers
+        self.out = dict(enumerate(zip(messages, outgoing, strict=True)))
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the messages that are out."""
+        return [message.message_id for message, _ in self.out.values()]
+
+    def wait_for_most(self) -> None:
+        """Until all are answered, or half of them and the rest had as long again."""
+        waited = 0.0
+        while not wait([self.answers], max(PATIENCE, waited)).done:
+            waited += max(PATIENCE, waited)
+            if 2 * sum(outgoing.landed for _, outgoing in self.out.values()) >= len(self.out):
+                return
+
+    def land(self) -> list[Landed]:
+        """Those that have landed since the last look."""
+        outcomes = self._outcomes() if self.answers.done() else None
+        landed = []
+        for place, (message, outgoing) in [*self.out.items()]:
+            if outgoing.landed:
+                landed.append(Landed(message, outgoing, outgoing.outcome))
+            elif outcomes is not None:
+                landed.append(Landed(message, outgoing, outcomes[place]))
+            else:
+                continue
+            del self.out[place]
+        return landed
+
+    def _outcomes(self) -> Mapping[int, Outcome | None]:
+        try:
+            return dict(enumerate(self.answers.result()))
+        except Exception as error:
+            log.exception("provider failed", provider=self._provider.alias)
+            trouble = f"{type(error).__name__} in the provider"
+            return {
+                place: self._provider.in_two_minds(outgoing, trouble)
+                for place, (_, outgoing) in self.out.items()
+            }
+
+
+def wait_for_any(flights: Sequence[Flight], seconds: float) -> None:
+    """Until one of them is answered as a whole, or so long."""
+    wait([flight.answers for flight in flights], seconds, FIRST_COMPLETED)
+
+
+def wait_for_all(flights: Sequence[Flight], seconds: float | None = None) -> None:
+    """Until all of them are answered as a whole: their deadlines end that, if not `seconds`."""
+    wait([flight.answers for flight in flights], seconds)

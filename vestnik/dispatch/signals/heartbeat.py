@@ -1,0 +1,157 @@
+"""Signs of life: which workers are there, when the scheduler ran last, whose clock is wrong.
+
+Kept in Redis, which measures the ages by its own clock. They are for people and monitoring alone:
+no decision of the pipeline rests on them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import redis
+from django.conf import settings
+
+from vestnik.db import sql
+
+WORKER = "vestnik:worker:{}"
+CLOCK = "vestnik:clock:{}"
+BEAT = "vestnik:beat:{}"
+#: Each with the name of its process, which ends in its host's.
+SIGNS = {"worker": WORKER, "beat": BEAT}
+SCHEDULER = "vestnik:scheduler"
+#: A worker says every five seconds that it is there, and counts for three times as long.
+SECONDS_OF_WORKER = 15
+SECONDS_OF_SCHEDULER = 86_400
+#: A clock is measured every ten seconds.
+SECONDS_OF_CLOCK = 60
+#: A mailing starts within a second; after so long something is wrong.
+OVERDUE_SECONDS = 5.0
+
+SLOW_MARKS = "vestnik:slow-marks"
+SECONDS_OF_SLOW_MARKS = 15
+
+OVERDUE = """
+SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at)), 0)::float8
+FROM mailings_mailing
+WHERE state = 'scheduled' AND starts_at < clock_timestamp() - %s * interval '1 second'
+"""
+# By partial indexes of what is open.
+OLDEST_DUE = """
+SELECT m.provider, max(extract(epoch FROM clock_timestamp() - b.due_at))::float8
+FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
+WHERE m.state = 'running' AND m.ends_at > clock_timestamp()
+    AND b.state IN ('ready', 'waiting') AND b.due_at <= clock_timestamp()
+GROUP BY m.provider
+UNION ALL
+SELECT provider, max(extract(epoch FROM clock_timestamp() - starts_at))::float8
+FROM mailings_mailing WHERE state = 'scheduled' AND starts_at < clock_timestamp()
+GROUP BY provider
+"""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is known of the processes behind the pages. None where Redis is away."""
+
+    workers: int | None
+    #: Seconds since the scheduler ran last; None also where it has not run for a day.
+    scheduler_age: float | None
+    overdue_mailings: int
+    overdue_seconds: float
+    #: By how many seconds whose clock is ahead of the database's.
+    clocks: Mapping[str, float] = field(default_factory=dict)
+    #: For how long the oldest message that is due has waited, also of a mailing that has not begun.
+    oldest_due_seconds: float = 0.0
+    #: Seconds that a mark took of which nothing could leave in time; None where all is well.
+    slow_marks: float | None = None
+
+    @property
+    def clock_skew(self) -> float | None:
+        """The clock that is furthest away; None where none was measured."""
+        return max(self.clocks.values(), key=abs, default=None)
+
+
+def note_worker(name: str) -> None:
+    """A worker is there. Does nothing while Redis is away."""
+    _note(WORKER.format(name), SECONDS_OF_WORKER)
+
+
+def note_beat(name: str) -> None:
+    """A process of `vestnik beat` is there, and its jobs run. Does nothing while Redis is away."""
+    _note(BEAT.format(name), SECONDS_OF_WORKER)
+
+
+def note_scheduler() -> None:
+    """The scheduler has looked. Does nothing while Redis is away."""
+    _note(SCHEDULER, SECONDS_OF_SCHEDULER)
+
+
+def note_clock(whose: str, ahead: float) -> None:
+    """By how much a clock is ahead of the database's. Does nothing while Redis is away."""
+    _note(CLOCK.format(whose), SECONDS_OF_CLOCK, f"{ahead:.3f}")
+
+
+def note_slow_marks(seconds: float) -> None:
+    """Nothing left, as its mark took so long. Does nothing while Redis is away."""
+    _note(SLOW_MARKS, SECONDS_OF_SLOW_MARKS, f"{seconds:.1f}")
+
+
+def slow_marks() -> float | None:
+    """How long marks took lately of which nothing left; None where all is well or Redis is away."""
+    try:
+        found = _client().get(SLOW_MARKS)
+    except redis.RedisError:
+        return None
+    return None if found is None else float(found)
+
+
+def signs() -> Signs:
+    """What is seen now: one query, and a few requests to Redis."""
+    count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
+    oldest = max((age for _, age in oldest_due()), default=0.0)
+    workers = workers_seen()
+    age, clocks = (None, {}) if workers is None else _age_and_clocks()
+    slow = None if workers is None else slow_marks()
+    return Signs(workers, age, count, seconds, clocks, oldest, slow)
+
+
+def oldest_due() -> list[tuple[str, float]]:
+    """For how many seconds the oldest that is due has waited: providers, some of them twice."""
+    return [(provider, float(seconds)) for provider, seconds in sql.rows(OLDEST_DUE)]
+
+
+def _age_and_clocks() -> tuple[float | None, dict[str, float]]:
+    try:
+        left, clocks = int(_client().pttl(SCHEDULER)), _clocks()
+    except redis.RedisError:
+        return None, {}
+    # Redis's clock may have gone back since: then the time left is longer than it ever was.
+    return (max(0.0, SECONDS_OF_SCHEDULER - left / 1000) if left > 0 else None), clocks
+
+
+def _clocks() -> dict[str, float]:
+    keys = [key.decode() for key in _client().scan_iter(CLOCK.format("*"), count=1000)]
+    values = _client().mget(keys) if keys else []
+    prefix = CLOCK.format("")
+    found = zip(keys, values, strict=True)
+    return {key.removeprefix(prefix): float(value) for key, value in found if value is not None}
+
+
+def workers_seen() -> int | None:
+    """How many workers have said lately that they are there; None where Redis is away."""
+    try:
+        return sum(1 for _ in _client().scan_iter(WORKER.format("*"), count=1000))
+    except redis.RedisError:
+        return None
+
+
+def _note(key: str, seconds: int, value: str = "1") -> None:
+    try:
+        _client().set(key, value, ex=seconds)
+    except redis.RedisError:
+        return
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

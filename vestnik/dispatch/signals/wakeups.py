@@ -1,0 +1,246 @@
+"""Hints: "look at this mailing". Losing, doubling or delaying one changes nothing.
+
+Published from a thread of their own, so that a broker that is slow or away never delays or fails
+whoever gave the hint. The tick finds what a lost hint would have pointed to.
+
+A hint says nothing of time: who gives it and who takes it may be on two hosts, whose clocks differ.
+One that is to come a moment later waits here, by the monotonic clock. While workers are away the
+queue does not grow beyond `MOST_QUEUED`: whoever comes back is through with it in a moment.
+
+What is hinted at while the same hint waits is one hint: each is on record in Redis until a worker
+takes it. The record ends by itself after `WAITS_SECONDS`, so a hint that was lost is given again.
+"""
+
+import heapq
+import itertools
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache, partial
+
+import redis
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from redis.commands.core import Script
+
+from vestnik.db import sql
+from vestnik.dispatch.signals.metrics import meters
+from vestnik.outages import OutageLog
+from vestnik.providers.registry import aliases, described
+
+READY = """
+SELECT provider FROM mailings_mailing m
+WHERE id = %s AND state = 'running' AND EXISTS (
+    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = 'ready'
+)
+"""
+
+MOST_PENDING = 5000
+MOST_QUEUED = 1000
+#: For so long a hint counts as one that waits, unless it is taken.
+WAITS_SECONDS = 2.0
+WAITS = "vestnik:hint:{}:{}"
+# Adds one of a kind, unless so many wait.
+ADD = """
+local waiting = redis.call('INCR', KEYS[1])
+if waiting > tonumber(ARGV[1]) then
+    redis.call('DECR', KEYS[1])
+    return 0
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+TAKE = """
+if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
+"""
+HINTS = ("vestnik.look_at", "vestnik.work", "vestnik.ask")
+#: How often the queue's length is looked at.
+LOOKED_EVERY = 0.2
+
+_numbers = itertools.count()
+
+
+@dataclass(order=True, slots=True)
+class Hint:
+    """In the order in which they are due; of those that are due together the first given first."""
+
+    due: float
+    task: str = field(compare=False)
+    arguments: tuple[object, ...] = field(compare=False)
+    #: So many of the same may wait at once.
+    most: int = field(compare=False)
+    #: Not one that is to come later.
+    is_counted: bool = field(compare=False)
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    @property
+    def key(self) -> str:
+        return WAITS.format(self.task, ",".join(map(str, self.arguments)))
+
+
+class _Given:
+    """The hints that this process has given and not published yet."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, hint: Hint) -> bool:
+        """Whether it is not one too many."""
+        with self._lock:
+            if hint.is_counted and self._counts[hint.key] >= hint.most:
+                return False
+            self._counts[hint.key] += hint.is_counted
+            return True
+
+    def remove(self, hint: Hint) -> None:
+        with self._lock:
+            self._counts[hint.key] -= hint.is_counted
+            if not self._counts[hint.key]:
+                del self._counts[hint.key]
+
+
+_pending: queue.Queue[Hint] = queue.Queue(MOST_PENDING)
+_given = _Given()
+_starting = threading.Lock()
+_publisher: threading.Thread | None = None
+_outage = OutageLog(
+    "the broker takes no messages",
+    "see that Redis runs, may write to its disk and has memory left; nothing is lost meanwhile",
+)
+_overflow = OutageLog(
+    "hints are given faster than they can be published",
+    "nothing is lost: what they point to is looked for each second",
+)
+_unread = OutageLog(
+    "no worker takes the hints that are queued",
+    "start workers, or see why they take none; nothing is lost meanwhile",
+)
+
+
+def look_at(mailing_id: int) -> None:
+    """Once the transaction is committed: have a worker look whether the mailing is due."""
+    transaction.on_commit(partial(give, "vestnik.look_at", mailing_id))
+
+
+def call_to_work(alias: str, hands: int = 4) -> None:
+    """Have workers look for batches of that provider; a worker with enough of it ignores it. One
+    is enough for a pace."""
+    hands = 1 if alias in aliases() and described(alias).max_rate else hands
+    for _ in range(hands):
+        give("vestnik.work", alias, most=hands)
+
+
+def call_for(mailing_id: int) -> None:
+    """Have workers send what is ready of a mailing, if there is something."""
+    if alias := sql.value(READY, [mailing_id]):
+        call_to_work(alias)
+
+
+def give(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:
+    """Hint now, or `after` so many seconds (under two: a process that ends forgets it); not where
+    as many of the same as `most` wait already."""
+    hint = Hint(time.monotonic() + after, task, arguments, most, is_counted=not after)
+    if not _given.add(hint):
+        return
+    try:
+        _pending.put_nowait(hint)
+    except queue.Full as error:
+        _given.remove(hint)
+        _overflow.failed(error)
+        return
+    _ensure_publisher()
+
+
+def taken(task: str, arguments: Sequence[object]) -> None:
+    """A worker looks where a hint says: what is hinted from now on is another one."""
+    if task not in HINTS:
+        return
+    with suppress(redis.RedisError):
+        key = WAITS.format(task, ",".join(map(str, arguments)))
+        _script(TAKE)(keys=[key])
+
+
+def _ensure_publisher() -> None:
+    global _publisher
+    with _starting:
+        if _publisher is None or not _publisher.is_alive():
+            _publisher = threading.Thread(target=_publish_forever, name="hints", daemon=True)
+            _publisher.start()
+
+
+def _publish_forever() -> None:
+    waiting: list[Hint] = []
+    while True:
+        if waiting and waiting[0].due <= time.monotonic():
+            _publish(heapq.heappop(waiting))
+            continue
+        with suppress(queue.Empty):
+            hint = _pending.get(timeout=_seconds_to(waiting))
+            _given.remove(hint)
+            heapq.heappush(waiting, hint)
+
+
+def _seconds_to(waiting: list[Hint]) -> float | None:
+    """Until the first of those that wait is due; None where none waits."""
+    return max(0.0, waiting[0].due - time.monotonic()) if waiting else None
+
+
+def _publish(hint: Hint) -> None:
+    try:
+        if not _queue.is_full() and _is_first(hint):
+            current_app.send_task(hint.task, hint.arguments)
+            meters().count("hints", hint.task.removeprefix("vestnik."))
+    except Exception as error:
+        _outage.failed(error)
+    else:
+        _outage.worked()
+
+
+def _is_first(hint: Hint) -> bool:
+    """Whether fewer than it may be of the same wait to be taken."""
+    if hint.task not in HINTS:
+        return True
+    return bool(_script(ADD)(keys=[hint.key], args=[hint.most, int(WAITS_SECONDS * 1000)]))
+
+
+class NobodyTakes(Exception):
+    """The queue is as long as it may be."""
+
+
+class _Queue:
+    """How long the queue was a moment ago. For the publisher's thread alone."""
+
+    def __init__(self) -> None:
+        self._looked_at = -LOOKED_EVERY
+        self._full = False
+
+    def is_full(self) -> bool:
+        """Whether nothing more is to be added. Raises what the client raises."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOKED_EVERY:
+            length = int(_client().llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+            self._looked_at, self._full = now, length >= MOST_QUEUED
+            if self._full:
+                _unread.failed(NobodyTakes(f"{length} are queued"))
+            else:
+                _unread.worked()
+        return self._full
+
+
+_queue = _Queue()
+
+
+@cache
+def _script(text: str) -> Script:
+    return _client().register_script(text)
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

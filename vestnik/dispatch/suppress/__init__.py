@@ -1,0 +1,1 @@
+"""Taking queued messages back: opt-outs, deleted clients, erased numbers."""

@@ -1,0 +1,165 @@
+"""Taking back what has not left: a client is deleted, or a number stopped, while mailings run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from django.db import OperationalError, transaction
+
+from vestnik.audience.models import Client
+from vestnik.audience.phone import GETS_NO_SMS
+from vestnik.db import sql
+from vestnik.db.errors import Trouble, retried, trouble_of
+from vestnik.dispatch.prepare import new_text
+from vestnik.mailings.rendering import NO_SMS
+from vestnik.outages import one_line
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that a stop or a deletion waits for somebody who holds a batch.
+LONGEST_WAIT = 2.0
+WHY = "the client was deleted"
+DOUBTED = "not sent again, and an earlier attempt may have arrived"
+
+# The batch's row is locked before the message's is touched, so what a worker has marked by then
+# counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
+# it before its next flight, and look then for what was in flight and came back to be tried again;
+# not for who was stopped: that each mark asks by itself. `theirs` are `id` and `mailing_id`.
+TAKE_BACK = """
+WITH {theirs},
+held AS (
+    SELECT b.id, theirs.id AS message_id, theirs.id = ANY(b.in_flight) AS flies
+    FROM dispatch_batch b
+    JOIN theirs ON theirs.mailing_id = b.mailing_id
+        AND theirs.id BETWEEN b.first_message_id AND b.last_message_id
+    ORDER BY b.id
+    FOR UPDATE OF b
+),
+withdrawn AS (
+    UPDATE dispatch_message m SET
+        state = CASE WHEN m.doubted_attempt_id IS NULL THEN '{state}' ELSE 'unknown' END,
+        attempt_id = m.doubted_attempt_id,
+        error = CASE WHEN m.doubted_attempt_id IS NULL THEN %(why)s ELSE %(doubted)s END
+    FROM held WHERE m.id = held.message_id AND m.state = 'queued' AND NOT held.flies
+    RETURNING m.id, m.state
+),
+counted AS (
+    SELECT held.id, count(withdrawn.id) AS n,
+        count(withdrawn.id) FILTER (WHERE withdrawn.state = 'unknown') AS doubted
+    FROM held LEFT JOIN withdrawn ON withdrawn.id = held.message_id GROUP BY held.id
+)
+UPDATE dispatch_batch b SET
+    queued = b.queued - n, {state} = b.{state} + n - doubted, unknown = b.unknown + doubted,
+    recheck = b.recheck OR b.state = 'claimed',
+    state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
+FROM counted
+WHERE b.id = counted.id AND (n > 0 OR b.state = 'claimed' AND '{state}' = 'cancelled')
+"""
+
+# The unique index finds the messages by one probe a mailing under way.
+OF_CLIENT = """
+theirs AS (
+    SELECT m.id, m.mailing_id
+    FROM mailings_mailing g
+    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = ANY(%(clients)s)
+    WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
+)
+"""
+QUEUED_OF_BATCH = """
+theirs AS MATERIALIZED (
+    SELECT m.id, m.mailing_id
+    FROM dispatch_batch b
+    JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
+        AND m.id BETWEEN b.first_message_id AND b.last_message_id
+    {also}
+    WHERE b.id = %(batch)s AND m.state = 'queued' {which}
+)
+"""
+# A sub-query and not NOT EXISTS: that the planner may answer by a hash of all clients.
+GONE = """
+AND (m.phone_number = '' OR m.client_id IS NOT NULL
+    AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL)
+"""
+GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
+# A number that was corrected may be a landline now.
+NO_SMS_OF_BATCH = QUEUED_OF_BATCH.format(
+    also="", which=f"AND {GETS_NO_SMS.format(number='m.phone_number')}"
+)
+# The row is locked before the look: whoever asks to look again meanwhile does so after it.
+LOOK = "SELECT FROM dispatch_batch WHERE id = %s FOR UPDATE"
+LOOKED = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
+
+# Sub-queries for the same reason.
+READDRESS = """
+UPDATE dispatch_message m SET
+    phone_number = (SELECT phone_number FROM audience_client WHERE id = m.client_id)
+FROM dispatch_batch b
+WHERE b.id = %s AND m.mailing_id + 0 = b.mailing_id
+    AND m.id BETWEEN b.first_message_id AND b.last_message_id
+    AND m.state = 'queued' AND m.phone_number <> '' AND NOT m.id = ANY(b.in_flight)
+    AND m.phone_number <> (SELECT phone_number FROM audience_client WHERE id = m.client_id)
+RETURNING m.id, m.client_id
+"""
+
+
+def delete_client(client_id: int) -> bool:
+    """Delete a client; their queued messages become cancelled. False where there is none."""
+    return delete_clients([client_id]) == 1
+
+
+def delete_clients(ids: Sequence[int]) -> int:
+    """Delete clients; their queued messages become cancelled. How many were there.
+
+    A chunk that is being enlisted just then may still make a message for them: no mark lets it
+    leave, and it is cancelled then. What is in flight at this moment finishes; should it come back
+    to be tried again, it is taken back then.
+    """
+    if there := _deleted(ids):
+        take_back_soon(OF_CLIENT, "cancelled", WHY, {"clients": there})
+    return len(there)
+
+
+@retried
+def _deleted(ids: Sequence[int]) -> Sequence[int]:
+    with transaction.atomic():
+        # In the order of the numbers, in which everything locks clients.
+        locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
+        there = [client.id for client in locked]
+        Client.objects.filter(id__in=there).delete()
+    return there
+
+
+def recheck(batch_id: int) -> None:
+    """Take back what is queued for clients who were deleted, and write to the numbers that clients
+    have by now; again later, as long as something of the batch is in flight. For the worker that
+    lets go of the batch."""
+    with transaction.atomic():
+        sql.run(LOOK, [batch_id])
+        take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
+        if readdressed := sql.rows(READDRESS, [batch_id]):
+            new_text.show_new_numbers(batch_id, readdressed)
+        take_back(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
+        sql.run(LOOKED, [batch_id])
+
+
+def take_back_soon(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> bool:
+    """The same, waiting for others only for a moment; whether it was done.
+
+    For what no mark lets leave any more: what is not taken back here is when it would leave.
+    """
+    try:
+        with sql.waiting_at_most(LONGEST_WAIT):
+            take_back(theirs, state, why, parameters)
+    except OperationalError as error:
+        if trouble_of(error) is not Trouble.BUSY:
+            raise
+        log.info("messages left queued", why=why, reason=one_line(error))
+        return False
+    return True
+
+
+def take_back(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> None:
+    """Bring queued messages to that state, except what is in flight. One of which an earlier
+    attempt may have arrived becomes unknown instead."""
+    given = {"why": why, "doubted": DOUBTED, **parameters}
+    sql.run(TAKE_BACK.format(theirs=theirs, state=state), given)

@@ -1,0 +1,35 @@
+"""Every request has an end: after it no statement is begun, and the answer is 503."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from vestnik.db import deadline
+from vestnik.http.concurrency_limit import seconds_for
+
+Answering = Callable[[HttpRequest], HttpResponseBase]
+
+
+def time_limit(answer: Answering) -> Answering:
+    """Stands before all other middleware. A stream that is answered is not counted."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        with deadline.within(seconds_for(request.META, settings.WEB_REQUEST_SECONDS)):
+            return answer(request)
+
+    return middleware
+
+
+def body_was_read(answer: Answering) -> Answering:
+    """Stands behind the check of the CSRF token, which reads forms: the work begins here."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return answer(request)
+
+    def process_view(request: HttpRequest, *_: Any) -> None:
+        deadline.extend(settings.WEB_REQUEST_SECONDS)
+
+    middleware.process_view = process_view  # type: ignore[attr-defined]  # as Django asks for it
+    return middleware

@@ -1,0 +1,147 @@
+"""A gateway's callbacks: receipts and what clients wrote, found by JSON paths."""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
+from vestnik.providers.callbacks import (
+    Callback,
+    CallbackRefused,
+    CallerUnknown,
+    Doorkeeper,
+    number_of,
+    same,
+)
+from vestnik.providers.errors import OptionError
+from vestnik.providers.events import sender_of
+from vestnik.providers.http.response import id_of, readable, step_into, word_of
+from vestnik.providers.http.signature import METHODS, digest
+from vestnik.providers.http.status_query import UNDER_WAY
+from vestnik.providers.options import Options, Secret
+
+PATHS = {
+    "callback_id_path": "id",
+    "callback_provider_id_path": "provider_id",
+    "callback_state_path": "status",
+    "callback_error_path": "error",
+    "callback_phone_path": "phone",
+    "callback_text_path": "text",
+}
+
+
+log = logging.getLogger(__name__)
+
+
+class Notices:
+    """Reads one notice, or a list of them, from a JSON body, a form or a query string."""
+
+    def __init__(self, alias: str, given: Options) -> None:
+        self._alias = alias
+        self._door = Doorkeeper(given)
+        self._paths = {
+            option: tuple(given.text(option, default).split("."))
+            for option, default in PATHS.items()
+        }
+        self._answer = given.text("callback_answer", "OK")
+        listed = given.text("callback_list_path", "")
+        self._list_path = tuple(listed.split(".")) if listed else ()
+        self._signature = CallbackSignature(given)
+        self.states: dict[str, ReceiptState] = {
+            **_states("delivered", given.words("delivered_states", "delivered")),
+            **_states("undelivered", given.words("undelivered_states", "undelivered,failed")),
+        }
+
+    def read(self, callback: Callback) -> Heard:
+        self._door.admit(callback, signed=self._signature.is_configured)
+        self._signature.check(callback)
+        document = step_into(callback.document(), self._list_path)
+        notices = document if isinstance(document, list) else [document]
+        receipts: list[Receipt] = []
+        inbound: list[Inbound] = []
+        problems = []
+        for notice in notices:
+            try:
+                self._read(notice, receipts, inbound)
+            except CallbackRefused as problem:
+                problems.append(str(problem))
+        if problems and len(problems) == len(notices):
+            raise CallbackRefused(problems[0])
+        for reason in dict.fromkeys(problems):
+            log.warning("%d notices of a list cannot be read: %s", problems.count(reason), reason)
+        return Heard(receipts, inbound, self._answer)
+
+    def _read(self, notice: object, receipts: list[Receipt], inbound: list[Inbound]) -> None:
+        """One that is unreadable takes no other along. Raises CallbackRefused."""
+        if self._is_text(notice):
+            inbound.append(self._inbound(notice))
+        elif (receipt := self._receipt(notice)) is not None:
+            receipts.append(receipt)
+
+    def _is_text(self, notice: object) -> bool:
+        """A receipt may repeat the text that we sent: with an id and the state of a message that
+        we sent it is one. An empty text is none."""
+        if not self._word(notice, "text"):
+            return False
+        state = (self._word(notice, "state") or "").lower()
+        has_id = self._word(notice, "id") or self._word(notice, "provider_id")
+        return not (has_id and (state in self.states or state in UNDER_WAY))
+
+    def _word(self, notice: object, name: str) -> str | None:
+        return word_of(step_into(notice, self._paths[f"callback_{name}_path"]))
+
+    def _receipt(self, notice: object) -> Receipt | None:
+        """None for a state that is not final."""
+        word = self._word(notice, "state")
+        named = self._word(notice, "id")
+        our_id, their_id = number_of(named or ""), id_of(self._word(notice, "provider_id"))
+        if word is None or not (named or their_id):
+            raise CallbackRefused("there is neither a text nor an id with a state")
+        if our_id is None and not their_id:
+            log.warning("a receipt is dropped: its id is none of ours")
+            return None
+        state = self.states.get(word.lower())
+        return state and Receipt(
+            self._alias,
+            state,
+            datetime.now(UTC),
+            provider_id=their_id,
+            message_id=our_id,
+            error=readable(self._word(notice, "error") or ""),
+        )
+
+    def _inbound(self, notice: object) -> Inbound:
+        phone_number = sender_of(self._word(notice, "phone") or "")
+        if not phone_number:
+            raise CallbackRefused("a text came without the number of its sender")
+        text = self._word(notice, "text") or ""
+        key = self._word(notice, "provider_id") or self._word(notice, "id") or ""
+        return Inbound(self._alias, phone_number, text, datetime.now(UTC), key)
+
+
+def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState]:
+    return {word.lower(): state for word in words}
+
+
+class CallbackSignature:
+    """A keyed digest of the body in a header: it stands for the secret of the address."""
+
+    def __init__(self, given: Options) -> None:
+        self._header = given.text("callback_signature_header", "").lower()
+        self._method = given.choice("callback_signature_method", "hmac-sha256", METHODS)
+        self._secret = given.secret("callback_signature_secret", "")
+        self.is_configured = bool(self._header)
+        if self.is_configured and not self._secret:
+            raise OptionError("callback_signature_secret", "is required beside the header")
+
+    def check(self, callback: Callback) -> None:
+        """In hexadecimal or base64, with or without `sha256=` before it. Raises CallerUnknown."""
+        if not self.is_configured:
+            return
+        headers = {name.lower(): value for name, value in callback.headers.items()}
+        shown = headers.get(self._header, "").strip()
+        shown = shown.removeprefix(f"{self._method.removeprefix('hmac-')}=")
+        secret = self._secret.reveal()
+        right = [digest(self._method, secret, callback.body, kind) for kind in ("hex", "base64")]
+        if not any(same(shown, Secret(one)) for one in right):
+            raise CallerUnknown("the signature is missing or wrong")

@@ -1,0 +1,110 @@
+"""The shape of a request, from options."""
+
+import base64
+import re
+
+from yarl import URL
+
+from vestnik.providers.base import Outgoing
+from vestnik.providers.errors import OptionError
+from vestnik.providers.http.signature import Signature
+from vestnik.providers.http.templates import Alphabets, Compiler, Filling, Template, in_header
+from vestnik.providers.http.transport import Request
+from vestnik.providers.options import Options, Secret
+
+DEFAULT_BODY = {"id": "{id}", "phone": "{phone_number_int}", "text": "{text}"}
+CONTENT_TYPES = {
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "text": "text/plain; charset=utf-8",
+    "none": "",
+}
+#: Written with capitals, so that one of an option takes the place of our own.
+HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Shape:
+    """`method url+path?query`, headers and body, each a template compiled once."""
+
+    def __init__(self, given: Options, sender: str) -> None:
+        self.compiler = compiler = Compiler(
+            sender, Alphabets.configured(given), given.whole("longest_validity", 2**31, least=60)
+        )
+        self._token_type = given.text("token_type", "Bearer").strip()
+        self.method = given.choice("method", "POST", ("POST", "GET", "PUT"))
+        self._url = self._target(given, compiler)
+        self._body = self._content(given, compiler)
+        self._fixed, self._varying = self._headers(given, compiler)
+        self._signature = Signature(given, compiler)
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that shows whose request it is, where that is always the same."""
+        return {k: v for k, v in self._fixed.items() if k == "Authorization"}
+
+    def bearing(self, token: str) -> dict[str, str]:
+        """The same with a token that was fetched."""
+        return {"Authorization": f"{self._token_type} {token}".strip()}
+
+    def request(self, message: Outgoing, token: str = "") -> Request:
+        filling = Filling(message)
+        if not self._signature.of_the_body:
+            filling.signature = self._signature.sign(filling)
+        filling.body = self._body.fill(filling) if self._body else ""
+        if self._signature.of_the_body:
+            filling.signature = self._signature.sign(filling)
+        headers = self._fixed | self.bearing(token) if token else self._fixed
+        if self._varying:
+            headers = headers | {name: t.fill(filling) for name, t in self._varying.items()}
+        body = filling.body.encode() if self._body else None
+        # Escaped by the template already: parsing it once more costs as much as the rest.
+        return Request(self.method, URL(self._url.fill(filling), encoded=True), headers, body)
+
+    def _target(self, given: Options, compiler: Compiler) -> Template:
+        target = compiler.address("url", given.url("url"))
+        target += compiler.address("path", given.text("path", "/send/{id}"))
+        if query := given.text("query", ""):
+            target += compiler.plain("query", "?") + compiler.form("query", query)
+        return target
+
+    def _content(self, given: Options, compiler: Compiler) -> Template | None:
+        usual = "none" if self.method == "GET" else "json"
+        self._format = given.choice("body_format", usual, list(CONTENT_TYPES))
+        if self._format == "none":
+            return None
+        if self._format == "json":
+            return compiler.json("body", given.json("body", DEFAULT_BODY))
+        if self._format == "form":
+            return compiler.form("body", given.text("body"))
+        return compiler.plain("body", given.text("body"))
+
+    def _headers(
+        self, given: Options, compiler: Compiler
+    ) -> tuple[dict[str, str], dict[str, Template]]:
+        fixed = {"Content-Type": CONTENT_TYPES[self._format]} if self._body else {}
+        self.account = _authorization(given, self._token_type)
+        # Where tokens are handed out, the account is for fetching them alone.
+        self.fetches_tokens = given.text_is_set("token_url")
+        fixed |= {} if self.fetches_tokens else self.account
+        more = given.json("headers", {})
+        if not isinstance(more, dict) or not all(map(HEADER_NAME.fullmatch, more)):
+            raise OptionError("headers", 'must be a JSON object like {"X-Name": "value"}')
+        varying = {
+            name.title(): compiler.plain("headers", str(value), in_header)
+            for name, value in more.items()
+        }
+        return fixed, varying
+
+
+def _authorization(given: Options, kind: str) -> dict[str, str]:
+    token, username = given.secret("token", ""), given.text("username", "")
+    password = given.secret("password", "")
+    if token and username:
+        raise OptionError("token", "cannot stand beside username")
+    if username:
+        return {"Authorization": "Basic " + _basic(username, password)}
+    return {"Authorization": f"{kind} {token.reveal().strip()}".strip()} if token else {}
+
+
+def _basic(username: str, password: Secret) -> str:
+    return base64.b64encode(f"{username}:{password.reveal()}".encode()).decode()

@@ -1,0 +1,159 @@
+"""One request and its whole answer over a session that stays open, with nothing done twice."""
+
+import asyncio
+import os
+import ssl
+from dataclasses import dataclass, field
+
+import aiohttp
+from yarl import URL
+
+from vestnik.providers.base import Outgoing, TooLate
+from vestnik.providers.errors import OptionError
+from vestnik.providers.http.connections import (
+    EXACT,
+    Connector,
+    DepartingRequest,
+    Leaving,
+    SentTwice,
+    Unasked,
+    leaving,
+)
+from vestnik.providers.http.response import Answer
+from vestnik.providers.options import Options
+
+#: No answer about one message is longer; what is, is not read to its end.
+LONGEST_BODY = 64 * 1024
+
+
+class BodyTooLong(Exception):
+    """The answer is longer than an answer about one message can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes over the wire, encoded."""
+
+    method: str
+    url: URL
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+class Line:
+    """The way to one gateway: pool, TLS and time-outs."""
+
+    def __init__(self, given: Options, *, window: int, deadline: float) -> None:
+        self._window = window
+        self.connect_timeout = given.number("connect_timeout", min(3.0, deadline), least=0.05)
+        self.read_timeout = given.number("read_timeout", deadline, least=0.05)
+        # A kept connection that the gateway closes while we write puts a message in doubt: keep
+        # it idle for less time than gateways do.
+        self._keepalive = given.number("keepalive", 10.0)
+        # Reading the system's authorities takes 45 ms: not for every command that only checks.
+        ca_file = given.text("ca_file", "")
+        self._tls = _tls(ca_file) if ca_file else None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        connector = Connector(
+            limit=self._window,
+            tls=self._tls or ssl.create_default_context(),
+            keepalive=self._keepalive,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            request_class=DepartingRequest,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout(),
+            auto_decompress=False,
+            headers={"User-Agent": "vestnik", "Accept-Encoding": "identity"},
+        )
+
+    def _timeout(self) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=self.connect_timeout,
+            sock_read=self.read_timeout,
+            ceil_threshold=EXACT,
+        )
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def exchange(self, request: Request, message: Outgoing | None = None) -> Answer:
+        """Send and read to the end; `message.depart()` comes right before the first byte.
+
+        Raises TooLate where its message is given up while it waits for a free connection.
+        """
+        way = None if message is None else Leaving(message)
+        leaving.set(way)
+        try:
+            return await self._exchange(request)
+        except asyncio.CancelledError:
+            if way and way.is_waiting:
+                raise TooLate from None
+            raise
+
+    async def _exchange(self, request: Request) -> Answer:
+        if self._session is None:
+            raise ConnectionError("the provider is not open")
+        async with self._session.request(
+            request.method,
+            request.url,
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+        ) as response:
+            body = await _bounded(response)
+            return Answer(response.status, response.headers, body)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    content, body = response.content, b""
+    while not content.at_eof():
+        body += await content.readany()
+        if len(body) > LONGEST_BODY:
+            response.close()
+            raise BodyTooLong
+    return body
+
+
+def _tls(ca_file: str) -> ssl.SSLContext:
+    """Certificates and names are always verified, by the authorities of `ca_file`."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise OptionError("ca_file", f"cannot be read: {error.strerror or error}") from None
+
+
+def explain(error: Exception) -> str:
+    """What went wrong, without the address (it may hold a secret in its query)."""
+    for kind, phrase in PHRASES:
+        if isinstance(error, kind):
+            return phrase
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno
+        return f"no connection: {os.strerror(number) if number and number > 0 else 'refused'}"
+    if isinstance(error, aiohttp.ClientOSError | ConnectionError):
+        return "the line was closed before the answer"
+    return f"{type(error).__name__} on the line"
+
+
+#: The first that fits, so the narrower kinds stand first.
+PHRASES: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "the gateway's name cannot be resolved"),
+    (aiohttp.ClientConnectorCertificateError, "the gateway's certificate is not trusted"),
+    (aiohttp.ClientSSLError, "TLS with the gateway fails"),
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (aiohttp.ServerTimeoutError, "no answer in time"),
+    (asyncio.TimeoutError, "no answer in time"),
+    (aiohttp.ServerDisconnectedError, "the line was closed before the answer"),
+    (SentTwice, "the line was closed before the answer"),
+    (Unasked, "the gateway speaks before it is asked"),
+    (BodyTooLong, "the answer is too long to be one"),
+    (aiohttp.ClientPayloadError, "the answer breaks off"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+)

@@ -1,0 +1,105 @@
+"""What can be had as a file: clients, a mailing's messages, its statistics. Each as a table."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from vestnik.audience.attribute_types import declared_types
+from vestnik.audience.importing.columns import exact_values, headings
+from vestnik.audience.importing.rows import reading
+from vestnik.audience.models import Client
+from vestnik.mailings.models import Mailing
+from vestnik.reports.files.table_writers import Cell
+from vestnik.reports.mailing import messages, statistics
+
+ROWS_AT_ONCE = 2_000
+MOST_ATTRIBUTES = 200
+FIELDS = ("id", "phone_number", "operator_code", "tag", "timezone", "created_at")
+TAG = FIELDS.index("tag")
+ATTRIBUTES = """
+SELECT DISTINCT jsonb_object_keys(attributes) FROM audience_client
+WHERE attributes <> '{}' ORDER BY 1 LIMIT %s
+"""
+MESSAGE = (
+    "id",
+    "client",
+    "phone_number",
+    "state",
+    "segments",
+    "attempts",
+    "provider_message_id",
+    "error",
+    "created_at",
+    "sent_at",
+    "delivered_at",
+    "text",
+)
+
+Row = list[Cell]
+
+
+def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
+    """Clients, each attribute a column of its own, so that the file can be imported again."""
+    rows = wanted.order_by("id").values_list(*FIELDS, "attributes")
+    return table_of(rows.iterator(chunk_size=ROWS_AT_ONCE), _attributes(), declared_types())
+
+
+def table_of(
+    rows: Iterable[Sequence[Any]], names: Sequence[str], types: Mapping[str, str]
+) -> Iterator[Row]:
+    """The table of clients, their FIELDS and attributes; `names` are those that get a column."""
+    names = [name for name in names if headings.is_column(name)]
+    columns = {name: reading(types.get(name)) for name in names}
+    yield [*FIELDS, *map(headings.heading_of, names), exact_values.COLUMN]
+    for *fields, attributes in rows:
+        exact = exact_values.of(fields[TAG], attributes, columns)
+        yield [*fields, *map(attributes.get, names), exact]
+
+
+def _attributes() -> list[str]:
+    """Names that get a column; what has none is in the last one."""
+    with connection.cursor() as cursor:
+        cursor.execute(ATTRIBUTES, [MOST_ATTRIBUTES])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def of_mailing(mailing: Mailing, state: str | None, digits: str = "") -> Iterator[Row]:
+    """The messages of a mailing, in one state or in all, to all numbers or to those with these
+    digits."""
+    rows = messages.detailed().filter(messages.of_mailing(mailing.id)).order_by("id")
+    if state is not None:
+        rows = rows.filter(reads_as=state)
+    if digits:
+        rows = rows.filter(phone_number__contains=digits)
+    yield list(MESSAGE)
+    for message in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        yield [_of_message(message, name) for name in MESSAGE]
+
+
+def _of_message(message: Any, name: str) -> Cell:
+    match name:
+        case "client":
+            return message.known_client
+        case "state":
+            return message.reads_as
+        case "text":
+            return message.full_text
+    return getattr(message, name)
+
+
+def statistics_of(mailing: Mailing) -> Iterator[Row]:
+    """A mailing in numbers: what is counted, and how much of it there is."""
+    found = statistics.of_mailing(mailing)
+    found.pop("events")
+    return chain([["measure", "value"]], _flat(found, ""))
+
+
+def _flat(found: Mapping[str, Any], path: str) -> Iterator[Row]:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield [f"{path}{name}", value]

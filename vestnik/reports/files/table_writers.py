@@ -1,0 +1,149 @@
+"""Tables as files, written as they are read: CSV and XLSX of any length in constant memory."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from xml.sax.saxutils import escape
+
+from vestnik.audience.importing.csv.csv_escape import written
+
+Cell = object
+Table = Iterable[Sequence[Cell]]
+
+ROWS_AT_ONCE = 500
+#: What a sheet can hold; what is beyond goes onto the next.
+ROWS_OF_A_SHEET = 1_048_576
+LONGEST_CELL = 32_767
+#: What XML cannot hold.
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+#: What readers of XLSX take for an escaped letter.
+ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+SHEET = f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData>'
+END_OF_SHEET = "</sheetData></worksheet>"
+
+
+def shown(value: Cell) -> str:
+    """The value as a text of a cell that no spreadsheet takes for a formula."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return written(value)
+
+
+def as_csv(table: Table) -> Iterator[bytes]:
+    """UTF-8 with its mark, by which Excel knows it; separated by `;`, as Excel wants it here."""
+    rows = iter(table)
+    yield b"\xef\xbb\xbf"
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=";").writerows([*map(shown, row)] for row in some)
+        yield text.getvalue().encode()
+
+
+class _Outbox(io.RawIOBase):
+    """Takes what the archive writes, to be handed on; it cannot go back in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        piece = bytes(data)  # type: ignore[call-overload]  # a buffer
+        self._waiting += piece
+        return len(piece)
+
+    def taken(self) -> bytes:
+        taken = bytes(self._waiting)
+        self._waiting.clear()
+        return taken
+
+
+def as_xlsx(table: Table) -> Iterator[bytes]:
+    """A workbook, its texts in the cells themselves: a table of them would have to be held. Each
+    further sheet begins with the header again, so that it can be read for itself."""
+    outbox, rows, sheets = _Outbox(), iter(table), 0
+    head = list(islice(rows, 1))
+    with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
+        more = True
+        while more:
+            sheets += 1
+            more = yield from _sheet(archive, sheets, head, rows, outbox)
+        for name, content in _book(sheets).items():
+            archive.writestr(name, content)
+    yield outbox.taken()
+
+
+def _sheet(
+    archive: zipfile.ZipFile,
+    number: int,
+    head: list[Sequence[Cell]],
+    rows: Iterator[Sequence[Cell]],
+    outbox: _Outbox,
+) -> Generator[bytes, None, bool]:
+    """Write one sheet; whether there are rows left for another."""
+    left = ROWS_OF_A_SHEET - len(head)
+    with archive.open(f"xl/worksheets/sheet{number}.xml", "w", force_zip64=True) as part:
+        part.write((SHEET + "".join(map(_row, head))).encode())
+        while left and (some := list(islice(rows, min(left, ROWS_AT_ONCE)))):
+            left -= len(some)
+            part.write("".join(map(_row, some)).encode())
+            yield outbox.taken()
+        part.write(END_OF_SHEET.encode())
+    return not left
+
+
+def _row(row: Sequence[Cell]) -> str:
+    return f"<row>{''.join(map(_cell, row))}</row>"
+
+
+def _cell(value: Cell) -> str:
+    if value is None or value == "":
+        return "<c/>"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"<c><v>{value}</v></c>"
+    text = escape(CONTROL.sub("\ufffd", ESCAPE.sub(r"_x005F\g<0>", shown(value)[:LONGEST_CELL])))
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+
+
+def _book(sheets: int) -> dict[str, str]:
+    """The parts of a workbook beside its sheets."""
+    numbers = range(1, sheets + 1)
+    parts = "".join(
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{KINDS}.worksheet+xml"/>'
+        for n in numbers
+    )
+    names = "".join(f'<sheet name="Sheet{n}" sheetId="{n}" r:id="r{n}"/>' for n in numbers)
+    links = "".join(_link(f"r{n}", "worksheet", f"worksheets/sheet{n}.xml") for n in numbers)
+    return {
+        "[Content_Types].xml": (
+            f'{HEAD}<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
+            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            f'<Override PartName="/xl/workbook.xml" ContentType="{KINDS}.sheet.main+xml"/>'
+            f"{parts}</Types>"
+        ),
+        "_rels/.rels": _links(_link("r1", "officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": (
+            f'{HEAD}<workbook xmlns="{MAIN}" xmlns:r="{LINKS}"><sheets>{names}</sheets></workbook>'
+        ),
+        "xl/_rels/workbook.xml.rels": _links(links),
+    }
+
+
+def _links(links: str) -> str:
+    return f'{HEAD}<Relationships xmlns="{PACKAGE}/relationships">{links}</Relationships>'
+
+
+def _link(name: str, kind: str, target: str) -> str:
+    return f'<Relationship Id="{name}" Type="{LINKS}/{kind}" Target="{target}"/>'

@@ -1,0 +1,1 @@
+"""One mailing in figures: progress, forecast, breakdowns, statistics."""

@@ -1,0 +1,79 @@
+"""What time it is for the clients of a mailing when it is sent, and for whom it is night."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.db.models import Count
+
+from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.mailings.forecast import Span, spans
+from vestnik.mailings.local_hours import LocalHours
+from vestnik.mailings.models import Mailing
+from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import END_GUARD
+
+#: The night by the clock on a client's wall: from the one, until the other.
+NIGHT_FROM, NIGHT_UNTIL = time(22), time(8)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime:
+    """The clients of one zone."""
+
+    zone: str
+    clients: int
+    #: When the first of them may get it, by their own clock; None where their hours never open.
+    begins: datetime | None
+    is_night: bool
+
+    @property
+    def clock(self) -> str:
+        """The time on their wall; a template would turn the instant into the page's zone."""
+        return "" if self.begins is None else self.begins.strftime("%H:%M")
+
+
+def local_times(mailing: Mailing, finishes_at: datetime | None) -> Sequence[LocalTime]:
+    """Each zone of the clients that a mailing matches, those with most clients first.
+
+    Without a rate nobody knows when it finishes: then it is taken to be through at once.
+    """
+    begins = max(mailing.starts_at, database_now())
+    window = (begins, mailing.ends_at - timedelta(seconds=END_GUARD))
+    zones = recipients(mailing.filter).order_by().values_list("timezone")
+    counted = zones.annotate(clients=Count("id")).order_by("-clients", "timezone")
+    return [
+        _of_zone(mailing, zone, clients, window, finishes_at or begins) for zone, clients in counted
+    ]
+
+
+def _of_zone(
+    mailing: Mailing, zone: str, clients: int, window: Span, finishes_at: datetime
+) -> LocalTime:
+    hours = None if mailing.local_hours is None else LocalHours.read(mailing.local_hours)
+    place = _place(zone)
+    open_ones = spans(hours, zone, window)
+    if not open_ones:
+        return LocalTime(zone, clients, None, is_night=False)
+    last = max(finishes_at, open_ones[0][0])  # hours that open later are waited for
+    sent_in = [(start, min(end, last)) for start, end in open_ones if start <= last]
+    is_night = any(_is_night(*span, place) for span in sent_in)
+    return LocalTime(zone, clients, open_ones[0][0].astimezone(place), is_night)
+
+
+def _is_night(start: datetime, end: datetime, place: ZoneInfo) -> bool:
+    """Whether any of the span is at night there."""
+    first, last = start.astimezone(place), end.astimezone(place)
+    is_one_day = first.date() == last.date()
+    return not (is_one_day and first.time() >= NIGHT_UNTIL and last.time() < NIGHT_FROM)
+
+
+def _place(zone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(
+            settings.TIME_ZONE
+        )  # as the hours are read, see `vestnik.mailings.local_hours`

@@ -1,0 +1,80 @@
+"""Counts by state: over all mailings, and of one in detail."""
+
+from typing import Any
+
+from django.db.models import Count, Sum
+
+from vestnik.dispatch.models import Message, MessageState
+from vestnik.mailings.models import Mailing, MailingEvent, MailingState
+from vestnik.mailings.price import price_of
+from vestnik.mailings.rules import database_now
+from vestnik.mailings.template import is_personalised
+from vestnik.reports.mailing import messages
+from vestnik.reports.mailing.progress import Progress, progress_of, settled, total
+
+MOST_EVENTS = 100
+ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED)
+
+
+def of_everything(tests: bool | None = None) -> dict[str, Any]:
+    """How many mailings and messages are in each state; with `tests`, only of those that are."""
+    mailings = Mailing.objects.order_by()
+    if tests is not None:
+        mailings = mailings.filter(is_test=tests)
+    counted = mailings.values_list("state").annotate(Count("id"))
+    states = dict.fromkeys(MailingState.values, 0) | dict(counted)
+    return {"mailings": states, "messages": total(tests)}
+
+
+def of_mailing(mailing: Mailing) -> dict[str, Any]:
+    """One mailing in detail."""
+    progress = progress_of([mailing.id])[mailing.id]
+    sent = sum(progress[state] for state in ARRIVED)
+    segments = _segments(mailing, sent)
+    seconds = _seconds_under_way(mailing)
+    return {
+        "mailing": mailing.id,
+        "state": mailing.state,
+        "state_reason": mailing.state_reason,
+        "progress": progress,
+        "percentages": _percentages(progress),
+        "settled": settled(progress),
+        "segments": segments,
+        "price": price_of(mailing.provider, segments["sent"] or 0),
+        "seconds_under_way": seconds,
+        "messages_per_second": round(sent / seconds, 2) if seconds else None,
+        "started_at": mailing.started_at,
+        "enlisted_at": mailing.enlisted_at,
+        "finished_at": mailing.finished_at,
+        "events": _latest_events(mailing),
+    }
+
+
+def _segments(mailing: Mailing, sent: int) -> dict[str, int | None]:
+    """Where not all got the same text, the messages have to be looked at."""
+    if not is_personalised(mailing.text) and mailing.text_version == 1:
+        return {"per_message": mailing.segments, "sent": mailing.segments * sent}
+    left = Message.objects.filter(messages.of_mailing(mailing.id), state__in=ARRIVED)
+    return {"per_message": None, "sent": left.aggregate(sum=Sum("segments"))["sum"] or 0}
+
+
+def _seconds_under_way(mailing: Mailing) -> float | None:
+    if mailing.started_at is None:
+        return None
+    until = mailing.finished_at or min(database_now(), mailing.ends_at)
+    # Never less than none: the database's clock may have gone back since the start.
+    return max(0.0, round((until - mailing.started_at).total_seconds(), 3))
+
+
+def _percentages(progress: Progress) -> dict[str, float]:
+    """The share of each state in what was matched, in per cent to two places."""
+    matched = progress["matched"]
+    shares = {state: count for state, count in progress.items() if state != "matched"}
+    if not matched:
+        return dict.fromkeys(shares, 0.0)
+    return {state: round(100 * count / matched, 2) for state, count in shares.items()}
+
+
+def _latest_events(mailing: Mailing) -> list[MailingEvent]:
+    """What was done to the mailing, oldest first."""
+    return list(reversed(mailing.events.order_by("-id")[:MOST_EVENTS]))

@@ -1,0 +1,1 @@
+"""Counts over time: samples of running mailings, totals of a day."""

@@ -1,0 +1,132 @@
+"""Takes the samples: once a second, of the mailings of which one is due.
+
+While a mailing runs there is one for each second of its last half minute, from which its rate is
+read. What is older thins out as the mailing ages, to one in a 150th of its age: 300 points for five
+minutes, 1,500 for a day. Where nothing changes the last sample moves along, so a standstill is two
+points however long it lasts.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from vestnik.db import sql
+from vestnik.reports.mailing.progress import Progress, progress_of
+from vestnik.reports.models import Sample
+
+SAMPLE_LOCK = 0x73616D70
+#: Receipts come in for so long after the end.
+RECEIPTS_DAYS = 2
+MOST_AFTERWARDS = 200
+
+TAKE_TURN = "SELECT pg_try_advisory_xact_lock(%s), clock_timestamp()"
+
+# By partial indexes: mailings that are long over cost nothing.
+DUE = f"""
+SELECT m.id FROM mailings_mailing m LEFT JOIN LATERAL (
+    SELECT s.at FROM reports_sample s WHERE s.mailing_id = m.id ORDER BY s.at DESC LIMIT 1
+) last ON true
+WHERE m.started_at IS NOT NULL
+    AND (m.state IN ('running', 'paused')
+        OR m.finished_at > clock_timestamp() - interval '{RECEIPTS_DAYS} days')
+    AND (last.at IS NULL OR last.at > clock_timestamp() OR last.at < m.finished_at
+        OR last.at < clock_timestamp() -
+        CASE WHEN m.state = 'running' THEN interval '0.5 seconds'
+        ELSE greatest(interval '5 seconds', (clock_timestamp() - m.started_at) / 150) END)
+ORDER BY m.id
+"""
+
+# Of a clock that has gone back since: what follows would not be taken until it is there again.
+FORGET_TO_COME = """
+DELETE FROM reports_sample WHERE mailing_id = ANY(%s) AND at > clock_timestamp()
+"""
+
+LAST_TWO = """
+SELECT s.* FROM unnest(%s::bigint[]) AS due (id) CROSS JOIN LATERAL (
+    SELECT * FROM reports_sample s WHERE s.mailing_id = due.id ORDER BY s.at DESC LIMIT 2
+) s
+"""
+
+# Of each slot the first stays, and of each quarter of an hour the last: what was sent by the hour
+# and since midnight is read from it, and midnight of some zones is at half past or a quarter to.
+# Slots are 1 s wide for five minutes, and twice as wide each time the age has doubled.
+LATER_IN_ITS_QUARTER = """EXISTS (
+        SELECT FROM reports_sample later WHERE later.mailing_id = s.mailing_id AND later.at > s.at
+            AND later.at < date_bin('15 minutes', s.at, 'epoch') + interval '15 minutes'
+    )"""
+THIN_OUT = f"""
+DELETE FROM reports_sample s USING mailings_mailing m
+WHERE m.id = s.mailing_id AND m.id = ANY(%s)
+    AND s.at BETWEEN clock_timestamp() - interval '3 minutes'
+        AND clock_timestamp() - interval '30 seconds'
+    AND EXISTS (
+        SELECT FROM reports_sample t, LATERAL (
+            SELECT extract(epoch FROM s.at - m.started_at) AS age
+        ) a, LATERAL (
+            SELECT 2 ^ floor(log(2, greatest(age / 150, 1)::numeric)) AS width
+        ) w
+        WHERE t.mailing_id = s.mailing_id AND t.at < s.at
+            AND t.at >= m.started_at + floor(age / width) * width * interval '1 second'
+    )
+    AND {LATER_IN_ITS_QUARTER}
+"""
+
+# Nothing comes after two days: what is then left of a mailing is enough for its curves.
+THIN_OUT_FOR_GOOD = f"""
+DELETE FROM reports_sample WHERE id IN (
+    SELECT id FROM (
+        SELECT s.id, row_number() OVER w AS n, count(*) OVER (PARTITION BY s.mailing_id) AS of,
+            s.at < clock_timestamp() - interval '{RECEIPTS_DAYS + 1} days'
+                OR {LATER_IN_ITS_QUARTER} AS may_go
+        FROM reports_sample s JOIN mailings_mailing m ON m.id = s.mailing_id
+        WHERE m.finished_at BETWEEN clock_timestamp() - interval '{RECEIPTS_DAYS + 5} days'
+            AND clock_timestamp() - interval '{RECEIPTS_DAYS} days'
+        WINDOW w AS (PARTITION BY s.mailing_id ORDER BY s.at)
+    ) numbered
+    WHERE of > {MOST_AFTERWARDS} AND may_go AND n < of
+        AND mod(n, ceil(of::numeric / {MOST_AFTERWARDS})) <> 1
+)
+"""
+
+
+def take_samples() -> None:
+    """Take those that are due; at once done where somebody else is at it."""
+    with transaction.atomic():
+        ours, now = sql.rows(TAKE_TURN, [SAMPLE_LOCK])[0]
+        if not ours:
+            return
+        due = [mailing for (mailing,) in sql.rows(DUE)]
+        if due:
+            sql.run(FORGET_TO_COME, [due])
+            _keep(due, now)
+            sql.run(THIN_OUT, [due])
+
+
+def thin_out() -> None:
+    """Keep less of the mailings of which nothing more will come."""
+    sql.run(THIN_OUT_FOR_GOOD)
+
+
+def _keep(due: Sequence[int], now: datetime) -> None:
+    latest = _latest(due)
+    new, still = [], []
+    for mailing, counts in progress_of(due).items():
+        known = latest.get(mailing, [])
+        if len(known) == 2 and all(_is_same(sample, counts) for sample in known):
+            still.append(known[0].id)
+        else:
+            new.append(Sample(mailing_id=mailing, at=now, **counts))
+    Sample.objects.filter(id__in=still).update(at=now)
+    Sample.objects.bulk_create(new)
+
+
+def _latest(mailings: Iterable[int]) -> Mapping[int, Sequence[Sample]]:
+    found: dict[int, list[Sample]] = {}
+    for sample in Sample.objects.raw(LAST_TWO, [list(mailings)]):
+        found.setdefault(sample.mailing_id, []).append(sample)
+    return found
+
+
+def _is_same(sample: Sample, counts: Progress) -> bool:
+    return all(getattr(sample, name) == count for name, count in counts.items())

@@ -1,0 +1,49 @@
+"""gunicorn's configuration: threads in a few processes, which share the code they were forked from.
+
+`vestnik web` names this module to gunicorn, which reads the names it knows.
+"""
+
+import os
+from typing import Any
+
+from vestnik import env
+from vestnik.http.concurrency_limit import REQUESTS
+from vestnik.readiness import announce
+from vestnik.stack.processes import linux
+
+bind = f"{env.bracketed(env.text('WEB_HOST', '127.0.0.1'))}:{env.number('VESTNIK_PORT', 8000)}"
+workers = env.number("WEB_CONCURRENCY", 2)
+worker_class = "gthread"
+# A thread is made when it is needed: those of the streams only wait.
+# `vestnik.http.concurrency_limit` holds back other requests to as many as the connections of a
+# process can serve.
+threads = REQUESTS + env.number("WEB_STREAMS", 250)
+preload_app = True
+accesslog = None
+loglevel = "warning"
+graceful_timeout = 4
+# A folder in memory: a busy disk must not make a worker look dead. gunicorn names its file there by
+# itself, safely.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """Before any worker is forked: the database is there, and no connection is shared."""
+    from vestnik.stack import wait_for
+
+    wait_for.for_database()
+    wait_for.close_connections()
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """A worker does not outlive a killed master."""
+    linux.die_with_parent()
+
+
+def post_worker_init(worker: Any) -> None:
+    """The worker takes requests from here on, and its streams end when it does."""
+    from vestnik.dashboard.live import stream
+
+    stream.end_when(lambda: not worker.alive)
+    announce()

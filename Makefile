@@ -13,10 +13,10 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
+.PHONY: help run test test-postgresql check workflows measure bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-C
 	@exec $(BIN)/vestnik up $(ARGS)
@@ -30,13 +30,31 @@ test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
-check: $(VENV)/.dev ## format, lint, types, import contracts, migrations
+# What starts a stack of its own has the embedded PostgreSQL all the same.
+test-postgresql: $(VENV)/.dev ## the tests of a database, on a PostgreSQL of TEST_DATABASE_URL
+	@test -n "$(TEST_DATABASE_URL)" || { echo "set TEST_DATABASE_URL to a PostgreSQL whose role" \
+		"may create databases: postgresql://user:password@host:5432/database" >&2; exit 1; }
+	$(BIN)/python -m pytest -m "not alone and not browser" -n auto --maxprocesses 4 \
+		--dist loadfile $(or $(ARGS),$(addprefix tests/,access admin api audience dashboard db \
+		dispatch mailings providers reports))
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, CI files, migrations
 	$(BIN)/black --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile tests/containers/standins/*/Containerfile
+	@$(MAKE) --no-print-directory workflows
 	$(BIN)/vestnik manage makemigrations --check --dry-run
+
+# The schemas come with the package: no network.
+workflows: $(VENV)/.dev ## the files of CI against their schemas
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
+
+measure: ## how large functions, files and folders are, and the share of comments
+	@$(PYTHON) -m tests.architecture.measure_house
 
 bench: $(VENV)/.dev ## the measurements, side by side; writes docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)

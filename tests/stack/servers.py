@@ -17,10 +17,15 @@ from vestnik.stack.servers.postgres import OWNER, USER, Postgres
 from vestnik.stack.servers.valkey import Valkey
 
 SECONDS = 30.0
+#: A PostgreSQL of your own for the tests that start no stack: a role that may create databases.
+DATABASE = "TEST_DATABASE_URL"
 
 
 class Servers(ExitStack):
-    """Both servers in a home of their own, which goes with them."""
+    """Both servers in a home of their own, which goes with them.
+
+    With TEST_DATABASE_URL that PostgreSQL is used, and the embedded one is not started.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,10 +39,11 @@ class Servers(ExitStack):
 
     def start(self) -> "Servers":
         """Return once both are ready."""
-        for server in (self.postgres, self.valkey):
+        servers = [self.valkey] if os.environ.get(DATABASE) else [self.postgres, self.valkey]
+        for server in servers:
             server.prepare()
             self.run(server.program())
-        for server in (self.postgres, self.valkey):
+        for server in servers:
             wait_until(server.is_ready, SECONDS)
         return self
 
@@ -57,7 +63,8 @@ class Servers(ExitStack):
 
     def environ(self) -> dict[str, str]:
         """How to reach them."""
-        return {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
+        url = os.environ.get(DATABASE) or self.postgres.url
+        return {"DATABASE_URL": url, "REDIS_URL": self.valkey.url}
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:

@@ -1,0 +1,70 @@
+"""docs/glossary.md and docs/architecture.md name modules, files and tables that exist."""
+
+import re
+
+from tests.test_documentation import DOCS, ROOT, quoted, source
+
+
+def glossary() -> list[tuple[str, str, str, str]]:
+    """The rows of the glossary: term, Russian term, meaning, module."""
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \| (.+) \| `(.+?)` \|$", text_of("glossary"), re.MULTILINE
+    )
+    return [(term, russian, meaning, module) for term, russian, meaning, module in rows]
+
+
+def text_of(page: str) -> str:
+    return (DOCS / f"{page}.md").read_text()
+
+
+def test_the_modules_of_the_glossary_exist() -> None:
+    rows = glossary()
+
+    assert len(rows) > 80
+    for term, _, _, module in rows:
+        path = ROOT / "vestnik" / module.replace(".", "/")
+        assert (
+            path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+        ), f"{term}: {module}"
+
+
+def test_each_term_of_the_glossary_is_used() -> None:
+    """In code, in a page's text, or as the name of a module."""
+    names = "\n".join(str(path) for path in (ROOT / "vestnik").rglob("*.py"))
+    used = re.sub(r"[\s_./-]+", "", f"{source()}\n{names}").casefold()
+
+    terms = [term for term, *_ in glossary()]
+    assert [t for t in terms if re.sub(r"[\s-]+", "", t).casefold() not in used] == []
+
+
+def test_each_term_has_one_meaning_and_one_translation() -> None:
+    rows = glossary()
+
+    assert len({term.casefold() for term, *_ in rows}) == len(rows)
+    assert [term for term, russian, meaning, _ in rows if not russian or not meaning] == []
+    assert [term for term, russian, *_ in rows if not re.search("[а-яё]", russian)] == []
+
+
+def test_the_files_of_the_architecture_exist() -> None:
+    page = text_of("architecture")
+    names = {
+        name
+        for words in quoted(re.sub(r"```.*?```", "", page, flags=re.DOTALL))
+        for name in re.findall(r"^[a-z_]+(?:/[a-z_]+)+\.py$", words)
+    }
+
+    assert len(names) > 40
+    folders = [ROOT / "vestnik", ROOT]
+    assert [n for n in sorted(names) if not any((one / n).exists() for one in folders)] == []
+
+
+def test_the_tables_of_the_architecture_exist() -> None:
+    from django.apps import apps
+
+    tables = {model._meta.db_table for model in apps.get_models()}
+    named = set(
+        re.findall(r"`((?:audience|mailings|dispatch|reports)_[a-z]+)`", text_of("architecture"))
+    )
+
+    assert len(named) > 10
+    assert sorted(named - tables) == []

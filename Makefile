@@ -48,10 +48,15 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, CI files, migratio
 	$(BIN)/vestnik manage makemigrations --check --dry-run
 
 # The schemas come with the package: no network.
-workflows: $(VENV)/.dev ## the files of CI against their schemas
+workflows: $(VENV)/.dev ## CI, issue forms and compose.yaml against their schemas
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config \
+		.github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 measure: ## how large functions, files and folders are, and the share of comments
 	@$(PYTHON) -m tests.architecture.measure_house

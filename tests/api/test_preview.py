@@ -9,7 +9,7 @@ from django.db.models import Sum
 from pytest_django import Settings
 
 from tests.api.caller import Caller, errors_of, mailing_body
-from tests.builders import counts, enlist_all, make_client
+from tests.builders import counts, enlist_all, make_client, make_running
 from tests.mailings.test_hours import RUSSIAN
 from vestnik.audience.models import StopListEntry
 from vestnik.audience.numbering import register
@@ -146,6 +146,27 @@ def test_price_and_forecast_are_by_the_provider(api: Caller, settings: Settings)
     assert told["forecast"]["per_second"] == 10
     assert told["forecast"]["finishes_at"] is None
     assert 0 <= told["forecast"]["will_not_fit"] - (told["messages"] - 20) < 15
+
+
+def test_beside_others_it_has_its_share_of_the_provider_s_pace(
+    api: Caller, settings: Settings
+) -> None:
+    """Two equal ones at 10 a second: 5 each."""
+    settings.SMS_PROVIDERS = {"narrow": {"BACKEND": "null", "OPTIONS": {"max_rate": "10"}}}
+    described.cache_clear()
+    make_running(400, provider="narrow", ends_in=30.0)
+    make_running(0, provider="narrow", filter={"tags": ["nobody"]})
+    ends_at = (database_now() + timedelta(seconds=30)).isoformat()
+
+    told = api.post("mailings/preview/", mailing_body(provider="narrow", ends_at=ends_at)).json()
+    described.cache_clear()
+
+    assert told["messages"] == 400
+    found = told["forecast"]
+    assert found["beside"] == 1
+    assert found["per_second"] == pytest.approx(5, rel=0.1)
+    assert found["finishes_at"] is None
+    assert 0 <= found["will_not_fit"] - 250 < 100
 
 
 def test_what_makes_a_text_dear_is_named(api: Caller) -> None:

@@ -15,6 +15,8 @@ DAY = timedelta(days=1)
 MOST_DAYS = 366
 
 Span = tuple[datetime, datetime]
+#: So many messages, and when they may leave.
+Group = tuple[int, Sequence[Span]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Forecast:
     per_second: float | None
     finishes_at: datetime | None
     will_not_fit: int
+    #: How many running mailings share the provider's pace with it.
+    beside: int = 0
 
 
 def spans(hours: LocalHours | None, zone: str, window: Span) -> list[Span]:
@@ -45,32 +49,37 @@ def _daily(first: Span, second: Span, window: Span) -> list[Span]:
     return [span for span in clipped if span[0] < span[1]]
 
 
-def forecast(groups: Sequence[tuple[int, Sequence[Span]]], rate: float | None) -> Forecast:
+def forecast(groups: Sequence[Group], rate: float | None) -> Forecast:
     """Of groups of so many messages, each of which may leave in its spans, at a common rate: as
     batches are claimed, those first whose hours close first."""
     if rate is None:
         return Forecast(None, None, 0)
-    merged = _merged(groups)
-    left = [float(count) for count in merged.values()]
+    found = merged(groups)
+    left = [float(count) for count in found.values()]
     finish = None
-    for start, seconds, open_ones in _steps([*merged]):
+    for start, seconds, open_ones in _steps([*found]):
         room = rate * seconds
         for group in open_ones:
             sent = min(left[group], room)
             left[group], room = left[group] - sent, room - sent
             if sent:
                 finish = start + timedelta(seconds=seconds - room / rate)
-    rest = math.ceil(round(sum(left), 6))
+    rest = rounded_up(sum(left))
     return Forecast(rate, None if rest else finish, rest)
 
 
-def _merged(groups: Sequence[tuple[int, Sequence[Span]]]) -> dict[tuple[Span, ...], int]:
+def rounded_up(messages: float) -> int:
+    """A whole number of messages, without what is an error of rounding."""
+    return math.ceil(round(messages, 6))
+
+
+def merged(groups: Sequence[Group]) -> dict[tuple[Span, ...], int]:
     """How many there are by their spans: those that are open together are sent to as one."""
-    merged: dict[tuple[Span, ...], int] = {}
+    found: dict[tuple[Span, ...], int] = {}
     for count, schedule in groups:
         key = tuple(schedule)
-        merged[key] = merged.get(key, 0) + count
-    return merged
+        found[key] = found.get(key, 0) + count
+    return found
 
 
 def _steps(schedules: Sequence[Sequence[Span]]) -> Iterator[tuple[datetime, float, list[int]]]:

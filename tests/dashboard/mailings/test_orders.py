@@ -54,6 +54,23 @@ def draft(**fields: Any) -> Mailing:
     return mailing
 
 
+@pytest.mark.parametrize("hours", [None, {"from": "00:00", "until": "23:59"}])
+def test_resume_forecasts_a_share_of_the_pace_where_others_are_sent(
+    browser: Browser, settings: Any, hours: dict[str, str] | None
+) -> None:
+    """300 at 10 a second fit into 45 s alone, and not beside another that wants as much."""
+    with provider(settings, "narrow", "null", max_rate="10"):
+        mailing = make_running(300, provider="narrow", ends_in=45.0, local_hours=hours)
+        mailing.obey(PAUSE, actor="test")
+        assert "will not fit" not in asked(browser, mailing, "resume")
+
+        make_running(0, provider="narrow", ends_in=45.0, local_hours=hours)
+
+        said = asked(browser, mailing, "resume")
+        assert "will not fit" in said
+        assert "The provider is sending 1 other mailing now" in said
+
+
 def test_pause_says_what_flies_and_what_stays(browser: Browser) -> None:
     mailing = make_running(10)
     claim = claim_of(mailing)

@@ -33,7 +33,12 @@ ANSWERED = {
     "ucs2_because_of": ["З", "д", "р"],
     "text_warnings": [],
     "samples": [{"client": 1, "text": "Анна! Скидка 20 % до воскресенья", "segments": 1}],
-    "forecast": {"per_second": 200.0, "finishes_at": "2026-11-27T06:00:05Z", "will_not_fit": 0},
+    "forecast": {
+        "per_second": 200.0,
+        "finishes_at": "2026-11-27T06:00:05Z",
+        "will_not_fit": 0,
+        "beside": 0,
+    },
 }
 
 
@@ -59,11 +64,18 @@ class Sample(serializers.Serializer[Any]):
 
 
 class ForecastShown(serializers.Serializer[Any]):
-    """When it would be through, at the lower of the mailing's rate and the provider's."""
+    """When it would be through, at the lower of the mailing's rate and its share of the
+    provider's."""
 
-    per_second = serializers.FloatField(allow_null=True, help_text="Null without any limit.")
+    per_second = serializers.FloatField(
+        allow_null=True,
+        help_text="Null without any limit. Beside other mailings, the mean while it is sent.",
+    )
     finishes_at = Instant(allow_null=True, help_text="Null where it is not known, or not in time.")
     will_not_fit = serializers.IntegerField(help_text="Messages that would expire at the end.")
+    beside = serializers.IntegerField(
+        help_text="How many running mailings share the provider's pace with it."
+    )
 
 
 class TextWarning(serializers.Serializer[Any]):

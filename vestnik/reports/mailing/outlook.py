@@ -1,18 +1,29 @@
 """What comes of a mailing that is under way: when it is through, and how many will not fit."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
+from vestnik.db import sql
 from vestnik.dispatch.models import Batch
-from vestnik.mailings.forecast import Forecast, Span, forecast, spans
+from vestnik.mailings.forecast import Forecast, Group, Span, forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
+from vestnik.mailings.shared_forecast import Load, forecast_beside
 from vestnik.mailings.window import END_GUARD
 from vestnik.providers.registry import aliases, described
 
+# Not those that are paused or still to start: nobody knows how many these will be.
+OTHERS = """
+SELECT m.id, m.rate_limit::float8, m.segments, m.ends_at, m.local_hours, b.timezone, sum(b.queued)
+FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done'
+WHERE m.state = 'running' AND m.provider = %s AND m.ends_at > clock_timestamp() AND b.queued > 0
+    AND m.id IS DISTINCT FROM %s
+GROUP BY m.id, b.timezone ORDER BY m.id, b.timezone
+"""
 #: A rate that was measured is of so many seconds.
 MEASURED_OVER = timedelta(seconds=10)
 #: Most mailings are through by then, and a year in all zones costs a tenth of a second.
@@ -27,15 +38,47 @@ class Outlook:
     finishes_at: datetime | None
     will_stay: int
     open_now: int
+    per_second: float | None = None
+    beside: int = 0
 
 
-def rate_of(mailing: Mailing) -> float | None:
-    """How many messages a second may leave: the lower of its own limit and the provider's."""
+def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
+    """How many messages a second may leave: the lower of its own limit and the provider's, at so
+    many segments a message."""
     rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
     if mailing.provider in aliases() and (most := described(mailing.provider).max_rate):
         by_segment = described(mailing.provider).paced_by == "segment"
-        rates.append(most / (mailing.segments if by_segment else 1))
+        rates.append(most / ((segments or mailing.segments) if by_segment else 1))
     return min(rates, default=None)
+
+
+def common_forecast(
+    mailing: Mailing, groups: Sequence[Group], now: datetime, weight: float | None = None
+) -> Forecast:
+    """When so many messages of a mailing will be through, at the rate that is allowed and beside
+    the running mailings that share its provider's pace. `weight` is the mean of their segments."""
+    segments = mailing.segments if weight is None else weight
+    provider = described(mailing.provider) if mailing.provider in aliases() else None
+    if provider and provider.max_rate:
+        by_segment = provider.paced_by == "segment"
+        if others := _others(mailing, now, by_segment=by_segment):
+            own = Load(groups, mailing.rate_limit, segments if by_segment else 1.0)
+            return forecast_beside(own, others, provider.max_rate)
+    return forecast(groups, rate_of(mailing, segments))
+
+
+def _others(mailing: Mailing, now: datetime, *, by_segment: bool) -> list[Load]:
+    groups: dict[int, list[Group]] = {}
+    found: dict[int, tuple[float | None, float]] = {}
+    for id, limit, segments, ends_at, hours, zone, left in sql.rows(
+        OTHERS, [mailing.provider, mailing.id]
+    ):
+        window = (now, ends_at - timedelta(seconds=END_GUARD))
+        read = LocalHours.read(json.loads(hours)) if hours else None
+        groups.setdefault(id, []).append((int(left), spans(read, zone, window)))
+        found[id] = (limit, segments if by_segment else 1.0)
+    loads = [Load(groups[id], *found[id]) for id in groups]
+    return [load for load in loads if any(part.schedule for part in load.parts)]
 
 
 def left_by_zone(mailing_id: int) -> dict[str, int]:
@@ -60,14 +103,23 @@ def outlook(
     if rate is None:
         never = (n for zone, n in left.items() if not spans(hours, zone, window))
         return Outlook(None, sum(never), open_now)
-    found = _forecast(hours, left, window, rate)
-    return Outlook(found.finishes_at, found.will_not_fit, open_now)
+
+    def at_its_rate(groups: Sequence[Group]) -> Forecast:
+        return forecast(groups, rate) if is_telling else common_forecast(mailing, groups, now)
+
+    found = _forecast(hours, left, window, at_its_rate)
+    return Outlook(found.finishes_at, found.will_not_fit, open_now, found.per_second, found.beside)
 
 
-def _forecast(hours: LocalHours, left: Mapping[str, int], window: Span, rate: float) -> Forecast:
+def _forecast(
+    hours: LocalHours,
+    left: Mapping[str, int],
+    window: Span,
+    forecast_of: Callable[[Sequence[Group]], Forecast],
+) -> Forecast:
     soon = (window[0], min(window[1], window[0] + SOON))
     for span in (soon, window):
-        found = forecast([(n, spans(hours, zone, span)) for zone, n in left.items()], rate)
+        found = forecast_of([(n, spans(hours, zone, span)) for zone, n in left.items()])
         if not found.will_not_fit:
             break
     return found

@@ -12,7 +12,7 @@ from vestnik.audience.models import Client, zone_is_assumed
 from vestnik.db import sql
 from vestnik.dispatch.models import Message, MessageState
 from vestnik.dispatch.prepare.recipients import picked, recipients, rendered, samples
-from vestnik.mailings.forecast import Forecast, forecast, spans
+from vestnik.mailings.forecast import Forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
@@ -21,7 +21,7 @@ from vestnik.mailings.rules import database_now, text_warnings
 from vestnik.mailings.template import least, least_segments_of, parse
 from vestnik.mailings.text import encoding_of, foreign_characters
 from vestnik.mailings.window import END_GUARD
-from vestnik.providers.registry import described
+from vestnik.reports.mailing.outlook import common_forecast
 
 SAMPLES = 3
 
@@ -140,11 +140,7 @@ def _letters(text: str) -> dict[str, Any]:
 def _forecast(
     mailing: Mailing, groups: Sequence[Group], schedules: Sequence[Any], weight: float
 ) -> Forecast:
-    provider = described(mailing.provider)
-    rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
-    if provider.max_rate:
-        rates.append(provider.max_rate / (weight if provider.paced_by == "segment" else 1))
     open_ones = [
         (group.going, open_) for group, open_ in zip(groups, schedules, strict=True) if open_
     ]
-    return forecast(open_ones, min(rates, default=None))
+    return common_forecast(mailing, open_ones, database_now(), weight)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vestnik.dispatch.models import LEFT_US
-from vestnik.mailings.forecast import Forecast, forecast
+from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
-from vestnik.reports.mailing.outlook import left_by_zone, outlook, rate_of
+from vestnik.reports.mailing.outlook import common_forecast, left_by_zone, outlook
 from vestnik.reports.mailing.progress import Progress
 
 
@@ -61,8 +61,8 @@ def consequences_of(mailing: Mailing, progress: Progress) -> Consequences:
 
 
 def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:
-    rate = rate_of(mailing)
     if mailing.local_hours and now < mailing.ends_at:
         found = outlook(mailing, left_by_zone(mailing.id), now)
-        return Forecast(rate, found.finishes_at, found.will_stay)
-    return forecast([(waiting, [(now, mailing.ends_at)] if now < mailing.ends_at else [])], rate)
+        return Forecast(found.per_second, found.finishes_at, found.will_stay, found.beside)
+    window = [(now, mailing.ends_at)] if now < mailing.ends_at else []
+    return common_forecast(mailing, [(waiting, window)], now)

@@ -9,7 +9,7 @@ from vestnik.dispatch.prepare import enlist, launch, local_hours, new_text
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.suppress import opt_out
+from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import RESUME, Mailing, MailingState
 
 MOST_ROUNDS = 12
@@ -80,6 +80,8 @@ def _once(worker: Worker) -> None:
         new_text.renew_all(mailing_id)
     receipts.match_kept()
     opt_out.sweep()
+    opt_out.stop_pending()
+    revocation.sweep_deleted()
     worker.send_all()
     for mailing_id in closing.to_close():
         closing.close(mailing_id)

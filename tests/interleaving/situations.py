@@ -23,6 +23,8 @@ CLIENTS = 16
 SOON = 0.1
 
 TABLES = (
+    "dispatch_deletedclient",
+    "dispatch_pendingstop",
     "dispatch_keptreceipt",
     "dispatch_handover",
     "dispatch_audienceslice",

@@ -28,7 +28,7 @@ INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, source)
 SELECT given.phone_number, given.phone_hash, %s, %s
 FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
 ORDER BY 1
-ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
+ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number, changed_in = DEFAULT
 WHERE audience_stoplistentry.phone_number IS NULL
 """
 
@@ -52,7 +52,7 @@ WHERE e.phone_number IS NULL AND e.phone_hash = given.phone_hash
 # Erased entries are found by the unique index, which holds nulls too.
 ANY_ERASED = "SELECT EXISTS (SELECT FROM audience_stoplistentry WHERE phone_number IS NULL)"
 RECALL = """
-UPDATE audience_stoplistentry s SET phone_number = given.phone_number
+UPDATE audience_stoplistentry s SET phone_number = given.phone_number, changed_in = DEFAULT
 FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
 WHERE s.phone_number IS NULL AND s.phone_hash = given.phone_hash
 """
@@ -125,6 +125,15 @@ class Source(models.TextChoices):
     INBOUND = "inbound", "The subscriber's own message"
 
 
+class CurrentTransaction(models.Func):
+    """The id of the transaction that evaluates the expression: ids are given before commits, so a
+    greater one may be seen earlier."""
+
+    template = "(pg_current_xact_id()::text)::bigint"
+    arity = 0
+    output_field = models.BigIntegerField()
+
+
 class StopListEntry(models.Model):
     """A number that must never be sent to, in clear or, once erased, as its hash alone."""
 
@@ -135,11 +144,16 @@ class StopListEntry(models.Model):
     reason = models.CharField(max_length=LONGEST_REASON, blank=True, default="")
     source = models.CharField(max_length=7, choices=Source.choices)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    #: The transaction that wrote the number in clear; null where an earlier version did.
+    changed_in = models.BigIntegerField(null=True, db_default=CurrentTransaction(), editable=False)
 
     class Meta:
         verbose_name_plural = "stop list entries"
         ordering = ["id"]
-        indexes = [models.Index(fields=["created_at"], name="stoplist_created_at")]
+        indexes = [
+            models.Index(fields=["created_at"], name="stoplist_created_at"),
+            models.Index(fields=["changed_in"], name="stoplist_changed_in"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="stoplist_phone_number_form",

@@ -233,6 +233,14 @@ class MailingTurn(models.Model):
         return f"{self.mailing_id}: {self.virtual_time}"
 
 
+class CurrentSnapshot(models.Func):
+    """Which transactions the statement that evaluates the expression sees."""
+
+    template = "(pg_current_snapshot()::text)"
+    arity = 0
+    output_field = models.TextField()
+
+
 class Enlistment(models.Model):
     """How far the audience of a launched mailing has become messages.
 
@@ -248,8 +256,11 @@ class Enlistment(models.Model):
     complete = models.BooleanField(default=False)
     #: Whether the clients stand in slices, as the filter matched them at one instant.
     frozen = models.BooleanField(default=False, db_default=False)
-    #: The id of the last entry of the stop list that was swept for; null before the first sweep.
+    #: Of an earlier version, by the ids of entries: those are given before they are committed.
     stop_list_cursor = models.BigIntegerField(null=True)
+    #: Which transactions had changed the stop list when it was looked at last, at first for the
+    #: enlisting itself. Null: an earlier version did, and all that waits is looked at.
+    stop_list_seen = models.TextField(null=True, db_default=CurrentSnapshot())
     #: How often in a row it could not be enlisted.
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
 
@@ -349,6 +360,27 @@ class InboundText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alias}: {self.id}"
+
+
+class DeletedClient(models.Model):
+    """A client who was deleted, for as long as a message may wait for them."""
+
+    client_id = models.BigIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"{self.client_id}"
+
+
+class PendingStop(models.Model):
+    """A number whose stop was asked for while somebody else, as an import, was writing the same
+    number to the stop list. It is put on the list as soon as that has come to an end."""
+
+    phone_number = models.CharField(max_length=11)
+    source = models.CharField(max_length=7)
+    reason = models.CharField(max_length=200, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.id}"
 
 
 class BreakerState(models.TextChoices):

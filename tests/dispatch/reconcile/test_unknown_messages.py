@@ -8,7 +8,12 @@ from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
 from vestnik.db import sql
 from vestnik.dispatch.reconcile import closing, unknown_messages
+from vestnik.dispatch.record import claims
+from vestnik.dispatch.record.claims import Claim
+from vestnik.dispatch.record.outcome_batch import Settled
 from vestnik.dispatch.record.recorder import record_late
+from vestnik.dispatch.runtime import clock_skew
+from vestnik.dispatch.runtime.clock_skew import StepWatch
 from vestnik.dispatch.runtime.scheduler import chores
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, StateConflict
@@ -127,7 +132,7 @@ def test_what_is_held_stays_unknown() -> None:
 
 @pytest.fixture
 def resending(settings: Any) -> Any:
-    """A provider that is configured to send again what is in doubt."""
+    """A provider that is configured to send again what is in unknown_messages."""
     options = {"in_doubt": "resend"}
     settings.SMS_PROVIDERS |= {"again": {"BACKEND": "null", "OPTIONS": options}}
     described.cache_clear()
@@ -151,3 +156,71 @@ def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> Non
     chores()
     closing.close(mailing.id)
     assert counts(mailing) == {"sent": 1, "unknown": 1}
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> StepWatch:
+    """Of a process that has looked at the database's clock for long."""
+    found = StepWatch()
+    found.steady_seconds()
+    found._since -= 1000
+    monkeypatch.setattr(clock_skew, "step_watch", found)
+    return found
+
+
+def lose_lease(mailing: Mailing) -> tuple[Claim, Settled, int]:
+    """A message is in flight, and its lease has run out by the database's clock."""
+    claim = claim_of(mailing)
+    [message] = due_ids(claim)
+    settled = fly(claim, [message])
+    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
+    claims.sweep()
+    assert counts(mailing) == {"unknown": 1}
+    return claim, settled, message
+
+
+@pytest.mark.parametrize("step", [60, -60])
+def test_after_a_step_of_the_clock_no_flight_is_sent_again_before_its_answer(
+    resending: None, watch: StepWatch, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailing = make_running(1, provider="again")
+    monkeypatch.setattr(
+        clock_skew, "NOW", clock_skew.NOW.replace("()", f"() + interval '{step} seconds'")
+    )
+    claim, settled, message = lose_lease(mailing)
+
+    for _ in range(3):
+        chores()
+    assert counts(mailing) == {"unknown": 1}
+
+    add(settled, message, "sent", "p-1")
+    assert record_late(claim, settled) == 1
+    assert counts(mailing) == {"sent": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_without_a_step_the_worker_is_gone_and_its_messages_are_sent_again(
+    resending: None, watch: StepWatch
+) -> None:
+    mailing = make_running(1, provider="again")
+    lose_lease(mailing)
+    chores()
+    assert counts(mailing) == {"queued": 1}
+
+
+def test_a_step_while_messages_are_queued_again_takes_that_back(resending: None) -> None:
+    mailing = make_running(1, provider="again")
+    lose_lease(mailing)
+    unknown_messages.resend_by_themselves(["again"], iter([True, False]).__next__)
+    assert counts(mailing) == {"unknown": 1}
+    assert_it_adds_up(mailing)
+
+
+def test_what_a_worker_has_said_itself_is_sent_again_whatever_the_clock_does(
+    resending: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_skew, "step_watch", StepWatch())  # of a process that has just started
+    mailing = make_running(2, provider="again")
+    record(mailing, ["unknown"])
+    chores()
+    assert counts(mailing) == {"queued": 2}

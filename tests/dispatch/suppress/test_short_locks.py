@@ -3,25 +3,29 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from vestnik.api.repeats import take_once
 
-from tests.builders import counts, make_clients, make_mailing, make_running
-from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, record
-from vestnik.audience.importing.staging import FINAL_LOCK
+from tests.builders import counts, from_now, make_clients, make_mailing, make_running
+from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
+from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, put
 from vestnik.db import sql
-from vestnik.dispatch.models import Batch, Enlistment
+from vestnik.dispatch.models import Batch, DeletedClient, Enlistment, Message, PendingStop
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import Settled
-from vestnik.dispatch.record.recorder import record_and_mark
+from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.runtime.scheduler import chores
 from vestnik.dispatch.suppress import opt_out, revocation
-from vestnik.mailings.models import CANCEL, Mailing
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+from vestnik.providers.base import Inbound
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,6 +117,74 @@ def test_whoever_holds_a_batch_is_waited_for_only_for_a_moment(
     assert counts(mailing)["queued"] == 2
 
 
+def test_whoever_is_deleted_from_a_paused_mailing_is_cancelled_once_the_batch_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(revocation, "LONGEST_WAIT", 0.2)
+    mailing = make_running(3)
+    mailing.obey(PAUSE, actor="test")
+    with another() as holder:
+        holder.execute("SELECT FROM dispatch_batch FOR UPDATE")
+        delete_first()
+        chores()
+        assert counts(mailing) == {"queued": 3}
+
+    chores()
+
+    assert counts(mailing) == {"cancelled": 1, "queued": 2}
+    assert not DeletedClient.objects.exists()
+    assert_it_adds_up(mailing)
+
+
+def test_whoever_is_deleted_in_mid_chunk_is_cancelled_in_a_paused_mailing_too() -> None:
+    """The chunk that has read them makes their message after it was looked for."""
+    make_clients(3)
+    mailing = make_mailing()
+    launch.launch_when_due(mailing.id)
+    mailing.refresh_from_db()
+    mailing.obey(PAUSE, actor="test")
+    made, released = threading.Event(), threading.Event()
+
+    def enlist_slowly() -> None:
+        with transaction.atomic():
+            enlist.enlist_chunk(mailing.id)
+            made.set()
+            released.wait(30)
+        connection.close()
+
+    chunk = threading.Thread(target=enlist_slowly)
+    chunk.start()
+    assert made.wait(30)
+    delete_first()
+    chores()
+    released.set()
+    chunk.join(30)
+    assert counts(mailing) == {"queued": 3}
+
+    chores()
+
+    assert counts(mailing) == {"cancelled": 1, "queued": 2}
+    assert not DeletedClient.objects.exists()
+
+
+def test_whoever_is_deleted_in_flight_is_cancelled_when_the_message_comes_back() -> None:
+    mailing = make_running(2)
+    claim = claim_of(mailing)
+    settled = fly(claim, due_ids(claim))
+    delete_first()
+    chores()
+    mailing.obey(PAUSE, actor="test")
+    settled.add(due_ids(claim)[0], "queued", 0.0, retry_in=0.0)
+    settled.add(due_ids(claim)[1], "sent", 0.0)
+    assert record_and_release(claim, settled)
+    assert counts(mailing) == {"queued": 1, "sent": 1}
+
+    chores()
+
+    assert counts(mailing) == {"cancelled": 1, "sent": 1}
+    assert not DeletedClient.objects.exists()
+
+
 def test_the_limit_of_a_wait_is_not_left_behind() -> None:
     def limit() -> object:
         return sql.value("SELECT current_setting('lock_timeout')")
@@ -124,8 +196,9 @@ def test_the_limit_of_a_wait_is_not_left_behind() -> None:
         assert limit() == before
 
 
-def cursor_of(mailing: Mailing) -> int | None:
-    return Enlistment.objects.get(mailing=mailing).stop_list_cursor
+def is_behind(mailing: Mailing) -> bool:
+    """Whether the list has changed since it was swept for the mailing."""
+    return mailing.id in [behind for behind, _, _ in sql.rows(opt_out.BEHIND)]
 
 
 @pytest.mark.parametrize("few", [1, 100])
@@ -141,26 +214,82 @@ def test_what_came_onto_the_list_is_taken_back_once_and_the_cursor_goes_on(
     opt_out.sweep()
 
     assert counts(mailing) == {"queued": 4, "suppressed": 4}
-    assert cursor_of(mailing) == StopListEntry.objects.latest("id").id
+    assert not is_behind(mailing)
     assert not Enlistment.objects.filter(mailing=other).exists()
     assert_it_adds_up(mailing)
 
     put([FIRST], Source.IMPORT)
     opt_out.sweep()
     assert counts(mailing) == {"queued": 3, "suppressed": 5}
-    assert opt_out._behind() == []
+    assert sql.rows(opt_out.BEHIND) == []
 
 
-def test_no_sweep_passes_what_an_import_is_still_writing() -> None:
-    mailing = make_running(2)
-    with another() as importing:
-        importing.execute("SELECT pg_advisory_xact_lock(%s)", [FINAL_LOCK])
+@pytest.mark.parametrize("comes", ["anew", "back after an erasure"])
+@pytest.mark.parametrize("few", [0, 100])
+def test_a_number_that_another_transaction_stops_is_swept_for_once_that_is_over(
+    few: int, comes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entry has a lower id than one that was swept for already."""
+    monkeypatch.setattr(opt_out, "FEW_ENTRIES", few)
+    if comes == "back after an erasure":
         put([FIRST], Source.API)
-        opt_out.sweep()
-        assert cursor_of(mailing) is None
+        stop_list.erase(FIRST)
+    mailing = make_running(3)
+    mailing.obey(PAUSE, actor="test")
+    with another() as importing:
+        importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
+        put([SECOND], Source.API)
+        for _ in range(2):
+            opt_out.sweep()
+        assert counts(mailing) == {"queued": 2, "suppressed": 1}
+        importing.connection.commit()
+
     opt_out.sweep()
-    assert cursor_of(mailing) is not None
+
+    assert counts(mailing) == {"queued": 1, "suppressed": 2}
+    assert not is_behind(mailing)
+    assert_it_adds_up(mailing)
+
+
+def test_entries_of_an_earlier_version_are_swept_for_once() -> None:
+    """Nobody knows in which transaction they came onto the list."""
+    mailing = make_running(2)
+    put([FIRST], Source.API)
+    StopListEntry.objects.update(changed_in=None)
+    Enlistment.objects.update(stop_list_seen=None)
+
+    opt_out.sweep()
+
     assert counts(mailing) == {"queued": 1, "suppressed": 1}
+    assert not is_behind(mailing)
+
+
+def test_entries_of_a_database_that_was_restored_are_not_new_for_ever() -> None:
+    mailing = make_running(2)
+    put([FIRST], Source.API)
+    StopListEntry.objects.update(changed_in=2**60)
+    opt_out.sweep()
+    assert not is_behind(mailing)
+
+
+def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() -> None:
+    """The import holds the number, and comes to nothing."""
+    mailing = make_running(2)
+    mailing.obey(PAUSE, actor="test")
+    message = Inbound("null", FIRST, "STOP", datetime.now(UTC), key="k")
+    with another() as importing:
+        importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
+        take_once([message])
+        take_once([message])  # it need not be told again
+        chores()
+        assert not StopListEntry.objects.exists()
+
+    chores()
+
+    assert StopListEntry.objects.get().source == Source.INBOUND
+    assert counts(mailing) == {"queued": 1, "suppressed": 1}
+    assert not PendingStop.objects.exists()
+    assert_it_adds_up(mailing)
 
 
 def test_one_sweep_at_a_time() -> None:
@@ -169,7 +298,7 @@ def test_one_sweep_at_a_time() -> None:
     with another() as sweeping:
         sweeping.execute("SELECT pg_advisory_lock(%s)", [opt_out.SWEEP_LOCK])
         opt_out.sweep()
-        assert opt_out._behind()
+        assert sql.rows(opt_out.BEHIND)
 
 
 @pytest.fixture
@@ -203,6 +332,41 @@ def test_no_slice_goes_beyond_what_was_agreed_to(
 ) -> None:
     assert settle(doubtful, actor="test", most=7) == 4
     assert counts(doubtful)["unknown"] == 6
+
+
+@pytest.mark.parametrize("settle", [unknown_messages.resend, unknown_messages.give_up])
+def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_to(
+    doubtful: Mailing, settle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slice is counted, and then a lease runs out."""
+    [late] = record_back(doubtful)
+    settled = unknown_messages._settle
+
+    def settle_later(*args: Any, **given: Any) -> int:
+        sql.run(
+            "UPDATE dispatch_message SET state = 'unknown', attempt_id = 1 WHERE id = %s", [late]
+        )
+        sql.run(
+            "UPDATE dispatch_batch SET unknown = unknown + 1, sent = sent - 1 WHERE id = %s",
+            [doubtful.batches.earliest("id").id],
+        )
+        return settled(*args, **given)
+
+    monkeypatch.setattr(unknown_messages, "_settle", settle_later)
+    assert settle(doubtful, actor="test", most=3) == 0
+    assert counts(doubtful) == {"sent": 1, "unknown": 9}
+    assert not doubtful.events.filter(event__in=["resend", "give_up"]).exists()
+
+
+def record_back(mailing: Mailing) -> list[int]:
+    """One message of the first batch that is not in unknown_messages."""
+    first = mailing.messages.earliest("id")
+    Message.objects.filter(id=first.id).update(state="sent", attempt_id=None, sent_at=from_now(0))
+    sql.run(
+        "UPDATE dispatch_batch SET unknown = unknown - 1, sent = sent + 1 WHERE id = %s",
+        [mailing.batches.earliest("id").id],
+    )
+    return [first.id]
 
 
 def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(

@@ -135,7 +135,7 @@ INTO_STOP_LIST = f"""
 INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, source)
 SELECT phone_number, {HASH_OF.format(number="phone_number")}, coalesce(tag, ''), %s
 FROM wanted ORDER BY phone_number
-ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number
+ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number, changed_in = DEFAULT
 WHERE audience_stoplistentry.phone_number IS NULL
 """
 # See stoplist.DELETE_DUPLICATES.
@@ -153,7 +153,8 @@ WHERE s.phone_number = w.phone_number
 """
 # See stoplist.recall.
 RECALL = f"""
-UPDATE audience_stoplistentry s SET phone_number = w.phone_number FROM wanted w
+UPDATE audience_stoplistentry s SET phone_number = w.phone_number, changed_in = DEFAULT
+FROM wanted w
 WHERE s.phone_number IS NULL AND s.phone_hash = {HASH_OF.format(number="w.phone_number")}
 """
 WITHOUT_SMS = f"SELECT count(*) FROM wanted WHERE {GETS_NO_SMS.format(number='phone_number')}"

@@ -15,6 +15,7 @@ from django.db.models import Sum
 
 from vestnik.db import sql
 from vestnik.db.sql import array
+from vestnik.dispatch.record.claims import WORKER_STOPPED
 from vestnik.dispatch.signals import wakeups
 from vestnik.mailings.models import (
     REOPEN,
@@ -60,6 +61,7 @@ settled AS (
             AND (SELECT id FROM audience_stoplistentry s WHERE s.phone_number = m.phone_number)
                 IS NULL)
         AND (NOT %s OR m.attempt_id IS DISTINCT FROM m.doubted_attempt_id)
+        AND (NOT %s OR m.error IS DISTINCT FROM '{stopped}')
         AND m.id BETWEEN held.first_message_id AND held.last_message_id
     RETURNING held.id
 ),
@@ -153,9 +155,9 @@ def _slice_by_slice(
     `settle` is asked once about none.
 
     It ends where `settle` answers None, and before a slice with which there would be more than
-    `most` in all.
+    `most` in all: as counted before it, and as settled by it, for others may be in doubt since.
     """
-    after, seen = 0, 0
+    after, seen, settled = 0, 0, 0
     found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
     while found or not after:
         batches = [batch for batch, _ in found]
@@ -164,7 +166,10 @@ def _slice_by_slice(
             return
         with transaction.atomic():
             count = settle(batches)
-        if count is None:
+            settled += count or 0
+            if is_too_much := most is not None and settled > most:
+                transaction.set_rollback(True)
+        if count is None or is_too_much:
             return
         yield count
         after = batches[-1] if batches else NO_FURTHER
@@ -185,13 +190,20 @@ def ask(mailing: Mailing, *, actor: str) -> int:
     return count
 
 
-def resend_by_themselves(resending: Sequence[str]) -> None:
-    """Queue again what is unknown by providers that are configured so, until the end."""
+def resend_by_themselves(
+    resending: Sequence[str], workers_are_gone: Callable[[], bool] = lambda: True
+) -> None:
+    """Queue again what is unknown by providers that are configured so, until the end.
+
+    Not what is unknown since a lease ran out, where it is not certain that its worker is gone: that
+    is asked after the messages are read, and before it is committed.
+    """
     if not resending:
         return
     for (mailing_id,) in sql.rows(IN_DOUBT.format(recent=NOT_ENDED), [list(resending)]):
         mailing = Mailing.objects.get(id=mailing_id)
-        slices = _slice_by_slice(mailing, partial(_queue_again, mailing, SYSTEM))
+        again = partial(_queue_by_itself, mailing, workers_are_gone)
+        slices = _slice_by_slice(mailing, again)
         # What may not be sent again stays unknown, and is not in the way of others.
         if count := sum(islice(filter(None, slices), MOST_SLICES_A_TICK)):
             log.info("unknown messages queued again", mailing=mailing_id, count=count)
@@ -213,11 +225,27 @@ def _may_send(mailing: Mailing) -> bool:
     return held.filter(state__in=(*UNDER_WAY, MailingState.FINISHED)).exists()
 
 
-def _queue_again(mailing: Mailing, actor: str, batches: Sequence[int]) -> int | None:
+def _queue_by_itself(
+    mailing: Mailing, workers_are_gone: Callable[[], bool], batches: Sequence[int]
+) -> int | None:
+    are_gone = workers_are_gone()
+    count = _queue_again(mailing, SYSTEM, batches, only_answered=not are_gone)
+    if count and are_gone and not workers_are_gone():  # it came while the messages were read
+        transaction.set_rollback(True)
+        return None
+    return count
+
+
+def _queue_again(
+    mailing: Mailing, actor: str, batches: Sequence[int], *, only_answered: bool = False
+) -> int | None:
     """Queue the unknown messages of some batches; None where nothing may leave any more."""
     if not _may_send(mailing):
         return None
-    count = _settle(mailing, "queued", None, batches, by_itself=actor == SYSTEM)
+    by_itself = actor == SYSTEM
+    count = _settle(
+        mailing, "queued", None, batches, by_itself=by_itself, only_answered=only_answered
+    )
     if count:
         mailing.move(REOPEN, actor=actor)
         transaction.on_commit(lambda: wakeups.call_to_work(mailing.provider))
@@ -231,7 +259,8 @@ def _settle(
     batches: Sequence[int],
     *,
     by_itself: bool = False,
+    only_answered: bool = False,
 ) -> int:
-    given = [array(batches), state, error, mailing.id, by_itself]
-    rows = sql.rows(SETTLE.format(state=state), given)
+    given = [array(batches), state, error, mailing.id, by_itself, only_answered]
+    rows = sql.rows(SETTLE.format(state=state, stopped=WORKER_STOPPED), given)
     return sum(n for (n,) in rows)

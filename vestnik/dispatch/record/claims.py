@@ -119,7 +119,8 @@ WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
 
 # A claimed batch whose lease ran out: what was in flight is in doubt and keeps its attempt, so
 # that its worker's own late word can still settle it; all else is ready again.
-SWEEP = """
+WORKER_STOPPED = "its worker stopped in mid-call"
+SWEEP = f"""
 WITH stale AS (
     SELECT id, attempt_id, in_flight
     FROM dispatch_batch WHERE state = 'claimed' AND due_at <= clock_timestamp()
@@ -128,14 +129,14 @@ WITH stale AS (
 doubted AS (
     UPDATE dispatch_message m SET
         state = 'unknown', attempt_id = stale.attempt_id, attempts = least(m.attempts + 1, 32767),
-        error = 'its worker stopped in mid-call'
+        error = '{WORKER_STOPPED}'
     FROM stale
     WHERE m.id = ANY(stale.in_flight) AND m.state = 'queued'
     RETURNING stale.id
 ),
 counted AS (SELECT id, count(*) AS n FROM doubted GROUP BY id)
 UPDATE dispatch_batch b SET
-    claim_id = NULL, attempt_id = NULL, in_flight = '{}', due_at = clock_timestamp(),
+    claim_id = NULL, attempt_id = NULL, in_flight = '{{}}', due_at = clock_timestamp(),
     queued = b.queued - coalesce(counted.n, 0), unknown = b.unknown + coalesce(counted.n, 0),
     state = CASE WHEN b.queued > coalesce(counted.n, 0) THEN 'ready' ELSE 'done' END
 FROM stale LEFT JOIN counted USING (id)

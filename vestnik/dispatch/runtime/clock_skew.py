@@ -1,11 +1,13 @@
 """How far the clocks of the hosts are from the database's, which is the one that the pipeline uses.
 
-No decision rests on what is measured here: it is for people and monitoring. A clock that is wrong
-shows in logs, in what is signed for a gateway, and in what a browser is told of "now".
+No decision rests on how far they are: that is for people and monitoring. A clock that is wrong
+shows in logs, in what is signed for a gateway, and in what a browser is told of "now". One decision
+rests on whether the database's clock has stepped: see `StepWatch`.
 """
 
 import os
 import socket
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +59,40 @@ class Reading:
         return f"{abs(self.ahead):.1f} s {way}"
 
 
+class StepWatch:
+    """Notices that the database's clock steps, by the monotonic clock of this process.
+
+    A step forward ends all leases at once, also those of workers that live: what is in flight then
+    counts as unknown until its answer is recorded.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        #: Of the last look: the monotonic clock, and the database's.
+        self._last: tuple[float, float] | None = None
+        self._since = 0.0
+
+    def steady_seconds(self) -> float:
+        """Look, and say for how long this process knows the database's clock without a step."""
+        with self._lock:
+            before = time.monotonic()
+            database = float(sql.value(NOW))
+            now = time.monotonic()
+            if self._has_stepped(now, database, now - before):
+                self._since = now
+            self._last = now, database
+            return now - self._since
+
+    def _has_stepped(self, now: float, database: float, uncertainty: float) -> bool:
+        if self._last is None:
+            return True
+        last, then = self._last
+        return abs((database - then) - (now - last)) > MOST_SECONDS + uncertainty
+
+
+step_watch = StepWatch()
+
+
 def own() -> Reading:
     """This host's clock."""
     before = time.time()
@@ -76,6 +112,7 @@ def of_broker(ours: Reading) -> Reading:
 
 def measure() -> Reading:
     """Measure both clocks, keep the figures for /readyz and /metrics, and log what is wrong."""
+    step_watch.steady_seconds()
     ours = own()
     _keep(_name(), ours, _wrong)
     with suppress(redis.RedisError):

@@ -17,11 +17,11 @@ from vestnik.dispatch.prepare.launch import LOOK_AHEAD
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.runtime import import_runner
+from vestnik.dispatch.runtime import clock_skew, import_runner
 from vestnik.dispatch.runtime.periodic_jobs import Job, every
 from vestnik.dispatch.send.batch_sender import lease_of
 from vestnik.dispatch.signals import heartbeat, wakeups
-from vestnik.dispatch.suppress import opt_out
+from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, described
 
@@ -124,8 +124,12 @@ def call_senders() -> None:
 def settle_unknown() -> None:
     """By the provider's declared ability: ask it, or send again; without one they are held."""
     described_ones = [described(alias) for alias in aliases()]
+    resending = [provider for provider in described_ones if provider.in_doubt == "resend"]
+    longest = max(map(lease_of, resending), default=0.0)
     unknown_messages.resend_by_themselves(
-        [p.alias for p in described_ones if p.in_doubt == "resend"]
+        [provider.alias for provider in resending],
+        # Where the database's clock stepped lately, a lease has run out whose worker lives.
+        workers_are_gone=lambda: clock_skew.step_watch.steady_seconds() > longest,
     )
     for provider in described_ones:
         # One hint is enough: the pass that it starts asks about all mailings of that provider.
@@ -163,6 +167,8 @@ CHORES = [
         receipts.match_kept,
         receipts.forget_old,
         opt_out.forget_old_texts,
+        opt_out.stop_pending,
+        revocation.sweep_deleted,
         pause_without_provider,
         settle_unknown,
         import_runner.call_for_waiting,

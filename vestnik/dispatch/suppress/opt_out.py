@@ -8,18 +8,24 @@ its way at that moment finishes; should it come back to be tried again, that mar
 from collections.abc import Collection
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, transaction
 
-from vestnik.audience.importing.staging import FINAL_LOCK
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stop_list import Source, put
 from vestnik.audience.stop_words import is_stop
 from vestnik.db import sql
 from vestnik.db.advisory_lock import alone
-from vestnik.db.errors import retried
+from vestnik.db.errors import Trouble, retried, trouble_of
 from vestnik.db.sql import array
-from vestnik.dispatch.models import InboundText
-from vestnik.dispatch.suppress.revocation import QUEUED_OF_BATCH, take_back, take_back_soon
+from vestnik.dispatch.models import InboundText, PendingStop
+from vestnik.dispatch.suppress.revocation import (
+    LONGEST_WAIT,
+    QUEUED_OF_BATCH,
+    SHORT_WAIT,
+    take_back,
+    take_back_soon,
+)
+from vestnik.outages import one_line
 from vestnik.providers.base import Inbound
 
 log = structlog.get_logger(__name__)
@@ -67,28 +73,36 @@ NUMBERS_AT_ONCE = 500
 #: Held by the one sweep of all processes.
 SWEEP_LOCK = 0x76737770
 
-# What was on the list well before the launch was seen at enlisting; an import of the list writes
-# its entries with the instant at which its transaction began.
-BEHIND = """
-SELECT e.mailing_id, newest.id, coalesce(e.stop_list_cursor, (
-        SELECT min(id) - 1 FROM audience_stoplistentry
-        WHERE created_at >= g.started_at - interval '10 minutes'
-    ), newest.id) AS cursor
+# By the transactions that have changed the list, and not by the ids of its entries: an id is given
+# before the entry is committed, so one with a lower id may come after one that was swept for; and
+# an erased number that is stopped again keeps its entry. What the snapshot of the last look did not
+# see is new. In a database that was restored elsewhere greater ids of transactions than there are
+# now are of the former one.
+LATELY = """
+changed_in >= pg_snapshot_xmin({seen}::pg_snapshot)::text::bigint
+    AND changed_in <= greatest(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+        pg_current_xact_id_if_assigned()::text::bigint)
+"""
+BEHIND = f"""
+SELECT e.mailing_id, pg_current_snapshot()::text, e.stop_list_seen
 FROM mailings_mailing g JOIN dispatch_enlistment e ON e.mailing_id = g.id
-CROSS JOIN (SELECT max(id) AS id FROM audience_stoplistentry) newest
-WHERE g.state IN ('running', 'paused') AND e.complete AND newest.id IS NOT NULL
-    AND (e.stop_list_cursor IS NULL OR e.stop_list_cursor < newest.id)
+WHERE g.state IN ('running', 'paused') AND e.complete AND (e.stop_list_seen IS NULL OR EXISTS (
+    SELECT FROM audience_stoplistentry WHERE {LATELY.format(seen="e.stop_list_seen")}
+))
 ORDER BY e.mailing_id
 """
-NEW_ENTRIES = """
-SELECT id FROM audience_stoplistentry WHERE id > %s AND id <= %s ORDER BY id LIMIT %s
+NEW_ENTRIES = f"""
+SELECT id FROM audience_stoplistentry
+WHERE {LATELY.format(seen="%(seen)s")}
+    AND NOT pg_visible_in_snapshot(changed_in::text::xid8, %(seen)s::pg_snapshot)
+ORDER BY changed_in LIMIT %(most)s
 """
 #: More new entries than these are looked for batch by batch: each batch is then locked once.
 FEW_ENTRIES = 2_000
 QUEUED_BATCHES = """
 SELECT id FROM dispatch_batch WHERE mailing_id = %s AND queued > 0 ORDER BY id
 """
-SWEPT = "UPDATE dispatch_enlistment SET stop_list_cursor = %s WHERE mailing_id = %s"
+SWEPT = "UPDATE dispatch_enlistment SET stop_list_seen = %s WHERE mailing_id = %s"
 
 
 def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
@@ -96,16 +110,50 @@ def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
 
     They are on the list before anything is waited for, and nothing more is sent to them from then
     on. What is held by others just then, or being enlisted, is taken back by the mark that would
-    let it leave.
+    let it leave, or by the sweep.
     """
     added = _listed(numbers, source, reason)
+    _take_back(numbers)
+    log.info("numbers stopped", source=source, added=added, given=len(numbers))
+    return added
+
+
+def stop_surely(number: str, source: Source, reason: str) -> None:
+    """Stop one number on a wish that is told only once: while another transaction, such as an
+    import, writes the same number to the list, the wish is kept, and fulfilled after that."""
+    if not _stopped_soon(number, source, reason, LONGEST_WAIT):
+        PendingStop.objects.create(phone_number=number, source=source, reason=reason)
+
+
+def stop_pending() -> None:
+    """Fulfil the wishes that had to wait for another transaction."""
+    for pending in PendingStop.objects.order_by("id"):
+        given = (pending.phone_number, Source(pending.source), pending.reason)
+        if not _stopped_soon(*given, SHORT_WAIT):
+            return
+        pending.delete()
+
+
+def _stopped_soon(number: str, source: Source, reason: str, seconds: float) -> bool:
+    try:
+        with sql.waiting_at_most(seconds):
+            added = put([number], source, reason)
+    except OperationalError as error:
+        if trouble_of(error) is not Trouble.BUSY:
+            raise
+        log.warning("a stop waits for the stop list", reason=one_line(error))
+        return False
+    _take_back([number])
+    log.info("numbers stopped", source=source, added=added, given=1)
+    return True
+
+
+def _take_back(numbers: Collection[str]) -> None:
     given = sorted(set(numbers))
     for start in range(0, len(given), NUMBERS_AT_ONCE):
         some = given[start : start + NUMBERS_AT_ONCE]
         if not take_back_soon(OF_NUMBERS, "suppressed", WHY, {"numbers": some}):
             break
-    log.info("numbers stopped", source=source, added=added, given=len(numbers))
-    return added
 
 
 @retried
@@ -117,33 +165,32 @@ def _listed(numbers: Collection[str], source: Source, reason: str) -> int:
 def sweep() -> None:
     """Take back what is queued for numbers that came onto the list since, as by imports of it.
 
-    One sweep at a time in all processes. Each mailing has a cursor in the list. Messages are found
-    by probes of an index, some at a time: a sweep of 400,000 numbers holds nobody up.
+    One sweep at a time in all processes. Of each mailing it is known what the last one saw of the
+    list. Messages are found by probes of an index, some at a time: a sweep of 400,000 numbers holds
+    nobody up.
     """
     with alone(SWEEP_LOCK) as ours:
         if ours:
-            for mailing, newest, cursor in _behind():
-                _sweep_mailing(mailing, cursor, newest)
-                sql.run(SWEPT, [newest, mailing])
+            for mailing, now, seen in sql.rows(BEHIND):
+                _sweep_mailing(mailing, seen)
+                sql.run(SWEPT, [now, mailing])
 
 
-def _behind() -> list[tuple[int, int, int]]:
-    """Mailings whose cursor is behind the list's newest entry. None while an import is writing to
-    it: its entries have lower numbers than others that are there before them."""
-    with transaction.atomic():
-        is_quiet = sql.value("SELECT pg_try_advisory_xact_lock_shared(%s)", [FINAL_LOCK])
-        return sql.rows(BEHIND) if is_quiet else []
-
-
-def _sweep_mailing(mailing: int, cursor: int, newest: int) -> None:
-    entries = [id for (id,) in sql.rows(NEW_ENTRIES, [cursor, newest, FEW_ENTRIES + 1])]
-    if len(entries) > FEW_ENTRIES:
+def _sweep_mailing(mailing: int, seen: str | None) -> None:
+    entries = _new_entries(seen) if seen else None
+    if entries is None:
         for (batch,) in sql.rows(QUEUED_BATCHES, [mailing]):
             sweep_batch(batch)
         return
     for start in range(0, len(entries), NUMBERS_AT_ONCE):
         some = array(entries[start : start + NUMBERS_AT_ONCE])
         take_back(OF_ENTRIES, "suppressed", WHY, {"entries": some, "mailing": mailing})
+
+
+def _new_entries(seen: str) -> list[int] | None:
+    """What has come onto the list since; None where that is too much to look up one by one."""
+    found = sql.rows(NEW_ENTRIES, {"seen": seen, "most": FEW_ENTRIES + 1})
+    return None if len(found) > FEW_ENTRIES else [id for (id,) in found]
 
 
 def sweep_batch(batch_id: int) -> None:
@@ -160,7 +207,7 @@ def obey(messages: Collection[Inbound]) -> None:
         asks = is_stop(message.text)
         log.info("inbound message", provider=message.alias, length=len(message.text), stop=asks)
         if asks and number:
-            stop([number], Source.INBOUND, f"wrote to {message.alias}")
+            stop_surely(number, Source.INBOUND, f"wrote to {message.alias}")
         if number:
             heard.append(InboundText(phone_number=number, alias=message.alias))
     InboundText.objects.bulk_create(heard)

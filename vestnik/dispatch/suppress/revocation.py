@@ -11,6 +11,7 @@ from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.db import sql
 from vestnik.db.errors import Trouble, retried, trouble_of
 from vestnik.dispatch.prepare import new_text
+from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
 from vestnik.mailings.rendering import NO_SMS
 from vestnik.outages import one_line
 
@@ -18,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that a stop or a deletion waits for somebody who holds a batch.
 LONGEST_WAIT = 2.0
+#: And a chore that comes back to it.
+SHORT_WAIT = 0.5
 WHY = "the client was deleted"
 DOUBTED = "not sent again, and an earlier attempt may have arrived"
 
@@ -101,6 +104,25 @@ WHERE b.id = %s AND m.mailing_id + 0 = b.mailing_id
 RETURNING m.id, m.client_id
 """
 
+# Until nothing is left for them it is known who was deleted. A chunk that has read them before may
+# still be at work: after a moment without any, each that begins knows that they are gone.
+KEEP_DELETED = """
+INSERT INTO dispatch_deletedclient (client_id) SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING
+"""
+DELETED = """
+SELECT client_id FROM dispatch_deletedclient WHERE client_id > %s ORDER BY client_id LIMIT %s
+"""
+NO_CHUNK_AT_WORK = "SELECT pg_try_advisory_xact_lock(%s)"
+# Not of whom a message is in flight: it may come back to be tried again.
+FORGET_DELETED = """
+DELETE FROM dispatch_deletedclient d WHERE client_id = ANY(%s::bigint[]) AND NOT EXISTS (
+    SELECT FROM mailings_mailing g
+    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = d.client_id
+    WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
+)
+"""
+CLIENTS_AT_ONCE = 500
+
 
 def delete_client(client_id: int) -> bool:
     """Delete a client; their queued messages become cancelled. False where there is none."""
@@ -110,9 +132,9 @@ def delete_client(client_id: int) -> bool:
 def delete_clients(ids: Sequence[int]) -> int:
     """Delete clients; their queued messages become cancelled. How many were there.
 
-    A chunk that is being enlisted just then may still make a message for them: no mark lets it
-    leave, and it is cancelled then. What is in flight at this moment finishes; should it come back
-    to be tried again, it is taken back then.
+    What is held by others just then, or is made for them by a chunk that is being enlisted, leaves
+    by no mark: `sweep_deleted` takes it back. What is in flight at this moment finishes; should it
+    come back to be tried again, it is taken back then.
     """
     if there := _deleted(ids):
         take_back_soon(OF_CLIENT, "cancelled", WHY, {"clients": there})
@@ -126,7 +148,20 @@ def _deleted(ids: Sequence[int]) -> Sequence[int]:
         locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
         there = [client.id for client in locked]
         Client.objects.filter(id__in=there).delete()
+        sql.run(KEEP_DELETED, [there])
     return there
+
+
+def sweep_deleted() -> None:
+    """Take back what is queued for clients who were deleted, where their deletion could not."""
+    after = 0
+    while some := [client for (client,) in sql.rows(DELETED, [after, CLIENTS_AT_ONCE])]:
+        is_sure = sql.value(NO_CHUNK_AT_WORK, [CLIENTS_LOCK])
+        if not take_back_soon(OF_CLIENT, "cancelled", WHY, {"clients": some}, SHORT_WAIT):
+            return
+        if is_sure:
+            sql.run(FORGET_DELETED, [some])
+        after = some[-1]
 
 
 def recheck(batch_id: int) -> None:
@@ -142,13 +177,15 @@ def recheck(batch_id: int) -> None:
         sql.run(LOOKED, [batch_id])
 
 
-def take_back_soon(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> bool:
+def take_back_soon(
+    theirs: str, state: str, why: str, parameters: Mapping[str, Any], seconds: float | None = None
+) -> bool:
     """The same, waiting for others only for a moment; whether it was done.
 
     For what no mark lets leave any more: what is not taken back here is when it would leave.
     """
     try:
-        with sql.waiting_at_most(LONGEST_WAIT):
+        with sql.waiting_at_most(LONGEST_WAIT if seconds is None else seconds):
             take_back(theirs, state, why, parameters)
     except OperationalError as error:
         if trouble_of(error) is not Trouble.BUSY:

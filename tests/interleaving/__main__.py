@@ -73,11 +73,14 @@ def _set_up(servers: Servers) -> None:
 def _report(results: Iterator["object"]) -> bool:
     """Print what was found, with the pairs that have most first."""
     began, ran, waited = time.monotonic(), 0, 0
+    longest, which = 0.0, ""
     found: dict[tuple[str, str], list[str]] = {}
     for result in results:
         ran += 1
         waited += result.waited
         meeting = result.meeting
+        if result.held > longest:
+            longest, which = result.held, str(meeting)
         for fault in result.faults:
             line = f"{meeting}, before {result.stopped_at[:90]!r}: {fault}"
             found.setdefault((meeting.first, meeting.second), []).append(line)
@@ -87,6 +90,9 @@ def _report(results: Iterator["object"]) -> bool:
     seconds = time.monotonic() - began
     print(f"\n{ran} interleavings in {seconds:.0f} s, {ran / seconds:.0f} a second; ", end="")
     print(f"in {waited} the second waited for what the first held")
+    print(
+        f"nothing was held for more than {longest:.2f} s while its holder ran: {which or 'at all'}"
+    )
     for (first, second), lines in sorted(found.items(), key=lambda item: -len(item[1])):
         kinds = Counter(line.rpartition("': ")[2] for line in lines)
         print(f"{first} × {second}: {len(lines)}: ", end="")

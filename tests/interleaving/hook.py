@@ -30,6 +30,8 @@ class Steps:
         #: Set once it has stopped; whoever waits for its end as well sets it then, too.
         self.noticed = threading.Event()
         self._go_on = threading.Event()
+        self._began = 0.0
+        self._spans: list[tuple[float, float]] = []
 
     def go_on(self) -> None:
         self._go_on.set()
@@ -42,6 +44,18 @@ class Steps:
             self.noticed.set()
             if not self._go_on.wait(LONGEST_STOP):
                 raise TimeoutError("nobody let the stopped operation go on")
+
+        self._began = time.monotonic()
+
+    def ended(self) -> None:
+        """Called by the operation's thread after each statement."""
+        self._spans.append((self._began, time.monotonic()))
+
+    def waited_since(self, instant: float) -> float:
+        """How long after that the statement lasted that was under way then."""
+        return max(
+            (end - instant for began, end in self._spans if began < instant < end), default=0
+        )
 
     @property
     def stopped_at(self) -> str:
@@ -95,9 +109,13 @@ def hooked(marks: Marks) -> Iterator[None]:
         marks.note(known.get("params"))
         found: Steps | None = getattr(_this_thread, "steps", None)
         shown = _shown(name, known.get("query"))
-        if found is not None and name not in LOCAL and not shown.startswith(IDLE):
-            found.note(shown)
-        return original(self, generator, *more, **named)
+        if found is None or name in LOCAL or shown.startswith(IDLE):
+            return original(self, generator, *more, **named)
+        found.note(shown)
+        try:
+            return original(self, generator, *more, **named)
+        finally:
+            found.ended()
 
     psycopg.Connection.wait = wait  # type: ignore[method-assign]
     try:

@@ -27,6 +27,8 @@ from vestnik.mailings.models import StateConflict
 #: An operator or a program is told that the other was first.
 HONEST = (StateConflict, ValidationError, NumberTaken, ObjectDoesNotExist)
 LONGEST = 15.0
+#: Seconds for which an operation may hold, while it runs, what the other waits for.
+MOST_HELD = 1.0
 #: How soon it is asked whether the second waits for the first.
 LOOK_AFTER = 0.004
 BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
@@ -67,6 +69,9 @@ class Result:
     faults: list[str] = field(default_factory=list)
     #: Whether the second had to wait for what the first holds.
     waited: bool = False
+    #: For how many seconds at most one of them waited for the other while that one was running: not
+    #: while it was stopped.
+    held: float = 0.0
 
 
 class Stage:
@@ -98,6 +103,18 @@ class Stage:
         return len(found.said)
 
     def run(self, meeting: Meeting) -> Result:
+        """Once; a second time where something was held for long, which the machine may have been
+        the reason of."""
+        result = self._once(meeting)
+        if result.held > MOST_HELD:
+            again = self._once(meeting)
+            result.faults += again.faults
+            result.held = min(result.held, again.held)
+        if result.held > MOST_HELD:
+            result.faults.append(f"one waited {result.held:.1f} s for what the other held")
+        return result
+
+    def _once(self, meeting: Meeting) -> Result:
         situation = SITUATIONS[meeting.situation].made()
         departures.clear()
         self._marks.clear()
@@ -114,13 +131,16 @@ class Stage:
                 second = self._submit(1, meeting.second, situation, others, done)
                 result.waited = self._wait(second, 1, others)
         let_go()
+        gone_on = [time.monotonic()]
         steps.go_on()
         if others.stopped.is_set():
             self._wait(first, 0, Steps())
+        gone_on.append(time.monotonic())
         others.go_on()
         result.faults = _errors(meeting.first, first)
         if result.reached:
             result.faults += _errors(meeting.second, second)
+            result.held = max(others.waited_since(gone_on[0]), steps.waited_since(gone_on[1]))
             result.faults += self._judged(situation, done)
         return result
 

@@ -11,7 +11,7 @@ from tests.interleaving import meeting, pairs
 from tests.interleaving.meeting import Meeting, Stage
 from tests.interleaving.operations import OPERATIONS, Operation
 from tests.interleaving.situations import Situation
-from vestnik.dispatch import sql
+from vestnik.db import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

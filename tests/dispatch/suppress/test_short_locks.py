@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
-from vestnik.api.repeats import take_once
 
 from tests.builders import counts, from_now, make_clients, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
+from vestnik.api.providers.repeated_callbacks import take_once
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, put

@@ -3,7 +3,7 @@
 FROM python:3.11-slim-bookworm AS build
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
-# The product's environment has no pip: the tools' pip fills it from outside, and stays behind.
+# The product's environment contains no pip: the tools' pip installs into it from outside.
 RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/vestnik
 WORKDIR /src
 COPY requirements/base.txt requirements/build.txt requirements/
@@ -34,8 +34,8 @@ COPY --chmod=0755 docker/entrypoint /usr/local/bin/vestnik-entrypoint
 USER 10001
 WORKDIR /var/lib/vestnik
 EXPOSE 8000
-# Of the web, which is what the image runs unless it is told otherwise. Before it answers it migrates
-# the database, which may take long and must not be taken for an illness.
+# The check of the web, which the image runs by default. The web migrates the database before it
+# answers; this may take long and must not count as unhealthy.
 HEALTHCHECK --interval=10s --timeout=10s --start-period=1h --retries=3 \
     CMD ["vestnik", "healthcheck", "web"]
 ENTRYPOINT ["vestnik-entrypoint"]

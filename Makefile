@@ -1,10 +1,10 @@
-# The commands of daily life. They need Python 3.11 or newer and make, nothing else installed.
+# The daily commands. They need only Python 3.11 or newer and make.
 
 PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
-# What each lock is made of; the first is resolved freely, the others take its versions.
+# The inputs of each lock. The first is resolved freely; the others take its versions.
 dev.txt := dev.in
 embedded.txt := base.in embedded.in build.in
 base.txt := base.in
@@ -30,7 +30,7 @@ test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
-# What starts a stack of its own has the embedded PostgreSQL all the same.
+# Tests that start their own stack still use the embedded PostgreSQL.
 test-postgresql: $(VENV)/.dev ## the tests of a database, on a PostgreSQL of TEST_DATABASE_URL
 	@test -n "$(TEST_DATABASE_URL)" || { echo "set TEST_DATABASE_URL to a PostgreSQL whose role" \
 		"may create databases: postgresql://user:password@host:5432/database" >&2; exit 1; }
@@ -96,7 +96,7 @@ vendor: ## copy the pages' libraries from npm (needs npm)
 
 .venv: $(VENV)/.run ## the environment alone; .venv/bin/vestnik is the command
 
-# `run` needs less than the rest, and a newcomer should not wait for that.
+# `run` needs fewer packages than the rest, so a newcomer waits less.
 $(VENV)/.run: requirements/embedded.txt
 $(VENV)/.dev: requirements/dev.txt
 $(VENV)/.run $(VENV)/.dev: pyproject.toml requirements/base.in requirements/embedded.in | $(BIN)/pip
@@ -113,7 +113,8 @@ $(BIN)/pip:
 			"for example: make run PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# One resolution for all: what is tested is what runs. No address of an index may get into a lock.
+# One resolution for all locks: the tested versions are those that run. A lock must not contain the
+# address of an index.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 

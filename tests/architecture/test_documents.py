@@ -1,6 +1,7 @@
 """docs/glossary.md and docs/architecture.md name modules, files and tables that exist."""
 
 import re
+import tomllib
 
 from tests.test_documentation import DOCS, ROOT, quoted, source
 
@@ -68,3 +69,16 @@ def test_the_tables_of_the_architecture_exist() -> None:
 
     assert len(named) > 10
     assert sorted(named - tables) == []
+
+
+def test_the_layers_of_the_architecture_are_those_of_the_contracts() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers, floors = [c["layers"] for c in settings["contracts"] if c["type"] == "layers"]
+    drawn, drawn_floors = re.findall(
+        r"^(?:dispatch: )?(\S+ (?:\||→) .+)$", text_of("architecture"), re.M
+    )
+
+    contract = [re.sub(r"\bvestnik\.", "", layer) for layer in layers]
+    ours = [layer if layer != "cli" else "cli | wsgi" for layer in drawn.split(" → ")]
+    assert [layer for layer in contract if layer in ours] == ours
+    assert drawn_floors.split(" → ") == [floor.rpartition(".")[2] for floor in floors]

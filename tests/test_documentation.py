@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vestnik.cli import parser
+from vestnik.cli.parser import build_parser
 from vestnik.variables import VARIABLES
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def test_the_log_lines_of_the_runbook_exist() -> None:
 
 
 def test_the_commands_of_the_runbook_exist() -> None:
-    shown = parser().format_help()
+    shown = build_parser().format_help()
     commands = set(re.findall(r"\bvestnik ([a-z][a-z-]+)", RUNBOOK))
 
     assert commands >= {"doctor", "worker", "setup"}

@@ -8,7 +8,7 @@ import pytest
 
 BEGIN = """
 import gc, time
-from vestnik import interrupts
+from vestnik.cli import interrupts
 interrupts.SECONDS = 2
 
 class Swallows:

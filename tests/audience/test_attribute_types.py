@@ -10,7 +10,7 @@ from vestnik.audience.attribute_types import AttributeType, check_types, fits
 from vestnik.audience.filters.selection import matching
 from vestnik.audience.importing.columns.cell_types import day, flag, number, recognised
 from vestnik.audience.models import Client
-from vestnik.import_commands import say
+from vestnik.cli.import_commands import print_result
 
 NUMBER = "79261234567"
 
@@ -207,7 +207,7 @@ def test_a_value_that_does_not_fit_a_recognised_type_is_named(row: str, named: l
 
 @pytest.mark.django_db
 def test_the_command_names_what_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    assert say(take(recognised_columns(f"{NUMBER};spring;5")), strict=True) == 0
+    assert print_result(take(recognised_columns(f"{NUMBER};spring;5")), strict=True) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert "1 values do not fit the type of their column and stay texts" in lines

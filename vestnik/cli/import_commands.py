@@ -1,92 +1,92 @@
-"""`vestnik import` and `vestnik import-numbering`: files into the database, from the terminal."""
+"""`vestnik import` and `vestnik import-numbering`."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vestnik.cli.startup import need_database
 from vestnik.stack.errors import StackError
 
-if TYPE_CHECKING:  # Django is not set up yet where this module is loaded
+if TYPE_CHECKING:  # Django is not set up yet when this module is imported
     from vestnik.audience.imports import Import
 
 ENCODINGS = ("utf-8", "cp1251", "utf-16", "cp866", "koi8-r", "mac-cyrillic")
 COUNTS = ("created", "updated", "unchanged", "duplicates", "refused")
 SWITCHES = ("numbers_without_code", "numbers_without_sms")
 SOME_REFUSED = 3
-#: Of CPU and of address space, for a worker's child that reads a file.
+#: CPU time and address space of the child process that reads an uploaded file.
 MOST_SECONDS, MOST_MEMORY = 3600, 2 * 2**30
-#: Where the database could not be asked any more.
+#: The error where the database stopped answering.
 UNSURE = "It was stopped. The list of imports says whether it was taken."
 ABOUT = """\
-Clients from a CSV or XLSX file, all of them or, where it is stopped in the middle, none. Each
-refused row is named by its line and the reason. The exit status is 0 when the file was taken
-over, 1 when nothing was, and with --strict 3 when some rows were refused.
+Import clients from a CSV or XLSX file: all accepted rows, or none if it is stopped midway. Each
+refused row is printed with its line number and the reason. The exit status is 0 if the file was
+imported, 1 if it was not, and with --strict 3 if rows were refused.
 """
 
 
-def add_import(command: argparse.ArgumentParser) -> None:
-    """The options of `vestnik import`."""
+def add_import_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of `vestnik import`."""
     command.description = ABOUT
-    what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", type=Path, help="CSV or XLSX, with a header")
-    what.add_argument("--stored", type=int, help=argparse.SUPPRESS)
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("file", nargs="?", type=Path, help="CSV or XLSX file")
+    source.add_argument("--stored", type=int, help=argparse.SUPPRESS)
     command.add_argument("--encoding", default="", choices=ENCODINGS)
     command.add_argument("--separator", default="", choices=("comma", "semicolon", "tab", "pipe"))
-    command.add_argument("--sheet", default="", help="which sheet of a workbook is read, by name")
+    command.add_argument("--sheet", default="", help="name of the sheet to read")
     command.add_argument(
         "--header-line",
         type=int,
         metavar="LINE",
-        help="the line of the header, where it is not found; 0 where the file has none",
+        help="line number of the header if it is not detected; 0 if there is none",
     )
     command.add_argument(
         "--map",
         action="append",
         default=[],
         metavar="COLUMN=FIELD",
-        help="what a column is: phone_number, operator_code, tag, timezone, the name of an "
-        "attribute, or nothing to leave it out; the column by its name or its number",
+        help="meaning of a column, given by name or number: phone_number, operator_code, tag, "
+        "timezone, the name of an attribute, or empty to leave the column out",
     )
     command.add_argument(
         "--numbers-without-code",
         default="",
         choices=("complete", "refuse"),
-        help="numbers without +7: complete those that can only be one number, or refuse them",
+        help="numbers without +7: complete the unambiguous ones, or refuse them",
     )
     command.add_argument(
         "--numbers-without-sms",
         default="",
         choices=("accept", "refuse"),
-        help="landline and toll-free numbers: keep them, never to be sent to, or refuse them; "
-        "else as NUMBERS_WITHOUT_SMS says",
+        help="landline and toll-free numbers: keep them without ever sending to them, or refuse "
+        "them (default: NUMBERS_WITHOUT_SMS)",
     )
     command.add_argument(
-        "--stop-list", action="store_true", help="numbers that must never be sent to"
+        "--stop-list", action="store_true", help="import the numbers into the stop list"
     )
-    command.add_argument("--strict", action="store_true", help="fail where a row was refused")
+    command.add_argument("--strict", action="store_true", help="exit with 3 if a row was refused")
     command.set_defaults(run=import_file)
 
 
-def add_numbering(command: argparse.ArgumentParser) -> None:
-    """The options of `vestnik import-numbering`."""
-    command.description = "The regulator's numbering register: it tells time zones of numbers."
+def add_numbering_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of `vestnik import-numbering`."""
+    command.description = "Load the regulator's numbering register: the time zones of numbers."
     command.add_argument("file", type=Path, help="DEF-9xx.csv of opendata.digital.gov.ru")
     command.set_defaults(run=import_numbering)
 
 
 def import_file(options: argparse.Namespace) -> int:
-    """`vestnik import`."""
-    from vestnik.cli import need_database
+    """Run `vestnik import`."""
     from vestnik.db import sessions
 
     need_database()
     sessions.limit()
-    return read_stored(options.stored) if options.stored else read_file(options)
+    return _read_stored(options.stored) if options.stored else _read_file(options)
 
 
-def read_stored(import_id: int) -> int:
-    """What a worker starts for a file that was uploaded. It ends with the worker."""
+def _read_stored(import_id: int) -> int:
+    """Read an uploaded file, as the child of a worker. The process ends with the worker."""
     from vestnik.audience.importing import limits, stored
     from vestnik.stack.processes.linux import die_with_parent
 
@@ -97,24 +97,24 @@ def read_stored(import_id: int) -> int:
     return 0
 
 
-def read_file(options: argparse.Namespace) -> int:
-    """Read a file of this machine. Where Ctrl-C stops it, it says what was taken by then."""
+def _read_file(options: argparse.Namespace) -> int:
+    """Read a local file. Where Ctrl-C stops it, say whether it was imported by then."""
     from vestnik.audience.importing.run import STOPPED
-    from vestnik.interrupts import interruptible
+    from vestnik.cli.interrupts import interruptible
 
     begun: list[Import] = []
     try:
         with interruptible():
-            read_showing(options, begun)
+            _read_with_progress(options, begun)
     except KeyboardInterrupt:
         if not begun:
             raise StackError(f"{options.file.name}: {STOPPED}") from None
         begun[0].refresh_from_db()
-    return say(begun[0], strict=options.strict)
+    return print_result(begun[0], strict=options.strict)
 
 
-def read_showing(options: argparse.Namespace, begun: "list[Import]") -> None:
-    """Read the file, showing how far it is; `begun` gets the import."""
+def _read_with_progress(options: argparse.Namespace, begun: "list[Import]") -> None:
+    """Read the file with a progress bar. Append the import to `begun`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -122,35 +122,38 @@ def read_showing(options: argparse.Namespace, begun: "list[Import]") -> None:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
     stored.forget_old()
-    shown = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
-    with options.file.open("rb") as file, run.begun(**fields_of(options)) as job, shown:
+    progress = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    with options.file.open("rb") as file, run.begun(**_import_fields(options)) as job, progress:
         begun.append(job)
-        bar = shown.add_task("0 rows", total=100)
+        bar = progress.add_task("0 rows", total=100)
 
         def watch(rows: int, percent: int) -> None:
-            shown.update(bar, completed=percent, description=f"{rows:,} rows")
+            progress.update(bar, completed=percent, description=f"{rows:,} rows")
 
         run.run(job, file, watch)
 
 
-def fields_of(options: argparse.Namespace) -> dict[str, object]:
-    """The import as it is begun."""
+def _import_fields(options: argparse.Namespace) -> dict[str, object]:
+    """Return the fields of a new import."""
     return {
         "file_name": options.file.name[:255],
         "size": options.file.stat().st_size,
         "actor": "command",
         "into": "stop_list" if options.stop_list else "clients",
-        "options": how_to_read(options),
+        "options": _reading_options(options),
     }
 
 
-def how_to_read(options: argparse.Namespace) -> dict[str, object]:
-    """The options as they are kept with the import."""
+def _reading_options(options: argparse.Namespace) -> dict[str, object]:
+    """Return the options as the import stores them. Raises StackError."""
     from vestnik.audience.importing.formats import SEPARATORS
 
     pairs = [pair.partition("=") for pair in options.map]
-    if wrong := [name for name, equals, _ in pairs if not equals]:
-        raise StackError(f"--map {wrong[0]}: write COLUMN=FIELD, for example Телефон=phone_number")
+    malformed = [name for name, equals, _ in pairs if not equals]
+    if malformed:
+        raise StackError(
+            f"--map {malformed[0]}: write COLUMN=FIELD, for example Телефон=phone_number"
+        )
     reading = {
         "encoding": options.encoding,
         "separator": SEPARATORS.get(options.separator, ""),
@@ -164,11 +167,11 @@ def how_to_read(options: argparse.Namespace) -> dict[str, object]:
     return reading
 
 
-def say(job: "Import", *, strict: bool) -> int:
-    """What became of the file; the exit status."""
+def print_result(job: "Import", *, strict: bool) -> int:
+    """Print the result of the import. Return the exit status."""
     if job.state != "done":
-        taken = "" if not job.error or "Nothing was taken" in job.error else " Nothing was taken."
-        raise StackError(f"{job.file_name}: {job.error or UNSURE}{taken}")
+        suffix = "" if not job.error or "Nothing was taken" in job.error else " Nothing was taken."
+        raise StackError(f"{job.file_name}: {job.error or UNSURE}{suffix}")
     rows = job.refused_rows.order_by("line").values_list("line", "reason")
     for line, reason in rows.iterator(chunk_size=2000):
         print(f"line {line}: {reason}")  # noqa: T201
@@ -177,23 +180,21 @@ def say(job: "Import", *, strict: bool) -> int:
     if job.without_sms:
         print(f"{job.without_sms} landline or toll-free numbers get no SMS")  # noqa: T201
     if job.misfits:
-        tell_misfits(job)
+        _print_misfits(job)
     if unread := job.read_as.get("unread_sheets"):
         print(f"sheets that were not read: {', '.join(unread)}")  # noqa: T201
     return SOME_REFUSED if strict and (job.refused or job.duplicates) else 0
 
 
-def tell_misfits(job: "Import") -> None:
-    """What was imported as a text, for it is not of the type that its column seems to be."""
+def _print_misfits(job: "Import") -> None:
+    """Print the values that do not fit the type of their column; they were stored as texts."""
     print(f"{job.misfits} values do not fit the type of their column and stay texts")  # noqa: T201
     for remark in job.remarks:
         print(f"line {remark['line']}: {remark['reason']}")  # noqa: T201
 
 
 def import_numbering(options: argparse.Namespace) -> int:
-    """`vestnik import-numbering`."""
-    from vestnik.cli import need_database
-
+    """Run `vestnik import-numbering`."""
     need_database()
     from vestnik.audience.importing.errors import FileProblem
     from vestnik.audience.numbering import register

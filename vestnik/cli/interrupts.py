@@ -1,4 +1,4 @@
-"""Ctrl-C for a command that has something to put in order before it ends."""
+"""Handle Ctrl-C in a command that has to clean up before it ends."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: Further signals are ignored for so long: people press Ctrl-C twice.
+#: Seconds for which further signals are ignored: people press Ctrl-C twice.
 GRACE = 3.0
-#: After so long without an end it is interrupted once more, and then ended.
+#: Seconds until the process is interrupted once more, and then ended.
 SECONDS = 10
 STATUS = 130
 ENDED = b"vestnik: it did not end in time and is stopped; the list of imports says what was taken\n"
@@ -18,20 +18,20 @@ ENDED = b"vestnik: it did not end in time and is stopped; the list of imports sa
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt in the block at SIGINT or SIGTERM, wherever it is.
+    """Raise KeyboardInterrupt in the block at SIGINT or SIGTERM.
 
-    What the block does to end is not interrupted by a second Ctrl-C, and is bounded in time. An
-    interrupt may be lost, for Python drops what is raised in a destructor: it then comes again.
+    A second Ctrl-C does not interrupt the block's cleanup, which is bounded in time. The
+    interrupt is repeated, for Python drops an exception that is raised in a destructor.
     """
     interrupts = _Interrupts()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
-    before = {number: signal.signal(number, interrupts.heard) for number in numbers}
+    handlers = {number: signal.signal(number, interrupts.handle) for number in numbers}
     try:
         yield
     finally:
         signal.alarm(0)
-        # Interrupted, the process is about to end: a second Ctrl-C may come as late as then.
-        for number, handler in () if interrupts.raised else before.items():
+        # An interrupted process is about to end, and a second Ctrl-C may come until then.
+        for number, handler in () if interrupts.raised else handlers.items():
             signal.signal(number, handler)
 
 
@@ -39,8 +39,8 @@ class _Interrupts:
     def __init__(self) -> None:
         self.raised, self._last = 0, 0.0
 
-    def heard(self, number: int, _frame: FrameType | None) -> None:
-        """Raise KeyboardInterrupt twice at most; end the process the third time."""
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt, twice at most; end the process at the third signal."""
         now = time.monotonic()
         if self.raised and number != signal.SIGALRM and now - self._last < GRACE:
             return

@@ -1,0 +1,5 @@
+"""The `vestnik` command."""
+
+from vestnik.cli.main import main, script
+
+__all__ = ["main", "script"]

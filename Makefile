@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-postgresql check workflows measure bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
+.PHONY: help run test test-postgresql check workflows measure way bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ workflows: $(VENV)/.dev ## CI, issue forms and compose.yaml against their schema
 
 measure: ## how large functions, files and folders are, and the share of comments
 	@$(PYTHON) -m tests.architecture.measure_house
+
+way: $(VENV)/.dev ## the files that one message passes; writes them into docs/architecture.md
+	$(BIN)/python -m tests.architecture.message_way --write
 
 bench: $(VENV)/.dev ## the measurements, side by side; writes docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)

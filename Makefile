@@ -13,7 +13,7 @@ LOCKS := dev.txt embedded.txt base.txt build.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-postgresql check workflows measure way bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
+.PHONY: help run test test-fast test-postgresql check workflows measure way bench chaos interleave fuzz containers postman messages numbering screenshots vendor lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,20 +21,30 @@ help: ## this list
 run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-C
 	@exec $(BIN)/vestnik up $(ARGS)
 
+# Python keeps what it compiled (of each test module, by pytest, too), so that each process of the
+# tests need not compile it anew, where the environment would forbid it.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+TESTED = $(BIN)/coverage run -m pytest --dist loadfile --no-loadscope-reorder
+TOOK = echo "make $@ took $$(($$(date +%s) - began)) s"
+
 test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not alone and not browser" -n auto --maxprocesses 4 \
-		--dist loadfile $(ARGS)
-	$(BIN)/coverage run -m pytest -m browser -n 2 --dist loadfile $(ARGS)
-	$(BIN)/coverage run -m pytest -m alone $(ARGS)
-	$(BIN)/coverage combine --quiet
+	@began=$$(date +%s); trap '$(TOOK)' EXIT; set -ex; \
+	$(BIN)/coverage erase; \
+	$(TESTED) --part most -n auto --maxprocesses 4 $(ARGS); \
+	$(TESTED) --part browser -n 2 $(ARGS); \
+	$(TESTED) --part alone $(ARGS); \
+	$(BIN)/coverage combine --quiet; \
 	$(BIN)/coverage report --skip-covered --fail-under=90
+
+test-fast: $(VENV)/.dev ## tests without a stack, a browser or generated inputs
+	@began=$$(date +%s); trap '$(TOOK)' EXIT; \
+	$(BIN)/python -m pytest --part fast -q -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # Tests that start their own stack still use the embedded PostgreSQL.
 test-postgresql: $(VENV)/.dev ## the tests of a database, on a PostgreSQL of TEST_DATABASE_URL
 	@test -n "$(TEST_DATABASE_URL)" || { echo "set TEST_DATABASE_URL to a PostgreSQL whose role" \
 		"may create databases: postgresql://user:password@host:5432/database" >&2; exit 1; }
-	$(BIN)/python -m pytest -m "not alone and not browser" -n auto --maxprocesses 4 \
+	$(BIN)/python -m pytest --part most -n auto --maxprocesses 4 \
 		--dist loadfile $(or $(ARGS),$(addprefix tests/,access admin api audience dashboard db \
 		dispatch mailings providers reports))
 

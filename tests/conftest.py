@@ -9,14 +9,14 @@ import gc
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import django
 import pytest
 import redis
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.stack.running import prepared_home
 from tests.stack.servers import Servers
@@ -30,6 +30,41 @@ HERE = Path(__file__).parent
 ALONE = ("containers", "dashboard/test_live.py", "pipeline")
 #: Two at once: each has a stack and a Chromium, and waits for one or the other most of the time.
 BROWSER = ("browser",)
+#: What starts a stack, or other programs, or tries hundreds of inputs: not for `make test-fast`.
+SLOW = (
+    "api/test_schema.py",
+    "dispatch/test_interleavings.py",
+    "fuzz",
+    "gateways/test_foreign_smsc.py",
+    "postman",
+    "stack",
+    "test_interrupts.py",
+    "test_readme.py",
+)
+#: By `--part`: which folders and modules are left out, and which alone are taken (none: the rest).
+PARTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "most": ((*ALONE, *BROWSER), ()),
+    "browser": ((), BROWSER),
+    "alone": ((), ALONE),
+    "fast": ((*ALONE, *BROWSER, *SLOW), ()),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", choices=PARTS, help="the modules that run together (see Makefile)")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the modules of another part."""
+    part = config.getoption("part")
+    return True if part and not _is_of(part, collection_path) else None
+
+
+def _is_of(part: str, path: Path) -> bool:
+    """Whether a module is of the part, or a folder has modules that are."""
+    left_out, taken = PARTS[part]
+    is_above = any((HERE / name).is_relative_to(path) for name in taken)
+    return (not taken or is_above or _is_in(taken, path)) and not _is_in(left_out, path)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,6 +84,13 @@ def pytest_configure(config: pytest.Config) -> None:
     import vestnik.celery  # noqa: F401  (hints are published by the default application)
 
     django.setup()
+    from django.conf import settings as configured
+
+    from tests import flush
+
+    flush.use()
+    # Most passwords here are none of what a test is about, and the real hash takes half a second.
+    configured.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.hookimpl(trylast=True)
@@ -59,8 +101,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         servers.close()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
     from vestnik.db import sessions
 
     # Modules that import the WSGI application have set those of the web for all that follows; a
@@ -68,8 +112,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     sessions.limit(idle=0)
     for item in items:
         for marker, names in {"alone": ALONE, "browser": BROWSER}.items():
-            if any(item.path.is_relative_to(HERE / name) for name in names):
+            if _is_in(names, item.path):
                 item.add_marker(marker)
+    if part := config.getoption("part"):  # a module that is named is collected all the same
+        _leave_out(config, items, lambda item: not _is_of(part, item.path))
+    if part == "fast":
+        _leave_out(config, items, lambda item: is_hypothesis_test(getattr(item, "obj", None)))
+    yield
+    # The longest first: at the end no core waits for another.
+    items.sort(key=lambda item: not _is_in(SLOW, item.path))
+
+
+def _is_in(names: Sequence[str], path: Path) -> bool:
+    """Whether a module is one of them, or in a folder that is."""
+    return any(path.is_relative_to(HERE / name) for name in names)
+
+
+def _leave_out(
+    config: pytest.Config, items: list[pytest.Item], is_left_out: Callable[[pytest.Item], bool]
+) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if is_left_out(item)])
+    items[:] = [item for item in items if not is_left_out(item)]
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the garbage collector looks through it no more."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,7 +151,8 @@ def leaves_nothing_open() -> Iterator[None]:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """`make test ARGS=tests/api` has none for two of its three parts: that is no failure."""
-    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.option.markexpr:
+    is_part = session.config.getoption("part") or session.config.option.markexpr
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and is_part:
         session.exitstatus = pytest.ExitCode.OK
 
 

@@ -53,8 +53,10 @@ def test_every_model_has_a_list_and_a_page(model: Any) -> None:
     opened = browser()
     name = f"{model._meta.app_label}_{model._meta.model_name}"
 
+    first = model.objects.first()
+    assert first is not None
     page(opened, f"{name}_changelist")
-    page(opened, f"{name}_change", model.objects.first().pk)
+    page(opened, f"{name}_change", first.pk)
 
 
 def test_every_model_of_ours_is_there() -> None:

@@ -52,6 +52,7 @@ def test_each_request_has_a_test() -> None:
 
 def test_it_names_no_address_and_no_key() -> None:
     for text in (newman.COLLECTION.read_text(), newman.ENVIRONMENT.read_text()):
+        assert text.strip()
         assert set(re.findall(r"https?://[^/\"]+", text)) <= {
             "https://schema.getpostman.com",
             "http://127.0.0.1:8000",

@@ -119,6 +119,8 @@ def test_an_smsc_that_says_nothing_any_more_is_left() -> None:
                 await until(lambda: len(binds) >= 2)
 
     run(test)
+    assert binds[0]
+    assert binds[1]
 
 
 def test_the_smsc_may_ask_err_and_leave_first() -> None:

@@ -94,6 +94,7 @@ def interleaved(db: None) -> list[Message]:
 def test_a_walk_sees_every_message_once_and_in_order(
     interleaved: list[Message], ascending: bool, limit: int, state: str | None
 ) -> None:
+    assert len(interleaved) > 20
     for mailing in {None, interleaved[0].mailing_id}:
         wanted = [
             message.id
@@ -121,6 +122,7 @@ def walked(ascending: bool, limit: int, **filters: Any) -> list[int]:
 def test_the_messages_of_a_client_are_found_in_every_mailing(interleaved: list[Message]) -> None:
     theirs = [message.id for message in interleaved if message.client_id == 60]
 
+    assert theirs
     assert walked(True, 2, client=60) == theirs
     assert walked(False, 2, client=60) == theirs[::-1]
     assert walked(True, 2, client=1000) == []

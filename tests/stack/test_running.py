@@ -49,7 +49,9 @@ def test_no_password_stands_on_a_command_line(stack):
 
 
 def test_lines_carry_no_colour_where_nobody_looks(stack):
-    assert not [line.text for line in stack.lines if "\x1b[36m" in line.text]
+    lines = [line.text for line in stack.lines]
+    assert lines
+    assert not [line for line in lines if "\x1b[36m" in line]
 
 
 def test_a_second_start_says_that_the_first_is_running(stack):

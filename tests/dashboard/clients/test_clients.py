@@ -142,7 +142,7 @@ def test_a_page_asks_little(
     stop(Client.objects.values_list("phone_number", flat=True)[:55], Source.API)
     browser = opened()
     with django_assert_max_num_queries(12):
-        browser.get(address)
+        assert browser.get(address).status_code == 200
 
 
 # --- one client ----------------------------------------------------------------------------------

@@ -462,7 +462,7 @@ def test_the_pages_ask_little(django_assert_max_num_queries: DjangoAssertNumQuer
     job = draft(browser)
     for address in ("/clients/import/", f"/clients/imports/{job.id}/"):
         with django_assert_max_num_queries(12):
-            browser.get(address)
+            assert browser.get(address).status_code == 200
 
 
 @pytest.mark.parametrize(("pattern", "sentence"), PATTERNS)

@@ -83,7 +83,7 @@ def test_the_page_is_there_for_every_role_and_costs_little(
     assert "в сумме" in page
     assert "✓" in page
     with django_assert_max_num_queries(12):
-        browser.get(f"/mailings/{mailing.id}/report/")
+        assert browser.get(f"/mailings/{mailing.id}/report/").status_code == 200
 
 
 def test_the_curves_are_told_to_those_who_cannot_see_them(browser: Browser) -> None:
@@ -160,9 +160,13 @@ def test_what_no_longer_changes_is_not_drawn() -> None:
 
 
 def test_a_chart_stays_within_its_paper() -> None:
-    for curve in curves_of(make_sampled()):
+    curves = curves_of(make_sampled())
+    assert len(curves) == 2
+    for curve in curves:
         chart = drawn(curve)
+        assert chart.lines
         for _line, points in chart.lines:
+            assert points.split()
             for point in points.split():
                 x, y = map(float, point.split(","))
                 assert 0 <= x <= chart.width

@@ -94,6 +94,10 @@ def test_what_is_being_stopped_takes_no_further_step() -> None:
     queue.add(1)
     queue.work(lambda _: pytest.fail("a step was done"), lambda: True)
 
+    steps: list[int] = []
+    queue.work(lambda one: bool(steps.append(one)), never)
+    assert steps == [1]
+
 
 def launched(**fields: object) -> Mailing:
     mailing = make_mailing(**fields)

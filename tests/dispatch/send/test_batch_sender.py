@@ -87,6 +87,8 @@ def test_the_instant_of_sending_is_before_the_gateway_took_it(
     with sending(settings, gateway) as main:
         main.work()
     sent_at = dict(mailing.messages.values_list("id", "sent_at"))
+    assert {taken.message_id for taken in gateway.taken} == sent_at.keys()
+    assert len(sent_at) == 50
     for taken in gateway.taken:
         assert taken.message_id is not None
         assert 0 <= taken.at - sent_at[taken.message_id].timestamp() < 1.0

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from tests.audience.importing import counts, refusals, take
 from tests.builders import make_client
 from vestnik.audience.importing import formats
+from vestnik.audience.importing.columns.header import FIELDS as COLUMNS
+from vestnik.audience.importing.columns.header import meaning
 from vestnik.audience.importing.csv.csv_escape import harmless
+from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.run import staged_rows
 from vestnik.audience.models import Client
@@ -81,6 +84,20 @@ def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
     ]
     for write in WRITERS.values():
         assert read(b"".join(write(exports.table_of(rows, names, {})))) == was
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["\x1b", "a\x85b", "a\nb", "a\u200bb", "a\x01"])
+def test_a_name_with_control_characters_comes_back_by_an_export_and_is_refused_as_a_heading(
+    name: str,
+) -> None:
+    attributes = {name: "x", "city": "Omsk"}
+    row = (1, NUMBER, "926", "", "Asia/Omsk", "2026-11-29T10:00:00Z", attributes)
+    for write in WRITERS.values():
+        [(*_, came_back)] = read(b"".join(write(exports.table_of([row], [*attributes], {}))))
+        assert came_back == repr(sorted(attributes.items()))
+    with pytest.raises(FileProblem, match="printable"):
+        meaning(1, f"attributes.{name}", {}, COLUMNS["clients"])
 
 
 def read(file: bytes) -> list[Any]:

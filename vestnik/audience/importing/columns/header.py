@@ -85,16 +85,12 @@ def meaning(
     if said in fields or not said or fields == FIELDS["stop_list"]:
         return said if said in fields else IGNORE
     attribute = said.removeprefix("attributes.")
-    if len(attribute) > LONGEST_NAME or not _may_be_name(attribute, name):
+    # An export keeps such a name beside its columns, to the letter: see `exact_values`.
+    if len(attribute) > LONGEST_NAME or not attribute.isprintable():
         raise FileProblem(
             f"Line {line}: column {number}: name it by at most {LONGEST_NAME} printable letters."
         )
     return f"attributes.{attribute}"
-
-
-def _may_be_name(attribute: str, heading: str) -> bool:
-    """Whether people can read it, or our own export names it so."""
-    return attribute.isprintable() or (heading.startswith(OWN) and "\x00" not in attribute)
 
 
 def by_place(mapping: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:

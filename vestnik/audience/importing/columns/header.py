@@ -32,6 +32,8 @@ FIELDS = {
 BETWEEN = re.compile(r"[\W_]+")
 LONGEST_NAME = 100
 IGNORE = ""
+#: The space separators of Unicode.
+BLANKS = " \xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 OWN = "attributes."
 UNNAMED = (
     "The file has no header: say in mapping what its columns are, by their numbers, for example "
@@ -85,12 +87,20 @@ def meaning(
     if said in fields or not said or fields == FIELDS["stop_list"]:
         return said if said in fields else IGNORE
     attribute = said.removeprefix("attributes.")
-    # An export keeps such a name beside its columns, to the letter: see `exact_values`.
-    if len(attribute) > LONGEST_NAME or not attribute.isprintable():
+    if len(attribute) > LONGEST_NAME or not _may_be_name(attribute, name):
         raise FileProblem(
             f"Line {line}: column {number}: name it by at most {LONGEST_NAME} printable letters."
         )
     return f"attributes.{attribute}"
+
+
+def _may_be_name(attribute: str, heading: str) -> bool:
+    """Whether the name is readable: printable, in a heading of an export with any kind of blank.
+
+    An export keeps all other names beside its columns, to the letter: see `exact_values`.
+    """
+    blanks = BLANKS if heading.startswith(OWN) else ""
+    return attribute.translate(dict.fromkeys(map(ord, blanks))).isprintable()
 
 
 def by_place(mapping: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:

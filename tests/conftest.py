@@ -86,9 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
     django.setup()
     from django.conf import settings as configured
 
-    from tests import flush
+    from tests import flush, static_files
 
     flush.use()
+    static_files.find_once()
     # Most passwords here are none of what a test is about, and the real hash takes half a second.
     configured.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -12,7 +12,7 @@ from tests.dispatch.sent import record
 from tests.dispatch.signals.test_metrics import emptied
 from vestnik.db import sql
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, Meters
+from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, Counters
 from vestnik.providers.base import Accepted, Deferred
 
 pytestmark = pytest.mark.django_db
@@ -93,8 +93,8 @@ def test_the_breaker_has_one_state(api: Caller) -> None:
 
 def test_counts_of_several_workers_add_up(api: Caller) -> None:
     for _ in range(2):
-        meters = Meters()
-        meters.flight("null", [], [Accepted(), Accepted(), Deferred("x")])
+        meters = Counters()
+        meters.count_flight("null", [], [Accepted(), Accepted(), Deferred("x")])
         meters.count("permits", "null", 3)
         meters.count("leases_lost", "")
         for seconds in (0.003, 0.3, 100.0):

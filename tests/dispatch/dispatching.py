@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from vestnik.dispatch.receive.sink import DatabaseSink
-from vestnik.dispatch.send.dispatcher import Lane
-from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.dispatch.send.dispatcher import Dispatcher
+from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.providers.registry import described
 
 
@@ -24,9 +24,9 @@ def provider(settings: Any, alias: str, backend: str, **options: str) -> Iterato
 
 
 @contextmanager
-def hands() -> Iterator[Hands]:
+def hands() -> Iterator[ProviderPool]:
     """An event loop with providers, as a worker process has it."""
-    found = Hands(DatabaseSink())
+    found = ProviderPool(DatabaseSink())
     try:
         yield found
     finally:
@@ -34,10 +34,10 @@ def hands() -> Iterator[Hands]:
 
 
 @contextmanager
-def lane(alias: str) -> Iterator[Lane]:
+def lane(alias: str) -> Iterator[Dispatcher]:
     """A lane with hands of its own."""
     with hands() as found:
-        made = Lane(alias, found, lambda: False)
+        made = Dispatcher(alias, found, lambda: False)
         try:
             yield made
         finally:

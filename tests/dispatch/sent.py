@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tests.builders import counts, kept_counts
 from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.mailings.models import Mailing
 
@@ -20,15 +20,15 @@ def claim_of(mailing: Mailing) -> claims.Claim:
 
 
 def due_ids(claim: claims.Claim) -> list[int]:
-    return [message.message_id for message in claims.load(claim)[0]]
+    return [message.message_id for message in claims.load_queued(claim)[0]]
 
 
-def fly(claim: claims.Claim, ids: Sequence[int]) -> Settled:
+def fly(claim: claims.Claim, ids: Sequence[int]) -> OutcomeBatch:
     """Mark a flight; where its outcomes go."""
     attempt = claims.new_id()
-    mark = record_and_mark(claim, Settled(), ids, attempt, LEASE)
+    mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, LEASE)
     assert mark is not None
-    return Settled(attempt, mark.marked_at)
+    return OutcomeBatch(attempt, mark.marked_at)
 
 
 def record(mailing: Mailing, states: Sequence[str], first: int = 1) -> list[int]:
@@ -43,7 +43,7 @@ def record(mailing: Mailing, states: Sequence[str], first: int = 1) -> list[int]
     return ids
 
 
-def add(settled: Settled, message: int, state: str, provider_id: str = "") -> None:
+def add(settled: OutcomeBatch, message: int, state: str, provider_id: str = "") -> None:
     if state == "sent":
         settled.add(message, state, 0.1, provider_id=provider_id)
         settled.add_parts(message, [provider_id] if provider_id else [])

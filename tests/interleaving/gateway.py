@@ -9,11 +9,11 @@ from django.conf import settings
 
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.send.batch_sender import Course, Crew
-from vestnik.dispatch.send.circuit_breaker import Breaker
-from vestnik.dispatch.send.cooldowns import Rests
-from vestnik.dispatch.send.provider_pool import Hands
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.send.batch_sender import BatchSender, SendContext
+from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
+from vestnik.dispatch.send.cooldowns import Cooldowns
+from vestnik.dispatch.send.provider_pool import ProviderPool
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
 from vestnik.providers.registry import described
 
@@ -75,7 +75,7 @@ class Worker:
     """A worker's way of sending, without its loops."""
 
     def __init__(self) -> None:
-        self._hands = Hands(DatabaseSink())
+        self._hands = ProviderPool(DatabaseSink())
 
     def close(self) -> None:
         self._hands.close()
@@ -83,12 +83,12 @@ class Worker:
     def send_one(self) -> bool:
         """Claim a batch and send it; False where there is none."""
         provider = described(ALIAS)
-        breaker = Breaker(ALIAS, LEASE)
-        crew = Crew(provider, self._hands, breaker, meters(), lambda: False, Rests())
+        breaker = CircuitBreaker(ALIAS, LEASE)
+        crew = SendContext(provider, self._hands, breaker, counters(), lambda: False, Cooldowns())
         claim = claims.claim(ALIAS, LEASE, receipts=True)
         if claim is None:
             return False
-        course = Course(crew, claim)
+        course = BatchSender(crew, claim)
         while not course.send():
             time.sleep(0.001)
         return True

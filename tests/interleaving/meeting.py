@@ -219,7 +219,7 @@ def everything(marks: Marks) -> Iterator[None]:
     two of them as well."""
     nothing: Any = lambda *given, **named: None  # noqa: E731
     with (
-        patch.object(wakeups, "give", nothing),
+        patch.object(wakeups, "publish", nothing),
         patch.object(unknown_messages, "BATCHES_AT_ONCE", 1),
         patch.object(closing, "BATCHES_AT_ONCE", 2),
         patch.object(opt_out, "NUMBERS_AT_ONCE", 2),

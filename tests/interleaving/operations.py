@@ -19,8 +19,8 @@ from vestnik.dispatch.receive import late_responses, receipts
 from vestnik.dispatch.receive.late_responses import Attempt
 from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.claims import Claim, Queued
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.claims import Claim, QueuedMessage
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
 from vestnik.dispatch.suppress import erasure, opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
@@ -80,7 +80,7 @@ def record(situation: Situation, worker: Worker) -> None:
     """Four come back from a flight: sent, refused for now, in doubt, refused for good. A fifth is
     in the next one."""
     claim, at = claim_of(situation, 0), database_now()
-    settled = Settled(claim.claim_id, at)
+    settled = OutcomeBatch(claim.claim_id, at)
     settled.add(situation.message(0), "sent", 0.0, provider_id=situation.provider_id(0))
     settled.add_parts(situation.message(0), [situation.provider_id(0)])
     settled.add(situation.message(1), "queued", 0.0, error="not now", retry_in=0.0)
@@ -89,9 +89,9 @@ def record(situation: Situation, worker: Worker) -> None:
     note(outgoing(situation, 0))
     attempt, asked_at = claims.new_id(), time.monotonic()
     marked = record_and_mark(claim, settled, [situation.message(4)], attempt, LEASE)
-    settled = Settled()
+    settled = OutcomeBatch()
     if marked:
-        settled = Settled(attempt, marked.marked_at)
+        settled = OutcomeBatch(attempt, marked.marked_at)
         message = outgoing(situation, 4, expires_at=asked_at + marked.seconds_to_end)
         message.depart()
         note(message)
@@ -108,8 +108,8 @@ def late_answer(situation: Situation, worker: Worker) -> None:
     _take_late(situation, 9, 3, Accepted(situation.provider_id(9)))
     _take_late(situation, 12, 4, Deferred("busy", 0.0, provider_wide=True))
     if len(situation.lots) > 1 and situation.lots[1].in_flight:
-        settled = Settled(situation.attempt(1), database_now())
-        settled.stayed.append(situation.message(5))
+        settled = OutcomeBatch(situation.attempt(1), database_now())
+        settled.not_sent.append(situation.message(5))
         record_late(claim_of(situation, 1), settled)
 
 
@@ -152,12 +152,12 @@ def take_receipts(situation: Situation, worker: Worker) -> None:
 
 @_operation("sweep", *UNDER_WAY, "cancelled")
 def sweep(situation: Situation, worker: Worker) -> None:
-    claims.sweep()
+    claims.rescue_expired()
 
 
 @_operation("wake", *UNDER_WAY, "cancelled")
 def wake(situation: Situation, worker: Worker) -> None:
-    claims.wake()
+    claims.promote_due()
 
 
 @_operation("closing of hours", "hours")
@@ -364,7 +364,7 @@ def _batch(situation: Situation, n: int) -> int:
 
 def _take_late(situation: Situation, n: int, attempt: int, outcome: Outcome) -> None:
     message = outgoing(situation, n)
-    queued = Queued(message.message_id, message.phone_number, message.text, 1, 0)
+    queued = QueuedMessage(message.message_id, message.phone_number, message.text, 1, 0)
     claim = claim_of(situation, _batch(situation, n) - situation.base)
     message.attempt = Attempt(
         claim, situation.attempt(attempt), database_now(), queued, departed=0.0

@@ -71,8 +71,8 @@ def _once(worker: Worker) -> None:
         sql.run(statement)
     for mailing in Mailing.objects.filter(state=MailingState.SCHEDULED):
         launch.launch_when_due(mailing.id)
-    claims.sweep()
-    claims.wake()
+    claims.rescue_expired()
+    claims.promote_due()
     local_hours.schedule_closed()
     for mailing_id in enlist.to_enlist():
         enlist.enlist(mailing_id)

@@ -14,7 +14,7 @@ from tests.pipeline.mailings import create, fill, judge, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
-from vestnik.dispatch.runtime.scheduler import TICK_LOCK
+from vestnik.dispatch.runtime.scheduler import SCHEDULER_LOCK
 
 CLIENTS = 3_000
 #: What the issue asks for.
@@ -68,7 +68,7 @@ def everybody_got_one(stack: RunningStack, gateway: Standing, mailing: int) -> N
 
 
 def test_the_locks_are_those_of_the_product() -> None:
-    assert (frozen.TICK_LOCK, frozen.CLIENTS_LOCK) == (TICK_LOCK, CLIENTS_LOCK)
+    assert (frozen.TICK_LOCK, frozen.CLIENTS_LOCK) == (SCHEDULER_LOCK, CLIENTS_LOCK)
 
 
 def test_a_frozen_enlisting_holds_up_neither_a_stop_nor_another_mailing(

@@ -87,15 +87,15 @@ def test_nobody_is_ill_because_the_broker_is_away(
 def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     job = periodic_jobs.Job("slow", 1.0, lambda: None)
     monkeypatch.setattr(periodic_jobs, "_jobs", {"slow": job})
-    assert periodic_jobs.hanging() == []
+    assert periodic_jobs.overdue_jobs() == []
     job.ended -= periodic_jobs.LONGEST_RUN + 2
-    assert periodic_jobs.hanging() == ["slow"]
+    assert periodic_jobs.overdue_jobs() == ["slow"]
     job.attempt()
-    assert periodic_jobs.hanging() == []
+    assert periodic_jobs.overdue_jobs() == []
 
 
 def test_a_rare_job_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     job = periodic_jobs.Job("thin out", 3600.0, lambda: None)
     monkeypatch.setattr(periodic_jobs, "_jobs", {"thin out": job})
     job.ended -= 3600.0 + 10 * periodic_jobs.LONGEST_RUN  # it is at it for ten minutes
-    assert periodic_jobs.hanging() == []
+    assert periodic_jobs.overdue_jobs() == []

@@ -74,8 +74,8 @@ def beat(_options: argparse.Namespace) -> None:
     announce()
     name = f"{process_name(f'beat-{os.getpid()}')}@{socket.gethostname()}"
     heartbeat.note_beat(name)
-    while not stopping.wait(periodic_jobs.SIGN_EVERY):
-        if not periodic_jobs.hanging():
+    while not stopping.wait(periodic_jobs.HEARTBEAT_EVERY):
+        if not periodic_jobs.overdue_jobs():
             heartbeat.note_beat(name)
     for thread in threads:
         thread.join()

@@ -23,7 +23,7 @@ from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.action_items import worded
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dispatch.prepare.recipients import recipients
-from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, workers_seen
+from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, count_workers
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
 from vestnik.reports.action_items import decisions
@@ -88,7 +88,7 @@ def _standstill(found: Mapping[str, Any]) -> dict[str, Any]:
     overdue = sum(one["starts_at"] < latest for one in found["next"])
     if not overdue and not found["running"]:
         return {}
-    workers = workers_seen()
+    workers = count_workers()
     if workers is None:
         return {"overdue_without_broker": overdue}
     if workers:

@@ -12,7 +12,7 @@ MOST_IDLE_SECONDS = 5.0
 
 
 @contextmanager
-def alone(
+def advisory_lock(
     lock: int,
     *,
     most_idle_seconds: float = MOST_IDLE_SECONDS,

@@ -68,12 +68,12 @@ class Numbers(Collector):
         yield from _backlog()
         yield _in_doubt()
         yield from _breakers()
-        yield from _signs(heartbeat.signs())
+        yield from _signs(heartbeat.read_status())
         yield _rate_limits()
         yield from _counted(totals())
 
 
-def _signs(signs: heartbeat.Signs) -> Iterator[Metric]:
+def _signs(signs: heartbeat.ProcessStatus) -> Iterator[Metric]:
     """Where Redis is away there are no figures of what only it knows."""
     yield _gauge(
         "overdue_mailings", "Mailings whose start has passed and that have not started.",

@@ -118,7 +118,7 @@ def _broker() -> Iterator[Finding]:
 
 
 def _pipeline() -> Iterator[Finding]:
-    signs = heartbeat.signs()
+    signs = heartbeat.read_status()
     if signs.workers is None:
         return
     remedy = "" if signs.workers else "start a worker: `vestnik worker`"

@@ -39,7 +39,7 @@ def _sign_of(kind: str) -> str:
 
     from vestnik.dispatch.signals import heartbeat
 
-    pattern = heartbeat.SIGNS[kind].format(f"*@{socket.gethostname()}")
+    pattern = heartbeat.KEYS[kind].format(f"*@{socket.gethostname()}")
     limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     try:
         with redis.Redis.from_url(env.redis_url(), **limits) as broker:

@@ -60,8 +60,8 @@ def test_as_many_as_are_allowed_enlist_at_once_and_no_other_thread_waits() -> No
 
     for mailing in range(16):
         queue.add(mailing)
-    with threads(2, queue, step) as at_it:
-        for _ in at_it:
+    with threads(2, queue, step) as is_acquired:
+        for _ in is_acquired:
             assert entered.acquire(timeout=10)
         queue.work(step, never)  # returns at once
         assert not done

@@ -15,7 +15,7 @@ from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
@@ -51,7 +51,7 @@ def claimed_numbers(mailing: Mailing) -> set[str]:
     """Whose messages the workers may have now."""
     numbers = set()
     while claim := claims.claim(mailing.provider, LEASE):
-        numbers |= {message.phone_number for message in claims.load(claim)[0]}
+        numbers |= {message.phone_number for message in claims.load_queued(claim)[0]}
     return numbers
 
 
@@ -87,7 +87,7 @@ def test_nobody_is_sent_to_by_the_hours_of_another_zone_than_their_own():
     mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400)
     assert claimed_numbers(mailing) == {"79030000000"}
     assert mailing.batches.get(timezone="Mars/Olympus").state == "waiting"
-    claims.wake()
+    claims.promote_due()
     assert claimed_numbers(mailing) == set()
 
 
@@ -96,7 +96,7 @@ def test_those_whose_hours_open_later_wait_and_are_sent_to_then():
     mailing = launched(local_hours=hours_at("Asia/Omsk", 30, 60), ends_in=86_400)
     assert claims.claim(mailing.provider, LEASE) is None
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp()")
-    claims.wake()
+    claims.promote_due()
     assert claimed_numbers(mailing) == {"79261234567"}
 
 
@@ -145,8 +145,8 @@ def test_no_flight_is_marked_once_the_hours_are_over():
     mailing = launched(local_hours=hours_at("Europe/Moscow", -10, 10))
     claim = claims.claim(mailing.provider, LEASE)
     close_hours(mailing)
-    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert record_and_release(claim, OutcomeBatch())
     assert mailing.batches.get().state == "ready"
 
 
@@ -154,7 +154,7 @@ def test_a_flight_has_until_the_hours_close():
     make_client()
     mailing = launched(local_hours=hours_at("Europe/Moscow", -10, 10), ends_in=86_400)
     claim = claims.claim(mailing.provider, LEASE)
-    mark = record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE)
+    mark = record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE)
     closes: datetime = mailing.batches.get().open_until
     assert abs((closes - mark.marked_at).total_seconds() - mark.seconds_to_end) < 1
     assert 500 < mark.seconds_to_end < 601

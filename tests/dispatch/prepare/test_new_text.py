@@ -19,7 +19,7 @@ from vestnik.dispatch.models import Message
 from vestnik.dispatch.prepare import enlist, new_text
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.runtime.tasks import look_at
 from vestnik.mailings.models import PAUSE, RESUME, Mailing, StateConflict
@@ -53,7 +53,7 @@ def test_what_is_in_flight_keeps_its_text_and_the_rest_gets_the_new_one() -> Non
     for message in ids[:2]:
         settled.add(message, "sent", 0.0)
     assert record_and_mark(claim, settled, ids[2:], claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_release(claim, OutcomeBatch())
     assert got(mailing) == ["Old", "Old", "New", "New"]
     assert counts(mailing) == {"queued": 2, "sent": 2}
     assert_it_adds_up(mailing)
@@ -68,7 +68,7 @@ def test_a_worker_that_has_the_old_text_loaded_marks_no_flight(renewed: bool) ->
     if renewed:
         look_at(mailing.id)
 
-    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE) is None
+    assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
 
 
 def test_whoever_comes_back_from_a_flight_gets_the_new_text(settings: Any) -> None:

@@ -36,7 +36,7 @@ def null(settings: Any) -> Iterator[None]:
 def given_up(mailing: Mailing, outcome: Outcome) -> Late:
     """The late answer to a message that is recorded as unknown."""
     claim = claim_of(mailing)
-    (queued, *_), _ = claims.load(claim)
+    (queued, *_), _ = claims.load_queued(claim)
     settled = fly(claim, [queued.message_id])
     settled.add(queued.message_id, "unknown", 0.1, error="no answer within 1 s")
     assert record_and_release(claim, settled)

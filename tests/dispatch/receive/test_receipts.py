@@ -15,7 +15,7 @@ from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import Receipt
@@ -151,7 +151,7 @@ def test_one_for_a_flight_whose_worker_died_settles_the_unknown() -> None:
     assert counts(mailing) == {"queued": 1}
 
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.sweep()
+    claims.rescue_expired()
     assert counts(mailing) == {"unknown": 1}
     receipts.match_kept()
 
@@ -196,7 +196,7 @@ def in_parts(mailing: Mailing, parts: int) -> int:
     """A message that was sent in parts, p-1 and on; its id."""
     claim = claim_of(mailing)
     [message] = due_ids(claim)
-    settled: Settled = fly(claim, [message])
+    settled: OutcomeBatch = fly(claim, [message])
     settled.add(message, "sent", 0.1, provider_id="p-1")
     settled.add_parts(message, [f"p-{number}" for number in range(1, parts + 1)])
     assert record_and_release(claim, settled)

@@ -7,7 +7,7 @@ from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due
 from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
@@ -105,7 +105,7 @@ def test_a_paused_mailing_of_which_nothing_is_left_is_finished():
 def test_an_unsettled_batch_keeps_the_mailing_open():
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
-    assert record_and_release(claim, Settled(), wait=60)
+    assert record_and_release(claim, OutcomeBatch(), wait=60)
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "running"

@@ -15,8 +15,8 @@ from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.receive.late_responses import Attempt, take
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
-from vestnik.dispatch.record.outcome_policy import settle
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
+from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
@@ -81,9 +81,9 @@ def test_it_is_unknown_when_the_last_attempt_fails(outcome: Any, settings: Any) 
     described.cache_clear()
     mailing = resent(clients=1)
     claim = claim_of(mailing)
-    (message,) = claims.load(claim)[0]
+    (message,) = claims.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
-    settle(settled, described("null"), claim, message, outcome, 0.1)
+    add_outcome(settled, described("null"), claim, message, outcome, 0.1)
     assert record_and_release(claim, settled)
     described.cache_clear()
     assert counts(mailing) == {"unknown": 1}
@@ -95,9 +95,9 @@ def test_it_is_remembered_by_the_policy_that_sends_again(settings: Any) -> None:
     described.cache_clear()
     mailing = make_running(1, starts_in=-10)
     claim = claim_of(mailing)
-    (message,) = claims.load(claim)[0]
+    (message,) = claims.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
-    settle(settled, described("null"), claim, message, Unknown("no answer"), 0.1)
+    add_outcome(settled, described("null"), claim, message, Unknown("no answer"), 0.1)
     assert record_and_release(claim, settled, wait=1)
     assert counts(mailing) == {"queued": 1}
     end(mailing)
@@ -121,8 +121,8 @@ def test_a_receipt_for_an_earlier_attempt_settles_it(when: str) -> None:
     assert counts(mailing) == {"delivered": 1}
     assert_it_adds_up(mailing)
     if claim:
-        assert record_and_mark(claim, Settled(), [message], claims.new_id(), 30) is None
-        assert record_and_release(claim, Settled())
+        assert record_and_mark(claim, OutcomeBatch(), [message], claims.new_id(), 30) is None
+        assert record_and_release(claim, OutcomeBatch())
     assert mailing.batches.get().state == "done"
 
 
@@ -131,7 +131,7 @@ def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings
     described.cache_clear()
     mailing = resent(clients=1)
     claim = claim_of(mailing)
-    (message,) = claims.load(claim)[0]
+    (message,) = claims.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
     add(settled, message.message_id, "unknown")
     assert record_and_release(claim, settled)
@@ -140,7 +140,7 @@ def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings
     assert take(Late(sent, Rejected("8", "no such number")))
     described.cache_clear()
     assert counts(mailing) == {"unknown": 1}
-    assert mailing.messages.get().attempt_id == message.doubted
+    assert mailing.messages.get().attempt_id == message.earlier_attempt
     assert_it_adds_up(mailing)
 
 

@@ -19,8 +19,8 @@ from tests.gateways.builders import outgoing
 from tests.stack.servers import wait_until
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import status_poller
-from vestnik.dispatch.runtime.scheduler import chores
-from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.dispatch.runtime.scheduler import run_maintenance
+from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.mailings.models import Mailing
 from vestnik.providers.registry import described
 
@@ -70,7 +70,7 @@ def thread_of_a_worker(work: Callable[..., object], *arguments: object) -> objec
         connections.close_all()
 
 
-def ask(mailing: Mailing, found: Hands, stopping: Callable[[], bool] = lambda: False) -> int:
+def ask(mailing: Mailing, found: ProviderPool, stopping: Callable[[], bool] = lambda: False) -> int:
     return status_poller.ask(mailing.id, found, stopping)
 
 
@@ -104,7 +104,7 @@ def test_a_vendor_that_never_answers_takes_one_thread_of_all_workers(
         until_asked(vendor)
 
         began = time.monotonic()
-        worker.submit(thread_of_a_worker, chores).result(timeout=5)
+        worker.submit(thread_of_a_worker, run_maintenance).result(timeout=5)
         worker.submit(thread_of_a_worker, launch.launch, other.id).result(timeout=5)
         worker.submit(thread_of_a_worker, enlist.enlist, other.id).result(timeout=5)
         worker.submit(thread_of_a_worker, null.work).result(timeout=5)
@@ -163,7 +163,7 @@ def test_a_tick_hints_once_at_all_mailings_of_a_provider(vendor: Vendor, setting
         another_doubtful(2)
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         before = broker.llen("vestnik")
-        chores()
+        run_maintenance()
         time.sleep(0.5)  # the publisher's thread has had its time
         given = broker.lrange("vestnik", 0, broker.llen("vestnik") - before - 1)
     assert [json.loads(hint)["headers"]["task"] for hint in given].count("vestnik.ask") == 1

@@ -10,11 +10,11 @@ from vestnik.db import sql
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.claims import Claim
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_late
 from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.runtime.clock_skew import StepWatch
-from vestnik.dispatch.runtime.scheduler import chores
+from vestnik.dispatch.runtime.scheduler import run_maintenance
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, StateConflict
 from vestnik.providers.registry import described
@@ -104,7 +104,7 @@ def test_the_late_word_of_the_first_attempt_changes_nothing_after_a_resend() -> 
     [message] = due_ids(claim)
     settled = fly(claim, [message])
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    chores()
+    run_maintenance()
     unknown_messages.resend(mailing, actor="test")
     add(settled, message, "sent", "p-1")
     assert record_late(claim, settled) == 0
@@ -125,7 +125,7 @@ def test_giving_up_says_why_also_after_the_end() -> None:
 def test_what_is_held_stays_unknown() -> None:
     mailing = doubtful()
     for _ in range(3):
-        chores()
+        run_maintenance()
     assert counts(mailing) == {"sent": 1, "unknown": 1}
     assert mailing.state == "finished"
 
@@ -143,7 +143,7 @@ def resending(settings: Any) -> Any:
 
 def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: None) -> None:
     mailing = doubtful(provider="again")
-    chores()
+    run_maintenance()
     mailing.refresh_from_db()
     assert mailing.state == "running"
     assert counts(mailing) == {"queued": 1, "sent": 1}
@@ -153,7 +153,7 @@ def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: 
 def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> None:
     mailing = doubtful(provider="again")
     end(mailing)
-    chores()
+    run_maintenance()
     closing.close(mailing.id)
     assert counts(mailing) == {"sent": 1, "unknown": 1}
 
@@ -168,13 +168,13 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> StepWatch:
     return found
 
 
-def lose_lease(mailing: Mailing) -> tuple[Claim, Settled, int]:
+def lose_lease(mailing: Mailing) -> tuple[Claim, OutcomeBatch, int]:
     """A message is in flight, and its lease has run out by the database's clock."""
     claim = claim_of(mailing)
     [message] = due_ids(claim)
     settled = fly(claim, [message])
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.sweep()
+    claims.rescue_expired()
     assert counts(mailing) == {"unknown": 1}
     return claim, settled, message
 
@@ -190,7 +190,7 @@ def test_after_a_step_of_the_clock_no_flight_is_sent_again_before_its_answer(
     claim, settled, message = lose_lease(mailing)
 
     for _ in range(3):
-        chores()
+        run_maintenance()
     assert counts(mailing) == {"unknown": 1}
 
     add(settled, message, "sent", "p-1")
@@ -204,7 +204,7 @@ def test_without_a_step_the_worker_is_gone_and_its_messages_are_sent_again(
 ) -> None:
     mailing = make_running(1, provider="again")
     lose_lease(mailing)
-    chores()
+    run_maintenance()
     assert counts(mailing) == {"queued": 1}
 
 
@@ -222,5 +222,5 @@ def test_what_a_worker_has_said_itself_is_sent_again_whatever_the_clock_does(
     monkeypatch.setattr(clock_skew, "step_watch", StepWatch())  # of a process that has just started
     mailing = make_running(2, provider="again")
     record(mailing, ["unknown"])
-    chores()
+    run_maintenance()
     assert counts(mailing) == {"queued": 2}

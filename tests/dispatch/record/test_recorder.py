@@ -6,7 +6,7 @@ from tests.builders import counts, from_now, kept_counts, make_running
 from vestnik.db import sql
 from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import (
     LeaseLost,
     record_and_mark,
@@ -27,16 +27,16 @@ def claim_of(mailing: Mailing) -> claims.Claim:
     return claim
 
 
-def fly(claim: claims.Claim, ids: list[int], lease: float = LEASE) -> Settled:
+def fly(claim: claims.Claim, ids: list[int], lease: float = LEASE) -> OutcomeBatch:
     """Mark a flight; where its outcomes go."""
     attempt = claims.new_id()
-    mark = record_and_mark(claim, Settled(), ids, attempt, lease)
+    mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, lease)
     assert mark is not None
-    return Settled(attempt, mark.marked_at)
+    return OutcomeBatch(attempt, mark.marked_at)
 
 
 def due_ids(claim: claims.Claim) -> list[int]:
-    return [message.message_id for message in claims.load(claim)[0]]
+    return [message.message_id for message in claims.load_queued(claim)[0]]
 
 
 def assert_it_adds_up(mailing: Mailing) -> None:
@@ -45,7 +45,7 @@ def assert_it_adds_up(mailing: Mailing) -> None:
 
 def let_the_lease_run_out() -> None:
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.sweep()
+    claims.rescue_expired()
 
 
 def test_a_batch_is_claimed_once():
@@ -137,7 +137,7 @@ def test_a_deferred_message_is_not_due_before_its_time():
     settled = fly(claim, [first])
     settled.add(first, "queued", 0.0, error="throttled", retry_in=60)
     assert record_and_release(claim, settled)
-    due, wait = claims.load(claim_of(mailing))
+    due, wait = claims.load_queued(claim_of(mailing))
     assert [message.message_id for message in due] == [second]
     assert 50 < wait <= 60
 
@@ -145,11 +145,11 @@ def test_a_deferred_message_is_not_due_before_its_time():
 def test_a_waiting_batch_wakes_when_it_is_due():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
-    assert record_and_release(claim, Settled(), wait=0.05)
+    assert record_and_release(claim, OutcomeBatch(), wait=0.05)
     assert 0 < claims.next_due("null") <= 0.05
     assert claims.claim("null", LEASE) is None
     sql.value("SELECT pg_sleep(0.06)")
-    claims.wake()
+    claims.promote_due()
     claim_of(mailing)
 
 
@@ -162,7 +162,7 @@ def test_no_flight_is_marked_once_the_mailing_does_not_run(transition):
     mailing.obey(transition, actor="test")
     settled.add(first, "sent", 0.0)
     assert record_and_mark(claim, settled, [second], claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_release(claim, OutcomeBatch())
     assert counts(mailing) == {"queued": 1, "sent": 1}
     assert mailing.batches.get().in_flight == []
 
@@ -171,7 +171,7 @@ def test_no_flight_is_marked_at_the_end():
     mailing = make_running(clients=1, starts_in=-10)
     claim = claim_of(mailing)
     Mailing.objects.filter(id=mailing.id).update(ends_at=mailing.started_at)
-    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
 
 
 # Found before the real one: every look at it is two seconds after the last.
@@ -193,7 +193,7 @@ def test_whether_a_flight_may_leave_is_asked_once():
     Mailing.objects.filter(id=mailing.id).update(ends_at=from_now(5))
     attempt = claims.new_id()
     sql.run(STRANGE_CLOCK)
-    assert record_and_mark(claim, Settled(), ids, attempt, LEASE) is not None
+    assert record_and_mark(claim, OutcomeBatch(), ids, attempt, LEASE) is not None
     batch = mailing.batches.get()
     assert (batch.in_flight, batch.attempt_id) == (ids, attempt)
 
@@ -204,7 +204,7 @@ def test_no_flight_is_marked_after_the_lease():
     ids = due_ids(claim)
     let_the_lease_run_out()
     with pytest.raises(LeaseLost):
-        record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE)
+        record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE)
 
 
 def test_a_lost_lease_puts_in_doubt_what_was_in_flight_and_nothing_else():
@@ -228,7 +228,7 @@ def test_the_late_word_of_its_own_worker_settles_the_unknown():
     assert counts(mailing) == {"unknown": 3}
     settled.add(first, "sent", 0.1)
     settled.add(second, "failed", 0.1, error="8: no")
-    settled.stayed.append(third)
+    settled.not_sent.append(third)
     assert not record_and_release(claim, settled)
     assert record_late(claim, settled) == 3
     assert counts(mailing) == {"failed": 1, "queued": 1, "sent": 1}
@@ -242,7 +242,7 @@ def test_what_did_not_leave_and_comes_to_light_after_a_cancel_has_failed():
     settled = fly(claim, due_ids(claim))
     let_the_lease_run_out()
     mailing.obey(CANCEL, actor="test")
-    settled.stayed.extend(due_ids(claim) or [mailing.messages.get().id])
+    settled.not_sent.extend(due_ids(claim) or [mailing.messages.get().id])
     record_late(claim, settled)
     assert mailing.messages.get().state == "failed"
     assert_it_adds_up(mailing)

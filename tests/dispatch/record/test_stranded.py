@@ -15,8 +15,8 @@ from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.send.circuit_breaker import SHORTEST
-from vestnik.dispatch.send.dispatcher import Lane
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.send.dispatcher import Dispatcher
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def smsc() -> Iterator[Standing]:
 
 
 @contextmanager
-def two_workers(settings: Any, smsc: Standing) -> Iterator[tuple[Lane, Lane]]:
+def two_workers(settings: Any, smsc: Standing) -> Iterator[tuple[Dispatcher, Dispatcher]]:
     options = {"host": "127.0.0.1", "port": str(smsc.sandbox.smpp_port), "system_id": "vestnik"}
     with (
         provider(settings, "narrow", "smpp", **options, sender="Vestnik"),
@@ -62,11 +62,11 @@ def test_who_may_not_bind_stops_nobody_who_is_bound(settings: Any, smsc: Standin
             assert counts(mailing) == {"queued": 200}
             assert claims.next_due("narrow") is None or claims.next_due("narrow") < 0.2
             time.sleep(0.2)  # by then the batch is due for the others
-            claims.wake()
+            claims.promote_due()
             bound.work()
             assert counts(mailing) == {"sent": 200}
             assert_it_adds_up(mailing)
-            meters().flush()
+            counters().flush()
             time.sleep(SHORTEST / 2)  # within its rest
         assert set(mailing.messages.values_list("attempts", flat=True)) == {1}
     assert not Breaker.objects.exists()

@@ -42,7 +42,7 @@ def test_the_clocks_of_one_machine_agree() -> None:
     ours = clock_skew.measure()
 
     assert abs(ours.ahead) - ours.uncertainty < 0.5
-    assert set(heartbeat.signs().clocks) == {clock_skew._name(), clock_skew.BROKER}
+    assert set(heartbeat.read_status().clocks) == {clock_skew._name(), clock_skew.BROKER}
 
 
 def test_a_host_that_is_ahead_is_said_everywhere(monkeypatch, caplog) -> None:
@@ -85,6 +85,6 @@ def test_where_all_is_well_nothing_is_said() -> None:
 def test_a_scheduler_is_never_younger_than_nothing() -> None:
     """Redis's clock went back after the scheduler had noted that it ran."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.set(heartbeat.SCHEDULER, 1, ex=heartbeat.SECONDS_OF_SCHEDULER + 40)
+        client.set(heartbeat.SCHEDULER, 1, ex=heartbeat.SCHEDULER_TTL + 40)
 
-    assert heartbeat.signs().scheduler_age == 0.0
+    assert heartbeat.read_status().scheduler_age == 0.0

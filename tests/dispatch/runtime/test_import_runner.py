@@ -43,7 +43,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
-    monkeypatch.setattr(wakeups, "give", lambda task, *arguments: found.append(arguments))
+    monkeypatch.setattr(wakeups, "publish", lambda task, *arguments: found.append(arguments))
     return found
 
 

@@ -10,12 +10,12 @@ from django.db import OperationalError, connection, connections
 from tests.builders import make_mailing, make_running
 from tests.stack.servers import wait_until
 from vestnik.db import sql
-from vestnik.db.advisory_lock import alone
+from vestnik.db.advisory_lock import advisory_lock
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.runtime import scheduler as tick
 from vestnik.dispatch.runtime.periodic_jobs import Job
-from vestnik.dispatch.signals.metrics import meters, totals
+from vestnik.dispatch.signals.metrics import counters, totals
 from vestnik.mailings.models import LAUNCH
 from vestnik.outages import OutageLog
 
@@ -30,7 +30,7 @@ def test_a_job_that_fails_is_counted_each_time_and_logged_once(caplog) -> None:
 
     for _ in range(50):
         job.attempt()
-    meters().flush()
+    counters().flush()
 
     lines = [record for record in caplog.records if "job failed: broken" in record.getMessage()]
     assert len(lines) == 1
@@ -64,9 +64,11 @@ def test_a_fault_that_comes_and_goes_does_not_fill_the_log(caplog) -> None:
 def test_a_step_that_fails_stops_no_other(monkeypatch, caplog) -> None:
     mailing = make_mailing(provider="gone")
     mailing.move(LAUNCH)
-    monkeypatch.setattr(tick, "CHORES", [Job("first", 1.0, fail), *tick.CHORES])
+    monkeypatch.setattr(
+        tick, "MAINTENANCE_STEPS", [Job("first", 1.0, fail), *tick.MAINTENANCE_STEPS]
+    )
 
-    tick.chores()
+    tick.run_maintenance()
 
     mailing.refresh_from_db()
     assert mailing.state == "paused"
@@ -80,7 +82,7 @@ def test_a_holder_that_is_frozen_loses_the_lock_to_the_next() -> None:
 
     def freeze() -> None:
         try:
-            with alone(7, most_idle_seconds=0.2) as ours:
+            with advisory_lock(7, most_idle_seconds=0.2) as ours:
                 assert ours
                 taken.set()
                 thawed.wait(10)
@@ -103,13 +105,13 @@ def test_a_holder_that_is_frozen_loses_the_lock_to_the_next() -> None:
 
 
 def _is_free() -> bool:
-    with alone(7) as ours:
+    with advisory_lock(7) as ours:
         return ours
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_session_is_as_it_was_after_the_lock() -> None:
-    with alone(7, most_idle_seconds=5), connection.cursor() as cursor:
+    with advisory_lock(7, most_idle_seconds=5), connection.cursor() as cursor:
         cursor.execute("SHOW idle_session_timeout")
         assert cursor.fetchone() == ("5s",)
     with connection.cursor() as cursor:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from tests.gateways.builders import outgoing
-from vestnik.dispatch.send.circuit_breaker import SHORTEST, TROUBLES_TO_OPEN, Breaker
+from vestnik.dispatch.send.circuit_breaker import FAILURES_TO_OPEN, SHORTEST, CircuitBreaker
 from vestnik.providers.base import Deferred, Outcome, Outgoing
 
 LEASE = 20.0
@@ -25,9 +25,9 @@ def stayed(outcomes: Sequence[Outcome | None]) -> Landed:
     return [outgoing() for _ in outcomes], [*outcomes]
 
 
-def opened(alias: str, reason: str = "the gateway fails") -> Breaker:
+def opened(alias: str, reason: str = "the gateway fails") -> CircuitBreaker:
     """A breaker that has had enough."""
-    found = Breaker(alias, LEASE)
-    failed = [Deferred(reason)] * TROUBLES_TO_OPEN
-    assert found.note(*departed(*failed)) == SHORTEST
+    found = CircuitBreaker(alias, LEASE)
+    failed = [Deferred(reason)] * FAILURES_TO_OPEN
+    assert found.record(*departed(*failed)) == SHORTEST
     return found

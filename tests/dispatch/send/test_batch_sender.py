@@ -19,7 +19,7 @@ from vestnik.dispatch.models import Breaker, HandOver
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.send import dispatcher
-from vestnik.dispatch.send.dispatcher import Lane
+from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.mailings.models import CANCEL, Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
@@ -34,7 +34,7 @@ def gateway() -> Iterator[Standing]:
 
 
 @contextmanager
-def sending(settings: Any, gateway: Standing, **options: str) -> Iterator[Lane]:
+def sending(settings: Any, gateway: Standing, **options: str) -> Iterator[Dispatcher]:
     """A lane to the gateway, with these options."""
     given = {"url": gateway.url, "window": str(WINDOW), "deadline": "1", **options}
     with provider(settings, "main", "http_gateway", **given), lane("main") as found:
@@ -49,7 +49,7 @@ def attempts(mailing: Mailing) -> list[int]:
     return sorted(mailing.messages.values_list("attempts", flat=True))
 
 
-def work_until(lane: Lane, done: Callable[[], bool]) -> None:
+def work_until(lane: Dispatcher, done: Callable[[], bool]) -> None:
     """As its hints have it work, again and again."""
 
     def look() -> bool:
@@ -127,7 +127,9 @@ def test_what_the_gateway_does_becomes_the_messages_state(
 def test_what_the_gateway_vouches_for_is_tried_again_with_back_off(
     settings: Any, gateway: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher, "LINGER", 0.0)  # a back-off of a second is waited for at once
+    monkeypatch.setattr(
+        dispatcher, "LONGEST_IDLE", 0.0
+    )  # a back-off of a second is waited for at once
     mailing = mailing_to(5)
     gateway.set(once=["fail"] * 7)
     with sending(settings, gateway, temporary_statuses="429,500") as main:
@@ -250,7 +252,7 @@ def test_a_throttled_answer_rests_all_batches_of_the_lane(settings: Any, gateway
     assert not Breaker.objects.exists()
 
 
-def work_and_close(lane: Lane) -> None:
+def work_and_close(lane: Dispatcher) -> None:
     lane.work()
     connection.close()
 

@@ -15,13 +15,13 @@ from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as Row
 from vestnik.dispatch.send import circuit_breaker as breakers
 from vestnik.dispatch.send.circuit_breaker import (
-    BELIEVE,
+    FAILURES_TO_OPEN,
     LONGEST,
     SHORTEST,
-    TROUBLES_TO_OPEN,
-    Breaker,
+    STATE_CACHE_SECONDS,
+    CircuitBreaker,
 )
-from vestnik.dispatch.signals.metrics import ANSWERING, Meters
+from vestnik.dispatch.signals.metrics import ANSWERING, Counters
 from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
 
 pytestmark = pytest.mark.django_db
@@ -40,8 +40,8 @@ def nobody_answers() -> Iterator[None]:
         client.delete(ANSWERING.format("main"))
 
 
-def breaker() -> Breaker:
-    return Breaker("main", LEASE)
+def breaker() -> CircuitBreaker:
+    return CircuitBreaker("main", LEASE)
 
 
 def seconds_open() -> float:
@@ -55,9 +55,9 @@ def let_its_time_pass() -> None:
 
 def test_it_opens_after_twenty_troubles_in_a_row() -> None:
     found = breaker()
-    assert found.note(*departed(*[FAILED] * (TROUBLES_TO_OPEN - 1))) == 0
+    assert found.record(*departed(*[FAILED] * (FAILURES_TO_OPEN - 1))) == 0
     assert not Row.objects.exists()
-    assert found.note(*departed(Unknown("no answer"))) == SHORTEST
+    assert found.record(*departed(Unknown("no answer"))) == SHORTEST
     row = Row.objects.get()
     assert (row.state, row.openings, row.reason) == ("open", 1, "no answer")
 
@@ -66,51 +66,51 @@ def test_it_opens_after_twenty_troubles_in_a_row() -> None:
 def test_an_answer_of_any_kind_ends_the_row(good: Outcome) -> None:
     found = breaker()
     for _ in range(5):
-        assert found.note(*departed(*[FAILED] * (TROUBLES_TO_OPEN - 1))) == 0
-        assert found.note(*departed(FAILED, good)) == 0
+        assert found.record(*departed(*[FAILED] * (FAILURES_TO_OPEN - 1))) == 0
+        assert found.record(*departed(FAILED, good)) == 0
     assert not Row.objects.exists()
 
 
 def test_what_did_not_leave_says_nothing_of_the_provider() -> None:
-    assert breaker().note(*stayed([None] * 100)) == 0
+    assert breaker().record(*stayed([None] * 100)) == 0
     assert not Row.objects.exists()
 
 
 def test_open_it_lets_nothing_through_whoever_asks() -> None:
     opened("main")
     for found in (breaker(), breaker()):
-        assert 0 < found.wait() <= SHORTEST
-        assert not found.probing
+        assert 0 < found.admit() <= SHORTEST
+        assert not found.is_probing
 
 
 def test_one_message_tries_and_only_one() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.wait() == 0
-    assert one.probing
-    assert other.wait() == BELIEVE
-    assert not other.probing
+    assert one.admit() == 0
+    assert one.is_probing
+    assert other.admit() == STATE_CACHE_SECONDS
+    assert not other.is_probing
     assert Row.objects.get().state == "half-open"
 
 
 def test_other_threads_of_the_lane_do_not_try_as_well() -> None:
     shared = opened("main")
     let_its_time_pass()
-    assert shared.wait() == 0
+    assert shared.admit() == 0
     seen: list[bool] = []
-    thread = threading.Thread(target=lambda: seen.append(shared.probing))
+    thread = threading.Thread(target=lambda: seen.append(shared.is_probing))
     thread.start()
     thread.join()
-    assert (seen, shared.probing) == ([False], True)
+    assert (seen, shared.is_probing) == ([False], True)
 
 
 def test_a_good_answer_closes_it_for_all() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.wait() == 0
-    assert one.note(*departed(Accepted())) == 0
-    assert not one.probing
-    assert (one.wait(), other.wait()) == (0, 0)
+    assert one.admit() == 0
+    assert one.record(*departed(Accepted())) == 0
+    assert not one.is_probing
+    assert (one.admit(), other.admit()) == (0, 0)
     row = Row.objects.get()
     assert (row.state, row.openings, row.until, row.reason) == ("closed", 0, None, "")
 
@@ -120,8 +120,8 @@ def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
     lasted = [seconds_open()]
     for _ in range(7):
         let_its_time_pass()
-        assert found.wait() == 0
-        assert found.note(*departed(FAILED)) == SHORTEST
+        assert found.admit() == 0
+        assert found.record(*departed(FAILED)) == SHORTEST
         lasted.append(seconds_open())
     assert [round(seconds) for seconds in lasted] == [2, 4, 8, 16, 32, 60, 60, 60]
     assert max(lasted) <= LONGEST + 0.01
@@ -129,37 +129,37 @@ def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
 
 def test_several_that_open_it_at_once_count_once() -> None:
     for found in (breaker(), breaker()):
-        found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN))
+        found.record(*departed(*[FAILED] * FAILURES_TO_OPEN))
     assert Row.objects.get().openings == 1
 
 
 def test_one_who_finds_nothing_to_try_with_gives_the_try_back() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.wait() == 0
-    one.forgo()
-    assert not one.probing
-    assert other.wait() == 0
-    assert other.probing
+    assert one.admit() == 0
+    one.release_probe()
+    assert not one.is_probing
+    assert other.admit() == 0
+    assert other.is_probing
 
 
 def test_one_who_dies_while_trying_is_followed_by_another() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.wait() == 0
-    assert other.wait() > 0
+    assert one.admit() == 0
+    assert other.admit() > 0
     let_its_time_pass()
-    assert other.wait() == 0
-    assert other.probing
+    assert other.admit() == 0
+    assert other.is_probing
 
 
 def test_a_closed_one_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     found, other = breaker(), breaker()
-    assert found.wait() == 0
-    other.note(*departed(*[FAILED] * TROUBLES_TO_OPEN))
-    assert found.wait() == 0
-    monkeypatch.setattr(found, "_believed_until", breakers.time.monotonic())
-    assert found.wait() > 0
+    assert found.admit() == 0
+    other.record(*departed(*[FAILED] * FAILURES_TO_OPEN))
+    assert found.admit() == 0
+    monkeypatch.setattr(found, "_closed_until", breakers.time.monotonic())
+    assert found.admit() > 0
 
 
 @pytest.mark.parametrize("share", [1, 100])
@@ -167,70 +167,70 @@ def test_a_provider_that_wants_less_is_not_down(share: int) -> None:
     found = breaker()
     for _ in range(10):
         answers = [BUSY] * share + [Accepted()] * (100 - share)
-        assert found.note(*departed(*answers)) == 0
+        assert found.record(*departed(*answers)) == 0
     assert not Row.objects.exists()
 
 
 def test_what_departed_before_the_last_good_answer_is_no_trouble_whenever_it_lands() -> None:
     found, now = breaker(), time.monotonic()
-    assert found.note(*departed(Accepted(), at=now)) == 0
+    assert found.record(*departed(Accepted(), at=now)) == 0
     late = departed(*[Unknown("no answer within 10 s")] * 100, at=now - 10)
-    assert found.note(*late) == 0
-    assert found.note(*departed(*[FAILED] * TROUBLES_TO_OPEN, at=now + 1)) == SHORTEST
+    assert found.record(*late) == 0
+    assert found.record(*departed(*[FAILED] * FAILURES_TO_OPEN, at=now + 1)) == SHORTEST
 
 
 def test_a_long_wish_of_all_that_is_answered_opens_it_for_all_and_for_so_long() -> None:
     wish = Deferred("HTTP 429", 3600.0, provider_wide=True)
     found = breaker()
-    assert found.note(*departed(*[wish] * 99, Accepted())) == 0
+    assert found.record(*departed(*[wish] * 99, Accepted())) == 0
     assert not Row.objects.exists()
-    assert found.note(*departed(*[wish] * TROUBLES_TO_OPEN)) == SHORTEST
+    assert found.record(*departed(*[wish] * FAILURES_TO_OPEN)) == SHORTEST
     row = Row.objects.get()
     assert (row.state, row.reason) == ("open", "HTTP 429 (it says: after 3600 s)")
     assert seconds_open() == pytest.approx(3600, abs=1)
-    assert breaker().wait() == LONGEST  # then it looks again
+    assert breaker().admit() == LONGEST  # then it looks again
 
     let_its_time_pass()
     other = breaker()
-    assert other.wait() == 0
-    assert other.note(*departed(Deferred("HTTP 429", 86_400.0, provider_wide=True))) == SHORTEST
+    assert other.admit() == 0
+    assert other.record(*departed(Deferred("HTTP 429", 86_400.0, provider_wide=True))) == SHORTEST
     assert seconds_open() == pytest.approx(3600, abs=1)
 
 
 def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
     found = opened("main")
     let_its_time_pass()
-    assert found.wait() == 0
-    assert found.note(*departed(BUSY)) == 0
+    assert found.admit() == 0
+    assert found.record(*departed(BUSY)) == 0
     assert Row.objects.get().state == "closed"
 
 
 def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> None:
-    others = Meters()
+    others = Counters()
     found, rests = breaker(), []
     for _ in range(4):
-        others.flight("main", [outgoing()], [Accepted()])
+        others.count_flight("main", [outgoing()], [Accepted()])
         others.flush()
-        rests.append(found.note(*stayed([NOT_BOUND] * 100)))
-        assert 0 < found.wait() <= rests[-1]
-        assert breaker().wait() == 0
-        found._rests_until = time.monotonic()
-        assert found.wait() == 0
-        assert found.probing  # by one message
+        rests.append(found.record(*stayed([NOT_BOUND] * 100)))
+        assert 0 < found.admit() <= rests[-1]
+        assert breaker().admit() == 0
+        found._locally_open_until = time.monotonic()
+        assert found.admit() == 0
+        assert found.is_probing  # by one message
     assert rests == [2, 4, 8, 16]
     assert not Row.objects.exists()
-    assert found.note(*departed(Accepted())) == 0
-    assert not found.probing
-    assert found.note(*stayed([NOT_BOUND])) == 2
+    assert found.record(*departed(Accepted())) == 0
+    assert not found.is_probing
+    assert found.record(*stayed([NOT_BOUND])) == 2
 
 
 def test_where_nobody_gets_through_it_opens_so_that_the_operator_sees_why() -> None:
     found = breaker()
-    assert found.note(*stayed([AWAY] * TROUBLES_TO_OPEN)) == 2
+    assert found.record(*stayed([AWAY] * FAILURES_TO_OPEN)) == 2
     assert not Row.objects.exists()
-    found._rests_until = time.monotonic()
-    assert found.wait() == 0
-    assert found.note(*stayed([AWAY])) == 4
+    found._locally_open_until = time.monotonic()
+    assert found.admit() == 0
+    assert found.record(*stayed([AWAY])) == 4
     row = Row.objects.get()
     assert (row.state, row.reason) == ("open", "connection refused")
     assert seconds_open() == pytest.approx(2, abs=0.01)
@@ -240,25 +240,25 @@ def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
     other = opened("main")
     let_its_time_pass()
     found = breaker()
-    assert found.wait() == 0
-    assert found.note(*stayed([NOT_BOUND])) == 2
-    found.forgo()
-    assert other.wait() == 0
-    assert other.probing
+    assert found.admit() == 0
+    assert found.record(*stayed([NOT_BOUND])) == 2
+    found.release_probe()
+    assert other.admit() == 0
+    assert other.is_probing
 
 
 def test_others_of_the_lane_wait_while_one_tries_alone() -> None:
     found = breaker()
-    found.note(*stayed([NOT_BOUND]))
-    found._rests_until = time.monotonic()
-    assert found.wait() == 0
+    found.record(*stayed([NOT_BOUND]))
+    found._locally_open_until = time.monotonic()
+    assert found.admit() == 0
     seen: list[float] = []
 
     def ask() -> None:
-        seen.append(found.wait())
+        seen.append(found.admit())
         connection.close()
 
     thread = threading.Thread(target=ask)
     thread.start()
     thread.join()
-    assert seen == [BELIEVE]
+    assert seen == [STATE_CACHE_SECONDS]

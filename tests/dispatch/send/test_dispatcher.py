@@ -10,7 +10,7 @@ from tests.builders import counts, enlist_all, make_clients, make_mailing, make_
 from tests.dispatch.dispatching import hands, lane, provider
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.send import dispatcher
-from vestnik.dispatch.send.dispatcher_threads import LaneThreads
+from vestnik.dispatch.send.dispatcher_threads import DispatcherThreads
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,33 +89,33 @@ def test_mailings_share_a_pace(
 
 
 def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
-    threads = LaneThreads(2)
-    assert [threads.enter() for _ in range(2)] == [True, True]
-    assert not threads.make_room(is_one_of_many=True, stayed=9)  # nobody wants one
-    assert not threads.enter()
-    assert not threads.make_room(is_one_of_many=False, stayed=0.1)
-    assert threads.make_room(is_one_of_many=True, stayed=0.1)
-    threads.leave()
-    assert not threads.make_room(is_one_of_many=True, stayed=9)  # it was enough
-    assert threads.enter()
-    assert not threads.enter()
-    assert threads.make_room(is_one_of_many=False, stayed=9)
-    assert not threads.enter()
-    threads.leave()
-    assert threads.enter()
-    assert not threads.make_room(is_one_of_many=True, stayed=9)  # who wanted it has it
-    threads.fit(4)
-    assert [threads.enter() for _ in range(2)] == [True, False]
+    threads = DispatcherThreads(2)
+    assert [threads.acquire() for _ in range(2)] == [True, True]
+    assert not threads.should_yield(has_siblings=True, held_for=9)  # nobody wants one
+    assert not threads.acquire()
+    assert not threads.should_yield(has_siblings=False, held_for=0.1)
+    assert threads.should_yield(has_siblings=True, held_for=0.1)
+    threads.release()
+    assert not threads.should_yield(has_siblings=True, held_for=9)  # it was enough
+    assert threads.acquire()
+    assert not threads.acquire()
+    assert threads.should_yield(has_siblings=False, held_for=9)
+    assert not threads.acquire()
+    threads.release()
+    assert threads.acquire()
+    assert not threads.should_yield(has_siblings=True, held_for=9)  # who wanted it has it
+    threads.resize(4)
+    assert [threads.acquire() for _ in range(2)] == [True, False]
 
 
 def test_a_lane_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:
-    mailing, threads = make_running(5), LaneThreads(1)
-    assert threads.enter()
+    mailing, threads = make_running(5), DispatcherThreads(1)
+    assert threads.acquire()
     with provider(settings, "null", "vestnik.providers.null.NullProvider"), hands() as found:
-        null = dispatcher.Lane("null", found, lambda: False, threads)
+        null = dispatcher.Dispatcher("null", found, lambda: False, threads)
         null.work()
         assert counts(mailing) == {"queued": 5}
-        threads.leave()
+        threads.release()
         null.work()
         null.finish()
     assert counts(mailing) == {"sent": 5}

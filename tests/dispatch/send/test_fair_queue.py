@@ -9,11 +9,11 @@ from tests.builders import enlist_all, from_now, make_clients, make_mailing
 from vestnik.dispatch.models import Batch, MailingTurn
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.claims import Order
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.claims import ClaimOrder
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.dispatch.send import fair_queue
-from vestnik.dispatch.send.fair_queue import Waiting, plan
+from vestnik.dispatch.send.fair_queue import Backlog, make_plan
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db
@@ -31,23 +31,23 @@ def make_another(**fields: Any) -> Mailing:
     mailing = make_mailing(**fields)
     assert launch.launch(mailing.id)
     enlist_all(mailing)
-    fair_queue.read_waiting(mailing.provider)
+    fair_queue.read_backlogs(mailing.provider)
     return mailing
 
 
-def serve(turns_taken: int, order: Order, served: int = 1) -> list[int]:
+def serve(turns_taken: int, order: ClaimOrder, served: int = 1) -> list[int]:
     """Whose turns come one after another, each handing over so many messages."""
     found = []
     for _ in range(turns_taken):
         claim = claims.claim("null", LEASE, order=order)
         assert claim is not None
         found.append(claim.mailing_id)
-        record_and_release(claim, Settled(), served=served)
+        record_and_release(claim, OutcomeBatch(), served=served)
     return found
 
 
-def equal(mailings: list[Mailing], capacity: float = 10.0) -> Order:
-    return Order({one.id: capacity / len(mailings) for one in mailings}, 1.0)
+def equal(mailings: list[Mailing], capacity: float = 10.0) -> ClaimOrder:
+    return ClaimOrder({one.id: capacity / len(mailings) for one in mailings}, 1.0)
 
 
 def test_twenty_that_start_together_take_turns() -> None:
@@ -61,14 +61,14 @@ def test_twenty_that_start_together_take_turns() -> None:
 def test_a_mailing_gets_turns_by_its_rate() -> None:
     big, small = make_several(2)
 
-    got = Counter(serve(40, Order({big.id: 7.5, small.id: 2.5}, 1.0)))
+    got = Counter(serve(40, ClaimOrder({big.id: 7.5, small.id: 2.5}, 1.0)))
 
     assert (got[big.id], got[small.id]) == pytest.approx((30, 10), abs=1)
 
 
 def test_a_large_one_that_is_far_ahead_does_not_stand_still_for_new_ones() -> None:
     (old,) = make_several(1)
-    order = Order({old.id: 10.0}, 10.0)
+    order = ClaimOrder({old.id: 10.0}, 10.0)
     serve(60, order)
     mailings = [old, make_another(), make_another()]
 
@@ -93,7 +93,7 @@ def test_every_third_turn_is_for_the_first_messages_of_new_ones() -> None:
     serve(30, equal(mailings))
     new = make_another()
     order = equal([*mailings, new])
-    first = Order(order.rates, 1.0, new_first=True, new_below=5)
+    first = ClaimOrder(order.rates, 1.0, new_first=True, new_below=5)
 
     got: Counter[int] = Counter()
     for _ in range(5):
@@ -106,12 +106,12 @@ def test_every_third_turn_is_for_the_first_messages_of_new_ones() -> None:
 
 def test_a_stream_of_small_ones_leaves_others_their_turns() -> None:
     (big,) = make_several(1)
-    serve(10, Order({big.id: 10.0}, 10.0))
+    serve(10, ClaimOrder({big.id: 10.0}, 10.0))
     got: Counter[int] = Counter()
     for _ in range(20):
         new = make_another()
-        order = Order({big.id: 5.0, new.id: 5.0}, 5.0)
-        got.update(serve(2, order) + serve(1, Order(order.rates, 5.0, 1, True, 5)))
+        order = ClaimOrder({big.id: 5.0, new.id: 5.0}, 5.0)
+        got.update(serve(2, order) + serve(1, ClaimOrder(order.rates, 5.0, 1, True, 5)))
         Batch.objects.filter(mailing=new).update(state="done", queued=0, cancelled=10)
     assert got[big.id] >= 15
 
@@ -153,23 +153,25 @@ def test_what_a_mailing_waits_for_is_read() -> None:
     Batch.objects.filter(mailing=hours).update(open_until=from_now(50))
     make_another(provider="console")
 
-    found = fair_queue.read_waiting("null")
+    found = fair_queue.read_backlogs("null")
 
     assert set(found) == {soon.id, limited.id, hours.id}
-    assert [found[one.id].needed for one in (soon, limited, hours)] == pytest.approx(
+    assert [found[one.id].needed_rate for one in (soon, limited, hours)] == pytest.approx(
         [10 / 100, 10 / 1000, 10 / 50], rel=0.1
     )
     assert found[limited.id].limit == 3
 
 
 def test_each_part_has_to_be_through_by_its_own_end() -> None:
-    waiting = Waiting(None, 1, 0, [(10, 10), (5, 100), (200, 1000)])
-    assert waiting.needed == 1.0
-    assert Waiting(None, 1, 0, [(1, 10), (500, 100)]).needed == 501 / 100
+    waiting = Backlog(None, 1, 0, [(10, 10), (5, 100), (200, 1000)])
+    assert waiting.needed_rate == 1.0
+    assert Backlog(None, 1, 0, [(1, 10), (500, 100)]).needed_rate == 501 / 100
 
 
 def test_a_plan_gives_those_who_begin_to_wait_an_equal_part() -> None:
-    found = plan({1: Waiting(None, 1, 0, [(10, 1000)]), 2: Waiting(None, 1, 0, [(10, 1000)])}, 9)
+    found = make_plan(
+        {1: Backlog(None, 1, 0, [(10, 1000)]), 2: Backlog(None, 1, 0, [(10, 1000)])}, 9
+    )
     assert found.rates == {1: 4.5, 2: 4.5}
     assert found.rate_of_others == 3.0
-    assert plan({}, 9).rate_of_others == 9
+    assert make_plan({}, 9).rate_of_others == 9

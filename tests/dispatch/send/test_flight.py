@@ -18,15 +18,15 @@ from tests.stack.servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import LONGEST_REASON
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.send import batch_sender
-from vestnik.dispatch.send.batch_sender import Course, Crew
-from vestnik.dispatch.send.circuit_breaker import Breaker
-from vestnik.dispatch.send.cooldowns import Rests
+from vestnik.dispatch.send.batch_sender import BatchSender, SendContext
+from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
+from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.flight import Flight
-from vestnik.dispatch.signals.metrics import Meters
+from vestnik.dispatch.signals.metrics import Counters
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Provider, Rejected
 from vestnik.providers.null import NullProvider
@@ -64,7 +64,7 @@ def test_lost_answers_hold_no_more_than_the_window(settings: Any) -> None:
 @pytest.mark.parametrize(("answered", "waits"), [(0, 0.35), (1, 0.35), (2, 0.1), (3, 0.1)])
 def test_a_flight_waits_for_half_of_its_answers(answered: int, waits: float) -> None:
     messages = [outgoing(number) for number in range(4)]
-    queued = [claims.Queued(m.message_id, m.phone_number, None, 1, 0) for m in messages]
+    queued = [claims.QueuedMessage(m.message_id, m.phone_number, None, 1, 0) for m in messages]
     answers: Future[list[Outcome | None]] = Future()
     flight = Flight(NullProvider("null", {}), queued, messages, answers)
     for message in messages[:answered]:
@@ -74,9 +74,9 @@ def test_a_flight_waits_for_half_of_its_answers(answered: int, waits: float) -> 
     began = time.monotonic()
     flight.wait_for_most()
     assert time.monotonic() - began == pytest.approx(waits, abs=0.05)
-    assert len(flight.land()) == (answered if waits < 0.35 else 4)
+    assert len(flight.collect()) == (answered if waits < 0.35 else 4)
     all_of_them.join()
-    assert len(flight.land()) == (4 - answered if waits < 0.35 else 0)
+    assert len(flight.collect()) == (4 - answered if waits < 0.35 else 0)
 
 
 def test_what_is_out_stays_in_flight_beside_the_next_under_its_attempt() -> None:
@@ -108,7 +108,7 @@ def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
     attempt = claims.new_id()
     assert record_and_mark(claim, settled, [second], attempt, LEASE, [slow]) is None
     assert mailing.batches.get().in_flight == [slow]
-    last = Settled(attempt, settled.marked_at)
+    last = OutcomeBatch(attempt, settled.marked_at)
     last.add(slow, "sent", 0.0)
     assert record_and_release(claim, last)
     assert counts(mailing) == {"queued": 1, "sent": 1}
@@ -116,7 +116,7 @@ def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
 
 def let_the_lease_run_out() -> None:
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.sweep()
+    claims.rescue_expired()
 
 
 @pytest.fixture
@@ -146,11 +146,11 @@ class Script:
         self.answers.set_result([Accepted("late")] * self.size)
 
 
-def course_of(mailing: Mailing, hands: Script) -> Course:
+def course_of(mailing: Mailing, hands: Script) -> BatchSender:
     known = described(mailing.provider)
-    breaker = Breaker(mailing.provider, LEASE)
-    crew = Crew(known, hands, breaker, Meters(), lambda: False, Rests())
-    return Course(crew, claim_of(mailing))
+    breaker = CircuitBreaker(mailing.provider, LEASE)
+    crew = SendContext(known, hands, breaker, Counters(), lambda: False, Cooldowns())
+    return BatchSender(crew, claim_of(mailing))
 
 
 def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable[[], None]) -> Any:

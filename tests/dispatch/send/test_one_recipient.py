@@ -16,10 +16,14 @@ from tests.stack.servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.prepare import launch
-from vestnik.dispatch.record.claims import Queued
-from vestnik.dispatch.send.dispatcher import Lane
-from vestnik.dispatch.send.flight import Landed
-from vestnik.dispatch.send.temporary_refusals import LONGEST_REST, LONGEST_REST_FOR_ONE, Repeats
+from vestnik.dispatch.record.claims import QueuedMessage
+from vestnik.dispatch.send.dispatcher import Dispatcher
+from vestnik.dispatch.send.flight import SendResult
+from vestnik.dispatch.send.temporary_refusals import (
+    LONGEST_COOLDOWN,
+    LONGEST_COOLDOWN_FOR_ONE,
+    RefusalTracker,
+)
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import Accepted, Deferred, Outcome, account_refused
 
@@ -28,14 +32,14 @@ LONG = Deferred("429", 3600.0, provider_wide=True)
 FORBIDDEN = account_refused("403", perhaps=True)
 
 
-def landed(number: int, outcome: Outcome, at: float) -> Landed:
+def results(number: int, outcome: Outcome, at: float) -> SendResult:
     message = outgoing(number)
     message.departed_at = at
-    return Landed(Queued(number, message.phone_number, None, 1, 0), message, outcome)
+    return SendResult(QueuedMessage(number, message.phone_number, None, 1, 0), message, outcome)
 
 
-def flight(at: float, *outcomes: Outcome) -> list[Landed]:
-    return [landed(number, outcome, at) for number, outcome in enumerate(outcomes)]
+def flight(at: float, *outcomes: Outcome) -> list[SendResult]:
+    return [results(number, outcome, at) for number, outcome in enumerate(outcomes)]
 
 
 @pytest.mark.parametrize(
@@ -43,56 +47,58 @@ def flight(at: float, *outcomes: Outcome) -> list[Landed]:
     [
         ([Accepted()] * 20, 0.0),
         ([BUSY] * 20, 1.0),
-        ([LONG] * 20, LONGEST_REST),
+        ([LONG] * 20, LONGEST_COOLDOWN),
         ([Deferred("429", 5.0, provider_wide=True)] * 20, 5.0),
-        ([LONG], LONGEST_REST_FOR_ONE),  # perhaps it is the number's
-        ([LONG] + [Accepted()] * 19, LONGEST_REST_FOR_ONE),
-        ([LONG] * 10 + [Accepted()] * 10, LONGEST_REST_FOR_ONE),
-        ([Deferred("503", 60.0)] + [Accepted()] * 19, LONGEST_REST_FOR_ONE),
+        ([LONG], LONGEST_COOLDOWN_FOR_ONE),  # perhaps it is the number's
+        ([LONG] + [Accepted()] * 19, LONGEST_COOLDOWN_FOR_ONE),
+        ([LONG] * 10 + [Accepted()] * 10, LONGEST_COOLDOWN_FOR_ONE),
+        ([Deferred("503", 60.0)] + [Accepted()] * 19, LONGEST_COOLDOWN_FOR_ONE),
         ([Deferred("503")] * 20, 0.0),
         ([FORBIDDEN], 1.0),
     ],
 )
 def test_how_long_a_lane_rests(outcomes: list[Outcome], rest: float) -> None:
-    assert Repeats().sort(flight(1.0, *outcomes)).rest == rest
+    assert RefusalTracker().sort(flight(1.0, *outcomes)).cooldown == rest
 
 
 @pytest.mark.parametrize("word", [BUSY, LONG, FORBIDDEN])
 def test_who_is_refused_again_though_others_were_taken_is_refused_for_themself(
     word: Deferred,
 ) -> None:
-    repeats = Repeats()
+    repeats = RefusalTracker()
     found = repeats.sort(flight(1.0, word, *[Accepted()] * 9))
-    assert len(found.of_the_provider) == 10
-    assert 0 in found.behind
+    assert len(found.about_provider) == 10
+    assert 0 in found.retry_delays
     for at in (2.0, 3.0):
-        repeats.sort([landed(1, Accepted(), at - 0.5)])
-        found = repeats.sort([landed(0, word, at)])
-        assert (found.rest, found.of_the_provider) == (0.0, [])
-        assert 0 in found.behind  # without an attempt yet
-    repeats.sort([landed(1, Accepted(), 3.5)])
-    found = repeats.sort([landed(0, word, 4.0)])
-    assert (found.rest, found.of_the_provider, found.behind) == (0.0, [], {})
-    (counted,) = found.landed
+        repeats.sort([results(1, Accepted(), at - 0.5)])
+        found = repeats.sort([results(0, word, at)])
+        assert (found.cooldown, found.about_provider) == (0.0, [])
+        assert 0 in found.retry_delays  # without an attempt yet
+    repeats.sort([results(1, Accepted(), 3.5)])
+    found = repeats.sort([results(0, word, 4.0)])
+    assert (found.cooldown, found.about_provider, found.retry_delays) == (0.0, [], {})
+    (counted,) = found.results
     assert counted.outcome == Deferred(word.reason, word.retry_after)  # an attempt, with back-off
 
 
 def test_as_long_as_nobody_is_taken_it_is_the_providers_word() -> None:
-    repeats = Repeats()
+    repeats = RefusalTracker()
     for at in range(1, 20):
         found = repeats.sort(flight(float(at), *[BUSY] * 5))
-        assert (found.rest, len(found.of_the_provider)) == (1.0, 5)
+        assert (found.cooldown, len(found.about_provider)) == (1.0, 5)
 
 
 def test_a_few_more_among_many_are_no_reason_to_rest_once_some_are_known() -> None:
-    repeats = Repeats()
+    repeats = RefusalTracker()
     for at in (1.0, 2.0):
-        repeats.sort([*flight(at, BUSY, BUSY, BUSY), landed(9, Accepted(), at + 0.5)])
+        repeats.sort([*flight(at, BUSY, BUSY, BUSY), results(9, Accepted(), at + 0.5)])
     assert (
-        repeats.sort([landed(4, BUSY, 3.0), *[landed(n, Accepted(), 3.0) for n in (7, 8, 9)]]).rest
+        repeats.sort(
+            [results(4, BUSY, 3.0), *[results(n, Accepted(), 3.0) for n in (7, 8, 9)]]
+        ).cooldown
         == 0.0
     )
-    assert repeats.sort(flight(4.0, *[BUSY] * 20)).rest == 1.0
+    assert repeats.sort(flight(4.0, *[BUSY] * 20)).cooldown == 1.0
 
 
 @pytest.fixture
@@ -113,7 +119,7 @@ def another(text: str) -> Mailing:
     return mailing
 
 
-def work_until(main: Lane, done: Callable[[], bool], seconds: float) -> float:
+def work_until(main: Dispatcher, done: Callable[[], bool], seconds: float) -> float:
     began = time.monotonic()
 
     def look() -> bool:

@@ -8,15 +8,15 @@ import pytest
 import redis
 
 from vestnik.dispatch.record.claims import new_id
-from vestnik.dispatch.send.rate_limit import SLACK, Pace, PacingAway, Permits, take
+from vestnik.dispatch.send.rate_limit import SLACK, Grant, Rate, RateLimiterUnavailable, take
 
 
-def fresh(per_second: float, weight: int = 1) -> Pace:
-    return Pace(f"test:{new_id()}", per_second, weight)
+def fresh(per_second: float, weight: int = 1) -> Rate:
+    return Rate(f"test:{new_id()}", per_second, weight)
 
 
 def test_without_a_pace_everything_is_granted():
-    assert take([], 250) == Permits(250)
+    assert take([], 250) == Grant(250)
 
 
 def test_the_first_block_is_granted_at_once():
@@ -75,7 +75,7 @@ def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):
 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     rate_limit._script.cache_clear()
-    with pytest.raises(PacingAway):
+    with pytest.raises(RateLimiterUnavailable):
         take([fresh(10)], 1)
     rate_limit._script.cache_clear()
 
@@ -83,7 +83,7 @@ def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):
 @pytest.mark.parametrize(
     ("pace", "longest"),
     [(fresh(100), 0.01), (fresh(0.5), 2.0), (fresh(10, weight=3), 0.3),
-     (Pace(f"test:{new_id()}", 10, 1, by_segment=True), 1.0)],
+     (Rate(f"test:{new_id()}", 10, 1, by_segment=True), 1.0)],
     ids=["fast", "slow", "heavy", "by segment"],
 )  # fmt: skip
 def test_a_clock_of_redis_that_went_back_stops_nobody(settings, pace, longest):

@@ -39,7 +39,7 @@ def slow_marks() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def null(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(wakeups, "give", lambda *_, **__: None)
+    monkeypatch.setattr(wakeups, "publish", lambda *_, **__: None)
     with provider(settings, "null", "vestnik.providers.null.NullProvider"):
         yield
 
@@ -97,10 +97,10 @@ def test_where_nothing_can_leave_in_time_it_is_said(
 def test_flights_are_smaller_until_something_leaves_in_time_again() -> None:
     watch, most = MarkWatch(100), []
     for missed in (100, 50, 1):
-        watch.note_missed(1.0, missed)
-        most.append(watch.most)
+        watch.record_missed(1.0, missed)
+        most.append(watch.flight_limit)
     for _ in range(8):
-        watch.note_quick()
-        most.append(watch.most)
+        watch.record_fast()
+        most.append(watch.flight_limit)
     heartbeat._client().delete(heartbeat.SLOW_MARKS)
     assert most == [50, 25, 1, 2, 4, 8, 16, 32, 64, 100, 100]

@@ -14,7 +14,7 @@ from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
 from tests.stack.servers import wait_until
 from vestnik.dispatch.prepare import launch
-from vestnik.dispatch.send.dispatcher import Lane
+from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.mailings.models import PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def gateway() -> Iterator[Standing]:
 
 
 @pytest.fixture
-def main(settings: Any, gateway: Standing) -> Iterator[Lane]:
+def main(settings: Any, gateway: Standing) -> Iterator[Dispatcher]:
     options = {"url": gateway.url, "window": "20", "deadline": f"{DEADLINE:g}"}
     with provider(settings, "main", "http_gateway", **options), lane("main") as found:
         yield found
@@ -50,7 +50,7 @@ def lose_one_in(every: int, times: int) -> list[str]:
     return [*["accept"] * (every - 1), "take_and_hang"] * times
 
 
-def test_one_answer_lost_of_each_batch_costs_no_time(main: Lane, gateway: Standing) -> None:
+def test_one_answer_lost_of_each_batch_costs_no_time(main: Dispatcher, gateway: Standing) -> None:
     mailings = running(4, clients=100)
     gateway.set(once=lose_one_in(100, 4))
     main.work()
@@ -72,7 +72,7 @@ def test_one_answer_lost_of_each_batch_costs_no_time(main: Lane, gateway: Standi
 
 
 def test_lost_answers_of_earlier_batches_leave_half_of_the_window(
-    main: Lane, gateway: Standing
+    main: Dispatcher, gateway: Standing
 ) -> None:
     mailings = running(5, clients=20)
     gateway.set(once=lose_one_in(5, 100))
@@ -88,7 +88,7 @@ def test_lost_answers_of_earlier_batches_leave_half_of_the_window(
 
 
 def test_what_is_answered_slowly_is_recorded_beside_what_is_lost(
-    main: Lane, gateway: Standing
+    main: Dispatcher, gateway: Standing
 ) -> None:
     mailing = make_running(20, provider="main")
     gateway.set(delay=0.5, once=lose_one_in(5, 4))
@@ -100,7 +100,7 @@ def test_what_is_answered_slowly_is_recorded_beside_what_is_lost(
     assert counts(mailing) == {"sent": 16, "unknown": 4}
 
 
-def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Lane, gateway: Standing) -> None:
+def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Dispatcher, gateway: Standing) -> None:
     mailing = make_running(100, provider="main")
     gateway.set(once=lose_one_in(5, 20))
     worker = threading.Thread(target=work_and_close, args=[main])
@@ -115,6 +115,6 @@ def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Lane, gateway: Stand
     assert_it_adds_up(mailing)
 
 
-def work_and_close(lane: Lane) -> None:
+def work_and_close(lane: Dispatcher) -> None:
     lane.work()
     connection.close()

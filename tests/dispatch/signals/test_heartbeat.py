@@ -10,7 +10,7 @@ from django.test import Client
 from tests.api.caller import Caller
 from tests.builders import make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
-from vestnik.dispatch.runtime.scheduler import tick
+from vestnik.dispatch.runtime.scheduler import schedule
 from vestnik.dispatch.signals import heartbeat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,14 +22,14 @@ def nobody_seen() -> None:
 
 
 def test_workers_and_the_scheduler_are_seen_by_their_signs() -> None:
-    assert heartbeat.signs() == heartbeat.Signs(0, None, 0, 0.0)
+    assert heartbeat.read_status() == heartbeat.ProcessStatus(0, None, 0, 0.0)
 
     heartbeat.note_worker("one@host")
     heartbeat.note_worker("one@host")
     heartbeat.note_worker("two@host")
-    tick()
+    schedule()
 
-    seen = heartbeat.signs()
+    seen = heartbeat.read_status()
     assert seen.workers == 2
     assert seen.scheduler_age is not None
     assert 0 <= seen.scheduler_age < 60

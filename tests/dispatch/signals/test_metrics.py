@@ -11,7 +11,7 @@ from vestnik.dispatch.signals.metrics import (
     ANSWERING_FOR,
     KEY,
     LATENCY_BUCKETS,
-    Meters,
+    Counters,
     is_answering,
     totals,
 )
@@ -35,12 +35,14 @@ def came_back(seconds: float) -> Outgoing:
 
 def test_two_workers_add_up():
     with emptied():
-        one, other = Meters(), Meters()
+        one, other = Counters(), Counters()
         one.count("leases_lost", "")
         other.count("leases_lost", "", 2)
-        other.flight("main", [came_back(0.02)], [Accepted()])
-        one.flight("main", [came_back(0.2), came_back(20)], [Rejected("8", "no"), Unknown("?")])
-        one.flight("main", [], [Deferred("later"), None])
+        other.count_flight("main", [came_back(0.02)], [Accepted()])
+        one.count_flight(
+            "main", [came_back(0.2), came_back(20)], [Rejected("8", "no"), Unknown("?")]
+        )
+        one.count_flight("main", [], [Deferred("later"), None])
         for each in (one, other):
             each.flush()
             each.flush()
@@ -64,7 +66,7 @@ def test_two_workers_add_up():
 
 def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: Any):
     with emptied():
-        worker, here = Meters(), settings.REDIS_URL
+        worker, here = Counters(), settings.REDIS_URL
         worker.count("permits", "main", 2)
         settings.REDIS_URL = "redis://127.0.0.1:1/0"
         metrics._client.cache_clear()
@@ -79,11 +81,11 @@ def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: 
 
 def test_a_good_answer_of_any_worker_shows_for_a_while_that_its_provider_answers():
     alias = "answers-now-and-then"
-    one = Meters()
-    one.flight(alias, [came_back(0.02)], [Deferred("later")])
+    one = Counters()
+    one.count_flight(alias, [came_back(0.02)], [Deferred("later")])
     one.flush()
     assert not is_answering(alias)
-    one.flight(alias, [came_back(0.02)], [Rejected("8", "no such number")])
+    one.count_flight(alias, [came_back(0.02)], [Rejected("8", "no such number")])
     one.flush()
     assert is_answering(alias)
     assert 0 < metrics._client().pttl(ANSWERING.format(alias)) <= ANSWERING_FOR * 1000

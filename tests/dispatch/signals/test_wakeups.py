@@ -25,7 +25,7 @@ def broker() -> Iterator[redis.Redis]:
 
 
 def forget(client: redis.Redis) -> None:
-    client.delete(QUEUE, *client.keys(wakeups.WAITS.format("*", "*")))
+    client.delete(QUEUE, *client.keys(wakeups.PENDING_KEY.format("*", "*")))
 
 
 def queued(broker: redis.Redis) -> list[dict[str, object]]:
@@ -34,8 +34,8 @@ def queued(broker: redis.Redis) -> list[dict[str, object]]:
 
 
 def test_no_hint_carries_an_instant(broker: redis.Redis) -> None:
-    wakeups.give("vestnik.look_at", 1)
-    wakeups.give("vestnik.look_at", 2, after=0.01)
+    wakeups.publish("vestnik.look_at", 1)
+    wakeups.publish("vestnik.look_at", 2, after=0.01)
     wait_until(lambda: broker.llen(QUEUE) == 2, 10)
 
     for headers in queued(broker):
@@ -44,8 +44,8 @@ def test_no_hint_carries_an_instant(broker: redis.Redis) -> None:
 
 
 def test_a_hint_that_is_to_come_later_lets_others_pass(broker: redis.Redis) -> None:
-    wakeups.give("vestnik.look_at", 1, after=0.5)
-    wakeups.give("vestnik.look_at", 2)
+    wakeups.publish("vestnik.look_at", 1, after=0.5)
+    wakeups.publish("vestnik.look_at", 2)
     wait_until(lambda: broker.llen(QUEUE) == 1, 10)
     assert queued(broker)[0]["argsrepr"] == "(2,)"
     wait_until(lambda: broker.llen(QUEUE) == 2, 10)
@@ -54,11 +54,11 @@ def test_a_hint_that_is_to_come_later_lets_others_pass(broker: redis.Redis) -> N
 def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, caplog) -> None:
     for number in range(3 * wakeups.MOST_QUEUED):
         wait_until(lambda: not wakeups._pending.full(), 10)
-        wakeups.give("vestnik.look_at", number)
+        wakeups.publish("vestnik.look_at", number)
     wait_until(wakeups._pending.empty, 60)
 
     def last_is_seen() -> bool:
-        wakeups.give("vestnik.look_at", 0)
+        wakeups.publish("vestnik.look_at", 0)
         return "no worker takes the hints" in caplog.text
 
     wait_until(last_is_seen, 10)
@@ -69,7 +69,7 @@ def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, ca
     broker.delete(QUEUE)
 
     def flows_again() -> bool:
-        wakeups.give("vestnik.look_at", 0)
+        wakeups.publish("vestnik.look_at", 0)
         return broker.llen(QUEUE) > 0
 
     wait_until(flows_again, 10)
@@ -77,9 +77,9 @@ def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, ca
 
 def test_what_is_hinted_while_the_same_waits_is_one_hint(broker: redis.Redis) -> None:
     for _ in range(20):
-        wakeups.give("vestnik.look_at", 7)
-        wakeups.call_to_work("null")
-    wakeups.give("vestnik.look_at", 8)
+        wakeups.publish("vestnik.look_at", 7)
+        wakeups.wake_dispatchers("null")
+    wakeups.publish("vestnik.look_at", 8)
     wait_until(lambda: "(8,)" in [one["argsrepr"] for one in queued(broker)], 10)
 
     waiting = Counter(f"{one['task']} {one['argsrepr']}" for one in queued(broker))
@@ -95,18 +95,18 @@ def test_what_is_hinted_once_a_worker_has_taken_the_hint_is_another_one(
     broker: redis.Redis,
 ) -> None:
     for count in (1, 2, 3):
-        wakeups.give("vestnik.look_at", 9)
+        wakeups.publish("vestnik.look_at", 9)
         wait_until(lambda count=count: broker.llen(QUEUE) == count, 10)
-        wakeups.taken("vestnik.look_at", [9])
+        wakeups.mark_taken("vestnik.look_at", [9])
 
 
 def test_a_hint_that_was_lost_is_given_again(broker: redis.Redis) -> None:
-    wakeups.give("vestnik.look_at", 10)
+    wakeups.publish("vestnik.look_at", 10)
     wait_until(lambda: broker.llen(QUEUE) == 1, 10)
     broker.delete(QUEUE)
 
     def is_there_again() -> bool:
-        wakeups.give("vestnik.look_at", 10)
+        wakeups.publish("vestnik.look_at", 10)
         return broker.llen(QUEUE) == 1
 
     wait_until(is_there_again, 10)
@@ -114,7 +114,7 @@ def test_a_hint_that_was_lost_is_given_again(broker: redis.Redis) -> None:
 
 def test_one_hint_is_enough_for_a_pace(broker: redis.Redis, settings: Any) -> None:
     with provider(settings, "slow", "vestnik.providers.null.NullProvider", max_rate="20"):
-        wakeups.call_to_work("slow")
-        wakeups.give("vestnik.look_at", 11)
+        wakeups.wake_dispatchers("slow")
+        wakeups.publish("vestnik.look_at", 11)
         wait_until(lambda: broker.llen(QUEUE) == 2, 10)
     assert [one["task"] for one in queued(broker)] == ["vestnik.work", "vestnik.look_at"]

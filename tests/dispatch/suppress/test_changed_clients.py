@@ -19,7 +19,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare import local_hours, new_text
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
@@ -103,8 +103,8 @@ def test_a_corrected_number_is_in_the_text_of_its_mailing_by_then(
     claim = claim_of(mailing)
     new_text.change(mailing, {"text": after}, actor="test")
     change(client, {"phone_number": NEW})
-    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert record_and_release(claim, OutcomeBatch())
 
     assert sent_to(settings, mailing) == [(NEW, "After Анна" + is_shown_after * f" {NEW}")]
 
@@ -114,9 +114,9 @@ def test_a_number_that_is_corrected_after_a_worker_has_read_it_is_not_written_to
     claim = claim_of(mailing)
     ids = due_ids(claim)
     change(client, {"phone_number": NEW})
-    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
-    assert [one.phone_number for one in claims.load(claim_of(mailing))[0]] == [NEW]
+    assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
+    assert record_and_release(claim, OutcomeBatch())
+    assert [one.phone_number for one in claims.load_queued(claim_of(mailing))[0]] == [NEW]
 
 
 def test_what_is_in_flight_keeps_its_number_until_it_comes_back() -> None:
@@ -201,7 +201,7 @@ def test_a_wake_up_during_the_look_is_not_lost() -> None:
     asker.join()
     batch.refresh_from_db()
     assert batch.recheck
-    assert record_and_release(claim, Settled())
+    assert record_and_release(claim, OutcomeBatch())
 
 
 WAITING = """
@@ -215,15 +215,15 @@ def test_a_corrected_time_zone_decides_when_a_client_is_written_to() -> None:
     mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400 * 2)
     change(client, {"timezone": "Asia/Vladivostok"})
     claim = claim_of(mailing)
-    found = claims.due(claim)
+    found = claims.load_due(claim)
     assert found.messages == []
     assert 16 * 3600 < (found.next_retry or 0) < 17 * 3600
-    assert record_and_release(claim, Settled(), wait=found.next_retry or 0)
+    assert record_and_release(claim, OutcomeBatch(), wait=found.next_retry or 0)
     batch = mailing.batches.get()
     assert (batch.state, batch.open_until) == ("waiting", None)
     local_hours.schedule_closed()
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp()")
-    claims.wake()
+    claims.promote_due()
     assert claims.claim(mailing.provider, LEASE) is not None
 
 
@@ -231,11 +231,11 @@ def test_a_time_zone_that_is_corrected_after_a_worker_has_looked_holds_the_fligh
     client = make_client(OLD, timezone="Europe/Moscow")
     mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400 * 2)
     claim = claim_of(mailing)
-    found = claims.due(claim)
+    found = claims.load_due(claim)
     ids = [message.message_id for message in found.messages]
     change(client, {"timezone": "Asia/Vladivostok"})
     kept = {"zones": found.zones, "closes": found.closes}
-    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE, **kept) is None
+    assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE, **kept) is None
 
 
 @pytest.mark.parametrize("how", ["resend", "late"])

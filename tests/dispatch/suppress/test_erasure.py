@@ -17,7 +17,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.erasure import Erased, erase_client, erasing
@@ -162,20 +162,20 @@ def test_what_is_in_flight_and_comes_back_is_not_submitted_without_a_number() ->
     assert_it_adds_up(mailing)
 
 
-def fly_all(claim: claims.Claim, ids: list[int]) -> Settled:
+def fly_all(claim: claims.Claim, ids: list[int]) -> OutcomeBatch:
     attempt = claims.new_id()
-    mark = record_and_mark(claim, Settled(), ids, attempt, 30.0)
+    mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, 30.0)
     assert mark is not None
-    return Settled(attempt, mark.marked_at)
+    return OutcomeBatch(attempt, mark.marked_at)
 
 
 def go_on(mailing: Mailing) -> set[int]:
     """Who is marked next, if anybody."""
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    mark = record_and_mark(claim, Settled(), ids, claims.new_id(), 30.0)
+    mark = record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), 30.0)
     if mark is None:
-        assert record_and_release(claim, Settled())
+        assert record_and_release(claim, OutcomeBatch())
     return set(ids) if mark else set()
 
 

@@ -13,7 +13,7 @@ from vestnik.audience.stop_list import Source, hash_of, put
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.dispatch.receive.sink import take_inbound
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
@@ -69,8 +69,8 @@ def test_a_worker_that_has_the_batch_loaded_lets_go_of_it():
     claim = claim_of(mailing)
     ids = due_ids(claim)
     opt_out.stop([FIRST], Source.API)
-    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
+    assert record_and_release(claim, OutcomeBatch())
     assert due_ids(claim_of(mailing)) == ids[1:]
 
 
@@ -103,7 +103,7 @@ def test_a_retry_that_is_due_before_the_sweep_does_not_leave():
     opt_out.stop([FIRST], Source.API)
     settled.add(ids[0], "queued", 0.0, retry_in=0.0)
     assert record_and_mark(claim, settled, ids, claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_release(claim, OutcomeBatch())
     assert counts(mailing) == {"queued": 1, "suppressed": 1}
     assert due_ids(claim_of(mailing)) == ids[1:]
     assert_it_adds_up(mailing)
@@ -114,9 +114,9 @@ def test_whoever_is_on_the_list_by_any_way_is_taken_out_when_the_flight_is_marke
     claim = claim_of(mailing)
     ids = due_ids(claim)
     put([FIRST], Source.IMPORT)
-    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE) is None
+    assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
     assert counts(mailing) == {"queued": 2, "suppressed": 1}
-    assert record_and_release(claim, Settled())
+    assert record_and_release(claim, OutcomeBatch())
     again = claim_of(mailing)
     fly(again, due_ids(again))
     assert_it_adds_up(mailing)
@@ -127,7 +127,7 @@ def test_the_former_number_of_a_changed_client_is_stopped_too():
     Client.objects.filter(phone_number=FIRST).update(phone_number="79991112233")
     opt_out.stop([FIRST], Source.INBOUND)
     claim = claim_of(mailing)
-    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
     assert counts(mailing) == {"queued": 1, "suppressed": 1}
     assert mailing.messages.get(state="suppressed").phone_number == FIRST
 
@@ -136,7 +136,7 @@ def test_a_number_of_a_test_is_stopped_though_it_has_no_client():
     trial = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
     opt_out.stop([FIRST], Source.INBOUND)
     claim = claim_of(trial.mailing)
-    assert record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE) is None
+    assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
     assert counts(trial.mailing) == {"queued": 1, "suppressed": 1}
 
 

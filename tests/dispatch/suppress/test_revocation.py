@@ -16,7 +16,7 @@ from tests.stack.servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
 from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.dispatch.suppress.revocation import delete_client
@@ -52,8 +52,8 @@ def test_a_worker_that_has_the_batch_loaded_lets_go_of_it():
     claim = claim_of(mailing)
     ids = due_ids(claim)
     assert delete_client(first_client())
-    assert record_and_mark(claim, Settled(), ids, claims.new_id(), LEASE) is None
-    assert record_and_release(claim, Settled())
+    assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
+    assert record_and_release(claim, OutcomeBatch())
     assert due_ids(claim_of(mailing)) == ids[1:]
 
 
@@ -78,7 +78,7 @@ def test_what_was_in_flight_and_comes_back_with_the_next_flight_is_cancelled():
     settled.add(ids[0], "queued", 0.0, retry_in=0.0)
     assert record_and_mark(claim, settled, ids[:2], claims.new_id(), LEASE) is None
     assert counts(mailing) == {"cancelled": 1, "queued": 2}
-    assert record_and_release(claim, Settled())
+    assert record_and_release(claim, OutcomeBatch())
     again = claim_of(mailing)
     assert due_ids(again) == ids[1:]
     fly(again, ids[1:])
@@ -91,15 +91,17 @@ def test_what_is_still_out_when_others_are_looked_for_is_looked_for_later():
     first, second = due_ids(claim)
     attempt = fly(claim, [first]).attempt_id
     assert delete_client(first_client())
-    later = Settled(claims.new_id())
+    later = OutcomeBatch(claims.new_id())
     assert (
-        record_and_mark(claim, Settled(attempt), [second], later.attempt_id, LEASE, out=[first])
+        record_and_mark(
+            claim, OutcomeBatch(attempt), [second], later.attempt_id, LEASE, out=[first]
+        )
         is None
     )
     later.add(first, "queued", 0.0, retry_in=0.0)
     assert record_and_release(claim, later)
     again = claim_of(mailing)
-    assert record_and_mark(again, Settled(), [first, second], claims.new_id(), LEASE) is None
+    assert record_and_mark(again, OutcomeBatch(), [first, second], claims.new_id(), LEASE) is None
     assert counts(mailing) == {"cancelled": 1, "queued": 1}
     assert_it_adds_up(mailing)
 
@@ -110,13 +112,13 @@ def test_what_turns_out_late_not_to_have_left_is_cancelled():
     ids = due_ids(claim)
     settled = fly(claim, ids)
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.sweep()
+    claims.rescue_expired()
     assert delete_client(first_client())
-    settled.stayed.extend(ids)
+    settled.not_sent.extend(ids)
     assert record_late(claim, settled) == 1
     again = claim_of(mailing)
-    assert record_and_mark(again, Settled(), ids, claims.new_id(), LEASE) is None
-    assert record_and_release(again, Settled())
+    assert record_and_mark(again, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
+    assert record_and_release(again, OutcomeBatch())
     assert counts(mailing) == {"cancelled": 1}
     assert_it_adds_up(mailing)
 

@@ -20,9 +20,9 @@ from vestnik.dispatch.models import Batch, DeletedClient, Enlistment, Message, P
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import Settled
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
-from vestnik.dispatch.runtime.scheduler import chores
+from vestnik.dispatch.runtime.scheduler import run_maintenance
 from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.providers.base import Inbound
@@ -65,7 +65,7 @@ def is_out(act: Callable[[], object]) -> bool:
 
 def may_leave(mailing: Mailing) -> bool:
     claim = claim_of(mailing)
-    mark = record_and_mark(claim, Settled(), due_ids(claim), claims.new_id(), LEASE)
+    mark = record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE)
     return mark is not None
 
 
@@ -126,10 +126,10 @@ def test_whoever_is_deleted_from_a_paused_mailing_is_cancelled_once_the_batch_is
     with another() as holder:
         holder.execute("SELECT FROM dispatch_batch FOR UPDATE")
         delete_first()
-        chores()
+        run_maintenance()
         assert counts(mailing) == {"queued": 3}
 
-    chores()
+    run_maintenance()
 
     assert counts(mailing) == {"cancelled": 1, "queued": 2}
     assert not DeletedClient.objects.exists()
@@ -156,12 +156,12 @@ def test_whoever_is_deleted_in_mid_chunk_is_cancelled_in_a_paused_mailing_too() 
     chunk.start()
     assert made.wait(30)
     delete_first()
-    chores()
+    run_maintenance()
     released.set()
     chunk.join(30)
     assert counts(mailing) == {"queued": 3}
 
-    chores()
+    run_maintenance()
 
     assert counts(mailing) == {"cancelled": 1, "queued": 2}
     assert not DeletedClient.objects.exists()
@@ -172,14 +172,14 @@ def test_whoever_is_deleted_in_flight_is_cancelled_when_the_message_comes_back()
     claim = claim_of(mailing)
     settled = fly(claim, due_ids(claim))
     delete_first()
-    chores()
+    run_maintenance()
     mailing.obey(PAUSE, actor="test")
     settled.add(due_ids(claim)[0], "queued", 0.0, retry_in=0.0)
     settled.add(due_ids(claim)[1], "sent", 0.0)
     assert record_and_release(claim, settled)
     assert counts(mailing) == {"queued": 1, "sent": 1}
 
-    chores()
+    run_maintenance()
 
     assert counts(mailing) == {"cancelled": 1, "sent": 1}
     assert not DeletedClient.objects.exists()
@@ -281,10 +281,10 @@ def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() 
         importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
         take_once([message])
         take_once([message])  # it need not be told again
-        chores()
+        run_maintenance()
         assert not StopListEntry.objects.exists()
 
-    chores()
+    run_maintenance()
 
     assert StopListEntry.objects.get().source == Source.INBOUND
     assert counts(mailing) == {"queued": 1, "suppressed": 1}

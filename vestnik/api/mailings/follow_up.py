@@ -14,7 +14,7 @@ from vestnik.api.http.views import Resource, actor, read
 from vestnik.api.mailings.serializers import MailingBody
 from vestnik.api.mailings.views import mailing_of, shown
 from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, UNREACHED, send_again
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 
 EXAMPLE = {
     "states": ["failed", "undelivered"],
@@ -82,7 +82,7 @@ class MailingSendAgain(Resource):
         fields = read(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
         mailing = send_again(other, states, actor=actor(request), **fields)
-        look_at(mailing.id)
+        wake_for(mailing.id)
         return Response(
             shown(mailing)[0],
             status=status.HTTP_201_CREATED,

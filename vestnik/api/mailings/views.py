@@ -22,7 +22,7 @@ from vestnik.api.mailings.serializers import (
 )
 from vestnik.dispatch.prepare import new_text
 from vestnik.dispatch.prepare.recipients import recipients
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
     CANCEL,
@@ -67,7 +67,7 @@ class Mailings(Resource):
         fields = read(NewMailing, request.data)
         make = Mailing.objects.draft if fields.pop("draft", False) else Mailing.objects.schedule
         mailing = make(actor=actor(request), **fields)
-        look_at(mailing.id)
+        wake_for(mailing.id)
         return Response(
             {**shown(mailing)[0], "warnings": warnings_of(mailing)},
             status=status.HTTP_201_CREATED,
@@ -123,7 +123,7 @@ class MailingOrder(Resource):
         read_nothing(request)
         with transaction.atomic():
             mailing.obey(self.order, actor=actor(request))
-            look_at(mailing.id)
+            wake_for(mailing.id)
         return Response(shown(mailing)[0])
 
 

@@ -82,7 +82,7 @@ def probes(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., H
 
 
 def _pipeline(
-    signs: heartbeat.Signs | None, clock: clock_skew.Reading | None
+    signs: heartbeat.ProcessStatus | None, clock: clock_skew.Reading | None
 ) -> dict[str, float | None] | None:
     """None where the database does not say."""
     if signs is None:
@@ -96,7 +96,7 @@ def _pipeline(
     }
 
 
-def _skew(signs: heartbeat.Signs | None, clock: clock_skew.Reading | None) -> float | None:
+def _skew(signs: heartbeat.ProcessStatus | None, clock: clock_skew.Reading | None) -> float | None:
     """By how much the clock that is furthest from the database's is ahead: ours, or another's."""
     known = [] if signs is None else [signs.clock_skew]
     if clock is not None and clock.is_sharp:
@@ -109,7 +109,7 @@ def _of_clocks(skew: float | None) -> Iterator[str]:
         yield f"a clock differs from the database's by {abs(skew):.1f} s: {clock_skew.REMEDY}"
 
 
-def _of_marks(signs: heartbeat.Signs | None) -> Iterator[str]:
+def _of_marks(signs: heartbeat.ProcessStatus | None) -> Iterator[str]:
     if signs is not None and signs.slow_marks is not None:
         yield (
             f"marking messages takes {signs.slow_marks:.1f} s, so that none leave: see the "
@@ -180,7 +180,7 @@ def _broker() -> None:
 
 #: What is said besides, in this order.
 ALSO: dict[str, Callable[[], Any]] = {
-    "signs": heartbeat.signs,
+    "signs": heartbeat.read_status,
     "clock": clock_skew.own,
     "settings": not_in_effect,
 }

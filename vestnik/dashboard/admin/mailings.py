@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from vestnik.access.models import User
 from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     CANCEL,
     PAUSE,
@@ -100,7 +100,7 @@ def _order(request: HttpRequest, mailings: QuerySet[Mailing], order: Transition)
         try:
             with transaction.atomic():
                 mailing.obey(order, actor=f"user:{request.user.username}")
-                look_at(mailing.id)
+                wake_for(mailing.id)
         except StateConflict as conflict:
             messages.error(request, str(conflict))
         else:

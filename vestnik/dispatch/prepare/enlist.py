@@ -156,7 +156,7 @@ def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
             raise
         _note_failure(mailing_id, trouble)
         return False
-    wakeups.call_for(mailing_id)
+    wakeups.wake_dispatchers_for(mailing_id)
     return more
 
 

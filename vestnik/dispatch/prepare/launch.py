@@ -9,7 +9,7 @@ from django.db.models import Max
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.models import Enlistment
-from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, meters
+from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, counters
 from vestnik.mailings.models import LAUNCH, MISS, SYSTEM, Mailing, MailingState
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,7 @@ def launch_all_due() -> list[int]:
 
 
 def _note_launch(mailing_id: int, provider: str, late: float) -> None:
-    meters().observe("start_delay_seconds", provider, late, DELAY_BUCKETS)
+    counters().observe("start_delay_seconds", provider, late, DELAY_BUCKETS)
     log.info("mailing launched", mailing=mailing_id, late=round(late, 3))
 
 
@@ -88,7 +88,7 @@ def launch(mailing_id: int) -> bool:
             Enlistment.objects.create(mailing=mailing, bound=bound)
     if launched and mailing.started_at:
         late = max(0.0, (mailing.started_at - mailing.starts_at).total_seconds())
-        meters().observe("start_delay_seconds", mailing.provider, late, DELAY_BUCKETS)
+        counters().observe("start_delay_seconds", mailing.provider, late, DELAY_BUCKETS)
         log.info("mailing launched", mailing=mailing_id, late=round(late, 3))
     elif mailing.state == MailingState.SCHEDULED and mailing.move(MISS, reason=MISSED):
         log.warning("mailing missed", mailing=mailing_id)

@@ -17,10 +17,10 @@ from django.db.models import F, Func, IntegerField, Sum
 
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.db.advisory_lock import alone
+from vestnik.db.advisory_lock import advisory_lock
 from vestnik.dispatch.models import LEFT_US, Batch, BatchState, MessageState
 from vestnik.dispatch.prepare.recipients import picked, rendered
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.mailings.template import parse, placeholders
 
@@ -111,7 +111,7 @@ def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
             reach = reach_of(mailing)
             reason = f"text {mailing.text_version}: {reach.waiting} wait, {reach.handed_over} had"
             mailing.note("new_text", actor=actor, reason=f"{reason} an earlier one")
-        look_at(mailing.id)
+        wake_for(mailing.id)
 
 
 def renew(batch_id: int) -> int:
@@ -156,8 +156,8 @@ def renew_all(mailing_id: int) -> None:
     mailing = Mailing.objects.get(id=mailing_id)
     if mailing.text_version == 1 or mailing.state not in UNDER_WAY:
         return
-    with alone(RENEW_LOCK + mailing_id % 2**32) as at_it:
-        if at_it:
+    with advisory_lock(RENEW_LOCK + mailing_id % 2**32) as is_acquired:
+        if is_acquired:
             count = sum(map(renew, _behind(mailing)))
             log.info("texts renewed", mailing=mailing_id, version=mailing.text_version, count=count)
 

@@ -17,7 +17,7 @@ from vestnik.audience.phone import gets_no_sms
 from vestnik.audience.stop_list import StopListEntry, recall
 from vestnik.dispatch.models import Batch, BatchState, Enlistment, Message, MessageState
 from vestnik.dispatch.prepare.recipients import samples
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import LAUNCH, Mailing
 from vestnik.mailings.rendering import NO_SMS, STOPPED
 from vestnik.mailings.rules import database_now
@@ -60,7 +60,7 @@ def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
         test = _launched(mailing, actor)
         test.note("test", actor=actor, reason=f"{len(given)} numbers")
         messages = _messages(test, given, text, segments)
-        look_at(test.id)
+        wake_for(test.id)
     return Trial(test, text, segments, messages)
 
 

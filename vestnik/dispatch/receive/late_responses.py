@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vestnik.dispatch.receive import receipts
-from vestnik.dispatch.record.claims import Claim, Queued
-from vestnik.dispatch.record.outcome_batch import Settled
-from vestnik.dispatch.record.outcome_policy import settle
+from vestnik.dispatch.record.claims import Claim, QueuedMessage
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
+from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import record_late
 from vestnik.providers.base import Late
 from vestnik.providers.registry import described
@@ -22,7 +22,7 @@ class Attempt:
     batch: Claim
     attempt_id: int | None
     marked_at: datetime | None
-    message: Queued
+    message: QueuedMessage
     departed: float
 
 
@@ -31,9 +31,9 @@ def take(late: Late) -> bool:
     attempt = late.message.attempt
     if not isinstance(attempt, Attempt):
         return False
-    batch, settled = attempt.batch, Settled(attempt.attempt_id, attempt.marked_at)
+    batch, settled = attempt.batch, OutcomeBatch(attempt.attempt_id, attempt.marked_at)
     provider = described(batch.alias)
-    settle(settled, provider, batch, attempt.message, late.outcome, attempt.departed)
+    add_outcome(settled, provider, batch, attempt.message, late.outcome, attempt.departed)
     found = record_late(batch, settled) > 0
     if found and batch.receipts:
         receipts.apply_kept(batch.alias, settled.part_ids, settled.ids)

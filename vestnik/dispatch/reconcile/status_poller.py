@@ -15,13 +15,13 @@ import redis
 import structlog
 
 from vestnik.db import sql
-from vestnik.db.advisory_lock import alone
+from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.sql import array
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.reconcile.poll_cursors import Round, Rounds
 from vestnik.dispatch.record.outcome_batch import SEPARATOR
-from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals import wakeups
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import Accepted, Deferred, Provider, Question, Receipt, Reply
@@ -121,7 +121,7 @@ def to_ask(provider: Provider) -> list[int]:
     return [mailing for mailing, _ in _wanted(provider)]
 
 
-def ask(mailing_id: int, hands: Hands, stopping: Callable[[], bool]) -> int:
+def ask(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> int:
     """Ask that mailing's provider about it and about all others that it can tell something of, in
     turns; how many messages were settled.
 
@@ -132,10 +132,10 @@ def ask(mailing_id: int, hands: Hands, stopping: Callable[[], bool]) -> int:
     if not provider.can_query:
         return 0
     silent = provider.deadline + LONGEST_SILENCE
-    with alone(LOCK | zlib.crc32(alias.encode()), most_idle_seconds=silent) as at_it:
-        settled = _in_turns(provider, mailing_id, hands, stopping) if at_it else 0
+    with advisory_lock(LOCK | zlib.crc32(alias.encode()), most_idle_seconds=silent) as is_acquired:
+        settled = _in_turns(provider, mailing_id, pool, stopping) if is_acquired else 0
     if settled:
-        wakeups.call_to_work(alias)
+        wakeups.wake_dispatchers(alias)
     return settled
 
 
@@ -150,7 +150,7 @@ def _wanted(provider: Provider) -> list[tuple[int, str]]:
 
 
 def _in_turns(
-    provider: Provider, mailing_id: int, hands: Hands, stopping: Callable[[], bool]
+    provider: Provider, mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]
 ) -> int:
     """A group of each mailing after the other, so that a large one keeps none waiting."""
     settled = asked = 0
@@ -165,7 +165,7 @@ def _in_turns(
             # Before it is asked: what a provider chokes on is not asked about again at once.
             rounds.keep(one)
             if group:
-                settled += _ask(provider, one.mailing_id, group, hands)
+                settled += _ask(provider, one.mailing_id, group, pool)
                 asked += len(group)
                 waiting.append(one)
     except redis.RedisError as trouble:
@@ -196,8 +196,8 @@ def _next_group(one: Round) -> list[Row]:
     return [one.rows.popleft() for _ in range(min(TOGETHER, len(one.rows)))]
 
 
-def _ask(provider: Provider, mailing_id: int, rows: Sequence[Row], hands: Hands) -> int:
-    replies = hands.ask(provider, [Question(*row[:3]) for row in rows])
+def _ask(provider: Provider, mailing_id: int, rows: Sequence[Row], pool: ProviderPool) -> int:
+    replies = pool.ask(provider, [Question(*row[:3]) for row in rows])
     final = [reply for reply in replies if isinstance(reply, Receipt)]
     if final:
         receipts.apply(provider.alias, final)

@@ -186,7 +186,7 @@ def ask(mailing: Mailing, *, actor: str) -> int:
     count = in_doubt(mailing)
     with transaction.atomic():
         mailing.note("ask", actor=actor, reason=f"{count} unknown messages")
-        transaction.on_commit(lambda: wakeups.give("vestnik.ask", mailing.id))
+        transaction.on_commit(lambda: wakeups.publish("vestnik.ask", mailing.id))
     return count
 
 
@@ -248,7 +248,7 @@ def _queue_again(
     )
     if count:
         mailing.move(REOPEN, actor=actor)
-        transaction.on_commit(lambda: wakeups.call_to_work(mailing.provider))
+        transaction.on_commit(lambda: wakeups.wake_dispatchers(mailing.provider))
     return count
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypedDict
 import structlog
 
 from vestnik.db import sql
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.window import END_GUARD
@@ -103,7 +103,7 @@ WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
     AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
 ORDER BY id LIMIT %s
 """
-ALL = 2**31 - 1
+NO_LIMIT = 2**31 - 1
 
 # The zones of the clients as they are now, which may have been corrected since the batch was made.
 ZONES = """
@@ -120,7 +120,7 @@ WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
 # A claimed batch whose lease ran out: what was in flight is in doubt and keeps its attempt, so
 # that its worker's own late word can still settle it; all else is ready again.
 WORKER_STOPPED = "its worker stopped in mid-call"
-SWEEP = f"""
+RESCUE_EXPIRED = f"""
 WITH stale AS (
     SELECT id, attempt_id, in_flight
     FROM dispatch_batch WHERE state = 'claimed' AND due_at <= clock_timestamp()
@@ -144,7 +144,7 @@ WHERE b.id = stale.id
 RETURNING b.id, b.mailing_id, coalesce(counted.n, 0)
 """
 
-WAKE = """
+PROMOTE_DUE = """
 UPDATE dispatch_batch SET state = 'ready'
 WHERE id IN (
     SELECT id FROM dispatch_batch WHERE state = 'waiting' AND due_at <= clock_timestamp()
@@ -192,7 +192,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ClaimOrder:
     """In which order mailings are next: by the fair rate of each, and `rate` of others."""
 
     rates: Mapping[int, float] = field(default_factory=dict)
@@ -204,7 +204,7 @@ class Order:
     new_below: int = 0
 
 
-class Queued(NamedTuple):
+class QueuedMessage(NamedTuple):
     """A message that may be handed over now."""
 
     message_id: int
@@ -214,21 +214,21 @@ class Queued(NamedTuple):
     attempts: int
     text_version: int = 1
     #: An earlier attempt that may have arrived.
-    doubted: int | None = None
+    earlier_attempt: int | None = None
 
 
-class Hours(TypedDict, total=False):
+class OpenHours(TypedDict, total=False):
     """In which zones the clients' hours are open, and until when."""
 
     zones: Sequence[str]
     closes: datetime | None
 
 
-class Due(NamedTuple):
+class DueMessages(NamedTuple):
     """What of a batch may be handed over now, and in how many seconds the next of the others is
     due. With local hours only to clients of these zones, and until they close in one of them."""
 
-    messages: list[Queued]
+    messages: list[QueuedMessage]
     next_retry: float | None
     zones: Sequence[str] | None = None
     closes: datetime | None = None
@@ -236,7 +236,7 @@ class Due(NamedTuple):
     more: bool = False
 
     @property
-    def hours(self) -> Hours:
+    def hours(self) -> OpenHours:
         """What the mark is to ask of a flight of these."""
         return {} if self.zones is None else {"zones": self.zones, "closes": self.closes}
 
@@ -249,21 +249,21 @@ def new_id() -> int:
 def claim(
     alias: str,
     lease: float,
-    resting: Collection[int] = (),
+    cooling_down: Collection[int] = (),
     *,
     receipts: bool = True,
-    order: Order | None = None,
+    order: ClaimOrder | None = None,
 ) -> Claim | None:
     """Claim for `lease` seconds a ready batch of the running mailing of that provider that is next.
 
     Mailings in `resting` are passed over: they have no permits just now.
     """
-    claim_id, order = new_id(), order or Order()
-    found = sql.prepared_row(
+    claim_id, order = new_id(), order or ClaimOrder()
+    row = sql.prepared_row(
         CLAIM,
         {
             "alias": alias,
-            "resting": list(resting),
+            "resting": list(cooling_down),
             "claim": claim_id,
             "lease": lease,
             "mailings": list(order.rates),
@@ -274,38 +274,40 @@ def claim(
             "new_below": order.new_below,
         },
     )
-    return Claim(alias, claim_id, receipts, *found) if found else None
+    return Claim(alias, claim_id, receipts, *row) if row else None
 
 
-def load(batch: Claim, most: int = ALL) -> tuple[list[Queued], float | None]:
+def load_queued(batch: Claim, most: int = NO_LIMIT) -> tuple[list[QueuedMessage], float | None]:
     """The batch's messages that are due, and in how many seconds the next of the others is: None
     where there are none, or `most` are due."""
     bounds = [batch.mailing_id, batch.first_message_id, batch.last_message_id]
-    due = list(map(Queued._make, sql.prepared_rows(LOAD, [*bounds, most])))
-    if len(due) in (batch.queued, most):
-        return due, None
-    return due, sql.value(NEXT_RETRY, bounds)
+    messages = list(map(QueuedMessage._make, sql.prepared_rows(LOAD, [*bounds, most])))
+    if len(messages) in (batch.queued, most):
+        return messages, None
+    return messages, sql.value(NEXT_RETRY, bounds)
 
 
-def due(batch: Claim, most: int = ALL) -> Due:
+def load_due(batch: Claim, most: int = NO_LIMIT) -> DueMessages:
     """What of the batch may be handed over now, also by the hours of its clients; about `most`."""
     if batch.local_hours is None:
-        messages, retry = load(batch, most)
-        return Due(messages, retry, more=len(messages) == most < batch.queued)
-    return _open_ones(batch, *load(batch))
+        messages, retry = load_queued(batch, most)
+        return DueMessages(messages, retry, more=len(messages) == most < batch.queued)
+    return _filter_open(batch, *load_queued(batch))
 
 
-def _open_ones(batch: Claim, due: Sequence[Queued], retry: float | None) -> Due:
+def _filter_open(
+    batch: Claim, messages: Sequence[QueuedMessage], retry: float | None
+) -> DueMessages:
     """Those of the messages whose clients' hours are open, by the zones of now."""
-    if not due:
-        return Due([], retry)
+    if not messages:
+        return DueMessages([], retry)
     hours = LocalHours.read(json.loads(batch.local_hours or "{}"))
-    found = sql.prepared_rows(ZONES, [[message.message_id for message in due]])
-    zone_of = {message: zone or batch.timezone for message, zone in found}
+    rows = sql.prepared_rows(ZONES, [[message.message_id for message in messages]])
+    zone_of = {message: zone or batch.timezone for message, zone in rows}
     open_ones = open_zones(hours, {zone for zone in zone_of.values() if zone}, database_now())
     waits = [wait for wait in (open_ones.next_opening, retry) if wait is not None]
-    return Due(
-        [message for message in due if zone_of.get(message.message_id) in open_ones.zones],
+    return DueMessages(
+        [message for message in messages if zone_of.get(message.message_id) in open_ones.zones],
         min(waits, default=None),
         open_ones.zones,
         open_ones.closes,
@@ -334,16 +336,16 @@ def open_zones(hours: LocalHours, zones: Collection[str], now: datetime) -> Open
     )
 
 
-def sweep() -> None:
+def rescue_expired() -> None:
     """Take back the leases that ran out."""
-    for batch, mailing, doubted in sql.rows(SWEEP):
-        meters().count("leases_lost", "")
+    for batch, mailing, doubted in sql.rows(RESCUE_EXPIRED):
+        counters().count("leases_lost", "")
         log.warning("lease lost", mailing=mailing, batch=batch, unknown=doubted)
 
 
-def wake() -> int:
+def promote_due() -> int:
     """Make the waiting batches that are due ready again; how many."""
-    return sql.run(WAKE)
+    return sql.run(PROMOTE_DUE)
 
 
 def next_due(alias: str) -> float | None:

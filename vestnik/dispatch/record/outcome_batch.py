@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from vestnik.db.sql import array
-from vestnik.dispatch.record.claims import Queued
+from vestnik.dispatch.record.claims import QueuedMessage
 
 SEPARATOR = "\x1f"
 #: Instead of the instant of its departure: this try is no attempt of the message's.
@@ -14,7 +14,7 @@ NOT_COUNTED = -1.0
 
 
 @dataclass(slots=True)
-class Settled:
+class OutcomeBatch:
     """What became of the messages of one flight; empty before the first.
 
     A state is that of the message, or `resent`: queued again although this attempt may have
@@ -35,7 +35,7 @@ class Settled:
     part_owners: list[int] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
     #: Did not leave in time; nothing to record of them.
-    stayed: list[int] = field(default_factory=list)
+    not_sent: list[int] = field(default_factory=list)
 
     def add(
         self,
@@ -61,25 +61,25 @@ class Settled:
             self.part_owners.append(message_id)
             self.parts.append(len(part_ids))
 
-    def left_over(self, flight: Sequence[Queued]) -> list[Queued]:
+    def not_sent_of(self, flight: Sequence[QueuedMessage]) -> list[QueuedMessage]:
         """Those of the flight that may go with the next one."""
-        stayed = set(self.stayed)
-        return [message for message in flight if message.message_id in stayed] if stayed else []
+        not_sent = set(self.not_sent)
+        return [message for message in flight if message.message_id in not_sent] if not_sent else []
 
     def first_retry(self, otherwise: float | None) -> float | None:
         """In how many seconds the first of those that were refused for now is due again."""
         waits = [wait for wait in self.retries if wait >= 0]
         return min([*waits, *([] if otherwise is None else [otherwise])], default=None)
 
-    def with_the_stayed(self) -> "Settled":
+    def with_not_sent(self) -> "OutcomeBatch":
         """The same, with those that did not leave as queued: their lease was taken back, so
         they stand as unknown."""
-        for message_id in self.stayed:
+        for message_id in self.not_sent:
             self.add(message_id, "queued", 0.0)
-        self.stayed = []
+        self.not_sent = []
         return self
 
-    def extend(self, other: "Settled") -> None:
+    def extend(self, other: "OutcomeBatch") -> None:
         """Take over the outcomes of the other."""
         for column in fields(self):
             mine = getattr(self, column.name)

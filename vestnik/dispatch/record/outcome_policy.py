@@ -4,8 +4,8 @@ import random
 
 import structlog
 
-from vestnik.dispatch.record.claims import Claim, Queued
-from vestnik.dispatch.record.outcome_batch import NOT_COUNTED, Settled
+from vestnik.dispatch.record.claims import Claim, QueuedMessage
+from vestnik.dispatch.record.outcome_batch import NOT_COUNTED, OutcomeBatch
 from vestnik.providers.base import (
     Accepted,
     Deferred,
@@ -22,7 +22,7 @@ FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
 LONGEST_REASON, LONGEST_ID = 500, 100
 
 
-def storable(word: str, longest: int) -> str:
+def make_storable(word: str, longest: int) -> str:
     """The word without what a table does not take (NUL, halves of characters) or a log should not
     show; a gateway may say anything, and its outcomes are recorded together."""
     if len(word) <= longest and word.isprintable():
@@ -30,15 +30,15 @@ def storable(word: str, longest: int) -> str:
     return "".join(filter(str.isprintable, word[: 4 * longest]))[:longest]
 
 
-def settle(
-    settled: Settled,
+def add_outcome(
+    outcomes: OutcomeBatch,
     provider: Provider,
     batch: Claim,
-    message: Queued,
+    message: QueuedMessage,
     outcome: Outcome | None,
     departed: float,
     *,
-    behind: float | None = None,
+    retry_in_seconds: float | None = None,
 ) -> None:
     """Add to `settled` what became of a message that departed so many seconds after the mark.
 
@@ -46,24 +46,26 @@ def settle(
     seconds, with the reason on record.
     """
     if isinstance(outcome, Accepted):
-        provider_id = storable(outcome.provider_id, LONGEST_ID)
-        settled.add(message.message_id, "sent", departed, provider_id=provider_id)
+        provider_id = make_storable(outcome.provider_id, LONGEST_ID)
+        outcomes.add(message.message_id, "sent", departed, provider_id=provider_id)
         if provider_id:
-            ids = [storable(part, LONGEST_ID) for part in outcome.part_ids] or [provider_id]
-            settled.add_parts(message.message_id, ids)
+            ids = [make_storable(part, LONGEST_ID) for part in outcome.part_ids] or [provider_id]
+            outcomes.add_parts(message.message_id, ids)
         return
     if outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
-        if outcome is None or behind is None:
-            settled.stayed.append(message.message_id)
+        if outcome is None or retry_in_seconds is None:
+            outcomes.not_sent.append(message.message_id)
             return
-        error = storable(outcome.reason, LONGEST_REASON)
-        settled.add(message.message_id, "queued", NOT_COUNTED, error=error, retry_in=behind)
+        error = make_storable(outcome.reason, LONGEST_REASON)
+        outcomes.add(
+            message.message_id, "queued", NOT_COUNTED, error=error, retry_in=retry_in_seconds
+        )
         return
-    state, error, retry_in = _verdict(provider, message, outcome)
-    if state == "failed" and message.doubted is not None:
+    state, error, retry_in = _decide(provider, message, outcome)
+    if state == "failed" and message.earlier_attempt is not None:
         state = "doubted"  # nobody knows whether the earlier attempt has arrived
-    error = storable(error, LONGEST_REASON)
-    settled.add(message.message_id, state, departed, error=error, retry_in=retry_in)
+    error = make_storable(error, LONGEST_REASON)
+    outcomes.add(message.message_id, state, departed, error=error, retry_in=retry_in)
     log.warning(
         f"message {state}",
         mailing=batch.mailing_id,
@@ -74,8 +76,8 @@ def settle(
     )
 
 
-def _verdict(
-    provider: Provider, message: Queued, outcome: Rejected | Deferred | Unknown
+def _decide(
+    provider: Provider, message: QueuedMessage, outcome: Rejected | Deferred | Unknown
 ) -> tuple[str, str, float]:
     if isinstance(outcome, Rejected):
         return "failed", f"{outcome.code}: {outcome.reason}", -1.0

@@ -15,7 +15,7 @@ import structlog
 from vestnik.db import sql
 from vestnik.db.sql import array
 from vestnik.dispatch.record.claims import Claim
-from vestnik.dispatch.record.outcome_batch import NOT_COUNTED, Settled
+from vestnik.dispatch.record.outcome_batch import NOT_COUNTED, OutcomeBatch
 from vestnik.dispatch.suppress.opt_out import sweep_batch
 from vestnik.dispatch.suppress.revocation import recheck
 from vestnik.mailings.window import END_GUARD
@@ -236,7 +236,7 @@ class Mark:
 
 def record_and_mark(
     batch: Claim,
-    settled: Settled,
+    outcomes: OutcomeBatch,
     flight: Sequence[int],
     attempt_id: int,
     lease: float,
@@ -254,7 +254,7 @@ def record_and_mark(
     """
     found = sql.prepared_row(
         RECORD_AND_MARK,
-        _parameters(batch, settled)
+        _parameters(batch, outcomes)
         | {
             "out": array(out),
             "next_ids": array(flight),
@@ -267,7 +267,7 @@ def record_and_mark(
     if found is None:
         raise LeaseLost
     recorded, marked, marked_at, seconds_to_end = found
-    _check(batch, settled, recorded)
+    _check(batch, outcomes, recorded)
     if marked:
         return Mark(marked_at, seconds_to_end)
     if flight:  # somebody of it may have been stopped, deleted or changed
@@ -300,7 +300,7 @@ def seconds_to_end(
 
 
 def record_and_release(
-    batch: Claim, settled: Settled, *, wait: float = 0.0, served: int = 0
+    batch: Claim, outcomes: OutcomeBatch, *, wait: float = 0.0, served: int = 0
 ) -> str | None:
     """Record a flight's outcomes and let the batch go, for `wait` seconds or to be claimed now; its
     state then. Under this claim `served` messages were handed over.
@@ -310,24 +310,24 @@ def record_and_release(
     seconds = min(max(served, 1) / batch.rate, batch.longest_turn)
     turn = {"served": served, "seconds": seconds, "virtual_time": batch.virtual_time}
     found = sql.prepared_row(
-        RECORD_AND_RELEASE, _parameters(batch, settled) | turn | {"wait": max(wait, 0.0)}
+        RECORD_AND_RELEASE, _parameters(batch, outcomes) | turn | {"wait": max(wait, 0.0)}
     )
     if found is None:
         return None
     recorded, state = found
-    _check(batch, settled, recorded)
+    _check(batch, outcomes, recorded)
     return str(state)
 
 
-def record_late(batch: Claim, settled: Settled) -> int:
+def record_late(batch: Claim, outcomes: OutcomeBatch) -> int:
     """Record the outcomes of a flight whose lease was taken back; how many they settled."""
-    count: int = sql.value(RECORD_LATE, _parameters(batch, settled.with_the_stayed())) or 0
-    log.info("late outcomes", mailing=batch.mailing_id, batch=batch.batch_id, settled=count)
+    count: int = sql.value(RECORD_LATE, _parameters(batch, outcomes.with_not_sent())) or 0
+    log.info("late outcomes", mailing=batch.mailing_id, batch=batch.batch_id, outcomes=count)
     return count
 
 
-def _parameters(batch: Claim, settled: Settled) -> dict[str, object]:
-    return settled.parameters() | {
+def _parameters(batch: Claim, outcomes: OutcomeBatch) -> dict[str, object]:
+    return outcomes.parameters() | {
         "alias": batch.alias,
         "batch": batch.batch_id,
         "claim": batch.claim_id,
@@ -337,6 +337,6 @@ def _parameters(batch: Claim, settled: Settled) -> dict[str, object]:
     }
 
 
-def _check(batch: Claim, settled: Settled, recorded: int) -> None:
-    if recorded != len(settled.ids):
-        raise Mismatch(f"batch {batch.batch_id}: {recorded} rows for {len(settled.ids)} outcomes")
+def _check(batch: Claim, outcomes: OutcomeBatch, recorded: int) -> None:
+    if recorded != len(outcomes.ids):
+        raise Mismatch(f"batch {batch.batch_id}: {recorded} rows for {len(outcomes.ids)} outcomes")

@@ -13,7 +13,7 @@ from django.db import transaction
 from vestnik.audience.importing.run import READING_LOCK
 from vestnik.audience.importing.stored import WAITING, end_abandoned
 from vestnik.db import sql
-from vestnik.db.advisory_lock import alone
+from vestnik.db.advisory_lock import advisory_lock
 from vestnik.dispatch.signals import wakeups
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ SELECT EXISTS (
 
 def look_at(import_id: int) -> None:
     """Once the transaction is committed: have a worker read the file."""
-    transaction.on_commit(lambda: wakeups.give(TASK, import_id))
+    transaction.on_commit(lambda: wakeups.publish(TASK, import_id))
 
 
 def call_for_waiting() -> None:
@@ -46,7 +46,7 @@ def call_for_waiting() -> None:
     end_abandoned()
     for import_id in waiting()[:1]:
         if not sql.value(TURN_TAKEN, [TURN_LOCK]):
-            wakeups.give(TASK, import_id)
+            wakeups.publish(TASK, import_id)
 
 
 def waiting() -> list[int]:
@@ -56,7 +56,7 @@ def waiting() -> list[int]:
 
 def read(import_id: int) -> None:
     """Read the file, unless this or another is being read: it then waits for its turn."""
-    with alone(TURN_LOCK) as ours:
+    with advisory_lock(TURN_LOCK) as ours:
         if ours and import_id in waiting():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.outages import OutageLog
 
 log = structlog.get_logger(__name__)
 
 #: Seconds that a run may take before the job counts as hanging.
 LONGEST_RUN = 60.0
-SIGN_EVERY = 5.0
+HEARTBEAT_EVERY = 5.0
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Job:
 
     def note_failure(self, error: Exception) -> None:
         """Count a failed run, and log it unless that was said a moment ago."""
-        meters().count("job_failures", self.name)
+        counters().count("job_failures", self.name)
         self.outage.failed(error)
 
 
@@ -68,7 +68,7 @@ def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[
     return register
 
 
-def hanging() -> list[str]:
+def overdue_jobs() -> list[str]:
     """The jobs that were due long ago and have not come to an end since. Of the rare ones nothing
     is said: to thin out what is old may take minutes."""
     now = time.monotonic()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from vestnik.db import sql
-from vestnik.db.advisory_lock import alone
+from vestnik.db.advisory_lock import advisory_lock
 from vestnik.dispatch.prepare import enlist, local_hours, new_text
 from vestnik.dispatch.prepare.launch import LOOK_AHEAD
 from vestnik.dispatch.receive import receipts
@@ -27,8 +27,8 @@ from vestnik.providers.registry import aliases, described
 
 log = structlog.get_logger(__name__)
 
-TICK_LOCK = 0x7469636B
-CHORES_LOCK = 0x63686F72
+SCHEDULER_LOCK = 0x7469636B
+MAINTENANCE_LOCK = 0x63686F72
 #: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
 LOCK_SECONDS = 1.0
 
@@ -51,7 +51,7 @@ WHERE id IN (
 """
 #: Beside the longest lease of the providers configured here: another host may have a longer one,
 #: during a release that changes a deadline.
-MARGIN_OF_LEASES = 300.0
+LEASE_BOUND_MARGIN = 300.0
 
 TO_SEND = """
 SELECT DISTINCT m.provider FROM mailings_mailing m
@@ -72,56 +72,56 @@ class Step(Job):
 
 
 @every(1.0, "tick")
-def tick() -> None:
+def schedule() -> None:
     """Look once for what starts and feeds mailings; at once done where another tick is at it."""
-    if _run(TICK_LOCK, URGENT):
+    if _run_steps(SCHEDULER_LOCK, SCHEDULE_STEPS):
         heartbeat.note_scheduler()
 
 
 @every(1.0, "chores")
-def chores() -> None:
+def run_maintenance() -> None:
     """Look once for everything else; at once done where others are at it."""
-    _run(CHORES_LOCK, CHORES)
+    _run_steps(MAINTENANCE_LOCK, MAINTENANCE_STEPS)
 
 
 every(1.0, "stop-list sweep")(opt_out.sweep)
 
 
-def _run(lock: int, steps: Sequence[Step]) -> bool:
+def _run_steps(lock: int, steps: Sequence[Step]) -> bool:
     """Whether the steps were run here."""
-    with alone(lock, lock_seconds=LOCK_SECONDS) as at_it:
-        for step in steps if at_it else ():
+    with advisory_lock(lock, lock_seconds=LOCK_SECONDS) as is_acquired:
+        for step in steps if is_acquired else ():
             step.attempt()
-    return at_it
+    return is_acquired
 
 
 def launch_due() -> None:
     """Hint at what starts within the next moment, at the moment at which it does."""
     for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
-        wakeups.give("vestnik.look_at", mailing, after=seconds)
+        wakeups.publish("vestnik.look_at", mailing, after=seconds)
 
 
 def bound_leases() -> None:
     """Shorten leases that lie further ahead than any lease lasts."""
     longest = max((lease_of(described(alias)) for alias in aliases()), default=0.0)
-    found = sql.run(BOUND_LEASES, {"longest": longest + MARGIN_OF_LEASES})
+    found = sql.run(BOUND_LEASES, {"longest": longest + LEASE_BOUND_MARGIN})
     if found:
         log.warning("leases shortened: the database's clock has gone back", batches=found)
 
 
-def look_at_unfinished() -> None:
+def wake_unfinished() -> None:
     """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
     for mailing in {*closing.to_close(), *enlist.to_enlist(), *new_text.to_renew()}:
-        wakeups.give("vestnik.look_at", mailing)
+        wakeups.publish("vestnik.look_at", mailing)
 
 
-def call_senders() -> None:
+def wake_senders() -> None:
     """Hint at the providers for which batches are ready."""
     for (alias,) in sql.rows(TO_SEND):
-        wakeups.call_to_work(alias, hands=1)
+        wakeups.wake_dispatchers(alias, dispatchers=1)
 
 
-def settle_unknown() -> None:
+def resolve_unknown() -> None:
     """By the provider's declared ability: ask it, or send again; without one they are held."""
     described_ones = [described(alias) for alias in aliases()]
     resending = [provider for provider in described_ones if provider.in_doubt == "resend"]
@@ -134,7 +134,7 @@ def settle_unknown() -> None:
     for provider in described_ones:
         # One hint is enough: the pass that it starts asks about all mailings of that provider.
         for mailing in status_poller.to_ask(provider)[:1]:
-            wakeups.give("vestnik.ask", mailing)
+            wakeups.publish("vestnik.ask", mailing)
 
 
 def pause_without_provider() -> None:
@@ -149,18 +149,18 @@ def _step(run: Callable[[], object]) -> Step:
     return Step(f"tick.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run)
 
 
-URGENT = [
+SCHEDULE_STEPS = [
     _step(run)
     for run in (
         launch_due,
         bound_leases,
-        claims.sweep,
-        claims.wake,
-        look_at_unfinished,
-        call_senders,
+        claims.rescue_expired,
+        claims.promote_due,
+        wake_unfinished,
+        wake_senders,
     )
 ]
-CHORES = [
+MAINTENANCE_STEPS = [
     _step(run)
     for run in (
         local_hours.schedule_closed,
@@ -170,7 +170,7 @@ CHORES = [
         opt_out.stop_pending,
         revocation.sweep_deleted,
         pause_without_provider,
-        settle_unknown,
+        resolve_unknown,
         import_runner.call_for_waiting,
     )
 ]

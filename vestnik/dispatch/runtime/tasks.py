@@ -8,23 +8,22 @@ from celery.signals import task_prerun
 
 from vestnik.dispatch.prepare import enlist, launch, new_text
 from vestnik.dispatch.reconcile import closing, status_poller
-from vestnik.dispatch.runtime import import_runner, worker_process
-from vestnik.dispatch.runtime import scheduler as ticking
+from vestnik.dispatch.runtime import import_runner, scheduler, worker_process
 from vestnik.dispatch.signals import wakeups
 
 log = structlog.get_logger(__name__)
 
 
 @task_prerun.connect
-def note_taken(task: Task, args: Sequence[object], **_signal: object) -> None:
+def mark_taken(task: Task, args: Sequence[object], **_signal: object) -> None:
     """What is hinted from here on is seen by another look."""
-    wakeups.taken(task.name, args)
+    wakeups.mark_taken(task.name, args)
 
 
 @shared_task(name="vestnik.tick")
-def tick() -> None:
+def run_scheduler() -> None:
     """Sent by the version before, with Celery's own beat; workers tick by themselves."""
-    ticking.tick()
+    scheduler.schedule()
 
 
 @shared_task(name="vestnik.look_at")
@@ -33,20 +32,20 @@ def look_at(mailing_id: int) -> None:
     launch.launch_when_due(mailing_id)
     enlist.enlist(mailing_id, worker_process.stopping.is_set)
     new_text.renew_all(mailing_id)
-    wakeups.call_for(mailing_id)
+    wakeups.wake_dispatchers_for(mailing_id)
     closing.close(mailing_id)
 
 
 @shared_task(name="vestnik.work")
 def work(alias: str) -> None:
     """Send batches by that provider for a while."""
-    worker_process.lane(alias).work()
+    worker_process.dispatcher(alias).work()
 
 
 @shared_task(name="vestnik.ask")
 def ask(mailing_id: int) -> None:
     """Ask the provider what became of a mailing's unknown messages, and of its others'."""
-    status_poller.ask(mailing_id, worker_process.hands(), worker_process.stopping.is_set)
+    status_poller.ask(mailing_id, worker_process.provider_pool(), worker_process.stopping.is_set)
 
 
 @shared_task(name=import_runner.TASK)
@@ -56,5 +55,5 @@ def import_file(import_id: int) -> None:
 
 
 @shared_task(name="vestnik.pulse")
-def pulse() -> None:
+def heartbeat() -> None:
     """Sent by each worker to itself: that it comes in is all that is asked of it."""

@@ -26,17 +26,17 @@ from kombu import Queue
 
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.runtime import periodic_jobs
-from vestnik.dispatch.send.dispatcher import Lane
-from vestnik.dispatch.send.dispatcher_threads import lane_threads
-from vestnik.dispatch.send.provider_pool import Hands
+from vestnik.dispatch.send.dispatcher import Dispatcher
+from vestnik.dispatch.send.dispatcher_threads import dispatcher_threads
+from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals import heartbeat
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import aliases, described
 
 log = structlog.get_logger(__name__)
 
-PULSE_EVERY = 5.0
-DEAF_AFTER = 12
+HEARTBEAT_EVERY = 5.0
+MOST_UNANSWERED_HEARTBEATS = 12
 # The event loop keeps the interpreter busy while a thread waits to mark the next flight; Python's
 # own 5 ms before it may have its turn were most of a flight's time.
 SWITCH_INTERVAL = 0.0005
@@ -45,28 +45,28 @@ SWITCH_INTERVAL = 0.0005
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 stopping = threading.Event()
-_making = threading.RLock()
-_lanes: dict[str, Lane] = {}
+_creation_lock = threading.RLock()
+_dispatchers: dict[str, Dispatcher] = {}
 _unanswered = 0
 
 
 @cache
-def _hands() -> Hands:
-    return Hands(DatabaseSink())
+def _provider_pool() -> ProviderPool:
+    return ProviderPool(DatabaseSink())
 
 
-def hands() -> Hands:
+def provider_pool() -> ProviderPool:
     """This process's event loop and providers: one, whoever asks first."""
-    with _making:
-        return _hands()
+    with _creation_lock:
+        return _provider_pool()
 
 
-def lane(alias: str) -> Lane:
+def dispatcher(alias: str) -> Dispatcher:
     """This process's lane for a provider."""
-    with _making:
-        if alias not in _lanes:
-            _lanes[alias] = Lane(alias, hands(), stopping.is_set)
-        return _lanes[alias]
+    with _creation_lock:
+        if alias not in _dispatchers:
+            _dispatchers[alias] = Dispatcher(alias, provider_pool(), stopping.is_set)
+        return _dispatchers[alias]
 
 
 def listen() -> None:
@@ -74,28 +74,30 @@ def listen() -> None:
     which may be to whoever has just written."""
     for alias in aliases():
         if described(alias).listens:
-            hands().listen(alias)
+            provider_pool().listen(alias)
 
 
 @task_received.connect
-def note_a_task(**kwargs: Any) -> None:
+def reset_watchdog(**kwargs: Any) -> None:
     """A task came in: this worker consumes."""
     global _unanswered
     _unanswered = 0
 
 
 @worker_ready.connect
-def start_watch(sender: Any, **kwargs: Any) -> None:
+def start_watchdog(sender: Any, **kwargs: Any) -> None:
     """Watch the consumer of this worker from a thread of its own."""
     gc.collect()
     gc.freeze()  # half a million objects that live as long as the process: not to be looked at
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
     if pool_size := getattr(getattr(sender, "controller", None), "concurrency", None):
-        lane_threads().fit(int(pool_size))
+        dispatcher_threads().resize(int(pool_size))
     listen()
     periodic_jobs.start(stopping)
-    threading.Thread(target=_watch, args=[sender.hostname], name="watch", daemon=True).start()
+    threading.Thread(
+        target=_run_watchdog, args=[sender.hostname], name="watch", daemon=True
+    ).start()
 
 
 @worker_shutting_down.connect
@@ -105,27 +107,27 @@ def stop_sending(**kwargs: Any) -> None:
 
 
 @worker_shutdown.connect
-def leave(**kwargs: Any) -> None:
+def shut_down(**kwargs: Any) -> None:
     """All tasks are over: say good-bye to the providers, and hand in what was counted."""
-    for each in _lanes.values():
+    for each in _dispatchers.values():
         each.finish()
-    meters().flush()
-    if _hands.cache_info().currsize:
-        hands().close()
+    counters().flush()
+    if _provider_pool.cache_info().currsize:
+        provider_pool().close()
 
 
-def _watch(hostname: str) -> None:
+def _run_watchdog(hostname: str) -> None:
     global _unanswered
     heartbeat.note_worker(hostname)
-    while not stopping.wait(PULSE_EVERY):
+    while not stopping.wait(HEARTBEAT_EVERY):
         heartbeat.note_worker(hostname)
-        _unanswered += _send_pulse(worker_direct(hostname))
-        if _unanswered > DEAF_AFTER:
+        _unanswered += _send_heartbeat(worker_direct(hostname))
+        if _unanswered > MOST_UNANSWERED_HEARTBEATS:
             log.error("worker is deaf: it ends itself", worker=hostname)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _send_pulse(queue: Queue) -> bool:
+def _send_heartbeat(queue: Queue) -> bool:
     try:
         current_app.send_task("vestnik.pulse", queue=queue.name)
     except Exception:

@@ -17,9 +17,9 @@ from vestnik.dispatch.prepare import new_text
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.receive.late_responses import Attempt
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.claims import LEASE_MARGIN, Claim, Queued
-from vestnik.dispatch.record.outcome_batch import Settled
-from vestnik.dispatch.record.outcome_policy import settle
+from vestnik.dispatch.record.claims import LEASE_MARGIN, Claim, QueuedMessage
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
+from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import (
     LeaseLost,
     Mark,
@@ -29,16 +29,22 @@ from vestnik.dispatch.record.recorder import (
     seconds_to_end,
 )
 from vestnik.dispatch.send.auto_pause import pause_if_refused
-from vestnik.dispatch.send.circuit_breaker import Breaker
-from vestnik.dispatch.send.cooldowns import Rests
-from vestnik.dispatch.send.fair_queue import Turns
-from vestnik.dispatch.send.flight import PATIENCE, Flight, Landed, wait_for_all, wait_for_any
+from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
+from vestnik.dispatch.send.cooldowns import Cooldowns
+from vestnik.dispatch.send.fair_queue import FairQueue
+from vestnik.dispatch.send.flight import (
+    SHORTEST_ANSWER_WAIT,
+    Flight,
+    SendResult,
+    wait_for_all,
+    wait_for_any,
+)
 from vestnik.dispatch.send.permits import Allowance
-from vestnik.dispatch.send.provider_pool import Hands
-from vestnik.dispatch.send.rate_limit import Pace, PacingAway, Permits
+from vestnik.dispatch.send.provider_pool import ProviderPool
+from vestnik.dispatch.send.rate_limit import Grant, Rate, RateLimiterUnavailable
 from vestnik.dispatch.send.slow_marks import SLOW_SECONDS, MarkWatch
-from vestnik.dispatch.send.temporary_refusals import Repeats
-from vestnik.dispatch.signals.metrics import Meters
+from vestnik.dispatch.send.temporary_refusals import RefusalTracker
+from vestnik.dispatch.signals.metrics import Counters
 from vestnik.mailings.window import END_GUARD
 from vestnik.providers.base import Accepted, Outgoing, Provider, Rejected, Unknown
 
@@ -52,36 +58,36 @@ FLIGHT_SECONDS = 0.75
 STUCK_WAIT = 0.1
 REDIS_WAIT = 1.0
 # A pace is asked again after so long, whatever it said: its rate or Redis's clock may have changed.
-LONGEST_PACE_WAIT = 5.0
+LONGEST_RATE_WAIT = 5.0
 DATABASE_WAIT = 0.5
 # A flight with nothing but trouble so far is not judged by it while answers that are slower than
 # a gateway's refusals may still come; for so many seconds.
-FAIR_HEARING = 1.0
+SLOW_ANSWER_WAIT = 1.0
 # What a receipt can settle.
 RECEIVABLE = frozenset({"sent", "unknown"})
-NONE_BEHIND: Mapping[int, float] = {}
+NO_RETRY_DELAYS: Mapping[int, float] = {}
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class SendContext:
     """What all batches of one provider are sent with."""
 
     provider: Provider
-    hands: Hands
-    breaker: Breaker
-    meters: Meters
+    pool: ProviderPool
+    breaker: CircuitBreaker
+    counters: Counters
     stopping: Callable[[], bool]
-    rests: Rests
-    turns: Turns = field(init=False)
-    marks: MarkWatch = field(init=False)
-    repeats: Repeats = field(default_factory=Repeats)
+    cooldowns: Cooldowns
+    fair_queue: FairQueue = field(init=False)
+    mark_watch: MarkWatch = field(init=False)
+    refusals: RefusalTracker = field(default_factory=RefusalTracker)
     #: Mailings a batch of which is through: they may be finished.
-    through: set[int] = field(default_factory=set)
+    fully_sent: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "turns", Turns(self.provider))
-        object.__setattr__(self, "marks", MarkWatch(self.provider.window))
+        object.__setattr__(self, "fair_queue", FairQueue(self.provider))
+        object.__setattr__(self, "mark_watch", MarkWatch(self.provider.window))
 
     @property
     def lease(self) -> float:
@@ -93,27 +99,31 @@ def lease_of(provider: Provider) -> float:
     return provider.deadline + LEASE_MARGIN
 
 
-class Course:
+class BatchSender:
     """One claimed batch on its way."""
 
-    def __init__(self, crew: Crew, batch: Claim, allowance: Allowance | None = None) -> None:
-        self.crew, self.batch = crew, batch
-        self.allowance = allowance or Allowance(crew.provider)
-        self.due = claims.due(batch, 2 * crew.provider.window if self._is_paced else claims.ALL)
+    def __init__(
+        self, context: SendContext, batch: Claim, allowance: Allowance | None = None
+    ) -> None:
+        self.context, self.batch = context, batch
+        self.allowance = allowance or Allowance(context.provider)
+        self.due = claims.load_due(
+            batch, 2 * context.provider.window if self._is_rate_limited else claims.NO_LIMIT
+        )
         self.waiting, self.next_retry = self.due.messages, self.due.next_retry
-        self.out: list[Flight] = []
+        self.in_flight: list[Flight] = []
         self.marking: list[int] = []
-        self.settled = Settled()
+        self.outcomes = OutcomeBatch()
         #: How many were handed over under this claim, those that are out included.
-        self.served = self.flown = 0
+        self.served = self.handed_over = 0
         self.attempt_id: int | None = None
         self.marked_at: datetime | None = None
         self.marked_by = 0.0
         #: No flight leaves any more under this claim, or none before these instants.
-        self.held = self._is_of_another_text()
-        self.paused_until = self.permits_at = 0.0
+        self.draining = self._renew_outdated_text()
+        self.paused_until = self.next_grant_at = 0.0
 
-    def _is_of_another_text(self) -> bool:
+    def _renew_outdated_text(self) -> bool:
         """Whether some of it has another text than the mailing had when it was claimed: then it
         gets the mailing's, and is claimed anew."""
         version = self.batch.text_version
@@ -133,136 +143,140 @@ class Course:
             return self._send_flights()
         except DATABASE_AWAY as trouble:
             log.warning("database away", batch=self.batch.batch_id, trouble=type(trouble).__name__)
-            self._release_when_back()
+            self._release_once_database_is_back()
             return True
 
     def _send_flights(self) -> bool:
         try:
-            self._land()
+            self._collect()
             while (flight := self._next_flight()) or self._may_send_more():
                 mark, asked_at = self._mark(flight)
                 if mark and flight:
-                    self._fly(flight, mark, asked_at)
+                    self._send_flight(flight, mark, asked_at)
                 else:
                     self._wait_for_answers()
-                self._land()
-            if self.out:
+                self._collect()
+            if self.in_flight:
                 self._mark([])
-                self.held = True
+                self.draining = True
                 return False
             self._release()
         except LeaseLost:
-            self._settle(self._all_landed())
-            self._record_late(self.settled)
+            self._add_outcomes(self._collect_all())
+            self._record_late(self.outcomes)
         return True
 
     def _may_send_more(self) -> bool:
         """Whether something may leave once others have landed, or a pause is over."""
-        more = self.waiting and not self.held and not self.crew.stopping()
-        return bool(more and self.out)
+        more = self.waiting and not self.draining and not self.context.stopping()
+        return bool(more and self.in_flight)
 
-    def _next_flight(self) -> list[Queued]:
-        if not self.waiting or self.held or self.crew.stopping() or self._pausing() > 0:
+    def _next_flight(self) -> list[QueuedMessage]:
+        if not self.waiting or self.draining or self.context.stopping() or self._pause_left() > 0:
             return []
-        turn = self._left_of_turn()
+        turn = self._turn_left()
         if turn <= 0:
-            self.held = True
+            self.draining = True
             return []
-        window = 1 if self.crew.breaker.probing else self.crew.provider.window
-        room = window - sum(len(flight.out) for flight in self.out)
+        window = 1 if self.context.breaker.is_probing else self.context.provider.window
+        room = window - sum(len(flight.out) for flight in self.in_flight)
         if 2 * room < window:
             return []
-        permits = self._permits(min(room, len(self.waiting), turn, self.crew.marks.most))
-        if self.crew.breaker.probing:  # never the same one twice, where there is another
-            last_refused = self.crew.repeats.last_refused
+        grant = self._acquire_permits(
+            min(room, len(self.waiting), turn, self.context.mark_watch.flight_limit)
+        )
+        if self.context.breaker.is_probing:  # never the same one twice, where there is another
+            last_refused = self.context.refusals.last_refused
             self.waiting.sort(key=lambda one: (one.attempts, last_refused(one.phone_number)))
-        return self.waiting[: permits.granted]
+        return self.waiting[: grant.granted]
 
-    def _left_of_turn(self) -> int:
-        left = self.crew.turns.left(self.batch.mailing_id, self.served)
+    def _turn_left(self) -> int:
+        left = self.context.fair_queue.turn_left(self.batch.mailing_id, self.served)
         return len(self.waiting) if left is None else left
 
-    def _pausing(self) -> float:
-        own = max(self.paused_until, self.permits_at) - time.monotonic()
-        return max(own, self.crew.rests.slower_for)
+    def _pause_left(self) -> float:
+        own = max(self.paused_until, self.next_grant_at) - time.monotonic()
+        return max(own, self.context.cooldowns.provider_throttled_for)
 
-    def _permits(self, want: int) -> Permits:
+    def _acquire_permits(self, want: int) -> Grant:
         try:
-            permits = self.allowance.draw(want, self._weight, self._own_pace)
-        except PacingAway:
-            permits = Permits(0, REDIS_WAIT)
-        if not permits.granted:
-            mine = permits.reason and permits.reason == self._own_pace
-            wait = min(permits.wait, LONGEST_PACE_WAIT)
-            self.crew.rests.add(self.batch.mailing_id if mine else None, wait)
-            self.permits_at = time.monotonic() + wait
-        elif self._is_paced:
-            self.crew.meters.count("permits", self.batch.alias, permits.granted)
-        return permits
+            grant = self.allowance.take(want, self._weight, self._mailing_rate)
+        except RateLimiterUnavailable:
+            grant = Grant(0, REDIS_WAIT)
+        if not grant.granted:
+            mine = grant.reason and grant.reason == self._mailing_rate
+            wait = min(grant.wait, LONGEST_RATE_WAIT)
+            self.context.cooldowns.add(self.batch.mailing_id if mine else None, wait)
+            self.next_grant_at = time.monotonic() + wait
+        elif self._is_rate_limited:
+            self.context.counters.count("permits", self.batch.alias, grant.granted)
+        return grant
 
     @property
-    def _own_pace(self) -> Pace | None:
+    def _mailing_rate(self) -> Rate | None:
         limit = self.batch.rate_limit
-        return Pace(f"mailing:{self.batch.mailing_id}", limit) if limit else None
+        return Rate(f"mailing:{self.batch.mailing_id}", limit) if limit else None
 
     @property
     def _weight(self) -> int:
         """Of a personalised text the longest of the next flight counts: rather too slow."""
-        if self.crew.provider.paced_by == "message":
+        if self.context.provider.paced_by == "message":
             return 1
-        return max(message.segments for message in self.waiting[: self.crew.provider.window])
+        return max(message.segments for message in self.waiting[: self.context.provider.window])
 
     @property
-    def _is_paced(self) -> bool:
-        return bool(self.crew.provider.max_rate or self.batch.rate_limit)
+    def _is_rate_limited(self) -> bool:
+        return bool(self.context.provider.max_rate or self.batch.rate_limit)
 
-    def _mark(self, flight: Sequence[Queued]) -> tuple[Mark | None, float]:
+    def _mark(self, flight: Sequence[QueuedMessage]) -> tuple[Mark | None, float]:
         """Record what is known and mark the flight beside what is out; no flight with nothing to
         record is nothing to mark."""
         asked_at = time.monotonic()
-        if not flight and not self.settled.ids:
+        if not flight and not self.outcomes.ids:
             return None, asked_at
         self.attempt_id = claims.new_id()
         self.marking = ids = [message.message_id for message in flight]
-        out = [message_id for earlier in self.out for message_id in earlier.ids]
+        out = [message_id for earlier in self.in_flight for message_id in earlier.ids]
         hours = self.due.hours
-        lease = self.crew.lease
-        mark = record_and_mark(self.batch, self.settled, ids, self.attempt_id, lease, out, **hours)
+        lease = self.context.lease
+        mark = record_and_mark(self.batch, self.outcomes, ids, self.attempt_id, lease, out, **hours)
         if mark is not None:
             self.marked_at, self.marked_by = mark.marked_at, time.monotonic()
-        self.held = self.held or bool(flight and mark is None)
-        flying = out or mark
-        recorded = self.settled
-        self.settled = Settled(self.attempt_id, self.marked_at) if flying else Settled()
+        self.draining = self.draining or bool(flight and mark is None)
+        is_under_attempt = out or mark
+        recorded = self.outcomes
+        self.outcomes = (
+            OutcomeBatch(self.attempt_id, self.marked_at) if is_under_attempt else OutcomeBatch()
+        )
         self._after_recording(recorded)
-        return self._confirmed(mark, asked_at)
+        return self._confirm_mark(mark, asked_at)
 
-    def _confirmed(self, mark: Mark | None, asked_at: float) -> tuple[Mark | None, float]:
+    def _confirm_mark(self, mark: Mark | None, asked_at: float) -> tuple[Mark | None, float]:
         """A flight and since when its time counts: of a mark that took long, since it was asked
         again whether it may leave."""
         if mark is None:
             return None, asked_at
         took = self.marked_by - asked_at
         if took < SLOW_SECONDS:
-            self.crew.marks.note_quick()
+            self.context.mark_watch.record_fast()
             return mark, asked_at
         again_at, attempt = time.monotonic(), self.attempt_id or 0
         to_end = seconds_to_end(self.batch, self.marking, attempt, **self.due.hours)
         in_time = time.monotonic() - again_at < FLIGHT_SECONDS and took < LEASE_MARGIN / 2
         if not in_time:
-            self.crew.marks.note_missed(took, len(self.marking))
+            self.context.mark_watch.record_missed(took, len(self.marking))
         if to_end is None or not in_time:
             return mark, asked_at - FLIGHT_SECONDS
-        self.crew.marks.note_quick()
+        self.context.mark_watch.record_fast()
         return Mark(mark.marked_at, to_end), again_at
 
-    def _after_recording(self, recorded: Settled) -> None:
+    def _after_recording(self, recorded: OutcomeBatch) -> None:
         if self.batch.receipts and not RECEIVABLE.isdisjoint(recorded.states):
             receipts.apply_kept(self.batch.alias, recorded.part_ids, recorded.ids)
         if refusal := recorded.last_refusal():
             pause_if_refused(self.batch.mailing_id, refusal)
 
-    def _fly(self, messages: Sequence[Queued], mark: Mark, asked_at: float) -> None:
+    def _send_flight(self, messages: Sequence[QueuedMessage], mark: Mark, asked_at: float) -> None:
         """Hand a marked flight over. The end counts from before the mark, and departures from
         after it: the one is rather too early, and the others never later than they were."""
         expires_at = asked_at + mark.seconds_to_end
@@ -278,99 +292,105 @@ class Course:
             )
             for message in messages
         ]
-        provider = self.crew.provider
-        flight = Flight(provider, messages, outgoing, self.crew.hands.hand_over(provider, outgoing))
+        provider = self.context.provider
+        flight = Flight(
+            provider, messages, outgoing, self.context.pool.hand_over(provider, outgoing)
+        )
         self.waiting = self.waiting[len(messages) :]
-        self.out.append(flight)
-        self.served, self.flown = self.served + len(messages), self.flown + len(messages)
+        self.in_flight.append(flight)
+        self.served, self.handed_over = self.served + len(messages), self.handed_over + len(
+            messages
+        )
         if self._is_last_of_turn():
             return
         flight.wait_for_most()
-        landed = flight.land()
-        if flight.out and not any(isinstance(o, (Accepted, Rejected)) for _, _, o in landed):
-            wait_for_all([flight], FAIR_HEARING)
-            landed += flight.land()
-        self._learn(landed)
-        if not self.settled.ids and not flight.out and self._pausing() <= 0:
-            self.held = True
+        results = flight.collect()
+        if flight.out and not any(isinstance(o, (Accepted, Rejected)) for _, _, o in results):
+            wait_for_all([flight], SLOW_ANSWER_WAIT)
+            results += flight.collect()
+        self._process_results(results)
+        if not self.outcomes.ids and not flight.out and self._pause_left() <= 0:
+            self.draining = True
             self._pause(STUCK_WAIT)
 
     def _is_last_of_turn(self) -> bool:
         """Whether others go on while this one's answers come: of a slow gateway under a pace they
         take longer than a turn."""
-        if not self.crew.provider.max_rate or self.crew.breaker.probing:
+        if not self.context.provider.max_rate or self.context.breaker.is_probing:
             return False
-        return self._left_of_turn() <= 0
+        return self._turn_left() <= 0
 
-    def _learn(self, landed: Sequence[Landed]) -> None:
+    def _process_results(self, results: Sequence[SendResult]) -> None:
         """Settle what landed, and whether to go on, by what the provider made of it."""
-        if not landed:
+        if not results:
             return
-        found = self.crew.repeats.sort(landed)
-        self._settle(found.landed, found.behind)
-        if found.rest:
-            self._pause(found.rest)
-            self.crew.rests.slow_down(found.rest)
-        if not found.of_the_provider:
+        found = self.context.refusals.sort(results)
+        self._add_outcomes(found.results, found.retry_delays)
+        if found.cooldown:
+            self._pause(found.cooldown)
+            self.context.cooldowns.throttle_provider(found.cooldown)
+        if not found.about_provider:
             return
-        _, outgoing, outcomes = zip(*found.of_the_provider, strict=True)
-        if parked := self.crew.breaker.note(outgoing, outcomes):
-            self.held = True
-            self.crew.rests.add(None, parked)
+        _, outgoing, outcomes = zip(*found.about_provider, strict=True)
+        if open_for := self.context.breaker.record(outgoing, outcomes):
+            self.draining = True
+            self.context.cooldowns.add(None, open_for)
 
     def _pause(self, seconds: float) -> None:
         self.paused_until = max(self.paused_until, time.monotonic() + seconds)
-        self.crew.rests.add(None, seconds)
+        self.context.cooldowns.add(None, seconds)
 
     def _wait_for_answers(self) -> None:
         """Of what is out: until there are some, or it is time to look again."""
-        wait_for_any(self.out, PATIENCE)
+        wait_for_any(self.in_flight, SHORTEST_ANSWER_WAIT)
 
-    def _land(self) -> None:
-        for flight in self.out:
-            self._learn(flight.land())
-        self.out = [flight for flight in self.out if flight.out]
+    def _collect(self) -> None:
+        for flight in self.in_flight:
+            self._process_results(flight.collect())
+        self.in_flight = [flight for flight in self.in_flight if flight.out]
 
-    def _all_landed(self) -> list[Landed]:
+    def _collect_all(self) -> list[SendResult]:
         """What is still out, once it has landed."""
-        wait_for_all(self.out)
-        flights, self.out = self.out, []
-        return [landed for flight in flights for landed in flight.land()]
+        wait_for_all(self.in_flight)
+        flights, self.in_flight = self.in_flight, []
+        return [results for flight in flights for results in flight.collect()]
 
-    def _settle(self, landed: Sequence[Landed], behind: Mapping[int, float] = NONE_BEHIND) -> None:
-        if not landed:
+    def _add_outcomes(
+        self, results: Sequence[SendResult], retry_delays: Mapping[int, float] = NO_RETRY_DELAYS
+    ) -> None:
+        if not results:
             return
-        messages, outgoing, found = zip(*landed, strict=True)
-        for message, sent, outcome in landed:
+        messages, outgoing, found = zip(*results, strict=True)
+        for message, sent, outcome in results:
             departed = (sent.departed_at or self.marked_by) - self.marked_by
             if isinstance(outcome, Unknown):
-                attempt = self.settled.attempt_id
+                attempt = self.outcomes.attempt_id
                 sent.attempt = Attempt(self.batch, attempt, self.marked_at, message, departed)
-            settle(
-                self.settled,
-                self.crew.provider,
+            add_outcome(
+                self.outcomes,
+                self.context.provider,
                 self.batch,
                 message,
                 outcome,
                 departed,
-                behind=behind.get(message.message_id),
+                retry_in_seconds=retry_delays.get(message.message_id),
             )
-        stayed = self.settled.left_over(messages)
-        self.served -= len(stayed)
-        self.waiting = stayed + self.waiting
-        self.next_retry = self.settled.first_retry(self.next_retry)
-        self.crew.meters.flight(self.batch.alias, outgoing, found)
+        not_sent = self.outcomes.not_sent_of(messages)
+        self.served -= len(not_sent)
+        self.waiting = not_sent + self.waiting
+        self.next_retry = self.outcomes.first_retry(self.next_retry)
+        self.context.counters.count_flight(self.batch.alias, outgoing, found)
 
     def _release(self) -> None:
-        if self.flown and not self.served:
+        if self.handed_over and not self.served:
             self._pause(STUCK_WAIT)
         wait = self._seconds_to_next()
-        state = record_and_release(self.batch, self.settled, wait=wait, served=self.served)
+        state = record_and_release(self.batch, self.outcomes, wait=wait, served=self.served)
         if state is None:
-            record_late(self.batch, self.settled)
+            record_late(self.batch, self.outcomes)
         elif state == "done":
-            self.crew.through.add(self.batch.mailing_id)
-        self._after_recording(self.settled)
+            self.context.fully_sent.add(self.batch.mailing_id)
+        self._after_recording(self.outcomes)
 
     def _seconds_to_next(self) -> float:
         """Until something of the batch is due."""
@@ -378,35 +398,35 @@ class Course:
             return max(0.0, self.paused_until - time.monotonic())
         return 0.0 if self.due.more else self.next_retry or 0.0
 
-    def _record_late(self, settled: Settled) -> None:
-        record_late(self.batch, settled)
-        self._after_recording(settled)
+    def _record_late(self, outcomes: OutcomeBatch) -> None:
+        record_late(self.batch, outcomes)
+        self._after_recording(outcomes)
 
-    def _release_when_back(self) -> None:
+    def _release_once_database_is_back(self) -> None:
         """What was out when the database went away is known by the time it is back."""
-        known, self.settled = self.settled, Settled(self.attempt_id, self.marked_at)
-        self._settle(self._all_landed())
-        known.extend(self.settled)
-        if self.settled.attempt_id != known.attempt_id:
-            self.settled.stayed.extend(self.marking)
+        known, self.outcomes = self.outcomes, OutcomeBatch(self.attempt_id, self.marked_at)
+        self._add_outcomes(self._collect_all())
+        known.extend(self.outcomes)
+        if self.outcomes.attempt_id != known.attempt_id:
+            self.outcomes.not_sent.extend(self.marking)
         while True:
             time.sleep(DATABASE_WAIT)
             try:
                 connection.close()
-                return self._release_unclear(known, self.settled)
+                return self._release_unclear(known, self.outcomes)
             except DATABASE_AWAY:
                 log.info("database still away", batch=self.batch.batch_id)
 
-    def _release_unclear(self, known: Settled, landed: Settled) -> None:
+    def _release_unclear(self, known: OutcomeBatch, results: OutcomeBatch) -> None:
         """Nobody knows whether the last statement took effect. Either the batch is still under
         the attempt of all outcomes known, or those before it are recorded and it is under the
         next one, whose flight has not left, with what has landed since; or its lease was taken
         back, under either."""
-        twice = landed.attempt_id != known.attempt_id
+        has_two_attempts = results.attempt_id != known.attempt_id
         if record_and_release(self.batch, known):
             return
-        if twice and record_and_release(self.batch, landed):
+        if has_two_attempts and record_and_release(self.batch, results):
             return
         self._record_late(known)
-        if twice:
-            self._record_late(landed)
+        if has_two_attempts:
+            self._record_late(results)

@@ -4,13 +4,13 @@ import threading
 import time
 
 
-class Rests:
+class Cooldowns:
     """Shared by the threads of a lane. The mailing None stands for all of its provider's."""
 
     def __init__(self) -> None:
         self._until: dict[int | None, float] = {}
         self._lock = threading.Lock()
-        self._slower_until = 0.0
+        self._throttled_until = 0.0
 
     def add(self, mailing: int | None, seconds: float) -> None:
         """Claim nothing of it for so many seconds; a longer rest stands."""
@@ -18,28 +18,28 @@ class Rests:
         with self._lock:
             self._until[mailing] = max(until, self._until.get(mailing, until))
 
-    def slow_down(self, seconds: float) -> None:
+    def throttle_provider(self, seconds: float) -> None:
         """The provider wants less: what is claimed already sends nothing either."""
         self.add(None, seconds)
         with self._lock:
-            self._slower_until = max(self._slower_until, time.monotonic() + seconds)
+            self._throttled_until = max(self._throttled_until, time.monotonic() + seconds)
 
     @property
-    def slower_for(self) -> float:
+    def provider_throttled_for(self) -> float:
         """For how many seconds the provider wants nothing; 0 or less where it takes some."""
-        return self._slower_until - time.monotonic()
+        return self._throttled_until - time.monotonic()
 
-    def now(self) -> set[int | None]:
+    def active(self) -> set[int | None]:
         """What rests."""
         now = time.monotonic()
         with self._lock:
             return {mailing for mailing, until in self._until.items() if until > now}
 
-    def waits(self) -> list[float]:
+    def remaining(self) -> list[float]:
         """In how many seconds each rest is over. One that is over by now counts as due, once:
         its mailing was left out a moment ago."""
         now = time.monotonic()
         with self._lock:
-            found = [max(until - now, 0.0) for until in self._until.values()]
+            remaining = [max(until - now, 0.0) for until in self._until.values()]
             self._until = {mailing: until for mailing, until in self._until.items() if until > now}
-        return found
+        return remaining

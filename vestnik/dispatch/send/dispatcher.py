@@ -16,22 +16,22 @@ from django.db import close_old_connections
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.send.batch_sender import (
     DATABASE_AWAY,
-    LONGEST_PACE_WAIT,
+    LONGEST_RATE_WAIT,
     REDIS_WAIT,
-    Course,
-    Crew,
+    BatchSender,
+    SendContext,
     lease_of,
 )
-from vestnik.dispatch.send.circuit_breaker import Breaker
-from vestnik.dispatch.send.cooldowns import Rests
-from vestnik.dispatch.send.dispatcher_threads import LaneThreads, lane_threads
-from vestnik.dispatch.send.flight import PATIENCE
+from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
+from vestnik.dispatch.send.cooldowns import Cooldowns
+from vestnik.dispatch.send.dispatcher_threads import DispatcherThreads, dispatcher_threads
+from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT
 from vestnik.dispatch.send.permits import Allowance
-from vestnik.dispatch.send.provider_pool import Hands
-from vestnik.dispatch.send.rate_limit import PacingAway, Permits
-from vestnik.dispatch.send.stragglers import Tails
+from vestnik.dispatch.send.provider_pool import ProviderPool
+from vestnik.dispatch.send.rate_limit import Grant, RateLimiterUnavailable
+from vestnik.dispatch.send.stragglers import Stragglers
 from vestnik.dispatch.signals import wakeups
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import described
 
 log = structlog.get_logger(__name__)
@@ -40,61 +40,63 @@ log = structlog.get_logger(__name__)
 BATCHES_AT_ONCE = 2
 SLICE = 10.0
 # An idle lane waits for what is due so soon, rather than for the next tick's hint.
-LINGER = 1.0
-BREATH = 0.01
+LONGEST_IDLE = 1.0
+SHORTEST_IDLE = 0.01
 # How often a lane looks for what waits and is due again.
-WAKE_EVERY = 0.25
+PROMOTE_EVERY = 0.25
 
 
-class Lane:
+class Dispatcher:
     """The batches of one provider in this process."""
 
     def __init__(
         self,
         alias: str,
-        hands: Hands,
+        pool: ProviderPool,
         stopping: Callable[[], bool],
-        threads: LaneThreads | None = None,
+        threads: DispatcherThreads | None = None,
     ) -> None:
-        self.alias, self._threads = alias, threads or lane_threads()
+        self.alias, self._threads = alias, threads or dispatcher_threads()
         provider = described(alias)
-        self._breaker = Breaker(alias, lease_of(provider))
-        self._rests, self._tails = Rests(), Tails()
-        self._crew = Crew(provider, hands, self._breaker, meters(), stopping, self._rests)
-        self._turns = self._crew.turns
-        self._places = threading.BoundedSemaphore(BATCHES_AT_ONCE)
-        self._woken = threading.Condition()
+        self._breaker = CircuitBreaker(alias, lease_of(provider))
+        self._cooldowns, self._stragglers = Cooldowns(), Stragglers()
+        self._context = SendContext(
+            provider, pool, self._breaker, counters(), stopping, self._cooldowns
+        )
+        self._fair_queue = self._context.fair_queue
+        self._slots = threading.BoundedSemaphore(BATCHES_AT_ONCE)
+        self._wakeup = threading.Condition()
         self._weight = 1
-        self._woke_at = 0.0
+        self._promoted_at = 0.0
 
     def work(self) -> None:
         """Send batches until there are none or the time slice is over."""
-        self._turns.announce()
-        if not self._places.acquire(blocking=False):
-            with self._woken:
-                self._woken.notify_all()
+        self._fair_queue.replan_soon()
+        if not self._slots.acquire(blocking=False):
+            with self._wakeup:
+                self._wakeup.notify_all()
             return
         try:
-            if self._threads.enter():
+            if self._threads.acquire():
                 try:
                     self._work_until(time.monotonic() + SLICE)
                 finally:
-                    self._threads.leave()
+                    self._threads.release()
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _work_until(self, end: float) -> None:
-        has_called = bool(self._crew.provider.max_rate)
-        while not self._crew.stopping():
+        has_woken_others = bool(self._context.provider.max_rate)
+        while not self._context.stopping():
             if time.monotonic() >= end:
-                wakeups.give("vestnik.work", self.alias)
+                wakeups.publish("vestnik.work", self.alias)
                 return
             try:
                 sent = self._send_one()
-                if sent and not has_called:  # where one has work, others may
-                    wakeups.call_to_work(self.alias, hands=1)
-                    has_called = True
-                if not sent and (self._makes_room(end) or not self._linger()):
+                if sent and not has_woken_others:  # where one has work, others may
+                    wakeups.wake_dispatchers(self.alias, dispatchers=1)
+                    has_woken_others = True
+                if not sent and (self._should_yield(end) or not self._wait_for_work()):
                     return
             except DATABASE_AWAY as trouble:
                 # The tick calls again once the database is back.
@@ -102,101 +104,103 @@ class Lane:
                 close_old_connections()
                 return
 
-    def _makes_room(self, end: float) -> bool:
+    def _should_yield(self, end: float) -> bool:
         """Whether another lane gets this thread, of those that do nothing just now."""
-        others = self._places.acquire(blocking=False)
-        if others:
-            self._places.release()
-        stayed = SLICE - (end - time.monotonic())
-        return self._threads.make_room(is_one_of_many=not others, stayed=stayed)
+        has_free_slot = self._slots.acquire(blocking=False)
+        if has_free_slot:
+            self._slots.release()
+        held_for = SLICE - (end - time.monotonic())
+        return self._threads.should_yield(has_siblings=not has_free_slot, held_for=held_for)
 
     def finish(self) -> None:
         """Wait for the answers that are out: their deadlines end that."""
-        self._tails.finish(self._crew.lease)
+        self._stragglers.finish(self._context.lease)
 
     def _send_one(self) -> bool:
-        resting = self._rests.now()
-        if None in resting or self._is_full() or self._is_parked():
+        cooling_down = self._cooldowns.active()
+        if None in cooling_down or self._is_full() or self._is_breaker_open():
             return False
-        allowance = Allowance(self._crew.provider, self._weight)
+        allowance = Allowance(self._context.provider, self._weight)
         try:
-            batch = self._claim(allowance, resting)
+            batch = self._claim(allowance, cooling_down)
             if batch is not None:
                 self._send(batch, allowance)
                 self._weight = allowance.weight
             return batch is not None
         finally:
-            self._breaker.forgo()
+            self._breaker.release_probe()
             allowance.give_back()
 
-    def _claim(self, allowance: Allowance, resting: Collection[int | None]) -> claims.Claim | None:
+    def _claim(
+        self, allowance: Allowance, cooling_down: Collection[int | None]
+    ) -> claims.Claim | None:
         """The batch whose turn it is, once there are permits of the provider's pace."""
-        window = 1 if self._breaker.probing else self._crew.provider.window
+        window = 1 if self._breaker.is_probing else self._context.provider.window
         try:
-            permits = allowance.fill(window)
-        except PacingAway:
-            permits = Permits(0, REDIS_WAIT)
-        if not permits.granted:
-            self._rests.add(None, min(permits.wait, LONGEST_PACE_WAIT))
+            grant = allowance.reserve(window)
+        except RateLimiterUnavailable:
+            grant = Grant(0, REDIS_WAIT)
+        if not grant.granted:
+            self._cooldowns.add(None, min(grant.wait, LONGEST_RATE_WAIT))
             return None
         return claims.claim(
             self.alias,
-            self._crew.lease,
-            [mailing for mailing in resting if mailing is not None],
-            receipts=self._crew.provider.gives_receipts,
-            order=self._turns.order(permits.granted),
+            self._context.lease,
+            [mailing for mailing in cooling_down if mailing is not None],
+            receipts=self._context.provider.gives_receipts,
+            order=self._fair_queue.claim_order(grant.granted),
         )
 
     def _send(self, batch: claims.Claim, allowance: Allowance) -> None:
-        course = Course(self._crew, batch, allowance)
-        if not course.send():
-            self._tails.take(course)
+        sender = BatchSender(self._context, batch, allowance)
+        if not sender.send():
+            self._stragglers.add(sender)
 
     def _is_full(self) -> bool:
         """Slow and lost answers hold their places in the window: half of it at the most. Under a
         pace all that is out is left to be answered beside what goes on."""
-        provider = self._crew.provider
-        return self._tails.out > (
+        provider = self._context.provider
+        return self._stragglers.messages_in_flight > (
             provider.window - 1 if provider.max_rate else provider.window // 2
         )
 
-    def _see_whether_done(self) -> None:
+    def _wake_fully_sent(self) -> None:
         """Have the mailings looked at of which a batch is through: they may be finished."""
         with suppress(KeyError):  # another thread may take the last one
-            while self._crew.through:
-                wakeups.give("vestnik.look_at", self._crew.through.pop())
+            while self._context.fully_sent:
+                wakeups.publish("vestnik.look_at", self._context.fully_sent.pop())
 
-    def _is_parked(self) -> bool:
-        wait = self._breaker.wait()
+    def _is_breaker_open(self) -> bool:
+        wait = self._breaker.admit()
         if wait:
-            self._rests.add(None, wait)
+            self._cooldowns.add(None, wait)
         return wait > 0
 
-    def _linger(self) -> bool:
+    def _wait_for_work(self) -> bool:
         """Wait for what is due soon; False where nothing is."""
-        self._see_whether_done()
+        self._wake_fully_sent()
         if self._is_full():
-            time.sleep(PATIENCE)  # answers come or run out meanwhile
+            time.sleep(SHORTEST_ANSWER_WAIT)  # answers come or run out meanwhile
             return True
-        if self._wake():
+        if self._promote_due():
             return True
         wait = self._next_due()
-        if wait is None or wait > LINGER:
+        if wait is None or wait > LONGEST_IDLE:
             return False
-        with self._woken:
-            self._woken.wait(max(wait, BREATH))
+        with self._wakeup:
+            self._wakeup.wait(max(wait, SHORTEST_IDLE))
         return True
 
-    def _wake(self) -> int:
+    def _promote_due(self) -> int:
         """Now and then: a pace's rests are many, and the tick does it as well."""
-        if time.monotonic() - self._woke_at < WAKE_EVERY:
+        if time.monotonic() - self._promoted_at < PROMOTE_EVERY:
             return 0
-        self._woke_at = time.monotonic()
-        return claims.wake()
+        self._promoted_at = time.monotonic()
+        return claims.promote_due()
 
     def _next_due(self) -> float | None:
-        waits = self._rests.waits()
-        if waits and min(waits) <= WAKE_EVERY:
+        waits = self._cooldowns.remaining()
+        if waits and min(waits) <= PROMOTE_EVERY:
             return min(waits)
         waiting = claims.next_due(self.alias)
         return min([*waits, *([] if waiting is None else [waiting])], default=None)

@@ -13,20 +13,20 @@ a rotation of twenty mailings, and a stream of small mailings takes a third and 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 from vestnik.db import sql
-from vestnik.dispatch.record.claims import LONGEST_TURN, MOST_BEHIND, Order
+from vestnik.dispatch.record.claims import LONGEST_TURN, MOST_BEHIND, ClaimOrder
 from vestnik.mailings.fair_share import Demand, fair_rates
 from vestnik.providers.base import Provider
 
 # The rates are read again after so many seconds, or once work is announced.
-PLAN_SECONDS = 1.0
+REPLAN_EVERY = 1.0
 # Not sooner than so long, and a multiple of what reading took: hundreds of mailings that start
 # together are announced one by one.
-ANNOUNCED_SECONDS, MOST_COST = 0.05, 10.0
+EARLIEST_REPLAN, REPLAN_COST_FACTOR = 0.05, 10.0
 # A turn is what a mailing gets in so many seconds, if others wait.
 TURN_SECONDS = 1.0
 # Every so many turns one is for the first messages of new mailings: a second's worth of them.
@@ -36,7 +36,7 @@ FIRST_CAPACITY = 1000.0
 
 # What is claimable or claimed, by the instant by which it must be through: its hours, unless they
 # open again before the end.
-DEMANDS = """
+READ_BACKLOGS = """
 SELECT m.id, m.rate_limit::float8, m.segments, max(t.served)::float8,
     sum(b.queued)::float8, greatest(0.5, extract(epoch FROM d.until - clock_timestamp()))::float8
 FROM mailings_mailing m
@@ -50,7 +50,7 @@ GROUP BY m.id, d.until ORDER BY m.id, d.until
 
 # One that is new begins at the mean of those that wait, the ones that were paused for long aside.
 # Inserted in order: other workers may insert the same.
-ENROL = f"""
+ADD_NEW = f"""
 WITH running AS (
     SELECT m.id, t.virtual_time FROM mailings_mailing m
     LEFT JOIN dispatch_mailingturn t ON t.mailing_id = m.id
@@ -72,7 +72,7 @@ ON CONFLICT DO NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Backlog:
     """What a mailing has to hand over: so many messages within so many seconds, the first first."""
 
     limit: float | None
@@ -85,7 +85,7 @@ class Waiting:
         return sum(queued for queued, _ in self.parts)
 
     @property
-    def needed(self) -> float:
+    def needed_rate(self) -> float:
         """The rate at which each part is through in time."""
         total = rate = 0.0
         for queued, seconds in self.parts:
@@ -107,14 +107,14 @@ class Plan:
         return self.capacity / (len(self.rates) + 1)
 
 
-def plan(waiting: Mapping[int, Waiting], capacity: float) -> Plan:
+def make_plan(backlogs: Mapping[int, Backlog], capacity: float) -> Plan:
     """Share the capacity."""
-    demands = [Demand(one.needed, one.limit) for one in waiting.values()]
+    demands = [Demand(one.needed_rate, one.limit) for one in backlogs.values()]
     rates = fair_rates(capacity, demands) if demands else []
-    return Plan(dict(zip(waiting, rates, strict=True)), capacity)
+    return Plan(dict(zip(backlogs, rates, strict=True)), capacity)
 
 
-class Turns:
+class FairQueue:
     """A lane's view of whose turn it is, shared by its threads."""
 
     def __init__(self, provider: Provider) -> None:
@@ -123,86 +123,85 @@ class Turns:
         self._claims = count(1)
         self._plan = Plan({}, provider.max_rate or FIRST_CAPACITY)
         #: When the plan is made again, and when it may be at the earliest.
-        self._look_at = self._soonest = 0.0
-        self._measured_at = -PLAN_SECONDS
+        self._replan_at = self._earliest_replan_at = 0.0
+        self._measured_at = -REPLAN_EVERY
         self._served: dict[int, float] = {}
 
-    def announce(self) -> None:
+    def replan_soon(self) -> None:
         """Somebody else may have begun to wait: look again soon."""
-        self._look_at = min(self._look_at, self._soonest)
+        self._replan_at = min(self._replan_at, self._earliest_replan_at)
 
-    def order(self, permits: int) -> Order:
+    def claim_order(self, permits: int) -> ClaimOrder:
         """In which order mailings are next to be claimed, with permits for so many messages."""
-        now = self.plan()
-        return Order(
+        now = self.current_plan()
+        return ClaimOrder(
             now.rates,
             now.rate_of_others,
-            permits if self._provider.max_rate else self._turn(now.rate_of_others),
+            permits if self._provider.max_rate else self._turn_size(now.rate_of_others),
             new_first=next(self._claims) % NEW_EVERY == 0,
             new_below=max(NEW_AT_LEAST, round(NEW_SECONDS * now.capacity)),
         )
 
-    def left(self, mailing: int, served: int) -> int | None:
+    def turn_left(self, mailing: int, served: int) -> int | None:
         """How many messages are left of a turn in which so many were handed over; None where nobody
         else waits."""
-        now = self.plan()
+        now = self.current_plan()
         if not now.rates.keys() - {mailing}:
             return None
-        return self._turn(now.rates.get(mailing, now.rate_of_others)) - served
+        return self._turn_size(now.rates.get(mailing, now.rate_of_others)) - served
 
-    def _turn(self, rate: float) -> int:
+    def _turn_size(self, rate: float) -> int:
         """Messages of a turn: never less than are handed over at once."""
         least = 1 if self._provider.max_rate else self._provider.window
         return max(least, round(TURN_SECONDS * rate))
 
-    def plan(self) -> Plan:
+    def current_plan(self) -> Plan:
         """The plan of now, or of a moment ago."""
         with self._lock:
-            if time.monotonic() >= self._look_at:
-                self._read()
+            if time.monotonic() >= self._replan_at:
+                self._replan()
             return self._plan
 
-    def _read(self) -> None:
+    def _replan(self) -> None:
         began = time.monotonic()
-        waiting = read_waiting(self._provider.alias)
-        self._plan = plan(waiting, self._capacity(waiting))
+        backlogs = read_backlogs(self._provider.alias)
+        self._plan = make_plan(backlogs, self._capacity(backlogs))
         now = time.monotonic()
-        self._look_at = now + PLAN_SECONDS
-        self._soonest = now + max(ANNOUNCED_SECONDS, MOST_COST * (now - began))
+        self._replan_at = now + REPLAN_EVERY
+        self._earliest_replan_at = now + max(EARLIEST_REPLAN, REPLAN_COST_FACTOR * (now - began))
 
-    def _capacity(self, waiting: Mapping[int, Waiting]) -> float:
+    def _capacity(self, backlogs: Mapping[int, Backlog]) -> float:
         if not self._provider.max_rate:
-            return self._measured(waiting)
+            return self._measure_capacity(backlogs)
         if self._provider.paced_by == "message":
             return self._provider.max_rate
-        return self._provider.max_rate / _mean_segments(waiting.values())
+        return self._provider.max_rate / _mean_segments(backlogs.values())
 
-    def _measured(self, waiting: Mapping[int, Waiting]) -> float:
+    def _measure_capacity(self, backlogs: Mapping[int, Backlog]) -> float:
         """What all workers together have handed over a second since the last look."""
         now = time.monotonic()
-        served = {mailing: one.served for mailing, one in waiting.items()}
+        served = {mailing: one.served for mailing, one in backlogs.items()}
         done = sum(total - self._served.get(mailing, 0.0) for mailing, total in served.items())
         seconds, is_first = now - self._measured_at, not self._served
-        if seconds < PLAN_SECONDS / 2:
+        if seconds < REPLAN_EVERY / 2:
             return self._plan.capacity
         self._measured_at, self._served = now, served
         return self._plan.capacity if is_first or done <= 0 else max(1.0, done / seconds)
 
 
-def read_waiting(alias: str) -> dict[int, Waiting]:
+def read_backlogs(alias: str) -> dict[int, Backlog]:
     """What the running mailings of a provider have to hand over; new ones get their place."""
     parts: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
-    found: dict[int, Waiting] = {}
-    rows = sql.rows(DEMANDS, [alias])
+    backlogs: dict[int, Backlog] = {}
+    rows = sql.rows(READ_BACKLOGS, [alias])
     if any(served is None for _, _, _, served, _, _ in rows):
-        sql.run(ENROL, [alias])
+        sql.run(ADD_NEW, [alias])
     for mailing, limit, segments, served, queued, seconds in rows:
         parts[mailing].append((queued, seconds))
-        found[mailing] = Waiting(limit, segments, served or 0.0, parts[mailing])
-    return found
+        backlogs[mailing] = Backlog(limit, segments, served or 0.0, parts[mailing])
+    return backlogs
 
 
-def _mean_segments(waiting: Iterable[Waiting]) -> float:
-    found = list(waiting)
-    messages = sum(one.messages for one in found)
-    return sum(one.messages * one.segments for one in found) / messages if messages else 1.0
+def _mean_segments(backlogs: Collection[Backlog]) -> float:
+    messages = sum(one.messages for one in backlogs)
+    return sum(one.messages * one.segments for one in backlogs) / messages if messages else 1.0

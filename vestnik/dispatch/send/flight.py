@@ -11,21 +11,21 @@ from typing import NamedTuple
 
 import structlog
 
-from vestnik.dispatch.record.claims import Queued
+from vestnik.dispatch.record.claims import QueuedMessage
 from vestnik.providers.base import Outcome, Outgoing, Provider
 
 log = structlog.get_logger(__name__)
 
 # Nobody is left behind sooner: gateways answer within this.
-PATIENCE = 0.1
+SHORTEST_ANSWER_WAIT = 0.1
 
-Answers = Future[list[Outcome | None]]
+PendingOutcomes = Future[list[Outcome | None]]
 
 
-class Landed(NamedTuple):
+class SendResult(NamedTuple):
     """A message of which it is known what became: an outcome, or None where it did not leave."""
 
-    message: Queued
+    message: QueuedMessage
     outgoing: Outgoing
     outcome: Outcome | None
 
@@ -36,9 +36,9 @@ class Flight:
     def __init__(
         self,
         provider: Provider,
-        messages: Sequence[Queued],
+        messages: Sequence[QueuedMessage],
         outgoing: Sequence[Outgoing],
-        answers: Answers,
+        answers: PendingOutcomes,
     ) -> None:
         self._provider, self.answers = provider, answers
         self.out = dict(enumerate(zip(messages, outgoing, strict=True)))
@@ -51,20 +51,20 @@ class Flight:
     def wait_for_most(self) -> None:
         """Until all are answered, or half of them and the rest had as long again."""
         waited = 0.0
-        while not wait([self.answers], max(PATIENCE, waited)).done:
-            waited += max(PATIENCE, waited)
+        while not wait([self.answers], max(SHORTEST_ANSWER_WAIT, waited)).done:
+            waited += max(SHORTEST_ANSWER_WAIT, waited)
             if 2 * sum(outgoing.landed for _, outgoing in self.out.values()) >= len(self.out):
                 return
 
-    def land(self) -> list[Landed]:
+    def collect(self) -> list[SendResult]:
         """Those that have landed since the last look."""
         outcomes = self._outcomes() if self.answers.done() else None
         landed = []
         for place, (message, outgoing) in [*self.out.items()]:
             if outgoing.landed:
-                landed.append(Landed(message, outgoing, outgoing.outcome))
+                landed.append(SendResult(message, outgoing, outgoing.outcome))
             elif outcomes is not None:
-                landed.append(Landed(message, outgoing, outcomes[place]))
+                landed.append(SendResult(message, outgoing, outcomes[place]))
             else:
                 continue
             del self.out[place]

@@ -8,7 +8,7 @@ in vain. What is not used goes back.
 import contextlib
 
 from vestnik.dispatch.send import rate_limit
-from vestnik.dispatch.send.rate_limit import BLOCK, Pace, PacingAway, Permits
+from vestnik.dispatch.send.rate_limit import BLOCK, Grant, Rate, RateLimiterUnavailable
 from vestnik.providers.base import Provider
 
 
@@ -24,49 +24,51 @@ class Allowance:
         """How many messages its permits are taken for at once."""
         return max(1, int(BLOCK * (self._provider.max_rate or 0) / self.weight))
 
-    def fill(self, most: int) -> Permits:
+    def reserve(self, most: int) -> Grant:
         """Take permits of the provider's pace for a block of up to so many messages; raises
         PacingAway. Without a pace there is nothing to take."""
         if not self._provider.max_rate:
-            return Permits(most)
-        return self._take(min(most, self.block), self.weight)
+            return Grant(most)
+        return self._take_from_provider(min(most, self.block), self.weight)
 
-    def draw(self, most: int, weight: int, own: Pace | None) -> Permits:
+    def take(self, most: int, weight: int, own: Rate | None) -> Grant:
         """Permits for up to so many messages of that weight; raises PacingAway."""
         if self._provider.max_rate:
-            permits = self._ensure(most, weight)
-            if not permits.granted:
-                return permits
+            grant = self._ensure(most, weight)
+            if not grant.granted:
+                return grant
             most = min(most, self._held // weight)
-        permits = rate_limit.take([own], most) if own else Permits(most)
-        if not permits.granted:
+        grant = rate_limit.take([own], most) if own else Grant(most)
+        if not grant.granted:
             self.give_back()  # others of the provider go on while the mailing rests
         if self._provider.max_rate:
-            self._held -= permits.granted * weight
-        return permits
+            self._held -= grant.granted * weight
+        return grant
 
     def give_back(self) -> None:
         """Have others use what is left."""
         held, self._held = self._held, 0
         if held:
-            with contextlib.suppress(PacingAway):  # its permits would have been lost soon anyway
-                rate_limit.give_back(self._pace(held))
+            with contextlib.suppress(
+                RateLimiterUnavailable
+            ):  # its permits would have been lost soon anyway
+                rate_limit.give_back(self._provider_rate(held))
 
-    def _ensure(self, most: int, weight: int) -> Permits:
+    def _ensure(self, most: int, weight: int) -> Grant:
         """Hold permits for one message at least, and for as many as there are if for none yet."""
         self.weight = weight
         if self._held >= weight:
-            return Permits(most)
+            return Grant(most)
         if self._held:
-            return self._take(1, weight - self._held)
-        return self._take(most, weight)
+            return self._take_from_provider(1, weight - self._held)
+        return self._take_from_provider(most, weight)
 
-    def _take(self, most: int, weight: int) -> Permits:
-        permits = rate_limit.take([self._pace(weight)], most)
-        self._held += permits.granted * weight
-        return permits
+    def _take_from_provider(self, most: int, weight: int) -> Grant:
+        grant = rate_limit.take([self._provider_rate(weight)], most)
+        self._held += grant.granted * weight
+        return grant
 
-    def _pace(self, weight: int) -> Pace:
+    def _provider_rate(self, weight: int) -> Rate:
         rate = self._provider.max_rate or 1.0  # asked of paced providers alone
         by_segment = self._provider.paced_by == "segment"
-        return Pace(f"provider:{self._provider.alias}", rate, weight, by_segment)
+        return Rate(f"provider:{self._provider.alias}", rate, weight, by_segment)

@@ -35,7 +35,7 @@ GRACE = 2.0
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 
 
-class Hands:
+class ProviderPool:
     """Providers on an event loop in a thread of its own."""
 
     def __init__(self, sink: Sink) -> None:
@@ -49,7 +49,7 @@ class Hands:
     def listen(self, alias: str) -> None:
         """Open a provider before its first flight, for what it hears; returns at once, and tries
         until it is open."""
-        self._start(self._listen(alias))
+        self._submit(self._listen(alias))
 
     def hand_over(
         self, described: Provider, flight: Sequence[Outgoing]
@@ -58,11 +58,11 @@ class Hands:
 
         They are a TimeoutError where the provider does not keep its own deadline.
         """
-        return self._start(self._hand_over(described, flight))
+        return self._submit(self._hand_over(described, flight))
 
-    def ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
+    def ask(self, described: Provider, queries: Sequence[Question]) -> list[Reply]:
         """Ask a provider what became of messages, and wait for its replies."""
-        return self._wait_for(self._ask(described, questions))
+        return self._wait_for(self._ask(described, queries))
 
     def close(self) -> None:
         """Close the providers, as far as they let themselves be closed in time; stop the loop."""
@@ -76,20 +76,20 @@ class Hands:
     ) -> list[Outcome | None]:
         async with asyncio.timeout(described.deadline + GRACE):
             provider = await self._provider(described.alias)
-            return await _written(provider, flight)
+            return await _hand_over_nonblank(provider, flight)
 
-    async def _ask(self, described: Provider, questions: Sequence[Question]) -> list[Reply]:
+    async def _ask(self, described: Provider, queries: Sequence[Question]) -> list[Reply]:
         async with asyncio.timeout(described.deadline + GRACE):
             provider = await self._provider(described.alias)
-            return await provider.ask(questions)
+            return await provider.ask(queries)
 
     async def _listen(self, alias: str) -> None:
         """Ends at once, too: the trying is a task that closing ends."""
-        task = asyncio.create_task(self._open_at_last(alias))
+        task = asyncio.create_task(self._open_with_retries(alias))
         self._listening.add(task)
         task.add_done_callback(self._listening.discard)
 
-    async def _open_at_last(self, alias: str) -> None:
+    async def _open_with_retries(self, alias: str) -> None:
         pause = FIRST_RETRY
         while True:
             try:
@@ -120,18 +120,20 @@ class Hands:
             await asyncio.gather(*(opening.result().close() for opening in opened))
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._start(work).result()
+        return self._submit(work).result()
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
 
-async def _written(provider: Provider, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+async def _hand_over_nonblank(
+    provider: Provider, flight: Sequence[Outgoing]
+) -> list[Outcome | None]:
     """Hand over what has a text. Whatever made it, a blank one never leaves."""
     if not any(is_blank(outgoing.text) for outgoing in flight):
         return await provider.hand_over_all(flight)
-    written = [outgoing for outgoing in flight if not is_blank(outgoing.text)]
-    outcomes = iter(await provider.hand_over_all(written) if written else [])
+    nonblank = [outgoing for outgoing in flight if not is_blank(outgoing.text)]
+    outcomes = iter(await provider.hand_over_all(nonblank) if nonblank else [])
     return [
         outgoing.land(Rejected("0", NO_TEXT)) if is_blank(outgoing.text) else next(outcomes)
         for outgoing in flight

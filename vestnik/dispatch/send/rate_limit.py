@@ -65,7 +65,7 @@ end
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Rate:
     """A rate that is shared by everybody who names the same key; `weight` permits a message."""
 
     key: str
@@ -82,39 +82,39 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Permits:
+class Grant:
     """How many messages may leave now; where none, for how long, and whose pace is the reason."""
 
     granted: int
     wait: float = 0.0
-    reason: Pace | None = None
+    reason: Rate | None = None
 
 
-class PacingAway(Exception):
+class RateLimiterUnavailable(Exception):
     """Redis did not answer: a paced mailing waits."""
 
 
-def take(paces: list[Pace], want: int) -> Permits:
+def take(rates: list[Rate], want: int) -> Grant:
     """Permits for up to `want` messages under all of `paces`; raises PacingAway."""
-    if not paces:
-        return Permits(want)
-    arguments = [argument for pace in paces for argument in pace.arguments()]
+    if not rates:
+        return Grant(want)
+    arguments = [argument for rate in rates for argument in rate.arguments()]
     try:
         granted, wait, tightest = _script()(
-            keys=[f"vestnik:pace:{pace.key}" for pace in paces], args=[want, SLACK, *arguments]
+            keys=[f"vestnik:pace:{rate.key}" for rate in rates], args=[want, SLACK, *arguments]
         )
     except redis.RedisError as error:
-        raise PacingAway from error
-    reason = paces[int(tightest) - 1] if int(tightest) else None
-    return Permits(int(granted), float(wait), reason)
+        raise RateLimiterUnavailable from error
+    reason = rates[int(tightest) - 1] if int(tightest) else None
+    return Grant(int(granted), float(wait), reason)
 
 
-def give_back(pace: Pace) -> None:
+def give_back(rate: Rate) -> None:
     """Give back the permits of one message of that weight; raises PacingAway."""
     try:
-        _script(GIVE_BACK)(keys=[f"vestnik:pace:{pace.key}"], args=[pace.weight / pace.per_second])
+        _script(GIVE_BACK)(keys=[f"vestnik:pace:{rate.key}"], args=[rate.weight / rate.per_second])
     except redis.RedisError as error:
-        raise PacingAway from error
+        raise RateLimiterUnavailable from error
 
 
 @cache

@@ -28,23 +28,23 @@ class MarkWatch:
     """What the marks of a lane take, and how many messages the next flight may have."""
 
     def __init__(self, window: int) -> None:
-        self._window = self._most = window
+        self._window = self._flight_limit = window
         self._lock = threading.Lock()
 
     @property
-    def most(self) -> int:
-        return self._most
+    def flight_limit(self) -> int:
+        return self._flight_limit
 
-    def note_quick(self) -> None:
+    def record_fast(self) -> None:
         """A mark that did not take long, or of which its flight could leave nevertheless."""
-        if self._most < self._window:
+        if self._flight_limit < self._window:
             with self._lock:
-                self._most = min(self._window, 2 * self._most)
+                self._flight_limit = min(self._window, 2 * self._flight_limit)
             _outage.worked()
 
-    def note_missed(self, seconds: float, messages: int) -> None:
+    def record_missed(self, seconds: float, messages: int) -> None:
         """After a mark that took so long nothing of its flight could leave in time."""
         with self._lock:
-            self._most = max(1, messages // 2)
+            self._flight_limit = max(1, messages // 2)
         heartbeat.note_slow_marks(seconds)
         _outage.failed(SlowMark(f"{seconds:.1f} s"))

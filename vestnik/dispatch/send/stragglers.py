@@ -10,39 +10,41 @@ from typing import Protocol
 import structlog
 from django.db import connection
 
-from vestnik.dispatch.send.flight import PATIENCE, Flight, wait_for_any
+from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT, Flight, wait_for_any
 
 log = structlog.get_logger(__name__)
 
 
-class Tail(Protocol):
+class DrainingSender(Protocol):
     """A course of which nothing leaves any more."""
 
-    out: list[Flight]
+    in_flight: list[Flight]
 
     def send(self) -> bool: ...
 
 
-class Tails:
+class Stragglers:
     """A lane's tails, looked after by one thread for as long as there are some."""
 
     def __init__(self) -> None:
-        self._tails: list[Tail] = []
+        self._senders: list[DrainingSender] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
-    def out(self) -> int:
+    def messages_in_flight(self) -> int:
         """How many messages of theirs are out."""
         with self._lock:
-            return sum(len(flight.out) for tail in self._tails for flight in tail.out)
+            return sum(len(flight.out) for sender in self._senders for flight in sender.in_flight)
 
-    def take(self, tail: Tail) -> None:
+    def add(self, sender: DrainingSender) -> None:
         """Record what is still to come of it, and let its batch go."""
         with self._lock:
-            self._tails.append(tail)
+            self._senders.append(sender)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._tend, name="tails", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._collect_until_done, name="tails", daemon=True
+                )
                 self._thread.start()
 
     def finish(self, seconds: float) -> None:
@@ -51,25 +53,27 @@ class Tails:
         if thread is not None:
             thread.join(seconds)
 
-    def _tend(self) -> None:
-        while tails := self._left():
-            wait_for_any([flight for tail in tails for flight in tail.out], PATIENCE)
-            for tail in tails:
-                if self._is_recorded(tail):
+    def _collect_until_done(self) -> None:
+        while senders := self._remaining():
+            wait_for_any(
+                [flight for sender in senders for flight in sender.in_flight], SHORTEST_ANSWER_WAIT
+            )
+            for sender in senders:
+                if self._is_recorded(sender):
                     with self._lock:
-                        self._tails.remove(tail)
+                        self._senders.remove(sender)
 
-    def _left(self) -> list[Tail]:
+    def _remaining(self) -> list[DrainingSender]:
         with self._lock:
-            if not self._tails:
+            if not self._senders:
                 connection.close()
                 self._thread = None
-            return [*self._tails]
+            return [*self._senders]
 
     @staticmethod
-    def _is_recorded(tail: Tail) -> bool:
+    def _is_recorded(sender: DrainingSender) -> bool:
         try:
-            return tail.send()
+            return sender.send()
         except Exception:  # its lease runs out, and says so
             log.exception("a batch was not recorded to its end")
             return True

@@ -17,18 +17,18 @@ WORKER = "vestnik:worker:{}"
 CLOCK = "vestnik:clock:{}"
 BEAT = "vestnik:beat:{}"
 #: Each with the name of its process, which ends in its host's.
-SIGNS = {"worker": WORKER, "beat": BEAT}
+KEYS = {"worker": WORKER, "beat": BEAT}
 SCHEDULER = "vestnik:scheduler"
 #: A worker says every five seconds that it is there, and counts for three times as long.
-SECONDS_OF_WORKER = 15
-SECONDS_OF_SCHEDULER = 86_400
+WORKER_TTL = 15
+SCHEDULER_TTL = 86_400
 #: A clock is measured every ten seconds.
-SECONDS_OF_CLOCK = 60
+CLOCK_TTL = 60
 #: A mailing starts within a second; after so long something is wrong.
 OVERDUE_SECONDS = 5.0
 
 SLOW_MARKS = "vestnik:slow-marks"
-SECONDS_OF_SLOW_MARKS = 15
+SLOW_MARKS_TTL = 15
 
 OVERDUE = """
 SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at)), 0)::float8
@@ -50,7 +50,7 @@ GROUP BY provider
 
 
 @dataclass(frozen=True)
-class Signs:
+class ProcessStatus:
     """What is known of the processes behind the pages. None where Redis is away."""
 
     workers: int | None
@@ -73,27 +73,27 @@ class Signs:
 
 def note_worker(name: str) -> None:
     """A worker is there. Does nothing while Redis is away."""
-    _note(WORKER.format(name), SECONDS_OF_WORKER)
+    _set(WORKER.format(name), WORKER_TTL)
 
 
 def note_beat(name: str) -> None:
     """A process of `vestnik beat` is there, and its jobs run. Does nothing while Redis is away."""
-    _note(BEAT.format(name), SECONDS_OF_WORKER)
+    _set(BEAT.format(name), WORKER_TTL)
 
 
 def note_scheduler() -> None:
     """The scheduler has looked. Does nothing while Redis is away."""
-    _note(SCHEDULER, SECONDS_OF_SCHEDULER)
+    _set(SCHEDULER, SCHEDULER_TTL)
 
 
 def note_clock(whose: str, ahead: float) -> None:
     """By how much a clock is ahead of the database's. Does nothing while Redis is away."""
-    _note(CLOCK.format(whose), SECONDS_OF_CLOCK, f"{ahead:.3f}")
+    _set(CLOCK.format(whose), CLOCK_TTL, f"{ahead:.3f}")
 
 
 def note_slow_marks(seconds: float) -> None:
     """Nothing left, as its mark took so long. Does nothing while Redis is away."""
-    _note(SLOW_MARKS, SECONDS_OF_SLOW_MARKS, f"{seconds:.1f}")
+    _set(SLOW_MARKS, SLOW_MARKS_TTL, f"{seconds:.1f}")
 
 
 def slow_marks() -> float | None:
@@ -105,14 +105,14 @@ def slow_marks() -> float | None:
     return None if found is None else float(found)
 
 
-def signs() -> Signs:
+def read_status() -> ProcessStatus:
     """What is seen now: one query, and a few requests to Redis."""
     count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
     oldest = max((age for _, age in oldest_due()), default=0.0)
-    workers = workers_seen()
+    workers = count_workers()
     age, clocks = (None, {}) if workers is None else _age_and_clocks()
     slow = None if workers is None else slow_marks()
-    return Signs(workers, age, count, seconds, clocks, oldest, slow)
+    return ProcessStatus(workers, age, count, seconds, clocks, oldest, slow)
 
 
 def oldest_due() -> list[tuple[str, float]]:
@@ -126,7 +126,7 @@ def _age_and_clocks() -> tuple[float | None, dict[str, float]]:
     except redis.RedisError:
         return None, {}
     # Redis's clock may have gone back since: then the time left is longer than it ever was.
-    return (max(0.0, SECONDS_OF_SCHEDULER - left / 1000) if left > 0 else None), clocks
+    return (max(0.0, SCHEDULER_TTL - left / 1000) if left > 0 else None), clocks
 
 
 def _clocks() -> dict[str, float]:
@@ -137,7 +137,7 @@ def _clocks() -> dict[str, float]:
     return {key.removeprefix(prefix): float(value) for key, value in found if value is not None}
 
 
-def workers_seen() -> int | None:
+def count_workers() -> int | None:
     """How many workers have said lately that they are there; None where Redis is away."""
     try:
         return sum(1 for _ in _client().scan_iter(WORKER.format("*"), count=1000))
@@ -145,7 +145,7 @@ def workers_seen() -> int | None:
         return None
 
 
-def _note(key: str, seconds: int, value: str = "1") -> None:
+def _set(key: str, seconds: int, value: str = "1") -> None:
     try:
         _client().set(key, value, ex=seconds)
     except redis.RedisError:

@@ -29,7 +29,7 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 DELAY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
 
 
-class Meters:
+class Counters:
     """This process's counts since the last flush."""
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class Meters:
             self._counts[f"{name}_bucket|{label}|{bisect_left(buckets, seconds)}"] += 1
             self._counts[f"{name}_sum|{label}"] += seconds
 
-    def flight(
+    def count_flight(
         self, alias: str, outgoing: Sequence[Outgoing], found: Sequence[Outcome | None]
     ) -> None:
         """A flight came back."""
-        counted = Counter(map(_word, found))
+        counted = Counter(map(_outcome_label, found))
         took = [m.answered_at - m.departed_at for m in outgoing if m.departed_at and m.answered_at]
         buckets = Counter(bisect_left(LATENCY_BUCKETS, seconds) for seconds in took)
         with self._lock:
@@ -87,9 +87,9 @@ class Meters:
 
 
 @cache
-def meters() -> Meters:
+def counters() -> Counters:
     """This process's meters; counting starts their flushing."""
-    made = Meters()
+    made = Counters()
     threading.Thread(target=made.flush_forever, name="meters", daemon=True).start()
     return made
 
@@ -116,7 +116,7 @@ def _answering(counts: Iterable[str]) -> set[str]:
     return {alias for _, alias, outcome in names if outcome in ("accepted", "rejected")}
 
 
-def _word(outcome: Outcome | None) -> str:
+def _outcome_label(outcome: Outcome | None) -> str:
     if isinstance(outcome, Accepted):
         return "accepted"
     if isinstance(outcome, Rejected):

@@ -29,7 +29,7 @@ from django.db import transaction
 from redis.commands.core import Script
 
 from vestnik.db import sql
-from vestnik.dispatch.signals.metrics import meters
+from vestnik.dispatch.signals.metrics import counters
 from vestnik.outages import OutageLog
 from vestnik.providers.registry import aliases, described
 
@@ -43,8 +43,8 @@ WHERE id = %s AND state = 'running' AND EXISTS (
 MOST_PENDING = 5000
 MOST_QUEUED = 1000
 #: For so long a hint counts as one that waits, unless it is taken.
-WAITS_SECONDS = 2.0
-WAITS = "vestnik:hint:{}:{}"
+PENDING_SECONDS = 2.0
+PENDING_KEY = "vestnik:hint:{}:{}"
 # Adds one of a kind, unless so many wait.
 ADD = """
 local waiting = redis.call('INCR', KEYS[1])
@@ -58,15 +58,15 @@ return 1
 TAKE = """
 if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
 """
-HINTS = ("vestnik.look_at", "vestnik.work", "vestnik.ask")
+TRACKED_TASKS = ("vestnik.look_at", "vestnik.work", "vestnik.ask")
 #: How often the queue's length is looked at.
-LOOKED_EVERY = 0.2
+QUEUE_CHECK_EVERY = 0.2
 
 _numbers = itertools.count()
 
 
 @dataclass(order=True, slots=True)
-class Hint:
+class Wakeup:
     """In the order in which they are due; of those that are due together the first given first."""
 
     due: float
@@ -80,34 +80,34 @@ class Hint:
 
     @property
     def key(self) -> str:
-        return WAITS.format(self.task, ",".join(map(str, self.arguments)))
+        return PENDING_KEY.format(self.task, ",".join(map(str, self.arguments)))
 
 
-class _Given:
+class _Unpublished:
     """The hints that this process has given and not published yet."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def add(self, hint: Hint) -> bool:
+    def add(self, wakeup: Wakeup) -> bool:
         """Whether it is not one too many."""
         with self._lock:
-            if hint.is_counted and self._counts[hint.key] >= hint.most:
+            if wakeup.is_counted and self._counts[wakeup.key] >= wakeup.most:
                 return False
-            self._counts[hint.key] += hint.is_counted
+            self._counts[wakeup.key] += wakeup.is_counted
             return True
 
-    def remove(self, hint: Hint) -> None:
+    def remove(self, wakeup: Wakeup) -> None:
         with self._lock:
-            self._counts[hint.key] -= hint.is_counted
-            if not self._counts[hint.key]:
-                del self._counts[hint.key]
+            self._counts[wakeup.key] -= wakeup.is_counted
+            if not self._counts[wakeup.key]:
+                del self._counts[wakeup.key]
 
 
-_pending: queue.Queue[Hint] = queue.Queue(MOST_PENDING)
-_given = _Given()
-_starting = threading.Lock()
+_pending: queue.Queue[Wakeup] = queue.Queue(MOST_PENDING)
+_unpublished = _Unpublished()
+_publisher_lock = threading.Lock()
 _publisher: threading.Thread | None = None
 _outage = OutageLog(
     "the broker takes no messages",
@@ -117,123 +117,123 @@ _overflow = OutageLog(
     "hints are given faster than they can be published",
     "nothing is lost: what they point to is looked for each second",
 )
-_unread = OutageLog(
+_unconsumed = OutageLog(
     "no worker takes the hints that are queued",
     "start workers, or see why they take none; nothing is lost meanwhile",
 )
 
 
-def look_at(mailing_id: int) -> None:
+def wake_for(mailing_id: int) -> None:
     """Once the transaction is committed: have a worker look whether the mailing is due."""
-    transaction.on_commit(partial(give, "vestnik.look_at", mailing_id))
+    transaction.on_commit(partial(publish, "vestnik.look_at", mailing_id))
 
 
-def call_to_work(alias: str, hands: int = 4) -> None:
+def wake_dispatchers(alias: str, dispatchers: int = 4) -> None:
     """Have workers look for batches of that provider; a worker with enough of it ignores it. One
     is enough for a pace."""
-    hands = 1 if alias in aliases() and described(alias).max_rate else hands
-    for _ in range(hands):
-        give("vestnik.work", alias, most=hands)
+    dispatchers = 1 if alias in aliases() and described(alias).max_rate else dispatchers
+    for _ in range(dispatchers):
+        publish("vestnik.work", alias, most=dispatchers)
 
 
-def call_for(mailing_id: int) -> None:
+def wake_dispatchers_for(mailing_id: int) -> None:
     """Have workers send what is ready of a mailing, if there is something."""
     if alias := sql.value(READY, [mailing_id]):
-        call_to_work(alias)
+        wake_dispatchers(alias)
 
 
-def give(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:
+def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:
     """Hint now, or `after` so many seconds (under two: a process that ends forgets it); not where
     as many of the same as `most` wait already."""
-    hint = Hint(time.monotonic() + after, task, arguments, most, is_counted=not after)
-    if not _given.add(hint):
+    wakeup = Wakeup(time.monotonic() + after, task, arguments, most, is_counted=not after)
+    if not _unpublished.add(wakeup):
         return
     try:
-        _pending.put_nowait(hint)
+        _pending.put_nowait(wakeup)
     except queue.Full as error:
-        _given.remove(hint)
+        _unpublished.remove(wakeup)
         _overflow.failed(error)
         return
     _ensure_publisher()
 
 
-def taken(task: str, arguments: Sequence[object]) -> None:
+def mark_taken(task: str, arguments: Sequence[object]) -> None:
     """A worker looks where a hint says: what is hinted from now on is another one."""
-    if task not in HINTS:
+    if task not in TRACKED_TASKS:
         return
     with suppress(redis.RedisError):
-        key = WAITS.format(task, ",".join(map(str, arguments)))
+        key = PENDING_KEY.format(task, ",".join(map(str, arguments)))
         _script(TAKE)(keys=[key])
 
 
 def _ensure_publisher() -> None:
     global _publisher
-    with _starting:
+    with _publisher_lock:
         if _publisher is None or not _publisher.is_alive():
             _publisher = threading.Thread(target=_publish_forever, name="hints", daemon=True)
             _publisher.start()
 
 
 def _publish_forever() -> None:
-    waiting: list[Hint] = []
+    waiting: list[Wakeup] = []
     while True:
         if waiting and waiting[0].due <= time.monotonic():
-            _publish(heapq.heappop(waiting))
+            _send(heapq.heappop(waiting))
             continue
         with suppress(queue.Empty):
-            hint = _pending.get(timeout=_seconds_to(waiting))
-            _given.remove(hint)
-            heapq.heappush(waiting, hint)
+            wakeup = _pending.get(timeout=_seconds_to(waiting))
+            _unpublished.remove(wakeup)
+            heapq.heappush(waiting, wakeup)
 
 
-def _seconds_to(waiting: list[Hint]) -> float | None:
+def _seconds_to(waiting: list[Wakeup]) -> float | None:
     """Until the first of those that wait is due; None where none waits."""
     return max(0.0, waiting[0].due - time.monotonic()) if waiting else None
 
 
-def _publish(hint: Hint) -> None:
+def _send(wakeup: Wakeup) -> None:
     try:
-        if not _queue.is_full() and _is_first(hint):
-            current_app.send_task(hint.task, hint.arguments)
-            meters().count("hints", hint.task.removeprefix("vestnik."))
+        if not _queue_length.is_full() and _is_not_redundant(wakeup):
+            current_app.send_task(wakeup.task, wakeup.arguments)
+            counters().count("hints", wakeup.task.removeprefix("vestnik."))
     except Exception as error:
         _outage.failed(error)
     else:
         _outage.worked()
 
 
-def _is_first(hint: Hint) -> bool:
+def _is_not_redundant(wakeup: Wakeup) -> bool:
     """Whether fewer than it may be of the same wait to be taken."""
-    if hint.task not in HINTS:
+    if wakeup.task not in TRACKED_TASKS:
         return True
-    return bool(_script(ADD)(keys=[hint.key], args=[hint.most, int(WAITS_SECONDS * 1000)]))
+    return bool(_script(ADD)(keys=[wakeup.key], args=[wakeup.most, int(PENDING_SECONDS * 1000)]))
 
 
-class NobodyTakes(Exception):
+class QueueTooLong(Exception):
     """The queue is as long as it may be."""
 
 
-class _Queue:
+class _QueueLength:
     """How long the queue was a moment ago. For the publisher's thread alone."""
 
     def __init__(self) -> None:
-        self._looked_at = -LOOKED_EVERY
+        self._checked_at = -QUEUE_CHECK_EVERY
         self._full = False
 
     def is_full(self) -> bool:
         """Whether nothing more is to be added. Raises what the client raises."""
         now = time.monotonic()
-        if now - self._looked_at >= LOOKED_EVERY:
+        if now - self._checked_at >= QUEUE_CHECK_EVERY:
             length = int(_client().llen(settings.CELERY_TASK_DEFAULT_QUEUE))
-            self._looked_at, self._full = now, length >= MOST_QUEUED
+            self._checked_at, self._full = now, length >= MOST_QUEUED
             if self._full:
-                _unread.failed(NobodyTakes(f"{length} are queued"))
+                _unconsumed.failed(QueueTooLong(f"{length} are queued"))
             else:
-                _unread.worked()
+                _unconsumed.worked()
         return self._full
 
 
-_queue = _Queue()
+_queue_length = _QueueLength()
 
 
 @cache

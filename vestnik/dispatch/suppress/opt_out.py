@@ -14,7 +14,7 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stop_list import Source, put
 from vestnik.audience.stop_words import is_stop
 from vestnik.db import sql
-from vestnik.db.advisory_lock import alone
+from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.errors import Trouble, retried, trouble_of
 from vestnik.db.sql import array
 from vestnik.dispatch.models import InboundText, PendingStop
@@ -169,7 +169,7 @@ def sweep() -> None:
     list. Messages are found by probes of an index, some at a time: a sweep of 400,000 numbers holds
     nobody up.
     """
-    with alone(SWEEP_LOCK) as ours:
+    with advisory_lock(SWEEP_LOCK) as ours:
         if ours:
             for mailing, now, seen in sql.rows(BEHIND):
                 _sweep_mailing(mailing, seen)

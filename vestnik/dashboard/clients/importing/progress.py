@@ -5,7 +5,7 @@ from typing import Any
 
 from vestnik.audience.imports import Import, ImportState
 from vestnik.dispatch.runtime.import_runner import waiting
-from vestnik.dispatch.signals.heartbeat import workers_seen
+from vestnik.dispatch.signals.heartbeat import count_workers
 from vestnik.mailings.rules import database_now
 
 OPEN = (ImportState.WAITING, ImportState.RUNNING)
@@ -30,5 +30,5 @@ def _whether_it_moves(found: Mapping[str, Any]) -> dict[str, Any]:
         return {"is_being_read": False, "has_no_worker": False}
     return {
         "is_being_read": found["state"] == ImportState.RUNNING and found["id"] not in waiting(),
-        "has_no_worker": workers_seen() == 0,
+        "has_no_worker": count_workers() == 0,
     }

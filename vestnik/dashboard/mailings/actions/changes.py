@@ -20,7 +20,7 @@ from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
 from vestnik.dashboard.wording.moments import Moment, WholeNumber
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
 from vestnik.mailings.rules import (
     CHANGEABLE,
@@ -125,7 +125,7 @@ def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
                 return None
             changes = form.changes()
             mailing.change(changes, actor=actor(request))
-            look_at(mailing.id)
+            wake_for(mailing.id)
     except ValidationError as error:
         form.add_error(None, error)
         return None

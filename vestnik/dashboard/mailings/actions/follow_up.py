@@ -25,7 +25,7 @@ from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dashboard.wording.zones import here
 from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, OVER, TAKEN_OVER, UNREACHED, send_again
 from vestnik.dispatch.prepare.recipients import recipients
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import Mailing, StateConflict
 from vestnik.mailings.rules import checked_text, database_now, text_warnings
 from vestnik.mailings.template import least_segments_of
@@ -180,7 +180,7 @@ def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse
         form.ask_again(MADE_ALREADY % {"made": used.made})
         return None
     if is_new:
-        look_at(id)
+        wake_for(id)
     count = sum(progress_for(other)[state] for state in wanted["states"])
     said = ngettext(
         "A new mailing goes to %(count)s client of № %(other)s.",

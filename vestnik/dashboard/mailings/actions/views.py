@@ -29,7 +29,7 @@ from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.state_errors import back_to, refused
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
 from vestnik.dispatch.prepare.recipients import recipients
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
     CANCEL,
@@ -206,7 +206,7 @@ def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpRespo
                 again = FIELD in request.POST
                 return _asked(request, mailing, order, again=again)
         done = mailing.move(order.transition, actor=actor(request))
-        look_at(mailing.id)
+        wake_for(mailing.id)
     if not done and not order.is_fulfilled(mailing):
         return refused(request, mailing, order.name)
     return _done(request, mailing, order)

@@ -23,7 +23,7 @@ from vestnik.dashboard.web import autosave
 from vestnik.dashboard.web.decorators import OperatorRequest, actor
 from vestnik.dashboard.web.form_idempotency import UsedAlready, content_of, once
 from vestnik.dashboard.wording.state_labels import MAILING_STATES
-from vestnik.dispatch.signals.wakeups import look_at
+from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
     SCHEDULE,
@@ -153,7 +153,7 @@ def _make(request: OperatorRequest, sheet: Sheet, order: str) -> int:
 
     def make() -> int:
         mailing = create(actor=actor(request), **fields)
-        look_at(mailing.id)
+        wake_for(mailing.id)
         return mailing.id
 
     id, _is_new = once(sheet.form.used_token, make, content_of(_content(request.POST)))
@@ -183,7 +183,7 @@ def _change(sheet: Sheet, order: str, actor: str, confirmation: Confirmation | N
         mailing.change(changes, actor=actor)
         if order == "schedule":
             mailing.obey(SCHEDULE, actor=actor)
-        look_at(mailing.id)
+        wake_for(mailing.id)
     return mailing.id
 
 

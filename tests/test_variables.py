@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kombu
 import pytest
+import redis
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.stack.servers import without_servers
@@ -62,7 +64,10 @@ NOT_BROKERS = [
     f"redis://:{SECRET}@host:6379/main",
     f"redis://:{SECRET}@/0",
     f"redis://:{SECRET}@host:0/0",
-    f"redis://:{SECRET}@host:6379/0?socket_timeout=5",
+    f"redis://:{SECRET}@host:6379/0?socket_timeout={SECRET}",
+    f"redis://:{SECRET}@host:6379/0?socket_timeout=0",
+    f"redis://:{SECRET}@host:6379/0?health_check_interval=",
+    f"redis://:{SECRET}@host:6379/0?timeout=5",
     f"redis://:{SECRET}@host:6379/0?ssl_cert_reqs=none",
     f"rediss://:{SECRET}@host:6379/0?colour=red",
     f"unix://:{SECRET}@",
@@ -126,6 +131,10 @@ RIGHT = {
         "rediss://:p@h:1/15?ssl_cert_reqs=none",
         "unix://:p@/run/x.sock?db=1",
         "redis://u:p%40x@[::1]:6379/0",
+        "redis://h:6379/0?socket_timeout=5",
+        "redis://h:6379?db=3&health_check_interval=30&socket_keepalive=true",
+        "rediss://h/0?ssl_check_hostname=false&retry_on_timeout=true&max_connections=50",
+        "unix:///run/x.sock?db=1&socket_connect_timeout=3",
     ],
     "ALLOWED_HOSTS": ["*", ".example.ru,127.0.0.1,[::1]"],
     "CSRF_TRUSTED_ORIGINS": ["https://*.example.ru,http://127.0.0.1:8000"],
@@ -314,6 +323,33 @@ def test_a_socket_s_address_is_written_as_celery_writes_it() -> None:
     assert env.celery_url("redis://:p@h:1/2") == "redis://:p@h:1/2"
     url = env.celery_url("unix://:p%2F@/run/x.sock?db=3")
     assert url == "redis+socket://:p%2F@/run/x.sock?virtual_host=3"
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "options"),
+    [
+        ("redis://h:1/2?socket_timeout=5", "redis://h:1/2", {"socket_timeout": 5}),
+        ("redis://h?db=3&health_check_interval=0", "redis://h/3", {"health_check_interval": 0}),
+        (
+            "rediss://h/1?ssl_ca_certs=/ca.pem&socket_keepalive=true&ssl_cert_reqs=required",
+            "rediss://h/1?ssl_ca_certs=/ca.pem&ssl_cert_reqs=required",
+            {"socket_keepalive": True},
+        ),
+        (
+            "unix:///x.sock?db=1&retry_on_timeout=false",
+            "redis+socket:///x.sock?virtual_host=1",
+            {"retry_on_timeout": False},
+        ),
+    ],
+)
+def test_options_of_an_address_reach_both_clients(
+    url: str, address: str, options: dict[str, object]
+) -> None:
+    assert env.celery_url(url) == address
+    assert env.celery_options(url) == options
+    assert kombu.Connection(address).as_uri()
+    taken = redis.Redis.from_url(url).connection_pool.connection_kwargs
+    assert {name: taken[name] for name in options} == options
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,20 @@ import os
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from vestnik.variables import FALSE_WORDS, PROVIDER_PREFIX, TRUE_WORDS, problems, shown
+from vestnik.variables import (
+    FALSE_WORDS,
+    PROVIDER_PREFIX,
+    REDIS_OPTIONS,
+    TRUE_WORDS,
+    problems,
+    shown,
+)
 
 BACKEND_SUFFIX = "_BACKEND"
 CONSOLE = f"{PROVIDER_PREFIX}CONSOLE{BACKEND_SUFFIX}"
@@ -154,12 +161,26 @@ def redis_url() -> str:
 
 
 def celery_url(redis_url: str) -> str:
-    """The same server as Celery writes its address: it has another form for a socket's."""
+    """The same server as Celery writes its address: it has another form for a socket's, and takes
+    no options there but those of TLS."""
     parts = urlsplit(redis_url)
-    if parts.scheme != "unix":
-        return redis_url
-    database = parse_qs(parts.query).get("db", ["0"])[0]
-    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
+    options = dict(parse_qsl(parts.query))
+    database = options.get("db", "")
+    if parts.scheme == "unix":
+        return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database or 0}"
+    path = parts.path if parts.path.strip("/") else f"/{database}"
+    tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    return urlunsplit(parts._replace(path=path.rstrip("/"), query=urlencode(tls, safe="/")))
+
+
+def celery_options(redis_url: str) -> dict[str, int | bool]:
+    """The other options of the address, as Celery takes them apart from it."""
+    options = dict(parse_qsl(urlsplit(redis_url).query))
+    return {
+        name: int(value) if value.isdigit() else value.lower() == "true"
+        for name, value in options.items()
+        if name in REDIS_OPTIONS
+    }
 
 
 def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, object]]:

@@ -27,17 +27,6 @@ ORIGIN = re.compile(r"https?://(\*\.)?[^/*\s]+")
 OF_KUBERNETES = re.compile(r"\w+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-#: What both clients of Redis, Celery's and ours, understand at the end of an address.
-REDIS_OPTIONS = {
-    "rediss": {
-        "ssl_cert_reqs",
-        "ssl_ca_certs",
-        "ssl_certfile",
-        "ssl_keyfile",
-        "ssl_check_hostname",
-    },
-    "unix": {"db"},
-}
 SOCKET = "write unix://:password@/path/of/the/socket?db=0"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
@@ -169,13 +158,36 @@ def _database_options() -> set[str]:
     return known | {"conn_max_age", "disable_server_side_cursors"}
 
 
+#: Options at the end of a Redis address, by redis-py's names. Celery gets them by its own settings.
+REDIS_OPTIONS: Mapping[str, Check] = {
+    "socket_timeout": whole_number(2, 60),
+    "socket_connect_timeout": whole_number(1, 60),
+    "socket_keepalive": one_of("true", "false"),
+    "retry_on_timeout": one_of("true", "false"),
+    "health_check_interval": whole_number(0, 3600),
+    "max_connections": whole_number(10, 100_000),
+}
+REDIS_OPTIONS_BY_SCHEME: Mapping[str, Mapping[str, Check]] = {
+    "redis": {"db": whole_number(0, 9999)},
+    "rediss": {
+        "db": whole_number(0, 9999),
+        "ssl_cert_reqs": one_of("none", "optional", "required"),
+        "ssl_ca_certs": one_line,
+        "ssl_certfile": one_line,
+        "ssl_keyfile": one_line,
+        "ssl_check_hostname": one_line,
+    },
+    "unix": {"db": whole_number(0, 9999)},
+}
+
+
 def redis_url(value: str) -> str:
     schemes = ("redis", "rediss", "unix")
     parts, problem = _address(value, schemes, "redis://:password@host:6379/0")
     if problem or parts is None:
         return problem
-    if option := _unknown_option(parts, REDIS_OPTIONS.get(parts.scheme, set())):
-        return f"has the option {shown(option)}, which is not known"
+    if problem := _wrong_option(parts):
+        return problem
     if parts.scheme == "unix":
         return "" if not parts.hostname and len(parts.path) > 1 else f"is no socket: {SOCKET}"
     if not parts.hostname:
@@ -185,9 +197,14 @@ def redis_url(value: str) -> str:
     return ""
 
 
-def _unknown_option(parts: SplitResult, known: set[str]) -> str:
-    options = parse_qs(parts.query, keep_blank_values=True)
-    return next((option for option in options if option not in known), "")
+def _wrong_option(parts: SplitResult) -> str:
+    known = REDIS_OPTIONS | REDIS_OPTIONS_BY_SCHEME[parts.scheme]
+    for option, values in parse_qs(parts.query, keep_blank_values=True).items():
+        if option not in known:
+            return f"has the option {shown(option)}, which is not known"
+        if problem := known[option](values[0]):
+            return f"has a wrong value of {option}: {problem.rpartition(': ')[2]}"
+    return ""
 
 
 def _address(value: str, schemes: tuple[str, ...], example: str) -> tuple[SplitResult | None, str]:

@@ -45,6 +45,7 @@ def examine() -> Iterator[Finding]:
         remedy = "see that it runs and that DATABASE_URL names it"
         yield Finding("database", wait_for.first_line(trouble), remedy)
     yield from _broker()
+    yield _proxies()
     if trouble is None:
         yield from _tried(_pipeline)
 
@@ -115,6 +116,14 @@ def _broker() -> Iterator[Finding]:
     remedy = "set maxmemory-policy to noeviction: else hints and paces are thrown away"
     version = info.get("valkey_version") or info.get("redis_version")
     yield Finding("Redis", f"version {version}, {policy}", remedy if wrong else "")
+
+
+def _proxies() -> Finding:
+    count = settings.WEB_PROXIES
+    said = "X-Forwarded-For is not read" if not count else f"entry {count} from the right is read"
+    wrong = settings.WEB_HTTPS and not count
+    remedy = "WEB_HTTPS is for a proxy that speaks TLS: set WEB_PROXIES to the number of proxies"
+    return Finding("visitors' address", f"WEB_PROXIES={count}, {said}", remedy if wrong else "")
 
 
 def _pipeline() -> Iterator[Finding]:

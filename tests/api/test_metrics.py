@@ -78,6 +78,44 @@ def test_what_is_claimed_or_waits_for_its_time_is_not_overdue(api: Caller) -> No
     assert value(samples, "oldest_due_seconds", provider="null") == 0
 
 
+RESUMED = """
+INSERT INTO mailings_mailingevent (mailing_id, at, actor, event, from_state, to_state, reason)
+VALUES (%s, {ago}, '', 'resume', '', '', '')
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate_limit", "sent_ago", "resumed_ago", "waits"),
+    [
+        (None, 3.0, None, 90.0),  # nothing keeps it from leaving
+        (None, 60.0, 20.0, 20.0),
+        (1, 0.5, None, 0.0),
+        (1, 31.0, None, 30.0),  # whatever its pace is, it stands still
+        (1, None, None, 90.0),
+        (1, 60.0, 20.0, 20.0),
+    ],
+)
+def test_what_waits_for_its_pace_counts_from_when_it_could_have_been_sent(
+    api: Caller,
+    rate_limit: int | None,
+    sent_ago: float | None,
+    resumed_ago: float | None,
+    waits: float,
+) -> None:
+    mailing = make_running(5, rate_limit=rate_limit)
+    if sent_ago is not None:
+        record(mailing, ["sent"])
+    ago = "clock_timestamp() - %s * interval '1 second'"
+    sql.run(f"UPDATE dispatch_batch SET due_at = {ago}", [90])
+    sql.run(f"UPDATE dispatch_message SET sent_at = {ago} WHERE sent_at IS NOT NULL", [sent_ago])
+    if resumed_ago is not None:
+        sql.run(RESUMED.format(ago=ago), [mailing.id, resumed_ago])
+
+    waited = value(read(api), "oldest_due_seconds", provider="null")
+
+    assert waited == pytest.approx(waits, abs=5 if waits else 0)
+
+
 def test_the_breaker_has_one_state(api: Caller) -> None:
     opened("console")
 

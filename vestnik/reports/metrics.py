@@ -124,7 +124,8 @@ def _backlog() -> Iterator[Metric]:
     )
     age = GaugeMetricFamily(
         "vestnik_oldest_due_seconds",
-        "For how long the oldest message that is due has waited, also before its mailing begins.",
+        "For how long the oldest message that could have been sent waits, also before its mailing "
+        "begins.",
         labels=["provider"],
     )
     found = {alias: due for alias, due, _ in sql.rows(BACKLOG)}

@@ -12,6 +12,7 @@ import redis
 from django.conf import settings
 
 from vestnik.db import sql
+from vestnik.providers.registry import aliases, described
 
 WORKER = "vestnik:worker:{}"
 CLOCK = "vestnik:clock:{}"
@@ -35,12 +36,31 @@ SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at))
 FROM mailings_mailing
 WHERE state = 'scheduled' AND starts_at < clock_timestamp() - %s * interval '1 second'
 """
-# By partial indexes of what is open.
+# By partial indexes of what is open. What waits for a pace could have been sent once the message
+# before it was, and nothing could be in a pause: of a paced mailing the last two batches that were
+# begun are looked at, at most 2,000 messages.
 OLDEST_DUE = """
-SELECT m.provider, max(extract(epoch FROM clock_timestamp() - b.due_at))::float8
-FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
-WHERE m.state = 'running' AND m.ends_at > clock_timestamp()
-    AND b.state IN ('ready', 'waiting') AND b.due_at <= clock_timestamp()
+SELECT m.provider, max(greatest(0, extract(epoch FROM clock_timestamp()
+    - greatest(b.due_at, resumed.at, paced.at))))::float8
+FROM mailings_mailing m
+CROSS JOIN LATERAL (
+    SELECT min(due_at) AS due_at FROM dispatch_batch
+    WHERE mailing_id = m.id AND state IN ('ready', 'waiting') AND due_at <= clock_timestamp()
+) b
+CROSS JOIN LATERAL (
+    SELECT max(at) AS at FROM mailings_mailingevent
+    WHERE mailing_id = m.id AND event IN ('resume', 'reopen')
+) resumed
+CROSS JOIN LATERAL (
+    SELECT max(sent_at) + coalesce(interval '1 second' / m.rate_limit, interval '0') AS at
+    FROM (
+        SELECT first_message_id, last_message_id FROM dispatch_batch
+        WHERE mailing_id = m.id AND queued < size ORDER BY first_message_id DESC LIMIT 2
+    ) begun JOIN dispatch_message message
+        ON message.id BETWEEN begun.first_message_id AND begun.last_message_id
+    WHERE m.rate_limit IS NOT NULL OR m.provider = ANY(%(paced)s)
+) paced
+WHERE m.state = 'running' AND m.ends_at > clock_timestamp() AND b.due_at IS NOT NULL
 GROUP BY m.provider
 UNION ALL
 SELECT provider, max(extract(epoch FROM clock_timestamp() - starts_at))::float8
@@ -60,7 +80,8 @@ class ProcessStatus:
     overdue_seconds: float
     #: By how many seconds whose clock is ahead of the database's.
     clocks: Mapping[str, float] = field(default_factory=dict)
-    #: For how long the oldest message that is due has waited, also of a mailing that has not begun.
+    #: For how long the oldest message that could have been sent waits, also of a mailing that has
+    #: not begun.
     oldest_due_seconds: float = 0.0
     #: Seconds that a mark took of which nothing could leave in time; None where all is well.
     slow_marks: float | None = None
@@ -116,8 +137,11 @@ def read_status() -> ProcessStatus:
 
 
 def oldest_due() -> list[tuple[str, float]]:
-    """For how many seconds the oldest that is due has waited: providers, some of them twice."""
-    return [(provider, float(seconds)) for provider, seconds in sql.rows(OLDEST_DUE)]
+    """For how many seconds the oldest that could have been sent has waited: by providers, some of
+    them twice."""
+    paced = [alias for alias in aliases() if described(alias).max_rate]
+    rows = sql.rows(OLDEST_DUE, {"paced": paced})
+    return [(provider, float(seconds)) for provider, seconds in rows]
 
 
 def _age_and_clocks() -> tuple[float | None, dict[str, float]]:

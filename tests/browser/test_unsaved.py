@@ -107,6 +107,26 @@ def test_a_page_that_is_opened_again_is_whole_and_sends_what_it_shows(
     expect(page.locator("main")).not_to_contain_text("Go on with it")
 
 
+def test_what_is_written_on_a_form_that_is_done_says_that_it_is_not_kept(
+    browser_page: OpenPage, stack: RunningStack
+) -> None:
+    page = browser_page("operator", language="en", expect={409})
+    write(page, "Done")
+    other = duplicate(page)
+    assert_is_whole(other, "Done")
+    page.click("[name=do][value=draft]")
+    expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
+
+    other.fill("#id_name", "Another")
+
+    said = other.locator("#mailing [role=alert]")
+    expect(said).to_contain_text("already saved or discarded")
+    expect(said).to_contain_text("Press the button below")
+    assert_accessible(other)
+    assert_fits(other)
+    other.close(run_before_unload=False)
+
+
 def test_what_was_typed_is_there_after_the_session_has_ended(browser_page: OpenPage) -> None:
     page = browser_page("operator", language="en", expect={401})
     write(page, "Not lost")

@@ -120,6 +120,14 @@ def test_it_is_bounded() -> None:
     assert UnsavedForm.objects.count() == 1
 
 
+def test_what_is_too_large_to_be_kept_is_told_from_what_is_done() -> None:
+    opened = browser()
+    large = written(do="autosave", text="x" * autosave.MOST_BYTES)
+
+    assert opened.post(NEW, large).status_code == 413
+    assert 'data-large="There is too much text' in opened.get(NEW).content.decode()
+
+
 def test_numbers_of_a_test_are_not_kept() -> None:
     kept(browser(), test_numbers="79261234567")
 

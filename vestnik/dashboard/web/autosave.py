@@ -58,9 +58,9 @@ def address_of(page: str, token: uuid.UUID | str) -> str:
 
 def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
     """Keep what is written; False where the form was saved or discarded, or is too large."""
-    pairs = [[name, value.replace("\0", "")] for name, value in fields if name not in PASSING]
-    if len(json.dumps(pairs)) > MOST_BYTES:
+    if is_too_large(fields := list(fields)):
         return False
+    pairs = _pairs(fields)
     with transaction.atomic():
         kept, _is_new = UnsavedForm.objects.select_for_update().get_or_create(
             token=token, defaults={"user": user, "page": page[:200], "fields": pairs}
@@ -71,6 +71,15 @@ def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, st
         kept.save(update_fields=["fields", "saved_at"])
         _clear(user, page)
     return True
+
+
+def is_too_large(fields: Iterable[tuple[str, str]]) -> bool:
+    """Whether more is written than is kept."""
+    return len(json.dumps(_pairs(fields))) > MOST_BYTES
+
+
+def _pairs(fields: Iterable[tuple[str, str]]) -> list[list[str]]:
+    return [[name, value.replace("\0", "")] for name, value in fields if name not in PASSING]
 
 
 def find(user: User, token: str, page: str) -> UnsavedForm | None:

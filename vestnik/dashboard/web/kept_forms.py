@@ -34,7 +34,7 @@ def kept_answer(request: Any, view: Callable[[], HttpResponseBase]) -> HttpRespo
         return view()
     token = token_of(request.POST)
     if request.POST.get("do") == AUTOSAVE:
-        return HttpResponse(status=204 if token and _keep(request, token) else 409)
+        return HttpResponse(status=_kept_status(request, token))
     if token is None:
         return view()
     if request.POST.get("do") == DISCARD:
@@ -61,6 +61,14 @@ def unchecked(request: Any, form: forms.BaseForm) -> None:
     if request.method != "POST" and request.restored:
         form.is_valid()  # what can be read of it may be counted
         form._errors = ErrorDict()  # type: ignore[attr-defined]  # as Django has it
+
+
+def _kept_status(request: Any, token: uuid.UUID | None) -> int:
+    """409 where the form was saved or discarded elsewhere, 413 where it is too large to be kept:
+    the page says so, for it is lost with the page."""
+    if token and _keep(request, token):
+        return 204
+    return 413 if autosave.is_too_large(autosave.written(request.POST)) else 409
 
 
 def _keep(request: Any, token: uuid.UUID) -> bool:

@@ -49,13 +49,27 @@ function keepForm(form) {
         keepalive: keepalive && body.length < MOST_KEPT_ALIVE,
         signal: AbortSignal.timeout(10_000),
       });
-      if (!answer.ok || isSent) return;
+      if (isSent) return;
+      tellLost(LOST[answer.status]);
+      if (!answer.ok) return;
       last = body;
       beThere();
       tell();
     } catch {
       /* It is tried again at the next change. */
     }
+  }
+
+  /* What is not kept is lost with the page: that is said, and what to do. */
+  const LOST = { 409: "done", 413: "large" };
+  const lost = document.createElement("p");
+  lost.className = "notice is-warning";
+  lost.setAttribute("role", "alert");
+  function tellLost(why) {
+    const words = why ? form.dataset[why] : "";
+    if (!words) return lost.remove();
+    if (lost.textContent !== words) lost.textContent = words;
+    if (!lost.isConnected) form.prepend(lost);
   }
 
   function tell() {

@@ -254,6 +254,21 @@ def test_a_wrong_form_is_shown_again(browser: Browser, fields: dict[str, Any], s
     assert said in answer.content.decode()
 
 
+def test_a_page_without_its_text_sends_nothing_and_asks_for_one(browser: Browser) -> None:
+    """As one of an earlier version: the other's text may be what is to be corrected."""
+    mailing = make_doubtful()
+    given = {"states": ["failed"], "starts": "now", "ends_at": local(60), "provider": "console"}
+
+    for do in ("look", "send"):
+        answer = browser.post(f"/mailings/{mailing.id}/again/", {**given, "do": do})
+
+        assert answer.context["form"].errors["text"] == [
+            "Write a text: an empty message is never sent."
+        ]
+        assert "an empty message is never sent" in answer.content.decode()
+    assert not Mailing.objects.filter(filter__again__mailing=mailing.id).exists()
+
+
 def test_it_has_to_have_ended(browser: Browser) -> None:
     mailing = make_running(1)
     assert "Wait until it has ended" in again(browser, mailing).content.decode()

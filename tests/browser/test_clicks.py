@@ -1,13 +1,18 @@
 """Clicks that come twice, too fast or in vain."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, Request, Route, expect
 
 from tests.browser import demo
+from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack
 from tests.stack.running import RunningStack
+from tests.stack.servers import wait_until
+from vestnik import dashboard
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +76,62 @@ def test_one_question_is_asked_at_a_time(browser_page: OpenPage, mailing: int) -
     expect(page.locator("dialog[open]")).to_contain_text("for good?")
 
 
+@pytest.mark.parametrize("key", ["Control", "Shift"])
+def test_a_click_with_a_key_opens_the_page_of_a_question(
+    browser_page: OpenPage, mailing: int, key: str
+) -> None:
+    page = opened(browser_page("operator", language="en"), mailing)
+
+    with page.context.expect_page() as come:
+        page.get_by_role("link", name="Pause", exact=True).click(modifiers=[key])
+
+    heading = come.value.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Pause the mailing?")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_a_page_that_is_read_otherwise_in_another_tab_says_so(
+    browser_page: OpenPage, mailing: int
+) -> None:
+    page = opened(browser_page("operator", language="en"), mailing)
+    notice = page.get_by_text("was changed in another tab")
+    other = page.context.new_page()
+    other.goto("/clients/")
+    expect(notice).to_have_count(0)
+
+    other.locator(".foot button", has_text="Русский").click()
+    expect(other.locator("html")).to_have_attribute("lang", "ru")
+
+    expect(notice).to_be_visible()
+    page.get_by_role("link", name="Reload the page").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ru")
+    expect(page.get_by_text("в другой вкладке")).to_have_count(0)
+
+
+def test_a_search_is_one_step_back_however_often_it_was_typed(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en")
+    page.goto("/mailings/")
+    page.goto("/clients/")
+    field = page.locator("#id_q")
+
+    for text, address in (("slow", "q=slow"), ("er", "q=slower")):
+        field.press_sequentially(text)
+        expect(page).to_have_url(re.compile(rf"/clients/\?.*{address}\b"))
+        expect(page.locator(".htmx-request")).to_have_count(0)
+    page.go_back()
+
+    expect(page).to_have_url(re.compile(r"/mailings/$"))
+    page.go_forward()
+    expect(field).to_have_value("slower")
+
+
 def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, mailing: int) -> None:
     page = opened(browser_page("operator", language="en"), mailing)
     link(page, "Pause")
     orders = Held(page, "**/pause/", "POST")
-    button = page.locator("dialog[open] button.is-primary").bounding_box()
+    primary = page.locator("dialog[open] button.is-primary")
+    primary.click(trial=True)  # once it can be pressed
+    button = primary.bounding_box()
     assert button
 
     for _ in range(2):
@@ -136,3 +192,67 @@ def test_who_may_no_more_is_told_and_keeps_the_page(
         expect(asks.locator("dialog[open]")).to_have_count(0)
     finally:
         become("operator")
+
+
+STYLES = Path(dashboard.__file__).with_name("static") / "dashboard" / "vestnik.css"
+
+
+def longer(route: Route) -> None:
+    """The time in which nobody can have read a page, for a machine that is busy."""
+    styles = STYLES.read_text()
+    assert "unread 700ms" in styles
+    route.fulfill(body=styles.replace("unread 700ms", "unread 4s"), content_type="text/css")
+
+
+def box_of(button: Locator) -> FloatRect:
+    """Where the pointer is upon it."""
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box
+    return box
+
+
+#: The form, what somebody else makes of it meanwhile, what is written into it, and its button.
+RIVALRIES = {
+    "audience": ("audiences/", {"name": "Ours", "filter": {}}, "/clients/audiences/{}/", "name"),
+    "client": ("clients/", {"phone_number": "79165550077"}, "/clients/{}/edit/", "tag"),
+    "mailing": ("mailings/", None, "/mailings/{}/change/", "name"),
+    "mailing that waits": ("mailings/", None, "/mailings/{}/edit/", "name"),
+}
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("kind", RIVALRIES)
+def test_a_double_click_saves_nothing_over_what_another_has_made(
+    browser_page: OpenPage, stack: RunningStack, mailing: int, kind: str, javascript: bool
+) -> None:
+    address, body, path, field = RIVALRIES[kind]
+    if kind == "mailing that waits":
+        waits = {"text": "Hello", "filter": {"tags": ["slow"]}, "starts_in": 3_600}
+        number = demo.mailing(stack, **waits)
+    else:
+        number = mailing if body is None else stack.api("POST", address, body).body["id"]
+    page = browser_page("operator", language="en", javascript=javascript, expect={422})
+    page.route("**/vestnik*.css", longer)
+    page.goto(path.format(number))
+    page.locator(f"main form [name={field}]").fill("Mine")
+    assert stack.api("PATCH", f"{address}{number}/", {field: "Theirs"}).status == 200
+    wait_until_calm(page)
+    save = page.locator("main form button.is-primary").last
+    box = box_of(save)
+
+    for count in (1, 2):
+        page.mouse.move(box["x"] + 5, box["y"] + 5)
+        page.mouse.down(click_count=count)
+        page.mouse.up(click_count=count)
+        if count == 1:
+            expect(page.locator("main")).to_contain_text("has changed this meanwhile")
+            box = box_of(save)  # wherever it is by then
+
+    page.wait_for_timeout(300)  # what was pressed has had its way by then
+    assert stack.api("GET", f"{address}{number}/").body[field] == "Theirs"
+
+    save.click()
+    wait_until(lambda: stack.api("GET", f"{address}{number}/").body[field] == "Mine", 10)
+    if kind in ("audience", "client"):
+        stack.api("DELETE", f"{address}{number}/")

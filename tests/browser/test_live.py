@@ -304,3 +304,48 @@ def test_going_back_keeps_the_voice(
 
     watch(page)
     expect(page.locator("p.unseen[role=status]")).to_have_count(1)
+
+
+WANT = """async ([address, keys]) => {
+    const script = document.getElementById("live-stream").src;
+    window.told = new Map();
+    const connection = new window.LiveConnection(script, address, ({ on, word, isPolled }) => {
+        if (word && keys.includes(on)) window.told.set(on, Boolean(isPolled));
+    });
+    connection.want(new Map(keys.map((key) => [key, 0])));
+}"""
+
+
+def test_more_windows_than_a_stream_tells_of_ask_for_themselves_and_say_so(
+    browser_page: OpenPage, stack: RunningStack, mailing: int
+) -> None:
+    page = browser_page("operator", language="en")
+    listen_alone(page)
+    page.goto(f"/mailings/{mailing}/")
+    later = {"text": "Hello", "filter": {"tags": ["none"]}, "starts_in": 7_200}
+    drafts = [demo.mailing(stack, draft=True, **later) for _ in range(34)]
+    keys = [f"mailing:{number},en,Europe/Moscow" for number in drafts]
+
+    page.evaluate(WANT, ["/live/", keys])
+    wait_until(lambda: page.evaluate("told.size") == len(keys), 30)
+
+    told = page.evaluate("keys => keys.map((key) => told.get(key))", keys)
+    assert told == [False] * 32 + [True] * 2
+
+
+def test_a_page_beyond_the_stream_says_that_it_is_slow(
+    browser_page: OpenPage, mailing: int
+) -> None:
+    page = browser_page("operator", language="en")
+    listen_alone(page)
+    page.route("**/live-stream*.js", few)
+    page.goto(f"/mailings/{mailing}/")
+
+    expect(page.locator(".is-polled")).to_contain_text("Many windows are open", timeout=30_000)
+    watch(page)
+
+
+def few(route: Route) -> None:
+    """As if a stream told of nothing more."""
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace("MOST = 32", "MOST = 0"))

@@ -138,7 +138,7 @@ def lies(said: Said, name: str, seen: Seen) -> list[str]:
     """What the page says otherwise than the API; nothing where it is all the same."""
     expected = EXPECTED.get(name, of_mailing)(said, name)
     return [
-        f"{name}: {part} is {seen[part]!r} without {words!r}"
+        f"{name}: {part} lacks {words!r}, notes {seen['notes']}: {seen[part]!r}"
         for part, words in expected
         if words not in seen[part]
     ]

@@ -4,6 +4,7 @@
    A page wants keys, `topic,language,zone`, each with the instant of which it is. It is told:
    { on, word }      what is to be seen of it now
    { on, isFresh }   that nothing has changed
+   { …, isPolled }   that it is asked for every few seconds: one stream tells of so many and no more
    { isLoggedOut }   that nobody is told anything any more
    { wasSilent }     that the network was dead: what is under way by it gets no answer */
 "use strict";
@@ -22,13 +23,15 @@
   /* Where one connection died in silence, those that the browser keeps for later did as well. */
   const CONNECTIONS = 6;
   const FLUSHED_WITHIN = 3_000;
+  /* Of so many the server tells by one stream, or answers at once (subscriptions.MOST). */
+  const MOST = 32;
 
   class LiveStream {
     constructor(address, tell) {
       [this.address, this.tell] = [address, tell];
       this.wanted = new Map();
       this.words = new Map();
-      this.failures = this.silent = this.again = this.askAt = 0;
+      this.failures = this.silent = this.again = this.askAt = this.pollAt = 0;
       this.tickedAt = Date.now();
       setInterval(() => this.tick(), TICK);
     }
@@ -42,9 +45,14 @@
       this.opening = setTimeout(() => this.open(), 20);
     }
 
+    /* As far as one stream goes. */
     url() {
+      return this.urlOf([...this.wanted].slice(0, MOST));
+    }
+
+    urlOf(wanted) {
       const query = new URLSearchParams();
-      for (const [key, since] of this.wanted) {
+      for (const [key, since] of wanted) {
         const now = Math.max(Number(since) || 0, this.words.get(key)?.now || 0);
         query.append("on", key.replace(",", `,${now},`));
       }
@@ -86,9 +94,9 @@
       this.isAsking = false;
     }
 
-    say(word) {
+    say(word, isPolled = false) {
       this.words.set(word.on, word);
-      this.tell({ on: word.on, word });
+      this.tell({ on: word.on, word, isPolled });
     }
 
     /* No word for too long. A request that is given up takes its dead connection along. */
@@ -126,6 +134,21 @@
       if (this.source && this.silent > SILENT_AFTER) this.giveUp();
       if (!this.source && Date.now() > this.again) this.open();
       if (this.isAsking && Date.now() > this.askAt) this.ask();
+      if (this.wanted.size > MOST && Date.now() > this.pollAt) this.poll();
+    }
+
+    /* What the stream does not tell of. */
+    async poll() {
+      this.pollAt = Date.now() + ASK_EVERY;
+      const beyond = [...this.wanted].slice(MOST);
+      for (let start = 0; start < beyond.length; start += MOST) {
+        try {
+          const url = this.urlOf(beyond.slice(start, start + MOST));
+          await this.answered(await this.fetch(url, AbortSignal.timeout(ANSWERED_WITHIN)), true);
+        } catch {
+          return; // after a while these pages say that they are stale
+        }
+      }
     }
 
     /* Somebody looks again, or the network is back. */
@@ -158,12 +181,12 @@
       return fetch(url, { headers, redirect: "error", cache: "no-store", signal });
     }
 
-    async answered(answer) {
+    async answered(answer, isPolled = false) {
       if (answer.status === 401) return this.tell({ isLoggedOut: true });
       if (!answer.ok) return;
       const { words } = await answer.json();
-      words.forEach((word) => this.say(word));
-      if (this.wasAway) [this.wasAway, this.failures, this.again] = [false, 0, 0];
+      words.forEach((word) => this.say(word, isPolled));
+      if (this.wasAway && !isPolled) [this.wasAway, this.failures, this.again] = [false, 0, 0];
     }
   }
 

@@ -70,7 +70,8 @@
     }
 
     /* A word; or that nothing has changed since the last one. Nothing from before what is shown. */
-    receive(word) {
+    receive(word, isPolled) {
+      this.isPolled = isPolled;
       if (word && word.now < this.now) return;
       this.hear();
       if (word) {
@@ -135,19 +136,19 @@
   const OWN = "[hx-trigger*='live-state'], [hx-trigger*='every ']";
   const TROUBLES = ["htmx:responseError", "htmx:sendError", "htmx:timeout", "htmx:sendAbort"];
 
-  /* Since when a part should be another one, by its id; when it has asked; and whose request failed. */
+  /* Since when a part should be another one, by its id; its last request; and whose request failed. */
   const behind = new Map();
-  const askedAt = new Map();
+  const asked = new Map();
   const failed = new Set();
 
   function wanted(id) {
     if (!behind.has(id)) behind.set(id, Date.now());
   }
 
-  document.addEventListener("htmx:beforeRequest", ({ detail: { requestConfig } }) => {
+  document.addEventListener("htmx:beforeRequest", ({ detail: { requestConfig, xhr } }) => {
     const { elt } = requestConfig;
     if (!elt.id || !elt.matches(OWN)) return;
-    askedAt.set(elt.id, Date.now());
+    asked.set(elt.id, { at: Date.now(), xhr });
     if (!requestConfig.triggeringEvent?.isTrusted) wanted(elt.id);
   });
   // By the request, for what asked may be gone from the page by then.
@@ -171,13 +172,12 @@
     }
   }
 
+  /* By its request: htmx keeps that at another element where the part waits for a form (hx-sync). */
   function giveUpSilent(within = ANSWERED_WITHIN) {
     for (const id of behind.keys()) {
-      const elt = document.getElementById(id);
-      if (!elt) behind.delete(id);
-      else if (Date.now() - askedAt.get(id) > within && elt.matches(".htmx-request")) {
-        window.htmx.trigger(elt, "htmx:abort");
-      }
+      const { at, xhr } = asked.get(id) ?? {};
+      if (!document.getElementById(id)) behind.delete(id);
+      else if (xhr && Date.now() - at > within && xhr.readyState !== XMLHttpRequest.DONE) xhr.abort();
     }
   }
 
@@ -185,14 +185,15 @@
 
   const notes = document.createElement("div");
   notes.className = "floating";
-  const [holding, lagging, ended] = [new Note("is-held"), new Note("is-behind"), new Note("is-logged-out")];
-  notes.append(holding.element, lagging.element, ended.element);
+  const [holding, lagging, ended, polled] = ["is-held", "is-behind", "is-logged-out", "is-polled"].map((name) => new Note(name));
+  notes.append(holding.element, lagging.element, ended.element, polled.element);
 
   function tell() {
     const since = heldSince();
     holding.say(since ? words.held : "", since);
     const oldest = Math.min(...behind.values());
     lagging.say(Date.now() - oldest > BEHIND_AFTER ? words.behind : "", oldest);
+    polled.say(all.some((one) => one.isPolled) ? words.polled : "");
   }
 
   /* Who was told so: a stream goes on for some minutes after the session has ended. */
@@ -224,11 +225,11 @@
 
   let all = [];
   const script = document.getElementById("live-stream").src;
-  const connection = new window.LiveConnection(script, words.address, ({ on, word, isLoggedOut, wasSilent }) => {
+  const connection = new window.LiveConnection(script, words.address, ({ on, word, isPolled, isLoggedOut, wasSilent }) => {
     if (isLoggedOut) return logOut("stream");
     if (wasSilent) return giveUpSilent(0);
     logIn("stream");
-    for (const one of all) if (one.key === on) one.receive(word);
+    for (const one of all) if (one.key === on) one.receive(word, Boolean(isPolled));
   });
 
   function listen() {

@@ -1,7 +1,6 @@
 """Pages that are looked at while the network and the server fail and somebody else changes all:
 each shows what the API says, or says how old it is, within 15 seconds; and every button answers."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,10 +22,6 @@ PATIENCE = 60.0
 ANSWERED_WITHIN = 10.0
 
 Windows = dict[str, Page]
-
-
-#: After all of the faults, in one scene, these do not hold each time yet: they run on demand.
-LONG = pytest.mark.skipif("TRUTH" not in os.environ, reason="run by TRUTH=all, one by one")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +143,6 @@ MARKED = {
 }
 
 
-@LONG
 def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows: Windows) -> None:
     judge(scene, windows, or_old=False)
     menu = windows["cancelled"]
@@ -177,7 +171,6 @@ def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows
     menu.keyboard.press("Escape")
 
 
-@LONG
 @pytest.mark.parametrize("fault", ["nothing", "silent", "frozen"])
 def test_every_button_answers_or_says_that_it_cannot(
     stack: RunningStack, proxy: Proxy, scene: Scene, windows: Windows, fault: str
@@ -198,7 +191,6 @@ def test_every_button_answers_or_says_that_it_cannot(
         page.goto(scene.path("running"))
 
 
-@LONG
 def test_the_age_is_said_by_the_pages_clock(proxy: Proxy, scene: Scene, windows: Windows) -> None:
     proxy.heal()
     judge(scene, windows, or_old=False)

@@ -171,7 +171,7 @@ def of_overview(said: Said, _name: str) -> Expected:
     words = [("badge", badge(said))]
     for name in ("running", "paused"):
         one = said[name]
-        words += [("overview", one["name"]), ("overview", f"until {clock(one['ends_at'])}")]
+        words += [("overview", one["name"]), ("overview", f"until {moment(one['ends_at'])}")]
     unknown = said["doubtful"]["progress"]["unknown"]
     return [*words, ("overview", f"{unknown} message"), ("overview", said["scheduled"]["name"])]
 
@@ -195,6 +195,14 @@ def badge(said: Said) -> str:
 def clock(instant: str) -> str:
     """As the page writes it, without the day."""
     return datetime.fromisoformat(instant).astimezone(MOSCOW).strftime("%H:%M")
+
+
+def moment(instant: str) -> str:
+    """As the page writes it, with the day where it is not this one."""
+    at = datetime.fromisoformat(instant).astimezone(MOSCOW)
+    if at.date() == datetime.now(MOSCOW).date():
+        return clock(instant)
+    return f"{at.day} {at:%b, %H:%M}"
 
 
 def read(page: Page) -> Seen:

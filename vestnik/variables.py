@@ -198,7 +198,7 @@ def redis_url(value: str) -> str:
 
 
 def _wrong_option(parts: SplitResult) -> str:
-    known = REDIS_OPTIONS | REDIS_OPTIONS_BY_SCHEME[parts.scheme]
+    known = {**REDIS_OPTIONS, **REDIS_OPTIONS_BY_SCHEME[parts.scheme]}
     for option, values in parse_qs(parts.query, keep_blank_values=True).items():
         if option not in known:
             return f"has the option {shown(option)}, which is not known"

@@ -23,6 +23,7 @@ SHAPE = [
     "provider",
     "provider_message_id",
     "error",
+    "reason",
     "created_at",
     "sent_at",
     "delivered_at",

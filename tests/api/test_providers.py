@@ -39,7 +39,7 @@ def test_a_provider_says_what_it_can_do(api: Caller) -> None:
         "deduplicates": True,
         "can_query": False,
         "price_per_segment": "2.50",
-        "breaker": {"state": "closed", "until": None, "reason": ""},
+        "breaker": {"state": "closed", "until": None, "reason": "", "reason_details": None},
     }
 
 

@@ -50,6 +50,7 @@ def test_one_mailing_is_shown_in_detail(api: Caller) -> None:
         "from_state": "running",
         "to_state": "paused",
         "reason": "a typo",
+        "reason_details": {"code": "other", "params": {"text": "a typo"}},
     }
 
 

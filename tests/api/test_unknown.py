@@ -158,6 +158,7 @@ def test_the_record_comes_in_pages_oldest_first(api: Caller) -> None:
         "from_state",
         "to_state",
         "reason",
+        "reason_details",
     }
     assert first["results"][0]["at"].endswith("Z")
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from vestnik.api.http import pagination
 from vestnik.api.http.fields import LARGEST_ID, AskedWhole, Instant
+from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource
 from vestnik.dispatch.models import MessageState
 from vestnik.reports.mailing import messages
@@ -29,6 +30,7 @@ ANSWERED = {
     "provider": "console",
     "provider_message_id": None,
     "error": None,
+    "reason": None,
     "created_at": "2026-11-27T06:00:00.020000Z",
     "sent_at": "2026-11-27T06:00:00.035000Z",
     "delivered_at": None,
@@ -54,7 +56,8 @@ class MessageShown(serializers.Serializer[Any]):
     attempts = serializers.IntegerField()
     provider = serializers.CharField(source="mailing.provider")
     provider_message_id = serializers.CharField(allow_null=True)
-    error = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True, help_text="Why it is so, in English.")
+    reason = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
     created_at = Instant()
     sent_at = Instant(allow_null=True, help_text="Right before its first byte went out.")
     delivered_at = Instant(allow_null=True)

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from vestnik.audience.models import Client
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.window import Clock
+from vestnik.reasons.reason import Reason
 
 
 class MessageState(models.TextChoices):
@@ -64,7 +65,10 @@ class Message(models.Model):
     doubted_attempt_id = models.BigIntegerField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     provider_message_id = models.CharField(max_length=100, null=True)
+    #: Why it is so: the text, and the code with its parameters. The version before writes the text
+    #: alone, so both are read by `Reason.stored`.
     error = models.TextField(null=True)
+    reason = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
@@ -98,6 +102,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}"
+
+    @property
+    def why(self) -> Reason | None:
+        """Why it is so."""
+        return Reason.stored(self.error, self.reason)
 
     @property
     def full_text(self) -> str:
@@ -328,6 +337,7 @@ class KeptReceipt(models.Model):
     state = models.CharField(max_length=11)
     at = models.DateTimeField()
     error = models.TextField(blank=True, default="")
+    reason = models.JSONField(null=True)
     kept_at = models.DateTimeField(db_default=Clock())
 
     class Meta:
@@ -401,7 +411,13 @@ class Breaker(models.Model):
     openings = models.PositiveIntegerField(default=0)
     until = models.DateTimeField(null=True)
     reason = models.TextField(blank=True, default="")
+    reason_details = models.JSONField(null=True)
     changed_at = models.DateTimeField(db_default=Clock())
 
     def __str__(self) -> str:
         return f"{self.alias}: {self.state}"
+
+    @property
+    def why(self) -> Reason | None:
+        """Why it is open."""
+        return Reason.stored(self.reason, self.reason_details)

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 
 from vestnik.mailings.template import least_segments_of
 from vestnik.mailings.window import Clock, has_come, is_ahead
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 SYSTEM = "system"
 
@@ -105,7 +107,10 @@ class Mailing(models.Model):
     segments = models.PositiveSmallIntegerField(editable=False)
     text_version = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    #: Why it is in its state: the text, and the code with its parameters. The version before writes
+    #: the text alone, so both are read by `Reason.stored`; so it is with its events.
     state_reason = models.TextField(blank=True, default="")
+    reason = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
     enlisted_at = models.DateTimeField(null=True, editable=False)
@@ -157,12 +162,18 @@ class Mailing(models.Model):
     def __str__(self) -> str:
         return self.name or f"№ {self.id}"
 
+    @property
+    def why(self) -> Reason | None:
+        """Why it is in its state, where that is not plain."""
+        return Reason.stored(self.state_reason, self.reason)
+
     def move(self, transition: Transition, *, actor: str = SYSTEM, reason: str = "") -> bool:
         """Make one transition and record it; False where somebody was there first.
 
         One conditional UPDATE decides: it names the states that it leaves, and its row count
         says who won. The instance is refreshed either way.
         """
+        why = Reason.of(reason) if reason else None
         with transaction.atomic():
             leaves = Q(id=self.id, state__in=transition.sources) & transition.also
             # Not the stronger lock: a chunk that is being enlisted holds the row's key meanwhile.
@@ -170,7 +181,10 @@ class Mailing(models.Model):
             before = rows.values_list("state", flat=True)
             state_before = before.get(id=self.id)
             moved = Mailing.objects.filter(leaves).update(
-                state=transition.target, state_reason=reason, **transition.stamps()
+                state=transition.target,
+                state_reason=why.text if why else "",
+                reason=why.data if why else None,
+                **transition.stamps(),
             )
             if moved:
                 self.note(
@@ -192,9 +206,16 @@ class Mailing(models.Model):
         if not moved and self.state != transition.target:
             raise StateConflict(self, transition.name)
 
-    def note(self, event: str, *, actor: str, **more: str) -> None:
-        """Put on record what was done to the mailing."""
-        self.events.create(event=event, actor=actor, **more)
+    def note(self, event: str, *, actor: str, reason: str = "", **states: str) -> None:
+        """Put on record what was done to the mailing, and why: a `Reason`, or words of somebody."""
+        why = Reason.of(reason) if reason else None
+        self.events.create(
+            event=event,
+            actor=actor,
+            reason=why.text if why else "",
+            reason_details=why.data if why else None,
+            **states,
+        )
 
     def is_open(self) -> bool:
         """Whether messages may still leave: under way, and before the end."""
@@ -224,7 +245,8 @@ class Mailing(models.Model):
                 self._check_end(unchanged, fields["ends_at"])
             changed = Mailing.objects.filter(unchanged).update(**fields) if fields else 1
             if changed and fields:
-                self.note("change", actor=actor, reason=", ".join(sorted(changes)))
+                reason = Reason(Code.FIELDS_CHANGED, fields=sorted(changes))
+                self.note("change", actor=actor, reason=reason)
             if changed and new_text:
                 self._keep_texts(fields["text"], fields["segments"])
         self.refresh_from_db()
@@ -281,9 +303,15 @@ class MailingEvent(models.Model):
     from_state = models.CharField(max_length=9, blank=True, default="")
     to_state = models.CharField(max_length=9, blank=True, default="")
     reason = models.TextField(blank=True, default="")
+    reason_details = models.JSONField(null=True)
 
     class Meta:
         ordering = ["id"]
 
     def __str__(self) -> str:
         return f"{self.event} by {self.actor}"
+
+    @property
+    def why(self) -> Reason | None:
+        """Why it was done, or to what."""
+        return Reason.stored(self.reason, self.reason_details)

@@ -5,7 +5,7 @@ takes longer. What is constant is computed here once, so that for each client on
 are looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -23,6 +23,8 @@ from vestnik.mailings.text import (
     foreign_characters,
     is_blank,
 )
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 ASTRAL = "[\U00010000-\U0010ffff]"
 EXTENSION = "".join(sorted(GSM_EXTENSION))
@@ -33,11 +35,10 @@ FOREIGN = "[^{}]".format(
         for one in sorted(GSM_BASIC | GSM_EXTENSION)
     )
 )
-TOO_LONG = f"longer than {MOST_SEGMENTS} segments"
-STOPPED = "stop list"
-NO_SMS = "a landline or toll-free number, which gets no SMS"
-NO_VALUE = "no value for "
-NO_TEXT = "the text is empty"
+TOO_LONG = Reason(Code.TOO_LONG, most=MOST_SEGMENTS)
+STOPPED = Reason(Code.STOP_LIST)
+NO_SMS = Reason(Code.NO_SMS)
+NO_TEXT = Reason(Code.EMPTY_TEXT)
 # What a spreadsheet shows where it has no value, in English and in Russian.
 ERROR_CELLS = (
     "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
@@ -64,12 +65,7 @@ GSM_ROOM, UCS_ROOM = ROOM_IN_A_PART[Encoding.GSM_7], ROOM_IN_A_PART[Encoding.UCS
 # characters of two. A part that such a character does not fit loses one unit: where that may change
 # the count, the function cuts the text as it is.
 RENDERED = """
-SELECT id, phone_number, timezone, CASE
-        WHEN stopped THEN {stopped}
-        WHEN no_sms THEN {no_sms}
-        WHEN text IS NULL THEN {no_value} || concat_ws(', ', {missing})
-        WHEN {blank} THEN {no_text}
-        WHEN segments > {most} THEN {too_long} END AS why,
+SELECT id, phone_number, timezone, {code} AS code, {why} AS why, {reason} AS reason,
     text, segments
 FROM (
     SELECT *, CASE
@@ -103,12 +99,24 @@ FROM (
 
 
 PLAIN = """
-SELECT id, phone_number, timezone,
-    CASE WHEN stopped THEN {stopped} WHEN no_sms THEN {no_sms} WHEN {blank} THEN {no_text}
-        END AS why,
+SELECT id, phone_number, timezone, {code} AS code, {why} AS why, {reason} AS reason,
     NULL::text AS text, NULL::integer AS segments
 FROM ({picked}) AS p
 """
+# Why a client gets nothing, as the code, as the text, and as the code with its parameters.
+WHY_PLAIN = """CASE
+        WHEN stopped THEN {stopped} WHEN no_sms THEN {no_sms} WHEN {blank} THEN {no_text} END"""
+WHY = """CASE
+        WHEN stopped THEN {stopped}
+        WHEN no_sms THEN {no_sms}
+        WHEN text IS NULL THEN {no_value}
+        WHEN {blank} THEN {no_text}
+        WHEN segments > {most} THEN {too_long} END"""
+NO_VALUE_TEXT = "'no value for ' || concat_ws(', ', {names})"
+NO_VALUE_DATA = (
+    "jsonb_build_object('code', 'no_value', 'params', "
+    "jsonb_build_object('names', array_remove(ARRAY[{names}], NULL)))"
+)
 
 
 @dataclass(frozen=True)
@@ -135,29 +143,45 @@ class Rendering:
         return "".join(f", {_written(slot)} AS t{n}" for n, slot in enumerate(self.slots))
 
     def over(self, picked: str) -> str:
-        """A statement of `id`, `phone_number`, `timezone`, `why` they get nothing, `text` and
-        `segments`, over one of the first three, `stopped`, `no_sms` and the values."""
-        said = {
-            "picked": picked,
-            "stopped": quoted(STOPPED),
-            "no_sms": quoted(NO_SMS),
-            "no_text": quoted(NO_TEXT),
-        }
+        """A statement of `id`, `phone_number`, `timezone`, why they get nothing (`code`, `why` and
+        `reason`), `text` and `segments`, over one of the first three, `stopped`, `no_sms` and the
+        values."""
         if not self.slots:
-            return PLAIN.format(blank="true" if is_blank(self._literal) else "false", **said)
+            return PLAIN.format(picked=picked, **self._why())
         return RENDERED.format(
-            **said,
+            picked=picked,
+            **self._why(),
             **self._composed(),
             **self._counted(),
             values=", ".join(f"{_value(s, f't{n}')} AS v{n}" for n, s in enumerate(self.slots)),
-            blank=f"btrim(text, {quoted(INVISIBLE)}) = ''" if self._may_be_blank() else "false",
-            missing=", ".join(
-                f"CASE WHEN v{n} IS NULL THEN {quoted(slot.name)} END"
-                for n, slot in enumerate(self.slots)
-            ),
-            no_value=quoted(NO_VALUE),
-            too_long=quoted(TOO_LONG),
         )
+
+    def _why(self) -> dict[str, str]:
+        """The columns that say why a client gets nothing."""
+        return {
+            "code": self._case(lambda reason: quoted(reason.code), quoted(Code.NO_VALUE)),
+            "why": self._case(quoted, self._missing(NO_VALUE_TEXT)),
+            "reason": self._case(
+                lambda reason: f"{quoted(reason.json)}::jsonb", self._missing(NO_VALUE_DATA)
+            ),
+        }
+
+    def _case(self, written: Callable[[Reason], str], no_value: str) -> str:
+        fixed = {"stopped": STOPPED, "no_sms": NO_SMS, "no_text": NO_TEXT, "too_long": TOO_LONG}
+        values = {name: written(reason) for name, reason in fixed.items()}
+        if not self.slots:
+            blank = "true" if is_blank(self._literal) else "false"
+            return WHY_PLAIN.format(blank=blank, **values)
+        blank = f"btrim(text, {quoted(INVISIBLE)}) = ''" if self._may_be_blank() else "false"
+        return WHY.format(blank=blank, most=MOST_SEGMENTS, no_value=no_value, **values)
+
+    def _missing(self, written: str) -> str:
+        """The names of the values that a client does not have, in a text or as data."""
+        names = ", ".join(
+            f"CASE WHEN v{n} IS NULL THEN {quoted(slot.name)} END"
+            for n, slot in enumerate(self.slots)
+        )
+        return written.format(names=names)
 
     def _composed(self) -> dict[str, str]:
         """The text, and what of it is the client's own: of one that is surely too long a stand-in,
@@ -185,7 +209,6 @@ class Rendering:
             ),
             "astral": sum(ord(one) > 0xFFFF for one in literal),
             "extension": sum(one in GSM_EXTENSION for one in literal),
-            "most": MOST_SEGMENTS,
             "extensions": quoted(EXTENSION),
             "astral_class": quoted(ASTRAL),
             "ucs_alone": UCS_ALONE,
@@ -281,4 +304,4 @@ def _tidied(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A literal of SQL, in a statement that still takes parameters."""
-    return sql.Literal(text).as_string().replace("%", "%%")
+    return sql.Literal(str(text)).as_string().replace("%", "%%")

@@ -9,6 +9,9 @@ It is handed flights of messages and answers each message with one of four outco
 - `Unknown`: nobody can tell whether the provider has it. The message is `unknown`, and never
   sent again on our own account unless the provider deduplicates by our message id.
 
+The `reason` of an outcome is a `Reason` of the catalogue, or a text of the adapter's or the
+gateway's own, which is stored and shown as it is.
+
 `Deferred` is a claim that the message has *not* been taken. Where that is not certain, the answer
 is `Unknown`: a read time-out, a reset, a 5xx that does not say, a 200 that cannot be parsed.
 """
@@ -24,6 +27,8 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 from vestnik.providers.callbacks import Callback, CallerUnknown
 from vestnik.providers.events import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
 from vestnik.providers.options import Options
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 __all__ = [
     "Accepted",
@@ -65,7 +70,8 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider will never take the message; `reason` does not repeat `code`."""
+    """The provider will never take the message; `reason` does not repeat `code`, which is empty
+    where the provider was not asked."""
 
     code: str
     reason: str
@@ -98,13 +104,16 @@ class Unknown:
 
 
 def account_refused(
-    why: str, retry_after: float | None = None, *, perhaps: bool = False
+    code: str, retry_after: float | None = None, *, reason: str = "", perhaps: bool = False
 ) -> Deferred:
-    """In the words that mailing, page and API say; `why` is `code`, or `code: reason`."""
-    code, separator, reason = why.partition(": ")
-    said = f"the provider refuses the account ({code}){separator}{reason}"
+    """In the words that mailing, page and API say. An adapter may give `code: reason` as one."""
+    if not reason:
+        code, _separator, reason = code.partition(": ")
+    refused = Reason(Code.ACCOUNT_REFUSED, code=code)
+    if reason:
+        refused = Reason(Code.ACCOUNT_REFUSED_BECAUSE, code=code, reason=reason)
     return Deferred(
-        said, retry_after, provider_wide=True, account="perhaps" if perhaps else "certainly"
+        refused, retry_after, provider_wide=True, account="perhaps" if perhaps else "certainly"
     )
 
 
@@ -302,9 +311,11 @@ class Provider(ABC):
         except TooLate:
             outcome = None
         except asyncio.CancelledError:
-            outcome = self.in_two_minds(message, f"no answer within {self.deadline:g} s")
+            reason = Reason(Code.NO_ANSWER_WITHIN, time=self.deadline)
+            outcome = self.in_two_minds(message, reason)
         except Exception as error:
-            outcome = self.in_two_minds(message, f"{type(error).__name__} in the provider")
+            reason = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
+            outcome = self.in_two_minds(message, reason)
         return message.land(outcome)
 
     @staticmethod

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 PRINTED = Accepted()
 
@@ -29,7 +31,9 @@ class ConsoleProvider(Provider):
         except TooLate:
             return None
         except OSError as error:
-            return self.in_two_minds(message, f"standard output: {error.strerror}")
+            return self.in_two_minds(
+                message, Reason(Code.STANDARD_OUTPUT, text=str(error.strerror))
+            )
 
 
 def line_of(message: Outgoing) -> str:

@@ -1,4 +1,10 @@
-"""What can be wrong with the declaration of a provider."""
+"""What can be wrong with the declaration of a provider, or with a connection to it."""
+
+import errno
+import os
+
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 
 class OptionError(Exception):
@@ -11,3 +17,15 @@ class OptionError(Exception):
 
 class UnknownProvider(LookupError):
     """No provider of that alias is configured."""
+
+
+CODES = {errno.ECONNREFUSED: Code.CONNECTION_REFUSED, errno.ECONNRESET: Code.CONNECTION_RESET}
+
+
+def reason_of_errno(number: int | None, text: str = "") -> str:
+    """Why there is no connection, by the system's number of the error, and its text if it has one
+    of its own."""
+    if not number or number < 0:
+        return Reason(Code.CONNECTION_REFUSED, text=text or "refused")
+    text = text or os.strerror(number)
+    return Reason(CODES[number], text=text) if number in CODES else text

@@ -28,6 +28,8 @@ from vestnik.providers.http.status_query import Status
 from vestnik.providers.http.tokens import TokenRefused, Tokens
 from vestnik.providers.http.transport import Request, explain
 from vestnik.providers.options import Options
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: A message whose token had ended goes again with the next one.
 NEXT_TOKEN = 0.5
@@ -54,9 +56,9 @@ class HttpGatewayProvider(HttpProvider):
             try:
                 self._token = await self._tokens.get(self.line)
             except TokenRefused as refusal:
-                return account_refused(str(refusal))
+                return account_refused(refusal.code, reason=refusal.reason)
             except Exception as error:
-                return Deferred(f"no token: {explain(error)}")
+                return Deferred(Reason(Code.NO_TOKEN, reason=explain(error)))
         return await super().hand_over(message)
 
     def request_for(self, message: Outgoing) -> Request:
@@ -68,7 +70,7 @@ class HttpGatewayProvider(HttpProvider):
             and self._tokens.url
             and self._tokens.is_old(message.departed_at or 0.0)
         ):
-            return Deferred("the token had ended", NEXT_TOKEN, provider_wide=True)
+            return Deferred(Reason(Code.TOKEN_EXPIRED), NEXT_TOKEN, provider_wide=True)
         outcome = self._reading.outcome(answer, message)
         if isinstance(outcome, Accepted):
             self.trouble = ""

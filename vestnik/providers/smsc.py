@@ -45,38 +45,40 @@ from vestnik.providers.errors import OptionError
 from vestnik.providers.events import sender_of
 from vestnik.providers.http.error_codes import Verdict
 from vestnik.providers.http.provider import HttpProvider
-from vestnik.providers.http.response import Answer, readable, retry_after, word_of
+from vestnik.providers.http.response import Answer, gateway_said, readable, retry_after, word_of
 from vestnik.providers.http.transport import Line, Request, explain
 from vestnik.providers.options import Options, Secret
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: `error_code` of send.php (c). 9 is more than one identical request a minute or 15 concurrent
 #: ones of a login. The first kind may mean that the one before was taken; but ours go out once.
-SEND_ERRORS: Mapping[str, tuple[str, Verdict]] = {
-    "1": ("a parameter is wrong", Verdict.PERMANENT),
-    "2": ("login or password is wrong, or the address is not allowed", Verdict.ACCOUNT),
-    "3": ("there is no money on the account", Verdict.ACCOUNT),
-    "4": ("the address is blocked for a while", Verdict.ACCOUNT),
-    "5": ("the format of a date is wrong", Verdict.PERMANENT),
-    "6": ("the text or the sender is forbidden", Verdict.PERMANENT),
-    "7": ("the format of the number is wrong", Verdict.PERMANENT),
-    "8": ("nothing can be delivered to the number", Verdict.PERMANENT),
-    "9": ("too many requests", Verdict.TEMPORARY),
+SEND_ERRORS: Mapping[str, tuple[Code, Verdict]] = {
+    "1": (Code.PARAMETER_WRONG, Verdict.PERMANENT),
+    "2": (Code.LOGIN_WRONG, Verdict.ACCOUNT),
+    "3": (Code.NO_MONEY, Verdict.ACCOUNT),
+    "4": (Code.ADDRESS_BLOCKED, Verdict.ACCOUNT),
+    "5": (Code.DATE_FORMAT_WRONG, Verdict.PERMANENT),
+    "6": (Code.TEXT_FORBIDDEN, Verdict.PERMANENT),
+    "7": (Code.NUMBER_FORMAT_WRONG, Verdict.PERMANENT),
+    "8": (Code.NUMBER_UNDELIVERABLE, Verdict.PERMANENT),
+    "9": (Code.TOO_MANY_REQUESTS, Verdict.TEMPORARY),
 }
 #: Blocked addresses and empty accounts do not mend themselves within seconds.
 ACCOUNT_PAUSE, BUSY_PAUSE = 60.0, 5.0
 
 #: `status` of a message. Not final: -3 not found (an error of the look-up), -2 stopped (clients
 #: disagree), -1 waiting, 0 handed to the operator, 24 no money (sent again after a top-up).
-STATUSES: Mapping[str, tuple[str, ReceiptState]] = {
-    "1": ("delivered", "delivered"),
-    "2": ("read", "delivered"),
-    "3": ("expired", "undelivered"),
-    "4": ("link clicked", "delivered"),
-    "6": ("marked as spam", "undelivered"),
-    "20": ("impossible to deliver", "undelivered"),
-    "22": ("wrong number", "undelivered"),
-    "23": ("forbidden", "undelivered"),
-    "25": ("number unavailable", "undelivered"),
+STATUSES: Mapping[str, tuple[Reason | None, ReceiptState]] = {
+    "1": (None, "delivered"),
+    "2": (None, "delivered"),  # read
+    "3": (Reason(Code.EXPIRED, word="expired"), "undelivered"),
+    "4": (None, "delivered"),  # a link in it was opened
+    "6": (Reason(Code.SPAM), "undelivered"),
+    "20": (Reason(Code.DELIVERY_IMPOSSIBLE), "undelivered"),
+    "22": (Reason(Code.WRONG_NUMBER), "undelivered"),
+    "23": (Reason(Code.OPERATOR_FORBIDS), "undelivered"),
+    "25": (Reason(Code.NUMBER_UNAVAILABLE), "undelivered"),
 }
 UNDERWAY = frozenset({"-2", "-1", "0", "24"})
 #: `valid` goes from a minute to a day (`hh:mm`).
@@ -153,22 +155,23 @@ class SmscProvider(HttpProvider):
             return self._refusal(word_of(document["error_code"]) or "", document)
         provider_id = word_of(document.get("id"))
         if answer.status != 200 or provider_id is None or "cnt" not in document:
-            return Unknown(f"HTTP {answer.status} with an answer that is not the vendor's")
+            return Unknown(_unreadable(answer, "the vendor's"))
         self.trouble = ""
         return Accepted(provider_id[:100])
 
     def _refusal(self, code: str, document: Mapping[str, object]) -> Outcome:
-        phrase, verdict = SEND_ERRORS.get(code, ("an unknown error", Verdict.AMBIGUOUS))
-        said = f"{phrase} ({readable(word_of(document.get('error')) or '')})"
+        known, verdict = SEND_ERRORS.get(code, (Code.UNKNOWN_ERROR, Verdict.AMBIGUOUS))
+        words = readable(word_of(document.get("error")) or "")
+        said = Reason(Code.GATEWAY_WORDS, reason=Reason(known), text=words)
         if verdict is Verdict.PERMANENT:
             return Rejected(code, said)
-        reason = f"{code}: {said}"
+        reason = Reason(Code.GATEWAY_SAID, code=code, reason=said)
         if verdict is Verdict.AMBIGUOUS:
             return Unknown(reason)
         if verdict is Verdict.TEMPORARY:
             return Deferred(reason, BUSY_PAUSE, provider_wide=True)
         self.trouble = reason
-        return account_refused(reason, ACCOUNT_PAUSE)
+        return account_refused(code, ACCOUNT_PAUSE, reason=said)
 
     async def ask(self, questions: Sequence[Question]) -> list[Reply]:
         """By our own id, which the vendor knows also where its answer was lost."""
@@ -195,12 +198,12 @@ class SmscProvider(HttpProvider):
     def _reply(self, document: object, question: Question) -> Reply:
         """A message that is not found is in doubt still: the look-up may be behind."""
         if not isinstance(document, dict) or "status" not in document:
-            return Unknown("the vendor cannot tell")
+            return Unknown(Reason(Code.STATUS_UNKNOWN))
         status = word_of(document["status"]) or ""
         if status in UNDERWAY:
             return Accepted(question.provider_id or f"{self._prefix}{question.message_id}")
         receipt = self._receipt(status, question.provider_id, question.message_id, document)
-        return receipt or Unknown(f"the vendor answers status {status}")
+        return receipt or Unknown(Reason(Code.STATUS_NOT_FINAL, status=status))
 
     def read_callback(self, callback: Callback) -> Heard:
         """Signed where `callback_signature_secret` is set, else by `callback_secret`.
@@ -239,15 +242,15 @@ class SmscProvider(HttpProvider):
         """None for a status that is not final."""
         if status not in STATUSES:
             return None
-        phrase, state = STATUSES[status]
-        error = word_of(said.get("err")) or "0"
+        reason, state = STATUSES[status]
+        error = readable(word_of(said.get("err")) or "0")
         return Receipt(
             self.alias,
             state,
             _instant(said.get("last_timestamp") or said.get("ts")),
             provider_id=number,
             message_id=message_id,
-            error="" if state == "delivered" else readable(f"{status}: {phrase}, err {error}"),
+            error=_reason_of(status, reason, error) if reason else "",
             phone_number=sender_of(word_of(said.get("phone")) or ""),
         )
 
@@ -283,8 +286,21 @@ def _login(given: Options) -> dict[str, Secret]:
 def _without_json(answer: Answer) -> Outcome:
     if answer.status == 429:
         wish = retry_after(answer)
-        return Deferred("HTTP 429", BUSY_PAUSE if wish is None else wish, provider_wide=True)
-    return Unknown(f"HTTP {answer.status} with an answer that is not JSON")
+        return Deferred(
+            gateway_said("HTTP 429"), BUSY_PAUSE if wish is None else wish, provider_wide=True
+        )
+    return Unknown(_unreadable(answer, "JSON"))
+
+
+def _unreadable(answer: Answer, expected: str) -> Reason:
+    return Reason(Code.UNREADABLE_ANSWER, status=answer.status, expected=expected)
+
+
+def _reason_of(status: str, reason: Reason, error: str) -> Reason:
+    network = Reason(Code.NO_NETWORK_ERROR, reason=reason)
+    if error != "0":
+        network = Reason(Code.NETWORK_ERROR, reason=reason, error=error)
+    return Reason(Code.GATEWAY_SAID, code=status, reason=network)
 
 
 def _signed(fields: Mapping[str, str], words: Sequence[str], secret: Secret) -> bool:

@@ -1,5 +1,6 @@
 """What wants a decision of an operator, the gravest first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from django.core.cache import cache
 from vestnik.db import sql
 from vestnik.mailings.rules import database_now
 from vestnik.providers.registry import aliases, described
+from vestnik.reasons.reason import Reason
 
 #: A missed mailing is told of for so long: by then somebody has seen it, or it is too late.
 MISSED_DAYS = 3
@@ -19,13 +21,15 @@ BADGE_SECONDS = 3
 
 # By partial indexes alone: what is closed, settled and in good order costs nothing.
 WAITING = f"""
-SELECT 'breaker' AS kind, NULL::bigint AS id, '' AS name, alias, 0::bigint, reason, until
+SELECT 'breaker' AS kind, NULL::bigint AS id, '' AS name, alias, 0::bigint, reason,
+    reason_details AS details, until
 FROM dispatch_breaker WHERE state <> 'closed' AND alias = ANY(%(aliases)s)
 UNION ALL
-SELECT 'paused', id, name, provider, 0, state_reason, ends_at FROM mailings_mailing
+SELECT 'paused', id, name, provider, 0, state_reason, reason, ends_at
+FROM mailings_mailing
 WHERE state = 'paused' AND state_reason <> '' AND ends_at > clock_timestamp()
 UNION ALL
-SELECT 'unknown', m.id, m.name, m.provider, doubt.count, '',
+SELECT 'unknown', m.id, m.name, m.provider, doubt.count, '', NULL,
     CASE WHEN m.state IN ('running', 'paused') THEN m.ends_at
     ELSE coalesce(m.finished_at, m.ends_at) END
 FROM (
@@ -33,10 +37,10 @@ FROM (
     WHERE unknown > 0 GROUP BY mailing_id
 ) doubt JOIN mailings_mailing m ON m.id = doubt.mailing_id WHERE NOT m.is_test
 UNION ALL
-SELECT 'missed', id, name, provider, 0, '', ends_at FROM mailings_mailing
+SELECT 'missed', id, name, provider, 0, '', NULL, ends_at FROM mailings_mailing
 WHERE state = 'missed' AND finished_at > clock_timestamp() - interval '{MISSED_DAYS} days'
 UNION ALL
-SELECT 'nobody', id, name, provider, 0, '', finished_at FROM mailings_mailing m
+SELECT 'nobody', id, name, provider, 0, '', NULL, finished_at FROM mailings_mailing m
 WHERE state = 'finished' AND finished_at > clock_timestamp() - interval '{MISSED_DAYS} days'
     AND NOT is_test AND NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id)
 """
@@ -58,7 +62,7 @@ class Decision:
 
 def decisions() -> list[Decision]:
     """All of them."""
-    found = [Decision(*row) for row in sql.rows(WAITING, {"aliases": list(aliases())})]
+    found = [_read(row) for row in sql.rows(WAITING, {"aliases": list(aliases())})]
     now = database_now() if any(_may_settle(one) for one in found) else None
     return [one for one in found if not (now and _settles_itself(one, now))]
 
@@ -70,6 +74,12 @@ def waiting() -> int:
         kept = len(decisions())
         cache.set("decisions", kept, BADGE_SECONDS)
     return kept
+
+
+def _read(row: Sequence[Any]) -> Decision:
+    kind, mailing, name, alias, count, text, details, at = row
+    reason = Reason.stored(text, details) or ""
+    return Decision(kind, mailing, name, alias, count, reason, at)
 
 
 def _may_settle(one: Decision) -> bool:

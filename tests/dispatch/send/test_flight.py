@@ -19,7 +19,6 @@ from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.outcome_policy import LONGEST_REASON
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.send import batch_sender
 from vestnik.dispatch.send.batch_sender import BatchSender, SendContext
@@ -31,6 +30,7 @@ from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Provider, Rejected
 from vestnik.providers.null import NullProvider
 from vestnik.providers.registry import described
+from vestnik.reasons.reason import LONGEST as LONGEST_REASON
 
 pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from vestnik.api.clients.filter import Filter
 from vestnik.api.http import pagination
 from vestnik.api.http.fields import AskedFlag, Flag, Instant, StrictSerializer, Text, Whole
+from vestnik.api.http.reasons import ReasonShown
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
     MOST_RATE,
@@ -20,6 +21,7 @@ from vestnik.mailings.rules import (
     checked_provider,
     checked_text,
 )
+from vestnik.reasons.reason import Reason
 from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.mailing.progress import Progress
 
@@ -48,7 +50,9 @@ ANSWERED = {
     "text_version": 1,
     "state": "running",
     "state_reason": "",
+    "reason": None,
     "held": "",
+    "held_reason": None,
     "progress": COUNTS,
     "created_at": "2026-11-24T09:00:00Z",
     "enlisted_at": "2026-11-27T06:00:00.080000Z",
@@ -143,9 +147,16 @@ class MailingBody(StrictSerializer):
     )
     state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
+    reason = ReasonShown(
+        source="why",
+        read_only=True,
+        allow_null=True,
+        help_text="Why it is in its state, for programs.",
+    )
     held = serializers.SerializerMethodField(
         help_text="Why nothing goes out although it runs, as its provider says; else empty."
     )
+    held_reason = serializers.SerializerMethodField(help_text="The same for programs.")
     progress = serializers.SerializerMethodField()
     warnings = serializers.ListField(
         child=serializers.CharField(),
@@ -181,8 +192,13 @@ class MailingBody(StrictSerializer):
             check_confirmed(attrs["text"], confirmed=confirmed)
 
     def get_held(self, mailing: Mailing) -> str:
-        reason: str = self.context["held"].get(mailing.id, "")
+        reason: Reason | None = self.context["held"].get(mailing.id)
         return f"held: {reason}" if reason else ""
+
+    @extend_schema_field(ReasonShown(allow_null=True))
+    def get_held_reason(self, mailing: Mailing) -> dict[str, Any] | None:
+        reason: Reason | None = self.context["held"].get(mailing.id)
+        return reason.data if reason else None
 
     @extend_schema_field(ProgressShown)
     def get_progress(self, mailing: Mailing) -> Progress:

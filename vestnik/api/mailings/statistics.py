@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http.fields import AskedFlag, Instant, Price, StrictSerializer
+from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource
 from vestnik.api.mailings.serializers import ProgressShown
 from vestnik.api.mailings.views import mailing_of
@@ -56,6 +57,9 @@ class EventShown(serializers.Serializer[Any]):
     from_state = serializers.CharField(allow_blank=True)
     to_state = serializers.CharField(allow_blank=True)
     reason = serializers.CharField(allow_blank=True)
+    reason_details = ReasonShown(
+        source="why", allow_null=True, help_text="The reason for programs."
+    )
 
 
 class MailingDetail(serializers.Serializer[Any]):
@@ -64,6 +68,7 @@ class MailingDetail(serializers.Serializer[Any]):
     mailing = serializers.IntegerField()
     state = serializers.ChoiceField(MailingState.choices)
     state_reason = serializers.CharField(allow_blank=True)
+    reason = ReasonShown(allow_null=True, help_text="The same for programs.")
     progress = ProgressShown()
     percentages = Percentages()
     settled = serializers.IntegerField(help_text="Messages that are neither queued nor sending.")

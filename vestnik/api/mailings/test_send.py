@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from vestnik.api.clients.filter import Filter
 from vestnik.api.http.fields import PhoneNumbers
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
+from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource, actor, read
 from vestnik.api.mailings.serializers import ANSWERED, COUNTS, WRITTEN, MailingBody
 from vestnik.api.mailings.views import shown
@@ -25,8 +26,14 @@ SENT = {
     "text": "Анна! Скидка 20 % до воскресенья",
     "segments": 1,
     "messages": [
-        {"id": 3457, "phone_number": NUMBERS[0], "state": "queued", "error": None},
-        {"id": 3458, "phone_number": NUMBERS[1], "state": "suppressed", "error": "stop list"},
+        {"id": 3457, "phone_number": NUMBERS[0], "state": "queued", "error": None, "reason": None},
+        {
+            "id": 3458,
+            "phone_number": NUMBERS[1],
+            "state": "suppressed",
+            "error": "stop list",
+            "reason": {"code": "stop_list", "params": {}},
+        },
     ],
     "mailing": {
         **ANSWERED,
@@ -62,6 +69,7 @@ class TrialMessage(serializers.Serializer[Any]):
     phone_number = serializers.CharField()
     state = serializers.ChoiceField(["queued", "suppressed"])
     error = serializers.CharField(allow_null=True, help_text="Why nothing is sent.")
+    reason = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
 
 
 @extend_schema_serializer(

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http.fields import Instant
+from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.providers.registry import aliases, described
@@ -25,7 +26,7 @@ ANSWERED = {
     "deduplicates": False,
     "can_query": False,
     "price_per_segment": "2.50",
-    "breaker": {"state": "closed", "until": None, "reason": ""},
+    "breaker": {"state": "closed", "until": None, "reason": "", "reason_details": None},
 }
 
 
@@ -36,6 +37,9 @@ class BreakerShown(serializers.Serializer[Any]):
     state = serializers.ChoiceField(BreakerState.choices)
     until = Instant(allow_null=True, help_text="When one message tries again.")
     reason = serializers.CharField(allow_blank=True)
+    reason_details = ReasonShown(
+        source="why", allow_null=True, help_text="The reason for programs."
+    )
 
 
 @extend_schema_serializer(

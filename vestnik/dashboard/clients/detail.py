@@ -74,7 +74,7 @@ def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _row(message: Any) -> dict[str, Any]:
-    return {"message": message, "text": message.full_text, "why": said(message.error)}
+    return {"message": message, "text": message.full_text, "why": said(message.why)}
 
 
 def _shown(wanted: Any) -> str:

@@ -12,14 +12,16 @@ import redis
 import structlog
 from django.conf import settings
 
+from vestnik.reasons.reason import Reason
+
 log = structlog.get_logger(__name__)
 
 PATIENCE = 0.5
 TRIES = 10
-AT = "$at"
+AT, REASON = "$at", "$reason"
 #: Counts the looks at anything, in the order in which they began. What is kept has another form
 #: than in the versions before, which may run beside this one.
-LOOKS = "vestnik:seen:2"
+LOOKS = "vestnik:seen:3"
 #: Who looked longer than its turn must not hide what was seen in a later one.
 KEEP = """
 local kept = redis.call('GET', KEYS[1])
@@ -45,7 +47,7 @@ def _seen(key: str, every: float, look: Callable[[], Any]) -> Any:
         return json.loads(kept.split(b" ", 1)[1], object_hook=_decoded)
     number = _redis().incr(LOOKS)
     found = look()
-    seen_as = json.dumps(found, default=_encoded)
+    seen_as = json.dumps(_marked(found), default=_encoded)
     _redis().eval(KEEP, 1, key, number, seen_as, int(every * 2000))
     return found
 
@@ -59,6 +61,18 @@ def _kept(key: str) -> Any:
     return None
 
 
+def _marked(value: Any) -> Any:
+    """The value with its reasons as data: JSON would take them for texts."""
+    match value:
+        case Reason():
+            return {REASON: value.data}
+        case dict():
+            return {name: _marked(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [*map(_marked, value)]
+    return value
+
+
 def _encoded(value: Any) -> Any:
     if isinstance(value, datetime):
         return {AT: value.isoformat()}
@@ -66,6 +80,8 @@ def _encoded(value: Any) -> Any:
 
 
 def _decoded(found: dict[str, Any]) -> Any:
+    if REASON in found:
+        return Reason.from_data(found[REASON]) or ""
     return datetime.fromisoformat(found[AT]) if AT in found else found
 
 

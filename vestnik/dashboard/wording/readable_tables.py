@@ -52,6 +52,8 @@ MEASURES: dict[str, Promise] = {
     "enlisted_at": _("Audience complete, %(zone)s"),
     "finished_at": _("Finished, %(zone)s"),
 }
+#: A reason is in the column of its text, in the reader's language.
+FOR_PROGRAMS = ("reason_code", "reason_params")
 PERCENT = gettext_noop("%(state)s, %%")
 DAYS = {"ru": "%d.%m.%Y %H:%M:%S"}
 USUAL = "%Y-%m-%d %H:%M:%S"
@@ -78,21 +80,26 @@ def messages(table: Table) -> Iterator[Row]:
     rows = iter(table)
     head = [str(name) for name in next(rows)]
     state, error = head.index("state"), head.index("error")
+    kept = [n for n, name in enumerate(head) if name not in FOR_PROGRAMS]
 
     def read(row: Sequence[Cell]) -> Row:
         cells = list(row)
         cells[state] = str(MESSAGE_STATES.get(str(row[state]), row[state]))
-        cells[error] = said(str(row[error])) if row[error] else None
-        return cells
+        cells[error] = _said(row[error])
+        return [cells[n] for n in kept]
 
-    return _read([_heading(name) for name in head], rows, read)
+    return _read([_heading(head[n]) for n in kept], rows, read)
 
 
 def statistics(table: Table) -> Iterator[Row]:
     """A mailing in numbers."""
     rows = iter(table)
     head = [_heading(str(name)) for name in next(rows)]
-    return _read(head, rows, _measure)
+    return _read(head, (row for row in rows if row[0] not in FOR_PROGRAMS), _measure)
+
+
+def _said(reason: Cell) -> str | None:
+    return said(reason if isinstance(reason, str) else None) or None
 
 
 def _measure(row: Sequence[Cell]) -> Row:
@@ -100,7 +107,7 @@ def _measure(row: Sequence[Cell]) -> Row:
     if name == "state":
         value = str(MAILING_STATES.get(str(value), value))
     elif name == "state_reason":
-        value = said(str(value)) if value else None
+        value = _said(value)
     return [_name_of(name), value]
 
 

@@ -32,6 +32,18 @@ MAILING_STATES: dict[str, Promise] = {
     MailingState.MISSED: pgettext_lazy("mailing", "missed"),
 }
 
+#: What of a mailing can be changed.
+FIELDS: dict[str, Promise] = {
+    "name": _("Name"),
+    "text": _("Text"),
+    "filter": _("Audience"),
+    "starts_at": _("Start"),
+    "ends_at": pgettext_lazy("window", "End"),
+    "provider": _("Provider"),
+    "rate_limit": _("Rate"),
+    "local_hours": _("Client's hours"),
+}
+
 #: Of a finished mailing that did not reach all.
 OUTCOMES: dict[str, Promise] = {
     Outcome.PARTLY: _("finished, not all were reached"),

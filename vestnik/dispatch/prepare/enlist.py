@@ -26,6 +26,8 @@ from vestnik.dispatch.prepare.recipients import picked, recipients, rendered
 from vestnik.dispatch.signals import wakeups
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.mailings.window import Clock
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +57,12 @@ born AS (
 ),
 made AS (
     INSERT INTO dispatch_message
-        (mailing_id, client_id, phone_number, state, segments, attempts, text, error, text_version)
+        (mailing_id, client_id, phone_number, state, segments, attempts, text, error, reason,
+        text_version)
     SELECT born.mailing_id, r.id, r.phone_number,
         CASE WHEN r.why IS NULL THEN born.state ELSE 'suppressed' END,
         CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
-        CASE WHEN r.why IS NULL THEN r.text END, r.why, %s
+        CASE WHEN r.why IS NULL THEN r.text END, r.why, r.reason, %s
     FROM recipients r, born ORDER BY {order}
     ON CONFLICT DO NOTHING
     RETURNING id, client_id, error IS NULL AS goes
@@ -113,7 +116,6 @@ UPDATE dispatch_enlistment SET failures = least(failures + 1, 32767)
 WHERE mailing_id = %s AND NOT complete RETURNING failures
 """
 MOST_FAILURES = 3
-CANNOT = "Its audience cannot be enlisted: "
 # Connections, deadlocks, resources, locks, an operator's shut-down: these pass.
 PASSING = ("08", "40", "53", "55", "57")
 
@@ -173,7 +175,8 @@ def _note_failure(mailing_id: int, trouble: Exception) -> None:
     log.error("mailing not enlisted", mailing=mailing_id, failures=failures, exc_info=failures == 1)
     if failures >= MOST_FAILURES:
         said = (str(trouble).splitlines() or [type(trouble).__name__])[0]
-        Mailing.objects.get(id=mailing_id).move(PAUSE, reason=f"{CANNOT}{said[:LONGEST_REASON]}")
+        reason = Reason(Code.AUDIENCE_FAILED, text=said[:LONGEST_REASON])
+        Mailing.objects.get(id=mailing_id).move(PAUSE, reason=reason.fit())
 
 
 def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:

@@ -9,6 +9,8 @@ from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
 
 from vestnik.dispatch.models import Batch, BatchState, Message, MessageState
 from vestnik.mailings.models import Mailing, MailingState, StateConflict
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 UNREACHED = (
     MessageState.FAILED.value,
@@ -38,9 +40,9 @@ def send_again(other: Mailing, states: Sequence[str], *, actor: str, **fields: A
         mailing = Mailing.objects.schedule(
             actor=actor, **{**same, **fields, "filter": {"again": again}}
         )
-        reason = f"again to {', '.join(states)} of mailing {other.id}"
+        reason = Reason(Code.SENDS_AGAIN, states=list(states), id=other.id)
         mailing.note("send_again", actor=actor, reason=reason)
-        other.note("send_again", actor=actor, reason=f"by mailing {mailing.id}")
+        other.note("send_again", actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id))
     return mailing
 
 

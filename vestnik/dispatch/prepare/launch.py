@@ -11,13 +11,15 @@ from vestnik.db import sql
 from vestnik.dispatch.models import Enlistment
 from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, counters
 from vestnik.mailings.models import LAUNCH, MISS, SYSTEM, Mailing, MailingState
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
 LOOK_AHEAD = 1.5
 # A hint that comes a moment early waits rather than be wasted.
 EARLY = 0.1
-MISSED = "The whole window went by while nothing was running."
+MISSED = Reason(Code.WINDOW_MISSED)
 
 # All that are due in one statement: as many as start in the same second had each waited for a dozen
 # statements of each one before.
@@ -30,7 +32,7 @@ WITH due AS (
 ),
 launched AS (
     UPDATE mailings_mailing m SET
-        state = 'running', state_reason = '', started_at = clock_timestamp()
+        state = 'running', state_reason = '', reason = NULL, started_at = clock_timestamp()
     FROM due WHERE m.id = due.id
     RETURNING m.id, m.provider, extract(epoch FROM m.started_at - m.starts_at)::float8 AS late
 ),

@@ -23,12 +23,14 @@ from vestnik.dispatch.prepare.recipients import picked, rendered
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.mailings.template import parse, placeholders
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
 # With the mailing's id added: one at a time for each mailing.
 RENEW_LOCK = 0x7465_7874_0000_0000
-GONE = "the client was deleted"
+GONE = Reason(Code.CLIENT_DELETED)
 NUMBER = "phone_number"
 
 WAITING = """
@@ -51,7 +53,9 @@ renewed AS (
             WHEN m.doubted_attempt_id IS NOT NULL THEN 'unknown'
             WHEN r.id IS NULL THEN 'cancelled' ELSE 'suppressed' END,
         attempt_id = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN m.doubted_attempt_id END,
-        error = CASE WHEN r.id IS NULL THEN %s ELSE coalesce(r.why, m.error) END
+        error = CASE WHEN r.id IS NULL THEN %s ELSE coalesce(r.why, m.error) END,
+        reason = CASE WHEN r.id IS NULL THEN %s::jsonb
+            ELSE coalesce(r.reason, m.reason) END
     FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, client_id)
     LEFT JOIN recipients r ON r.id = w.client_id
     WHERE m.id = w.id AND m.state = 'queued'
@@ -109,8 +113,13 @@ def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
         mailing.change(changes, actor=actor)
         if mailing.text_version != version:
             reach = reach_of(mailing)
-            reason = f"text {mailing.text_version}: {reach.waiting} wait, {reach.handed_over} had"
-            mailing.note("new_text", actor=actor, reason=f"{reason} an earlier one")
+            reason = Reason(
+                Code.NEW_TEXT,
+                version=mailing.text_version,
+                waiting=reach.waiting,
+                had=reach.handed_over,
+            )
+            mailing.note("new_text", actor=actor, reason=reason)
         wake_for(mailing.id)
 
 
@@ -148,7 +157,8 @@ def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | 
         picked=picked_sql, recipients=rendered(mailing.text, "SELECT * FROM picked")
     )
     version, segments = mailing.text_version, mailing.segments
-    sql.run(statement, [*parameters, version, segments, GONE, ids, clients, version, batch_id])
+    gone = (GONE.text, GONE.json)
+    sql.run(statement, [*parameters, version, segments, *gone, ids, clients, version, batch_id])
 
 
 def renew_all(mailing_id: int) -> None:

@@ -28,7 +28,7 @@ FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 # Samples come from the first so many clients.
 LOOKED_AT = 1000
 SAMPLE = """
-SELECT id, text, segments FROM ({rendered}) AS r WHERE why IS NULL ORDER BY id LIMIT %s
+SELECT id, text, segments FROM ({rendered}) AS r WHERE code IS NULL ORDER BY id LIMIT %s
 """
 
 
@@ -58,8 +58,9 @@ def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
 
 
 def rendered(text: str, picked: str) -> str:
-    """A statement of `id`, `phone_number`, `timezone`, `why` they get nothing, `text` and
-    `segments`, over one made by `picked`. Text and segments are null where all get the same."""
+    """A statement of `id`, `phone_number`, `timezone`, why they get nothing (`code`, `why` and
+    `reason`), `text` and `segments`, over one made by `picked`. Text and segments are null where
+    all get the same."""
     return rendering_of(text).over(picked)
 
 

@@ -24,6 +24,8 @@ from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised, least, parse, placeholders
 from vestnik.mailings.text import is_blank, segments_of
 from vestnik.mailings.window import Clock
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 MOST_NUMBERS = 5
 WINDOW = timedelta(minutes=10)
@@ -58,7 +60,7 @@ def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
     text, segments = _sample(mailing)
     with transaction.atomic():
         test = _launched(mailing, actor)
-        test.note("test", actor=actor, reason=f"{len(given)} numbers")
+        test.note("test", actor=actor, reason=Reason(Code.TEST_NUMBERS, count=len(given)))
         messages = _messages(test, given, text, segments)
         wake_for(test.id)
     return Trial(test, text, segments, messages)
@@ -109,7 +111,8 @@ def _messages(test: Mailing, numbers: Sequence[str], text: str, segments: int) -
             state=MessageState.SUPPRESSED if number in why else MessageState.QUEUED,
             segments=0 if number in why else segments,
             text=None if number in why else own,
-            error=why.get(number),
+            error=why[number].text if number in why else None,
+            reason=why[number].data if number in why else None,
         )
         for number in numbers
     )

@@ -19,6 +19,7 @@ from vestnik.db.errors import retried
 from vestnik.dispatch.models import KeptReceipt
 from vestnik.providers.base import Receipt, ReceiptState
 from vestnik.providers.events import verdict_of
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +72,11 @@ WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
 # A receipt's instant is of another clock, a vendor's or a host's: none is still to come.
 APPLY = """
 WITH given AS (
-    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[])
-        AS g (id, state, at, error)
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
+        AS g (id, state, at, error, reason)
 ),
 found AS (
-    SELECT m.id, m.state AS was, given.state, given.at, given.error
+    SELECT m.id, m.state AS was, given.state, given.at, given.error, given.reason
     FROM given JOIN dispatch_message m ON m.id = given.id
 ),
 -- Also of an earlier attempt: of one that was given up, or queued again and is not out just now.
@@ -92,7 +93,7 @@ open AS (
 ),
 applied AS (
     UPDATE dispatch_message m SET
-        state = open.state, error = nullif(open.error, ''), attempt_id = NULL,
+        state = open.state, error = open.error, reason = open.reason::jsonb, attempt_id = NULL,
         sent_at = coalesce(m.sent_at, least(open.at, clock_timestamp())),
         delivered_at = CASE open.state WHEN 'delivered'
             THEN least(open.at, clock_timestamp()) END
@@ -130,7 +131,7 @@ SELECT id FROM found WHERE was <> 'queued' OR id IN (SELECT id FROM applied)
 KEPT = """
 DELETE FROM dispatch_keptreceipt
 WHERE alias = %s AND (provider_message_id = ANY(%s::text[]) OR message_id = ANY(%s::bigint[]))
-RETURNING provider_message_id, message_id, state, at, error
+RETURNING provider_message_id, message_id, state, at, error, reason
 """
 
 # A receipt may come between the recording of its hand-over and the look for kept ones, or for a
@@ -170,8 +171,15 @@ def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[in
     with transaction.atomic():
         rows = sql.rows(KEPT, [alias, list(provider_ids), list(message_ids)])
         found = [
-            Receipt(alias, state, at, provider_id=provider_id, message_id=own, error=error)
-            for provider_id, own, state, at, error in rows
+            Receipt(
+                alias,
+                state,
+                at,
+                provider_id=provider_id,
+                message_id=own,
+                error=Reason.stored(error, reason) or "",
+            )
+            for provider_id, own, state, at, error, reason in rows
         ]
         _keep(alias, _apply(alias, found))
 
@@ -195,7 +203,8 @@ def _keep(alias: str, receipts: Iterable[Receipt]) -> None:
             message_id=receipt.message_id,
             state=receipt.state,
             at=receipt.at,
-            error=receipt.error,
+            error=reason.text if (reason := _reason_of(receipt)) else "",
+            reason=reason.data if reason else None,
         )
         for receipt in receipts
     )
@@ -213,18 +222,24 @@ def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
     states |= _verdicts(alias, by_message)
     final = {message: state for message, state in states.items() if state is not None}
     words = {message: _deciding(state, *by_message[message]) for message, state in final.items()}
+    reasons = [_reason_of(receipt) for receipt in words.values()]
     rows = sql.rows(
         APPLY,
         [
             list(final),
             list(final.values()),
             [receipt.at for receipt in words.values()],
-            [receipt.error for receipt in words.values()],
+            [reason and reason.text for reason in reasons],
+            [reason and reason.json for reason in reasons],
         ],
     )
     early = final.keys() - {message for (message,) in rows}
     named = (replace(r, message_id=message) for message in early for r in by_message[message][0])
     return [*unmatched, *named]
+
+
+def _reason_of(receipt: Receipt) -> Reason | None:
+    return Reason.of(receipt.error).fit() if receipt.error else None
 
 
 def _deciding(state: ReceiptState, heard: Sequence[Receipt], parts: int) -> Receipt:

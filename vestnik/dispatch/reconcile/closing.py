@@ -14,6 +14,8 @@ from vestnik.dispatch.suppress.revocation import DOUBTED
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import FINISH, Mailing
 from vestnik.mailings.window import END_GUARD
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +51,10 @@ closed AS (
         state = CASE WHEN m.doubted_attempt_id IS NULL THEN %s ELSE 'unknown' END,
         attempt_id = m.doubted_attempt_id, next_attempt_at = NULL,
         error = CASE WHEN m.doubted_attempt_id IS NOT NULL THEN %s
-            WHEN taken.never_open AND coalesce(m.error, '') = '' THEN %s ELSE m.error END
+            WHEN taken.never_open AND coalesce(m.error, '') = '' THEN %s ELSE m.error END,
+        reason = CASE WHEN m.doubted_attempt_id IS NOT NULL THEN %s::jsonb
+            WHEN taken.never_open AND coalesce(m.error, '') = '' THEN %s::jsonb
+            ELSE m.reason END
     FROM taken
     WHERE m.mailing_id + 0 = taken.mailing_id AND m.state = 'queued'
         AND m.id BETWEEN taken.first_message_id AND taken.last_message_id
@@ -87,7 +92,7 @@ WHERE b.state IN ('ready', 'waiting') AND m.state IN ('cancelled', 'finished')
 """
 
 
-NEVER_OPEN = "the client's hours did not open before the end"
+NEVER_OPEN = Reason(Code.HOURS_NEVER_OPEN)
 ZONES = """
 SELECT DISTINCT timezone FROM dispatch_batch
 WHERE mailing_id = %s AND state IN ('ready', 'waiting') AND timezone IS NOT NULL
@@ -147,5 +152,6 @@ def _close_some(mailing_id: int, never_open: Sequence[str]) -> bool:
         if taken:  # all are of one mailing, and so of one state
             batches, state = [batch for batch, _ in taken], taken[0][1]
             zones = [*never_open] if state == "expired" else []
-            sql.run(CLOSE, [zones, batches, state, DOUBTED, NEVER_OPEN])
+            reasons = (DOUBTED.text, NEVER_OPEN.text, DOUBTED.json, NEVER_OPEN.json)
+            sql.run(CLOSE, [zones, batches, state, *reasons])
     return len(taken) == BATCHES_AT_ONCE

@@ -88,7 +88,7 @@ held AS (
 ),
 settled AS (
     UPDATE dispatch_message m SET
-        state = reply.state, error = NULL, next_attempt_at = NULL, attempt_id = NULL,
+        state = reply.state, error = NULL, reason = NULL, next_attempt_at = NULL, attempt_id = NULL,
         sent_at = CASE reply.state WHEN 'sent' THEN coalesce(m.sent_at, clock_timestamp())
             ELSE m.sent_at END,
         provider_message_id = coalesce(reply.provider_id, m.provider_message_id)

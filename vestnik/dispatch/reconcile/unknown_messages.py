@@ -15,7 +15,6 @@ from django.db.models import Sum
 
 from vestnik.db import sql
 from vestnik.db.sql import array
-from vestnik.dispatch.record.claims import WORKER_STOPPED
 from vestnik.dispatch.signals import wakeups
 from vestnik.mailings.models import (
     REOPEN,
@@ -27,6 +26,8 @@ from vestnik.mailings.models import (
 )
 from vestnik.mailings.window import is_ahead
 from vestnik.providers.registry import aliases, described
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Settlement(StrEnum):
 # sent again by itself.
 # What is settled is taken batch by batch, each locked before its messages: a late outcome or a
 # receipt that comes first has its way, and one that comes second finds nothing to change.
+# A reason without a code, by the version before, may be a worker that stopped as well.
 SETTLE = """
 WITH held AS (
     SELECT id, first_message_id, last_message_id FROM dispatch_batch
@@ -53,7 +55,7 @@ settled AS (
     UPDATE dispatch_message m SET
         state = %s, attempt_id = NULL, next_attempt_at = NULL,
         doubted_attempt_id = m.attempt_id,
-        error = coalesce(%s, m.error)
+        error = coalesce(%s, m.error), reason = coalesce(%s::jsonb, m.reason)
     FROM held
     WHERE m.mailing_id + 0 = %s AND m.state = 'unknown'
         AND ('{state}' <> 'queued' OR m.phone_number <> '' AND (m.client_id IS NULL
@@ -61,7 +63,7 @@ settled AS (
             AND (SELECT id FROM audience_stoplistentry s WHERE s.phone_number = m.phone_number)
                 IS NULL)
         AND (NOT %s OR m.attempt_id IS DISTINCT FROM m.doubted_attempt_id)
-        AND (NOT %s OR m.error IS DISTINCT FROM '{stopped}')
+        AND (NOT %s OR m.reason ->> 'code' <> 'worker_stopped')
         AND m.id BETWEEN held.first_message_id AND held.last_message_id
     RETURNING held.id
 ),
@@ -129,7 +131,7 @@ def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
 
     def settle(batches: Sequence[int]) -> int:
         note.write()
-        return _settle(mailing, "failed", "given up: nobody knows whether it arrived", batches)
+        return _settle(mailing, "failed", Reason(Code.GIVEN_UP), batches)
 
     return sum(_slice_by_slice(mailing, settle, most))
 
@@ -139,7 +141,7 @@ class _Note:
 
     def __init__(self, mailing: Mailing, event: str, actor: str) -> None:
         self._mailing, self._event, self._actor = mailing, event, actor
-        self._reason = f"{in_doubt(mailing)} unknown messages"
+        self._reason = Reason(Code.UNKNOWN_MESSAGES, count=in_doubt(mailing))
         self.is_written = False
 
     def write(self) -> None:
@@ -185,7 +187,7 @@ def ask(mailing: Mailing, *, actor: str) -> int:
         raise CannotBeAsked
     count = in_doubt(mailing)
     with transaction.atomic():
-        mailing.note("ask", actor=actor, reason=f"{count} unknown messages")
+        mailing.note("ask", actor=actor, reason=Reason(Code.UNKNOWN_MESSAGES, count=count))
         transaction.on_commit(lambda: wakeups.publish("vestnik.ask", mailing.id))
     return count
 
@@ -255,12 +257,13 @@ def _queue_again(
 def _settle(
     mailing: Mailing,
     state: str,
-    error: str | None,
+    reason: Reason | None,
     batches: Sequence[int],
     *,
     by_itself: bool = False,
     only_answered: bool = False,
 ) -> int:
-    given = [array(batches), state, error, mailing.id, by_itself, only_answered]
-    rows = sql.rows(SETTLE.format(state=state, stopped=WORKER_STOPPED), given)
+    why = (None, None) if reason is None else (reason.text, reason.json)
+    given = [array(batches), state, *why, mailing.id, by_itself, only_answered]
+    rows = sql.rows(SETTLE.format(state=state), given)
     return sum(n for (n,) in rows)

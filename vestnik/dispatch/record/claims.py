@@ -18,6 +18,8 @@ from vestnik.dispatch.signals.metrics import counters
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.window import END_GUARD
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -119,8 +121,8 @@ WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = 'queued'
 
 # A claimed batch whose lease ran out: what was in flight is in doubt and keeps its attempt, so
 # that its worker's own late word can still settle it; all else is ready again.
-WORKER_STOPPED = "its worker stopped in mid-call"
-RESCUE_EXPIRED = f"""
+WORKER_STOPPED = Reason(Code.WORKER_STOPPED)
+RESCUE_EXPIRED = """
 WITH stale AS (
     SELECT id, attempt_id, in_flight
     FROM dispatch_batch WHERE state = 'claimed' AND due_at <= clock_timestamp()
@@ -129,14 +131,14 @@ WITH stale AS (
 doubted AS (
     UPDATE dispatch_message m SET
         state = 'unknown', attempt_id = stale.attempt_id, attempts = least(m.attempts + 1, 32767),
-        error = '{WORKER_STOPPED}'
+        error = %s, reason = %s::jsonb
     FROM stale
     WHERE m.id = ANY(stale.in_flight) AND m.state = 'queued'
     RETURNING stale.id
 ),
 counted AS (SELECT id, count(*) AS n FROM doubted GROUP BY id)
 UPDATE dispatch_batch b SET
-    claim_id = NULL, attempt_id = NULL, in_flight = '{{}}', due_at = clock_timestamp(),
+    claim_id = NULL, attempt_id = NULL, in_flight = '{}', due_at = clock_timestamp(),
     queued = b.queued - coalesce(counted.n, 0), unknown = b.unknown + coalesce(counted.n, 0),
     state = CASE WHEN b.queued > coalesce(counted.n, 0) THEN 'ready' ELSE 'done' END
 FROM stale LEFT JOIN counted USING (id)
@@ -338,7 +340,9 @@ def open_zones(hours: LocalHours, zones: Collection[str], now: datetime) -> Open
 
 def rescue_expired() -> None:
     """Take back the leases that ran out."""
-    for batch, mailing, doubted in sql.rows(RESCUE_EXPIRED):
+    for batch, mailing, doubted in sql.rows(
+        RESCUE_EXPIRED, [WORKER_STOPPED.text, WORKER_STOPPED.json]
+    ):
         counters().count("leases_lost", "")
         log.warning("lease lost", mailing=mailing, batch=batch, unknown=doubted)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from vestnik.db.sql import array
 from vestnik.dispatch.record.claims import QueuedMessage
+from vestnik.reasons.reason import Reason
 
 SEPARATOR = "\x1f"
 #: Instead of the instant of its departure: this try is no attempt of the message's.
@@ -28,7 +29,7 @@ class OutcomeBatch:
     states: list[str] = field(default_factory=list)
     departed: list[float] = field(default_factory=list)
     provider_ids: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    reasons: list[Reason | None] = field(default_factory=list)
     retries: list[float] = field(default_factory=list)
     #: The provider's id of each part, its message, and how many parts that has.
     part_ids: list[str] = field(default_factory=list)
@@ -51,7 +52,7 @@ class OutcomeBatch:
         self.states.append(state)
         self.departed.append(departed)
         self.provider_ids.append(provider_id)
-        self.errors.append(error)
+        self.reasons.append(Reason.of(error).fit() if error else None)
         self.retries.append(retry_in)
 
     def add_parts(self, message_id: int, part_ids: Sequence[str]) -> None:
@@ -86,10 +87,10 @@ class OutcomeBatch:
             if isinstance(mine, list):
                 mine.extend(getattr(other, column.name))
 
-    def last_refusal(self) -> str:
-        """Why the last of those that were refused for good was; empty where none was."""
-        reasons = (e for s, e in zip(self.states, self.errors, strict=True) if s == "failed")
-        return next(reversed([*reasons]), "")
+    def last_refusal(self) -> Reason | None:
+        """Why the last of those that were refused for good was."""
+        reasons = (r for s, r in zip(self.states, self.reasons, strict=True) if s == "failed")
+        return next(reversed([*reasons]), None)
 
     def parameters(self) -> dict[str, object]:
         """The columns as text, and the counts. psycopg's own array dumping costs 2 µs a message,
@@ -107,7 +108,7 @@ class OutcomeBatch:
             "states": array(self.states),
             "departed": array(self.departed),
             "provider_ids": SEPARATOR.join(self.provider_ids),
-            "errors": SEPARATOR.join(self.errors),
+            **self._why(),
             "retries": array(self.retries),
             "part_ids": SEPARATOR.join(part_ids),
             "part_owners": array([last[part_id][0] for part_id in part_ids]),
@@ -118,4 +119,14 @@ class OutcomeBatch:
             "failed": counted["failed"],
             "unknown": counted["unknown"] + counted["doubted"],
             "leaving": len(self.ids) - counted["queued"] - counted["resent"],
+        }
+
+    def _why(self) -> dict[str, str]:
+        """The reasons as text and as data: nothing at all where there are none, which unnest fills
+        with nulls."""
+        if not any(self.reasons):
+            return {"errors": "", "reasons": ""}
+        return {
+            "errors": SEPARATOR.join(r.text if r else "" for r in self.reasons),
+            "reasons": SEPARATOR.join(r.json if r else "" for r in self.reasons),
         }

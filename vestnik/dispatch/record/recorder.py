@@ -19,6 +19,8 @@ from vestnik.dispatch.record.outcome_batch import NOT_COUNTED, OutcomeBatch
 from vestnik.dispatch.suppress.opt_out import sweep_batch
 from vestnik.dispatch.suppress.revocation import recheck
 from vestnik.mailings.window import END_GUARD
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +29,9 @@ outcome AS (
     SELECT * FROM unnest(
         %(ids)s::bigint[], %(states)s::text[], %(departed)s::float8[],
         string_to_array(%(provider_ids)s, E'\\x1f', ''),
-        string_to_array(%(errors)s, E'\\x1f', ''), %(retries)s::float8[]
-    ) AS o (id, state, departed, provider_id, error, retry_in)
+        string_to_array(%(errors)s, E'\\x1f', ''),
+        string_to_array(%(reasons)s, E'\\x1f', ''), %(retries)s::float8[]
+    ) AS o (id, state, departed, provider_id, error, reason, retry_in)
 )
 """
 
@@ -46,7 +49,7 @@ settled AS (
             THEN %(marked_at)s::timestamptz + o.departed * interval '1 second'
             ELSE m.sent_at END,
         provider_message_id = coalesce(o.provider_id, m.provider_message_id),
-        error = o.error,
+        error = o.error, reason = o.reason::jsonb,
         attempt_id = CASE WHEN o.state = 'unknown' THEN %(attempt)s::bigint
             WHEN {doubted} THEN coalesce(m.doubted_attempt_id, %(attempt)s::bigint) END,
         doubted_attempt_id = CASE WHEN o.state = 'resent' THEN %(attempt)s::bigint
@@ -196,7 +199,9 @@ outcome AS (
         CASE WHEN under_way THEN state WHEN state = 'queued' THEN 'failed'
             WHEN state = 'resent' THEN 'unknown' ELSE state END AS state,
         departed, provider_id, coalesce(error, CASE WHEN state = 'queued' AND NOT under_way
-            THEN 'not handed over before the mailing ended' END) AS error, retry_in
+            THEN %(ended)s END) AS error,
+        coalesce(reason, CASE WHEN state = 'queued' AND NOT under_way
+            THEN %(ended_reason)s END) AS reason, retry_in
     FROM given, held
 ),
 {SETTLE_UNKNOWN},
@@ -216,6 +221,9 @@ UPDATE dispatch_batch b SET
 FROM held, counted c WHERE b.id = held.id
 RETURNING c.n
 """
+
+
+MAILING_ENDED = Reason(Code.MAILING_ENDED)
 
 
 class LeaseLost(Exception):
@@ -321,7 +329,9 @@ def record_and_release(
 
 def record_late(batch: Claim, outcomes: OutcomeBatch) -> int:
     """Record the outcomes of a flight whose lease was taken back; how many they settled."""
-    count: int = sql.value(RECORD_LATE, _parameters(batch, outcomes.with_not_sent())) or 0
+    parameters = _parameters(batch, outcomes.with_not_sent())
+    parameters |= {"ended": MAILING_ENDED.text, "ended_reason": MAILING_ENDED.json}
+    count: int = sql.value(RECORD_LATE, parameters) or 0
     log.info("late outcomes", mailing=batch.mailing_id, batch=batch.batch_id, outcomes=count)
     return count
 

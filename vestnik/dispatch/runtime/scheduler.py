@@ -24,6 +24,8 @@ from vestnik.dispatch.signals import heartbeat, wakeups
 from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, described
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +144,7 @@ def pause_without_provider() -> None:
     running = Mailing.objects.filter(state=MailingState.RUNNING)
     for mailing in running.exclude(provider__in=aliases()):
         log.error("mailing paused", mailing=mailing.id, missing_provider=mailing.provider)
-        mailing.move(PAUSE, reason=f"Its provider {mailing.provider!r} is not configured any more.")
+        mailing.move(PAUSE, reason=Reason(Code.PROVIDER_MISSING, alias=mailing.provider))
 
 
 def _step(run: Callable[[], object]) -> Step:

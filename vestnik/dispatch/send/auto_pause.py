@@ -4,12 +4,13 @@ import structlog
 
 from vestnik.db import sql
 from vestnik.mailings.models import PAUSE, SYSTEM, Mailing
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
 LEAST_MESSAGES = 200
 MOST_REFUSED = 0.2
-REFUSED = "messages were refused"
 
 TALLY = """
 SELECT coalesce(sum(failed), 0)::bigint,
@@ -36,13 +37,13 @@ def pause_if_refused(mailing_id: int, last_refusal: str) -> bool:
         return False
     mailing = Mailing.objects.get(id=mailing_id)
     pauses = mailing.events.filter(event=PAUSE.name, actor=SYSTEM)
-    if pauses.filter(reason__contains=REFUSED).exists():
+    if pauses.filter(reason_details__code=Code.MANY_REFUSED).exists():
         return False
     failed -= sql.value(GIVEN_UP, [mailing_id]) or 0
     if failed < handed_over * MOST_REFUSED:
         return False
     share = round(100 * failed / handed_over)
-    reason = f"{share} % of {handed_over} {REFUSED}; the last one: {last_refusal}"
+    reason = Reason(Code.MANY_REFUSED, share=share, all=handed_over, reason=last_refusal)
     paused = mailing.move(PAUSE, reason=reason)
     if paused:
         log.error("mailing paused itself", mailing=mailing_id, refused=failed, of=handed_over)

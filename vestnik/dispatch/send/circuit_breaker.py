@@ -22,6 +22,8 @@ from vestnik.db import sql
 from vestnik.dispatch.send.temporary_refusals import LONGEST_COOLDOWN
 from vestnik.dispatch.signals.metrics import is_answering
 from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +41,14 @@ FROM dispatch_breaker WHERE alias = %s AND state <> 'closed'
 """
 
 OPEN = """
-INSERT INTO dispatch_breaker (alias, state, openings, until, reason, changed_at)
+INSERT INTO dispatch_breaker
+    (alias, state, openings, until, reason, reason_details, changed_at)
 VALUES (%(alias)s, 'open', 1,
     clock_timestamp() + greatest(%(shortest)s, %(wish)s) * interval '1 second',
-    %(reason)s, clock_timestamp())
+    %(reason)s, %(details)s::jsonb, clock_timestamp())
 ON CONFLICT (alias) DO UPDATE SET
     state = 'open', openings = dispatch_breaker.openings + 1, reason = excluded.reason,
+    reason_details = excluded.reason_details,
     until = clock_timestamp() + greatest(
         least(%(shortest)s * 2 ^ least(dispatch_breaker.openings, 16), %(longest)s), %(wish)s
     ) * interval '1 second',
@@ -65,7 +69,7 @@ UPDATE dispatch_breaker SET until = clock_timestamp() WHERE alias = %s AND state
 
 CLOSE = """
 UPDATE dispatch_breaker SET state = 'closed', openings = 0, until = NULL, reason = '',
-    changed_at = clock_timestamp()
+    reason_details = NULL, changed_at = clock_timestamp()
 WHERE alias = %s AND state <> 'closed'
 """
 
@@ -177,10 +181,9 @@ class CircuitBreaker:
         if retry_after > LONGEST_COOLDOWN and (
             self.is_probing or self._busy_answers >= FAILURES_TO_OPEN
         ):
-            return self._open(
-                f"{retry_afters[max(retry_afters)].reason} (it says: after {retry_after:g} s)",
-                retry_after,
-            )
+            reason = retry_afters[max(retry_afters)].reason
+            asks = Reason(Code.ASKS_TO_WAIT, reason=reason, seconds=retry_after)
+            return self._open(asks, retry_after)
         if self.is_probing:
             self._close()
         return 0.0
@@ -229,9 +232,15 @@ class CircuitBreaker:
     def _open(self, reason: str, retry_after: float = 0.0, longest: float = LONGEST) -> float:
         self._failures = self._busy_answers = 0
         self._closed_until, self._prober = 0.0, None
-        parameters = {"alias": self.alias, "reason": reason, "wish": retry_after}
+        why = Reason.of(reason).fit()
+        parameters = {
+            "alias": self.alias,
+            "reason": why.text,
+            "details": why.json,
+            "wish": retry_after,
+        }
         if sql.run(OPEN, parameters | {"shortest": SHORTEST, "longest": longest}):
-            log.error("breaker opened", provider=self.alias, reason=reason)
+            log.error("breaker opened", provider=self.alias, reason=why.text, code=why.code)
         return SHORTEST
 
     def _close(self) -> None:

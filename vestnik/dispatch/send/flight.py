@@ -13,6 +13,8 @@ import structlog
 
 from vestnik.dispatch.record.claims import QueuedMessage
 from vestnik.providers.base import Outcome, Outgoing, Provider
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +77,7 @@ class Flight:
             return dict(enumerate(self.answers.result()))
         except Exception as error:
             log.exception("provider failed", provider=self._provider.alias)
-            trouble = f"{type(error).__name__} in the provider"
+            trouble = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
             return {
                 place: self._provider.in_two_minds(outgoing, trouble)
                 for place, (_, outgoing) in self.out.items()

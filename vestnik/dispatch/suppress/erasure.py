@@ -37,7 +37,8 @@ WHERE (g.enlisted_at IS NULL OR g.enlisted_at > clock_timestamp() - interval '1 
 BLANK = """
 UPDATE dispatch_message SET
     phone_number = '', text = CASE WHEN text IS NOT NULL THEN '' END,
-    error = replace(error, %(number)s, '***')
+    error = replace(error, %(number)s, '***'),
+    reason = replace(reason::text, %(number)s, '***')::jsonb
 WHERE id = ANY(%(ids)s::bigint[]) AND {which}
 """
 PAST = "state <> 'queued' AND phone_number <> ''"

@@ -27,10 +27,12 @@ from vestnik.dispatch.suppress.revocation import (
 )
 from vestnik.outages import one_line
 from vestnik.providers.base import Inbound
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-WHY = "stop list"
+WHY = Reason(Code.STOP_LIST)
 
 # A client's number may have changed since: the message's own is what counts.
 # From the few on the list to their messages, a probe of an index each: left to itself the planner

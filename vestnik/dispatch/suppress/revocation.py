@@ -14,6 +14,8 @@ from vestnik.dispatch.prepare import new_text
 from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
 from vestnik.mailings.rendering import NO_SMS
 from vestnik.outages import one_line
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +23,8 @@ log = structlog.get_logger(__name__)
 LONGEST_WAIT = 2.0
 #: And a chore that comes back to it.
 SHORT_WAIT = 0.5
-WHY = "the client was deleted"
-DOUBTED = "not sent again, and an earlier attempt may have arrived"
+WHY = Reason(Code.CLIENT_DELETED)
+DOUBTED = Reason(Code.EARLIER_ATTEMPT)
 
 # The batch's row is locked before the message's is touched, so what a worker has marked by then
 # counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
@@ -42,7 +44,9 @@ withdrawn AS (
     UPDATE dispatch_message m SET
         state = CASE WHEN m.doubted_attempt_id IS NULL THEN '{state}' ELSE 'unknown' END,
         attempt_id = m.doubted_attempt_id,
-        error = CASE WHEN m.doubted_attempt_id IS NULL THEN %(why)s ELSE %(doubted)s END
+        error = CASE WHEN m.doubted_attempt_id IS NULL THEN %(why)s ELSE %(doubted)s END,
+        reason = CASE WHEN m.doubted_attempt_id IS NULL THEN %(reason)s::jsonb
+            ELSE %(doubted_reason)s::jsonb END
     FROM held WHERE m.id = held.message_id AND m.state = 'queued' AND NOT held.flies
     RETURNING m.id, m.state
 ),
@@ -178,7 +182,11 @@ def recheck(batch_id: int) -> None:
 
 
 def take_back_soon(
-    theirs: str, state: str, why: str, parameters: Mapping[str, Any], seconds: float | None = None
+    theirs: str,
+    state: str,
+    why: Reason,
+    parameters: Mapping[str, Any],
+    seconds: float | None = None,
 ) -> bool:
     """The same, waiting for others only for a moment; whether it was done.
 
@@ -190,13 +198,19 @@ def take_back_soon(
     except OperationalError as error:
         if trouble_of(error) is not Trouble.BUSY:
             raise
-        log.info("messages left queued", why=why, reason=one_line(error))
+        log.info("messages left queued", why=why.code, reason=one_line(error))
         return False
     return True
 
 
-def take_back(theirs: str, state: str, why: str, parameters: Mapping[str, Any]) -> None:
+def take_back(theirs: str, state: str, why: Reason, parameters: Mapping[str, Any]) -> None:
     """Bring queued messages to that state, except what is in flight. One of which an earlier
     attempt may have arrived becomes unknown instead."""
-    given = {"why": why, "doubted": DOUBTED, **parameters}
+    given = {
+        "why": why.text,
+        "reason": why.json,
+        "doubted": DOUBTED.text,
+        "doubted_reason": DOUBTED.json,
+        **parameters,
+    }
     sql.run(TAKE_BACK.format(theirs=theirs, state=state), given)

@@ -19,6 +19,7 @@ from vestnik.providers.http.response import id_of, readable, step_into, word_of
 from vestnik.providers.http.signature import METHODS, digest
 from vestnik.providers.http.status_query import UNDER_WAY
 from vestnik.providers.options import Options, Secret
+from vestnik.providers.receipt_reasons import reason_of_word
 
 PATHS = {
     "callback_id_path": "id",
@@ -107,7 +108,7 @@ class Notices:
             datetime.now(UTC),
             provider_id=their_id,
             message_id=our_id,
-            error=readable(self._word(notice, "error") or ""),
+            error=reason_of_word(readable(self._word(notice, "error") or "")),
         )
 
     def _inbound(self, notice: object) -> Inbound:

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 LONGEST_REASON = 200
 LONGEST_ID = 100
@@ -123,6 +125,13 @@ def id_of(word: str | None) -> str:
     none, or one that cannot be stored: with NUL, with half of a character."""
     word = (word or "").strip()
     return word[:LONGEST_ID] if word.isprintable() else ""
+
+
+def gateway_said(code: str, reason: str = "") -> Reason:
+    """The code of an answer, and the reason in the gateway's own words if it gives one."""
+    if not reason:
+        return Reason(Code.GATEWAY_CODE, code=code)
+    return Reason(Code.GATEWAY_SAID, code=code, reason=reason)
 
 
 def readable(reason: str, *hidden: str) -> str:

@@ -10,8 +10,17 @@ from vestnik.providers.base import (
     account_refused,
 )
 from vestnik.providers.http.error_codes import Verdict, Verdicts
-from vestnik.providers.http.response import Answer, finder, id_of, readable, retry_after
+from vestnik.providers.http.response import (
+    Answer,
+    finder,
+    gateway_said,
+    id_of,
+    readable,
+    retry_after,
+)
 from vestnik.providers.options import Options
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: Seconds of rest for a gateway that says "too much", and not for how long.
 TOO_MUCH = 1.0
@@ -51,22 +60,23 @@ class Reading:
         self, message: Outgoing, text: str, document: object, code: str | None
     ) -> Outcome:
         if self._code and code is None:
-            return Unknown("the answer is not one of this gateway's")
+            return Unknown(Reason(Code.FOREIGN_ANSWER))
         number = message.phone_number
         if self._echo and self._echo(text, document, number) != str(message.message_id):
-            return Unknown("the answer is about another message")
+            return Unknown(Reason(Code.OTHER_MESSAGE))
         if not self._id:
             return Accepted()
         provider_id = id_of(self._id(text, document, number))
-        return Accepted(provider_id) if provider_id else Unknown("the answer has no id")
+        return Accepted(provider_id) if provider_id else Unknown(Reason(Code.NO_MESSAGE_ID))
 
 
 def _refusal(
     verdict: Verdict, answer: Answer, code: str | None, reason: str, is_listed: bool
 ) -> Outcome:
-    said = f"{code or f'HTTP {answer.status}'}{': ' if reason else ''}{reason}"
+    named = code or f"HTTP {answer.status}"
     if verdict is Verdict.PERMANENT:
-        return Rejected(code or f"HTTP {answer.status}", reason or "refused by the gateway")
+        return Rejected(named, reason or Reason(Code.GATEWAY_REFUSED))
+    said = gateway_said(named, reason)
     if verdict is Verdict.TEMPORARY:
         wish, too_much = retry_after(answer), answer.status == 429
         if too_much and wish is None:
@@ -75,6 +85,6 @@ def _refusal(
     if verdict is Verdict.ACCOUNT:
         # A 403 may be about one number; a code that is configured as the account's is not.
         perhaps = answer.status == 403 and not is_listed
-        said = said.removeprefix("HTTP ")
-        return account_refused(said, retry_after(answer), perhaps=perhaps)
+        account_code = code or str(answer.status)
+        return account_refused(account_code, retry_after(answer), reason=reason, perhaps=perhaps)
     return Unknown(said)

@@ -10,6 +10,7 @@ from vestnik.providers.http.response import Answer, finder, readable
 from vestnik.providers.http.templates import Compiler, Filling
 from vestnik.providers.http.transport import Request
 from vestnik.providers.options import Options
+from vestnik.providers.receipt_reasons import reason_of_word
 
 #: States of a message on its way to its recipient, as gateways call them; not final.
 UNDER_WAY = frozenset(
@@ -58,5 +59,5 @@ class Status:
             datetime.now(UTC),
             provider_id=question.provider_id,
             message_id=question.message_id,
-            error="" if state == "delivered" else readable(error or word, number),
+            error="" if state == "delivered" else reason_of_word(readable(error or word, number)),
         )

@@ -8,6 +8,8 @@ from yarl import URL
 from vestnik.providers.http.response import Answer, readable, step_into, word_of
 from vestnik.providers.http.transport import Line, Request
 from vestnik.providers.options import Options
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: A token is fetched anew so many seconds before it ends; one without an end after an hour.
 MARGIN, USUAL = 30.0, 3600.0
@@ -17,6 +19,10 @@ FRESH = 5.0
 
 class TokenRefused(Exception):
     """The gateway gives us no token: what is configured is wrong."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code, self.reason = code, reason
+        super().__init__(f"{code}: {reason}")
 
 
 class Tokens:
@@ -57,7 +63,7 @@ class Tokens:
         document = answer.document()
         token = word_of(step_into(document, self._path))
         if not token:
-            raise TokenRefused(_why(answer))
+            raise TokenRefused(str(answer.status), _why(answer))
         self._fetched_at = time.monotonic()
         lifetime = word_of(step_into(document, self._lifetime_path)) or ""
         self._ends_at = self._fetched_at + _seconds(lifetime)
@@ -78,4 +84,4 @@ def _seconds(lifetime: str) -> float:
 
 def _why(answer: Answer) -> str:
     word = readable(word_of(step_into(answer.document(), ("error",))) or "")
-    return f"{answer.status}: {word or 'no token is given'}"
+    return word or Reason(Code.NO_TOKEN_GIVEN)

@@ -1,7 +1,6 @@
 """One request and its whole answer over a session that stays open, with nothing done twice."""
 
 import asyncio
-import os
 import ssl
 from dataclasses import dataclass, field
 
@@ -9,7 +8,7 @@ import aiohttp
 from yarl import URL
 
 from vestnik.providers.base import Outgoing, TooLate
-from vestnik.providers.errors import OptionError
+from vestnik.providers.errors import OptionError, reason_of_errno
 from vestnik.providers.http.connections import (
     EXACT,
     Connector,
@@ -21,6 +20,8 @@ from vestnik.providers.http.connections import (
 )
 from vestnik.providers.http.response import Answer
 from vestnik.providers.options import Options
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: No answer about one message is longer; what is, is not read to its end.
 LONGEST_BODY = 64 * 1024
@@ -129,31 +130,30 @@ def _tls(ca_file: str) -> ssl.SSLContext:
         raise OptionError("ca_file", f"cannot be read: {error.strerror or error}") from None
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception) -> Reason:
     """What went wrong, without the address (it may hold a secret in its query)."""
-    for kind, phrase in PHRASES:
+    for kind, code in CODES:
         if isinstance(error, kind):
-            return phrase
+            return Reason(code)
     if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
-        return f"no connection: {os.strerror(number) if number and number > 0 else 'refused'}"
+        return Reason(Code.NO_CONNECTION, reason=reason_of_errno(error.os_error.errno))
     if isinstance(error, aiohttp.ClientOSError | ConnectionError):
-        return "the line was closed before the answer"
-    return f"{type(error).__name__} on the line"
+        return Reason(Code.CONNECTION_CLOSED)
+    return Reason(Code.CONNECTION_ERROR, kind=type(error).__name__)
 
 
 #: The first that fits, so the narrower kinds stand first.
-PHRASES: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.ClientConnectorDNSError, "the gateway's name cannot be resolved"),
-    (aiohttp.ClientConnectorCertificateError, "the gateway's certificate is not trusted"),
-    (aiohttp.ClientSSLError, "TLS with the gateway fails"),
-    (aiohttp.ConnectionTimeoutError, "no connection in time"),
-    (aiohttp.ServerTimeoutError, "no answer in time"),
-    (asyncio.TimeoutError, "no answer in time"),
-    (aiohttp.ServerDisconnectedError, "the line was closed before the answer"),
-    (SentTwice, "the line was closed before the answer"),
-    (Unasked, "the gateway speaks before it is asked"),
-    (BodyTooLong, "the answer is too long to be one"),
-    (aiohttp.ClientPayloadError, "the answer breaks off"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+CODES: tuple[tuple[type[Exception], Code], ...] = (
+    (aiohttp.ClientConnectorDNSError, Code.NAME_NOT_RESOLVED),
+    (aiohttp.ClientConnectorCertificateError, Code.CERTIFICATE_UNTRUSTED),
+    (aiohttp.ClientSSLError, Code.TLS_FAILED),
+    (aiohttp.ConnectionTimeoutError, Code.CONNECT_TIMEOUT),
+    (aiohttp.ServerTimeoutError, Code.ANSWER_TIMEOUT),
+    (asyncio.TimeoutError, Code.ANSWER_TIMEOUT),
+    (aiohttp.ServerDisconnectedError, Code.CONNECTION_CLOSED),
+    (SentTwice, Code.CONNECTION_CLOSED),
+    (Unasked, Code.EARLY_ANSWER),
+    (BodyTooLong, Code.ANSWER_TOO_LONG),
+    (aiohttp.ClientPayloadError, Code.ANSWER_CUT),
+    (aiohttp.ClientResponseError, Code.ANSWER_NOT_HTTP),
 )

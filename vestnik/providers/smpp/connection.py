@@ -9,11 +9,13 @@ from collections.abc import Callable
 from copy import copy
 
 from vestnik.providers.base import account_refused
-from vestnik.providers.errors import OptionError
+from vestnik.providers.errors import OptionError, reason_of_errno
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.session import Listener, Lost, Refused, Session
 from vestnik.providers.smpp.status import NAMES, Meaning
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,7 @@ class Link:
         if session is not None and session.usable:
             return session
         if self._task is None:
-            raise NotBound("the provider is not open", 0.0)
+            raise NotBound(Reason(Code.NOT_OPEN), 0.0)
         async with self._changed:
             while not (self._session and self._session.usable):
                 if self._failure:
@@ -106,7 +108,7 @@ class Link:
                 if await self._serve(session) >= STEADY or session.useful:
                     tries = 1
                     self._told.clear()
-                pause, reason = self._pause(tries, None), "the line to the SMSC was closed"
+                pause, reason = self._pause(tries, None), Reason(Code.SMSC_CLOSED)
             self._tell(reason)
             await self._wait(pause, reason)
 
@@ -215,15 +217,17 @@ def _explain(error: Exception) -> str:
         if NAMES.get(error.status, ("", None))[1] is Meaning.ACCOUNT:
             return account_refused(str(error)).reason
         advice = "; the SMSC wants bind=transmitter+receiver" if error.status == 0x03 else ""
-        return f"the SMSC refuses to bind: {error}{advice}"
+        return Reason(Code.BIND_REFUSED, text=f"{error}{advice}")
     if isinstance(error, Lost):
-        return "the SMSC closed the line while binding"
+        return Reason(Code.SMSC_CLOSED_AT_BIND)
     if isinstance(error, TimeoutError):
-        return "no connection to the SMSC in time"
+        return Reason(Code.SMSC_CONNECT_TIMEOUT)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "the SMSC's certificate is not trusted"
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return f"no connection to the SMSC: {strerror or type(error).__name__}"
+        return Reason(Code.SMSC_CERTIFICATE_UNTRUSTED)
+    why = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        why = reason_of_errno(error.errno, error.strerror)
+    return Reason(Code.SMSC_NO_CONNECTION, reason=why)
 
 
 def _tls(given: Options) -> ssl.SSLContext | None:

@@ -24,6 +24,8 @@ from vestnik.providers.smpp.receipts import Ears
 from vestnik.providers.smpp.response_classifier import Judge
 from vestnik.providers.smpp.submission import Landings, Passage
 from vestnik.providers.smpp.throttle import Brake
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: A worker that ends waits so long for late answers to be recorded.
 LAST_RECORDS = 0.8
@@ -91,7 +93,7 @@ class SmppProvider(Provider):
         return [passage.outcome for passage in passages]
 
     def _give_up(self, passages: Sequence[Passage]) -> None:
-        trouble = f"no answer within {self.deadline:g} s"
+        trouble = Reason(Code.NO_ANSWER_WITHIN, time=self.deadline)
         for passage in passages:
             if passage.landed:
                 continue
@@ -103,7 +105,7 @@ class SmppProvider(Provider):
         try:
             submits = self._composer.submits(passage.message)
         except ValueError as error:
-            passage.land(Rejected("too long", str(error)))
+            passage.land(Rejected("", Reason(Code.PROVIDER_TEXT_TOO_LONG, text=str(error))))
             return
         await passage.enter(min(len(submits), self.window))
         try:
@@ -113,7 +115,7 @@ class SmppProvider(Provider):
         except NotBound as error:
             passage.land(_without_a_session(error))
         except Exception as error:
-            trouble = f"{type(error).__name__} in the provider"
+            trouble = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
             passage.give_up(self.in_two_minds(passage.message, trouble))
 
     async def _depart(self, passage: Passage, submits: Sequence[Submit]) -> None:

@@ -16,6 +16,7 @@ import smpp34
 from vestnik.providers.base import Inbound, Receipt, ReceiptState
 from vestnik.providers.events import sender_of
 from vestnik.providers.options import Options
+from vestnik.providers.receipt_reasons import reason_of_receipt
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.coding import Coding, codec_of, from_utf_16
 
@@ -123,7 +124,7 @@ class Ears:
             state,
             datetime.now(UTC),
             provider_id=provider_id,
-            error="" if state == "delivered" else f"{word} {error}".strip()[:200],
+            error="" if state == "delivered" else reason_of_receipt(word, error[:200]),
         )
 
     def _fields(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> str:

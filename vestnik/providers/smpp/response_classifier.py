@@ -6,6 +6,8 @@ from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknow
 from vestnik.providers.options import Options
 from vestnik.providers.smpp.session import Answer
 from vestnik.providers.smpp.status import Meaning, meanings, name_of
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 Answers = Sequence[Answer | None]
 
@@ -49,21 +51,21 @@ class Judge:
             key=lambda found: GRAVITY.index(found[0]),
         )
         if answer is None:
-            return Unknown("the line was closed before the answer")
+            return Unknown(Reason(Code.CONNECTION_CLOSED))
         name = name_of(answer.status)
+        answered = Reason(Code.SMSC_ANSWERED, name=name)
         if worst is Meaning.AMBIGUOUS:
-            return Unknown(f"the SMSC answers {name}")
+            return Unknown(answered)
         taken = sum(self._meaning(answer) is None for answer in answers)
-        some = f" ({taken} of {len(answers)} parts were taken)" if taken else ""
         if worst is Meaning.PERMANENT:
-            return Rejected(name, f"refused by the SMSC{some}")
+            return Rejected(name, _with_parts(Reason(Code.SMSC_REFUSED), taken, len(answers)))
         if taken:
-            return Unknown(f"the SMSC answers {name}{some}")
+            return Unknown(_with_parts(answered, taken, len(answers)))
         if worst is Meaning.ACCOUNT:
             return account_refused(name, perhaps=True)
         wide = worst is not Meaning.TEMPORARY
         wish = pause if worst is Meaning.THROTTLED else None
-        return Deferred(f"the SMSC answers {name}", wish, provider_wide=wide)
+        return Deferred(answered, wish, provider_wide=wide)
 
     def _meaning(self, answer: Answer | None) -> Meaning | None:
         """None is accepted; what has no answer, or is in no table, is in doubt."""
@@ -74,6 +76,10 @@ class Judge:
     def _accepted(self, answers: Answers) -> Accepted:
         ids = tuple(self._id_of(answer.text)[:100] for answer in answers if answer)
         return Accepted(ids[0], ids if len(ids) > 1 else ())
+
+
+def _with_parts(reason: Reason, taken: int, all: int) -> Reason:
+    return Reason(Code.PARTS_TAKEN, reason=reason, taken=taken, all=all) if taken else reason
 
 
 FOR_NOW = frozenset({Meaning.TEMPORARY, Meaning.THROTTLED})

@@ -1,5 +1,6 @@
 """What can be had as a file: clients, a mailing's messages, its statistics. Each as a table."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -36,6 +37,8 @@ MESSAGE = (
     "sent_at",
     "delivered_at",
     "text",
+    "reason_code",
+    "reason_params",
 )
 
 Row = list[Cell]
@@ -87,6 +90,12 @@ def _of_message(message: Any, name: str) -> Cell:
             return message.reads_as
         case "text":
             return message.full_text
+        case "error":
+            return message.why
+        case "reason_code":
+            return message.why and str(message.why.code)
+        case "reason_params":
+            return message.why and json.dumps(message.why.data["params"], ensure_ascii=False)
     return getattr(message, name)
 
 
@@ -94,6 +103,8 @@ def statistics_of(mailing: Mailing) -> Iterator[Row]:
     """A mailing in numbers: what is counted, and how much of it there is."""
     found = statistics.of_mailing(mailing)
     found.pop("events")
+    reason = found.pop("reason")
+    found["reason_code"] = str(reason.code) if reason else ""
     return chain([["measure", "value"]], _flat(found, ""))
 
 

@@ -15,6 +15,7 @@ from django.db.models.functions import Substr
 
 from vestnik.dispatch.models import LEFT_US
 from vestnik.mailings.models import Mailing
+from vestnik.reasons.reason import Reason
 from vestnik.reports.mailing.message_state import STATES, messages
 from vestnik.reports.mailing.messages import of_mailing
 from vestnik.reports.mailing.progress import Progress
@@ -33,10 +34,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Messages of one state for one reason; the reason is empty where there are too many."""
+    """Messages of one state for one reason; without it where there are too many."""
 
     state: str
-    error: str
+    reason: Reason | None
     count: int
 
 
@@ -54,7 +55,7 @@ def breakdown_of(mailing: Mailing, progress: Progress, every: float | None = Non
     in `every` seconds, however many they are."""
     counted = ".".join(map(str, progress.values()))
     moment = counted if every is None else f"at-{time.time() // every:.0f}"
-    key = f"breakdown:{mailing.id}:{mailing.state}:{moment}"
+    key = f"breakdown-2:{mailing.id}:{mailing.state}:{moment}"
     found: Breakdown | None = cache.get(key)
     if found is None:
         found = _look(messages().filter(of_mailing(mailing.id)).order_by())
@@ -80,8 +81,11 @@ def _with_sum(counts: Mapping[str, int]) -> Progress:
 
 
 def _by_error(rows: QuerySet[Any]) -> list[Trouble]:
-    counted = rows.values_list("reads_as", "error").annotate(count=Count("id"))
-    found = [Trouble(*row) for row in counted.order_by("-count", "error")]
+    counted = rows.values_list("reads_as", "error", "reason").annotate(count=Count("id"))
+    found = [
+        Trouble(state, Reason.stored(error, reason), count)
+        for state, error, reason, count in counted.order_by("-count", "error")
+    ]
     return [*found[:MOST_ERRORS], *_rest(found[MOST_ERRORS:])]
 
 
@@ -89,4 +93,4 @@ def _rest(troubles: Iterable[Trouble]) -> list[Trouble]:
     counts: dict[str, int] = {}
     for trouble in troubles:
         counts[trouble.state] = counts.get(trouble.state, 0) + trouble.count
-    return [Trouble(state, "", count) for state, count in counts.items()]
+    return [Trouble(state, None, count) for state, count in counts.items()]

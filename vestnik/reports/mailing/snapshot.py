@@ -15,7 +15,9 @@ from django.db.models.functions import Coalesce, Greatest, JSONObject
 
 from vestnik.dispatch.models import Batch
 from vestnik.mailings.models import REOPEN, RESUME, UNDER_WAY, Mailing, MailingEvent, MailingState
+from vestnik.reasons.reason import Reason
 from vestnik.reports.mailing.held import held_by_database, reason_of
+from vestnik.reports.mailing.held import read as read_held
 from vestnik.reports.mailing.message_state import KEPT_COUNTS, OPEN, remainder_of
 from vestnik.reports.mailing.outlook import outlook
 from vestnik.reports.mailing.progress import NOTHING_YET, Progress, reached, read, settled, sums
@@ -163,7 +165,7 @@ def snapshot_of(mailing_id: int) -> Snapshot | None:
     return next(iter(snapshots(Mailing.objects.filter(id=mailing_id))), None)
 
 
-def _seen(row: Any, slow: str) -> Snapshot:
+def _seen(row: Any, slow: Reason | None) -> Snapshot:
     progress = dict(NOTHING_YET)
     if row.sums:
         progress = read({**row.sums, "remainder": row.remainder})
@@ -181,11 +183,15 @@ def _seen(row: Any, slow: str) -> Snapshot:
         now=row.now,
         progress=progress,
         rate=rate,
-        held=(row.held or ("" if rate else slow)) if row.state == MailingState.RUNNING else "",
+        held=_held(row, None if rate else slow) or "",
         revision=revision_of(row, row.last_event, row.now),
         started_at=row.started_at,
         **_by_hours(row, rate),
     )
+
+
+def _held(row: Any, slow: Reason | None) -> Reason | None:
+    return read_held(row.held) or slow if row.state == MailingState.RUNNING else None
 
 
 def _by_hours(row: Any, rate: float | None) -> dict[str, Any]:

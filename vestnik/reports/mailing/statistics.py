@@ -35,7 +35,8 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
     return {
         "mailing": mailing.id,
         "state": mailing.state,
-        "state_reason": mailing.state_reason,
+        "state_reason": mailing.why or "",
+        "reason": mailing.why,
         "progress": progress,
         "percentages": _percentages(progress),
         "settled": settled(progress),

@@ -1,12 +1,11 @@
 """What was done to a mailing, in words: who, what, when and why."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import pgettext_lazy
 
 from vestnik.dashboard.wording.bidi import isolated
 from vestnik.dashboard.wording.reasons import said
@@ -32,16 +31,6 @@ EVENTS: dict[str, Promise] = {
     "send_again": pgettext_lazy("event", "sent again"),
     "test": pgettext_lazy("event", "test send"),
 }
-FIELDS: dict[str, Promise] = {
-    "name": gettext_lazy("Name"),
-    "text": gettext_lazy("Text"),
-    "filter": gettext_lazy("Audience"),
-    "starts_at": gettext_lazy("Start"),
-    "ends_at": pgettext_lazy("window", "End"),
-    "provider": gettext_lazy("Provider"),
-    "rate_limit": gettext_lazy("Rate"),
-    "local_hours": gettext_lazy("Client's hours"),
-}
 
 
 @dataclass(frozen=True)
@@ -61,8 +50,7 @@ def history_of(mailing: Mailing) -> list[Entry]:
 
 def _entry(event: MailingEvent) -> Entry:
     what = str(EVENTS.get(event.event, event.event))
-    why = _fields(event.reason.split(", ")) if event.event == "change" else said(event.reason)
-    return Entry(event.at, who(event.actor), what, why)
+    return Entry(event.at, who(event.actor), what, said(event.why))
 
 
 def who(actor: str) -> str:
@@ -73,7 +61,3 @@ def who(actor: str) -> str:
     if kind == "key":
         return _("API key %(name)s") % {"name": isolated(name)}
     return isolated(name or actor)
-
-
-def _fields(names: Sequence[str]) -> str:
-    return ", ".join(str(FIELDS.get(name, name)).lower() for name in names)

@@ -50,7 +50,7 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "progress": progress,
-        "why": said(mailing.state_reason),
+        "why": said(mailing.why),
         "orders": possible_orders(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
         "is_over": mailing.state in OVER,

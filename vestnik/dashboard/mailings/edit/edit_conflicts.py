@@ -33,7 +33,9 @@ def tell_rivals(sheet: Sheet, now: Mailing) -> bool:
 
 def told_of(now: Mailing, name: str) -> str:
     """What is said at a field of a mailing that somebody else has changed."""
-    changes = now.events.filter(event="change", reason__contains=name).order_by("-id")
+    changes = now.events.filter(
+        event="change", reason_details__params__fields__contains=name
+    ).order_by("-id")
     actor = changes.values_list("actor", flat=True).first() or ""
     return dirty_fields.told(actor, SHOWN[name](getattr(now, name)))
 

@@ -52,7 +52,7 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
         "mailing": mailing,
         "progress": progress,
         "reached": reached(progress),
-        "why": said(mailing.state_reason),
+        "why": said(mailing.why),
         "facts": facts_of(mailing, progress),
         "charts": [drawn(curve) for curve in curves_of(mailing)],
         "history": history_of(mailing),

@@ -248,7 +248,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "MailingState": "vestnik.mailings.models.MailingState.choices",
-        "MessageState": "vestnik.dispatch.models.MessageState.choices",
+        "MessageState": "vestnik.dispatch.states.MessageState.choices",
         "BulkStatus": "vestnik.api.clients.bulk.STATUSES",
     },
     "POSTPROCESSING_HOOKS": [

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from tests.builders import counts, kept_counts
-from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.states import STORED_STATES
 from vestnik.mailings.models import Mailing
 
 LEASE = 30.0

@@ -20,14 +20,8 @@ from tests.interleaving.operations import (
 from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, TEXT, Situation
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.dispatch.models import (
-    LEFT_US,
-    STORED_STATES,
-    Batch,
-    Enlistment,
-    Message,
-    MessageState,
-)
+from vestnik.dispatch.models import Batch, Enlistment, Message
+from vestnik.dispatch.states import LEFT_US, STORED_STATES, MessageState
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.mailings.rules import database_now
 

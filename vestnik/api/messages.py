@@ -13,7 +13,7 @@ from vestnik.api.http import pagination
 from vestnik.api.http.fields import LARGEST_ID, AskedWhole, Instant
 from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource
-from vestnik.dispatch.models import MessageState
+from vestnik.dispatch.states import MessageState
 from vestnik.reports.mailing import messages
 from vestnik.reports.mailing.message_state import STATES
 

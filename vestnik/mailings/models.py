@@ -63,6 +63,7 @@ RESUME = Transition("resume", (State.PAUSED,), State.RUNNING, is_ahead("ends_at"
 CANCEL = Transition("cancel", (*BEFORE_THE_START, *UNDER_WAY), State.CANCELLED)
 FINISH = Transition("finish", UNDER_WAY, State.FINISHED)
 REOPEN = Transition("reopen", (State.FINISHED,), State.RUNNING, is_ahead("ends_at"))
+TRANSITIONS = (SCHEDULE, LAUNCH, MISS, PAUSE, RESUME, CANCEL, FINISH, REOPEN)
 
 
 class StateConflict(Exception):

@@ -13,9 +13,9 @@ from tests.builders import (
 )
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, hash_of
-from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.record import claims
+from vestnik.dispatch.states import STORED_STATES
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db

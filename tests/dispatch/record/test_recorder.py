@@ -4,7 +4,6 @@ import pytest
 
 from tests.builders import counts, from_now, kept_counts, make_running
 from vestnik.db import sql
-from vestnik.dispatch.models import STORED_STATES
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import (
@@ -13,6 +12,7 @@ from vestnik.dispatch.record.recorder import (
     record_and_release,
     record_late,
 )
+from vestnik.dispatch.states import STORED_STATES
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from tests.builders import counts, from_now, make_clients, make_mailing, make_running
+from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
 from vestnik.api.providers.repeated_callbacks import take_once
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, put
 from vestnik.db import sql
-from vestnik.dispatch.models import Batch, DeletedClient, Enlistment, Message, PendingStop
+from vestnik.dispatch.models import Batch, DeletedClient, Enlistment, PendingStop
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
@@ -339,34 +339,23 @@ def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_t
     doubtful: Mailing, settle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slice is counted, and then a lease runs out."""
-    [late] = record_back(doubtful)
+    first, batch = doubtful.messages.earliest("id").id, doubtful.batches.earliest("id").id
+    move = """
+        WITH moved AS (UPDATE dispatch_message SET state = %s, attempt_id = %s WHERE id = %s)
+        UPDATE dispatch_batch SET state = %s, unknown = unknown + %s, queued = queued - %s
+        WHERE id = %s
+    """
+    sql.run(move, ["queued", None, first, "ready", -1, -1, batch])
     settled = unknown_messages._settle
 
     def settle_later(*args: Any, **given: Any) -> int:
-        sql.run(
-            "UPDATE dispatch_message SET state = 'unknown', attempt_id = 1 WHERE id = %s", [late]
-        )
-        sql.run(
-            "UPDATE dispatch_batch SET unknown = unknown + 1, sent = sent - 1 WHERE id = %s",
-            [doubtful.batches.earliest("id").id],
-        )
+        sql.run(move, ["unknown", 1, first, "done", 1, 1, batch])
         return settled(*args, **given)
 
     monkeypatch.setattr(unknown_messages, "_settle", settle_later)
     assert settle(doubtful, actor="test", most=3) == 0
-    assert counts(doubtful) == {"sent": 1, "unknown": 9}
+    assert counts(doubtful) == {"queued": 1, "unknown": 9}
     assert not doubtful.events.filter(event__in=["resend", "give_up"]).exists()
-
-
-def record_back(mailing: Mailing) -> list[int]:
-    """One message of the first batch that is not in unknown_messages."""
-    first = mailing.messages.earliest("id")
-    Message.objects.filter(id=first.id).update(state="sent", attempt_id=None, sent_at=from_now(0))
-    sql.run(
-        "UPDATE dispatch_batch SET unknown = unknown - 1, sent = sent + 1 WHERE id = %s",
-        [mailing.batches.earliest("id").id],
-    )
-    return [first.id]
 
 
 def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(

@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from vestnik.audience.models import Client
 from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
-from vestnik.dispatch.models import Message, MessageState
+from vestnik.dispatch.models import Message
+from vestnik.dispatch.states import MessageState
 from vestnik.reports.keyset import Walk
 from vestnik.reports.mailing import messages
 

@@ -4,7 +4,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from vestnik.dispatch.models import MessageState
+from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import MailingState
 from vestnik.reports.mailing.progress import Outcome
 

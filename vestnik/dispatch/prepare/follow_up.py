@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet
 
-from vestnik.dispatch.models import Batch, BatchState, Message, MessageState
+from vestnik.dispatch.models import Batch, Message
+from vestnik.dispatch.states import BatchState, MessageState
 from vestnik.mailings.models import Mailing, MailingState, StateConflict
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason

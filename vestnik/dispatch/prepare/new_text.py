@@ -18,9 +18,10 @@ from django.db.models import F, Func, IntegerField, Sum
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
-from vestnik.dispatch.models import LEFT_US, Batch, BatchState, MessageState
+from vestnik.dispatch.models import Batch
 from vestnik.dispatch.prepare.recipients import picked, rendered
 from vestnik.dispatch.signals.wakeups import wake_for
+from vestnik.dispatch.states import LEFT_US, BatchState, MessageState
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.mailings.template import parse, placeholders
 from vestnik.reasons.codes import Code

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.audience.phone import gets_no_sms
 from vestnik.audience.stop_list import StopListEntry, recall
-from vestnik.dispatch.models import Batch, BatchState, Enlistment, Message, MessageState
+from vestnik.dispatch.models import Batch, Enlistment, Message
 from vestnik.dispatch.prepare.recipients import samples
 from vestnik.dispatch.signals.wakeups import wake_for
+from vestnik.dispatch.states import BatchState, MessageState
 from vestnik.mailings.models import LAUNCH, Mailing
 from vestnik.mailings.rendering import NO_SMS, STOPPED
 from vestnik.mailings.rules import database_now

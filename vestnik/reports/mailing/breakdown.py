@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Substr
 
-from vestnik.dispatch.models import LEFT_US
+from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing
 from vestnik.reasons.reason import Reason
 from vestnik.reports.mailing.message_state import STATES, messages

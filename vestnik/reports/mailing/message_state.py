@@ -8,7 +8,8 @@ however long the rows take to be brought up behind it.
 from django.db.models import Case, CharField, F, Func, IntegerField, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
-from vestnik.dispatch.models import Batch, BatchState, Message, MessageState
+from vestnik.dispatch.models import Batch, Message
+from vestnik.dispatch.states import BatchState, MessageState
 from vestnik.mailings.models import UNDER_WAY, MailingState
 from vestnik.mailings.window import has_come
 

@@ -10,8 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from vestnik.audience.models import Client, zone_is_assumed
 from vestnik.db import sql
-from vestnik.dispatch.models import Message, MessageState
+from vestnik.dispatch.models import Message
 from vestnik.dispatch.prepare.recipients import picked, recipients, rendered, samples
+from vestnik.dispatch.states import MessageState
 from vestnik.mailings.forecast import Forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing

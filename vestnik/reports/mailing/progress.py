@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models import F, Max, QuerySet, Sum
 
-from vestnik.dispatch.models import Batch, MessageState
+from vestnik.dispatch.models import Batch
+from vestnik.dispatch.states import MessageState
 from vestnik.reports.mailing.message_state import KEPT_COUNTS, OPEN, STATES, flying, remainder_of
 
 Progress = dict[str, int]

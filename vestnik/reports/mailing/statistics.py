@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from vestnik.dispatch.models import Message, MessageState
+from vestnik.dispatch.models import Message
+from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import Mailing, MailingEvent, MailingState
 from vestnik.mailings.price import price_of
 from vestnik.mailings.rules import database_now

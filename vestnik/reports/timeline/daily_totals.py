@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from vestnik.db import sql
-from vestnik.dispatch.models import LEFT_US
+from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.price import price_of
 from vestnik.reports.metrics import BACKLOG
 

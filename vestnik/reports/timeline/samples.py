@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.core.cache import cache
 
 from vestnik.db import sql
-from vestnik.dispatch.models import LEFT_US, MessageState
+from vestnik.dispatch.states import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 from vestnik.reports.mailing.message_state import STATES

@@ -6,7 +6,7 @@ was agreed to.
 
 from dataclasses import dataclass
 
-from vestnik.dispatch.models import LEFT_US, MessageState
+from vestnik.dispatch.states import LEFT_US, MessageState
 from vestnik.mailings.models import BEFORE_THE_START, Mailing
 from vestnik.reports.mailing.progress import Progress
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vestnik.dispatch.models import LEFT_US
+from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now

@@ -8,7 +8,7 @@ from typing import Any
 
 from vestnik.dashboard.mailings.provider_choices import money, rate
 from vestnik.dashboard.wording.filter_text import in_words
-from vestnik.dispatch.models import LEFT_US
+from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.template import is_personalised

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vestnik.dashboard.mailings.provider_choices import rate
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.dispatch.models import LEFT_US, MessageState
+from vestnik.dispatch.states import LEFT_US, MessageState
 from vestnik.mailings.models import Mailing
 from vestnik.reports.timeline.samples import Point, series, thinned
 

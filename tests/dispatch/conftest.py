@@ -1,0 +1,31 @@
+"""The tests of the pipeline run with triggers that refuse a move outside the table of moves."""
+
+import pytest
+from django.db import connection
+
+from vestnik.dispatch.states import BATCH_MOVES, MESSAGE_MOVES, Move, allowed
+
+REFUSE = """
+CREATE OR REPLACE FUNCTION {table}_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state || '>' || NEW.state <> ALL ({pairs}::text[]) THEN
+        RAISE EXCEPTION '{table}: % must not become %', OLD.state, NEW.state;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER moves AFTER UPDATE OF state ON {table}
+FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION {table}_moves();
+"""
+MACHINES: dict[str, tuple[Move, ...]] = {
+    "dispatch_message": MESSAGE_MOVES,
+    "dispatch_batch": BATCH_MOVES,
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def moves_are_held(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+    """Builders make rows as they like; what the product changes is looked at."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table, moves in MACHINES.items():
+            pairs = ",".join(f"{was}>{now}" for was, now in allowed(moves))
+            cursor.execute(REFUSE.format(table=table, pairs="'{" + pairs + "}'"))

@@ -13,13 +13,13 @@ from tests.audience.sheets import HEAD, MAIN, write_parts
 MOST_SECONDS, MOST_MIB = 5, 300
 READ = """
 import re, sys, time
-from vestnik.audience.importing import xlsx
+from vestnik.audience.importing.xlsx import workbook
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.row_types import Progress
 began = time.monotonic()
 try:
     with open(sys.argv[1], "rb") as file:
-        print(sum(1 for _ in xlsx.rows(file, Progress())), "rows")
+        print(sum(1 for _ in workbook.rows(file, Progress())), "rows")
 except FileProblem as error:
     print(error)
 peak = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())

@@ -1,7 +1,7 @@
 """The meaning of a written phone number: one rule for every entry.
 
 The API, the pages, imports, the stop list and inbound messages all read numbers here. What is not
-certain is refused: a completed number is somebody's. See docs/decisions.md, "Phone numbers".
+certain is refused: a completed number is somebody's. See docs/decisions/0096.
 """
 
 import re

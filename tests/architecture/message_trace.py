@@ -32,6 +32,11 @@ class Trace:
         self.functions.setdefault((name, code.co_qualname))
         self.is_over = f"{name}:{code.co_qualname}" == self.until
 
+    def begin_anew(self) -> None:
+        """Forget what was noted: imports, and what is done once in a process or thread."""
+        self.functions.clear()
+        self.is_over = False
+
     @property
     def visits(self) -> list[str]:
         """The files, one after the other; a file that is left and entered again is there twice."""

@@ -1,9 +1,7 @@
 """`make way`: the files that one message passes, from `POST /api/v1/mailings/` to its first byte.
 
-The request, the two tasks and the null provider run in this process. The first call of each
-function of vestnik/ is noted until the provider has the message. A visit is a run of such calls in
-one file; a return is a visit to a file that was left before. `--write` puts the list into
-docs/architecture.md.
+The request, the two tasks and the null provider run in this process, once before anything is noted.
+`--write` puts the list into docs/architecture.md.
 """
 
 import json
@@ -11,18 +9,15 @@ import os
 import re
 import sys
 import textwrap
-import threading
 from pathlib import Path
-from types import CodeType, FrameType
-from typing import Any
 
+from tests.architecture.message_trace import Trace, traced
 from tests.stack.servers import Servers
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
-PACKAGE = f"{ROOT / 'vestnik'}/"
 #: Where the message has arrived.
-ARRIVAL = ("providers/null.py", "_take")
+ARRIVAL = "providers/null.py:NullProvider.hand_over_all"
 ENVIRON = {
     "DJANGO_SETTINGS_MODULE": "vestnik.settings",
     "SECRET_KEY": "for-tests-alone",
@@ -37,47 +32,15 @@ BODY = {
 }
 
 
-class Way:
-    """The files in the order of their calls, over all threads, until the provider is called."""
-
-    def __init__(self) -> None:
-        self.visits: list[str] = []
-        self.arrived = False
-        self._called: set[CodeType] = set()
-
-    def __enter__(self) -> "Way":
-        threading.setprofile(self._note)  # of the threads that start from here on
-        sys.setprofile(self._note)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
-
-    def _note(self, frame: FrameType, event: str, _argument: Any) -> None:
-        code = frame.f_code
-        if event != "call" or self.arrived or not code.co_filename.startswith(PACKAGE):
-            return
-        if code.co_name == "<module>" or code in self._called:
-            return
-        self._called.add(code)
-        file = code.co_filename.removeprefix(PACKAGE)
-        if not self.visits or self.visits[-1] != file:
-            self.visits.append(file)
-        self.arrived = (file, code.co_name) == ARRIVAL
-
-    @property
-    def files(self) -> list[str]:
-        return list(dict.fromkeys(self.visits))
-
-    def __str__(self) -> str:
-        files, visits = self.files, len(self.visits)
-        summary = f"{len(files)} files, {visits} visits, {visits - len(files)} returns:"
-        listed = " ".join(f"`{file}`" for file in files)
-        return f"{summary}\n\n{textwrap.fill(listed, 100, break_on_hyphens=False)}"
+def shown(trace: Trace) -> str:
+    """The counts, and each file once, in the order in which they are entered."""
+    files, visits = trace.files, len(trace.visits)
+    summary = f"{len(files)} files, {visits} visits, {visits - len(files)} returns:"
+    listed = " ".join(f"`{file}`" for file in files)
+    return f"{summary}\n\n{textwrap.fill(listed, 100, break_on_hyphens=False)}"
 
 
-def walk() -> Way:
+def walk() -> Trace:
     """Send one message, in the database of the settings."""
     from django.test import Client as Browser
 
@@ -93,20 +56,26 @@ def walk() -> Way:
     browser = Browser(headers={"authorization": f"Bearer {key}"})
     app.loader.import_default_modules()
     body = json.dumps(BODY | {"ends_at": "2030-01-01T00:00:00Z"})
-    with Way() as way:
+
+    def send() -> None:
         answer = browser.post("/api/v1/mailings/", body, content_type="application/json")
         assert answer.status_code == 201, answer.content
         app.tasks["vestnik.look_at"](answer.json()["id"])
         app.tasks["vestnik.work"]("null")
-    assert Message.objects.get().state == "sent"
-    assert way.arrived
-    return way
+
+    with traced(ARRIVAL) as trace:
+        send()
+        trace.begin_anew()
+        send()
+    assert [message.state for message in Message.objects.all()] == ["sent", "sent"]
+    assert trace.is_over
+    return trace
 
 
-def write(way: Way) -> None:
+def write(trace: Trace) -> None:
     """Put the list between its marks."""
     marks = re.compile(r"(<!-- way -->\n).*?(<!-- /way -->)", re.DOTALL)
-    PAGE.write_text(marks.sub(rf"\g<1>{way}\n\g<2>", PAGE.read_text()))
+    PAGE.write_text(marks.sub(rf"\g<1>{shown(trace)}\n\g<2>", PAGE.read_text()))
 
 
 def main() -> None:
@@ -119,10 +88,10 @@ def main() -> None:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        way = walk()
-        sys.stdout.write(f"{way}\n")
+        trace = walk()
+        sys.stdout.write(f"{shown(trace)}\n")
         if "--write" in sys.argv:
-            write(way)
+            write(trace)
         sys.stdout.flush()
         servers.close()
         os._exit(0)  # the worker's threads do not end

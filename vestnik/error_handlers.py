@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from vestnik.api.http import problems
 from vestnik.dashboard.web import error_pages as pages
-from vestnik.db.errors import is_unstorable, trouble_of
+from vestnik.db.errors import classify_failure, is_unstorable
 
 FOR_PROGRAMS = ("/api/", "/metrics", "/livez", "/readyz")
 KINDS = ["text/html", problems.CONTENT_TYPE, "application/json"]
@@ -34,7 +34,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if is_unstorable(error):
         return bad_request(request, BadRequest())
-    if trouble := trouble_of(error):
+    if trouble := classify_failure(error):
         return _either(
             request,
             lambda: problems.unavailable(trouble),

@@ -50,7 +50,7 @@ def test_the_number_is_nowhere_and_the_counts_are_as_before(api: Caller):
     body = {"phone_number": "79991112233", "attributes": {"friend": "Anna"}}
     api.post("clients/", body, idempotency_key="once")
     take(f"phone\n{NUMBER}\n8 900 000-00-00\n".encode())
-    opt_out.stop([NUMBER], Source.API)
+    opt_out.stop_numbers([NUMBER], Source.API)
     Client.objects.filter(phone_number=NUMBER).update(attributes={"secret": "Anna's own"})
     assert NUMBER in everything()
 
@@ -91,7 +91,7 @@ def test_messages_of_an_earlier_client_with_the_number_forget_it_too(api: Caller
 
 @pytest.mark.parametrize("way", ["api", "bulk", "import", "change"])
 def test_whoever_was_stopped_and_erased_and_comes_in_again_is_stopped_again(api: Caller, way: str):
-    opt_out.stop([NUMBER], Source.INBOUND)
+    opt_out.stop_numbers([NUMBER], Source.INBOUND)
     api.post(f"clients/{make_client(NUMBER).id}/erase/")
     assert StopListEntry.objects.get().phone_number is None
     [entry] = api.get(f"stop-list/?phone_number={NUMBER}").json()["results"]

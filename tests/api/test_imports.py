@@ -30,13 +30,13 @@ def test_a_file_is_taken_in_read_and_told_of(api: Caller):
     job = answer.json()
     assert answer["Location"] == f"/api/v1/clients/imports/{job['id']}/"
     assert (job["state"], job["file_name"], job["size"]) == ("waiting", "clients.csv", len(FILE))
-    assert import_runner.waiting() == [job["id"]]
+    assert import_runner.waiting_imports() == [job["id"]]
 
     stored.read(job["id"])
 
     found = api.get(answer["Location"]).json()
     assert (found["state"], found["created"], found["refused"]) == ("done", 1, 1)
-    assert import_runner.waiting() == []
+    assert import_runner.waiting_imports() == []
     assert Client.objects.get().attributes == {"Имя": "Анна"}
 
 
@@ -73,13 +73,13 @@ def test_one_that_is_being_read_is_hinted_at_no_more(api: Caller, transactional_
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [READING_LOCK, job])
-            assert import_runner.waiting() == []
+            assert import_runner.waiting_imports() == []
             stored.read(job)
             assert not Client.objects.exists()
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, job])
     finally:
         other.close()
-    assert import_runner.waiting() == [job]
+    assert import_runner.waiting_imports() == [job]
 
 
 def test_a_preview_keeps_nothing(api: Caller):

@@ -18,7 +18,7 @@ from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rendering import NO_SMS
 from vestnik.mailings.rules import database_now
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 
 def stop(number: str) -> None:
@@ -136,11 +136,11 @@ def test_price_and_forecast_are_by_the_provider(api: Caller, settings: Settings)
     make_audience()
     options = {"price_per_segment": "2.50", "max_rate": "10"}
     settings.SMS_PROVIDERS = {"dear": {"BACKEND": "null", "OPTIONS": options}}
-    described.cache_clear()
+    describe.cache_clear()
     ends_at = (database_now() + timedelta(seconds=2.1)).isoformat()
 
     told = api.post("mailings/preview/", mailing_body(provider="dear", ends_at=ends_at)).json()
-    described.cache_clear()
+    describe.cache_clear()
 
     assert Decimal(told["price"]) == Decimal("2.50") * told["segments"]
     assert told["forecast"]["per_second"] == 10
@@ -153,13 +153,13 @@ def test_beside_others_it_has_its_share_of_the_provider_s_pace(
 ) -> None:
     """Two equal ones at 10 a second: 5 each."""
     settings.SMS_PROVIDERS = {"narrow": {"BACKEND": "null", "OPTIONS": {"max_rate": "10"}}}
-    described.cache_clear()
+    describe.cache_clear()
     make_running(400, provider="narrow", ends_in=30.0)
     make_running(0, provider="narrow", filter={"tags": ["nobody"]})
     ends_at = (database_now() + timedelta(seconds=30)).isoformat()
 
     told = api.post("mailings/preview/", mailing_body(provider="narrow", ends_at=ends_at)).json()
-    described.cache_clear()
+    describe.cache_clear()
 
     assert told["messages"] == 400
     found = told["forecast"]

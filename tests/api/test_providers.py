@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.caller import Caller
 from tests.dispatch.send.breakers import opened
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def providers(settings: Any) -> None:
         "console": {"BACKEND": "console"},
         "main": {"BACKEND": "http_gateway", "OPTIONS": options},
     }
-    described.cache_clear()
+    describe.cache_clear()
 
 
 def test_a_provider_says_what_it_can_do(api: Caller) -> None:

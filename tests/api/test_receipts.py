@@ -21,7 +21,7 @@ from vestnik.dispatch.models import KeptReceipt
 from vestnik.dispatch.receive import receipts
 from vestnik.http.concurrency_limit import at_most
 from vestnik.mailings.models import Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -39,10 +39,10 @@ def providers(settings: Any) -> Iterator[None]:
         "vendor": {"BACKEND": "smsc", "OPTIONS": smsc},
         "console": {"BACKEND": "console"},
     }
-    described.cache_clear()
+    describe.cache_clear()
     guesses.forget()
     yield
-    described.cache_clear()
+    describe.cache_clear()
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_an_api_key_is_no_secret_of_a_provider(mailing: Mailing) -> None:
 
 def test_an_address_that_is_not_allowed_is_refused(mailing: Mailing, settings: Any) -> None:
     settings.SMS_PROVIDERS["main"]["OPTIONS"]["callback_addresses"] = "192.0.2.0/24"
-    described.cache_clear()
+    describe.cache_clear()
 
     assert post(notice(mailing)).status_code == 403
     inside = Client(REMOTE_ADDR="192.0.2.7")

@@ -7,7 +7,7 @@ from tests.api.caller import Caller
 from tests.builders import make_mailing, make_running
 from vestnik.dispatch.models import Batch, Message
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 
 def test_all_mailings_are_counted_by_state(api: Caller) -> None:
@@ -61,13 +61,13 @@ def test_what_was_sent_has_its_price_in_answer_and_file(api: Caller, settings: S
     assert api.get(address).json()["price"] is None
     options = {"price_per_segment": "2.50"}
     settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": options}}
-    described.cache_clear()
+    describe.cache_clear()
 
     shown, table, sheet = (
         api.get(f"{address}{end}") for end in ("", "export/", "export/?format=xlsx")
     )
     lines = b"".join(table.streaming_content).decode().splitlines()
-    described.cache_clear()
+    describe.cache_clear()
 
     assert shown.json()["price"] == "15.00"
     assert "price;15.00" in lines

@@ -10,7 +10,7 @@ from tests.dispatch.sent import record
 from vestnik.db import sql
 from vestnik.dispatch.reconcile import closing
 from vestnik.mailings.models import CANCEL, Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def mailing(settings: Any) -> Mailing:
         "null": {"BACKEND": "null"},
         "vendor": {"BACKEND": "smsc", "OPTIONS": {"login": "x", "password": "y"}},
     }
-    described.cache_clear()
+    describe.cache_clear()
     mailing = make_running(3, starts_in=-10)
     record(mailing, ["sent", "unknown", "unknown"])
     assert closing.finish_if_done(mailing.id)

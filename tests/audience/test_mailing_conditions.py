@@ -15,7 +15,7 @@ from vestnik.dashboard.wording.filter_text import in_words
 from vestnik.dispatch.models import InboundText
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.suppress.erasure import erase_client
-from vestnik.dispatch.suppress.opt_out import forget_old_texts, obey
+from vestnik.dispatch.suppress.opt_out import forget_old_texts, process_inbound
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.providers.base import Inbound
 
@@ -107,7 +107,7 @@ def test_whoever_wrote_after_it_has_answered() -> None:
     )
     written = {f"+{first}": "Yes, please", waits: "Hello", "not a number": "Hello"}
     now = timezone.now()
-    obey([Inbound("main", number, text, now) for number, text in written.items()])
+    process_inbound([Inbound("main", number, text, now) for number, text in written.items()])
 
     found = matching({"mailings": {"answered": [mailing.id]}})
 

@@ -21,7 +21,7 @@ KNOWN, NEW = "79261234567", "79031234567"
 @pytest.fixture
 def listed_under_another_key(settings: Any) -> str:
     """A number in clear; its hash as the key before made it."""
-    opt_out.stop([KNOWN], Source.API)
+    opt_out.stop_numbers([KNOWN], Source.API)
     old = hash_of(KNOWN)
     settings.SECRET_KEY = "another"
     assert hash_of(KNOWN) != old
@@ -37,7 +37,7 @@ def test_others_are_put_on_the_list_together_with_who_is_there(
             answer = Caller().post("stop-list/", {"phone_numbers": [KNOWN, NEW]})
             assert (answer.status_code, answer.json()) == (200, {"added": 1, "known": 1})
         case "inbound":
-            assert opt_out.stop([KNOWN, NEW], Source.INBOUND) == 1
+            assert opt_out.stop_numbers([KNOWN, NEW], Source.INBOUND) == 1
         case "import":
             take(f"phone\n{KNOWN}\n{NEW}\n".encode(), into="stop_list")
 
@@ -63,10 +63,10 @@ def test_who_is_erased_then_is_known_again(listed_under_another_key: str) -> Non
 def stopped_under_two_keys(settings: Any) -> None:
     """Erased under the key of now, and stopped again, in clear, under one that has gone since."""
     now = settings.SECRET_KEY
-    opt_out.stop([KNOWN], Source.API)
+    opt_out.stop_numbers([KNOWN], Source.API)
     erase_client(make_client(KNOWN).id)
     settings.SECRET_KEY = "for a while"
-    opt_out.stop([KNOWN], Source.PAGES)
+    opt_out.stop_numbers([KNOWN], Source.PAGES)
     settings.SECRET_KEY = now
     assert StopListEntry.objects.count() == 2
 
@@ -88,7 +88,7 @@ WAYS: dict[str, tuple[Way, object]] = {
         lambda: post("stop-list/", {"phone_numbers": [KNOWN, NEW]}).json(),
         {"added": 1, "known": 1},
     ),
-    "stop word": (lambda: opt_out.stop([KNOWN, NEW], Source.INBOUND), 1),
+    "stop word": (lambda: opt_out.stop_numbers([KNOWN, NEW], Source.INBOUND), 1),
     "stop file": (lambda: take(FILE, into="stop_list").created, 1),
     "client": (lambda: post("clients/", {"phone_number": KNOWN}).status_code, 201),
     "corrected number": (change_number, 200),
@@ -116,5 +116,5 @@ def test_after_the_return_of_a_key_a_number_is_in_nobodys_way(
 
     [entry] = StopListEntry.objects.exclude(phone_number=NEW)
     assert entry.phone_number == (None if way == "erasure" else KNOWN)
-    opt_out.stop([KNOWN], Source.API)
+    opt_out.stop_numbers([KNOWN], Source.API)
     assert StopListEntry.objects.get(phone_number=KNOWN).phone_hash == hash_of(KNOWN)

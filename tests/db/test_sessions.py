@@ -9,8 +9,8 @@ from psycopg import errors
 
 from tests.stack.servers import wait_until
 from vestnik.db import sessions
-from vestnik.db.errors import Trouble, retried, trouble_of
-from vestnik.db.session_locks import ended_when_silent, not_in_effect
+from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
+from vestnik.db.session_locks import session_timeouts, settings_not_in_effect
 from vestnik.stack import setup
 from vestnik.stack.errors import StackError
 
@@ -75,7 +75,7 @@ def test_a_transaction_that_stands_still_is_ended_and_its_lock_with_it(limited: 
 
     # For whoever stood still it is a lost connection, which all code knows.
     assert isinstance(frozen.error, OperationalError)
-    assert trouble_of(frozen.error) is Trouble.AWAY
+    assert classify_failure(frozen.error) is FailureKind.AWAY
 
 
 def test_a_lock_is_waited_for_so_long_and_once(limited: None) -> None:
@@ -93,7 +93,7 @@ def test_a_lock_is_waited_for_so_long_and_once(limited: None) -> None:
     holder.start()
     assert held.wait(10)
 
-    @retried
+    @retry_on_conflict
     def wait_for_it() -> None:
         tries.append(1)
         with transaction.atomic():
@@ -105,16 +105,16 @@ def test_a_lock_is_waited_for_so_long_and_once(limited: None) -> None:
     holder.join(10)
 
     assert isinstance(caught.value.__cause__, errors.LockNotAvailable)
-    assert trouble_of(caught.value) is Trouble.BUSY
+    assert classify_failure(caught.value) is FailureKind.BUSY
     assert len(tries) == 1
 
 
 def test_what_ends_locks_is_in_effect_and_named_where_it_is_not(limited: None) -> None:
-    assert not_in_effect() == []
+    assert settings_not_in_effect() == []
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', '0', false)")
-    assert not_in_effect() == ["lock_timeout = 300"]
+    assert settings_not_in_effect() == ["lock_timeout = 300"]
     connection.close_pool()
 
 
@@ -132,14 +132,14 @@ def test_within_a_block_the_limits_are_others_and_afterwards_as_before(limited: 
             )
             return [*cursor.fetchone()]
 
-    with ended_when_silent(5, lock_seconds=1):
+    with session_timeouts(5, lock_seconds=1):
         assert limits() == ["5s", "1s"]
     assert limits() == ["0", "300ms"]
 
 
 def test_a_session_that_says_nothing_is_ended(limited: None) -> None:
     other = connections[DEFAULT_DB_ALIAS].copy()
-    with ended_when_silent(0.1):
+    with session_timeouts(0.1):
         pid = connection.connection.info.backend_pid
         wait_until(lambda: is_gone(other, pid), 10)
         with pytest.raises(OperationalError), transaction.atomic():
@@ -170,7 +170,7 @@ def test_a_migration_takes_as_long_as_it_takes(limited: None, monkeypatch) -> No
     with pytest.raises(StackError):
         setup.set_up(demo=False, seconds=0)
 
-    limits = {one.name for one in sessions.wanted()} - {*sessions.PEERS}
+    limits = {one.name for one in sessions.session_settings()} - {*sessions.PEERS}
     assert limits == {sessions.IDLE_IN_TRANSACTION}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.dispatch.send.provider_pool import ProviderPool
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 
 @contextmanager
@@ -16,11 +16,11 @@ def provider(settings: Any, alias: str, backend: str, **options: str) -> Iterato
     settings.SMS_PROVIDERS = settings.SMS_PROVIDERS | {
         alias: {"BACKEND": backend, "OPTIONS": options}
     }
-    described.cache_clear()
+    describe.cache_clear()
     try:
         yield
     finally:
-        described.cache_clear()
+        describe.cache_clear()
 
 
 @contextmanager

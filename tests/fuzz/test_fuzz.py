@@ -31,7 +31,7 @@ from tests.test_extremes import addresses, something_of_everything
 from vestnik.access.models import ApiKey, User
 from vestnik.api.http.parsers import MIB
 from vestnik.api.providers.callbacks import guesses
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 SECONDS = 5.0
@@ -71,7 +71,7 @@ def sender(transactional_db: None, settings: Any) -> Browser:
         "console": {"BACKEND": "console", "OPTIONS": {}},
         "null": {"BACKEND": "null", "OPTIONS": {}},
     }
-    described.cache_clear()
+    describe.cache_clear()
     user = User.objects.create_user("fuzz", password="x", role="admin", is_staff=True)
     _, key = ApiKey.objects.issue(name="fuzz", role="admin")
     opened = Browser(headers={"authorization": f"Bearer {key}"}, raise_request_exception=False)

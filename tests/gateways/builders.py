@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
-from vestnik.providers.base import Inbound, Late, Outgoing, Provider, Receipt
+from vestnik.providers.base import Inbound, LateOutcome, OutboundMessage, Provider, Receipt
 
 PHONE = 79261234567
 
@@ -18,8 +18,8 @@ def outgoing(
     *,
     leave_within: float = 5.0,
     valid_for: float = 3600.0,
-    kind: type[Outgoing] = Outgoing,
-) -> Outgoing:
+    kind: type[OutboundMessage] = OutboundMessage,
+) -> OutboundMessage:
     """A message to a number of its own."""
     now = time.monotonic()
     return kind(
@@ -32,7 +32,7 @@ def outgoing(
     )
 
 
-def flight(size: int, text: str = "Здравствуйте") -> list[Outgoing]:
+def flight(size: int, text: str = "Здравствуйте") -> list[OutboundMessage]:
     return [outgoing(number, text) for number in range(1, size + 1)]
 
 
@@ -42,7 +42,7 @@ class Heap:
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
         self.inbound: list[Inbound] = []
-        self.late: list[Late] = []
+        self.late: list[LateOutcome] = []
         self.broken = False
 
     async def on_receipts(self, receipts: Sequence[Receipt]) -> None:
@@ -55,7 +55,7 @@ class Heap:
             raise ConnectionError("the database is away")
         self.inbound.extend(messages)
 
-    async def on_late(self, late: Late) -> None:
+    async def on_late(self, late: LateOutcome) -> None:
         self.late.append(late)
 
 

@@ -10,7 +10,7 @@ import uvloop
 
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox
-from vestnik.sandbox.ledger import Taken
+from vestnik.sandbox.ledger import LedgerEntry
 
 
 class Standing:
@@ -71,7 +71,7 @@ class Standing:
         return self.sandbox.url
 
     @property
-    def taken(self) -> list[Taken]:
+    def taken(self) -> list[LedgerEntry]:
         """What it took so far: the judge."""
         return list(self.sandbox.ledger.taken)
 

@@ -16,7 +16,7 @@ from tests.gateways.builders import Heap, flight, opened, outgoing, run, until
 from tests.gateways.servers import http, read_request, serving
 from vestnik.providers.base import Accepted, Outcome, Unknown
 from vestnik.providers.http_gateway import HttpGatewayProvider
-from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 from vestnik.sandbox.ledger import read
 
@@ -66,20 +66,20 @@ def test_the_control_api_refuses_what_it_does_not_know() -> None:
 
 
 def test_chance_is_as_set_and_the_same_for_the_same_seed() -> None:
-    def acts(seed: int) -> list[Act]:
-        behaviour = Behaviour(percent={Act.THROTTLE: 10, Act.TAKE_AND_DROP: 5}, seed=seed)
+    def acts(seed: int) -> list[Action]:
+        behaviour = Behaviour(percent={Action.THROTTLE: 10, Action.TAKE_AND_DROP: 5}, seed=seed)
         return [behaviour.act() for _ in range(10_000)]
 
     first = acts(1)
     assert first == acts(1)
     assert first != acts(2)
-    assert 900 < first.count(Act.THROTTLE) < 1100
-    assert 430 < first.count(Act.TAKE_AND_DROP) < 570
+    assert 900 < first.count(Action.THROTTLE) < 1100
+    assert 430 < first.count(Action.TAKE_AND_DROP) < 570
 
 
 def test_a_gateway_that_deduplicates_takes_each_id_once() -> None:
     async def test() -> None:
-        behaviour = Behaviour(deduplicates=True, once=deque([Act.TAKE_AND_DROP]))
+        behaviour = Behaviour(deduplicates=True, once=deque([Action.TAKE_AND_DROP]))
         async with standing(behaviour=behaviour) as (sandbox, provider):
             assert isinstance((await provider.hand_over_all([outgoing(1)]))[0], Unknown)
             assert (await provider.hand_over_all([outgoing(1)])) == [Accepted()]

@@ -14,8 +14,8 @@ from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals.metrics import counters
-from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
-from vestnik.providers.registry import described
+from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
+from vestnik.providers.registry import describe
 
 ALIAS = "recorder"
 LEASE = 30.0
@@ -43,22 +43,22 @@ class Recorder(Provider):
 
     window = 100
 
-    async def hand_over(self, message: Outgoing) -> Outcome:
-        message.depart()
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
+        message.mark_departed()
         note(message)
         return Accepted(f"id-{message.message_id}")
 
-    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+    async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
         return [await self._take(message) for message in flight]
 
-    async def _take(self, message: Outgoing) -> Outcome | None:
+    async def _take(self, message: OutboundMessage) -> Outcome | None:
         try:
             return await self.hand_over(message)
         except TooLate:
             return None
 
 
-def note(message: Outgoing) -> None:
+def note(message: OutboundMessage) -> None:
     """It has left."""
     departures.append(
         Departure(
@@ -82,7 +82,7 @@ class Worker:
 
     def send_one(self) -> bool:
         """Claim a batch and send it; False where there is none."""
-        provider = described(ALIAS)
+        provider = describe(ALIAS)
         breaker = CircuitBreaker(ALIAS, LEASE)
         crew = SendContext(provider, self._hands, breaker, counters(), lambda: False, Cooldowns())
         claim = claims.claim(ALIAS, LEASE, receipts=True)
@@ -105,9 +105,9 @@ def recorder() -> Iterator[None]:
     before = settings.SMS_PROVIDERS
     backend = f"{Recorder.__module__}.{Recorder.__qualname__}"
     settings.SMS_PROVIDERS = before | {ALIAS: {"BACKEND": backend, "OPTIONS": {}}}
-    described.cache_clear()
+    describe.cache_clear()
     try:
         yield
     finally:
         settings.SMS_PROVIDERS = before
-        described.cache_clear()
+        describe.cache_clear()

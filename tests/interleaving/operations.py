@@ -25,7 +25,14 @@ from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import erasure, opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
 from vestnik.mailings.rules import check_changeable, database_now
-from vestnik.providers.base import Accepted, Deferred, Late, Outcome, Outgoing, Receipt
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    LateOutcome,
+    OutboundMessage,
+    Outcome,
+    Receipt,
+)
 from vestnik.reports.timeline import sampling
 
 ACTOR = "tests"
@@ -93,7 +100,7 @@ def record(situation: Situation, worker: Worker) -> None:
     if marked:
         settled = OutcomeBatch(attempt, marked.marked_at)
         message = outgoing(situation, 4, expires_at=asked_at + marked.seconds_to_end)
-        message.depart()
+        message.mark_departed()
         note(message)
         settled.add(message.message_id, "sent", 0.0, provider_id=situation.provider_id(4))
         settled.add_parts(message.message_id, [situation.provider_id(4)])
@@ -131,7 +138,7 @@ def answer(situation: Situation, worker: Worker) -> None:
         Accepted(situation.provider_id(n)) if has_it else Deferred("not taken")
         for n, _, has_it in found
     ]
-    status_poller._settle(situation.mailing, rows, replies)
+    status_poller._record_replies(situation.mailing, rows, replies)
 
 
 @_operation("receipts", *LAUNCHED)
@@ -184,7 +191,7 @@ def enlist_chunks(situation: Situation, worker: Worker) -> None:
     found = Enlistment.objects.filter(mailing=situation.mailing, complete=False)
     if (enlistment := found.select_related("mailing").first()) is None:
         return
-    few = enlist._goes_to_few(enlistment)
+    few = enlist._is_small(enlistment)
     if not few or enlist.enlist_next(situation.mailing, few=True):
         while enlist.enlist_next(situation.mailing):
             pass
@@ -194,12 +201,12 @@ def enlist_chunks(situation: Situation, worker: Worker) -> None:
 def sweep_stop_list(situation: Situation, worker: Worker) -> None:
     """After an import onto the list."""
     stop_list.put([situation.number(n) for n in LISTED], Source.IMPORT)
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
 
 
 @_operation("resend by itself", "running", "paused", "hours", "ending", "done")
 def resend_by_itself(situation: Situation, worker: Worker) -> None:
-    unknown_messages.resend_by_themselves([ALIAS])
+    unknown_messages.resend_automatically([ALIAS])
 
 
 @_operation("thin out", *LAUNCHED)
@@ -318,7 +325,7 @@ def upsert_many(situation: Situation, worker: Worker) -> None:
 
 @_operation("stop", *ALL)
 def stop(situation: Situation, worker: Worker) -> None:
-    opt_out.stop([situation.number(n) for n in STOPPED], Source.API)
+    opt_out.stop_numbers([situation.number(n) for n in STOPPED], Source.API)
 
 
 # --- what these are made of ------------------------------------------------------------------
@@ -344,9 +351,9 @@ def claim_of(situation: Situation, number: int) -> Claim:
     )
 
 
-def outgoing(situation: Situation, n: int, *, expires_at: float | None = None) -> Outgoing:
+def outgoing(situation: Situation, n: int, *, expires_at: float | None = None) -> OutboundMessage:
     ahead = time.monotonic() + 60
-    return Outgoing(
+    return OutboundMessage(
         situation.mailing,
         situation.message(n),
         situation.number(n),
@@ -369,4 +376,4 @@ def _take_late(situation: Situation, n: int, attempt: int, outcome: Outcome) -> 
     message.attempt = Attempt(
         claim, situation.attempt(attempt), database_now(), queued, departed=0.0
     )
-    late_responses.take(Late(message, outcome))
+    late_responses.apply(LateOutcome(message, outcome))

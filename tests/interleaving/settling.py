@@ -74,14 +74,14 @@ def _once(worker: Worker) -> None:
     claims.rescue_expired()
     claims.promote_due()
     local_hours.schedule_closed()
-    for mailing_id in enlist.to_enlist():
+    for mailing_id in enlist.mailings_to_enlist():
         enlist.enlist(mailing_id)
-    for mailing_id in new_text.to_renew():
+    for mailing_id in new_text.mailings_to_renew():
         new_text.renew_all(mailing_id)
     receipts.match_kept()
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
     opt_out.stop_pending()
     revocation.sweep_deleted()
     worker.send_all()
-    for mailing_id in closing.to_close():
+    for mailing_id in closing.mailings_to_close():
         closing.close(mailing_id)

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from vestnik.mailings.price import price_of
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 
 @pytest.fixture(autouse=True)
@@ -15,9 +15,9 @@ def priced(settings: Settings):
         "dear": {"BACKEND": "null", "OPTIONS": {"price_per_segment": "3.15"}},
         "unpriced": {"BACKEND": "null"},
     }
-    described.cache_clear()
+    describe.cache_clear()
     yield
-    described.cache_clear()
+    describe.cache_clear()
 
 
 def test_each_segment_costs_what_the_provider_takes() -> None:

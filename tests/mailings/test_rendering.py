@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import make_client
 from vestnik.audience.models import Client
-from vestnik.dispatch.prepare.recipients import picked, rendered
+from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
 from vestnik.mailings.rendering import ERROR_CELLS, SCIENTIFIC
 from vestnik.mailings.text import INVISIBLE, TRIMMED, segments_of
 
@@ -25,10 +25,11 @@ LITERALS = st.sampled_from(["", "a", "€", "я", "😀", "a" * 150, "€" * 75,
 
 def got(text: str) -> list[tuple[str | None, str | None, int | None]]:
     """Why they get nothing, text and segments of each client."""
-    sql, parameters = picked(text, Client.objects.order_by("id"))
+    sql, parameters = clients_sql(text, Client.objects.order_by("id"))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT why, text, segments FROM ({rendered(text, sql)}) AS r ORDER BY id", parameters
+            f"SELECT why, text, segments FROM ({rendered_sql(text, sql)}) AS r ORDER BY id",
+            parameters,
         )
         return cursor.fetchall()
 

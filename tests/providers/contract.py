@@ -13,13 +13,13 @@ from tests.gateways.builders import flight, opened, outgoing, run
 from vestnik.providers.base import (
     Accepted,
     Deferred,
-    Outgoing,
+    OutboundMessage,
     Provider,
     Rejected,
     TooLate,
     Unknown,
 )
-from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
 
@@ -50,7 +50,7 @@ class ContractCases:
         ):
             yield sandbox, provider
 
-    def _one(self, act: Act, **options: Any) -> tuple[Any, int]:
+    def _one(self, act: Action, **options: Any) -> tuple[Any, int]:
         """The outcome of one message, and how many the gateway took."""
         found: list[Any] = []
 
@@ -78,37 +78,37 @@ class ContractCases:
         run(test)
 
     def test_a_permanent_refusal_is_rejected_with_a_code(self) -> None:
-        outcome, taken = self._one(Act.REFUSE)
+        outcome, taken = self._one(Action.REFUSE)
         assert isinstance(outcome, Rejected)
         assert outcome.code
         assert outcome.reason
         assert taken == 0
 
     def test_a_throttled_message_is_deferred_with_the_wish_of_the_gateway(self) -> None:
-        outcome, taken = self._one(Act.THROTTLE)
+        outcome, taken = self._one(Action.THROTTLE)
         assert isinstance(outcome, Deferred)
         assert outcome.provider_wide
         assert outcome.retry_after == pytest.approx(self.throttled_for, abs=0.01)
         assert taken == 0
 
     def test_an_answer_that_is_lost_after_the_message_was_taken_is_unknown(self) -> None:
-        outcome, taken = self._one(Act.TAKE_AND_DROP)
+        outcome, taken = self._one(Action.TAKE_AND_DROP)
         assert isinstance(outcome, Unknown)
         assert taken == 1
 
     def test_a_line_closed_before_anything_was_taken_is_unknown_as_well(self) -> None:
-        outcome, taken = self._one(Act.DROP)
+        outcome, taken = self._one(Action.DROP)
         assert isinstance(outcome, Unknown)
         assert taken == 0
 
     def test_a_failure_after_the_message_was_taken_is_unknown(self) -> None:
-        outcome, taken = self._one(Act.TAKE_AND_FAIL)
+        outcome, taken = self._one(Action.TAKE_AND_FAIL)
         assert isinstance(outcome, Unknown)
         assert taken == 1
 
     def test_no_answer_within_the_deadline_is_unknown(self) -> None:
         started = time.monotonic()
-        outcome, taken = self._one(Act.TAKE_AND_HANG, deadline="0.4")
+        outcome, taken = self._one(Action.TAKE_AND_HANG, deadline="0.4")
         assert isinstance(outcome, Unknown)
         assert taken == 1
         assert time.monotonic() - started < 3
@@ -181,17 +181,21 @@ class ContractCases:
 
     def test_outcomes_stand_in_the_order_of_the_flight(self) -> None:
         async def test() -> None:
-            acts = [Act.ACCEPT, Act.REFUSE, Act.THROTTLE, Act.ACCEPT]
+            acts = [Action.ACCEPT, Action.REFUSE, Action.THROTTLE, Action.ACCEPT]
             async with self._standing(Behaviour(once=deque(acts))) as (_, provider):
                 for act in acts:
                     (outcome,) = await provider.hand_over_all([outgoing()])
-                    kind = {Act.ACCEPT: Accepted, Act.REFUSE: Rejected, Act.THROTTLE: Deferred}
+                    kind = {
+                        Action.ACCEPT: Accepted,
+                        Action.REFUSE: Rejected,
+                        Action.THROTTLE: Deferred,
+                    }
                     assert isinstance(outcome, kind[act])
                     await asyncio.sleep(self.pause_after(act))
 
         run(test)
 
-    def pause_after(self, act: Act) -> float:
+    def pause_after(self, act: Action) -> float:
         return 0.0
 
     def test_it_may_be_closed_and_opened_again(self) -> None:
@@ -223,7 +227,11 @@ class ContractCases:
         """With everything going wrong at once; the gateway's list is the judge."""
 
         async def test() -> None:
-            acts = [act for act in Act if act not in (Act.ACCEPT, Act.FORBID, Act.TAKE_AND_HANG)]
+            acts = [
+                act
+                for act in Action
+                if act not in (Action.ACCEPT, Action.FORBID, Action.TAKE_AND_HANG)
+            ]
             behaviour = Behaviour(percent=dict.fromkeys(acts, 4), delay=0.002, seed=1)
             options = {"window": "20", "deadline": "1"}
             async with self._standing(behaviour, **options) as (sandbox, provider):
@@ -232,7 +240,7 @@ class ContractCases:
                     messages = [outgoing(number) for number in range(first, first + 20)]
                     outcomes = await provider.hand_over_all(messages)
                     said |= zip([m.phone_number for m in messages], outcomes, strict=True)
-                    await asyncio.sleep(self.pause_after(Act.DROP))
+                    await asyncio.sleep(self.pause_after(Action.DROP))
                 taken = sandbox.ledger.times_taken()
             assert max(taken.values()) == 1
             for number, outcome in said.items():
@@ -245,14 +253,14 @@ class ContractCases:
 
     def test_neither_repr_nor_outcome_shows_a_secret(self) -> None:
         async def test() -> None:
-            async with self._standing(Behaviour(once=deque([Act.REFUSE]))) as (_, provider):
+            async with self._standing(Behaviour(once=deque([Action.REFUSE]))) as (_, provider):
                 outcomes = await provider.hand_over_all([outgoing(1)])
                 assert "geheim" not in repr((provider, vars(provider), outcomes))
 
         run(test)
 
 
-class Frozen(Outgoing):
+class Frozen(OutboundMessage):
     """A message whose process was stopped in the middle of its hand-over."""
 
     def depart(self) -> None:

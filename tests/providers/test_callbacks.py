@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vestnik.providers.base import Heard
+from vestnik.providers.base import CallbackResult
 from vestnik.providers.callbacks import Callback, CallbackRefused
 from vestnik.providers.console import ConsoleProvider
 from vestnik.providers.http_gateway import HttpGatewayProvider
@@ -12,7 +12,7 @@ from vestnik.providers.http_gateway import HttpGatewayProvider
 RECEIPT = b'{"id": 12, "provider_id": "a-1", "status": "Delivered"}'
 
 
-def hear(callback: Callback, **options: str) -> Heard:
+def hear(callback: Callback, **options: str) -> CallbackResult:
     given = {"url": "https://gateway.example", "callback_secret": "geheim"}
     return HttpGatewayProvider("main", given | options).read_callback(callback)
 

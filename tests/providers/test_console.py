@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.gateways.builders import flight, outgoing
-from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, Unknown
+from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, Unknown
 from vestnik.providers.console import ConsoleProvider
 from vestnik.providers.null import NullProvider
 
 
-def hand_over(provider: Provider, messages: list[Outgoing]) -> list[Outcome | None]:
+def hand_over(provider: Provider, messages: list[OutboundMessage]) -> list[Outcome | None]:
     return asyncio.run(provider.hand_over_all(messages))
 
 

@@ -10,7 +10,7 @@ from tests.gateways.builders import opened, outgoing, run
 from tests.gateways.servers import Talk, http, read_request, serving
 from tests.providers.test_http_gateway import gateway
 from vestnik.providers.base import Accepted, Deferred, Outcome, Unknown
-from vestnik.providers.http.connections import ends_exactly
+from vestnik.providers.http.connections import is_one_whole_response
 
 YES = http(b'{"code":0,"id":"first"}')
 SECOND = http(b'{"code":0,"id":"second"}')
@@ -40,7 +40,7 @@ CHUNKED = (
     ],
 )
 def test_an_answer_ends_where_it_says(heard: bytes, exact: bool) -> None:
-    assert ends_exactly(heard) is exact
+    assert is_one_whole_response(heard) is exact
 
 
 def talker(requests: list[bytes], *pieces: bytes, pause: float = 0.0) -> Talk:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from vestnik.audience.stop_list import StopListEntry
-from vestnik.dispatch.suppress.opt_out import obey
+from vestnik.dispatch.suppress.opt_out import process_inbound
 from vestnik.providers.base import Inbound
-from vestnik.providers.events import sender_of
+from vestnik.providers.events import normalize_sender
 
 OURS = "79261234567"
 #: As the gateway writes it, whether SMPP calls it international, and who is stopped.
@@ -39,7 +39,7 @@ SENDERS = [
 def test_a_stop_stops_its_sender_and_no_other(
     written: str, international: bool, stopped: str | None
 ):
-    number = sender_of(written, international=international)
-    obey([Inbound("main", number, "СТОП", datetime.now(UTC))])
+    number = normalize_sender(written, international=international)
+    process_inbound([Inbound("main", number, "СТОП", datetime.now(UTC))])
     listed = list(StopListEntry.objects.values_list("phone_number", flat=True))
     assert listed == ([stopped] if stopped else [])

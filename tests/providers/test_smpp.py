@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.providers.contract import ContractCases
 from vestnik.providers.smpp.provider import SmppProvider
-from vestnik.sandbox.behaviour import Act
+from vestnik.sandbox.behaviour import Action
 from vestnik.sandbox.gateway import Sandbox
 
 
@@ -37,6 +37,6 @@ class TestContract(ContractCases):
     def most_in_flight(self, sandbox: Sandbox) -> int:
         return sandbox.smpp.most_in_flight
 
-    def pause_after(self, act: Act) -> float:
+    def pause_after(self, act: Action) -> float:
         """For the link to rest after throttling, and to be bound again after a drop."""
-        return {Act.THROTTLE: 0.25, Act.DROP: 0.03}.get(act, 0.0)
+        return {Action.THROTTLE: 0.25, Action.DROP: 0.03}.get(act, 0.0)

@@ -14,19 +14,19 @@ from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import gsm_alphabet
 from vestnik.providers.smpp.coding import Coding
-from vestnik.providers.smpp.pdu_builder import Composer, relative
+from vestnik.providers.smpp.pdu_builder import PduBuilder, relative
 from vestnik.sandbox.smpp_parts import Assembly, submitted
 
 TEXTS = st.text(st.sampled_from("abc @€[]^Привет😀é\n~"), max_size=700)
 WAYS = ("udh8", "udh16", "sar", "payload")
 
 
-def composer(sender: str = "Vestnik", **options: str) -> Composer:
-    return Composer(Options(options), sender)
+def composer(sender: str = "Vestnik", **options: str) -> PduBuilder:
+    return PduBuilder(Options(options), sender)
 
 
 def pdus(text: str, **options: str) -> list[smpp34.SubmitSm]:
-    made = composer(**options).submits(outgoing(1, text))
+    made = composer(**options).build(outgoing(1, text))
     found = [smpp34.decode(make(number)) for number, make in enumerate(made, 1)]
     assert all(isinstance(pdu, smpp34.SubmitSm) for pdu in found)
     return found
@@ -99,22 +99,22 @@ def test_a_payload_stands_in_its_own_parameter() -> None:
 
 def test_two_long_messages_have_two_references() -> None:
     one = composer(long_messages="udh8")
-    first, second = (one.submits(outgoing(1, "я" * 100))[0](1) for _ in range(2))
+    first, second = (one.build(outgoing(1, "я" * 100))[0](1) for _ in range(2))
     assert first != second
 
 
 def test_an_smsc_can_make_headers_of_8_bits_from_parameters() -> None:
     one = composer(long_messages="sar")
     for _ in range(300):
-        pdu = smpp34.decode(one.submits(outgoing(1, "я" * 100))[0](1))
+        pdu = smpp34.decode(one.build(outgoing(1, "я" * 100))[0](1))
         assert isinstance(pdu, smpp34.SubmitSm)
         assert int.from_bytes(pdu.tlvs[0].value, "big") < 256
 
 
 def test_a_part_never_promises_more_than_remains_when_it_may_leave_last() -> None:
     message = outgoing(1, leave_within=0.7, valid_for=10.5)
-    (make,) = composer().submits(message)
-    message.depart()
+    (make,) = composer().build(message)
+    message.mark_departed()
     pdu = smpp34.decode(make(1))
     assert isinstance(pdu, smpp34.SubmitSm)
     assert pdu.validity_period == relative(9)
@@ -122,7 +122,7 @@ def test_a_part_never_promises_more_than_remains_when_it_may_leave_last() -> Non
 
 def test_a_text_beyond_255_parts_is_refused() -> None:
     with pytest.raises(ValueError, match="too long"):
-        composer().submits(outgoing(1, "я" * 67 * 256))
+        composer().build(outgoing(1, "я" * 67 * 256))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_validity_period_is_relative(seconds: int, period: str) -> None:
     [("Vestnik", (5, 0)), ("79161234567", (1, 1)), ("1234", (3, 0)), ("", (0, 0))],
 )
 def test_the_kind_of_a_sender_is_read_from_it(sender: str, kind: tuple[int, int]) -> None:
-    pdu = smpp34.decode(composer(sender).submits(outgoing())[0](1))
+    pdu = smpp34.decode(composer(sender).build(outgoing())[0](1))
     assert isinstance(pdu, smpp34.SubmitSm)
     assert (pdu.source_addr_ton, pdu.source_addr_npi) == kind
     assert (pdu.dest_addr_ton, pdu.dest_addr_npi) == (1, 1)
@@ -202,13 +202,13 @@ def test_whatever_the_alphabet_there_are_as_many_pdus_as_the_air_takes(
     text: str, alphabet: str
 ) -> None:
     """Parts, PDUs and the price by segments are one number."""
-    composer = Composer(Options({"default_alphabet": alphabet}), "Vestnik")
-    pdus = [smpp34.decode(make(1)) for make in composer.submits(outgoing(1, text))]
+    composer = PduBuilder(Options({"default_alphabet": alphabet}), "Vestnik")
+    pdus = [smpp34.decode(make(1)) for make in composer.build(outgoing(1, text))]
     assert len(pdus) == segments_of(text)
     assert "".join(decoded_of(composer, pdu) for pdu in pdus) == text
 
 
-def decoded_of(composer: Composer, pdu: Any) -> str:
+def decoded_of(composer: PduBuilder, pdu: Any) -> str:
     octets = pdu.short_message[6:] if pdu.esm_class & 0x40 else pdu.short_message
     assert len(octets) <= 160
     return composer.coding.decode(octets, pdu.data_coding)

@@ -15,7 +15,7 @@ from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.connection import Window
 from vestnik.providers.smpp.provider import SmppProvider
-from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
 SMPP_ONLY = {"http_port": None, "smpp_port": 0}
@@ -93,7 +93,7 @@ def test_a_lost_line_puts_in_doubt_what_was_in_flight_and_is_bound_again() -> No
         ):
             handing = asyncio.create_task(provider.hand_over_all(flight(4)))
             await until(lambda: len(sandbox.ledger.taken) == 4)
-            sandbox.drop_lines()
+            sandbox.drop_connections()
             assert all(isinstance(outcome, Unknown) for outcome in await handing)
             behaviour.delay = 0
             assert isinstance(await persistently(provider, 5), Accepted)
@@ -196,13 +196,13 @@ def test_odd_answers_to_a_message(answer: bytes, expected: type) -> None:
 @pytest.mark.parametrize(
     ("acts", "expected"),
     [
-        ([Act.ACCEPT, Act.THROTTLE, Act.ACCEPT], Accepted),
-        ([Act.THROTTLE, Act.THROTTLE, Act.THROTTLE], Deferred),
-        ([Act.ACCEPT, Act.REFUSE, Act.ACCEPT], Rejected),
-        ([Act.ACCEPT, Act.TAKE_AND_FAIL, Act.REFUSE], Unknown),
+        ([Action.ACCEPT, Action.THROTTLE, Action.ACCEPT], Accepted),
+        ([Action.THROTTLE, Action.THROTTLE, Action.THROTTLE], Deferred),
+        ([Action.ACCEPT, Action.REFUSE, Action.ACCEPT], Rejected),
+        ([Action.ACCEPT, Action.TAKE_AND_FAIL, Action.REFUSE], Unknown),
     ],
 )
-def test_the_parts_of_a_message_end_together(acts: list[Act], expected: type) -> None:
+def test_the_parts_of_a_message_end_together(acts: list[Action], expected: type) -> None:
     """Of a message half taken the rest is sent again; it is never sent again whole."""
 
     async def test() -> None:
@@ -220,7 +220,7 @@ def test_the_parts_of_a_message_end_together(acts: list[Act], expected: type) ->
 
 def test_parts_that_are_refused_to_the_end_leave_the_message_in_doubt() -> None:
     async def test() -> None:
-        acts = [Act.ACCEPT, *[Act.THROTTLE] * 50]
+        acts = [Action.ACCEPT, *[Action.THROTTLE] * 50]
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=deque(acts))) as sandbox,
             opened(smpp(sandbox)) as provider,
@@ -273,7 +273,7 @@ def test_tls_is_verified(tmp_path: Path, trusted: bool) -> None:
 def test_a_status_means_what_an_option_says() -> None:
     async def test() -> None:
         async with (
-            Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=deque([Act.REFUSE]))) as sandbox,
+            Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=deque([Action.REFUSE]))) as sandbox,
             opened(smpp(sandbox, temporary_statuses="0x0B,0x0C")) as provider,
         ):
             (outcome,) = await provider.hand_over_all([outgoing()])
@@ -287,7 +287,7 @@ def test_the_window_serves_in_order_and_survives_who_gives_up() -> None:
         window, served = Window(2), []
 
         async def guest(name: str, count: int) -> None:
-            await window.enter(count)
+            await window.wait_and_take(count)
             served.append(name)
 
         await guest("a", 1)
@@ -298,7 +298,7 @@ def test_the_window_serves_in_order_and_survives_who_gives_up() -> None:
         assert served == ["a"]
         big.cancel()
         await asyncio.sleep(0)
-        window.leave(1)
+        window.release(1)
         await small
         assert served == ["a", "small"]
 

@@ -8,13 +8,13 @@ from tests.gateways.builders import flight, opened, outgoing, run
 from tests.providers.test_smpp import smpp
 from tests.providers.test_smpp_connection import LONG, SMPP_ONLY
 from vestnik.providers.base import Accepted, Deferred, Unknown
-from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
 
 def test_throttling_pauses_the_whole_connection_and_a_flight_waits_it_out() -> None:
     async def test() -> None:
-        behaviour = Behaviour(once=deque([Act.THROTTLE]))
+        behaviour = Behaviour(once=deque([Action.THROTTLE]))
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
             opened(smpp(sandbox)) as provider,
@@ -36,7 +36,7 @@ def test_what_cannot_leave_after_the_rest_stays_here_untouched() -> None:
     """It is no word of the SMSC on that message, so it counts for nothing."""
 
     async def test() -> None:
-        behaviour = Behaviour(once=deque([Act.THROTTLE]))
+        behaviour = Behaviour(once=deque([Action.THROTTLE]))
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
             opened(smpp(sandbox)) as provider,
@@ -56,7 +56,7 @@ def test_only_what_was_throttled_itself_is_deferred() -> None:
     """Flights beside the throttled one were returned whole: that opened the breaker."""
 
     async def test() -> None:
-        behaviour = Behaviour(percent={Act.THROTTLE: 2.5}, delay=0.005, seed=1)
+        behaviour = Behaviour(percent={Action.THROTTLE: 2.5}, delay=0.005, seed=1)
         kinds: Counter[type] = Counter()
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
@@ -100,7 +100,7 @@ def test_parts_that_would_go_again_after_the_end_stay_and_the_message_is_in_doub
     """As by SIGSTOP between the throttled answer and the second try."""
 
     async def test() -> None:
-        acts = deque([Act.ACCEPT, Act.THROTTLE, Act.ACCEPT])
+        acts = deque([Action.ACCEPT, Action.THROTTLE, Action.ACCEPT])
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=acts)) as sandbox,
             opened(smpp(sandbox)) as provider,

@@ -6,7 +6,7 @@ import time
 from tests.gateways.builders import Heap, opened, outgoing, run, until
 from tests.providers.test_smpp import smpp
 from tests.providers.test_smpp_connection import LONG, SMPP_ONLY
-from vestnik.providers.base import Accepted, Late, Unknown
+from vestnik.providers.base import Accepted, LateOutcome, Unknown
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
@@ -52,7 +52,7 @@ def test_a_line_that_is_lost_meanwhile_tells_nothing() -> None:
             opened(smpp(sandbox, deadline="0.1"), heap) as provider,
         ):
             await provider.hand_over_all([outgoing(5)])
-            sandbox.drop_lines()
+            sandbox.drop_connections()
             await asyncio.sleep(0.4)
             assert not heap.late
 
@@ -66,7 +66,7 @@ class Slow(Heap):
         super().__init__()
         self.seconds = seconds
 
-    async def on_late(self, late: Late) -> None:
+    async def on_late(self, late: LateOutcome) -> None:
         await asyncio.sleep(self.seconds)
         await super().on_late(late)
 

@@ -14,7 +14,7 @@ from tests.providers.test_smpp_connection import SMPP_ONLY
 from vestnik.providers.base import Accepted, Deferred, Unknown
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.provider import SmppProvider
-from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
 
@@ -61,7 +61,7 @@ def test_a_session_that_is_left_does_not_wait_forever_for_its_answers(
     monkeypatch.setattr("vestnik.providers.smpp.session.LAST_ANSWERS", 0.1)
 
     async def test() -> None:
-        acts = deque([Act.TAKE_AND_HANG])
+        acts = deque([Action.TAKE_AND_HANG])
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=acts)) as sandbox,
             opened(smpp(sandbox)) as provider,
@@ -109,7 +109,7 @@ def test_a_session_that_worked_is_bound_again_soon() -> None:
             began = time.monotonic()
             for number in range(1, 10):
                 assert isinstance(await persistently(provider, number), Accepted)
-                sandbox.drop_lines()
+                sandbox.drop_connections()
                 await asyncio.sleep(0.01)
             assert time.monotonic() - began < 4
 

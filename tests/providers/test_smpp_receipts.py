@@ -8,11 +8,11 @@ import smpp34
 
 from tests.gateways.builders import Heap, flight, opened, outgoing, run, until
 from tests.providers.test_smpp import smpp
-from vestnik.providers.base import Accepted, Inbound, Receipt, verdict_of
+from vestnik.providers.base import Accepted, Inbound, Receipt, combined_state
 from vestnik.providers.options import Options
 from vestnik.providers.smpp.coding import Coding
 from vestnik.providers.smpp.provider import SmppProvider
-from vestnik.providers.smpp.receipts import Ears
+from vestnik.providers.smpp.receipts import DeliverSmParser
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
@@ -31,7 +31,7 @@ def hear(text: str = "", *, esm_class: int = 4, **more: Any) -> Receipt | Inboun
     pdu = smpp34.DeliverSm(
         source, "Vestnik", octets, esm_class=esm_class, data_coding=data_coding, tlvs=tlvs
     )
-    return Ears("main", Options(more), Coding(Options({}), (153, 134))).hear(pdu)
+    return DeliverSmParser("main", Options(more), Coding(Options({}), (153, 134))).parse(pdu)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_receipts_find_their_messages_also_late_and_doubled() -> None:
 
 
 def test_an_id_is_the_same_in_answers_and_in_receipts_whatever_is_unprintable_in_it() -> None:
-    ears = Ears("main", Options({}), Coding(Options({}), (153, 134)))
+    ears = DeliverSmParser("main", Options({}), Coding(Options({}), (153, 134)))
     heard = hear("id:a\1b-9 stat:DELIVRD")
     assert isinstance(heard, Receipt)
     assert ears.answered_id("a\1b-9 ") == heard.provider_id == "ab-9"
@@ -239,7 +239,7 @@ def test_a_long_message_has_an_id_and_a_receipt_for_each_part() -> None:
             states = {receipt.provider_id: receipt.state for receipt in sink.receipts}
             assert outcome.part_ids == tuple(states)
             assert outcome.provider_id == outcome.part_ids[0]
-            assert verdict_of(states.get(part) for part in outcome.part_ids) == "delivered"
+            assert combined_state(states.get(part) for part in outcome.part_ids) == "delivered"
 
     run(test)
 
@@ -254,7 +254,7 @@ def test_a_long_message_has_an_id_and_a_receipt_for_each_part() -> None:
     ],
 )
 def test_a_long_message_is_delivered_when_all_parts_are(parts: Any, verdict: str | None) -> None:
-    assert verdict_of(parts) == verdict
+    assert combined_state(parts) == verdict
 
 
 @pytest.mark.parametrize(

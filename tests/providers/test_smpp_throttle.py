@@ -4,29 +4,29 @@ import time
 
 import pytest
 
-from vestnik.providers.smpp.throttle import Brake
+from vestnik.providers.smpp.throttle import Throttle
 
 
 def test_now_and_then_is_a_short_rest_and_again_and_again_a_longer_one() -> None:
-    brake, rests = Brake(longest=0.25), []
+    brake, rests = Throttle(longest=0.25), []
     for throttled in [*[True] * 4, *[False] * 20, True]:
-        while brake.resting > 0:
+        while brake.pause_left > 0:
             time.sleep(0.005)
-        brake.heard(throttled)
+        brake.record(throttled)
         if throttled:
-            rests.append(brake.pause)
+            rests.append(brake.retry_after)
     assert rests == pytest.approx([0.05, 0.1, 0.2, 0.25, 0.05], abs=0.01)
 
 
 def test_answers_to_what_left_before_a_rest_do_not_lengthen_it() -> None:
-    brake = Brake(longest=1.0)
+    brake = Throttle(longest=1.0)
     for _ in range(30):
-        brake.heard(throttled=True)
-    assert 0.03 < brake.resting <= 0.05
+        brake.record(throttled=True)
+    assert 0.03 < brake.pause_left <= 0.05
 
 
 def test_without_throttling_there_is_no_rest() -> None:
-    brake = Brake(longest=1.0)
+    brake = Throttle(longest=1.0)
     for _ in range(30):
-        brake.heard(throttled=False)
-    assert brake.resting <= 0
+        brake.record(throttled=False)
+    assert brake.pause_left <= 0

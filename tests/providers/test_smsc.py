@@ -10,7 +10,7 @@ from tests.dispatch.vendor import ALLOWED, Vendor
 from tests.gateways.builders import opened, outgoing, run
 from tests.gateways.servers import answering, http, serving
 from tests.providers.contract import ContractCases
-from vestnik.providers.base import Accepted, Deferred, Question, Receipt, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, Receipt, Rejected, StatusQuery, Unknown
 from vestnik.providers.callbacks import Callback, CallbackRefused
 from vestnik.providers.errors import OptionError
 from vestnik.providers.smsc import SEND_ERRORS, SmscProvider, hours_and_minutes
@@ -106,9 +106,9 @@ def test_a_message_in_doubt_is_asked_for_by_our_id(behaviour: Behaviour, expecte
         ):
             await provider.hand_over_all([outgoing(1), outgoing(2)])
             questions = [
-                Question(1, outgoing(1).phone_number),
-                Question(2, outgoing(2).phone_number, "v2"),
-                Question(3, outgoing(3).phone_number),
+                StatusQuery(1, outgoing(1).phone_number),
+                StatusQuery(2, outgoing(2).phone_number, "v2"),
+                StatusQuery(3, outgoing(3).phone_number),
             ]
             *known, missing = await provider.ask(questions)
             states = [getattr(reply, "state", type(reply).__name__) for reply in known]
@@ -120,7 +120,7 @@ def test_a_message_in_doubt_is_asked_for_by_our_id(behaviour: Behaviour, expecte
 
 def test_it_is_never_asked_five_questions_at_once() -> None:
     """Those five are refused, by whichever calls they come."""
-    questions = [Question(number, "79261234567") for number in range(6)]
+    questions = [StatusQuery(number, "79261234567") for number in range(6)]
     with Vendor(delay=0.05) as vendor:
 
         async def test() -> None:
@@ -138,7 +138,7 @@ def test_asking_a_vendor_that_is_away_tells_nothing() -> None:
         async with Sandbox() as sandbox:
             provider = smsc(sandbox.url)
         async with opened(provider):
-            (reply,) = await provider.ask([Question(1, "79261234567")])
+            (reply,) = await provider.ask([StatusQuery(1, "79261234567")])
             assert isinstance(reply, Unknown)
 
     run(test)

@@ -17,8 +17,8 @@ from vestnik.providers.base import (
     Accepted,
     Deferred,
     Outcome,
-    Question,
     Receipt,
+    StatusQuery,
     Unknown,
     account_refused,
 )
@@ -132,7 +132,7 @@ def test_what_the_gateway_tells_of_a_message_is_read(
         async with standing(vendor) as (gateway, url), opened(made(vendor.alias, url)) as provider:
             gateway.said = says
             assert provider.can_query
-            found.extend(await provider.ask([Question(1, "79261234567", "000-1")]))
+            found.extend(await provider.ask([StatusQuery(1, "79261234567", "000-1")]))
 
     run(test)
     (reply,) = found

@@ -63,7 +63,7 @@ def test_unknown_messages_of_a_test_are_nobodys_worry() -> None:
 def test_what_settles_itself_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
     mailing = make_doubtful(provider="console")
     can_be_asked = SimpleNamespace(can_query=True, in_doubt="hold")
-    monkeypatch.setattr("vestnik.reports.action_items.described", lambda alias: can_be_asked)
+    monkeypatch.setattr("vestnik.reports.action_items.describe", lambda alias: can_be_asked)
     assert decisions() == []
 
     long_ago = timezone.now() - timedelta(days=4)

@@ -11,14 +11,14 @@ from vestnik.audience.models import Client, ZoneSource, default_timezone
 from vestnik.audience.numbering.register import zone_near
 from vestnik.audience.stop_list import recall
 from vestnik.audience.validation import completed, followed
-from vestnik.db.errors import retried
+from vestnik.db.errors import retry_on_conflict
 
 
 class NumberTaken(Exception):
     """Another client has this number."""
 
 
-@retried
+@retry_on_conflict
 def create(fields: Mapping[str, Any]) -> Client:
     """Make a client of checked fields; what is not given is told by the number.
 
@@ -31,7 +31,7 @@ def create(fields: Mapping[str, Any]) -> Client:
     return client
 
 
-@retried
+@retry_on_conflict
 def change(client: Client, changes: Mapping[str, Any]) -> None:
     """Change some fields; the operator code follows a new number unless it was ported.
 
@@ -43,7 +43,7 @@ def change(client: Client, changes: Mapping[str, Any]) -> None:
             _set(now, _zone_followed(now, changes))
 
 
-@retried
+@retry_on_conflict
 def replace(client_id: int, fields: Mapping[str, Any]) -> None:
     """Set just these fields. Raises NumberTaken, and ValidationError as `create`."""
     with _the_number_being_free():

@@ -13,7 +13,7 @@ from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering.register import ZONE_OF
 from vestnik.audience.stop_list import recall
 from vestnik.audience.validation import Problem, problems_of
-from vestnik.db.errors import retried
+from vestnik.db.errors import retry_on_conflict
 
 MOST_AT_ONCE = 10_000
 COLUMNS = ("phone_number", "operator_code", "tag", "timezone", "attributes")
@@ -109,7 +109,7 @@ def _name_repeated(items: Sequence[object], problems: list[list[Problem]]) -> No
             problems[index].append(("phone_number", remedy))
 
 
-@retried
+@retry_on_conflict
 def _save(items: Sequence[Mapping[str, Any]]) -> dict[str, Result]:
     with transaction.atomic():
         saved = {number: Result("created", id) for number, id in _rows(INSERT_OR_LOCK, items)}

@@ -22,7 +22,7 @@ from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.action_items import worded
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, count_workers
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
@@ -77,7 +77,7 @@ def next_for_nobody() -> list[int]:
     return [
         mailing.id
         for mailing in following.order_by("starts_at")[:MOST_NEXT]
-        if not recipients(mailing.filter).exists()
+        if not select_recipients(mailing.filter).exists()
     ]
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from vestnik.db.session_locks import ended_when_silent
+from vestnik.db.session_locks import session_timeouts
 
 #: A process that is frozen within a block loses the lock after so long, unless told otherwise.
 MOST_IDLE_SECONDS = 5.0
@@ -32,7 +32,7 @@ def advisory_lock(
         yield False
         return
     try:
-        with ended_when_silent(most_idle_seconds, lock_seconds=lock_seconds):
+        with session_timeouts(most_idle_seconds, lock_seconds=lock_seconds):
             yield True
     finally:
         if connection.connection is not None and not connection.connection.closed:

@@ -70,7 +70,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _configure_connection(self, connection: Any) -> bool:
         """Once for each connection, new in the pool or not."""
         super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
-        wanted = [*sessions.wanted(), sessions.name()]
+        wanted = [*sessions.session_settings(), sessions.name()]
         with connection.cursor() as cursor:
             cursor.execute(
                 sessions.SET, [[one.name for one in wanted], [one.value for one in wanted]]

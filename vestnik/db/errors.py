@@ -20,7 +20,7 @@ RETRIES = 3
 LONGEST_PAUSE = 0.1
 
 
-class Trouble(StrEnum):
+class FailureKind(StrEnum):
     """Why a request was not served though nothing is wrong with it."""
 
     #: Others held the same rows; nothing was kept, and the same request may well succeed.
@@ -32,24 +32,28 @@ class Trouble(StrEnum):
 
 
 #: Seconds after which to try again.
-RETRY_AFTER = {Trouble.BUSY: 1, Trouble.TOO_LONG: 30, Trouble.AWAY: 5}
+RETRY_AFTER = {FailureKind.BUSY: 1, FailureKind.TOO_LONG: 30, FailureKind.AWAY: 5}
 
 DIGITS = "for integer string conversion"
-IN_A_CIRCLE = (errors.DeadlockDetected, errors.SerializationFailure)
-MET = (*IN_A_CIRCLE, errors.LockNotAvailable)
+RETRYABLE = (errors.DeadlockDetected, errors.SerializationFailure)
+LOCK_CONFLICTS = (*RETRYABLE, errors.LockNotAvailable)
 
 
-def trouble_of(error: BaseException | None) -> Trouble | None:
+def classify_failure(error: BaseException | None) -> FailureKind | None:
     """None where the exception is of another kind: a fault of ours."""
     if isinstance(error, DeadlineExceeded):
-        return Trouble.TOO_LONG
+        return FailureKind.TOO_LONG
     if isinstance(error, PoolTimeout | InterfaceError):
-        return Trouble.AWAY
+        return FailureKind.AWAY
     if not isinstance(error, OperationalError):
         return None
-    if isinstance(error.__cause__, MET):
-        return Trouble.BUSY
-    return Trouble.TOO_LONG if isinstance(error.__cause__, errors.QueryCanceled) else Trouble.AWAY
+    if isinstance(error.__cause__, LOCK_CONFLICTS):
+        return FailureKind.BUSY
+    return (
+        FailureKind.TOO_LONG
+        if isinstance(error.__cause__, errors.QueryCanceled)
+        else FailureKind.AWAY
+    )
 
 
 def is_unstorable(error: BaseException | None) -> bool:
@@ -62,7 +66,7 @@ def is_unstorable(error: BaseException | None) -> bool:
     return isinstance(error, ValueError) and DIGITS in str(error)
 
 
-def retried(work: Callable[P, T]) -> Callable[P, T]:
+def retry_on_conflict(work: Callable[P, T]) -> Callable[P, T]:
     """The same work, done again where it met others in a circle of locks and was rolled back.
 
     Only for what is one transaction. Within a larger one nothing can be done again: whoever began
@@ -76,7 +80,7 @@ def retried(work: Callable[P, T]) -> Callable[P, T]:
                 return work(*args, **kwargs)
             except OperationalError as error:
                 # Whoever holds a lock that was waited for in vain will not be quicker now.
-                if connection.in_atomic_block or not isinstance(error.__cause__, IN_A_CIRCLE):
+                if connection.in_atomic_block or not isinstance(error.__cause__, RETRYABLE):
                     raise
                 time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  (no secret)
         return work(*args, **kwargs)

@@ -17,7 +17,7 @@ FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)
 
 
 @contextmanager
-def ended_when_silent(seconds: float, *, lock_seconds: float | None = None) -> Iterator[None]:
+def session_timeouts(seconds: float, *, lock_seconds: float | None = None) -> Iterator[None]:
     """Within the block the server ends this thread's session where it says nothing for so long, and
     with it whatever lock it holds: the block's next statement raises OperationalError then.
 
@@ -47,10 +47,10 @@ WHERE s.name = ANY(%s) AND (inet_server_addr() IS NOT NULL OR s.name NOT LIKE 't
 """
 
 
-def not_in_effect() -> list[str]:
+def settings_not_in_effect() -> list[str]:
     """Which of the settings that end locks this thread's session does not have, each as
     `name = value`: a pooler that shares sessions between transactions loses them."""
-    wanted = {one.name: one.value for one in sessions.wanted()}
+    wanted = {one.name: one.value for one in sessions.session_settings()}
     with connection.cursor() as cursor:
         cursor.execute(IN_EFFECT, [[*wanted]])
         found = dict(cursor.fetchall())

@@ -66,7 +66,7 @@ def limit(
     _limits.update({name: seconds for name, seconds in given.items() if seconds})
 
 
-def wanted() -> list[Setting]:
+def session_settings() -> list[Setting]:
     """What a new session of this process has set, so that locks end."""
     limits = [Setting(name, milliseconds(seconds)) for name, seconds in _limits.items()]
     return [*limits, *(Setting(*pair) for pair in PEERS.items())]

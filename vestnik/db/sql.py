@@ -61,7 +61,7 @@ def array(values: Sequence[object]) -> str:
 
 
 @contextmanager
-def waiting_at_most(seconds: float) -> Iterator[None]:
+def lock_timeout(seconds: float) -> Iterator[None]:
     """A transaction that waits for no lock of others for longer: then it is rolled back, and
     OperationalError raised."""
     with transaction.atomic():

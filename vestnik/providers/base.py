@@ -25,30 +25,37 @@ from decimal import Decimal
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from vestnik.providers.callbacks import Callback, CallerUnknown
-from vestnik.providers.events import Heard, Inbound, Question, Receipt, ReceiptState, verdict_of
+from vestnik.providers.events import (
+    CallbackResult,
+    Inbound,
+    Receipt,
+    ReceiptState,
+    StatusQuery,
+    combined_state,
+)
 from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 __all__ = [
     "Accepted",
+    "CallbackResult",
     "Deferred",
-    "Heard",
     "Inbound",
-    "Late",
+    "LateOutcome",
+    "OutboundMessage",
     "Outcome",
-    "Outgoing",
     "Provider",
-    "Question",
     "Receipt",
     "ReceiptState",
     "Rejected",
     "Reply",
     "Sink",
+    "StatusQuery",
     "TooLate",
     "Unknown",
     "account_refused",
-    "verdict_of",
+    "combined_state",
 ]
 
 
@@ -120,7 +127,7 @@ def account_refused(
 Outcome = Accepted | Rejected | Deferred | Unknown
 
 
-class Outgoing:
+class OutboundMessage:
     """One message on its way out. Instants are of `time.monotonic()`."""
 
     __slots__ = (
@@ -129,7 +136,7 @@ class Outgoing:
         "depart_before",
         "departed_at",
         "expires_at",
-        "landed",
+        "is_resolved",
         "mailing_id",
         "message_id",
         "outcome",
@@ -155,12 +162,12 @@ class Outgoing:
         self.expires_at = expires_at
         self.departed_at: float | None = None
         self.answered_at: float | None = None
-        self.landed = False
+        self.is_resolved = False
         self.outcome: Outcome | None = None
         #: What the pipeline notes of an attempt that is in doubt, to know it again: see `Late`.
         self.attempt: object = None
 
-    def depart(self) -> None:
+    def mark_departed(self) -> None:
         """Call right before the first byte goes out; raises TooLate where none may.
 
         What goes wrong before this call is safe to try again; what goes wrong after it is in
@@ -177,11 +184,11 @@ class Outgoing:
         """Whether it must not leave any more."""
         return time.monotonic() >= self.depart_before
 
-    def land(self, outcome: Outcome | None) -> Outcome | None:
+    def resolve(self, outcome: Outcome | None) -> Outcome | None:
         """What became of it is known: for whoever looks from another thread before its flight
         is over."""
         self.outcome = outcome
-        self.landed = True
+        self.is_resolved = True
         return outcome
 
     @property
@@ -200,10 +207,10 @@ class Outgoing:
 Reply = Receipt | Accepted | Deferred | Unknown
 
 
-class Late(NamedTuple):
+class LateOutcome(NamedTuple):
     """The outcome of a hand-over whose answer came after its deadline."""
 
-    message: Outgoing
+    message: OutboundMessage
     outcome: Outcome
 
 
@@ -217,7 +224,7 @@ class Sink(Protocol):
 
     async def on_inbound(self, messages: Sequence[Inbound]) -> None: ...
 
-    async def on_late(self, late: Late) -> None: ...
+    async def on_late(self, late: LateOutcome) -> None: ...
 
 
 class Provider(ABC):
@@ -228,7 +235,7 @@ class Provider(ABC):
     """
 
     #: What `max_rate` counts.
-    paced_by: ClassVar[Literal["message", "segment"]] = "message"
+    rate_unit: ClassVar[Literal["message", "segment"]] = "message"
     #: The provider can be asked what became of a message: `ask`.
     can_query: bool = False
 
@@ -257,24 +264,24 @@ class Provider(ABC):
     #: What an operator must mend before anything goes out; empty is healthy.
     trouble: str = ""
 
-    def __init__(self, alias: str, options: Mapping[str, object]) -> None:
+    def __init__(self, alias: str, options_by_name: Mapping[str, object]) -> None:
         """Raises OptionError where `options` are not this provider's."""
         self.alias = alias
-        given = Options(options)
-        self.window = given.whole("window", self.window, least=1, most=10_000)
-        self.max_rate = given.rate("max_rate")
-        self.deadline = given.number("deadline", self.deadline, least=0.1)
-        self.sender = given.text("sender", self.sender).strip()
-        self.price_per_segment = given.decimal("price_per_segment")
-        self.in_doubt = given.choice("in_doubt", self.in_doubt, ("hold", "resend"))
-        self.max_attempts = given.whole("max_attempts", 0) or None
-        self.configure(given)
-        given.done()
+        options = Options(options_by_name)
+        self.window = options.whole("window", self.window, least=1, most=10_000)
+        self.max_rate = options.rate("max_rate")
+        self.deadline = options.number("deadline", self.deadline, least=0.1)
+        self.sender = options.text("sender", self.sender).strip()
+        self.price_per_segment = options.decimal("price_per_segment")
+        self.in_doubt = options.choice("in_doubt", self.in_doubt, ("hold", "resend"))
+        self.max_attempts = options.whole("max_attempts", 0) or None
+        self.configure(options)
+        options.done()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.alias}>"
 
-    def configure(self, given: Options) -> None:
+    def configure(self, options: Options) -> None:
         """Take the options that only this provider has."""
 
     async def open(self, sink: Sink) -> None:
@@ -284,10 +291,10 @@ class Provider(ABC):
         """Called once, when the worker process ends. It may be opened again."""
 
     @abstractmethod
-    async def hand_over(self, message: Outgoing) -> Outcome:
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
         """Give one message to the provider: `message.depart()`, then the first byte."""
 
-    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+    async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
         """Give a flight to the provider, all at once: a flight is never larger than the window.
 
         None stands for a message that did not leave in time and may be queued again.
@@ -303,7 +310,7 @@ class Provider(ABC):
                 task.cancel()
         return await asyncio.gather(*tasks)
 
-    async def _guarded(self, message: Outgoing) -> Outcome | None:
+    async def _guarded(self, message: OutboundMessage) -> Outcome | None:
         outcome: Outcome | None
         try:
             outcome = await self.hand_over(message)
@@ -312,22 +319,22 @@ class Provider(ABC):
             outcome = None
         except asyncio.CancelledError:
             reason = Reason(Code.NO_ANSWER_WITHIN, time=self.deadline)
-            outcome = self.in_two_minds(message, reason)
+            outcome = self.deferred_or_unknown(message, reason)
         except Exception as error:
             reason = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
-            outcome = self.in_two_minds(message, reason)
-        return message.land(outcome)
+            outcome = self.deferred_or_unknown(message, reason)
+        return message.resolve(outcome)
 
     @staticmethod
-    def in_two_minds(message: Outgoing, trouble: str) -> Outcome:
+    def deferred_or_unknown(message: OutboundMessage, trouble: str) -> Outcome:
         """`Deferred` where nothing of the message had left, else `Unknown`."""
         return Unknown(trouble) if message.departed_at is not None else Deferred(trouble)
 
-    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+    async def ask(self, queries: Sequence[StatusQuery]) -> list[Reply]:
         """What became of these messages; only where `can_query`."""
         raise NotImplementedError
 
-    def read_callback(self, callback: Callback) -> Heard:
+    def read_callback(self, callback: Callback) -> CallbackResult:
         """What the provider tells in a request of its own to us.
 
         Raises CallbackRefused where the request is not shown to be the provider's, or cannot be

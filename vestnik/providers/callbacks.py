@@ -48,7 +48,7 @@ class Callback:
             raise CallbackRefused("the body is not JSON") from None
 
 
-class Doorkeeper:
+class CallbackAuthenticator:
     """Lets in what carries the secret and comes from an allowed address.
 
     The secret stands in the path, in `?secret=`, or as a bearer token.
@@ -58,14 +58,14 @@ class Doorkeeper:
         self.secret = given.secret("callback_secret", "")
         self.networks = _networks(given.words("callback_addresses"))
 
-    def admit(self, callback: Callback, *, signed: bool = False) -> None:
+    def authenticate(self, callback: Callback, *, signed: bool = False) -> None:
         """Raises CallerUnknown; a callback that is `signed` needs no secret besides."""
         self._known_address(callback.remote_addr)
         if signed:
             return
         if not self.secret:
             raise CallerUnknown("no callback_secret is configured")
-        if not any(same(word, self.secret) for word in _shown(callback)):
+        if not any(matches_secret(text, self.secret) for text in _shown_secrets(callback)):
             raise CallerUnknown("the secret is missing or wrong")
 
     def _known_address(self, remote_addr: str) -> None:
@@ -81,17 +81,17 @@ class Doorkeeper:
             raise CallerUnknown("the address of the caller is not allowed")
 
 
-def number_of(word: str) -> int | None:
+def parse_id(text: str) -> int | None:
     """The id of ours that a vendor repeats; None where the word is none, whatever its length."""
-    return int(word) if word.isascii() and word.isdigit() and len(word) < 19 else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def same(given: str, secret: Secret) -> bool:
+def matches_secret(given: str, secret: Secret) -> bool:
     """Compared in constant time."""
     return hmac.compare_digest(given.encode(), secret.reveal().encode())
 
 
-def _shown(callback: Callback) -> Sequence[str]:
+def _shown_secrets(callback: Callback) -> Sequence[str]:
     headers = {name.lower(): value for name, value in callback.headers.items()}
     bearer = headers.get("authorization", "").removeprefix("Bearer ")
     return [callback.secret, callback.query.get("secret", ""), bearer]
@@ -99,6 +99,6 @@ def _shown(callback: Callback) -> Sequence[str]:
 
 def _networks(words: frozenset[str]) -> list[Network]:
     try:
-        return [ip_network(word) for word in sorted(words)]
+        return [ip_network(text) for text in sorted(words)]
     except ValueError as error:
         raise OptionError("callback_addresses", str(error)) from None

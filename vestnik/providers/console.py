@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
+from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -16,27 +16,27 @@ class ConsoleProvider(Provider):
 
     gives_receipts = False
 
-    async def hand_over(self, message: Outgoing) -> Outcome:
-        message.depart()
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
+        message.mark_departed()
         sys.stdout.write(line_of(message))
         sys.stdout.flush()
         return PRINTED
 
-    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+    async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
         return [await self._print(message) for message in flight]
 
-    async def _print(self, message: Outgoing) -> Outcome | None:
+    async def _print(self, message: OutboundMessage) -> Outcome | None:
         try:
             return await self.hand_over(message)
         except TooLate:
             return None
         except OSError as error:
-            return self.in_two_minds(
+            return self.deferred_or_unknown(
                 message, Reason(Code.STANDARD_OUTPUT, text=str(error.strerror))
             )
 
 
-def line_of(message: Outgoing) -> str:
+def line_of(message: OutboundMessage) -> str:
     """`SMS 79261234567 mailing=12 message=3456 text="…"`"""
     text = json.dumps(message.text, ensure_ascii=False)
     return (

@@ -26,7 +26,7 @@ class Receipt:
     phone_number: str = ""
 
 
-def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
+def combined_state(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
     """What a message of several parts is: delivered when all are, undelivered as soon as one is.
 
     None stands for a part without a receipt, and for "not known yet".
@@ -37,7 +37,7 @@ def verdict_of(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
     return None if None in states or not states else "delivered"
 
 
-def sender_of(written: str, *, international: bool = False) -> str:
+def normalize_sender(written: str, *, international: bool = False) -> str:
     """A sender's number: its digits, and the plus that keeps a foreign one foreign.
 
     `international` says that a country code stands first even without a plus, as SMPP's type of
@@ -62,7 +62,7 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CallbackResult:
     """What a callback said, and the body with which to answer it (with status 200)."""
 
     receipts: Sequence[Receipt] = ()
@@ -71,7 +71,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StatusQuery:
     """A message whose fate is asked for."""
 
     message_id: int

@@ -9,22 +9,22 @@ from collections.abc import Sequence
 
 from vestnik.providers.base import (
     Accepted,
+    CallbackResult,
     Deferred,
-    Heard,
+    OutboundMessage,
     Outcome,
-    Outgoing,
-    Question,
     Reply,
+    StatusQuery,
     Unknown,
     account_refused,
 )
 from vestnik.providers.callbacks import Callback
-from vestnik.providers.http.callback_parser import Notices
+from vestnik.providers.http.callback_parser import CallbackParser
 from vestnik.providers.http.provider import HttpProvider
-from vestnik.providers.http.request_builder import Shape
-from vestnik.providers.http.response import Answer
-from vestnik.providers.http.response_parser import Reading
-from vestnik.providers.http.status_query import Status
+from vestnik.providers.http.request_builder import RequestBuilder
+from vestnik.providers.http.response import Response
+from vestnik.providers.http.response_parser import ResponseParser
+from vestnik.providers.http.status_query import StatusEndpoint
 from vestnik.providers.http.tokens import TokenRefused, Tokens
 from vestnik.providers.http.transport import Request, explain
 from vestnik.providers.options import Options
@@ -43,56 +43,56 @@ class HttpGatewayProvider(HttpProvider):
         self.deduplicates = given.flag("deduplicates")
         url = given.peek("url")
         self._token = ""
-        self._shape = Shape(given, self.sender)
-        self._reading = Reading(given)
-        self._notices = Notices(self.alias, given)
+        self._shape = RequestBuilder(given, self.sender)
+        self._reading = ResponseParser(given)
+        self._notices = CallbackParser(self.alias, given)
         self._tokens = Tokens(given, self._shape.account)
-        self._status = Status(self.alias, given, url, self._shape.compiler)
+        self._status = StatusEndpoint(self.alias, given, url, self._shape.compiler)
         self.can_query = self.can_query or self._status.is_configured
         self.receipts = given.choice("receipts", "callback", ("callback", "query"))
 
-    async def hand_over(self, message: Outgoing) -> Outcome:
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
         if self._tokens.url:
             try:
-                self._token = await self._tokens.get(self.line)
+                self._token = await self._tokens.get(self.transport)
             except TokenRefused as refusal:
                 return account_refused(refusal.code, reason=refusal.reason)
             except Exception as error:
                 return Deferred(Reason(Code.NO_TOKEN, reason=explain(error)))
         return await super().hand_over(message)
 
-    def request_for(self, message: Outgoing) -> Request:
-        return self._shape.request(message, self._token)
+    def request_for(self, message: OutboundMessage) -> Request:
+        return self._shape.build(message, self._token)
 
-    def outcome_of(self, answer: Answer, message: Outgoing) -> Outcome:
+    def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
         if (
             answer.status == 401
             and self._tokens.url
             and self._tokens.is_old(message.departed_at or 0.0)
         ):
             return Deferred(Reason(Code.TOKEN_EXPIRED), NEXT_TOKEN, provider_wide=True)
-        outcome = self._reading.outcome(answer, message)
+        outcome = self._reading.parse(answer, message)
         if isinstance(outcome, Accepted):
             self.trouble = ""
         elif isinstance(outcome, Deferred) and outcome.account:
             self.trouble = outcome.reason
         return outcome
 
-    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+    async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
         return await asyncio.gather(*map(self._ask, questions))
 
-    async def _ask(self, question: Question) -> Reply:
+    async def _ask(self, question: StatusQuery) -> Reply:
         try:
             async with asyncio.timeout(self.deadline):
-                token = await self._tokens.get(self.line) if self._tokens.url else ""
-                headers = self._shape.bearing(token) if token else self._shape.authorization
+                token = await self._tokens.get(self.transport) if self._tokens.url else ""
+                headers = self._shape.with_token(token) if token else self._shape.authorization
                 request = self._status.request(question, headers)
                 if request is None:
                     return Unknown("the gateway never named the message")
-                answer = await self.line.exchange(request)
+                answer = await self.transport.exchange(request)
         except Exception as error:
             return Unknown(explain(error))
         return self._status.reply(answer, question, self._notices.states)
 
-    def read_callback(self, callback: Callback) -> Heard:
-        return self._notices.read(callback)
+    def read_callback(self, callback: Callback) -> CallbackResult:
+        return self._notices.parse(callback)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vestnik.providers.base import Accepted, Outcome, Outgoing, Provider, TooLate
+from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
 
 TAKEN = Accepted()
 
@@ -13,16 +13,16 @@ class NullProvider(Provider):
     window = 250
     gives_receipts = False
 
-    async def hand_over(self, message: Outgoing) -> Outcome:
-        message.depart()
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
+        message.mark_departed()
         return TAKEN
 
-    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+    async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
         return [self._take(message) for message in flight]
 
-    def _take(self, message: Outgoing) -> Outcome | None:
+    def _take(self, message: OutboundMessage) -> Outcome | None:
         try:
-            message.depart()
+            message.mark_departed()
         except TooLate:
             return None
         return TAKEN

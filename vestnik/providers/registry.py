@@ -44,6 +44,6 @@ def build(alias: str) -> Provider:
 
 
 @cache
-def described(alias: str) -> Provider:
+def describe(alias: str) -> Provider:
     """A provider to ask about its rate, window and price; never opened, never sent through."""
     return build(alias)

@@ -19,50 +19,56 @@ from yarl import URL
 
 from vestnik.providers.base import (
     Accepted,
+    CallbackResult,
     Deferred,
-    Heard,
     Inbound,
+    OutboundMessage,
     Outcome,
-    Outgoing,
-    Question,
     Receipt,
     ReceiptState,
     Rejected,
     Reply,
     Sink,
+    StatusQuery,
     Unknown,
     account_refused,
 )
 from vestnik.providers.callbacks import (
     Callback,
+    CallbackAuthenticator,
     CallbackRefused,
     CallerUnknown,
-    Doorkeeper,
-    number_of,
-    same,
+    matches_secret,
+    parse_id,
 )
+from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
-from vestnik.providers.events import sender_of
-from vestnik.providers.http.error_codes import Verdict
+from vestnik.providers.events import normalize_sender
 from vestnik.providers.http.provider import HttpProvider
-from vestnik.providers.http.response import Answer, gateway_said, readable, retry_after, word_of
-from vestnik.providers.http.transport import Line, Request, explain
+from vestnik.providers.http.response import (
+    Response,
+    gateway_said,
+    make_readable,
+    retry_after,
+    scalar_text,
+)
+from vestnik.providers.http.transport import HttpTransport, Request, explain
 from vestnik.providers.options import Options, Secret
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 #: `error_code` of send.php (c). 9 is more than one identical request a minute or 15 concurrent
 #: ones of a login. The first kind may mean that the one before was taken; but ours go out once.
-SEND_ERRORS: Mapping[str, tuple[Code, Verdict]] = {
-    "1": (Code.PARAMETER_WRONG, Verdict.PERMANENT),
-    "2": (Code.LOGIN_WRONG, Verdict.ACCOUNT),
-    "3": (Code.NO_MONEY, Verdict.ACCOUNT),
-    "4": (Code.ADDRESS_BLOCKED, Verdict.ACCOUNT),
-    "5": (Code.DATE_FORMAT_WRONG, Verdict.PERMANENT),
-    "6": (Code.TEXT_FORBIDDEN, Verdict.PERMANENT),
-    "7": (Code.NUMBER_FORMAT_WRONG, Verdict.PERMANENT),
-    "8": (Code.NUMBER_UNDELIVERABLE, Verdict.PERMANENT),
-    "9": (Code.TOO_MANY_REQUESTS, Verdict.TEMPORARY),
+SEND_ERRORS: Mapping[str, tuple[Code, ErrorClass]] = {
+    "1": (Code.PARAMETER_WRONG, ErrorClass.PERMANENT),
+    "2": (Code.LOGIN_WRONG, ErrorClass.ACCOUNT),
+    "3": (Code.NO_MONEY, ErrorClass.ACCOUNT),
+    "4": (Code.ADDRESS_BLOCKED, ErrorClass.ACCOUNT),
+    "5": (Code.DATE_FORMAT_WRONG, ErrorClass.PERMANENT),
+    "6": (Code.TEXT_FORBIDDEN, ErrorClass.PERMANENT),
+    "7": (Code.NUMBER_FORMAT_WRONG, ErrorClass.PERMANENT),
+    "8": (Code.NUMBER_UNDELIVERABLE, ErrorClass.PERMANENT),
+    "9": (Code.TOO_MANY_REQUESTS, ErrorClass.TEMPORARY),
 }
 #: Blocked addresses and empty accounts do not mend themselves within seconds.
 ACCOUNT_PAUSE, BUSY_PAUSE = 60.0, 5.0
@@ -108,7 +114,7 @@ class SmscProvider(HttpProvider):
     def configure(self, given: Options) -> None:
         # Of its own, so that messages never wait for questions; by the same options, which are
         # taken but once.
-        self._questions = Line(
+        self._questions = HttpTransport(
             deepcopy(given), window=MOST_QUESTIONS_AT_ONCE, deadline=self.deadline
         )
         super().configure(given)
@@ -126,7 +132,7 @@ class SmscProvider(HttpProvider):
             **({"sender": self.sender} if self.sender else {}),
         }
         self._signature = given.secret("callback_signature_secret", "")
-        self._door = Doorkeeper(given)
+        self._door = CallbackAuthenticator(given)
 
     async def open(self, sink: Sink) -> None:
         await super().open(sink)
@@ -137,7 +143,7 @@ class SmscProvider(HttpProvider):
         await self._questions.close()
         await super().close()
 
-    def request_for(self, message: Outgoing) -> Request:
+    def request_for(self, message: OutboundMessage) -> Request:
         fields = {
             "phones": message.phone_number,
             "mes": message.text,
@@ -147,41 +153,41 @@ class SmscProvider(HttpProvider):
         }
         return self._post("/sys/send.php", fields)
 
-    def outcome_of(self, answer: Answer, message: Outgoing) -> Outcome:
+    def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
         document = answer.document()
         if not isinstance(document, dict):
             return _without_json(answer)
         if "error_code" in document:
-            return self._refusal(word_of(document["error_code"]) or "", document)
-        provider_id = word_of(document.get("id"))
+            return self._refusal(scalar_text(document["error_code"]) or "", document)
+        provider_id = scalar_text(document.get("id"))
         if answer.status != 200 or provider_id is None or "cnt" not in document:
             return Unknown(_unreadable(answer, "the vendor's"))
         self.trouble = ""
         return Accepted(provider_id[:100])
 
     def _refusal(self, code: str, document: Mapping[str, object]) -> Outcome:
-        known, verdict = SEND_ERRORS.get(code, (Code.UNKNOWN_ERROR, Verdict.AMBIGUOUS))
-        words = readable(word_of(document.get("error")) or "")
+        known, error_class = SEND_ERRORS.get(code, (Code.UNKNOWN_ERROR, ErrorClass.AMBIGUOUS))
+        words = make_readable(scalar_text(document.get("error")) or "")
         said = Reason(Code.GATEWAY_WORDS, reason=Reason(known), text=words)
-        if verdict is Verdict.PERMANENT:
+        if error_class is ErrorClass.PERMANENT:
             return Rejected(code, said)
         reason = Reason(Code.GATEWAY_SAID, code=code, reason=said)
-        if verdict is Verdict.AMBIGUOUS:
+        if error_class is ErrorClass.AMBIGUOUS:
             return Unknown(reason)
-        if verdict is Verdict.TEMPORARY:
+        if error_class is ErrorClass.TEMPORARY:
             return Deferred(reason, BUSY_PAUSE, provider_wide=True)
         self.trouble = reason
         return account_refused(code, ACCOUNT_PAUSE, reason=said)
 
-    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+    async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
         """By our own id, which the vendor knows also where its answer was lost."""
         return await asyncio.gather(*map(self._ask_in_turn, questions))
 
-    async def _ask_in_turn(self, question: Question) -> Reply:
+    async def _ask_in_turn(self, question: StatusQuery) -> Reply:
         async with self._turns:
             return await self._ask(question)
 
-    async def _ask(self, question: Question) -> Reply:
+    async def _ask(self, question: StatusQuery) -> Reply:
         fields = {
             "phone": question.phone_number,
             "id": question.provider_id or f"{self._prefix}{question.message_id}",
@@ -195,17 +201,17 @@ class SmscProvider(HttpProvider):
             return Unknown(explain(error))
         return self._reply(answer.document(), question)
 
-    def _reply(self, document: object, question: Question) -> Reply:
+    def _reply(self, document: object, question: StatusQuery) -> Reply:
         """A message that is not found is in doubt still: the look-up may be behind."""
         if not isinstance(document, dict) or "status" not in document:
             return Unknown(Reason(Code.STATUS_UNKNOWN))
-        status = word_of(document["status"]) or ""
+        status = scalar_text(document["status"]) or ""
         if status in UNDERWAY:
             return Accepted(question.provider_id or f"{self._prefix}{question.message_id}")
         receipt = self._receipt(status, question.provider_id, question.message_id, document)
         return receipt or Unknown(Reason(Code.STATUS_NOT_FINAL, status=status))
 
-    def read_callback(self, callback: Callback) -> Heard:
+    def read_callback(self, callback: Callback) -> CallbackResult:
         """Signed where `callback_signature_secret` is set, else by `callback_secret`.
 
         Signed strings (c): `id:phone:status:SECRET`, and `phone:mes:to:SECRET` for an inbound
@@ -216,22 +222,22 @@ class SmscProvider(HttpProvider):
         is_text = "mes" in fields
         signed_words = [fields.get(name, "") for name in (SIGNED_TEXT if is_text else SIGNED)]
         signed = bool(self._signature)
-        self._door.admit(callback, signed=signed)
+        self._door.authenticate(callback, signed=signed)
         if signed and not _signed(fields, signed_words, self._signature):
             raise CallerUnknown("the signature is missing or wrong")
         if is_text is bool(RECEIPT.fullmatch(":".join(signed_words))) and signed:
             raise CallbackRefused("it cannot be told whether it is a receipt or a text")
         if is_text:
-            return Heard(inbound=[self._inbound(fields)])
+            return CallbackResult(inbound=[self._inbound(fields)])
         if "waitcall" in fields:
-            return Heard()
-        return Heard(receipts=self._receipts(fields))
+            return CallbackResult()
+        return CallbackResult(receipts=self._receipts(fields))
 
     def _receipts(self, fields: Mapping[str, str]) -> list[Receipt]:
         number, status = fields.get("id", ""), fields.get("status", "")
         if not number or not status:
             raise CallbackRefused("there is neither a text nor an id with a status")
-        ours = number_of(number.removeprefix(self._prefix))
+        ours = parse_id(number.removeprefix(self._prefix))
         mine = ours if self._prefix and number.startswith(self._prefix) else None
         receipt = self._receipt(status, number, mine, fields)
         return [receipt] if receipt else []
@@ -243,7 +249,7 @@ class SmscProvider(HttpProvider):
         if status not in STATUSES:
             return None
         reason, state = STATUSES[status]
-        error = readable(word_of(said.get("err")) or "0")
+        error = make_readable(scalar_text(said.get("err")) or "0")
         return Receipt(
             self.alias,
             state,
@@ -251,11 +257,11 @@ class SmscProvider(HttpProvider):
             provider_id=number,
             message_id=message_id,
             error=_reason_of(status, reason, error) if reason else "",
-            phone_number=sender_of(word_of(said.get("phone")) or ""),
+            phone_number=normalize_sender(scalar_text(said.get("phone")) or ""),
         )
 
     def _inbound(self, fields: Mapping[str, str]) -> Inbound:
-        phone_number = sender_of(fields.get("phone", ""))
+        phone_number = normalize_sender(fields.get("phone", ""))
         if not phone_number:
             raise CallbackRefused("a text came without the number of its sender")
         key = ":".join(fields[name] for name in INBOUND_IDS if name in fields)
@@ -283,7 +289,7 @@ def _login(given: Options) -> dict[str, Secret]:
     return {"login": given.secret("login"), "psw": given.secret("password")}
 
 
-def _without_json(answer: Answer) -> Outcome:
+def _without_json(answer: Response) -> Outcome:
     if answer.status == 429:
         wish = retry_after(answer)
         return Deferred(
@@ -292,7 +298,7 @@ def _without_json(answer: Answer) -> Outcome:
     return Unknown(_unreadable(answer, "JSON"))
 
 
-def _unreadable(answer: Answer, expected: str) -> Reason:
+def _unreadable(answer: Response, expected: str) -> Reason:
     return Reason(Code.UNREADABLE_ANSWER, status=answer.status, expected=expected)
 
 
@@ -308,7 +314,7 @@ def _signed(fields: Mapping[str, str], words: Sequence[str], secret: Secret) -> 
     which of an account with another charset are windows-1251."""
     text = ":".join([*words, secret.reveal()])
     return any(
-        kind in fields and same(fields[kind].lower(), Secret(_digest(kind, octets)))
+        kind in fields and matches_secret(fields[kind].lower(), Secret(_digest(kind, octets)))
         for kind in ("md5", "sha1")
         for octets in _octets(text)
     )
@@ -326,6 +332,6 @@ def _digest(kind: str, octets: bytes) -> str:
 
 def _instant(timestamp: object) -> datetime:
     """Seconds since 1970; `last_date` beside it is Moscow's time and is not read."""
-    word = word_of(timestamp) or ""
+    word = scalar_text(timestamp) or ""
     seconds = int(word) if word.isdecimal() and len(word) < 12 else 0
     return datetime.fromtimestamp(seconds, UTC) if seconds else datetime.now(UTC)

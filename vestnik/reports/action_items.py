@@ -9,7 +9,7 @@ from django.core.cache import cache
 
 from vestnik.db import sql
 from vestnik.mailings.rules import database_now
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.reason import Reason
 
 #: A missed mailing is told of for so long: by then somebody has seen it, or it is too late.
@@ -85,7 +85,7 @@ def _read(row: Sequence[Any]) -> Decision:
 def _may_settle(one: Decision) -> bool:
     if one.kind != "unknown" or one.provider not in aliases():
         return False
-    provider: Any = described(one.provider)
+    provider: Any = describe(one.provider)
     return bool(provider.can_query or provider.in_doubt == "resend")
 
 
@@ -93,4 +93,4 @@ def _settles_itself(one: Decision, now: datetime) -> bool:
     """Whether the provider is being asked, or the messages are sent again, by themselves."""
     if not _may_settle(one) or one.at is None:
         return False
-    return now < one.at + (ASKED_FOR if described(one.provider).can_query else timedelta())
+    return now < one.at + (ASKED_FOR if describe(one.provider).can_query else timedelta())

@@ -24,7 +24,7 @@ from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.dispatch.signals import heartbeat
 from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, totals
 from vestnik.mailings.models import UNDER_WAY, Mailing
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.mailing.progress import Progress, progress_of
 
@@ -173,7 +173,7 @@ def _rate_limits() -> Metric:
         labels=["provider"],
     )
     for alias in aliases():
-        if rate := described(alias).max_rate:
+        if rate := describe(alias).max_rate:
             found.add_metric([alias], rate)
     return found
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Act(StrEnum):
+class Action(StrEnum):
     """What becomes of one message."""
 
     ACCEPT = "accept"
@@ -22,7 +22,7 @@ class Act(StrEnum):
     TAKE_AND_BABBLE = "take_and_babble"  # taken, answered with what makes no sense
 
 
-TAKING = frozenset({Act.ACCEPT, *(act for act in Act if act.startswith("take"))})
+TAKING = frozenset({Action.ACCEPT, *(act for act in Action if act.startswith("take"))})
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Behaviour:
     """
 
     delay: float = 0.0
-    percent: dict[Act, float] = field(default_factory=dict)
-    once: deque[Act] = field(default_factory=deque)
-    numbers: dict[str, Act] = field(default_factory=dict)
+    percent: dict[Action, float] = field(default_factory=dict)
+    once: deque[Action] = field(default_factory=deque)
+    numbers: dict[str, Action] = field(default_factory=dict)
     retry_after: float = 1.0
     deduplicates: bool = False
     receipts: bool = False
@@ -52,31 +52,31 @@ class Behaviour:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311  (not a secret)
 
-    def act(self, phone_number: str = "") -> Act:
+    def act(self, phone_number: str = "") -> Action:
         """What to do with the next message, to that number."""
         if self.numbers and phone_number in self.numbers:
             return self.numbers[phone_number]
         if self.once:
             return self.once.popleft()
         if not self.percent:
-            return Act.ACCEPT
+            return Action.ACCEPT
         drawn = self._chance.uniform(0, 100)
         for act, share in self.percent.items():
             drawn -= share
             if drawn < 0:
                 return act
-        return Act.ACCEPT
+        return Action.ACCEPT
 
     def happens(self, percent: float) -> bool:
         return percent > 0 and self._chance.uniform(0, 100) < percent
 
-    def change(self, wishes: dict[str, Any]) -> None:
+    def change(self, changes: dict[str, Any]) -> None:
         """Set some fields; raises ValueError where a name or an act is not known."""
-        for name, value in wishes.items():
+        for name, value in changes.items():
             if name not in SETTINGS:
                 raise ValueError(f"{name!r} is not one of {', '.join(sorted(SETTINGS))}")
             setattr(self, name, _typed(name, value))
-        if "seed" in wishes:
+        if "seed" in changes:
             self.__post_init__()
 
     def as_dict(self) -> dict[str, Any]:
@@ -91,11 +91,11 @@ SETTINGS = {item.name: item for item in fields(Behaviour)}
 
 def _typed(name: str, value: Any) -> Any:
     if name == "percent":
-        return {Act(act): float(share) for act, share in dict(value).items()}
+        return {Action(act): float(share) for act, share in dict(value).items()}
     if name == "numbers":
-        return {str(number): Act(act) for number, act in dict(value).items()}
+        return {str(number): Action(act) for number, act in dict(value).items()}
     if name == "once":
-        return deque(Act(act) for act in value)
+        return deque(Action(act) for act in value)
     if name in ("deduplicates", "receipts", "decimal_receipts"):
         return bool(value)
     if name == "callback_url":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from vestnik.sandbox.behaviour import Act, Behaviour
+from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
 EXAMPLE = """\
@@ -39,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--receipt-delay", type=float, default=1.0)
     found.add_argument("--callback-url", default="", help="where receipts of HTTP messages go")
     found.add_argument("--seed", type=int, help="for the same chance each time")
-    for act in Act:
-        if act is not Act.ACCEPT:
+    for act in Action:
+        if act is not Action.ACCEPT:
             name = f"--{act.replace('_', '-')}"
             found.add_argument(name, type=float, default=0.0, metavar="PERCENT")
     return found
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def behaviour_of(given: argparse.Namespace) -> Behaviour:
-    percent = {act: getattr(given, act, 0.0) for act in Act if act is not Act.ACCEPT}
+    percent = {act: getattr(given, act, 0.0) for act in Action if act is not Action.ACCEPT}
     return Behaviour(
         delay=given.delay,
         percent={act: share for act, share in percent.items() if share},

@@ -78,5 +78,5 @@ class Control:
         return {"sent": sent}
 
     def _drop(self, _: Request) -> Any:
-        self._sandbox.drop_lines()
+        self._sandbox.drop_connections()
         return {"dropped": True}

@@ -7,19 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from vestnik.sandbox.behaviour import TAKING, Act, Behaviour
+from vestnik.sandbox.behaviour import TAKING, Action, Behaviour
 from vestnik.sandbox.control import Control
 from vestnik.sandbox.http_apis import (
     BABBLE,
-    Arrived,
-    DefaultShape,
+    DefaultApi,
+    HttpApi,
     Malformed,
-    Shape,
-    SmscShape,
+    ReceivedMessage,
+    SmscApi,
     smsc_status,
 )
 from vestnik.sandbox.http_server import Connection, Request
-from vestnik.sandbox.ledger import Ledger, Taken
+from vestnik.sandbox.ledger import Ledger, LedgerEntry
 from vestnik.sandbox.receipts import Receipts
 from vestnik.sandbox.smpp_server import SmppServer
 
@@ -46,7 +46,7 @@ class Sandbox:
         self.behaviour = behaviour or Behaviour()
         self.ledger = Ledger(ledger_path)
         self.receipts = Receipts(self)
-        self._shapes: list[Shape] = [DefaultShape(token), SmscShape()]
+        self._apis: list[HttpApi] = [DefaultApi(token), SmscApi()]
         self.control = Control(self)
         self.smpp = SmppServer(self.behaviour, self.ledger, self.receipts)
         self.connections: set[Connection] = set()
@@ -102,17 +102,17 @@ class Sandbox:
         """Close the ports and drop all lines, as a crash would."""
         for server in self._servers:
             server.close()
-        self.drop_lines()
+        self.drop_connections()
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
         await self.receipts.close()
 
-    def drop_lines(self) -> None:
+    def drop_connections(self) -> None:
         """Cut every connection where it stands."""
         for connection in list(self.connections):
             connection.drop()
-        self.smpp.drop_lines()
+        self.smpp.drop_connections()
 
     def _handle(self, request: Request, connection: Connection) -> None:
         if self.control.takes(request):
@@ -121,52 +121,52 @@ class Sandbox:
         if request.path.endswith("/sys/status.php"):
             smsc_status(request, self, connection)
             return
-        for shape in self._shapes:
-            if shape.takes(request):
+        for api in self._apis:
+            if api.takes(request):
                 self.requests += 1
-                self._message(shape, request, connection)
+                self._message(api, request, connection)
                 return
         connection.answer_json(404, {"code": 404, "message": "no such address"})
 
-    def _message(self, shape: Shape, request: Request, connection: Connection) -> None:
+    def _message(self, api: HttpApi, request: Request, connection: Connection) -> None:
         try:
-            arrived = shape.read(request)
+            received = api.read(request)
         except Malformed as error:
-            shape.malformed(str(error), connection)
+            api.malformed(str(error), connection)
             return
-        act = self.behaviour.act(arrived.phone_number)
-        provider_id = self._take(shape, arrived) if act in TAKING else ""
+        act = self.behaviour.act(received.phone_number)
+        provider_id = self._take(api, received) if act in TAKING else ""
         if self.behaviour.delay:
             loop = asyncio.get_running_loop()
-            loop.call_later(self.behaviour.delay, self._answer, shape, act, provider_id, connection)
+            loop.call_later(self.behaviour.delay, self._answer, api, act, provider_id, connection)
         else:
-            self._answer(shape, act, provider_id, connection)
+            self._answer(api, act, provider_id, connection)
 
-    def _take(self, shape: Shape, arrived: Arrived) -> str:
+    def _take(self, api: HttpApi, received: ReceivedMessage) -> str:
         """Into the ledger; where the gateway deduplicates, a known id is not taken again."""
-        known = self.ledger.with_id(arrived.message_id) if self.behaviour.deduplicates else None
+        known = self.ledger.with_id(received.message_id) if self.behaviour.deduplicates else None
         if known:
             return known.provider_id
-        entry = Taken(
+        entry = LedgerEntry(
             time.time(),
-            type(shape).__name__.removesuffix("Shape").lower(),
-            arrived.wanted_id or self.ledger.next_provider_id(),
-            arrived.message_id,
-            arrived.phone_number,
-            arrived.text,
-            arrived.sender,
-            arrived.validity,
+            type(api).__name__.removesuffix("Api").lower(),
+            received.wanted_id or self.ledger.next_provider_id(),
+            received.message_id,
+            received.phone_number,
+            received.text,
+            received.sender,
+            received.validity,
         )
         self.ledger.add(entry)
         self.receipts.by_callback(entry)
         return entry.provider_id
 
-    def _answer(self, shape: Shape, act: Act, provider_id: str, connection: Connection) -> None:
-        if act is Act.ACCEPT:
-            shape.accepted(provider_id, connection)
-        elif act in (Act.DROP, Act.TAKE_AND_DROP):
+    def _answer(self, api: HttpApi, act: Action, provider_id: str, connection: Connection) -> None:
+        if act is Action.ACCEPT:
+            api.accepted(provider_id, connection)
+        elif act in (Action.DROP, Action.TAKE_AND_DROP):
             connection.drop()
-        elif act is Act.TAKE_AND_BABBLE:
+        elif act is Action.TAKE_AND_BABBLE:
             connection.answer(200, BABBLE, {"Content-Type": "text/html"})
-        elif act is not Act.TAKE_AND_HANG:
-            shape.refused(act, self.behaviour.retry_after, connection)
+        elif act is not Action.TAKE_AND_HANG:
+            api.refused(act, self.behaviour.retry_after, connection)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vestnik.sandbox.behaviour import Act
+from vestnik.sandbox.behaviour import Action
 from vestnik.sandbox.http_server import Connection, Request
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ReceivedMessage:
     """A message as it came over the wire."""
 
     message_id: int | None
@@ -36,27 +36,27 @@ class Arrived:
     wanted_id: str = ""
 
 
-class Shape(ABC):
+class HttpApi(ABC):
     """One HTTP API for sending."""
 
     @abstractmethod
     def takes(self, request: Request) -> bool: ...
 
     @abstractmethod
-    def read(self, request: Request) -> Arrived:
+    def read(self, request: Request) -> ReceivedMessage:
         """Raises Malformed."""
 
     @abstractmethod
     def accepted(self, provider_id: str, connection: Connection) -> None: ...
 
     @abstractmethod
-    def refused(self, act: Act, retry_after: float, connection: Connection) -> None: ...
+    def refused(self, act: Action, retry_after: float, connection: Connection) -> None: ...
 
     @abstractmethod
     def malformed(self, reason: str, connection: Connection) -> None: ...
 
 
-class DefaultShape(Shape):
+class DefaultApi(HttpApi):
     """`POST …/send/{id}` with `{"id": int, "phone": int, "text": str}`.
 
     The validity may stand in the body, the query string or `X-Validity-Seconds`.
@@ -70,7 +70,7 @@ class DefaultShape(Shape):
     def takes(self, request: Request) -> bool:
         return self.path.search(request.path) is not None
 
-    def read(self, request: Request) -> Arrived:
+    def read(self, request: Request) -> ReceivedMessage:
         if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
             raise Malformed("401")
         match = self.path.search(request.path)
@@ -81,20 +81,20 @@ class DefaultShape(Shape):
             raise Malformed(f"the body is not as agreed: {error!r}") from None
         if not match or int(match[1]) != message_id or not isinstance(phone, int):
             raise Malformed("the id differs from the path's, or phone is not a number")
-        return Arrived(
+        return ReceivedMessage(
             message_id, str(phone), text, body.get("sender", ""), _validity(request, body)
         )
 
     def accepted(self, provider_id: str, connection: Connection) -> None:
         connection.answer_json(200, {"code": 0, "message": "OK", "provider_id": provider_id})
 
-    def refused(self, act: Act, retry_after: float, connection: Connection) -> None:
-        if act is Act.THROTTLE:
+    def refused(self, act: Action, retry_after: float, connection: Connection) -> None:
+        if act is Action.THROTTLE:
             headers = {"Retry-After": f"{retry_after:.0f}"}
             connection.answer_json(429, {"code": 429, "message": "too many requests"}, headers)
-        elif act is Act.REFUSE:
+        elif act is Action.REFUSE:
             connection.answer_json(400, {"code": 400, "message": "refused for good"})
-        elif act is Act.FORBID:
+        elif act is Action.FORBID:
             connection.answer_json(403, {"code": 403, "message": "forbidden"})
         else:
             connection.answer(500, b"")
@@ -104,13 +104,13 @@ class DefaultShape(Shape):
         connection.answer_json(status, {"code": status, "message": reason})
 
 
-class SmscShape(Shape):
+class SmscApi(HttpApi):
     """SMSC.ru's `sys/send.php` with `fmt=3`: an error is a 200 with `error_code`."""
 
     def takes(self, request: Request) -> bool:
         return request.path.endswith("/sys/send.php")
 
-    def read(self, request: Request) -> Arrived:
+    def read(self, request: Request) -> ReceivedMessage:
         fields = request.fields
         if fields.get("charset") != "utf-8" or fields.get("fmt") != "3":
             raise Malformed("charset=utf-8 and fmt=3 are missing")
@@ -118,7 +118,7 @@ class SmscShape(Shape):
             raise Malformed("authorise error")
         wanted_id = fields.get("id", "")
         number = wanted_id.lstrip(string.ascii_letters)
-        return Arrived(
+        return ReceivedMessage(
             int(number) if number.isdigit() else None,
             fields.get("phones", ""),
             fields.get("mes", ""),
@@ -130,12 +130,12 @@ class SmscShape(Shape):
     def accepted(self, provider_id: str, connection: Connection) -> None:
         connection.answer_json(200, {"id": provider_id, "cnt": 1, "cost": "2.5"})
 
-    def refused(self, act: Act, retry_after: float, connection: Connection) -> None:
-        if act is Act.FAIL or act is Act.TAKE_AND_FAIL:
+    def refused(self, act: Action, retry_after: float, connection: Connection) -> None:
+        if act is Action.FAIL or act is Action.TAKE_AND_FAIL:
             connection.answer(500, b"")
-        elif act is Act.THROTTLE:
+        elif act is Action.THROTTLE:
             connection.answer_json(200, {"error": "duplicate request, wait", "error_code": 9})
-        elif act is Act.FORBID:
+        elif act is Action.FORBID:
             connection.answer_json(200, {"error": "authorise error", "error_code": 2})
         else:
             connection.answer_json(200, {"error": "message is denied", "error_code": 6})

@@ -10,7 +10,7 @@ from typing import TextIO
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LedgerEntry:
     """One message that the gateway has taken, with the instant by the wall clock."""
 
     at: float
@@ -31,23 +31,23 @@ class Ledger:
     """Appends; a file's line is with the operating system before the sender gets an answer."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.taken: list[Taken] = []
-        self._ids: dict[int, Taken] = {}
+        self.taken: list[LedgerEntry] = []
+        self._ids: dict[int, LedgerEntry] = {}
         self._file: TextIO | None = None
         self._last_id = 0
         if path is not None:
             for entry in read(path):
                 self._remember(entry)
-            _mend(path)
+            _repair(path)
             self._file = path.open("a", encoding="utf-8")
 
-    def add(self, entry: Taken) -> None:
+    def add(self, entry: LedgerEntry) -> None:
         self._remember(entry)
         if self._file is not None:
             self._file.write(json.dumps(entry.as_dict(), ensure_ascii=False) + "\n")
             self._file.flush()
 
-    def with_id(self, message_id: int | None) -> Taken | None:
+    def with_id(self, message_id: int | None) -> LedgerEntry | None:
         """The first that was taken under this id of the sender's."""
         return None if message_id is None else self._ids.get(message_id)
 
@@ -70,13 +70,13 @@ class Ledger:
         self._last_id = max(self._last_id + 1, time.time_ns() // 1000)
         return f"{self._last_id:x}"
 
-    def _remember(self, entry: Taken) -> None:
+    def _remember(self, entry: LedgerEntry) -> None:
         self.taken.append(entry)
         if entry.message_id is not None:
             self._ids.setdefault(entry.message_id, entry)
 
 
-def _mend(path: Path) -> None:
+def _repair(path: Path) -> None:
     """Cut off a last line that was not finished, so that the next one starts afresh."""
     if path.exists():
         whole, _, rest = path.read_bytes().rpartition(b"\n")
@@ -84,10 +84,10 @@ def _mend(path: Path) -> None:
             path.write_bytes(whole + b"\n" if whole else b"")
 
 
-def read(path: Path) -> Iterator[Taken]:
+def read(path: Path) -> Iterator[LedgerEntry]:
     """The entries of a ledger's file; a last line that a kill cut short is left out."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
         if line.endswith("\n"):
-            yield Taken(**json.loads(line))
+            yield LedgerEntry(**json.loads(line))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from vestnik.sandbox.ledger import Taken
+from vestnik.sandbox.ledger import LedgerEntry
 
 if TYPE_CHECKING:
     from vestnik.sandbox.gateway import Sandbox
@@ -27,7 +27,7 @@ class Receipts:
         self._http: aiohttp.ClientSession | None = None
         self.refused = 0
 
-    def by_callback(self, entry: Taken) -> None:
+    def by_callback(self, entry: LedgerEntry) -> None:
         behaviour = self._sandbox.behaviour
         if behaviour.receipts and behaviour.callback_url:
             status = "undelivered" if behaviour.happens(behaviour.undelivered) else "delivered"

@@ -22,8 +22,8 @@ from vestnik.providers.smpp.wire import (
 from vestnik.providers.smpp.wire import (
     pdu as packed,
 )
-from vestnik.sandbox.behaviour import TAKING, Act, Behaviour
-from vestnik.sandbox.ledger import Ledger, Taken
+from vestnik.sandbox.behaviour import TAKING, Action, Behaviour
+from vestnik.sandbox.ledger import Ledger, LedgerEntry
 from vestnik.sandbox.smpp_parts import Assembly, Submitted, submitted
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ BINDS = {
 }
 INVALID_COMMAND, WRONG_PASSWORD, INVALID_BIND_STATE = 0x03, 0x0E, 0x04
 STATUS = {
-    Act.REFUSE: 0x0B,  # ESME_RINVDSTADR
-    Act.THROTTLE: 0x58,  # ESME_RTHROTTLED
-    Act.FORBID: 0x0F,  # ESME_RINVSYSID
-    Act.FAIL: 0x08,  # ESME_RSYSERR
-    Act.TAKE_AND_FAIL: 0xFF,  # ESME_RUNKNOWNERR
+    Action.REFUSE: 0x0B,  # ESME_RINVDSTADR
+    Action.THROTTLE: 0x58,  # ESME_RTHROTTLED
+    Action.FORBID: 0x0F,  # ESME_RINVSYSID
+    Action.FAIL: 0x08,  # ESME_RSYSERR
+    Action.TAKE_AND_FAIL: 0xFF,  # ESME_RUNKNOWNERR
 }
 
 
@@ -58,7 +58,7 @@ class SmppServer:
     def session(self) -> "Session":
         return Session(self)
 
-    def drop_lines(self) -> None:
+    def drop_connections(self) -> None:
         for session in list(self.sessions):
             session.transport.abort()
 
@@ -88,12 +88,12 @@ class SmppServer:
         if text is not None:
             self.ledger.add(self._entry(part, provider_id, text))
         self.receipts.by_smpp(session, part, provider_id)
-        if act is Act.ACCEPT:
+        if act is Action.ACCEPT:
             return 0, provider_id
-        return STATUS.get(act, -1 if act is Act.TAKE_AND_DROP else -2), ""
+        return STATUS.get(act, -1 if act is Action.TAKE_AND_DROP else -2), ""
 
-    def _entry(self, part: Submitted, provider_id: str, text: str) -> Taken:
-        return Taken(
+    def _entry(self, part: Submitted, provider_id: str, text: str) -> LedgerEntry:
+        return LedgerEntry(
             time.time(),
             "smpp",
             provider_id,

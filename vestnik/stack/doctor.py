@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 
-from vestnik.db.session_locks import not_in_effect
+from vestnik.db.session_locks import settings_not_in_effect
 from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.signals import heartbeat
 from vestnik.stack import wait_for
@@ -81,7 +81,7 @@ def _migrations() -> Iterator[Finding]:
 
 
 def _sessions() -> Iterator[Finding]:
-    if missing := not_in_effect():
+    if missing := settings_not_in_effect():
         remedy = (
             "a lock of a frozen process may stay for good: connect without a pooler, through one "
             f"that pools sessions, or set in PostgreSQL's own configuration: {', '.join(missing)}"
@@ -92,11 +92,11 @@ def _sessions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    ours = clock_skew.own()
+    ours = clock_skew.measure_host()
     remedy = clock_skew.REMEDY if ours.is_wrong else ""
     yield Finding("clock of this host", f"{ours} of the database's", remedy)
     try:
-        broker = clock_skew.of_broker(ours)
+        broker = clock_skew.measure_broker(ours)
     except redis.RedisError:
         return
     remedy = clock_skew.REMEDY if broker.is_wrong else ""
@@ -142,5 +142,5 @@ def _pipeline() -> Iterator[Finding]:
         yield Finding("mailings", said, "see the workers' log")
     for process, ahead in sorted(signs.clocks.items()):
         if abs(ahead) > clock_skew.MOST_SECONDS and process != clock_skew.BROKER:
-            said = f"{clock_skew.Reading(ahead, 0.0)} of the database's"
+            said = f"{clock_skew.ClockReading(ahead, 0.0)} of the database's"
             yield Finding(f"clock of {process}", said, clock_skew.REMEDY)

@@ -17,7 +17,7 @@ from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
 from vestnik.audience.numbering.register import load_shipped
 from vestnik.db import sessions
-from vestnik.db.session_locks import ended_when_silent
+from vestnik.db.session_locks import session_timeouts
 from vestnik.stack import home as homes
 from vestnik.stack import wait_for
 from vestnik.stack.demo import create_demo
@@ -41,7 +41,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
     wait_for.for_connection(seconds)
     refuse_forgetful_database()
     refuse_newer_database()
-    with connection.cursor() as cursor, ended_when_silent(SILENT_SECONDS):
+    with connection.cursor() as cursor, session_timeouts(SILENT_SECONDS):
         with wait_for.told_while(lambda: "waiting for another `vestnik setup` to finish"):
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:

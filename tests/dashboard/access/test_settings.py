@@ -14,7 +14,7 @@ from vestnik.access.models import ApiKey
 from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dispatch.models import Breaker, Message
 from vestnik.mailings.models import Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -27,9 +27,9 @@ def providers(settings: Any) -> Any:
         "console": {"BACKEND": "console", "OPTIONS": {}},
         "null": {"BACKEND": "null", "OPTIONS": {"price_per_segment": "2.50", "max_rate": "40"}},
     }
-    described.cache_clear()
+    describe.cache_clear()
     yield settings.SMS_PROVIDERS
-    described.cache_clear()
+    describe.cache_clear()
 
 
 def test_a_key_is_shown_once_and_then_only_by_its_end() -> None:
@@ -149,7 +149,7 @@ def test_a_test_that_cannot_go_says_why(wrong: dict[str, str]) -> None:
 def test_what_a_test_costs_is_said_before(providers: Any) -> None:
     opened = visitor(make_user())
 
-    assert described("null").price_per_segment == Decimal("2.50")
+    assert describe("null").price_per_segment == Decimal("2.50")
     assert "costs 2.50" in opened.get("/settings/providers/null/test/").content.decode()
     assert opened.get("/settings/providers/nobody/test/").status_code == 404
 

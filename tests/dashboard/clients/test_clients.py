@@ -12,7 +12,7 @@ from tests.dashboard.access.visiting import make_user, visitor
 from vestnik.audience.models import Client, SavedAudience, StopListEntry
 from vestnik.audience.stop_list import Source, hash_of
 from vestnik.dashboard.clients import search
-from vestnik.dispatch.suppress.opt_out import stop
+from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 pytestmark = pytest.mark.django_db
 NUMBER = "79261234567"
@@ -139,7 +139,7 @@ def test_a_page_asks_little(
     address: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_clients(60)
-    stop(Client.objects.values_list("phone_number", flat=True)[:55], Source.API)
+    stop_numbers(Client.objects.values_list("phone_number", flat=True)[:55], Source.API)
     browser = opened()
     with django_assert_max_num_queries(12):
         assert browser.get(address).status_code == 200
@@ -365,7 +365,7 @@ def test_a_client_is_put_on_the_stop_list_and_what_is_queued_is_taken_back() -> 
 
 def test_only_an_admin_takes_a_number_off() -> None:
     client = make_client(NUMBER)
-    stop([NUMBER], Source.INBOUND)
+    stop_numbers([NUMBER], Source.INBOUND)
     entry = StopListEntry.objects.get()
     assert opened().post(f"/stop-list/{entry.id}/remove/").status_code == 403
     admin = opened("admin")
@@ -378,7 +378,7 @@ def test_only_an_admin_takes_a_number_off() -> None:
 
 
 def test_several_numbers_are_put_on_the_list() -> None:
-    stop([NUMBER], Source.API)
+    stop_numbers([NUMBER], Source.API)
     sent = {"numbers": "8 926 123-45-67\n+7 905 000-00-00, 79050000001", "reason": "x"}
 
     answered = opened().post("/stop-list/", sent, follow=True)
@@ -396,7 +396,7 @@ def test_wrong_numbers_stop_nobody(numbers: str) -> None:
 
 def test_an_erased_client_is_gone_and_found_on_the_list_by_the_whole_number() -> None:
     client = make_client(NUMBER)
-    stop([NUMBER], Source.PAGES, "asked")
+    stop_numbers([NUMBER], Source.PAGES, "asked")
     assert opened().post(f"/clients/{client.id}/erase/").status_code == 403
     admin = opened("admin")
     assert "a hash" in text(admin.get(f"/clients/{client.id}/erase/"))

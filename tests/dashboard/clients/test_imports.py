@@ -60,7 +60,7 @@ def test_a_file_goes_from_hand_to_result() -> None:
     browser = opened()
     job = draft(browser)
     assert job.state == ImportState.DRAFT
-    assert import_runner.waiting() == []
+    assert import_runner.waiting_imports() == []
 
     first = text(browser.get(f"/clients/imports/{job.id}/"))
     assert "7\u00a0926\u00a0123-45-67" in first
@@ -68,7 +68,7 @@ def test_a_file_goes_from_hand_to_result() -> None:
 
     sent = as_sent(browser, job, **{"column-3-meaning": "tag"})
     browser.post(f"/clients/imports/{job.id}/", {**sent, "start": "1"})
-    assert import_runner.waiting() == [job.id]
+    assert import_runner.waiting_imports() == [job.id]
     assert "Waits for its turn" in text(browser.get(f"/clients/imports/{job.id}/"))
     stored.read(job.id)
 
@@ -185,7 +185,7 @@ def test_another_encoding_and_separator_are_read_anew() -> None:
 def start(browser: Any, job: Import, **changed: str) -> Any:
     sent = {**as_sent(browser, job, **changed), "start": "1"}
     answered = browser.post(f"/clients/imports/{job.id}/", sent)
-    if job.id in import_runner.waiting():
+    if job.id in import_runner.waiting_imports():
         stored.read(job.id)
     return answered
 
@@ -294,7 +294,7 @@ def test_columns_that_nobody_has_seen_are_not_imported() -> None:
 
     assert answered.status_code == 422
     assert "The file has other columns now" in text(answered)
-    assert import_runner.waiting() == []
+    assert import_runner.waiting_imports() == []
 
 
 def test_what_another_tab_has_started_is_gone_to_as_a_whole() -> None:

@@ -22,7 +22,7 @@ from tests.dashboard.mailings.writing import (
 from vestnik.audience.models import Client
 from vestnik.dashboard.mailings.edit.signed_previews import is_near
 from vestnik.mailings.models import CANCEL, SCHEDULE, Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 from vestnik.reports.mailing.local_times import local_times
 
 pytestmark = pytest.mark.django_db
@@ -34,10 +34,10 @@ TAGGED = {"include": ["0"], **condition("include", 0, what="tag", values=["vip"]
 @pytest.fixture(autouse=True)
 def _price(settings: Any) -> Iterator[None]:
     settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {"price_per_segment": "2.5"}}}
-    described.cache_clear()
+    describe.cache_clear()
     cache.clear()
     yield
-    described.cache_clear()
+    describe.cache_clear()
 
 
 def page(answer: Any) -> str:

@@ -31,7 +31,7 @@ from vestnik.dashboard.models import Submission
 from vestnik.dashboard.wording import moments
 from vestnik.dispatch.models import Message
 from vestnik.mailings.models import CANCEL, LAUNCH, Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -45,10 +45,10 @@ def _nothing_remembered(settings: Any) -> Iterator[None]:
         "null": {"BACKEND": "null", "OPTIONS": {"price_per_segment": "2.50", "max_rate": "100"}},
         "console": {"BACKEND": "console", "OPTIONS": {}},
     }
-    described.cache_clear()
+    describe.cache_clear()
     cache.clear()
     yield
-    described.cache_clear()
+    describe.cache_clear()
 
 
 def shown(opened: Browser, address: str = NEW, **post: Any) -> str:

@@ -263,7 +263,7 @@ def test_an_answer_that_broke_off_may_be_given_again(
     mailing = make_doubtful()
     answer = {"agreed": "1", "token": new_token()}
     with monkeypatch.context() as broken:
-        broken.setattr(unknown_messages, "_settle", _held_by_others)
+        broken.setattr(unknown_messages, "_resolve_slice", _held_by_others)
         with pytest.raises(OperationalError):
             browser.post(f"/mailings/{mailing.id}/unknown/resend/", answer)
 

@@ -159,19 +159,19 @@ def test_a_chunk_that_was_read_with_the_old_text_is_brought_up_to_the_new_one(
     mailing = make_mailing(text="Old")
     assert launch(mailing.id)
     mailing.refresh_from_db()
-    real: Callable[..., Any] = enlist.picked
+    real: Callable[..., Any] = enlist.clients_sql
 
     def late(*args: Any) -> Any:
         change(mailing)
         return real(*args)
 
-    monkeypatch.setattr(enlist, "picked", late)
+    monkeypatch.setattr(enlist, "clients_sql", late)
     assert not enlist.enlist_chunk(mailing.id)
     assert got(mailing) == ["Old"] * 3
-    assert new_text.to_renew() == [mailing.id]
+    assert new_text.mailings_to_renew() == [mailing.id]
     new_text.renew_all(mailing.id)
     assert got(mailing) == ["New"] * 3
-    assert new_text.to_renew() == []
+    assert new_text.mailings_to_renew() == []
 
 
 def test_only_a_paused_mailing_gets_one_and_of_two_at_once_one() -> None:

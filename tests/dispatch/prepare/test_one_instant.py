@@ -131,10 +131,10 @@ def test_what_cannot_be_enlisted_pauses_itself_and_says_why(
     failures = [line for line in lines if line["event"] == "mailing not enlisted"]
     assert len(failures) == 3
     assert [bool(line["exc_info"]) for line in failures] == [True, False, False]
-    assert enlist.to_enlist() == []
+    assert enlist.mailings_to_enlist() == []
 
     mailing.obey(RESUME, actor="test")
-    assert enlist.to_enlist() == [mailing.id]
+    assert enlist.mailings_to_enlist() == [mailing.id]
     tasks.look_at(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "paused"

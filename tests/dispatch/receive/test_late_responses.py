@@ -18,7 +18,7 @@ from vestnik.mailings.models import Mailing
 from vestnik.providers.base import (
     Accepted,
     Deferred,
-    Late,
+    LateOutcome,
     Outcome,
     Receipt,
     Rejected,
@@ -33,7 +33,7 @@ def null(settings: Any) -> Iterator[None]:
         yield
 
 
-def given_up(mailing: Mailing, outcome: Outcome) -> Late:
+def given_up(mailing: Mailing, outcome: Outcome) -> LateOutcome:
     """The late answer to a message that is recorded as unknown."""
     claim = claim_of(mailing)
     (queued, *_), _ = claims.load_queued(claim)
@@ -42,7 +42,7 @@ def given_up(mailing: Mailing, outcome: Outcome) -> Late:
     assert record_and_release(claim, settled)
     message = outgoing(queued.message_id)
     message.attempt = Attempt(claim, settled.attempt_id, settled.marked_at, queued, 0.1)
-    return Late(message, outcome)
+    return LateOutcome(message, outcome)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def given_up(mailing: Mailing, outcome: Outcome) -> Late:
 def test_it_settles_the_unknown(outcome: Outcome, state: str) -> None:
     mailing = make_running(1)
     answer = given_up(mailing, outcome)
-    assert late_responses.take(answer)
+    assert late_responses.apply(answer)
     assert counts(mailing) == {state: 1}
     assert_it_adds_up(mailing)
-    assert not late_responses.take(answer)
+    assert not late_responses.apply(answer)
 
 
 def test_a_receipt_finds_it_by_the_late_id() -> None:
@@ -67,7 +67,7 @@ def test_a_receipt_finds_it_by_the_late_id() -> None:
     answer = given_up(mailing, Accepted("late-1"))
     receipts.apply("null", [Receipt("null", "delivered", from_now(0), provider_id="late-1")])
     assert counts(mailing) == {"unknown": 1}
-    late_responses.take(answer)
+    late_responses.apply(answer)
     assert counts(mailing) == {"delivered": 1}
     assert HandOver.objects.get().provider_message_id == "late-1"
 
@@ -76,9 +76,9 @@ def test_one_of_another_attempt_changes_nothing() -> None:
     mailing = make_running(1)
     answer = given_up(mailing, Accepted("late-1"))
     mailing.messages.update(attempt_id=claims.new_id())
-    assert not late_responses.take(answer)
+    assert not late_responses.apply(answer)
     assert counts(mailing) == {"unknown": 1}
 
 
 def test_one_that_nobody_gave_up_changes_nothing() -> None:
-    assert not late_responses.take(Late(outgoing(), Accepted("x")))
+    assert not late_responses.apply(LateOutcome(outgoing(), Accepted("x")))

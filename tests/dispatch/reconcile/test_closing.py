@@ -24,19 +24,19 @@ def test_leftovers_expire_at_the_end(paused):
     if paused:
         mailing.obey(PAUSE, actor="test")
     end(mailing)
-    assert closing.to_close() == [mailing.id]
+    assert closing.mailings_to_close() == [mailing.id]
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "finished"
     assert counts(mailing) == {"expired": 2500}
     assert_it_adds_up(mailing)
-    assert closing.to_close() == []
+    assert closing.mailings_to_close() == []
 
 
 def test_leftovers_of_a_cancelled_mailing_are_cancelled():
     mailing = make_running(clients=10)
     mailing.obey(CANCEL, actor="test")
-    assert closing.to_close() == [mailing.id]
+    assert closing.mailings_to_close() == [mailing.id]
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "cancelled"
@@ -67,7 +67,7 @@ def test_a_mailing_with_something_left_goes_on():
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "running"
-    assert closing.to_close() == []
+    assert closing.mailings_to_close() == []
 
 
 def test_a_mailing_is_not_finished_before_it_is_enlisted():
@@ -96,7 +96,7 @@ def test_a_mailing_of_which_all_left_is_finished_before_its_end():
 def test_a_paused_mailing_of_which_nothing_is_left_is_finished():
     mailing = make_running(clients=0)
     mailing.obey(PAUSE, actor="test")
-    assert closing.to_close() == [mailing.id]
+    assert closing.mailings_to_close() == [mailing.id]
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "finished"

@@ -12,7 +12,7 @@ from vestnik.audience.stop_list import Source
 from vestnik.db import sql
 from vestnik.dispatch.prepare.new_text import change, renew
 from vestnik.dispatch.receive import receipts
-from vestnik.dispatch.receive.late_responses import Attempt, take
+from vestnik.dispatch.receive.late_responses import Attempt, apply
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
@@ -21,8 +21,8 @@ from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import CANCEL, Mailing
-from vestnik.providers.base import Deferred, Late, Receipt, Rejected, Unknown
-from vestnik.providers.registry import described
+from vestnik.providers.base import Deferred, LateOutcome, Receipt, Rejected, Unknown
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def delete(mailing: Mailing) -> None:
 
 
 def stop(mailing: Mailing) -> None:
-    opt_out.stop([message.phone_number for message in mailing.messages.all()], Source.API)
+    opt_out.stop_numbers([message.phone_number for message in mailing.messages.all()], Source.API)
 
 
 @pytest.mark.parametrize(
@@ -78,31 +78,31 @@ def test_it_is_unknown_when_the_message_is_over(
 )
 def test_it_is_unknown_when_the_last_attempt_fails(outcome: Any, settings: Any) -> None:
     settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {"max_attempts": "2"}}}
-    described.cache_clear()
+    describe.cache_clear()
     mailing = resent(clients=1)
     claim = claim_of(mailing)
     (message,) = claims.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
-    add_outcome(settled, described("null"), claim, message, outcome, 0.1)
+    add_outcome(settled, describe("null"), claim, message, outcome, 0.1)
     assert record_and_release(claim, settled)
-    described.cache_clear()
+    describe.cache_clear()
     assert counts(mailing) == {"unknown": 1}
     assert_it_adds_up(mailing)
 
 
 def test_it_is_remembered_by_the_policy_that_sends_again(settings: Any) -> None:
     settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {"in_doubt": "resend"}}}
-    described.cache_clear()
+    describe.cache_clear()
     mailing = make_running(1, starts_in=-10)
     claim = claim_of(mailing)
     (message,) = claims.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
-    add_outcome(settled, described("null"), claim, message, Unknown("no answer"), 0.1)
+    add_outcome(settled, describe("null"), claim, message, Unknown("no answer"), 0.1)
     assert record_and_release(claim, settled, wait=1)
     assert counts(mailing) == {"queued": 1}
     end(mailing)
-    unknown_messages.resend_by_themselves(["null"])
-    described.cache_clear()
+    unknown_messages.resend_automatically(["null"])
+    describe.cache_clear()
     assert counts(mailing) == {"unknown": 1}
     assert_it_adds_up(mailing)
 
@@ -128,7 +128,7 @@ def test_a_receipt_for_an_earlier_attempt_settles_it(when: str) -> None:
 
 def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings: Any) -> None:
     settings.SMS_PROVIDERS = {"null": {"BACKEND": "null", "OPTIONS": {}}}
-    described.cache_clear()
+    describe.cache_clear()
     mailing = resent(clients=1)
     claim = claim_of(mailing)
     (message,) = claims.load_queued(claim)[0]
@@ -137,8 +137,8 @@ def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings
     assert record_and_release(claim, settled)
     sent = outgoing(message.message_id)
     sent.attempt = Attempt(claim, settled.attempt_id, settled.marked_at, message, 0.1)
-    assert take(Late(sent, Rejected("8", "no such number")))
-    described.cache_clear()
+    assert apply(LateOutcome(sent, Rejected("8", "no such number")))
+    describe.cache_clear()
     assert counts(mailing) == {"unknown": 1}
     assert mailing.messages.get().attempt_id == message.earlier_attempt
     assert_it_adds_up(mailing)
@@ -151,7 +151,7 @@ def test_it_is_not_sent_again_by_itself_after_another_attempt_was_refused() -> N
     settled = fly(claim, ids)
     settled.add(ids[0], "doubted", 0.1, error="8: no such number")
     assert record_and_release(claim, settled)
-    unknown_messages.resend_by_themselves(["null"])
+    unknown_messages.resend_automatically(["null"])
     assert counts(mailing) == {"unknown": 1}
     assert unknown_messages.resend(mailing, actor="test") == 1
 

@@ -14,7 +14,7 @@ from tests.builders import counts, from_now, make_running
 from tests.dispatch.sent import assert_it_adds_up, record
 from tests.stack.servers import wait_until
 from vestnik.db import sql
-from vestnik.dispatch.prepare.follow_up import send_again
+from vestnik.dispatch.prepare.follow_up import create_follow_up
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.mailings.models import Mailing, StateConflict
 from vestnik.mailings.rules import database_now
@@ -100,6 +100,6 @@ def test_nobody_sends_again_to_those_of_a_mailing_that_runs_again() -> None:
     assert closing.finish_if_done(mailing.id)
     mailing.refresh_from_db()
     window = {"starts_at": from_now(0), "ends_at": from_now(60)}
-    with meanwhile(lambda: send_again(mailing, ["unknown"], actor="test", **window)) as found:
+    with meanwhile(lambda: create_follow_up(mailing, ["unknown"], actor="test", **window)) as found:
         assert unknown_messages.resend(mailing, actor="test") == 1
     assert isinstance(found[0], StateConflict)

@@ -14,7 +14,7 @@ from tests.dispatch.vendor import Vendor
 from vestnik.db import sql
 from vestnik.dispatch.reconcile import poll_cursors, status_poller
 from vestnik.mailings.models import Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def sent(count: int, minutes: float) -> Mailing:
 
 def ask(mailing: Mailing) -> int:
     with hands() as found:
-        return status_poller.ask(mailing.id, found, lambda: False)
+        return status_poller.poll(mailing.id, found, lambda: False)
 
 
 def let_pass(broker: redis.Redis, mailing: Mailing, minutes: float) -> None:
@@ -69,18 +69,18 @@ def test_what_it_says_is_a_receipt(vendor: Vendor, status: str, state: str) -> N
     mailing = sent(6, minutes=2)
     vendor.status = status
 
-    assert status_poller.to_ask(described("vendor")) == [mailing.id]
+    assert status_poller.mailings_to_poll(describe("vendor")) == [mailing.id]
     assert ask(mailing) == 6
 
     assert counts(mailing) == {state: 6}
     assert_it_adds_up(mailing)
-    assert status_poller.to_ask(described("vendor")) == []
+    assert status_poller.mailings_to_poll(describe("vendor")) == []
 
 
 @pytest.mark.parametrize("receipts", ["callback"])
 def test_one_that_calls_back_is_not_asked(vendor: Vendor) -> None:
     mailing = sent(2, minutes=2)
-    assert status_poller.to_ask(described("vendor")) == []
+    assert status_poller.mailings_to_poll(describe("vendor")) == []
     assert ask(mailing) == 0
     assert vendor.asked == []
 
@@ -102,7 +102,7 @@ def test_it_is_asked_at_each_age_once(vendor: Vendor, broker: redis.Redis) -> No
 def test_it_is_not_asked_more_than_once_a_minute(vendor: Vendor, broker: redis.Redis) -> None:
     mailing = sent(1, minutes=2)
     ask(mailing)
-    let_pass(broker, mailing, poll_cursors.ROUND_EVERY / 60 - 0.1)
+    let_pass(broker, mailing, poll_cursors.POLL_EVERY / 60 - 0.1)
     sql.run("UPDATE dispatch_message SET sent_at = sent_at - interval '1 hour'")
     ask(mailing)
     assert len(vendor.asked) == 1

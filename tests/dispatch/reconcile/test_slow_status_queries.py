@@ -22,7 +22,7 @@ from vestnik.dispatch.reconcile import status_poller
 from vestnik.dispatch.runtime.scheduler import run_maintenance
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.mailings.models import Mailing
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def thread_of_a_worker(work: Callable[..., object], *arguments: object) -> objec
 
 
 def ask(mailing: Mailing, found: ProviderPool, stopping: Callable[[], bool] = lambda: False) -> int:
-    return status_poller.ask(mailing.id, found, stopping)
+    return status_poller.poll(mailing.id, found, stopping)
 
 
 def ids_in_doubt(mailing: Mailing) -> list[int]:
@@ -144,7 +144,7 @@ def test_a_pass_is_over_after_its_slice_and_nobody_starves(
     """Nothing is answered and each pass has time for one group: all of all are asked about."""
     monkeypatch.setattr(status_poller, "SLICE", 0.8)
     settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["deadline"] = "1"
-    described.cache_clear()
+    describe.cache_clear()
     large, *small = doubtful(8), another_doubtful(8), another_doubtful(8)
     with hands() as found:
         for passes in range(1, 7):
@@ -190,12 +190,12 @@ def test_a_small_mailing_does_not_wait_for_a_large_one(vendor: Vendor) -> None:
 def test_messages_do_not_wait_for_questions(vendor: Vendor, settings: Any) -> None:
     """They have connections of their own: with a window of one, they leave all the same."""
     settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["window"] = "1"
-    described.cache_clear()
+    describe.cache_clear()
     mailing = doubtful(8)
     with hands() as found, ThreadPoolExecutor(1) as worker:
         asked = worker.submit(thread_of_a_worker, ask, mailing, found)
         until_asked(vendor)
         message = outgoing(1, leave_within=0.5)
-        found.hand_over(described("vendor"), [message]).result(timeout=5)
+        found.hand_over(describe("vendor"), [message]).result(timeout=5)
         assert message.departed_at is not None
         assert asked.result(timeout=10) == 8

@@ -13,9 +13,9 @@ from tests.gateways.standing import Standing
 from vestnik.dispatch.reconcile import status_poller, unknown_messages
 from vestnik.dispatch.suppress import erasure
 from vestnik.mailings.models import CANCEL, Mailing
-from vestnik.providers.base import Accepted, Deferred, Question, Reply
+from vestnik.providers.base import Accepted, Deferred, Reply, StatusQuery
 from vestnik.providers.http_gateway import HttpGatewayProvider
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ class Askable(HttpGatewayProvider):
 
     can_query: ClassVar[bool] = True
 
-    async def ask(self, questions: Sequence[Question]) -> list[Reply]:
+    async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
         address = f"{self._shape._url.fill(EXAMPLE).split('/send')[0]}/control/messages"
         async with aiohttp.ClientSession() as session, session.get(address) as answer:
             known = {taken["message_id"]: taken["provider_id"] for taken in await answer.json()}
@@ -70,7 +70,7 @@ def doubtful(gateway: Standing, *acts: str, alias: str = "main") -> Mailing:
 
 def ask(mailing: Mailing) -> int:
     with hands() as found:
-        return status_poller.ask(mailing.id, found, lambda: False)
+        return status_poller.poll(mailing.id, found, lambda: False)
 
 
 def test_what_it_has_is_sent_and_what_it_has_not_goes_again(
@@ -117,9 +117,9 @@ def test_one_that_cannot_be_asked_is_not(settings: Any, gateway: Standing) -> No
     with provider(settings, "main", "http_gateway", url=gateway.url, deadline="1"):
         mailing = doubtful(gateway, "take_and_drop")
         assert ask(mailing) == 0
-        assert status_poller.to_ask(described("main")) == []
-    assert unknown_messages.to_ask([]) == []
-    assert unknown_messages.to_ask(["main"]) == [mailing.id]
+        assert status_poller.mailings_to_poll(describe("main")) == []
+    assert unknown_messages.mailings_to_ask([]) == []
+    assert unknown_messages.mailings_to_ask(["main"]) == [mailing.id]
 
 
 @pytest.fixture

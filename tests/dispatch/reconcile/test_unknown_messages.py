@@ -17,7 +17,7 @@ from vestnik.dispatch.runtime.clock_skew import StepWatch
 from vestnik.dispatch.runtime.scheduler import run_maintenance
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, StateConflict
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
@@ -135,10 +135,10 @@ def resending(settings: Any) -> Any:
     """A provider that is configured to send again what is in unknown_messages."""
     options = {"in_doubt": "resend"}
     settings.SMS_PROVIDERS |= {"again": {"BACKEND": "null", "OPTIONS": options}}
-    described.cache_clear()
+    describe.cache_clear()
     yield
     del settings.SMS_PROVIDERS["again"]
-    described.cache_clear()
+    describe.cache_clear()
 
 
 def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: None) -> None:
@@ -211,7 +211,7 @@ def test_without_a_step_the_worker_is_gone_and_its_messages_are_sent_again(
 def test_a_step_while_messages_are_queued_again_takes_that_back(resending: None) -> None:
     mailing = make_running(1, provider="again")
     lose_lease(mailing)
-    unknown_messages.resend_by_themselves(["again"], iter([True, False]).__next__)
+    unknown_messages.resend_automatically(["again"], iter([True, False]).__next__)
     assert counts(mailing) == {"unknown": 1}
     assert_it_adds_up(mailing)
 

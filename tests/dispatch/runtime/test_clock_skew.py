@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.api.caller import Caller
 from vestnik.dispatch.runtime import clock_skew
-from vestnik.dispatch.runtime.clock_skew import Reading
+from vestnik.dispatch.runtime.clock_skew import ClockReading
 from vestnik.dispatch.signals import heartbeat
 from vestnik.stack.doctor import examine
 
@@ -35,7 +35,7 @@ def nothing_measured() -> None:
     ],
 )
 def test_a_clock_is_wrong_where_it_certainly_is(ahead, uncertainty, is_wrong) -> None:
-    assert Reading(ahead, uncertainty).is_wrong is is_wrong
+    assert ClockReading(ahead, uncertainty).is_wrong is is_wrong
 
 
 def test_the_clocks_of_one_machine_agree() -> None:

@@ -24,8 +24,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
         def __init__(self, command: list[str], **_: Any) -> None:
             found.append(command)
-            import_runner.call_for_waiting()
-            _elsewhere(import_runner.read, int(command[-1]))
+            import_runner.wake_for_waiting()
+            _elsewhere(import_runner.run_import, int(command[-1]))
 
         def __enter__(self) -> "Reader":
             return self
@@ -67,22 +67,22 @@ def test_a_file_is_started_once_whatever_hints_come_meanwhile(
 ):
     first, second = keep(), keep()
 
-    import_runner.read(first)
+    import_runner.run_import(first)
 
     assert [command[-2:] for command in started] == [["--stored", str(first)]]
     assert given == []
-    import_runner.call_for_waiting()
+    import_runner.wake_for_waiting()
     assert given == [(first,)]
     stored.read(first)
-    import_runner.call_for_waiting()
+    import_runner.wake_for_waiting()
     assert given == [(first,), (second,)]
 
 
 def test_a_reader_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(import_runner, "LOOKED_EVERY", 0.05)
+    monkeypatch.setattr(import_runner, "CHECK_EVERY", 0.05)
     monkeypatch.setattr(import_runner, "LONGEST_UNREAD", 0.2)
 
     with subprocess.Popen(["sleep", "60"]) as child:
-        import_runner._look_after(child, keep())
+        import_runner._supervise(child, keep())
 
     assert child.returncode == -9

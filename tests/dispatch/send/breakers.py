@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from tests.gateways.builders import outgoing
 from vestnik.dispatch.send.circuit_breaker import FAILURES_TO_OPEN, SHORTEST, CircuitBreaker
-from vestnik.providers.base import Deferred, Outcome, Outgoing
+from vestnik.providers.base import Deferred, OutboundMessage, Outcome
 
 LEASE = 20.0
 
-Landed = tuple[list[Outgoing], list[Outcome | None]]
+Landed = tuple[list[OutboundMessage], list[Outcome | None]]
 
 
 def departed(*outcomes: Outcome | None, at: float = 0.0) -> Landed:

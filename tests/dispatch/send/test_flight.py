@@ -27,9 +27,9 @@ from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.flight import Flight
 from vestnik.dispatch.signals.metrics import Counters
 from vestnik.mailings.models import PAUSE, Mailing
-from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Provider, Rejected
+from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Provider, Rejected
 from vestnik.providers.null import NullProvider
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 from vestnik.reasons.reason import LONGEST as LONGEST_REASON
 
 pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
@@ -68,7 +68,7 @@ def test_a_flight_waits_for_half_of_its_answers(answered: int, waits: float) -> 
     answers: Future[list[Outcome | None]] = Future()
     flight = Flight(NullProvider("null", {}), queued, messages, answers)
     for message in messages[:answered]:
-        message.land(Accepted())
+        message.resolve(Accepted())
     all_of_them = threading.Timer(0.35, answers.set_result, [[Accepted()] * 4])
     all_of_them.start()
     began = time.monotonic()
@@ -133,12 +133,12 @@ class Script:
         self.size = 0
 
     def hand_over(
-        self, described: Provider, flight: Sequence[Outgoing]
+        self, describe: Provider, flight: Sequence[OutboundMessage]
     ) -> Future[list[Outcome | None]]:
         for message in flight[:-1]:
-            message.depart()
-            message.land(Accepted(f"p-{message.message_id}"))
-        flight[-1].depart()
+            message.mark_departed()
+            message.resolve(Accepted(f"p-{message.message_id}"))
+        flight[-1].mark_departed()
         self.size = len(flight)
         return self.answers
 
@@ -147,7 +147,7 @@ class Script:
 
 
 def course_of(mailing: Mailing, hands: Script) -> BatchSender:
-    known = described(mailing.provider)
+    known = describe(mailing.provider)
     breaker = CircuitBreaker(mailing.provider, LEASE)
     crew = SendContext(known, hands, breaker, Counters(), lambda: False, Cooldowns())
     return BatchSender(crew, claim_of(mailing))
@@ -208,9 +208,9 @@ def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> N
 
     class Slow(Script):
         def hand_over(
-            self, described: Provider, flight: Sequence[Outgoing]
+            self, describe: Provider, flight: Sequence[OutboundMessage]
         ) -> Future[list[Outcome | None]]:
-            super().hand_over(described, flight)
+            super().hand_over(describe, flight)
             let_the_lease_run_out()
             assert counts(mailing) == {"unknown": 4}
             self.answer()
@@ -234,18 +234,18 @@ class Told(Script):
         self._at_once, self._later = at_once, later
 
     def hand_over(
-        self, described: Provider, flight: Sequence[Outgoing]
+        self, describe: Provider, flight: Sequence[OutboundMessage]
     ) -> Future[list[Outcome | None]]:
         answers: Future[list[Outcome | None]] = Future()
         for message in flight:
-            message.depart()
+            message.mark_departed()
         early = len(flight) * 3 // 5
         for message in flight[:early]:
-            message.land(self._at_once)
+            message.resolve(self._at_once)
 
         def answer_the_rest() -> None:
             for message in flight[early:]:
-                message.land(self._later)
+                message.resolve(self._later)
             answers.set_result([message.outcome for message in flight])
 
         threading.Timer(0.3, answer_the_rest).start()

@@ -15,7 +15,7 @@ from vestnik.dispatch.signals.metrics import (
     is_answering,
     totals,
 )
-from vestnik.providers.base import Accepted, Deferred, Outgoing, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Rejected, Unknown
 
 
 @contextmanager
@@ -26,9 +26,9 @@ def emptied() -> Iterator[None]:
     metrics._client().delete(KEY)
 
 
-def came_back(seconds: float) -> Outgoing:
+def came_back(seconds: float) -> OutboundMessage:
     now = time.monotonic()
-    message = Outgoing(1, 1, "79261234567", "x", depart_before=now + 9, expires_at=now + 9)
+    message = OutboundMessage(1, 1, "79261234567", "x", depart_before=now + 9, expires_at=now + 9)
     message.departed_at, message.answered_at = now, now + seconds
     return message
 

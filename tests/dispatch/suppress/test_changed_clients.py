@@ -132,7 +132,7 @@ def test_what_is_in_flight_keeps_its_number_until_it_comes_back() -> None:
 
 def test_a_corrected_number_that_is_stopped_is_not_written_to(settings: Any) -> None:
     client, mailing = personal()
-    opt_out.stop([NEW], Source.API)
+    opt_out.stop_numbers([NEW], Source.API)
     change(client, {"phone_number": NEW})
     assert sent_to(settings, mailing) == []
     assert counts(mailing) == {"suppressed": 1}

@@ -20,7 +20,7 @@ from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
-from vestnik.dispatch.suppress.erasure import Erased, erase_client, erasing
+from vestnik.dispatch.suppress.erasure import ErasureResult, erase_client, erasing
 from vestnik.mailings.models import Mailing
 
 FIRST, SECOND = "79000000000", "79000000001"
@@ -82,7 +82,7 @@ def test_whoever_says_stop_does_not_wait_for_an_erasure() -> None:
 
     with erasure_held_up(client, mailing):
         began = time.monotonic()
-        opt_out.stop([SECOND], Source.INBOUND)
+        opt_out.stop_numbers([SECOND], Source.INBOUND)
         took = time.monotonic() - began
         still_there = Client.objects.filter(id=client).exists()
 
@@ -108,7 +108,7 @@ def test_an_erasure_that_broke_off_is_made_good_by_erasing_again() -> None:
         erase_client(client)
     erasing.disconnect(give_up)
 
-    assert erase_client(client) == Erased(1, False)
+    assert erase_client(client) == ErasureResult(1, False)
     assert not Client.objects.filter(id=client).exists()
     assert not mailing.messages.filter(phone_number=FIRST).exists()
     assert erase_client(client) is None
@@ -132,7 +132,7 @@ def test_who_is_enlisted_while_the_past_is_blanked_is_forgotten_as_well() -> Non
 def test_a_test_that_is_queued_for_the_number_is_cancelled() -> None:
     client = make_client(FIRST)
     trial = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
-    assert erase_client(client.id) == Erased(1, False)
+    assert erase_client(client.id) == ErasureResult(1, False)
     assert counts(trial.mailing) == {"cancelled": 1, "queued": 1}
     assert_it_adds_up(trial.mailing)
 
@@ -142,7 +142,7 @@ def test_an_earlier_number_of_somebody_else_is_cancelled_without_a_number() -> N
     mailing = make_running(clients=1)
     Client.objects.update(phone_number="79991112233")
     again = make_client(FIRST)
-    assert erase_client(again.id) == Erased(1, False)
+    assert erase_client(again.id) == ErasureResult(1, False)
     assert counts(mailing) == {"cancelled": 1}
     assert mailing.messages.get().phone_number == ""
 
@@ -153,7 +153,7 @@ def test_what_is_in_flight_and_comes_back_is_not_submitted_without_a_number() ->
     claim = claim_of(mailing)
     ids = due_ids(claim)
     settled = fly_all(claim, ids)
-    assert erase_client(id_of(FIRST)) == Erased(1, False)
+    assert erase_client(id_of(FIRST)) == ErasureResult(1, False)
     settled.add(ids[0], "queued", 0.0, retry_in=0.0)
     settled.add(ids[1], "sent", 0.0)
     assert record_and_release(claim, settled)
@@ -188,7 +188,7 @@ def test_an_erasure_and_receipts_for_two_mailings_never_wait_for_each_other() ->
     assert launch.launch(second.id)
     enlist_all(second)
     record(second, ["sent"])
-    client, found = id_of(FIRST), list[Erased | None]()
+    client, found = id_of(FIRST), list[ErasureResult | None]()
 
     def erase() -> None:
         found.append(erase_client(client))
@@ -205,5 +205,5 @@ def test_an_erasure_and_receipts_for_two_mailings_never_wait_for_each_other() ->
         wait_until(waits, seconds=20)
         first.messages.update(delivered_at=None)
     thread.join(20)
-    assert found == [Erased(2, on_stop_list=False)]
+    assert found == [ErasureResult(2, on_stop_list=False)]
     assert set(Mailing.objects.values_list("messages__phone_number", flat=True)) == {""}

@@ -49,7 +49,7 @@ def another() -> Iterator[Any]:
 
 
 def stop_first() -> object:
-    return opt_out.stop([FIRST], Source.INBOUND)
+    return opt_out.stop_numbers([FIRST], Source.INBOUND)
 
 
 def delete_first() -> object:
@@ -191,7 +191,7 @@ def test_the_limit_of_a_wait_is_not_left_behind() -> None:
 
     with transaction.atomic():
         before = limit()
-        with sql.waiting_at_most(1.0):
+        with sql.lock_timeout(1.0):
             assert limit() == "1s"
         assert limit() == before
 
@@ -211,7 +211,7 @@ def test_what_came_onto_the_list_is_taken_back_once_and_the_cursor_goes_on(
     mailing, other = make_running(8), make_mailing()
     put([f"7900000{n:04}" for n in range(2, 6)], Source.IMPORT)
 
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
 
     assert counts(mailing) == {"queued": 4, "suppressed": 4}
     assert not is_behind(mailing)
@@ -219,7 +219,7 @@ def test_what_came_onto_the_list_is_taken_back_once_and_the_cursor_goes_on(
     assert_it_adds_up(mailing)
 
     put([FIRST], Source.IMPORT)
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
     assert counts(mailing) == {"queued": 3, "suppressed": 5}
     assert sql.rows(opt_out.BEHIND) == []
 
@@ -240,11 +240,11 @@ def test_a_number_that_another_transaction_stops_is_swept_for_once_that_is_over(
         importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
         put([SECOND], Source.API)
         for _ in range(2):
-            opt_out.sweep()
+            opt_out.sweep_new_entries()
         assert counts(mailing) == {"queued": 2, "suppressed": 1}
         importing.connection.commit()
 
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
 
     assert counts(mailing) == {"queued": 1, "suppressed": 2}
     assert not is_behind(mailing)
@@ -258,7 +258,7 @@ def test_entries_of_an_earlier_version_are_swept_for_once() -> None:
     StopListEntry.objects.update(changed_in=None)
     Enlistment.objects.update(stop_list_seen=None)
 
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
 
     assert counts(mailing) == {"queued": 1, "suppressed": 1}
     assert not is_behind(mailing)
@@ -268,7 +268,7 @@ def test_entries_of_a_database_that_was_restored_are_not_new_for_ever() -> None:
     mailing = make_running(2)
     put([FIRST], Source.API)
     StopListEntry.objects.update(changed_in=2**60)
-    opt_out.sweep()
+    opt_out.sweep_new_entries()
     assert not is_behind(mailing)
 
 
@@ -297,7 +297,7 @@ def test_one_sweep_at_a_time() -> None:
     put([FIRST], Source.IMPORT)
     with another() as sweeping:
         sweeping.execute("SELECT pg_advisory_lock(%s)", [opt_out.SWEEP_LOCK])
-        opt_out.sweep()
+        opt_out.sweep_new_entries()
         assert sql.rows(opt_out.BEHIND)
 
 
@@ -346,13 +346,13 @@ def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_t
         WHERE id = %s
     """
     sql.run(move, ["queued", None, first, "ready", -1, -1, batch])
-    settled = unknown_messages._settle
+    settled = unknown_messages._resolve_slice
 
     def settle_later(*args: Any, **given: Any) -> int:
         sql.run(move, ["unknown", 1, first, "done", 1, 1, batch])
         return settled(*args, **given)
 
-    monkeypatch.setattr(unknown_messages, "_settle", settle_later)
+    monkeypatch.setattr(unknown_messages, "_resolve_slice", settle_later)
     assert settle(doubtful, actor="test", most=3) == 0
     assert counts(doubtful) == {"queued": 1, "unknown": 9}
     assert not doubtful.events.filter(event__in=["resend", "give_up"]).exists()
@@ -363,10 +363,10 @@ def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(
 ) -> None:
     """In each of the first batches, as many as one tick looks at, somebody is stopped."""
     monkeypatch.setattr(unknown_messages, "BATCHES_AT_ONCE", 1)
-    monkeypatch.setattr(unknown_messages, "MOST_SLICES_A_TICK", 1)
+    monkeypatch.setattr(unknown_messages, "MOST_SLICES_A_RUN", 1)
     put([f"7900000{n:04}" for n in range(8)], Source.API)
 
-    unknown_messages.resend_by_themselves(["null"])
+    unknown_messages.resend_automatically(["null"])
 
     assert counts(doubtful) == {"queued": 2, "unknown": 8}
 
@@ -375,7 +375,7 @@ def test_a_cancel_between_two_slices_ends_it(
     doubtful: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices = []
-    settled = unknown_messages._settle
+    settled = unknown_messages._resolve_slice
 
     def settle(*args: Any, **given: Any) -> int:
         """And then somebody cancels, for whom the next slice is another transaction."""
@@ -383,7 +383,7 @@ def test_a_cancel_between_two_slices_ends_it(
         transaction.on_commit(lambda: doubtful.obey(CANCEL, actor="test"))
         return slices[-1]
 
-    monkeypatch.setattr(unknown_messages, "_settle", settle)
+    monkeypatch.setattr(unknown_messages, "_resolve_slice", settle)
 
     assert unknown_messages.resend(doubtful, actor="test") == 4
     assert slices == [4]

@@ -23,7 +23,7 @@ from vestnik.audience.importing.csv.csv_escape import harmless
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import
-from vestnik.dispatch.runtime.import_runner import look_at
+from vestnik.dispatch.runtime.import_runner import enqueue
 
 
 class Imports(Resource):
@@ -65,7 +65,7 @@ class Imports(Resource):
             options=options,
             actor=actor(request),
         )
-        look_at(job.id)
+        enqueue(job.id)
         return Response(
             ImportShown(job_of(job.id)).data,
             status=status.HTTP_202_ACCEPTED,

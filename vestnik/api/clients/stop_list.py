@@ -14,7 +14,7 @@ from vestnik.api.http.idempotency import KEY_WITHOUT_EFFECT
 from vestnik.api.http.views import Resource, read
 from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, is_number
 from vestnik.audience.upsert import MOST_AT_ONCE
-from vestnik.dispatch.suppress.opt_out import stop
+from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 STOPPED = {"phone_numbers": ["79261234567"], "reason": "asked by telephone"}
 ENTRY = {
@@ -101,7 +101,7 @@ class StopList(Resource):
         """Put numbers on the stop list. What is queued for them is taken back at once."""
         fields = read(StoppedBody, request.data)
         numbers = set(fields["phone_numbers"])
-        added = stop(numbers, Source.API, fields.get("reason", ""))
+        added = stop_numbers(numbers, Source.API, fields.get("reason", ""))
         return Response({"added": added, "known": len(numbers) - added})
 
 

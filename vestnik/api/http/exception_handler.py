@@ -25,7 +25,7 @@ from rest_framework.views import set_rollback
 from vestnik.api.http.exceptions import Busy, Conflict, TooLarge, Unavailable
 from vestnik.api.http.parsers import MOST_ERRORS, dotted, shortened
 from vestnik.api.http.problems import CONTENT_TYPE, FieldError, problem
-from vestnik.db.errors import Trouble, is_unstorable, trouble_of
+from vestnik.db.errors import FailureKind, classify_failure, is_unstorable
 from vestnik.mailings.models import StateConflict
 from vestnik.mailings.rules import possible
 
@@ -78,10 +78,10 @@ def _known(error: Exception) -> APIException | None:
 def _of_database(error: Exception) -> APIException | None:
     if is_unstorable(error):
         return ParseError(UNSTORABLE)
-    trouble = trouble_of(error)
+    trouble = classify_failure(error)
     if trouble is None:
         return None
-    if trouble is Trouble.BUSY:
+    if trouble is FailureKind.BUSY:
         log.warning(
             "requests met in a circle of locks", trouble=str(error.__cause__).split("\n")[0]
         )

@@ -6,7 +6,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 
 from vestnik.api.http.problems import SAID
-from vestnik.db.errors import RETRY_AFTER, Trouble
+from vestnik.db.errors import RETRY_AFTER, FailureKind
 
 
 class TooLarge(APIException):
@@ -33,7 +33,7 @@ class Unavailable(APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
 
-    def __init__(self, trouble: Trouble = Trouble.AWAY) -> None:
+    def __init__(self, trouble: FailureKind = FailureKind.AWAY) -> None:
         super().__init__(SAID[trouble])
         self.retry_after = RETRY_AFTER[trouble]
 
@@ -41,8 +41,8 @@ class Unavailable(APIException):
 class Busy(Conflict):
     """Others held the same rows, and nothing was kept: the same request may well succeed."""
 
-    retry_after = RETRY_AFTER[Trouble.BUSY]
-    default_detail = SAID[Trouble.BUSY]
+    retry_after = RETRY_AFTER[FailureKind.BUSY]
+    default_detail = SAID[FailureKind.BUSY]
 
 
 class KeyReused(APIException):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from vestnik.db.errors import RETRY_AFTER, Trouble
+from vestnik.db.errors import RETRY_AFTER, FailureKind
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -72,19 +72,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 SAID = {
-    Trouble.BUSY: (
+    FailureKind.BUSY: (
         "Somebody else changed the same thing at this moment, and nothing of this request was "
         "kept: send it again."
     ),
-    Trouble.TOO_LONG: (
+    FailureKind.TOO_LONG: (
         "This took too long and was stopped. Ask for less at once: a shorter list, a smaller page, "
         "a narrower filter; or try again later."
     ),
-    Trouble.AWAY: "The database does not answer: try again in a few seconds.",
+    FailureKind.AWAY: "The database does not answer: try again in a few seconds.",
 }
 
 
-def unavailable(trouble: Trouble) -> HttpResponse:
+def unavailable(trouble: FailureKind) -> HttpResponse:
     """503, outside of the API's views."""
     response = answer(503, SAID[trouble])
     response["Retry-After"] = str(RETRY_AFTER[trouble])

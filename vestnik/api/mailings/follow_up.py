@@ -13,7 +13,7 @@ from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
 from vestnik.api.http.views import Resource, actor, read
 from vestnik.api.mailings.serializers import MailingBody
 from vestnik.api.mailings.views import mailing_of, shown
-from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, UNREACHED, send_again
+from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, UNREACHED, create_follow_up
 from vestnik.dispatch.signals.wakeups import wake_for
 
 EXAMPLE = {
@@ -81,7 +81,7 @@ class MailingSendAgain(Resource):
         other = mailing_of(id)
         fields = read(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
-        mailing = send_again(other, states, actor=actor(request), **fields)
+        mailing = create_follow_up(other, states, actor=actor(request), **fields)
         wake_for(mailing.id)
         return Response(
             shown(mailing)[0],

@@ -15,7 +15,7 @@ from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource, actor, read
 from vestnik.api.mailings.serializers import ANSWERED, COUNTS, WRITTEN, MailingBody
 from vestnik.api.mailings.views import shown
-from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, Trial, send_test
+from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, SentTest, send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
 
@@ -73,7 +73,7 @@ class TrialMessage(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
-    component_name="TestSend", examples=[OpenApiExample("Two", SENT, response_only=True)]
+    component_name="SentTest", examples=[OpenApiExample("Two", SENT, response_only=True)]
 )
 class TrialShown(serializers.Serializer[Any]):
     """A test under way."""
@@ -83,7 +83,7 @@ class TrialShown(serializers.Serializer[Any]):
     messages = TrialMessage(many=True)
     mailing = serializers.SerializerMethodField()
 
-    def get_mailing(self, trial: Trial) -> MailingBody:
+    def get_mailing(self, trial: SentTest) -> MailingBody:
         """A mailing of its own, by which the test is followed."""
         body: MailingBody = shown(trial.mailing)[0]
         return body

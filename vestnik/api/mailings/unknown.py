@@ -14,13 +14,13 @@ from vestnik.api.http.views import Resource, actor, read
 from vestnik.api.mailings.serializers import MailingBody
 from vestnik.api.mailings.views import mailing_of, shown
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.reconcile.unknown_messages import CannotBeAsked, Settlement
+from vestnik.dispatch.reconcile.unknown_messages import StatusQueryUnsupported, UnknownAction
 from vestnik.mailings.models import Mailing, StateConflict
 
-WAYS: dict[Settlement, Callable[..., int]] = {
-    Settlement.ASK: unknown_messages.ask,
-    Settlement.RESEND: unknown_messages.resend,
-    Settlement.GIVE_UP: unknown_messages.give_up,
+WAYS: dict[UnknownAction, Callable[..., int]] = {
+    UnknownAction.ASK: unknown_messages.request_status,
+    UnknownAction.RESEND: unknown_messages.resend,
+    UnknownAction.GIVE_UP: unknown_messages.give_up,
 }
 TOO_LATE = (
     "Mailing {id} is {state} and its messages cannot be resent any more: to reach these clients, "
@@ -29,7 +29,7 @@ TOO_LATE = (
 NOT_ASKED = (
     "The provider {provider!r} cannot be asked what became of a message: resend them, or give up."
 )
-CHOICES = [(way.value, way.value) for way in Settlement]
+CHOICES = [(way.value, way.value) for way in UnknownAction]
 
 
 @extend_schema_serializer(
@@ -42,7 +42,7 @@ class Decision(StrictSerializer):
         CHOICES,
         error_messages={
             **COMMON,
-            "invalid_choice": f"Name what to do: {', '.join(way.value for way in Settlement)}.",
+            "invalid_choice": f"Name what to do: {', '.join(way.value for way in UnknownAction)}.",
         },
         help_text="`ask` the provider, `resend` them before the mailing's end, or `give_up`.",
     )
@@ -63,16 +63,16 @@ class Unknown(Resource):
     def post(self, request: Request, id: int) -> Response:
         """Settle a mailing's unknown messages: ask the provider, resend them, or give up."""
         mailing = mailing_of(id)
-        action = Settlement(read(Decision, request.data)["action"])
+        action = UnknownAction(read(Decision, request.data)["action"])
         count = _decide(mailing, action, actor(request))
         mailing.refresh_from_db()
         return Response({"action": action, "messages": count, "mailing": shown(mailing)[0]})
 
 
-def _decide(mailing: Mailing, action: Settlement, by: str) -> int:
+def _decide(mailing: Mailing, action: UnknownAction, by: str) -> int:
     try:
         return WAYS[action](mailing, actor=by)
     except StateConflict:
         raise Conflict(TOO_LATE.format(id=mailing.id, state=mailing.state)) from None
-    except CannotBeAsked:
+    except StatusQueryUnsupported:
         raise Conflict(NOT_ASKED.format(provider=mailing.provider)) from None

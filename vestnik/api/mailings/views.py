@@ -21,7 +21,7 @@ from vestnik.api.mailings.serializers import (
     TextShown,
 )
 from vestnik.dispatch.prepare import new_text
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
@@ -186,7 +186,7 @@ class MailingCancel(MailingOrder):
 
 def warnings_of(mailing: Mailing) -> list[str]:
     """What of a mailing that is accepted may not be what was meant."""
-    if mailing.state in BEFORE_THE_START and not recipients(mailing.filter).exists():
+    if mailing.state in BEFORE_THE_START and not select_recipients(mailing.filter).exists():
         return [NOBODY_MATCHES]
     return []
 

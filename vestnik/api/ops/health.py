@@ -7,7 +7,7 @@ two answer whatever the Host, and nothing else does.
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late
+from concurrent.futures import TimeoutError as LateOutcome
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from vestnik.api.ops.single_flight import SingleFlight
-from vestnik.db.session_locks import not_in_effect
+from vestnik.db.session_locks import settings_not_in_effect
 from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.signals import heartbeat
 
@@ -82,7 +82,7 @@ def probes(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., H
 
 
 def _pipeline(
-    signs: heartbeat.ProcessStatus | None, clock: clock_skew.Reading | None
+    signs: heartbeat.ProcessStatus | None, clock: clock_skew.ClockReading | None
 ) -> dict[str, float | None] | None:
     """None where the database does not say."""
     if signs is None:
@@ -96,7 +96,9 @@ def _pipeline(
     }
 
 
-def _skew(signs: heartbeat.ProcessStatus | None, clock: clock_skew.Reading | None) -> float | None:
+def _skew(
+    signs: heartbeat.ProcessStatus | None, clock: clock_skew.ClockReading | None
+) -> float | None:
     """By how much the clock that is furthest from the database's is ahead: ours, or another's."""
     known = [] if signs is None else [signs.clock_skew]
     if clock is not None and clock.is_sharp:
@@ -141,7 +143,7 @@ def _answer(name: str, future: Future[None], ends: float) -> str:
     """What went wrong is in the log: an address or a user's name is nobody's business."""
     try:
         future.result(timeout=max(0.0, ends - time.monotonic()))
-    except (Late, redis.TimeoutError):
+    except (LateOutcome, redis.TimeoutError):
         return f"no answer within {SECONDS} s"
     except NotMigrated:
         return "migrations are missing"
@@ -181,8 +183,8 @@ def _broker() -> None:
 #: What is said besides, in this order.
 ALSO: dict[str, Callable[[], Any]] = {
     "signs": heartbeat.read_status,
-    "clock": clock_skew.own,
-    "settings": not_in_effect,
+    "clock": clock_skew.measure_host,
+    "settings": settings_not_in_effect,
 }
 CHECKS: dict[str, Callable[[], None]] = {
     "database": _database,

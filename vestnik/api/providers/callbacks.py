@@ -20,12 +20,12 @@ from vestnik.api.http.parsers import MIB, problem_with
 from vestnik.api.http.views import Resource
 from vestnik.api.providers.callback_form import form_of, query_of
 from vestnik.api.providers.repeated_callbacks import take_once
-from vestnik.dispatch.receive.sink import take_receipts
+from vestnik.dispatch.receive.sink import store_receipts
 from vestnik.http.concurrency_limit import content_length
-from vestnik.providers.base import Heard, Inbound, Receipt
+from vestnik.providers.base import CallbackResult, Inbound, Receipt
 from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
 from vestnik.providers.errors import UnknownProvider
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Receipts(Resource):
     def _hear(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
         heard = _read(alias, request, secret)
         _check_storable(heard)
-        take_receipts(heard.receipts)
+        store_receipts(heard.receipts)
         take_once(heard.inbound)
         return HttpResponse(heard.answer, content_type="text/plain; charset=utf-8")
 
@@ -105,14 +105,14 @@ def _callback(request: HttpRequest, secret: str) -> Callback:
     )
 
 
-def _read(alias: str, request: HttpRequest, secret: str) -> Heard:
+def _read(alias: str, request: HttpRequest, secret: str) -> CallbackResult:
     """Whether there is no such provider or its secret is wrong is told to nobody.
 
     The right secret is taken whatever else came from the same address: behind a proxy all callers
     may share one, and nobody is to silence a provider by wrong ones.
     """
     try:
-        return described(alias).read_callback(_callback(request, secret))
+        return describe(alias).read_callback(_callback(request, secret))
     except (UnknownProvider, CallerUnknown) as refusal:
         raise _refused(alias[:LONGEST_ALIAS], address(request) or "", str(refusal)) from None
     except CallbackRefused as refusal:
@@ -129,7 +129,7 @@ def _refused(alias: str, remote_addr: str, reason: str) -> APIException:
     return PermissionDenied(NOT_SHOWN)
 
 
-def _check_storable(heard: Heard) -> None:
+def _check_storable(heard: CallbackResult) -> None:
     if any(problem_with(word) for word in _words(heard.receipts, heard.inbound)):
         raise ParseError(UNREADABLE)
     for receipt in heard.receipts:

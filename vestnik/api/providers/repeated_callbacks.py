@@ -9,7 +9,7 @@ from django.db import transaction
 
 from vestnik.api.models import TakenInbound
 from vestnik.audience.stop_words import is_stop
-from vestnik.dispatch.receive.sink import take_inbound
+from vestnik.dispatch.receive.sink import store_inbound
 from vestnik.providers.base import Inbound
 
 
@@ -20,7 +20,7 @@ def take_once(messages: Sequence[Inbound]) -> None:
     The marks are kept in the transaction of what they are about, both or neither.
     """
     with transaction.atomic():
-        take_inbound([message for message in messages if _is_new(message)])
+        store_inbound([message for message in messages if _is_new(message)])
 
 
 def _is_new(message: Inbound) -> bool:

@@ -14,7 +14,7 @@ from vestnik.api.http.fields import Instant
 from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import Resource
 from vestnik.dispatch.models import Breaker, BreakerState
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 ANSWERED = {
     "alias": "main",
@@ -54,7 +54,7 @@ class ProviderShown(serializers.Serializer[Any]):
     in_doubt = serializers.ChoiceField(["hold", "resend"])
     window = serializers.IntegerField(help_text="Messages in flight at once, in each worker.")
     max_rate = serializers.FloatField(allow_null=True, help_text="A second, over all workers.")
-    paced_by = serializers.ChoiceField(["message", "segment"])
+    rate_unit = serializers.ChoiceField(["message", "segment"])
     deduplicates = serializers.BooleanField(help_text="The same message id reaches nobody twice.")
     can_query = serializers.BooleanField(help_text="It can be asked what became of a message.")
     price_per_segment = serializers.DecimalField(None, None, allow_null=True)
@@ -97,7 +97,7 @@ def _facts(wanted: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _fact(alias: str, breaker: Breaker) -> dict[str, Any]:
-    provider = described(alias)
+    provider = describe(alias)
     shown = (name for name in ANSWERED if name not in ("backend", "breaker"))
     return {
         "backend": settings.SMS_PROVIDERS[alias]["BACKEND"],

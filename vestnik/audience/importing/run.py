@@ -29,8 +29,8 @@ from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.rows import Reader, Refused
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules
-from vestnik.db.errors import retried
-from vestnik.db.session_locks import ended_when_silent
+from vestnik.db.errors import retry_on_conflict
+from vestnik.db.session_locks import session_timeouts
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ def alone(import_id: int) -> Iterator[bool]:
             yield False
             return
         try:
-            with ended_when_silent(SILENT_SECONDS):
+            with session_timeouts(SILENT_SECONDS):
                 yield True
         finally:
             if connection.connection is not None and not connection.connection.closed:
@@ -145,7 +145,7 @@ def fail(job: Import, why: str) -> None:
         job.pieces.all().delete()
 
 
-@retried
+@retry_on_conflict
 def _finish(job: Import) -> None:
     with transaction.atomic():
         counts = staging.take_over(job.id, job.into)

@@ -18,7 +18,7 @@ from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
 from vestnik.dashboard.web.kept_forms import written_on
 from vestnik.dashboard.wording.bidi import isolated
 from vestnik.dashboard.wording.filter_text import in_words
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.one_line import unless_untouched
 
 PAGE_SIZE = 50
@@ -55,7 +55,7 @@ def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
     """How many clients an audience selects."""
     saved = get_object_or_404(SavedAudience, id=id)
     counted = {
-        "count": recipients(saved.filter).count(),
+        "count": select_recipients(saved.filter).count(),
         "range_hints": range_hints(saved.filter),
     }
     if is_htmx(request):
@@ -129,7 +129,7 @@ def _counted(audience: AudienceForm) -> dict[str, Any]:
     if not audience.is_valid():
         return {"count": None}
     selected = audience.audience
-    return {"count": recipients(selected).count(), "range_hints": range_hints(selected)}
+    return {"count": select_recipients(selected).count(), "range_hints": range_hints(selected)}
 
 
 def _fields(saved: SavedAudience) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from vestnik.dashboard.clients.search import SearchForm, selected
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, forbidden, page
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
-from vestnik.db.errors import retried
-from vestnik.dispatch.suppress.opt_out import stop
+from vestnik.db.errors import retry_on_conflict
+from vestnik.dispatch.suppress.opt_out import stop_numbers
 from vestnik.dispatch.suppress.revocation import delete_clients
 
 #: More at once would keep a request waiting for too long.
@@ -194,7 +194,7 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
-@retried
+@retry_on_conflict
 def _tag(ids: Sequence[int], data: dict[str, Any]) -> int:
     with transaction.atomic():
         locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
@@ -204,7 +204,7 @@ def _tag(ids: Sequence[int], data: dict[str, Any]) -> int:
 
 def _stop(ids: Sequence[int], data: dict[str, Any]) -> int:
     numbers = list(Client.objects.filter(id__in=ids).values_list("phone_number", flat=True))
-    stop(numbers, Source.PAGES, data["reason"])
+    stop_numbers(numbers, Source.PAGES, data["reason"])
     return len(numbers)
 
 

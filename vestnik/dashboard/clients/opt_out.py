@@ -16,7 +16,7 @@ from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
 from vestnik.dispatch.suppress.erasure import erase_client
-from vestnik.dispatch.suppress.opt_out import stop
+from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 
 class ReasonForm(forms.Form):
@@ -34,7 +34,7 @@ def client_stop(request: OperatorRequest, id: int) -> HttpResponse:
     form = ReasonForm(written_on(request))
     unchecked(request, form)
     if request.method == "POST" and form.is_valid():
-        stop([client.phone_number], Source.PAGES, form.cleaned_data["reason"])
+        stop_numbers([client.phone_number], Source.PAGES, form.cleaned_data["reason"])
         messages.success(request, _("The client is on the stop list and gets nothing more."))
         return redirect("client-page", id)
     context = {"client": client, "form": form}

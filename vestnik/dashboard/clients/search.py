@@ -22,7 +22,7 @@ from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.clients.text_search import holding_words
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.recipients import select_recipients
 
 #: More than these are not counted one by one.
 MOST_COUNTED = 10_000
@@ -123,7 +123,7 @@ def find(asked: Mapping[str, Any]) -> Found:
 def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
     """All of them, in no order."""
     saved = asked.get("audience")
-    clients = recipients(saved.filter if saved else {})
+    clients = select_recipients(saved.filter if saved else {})
     if searched := asked.get("q"):
         clients = _matching(clients, searched, asked.get("written", searched))
     if code := asked.get("code"):

@@ -24,7 +24,7 @@ from vestnik.dashboard.templatetags.vestnik import phone
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
 from vestnik.dashboard.web.paging import paged
-from vestnik.dispatch.suppress.opt_out import stop
+from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 MOST_NUMBERS = 1000
 MOST_NAMED = 5
@@ -82,7 +82,7 @@ def stop_list(request: OperatorRequest) -> HttpResponse:
     if not form.is_valid():
         return _shown(request, form, status=422)
     numbers = set(form.cleaned_data["numbers"])
-    added = stop(numbers, Source.PAGES, form.cleaned_data["reason"])
+    added = stop_numbers(numbers, Source.PAGES, form.cleaned_data["reason"])
     messages.success(request, _told(added, len(numbers) - added))
     return redirect("stop-list-page")
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 
 def provider_choices(gone: str = "") -> list[tuple[str, str]]:
@@ -17,7 +17,7 @@ def provider_choices(gone: str = "") -> list[tuple[str, str]]:
 
 
 def _label(alias: str) -> str:
-    provider = described(alias)
+    provider = describe(alias)
     parts = [alias]
     if provider.price_per_segment is not None:
         parts.append(_("%(price)s a segment") % {"price": money(provider.price_per_segment)})

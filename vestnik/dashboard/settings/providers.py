@@ -11,7 +11,7 @@ from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.providers.base import Provider
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 from vestnik.reports.mailing.progress import Progress, progress_of
 
 #: Of the mailings that run now, so many are shown with each provider.
@@ -50,7 +50,7 @@ def ways(wanted: Iterable[str]) -> list[Way]:
         Way(
             alias=alias,
             backend=str(settings.SMS_PROVIDERS[alias]["BACKEND"]),
-            provider=described(alias),
+            provider=describe(alias),
             breaker=breakers.get(alias, Breaker(alias=alias)),
             running=[(m, progress[m.pk]) for m in running if m.provider == alias][:SHOWN],
             is_default=alias == settings.SMS_DEFAULT_PROVIDER,

@@ -26,7 +26,7 @@ from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import checked_text
 from vestnik.mailings.template import least_segments_of
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 
 class TrialForm(OnceForm):
@@ -80,5 +80,5 @@ def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
     if is_right and (id := form.send(alias, content_of(request.POST), actor(request))):
         messages.success(request, _("The test is on its way: this page shows what becomes of it."))
         return redirect("mailing-page", id)
-    context = {"form": form, "alias": alias, "provider": described(alias)}
+    context = {"form": form, "alias": alias, "provider": describe(alias)}
     return show(request, "settings", "test_provider", context)

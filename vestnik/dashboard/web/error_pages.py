@@ -16,7 +16,7 @@ from vestnik.dashboard.web.context_processors import theme_of
 from vestnik.dashboard.web.decorators import is_htmx
 from vestnik.dashboard.web.middleware import POLICY, PRIVATE
 from vestnik.dashboard.web.preferences import where_from
-from vestnik.db.errors import RETRY_AFTER, Trouble
+from vestnik.db.errors import RETRY_AFTER, FailureKind
 
 
 def not_found(request: HttpRequest) -> HttpResponse:
@@ -73,7 +73,7 @@ def _way_back(request: HttpRequest) -> str:
     return where_from(request) if is_of_the_foot else ""
 
 
-def unavailable(request: HttpRequest, trouble: Trouble) -> HttpResponse:
+def unavailable(request: HttpRequest, trouble: FailureKind) -> HttpResponse:
     """503: nothing is wrong with the request, and why it was not served."""
     answer = _alone(request, "dashboard/unavailable.html", 503, trouble=trouble.name)
     answer["Retry-After"] = str(RETRY_AFTER[trouble])

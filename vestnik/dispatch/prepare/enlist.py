@@ -22,7 +22,7 @@ from vestnik.db.sql import array
 from vestnik.dispatch.models import AudienceSlice, Enlistment
 from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
-from vestnik.dispatch.prepare.recipients import picked, recipients, rendered
+from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql, select_recipients
 from vestnik.dispatch.signals import wakeups
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.mailings.window import Clock
@@ -128,7 +128,7 @@ SELECT %s, max(c.id), array_agg(c.id) FROM ({clients}) c GROUP BY c.id / %s
 AMONG = '"audience_client"."id" = ANY(%s::bigint[])'
 
 
-def to_enlist() -> list[int]:
+def mailings_to_enlist() -> list[int]:
     """The mailings whose audience is to be enlisted."""
     rows = sql.rows(TO_ENLIST.format(which="true"), [MOST_FAILURES])
     return [mailing for (mailing,) in rows]
@@ -143,7 +143,7 @@ def enlist(mailing_id: int, stopping: Callable[[], bool] = lambda: False) -> Non
     """
     if not sql.rows(TO_ENLIST.format(which="e.mailing_id = %s"), [MOST_FAILURES, mailing_id]):
         return
-    few = _goes_to_few(Enlistment.objects.select_related("mailing").get(mailing=mailing_id))
+    few = _is_small(Enlistment.objects.select_related("mailing").get(mailing=mailing_id))
     if not few or enlist_next(mailing_id, few=True):
         _queue.add(mailing_id)
         _queue.work(enlist_next, stopping)
@@ -154,7 +154,7 @@ def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
     try:
         more = enlist_chunk(mailing_id, few=few)
     except Exception as trouble:
-        if _passes(trouble):
+        if _is_transient(trouble):
             raise
         _note_failure(mailing_id, trouble)
         return False
@@ -162,7 +162,7 @@ def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
     return more
 
 
-def _passes(trouble: Exception) -> bool:
+def _is_transient(trouble: Exception) -> bool:
     if not isinstance(trouble, DatabaseError | InterfaceError):
         return False
     state = getattr(trouble.__cause__, "sqlstate", None)
@@ -226,8 +226,8 @@ class Chunk:
     is_last: bool = False
 
 
-def _goes_to_few(enlistment: Enlistment) -> bool:
-    clients = recipients(enlistment.mailing.filter).filter(id__lte=enlistment.bound)
+def _is_small(enlistment: Enlistment) -> bool:
+    clients = select_recipients(enlistment.mailing.filter).filter(id__lte=enlistment.bound)
     return not enlistment.next_number and clients.order_by()[: FEW + 1].count() <= FEW
 
 
@@ -236,7 +236,7 @@ def _freeze(enlistment: Enlistment) -> None:
     that an earlier version has begun goes on without."""
     if enlistment.frozen or enlistment.next_number or enlistment.cursor:
         return
-    clients = recipients(enlistment.mailing.filter)
+    clients = select_recipients(enlistment.mailing.filter)
     if not clients.query.where:
         return
     matched = clients.filter(id__lte=enlistment.bound).values_list("id", flat=True)
@@ -249,7 +249,7 @@ def _next_chunk(enlistment: Enlistment) -> Chunk:
     size = CHUNK if enlistment.next_number else FIRST_CHUNK
     if enlistment.frozen:
         return _next_of_slices(enlistment, size)
-    clients = recipients(enlistment.mailing.filter).filter(
+    clients = select_recipients(enlistment.mailing.filter).filter(
         id__gt=enlistment.cursor, id__lte=enlistment.bound
     )
     return Chunk(clients.order_by("id")[:size], size)
@@ -274,10 +274,10 @@ def _make_messages(
 ) -> tuple[int, int | None, int]:
     """How many clients there were, the last of them, and in how many batches they are."""
     text, version = enlistment.mailing.text, enlistment.mailing.text_version
-    picked_sql, parameters = picked(text, clients)
+    picked_sql, parameters = clients_sql(text, clients)
     statement = ENLIST.format(
         picked=f"{picked_sql} ORDER BY c.id",
-        recipients=rendered(text, "SELECT * FROM picked"),
+        recipients=rendered_sql(text, "SELECT * FROM picked"),
         **(ALL_ALIKE if enlistment.mailing.local_hours is None else BY_ZONE),
     )
     mailing, number = enlistment.mailing_id, enlistment.next_number

@@ -22,28 +22,30 @@ UNREACHED = (
 )
 #: Whom it is for unless states are named: a mailing is cancelled on purpose.
 BY_DEFAULT = tuple(state for state in UNREACHED if state != MessageState.CANCELLED)
-OVER = (MailingState.FINISHED, MailingState.CANCELLED)
-TAKEN_OVER = ("name", "text", "provider", "rate_limit", "local_hours")
+ENDED_STATES = (MailingState.FINISHED, MailingState.CANCELLED)
+COPIED_FIELDS = ("name", "text", "provider", "rate_limit", "local_hours")
 
 
-def send_again(other: Mailing, states: Sequence[str], *, actor: str, **fields: Any) -> Mailing:
+def create_follow_up(
+    original: Mailing, states: Sequence[str], *, actor: str, **fields: Any
+) -> Mailing:
     """A new mailing to those clients; what `fields` leave out is as of the other.
 
     Raises StateConflict while the other may still reach them.
     """
-    same = {name: getattr(other, name) for name in TAKEN_OVER}
-    again = {"mailing": other.id, "states": list(states)}
+    same = {name: getattr(original, name) for name in COPIED_FIELDS}
+    again = {"mailing": original.id, "states": list(states)}
     with transaction.atomic():
         # Its unknown messages may be resent just now, which makes it run again.
-        other = Mailing.objects.select_for_update(no_key=True).get(id=other.id)
-        if other.state not in OVER:
-            raise StateConflict(other, "send again")
+        original = Mailing.objects.select_for_update(no_key=True).get(id=original.id)
+        if original.state not in ENDED_STATES:
+            raise StateConflict(original, "send again")
         mailing = Mailing.objects.schedule(
             actor=actor, **{**same, **fields, "filter": {"again": again}}
         )
-        reason = Reason(Code.SENDS_AGAIN, states=list(states), id=other.id)
+        reason = Reason(Code.SENDS_AGAIN, states=list(states), id=original.id)
         mailing.note("send_again", actor=actor, reason=reason)
-        other.note("send_again", actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id))
+        original.note("send_again", actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id))
     return mailing
 
 
@@ -55,13 +57,13 @@ def unreached(mailing: int, states: Sequence[str]) -> Exists:
     reads_so = Q(state__in=states)
     if MessageState.CANCELLED in states:
         left = Q(state=MessageState.QUEUED, mailing__state=MailingState.CANCELLED)
-        reads_so |= left & ~Q(id__in=in_flight(mailing))
+        reads_so |= left & ~Q(id__in=ids_in_flight(mailing))
     return Exists(
         Message.objects.filter(reads_so, mailing=mailing, client=OuterRef("id")).order_by()
     )
 
 
-def in_flight(mailing: int) -> QuerySet[Batch, int]:
+def ids_in_flight(mailing: int) -> QuerySet[Batch, int]:
     """The ids of the mailing's messages that are being handed over."""
     claimed = Batch.objects.filter(mailing=mailing, state=BatchState.CLAIMED).order_by()
     return claimed.values_list(Func(F("in_flight"), function="unnest"), flat=True)

@@ -19,7 +19,7 @@ from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
 from vestnik.dispatch.models import Batch
-from vestnik.dispatch.prepare.recipients import picked, rendered
+from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.dispatch.states import LEFT_US, BatchState, MessageState
 from vestnik.mailings.models import UNDER_WAY, Mailing
@@ -87,21 +87,21 @@ WHERE m.state IN ('running', 'paused') AND m.text_version > 1 AND EXISTS (
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class TextChangeImpact:
     """How many messages were handed over, or are just now, and how many still wait."""
 
     handed_over: int
     waiting: int
 
 
-def reach_of(mailing: Mailing) -> Reach:
+def impact_of(mailing: Mailing) -> TextChangeImpact:
     """Whom a new text would come too late for, and who would get it; by the batches' counts."""
     flying = Func(F("in_flight"), function="cardinality", output_field=IntegerField())
     sums = {state: Sum(state) for state in (*LEFT_US, MessageState.UNKNOWN, MessageState.FAILED)}
     counts = mailing.batches.aggregate(flying=Sum(flying), queued=Sum("queued"), **sums)
     counts = {name: count or 0 for name, count in counts.items()}
     waiting = counts.pop("queued") - counts["flying"]
-    return Reach(sum(counts.values()), waiting)
+    return TextChangeImpact(sum(counts.values()), waiting)
 
 
 def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
@@ -113,7 +113,7 @@ def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
     with transaction.atomic():
         mailing.change(changes, actor=actor)
         if mailing.text_version != version:
-            reach = reach_of(mailing)
+            reach = impact_of(mailing)
             reason = Reason(
                 Code.NEW_TEXT,
                 version=mailing.text_version,
@@ -153,9 +153,11 @@ def show_new_numbers(batch_id: int, messages: Sequence[tuple[int, int]]) -> None
 def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | None]]) -> None:
     ids, clients = [message for message, _ in waiting], [client for _, client in waiting]
     known = [client for client in clients if client is not None] or [0]
-    picked_sql, parameters = picked(mailing.text, Client.objects.order_by().filter(id__in=known))
+    picked_sql, parameters = clients_sql(
+        mailing.text, Client.objects.order_by().filter(id__in=known)
+    )
     statement = RENEW.format(
-        picked=picked_sql, recipients=rendered(mailing.text, "SELECT * FROM picked")
+        picked=picked_sql, recipients=rendered_sql(mailing.text, "SELECT * FROM picked")
     )
     version, segments = mailing.text_version, mailing.segments
     gone = (GONE.text, GONE.json)
@@ -179,6 +181,6 @@ def _behind(mailing: Mailing) -> list[int]:
     return list(unfinished.values_list("id", flat=True))
 
 
-def to_renew() -> list[int]:
+def mailings_to_renew() -> list[int]:
     """The mailings under way with batches whose messages have an earlier text."""
     return [mailing for (mailing,) in sql.rows(TO_RENEW)]

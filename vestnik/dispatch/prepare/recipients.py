@@ -41,14 +41,14 @@ class Sample:
     segments: int
 
 
-def recipients(audience: Filter) -> QuerySet[Client]:
+def select_recipients(audience: Filter) -> QuerySet[Client]:
     """The clients that a mailing with this filter goes to, in no particular order."""
     clients = matching({kind: audience[kind] for kind in audience if kind != "again"})
     again = audience.get("again")
     return clients.filter(unreached(**again)) if again else clients
 
 
-def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
+def clients_sql(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
     """A statement of the clients with what `rendered` needs of them, and its parameters."""
     values = rendering_of(text).values()
     columns = NEEDED if values else NEEDED_BY_ALL
@@ -57,18 +57,20 @@ def picked(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
     return PICKED.format(values=values, no_sms=no_sms, clients=sql), parameters
 
 
-def rendered(text: str, picked: str) -> str:
+def rendered_sql(text: str, clients_sql: str) -> str:
     """A statement of `id`, `phone_number`, `timezone`, why they get nothing (`code`, `why` and
     `reason`), `text` and `segments`, over one made by `picked`. Text and segments are null where
     all get the same."""
-    return rendering_of(text).over(picked)
+    return rendering_of(text).over(clients_sql)
 
 
-def samples(mailing: Mailing, most: int, clients: QuerySet[Client] | None = None) -> list[Sample]:
+def sample_messages(
+    mailing: Mailing, most: int, clients: QuerySet[Client] | None = None
+) -> list[Sample]:
     """What the first clients of an unsaved mailing would get; or the first of `clients`."""
-    among = recipients(mailing.filter) if clients is None else clients
-    statement, parameters = picked(mailing.text, among.order_by("id")[:LOOKED_AT])
-    sampling = SAMPLE.format(rendered=rendered(mailing.text, statement))
+    among = select_recipients(mailing.filter) if clients is None else clients
+    statement, parameters = clients_sql(mailing.text, among.order_by("id")[:LOOKED_AT])
+    sampling = SAMPLE.format(rendered=rendered_sql(mailing.text, statement))
     own = is_personalised(mailing.text)
     return [
         Sample(client, text if own else mailing.text, segments if own else mailing.segments)

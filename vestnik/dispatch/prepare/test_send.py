@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from vestnik.audience.phone import gets_no_sms
 from vestnik.audience.stop_list import StopListEntry, recall
 from vestnik.dispatch.models import Batch, Enlistment, Message
-from vestnik.dispatch.prepare.recipients import samples
+from vestnik.dispatch.prepare.recipients import sample_messages
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.dispatch.states import BatchState, MessageState
 from vestnik.mailings.models import LAUNCH, Mailing
@@ -30,7 +30,7 @@ from vestnik.reasons.reason import Reason
 
 MOST_NUMBERS = 5
 WINDOW = timedelta(minutes=10)
-TAKEN_OVER = ("text", "filter", "provider", "rate_limit")
+COPIED_FIELDS = ("text", "filter", "provider", "rate_limit")
 NOBODY_HAS = gettext_lazy(
     "No client that the filter matches has a value for each placeholder: "
     "give those placeholders defaults, or change the filter."
@@ -38,7 +38,7 @@ NOBODY_HAS = gettext_lazy(
 
 
 @dataclass(frozen=True)
-class Trial:
+class SentTest:
     """A test under way, and what each number gets, or why it does not."""
 
     mailing: Mailing
@@ -47,7 +47,7 @@ class Trial:
     messages: Sequence[Message]
 
 
-def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
+def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> SentTest:
     """Send the text of a mailing, saved or not, to up to five numbers; nothing of it changes.
 
     All of them get the text of the preview's first sample. Numbers on the stop list, and those
@@ -64,12 +64,12 @@ def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> Trial:
         test.note("test", actor=actor, reason=Reason(Code.TEST_NUMBERS, count=len(given)))
         messages = _messages(test, given, text, segments)
         wake_for(test.id)
-    return Trial(test, text, segments, messages)
+    return SentTest(test, text, segments, messages)
 
 
 def _sample(mailing: Mailing) -> tuple[str, int]:
     """What the first client would get; where nobody is matched, what the defaults make of it."""
-    for sample in samples(mailing, 1):
+    for sample in sample_messages(mailing, 1):
         return sample.text, sample.segments
     pieces = parse(mailing.text)
     if any(slot.default is None for slot in placeholders(pieces)):
@@ -89,7 +89,7 @@ def _launched(mailing: Mailing, actor: str) -> Mailing:
         name=f"Test: {mailing.name}"[:200] if mailing.name else "Test",
         starts_at=now,
         ends_at=now + WINDOW,
-        **{name: getattr(mailing, name) for name in TAKEN_OVER},
+        **{name: getattr(mailing, name) for name in COPIED_FIELDS},
     )
     test.move(LAUNCH, actor=actor)
     Enlistment.objects.create(mailing=test, bound=0, next_number=1, complete=True)

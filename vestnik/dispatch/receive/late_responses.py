@@ -11,8 +11,8 @@ from vestnik.dispatch.record.claims import Claim, QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import record_late
-from vestnik.providers.base import Late
-from vestnik.providers.registry import described
+from vestnik.providers.base import LateOutcome
+from vestnik.providers.registry import describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class Attempt:
     departed: float
 
 
-def take(late: Late) -> bool:
+def apply(late: LateOutcome) -> bool:
     """Settle what is unknown by it; False where nothing was, perhaps as it is not recorded yet."""
     attempt = late.message.attempt
     if not isinstance(attempt, Attempt):
         return False
-    batch, settled = attempt.batch, OutcomeBatch(attempt.attempt_id, attempt.marked_at)
-    provider = described(batch.alias)
-    add_outcome(settled, provider, batch, attempt.message, late.outcome, attempt.departed)
-    found = record_late(batch, settled) > 0
-    if found and batch.receipts:
-        receipts.apply_kept(batch.alias, settled.part_ids, settled.ids)
-    return found
+    batch, outcomes = attempt.batch, OutcomeBatch(attempt.attempt_id, attempt.marked_at)
+    provider = describe(batch.alias)
+    add_outcome(outcomes, provider, batch, attempt.message, late.outcome, attempt.departed)
+    is_recorded = record_late(batch, outcomes) > 0
+    if is_recorded and batch.receipts:
+        receipts.apply_kept(batch.alias, outcomes.part_ids, outcomes.ids)
+    return is_recorded

@@ -15,10 +15,10 @@ import structlog
 from django.db import transaction
 
 from vestnik.db import sql
-from vestnik.db.errors import retried
+from vestnik.db.errors import retry_on_conflict
 from vestnik.dispatch.models import KeptReceipt
 from vestnik.providers.base import Receipt, ReceiptState
-from vestnik.providers.events import verdict_of
+from vestnik.providers.events import combined_state
 from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ SELECT b.id FROM dispatch_batch b WHERE b.id IN (
 ) ORDER BY b.id FOR UPDATE
 """
 
-HEAR_PARTS = """
+UPDATE_PARTS = """
 UPDATE dispatch_handover h SET state = g.state
 FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
 WHERE h.alias = %s AND h.provider_message_id = g.provider_id AND h.state IS NULL
@@ -153,7 +153,7 @@ DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interv
 """
 
 
-@retried
+@retry_on_conflict
 def apply(alias: str, receipts: Sequence[Receipt]) -> int:
     """Apply receipts and keep those that match nothing yet; how many were kept."""
     with transaction.atomic():
@@ -163,7 +163,7 @@ def apply(alias: str, receipts: Sequence[Receipt]) -> int:
     return len(kept)
 
 
-@retried
+@retry_on_conflict
 def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[int]) -> None:
     """Apply what was kept for hand-overs that have just been recorded."""
     if not sql.value("SELECT EXISTS (SELECT FROM dispatch_keptreceipt WHERE alias = %s)", [alias]):
@@ -218,10 +218,12 @@ def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
     by_message, unmatched = _find(alias, receipts)
     sql.rows(LOCK, [list(by_message)])
     states: dict[int, ReceiptState | None]
-    states = {message: heard[0].state for message, (heard, _) in by_message.items()}
-    states |= _verdicts(alias, by_message)
+    states = {message: by_message[0].state for message, (by_message, _) in by_message.items()}
+    states |= _combined_states(alias, by_message)
     final = {message: state for message, state in states.items() if state is not None}
-    words = {message: _deciding(state, *by_message[message]) for message, state in final.items()}
+    words = {
+        message: _deciding_receipt(state, *by_message[message]) for message, state in final.items()
+    }
     reasons = [_reason_of(receipt) for receipt in words.values()]
     rows = sql.rows(
         APPLY,
@@ -242,15 +244,15 @@ def _reason_of(receipt: Receipt) -> Reason | None:
     return Reason.of(receipt.error).fit() if receipt.error else None
 
 
-def _deciding(state: ReceiptState, heard: Sequence[Receipt], parts: int) -> Receipt:
+def _deciding_receipt(state: ReceiptState, by_message: Sequence[Receipt], parts: int) -> Receipt:
     """Which of the receipts made the message that: of several parts that are delivered the last."""
-    words = [receipt for receipt in heard if receipt.state == state] or heard
+    words = [receipt for receipt in by_message if receipt.state == state] or by_message
     if parts > 1 and state == "delivered":
         return max(words, key=lambda receipt: receipt.at)
     return words[0]
 
 
-class Found(NamedTuple):
+class MatchedMessage(NamedTuple):
     """A message that a receipt names, in how many parts it went, and to whom."""
 
     message: int
@@ -258,16 +260,16 @@ class Found(NamedTuple):
     phone_number: str
 
 
-Heard = dict[int, tuple[list[Receipt], int]]
+ReceiptsByMessage = dict[int, tuple[list[Receipt], int]]
 
 
-def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[Heard, list[Receipt]]:
+def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[ReceiptsByMessage, list[Receipt]]:
     """Receipts by their message, with how many parts it has; and those without one."""
     once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
     rows = sql.rows(FIND, [alias, [r.provider_id for r in once if r.provider_id]])
-    known = {provider_id: Found(*found) for provider_id, *found in rows}
-    ours = _ours(alias, once)
-    heard: dict[int, list[Receipt]] = defaultdict(list)
+    known = {provider_id: MatchedMessage(*found) for provider_id, *found in rows}
+    ours = _match_own_ids(alias, once)
+    by_message: dict[int, list[Receipt]] = defaultdict(list)
     parts_of: dict[int, int] = {}
     unmatched = []
     for receipt in once:
@@ -277,16 +279,16 @@ def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[Heard, list[Receipt]
         elif not _is_about(receipt, found.phone_number):
             log.warning("a receipt about another number is dropped", provider=alias)
         else:
-            heard[found.message].append(receipt)
+            by_message[found.message].append(receipt)
             parts_of[found.message] = found.parts
-    return {message: (found, parts_of[message]) for message, found in heard.items()}, unmatched
+    return {message: (found, parts_of[message]) for message, found in by_message.items()}, unmatched
 
 
-def _ours(alias: str, receipts: Iterable[Receipt]) -> dict[int, Found]:
+def _match_own_ids(alias: str, receipts: Iterable[Receipt]) -> dict[int, MatchedMessage]:
     """The messages of that provider among those that are named by our own ids."""
     named = [r.message_id for r in receipts if r.message_id is not None]
     rows = sql.rows(OURS, [named, alias]) if named else []
-    return {message: Found(message, 1, phone_number) for message, phone_number in rows}
+    return {message: MatchedMessage(message, 1, phone_number) for message, phone_number in rows}
 
 
 def _is_about(receipt: Receipt, phone_number: str) -> bool:
@@ -295,11 +297,13 @@ def _is_about(receipt: Receipt, phone_number: str) -> bool:
     return not said or not phone_number or said[-10:] == phone_number[-10:]
 
 
-def _verdicts(alias: str, heard: Heard) -> Mapping[int, ReceiptState | None]:
+def _combined_states(
+    alias: str, by_message: ReceiptsByMessage
+) -> Mapping[int, ReceiptState | None]:
     """What the messages of several parts are now; None where a part is still out."""
-    several = {message: found for message, (found, parts) in heard.items() if parts > 1}
+    several = {message: found for message, (found, parts) in by_message.items() if parts > 1}
     if not several:
         return {}
     words = [receipt for found in several.values() for receipt in found]
-    sql.run(HEAR_PARTS, [[r.provider_id for r in words], [r.state for r in words], alias])
-    return {message: verdict_of(states) for message, states in sql.rows(PARTS, [list(several)])}
+    sql.run(UPDATE_PARTS, [[r.provider_id for r in words], [r.state for r in words], alias])
+    return {message: combined_state(states) for message, states in sql.rows(PARTS, [list(several)])}

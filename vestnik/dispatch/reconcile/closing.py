@@ -129,7 +129,7 @@ def _is_done(mailing: Mailing) -> bool:
     return mailing.enlisted_at is not None and bool(sql.value(ALL_DONE, [mailing.id]))
 
 
-def to_close() -> list[int]:
+def mailings_to_close() -> list[int]:
     """The mailings that have something to close."""
     return [mailing for (mailing,) in sql.rows(TO_CLOSE)]
 

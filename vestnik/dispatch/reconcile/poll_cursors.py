@@ -14,12 +14,12 @@ import redis
 from django.conf import settings
 
 # Vendors refuse to be asked more often about one message (SMSC.ru: five times a minute).
-ROUND_EVERY = 60.0
-KEEP = 3 * 86_400
+POLL_EVERY = 60.0
+KEEP_SECONDS = 3 * 86_400
 
 
 @dataclass(slots=True)
-class Round:
+class PollCursor:
     """One question about each of a mailing's messages in that state. Instants are Unix time."""
 
     mailing_id: int
@@ -39,7 +39,7 @@ class Round:
         return f"{self.mailing_id}:{self.state}"
 
 
-class Rounds:
+class PollCursors:
     """The rounds of one provider. Its methods raise RedisError."""
 
     def __init__(self, alias: str) -> None:
@@ -48,29 +48,34 @@ class Rounds:
             settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, decode_responses=True
         )
 
-    def under_way(self, wanted: Iterable[tuple[int, str]], now: float) -> list[Round]:
+    def due(self, mailings: Iterable[tuple[int, str]], now: float) -> list[PollCursor]:
         """Of these mailings and states, and begun where it is time; first who waits longest."""
-        kept = self._kept(now)
-        rounds = [Round(*each) for each in dict.fromkeys(wanted)]
-        for one in rounds:
-            if one.name in kept:
-                one.began, one.before, one.turn, one.after = kept[one.name]
-            if one.after is None and not 0 <= now - one.began < ROUND_EVERY:
-                one.began, one.before, one.after = now, one.began, 0
-        return sorted((one for one in rounds if one.after is not None), key=lambda one: one.turn)
+        saved = self._load(now)
+        cursors = [PollCursor(*each) for each in dict.fromkeys(mailings)]
+        for cursor in cursors:
+            if cursor.name in saved:
+                cursor.began, cursor.before, cursor.turn, cursor.after = saved[cursor.name]
+            if cursor.after is None and not 0 <= now - cursor.began < POLL_EVERY:
+                cursor.began, cursor.before, cursor.after = now, cursor.began, 0
+        return sorted(
+            (cursor for cursor in cursors if cursor.after is not None),
+            key=lambda cursor: cursor.turn,
+        )
 
-    def _kept(self, now: float) -> dict[str, list[Any]]:
+    def _load(self, now: float) -> dict[str, list[Any]]:
         """What is kept; of mailings that had no turn for days it is forgotten."""
-        found = cast(dict[str, str], self._client.hgetall(self._key))
-        kept = {name: json.loads(value) for name, value in found.items()}
-        if old := [name for name, (_, _, turn, _) in kept.items() if now - turn > KEEP]:
+        saved_json = cast(dict[str, str], self._client.hgetall(self._key))
+        saved = {name: json.loads(value) for name, value in saved_json.items()}
+        if old := [name for name, (_, _, turn, _) in saved.items() if now - turn > KEEP_SECONDS]:
             self._client.hdel(self._key, *old)
-        return kept
+        return saved
 
-    def keep(self, one: Round) -> None:
+    def save(self, cursor: PollCursor) -> None:
         """So that whoever asks next goes on there."""
         self._client.hset(
-            self._key, one.name, json.dumps([one.began, one.before, one.turn, one.after])
+            self._key,
+            cursor.name,
+            json.dumps([cursor.began, cursor.before, cursor.turn, cursor.after]),
         )
 
     def close(self) -> None:

@@ -19,13 +19,13 @@ from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.sql import array
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.reconcile.poll_cursors import Round, Rounds
+from vestnik.dispatch.reconcile.poll_cursors import PollCursor, PollCursors
 from vestnik.dispatch.record.outcome_batch import SEPARATOR
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals import wakeups
 from vestnik.mailings.models import Mailing
-from vestnik.providers.base import Accepted, Deferred, Provider, Question, Receipt, Reply
-from vestnik.providers.registry import described
+from vestnik.providers.base import Accepted, Deferred, Provider, Receipt, Reply, StatusQuery
+from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ LOCK = 0x61736B << 32
 SLICE = 10.0
 # A group is asked about at once and waited for: no more than vendors answer at once, so that even
 # one whose questions all run into their deadline is over within that.
-TOGETHER = 4
+GROUP_SIZE = 4
 # Beside a question's deadline, in which nothing is said to the database.
 LONGEST_SILENCE = 10.0
 READ_AT_ONCE = 200
@@ -116,95 +116,99 @@ RETURNING c.sent + c.queued
 Row = tuple[Any, ...]
 
 
-def to_ask(provider: Provider) -> list[int]:
+def mailings_to_poll(provider: Provider) -> list[int]:
     """The mailings of which the provider can tell something."""
-    return [mailing for mailing, _ in _wanted(provider)]
+    return [mailing for mailing, _ in _pollable(provider)]
 
 
-def ask(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> int:
+def poll(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> int:
     """Ask that mailing's provider about it and about all others that it can tell something of, in
     turns; how many messages were settled.
 
     Returns at once where another worker is at it, and after a slice of time.
     """
     alias = Mailing.objects.values_list("provider", flat=True).get(id=mailing_id)
-    provider = described(alias)
+    provider = describe(alias)
     if not provider.can_query:
         return 0
     silent = provider.deadline + LONGEST_SILENCE
     with advisory_lock(LOCK | zlib.crc32(alias.encode()), most_idle_seconds=silent) as is_acquired:
-        settled = _in_turns(provider, mailing_id, pool, stopping) if is_acquired else 0
+        settled = _poll_in_turns(provider, mailing_id, pool, stopping) if is_acquired else 0
     if settled:
         wakeups.wake_dispatchers(alias)
     return settled
 
 
-def _wanted(provider: Provider) -> list[tuple[int, str]]:
+def _pollable(provider: Provider) -> list[tuple[int, str]]:
     """Mailings, each with the state of the messages that are asked about."""
     if not provider.can_query:
         return []
-    wanted = [(mailing, "unknown") for mailing in unknown_messages.to_ask([provider.alias])]
+    mailings = [
+        (mailing, "unknown") for mailing in unknown_messages.mailings_to_ask([provider.alias])
+    ]
     if provider.receipts == "query":
-        wanted += [(mailing, "sent") for (mailing,) in sql.rows(WITH_SENT, [provider.alias])]
-    return wanted
+        mailings += [(mailing, "sent") for (mailing,) in sql.rows(WITH_SENT, [provider.alias])]
+    return mailings
 
 
-def _in_turns(
+def _poll_in_turns(
     provider: Provider, mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]
 ) -> int:
     """A group of each mailing after the other, so that a large one keeps none waiting."""
-    settled = asked = 0
-    rounds, end = Rounds(provider.alias), time.monotonic() + SLICE
+    settled = polled = 0
+    cursors, end = PollCursors(provider.alias), time.monotonic() + SLICE
     now = sql.value("SELECT extract(epoch FROM clock_timestamp())::float8")
     try:
-        waiting = deque(rounds.under_way([(mailing_id, "unknown"), *_wanted(provider)], now))
+        waiting = deque(cursors.due([(mailing_id, "unknown"), *_pollable(provider)], now))
         while waiting and time.monotonic() < end and not stopping():
-            one = waiting.popleft()
-            group = _next_group(one)
-            one.turn, one.after = now, group[-1][0] if group else None
+            cursor = waiting.popleft()
+            group = _next_group(cursor)
+            cursor.turn, cursor.after = now, group[-1][0] if group else None
             # Before it is asked: what a provider chokes on is not asked about again at once.
-            rounds.keep(one)
+            cursors.save(cursor)
             if group:
-                settled += _ask(provider, one.mailing_id, group, pool)
-                asked += len(group)
-                waiting.append(one)
+                settled += _query_group(provider, cursor.mailing_id, group, pool)
+                polled += len(group)
+                waiting.append(cursor)
     except redis.RedisError as trouble:
         log.info("asking waits", provider=provider.alias, trouble=type(trouble).__name__)
     finally:
-        rounds.close()
-    if asked:
-        log.info("asked", provider=provider.alias, messages=asked, settled=settled)
+        cursors.close()
+    if polled:
+        log.info("asked", provider=provider.alias, messages=polled, settled=settled)
     return settled
 
 
-def _next_group(one: Round) -> list[Row]:
+def _next_group(cursor: PollCursor) -> list[Row]:
     """The next messages of the round; none where it is over."""
-    if not one.rows:
-        one.rows.extend(
+    if not cursor.rows:
+        cursor.rows.extend(
             sql.rows(
-                STATEMENTS[one.state],
+                STATEMENTS[cursor.state],
                 {
-                    "mailing": one.mailing_id,
-                    "after": one.after,
-                    "began": one.began,
-                    "before": one.before,
+                    "mailing": cursor.mailing_id,
+                    "after": cursor.after,
+                    "began": cursor.began,
+                    "before": cursor.before,
                     "ages": AGES,
                     "most": READ_AT_ONCE,
                 },
             )
         )
-    return [one.rows.popleft() for _ in range(min(TOGETHER, len(one.rows)))]
+    return [cursor.rows.popleft() for _ in range(min(GROUP_SIZE, len(cursor.rows)))]
 
 
-def _ask(provider: Provider, mailing_id: int, rows: Sequence[Row], pool: ProviderPool) -> int:
-    replies = pool.ask(provider, [Question(*row[:3]) for row in rows])
+def _query_group(
+    provider: Provider, mailing_id: int, rows: Sequence[Row], pool: ProviderPool
+) -> int:
+    replies = pool.ask(provider, [StatusQuery(*row[:3]) for row in rows])
     final = [reply for reply in replies if isinstance(reply, Receipt)]
     if final:
         receipts.apply(provider.alias, final)
-    return len(final) + _settle(mailing_id, rows, replies)
+    return len(final) + _record_replies(mailing_id, rows, replies)
 
 
-def _settle(mailing_id: int, rows: Sequence[Row], replies: Sequence[Reply]) -> int:
+def _record_replies(mailing_id: int, rows: Sequence[Row], replies: Sequence[Reply]) -> int:
     """What is in doubt and known to be with the provider, or not to be."""
     known = [
         (row, reply)

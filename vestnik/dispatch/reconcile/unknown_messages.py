@@ -25,14 +25,14 @@ from vestnik.mailings.models import (
     StateConflict,
 )
 from vestnik.mailings.window import is_ahead
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
 
-class Settlement(StrEnum):
+class UnknownAction(StrEnum):
     """What an operator may do with a mailing's unknown messages."""
 
     ASK = "ask"
@@ -87,7 +87,7 @@ ORDER BY id LIMIT %s
 BATCHES_AT_ONCE = 20
 NO_FURTHER = 2**63 - 1
 #: Of what is sent again by itself, in one tick: slices of which some messages were.
-MOST_SLICES_A_TICK = 5
+MOST_SLICES_A_RUN = 5
 
 IN_DOUBT = """
 SELECT DISTINCT m.id FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
@@ -97,11 +97,11 @@ NOT_ENDED = "m.state IN ('running', 'paused', 'finished') AND m.ends_at > clock_
 RECENT = "coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '2 days'"
 
 
-class CannotBeAsked(Exception):
+class StatusQueryUnsupported(Exception):
     """The provider of the mailing cannot tell what became of a message."""
 
 
-def in_doubt(mailing: Mailing) -> int:
+def count_unknown(mailing: Mailing) -> int:
     """How many messages of the mailing are unknown."""
     return mailing.batches.aggregate(n=Sum("unknown"))["n"] or 0
 
@@ -112,7 +112,7 @@ def resend(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
     Raises StateConflict at or after the mailing's end, and where it was cancelled. Where that
     comes in between, what was not queued by then stays unknown.
     """
-    note = _Note(mailing, "resend", actor)
+    note = _EventRecord(mailing, "resend", actor)
 
     def settle(batches: Sequence[int]) -> int | None:
         count = _queue_again(mailing, actor, batches)
@@ -122,26 +122,26 @@ def resend(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
             raise StateConflict(mailing, "resend")
         return count
 
-    return sum(_slice_by_slice(mailing, settle, most))
+    return sum(_in_slices(mailing, settle, most))
 
 
 def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
     """Count the unknown messages as failed, at most so many; how many."""
-    note = _Note(mailing, "give_up", actor)
+    note = _EventRecord(mailing, "give_up", actor)
 
     def settle(batches: Sequence[int]) -> int:
         note.write()
-        return _settle(mailing, "failed", Reason(Code.GIVEN_UP), batches)
+        return _resolve_slice(mailing, "failed", Reason(Code.GIVEN_UP), batches)
 
-    return sum(_slice_by_slice(mailing, settle, most))
+    return sum(_in_slices(mailing, settle, most))
 
 
-class _Note:
+class _EventRecord:
     """The record of what was decided of how many messages, written with the first slice."""
 
     def __init__(self, mailing: Mailing, event: str, actor: str) -> None:
         self._mailing, self._event, self._actor = mailing, event, actor
-        self._reason = Reason(Code.UNKNOWN_MESSAGES, count=in_doubt(mailing))
+        self._reason = Reason(Code.UNKNOWN_MESSAGES, count=count_unknown(mailing))
         self.is_written = False
 
     def write(self) -> None:
@@ -150,7 +150,7 @@ class _Note:
             self.is_written = True
 
 
-def _slice_by_slice(
+def _in_slices(
     mailing: Mailing, settle: Callable[[Sequence[int]], int | None], most: int | None = None
 ) -> Iterator[int]:
     """Settle some batches at a time, by their ids: how many messages of each slice. Without any,
@@ -178,21 +178,21 @@ def _slice_by_slice(
         found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
 
 
-def ask(mailing: Mailing, *, actor: str) -> int:
+def request_status(mailing: Mailing, *, actor: str) -> int:
     """Have a worker ask the provider what became of the unknown messages; how many there are.
 
     Raises CannotBeAsked where the provider cannot tell, or is not configured any more.
     """
-    if mailing.provider not in aliases() or not described(mailing.provider).can_query:
-        raise CannotBeAsked
-    count = in_doubt(mailing)
+    if mailing.provider not in aliases() or not describe(mailing.provider).can_query:
+        raise StatusQueryUnsupported
+    count = count_unknown(mailing)
     with transaction.atomic():
         mailing.note("ask", actor=actor, reason=Reason(Code.UNKNOWN_MESSAGES, count=count))
         transaction.on_commit(lambda: wakeups.publish("vestnik.ask", mailing.id))
     return count
 
 
-def resend_by_themselves(
+def resend_automatically(
     resending: Sequence[str], workers_are_gone: Callable[[], bool] = lambda: True
 ) -> None:
     """Queue again what is unknown by providers that are configured so, until the end.
@@ -205,13 +205,13 @@ def resend_by_themselves(
     for (mailing_id,) in sql.rows(IN_DOUBT.format(recent=NOT_ENDED), [list(resending)]):
         mailing = Mailing.objects.get(id=mailing_id)
         again = partial(_queue_by_itself, mailing, workers_are_gone)
-        slices = _slice_by_slice(mailing, again)
+        slices = _in_slices(mailing, again)
         # What may not be sent again stays unknown, and is not in the way of others.
-        if count := sum(islice(filter(None, slices), MOST_SLICES_A_TICK)):
+        if count := sum(islice(filter(None, slices), MOST_SLICES_A_RUN)):
             log.info("unknown messages queued again", mailing=mailing_id, count=count)
 
 
-def to_ask(asked: Sequence[str]) -> list[int]:
+def mailings_to_ask(asked: Sequence[str]) -> list[int]:
     """The mailings with unknown messages by providers that can be asked."""
     if not asked:
         return []
@@ -245,7 +245,7 @@ def _queue_again(
     if not _may_send(mailing):
         return None
     by_itself = actor == SYSTEM
-    count = _settle(
+    count = _resolve_slice(
         mailing, "queued", None, batches, by_itself=by_itself, only_answered=only_answered
     )
     if count:
@@ -254,7 +254,7 @@ def _queue_again(
     return count
 
 
-def _settle(
+def _resolve_slice(
     mailing: Mailing,
     state: str,
     reason: Reason | None,

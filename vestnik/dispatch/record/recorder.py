@@ -332,7 +332,7 @@ def record_late(batch: Claim, outcomes: OutcomeBatch) -> int:
     parameters = _parameters(batch, outcomes.with_not_sent())
     parameters |= {"ended": MAILING_ENDED.text, "ended_reason": MAILING_ENDED.json}
     count: int = sql.value(RECORD_LATE, parameters) or 0
-    log.info("late outcomes", mailing=batch.mailing_id, batch=batch.batch_id, outcomes=count)
+    log.info("late outcomes", mailing=batch.mailing_id, batch=batch.batch_id, settled=count)
     return count
 
 

@@ -37,7 +37,7 @@ class WrongClock(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """By how many seconds a clock is ahead of the database's, and how far that may be wrong: the
     answer was under way for some time."""
 
@@ -93,40 +93,40 @@ class StepWatch:
 step_watch = StepWatch()
 
 
-def own() -> Reading:
+def measure_host() -> ClockReading:
     """This host's clock."""
     before = time.time()
     database = float(sql.value(NOW))
     after = time.time()
-    return Reading((before + after) / 2 - database, abs(after - before) / 2)
+    return ClockReading((before + after) / 2 - database, abs(after - before) / 2)
 
 
-def of_broker(ours: Reading) -> Reading:
+def measure_broker(ours: ClockReading) -> ClockReading:
     """The clock of Redis, by way of ours. Raises RedisError where Redis is away."""
     before = time.time()
     seconds, microseconds = _client().time()
     after = time.time()
     ahead = seconds + microseconds / 1e6 - (before + after) / 2 + ours.ahead
-    return Reading(ahead, abs(after - before) / 2 + ours.uncertainty)
+    return ClockReading(ahead, abs(after - before) / 2 + ours.uncertainty)
 
 
-def measure() -> Reading:
+def measure() -> ClockReading:
     """Measure both clocks, keep the figures for /readyz and /metrics, and log what is wrong."""
     step_watch.steady_seconds()
-    ours = own()
+    ours = measure_host()
     _keep(_name(), ours, _wrong)
     with suppress(redis.RedisError):
-        _keep(BROKER, of_broker(ours), _broker_wrong)
+        _keep(BROKER, measure_broker(ours), _broker_wrong)
     return ours
 
 
 @every(10.0, "clock")
-def measure_now_and_then() -> None:
+def measure_periodically() -> None:
     """In each worker, and in `vestnik beat`."""
     measure()
 
 
-def _keep(whose: str, reading: Reading, outage: OutageLog) -> None:
+def _keep(whose: str, reading: ClockReading, outage: OutageLog) -> None:
     if reading.is_sharp:
         heartbeat.note_clock(whose, reading.ahead)
     if reading.is_wrong:

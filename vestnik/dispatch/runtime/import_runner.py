@@ -23,7 +23,7 @@ TASK = "vestnik.import_file"
 TURN_LOCK = 0x76697475
 #: How often the child is looked at, and for how long its import may have no reader: it has not
 #: begun, or it was frozen and has lost its session. Then it is ended.
-LOOKED_EVERY, LONGEST_UNREAD = 2.0, 60.0
+CHECK_EVERY, LONGEST_UNREAD = 2.0, 60.0
 TURN_TAKEN = """
 SELECT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
@@ -33,44 +33,44 @@ SELECT EXISTS (
 """
 
 
-def look_at(import_id: int) -> None:
+def enqueue(import_id: int) -> None:
     """Once the transaction is committed: have a worker read the file."""
     transaction.on_commit(lambda: wakeups.publish(TASK, import_id))
 
 
-def call_for_waiting() -> None:
+def wake_for_waiting() -> None:
     """Hint at the next file where none is being read: a lost hint is given again.
 
     Those that a command was reading, and was stopped, are said to have ended.
     """
     end_abandoned()
-    for import_id in waiting()[:1]:
+    for import_id in waiting_imports()[:1]:
         if not sql.value(TURN_TAKEN, [TURN_LOCK]):
             wakeups.publish(TASK, import_id)
 
 
-def waiting() -> list[int]:
+def waiting_imports() -> list[int]:
     """The files that wait to be read, and those whose reader was killed."""
     return [import_id for (import_id,) in sql.rows(WAITING, [READING_LOCK])]
 
 
-def read(import_id: int) -> None:
+def run_import(import_id: int) -> None:
     """Read the file, unless this or another is being read: it then waits for its turn."""
     with advisory_lock(TURN_LOCK) as ours:
-        if ours and import_id in waiting():
+        if ours and import_id in waiting_imports():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:
-                _look_after(child, import_id)
+                _supervise(child, import_id)
 
 
-def _look_after(child: "subprocess.Popen[bytes]", import_id: int) -> None:
+def _supervise(child: "subprocess.Popen[bytes]", import_id: int) -> None:
     """Until it ends. Each look tells the database that we are there, which keeps our turn."""
     unread = 0.0
     while True:
         try:
-            child.wait(LOOKED_EVERY)
+            child.wait(CHECK_EVERY)
         except subprocess.TimeoutExpired:
-            unread = unread + LOOKED_EVERY if import_id in waiting() else 0.0
+            unread = unread + CHECK_EVERY if import_id in waiting_imports() else 0.0
             if unread > LONGEST_UNREAD:
                 log.error("a reader that does not read is ended", import_id=import_id)
                 child.kill()

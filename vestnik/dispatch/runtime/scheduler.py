@@ -23,7 +23,7 @@ from vestnik.dispatch.send.batch_sender import lease_of
 from vestnik.dispatch.signals import heartbeat, wakeups
 from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -86,7 +86,7 @@ def run_maintenance() -> None:
     _run_steps(MAINTENANCE_LOCK, MAINTENANCE_STEPS)
 
 
-every(1.0, "stop-list sweep")(opt_out.sweep)
+every(1.0, "stop-list sweep")(opt_out.sweep_new_entries)
 
 
 def _run_steps(lock: int, steps: Sequence[Step]) -> bool:
@@ -105,7 +105,7 @@ def launch_due() -> None:
 
 def bound_leases() -> None:
     """Shorten leases that lie further ahead than any lease lasts."""
-    longest = max((lease_of(described(alias)) for alias in aliases()), default=0.0)
+    longest = max((lease_of(describe(alias)) for alias in aliases()), default=0.0)
     found = sql.run(BOUND_LEASES, {"longest": longest + LEASE_BOUND_MARGIN})
     if found:
         log.warning("leases shortened: the database's clock has gone back", batches=found)
@@ -113,7 +113,11 @@ def bound_leases() -> None:
 
 def wake_unfinished() -> None:
     """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
-    for mailing in {*closing.to_close(), *enlist.to_enlist(), *new_text.to_renew()}:
+    for mailing in {
+        *closing.mailings_to_close(),
+        *enlist.mailings_to_enlist(),
+        *new_text.mailings_to_renew(),
+    }:
         wakeups.publish("vestnik.look_at", mailing)
 
 
@@ -125,17 +129,17 @@ def wake_senders() -> None:
 
 def resolve_unknown() -> None:
     """By the provider's declared ability: ask it, or send again; without one they are held."""
-    described_ones = [described(alias) for alias in aliases()]
+    described_ones = [describe(alias) for alias in aliases()]
     resending = [provider for provider in described_ones if provider.in_doubt == "resend"]
     longest = max(map(lease_of, resending), default=0.0)
-    unknown_messages.resend_by_themselves(
+    unknown_messages.resend_automatically(
         [provider.alias for provider in resending],
         # Where the database's clock stepped lately, a lease has run out whose worker lives.
         workers_are_gone=lambda: clock_skew.step_watch.steady_seconds() > longest,
     )
     for provider in described_ones:
         # One hint is enough: the pass that it starts asks about all mailings of that provider.
-        for mailing in status_poller.to_ask(provider)[:1]:
+        for mailing in status_poller.mailings_to_poll(provider)[:1]:
             wakeups.publish("vestnik.ask", mailing)
 
 
@@ -173,6 +177,6 @@ MAINTENANCE_STEPS = [
         revocation.sweep_deleted,
         pause_without_provider,
         resolve_unknown,
-        import_runner.call_for_waiting,
+        import_runner.wake_for_waiting,
     )
 ]

@@ -45,13 +45,13 @@ def work(alias: str) -> None:
 @shared_task(name="vestnik.ask")
 def ask(mailing_id: int) -> None:
     """Ask the provider what became of a mailing's unknown messages, and of its others'."""
-    status_poller.ask(mailing_id, worker_process.provider_pool(), worker_process.stopping.is_set)
+    status_poller.poll(mailing_id, worker_process.provider_pool(), worker_process.stopping.is_set)
 
 
 @shared_task(name=import_runner.TASK)
 def import_file(import_id: int) -> None:
     """Read a file that was handed in."""
-    import_runner.read(import_id)
+    import_runner.run_import(import_id)
 
 
 @shared_task(name="vestnik.pulse")

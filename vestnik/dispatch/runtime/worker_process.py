@@ -31,7 +31,7 @@ from vestnik.dispatch.send.dispatcher_threads import dispatcher_threads
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals import heartbeat
 from vestnik.dispatch.signals.metrics import counters
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ def listen() -> None:
     """Hear what comes in by itself, receipts and STOP, from the start: not from the first flight,
     which may be to whoever has just written."""
     for alias in aliases():
-        if described(alias).listens:
+        if describe(alias).listens:
             provider_pool().listen(alias)
 
 
@@ -96,7 +96,7 @@ def start_watchdog(sender: Any, **kwargs: Any) -> None:
     listen()
     periodic_jobs.start(stopping)
     threading.Thread(
-        target=_run_watchdog, args=[sender.hostname], name="watch", daemon=True
+        target=_run_watchdog, args=[sender.hostname], name="watchdog", daemon=True
     ).start()
 
 

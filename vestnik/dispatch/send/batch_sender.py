@@ -46,7 +46,7 @@ from vestnik.dispatch.send.slow_marks import SLOW_SECONDS, MarkWatch
 from vestnik.dispatch.send.temporary_refusals import RefusalTracker
 from vestnik.dispatch.signals.metrics import Counters
 from vestnik.mailings.window import END_GUARD
-from vestnik.providers.base import Accepted, Outgoing, Provider, Rejected, Unknown
+from vestnik.providers.base import Accepted, OutboundMessage, Provider, Rejected, Unknown
 
 log = structlog.get_logger(__name__)
 
@@ -220,7 +220,7 @@ class BatchSender:
     @property
     def _weight(self) -> int:
         """Of a personalised text the longest of the next flight counts: rather too slow."""
-        if self.context.provider.paced_by == "message":
+        if self.context.provider.rate_unit == "message":
             return 1
         return max(message.segments for message in self.waiting[: self.context.provider.window])
 
@@ -282,7 +282,7 @@ class BatchSender:
         expires_at = asked_at + mark.seconds_to_end
         depart_before = min(asked_at + FLIGHT_SECONDS, expires_at - END_GUARD)
         outgoing = [
-            Outgoing(
+            OutboundMessage(
                 self.batch.mailing_id,
                 message.message_id,
                 message.phone_number,

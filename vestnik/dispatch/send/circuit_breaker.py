@@ -21,7 +21,7 @@ import structlog
 from vestnik.db import sql
 from vestnik.dispatch.send.temporary_refusals import LONGEST_COOLDOWN
 from vestnik.dispatch.signals.metrics import is_answering
-from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected, Unknown
+from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected, Unknown
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -130,14 +130,14 @@ class CircuitBreaker:
             self._prober = None
             sql.run(RELEASE_PROBE, [self.alias])
 
-    def record(self, sent: Sequence[Outgoing], outcomes: Sequence[Outcome | None]) -> float:
+    def record(self, sent: Sequence[OutboundMessage], outcomes: Sequence[Outcome | None]) -> float:
         """Learn from what landed; for how many seconds nothing goes on account of it, if so.
 
         A good answer speaks for all that departed before its own message did, whenever they land.
         """
         if {*map(type, outcomes)} == {Accepted}:  # nearly always, and a fifth of the time
             return self._record_success(sent[-1].departed_at or 0.0)
-        failures: list[tuple[Outgoing, Deferred | Unknown]] = []
+        failures: list[tuple[OutboundMessage, Deferred | Unknown]] = []
         undeparted: list[Deferred | Unknown] = []
         good_at = 0.0
         for message, outcome in zip(sent, outcomes, strict=True):
@@ -165,7 +165,9 @@ class CircuitBreaker:
             self._close()
         return 0.0
 
-    def _record_failures(self, failures: Sequence[tuple[Outgoing, Deferred | Unknown]]) -> float:
+    def _record_failures(
+        self, failures: Sequence[tuple[OutboundMessage, Deferred | Unknown]]
+    ) -> float:
         if pause := self._record_account_refusals(failures):
             return pause
         outcomes = [outcome for _, outcome in failures]
@@ -189,7 +191,7 @@ class CircuitBreaker:
         return 0.0
 
     def _record_account_refusals(
-        self, failures: Sequence[tuple[Outgoing, Deferred | Unknown]]
+        self, failures: Sequence[tuple[OutboundMessage, Deferred | Unknown]]
     ) -> float:
         """Open at once where the account is refused, or perhaps is and nobody was taken since."""
         refusals = [

@@ -32,7 +32,7 @@ from vestnik.dispatch.send.rate_limit import Grant, RateLimiterUnavailable
 from vestnik.dispatch.send.stragglers import Stragglers
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.signals.metrics import counters
-from vestnik.providers.registry import described
+from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Dispatcher:
         threads: DispatcherThreads | None = None,
     ) -> None:
         self.alias, self._threads = alias, threads or dispatcher_threads()
-        provider = described(alias)
+        provider = describe(alias)
         self._breaker = CircuitBreaker(alias, lease_of(provider))
         self._cooldowns, self._stragglers = Cooldowns(), Stragglers()
         self._context = SendContext(
@@ -100,7 +100,7 @@ class Dispatcher:
                     return
             except DATABASE_AWAY as trouble:
                 # The tick calls again once the database is back.
-                log.warning("database away", lane=self.alias, trouble=type(trouble).__name__)
+                log.warning("database away", provider=self.alias, trouble=type(trouble).__name__)
                 close_old_connections()
                 return
 

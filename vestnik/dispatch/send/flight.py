@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from vestnik.dispatch.record.claims import QueuedMessage
-from vestnik.providers.base import Outcome, Outgoing, Provider
+from vestnik.providers.base import OutboundMessage, Outcome, Provider
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -28,7 +28,7 @@ class SendResult(NamedTuple):
     """A message of which it is known what became: an outcome, or None where it did not leave."""
 
     message: QueuedMessage
-    outgoing: Outgoing
+    outgoing: OutboundMessage
     outcome: Outcome | None
 
 
@@ -39,7 +39,7 @@ class Flight:
         self,
         provider: Provider,
         messages: Sequence[QueuedMessage],
-        outgoing: Sequence[Outgoing],
+        outgoing: Sequence[OutboundMessage],
         answers: PendingOutcomes,
     ) -> None:
         self._provider, self.answers = provider, answers
@@ -55,7 +55,7 @@ class Flight:
         waited = 0.0
         while not wait([self.answers], max(SHORTEST_ANSWER_WAIT, waited)).done:
             waited += max(SHORTEST_ANSWER_WAIT, waited)
-            if 2 * sum(outgoing.landed for _, outgoing in self.out.values()) >= len(self.out):
+            if 2 * sum(outgoing.is_resolved for _, outgoing in self.out.values()) >= len(self.out):
                 return
 
     def collect(self) -> list[SendResult]:
@@ -63,7 +63,7 @@ class Flight:
         outcomes = self._outcomes() if self.answers.done() else None
         landed = []
         for place, (message, outgoing) in [*self.out.items()]:
-            if outgoing.landed:
+            if outgoing.is_resolved:
                 landed.append(SendResult(message, outgoing, outgoing.outcome))
             elif outcomes is not None:
                 landed.append(SendResult(message, outgoing, outcomes[place]))
@@ -79,7 +79,7 @@ class Flight:
             log.exception("provider failed", provider=self._provider.alias)
             trouble = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
             return {
-                place: self._provider.in_two_minds(outgoing, trouble)
+                place: self._provider.deferred_or_unknown(outgoing, trouble)
                 for place, (_, outgoing) in self.out.items()
             }
 

@@ -17,13 +17,13 @@ import uvloop
 from vestnik.mailings.rendering import NO_TEXT
 from vestnik.mailings.text import is_blank
 from vestnik.providers.base import (
+    OutboundMessage,
     Outcome,
-    Outgoing,
     Provider,
-    Question,
     Rejected,
     Reply,
     Sink,
+    StatusQuery,
 )
 from vestnik.providers.registry import build
 
@@ -43,7 +43,9 @@ class ProviderPool:
         self._opened: dict[str, asyncio.Task[Provider]] = {}
         self._listening: set[asyncio.Task[None]] = set()
         self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="hands", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="provider-pool", daemon=True
+        )
         self._thread.start()
 
     def listen(self, alias: str) -> None:
@@ -52,17 +54,17 @@ class ProviderPool:
         self._submit(self._listen(alias))
 
     def hand_over(
-        self, described: Provider, flight: Sequence[Outgoing]
+        self, description: Provider, flight: Sequence[OutboundMessage]
     ) -> Future[list[Outcome | None]]:
         """Hand a flight over; its outcomes to come, of which None is a message that did not leave.
 
         They are a TimeoutError where the provider does not keep its own deadline.
         """
-        return self._submit(self._hand_over(described, flight))
+        return self._submit(self._hand_over(description, flight))
 
-    def ask(self, described: Provider, queries: Sequence[Question]) -> list[Reply]:
+    def ask(self, description: Provider, queries: Sequence[StatusQuery]) -> list[Reply]:
         """Ask a provider what became of messages, and wait for its replies."""
-        return self._wait_for(self._ask(described, queries))
+        return self._wait_for(self._ask(description, queries))
 
     def close(self) -> None:
         """Close the providers, as far as they let themselves be closed in time; stop the loop."""
@@ -72,15 +74,15 @@ class ProviderPool:
         self._thread.join(timeout=5)
 
     async def _hand_over(
-        self, described: Provider, flight: Sequence[Outgoing]
+        self, description: Provider, flight: Sequence[OutboundMessage]
     ) -> list[Outcome | None]:
-        async with asyncio.timeout(described.deadline + GRACE):
-            provider = await self._provider(described.alias)
+        async with asyncio.timeout(description.deadline + GRACE):
+            provider = await self._provider(description.alias)
             return await _hand_over_nonblank(provider, flight)
 
-    async def _ask(self, described: Provider, queries: Sequence[Question]) -> list[Reply]:
-        async with asyncio.timeout(described.deadline + GRACE):
-            provider = await self._provider(described.alias)
+    async def _ask(self, description: Provider, queries: Sequence[StatusQuery]) -> list[Reply]:
+        async with asyncio.timeout(description.deadline + GRACE):
+            provider = await self._provider(description.alias)
             return await provider.ask(queries)
 
     async def _listen(self, alias: str) -> None:
@@ -127,7 +129,7 @@ class ProviderPool:
 
 
 async def _hand_over_nonblank(
-    provider: Provider, flight: Sequence[Outgoing]
+    provider: Provider, flight: Sequence[OutboundMessage]
 ) -> list[Outcome | None]:
     """Hand over what has a text. Whatever made it, a blank one never leaves."""
     if not any(is_blank(outgoing.text) for outgoing in flight):
@@ -135,6 +137,6 @@ async def _hand_over_nonblank(
     nonblank = [outgoing for outgoing in flight if not is_blank(outgoing.text)]
     outcomes = iter(await provider.hand_over_all(nonblank) if nonblank else [])
     return [
-        outgoing.land(Rejected("0", NO_TEXT)) if is_blank(outgoing.text) else next(outcomes)
+        outgoing.resolve(Rejected("0", NO_TEXT)) if is_blank(outgoing.text) else next(outcomes)
         for outgoing in flight
     ]

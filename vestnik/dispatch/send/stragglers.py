@@ -43,7 +43,7 @@ class Stragglers:
             self._senders.append(sender)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
-                    target=self._collect_until_done, name="tails", daemon=True
+                    target=self._collect_until_done, name="stragglers", daemon=True
                 )
                 self._thread.start()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from vestnik.dispatch.send.flight import SendResult
-from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected
+from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected
 
 #: After so many that were a recipient's own each counts as an attempt: by then it is no accident
 #: of a provider that throttles every other message.
@@ -120,7 +120,7 @@ class RefusalTracker:
         return min(max(retry_afters), LONGEST_COOLDOWN_FOR_ONE)
 
 
-def asks_to_wait(outgoing: Outgoing, outcome: Outcome | None) -> bool:
+def asks_to_wait(outgoing: OutboundMessage, outcome: Outcome | None) -> bool:
     """Whether it is a word on more than the message, as far as it goes."""
     return (
         isinstance(outcome, Deferred)

@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from vestnik.db import sql
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 WORKER = "vestnik:worker:{}"
 CLOCK = "vestnik:clock:{}"
@@ -139,7 +139,7 @@ def read_status() -> ProcessStatus:
 def oldest_due() -> list[tuple[str, float]]:
     """For how many seconds the oldest that could have been sent has waited: by providers, some of
     them twice."""
-    paced = [alias for alias in aliases() if described(alias).max_rate]
+    paced = [alias for alias in aliases() if describe(alias).max_rate]
     rows = sql.rows(OLDEST_DUE, {"paced": paced})
     return [(provider, float(seconds)) for provider, seconds in rows]
 

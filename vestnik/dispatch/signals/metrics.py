@@ -15,7 +15,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from vestnik.providers.base import Accepted, Deferred, Outcome, Outgoing, Rejected
+from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class Counters:
             self._counts[f"{name}_sum|{label}"] += seconds
 
     def count_flight(
-        self, alias: str, outgoing: Sequence[Outgoing], found: Sequence[Outcome | None]
+        self, alias: str, outgoing: Sequence[OutboundMessage], found: Sequence[Outcome | None]
     ) -> None:
         """A flight came back."""
         counted = Counter(map(_outcome_label, found))
@@ -80,7 +80,7 @@ class Counters:
                 pipe.set(ANSWERING.format(alias), 1, px=int(ANSWERING_FOR * 1000))
             pipe.execute()
         except redis.RedisError as error:
-            log.debug("meters wait: Redis is away", trouble=type(error).__name__)
+            log.debug("counters wait: Redis is away", trouble=type(error).__name__)
             with self._lock:
                 for name, value in counts.items():
                     self._counts[name] += value
@@ -90,7 +90,7 @@ class Counters:
 def counters() -> Counters:
     """This process's meters; counting starts their flushing."""
     made = Counters()
-    threading.Thread(target=made.flush_forever, name="meters", daemon=True).start()
+    threading.Thread(target=made.flush_forever, name="counters", daemon=True).start()
     return made
 
 

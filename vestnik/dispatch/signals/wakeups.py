@@ -31,7 +31,7 @@ from redis.commands.core import Script
 from vestnik.db import sql
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.outages import OutageLog
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 READY = """
 SELECT provider FROM mailings_mailing m
@@ -131,7 +131,7 @@ def wake_for(mailing_id: int) -> None:
 def wake_dispatchers(alias: str, dispatchers: int = 4) -> None:
     """Have workers look for batches of that provider; a worker with enough of it ignores it. One
     is enough for a pace."""
-    dispatchers = 1 if alias in aliases() and described(alias).max_rate else dispatchers
+    dispatchers = 1 if alias in aliases() and describe(alias).max_rate else dispatchers
     for _ in range(dispatchers):
         publish("vestnik.work", alias, most=dispatchers)
 
@@ -170,7 +170,7 @@ def _ensure_publisher() -> None:
     global _publisher
     with _publisher_lock:
         if _publisher is None or not _publisher.is_alive():
-            _publisher = threading.Thread(target=_publish_forever, name="hints", daemon=True)
+            _publisher = threading.Thread(target=_publish_forever, name="wakeups", daemon=True)
             _publisher.start()
 
 

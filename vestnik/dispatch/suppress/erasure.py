@@ -9,9 +9,9 @@ from django.dispatch import Signal
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.db.errors import retried
+from vestnik.db.errors import retry_on_conflict
 from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
-from vestnik.dispatch.suppress.revocation import OF_CLIENT, WHY, delete_client, take_back
+from vestnik.dispatch.suppress.revocation import OF_CLIENT, WHY, delete_client, revoke
 
 log = structlog.get_logger(__name__)
 
@@ -72,14 +72,14 @@ WHERE state IN ('draft', 'waiting', 'running')
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasureResult:
     """What was found of them."""
 
     messages: int
     on_stop_list: bool
 
 
-def erase_client(client_id: int) -> Erased | None:
+def erase_client(client_id: int) -> ErasureResult | None:
     """Delete a client and blank what is personal in all that stays; None where there is none.
 
     What is in flight at this moment finishes. On the stop list a keyed hash of the number remains,
@@ -88,7 +88,7 @@ def erase_client(client_id: int) -> Erased | None:
     """
     clients = Client.objects.filter(id=client_id)
     while number := clients.values_list("phone_number", flat=True).first():
-        take_back(OF_CLIENT, "cancelled", WHY, {"clients": [client_id]})
+        revoke(OF_CLIENT, "cancelled", WHY, {"clients": [client_id]})
         ids = _blank_past(client_id, number)
         if (erased := _erase(client_id, number, ids)) is not None:
             return erased
@@ -111,8 +111,8 @@ def _blank_past(client_id: int, number: str) -> list[int]:
     return ids
 
 
-@retried
-def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
+@retry_on_conflict
+def _erase(client_id: int, number: str, ids: list[int]) -> ErasureResult | None:
     """Delete the client, with all that is quickly found; None where they were deleted meanwhile,
     or have another number by now. Whoever is stopped or enlisted waits only for what comes after
     the lock."""
@@ -129,8 +129,8 @@ def _erase(client_id: int, number: str, ids: list[int]) -> Erased | None:
         delete_client(client_id)
         latest = sql.rows(LATEST, {"client": client_id, "ids": ids})
         ids = [*ids, *(message for (message,) in latest)]
-        take_back(QUEUED_AMONG, "cancelled", WHY, {"ids": ids})
+        revoke(QUEUED_AMONG, "cancelled", WHY, {"ids": ids})
         sql.run(BLANK_REST, {"number": number, "ids": ids})
         listed = stop_list.erase(number)
     log.info("client erased", client=client_id, messages=len(ids))
-    return Erased(len(ids), listed)
+    return ErasureResult(len(ids), listed)

@@ -15,15 +15,15 @@ from vestnik.audience.stop_list import Source, put
 from vestnik.audience.stop_words import is_stop
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
-from vestnik.db.errors import Trouble, retried, trouble_of
+from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
 from vestnik.db.sql import array
 from vestnik.dispatch.models import InboundText, PendingStop
 from vestnik.dispatch.suppress.revocation import (
     LONGEST_WAIT,
     QUEUED_OF_BATCH,
     SHORT_WAIT,
-    take_back,
-    take_back_soon,
+    revoke,
+    try_revoke,
 )
 from vestnik.outages import one_line
 from vestnik.providers.base import Inbound
@@ -107,7 +107,7 @@ SELECT id FROM dispatch_batch WHERE mailing_id = %s AND queued > 0 ORDER BY id
 SWEPT = "UPDATE dispatch_enlistment SET stop_list_seen = %s WHERE mailing_id = %s"
 
 
-def stop(numbers: Collection[str], source: Source, reason: str = "") -> int:
+def stop_numbers(numbers: Collection[str], source: Source, reason: str = "") -> int:
     """Put numbers on the stop list and take back what is queued for them; how many are new on it.
 
     They are on the list before anything is waited for, and nothing more is sent to them from then
@@ -138,10 +138,10 @@ def stop_pending() -> None:
 
 def _stopped_soon(number: str, source: Source, reason: str, seconds: float) -> bool:
     try:
-        with sql.waiting_at_most(seconds):
+        with sql.lock_timeout(seconds):
             added = put([number], source, reason)
     except OperationalError as error:
-        if trouble_of(error) is not Trouble.BUSY:
+        if classify_failure(error) is not FailureKind.BUSY:
             raise
         log.warning("a stop waits for the stop list", reason=one_line(error))
         return False
@@ -154,17 +154,17 @@ def _take_back(numbers: Collection[str]) -> None:
     given = sorted(set(numbers))
     for start in range(0, len(given), NUMBERS_AT_ONCE):
         some = given[start : start + NUMBERS_AT_ONCE]
-        if not take_back_soon(OF_NUMBERS, "suppressed", WHY, {"numbers": some}):
+        if not try_revoke(OF_NUMBERS, "suppressed", WHY, {"numbers": some}):
             break
 
 
-@retried
+@retry_on_conflict
 def _listed(numbers: Collection[str], source: Source, reason: str) -> int:
     with transaction.atomic():
         return put(numbers, source, reason)
 
 
-def sweep() -> None:
+def sweep_new_entries() -> None:
     """Take back what is queued for numbers that came onto the list since, as by imports of it.
 
     One sweep at a time in all processes. Of each mailing it is known what the last one saw of the
@@ -186,7 +186,7 @@ def _sweep_mailing(mailing: int, seen: str | None) -> None:
         return
     for start in range(0, len(entries), NUMBERS_AT_ONCE):
         some = array(entries[start : start + NUMBERS_AT_ONCE])
-        take_back(OF_ENTRIES, "suppressed", WHY, {"entries": some, "mailing": mailing})
+        revoke(OF_ENTRIES, "suppressed", WHY, {"entries": some, "mailing": mailing})
 
 
 def _new_entries(seen: str) -> list[int] | None:
@@ -197,17 +197,19 @@ def _new_entries(seen: str) -> list[int] | None:
 
 def sweep_batch(batch_id: int) -> None:
     """Take back what is queued in one batch, by the numbers of its messages."""
-    take_back(OF_BATCH, "suppressed", WHY, {"batch": batch_id})
+    revoke(OF_BATCH, "suppressed", WHY, {"batch": batch_id})
 
 
-def obey(messages: Collection[Inbound]) -> None:
+def process_inbound(messages: Collection[Inbound]) -> None:
     """Stop the numbers of those who wrote a stop word; that they wrote is kept, for conditions on
     who answered a mailing."""
     heard = []
     for message in messages:
         number = normalised(message.phone_number)
         asks = is_stop(message.text)
-        log.info("inbound message", provider=message.alias, length=len(message.text), stop=asks)
+        log.info(
+            "inbound message", provider=message.alias, length=len(message.text), stop_numbers=asks
+        )
         if asks and number:
             stop_surely(number, Source.INBOUND, f"wrote to {message.alias}")
         if number:

@@ -9,7 +9,7 @@ from django.db import OperationalError, transaction
 from vestnik.audience.models import Client
 from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.db import sql
-from vestnik.db.errors import Trouble, retried, trouble_of
+from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
 from vestnik.dispatch.prepare import new_text
 from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
 from vestnik.mailings.rendering import NO_SMS
@@ -141,11 +141,11 @@ def delete_clients(ids: Sequence[int]) -> int:
     come back to be tried again, it is taken back then.
     """
     if there := _deleted(ids):
-        take_back_soon(OF_CLIENT, "cancelled", WHY, {"clients": there})
+        try_revoke(OF_CLIENT, "cancelled", WHY, {"clients": there})
     return len(there)
 
 
-@retried
+@retry_on_conflict
 def _deleted(ids: Sequence[int]) -> Sequence[int]:
     with transaction.atomic():
         # In the order of the numbers, in which everything locks clients.
@@ -161,7 +161,7 @@ def sweep_deleted() -> None:
     after = 0
     while some := [client for (client,) in sql.rows(DELETED, [after, CLIENTS_AT_ONCE])]:
         is_sure = sql.value(NO_CHUNK_AT_WORK, [CLIENTS_LOCK])
-        if not take_back_soon(OF_CLIENT, "cancelled", WHY, {"clients": some}, SHORT_WAIT):
+        if not try_revoke(OF_CLIENT, "cancelled", WHY, {"clients": some}, SHORT_WAIT):
             return
         if is_sure:
             sql.run(FORGET_DELETED, [some])
@@ -174,15 +174,15 @@ def recheck(batch_id: int) -> None:
     lets go of the batch."""
     with transaction.atomic():
         sql.run(LOOK, [batch_id])
-        take_back(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
+        revoke(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
         if readdressed := sql.rows(READDRESS, [batch_id]):
             new_text.show_new_numbers(batch_id, readdressed)
-        take_back(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
+        revoke(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
         sql.run(LOOKED, [batch_id])
 
 
-def take_back_soon(
-    theirs: str,
+def try_revoke(
+    selection: str,
     state: str,
     why: Reason,
     parameters: Mapping[str, Any],
@@ -193,17 +193,17 @@ def take_back_soon(
     For what no mark lets leave any more: what is not taken back here is when it would leave.
     """
     try:
-        with sql.waiting_at_most(LONGEST_WAIT if seconds is None else seconds):
-            take_back(theirs, state, why, parameters)
+        with sql.lock_timeout(LONGEST_WAIT if seconds is None else seconds):
+            revoke(selection, state, why, parameters)
     except OperationalError as error:
-        if trouble_of(error) is not Trouble.BUSY:
+        if classify_failure(error) is not FailureKind.BUSY:
             raise
         log.info("messages left queued", why=why.code, reason=one_line(error))
         return False
     return True
 
 
-def take_back(theirs: str, state: str, why: Reason, parameters: Mapping[str, Any]) -> None:
+def revoke(selection: str, state: str, why: Reason, parameters: Mapping[str, Any]) -> None:
     """Bring queued messages to that state, except what is in flight. One of which an earlier
     attempt may have arrived becomes unknown instead."""
     given = {
@@ -213,4 +213,4 @@ def take_back(theirs: str, state: str, why: Reason, parameters: Mapping[str, Any
         "doubted_reason": DOUBTED.json,
         **parameters,
     }
-    sql.run(TAKE_BACK.format(theirs=theirs, state=state), given)
+    sql.run(TAKE_BACK.format(theirs=selection, state=state), given)

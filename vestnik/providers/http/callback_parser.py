@@ -4,18 +4,18 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from vestnik.providers.base import Heard, Inbound, Receipt, ReceiptState
+from vestnik.providers.base import CallbackResult, Inbound, Receipt, ReceiptState
 from vestnik.providers.callbacks import (
     Callback,
+    CallbackAuthenticator,
     CallbackRefused,
     CallerUnknown,
-    Doorkeeper,
-    number_of,
-    same,
+    matches_secret,
+    parse_id,
 )
 from vestnik.providers.errors import OptionError
-from vestnik.providers.events import sender_of
-from vestnik.providers.http.response import id_of, readable, step_into, word_of
+from vestnik.providers.events import normalize_sender
+from vestnik.providers.http.response import make_readable, normalize_id, scalar_text, step_into
 from vestnik.providers.http.signature import METHODS, digest
 from vestnik.providers.http.status_query import UNDER_WAY
 from vestnik.providers.options import Options, Secret
@@ -34,12 +34,12 @@ PATHS = {
 log = logging.getLogger(__name__)
 
 
-class Notices:
+class CallbackParser:
     """Reads one notice, or a list of them, from a JSON body, a form or a query string."""
 
     def __init__(self, alias: str, given: Options) -> None:
         self._alias = alias
-        self._door = Doorkeeper(given)
+        self._authenticator = CallbackAuthenticator(given)
         self._paths = {
             option: tuple(given.text(option, default).split("."))
             for option, default in PATHS.items()
@@ -53,49 +53,49 @@ class Notices:
             **_states("undelivered", given.words("undelivered_states", "undelivered,failed")),
         }
 
-    def read(self, callback: Callback) -> Heard:
-        self._door.admit(callback, signed=self._signature.is_configured)
+    def parse(self, callback: Callback) -> CallbackResult:
+        self._authenticator.authenticate(callback, signed=self._signature.is_configured)
         self._signature.check(callback)
         document = step_into(callback.document(), self._list_path)
-        notices = document if isinstance(document, list) else [document]
+        items = document if isinstance(document, list) else [document]
         receipts: list[Receipt] = []
         inbound: list[Inbound] = []
         problems = []
-        for notice in notices:
+        for item in items:
             try:
-                self._read(notice, receipts, inbound)
+                self._parse_item(item, receipts, inbound)
             except CallbackRefused as problem:
                 problems.append(str(problem))
-        if problems and len(problems) == len(notices):
+        if problems and len(problems) == len(items):
             raise CallbackRefused(problems[0])
         for reason in dict.fromkeys(problems):
             log.warning("%d notices of a list cannot be read: %s", problems.count(reason), reason)
-        return Heard(receipts, inbound, self._answer)
+        return CallbackResult(receipts, inbound, self._answer)
 
-    def _read(self, notice: object, receipts: list[Receipt], inbound: list[Inbound]) -> None:
+    def _parse_item(self, item: object, receipts: list[Receipt], inbound: list[Inbound]) -> None:
         """One that is unreadable takes no other along. Raises CallbackRefused."""
-        if self._is_text(notice):
-            inbound.append(self._inbound(notice))
-        elif (receipt := self._receipt(notice)) is not None:
+        if self._is_text(item):
+            inbound.append(self._inbound(item))
+        elif (receipt := self._receipt(item)) is not None:
             receipts.append(receipt)
 
-    def _is_text(self, notice: object) -> bool:
+    def _is_text(self, item: object) -> bool:
         """A receipt may repeat the text that we sent: with an id and the state of a message that
         we sent it is one. An empty text is none."""
-        if not self._word(notice, "text"):
+        if not self._word(item, "text"):
             return False
-        state = (self._word(notice, "state") or "").lower()
-        has_id = self._word(notice, "id") or self._word(notice, "provider_id")
+        state = (self._word(item, "state") or "").lower()
+        has_id = self._word(item, "id") or self._word(item, "provider_id")
         return not (has_id and (state in self.states or state in UNDER_WAY))
 
-    def _word(self, notice: object, name: str) -> str | None:
-        return word_of(step_into(notice, self._paths[f"callback_{name}_path"]))
+    def _word(self, item: object, name: str) -> str | None:
+        return scalar_text(step_into(item, self._paths[f"callback_{name}_path"]))
 
-    def _receipt(self, notice: object) -> Receipt | None:
+    def _receipt(self, item: object) -> Receipt | None:
         """None for a state that is not final."""
-        word = self._word(notice, "state")
-        named = self._word(notice, "id")
-        our_id, their_id = number_of(named or ""), id_of(self._word(notice, "provider_id"))
+        word = self._word(item, "state")
+        named = self._word(item, "id")
+        our_id, their_id = parse_id(named or ""), normalize_id(self._word(item, "provider_id"))
         if word is None or not (named or their_id):
             raise CallbackRefused("there is neither a text nor an id with a state")
         if our_id is None and not their_id:
@@ -108,15 +108,15 @@ class Notices:
             datetime.now(UTC),
             provider_id=their_id,
             message_id=our_id,
-            error=reason_of_word(readable(self._word(notice, "error") or "")),
+            error=reason_of_word(make_readable(self._word(item, "error") or "")),
         )
 
-    def _inbound(self, notice: object) -> Inbound:
-        phone_number = sender_of(self._word(notice, "phone") or "")
+    def _inbound(self, item: object) -> Inbound:
+        phone_number = normalize_sender(self._word(item, "phone") or "")
         if not phone_number:
             raise CallbackRefused("a text came without the number of its sender")
-        text = self._word(notice, "text") or ""
-        key = self._word(notice, "provider_id") or self._word(notice, "id") or ""
+        text = self._word(item, "text") or ""
+        key = self._word(item, "provider_id") or self._word(item, "id") or ""
         return Inbound(self._alias, phone_number, text, datetime.now(UTC), key)
 
 
@@ -144,5 +144,5 @@ class CallbackSignature:
         shown = shown.removeprefix(f"{self._method.removeprefix('hmac-')}=")
         secret = self._secret.reveal()
         right = [digest(self._method, secret, callback.body, kind) for kind in ("hex", "base64")]
-        if not any(same(shown, Secret(one)) for one in right):
+        if not any(matches_secret(shown, Secret(one)) for one in right):
             raise CallerUnknown("the signature is missing or wrong")

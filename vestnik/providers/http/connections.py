@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from vestnik.providers.base import Outgoing, TooLate
+from vestnik.providers.base import OutboundMessage, TooLate
 
 #: aiohttp rounds time-outs above this up to whole seconds; ours must be exact.
 EXACT = 1e9
@@ -28,20 +28,20 @@ LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = re.compile(rb"HTTP/1\.[01] (?:204|304)\b")
 
 
-class SentTwice(Exception):
+class AutomaticResend(Exception):
     """The library was about to send a request again by itself."""
 
 
-class Unasked(Exception):
+class UnsolicitedData(Exception):
     """The gateway said something before anything was asked."""
 
 
-class Leaving:
+class PendingDeparture:
     """A message on its way to its first byte; `connecting` while its connection is opened."""
 
     __slots__ = ("connecting", "message")
 
-    def __init__(self, message: Outgoing) -> None:
+    def __init__(self, message: OutboundMessage) -> None:
         self.message, self.connecting = message, False
 
     @property
@@ -49,16 +49,16 @@ class Leaving:
         """It has not left, and nothing is being tried for it: it waits for a free connection."""
         return self.message.departed_at is None and not self.connecting
 
-    def depart(self) -> None:
+    def mark_departed(self) -> None:
         if self.message.departed_at is not None:
-            raise SentTwice
-        self.message.depart()
+            raise AutomaticResend
+        self.message.mark_departed()
 
 
-leaving: ContextVar[Leaving | None] = ContextVar("leaving", default=None)
+pending_departure: ContextVar[PendingDeparture | None] = ContextVar("leaving", default=None)
 
 
-class Conversation(ResponseHandler):
+class CheckedConnection(ResponseHandler):
     """A connection that remembers what came since the last request."""
 
     def __init__(self, loop: Any) -> None:
@@ -66,10 +66,10 @@ class Conversation(ResponseHandler):
         self._heard = b""
         self.asked = False
 
-    def ask(self) -> None:
+    def begin_request(self) -> None:
         """A request is about to be written. Raises Unasked where something came before it."""
         if not self.is_clean:
-            raise Unasked
+            raise UnsolicitedData
         self._heard, self.asked = b"", True
 
     def data_received(self, data: bytes) -> None:
@@ -79,7 +79,7 @@ class Conversation(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
-        return super().should_close or (self.asked and not ends_exactly(self._heard))
+        return super().should_close or (self.asked and not is_one_whole_response(self._heard))
 
     @property
     def is_clean(self) -> bool:
@@ -95,9 +95,9 @@ class Conversation(ResponseHandler):
         return bool(poll.poll(0))
 
 
-def ends_exactly(heard: bytes) -> bool:
+def is_one_whole_response(received: bytes) -> bool:
     """Whether what was heard is one whole answer and no more, by the lengths that it gives."""
-    head, separator, body = heard.partition(b"\r\n\r\n")
+    head, separator, body = received.partition(b"\r\n\r\n")
     if not separator:
         return False
     if BODILESS.match(head):
@@ -123,12 +123,12 @@ class Connector(aiohttp.TCPConnector):
             ttl_dns_cache=60,
             timeout_ceil_threshold=EXACT,
         )
-        self._factory: Any = functools.partial(Conversation, loop=self._loop)
+        self._factory: Any = functools.partial(CheckedConnection, loop=self._loop)
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        message = leaving.get()
+        message = pending_departure.get()
         if message is not None and message.message.departed_at is not None:
-            raise SentTwice
+            raise AutomaticResend
         connection: Any = await super().connect(req, traces, timeout)
         while not connection.protocol.is_clean:
             connection.close()
@@ -139,7 +139,7 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
-        message = leaving.get()
+        message = pending_departure.get()
         if message is None:
             return await super()._create_connection(req, traces, timeout)
         message.connecting = True
@@ -165,14 +165,14 @@ class DepartingRequest(aiohttp.ClientRequest):
         try:
             if self.body:
                 _depart(conn)
-        except (TooLate, SentTwice, Unasked) as refused:
+        except (TooLate, AutomaticResend, UnsolicitedData) as refused:
             conn.protocol.set_exception(refused)  # for whoever waits for the answer
         else:
             await super().write_bytes(writer, conn, content_length)
 
 
 def _depart(conn: Any) -> None:
-    message = leaving.get()
+    message = pending_departure.get()
     if message is not None:
         conn.protocol.ask()
-        message.depart()
+        message.mark_departed()

@@ -1,59 +1,45 @@
 """Which statuses and codes of a gateway mean what: configured, with defaults that never guess."""
 
-from enum import Enum, auto
-
+from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
-
-
-class Verdict(Enum):
-    """What an answer says of the message."""
-
-    ACCEPTED = auto()
-    PERMANENT = auto()
-    TEMPORARY = auto()
-    #: Nothing of ours will be taken until somebody mends the account.
-    ACCOUNT = auto()
-    #: The gateway may have taken the message, or not.
-    AMBIGUOUS = auto()
-
 
 #: In this order, a later one wins. 408: the gateway did not read all of the request, or says so.
 #: 409: it may know this id already. A redirect may follow a request that was taken (RFC 9110,
 #: 15.4.4), and a 5xx says nothing: both are ambiguous by not being named here.
 STATUSES = (
-    ("success_statuses", Verdict.ACCEPTED, "200-299"),
-    ("permanent_statuses", Verdict.PERMANENT, "400-499"),
-    ("temporary_statuses", Verdict.TEMPORARY, "425,429"),
-    ("account_statuses", Verdict.ACCOUNT, "401,403"),
-    ("ambiguous_statuses", Verdict.AMBIGUOUS, "408,409"),
+    ("success_statuses", ErrorClass.ACCEPTED, "200-299"),
+    ("permanent_statuses", ErrorClass.PERMANENT, "400-499"),
+    ("temporary_statuses", ErrorClass.TEMPORARY, "425,429"),
+    ("account_statuses", ErrorClass.ACCOUNT, "401,403"),
+    ("ambiguous_statuses", ErrorClass.AMBIGUOUS, "408,409"),
 )
 CODES = (
-    ("success_codes", Verdict.ACCEPTED, "0"),
-    ("permanent_codes", Verdict.PERMANENT, ""),
-    ("temporary_codes", Verdict.TEMPORARY, ""),
-    ("account_codes", Verdict.ACCOUNT, ""),
-    ("ambiguous_codes", Verdict.AMBIGUOUS, ""),
+    ("success_codes", ErrorClass.ACCEPTED, "0"),
+    ("permanent_codes", ErrorClass.PERMANENT, ""),
+    ("temporary_codes", ErrorClass.TEMPORARY, ""),
+    ("account_codes", ErrorClass.ACCOUNT, ""),
+    ("ambiguous_codes", ErrorClass.AMBIGUOUS, ""),
 )
 OTHER_CODES = {
-    "permanent": Verdict.PERMANENT,
-    "temporary": Verdict.TEMPORARY,
-    "ambiguous": Verdict.AMBIGUOUS,
+    "permanent": ErrorClass.PERMANENT,
+    "temporary": ErrorClass.TEMPORARY,
+    "ambiguous": ErrorClass.AMBIGUOUS,
 }
 
 
-class Verdicts:
+class ErrorCodes:
     """A code that is listed says more than the status; a success code only with a success."""
 
     def __init__(self, given: Options) -> None:
         self._statuses = {
-            status: verdict
-            for option, verdict, default in STATUSES
+            status: error_class
+            for option, error_class, default in STATUSES
             for status in _statuses(option, given.words(option, default))
         }
         self._codes = {
-            code: verdict
-            for option, verdict, default in CODES
+            code: error_class
+            for option, error_class, default in CODES
             for code in given.words(option, default)
         }
         self._other = OTHER_CODES[given.choice("other_codes", "permanent", list(OTHER_CODES))]
@@ -62,14 +48,14 @@ class Verdicts:
         """Whether an option names the code."""
         return code in self._codes
 
-    def by_status(self, status: int) -> Verdict:
-        return self._statuses.get(status, Verdict.AMBIGUOUS)
+    def by_status(self, status: int) -> ErrorClass:
+        return self._statuses.get(status, ErrorClass.AMBIGUOUS)
 
-    def by_code(self, status: int, code: str) -> Verdict:
+    def by_code(self, status: int, code: str) -> ErrorClass:
         by_status, by_code = self.by_status(status), self._codes.get(code)
-        if by_status is Verdict.ACCEPTED:
+        if by_status is ErrorClass.ACCEPTED:
             return by_code or self._other
-        return by_status if by_code in (None, Verdict.ACCEPTED) else by_code
+        return by_status if by_code in (None, ErrorClass.ACCEPTED) else by_code
 
 
 def _statuses(option: str, words: frozenset[str]) -> set[int]:

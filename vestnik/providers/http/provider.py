@@ -2,39 +2,39 @@
 
 from abc import abstractmethod
 
-from vestnik.providers.base import Outcome, Outgoing, Provider, Sink, TooLate
-from vestnik.providers.http.response import Answer
-from vestnik.providers.http.transport import Line, Request, explain
+from vestnik.providers.base import OutboundMessage, Outcome, Provider, Sink, TooLate
+from vestnik.providers.http.response import Response
+from vestnik.providers.http.transport import HttpTransport, Request, explain
 from vestnik.providers.options import Options
 
 
 class HttpProvider(Provider):
     """A subclass says how a message becomes a request and how an answer becomes an outcome."""
 
-    line: Line
+    transport: HttpTransport
 
     def configure(self, given: Options) -> None:
-        self.line = Line(given, window=self.window, deadline=self.deadline)
+        self.transport = HttpTransport(given, window=self.window, deadline=self.deadline)
 
     async def open(self, sink: Sink) -> None:
-        await self.line.open()
+        await self.transport.open()
 
     async def close(self) -> None:
-        await self.line.close()
+        await self.transport.close()
 
     @abstractmethod
-    def request_for(self, message: Outgoing) -> Request:
+    def request_for(self, message: OutboundMessage) -> Request:
         """The request that hands over the message."""
 
     @abstractmethod
-    def outcome_of(self, answer: Answer, message: Outgoing) -> Outcome:
+    def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
         """What the answer to it means."""
 
-    async def hand_over(self, message: Outgoing) -> Outcome:
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
         try:
-            answer = await self.line.exchange(self.request_for(message), message)
+            answer = await self.transport.exchange(self.request_for(message), message)
         except TooLate:
             raise
         except Exception as error:
-            return self.in_two_minds(message, explain(error))
+            return self.deferred_or_unknown(message, explain(error))
         return self.outcome_of(answer, message)

@@ -5,10 +5,16 @@ import re
 
 from yarl import URL
 
-from vestnik.providers.base import Outgoing
+from vestnik.providers.base import OutboundMessage
 from vestnik.providers.errors import OptionError
 from vestnik.providers.http.signature import Signature
-from vestnik.providers.http.templates import Alphabets, Compiler, Filling, Template, in_header
+from vestnik.providers.http.templates import (
+    Alphabets,
+    Compiler,
+    Template,
+    TemplateValues,
+    in_header,
+)
 from vestnik.providers.http.transport import Request
 from vestnik.providers.options import Options, Secret
 
@@ -23,7 +29,7 @@ CONTENT_TYPES = {
 HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Shape:
+class RequestBuilder:
     """`method url+path?query`, headers and body, each a template compiled once."""
 
     def __init__(self, given: Options, sender: str) -> None:
@@ -42,23 +48,23 @@ class Shape:
         """The header that shows whose request it is, where that is always the same."""
         return {k: v for k, v in self._fixed.items() if k == "Authorization"}
 
-    def bearing(self, token: str) -> dict[str, str]:
+    def with_token(self, token: str) -> dict[str, str]:
         """The same with a token that was fetched."""
         return {"Authorization": f"{self._token_type} {token}".strip()}
 
-    def request(self, message: Outgoing, token: str = "") -> Request:
-        filling = Filling(message)
+    def build(self, message: OutboundMessage, token: str = "") -> Request:
+        values = TemplateValues(message)
         if not self._signature.of_the_body:
-            filling.signature = self._signature.sign(filling)
-        filling.body = self._body.fill(filling) if self._body else ""
+            values.signature = self._signature.sign(values)
+        values.body = self._body.fill(values) if self._body else ""
         if self._signature.of_the_body:
-            filling.signature = self._signature.sign(filling)
-        headers = self._fixed | self.bearing(token) if token else self._fixed
+            values.signature = self._signature.sign(values)
+        headers = self._fixed | self.with_token(token) if token else self._fixed
         if self._varying:
-            headers = headers | {name: t.fill(filling) for name, t in self._varying.items()}
-        body = filling.body.encode() if self._body else None
+            headers = headers | {name: t.fill(values) for name, t in self._varying.items()}
+        body = values.body.encode() if self._body else None
         # Escaped by the template already: parsing it once more costs as much as the rest.
-        return Request(self.method, URL(self._url.fill(filling), encoded=True), headers, body)
+        return Request(self.method, URL(self._url.fill(values), encoded=True), headers, body)
 
     def _target(self, given: Options, compiler: Compiler) -> Template:
         target = compiler.address("url", given.url("url"))

@@ -21,7 +21,7 @@ MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole answer: nothing is judged by half of one."""
 
     status: int
@@ -39,7 +39,7 @@ class Answer:
             return MISSING
 
 
-def retry_after(answer: Answer) -> float | None:
+def retry_after(answer: Response) -> float | None:
     """`Retry-After` in seconds (RFC 9110, 10.2.3: seconds, or a date)."""
     word = answer.headers.get("Retry-After", "").strip()
     if word.isascii() and word.isdigit():
@@ -51,7 +51,7 @@ def retry_after(answer: Answer) -> float | None:
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
-def _answered_at(answer: Answer) -> float:
+def _answered_at(answer: Response) -> float:
     """By the gateway's own clock where it says so (RFC 9110, 6.6.1): ours may be another."""
     try:
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
@@ -71,7 +71,7 @@ def step_into(document: object, path: tuple[str, ...]) -> object:
     return document
 
 
-def word_of(value: object) -> str | None:
+def scalar_text(value: object) -> str | None:
     """A scalar of JSON as text; None for what is missing, null or has parts."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -84,7 +84,7 @@ Finder = Callable[[str, object, str], str | None]
 BY_NUMBER = "{phone_number}"
 
 
-def finder(given: Options, name: str, default_path: str = "") -> Finder | None:
+def make_finder(given: Options, name: str, default_path: str = "") -> Finder | None:
     """From the options `<name>_path` (`data.0.id`) or `<name>_regex` (group 1, or all of it).
 
     None where neither is set; a regular expression takes the place of the default path.
@@ -100,12 +100,12 @@ def finder(given: Options, name: str, default_path: str = "") -> Finder | None:
 
 def _by_path(path: tuple[str, ...]) -> Finder:
     if BY_NUMBER not in path:
-        return lambda _, document, number: word_of(step_into(document, path))
+        return lambda _, document, number: scalar_text(step_into(document, path))
 
     def find(_: str, document: object, number: str) -> str | None:
         for key in (number, f"+{number}"):
             steps = tuple(key if step == BY_NUMBER else step for step in path)
-            if (word := word_of(step_into(document, steps))) is not None:
+            if (word := scalar_text(step_into(document, steps))) is not None:
                 return word
         return None
 
@@ -120,7 +120,7 @@ def _by_pattern(pattern: re.Pattern[str]) -> Finder:
     return find
 
 
-def id_of(word: str | None) -> str:
+def normalize_id(word: str | None) -> str:
     """A provider's id as it is kept, in an answer and in a receipt alike; empty where there is
     none, or one that cannot be stored: with NUL, with half of a character."""
     word = (word or "").strip()
@@ -134,7 +134,7 @@ def gateway_said(code: str, reason: str = "") -> Reason:
     return Reason(Code.GATEWAY_SAID, code=code, reason=reason)
 
 
-def readable(reason: str, *hidden: str) -> str:
+def make_readable(reason: str, *hidden: str) -> str:
     """A reason fit to be stored and logged: one short line, without what must not be shown."""
     for word in filter(None, hidden):
         reason = reason.replace(word, "…")

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 
 from vestnik.providers.errors import OptionError
-from vestnik.providers.http.templates import Compiler, Filling
+from vestnik.providers.http.templates import Compiler, TemplateValues
 from vestnik.providers.options import Options
 
 METHODS = ("md5", "sha1", "sha256", "sha512", "hmac-md5", "hmac-sha1", "hmac-sha256", "hmac-sha512")
@@ -40,10 +40,10 @@ class Signature:
         whole = source.replace("{secret}", "\0")
         self._text = compiler.plain("signature_text", whole) if source else None
 
-    def sign(self, filling: Filling) -> str:
+    def sign(self, values: TemplateValues) -> str:
         """Empty where nothing is signed."""
         if self._text is None:
             return ""
         secret = self._secret.reveal()
-        text = self._text.fill(filling).replace("\0", secret)
+        text = self._text.fill(values).replace("\0", secret)
         return digest(self._method, secret, text.encode(), self._encoding)

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus
 
-from vestnik.providers.base import Outgoing, Question
+from vestnik.providers.base import OutboundMessage, StatusQuery
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.segments import Encoding, encoding_of, segments_of
 from vestnik.providers.smpp import gsm_alphabet
 
 
-class Filling:
+class TemplateValues:
     """What a request's templates are filled with: a message, and what holds for the whole request.
 
     `body` and `signature` are known once they are made; `provider_id` where a message is asked for.
@@ -31,10 +31,10 @@ class Filling:
         "validity",
     )  # fmt: skip
 
-    def __init__(self, message: Outgoing | Question) -> None:
+    def __init__(self, message: OutboundMessage | StatusQuery) -> None:
         self.message_id, self.phone_number = message.message_id, message.phone_number
         self.text, self.validity, self.provider_id = "", 0, ""
-        if isinstance(message, Question):
+        if isinstance(message, StatusQuery):
             self.provider_id = message.provider_id
         else:
             self.text, self.validity = message.text, message.validity
@@ -42,7 +42,7 @@ class Filling:
         self.body = self.signature = ""
 
 
-Field = Callable[[Filling], str]
+Field = Callable[[TemplateValues], str]
 Escape = Callable[[str], str]
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 NUMBERS = (
@@ -85,7 +85,7 @@ class Template:
         pieces = [*self._pieces[:-1], seam, *other._pieces[1:]]
         return Template(pieces, self._fields + other._fields)
 
-    def fill(self, message: Filling) -> str:
+    def fill(self, message: TemplateValues) -> str:
         filled = self._pieces[0]
         for field, piece in self._rest:
             filled += field(message) + piece

@@ -5,8 +5,8 @@ import time
 
 from yarl import URL
 
-from vestnik.providers.http.response import Answer, readable, step_into, word_of
-from vestnik.providers.http.transport import Line, Request
+from vestnik.providers.http.response import Response, make_readable, scalar_text, step_into
+from vestnik.providers.http.transport import HttpTransport, Request
 from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -38,12 +38,12 @@ class Tokens:
         self._token, self._fetched_at, self._ends_at = "", 0.0, 0.0
         self._fetching: asyncio.Task[None] | None = None
 
-    async def get(self, line: Line) -> str:
+    async def get(self, transport: HttpTransport) -> str:
         """The token; fetched once for all that wait for it. Raises TokenRefused, or what goes wrong
         on the line."""
         while not self._token or time.monotonic() >= self._ends_at:
             if self._fetching is None or self._fetching.done():
-                self._fetching = asyncio.create_task(self._fetch(line))
+                self._fetching = asyncio.create_task(self._fetch(transport))
             await asyncio.shield(self._fetching)
         return self._token
 
@@ -56,16 +56,16 @@ class Tokens:
             self._token = ""
         return True
 
-    async def _fetch(self, line: Line) -> None:
+    async def _fetch(self, transport: HttpTransport) -> None:
         request = Request("POST", URL(self.url, encoded=True), self._headers, self._body)
-        async with asyncio.timeout(line.read_timeout):
-            answer = await line.exchange(request)
+        async with asyncio.timeout(transport.read_timeout):
+            answer = await transport.exchange(request)
         document = answer.document()
-        token = word_of(step_into(document, self._path))
+        token = scalar_text(step_into(document, self._path))
         if not token:
             raise TokenRefused(str(answer.status), _why(answer))
         self._fetched_at = time.monotonic()
-        lifetime = word_of(step_into(document, self._lifetime_path)) or ""
+        lifetime = scalar_text(step_into(document, self._lifetime_path)) or ""
         self._ends_at = self._fetched_at + _seconds(lifetime)
         self._token = token
 
@@ -82,6 +82,6 @@ def _seconds(lifetime: str) -> float:
     return max(given - MARGIN, given / 2, 0.0)
 
 
-def _why(answer: Answer) -> str:
-    word = readable(word_of(step_into(answer.document(), ("error",))) or "")
+def _why(answer: Response) -> str:
+    word = make_readable(scalar_text(step_into(answer.document(), ("error",))) or "")
     return word or Reason(Code.NO_TOKEN_GIVEN)

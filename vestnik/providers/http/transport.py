@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from vestnik.providers.base import Outgoing, TooLate
+from vestnik.providers.base import OutboundMessage, TooLate
 from vestnik.providers.errors import OptionError, reason_of_errno
 from vestnik.providers.http.connections import (
     EXACT,
+    AutomaticResend,
     Connector,
     DepartingRequest,
-    Leaving,
-    SentTwice,
-    Unasked,
-    leaving,
+    PendingDeparture,
+    UnsolicitedData,
+    pending_departure,
 )
-from vestnik.providers.http.response import Answer
+from vestnik.providers.http.response import Response
 from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -41,7 +41,7 @@ class Request:
     body: bytes | None = None
 
 
-class Line:
+class HttpTransport:
     """The way to one gateway: pool, TLS and time-outs."""
 
     def __init__(self, given: Options, *, window: int, deadline: float) -> None:
@@ -84,13 +84,13 @@ class Line:
         if session is not None:
             await session.close()
 
-    async def exchange(self, request: Request, message: Outgoing | None = None) -> Answer:
+    async def exchange(self, request: Request, message: OutboundMessage | None = None) -> Response:
         """Send and read to the end; `message.depart()` comes right before the first byte.
 
         Raises TooLate where its message is given up while it waits for a free connection.
         """
-        way = None if message is None else Leaving(message)
-        leaving.set(way)
+        way = None if message is None else PendingDeparture(message)
+        pending_departure.set(way)
         try:
             return await self._exchange(request)
         except asyncio.CancelledError:
@@ -98,7 +98,7 @@ class Line:
                 raise TooLate from None
             raise
 
-    async def _exchange(self, request: Request) -> Answer:
+    async def _exchange(self, request: Request) -> Response:
         if self._session is None:
             raise ConnectionError("the provider is not open")
         async with self._session.request(
@@ -109,7 +109,7 @@ class Line:
             allow_redirects=False,
         ) as response:
             body = await _bounded(response)
-            return Answer(response.status, response.headers, body)
+            return Response(response.status, response.headers, body)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -151,8 +151,8 @@ CODES: tuple[tuple[type[Exception], Code], ...] = (
     (aiohttp.ServerTimeoutError, Code.ANSWER_TIMEOUT),
     (asyncio.TimeoutError, Code.ANSWER_TIMEOUT),
     (aiohttp.ServerDisconnectedError, Code.CONNECTION_CLOSED),
-    (SentTwice, Code.CONNECTION_CLOSED),
-    (Unasked, Code.EARLY_ANSWER),
+    (AutomaticResend, Code.CONNECTION_CLOSED),
+    (UnsolicitedData, Code.EARLY_ANSWER),
     (BodyTooLong, Code.ANSWER_TOO_LONG),
     (aiohttp.ClientPayloadError, Code.ANSWER_CUT),
     (aiohttp.ClientResponseError, Code.ANSWER_NOT_HTTP),

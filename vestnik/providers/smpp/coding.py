@@ -38,7 +38,7 @@ ROOM_BESIDE_16_BIT = (152, 132)
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class EncodedText:
     """A text as octets, part by part."""
 
     data_coding: int
@@ -56,12 +56,14 @@ class Coding:
         self._data_coding = given.whole("default_data_coding", 0, most=255)
         self._ucs_2 = given.whole("ucs2_data_coding", UCS_2, most=255)
 
-    def encode(self, text: str) -> Coded:
+    def encode(self, text: str) -> EncodedText:
         """In the default alphabet where all letters are in it, else in UCS-2."""
         parts = self._cut(text)
         if self._fits_default(text):
-            return Coded(self._data_coding, [b"".join(map(self._default_letter, p)) for p in parts])
-        return Coded(self._ucs_2, list(map(utf_16, parts)))
+            return EncodedText(
+                self._data_coding, [b"".join(map(self._default_letter, p)) for p in parts]
+            )
+        return EncodedText(self._ucs_2, list(map(utf_16, parts)))
 
     def _cut(self, text: str) -> Sequence[str]:
         """By what the air takes, whatever the octets on the way to the SMSC: GSM 7-bit where all

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from copy import copy
 
 from vestnik.providers.base import account_refused
+from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError, reason_of_errno
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
-from vestnik.providers.smpp.session import Listener, Lost, Refused, Session
-from vestnik.providers.smpp.status import NAMES, Meaning
+from vestnik.providers.smpp.session import BindRefused, ConnectionLost, Listener, Session
+from vestnik.providers.smpp.status import NAMES
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -23,7 +24,7 @@ INTERFACE_VERSION = 0x34
 #: A bind that is refused for its account is not tried again sooner: SMSCs lock out who insists.
 ACCOUNT_PAUSE = 10.0
 #: A session that ends sooner and has answered nothing counts as one more try that failed.
-STEADY = 5.0
+STABLE_SECONDS = 5.0
 
 
 class NotBound(Exception):
@@ -34,7 +35,7 @@ class NotBound(Exception):
         super().__init__(reason)
 
 
-class Link:
+class ReconnectingConnection:
     """Keeps a session bound, with back-off and jitter between tries.
 
     `on_trouble` hears, by the kind of bind, what an operator must mend, and "" once it is mended.
@@ -54,7 +55,7 @@ class Link:
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def bound_as(self, kind: str) -> "Link":
+    def bound_as(self, kind: str) -> "ReconnectingConnection":
         """Another session of the same account, before either is open."""
         other = copy(self)
         other._kind = kind
@@ -64,7 +65,7 @@ class Link:
         self._changed = asyncio.Condition()
         self._failure, self._next_try, self._is_refused = "", 0.0, False
         self._told: set[str] = set()
-        self._task = asyncio.create_task(self._keep(listener))
+        self._task = asyncio.create_task(self._keep_bound(listener))
 
     async def close(self) -> None:
         if self._task is not None:
@@ -96,7 +97,7 @@ class Link:
     def _until_next_try(self) -> float:
         return max(0.0, self._next_try - asyncio.get_running_loop().time())
 
-    async def _keep(self, listener: Listener) -> None:
+    async def _keep_bound(self, listener: Listener) -> None:
         tries = 0
         while True:
             tries += 1
@@ -105,14 +106,14 @@ class Link:
             except Exception as error:
                 pause, reason = self._pause(tries, error), _explain(error)
             else:
-                if await self._serve(session) >= STEADY or session.useful:
+                if await self._serve(session) >= STABLE_SECONDS or session.useful:
                     tries = 1
                     self._told.clear()
                 pause, reason = self._pause(tries, None), Reason(Code.SMSC_CLOSED)
-            self._tell(reason)
+            self._log_once(reason)
             await self._wait(pause, reason)
 
-    def _tell(self, reason: str) -> None:
+    def _log_once(self, reason: str) -> None:
         """Once until it works again: it is tried every few seconds."""
         if reason not in self._told:
             self._told.add(reason)
@@ -164,8 +165,8 @@ class Link:
 
     def _pause(self, tries: int, error: Exception | None) -> float:
         pause = min(self._most, self._least * 2.0 ** (min(tries, 20) - 1))
-        self._is_refused = isinstance(error, Refused) and _of_the_account(error)
-        if isinstance(error, Refused) and self._is_refused:
+        self._is_refused = isinstance(error, BindRefused) and _is_account_error(error)
+        if isinstance(error, BindRefused) and self._is_refused:
             self._on_trouble(self._kind, _explain(error))
             pause = max(pause, min(ACCOUNT_PAUSE, self._most))
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
@@ -178,7 +179,7 @@ class Window:
         self.size, self._free = size, size
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    def take(self, count: int) -> bool:
+    def try_take(self, count: int) -> bool:
         """Takes `count` places, all at once, so that the parts of a message leave together;
         False where they are not free, or somebody came first."""
         if self._queue or count > self._free:
@@ -186,9 +187,9 @@ class Window:
         self._free -= count
         return True
 
-    async def enter(self, count: int) -> None:
+    async def wait_and_take(self, count: int) -> None:
         """Waits until they are taken."""
-        if self.take(count):
+        if self.try_take(count):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((count, turn))
@@ -196,10 +197,10 @@ class Window:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.leave(count)
+                self.release(count)
             raise
 
-    def leave(self, count: int) -> None:
+    def release(self, count: int) -> None:
         self._free += count
         while self._queue and (self._queue[0][1].done() or self._queue[0][0] <= self._free):
             wanted, turn = self._queue.popleft()
@@ -208,17 +209,17 @@ class Window:
                 turn.set_result(None)
 
 
-def _of_the_account(error: Refused) -> bool:
-    return NAMES.get(error.status, ("", None))[1] is Meaning.ACCOUNT or error.status == 0x03
+def _is_account_error(error: BindRefused) -> bool:
+    return NAMES.get(error.status, ("", None))[1] is ErrorClass.ACCOUNT or error.status == 0x03
 
 
 def _explain(error: Exception) -> str:
-    if isinstance(error, Refused):
-        if NAMES.get(error.status, ("", None))[1] is Meaning.ACCOUNT:
+    if isinstance(error, BindRefused):
+        if NAMES.get(error.status, ("", None))[1] is ErrorClass.ACCOUNT:
             return account_refused(str(error)).reason
         advice = "; the SMSC wants bind=transmitter+receiver" if error.status == 0x03 else ""
         return Reason(Code.BIND_REFUSED, text=f"{error}{advice}")
-    if isinstance(error, Lost):
+    if isinstance(error, ConnectionLost):
         return Reason(Code.SMSC_CLOSED_AT_BIND)
     if isinstance(error, TimeoutError):
         return Reason(Code.SMSC_CONNECT_TIMEOUT)

@@ -11,7 +11,7 @@ from django.db import DataError, InterfaceError, OperationalError
 
 from vestnik.providers.base import Inbound, Receipt, Sink
 from vestnik.providers.smpp import wire
-from vestnik.providers.smpp.receipts import Ears
+from vestnik.providers.smpp.receipts import DeliverSmParser
 from vestnik.providers.smpp.session import SEND_AGAIN, Session
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ class Delivery(NamedTuple):
     session: Session
     sequence: int
     command: int
-    heard: Receipt | Inbound
+    event: Receipt | Inbound
 
 
-class Intake:
+class DeliverSmQueue:
     """A listener that hands over to the sink and acknowledges what the sink has stored."""
 
-    def __init__(self, ears: Ears, sink: Sink) -> None:
-        self._ears, self._sink = ears, sink
+    def __init__(self, parser: DeliverSmParser, sink: Sink) -> None:
+        self._parser, self._sink = parser, sink
         self._inbound: deque[Delivery] = deque()
         self._receipts: deque[Delivery] = deque()
         self._some = asyncio.Event()
@@ -45,15 +45,15 @@ class Intake:
     def delivered(
         self, session: Session, pdu: smpp34.DeliverSm, command: int = wire.DELIVER_SM
     ) -> None:
-        heard = self._ears.hear(pdu)
-        if heard is None:
+        event = self._parser.parse(pdu)
+        if event is None:
             session.acknowledge(pdu.sequence_number, 0, command)
             return
-        waiting = self._inbound if isinstance(heard, Inbound) else self._receipts
+        waiting = self._inbound if isinstance(event, Inbound) else self._receipts
         if len(waiting) >= MOST_WAITING:
             session.acknowledge(pdu.sequence_number, SEND_AGAIN, command)
             return
-        waiting.append(Delivery(session, pdu.sequence_number, command, heard))
+        waiting.append(Delivery(session, pdu.sequence_number, command, event))
         self._some.set()
 
     async def close(self) -> None:
@@ -74,7 +74,7 @@ class Intake:
         """Store and acknowledge them; in halves where one of them is the reason that none is."""
         status = 0
         try:
-            await self._put([delivery.heard for delivery in deliveries])
+            await self._put([delivery.event for delivery in deliveries])
         except Exception as error:
             if len(deliveries) > 1 and not isinstance(error, AWAY):
                 middle = len(deliveries) // 2
@@ -94,8 +94,8 @@ class Intake:
         log.warning("%d deliveries are not stored: %s", count, type(error).__name__)
         return SEND_AGAIN
 
-    async def _put(self, heard: Sequence[Receipt | Inbound]) -> None:
-        if inbound := [item for item in heard if isinstance(item, Inbound)]:
+    async def _put(self, event: Sequence[Receipt | Inbound]) -> None:
+        if inbound := [item for item in event if isinstance(item, Inbound)]:
             await self._sink.on_inbound(inbound)
-        if receipts := [item for item in heard if isinstance(item, Receipt)]:
+        if receipts := [item for item in event if isinstance(item, Receipt)]:
             await self._sink.on_receipts(receipts)

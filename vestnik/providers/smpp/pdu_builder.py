@@ -8,7 +8,7 @@ from typing import Any
 
 import smpp34
 
-from vestnik.providers.base import Outgoing
+from vestnik.providers.base import OutboundMessage
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
@@ -35,7 +35,7 @@ LONGEST_VALIDITY = 30 * 86_400
 Submit = Callable[[int], bytes]
 
 
-class Composer:
+class PduBuilder:
     """Writes messages as this connection's options say."""
 
     def __init__(self, given: Options, sender: str) -> None:
@@ -52,11 +52,11 @@ class Composer:
         self._fields = self._constant(given, sender)
 
     @property
-    def asks_for_receipts(self) -> bool:
+    def requests_receipts(self) -> bool:
         """By the lowest two bits of `registered_delivery` (spec 5.2.17)."""
         return bool(self._fields["registered_delivery"] & 3)
 
-    def submits(self, message: Outgoing) -> list[Submit]:
+    def build(self, message: OutboundMessage) -> list[Submit]:
         """One for each part. Raises ValueError where the text needs more than 255."""
         coded = self._encode(message.text)
         fields = self._fields | {
@@ -73,7 +73,7 @@ class Composer:
         return self._cut(message, fields, parts)
 
     def _cut(
-        self, message: Outgoing, fields: dict[str, Any], parts: Sequence[bytes]
+        self, message: OutboundMessage, fields: dict[str, Any], parts: Sequence[bytes]
     ) -> list[Submit]:
         reference, total = next(self._numbers) % self._references, len(parts)
         if self._long == "sar":
@@ -117,7 +117,7 @@ def relative(seconds: int) -> str:
     return f"0000{day:02}{hour:02}{minute:02}{second:02}000R"
 
 
-def _submit(message: Outgoing, fields: dict[str, Any], short_message: bytes) -> Submit:
+def _submit(message: OutboundMessage, fields: dict[str, Any], short_message: bytes) -> Submit:
     """The validity is what remains at the last instant at which it may leave: a part that goes
     out again, or from a process that stood still, does not promise more."""
     validity = relative(int(message.expires_at - message.depart_before))
@@ -129,7 +129,7 @@ def _submit(message: Outgoing, fields: dict[str, Any], short_message: bytes) -> 
     ).encode()
 
 
-def _payload(message: Outgoing, fields: dict[str, Any], octets: bytes) -> Submit:
+def _payload(message: OutboundMessage, fields: dict[str, Any], octets: bytes) -> Submit:
     tlvs = [smpp34.Tlv(wire.MESSAGE_PAYLOAD, octets)]
     return _submit(message, fields | {"tlvs": tlvs}, b"")
 

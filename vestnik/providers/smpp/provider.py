@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from vestnik.providers.base import (
     Deferred,
-    Late,
+    LateOutcome,
+    OutboundMessage,
     Outcome,
-    Outgoing,
     Provider,
     Rejected,
     Sink,
@@ -17,13 +17,13 @@ from vestnik.providers.base import (
     Unknown,
 )
 from vestnik.providers.options import Options
-from vestnik.providers.smpp.connection import Link, NotBound, Window
-from vestnik.providers.smpp.deliver_sm_queue import Intake
-from vestnik.providers.smpp.pdu_builder import Composer, Submit
-from vestnik.providers.smpp.receipts import Ears
-from vestnik.providers.smpp.response_classifier import Judge
-from vestnik.providers.smpp.submission import Landings, Passage
-from vestnik.providers.smpp.throttle import Brake
+from vestnik.providers.smpp.connection import NotBound, ReconnectingConnection, Window
+from vestnik.providers.smpp.deliver_sm_queue import DeliverSmQueue
+from vestnik.providers.smpp.pdu_builder import PduBuilder, Submit
+from vestnik.providers.smpp.receipts import DeliverSmParser
+from vestnik.providers.smpp.response_classifier import ResponseClassifier
+from vestnik.providers.smpp.submission import ResolvedCounter, Submission
+from vestnik.providers.smpp.throttle import Throttle
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -36,149 +36,156 @@ BINDS = ("transceiver", "transmitter+receiver", "transmitter")
 class SmppProvider(Provider):
     """An ESME on one connection in each worker, or a pair of them; `window` counts parts."""
 
-    paced_by: ClassVar[Literal["message", "segment"]] = "segment"
+    rate_unit: ClassVar[Literal["message", "segment"]] = "segment"
 
     def configure(self, given: Options) -> None:
         kind, *others = given.choice("bind", BINDS[0], BINDS).split("+")
-        self._link = Link(given, kind, self._troubled)
-        self._links = [self._link, *map(self._link.bound_as, others)]
+        self._connection = ReconnectingConnection(given, kind, self._set_trouble)
+        self._connections = [self._connection, *map(self._connection.bound_as, others)]
         self.listens = bool(others) or kind != "transmitter"
         self._troubles: dict[str, str] = {}
-        self._composer = Composer(given, self.sender)
-        self._ears = Ears(self.alias, given, self._composer.coding)
-        self._judge = Judge(given, self._ears.answered_id)
-        self.gives_receipts = self._composer.asks_for_receipts
-        self._brake = Brake(given.number("throttle_pause", 1.0, least=0.01))
+        self._pdu_builder = PduBuilder(given, self.sender)
+        self._deliver_sm_parser = DeliverSmParser(self.alias, given, self._pdu_builder.coding)
+        self._classifier = ResponseClassifier(given, self._deliver_sm_parser.answered_id)
+        self.gives_receipts = self._pdu_builder.requests_receipts
+        self._throttle = Throttle(given.number("throttle_pause", 1.0, least=0.01))
 
-    def _troubled(self, kind: str, trouble: str) -> None:
+    def _set_trouble(self, kind: str, trouble: str) -> None:
         self._troubles[kind] = trouble
         self.trouble = next(filter(None, self._troubles.values()), "")
 
     async def open(self, sink: Sink) -> None:
-        self._places = Window(self.window)
-        self._sink, self._telling = sink, set[asyncio.Task[None]]()
-        self._intake = Intake(self._ears, sink)
-        for link in self._links:
-            link.open(self._intake)
+        self._window_slots = Window(self.window)
+        self._sink, self._late_reports = sink, set[asyncio.Task[None]]()
+        self._deliver_sm_queue = DeliverSmQueue(self._deliver_sm_parser, sink)
+        for connection in self._connections:
+            connection.open(self._deliver_sm_queue)
 
     async def close(self) -> None:
-        await asyncio.gather(*(link.close() for link in self._links))
-        await self._intake.close()
-        if self._telling:
-            await asyncio.wait(self._telling, timeout=LAST_RECORDS)
-        for task in self._telling:
+        await asyncio.gather(*(connection.close() for connection in self._connections))
+        await self._deliver_sm_queue.close()
+        if self._late_reports:
+            await asyncio.wait(self._late_reports, timeout=LAST_RECORDS)
+        for task in self._late_reports:
             task.cancel()
-        await asyncio.gather(*self._telling, return_exceptions=True)
+        await asyncio.gather(*self._late_reports, return_exceptions=True)
 
-    async def hand_over(self, message: Outgoing) -> Outcome:
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
         (outcome,) = await self.hand_over_all([message])
         if outcome is None:
             raise TooLate
         return outcome
 
-    async def hand_over_all(self, flight: Sequence[Outgoing]) -> list[Outcome | None]:
+    async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
         if not flight:
             return []
-        landings = Landings(len(flight))
-        passages = [Passage(message, self._places, landings, self._judged) for message in flight]
+        counter = ResolvedCounter(len(flight))
+        submissions = [
+            Submission(message, self._window_slots, counter, self._on_answered)
+            for message in flight
+        ]
         try:
             async with asyncio.timeout(self.deadline):
-                for passage in passages:
-                    await self._leave(passage)
-                await landings.all.wait()
+                for submission in submissions:
+                    await self._submit(submission)
+                await counter.all.wait()
         except TimeoutError:
             pass
         finally:
-            self._give_up(passages)
-        return [passage.outcome for passage in passages]
+            self._give_up(submissions)
+        return [submission.outcome for submission in submissions]
 
-    def _give_up(self, passages: Sequence[Passage]) -> None:
+    def _give_up(self, submissions: Sequence[Submission]) -> None:
         trouble = Reason(Code.NO_ANSWER_WITHIN, time=self.deadline)
-        for passage in passages:
-            if passage.landed:
+        for submission in submissions:
+            if submission.is_resolved:
                 continue
             # What only waited for its place in the window was not tried: the SMSC is there.
-            waited = passage.message.departed_at is None and self._link.is_bound
-            passage.give_up(None if waited else self.in_two_minds(passage.message, trouble))
+            waited = submission.message.departed_at is None and self._connection.is_bound
+            submission.give_up(
+                None if waited else self.deferred_or_unknown(submission.message, trouble)
+            )
 
-    async def _leave(self, passage: Passage) -> None:
+    async def _submit(self, submission: Submission) -> None:
         try:
-            submits = self._composer.submits(passage.message)
+            submits = self._pdu_builder.build(submission.message)
         except ValueError as error:
-            passage.land(Rejected("", Reason(Code.PROVIDER_TEXT_TOO_LONG, text=str(error))))
+            submission.resolve(Rejected("", Reason(Code.PROVIDER_TEXT_TOO_LONG, text=str(error))))
             return
-        await passage.enter(min(len(submits), self.window))
+        await submission.take_slots(min(len(submits), self.window))
         try:
-            await self._depart(passage, submits)
+            await self._send_parts(submission, submits)
         except TooLate:
-            passage.land(None)
+            submission.resolve(None)
         except NotBound as error:
-            passage.land(_without_a_session(error))
+            submission.resolve(_without_a_session(error))
         except Exception as error:
             trouble = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
-            passage.give_up(self.in_two_minds(passage.message, trouble))
+            submission.give_up(self.deferred_or_unknown(submission.message, trouble))
 
-    async def _depart(self, passage: Passage, submits: Sequence[Submit]) -> None:
-        session = await self._link.session()
-        while (rest := self._brake.resting) > 0:
-            await self._sit_out(rest, passage.message)
-            session = await self._link.session()
-        passage.message.depart()
-        passage.send(session, submits)
+    async def _send_parts(self, submission: Submission, submits: Sequence[Submit]) -> None:
+        session = await self._connection.session()
+        while (pause := self._throttle.pause_left) > 0:
+            await self._wait_for_throttle(pause, submission.message)
+            session = await self._connection.session()
+        submission.message.mark_departed()
+        submission.send(session, submits)
 
     @staticmethod
-    async def _sit_out(rest: float, message: Outgoing) -> None:
+    async def _wait_for_throttle(pause: float, message: OutboundMessage) -> None:
         """A rest of the connection is no word on a message that has not left: it waits, or stays
         here where it could not leave after it."""
-        if time.monotonic() + rest >= message.depart_before:
+        if time.monotonic() + pause >= message.depart_before:
             raise TooLate
-        await asyncio.sleep(rest)
+        await asyncio.sleep(pause)
 
-    def _judged(self, passage: Passage) -> None:
+    def _on_answered(self, submission: Submission) -> None:
         """All parts are answered; of a message that was given up, too late."""
-        if passage.too_late:
-            self._stayed(passage)
+        if submission.too_late:
+            self._on_not_written(submission)
             return
-        accepted = self._judge.acceptance(passage.answers)
-        self._brake.heard(not accepted and self._judge.throttled(passage.answers))
-        outcome = accepted or self._refusal(passage)
-        if passage.landed:
-            self._tell(passage.message, outcome)
+        accepted = self._classifier.acceptance(submission.answers)
+        self._throttle.record(not accepted and self._classifier.is_throttled(submission.answers))
+        outcome = accepted or self._refusal(submission)
+        if submission.is_resolved:
+            self._report_late(submission.message, outcome)
         elif outcome is not None:
-            passage.message.answered_at = time.monotonic()
-            passage.land(outcome)
+            submission.message.answered_at = time.monotonic()
+            submission.resolve(outcome)
 
-    def _stayed(self, passage: Passage) -> None:
+    def _on_not_written(self, submission: Submission) -> None:
         """Its time was over before it was written; or before parts of it went out again, while
         others of it are taken."""
-        if any(passage.answers):
-            passage.land(self._judge.refusal(passage.answers, self._brake.pause))
-        elif not passage.landed:
-            passage.message.departed_at = None
-            passage.land(None)
+        if any(submission.answers):
+            submission.resolve(
+                self._classifier.refusal(submission.answers, self._throttle.retry_after)
+            )
+        elif not submission.is_resolved:
+            submission.message.departed_at = None
+            submission.resolve(None)
 
-    def _tell(self, message: Outgoing, outcome: Outcome | None) -> None:
+    def _report_late(self, message: OutboundMessage, outcome: Outcome | None) -> None:
         """A late answer settles what stands as unknown, and receipts will come under its id."""
         if outcome is not None and not isinstance(outcome, Unknown):
-            task = asyncio.create_task(self._sink.on_late(Late(message, outcome)))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            task = asyncio.create_task(self._sink.on_late(LateOutcome(message, outcome)))
+            self._late_reports.add(task)
+            task.add_done_callback(self._late_reports.discard)
 
-    def _refusal(self, passage: Passage) -> Outcome | None:
+    def _refusal(self, submission: Submission) -> Outcome | None:
         """None where parts go out again by themselves: they were refused for now, while others
         of their message were taken."""
-        answers, pause = passage.answers, self._brake.pause
-        if self._judge.unbound(answers):
-            passage.session.leave()
-        again = self._judge.left_behind(answers)
+        answers, pause = submission.answers, self._throttle.retry_after
+        if self._classifier.is_unbound(answers):
+            submission.session.leave()
+        again = self._classifier.parts_to_resend(answers)
         if (
             again
-            and not passage.landed
-            and time.monotonic() + pause < passage.message.depart_before
+            and not submission.is_resolved
+            and time.monotonic() + pause < submission.message.depart_before
         ):
-            asyncio.get_running_loop().call_later(pause, passage.send_parts, again)
+            asyncio.get_running_loop().call_later(pause, submission.send_parts, again)
             return None
-        return self._judge.refusal(answers, pause)
+        return self._classifier.refusal(answers, pause)
 
 
 def _without_a_session(error: NotBound) -> Deferred:

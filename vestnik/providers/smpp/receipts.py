@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import smpp34
 
 from vestnik.providers.base import Inbound, Receipt, ReceiptState
-from vestnik.providers.events import sender_of
+from vestnik.providers.events import normalize_sender
 from vestnik.providers.options import Options
 from vestnik.providers.receipt_reasons import reason_of_receipt
 from vestnik.providers.smpp import wire
@@ -87,7 +87,7 @@ def _in_base(base: int) -> Normal:
 IDS: Mapping[str, Normal] = {"text": as_written, "decimal": _in_base(10), "hex": _in_base(16)}
 
 
-class Ears:
+class DeliverSmParser:
     """Reads what one SMSC delivers."""
 
     def __init__(self, alias: str, given: Options, coding: Coding) -> None:
@@ -95,7 +95,7 @@ class Ears:
         self.answered_id = IDS[given.choice("answer_ids", "text", list(IDS))]
         self._receipted_id = IDS[given.choice("receipt_ids", "text", list(IDS))]
 
-    def hear(self, pdu: smpp34.DeliverSm) -> Receipt | Inbound | None:
+    def parse(self, pdu: smpp34.DeliverSm) -> Receipt | Inbound | None:
         """None for what is neither: a state that is not final, an acknowledgement by a user."""
         tlvs = {tlv.tag: tlv.value for tlv in pdu.tlvs}
         kind = pdu.esm_class & TYPE_MASK
@@ -135,7 +135,7 @@ class Ears:
         return OUR_TEXT.split(said, maxsplit=1)[0]
 
     def _inbound(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Inbound | None:
-        phone_number = sender_of(
+        phone_number = normalize_sender(
             pdu.source_addr, international=pdu.source_addr_ton == INTERNATIONAL
         )
         text = self._coding.decode(_octets(pdu, tlvs), pdu.data_coding)

@@ -40,14 +40,14 @@ SEQUENCES = 0x7FFFFFFF
 LAST_ANSWERS = 5.0
 
 #: Takes the answer to a request; None where the line was lost before it came.
-Hear = Callable[[Answer | None], None]
+OnAnswer = Callable[[Answer | None], None]
 
 
-class Lost(ConnectionError):
+class ConnectionLost(ConnectionError):
     """The connection is gone; whatever was in flight on it is in doubt."""
 
 
-class Refused(Exception):
+class BindRefused(Exception):
     """The SMSC does not let us bind."""
 
     def __init__(self, status: int) -> None:
@@ -77,7 +77,7 @@ class Session(asyncio.Protocol):
         #: Octets, the instant from which they must not be written, their sequence number.
         self._out: list[tuple[bytes, float, int]] = []
         #: By sequence number: the command that was sent, and who hears its answer.
-        self._waiting: dict[int, tuple[int, Hear]] = {}
+        self._waiting: dict[int, tuple[int, OnAnswer]] = {}
         self._leaving = False
         #: The SMSC's own `unbind`, which is answered once what is in flight is.
         self._unbind_of_peer: int | None = None
@@ -94,15 +94,15 @@ class Session(asyncio.Protocol):
         left_by_us = self._leaving and self._unbind_of_peer is None
         self.useful = self._sequence - len(self._waiting) > 1 and not left_by_us
         waiting, self._waiting = self._waiting, {}
-        for _, hear in waiting.values():
-            hear(None)
+        for _, on_answer in waiting.values():
+            on_answer(None)
         if not self.lost.done():
             self.lost.set_result(None)
 
     def send(
         self,
         make: Callable[[int], bytes],
-        hear: Hear,
+        on_answer: OnAnswer,
         before: float = math.inf,
         command: int = wire.SUBMIT_SM,
     ) -> int:
@@ -111,10 +111,10 @@ class Session(asyncio.Protocol):
         It is written before that instant of `time.monotonic()`, or it hears NOT_WRITTEN.
         """
         if self.lost.done():
-            raise Lost("the line is closed")
+            raise ConnectionLost("the line is closed")
         self._sequence = sequence = self._sequence % SEQUENCES + 1
         self._write(make(sequence), before, sequence)
-        self._waiting[sequence] = command, hear
+        self._waiting[sequence] = command, on_answer
         return sequence
 
     def forget(self, sequences: Iterable[int]) -> None:
@@ -125,21 +125,21 @@ class Session(asyncio.Protocol):
     async def ask(self, command: int, body: bytes = b"") -> Answer:
         """Raises Lost."""
         future: asyncio.Future[Answer | None] = self._loop.create_future()
-        make, hear = partial(wire.pdu, command, 0, body=body), partial(_resolve, future)
-        sequence = self.send(make, hear, command=command)
+        make, on_answer = partial(wire.pdu, command, 0, body=body), partial(_resolve, future)
+        sequence = self.send(make, on_answer, command=command)
         try:
             answer = await future
         finally:
             self.forget([sequence])
         if answer is None:
-            raise Lost("the line was closed before the answer")
+            raise ConnectionLost("the line was closed before the answer")
         return answer
 
     async def bind(self, kind: str, body: bytes) -> None:
         """Raises Refused, or Lost."""
         status, _ = await self.ask(BINDS[kind], body)
         if status:
-            raise Refused(status)
+            raise BindRefused(status)
         self.usable = not self.lost.done()
 
     async def probe(self, every: float, patience: float) -> None:
@@ -152,7 +152,7 @@ class Session(asyncio.Protocol):
             try:
                 async with asyncio.timeout(patience):
                     await self.ask(wire.ENQUIRE_LINK)
-            except (TimeoutError, Lost):
+            except (TimeoutError, ConnectionLost):
                 self.abort()
                 return
 
@@ -163,7 +163,7 @@ class Session(asyncio.Protocol):
                 self.usable = False
                 async with asyncio.timeout(patience):
                     await self.ask(wire.UNBIND)
-        except (TimeoutError, Lost):
+        except (TimeoutError, ConnectionLost):
             pass
         finally:
             self._flush()
@@ -203,7 +203,7 @@ class Session(asyncio.Protocol):
 
     def _handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         if command & wire.ANSWER:
-            self._hear(command, status, sequence, pdu)
+            self._dispatch_response(command, status, sequence, pdu)
         elif command == wire.DELIVER_SM:
             self._deliver(sequence, pdu)
         elif command == wire.DATA_SM:
@@ -211,26 +211,26 @@ class Session(asyncio.Protocol):
         elif command == wire.ENQUIRE_LINK:
             self._answer(command, 0, sequence)
         elif command == wire.UNBIND:
-            self._let_go(sequence)
+            self._end_by_unbind(sequence)
         elif command != wire.ALERT_NOTIFICATION:
             self._write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
 
-    def _hear(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
+    def _dispatch_response(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         """Only the answer to what was asked is one, or a `generic_nack`; and only to what left."""
-        asked, hear = self._waiting.get(sequence, (0, None))
+        asked, on_answer = self._waiting.get(sequence, (0, None))
         is_answer = command in (asked | wire.ANSWER, wire.GENERIC_NACK)
-        if hear is None or not is_answer or self._is_unwritten(sequence):
+        if on_answer is None or not is_answer or self._is_unwritten(sequence):
             return
         del self._waiting[sequence]
         text = wire.first_string(pdu[wire.HEADER.size :])
-        hear(Answer(self._meant(command, status), text))
+        on_answer(Answer(self._status_of(command, status), text))
 
     def _is_unwritten(self, sequence: int) -> bool:
         """Sequence numbers go up by one, so what is not flushed yet is a range of them."""
         waiting = (self._sequence - self._written) % SEQUENCES
         return 0 < (sequence - self._written) % SEQUENCES <= waiting
 
-    def _let_go(self, sequence: int) -> None:
+    def _end_by_unbind(self, sequence: int) -> None:
         """The SMSC unbinds: nothing new goes out, and what is in flight is answered first."""
         self.usable, self._leaving = False, True
         self._unbind_of_peer = sequence
@@ -248,7 +248,7 @@ class Session(asyncio.Protocol):
         self._transport.close()
 
     @staticmethod
-    def _meant(command: int, status: int) -> int:
+    def _status_of(command: int, status: int) -> int:
         """A generic_nack is never a success, whatever its status says."""
         return 0xFF if command == wire.GENERIC_NACK and not status else status
 
@@ -292,9 +292,9 @@ class Session(asyncio.Protocol):
 
     def _keep_back(self, sequences: Iterable[int]) -> None:
         for sequence in sequences:
-            _, hear = self._waiting.pop(sequence, (0, None))
-            if hear is not None:
-                hear(NOT_WRITTEN)
+            _, on_answer = self._waiting.pop(sequence, (0, None))
+            if on_answer is not None:
+                on_answer(NOT_WRITTEN)
 
 
 def data_sm(pdu: bytes) -> smpp34.DeliverSm:

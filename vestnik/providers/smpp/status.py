@@ -7,78 +7,63 @@ all that vendors and other versions add are in doubt, unless an option names the
 """
 
 from collections.abc import Iterable, Mapping
-from enum import Enum, auto
 
+from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 
-
-class Meaning(Enum):
-    """For the message that was refused."""
-
-    PERMANENT = auto()
-    TEMPORARY = auto()
-    #: Too much at once: the whole connection pauses.
-    THROTTLED = auto()
-    #: Nothing goes out until the account or its setting is mended.
-    ACCOUNT = auto()
-    #: The SMSC does not know this session, or not for sending: it must be bound anew.
-    UNBOUND = auto()
-    AMBIGUOUS = auto()
-
-
-NAMES: dict[int, tuple[str, Meaning]] = {
-    0x01: ("ESME_RINVMSGLEN", Meaning.PERMANENT),
-    0x02: ("ESME_RINVCMDLEN", Meaning.PERMANENT),
-    0x03: ("ESME_RINVCMDID", Meaning.PERMANENT),
-    0x04: ("ESME_RINVBNDSTS", Meaning.UNBOUND),
-    0x05: ("ESME_RALYBND", Meaning.TEMPORARY),
-    0x06: ("ESME_RINVPRTFLG", Meaning.PERMANENT),
-    0x07: ("ESME_RINVREGDLVFLG", Meaning.PERMANENT),
-    0x08: ("ESME_RSYSERR", Meaning.TEMPORARY),
-    0x0A: ("ESME_RINVSRCADR", Meaning.PERMANENT),
-    0x0B: ("ESME_RINVDSTADR", Meaning.PERMANENT),
-    0x0C: ("ESME_RINVMSGID", Meaning.PERMANENT),
-    0x0D: ("ESME_RBINDFAIL", Meaning.TEMPORARY),
-    0x0E: ("ESME_RINVPASWD", Meaning.ACCOUNT),
-    0x0F: ("ESME_RINVSYSID", Meaning.ACCOUNT),
-    0x14: ("ESME_RMSGQFUL", Meaning.THROTTLED),
-    0x15: ("ESME_RINVSERTYP", Meaning.PERMANENT),
-    0x33: ("ESME_RINVNUMDESTS", Meaning.PERMANENT),
-    0x34: ("ESME_RINVDLNAME", Meaning.PERMANENT),
-    0x40: ("ESME_RINVDESTFLAG", Meaning.PERMANENT),
-    0x42: ("ESME_RINVSUBREP", Meaning.PERMANENT),
-    0x43: ("ESME_RINVESMCLASS", Meaning.PERMANENT),
-    0x44: ("ESME_RCNTSUBDL", Meaning.PERMANENT),
-    0x45: ("ESME_RSUBMITFAIL", Meaning.TEMPORARY),
-    0x48: ("ESME_RINVSRCTON", Meaning.PERMANENT),
-    0x49: ("ESME_RINVSRCNPI", Meaning.PERMANENT),
-    0x50: ("ESME_RINVDSTTON", Meaning.PERMANENT),
-    0x51: ("ESME_RINVDSTNPI", Meaning.PERMANENT),
-    0x53: ("ESME_RINVSYSTYP", Meaning.ACCOUNT),
-    0x54: ("ESME_RINVREPFLAG", Meaning.PERMANENT),
-    0x55: ("ESME_RINVNUMMSGS", Meaning.PERMANENT),
-    0x58: ("ESME_RTHROTTLED", Meaning.THROTTLED),
-    0x61: ("ESME_RINVSCHED", Meaning.PERMANENT),
-    0x62: ("ESME_RINVEXPIRY", Meaning.PERMANENT),
-    0x63: ("ESME_RINVDFTMSGID", Meaning.PERMANENT),
-    0x64: ("ESME_RX_T_APPN", Meaning.TEMPORARY),
-    0x65: ("ESME_RX_P_APPN", Meaning.PERMANENT),
-    0x66: ("ESME_RX_R_APPN", Meaning.PERMANENT),
-    0xC0: ("ESME_RINVOPTPARSTREAM", Meaning.PERMANENT),
-    0xC1: ("ESME_ROPTPARNOTALLWD", Meaning.PERMANENT),
-    0xC2: ("ESME_RINVPARLEN", Meaning.PERMANENT),
-    0xC3: ("ESME_RMISSINGOPTPARAM", Meaning.PERMANENT),
-    0xC4: ("ESME_RINVOPTPARAMVAL", Meaning.PERMANENT),
-    0xFE: ("ESME_RDELIVERYFAILURE", Meaning.PERMANENT),
-    0xFF: ("ESME_RUNKNOWNERR", Meaning.AMBIGUOUS),
-    0x104: ("ESME_RINVDCS", Meaning.PERMANENT),
+NAMES: dict[int, tuple[str, ErrorClass]] = {
+    0x01: ("ESME_RINVMSGLEN", ErrorClass.PERMANENT),
+    0x02: ("ESME_RINVCMDLEN", ErrorClass.PERMANENT),
+    0x03: ("ESME_RINVCMDID", ErrorClass.PERMANENT),
+    0x04: ("ESME_RINVBNDSTS", ErrorClass.UNBOUND),
+    0x05: ("ESME_RALYBND", ErrorClass.TEMPORARY),
+    0x06: ("ESME_RINVPRTFLG", ErrorClass.PERMANENT),
+    0x07: ("ESME_RINVREGDLVFLG", ErrorClass.PERMANENT),
+    0x08: ("ESME_RSYSERR", ErrorClass.TEMPORARY),
+    0x0A: ("ESME_RINVSRCADR", ErrorClass.PERMANENT),
+    0x0B: ("ESME_RINVDSTADR", ErrorClass.PERMANENT),
+    0x0C: ("ESME_RINVMSGID", ErrorClass.PERMANENT),
+    0x0D: ("ESME_RBINDFAIL", ErrorClass.TEMPORARY),
+    0x0E: ("ESME_RINVPASWD", ErrorClass.ACCOUNT),
+    0x0F: ("ESME_RINVSYSID", ErrorClass.ACCOUNT),
+    0x14: ("ESME_RMSGQFUL", ErrorClass.THROTTLED),
+    0x15: ("ESME_RINVSERTYP", ErrorClass.PERMANENT),
+    0x33: ("ESME_RINVNUMDESTS", ErrorClass.PERMANENT),
+    0x34: ("ESME_RINVDLNAME", ErrorClass.PERMANENT),
+    0x40: ("ESME_RINVDESTFLAG", ErrorClass.PERMANENT),
+    0x42: ("ESME_RINVSUBREP", ErrorClass.PERMANENT),
+    0x43: ("ESME_RINVESMCLASS", ErrorClass.PERMANENT),
+    0x44: ("ESME_RCNTSUBDL", ErrorClass.PERMANENT),
+    0x45: ("ESME_RSUBMITFAIL", ErrorClass.TEMPORARY),
+    0x48: ("ESME_RINVSRCTON", ErrorClass.PERMANENT),
+    0x49: ("ESME_RINVSRCNPI", ErrorClass.PERMANENT),
+    0x50: ("ESME_RINVDSTTON", ErrorClass.PERMANENT),
+    0x51: ("ESME_RINVDSTNPI", ErrorClass.PERMANENT),
+    0x53: ("ESME_RINVSYSTYP", ErrorClass.ACCOUNT),
+    0x54: ("ESME_RINVREPFLAG", ErrorClass.PERMANENT),
+    0x55: ("ESME_RINVNUMMSGS", ErrorClass.PERMANENT),
+    0x58: ("ESME_RTHROTTLED", ErrorClass.THROTTLED),
+    0x61: ("ESME_RINVSCHED", ErrorClass.PERMANENT),
+    0x62: ("ESME_RINVEXPIRY", ErrorClass.PERMANENT),
+    0x63: ("ESME_RINVDFTMSGID", ErrorClass.PERMANENT),
+    0x64: ("ESME_RX_T_APPN", ErrorClass.TEMPORARY),
+    0x65: ("ESME_RX_P_APPN", ErrorClass.PERMANENT),
+    0x66: ("ESME_RX_R_APPN", ErrorClass.PERMANENT),
+    0xC0: ("ESME_RINVOPTPARSTREAM", ErrorClass.PERMANENT),
+    0xC1: ("ESME_ROPTPARNOTALLWD", ErrorClass.PERMANENT),
+    0xC2: ("ESME_RINVPARLEN", ErrorClass.PERMANENT),
+    0xC3: ("ESME_RMISSINGOPTPARAM", ErrorClass.PERMANENT),
+    0xC4: ("ESME_RINVOPTPARAMVAL", ErrorClass.PERMANENT),
+    0xFE: ("ESME_RDELIVERYFAILURE", ErrorClass.PERMANENT),
+    0xFF: ("ESME_RUNKNOWNERR", ErrorClass.AMBIGUOUS),
+    0x104: ("ESME_RINVDCS", ErrorClass.PERMANENT),
 }
 OPTIONS = {
-    "permanent_statuses": Meaning.PERMANENT,
-    "temporary_statuses": Meaning.TEMPORARY,
-    "throttling_statuses": Meaning.THROTTLED,
-    "ambiguous_statuses": Meaning.AMBIGUOUS,
+    "permanent_statuses": ErrorClass.PERMANENT,
+    "temporary_statuses": ErrorClass.TEMPORARY,
+    "throttling_statuses": ErrorClass.THROTTLED,
+    "ambiguous_statuses": ErrorClass.AMBIGUOUS,
 }
 
 
@@ -86,11 +71,11 @@ def name_of(status: int) -> str:
     return NAMES[status][0] if status in NAMES else f"0x{status:08X}"
 
 
-def meanings(given: Options) -> Mapping[int, Meaning]:
+def error_classes(given: Options) -> Mapping[int, ErrorClass]:
     """The table, as this provider's options change it: `temporary_statuses=0x45,0x400`."""
-    table = {status: meaning for status, (_, meaning) in NAMES.items()}
-    for option, meaning in OPTIONS.items():
-        table |= dict.fromkeys(_numbers(option, given.words(option)), meaning)
+    table = {status: error_class for status, (_, error_class) in NAMES.items()}
+    for option, error_class in OPTIONS.items():
+        table |= dict.fromkeys(_numbers(option, given.words(option)), error_class)
     return table
 
 

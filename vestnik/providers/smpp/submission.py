@@ -7,16 +7,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vestnik.providers.base import Outcome, Outgoing
+from vestnik.providers.base import OutboundMessage, Outcome
 from vestnik.providers.smpp.connection import Window
 from vestnik.providers.smpp.pdu_builder import Submit
-from vestnik.providers.smpp.session import NOT_WRITTEN, Answer, Lost, Session
+from vestnik.providers.smpp.session import NOT_WRITTEN, Answer, ConnectionLost, Session
 
 #: An SMSC that has not answered by then does not know the request any more.
-LISTEN_FOR = 300.0
+LATE_ANSWER_SECONDS = 300.0
 
 
-class Landings:
+class ResolvedCounter:
     """Counts those of a flight whose outcome is known."""
 
     def __init__(self, expected: int) -> None:
@@ -28,7 +28,7 @@ class Landings:
             self.all.set()
 
 
-class Passage:
+class Submission:
     """One message of a flight; it has landed once its outcome is known.
 
     An answer is None while it is awaited, and for good where the line was lost. `too_late`: the
@@ -37,14 +37,14 @@ class Passage:
 
     __slots__ = (
         "_awaited",
-        "_judge",
-        "_landings",
-        "_places",
+        "_counter",
+        "_on_answered",
         "_sequences",
+        "_slots",
         "_submits",
         "_window",
         "answers",
-        "landed",
+        "is_resolved",
         "message",
         "outcome",
         "session",
@@ -57,23 +57,23 @@ class Passage:
 
     def __init__(
         self,
-        message: Outgoing,
+        message: OutboundMessage,
         window: Window,
-        landings: Landings,
-        judge: Callable[["Passage"], None],
+        counter: ResolvedCounter,
+        on_answered: Callable[["Submission"], None],
     ) -> None:
         self.message = message
         self.outcome: Outcome | None = None
-        self.landed = self.too_late = False
-        self._window, self._landings, self._judge = window, landings, judge
-        self._places = self._awaited = 0
+        self.is_resolved = self.too_late = False
+        self._window, self._counter, self._on_answered = window, counter, on_answered
+        self._slots = self._awaited = 0
         self._sequences: list[int] = []
 
-    async def enter(self, places: int) -> None:
+    async def take_slots(self, slots: int) -> None:
         """Wait for so many places in the window, and hold them until it has landed."""
-        if not self._window.take(places):
-            await self._window.enter(places)
-        self._places = places
+        if not self._window.try_take(slots):
+            await self._window.wait_and_take(slots)
+        self._slots = slots
 
     def send(self, session: Session, submits: Sequence[Submit]) -> None:
         """Write all parts at once, so that none is late when the first was not."""
@@ -83,39 +83,39 @@ class Passage:
 
     def send_parts(self, numbers: Sequence[int]) -> None:
         """Write these parts; once all of them are answered, the message is judged."""
-        if self.landed:
+        if self.is_resolved:
             return
         self._awaited, before = len(numbers), self.message.depart_before
         for number in numbers:
-            hear = partial(self._hear, number)
+            on_answer = partial(self._record_answer, number)
             try:
-                sequence = self.session.send(self._submits[number], hear, before)
-            except Lost:
-                self._hear(number, None)
+                sequence = self.session.send(self._submits[number], on_answer, before)
+            except ConnectionLost:
+                self._record_answer(number, None)
             else:
                 self._sequences.append(sequence)
 
-    def _hear(self, number: int, answer: Answer | None) -> None:
+    def _record_answer(self, number: int, answer: Answer | None) -> None:
         if answer is NOT_WRITTEN:
             self.too_late = True
         else:
             self.answers[number] = answer
         self._awaited -= 1
         if not self._awaited:
-            self._judge(self)
+            self._on_answered(self)
 
-    def land(self, outcome: Outcome | None) -> None:
+    def resolve(self, outcome: Outcome | None) -> None:
         """Its outcome is known, or its time is over: the first word counts."""
-        if self.landed:
+        if self.is_resolved:
             return
-        self.outcome, self.landed = self.message.land(outcome), True
-        if self._places:
-            self._window.leave(self._places)
-        self._landings.note()
+        self.outcome, self.is_resolved = self.message.resolve(outcome), True
+        if self._slots:
+            self._window.release(self._slots)
+        self._counter.note()
 
     def give_up(self, outcome: Outcome | None) -> None:
         """Land without its answers. They are heard for a while yet, and judged, late."""
-        self.land(outcome)
+        self.resolve(outcome)
         if self._awaited:
             loop = asyncio.get_running_loop()
-            loop.call_later(LISTEN_FOR, self.session.forget, self._sequences)
+            loop.call_later(LATE_ANSWER_SECONDS, self.session.forget, self._sequences)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.conf import settings
 from django.db.models import Count
 
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.mailings.forecast import Span, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
@@ -42,7 +42,7 @@ def local_times(mailing: Mailing, finishes_at: datetime | None) -> Sequence[Loca
     """
     begins = max(mailing.starts_at, database_now())
     window = (begins, mailing.ends_at - timedelta(seconds=END_GUARD))
-    zones = recipients(mailing.filter).order_by().values_list("timezone")
+    zones = select_recipients(mailing.filter).order_by().values_list("timezone")
     counted = zones.annotate(clients=Count("id")).order_by("-clients", "timezone")
     return [
         _of_zone(mailing, zone, clients, window, finishes_at or begins) for zone, clients in counted

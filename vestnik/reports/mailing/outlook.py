@@ -14,7 +14,7 @@ from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.shared_forecast import Load, forecast_beside
 from vestnik.mailings.window import END_GUARD
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 # Not those that are paused or still to start: nobody knows how many these will be.
 OTHERS = """
@@ -46,8 +46,8 @@ def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
     """How many messages a second may leave: the lower of its own limit and the provider's, at so
     many segments a message."""
     rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
-    if mailing.provider in aliases() and (most := described(mailing.provider).max_rate):
-        by_segment = described(mailing.provider).paced_by == "segment"
+    if mailing.provider in aliases() and (most := describe(mailing.provider).max_rate):
+        by_segment = describe(mailing.provider).rate_unit == "segment"
         rates.append(most / ((segments or mailing.segments) if by_segment else 1))
     return min(rates, default=None)
 
@@ -58,9 +58,9 @@ def common_forecast(
     """When so many messages of a mailing will be through, at the rate that is allowed and beside
     the running mailings that share its provider's pace. `weight` is the mean of their segments."""
     segments = mailing.segments if weight is None else weight
-    provider = described(mailing.provider) if mailing.provider in aliases() else None
+    provider = describe(mailing.provider) if mailing.provider in aliases() else None
     if provider and provider.max_rate:
-        by_segment = provider.paced_by == "segment"
+        by_segment = provider.rate_unit == "segment"
         if others := _others(mailing, now, by_segment=by_segment):
             own = Load(groups, mailing.rate_limit, segments if by_segment else 1.0)
             return forecast_beside(own, others, provider.max_rate)

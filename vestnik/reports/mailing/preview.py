@@ -11,7 +11,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 from vestnik.audience.models import Client, zone_is_assumed
 from vestnik.db import sql
 from vestnik.dispatch.models import Message
-from vestnik.dispatch.prepare.recipients import picked, recipients, rendered, samples
+from vestnik.dispatch.prepare.recipients import (
+    clients_sql,
+    rendered_sql,
+    sample_messages,
+    select_recipients,
+)
 from vestnik.dispatch.states import MessageState
 from vestnik.mailings.forecast import Forecast, spans
 from vestnik.mailings.local_hours import LocalHours
@@ -55,7 +60,7 @@ NO_GROUP = Group("", *[0] * (len(fields(Group)) - 1))
 
 def preview(mailing: Mailing) -> dict[str, Any]:
     """What an unsaved mailing would do."""
-    clients = recipients(mailing.filter)
+    clients = select_recipients(mailing.filter)
     groups = _groups(mailing, clients)
     window = (
         max(mailing.starts_at, database_now()),
@@ -81,7 +86,7 @@ def preview(mailing: Mailing) -> dict[str, Any]:
         "segments": segments,
         "price": price_of(mailing.provider, segments),
         **_letters(mailing.text),
-        "samples": samples(mailing, SAMPLES),
+        "samples": sample_messages(mailing, SAMPLES),
         "forecast": _forecast(mailing, groups, schedules, segments / messages if messages else 1),
     }
 
@@ -107,15 +112,15 @@ def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict
         "text_warnings": text_warnings(text),
         "segments": segments,
         "price": price_of(provider, segments),
-        "samples": samples(renewed, SAMPLES, clients),
+        "samples": sample_messages(renewed, SAMPLES, clients),
     }
 
 
 def _groups(mailing: Mailing, clients: QuerySet[Client]) -> list[Group]:
-    statement, parameters = picked(mailing.text, clients)
+    statement, parameters = clients_sql(mailing.text, clients)
     counting = COUNT.format(
         zone="''::text" if mailing.local_hours is None else "timezone",
-        rendered=rendered(mailing.text, statement),
+        rendered=rendered_sql(mailing.text, statement),
     )
     found = sql.rows(counting, [*parameters])
     return [Group(*row) for row in found]

@@ -18,7 +18,7 @@ from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
 from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.web.kept_forms import written_on
-from vestnik.dispatch.runtime.import_runner import look_at
+from vestnik.dispatch.runtime.import_runner import enqueue
 from vestnik.reports.files.downloads import FORMATS, download
 from vestnik.reports.files.table_writers import Cell
 
@@ -75,7 +75,7 @@ def _start(job: Import, draft: Draft) -> None:
     with transaction.atomic():
         stored.drafts().filter(id=job.id).update(options=draft.kept)
         if stored.start(job.id):
-            look_at(job.id)
+            enqueue(job.id)
 
 
 def _back_to(request: OperatorRequest, job: Import) -> HttpResponse:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vestnik.audience.imports import Import, ImportState
-from vestnik.dispatch.runtime.import_runner import waiting
+from vestnik.dispatch.runtime.import_runner import waiting_imports
 from vestnik.dispatch.signals.heartbeat import count_workers
 from vestnik.mailings.rules import database_now
 
@@ -29,6 +29,7 @@ def _whether_it_moves(found: Mapping[str, Any]) -> dict[str, Any]:
     if found["state"] not in OPEN:
         return {"is_being_read": False, "has_no_worker": False}
     return {
-        "is_being_read": found["state"] == ImportState.RUNNING and found["id"] not in waiting(),
+        "is_being_read": found["state"] == ImportState.RUNNING
+        and found["id"] not in waiting_imports(),
         "has_no_worker": count_workers() == 0,
     }

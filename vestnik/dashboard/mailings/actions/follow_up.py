@@ -23,8 +23,14 @@ from vestnik.dashboard.web.form_idempotency import UsedAlready, content_of, once
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dashboard.wording.zones import here
-from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, OVER, TAKEN_OVER, UNREACHED, send_again
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.follow_up import (
+    BY_DEFAULT,
+    COPIED_FIELDS,
+    ENDED_STATES,
+    UNREACHED,
+    create_follow_up,
+)
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import Mailing, StateConflict
 from vestnik.mailings.rules import checked_text, database_now, text_warnings
@@ -83,7 +89,7 @@ class Again(WindowForm):
             return None
         again = {"mailing": self.mailing.id, "states": list(states)}
         provider = written.get("provider") or self.mailing.provider
-        found = preview_of_text(text, provider, recipients({"again": again}))
+        found = preview_of_text(text, provider, select_recipients({"again": again}))
         price = found["price"]
         return {**found, "price": "" if price is None else money(price)}
 
@@ -98,7 +104,7 @@ class Again(WindowForm):
 def again(request: OperatorRequest, id: int) -> HttpResponse:
     """A new mailing to the clients whose message of this one is in states that are chosen."""
     mailing = mailing_or_404(id)
-    if mailing.state not in OVER:
+    if mailing.state not in ENDED_STATES:
         return refused(request, mailing, "send again")
     progress = progress_for(mailing)
     form = Again(
@@ -143,7 +149,7 @@ def _asked(request: OperatorRequest, other: Mailing, form: Again) -> HttpRespons
     """The question before it leaves; None where what it shows was agreed to, or is made already."""
     wanted = form.cleaned_data
     fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
-    same = {name: getattr(other, name) for name in TAKEN_OVER}
+    same = {name: getattr(other, name) for name in COPIED_FIELDS}
     again = {"mailing": other.id, "states": list(wanted["states"])}
     segments = least_segments_of(wanted["text"])
     new = Mailing(**{**same, **fields, "filter": {"again": again}, "segments": segments})
@@ -168,7 +174,7 @@ def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse
     fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
 
     def make() -> int:
-        return send_again(other, wanted["states"], actor=actor(request), **fields).id
+        return create_follow_up(other, wanted["states"], actor=actor(request), **fields).id
 
     try:
         content = request.POST.copy()

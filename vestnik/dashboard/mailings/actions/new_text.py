@@ -20,7 +20,7 @@ from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
 from vestnik.dispatch.prepare import new_text as texts
-from vestnik.dispatch.prepare.new_text import Reach, reach_of
+from vestnik.dispatch.prepare.new_text import TextChangeImpact, impact_of
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
 from vestnik.mailings.rules import changeable, checked_text
 from vestnik.reports.mailing.preview import preview_of_text, waiting_clients
@@ -64,7 +64,7 @@ def new_text(request: OperatorRequest, id: int) -> HttpResponse:
         return refused(request, mailing, "new text")
     form = NewText(written_on(request), mailing=mailing)
     unchecked(request, form)
-    reach = reach_of(mailing)
+    reach = impact_of(mailing)
     context: dict[str, Any] = {"form": form, "reach": reach, "letters": _letters(form)}
     if request.method == "POST" and form.is_valid():
         agreed = request.POST.get("do") == "give" and form.cleaned_data["agreed"]
@@ -79,13 +79,13 @@ def _letters(form: NewText) -> Any:
     return letters_of(form["text"].value() or "")
 
 
-def _counted(reach: Reach, form: NewText) -> str:
+def _counted(reach: TextChangeImpact, form: NewText) -> str:
     """What is agreed to: this text, for so many; who agreed to another one is asked again."""
     text = hashlib.sha256(form.cleaned_data["text"].encode()).hexdigest()[:12]
     return f"{reach.handed_over} {reach.waiting} {text}"
 
 
-def _looked_at(form: NewText, reach: Reach) -> dict[str, Any]:
+def _looked_at(form: NewText, reach: TextChangeImpact) -> dict[str, Any]:
     mailing = form.mailing
     text = form.cleaned_data["text"]
     found = preview_of_text(text, mailing.provider, waiting_clients(mailing))
@@ -97,7 +97,7 @@ def _looked_at(form: NewText, reach: Reach) -> dict[str, Any]:
     }
 
 
-def _given(request: OperatorRequest, form: NewText, reach: Reach) -> HttpResponse:
+def _given(request: OperatorRequest, form: NewText, reach: TextChangeImpact) -> HttpResponse:
     mailing = form.mailing
     try:
         texts.change(mailing, {"text": form.cleaned_data["text"]}, actor=actor(request))

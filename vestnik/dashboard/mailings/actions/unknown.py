@@ -19,10 +19,10 @@ from vestnik.dashboard.mailings.state_errors import back_to, refused
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.form_idempotency import OnceForm, free, new_token, once
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.reconcile.unknown_messages import CannotBeAsked, Settlement
+from vestnik.dispatch.reconcile.unknown_messages import StatusQueryUnsupported, UnknownAction
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState, StateConflict
 from vestnik.mailings.rules import database_now
-from vestnik.providers.registry import aliases, described
+from vestnik.providers.registry import aliases, describe
 
 SENDABLE = (*UNDER_WAY, MailingState.FINISHED)
 NOT_ASKED = gettext_lazy(
@@ -35,7 +35,7 @@ NOT_ASKED = gettext_lazy(
 class Way:
     """One of the three: its button, its question, what does it, and what is said then."""
 
-    settlement: Settlement
+    settlement: UnknownAction
     button: Promise
     title: Promise
     confirm: Promise
@@ -46,7 +46,7 @@ class Way:
     @property
     def needs_consent(self) -> bool:
         """Whether it does something to a message that cannot be taken back."""
-        return self.settlement is not Settlement.ASK
+        return self.settlement is not UnknownAction.ASK
 
     @property
     def name(self) -> str:
@@ -57,11 +57,11 @@ WAYS: Mapping[str, Way] = {
     way.name: way
     for way in (
         Way(
-            Settlement.ASK,
+            UnknownAction.ASK,
             gettext_lazy("Ask the provider"),
             gettext_lazy("Ask the provider about them?"),
             gettext_lazy("Ask the provider"),
-            unknown_messages.ask,
+            unknown_messages.request_status,
             ngettext_lazy(
                 "The provider is being asked about %(count)d message.",
                 "The provider is being asked about %(count)d messages.",
@@ -69,7 +69,7 @@ WAYS: Mapping[str, Way] = {
             ),
         ),
         Way(
-            Settlement.RESEND,
+            UnknownAction.RESEND,
             gettext_lazy("Send once more in this mailing"),
             gettext_lazy("Send them once more in this mailing?"),
             gettext_lazy("Send them once more"),
@@ -81,7 +81,7 @@ WAYS: Mapping[str, Way] = {
             ),
         ),
         Way(
-            Settlement.GIVE_UP,
+            UnknownAction.GIVE_UP,
             gettext_lazy("Give up"),
             gettext_lazy("Count them as refused?"),
             gettext_lazy("Count them as refused"),
@@ -130,7 +130,7 @@ def doubt_of(mailing: Mailing, unknown: int) -> Doubt | None:
 
 def can_be_asked(mailing: Mailing) -> bool:
     """Whether the mailing's provider can tell what became of a message."""
-    return mailing.provider in aliases() and described(mailing.provider).can_query
+    return mailing.provider in aliases() and describe(mailing.provider).can_query
 
 
 def can_be_resent(mailing: Mailing) -> bool:
@@ -144,9 +144,9 @@ def settle_unknown(request: OperatorRequest, id: int, way: str) -> HttpResponse:
     mailing, wanted = mailing_or_404(id), WAYS[way]
     if request.method == "POST":
         return _settle(request, mailing, wanted)
-    if wanted.settlement is Settlement.ASK and not can_be_asked(mailing):
+    if wanted.settlement is UnknownAction.ASK and not can_be_asked(mailing):
         return _not_asked(request, mailing)
-    if wanted.settlement is Settlement.RESEND and not can_be_resent(mailing):
+    if wanted.settlement is UnknownAction.RESEND and not can_be_resent(mailing):
         return refused(request, mailing, "resend")
     return _asked(request, mailing, wanted)
 
@@ -158,7 +158,7 @@ def _asked(
     context = {
         "order": way,
         "keep": _("Leave them as they are"),
-        "count": unknown_messages.in_doubt(mailing),
+        "count": unknown_messages.count_unknown(mailing),
         "agreed": agreed,
         "token": new_token(),
         "template": f"dashboard/mailings/orders/{way.name}.html",
@@ -169,7 +169,7 @@ def _asked(
 def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpResponse:
     answered = Answered(request.POST)
     agreed = answered.cleaned_data["agreed"] if answered.is_valid() else None
-    if way.settlement is Settlement.RESEND and not can_be_resent(mailing):
+    if way.settlement is UnknownAction.RESEND and not can_be_resent(mailing):
         return refused(request, mailing, "resend")
 
     try:
@@ -178,7 +178,7 @@ def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpRespons
         return _asked(request, mailing_or_404(mailing.id), way, agreed)
     except StateConflict:
         return refused(request, mailing, "resend")
-    except CannotBeAsked:
+    except StatusQueryUnsupported:
         return _not_asked(request, mailing)
     if count:
         messages.success(request, str(way.done % {"count": count}))
@@ -197,7 +197,7 @@ def _done(
     most = {"most": agreed or 0} if way.needs_consent else {}
 
     def agree() -> int:
-        count = unknown_messages.in_doubt(mailing)
+        count = unknown_messages.count_unknown(mailing)
         if way.needs_consent and count > most["most"]:
             raise More
         return count

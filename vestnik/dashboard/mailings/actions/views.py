@@ -28,7 +28,7 @@ from vestnik.dashboard.mailings.edit.confirmation import Agreement, Confirmation
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.state_errors import back_to, refused
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
@@ -173,7 +173,7 @@ def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
     progress = progress_for(mailing)
     found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
     if mailing.state in BEFORE_THE_START:
-        found["matched"] = recipients(mailing.filter).count()
+        found["matched"] = select_recipients(mailing.filter).count()
     if order.transition is SCHEDULE:
         found["look"] = Confirmation.waiting(mailing)
     found["seen"] = _seen(mailing, order, found)

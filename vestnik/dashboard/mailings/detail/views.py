@@ -19,8 +19,8 @@ from vestnik.dashboard.mailings.report.svg_chart import drawn
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.zones import here
-from vestnik.dispatch.prepare.follow_up import OVER
-from vestnik.dispatch.prepare.recipients import recipients
+from vestnik.dispatch.prepare.follow_up import ENDED_STATES
+from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
 from vestnik.mailings.rules import changeable
 from vestnik.reports.mailing.progress import Progress
@@ -53,7 +53,7 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
         "why": said(mailing.why),
         "orders": possible_orders(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
-        "is_over": mailing.state in OVER,
+        "is_over": mailing.state in ENDED_STATES,
         "may_edit": mailing.state in BEFORE_THE_START,
         "may_change_text": mailing.state in UNDER_WAY and "text" in changeable(mailing),
     }
@@ -115,4 +115,4 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
 
 def _is_for_nobody(mailing: Mailing) -> bool:
     """Whether it would finish without a message, if it started now."""
-    return mailing.state in BEFORE_THE_START and not recipients(mailing.filter).exists()
+    return mailing.state in BEFORE_THE_START and not select_recipients(mailing.filter).exists()

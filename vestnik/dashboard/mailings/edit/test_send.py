@@ -13,7 +13,7 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.mailings.edit.forms import MailingForm
 from vestnik.dashboard.web.form_idempotency import new_token, once, token_of
-from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, Trial, send_test
+from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, SentTest, send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
 
@@ -31,7 +31,7 @@ class Trying:
     #: What was sent, as it is written on the page.
     text: str = ""
     problems: Sequence[str] = field(default_factory=list)
-    trial: Trial | None = None
+    trial: SentTest | None = None
     #: The test that the same click or a reload has sent already.
     made: int | None = None
     #: Of the next test: one is sent once.

@@ -1,0 +1,92 @@
+"""Names of modules, classes and functions use the terms of docs/glossary.md, not retired ones."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.test_documentation import ROOT
+
+#: A word of a name, and the term that replaces it.
+RETIRED = {
+    "alone": "advisory lock",
+    "brake": "throttle",
+    "chores": "maintenance",
+    "composer": "PDU builder",
+    "course": "batch sender",
+    "crew": "send context",
+    "den": "runtime directory",
+    "doorkeeper": "callback authenticator",
+    "ears": "deliver_sm parser",
+    "flown": "handed over",
+    "forgo": "release the probe",
+    "hands": "provider pool",
+    "hear": "parse",
+    "heard": "callback result",
+    "hints": "wake-ups",
+    "intake": "deliver_sm queue",
+    "judge": "response classifier",
+    "land": "collect or resolve",
+    "landed": "send result",
+    "landings": "resolved counter",
+    "lane": "dispatcher",
+    "lanes": "dispatchers",
+    "linger": "wait for work",
+    "meters": "counters",
+    "minds": "deferred or unknown",
+    "obey": "process inbound messages",
+    "pace": "rate",
+    "paced": "rate-limited",
+    "pacing": "rate limit",
+    "passage": "submission",
+    "patience": "wait",
+    "pulse": "heartbeat",
+    "rests": "cooldowns",
+    "rounds": "poll cursors",
+    "settled": "outcome batch",
+    "stranded": "undeparted",
+    "tails": "stragglers",
+    "tick": "scheduler",
+    "trial": "test send",
+    "verdict": "error class or outcome policy",
+    "verdicts": "error classes",
+    "wish": "retry after",
+}
+#: The packages that are held to it.
+PACKAGES = ("db", "dispatch", "providers", "sandbox")
+
+
+def names_of(path: Path) -> Iterator[str]:
+    """The names of a module and of its classes, functions and methods."""
+    yield path.stem if path.stem != "__init__" else path.parent.name
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a name in snake_case or CamelCase."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def test_no_name_has_a_retired_word() -> None:
+    paths = [
+        path
+        for package in PACKAGES
+        for path in sorted((ROOT / "vestnik" / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+
+    names = [(path, name) for path in paths for name in names_of(path)]
+    assert len(names) > 1000
+    assert [
+        f"{path.relative_to(ROOT)}: {name}: say {RETIRED[word]}"
+        for path, name in names
+        for word in sorted(words_of(name) & RETIRED.keys())
+    ] == []
+
+
+def test_names_are_taken_apart_into_words() -> None:
+    assert words_of("_in_two_minds") == {"in", "two", "minds"}
+    assert words_of("LaneThreads") == {"lane", "threads"}
+    assert words_of("HTTPVerdicts2") == {"http", "verdicts"}

@@ -263,7 +263,7 @@ class ContractCases:
 class Frozen(OutboundMessage):
     """A message whose process was stopped in the middle of its hand-over."""
 
-    def depart(self) -> None:
+    def mark_departed(self) -> None:
         raise TooLate
 
 

@@ -292,7 +292,7 @@ class Provider(ABC):
 
     @abstractmethod
     async def hand_over(self, message: OutboundMessage) -> Outcome:
-        """Give one message to the provider: `message.depart()`, then the first byte."""
+        """Give one message to the provider: `message.mark_departed()`, then the first byte."""
 
     async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
         """Give a flight to the provider, all at once: a flight is never larger than the window.

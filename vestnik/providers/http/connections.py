@@ -174,5 +174,5 @@ class DepartingRequest(aiohttp.ClientRequest):
 def _depart(conn: Any) -> None:
     message = pending_departure.get()
     if message is not None:
-        conn.protocol.ask()
+        conn.protocol.begin_request()
         message.mark_departed()

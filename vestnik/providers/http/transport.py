@@ -85,7 +85,7 @@ class HttpTransport:
             await session.close()
 
     async def exchange(self, request: Request, message: OutboundMessage | None = None) -> Response:
-        """Send and read to the end; `message.depart()` comes right before the first byte.
+        """Send and read to the end; `message.mark_departed()` comes right before the first byte.
 
         Raises TooLate where its message is given up while it waits for a free connection.
         """

@@ -54,9 +54,9 @@ class CallbackAuthenticator:
     The secret stands in the path, in `?secret=`, or as a bearer token.
     """
 
-    def __init__(self, given: Options) -> None:
-        self.secret = given.secret("callback_secret", "")
-        self.networks = _networks(given.words("callback_addresses"))
+    def __init__(self, options: Options) -> None:
+        self.secret = options.secret("callback_secret", "")
+        self.networks = _networks(options.words("callback_addresses"))
 
     def authenticate(self, callback: Callback, *, signed: bool = False) -> None:
         """Raises CallerUnknown; a callback that is `signed` needs no secret besides."""
@@ -86,9 +86,9 @@ def parse_id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def matches_secret(given: str, secret: Secret) -> bool:
-    """Compared in constant time."""
-    return hmac.compare_digest(given.encode(), secret.reveal().encode())
+def matches_secret(candidate: str, secret: Secret) -> bool:
+    """Compare the two in constant time."""
+    return hmac.compare_digest(candidate.encode(), secret.reveal().encode())
 
 
 def _shown_secrets(callback: Callback) -> Sequence[str]:

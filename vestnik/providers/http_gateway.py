@@ -38,18 +38,18 @@ NEXT_TOKEN = 0.5
 class HttpGatewayProvider(HttpProvider):
     """A gateway over HTTP whose requests and answers are described by options."""
 
-    def configure(self, given: Options) -> None:
-        super().configure(given)
-        self.deduplicates = given.flag("deduplicates")
-        url = given.peek("url")
+    def configure(self, options: Options) -> None:
+        super().configure(options)
+        self.deduplicates = options.flag("deduplicates")
+        url = options.peek("url")
         self._token = ""
-        self._shape = RequestBuilder(given, self.sender)
-        self._reading = ResponseParser(given)
-        self._notices = CallbackParser(self.alias, given)
-        self._tokens = Tokens(given, self._shape.account)
-        self._status = StatusEndpoint(self.alias, given, url, self._shape.compiler)
+        self._shape = RequestBuilder(options, self.sender)
+        self._reading = ResponseParser(options)
+        self._notices = CallbackParser(self.alias, options)
+        self._tokens = Tokens(options, self._shape.account)
+        self._status = StatusEndpoint(self.alias, options, url, self._shape.compiler)
         self.can_query = self.can_query or self._status.is_configured
-        self.receipts = given.choice("receipts", "callback", ("callback", "query"))
+        self.receipts = options.choice("receipts", "callback", ("callback", "query"))
 
     async def hand_over(self, message: OutboundMessage) -> Outcome:
         if self._tokens.url:

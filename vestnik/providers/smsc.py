@@ -111,28 +111,28 @@ class SmscProvider(HttpProvider):
     #: 15 concurrent requests of one login are refused: two workers' ten, and four questions.
     window = 5
 
-    def configure(self, given: Options) -> None:
+    def configure(self, options: Options) -> None:
         # Of its own, so that messages never wait for questions; by the same options, which are
         # taken but once.
         self._questions = HttpTransport(
-            deepcopy(given), window=MOST_QUESTIONS_AT_ONCE, deadline=self.deadline
+            deepcopy(options), window=MOST_QUESTIONS_AT_ONCE, deadline=self.deadline
         )
-        super().configure(given)
-        self.receipts = given.choice("receipts", self.receipts, ("callback", "query"))
-        self._url = given.url("url", "https://smsc.ru")
-        self._login = _login(given)
-        self._prefix = given.text("id_prefix", "v")
+        super().configure(options)
+        self.receipts = options.choice("receipts", self.receipts, ("callback", "query"))
+        self._url = options.url("url", "https://smsc.ru")
+        self._login = _login(options)
+        self._prefix = options.text("id_prefix", "v")
         if not OUR_ID.fullmatch(self._prefix):
             raise OptionError("id_prefix", "must be up to 20 letters, digits, dots or hyphens")
         self._extra = {
             "charset": "utf-8",
             "fmt": "3",
-            "cost": given.choice("cost", "2", ("0", "2", "3")),
-            **({"tz": tz} if (tz := given.text("tz", "")) else {}),
+            "cost": options.choice("cost", "2", ("0", "2", "3")),
+            **({"tz": tz} if (tz := options.text("tz", "")) else {}),
             **({"sender": self.sender} if self.sender else {}),
         }
-        self._signature = given.secret("callback_signature_secret", "")
-        self._door = CallbackAuthenticator(given)
+        self._signature = options.secret("callback_signature_secret", "")
+        self._door = CallbackAuthenticator(options)
 
     async def open(self, sink: Sink) -> None:
         await super().open(sink)
@@ -282,11 +282,11 @@ def hours_and_minutes(seconds: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def _login(given: Options) -> dict[str, Secret]:
+def _login(options: Options) -> dict[str, Secret]:
     """An API key alone, or a login with its password."""
-    if apikey := given.secret("apikey", ""):
+    if apikey := options.secret("apikey", ""):
         return {"apikey": apikey}
-    return {"login": given.secret("login"), "psw": given.secret("password")}
+    return {"login": options.secret("login"), "psw": options.secret("password")}
 
 
 def _without_json(answer: Response) -> Outcome:

@@ -37,20 +37,20 @@ log = logging.getLogger(__name__)
 class CallbackParser:
     """Reads one notice, or a list of them, from a JSON body, a form or a query string."""
 
-    def __init__(self, alias: str, given: Options) -> None:
+    def __init__(self, alias: str, options: Options) -> None:
         self._alias = alias
-        self._authenticator = CallbackAuthenticator(given)
+        self._authenticator = CallbackAuthenticator(options)
         self._paths = {
-            option: tuple(given.text(option, default).split("."))
+            option: tuple(options.text(option, default).split("."))
             for option, default in PATHS.items()
         }
-        self._answer = given.text("callback_answer", "OK")
-        listed = given.text("callback_list_path", "")
+        self._answer = options.text("callback_answer", "OK")
+        listed = options.text("callback_list_path", "")
         self._list_path = tuple(listed.split(".")) if listed else ()
-        self._signature = CallbackSignature(given)
+        self._signature = CallbackSignature(options)
         self.states: dict[str, ReceiptState] = {
-            **_states("delivered", given.words("delivered_states", "delivered")),
-            **_states("undelivered", given.words("undelivered_states", "undelivered,failed")),
+            **_states("delivered", options.words("delivered_states", "delivered")),
+            **_states("undelivered", options.words("undelivered_states", "undelivered,failed")),
         }
 
     def parse(self, callback: Callback) -> CallbackResult:
@@ -127,10 +127,10 @@ def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState
 class CallbackSignature:
     """A keyed digest of the body in a header: it stands for the secret of the address."""
 
-    def __init__(self, given: Options) -> None:
-        self._header = given.text("callback_signature_header", "").lower()
-        self._method = given.choice("callback_signature_method", "hmac-sha256", METHODS)
-        self._secret = given.secret("callback_signature_secret", "")
+    def __init__(self, options: Options) -> None:
+        self._header = options.text("callback_signature_header", "").lower()
+        self._method = options.choice("callback_signature_method", "hmac-sha256", METHODS)
+        self._secret = options.secret("callback_signature_secret", "")
         self.is_configured = bool(self._header)
         if self.is_configured and not self._secret:
             raise OptionError("callback_signature_secret", "is required beside the header")

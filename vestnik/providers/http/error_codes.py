@@ -31,18 +31,18 @@ OTHER_CODES = {
 class ErrorCodes:
     """A code that is listed says more than the status; a success code only with a success."""
 
-    def __init__(self, given: Options) -> None:
+    def __init__(self, options: Options) -> None:
         self._statuses = {
             status: error_class
             for option, error_class, default in STATUSES
-            for status in _statuses(option, given.words(option, default))
+            for status in _statuses(option, options.words(option, default))
         }
         self._codes = {
             code: error_class
             for option, error_class, default in CODES
-            for code in given.words(option, default)
+            for code in options.words(option, default)
         }
-        self._other = OTHER_CODES[given.choice("other_codes", "permanent", list(OTHER_CODES))]
+        self._other = OTHER_CODES[options.choice("other_codes", "permanent", list(OTHER_CODES))]
 
     def lists(self, code: str) -> bool:
         """Whether an option names the code."""

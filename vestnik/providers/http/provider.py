@@ -13,8 +13,8 @@ class HttpProvider(Provider):
 
     transport: HttpTransport
 
-    def configure(self, given: Options) -> None:
-        self.transport = HttpTransport(given, window=self.window, deadline=self.deadline)
+    def configure(self, options: Options) -> None:
+        self.transport = HttpTransport(options, window=self.window, deadline=self.deadline)
 
     async def open(self, sink: Sink) -> None:
         await self.transport.open()

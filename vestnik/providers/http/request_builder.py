@@ -32,16 +32,18 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 class RequestBuilder:
     """`method url+path?query`, headers and body, each a template compiled once."""
 
-    def __init__(self, given: Options, sender: str) -> None:
+    def __init__(self, options: Options, sender: str) -> None:
         self.compiler = compiler = Compiler(
-            sender, Alphabets.configured(given), given.whole("longest_validity", 2**31, least=60)
+            sender,
+            Alphabets.configured(options),
+            options.whole("longest_validity", 2**31, least=60),
         )
-        self._token_type = given.text("token_type", "Bearer").strip()
-        self.method = given.choice("method", "POST", ("POST", "GET", "PUT"))
-        self._url = self._target(given, compiler)
-        self._body = self._content(given, compiler)
-        self._fixed, self._varying = self._headers(given, compiler)
-        self._signature = Signature(given, compiler)
+        self._token_type = options.text("token_type", "Bearer").strip()
+        self.method = options.choice("method", "POST", ("POST", "GET", "PUT"))
+        self._url = self._target(options, compiler)
+        self._body = self._content(options, compiler)
+        self._fixed, self._varying = self._headers(options, compiler)
+        self._signature = Signature(options, compiler)
 
     @property
     def authorization(self) -> dict[str, str]:
@@ -66,33 +68,33 @@ class RequestBuilder:
         # Escaped by the template already: parsing it once more costs as much as the rest.
         return Request(self.method, URL(self._url.fill(values), encoded=True), headers, body)
 
-    def _target(self, given: Options, compiler: Compiler) -> Template:
-        target = compiler.address("url", given.url("url"))
-        target += compiler.address("path", given.text("path", "/send/{id}"))
-        if query := given.text("query", ""):
+    def _target(self, options: Options, compiler: Compiler) -> Template:
+        target = compiler.address("url", options.url("url"))
+        target += compiler.address("path", options.text("path", "/send/{id}"))
+        if query := options.text("query", ""):
             target += compiler.plain("query", "?") + compiler.form("query", query)
         return target
 
-    def _content(self, given: Options, compiler: Compiler) -> Template | None:
+    def _content(self, options: Options, compiler: Compiler) -> Template | None:
         usual = "none" if self.method == "GET" else "json"
-        self._format = given.choice("body_format", usual, list(CONTENT_TYPES))
+        self._format = options.choice("body_format", usual, list(CONTENT_TYPES))
         if self._format == "none":
             return None
         if self._format == "json":
-            return compiler.json("body", given.json("body", DEFAULT_BODY))
+            return compiler.json("body", options.json("body", DEFAULT_BODY))
         if self._format == "form":
-            return compiler.form("body", given.text("body"))
-        return compiler.plain("body", given.text("body"))
+            return compiler.form("body", options.text("body"))
+        return compiler.plain("body", options.text("body"))
 
     def _headers(
-        self, given: Options, compiler: Compiler
+        self, options: Options, compiler: Compiler
     ) -> tuple[dict[str, str], dict[str, Template]]:
         fixed = {"Content-Type": CONTENT_TYPES[self._format]} if self._body else {}
-        self.account = _authorization(given, self._token_type)
+        self.account = _authorization(options, self._token_type)
         # Where tokens are handed out, the account is for fetching them alone.
-        self.fetches_tokens = given.text_is_set("token_url")
+        self.fetches_tokens = options.text_is_set("token_url")
         fixed |= {} if self.fetches_tokens else self.account
-        more = given.json("headers", {})
+        more = options.json("headers", {})
         if not isinstance(more, dict) or not all(map(HEADER_NAME.fullmatch, more)):
             raise OptionError("headers", 'must be a JSON object like {"X-Name": "value"}')
         varying = {
@@ -102,9 +104,9 @@ class RequestBuilder:
         return fixed, varying
 
 
-def _authorization(given: Options, kind: str) -> dict[str, str]:
-    token, username = given.secret("token", ""), given.text("username", "")
-    password = given.secret("password", "")
+def _authorization(options: Options, kind: str) -> dict[str, str]:
+    token, username = options.secret("token", ""), options.text("username", "")
+    password = options.secret("password", "")
     if token and username:
         raise OptionError("token", "cannot stand beside username")
     if username:

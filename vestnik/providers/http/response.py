@@ -84,13 +84,13 @@ Finder = Callable[[str, object, str], str | None]
 BY_NUMBER = "{phone_number}"
 
 
-def make_finder(given: Options, name: str, default_path: str = "") -> Finder | None:
+def make_finder(options: Options, name: str, default_path: str = "") -> Finder | None:
     """From the options `<name>_path` (`data.0.id`) or `<name>_regex` (group 1, or all of it).
 
     None where neither is set; a regular expression takes the place of the default path.
     """
-    pattern = given.pattern(f"{name}_regex")
-    path = given.text(f"{name}_path", "" if pattern else default_path).strip()
+    pattern = options.pattern(f"{name}_regex")
+    path = options.text(f"{name}_path", "" if pattern else default_path).strip()
     if pattern and path:
         raise OptionError(f"{name}_regex", f"cannot stand beside {name}_path")
     if pattern:

@@ -34,12 +34,12 @@ class ResponseParser:
     the answer is not the gateway's and the message is in doubt.
     """
 
-    def __init__(self, given: Options) -> None:
-        self._error_codes = ErrorCodes(given)
-        self._code = make_finder(given, "code", "code")
-        self._id = make_finder(given, "id")
-        self._echo = make_finder(given, "echo")
-        self._reason = make_finder(given, "error", "message")
+    def __init__(self, options: Options) -> None:
+        self._error_codes = ErrorCodes(options)
+        self._code = make_finder(options, "code", "code")
+        self._id = make_finder(options, "id")
+        self._echo = make_finder(options, "echo")
+        self._reason = make_finder(options, "error", "message")
 
     def parse(self, answer: Response, message: OutboundMessage) -> Outcome:
         text, document = answer.text(), answer.document()

@@ -28,11 +28,11 @@ class Signature:
     `{secret}` in that template is the secret; a keyed method needs none there.
     """
 
-    def __init__(self, given: Options, compiler: Compiler) -> None:
-        source = given.text("signature_text", "")
-        self._method = given.choice("signature_method", "sha256", METHODS)
-        self._encoding = given.choice("signature_encoding", "hex", ENCODINGS)
-        self._secret = given.secret("signature_secret", "")
+    def __init__(self, options: Options, compiler: Compiler) -> None:
+        source = options.text("signature_text", "")
+        self._method = options.choice("signature_method", "sha256", METHODS)
+        self._encoding = options.choice("signature_encoding", "hex", ENCODINGS)
+        self._secret = options.secret("signature_secret", "")
         if source and not self._secret:
             raise OptionError("signature_secret", "is required beside signature_text")
         #: The body is signed as it is sent, so it is made first.

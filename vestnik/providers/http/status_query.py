@@ -22,16 +22,16 @@ UNDER_WAY = frozenset(
 class StatusEndpoint:
     """One question a message: `GET {url}{status_path}`."""
 
-    def __init__(self, alias: str, given: Options, url: str, compiler: Compiler) -> None:
+    def __init__(self, alias: str, options: Options, url: str, compiler: Compiler) -> None:
         self._alias = alias
-        path = given.text("status_path", "")
+        path = options.text("status_path", "")
         self.is_configured = bool(path)
         self._needs_their_id = "{provider_id}" in path
         target = compiler.address("url", url.strip().rstrip("/"))
         self._url = target + compiler.address("status_path", path)
-        self._state = make_finder(given, "status_state", "status")
-        self._error = make_finder(given, "status_error")
-        self._underway = frozenset(word.lower() for word in given.words("underway_states"))
+        self._state = make_finder(options, "status_state", "status")
+        self._error = make_finder(options, "status_error")
+        self._underway = frozenset(word.lower() for word in options.words("underway_states"))
 
     def request(self, question: StatusQuery, headers: dict[str, str]) -> Request | None:
         """None where it cannot be asked for: the gateway never named it."""

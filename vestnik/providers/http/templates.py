@@ -100,11 +100,11 @@ class Alphabets:
     encodings: tuple[str, str]
 
     @classmethod
-    def configured(cls, given: Options) -> "Alphabets":
-        codings = _pair_of(given, "coding_values", "0,8")
+    def configured(cls, options: Options) -> "Alphabets":
+        codings = _pair_of(options, "coding_values", "0,8")
         if not all(word.isascii() and word.isdigit() for word in codings):
             raise OptionError("coding_values", "must be two whole numbers: see encoding_values")
-        return cls(codings, _pair_of(given, "encoding_values", "gsm-7,ucs-2"))
+        return cls(codings, _pair_of(options, "encoding_values", "gsm-7,ucs-2"))
 
 
 # Most mailings say the same to all.
@@ -194,8 +194,8 @@ def _pair(pair: tuple[str, str]) -> str:
     return f"{quote_plus(name)}={quote_plus(value, safe='{}')}"
 
 
-def _pair_of(given: Options, name: str, default: str) -> tuple[str, str]:
-    words = [word.strip() for word in given.text(name, default).split(",")]
+def _pair_of(options: Options, name: str, default: str) -> tuple[str, str]:
+    words = [word.strip() for word in options.text(name, default).split(",")]
     if len(words) != 2 or not all(words):
         raise OptionError(name, f"must be two words, of GSM 7-bit and of UCS-2, like {default}")
     return words[0], words[1]

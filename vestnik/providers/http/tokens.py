@@ -28,12 +28,12 @@ class TokenRefused(Exception):
 class Tokens:
     """The token of one account."""
 
-    def __init__(self, given: Options, headers: dict[str, str]) -> None:
-        self.url = given.url("token_url", "") if given.text_is_set("token_url") else ""
-        self._format = given.choice("token_format", "form", ("form", "json"))
-        self._body = given.text("token_body", "grant_type=client_credentials").encode()
-        self._path = tuple(given.text("token_path", "access_token").split("."))
-        self._lifetime_path = tuple(given.text("token_lifetime_path", "expires_in").split("."))
+    def __init__(self, options: Options, headers: dict[str, str]) -> None:
+        self.url = options.url("token_url", "") if options.text_is_set("token_url") else ""
+        self._format = options.choice("token_format", "form", ("form", "json"))
+        self._body = options.text("token_body", "grant_type=client_credentials").encode()
+        self._path = tuple(options.text("token_path", "access_token").split("."))
+        self._lifetime_path = tuple(options.text("token_lifetime_path", "expires_in").split("."))
         self._headers = {**headers, "Content-Type": CONTENT_TYPES[self._format]}
         self._token, self._fetched_at, self._ends_at = "", 0.0, 0.0
         self._fetching: asyncio.Task[None] | None = None
@@ -76,10 +76,10 @@ CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "applicati
 def _seconds(lifetime: str) -> float:
     """How long a token is used: the margin is for those that last."""
     try:
-        given = float(lifetime)
+        lifetime_seconds = float(lifetime)
     except ValueError:
         return USUAL
-    return max(given - MARGIN, given / 2, 0.0)
+    return max(lifetime_seconds - MARGIN, lifetime_seconds / 2, 0.0)
 
 
 def _why(answer: Response) -> str:

@@ -44,15 +44,15 @@ class Request:
 class HttpTransport:
     """The way to one gateway: pool, TLS and time-outs."""
 
-    def __init__(self, given: Options, *, window: int, deadline: float) -> None:
+    def __init__(self, options: Options, *, window: int, deadline: float) -> None:
         self._window = window
-        self.connect_timeout = given.number("connect_timeout", min(3.0, deadline), least=0.05)
-        self.read_timeout = given.number("read_timeout", deadline, least=0.05)
+        self.connect_timeout = options.number("connect_timeout", min(3.0, deadline), least=0.05)
+        self.read_timeout = options.number("read_timeout", deadline, least=0.05)
         # A kept connection that the gateway closes while we write puts a message in doubt: keep
         # it idle for less time than gateways do.
-        self._keepalive = given.number("keepalive", 10.0)
+        self._keepalive = options.number("keepalive", 10.0)
         # Reading the system's authorities takes 45 ms: not for every command that only checks.
-        ca_file = given.text("ca_file", "")
+        ca_file = options.text("ca_file", "")
         self._tls = _tls(ca_file) if ca_file else None
         self._session: aiohttp.ClientSession | None = None
 

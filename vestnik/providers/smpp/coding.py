@@ -48,13 +48,13 @@ class EncodedText:
 class Coding:
     """How this connection's texts travel: its default alphabet is 0's meaning at its SMSC."""
 
-    def __init__(self, given: Options, room: tuple[int, int]) -> None:
+    def __init__(self, options: Options, room: tuple[int, int]) -> None:
         self._room = room
-        self._alphabet = given.choice(
+        self._alphabet = options.choice(
             "default_alphabet", "gsm", ("gsm", "latin-1", "ascii", "cp1251", "none")
         )
-        self._data_coding = given.whole("default_data_coding", 0, most=255)
-        self._ucs_2 = given.whole("ucs2_data_coding", UCS_2, most=255)
+        self._data_coding = options.whole("default_data_coding", 0, most=255)
+        self._ucs_2 = options.whole("ucs2_data_coding", UCS_2, most=255)
 
     def encode(self, text: str) -> EncodedText:
         """In the default alphabet where all letters are in it, else in UCS-2."""

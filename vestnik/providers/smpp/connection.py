@@ -41,16 +41,16 @@ class ReconnectingConnection:
     `on_trouble` hears, by the kind of bind, what an operator must mend, and "" once it is mended.
     """
 
-    def __init__(self, given: Options, kind: str, on_trouble: Callable[[str, str], None]) -> None:
-        self._host = given.text("host").strip()
-        self._port = given.whole("port", 2775, least=1, most=65_535)
-        self._tls = _tls(given)
+    def __init__(self, options: Options, kind: str, on_trouble: Callable[[str, str], None]) -> None:
+        self._host = options.text("host").strip()
+        self._port = options.whole("port", 2775, least=1, most=65_535)
+        self._tls = _tls(options)
         self._kind = kind
-        self._bind = _bind_body(given)
-        self._connect_timeout = given.number("connect_timeout", 5.0, least=0.05)
-        self._enquire_link = given.number("enquire_link", 30.0, least=0.05)
-        self._least = given.number("reconnect_least", 1.0, least=0.01)
-        self._most = given.number("reconnect_most", 60.0, least=0.01)
+        self._bind = _bind_body(options)
+        self._connect_timeout = options.number("connect_timeout", 5.0, least=0.05)
+        self._enquire_link = options.number("enquire_link", 30.0, least=0.05)
+        self._least = options.number("reconnect_least", 1.0, least=0.01)
+        self._most = options.number("reconnect_most", 60.0, least=0.01)
         self._on_trouble = on_trouble
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
@@ -231,23 +231,23 @@ def _explain(error: Exception) -> str:
     return Reason(Code.SMSC_NO_CONNECTION, reason=why)
 
 
-def _tls(given: Options) -> ssl.SSLContext | None:
-    wanted, ca_file = given.flag("tls"), given.text("ca_file", "")
+def _tls(options: Options) -> ssl.SSLContext | None:
+    wanted, ca_file = options.flag("tls"), options.text("ca_file", "")
     try:
         return ssl.create_default_context(cafile=ca_file or None) if wanted else None
     except (OSError, ssl.SSLError) as error:
         raise OptionError("ca_file", f"cannot be read: {error.strerror or error}") from None
 
 
-def _bind_body(given: Options) -> bytes:
+def _bind_body(options: Options) -> bytes:
     """Lengths by the spec (4.1.1) are not insisted on: SMSCs take longer passwords."""
     words = [
-        given.text("system_id"),
-        given.secret("password", "").reveal(),
-        given.text("system_type", ""),
+        options.text("system_id"),
+        options.secret("password", "").reveal(),
+        options.text("system_type", ""),
     ]
     for name, word in zip(("system_id", "password", "system_type"), words, strict=True):
         if not word.isascii() or "\0" in word:
             raise OptionError(name, "must be ASCII")
-    address = bytes([INTERFACE_VERSION, 0, 0]) + wire.c_string(given.text("address_range", ""))
+    address = bytes([INTERFACE_VERSION, 0, 0]) + wire.c_string(options.text("address_range", ""))
     return b"".join(map(wire.c_string, words)) + address

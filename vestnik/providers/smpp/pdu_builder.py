@@ -38,10 +38,10 @@ Submit = Callable[[int], bytes]
 class PduBuilder:
     """Writes messages as this connection's options say."""
 
-    def __init__(self, given: Options, sender: str) -> None:
-        self._long = given.choice("long_messages", "udh8", list(LONG))
+    def __init__(self, options: Options, sender: str) -> None:
+        self._long = options.choice("long_messages", "udh8", list(LONG))
         room, references = LONG[self._long]
-        self.coding = Coding(given, room)
+        self.coding = Coding(options, room)
         # Most mailings say the same to all.
         self._encode = lru_cache(maxsize=256)(self.coding.encode)
         # From a random start: another worker, or the one before us, counts from elsewhere, so
@@ -49,7 +49,7 @@ class PduBuilder:
         self._numbers = itertools.count(random.randrange(references))  # noqa: S311  (no secret)
         self._references = references
         self._sender = sender
-        self._fields = self._constant(given, sender)
+        self._fields = self._constant(options, sender)
 
     @property
     def requests_receipts(self) -> bool:
@@ -91,19 +91,19 @@ class PduBuilder:
         ]
 
     @staticmethod
-    def _constant(given: Options, sender: str) -> dict[str, Any]:
+    def _constant(options: Options, sender: str) -> dict[str, Any]:
         """The fields that are the same in every PDU."""
         ton, npi = sender_kind(sender)
         return {
             "source_addr": sender,
-            "source_addr_ton": given.whole("source_ton", ton, most=255),
-            "source_addr_npi": given.whole("source_npi", npi, most=255),
-            "dest_addr_ton": given.whole("destination_ton", 1, most=255),
-            "dest_addr_npi": given.whole("destination_npi", 1, most=255),
-            "service_type": _ascii(given, "service_type", 5),
-            "esm_class": given.whole("esm_class", 0, most=255),
-            "registered_delivery": given.whole("registered_delivery", 1, most=255),
-            "priority_flag": given.whole("priority", 0, most=3),
+            "source_addr_ton": options.whole("source_ton", ton, most=255),
+            "source_addr_npi": options.whole("source_npi", npi, most=255),
+            "dest_addr_ton": options.whole("destination_ton", 1, most=255),
+            "dest_addr_npi": options.whole("destination_npi", 1, most=255),
+            "service_type": _ascii(options, "service_type", 5),
+            "esm_class": options.whole("esm_class", 0, most=255),
+            "registered_delivery": options.whole("registered_delivery", 1, most=255),
+            "priority_flag": options.whole("priority", 0, most=3),
         }
 
 
@@ -142,8 +142,8 @@ def _sar(reference: int, total: int, number: int) -> list[smpp34.Tlv]:
     ]
 
 
-def _ascii(given: Options, name: str, longest: int) -> str:
-    text = given.text(name, "")
+def _ascii(options: Options, name: str, longest: int) -> str:
+    text = options.text(name, "")
     if not text.isascii() or len(text) > longest:
         raise OptionError(name, f"must be at most {longest} ASCII characters")
     return text

@@ -38,17 +38,17 @@ class SmppProvider(Provider):
 
     rate_unit: ClassVar[Literal["message", "segment"]] = "segment"
 
-    def configure(self, given: Options) -> None:
-        kind, *others = given.choice("bind", BINDS[0], BINDS).split("+")
-        self._connection = ReconnectingConnection(given, kind, self._set_trouble)
+    def configure(self, options: Options) -> None:
+        kind, *others = options.choice("bind", BINDS[0], BINDS).split("+")
+        self._connection = ReconnectingConnection(options, kind, self._set_trouble)
         self._connections = [self._connection, *map(self._connection.bound_as, others)]
         self.listens = bool(others) or kind != "transmitter"
         self._troubles: dict[str, str] = {}
-        self._pdu_builder = PduBuilder(given, self.sender)
-        self._deliver_sm_parser = DeliverSmParser(self.alias, given, self._pdu_builder.coding)
-        self._classifier = ResponseClassifier(given, self._deliver_sm_parser.answered_id)
+        self._pdu_builder = PduBuilder(options, self.sender)
+        self._deliver_sm_parser = DeliverSmParser(self.alias, options, self._pdu_builder.coding)
+        self._classifier = ResponseClassifier(options, self._deliver_sm_parser.answered_id)
         self.gives_receipts = self._pdu_builder.requests_receipts
-        self._throttle = Throttle(given.number("throttle_pause", 1.0, least=0.01))
+        self._throttle = Throttle(options.number("throttle_pause", 1.0, least=0.01))
 
     def _set_trouble(self, kind: str, trouble: str) -> None:
         self._troubles[kind] = trouble

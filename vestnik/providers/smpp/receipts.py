@@ -90,10 +90,10 @@ IDS: Mapping[str, Normal] = {"text": as_written, "decimal": _in_base(10), "hex":
 class DeliverSmParser:
     """Reads what one SMSC delivers."""
 
-    def __init__(self, alias: str, given: Options, coding: Coding) -> None:
+    def __init__(self, alias: str, options: Options, coding: Coding) -> None:
         self._alias, self._coding = alias, coding
-        self.answered_id = IDS[given.choice("answer_ids", "text", list(IDS))]
-        self._receipted_id = IDS[given.choice("receipt_ids", "text", list(IDS))]
+        self.answered_id = IDS[options.choice("answer_ids", "text", list(IDS))]
+        self._receipted_id = IDS[options.choice("receipt_ids", "text", list(IDS))]
 
     def parse(self, pdu: smpp34.DeliverSm) -> Receipt | Inbound | None:
         """None for what is neither: a state that is not final, an acknowledgement by a user."""

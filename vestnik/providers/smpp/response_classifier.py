@@ -16,8 +16,8 @@ Answers = Sequence[Answer | None]
 class ResponseClassifier:
     """Judges by the table of this connection; `id_of` writes ids as receipts will."""
 
-    def __init__(self, given: Options, id_of: Callable[[str], str]) -> None:
-        self._error_classes = error_classes(given)
+    def __init__(self, options: Options, id_of: Callable[[str], str]) -> None:
+        self._error_classes = error_classes(options)
         self._id_of = id_of
 
     def acceptance(self, answers: Answers) -> Accepted | None:

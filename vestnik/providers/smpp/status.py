@@ -71,11 +71,11 @@ def name_of(status: int) -> str:
     return NAMES[status][0] if status in NAMES else f"0x{status:08X}"
 
 
-def error_classes(given: Options) -> Mapping[int, ErrorClass]:
+def error_classes(options: Options) -> Mapping[int, ErrorClass]:
     """The table, as this provider's options change it: `temporary_statuses=0x45,0x400`."""
     table = {status: error_class for status, (_, error_class) in NAMES.items()}
     for option, error_class in OPTIONS.items():
-        table |= dict.fromkeys(_numbers(option, given.words(option)), error_class)
+        table |= dict.fromkeys(_numbers(option, options.words(option)), error_class)
     return table
 
 

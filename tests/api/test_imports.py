@@ -50,7 +50,12 @@ def test_a_value_that_does_not_fit_its_column_is_named(api: Caller):
 
     assert (found["created"], found["refused"], found["misfits"]) == (41, 0, 1)
     reason = "born: This is no date: write it as 2026-03-31 or 31.03.2026."
-    assert found["remarks"] == [{"line": 42, "attribute": "born", "reason": reason}]
+    details = {
+        "code": "field_wrong",
+        "params": {"field": "born", "reason": {"code": "no_date", "params": {}}},
+    }
+    remark = {"line": 42, "attribute": "born", "reason": reason, "reason_details": details}
+    assert found["remarks"] == [remark]
 
 
 def test_refused_rows_are_a_file_that_no_sheet_takes_for_formulas(api: Caller):

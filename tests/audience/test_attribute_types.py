@@ -171,7 +171,12 @@ def test_what_was_only_recognised_refuses_nobody() -> None:
     assert Client.objects.get(phone_number=NUMBER).attributes == {"born": "spring"}
     reason = "born: This is no date: write it as 2026-03-31 or 31.03.2026."
     assert job.misfits == 1
-    assert job.remarks == [{"line": 42, "attribute": "born", "reason": reason}]
+    details = {
+        "code": "field_wrong",
+        "params": {"field": "born", "reason": {"code": "no_date", "params": {}}},
+    }
+    remark = {"line": 42, "attribute": "born", "reason": reason, "reason_details": details}
+    assert job.remarks == [remark]
 
 
 def recognised_columns(*below: str) -> bytes:

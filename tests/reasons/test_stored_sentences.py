@@ -9,8 +9,9 @@ from django.utils.translation import override
 
 from tests.builders import make_mailing, make_running
 from vestnik.dashboard.wording.reasons import said
+from vestnik.db.backfill import convert
 from vestnik.dispatch.models import KeptReceipt, Message
-from vestnik.mailings.migrations._sentences import convert, data_of, fields_as
+from vestnik.mailings.migrations._sentences import data_of, fields_as, stored_as
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -150,9 +151,9 @@ def test_the_migration_gives_codes_to_what_is_stored_and_to_that_alone() -> None
         alias="null", state="undelivered", at=mailing.starts_at, error="UNDELIV 001"
     )
 
-    assert convert(connection, "dispatch_message", "error", "reason") == 1
-    assert convert(connection, "dispatch_message", "error", "reason") == 0
-    assert convert(connection, "dispatch_keptreceipt", "error", "reason") == 1
+    assert convert(connection, "dispatch_message", "error", "reason", read=stored_as) == 1
+    assert convert(connection, "dispatch_message", "error", "reason", read=stored_as) == 0
+    assert convert(connection, "dispatch_keptreceipt", "error", "reason", read=stored_as) == 1
 
     why = [message.why for message in mailing.messages.order_by("id")]
     assert [reason and reason.data for reason in why] == [
@@ -174,9 +175,9 @@ def test_the_migration_gives_codes_to_mailings_and_what_was_done_to_them() -> No
     ]
 
     columns = ("mailings_mailingevent", "reason", "reason_details")
-    convert(connection, "mailings_mailing", "state_reason", "reason")
+    convert(connection, "mailings_mailing", "state_reason", "reason", read=stored_as)
     convert(connection, *columns, which="event = 'change'", read=fields_as)
-    convert(connection, *columns, which="event <> 'change'")
+    convert(connection, *columns, which="event <> 'change'", read=stored_as)
 
     mailing.refresh_from_db()
     for event in events:

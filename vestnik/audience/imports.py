@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from vestnik.reasons.reason import Reason
+
 
 class ImportState(models.TextChoices):
     """Where an import is. A draft is handed in on the pages, and not started yet."""
@@ -62,7 +64,9 @@ class Import(models.Model):
     misfits = models.PositiveIntegerField(default=0, db_default=0)
     #: The first of them: line, attribute and reason, without the cell itself.
     remarks = models.JSONField(default=list, db_default=[])
+    #: Why it failed: the text, and the code with its parameters; both are read by `why`.
     error = models.TextField(blank=True, default="")
+    reason = models.JSONField(null=True)
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True)
@@ -83,7 +87,16 @@ class Import(models.Model):
     def readable_remarks(self) -> list[dict[str, Any]]:
         """The remarks that have a line, an attribute and a reason, whatever is stored."""
         kept = self.remarks if isinstance(self.remarks, list) else []
-        return [one for one in kept if isinstance(one, dict) and one.keys() >= REMARK]
+        return [
+            one | {"why": Reason.stored(one["reason"], one.get("reason_details"))}
+            for one in kept
+            if isinstance(one, dict) and one.keys() >= REMARK
+        ]
+
+    @property
+    def why(self) -> Reason | None:
+        """Why nothing of it was taken."""
+        return Reason.stored(self.error, self.reason)
 
 
 class ImportPiece(models.Model):
@@ -106,6 +119,7 @@ class RefusedRow(models.Model):
     of = models.ForeignKey(Import, models.CASCADE, related_name="refused_rows", db_index=False)
     line = models.PositiveIntegerField()
     reason = models.TextField()
+    reason_details = models.JSONField(null=True)
     cells = models.JSONField(default=list)
 
     class Meta:
@@ -113,6 +127,11 @@ class RefusedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.of_id}: line {self.line}"
+
+    @property
+    def why(self) -> Reason | None:
+        """Why it was not taken."""
+        return Reason.stored(self.reason, self.reason_details)
 
 
 class NumberingRegister(models.Model):

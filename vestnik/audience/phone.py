@@ -8,13 +8,13 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from vestnik.audience.phone_parsing import (
-    NO_COUNTRY_CODE,
-    NO_SMS,
     PHONE_NUMBER,
     Read,
-    Refusal,
     read,
 )
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
+from vestnik.reasons.translation import translated
 
 OPERATOR_CODE = re.compile(r"[0-9]{3}", re.ASCII)
 
@@ -40,19 +40,19 @@ class NumberRules:
     without_sms: str = ACCEPT
 
     def taken(self, written: str) -> str:
-        """The number. Raises ValueError with the reason, in English."""
+        """The number. Raises ValueError with the `Reason`."""
         found = read(written)
-        if isinstance(found, Refusal):
-            raise ValueError(found.said())
+        if isinstance(found, Reason):
+            raise ValueError(found)
         if why := self._refusal(found):
-            raise ValueError(why.said())
+            raise ValueError(why)
         return found.number
 
-    def _refusal(self, found: Read) -> Refusal | None:
+    def _refusal(self, found: Read) -> Reason | None:
         if self.without_code == REFUSE and not found.has_country_code:
-            return Refusal(NO_COUNTRY_CODE, {"meant": f"+{found.number}"})
+            return Reason(Code.NUMBER_WITHOUT_CODE, meant=f"+{found.number}")
         if self.without_sms == REFUSE and gets_no_sms(found.number):
-            return Refusal(NO_SMS)
+            return Reason(Code.NUMBER_WITHOUT_SMS)
         return None
 
 
@@ -76,8 +76,8 @@ def validate_phone_number(value: str) -> None:
     if PHONE_NUMBER.fullmatch(value):
         return
     found = read(value)
-    if isinstance(found, Refusal):
-        raise ValidationError(found.said(translate=True))
+    if isinstance(found, Reason):
+        raise ValidationError(translated(found))
     raise ValidationError(_("Write it as 7XXXXXXXXXX: %(meant)s.") % {"meant": found.number})
 
 
@@ -85,7 +85,7 @@ def validate_client_number(value: str) -> None:
     """The same for a client, whose number has to get SMS where the deployment wants that."""
     validate_phone_number(value)
     if settings.NUMBERS_WITHOUT_SMS == REFUSE and gets_no_sms(value):
-        raise ValidationError(Refusal(NO_SMS).said(translate=True))
+        raise ValidationError(translated(Reason(Code.NUMBER_WITHOUT_SMS)))
 
 
 def validate_operator_code(value: str) -> None:

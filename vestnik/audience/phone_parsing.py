@@ -5,13 +5,14 @@ certain is refused: a completed number is somebody's. See docs/decisions/0096.
 """
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import phonenumbers
-from django.utils.translation import gettext, gettext_noop
 
 from vestnik.audience.numbering.register_table import mobile_codes
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
+from vestnik.reasons.translation import translated
 
 PHONE_NUMBER = re.compile(r"7[0-9]{10}", re.ASCII)
 # A sheet shows what it takes for a large number as 7.9261234567E+10, or as 79261234567.0.
@@ -32,71 +33,6 @@ FIRST_DIGITS = "34789"
 #: So many digits are more than one number.
 SEVERAL = 20
 
-FORM = gettext_noop("Write it as 7XXXXXXXXXX, eleven digits of which the first is 7.")
-EMPTY = gettext_noop("The row has no phone number: give one.")
-LOST = gettext_noop(
-    "The sheet has cut the number's last digits off: format the column as text and save anew."
-)
-LETTER = gettext_noop("There is a letter in the number.")
-ODD = gettext_noop("No phone number holds the character %(seen)s.")
-SEVERAL_NUMBERS = gettext_noop("There seem to be several numbers: give each a row of its own.")
-FOREIGN = gettext_noop(
-    "This is a foreign number: it begins with +%(code)s, and only those with +7 are taken."
-)
-NO_COUNTRY = gettext_noop("No country has the code +%(code)s.")
-PLUS_EIGHT = gettext_noop("It begins with +8, which is no country's code: write +7 in its place.")
-AFTER_SEVEN = gettext_noop("It has %(count)s digits after +7, and ten are needed.")
-ONE_MISSING = gettext_noop("It has ten digits and begins with %(first)s: one digit is missing.")
-NOT_MOBILE = gettext_noop(
-    "It has ten digits, and no mobile number begins with %(code)s: it is completed only where it "
-    "can be one."
-)
-NO_SUCH_CODE = gettext_noop("No number of Russia or Kazakhstan begins with %(code)s after the 8.")
-OTHER_FIRST = gettext_noop("It has eleven digits and begins with %(first)s, not with 7 or 8.")
-TOO_FEW = gettext_noop("It has too few digits: %(count)s.")
-TOO_MANY = gettext_noop("It has too many digits: %(count)s.")
-NO_COUNTRY_CODE = gettext_noop(
-    "It is written without +7, and such numbers are refused here: write %(meant)s if that is meant."
-)
-NO_SMS = gettext_noop(
-    "It is a landline or toll-free number, which gets no SMS, and such are refused here: give a "
-    "mobile one."
-)
-SENTENCES = (
-    FORM,
-    EMPTY,
-    LOST,
-    LETTER,
-    ODD,
-    SEVERAL_NUMBERS,
-    FOREIGN,
-    NO_COUNTRY,
-    PLUS_EIGHT,
-    AFTER_SEVEN,
-    ONE_MISSING,
-    NOT_MOBILE,
-    NO_SUCH_CODE,
-    OTHER_FIRST,
-    TOO_FEW,
-    TOO_MANY,
-    NO_COUNTRY_CODE,
-    NO_SMS,
-)
-#: To these it is of no use to say how a number is written.
-COMPLETE = (LOST, FOREIGN, PLUS_EIGHT, NO_COUNTRY_CODE, NO_SMS)
-
-
-class Refusal(NamedTuple):
-    """Why a written number is not taken: a sentence, and what it names."""
-
-    sentence: str
-    named: Mapping[str, object] = {}
-
-    def said(self, translate: bool = False) -> str:
-        """The sentence with its remedy: in English as it is stored, or in the reader's language."""
-        sentences = [self.sentence] if self.sentence in COMPLETE else [self.sentence, FORM]
-        return " ".join(gettext(one) if translate else one for one in sentences) % self.named
-
 
 class Read(NamedTuple):
     """A number, and whether it was written with its country code."""
@@ -114,10 +50,12 @@ def normalised(written: str) -> str | None:
 def problem_with(written: str, translate: bool = False) -> str:
     """Why it is no number that can be taken, what was seen, and the remedy."""
     found = read(written)
-    return found.said(translate) if isinstance(found, Refusal) else ""
+    if not isinstance(found, Reason):
+        return ""
+    return translated(found) if translate else found
 
 
-def read(written: str) -> Read | Refusal:
+def read(written: str) -> Read | Reason:
     """What the number is, or why it is none."""
     if PHONE_NUMBER.fullmatch(written):
         return Read(written)
@@ -125,7 +63,7 @@ def read(written: str) -> Read | Refusal:
     bare = PREFIX.sub("", bare).strip()
     if match := SCIENTIFIC.fullmatch(bare):
         digits = match[1] + match[2]
-        return _of_digits(digits) if len(digits) == int(match[3]) + 1 else Refusal(LOST)
+        return _of_digits(digits) if len(digits) == int(match[3]) + 1 else Reason(Code.NUMBER_CUT)
     if match := FRACTION.fullmatch(bare):
         bare = match[1]
     if plus := PLUS.match(bare):
@@ -140,48 +78,60 @@ def read(written: str) -> Read | Refusal:
     return _of_digits(digits, bare)
 
 
-def _odd(bare: str, digits: str) -> Refusal:
+def _odd(bare: str, digits: str) -> Reason:
     """It holds something else than digits."""
     count = sum(letter.isdecimal() for letter in digits)
     odd = next((one for one in digits if not (one.isascii() and one.isdigit())), "")
     if not count and not odd:
-        return Refusal(TOO_FEW, {"count": 0})
+        return Reason(Code.NUMBER_TOO_SHORT, count=0)
     if count >= SEVERAL or odd in ("+", ",", ";"):
-        return Refusal(SEVERAL_NUMBERS)
-    return Refusal(LETTER) if any(map(str.isalpha, bare)) else Refusal(ODD, {"seen": odd})
+        return Reason(Code.NUMBERS_SEVERAL)
+    return (
+        Reason(Code.NUMBER_LETTER)
+        if any(map(str.isalpha, bare))
+        else Reason(Code.NUMBER_CHARACTER, seen=odd)
+    )
 
 
-def _with_plus(digits: str) -> Read | Refusal:
+def _with_plus(digits: str) -> Read | Reason:
     """A country code stands first, and it is 7 or a foreign one."""
     if PHONE_NUMBER.fullmatch(digits):
         return Read(digits)
     if digits.startswith("7"):
-        return Refusal(AFTER_SEVEN, {"count": len(digits) - 1})
+        return Reason(Code.NUMBER_AFTER_SEVEN, count=len(digits) - 1)
     codes = (digits[:length] for length in (1, 2, 3))
     known = [code for code in codes if int(code or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE]
     if known:
-        return Refusal(FOREIGN, {"code": known[0]})
-    return Refusal(PLUS_EIGHT) if digits[0:1] == "8" else Refusal(NO_COUNTRY, {"code": digits[:3]})
+        return Reason(Code.NUMBER_FOREIGN, code=known[0])
+    return (
+        Reason(Code.NUMBER_PLUS_EIGHT)
+        if digits[0:1] == "8"
+        else Reason(Code.NUMBER_NO_COUNTRY, code=digits[:3])
+    )
 
 
-def _of_digits(digits: str, written: str = "") -> Read | Refusal:
+def _of_digits(digits: str, written: str = "") -> Read | Reason:
     """No plus says where it is from."""
     if PHONE_NUMBER.fullmatch(digits):
         return Read(digits)
     if len(digits) == 11 and digits.startswith("8"):
         if digits[1] in FIRST_DIGITS:
             return Read(f"7{digits[1:]}", has_country_code=False)
-        return Refusal(NO_SUCH_CODE, {"code": digits[1:4]})
+        return Reason(Code.NUMBER_NO_SUCH_CODE, code=digits[1:4])
     if len(digits) == 10:
         return _of_ten(digits, written)
     if len(digits) == 11:
-        return Refusal(OTHER_FIRST, {"first": digits[0]})
+        return Reason(Code.NUMBER_OTHER_FIRST, first=digits[0])
     if len(digits) >= SEVERAL:
-        return Refusal(SEVERAL_NUMBERS)
-    return Refusal(TOO_FEW if len(digits) < 10 else TOO_MANY, {"count": len(digits)})
+        return Reason(Code.NUMBERS_SEVERAL)
+    return Reason(_wrong_length(digits), count=len(digits))
 
 
-def _of_ten(digits: str, written: str) -> Read | Refusal:
+def _wrong_length(digits: str) -> Code:
+    return Code.NUMBER_TOO_SHORT if len(digits) < 10 else Code.NUMBER_TOO_LONG
+
+
+def _of_ten(digits: str, written: str) -> Read | Reason:
     """Ten digits are a mobile number without its code, or a number that has lost a digit.
 
     Russian mobile numbers begin with 9, with which no whole number does. All of Kazakhstan's begin
@@ -190,8 +140,8 @@ def _of_ten(digits: str, written: str) -> Read | Refusal:
     if digits[:3] in mobile_codes() or _is_kazakh(digits, written):
         return Read(f"7{digits}", has_country_code=False)
     if digits[0] in "78":
-        return Refusal(ONE_MISSING, {"first": digits[0]})
-    return Refusal(NOT_MOBILE, {"code": digits[:3]})
+        return Reason(Code.NUMBER_ONE_MISSING, first=digits[0])
+    return Reason(Code.NUMBER_NOT_MOBILE, code=digits[:3])
 
 
 def _is_kazakh(digits: str, written: str) -> bool:

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from vestnik.audience.phone import validate_phone_number
+from vestnik.reasons.reason import Reason
 
 PURPOSE = b"vestnik stop list"
 LONGEST_REASON = 200
@@ -24,8 +25,8 @@ HASH_OF = "encode(sha256(%s || sha256(%s || convert_to({number}, 'UTF8'))), 'hex
 
 # An erased entry gets its number back. In the order of the numbers, as all that writes many.
 PUT = """
-INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, source)
-SELECT given.phone_number, given.phone_hash, %s, %s
+INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, reason_details, source)
+SELECT given.phone_number, given.phone_hash, %s, %s::jsonb, %s
 FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
 ORDER BY 1
 ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number, changed_in = DEFAULT
@@ -75,13 +76,15 @@ def pads() -> tuple[bytes, bytes]:
 
 
 def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
-    """Put numbers on the list; how many were not on it."""
+    """Put numbers on the list, for a `Reason` or words of somebody's own; how many were not on
+    it."""
+    data = reason.json if isinstance(reason, Reason) else None
     given = sorted(set(numbers))
     hashes = [hash_of(number) for number in given]
     with connection.cursor() as cursor:
         cursor.execute(DELETE_DUPLICATES, [given, hashes])
         cursor.execute(REHASH, [given, hashes])
-        cursor.execute(PUT, [reason, source, given, hashes])
+        cursor.execute(PUT, [str(reason), data, source, given, hashes])
         return int(cursor.rowcount)
 
 
@@ -113,7 +116,9 @@ def erase(phone_number: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(DELETE_DUPLICATES, [[phone_number], [hashed]])
     entries = StopListEntry.objects.filter(phone_number=phone_number)
-    return bool(entries.update(phone_number=None, phone_hash=hashed, reason=""))
+    return bool(
+        entries.update(phone_number=None, phone_hash=hashed, reason="", reason_details=None)
+    )
 
 
 class Source(models.TextChoices):
@@ -142,6 +147,8 @@ class StopListEntry(models.Model):
     )
     phone_hash = models.CharField(max_length=64, unique=True, editable=False)
     reason = models.CharField(max_length=LONGEST_REASON, blank=True, default="")
+    #: Of one that the service has put there by itself.
+    reason_details = models.JSONField(null=True, editable=False)
     source = models.CharField(max_length=7, choices=Source.choices)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     #: The transaction that wrote the number in clear; null where an earlier version did.
@@ -167,3 +174,8 @@ class StopListEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}"
+
+    @property
+    def why(self) -> Reason | None:
+        """Why it is there."""
+        return Reason.stored(self.reason, self.reason_details)

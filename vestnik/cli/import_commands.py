@@ -170,8 +170,7 @@ def _reading_options(options: argparse.Namespace) -> dict[str, object]:
 def print_result(job: "Import", *, strict: bool) -> int:
     """Print the result of the import. Return the exit status."""
     if job.state != "done":
-        suffix = "" if not job.error or "Nothing was taken" in job.error else " Nothing was taken."
-        raise StackError(f"{job.file_name}: {job.error or UNSURE}{suffix}")
+        raise StackError(f"{job.file_name}: {_why(job)}")
     rows = job.refused_rows.order_by("line").values_list("line", "reason")
     for line, reason in rows.iterator(chunk_size=2000):
         print(f"line {line}: {reason}")  # noqa: T201
@@ -184,6 +183,16 @@ def print_result(job: "Import", *, strict: bool) -> int:
     if unread := job.read_as.get("unread_sheets"):
         print(f"sheets that were not read: {', '.join(unread)}")  # noqa: T201
     return SOME_REFUSED if strict and (job.refused or job.duplicates) else 0
+
+
+def _why(job: "Import") -> str:
+    """Why nothing was taken, and that it was not, where the reason does not say so itself."""
+    from vestnik.reasons.codes import Code
+
+    why = job.why
+    if why is None or why.code in (Code.IMPORT_STOPPED, Code.IMPORT_GIVEN_UP):
+        return why or UNSURE
+    return f"{why} Nothing was taken."
 
 
 def _print_misfits(job: "Import") -> None:

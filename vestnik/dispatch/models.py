@@ -361,6 +361,7 @@ class PendingStop(models.Model):
     phone_number = models.CharField(max_length=11)
     source = models.CharField(max_length=7)
     reason = models.CharField(max_length=200, blank=True, default="")
+    reason_details = models.JSONField(null=True)
 
     def __str__(self) -> str:
         return f"{self.id}"

@@ -6,27 +6,12 @@ the reason.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
+from vestnik.reasons import import_texts
 from vestnik.reasons.codes import Code
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """What a reason says in the API, and on pages: the same, where `page` is left out. A page's
-    text without words of its own is no promise of a translation."""
-
-    api: str
-    page: Promise | str | None = None
-
-    @property
-    def on_pages(self) -> Promise | str:
-        return _(self.api) if self.page is None else self.page
-
+from vestnik.reasons.text import Text, gettext_noop
 
 PIPELINE = {
     Code.OTHER: Text("%(text)s", "%(text)s"),
@@ -184,5 +169,6 @@ RECEIPTS = {
     Code.NO_NETWORK_ERROR: Text("%(reason)s, err 0", "%(reason)s"),
 }
 TEXTS: Mapping[Code, Text] = {
-    **PIPELINE, **MAILINGS, **PROVIDERS, **HTTP, **SMPP, **SMSC_RU, **RECEIPTS
+    **PIPELINE, **MAILINGS, **PROVIDERS, **HTTP, **SMPP, **SMSC_RU, **RECEIPTS,
+    **import_texts.TEXTS,
 }  # fmt: skip

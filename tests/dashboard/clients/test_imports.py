@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
 from tests.audience.importing import take
@@ -17,7 +16,6 @@ from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.dashboard.clients.importing.mapping_forms import RECOGNISED
-from vestnik.dashboard.clients.reasons import PATTERNS, said
 from vestnik.dispatch.runtime import import_runner
 
 pytestmark = pytest.mark.django_db
@@ -463,12 +461,6 @@ def test_the_pages_ask_little(django_assert_max_num_queries: DjangoAssertNumQuer
     for address in ("/clients/import/", f"/clients/imports/{job.id}/"):
         with django_assert_max_num_queries(12):
             assert browser.get(address).status_code == 200
-
-
-@pytest.mark.parametrize(("pattern", "sentence"), PATTERNS)
-def test_every_reason_is_said_in_russian(pattern: Any, sentence: str) -> None:
-    with translation.override("ru"):
-        assert said(sentence) != sentence
 
 
 def test_a_draft_that_nobody_starts_is_forgotten() -> None:

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from vestnik.api.http.fields import Instant
+from vestnik.api.http.reasons import ReasonShown
 from vestnik.audience.importing.staging import MOST_REMARKS
 from vestnik.audience.imports import ImportState, Into
 
@@ -31,9 +32,14 @@ ANSWERED = {
             "line": 32,
             "attribute": "born",
             "reason": "born: This is no date: write it as 2026-03-31 or 31.03.2026.",
+            "reason_details": {
+                "code": "field_wrong",
+                "params": {"field": "born", "reason": {"code": "no_date", "params": {}}},
+            },
         }
     ],
     "error": "",
+    "reason": None,
     "read_as": {
         "encoding": "utf-8",
         "separator": ";",
@@ -65,6 +71,7 @@ class ImportRemark(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     attribute = serializers.CharField()
     reason = serializers.CharField(help_text="Why it does not fit, with the remedy.")
+    reason_details = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
 
 
 @extend_schema_serializer(
@@ -100,6 +107,7 @@ class ImportShown(serializers.Serializer[Any]):
         help_text=f"The first {MOST_REMARKS} of the misfits.",
     )
     error = serializers.CharField(help_text="Why the whole file was refused.")
+    reason = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
     read_as = ReadAs(help_text="How the file was read. Empty until it is.")
     created_at = Instant()
     started_at = Instant(allow_null=True)

@@ -16,6 +16,7 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.formats import Opened, opened
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress, Row
+from vestnik.reasons.reason import Reason
 
 BLOCK = 128 * 1024
 KEPT = 64
@@ -43,9 +44,9 @@ def answer(file: IO[bytes], options: Options) -> dict[str, Any]:
     try:
         return _seen(opened(file, options, Progress()))
     except FileProblem as error:
-        return {"refused": str(error)}
+        return {"refused": error.reason.data}
     except MemoryError:
-        return {"refused": limits.TOO_MUCH}
+        return {"refused": limits.TOO_MUCH.data}
 
 
 def _seen(found: Opened) -> dict[str, Any]:
@@ -57,11 +58,15 @@ def _seen(found: Opened) -> dict[str, Any]:
         "kind": found.kind,
         "encoding": found.encoding,
         "separator": found.separator,
-        "head": rows,
+        "head": [(line, cells, _told(problem)) for line, cells, problem in rows],
         "place": found.table.place,
         "sheets": [astuple(sheet) for sheet in found.sheets],
-        "problem": found.problem,
+        "problem": _told(found.problem),
     }
+
+
+def _told(problem: str) -> Any:
+    return Reason.of(problem).data if problem else ""
 
 
 def _shortened(row: Row) -> Row:

@@ -14,22 +14,23 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import MOST_COLUMNS, Progress, Row
 from vestnik.audience.importing.xlsx.sheets import SheetSeen, choose
 from vestnik.audience.importing.xlsx.workbook import Workbook
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 HEAD = 64 * 1024
 MOST_BYTES = 512 * 2**20
 #: What a form with such a file comes to, its other fields included.
 MOST_FORM_BYTES = MOST_BYTES + 2**20
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-SAVE = "save the sheet as XLSX or CSV and import that."
 OTHERS = (
-    (b"\xd0\xcf\x11\xe0", f"This is an old .xls file, or one with a password: {SAVE}"),
-    (b"%PDF", f"This is a PDF: {SAVE}"),
-    (b"\x1f\x8b", "This file is packed by gzip: unpack it first."),
-    (b"Rar!", "This file is packed by RAR: unpack it first."),
-    (b"7z\xbc\xaf", "This file is packed by 7-Zip: unpack it first."),
-    (b"{\\rtf", f"This is an RTF text: {SAVE}"),
+    (b"\xd0\xcf\x11\xe0", Reason(Code.OLD_WORKBOOK)),
+    (b"%PDF", Reason(Code.IS_PDF)),
+    (b"\x1f\x8b", Reason(Code.IS_PACKED, packer="gzip")),
+    (b"Rar!", Reason(Code.IS_PACKED, packer="RAR")),
+    (b"7z\xbc\xaf", Reason(Code.IS_PACKED, packer="7-Zip")),
+    (b"{\\rtf", Reason(Code.IS_RTF)),
 )
-NOT_TEXT = f"This is neither CSV nor XLSX: {SAVE}"
+NOT_TEXT = Reason(Code.NO_TABLE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _head(file: IO[bytes]) -> bytes:
     file.seek(0)
     head = file.read(HEAD)
     if not head.strip():
-        raise FileProblem("The file is empty: it needs a header and a row for each client.")
+        raise FileProblem(Reason(Code.FILE_EMPTY))
     for begins, problem in OTHERS:
         if head.startswith(begins):
             raise FileProblem(problem)
@@ -76,7 +77,8 @@ def _narrow(rows: Iterator[Row]) -> Iterator[Row]:
         if len(cells) > MOST_COLUMNS:
             cells = _without_end(cells)
             if len(cells) > MOST_COLUMNS:
-                cells, problem = cells[:MOST_COLUMNS], problem or f"It has {len(cells)} cells."
+                problem = problem or Reason(Code.MANY_CELLS, count=len(cells))
+                cells = cells[:MOST_COLUMNS]
         yield line, cells, problem
 
 

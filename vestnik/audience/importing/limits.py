@@ -5,11 +5,10 @@ import signal
 from typing import Any
 
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
-TOO_MUCH = (
-    "Reading this file takes more time or memory than it may: save the sheet as CSV and import "
-    "that."
-)
+TOO_MUCH = Reason(Code.FILE_TOO_HEAVY)
 #: After the signal a process has so many seconds to say why it ends.
 GRACE = 5
 

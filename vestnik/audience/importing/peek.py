@@ -25,6 +25,8 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.xlsx.sheets import SheetSeen
 from vestnik.audience.imports import Import, ImportPiece
 from vestnik.audience.phone_parsing import normalised
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: Rows that are shown. All first rows are looked at: by them the import itself recognises types.
 PREVIEWED = 10
@@ -33,7 +35,7 @@ COMMAND = [sys.executable, "-m", "vestnik.audience.importing.first_rows"]
 MOST_SECONDS = 20
 AT_ONCE = 4
 LONGEST_LINE = 8 * 2**20
-BUSY = "Other files are being looked at just now: try again in a minute."
+BUSY = Reason(Code.READERS_BUSY)
 PLACES = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -60,16 +62,21 @@ def peek(file: IO[bytes], options: Options) -> Peek:
         asked = {"options": asdict(options)}
         found = _asked(questions, answers, file, asked)
     if "refused" in found:
-        raise FileProblem(found["refused"])
-    rows = [(line, cells, problem) for line, cells, problem in found["head"]]
+        raise FileProblem(_reason_of(found["refused"]))
+    rows = [(line, cells, _reason_of(problem)) for line, cells, problem in found["head"]]
     return Peek(
         found["kind"],
         found["encoding"],
         found["separator"],
         Table(rows, found["place"]),
         [SheetSeen(*sheet) for sheet in found["sheets"]],
-        found["problem"],
+        _reason_of(found["problem"]),
     )
+
+
+def _reason_of(told: Any) -> str:
+    """A reason, as the reader's process hands it on; empty for none."""
+    return Reason.from_data(told) or ""
 
 
 @contextmanager

@@ -10,22 +10,24 @@ from django.core.exceptions import ValidationError
 
 from vestnik.audience.importing.columns import cell_types, exact_values
 from vestnik.audience.importing.columns.column_types import ColumnType
+from vestnik.audience.importing.errors import reason_of
 from vestnik.audience.numbering.regions import zone_of_place
 from vestnik.audience.numbering.zone_words import zone_named
 from vestnik.audience.phone import NumberRules, validate_operator_code
-from vestnik.audience.phone_parsing import EMPTY
 from vestnik.audience.stop_list import LONGEST_REASON
 from vestnik.audience.validation import (
+    LONGEST_TAG,
     MOST_ATTRIBUTE_BYTES,
     validate_attributes,
     validate_tag,
 )
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON), and the zone of the city or region
 #: that an attribute names; None is "not given".
 Client = tuple[str, str | None, str | None, str | None, str | None, str | None]
-TOO_MANY = "The row has {} cells and the header {}: quote a value that holds the separator."
-ZONE = "Name a time zone, for example Europe/Moscow, МСК+2 or UTC+5."
+ZONE = Reason(Code.ZONE_WRONG)
 LONGEST_WHOLE = 15
 
 #: What Excel and LibreOffice write where a formula fails, in English and in Russian.
@@ -35,7 +37,6 @@ ERRORS = frozenset(
     """.split()  # noqa: SIM905  (one line each would be a page)
 )
 OF_CALC = re.compile(r"Err:[0-9]{3}")
-ERROR = "The cell holds the error {}: correct its formula."
 
 #: Attributes that name a place, those first that tell more.
 PLACES = (
@@ -47,17 +48,21 @@ encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Refused(Exception):
-    """The row is not taken; the message says why, with the remedy."""
+    """The row is not taken; the reason says what to do about it."""
+
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 @lru_cache(4096)
-def _checked(validate: Callable[[str], None], value: str) -> str:
-    """Empty where the value is right: few values repeat over millions of rows."""
+def _is_right(validate: Callable[[str], None], value: str) -> bool:
+    """Few values repeat over millions of rows."""
     try:
         validate(value)
-    except ValidationError as error:
-        return str(error.message)
-    return ""
+    except ValidationError:
+        return False
+    return True
 
 
 @lru_cache(4096)
@@ -85,6 +90,14 @@ RULES: dict[str, Callable[[str], None]] = {
 }
 
 
+WRONG: Mapping[str, Reason] = {
+    "operator_code": Reason(Code.OPERATOR_CODE_WRONG),
+    "tag": Reason(Code.VALUE_TOO_LONG, most=LONGEST_TAG),
+    "timezone": ZONE,
+    "reason": Reason(Code.VALUE_TOO_LONG, most=LONGEST_REASON),
+}
+
+
 def is_error(cell: str) -> bool:
     """Whether the cell says that its formula failed."""
     if not cell.startswith(("#", "Err:")):
@@ -103,7 +116,7 @@ class Reader:
     ) -> None:
         self._rules, self._types = rules, types or {}
         #: Attributes of the row read last whose cells do not fit the recognised type, and why.
-        self.misfits: list[tuple[str, str]] = []
+        self.misfits: list[tuple[str, Reason]] = []
         self.columns = list(columns)
         self._width = len(columns)
         self._phone = columns.index("phone_number")
@@ -141,13 +154,13 @@ class Reader:
         if missing > 0:
             return cells + [""] * missing
         if missing < 0 and any(cells[self._width :]):
-            raise Refused(TOO_MANY.format(len(cells), self._width))
+            raise Refused(Reason(Code.TOO_MANY_CELLS, cells=len(cells), columns=self._width))
         return cells
 
     def _without_errors(self, cells: list[str]) -> list[str]:
         """An error is no value: it is missing, and a row whose number is one is refused."""
         if self._phone < len(cells) and is_error(written := cells[self._phone]):
-            raise Refused(f"phone_number: {ERROR.format(written.strip())}")
+            raise _refused("phone_number", Reason(Code.FORMULA_ERROR, error=written.strip()))
         return ["" if is_error(cell) else cell for cell in cells]
 
     def _said_exactly(self, cells: list[str]) -> dict[str, Any]:
@@ -165,11 +178,11 @@ class Reader:
     def _number(self, cells: list[str]) -> str:
         written = cells[self._phone]
         if not written.strip():
-            raise Refused(EMPTY)
+            raise Refused(Reason(Code.NUMBER_MISSING))
         try:
             return self._rules.taken(written)
         except ValueError as error:
-            raise Refused(f"phone_number: {error}") from None
+            raise _refused("phone_number", reason_of(error)) from None
 
     def _tag(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
         place, was = self._fields.get("tag"), exact.get(exact_values.TAG)
@@ -177,8 +190,8 @@ class Reader:
             return self._field("tag", cells)
         if not _stands(cells[place], was):
             was = exact_values.as_text(cells[place].strip())
-        if problem := _checked(validate_tag, was):
-            raise Refused(f"tag: {problem}")
+        if not _is_right(validate_tag, was):
+            raise _refused("tag", WRONG["tag"])
         return was or None
 
     def _field(self, name: str, cells: list[str]) -> str | None:
@@ -190,8 +203,8 @@ class Reader:
             value = value.removesuffix(".0")
         if name == "timezone":
             value = zone_named(value) or value
-        if problem := _checked(RULES[name], value):
-            raise Refused(f"{name}: {problem}")
+        if not _is_right(RULES[name], value):
+            raise _refused(name, WRONG[name])
         return value
 
     def _given(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
@@ -217,9 +230,13 @@ class Reader:
             return read(column.type, value)
         except ValueError as error:
             if column.is_said:
-                raise Refused(f"{name}: {error}") from None
-            self.misfits.append((name, str(error)))
+                raise _refused(name, reason_of(error)) from None
+            self.misfits.append((name, reason_of(error)))
             return typed(value)
+
+
+def _refused(field: str, reason: str) -> Refused:
+    return Refused(Reason(Code.FIELD_WRONG, field=field, reason=reason))
 
 
 def reading(type: str | None) -> exact_values.Reading:
@@ -238,11 +255,11 @@ def _as_json(attributes: dict[str, Any], *, checked: bool) -> str:
         try:
             validate_attributes(attributes)
         except ValidationError as error:
-            raise Refused(f"{exact_values.COLUMN}: {error.message}") from None
+            raise _refused(exact_values.COLUMN, str(error.message)) from None
     written = encode(attributes)
     if len(written) > MOST_ATTRIBUTE_BYTES // 4 and len(written.encode()) > MOST_ATTRIBUTE_BYTES:
         most = MOST_ATTRIBUTE_BYTES // 1024
-        raise Refused(f"The attributes take over {most} KiB: shorten or drop some.")
+        raise Refused(Reason(Code.ATTRIBUTES_TOO_LARGE, most=most))
     return written
 
 

@@ -31,6 +31,8 @@ from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules
 from vestnik.db.errors import retry_on_conflict
 from vestnik.db.session_locks import session_timeouts
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +43,8 @@ READING_LOCK = 0x76696D70
 #: A reader says something to the database every few thousand rows: one that is silent for so long
 #: is frozen or gone, and another may begin anew.
 SILENT_SECONDS = 120.0
-STOPPED = "Its process was stopped in the middle. Nothing was taken: start it again."
-GIVEN_UP = "It was stopped in the middle three times. Nothing was taken: send the file again."
+STOPPED = Reason(Code.IMPORT_STOPPED)
+GIVEN_UP = Reason(Code.IMPORT_GIVEN_UP)
 
 Watcher = Callable[[int, int], None]
 
@@ -77,14 +79,18 @@ def alone(import_id: int) -> Iterator[bool]:
 def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
     """Read the file and take it over; what is wrong with it is said in the import."""
     Import.objects.filter(id=job.id).update(
-        state=ImportState.RUNNING, attempts=job.attempts + 1, started_at=Now(), error=""
+        state=ImportState.RUNNING,
+        attempts=job.attempts + 1,
+        started_at=Now(),
+        error="",
+        reason=None,
     )
     try:
         staging.begin()
         _stage(job, file, watch)
         _finish(job)
     except FileProblem as error:
-        fail(job, str(error))
+        fail(job, error.reason)
     except MemoryError:
         fail(job, TOO_MUCH)
     finally:
@@ -136,11 +142,16 @@ def _connect_anew() -> None:
     del connections[DEFAULT_DB_ALIAS]
 
 
-def fail(job: Import, why: str) -> None:
+def fail(job: Import, why: Reason) -> None:
     """End it: nothing of it was taken. One that has ended stays as it is."""
+    why = why.fit()
     with transaction.atomic():
         Import.objects.filter(id=job.id).exclude(state=ImportState.DONE).update(
-            state=ImportState.FAILED, error=why, finished_at=Now(), erased=[]
+            state=ImportState.FAILED,
+            error=str(why),
+            reason=why.data,
+            finished_at=Now(),
+            erased=[],
         )
         job.pieces.all().delete()
 
@@ -154,6 +165,7 @@ def _finish(job: Import) -> None:
             state=ImportState.DONE,
             percent=100,
             error="",
+            reason=None,
             finished_at=Now(),
             erased=[],
             **asdict(counts),
@@ -211,27 +223,32 @@ def staged_rows(table: Table, options: Options, into: str) -> Iterator[staging.S
     read = reader.client if into == Into.CLIENTS else reader.stopped
     for line, cells, problem in table.rows:
         if problem:
-            yield staging.refused(line, table.where(line) + problem, _shown(cells))
+            reason = table.placed(line, Reason.of(problem))
+            yield staging.refused(line, reason, _shown(cells))
             continue
         try:
             client = read(cells)
-            yield staging.taken(line, client, _remarks(reader, table.where(line)))
+            yield staging.taken(line, client, _remarks(reader, table, line))
         except Refused as error:
-            yield staging.refused(line, f"{table.where(line)}{error}", _shown(cells))
+            yield staging.refused(line, table.placed(line, error.reason), _shown(cells))
 
 
-def _remarks(reader: Reader, where: str) -> str | None:
+def _remarks(reader: Reader, table: Table, line: int) -> str | None:
     """What stayed a text in the row just read, as it is staged."""
     if not reader.misfits:
         return None
-    return json.dumps([[name, f"{where}{name}: {why}"] for name, why in reader.misfits])
+    found = []
+    for name, why in reader.misfits:
+        reason = table.placed(line, Reason(Code.FIELD_WRONG, field=name, reason=why)).fit()
+        found.append([name, str(reason), reason.data])
+    return json.dumps(found)
 
 
 def _refuse_headless(table: Table) -> None:
     if not table.head:
-        raise FileProblem("The file holds no rows: it needs a header and a row for each client.")
+        raise FileProblem(Reason(Code.NO_ROWS))
     if table.header and table.header[2]:
-        raise FileProblem(f"Line {table.header_line}, the header: {table.header[2]}")
+        raise FileProblem(Reason(Code.HEADER_WRONG, line=table.header_line, reason=table.header[2]))
 
 
 def _shown(cells: list[str]) -> str:

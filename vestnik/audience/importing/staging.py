@@ -16,6 +16,8 @@ from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering.register import ZONE_OF
 from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.audience.stop_list import HASH_OF, Source, any_erased, pads
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 PASSES = 3
 #: One import at a time is taken over; those that meet wait for each other.
@@ -26,12 +28,12 @@ STAGE = """
 CREATE TEMPORARY TABLE staged (
     line integer NOT NULL, phone_number text, operator_code text, tag text, timezone text,
     attributes jsonb, problem text, cells jsonb, place text,
-    remarks jsonb
+    remarks jsonb, problem_data jsonb
 )
 """
 COPY = """
 COPY staged (line, phone_number, operator_code, tag, timezone, attributes, problem, cells,
-    place, remarks)
+    place, remarks, problem_data)
 FROM STDIN
 """
 
@@ -47,33 +49,39 @@ ORDER BY phone_number, line
 # Locked, so that an erasure comes before this or after all of it.
 ERASED = "SELECT erased FROM audience_import WHERE id = %s FOR NO KEY UPDATE"
 FORGET = f"""
-UPDATE staged SET problem = %s, cells = '[]', phone_number = NULL
+UPDATE staged SET problem = %s, problem_data = %s::jsonb, cells = '[]', phone_number = NULL
 WHERE problem IS NULL AND {HASH_OF.format(number="phone_number")} = ANY(%s)
 """
-FORGOTTEN = "phone_number: It was erased on request after the file was handed in."
+FORGOTTEN = Reason(Code.FIELD_WRONG, field="phone_number", reason=Reason(Code.NUMBER_ERASED))
 HIDE = """
 UPDATE audience_stoplistentry SET phone_number = NULL, reason = '' WHERE phone_hash = ANY(%s)
 """
 
 # Few numbers are there twice: those are found by counting, and only they are looked at again.
-REPEATED = """
-INSERT INTO audience_refusedrow (of_id, line, reason, cells)
+REPEATED = f"""
+INSERT INTO audience_refusedrow (of_id, line, reason, reason_details, cells)
 SELECT %s, s.line, 'phone_number: Line ' || w.line || ' has this number already: '
-    || 'give each number once.', jsonb_build_array(s.phone_number)
+    || 'give each number once.',
+    jsonb_build_object('code', '{Code.FIELD_WRONG}', 'params', jsonb_build_object(
+        'field', 'phone_number', 'reason', jsonb_build_object(
+            'code', '{Code.NUMBER_REPEATED}', 'params', jsonb_build_object('line', w.line)))),
+    jsonb_build_array(s.phone_number)
 FROM staged s JOIN wanted w USING (phone_number)
 WHERE s.problem IS NULL AND s.line <> w.line
 """
 REFUSED = """
-INSERT INTO audience_refusedrow (of_id, line, reason, cells)
-SELECT %s, line, problem, cells FROM staged WHERE problem IS NOT NULL
+INSERT INTO audience_refusedrow (of_id, line, reason, reason_details, cells)
+SELECT %s, line, problem, problem_data, cells FROM staged WHERE problem IS NOT NULL
 """
 # Of rows that are taken alone. The list is bounded, the count is not.
 REMARKS = """
 SELECT count(*), coalesce(
-    jsonb_agg(jsonb_build_object('line', line, 'attribute', attribute, 'reason', reason) ORDER BY n)
-        FILTER (WHERE n <= %s), '[]')::text
+    jsonb_agg(jsonb_build_object(
+        'line', line, 'attribute', attribute, 'reason', reason, 'reason_details', details
+    ) ORDER BY n) FILTER (WHERE n <= %s), '[]')::text
 FROM (
     SELECT s.line, remark ->> 0 AS attribute, remark ->> 1 AS reason,
+        remark -> 2 AS details,
         row_number() OVER (ORDER BY s.line, place_in_row) AS n
     FROM staged s JOIN wanted w USING (phone_number, line)
     CROSS JOIN jsonb_array_elements(s.remarks) WITH ORDINALITY AS r (remark, place_in_row)
@@ -195,12 +203,13 @@ def end() -> None:
 def taken(line: int, client: Client, remarks: str | None = None) -> Staged:
     """A good row as it is staged; `remarks` are pairs of attribute and reason, as JSON."""
     *fields, place = client
-    return (line, *fields, None, None, place, remarks)
+    return (line, *fields, None, None, place, remarks, None)
 
 
-def refused(line: int, reason: str, cells: str) -> Staged:
+def refused(line: int, reason: Reason, cells: str) -> Staged:
     """A row that is not taken, as it is staged."""
-    return (line, None, None, None, None, None, reason, cells, None, None)
+    reason = reason.fit()
+    return (line, None, None, None, None, None, reason, cells, None, None, reason.json)
 
 
 def stage(rows: list[Staged]) -> None:
@@ -216,7 +225,7 @@ def take_over(import_id: int, into: str) -> Counts:
     _run("SELECT pg_advisory_xact_lock(%s)", [FINAL_LOCK])
     erased = _erased(import_id)
     if erased and into == Into.CLIENTS:
-        _run(FORGET, [FORGOTTEN, *pads(), erased])
+        _run(FORGET, [FORGOTTEN.text, FORGOTTEN.json, *pads(), erased])
     _run("ANALYZE staged")
     counts = Counts(rows=_number("SELECT count(*) FROM staged"))
     counts.refused = _run(REFUSED, [import_id])

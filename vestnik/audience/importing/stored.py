@@ -34,6 +34,8 @@ from vestnik.audience.importing.run import (
     staged_rows,
 )
 from vestnik.audience.imports import Import, ImportPiece, ImportState, Into, RefusedRow
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 PIECE = 2**20
 KEPT_FOR = timedelta(days=30)
@@ -53,7 +55,8 @@ ORDER BY i.id
 
 # Those of a process that read its own file and is gone: nobody else can read it.
 ABANDONED = """
-UPDATE audience_import i SET state = 'failed', error = %s, finished_at = statement_timestamp()
+UPDATE audience_import i SET state = 'failed', error = %s,
+    reason = %s::jsonb, finished_at = statement_timestamp()
 WHERE i.state IN ('waiting', 'running') AND NOT i.stored AND NOT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
         AND l.classid = %s AND l.objid = i.id AND l.objsubid = 2
@@ -74,7 +77,7 @@ def store(file: IO[bytes], **fields: Any) -> Import:
             job.size += len(data)
             number += 1
         if job.size > MOST_BYTES:
-            raise FileProblem(f"Send at most {MOST_BYTES // 2**20} MiB at once.")
+            raise FileProblem(Reason(Code.FILE_TOO_LARGE, most=MOST_BYTES // 2**20))
         job.save(update_fields=["size"])
     return job
 
@@ -89,7 +92,7 @@ def forget_old() -> None:
 def end_abandoned() -> None:
     """Say of imports whose own process is gone that they were stopped."""
     with connection.cursor() as cursor:
-        cursor.execute(ABANDONED, [STOPPED, READING_LOCK])
+        cursor.execute(ABANDONED, [STOPPED.text, STOPPED.json, READING_LOCK])
 
 
 def drafts() -> QuerySet[Import]:

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.phone import operator_code_of
 from vestnik.audience.stop_list import Source, is_number
-from vestnik.dashboard.clients.reasons import said as import_said
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.web.paging import paged
 from vestnik.dashboard.wording import zones
@@ -45,7 +44,7 @@ def client_page(request: OperatorRequest, id: int) -> HttpResponse:
         "is_ported": client.operator_code != operator_code_of(client.phone_number),
         "entry": entry,
         "source": SOURCES.get(entry.source, entry.source) if entry else "",
-        "reason": import_said(entry.reason) if entry else "",
+        "reason": said(entry.why) if entry else "",
         "listed": listed,
         "rows": [_row(message) for message in listed.rows],
     }

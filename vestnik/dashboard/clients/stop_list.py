@@ -18,12 +18,12 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, hash_of
 from vestnik.dashboard.clients.detail import SOURCES
 from vestnik.dashboard.clients.opt_out import confirmation
-from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.clients.search import MOST_COUNTED, digits_of, holding
 from vestnik.dashboard.templatetags.vestnik import phone
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.web.kept_forms import unchecked, written_on
 from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.wording.reasons import said
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 MOST_NUMBERS = 1000
@@ -150,7 +150,7 @@ def _rows(entries: list[StopListEntry]) -> list[dict[str, Any]]:
             "entry": entry,
             "client": clients.get(entry.phone_number or ""),
             "source": SOURCES.get(entry.source, entry.source),
-            "reason": said(entry.reason),
+            "reason": said(entry.why),
             "name": phone(entry.phone_number) if entry.phone_number else entry.phone_hash[:8],
         }
         for entry in entries

@@ -1,31 +1,28 @@
 """Why something is as it is, in the reader's language."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from vestnik.dashboard.wording.state_labels import FIELDS, MESSAGE_STATES
-from vestnik.reasons.catalogue import TEXTS
 from vestnik.reasons.reason import Reason
+from vestnik.reasons.translation import Names, translated
+
+#: Fields of a file.
+COLUMNS: Mapping[str, Promise] = {
+    "phone_number": gettext_lazy("Phone number"),
+    "operator_code": gettext_lazy("Prefix"),
+    "tag": gettext_lazy("Tag"),
+    "timezone": gettext_lazy("Time zone"),
+    "reason": gettext_lazy("Reason"),
+}
 
 
 def said(reason: str | None) -> str:
     """A reason as the reader understands it; a text of somebody's own as it is."""
-    if not isinstance(reason, Reason):
-        return reason or ""
-    params = {name: _written(name, value) for name, value in reason.params.items()}
-    return str(TEXTS[reason.code].on_pages % params)
-
-
-def _written(name: str, value: Any) -> str:
-    if isinstance(value, str):
-        return said(value)
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, Sequence):
-        return LISTS[name](value) if name in LISTS else ", ".join(value)
-    return str(value)
+    return translated(reason, NAMES) if isinstance(reason, Reason) else reason or ""
 
 
 def _states(names: Sequence[str]) -> str:
@@ -36,5 +33,8 @@ def _fields(names: Sequence[str]) -> str:
     return ", ".join(str(FIELDS.get(name, name)).lower() for name in names)
 
 
-#: Lists of names that the reader knows by another word.
-LISTS: Mapping[str, Callable[[Sequence[str]], str]] = {"states": _states, "fields": _fields}
+def _field(name: str) -> str:
+    return str(COLUMNS.get(name, name.removeprefix("attributes.")))
+
+
+NAMES: Names = {"states": _states, "fields": _fields, "field": _field}

@@ -2,14 +2,15 @@ from typing import Any
 
 from django.db import migrations
 
-from vestnik.mailings.migrations._sentences import convert, stored_as
+from vestnik.db.backfill import convert
+from vestnik.mailings.migrations._sentences import stored_as
 
 
 def give_codes(apps: Any, schema_editor: Any) -> None:
     """Stored sentences get their codes; workers of the version before may run meanwhile."""
     connection = schema_editor.connection
-    convert(connection, "dispatch_message", "error", "reason")
-    convert(connection, "dispatch_keptreceipt", "error", "reason")
+    convert(connection, "dispatch_message", "error", "reason", read=stored_as)
+    convert(connection, "dispatch_keptreceipt", "error", "reason", read=stored_as)
     with connection.cursor() as cursor:
         cursor.execute("SELECT alias, reason FROM dispatch_breaker WHERE reason <> ''")
         for alias, sentence in cursor.fetchall():

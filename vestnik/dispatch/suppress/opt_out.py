@@ -124,13 +124,17 @@ def stop_surely(number: str, source: Source, reason: str) -> None:
     """Stop one number on a wish that is told only once: while another transaction, such as an
     import, writes the same number to the list, the wish is kept, and fulfilled after that."""
     if not _stopped_soon(number, source, reason, LONGEST_WAIT):
-        PendingStop.objects.create(phone_number=number, source=source, reason=reason)
+        data = reason.data if isinstance(reason, Reason) else None
+        PendingStop.objects.create(
+            phone_number=number, source=source, reason=str(reason), reason_details=data
+        )
 
 
 def stop_pending() -> None:
     """Fulfil the wishes that had to wait for another transaction."""
     for pending in PendingStop.objects.order_by("id"):
-        given = (pending.phone_number, Source(pending.source), pending.reason)
+        reason = Reason.from_data(pending.reason_details) or pending.reason
+        given = (pending.phone_number, Source(pending.source), reason)
         if not _stopped_soon(*given, SHORT_WAIT):
             return
         pending.delete()
@@ -211,7 +215,7 @@ def process_inbound(messages: Collection[Inbound]) -> None:
             "inbound message", provider=message.alias, length=len(message.text), stop_numbers=asks
         )
         if asks and number:
-            stop_surely(number, Source.INBOUND, f"wrote to {message.alias}")
+            stop_surely(number, Source.INBOUND, Reason(Code.WROTE_TO, alias=message.alias))
         if number:
             heard.append(InboundText(phone_number=number, alias=message.alias))
     InboundText.objects.bulk_create(heard)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from vestnik.audience.attribute_types import Type
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 BLANKS = " \u00a0\u2007\u2009\u202f"
 NUMBER = re.compile(
@@ -56,13 +58,13 @@ FULL_YEAR = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])", re.ASCII)
 #: Of two digits Excel takes these for years of this century.
 THIS_CENTURY = 30
 
-NO_NUMBER = "This is no number: write it as 4512.29 or 4 512,29."
-TWO_NUMBERS = "This may be read as two numbers: write 1234 or 1.234 without a comma."
-NO_DATE = "This is no date: write it as 2026-03-31 or 31.03.2026."
-TWO_DATES = "This may be read as two dates: write it as 2026-03-31 or 31.03.2026."
-NO_FLAG = "Write yes or no."
-MAYBE_NO_NUMBER = "It begins with 0 and may be no number: say that the column is one of numbers."
-MAYBE_NO_DATE = "Its year has no four digits and it may be no date: write it as 2026-03-31."
+NO_NUMBER = Reason(Code.NO_NUMBER)
+TWO_NUMBERS = Reason(Code.TWO_NUMBERS)
+NO_DATE = Reason(Code.NO_DATE)
+TWO_DATES = Reason(Code.TWO_DATES)
+NO_FLAG = Reason(Code.NO_FLAG)
+MAYBE_NO_NUMBER = Reason(Code.MAYBE_NO_NUMBER)
+MAYBE_NO_DATE = Reason(Code.MAYBE_NO_DATE)
 
 
 def number(cell: str) -> int | float:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vestnik.audience.importing.csv.csv_escape import is_dangerous, written
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 COLUMN = "exact_values"
 #: The key of the attributes that have no column.
@@ -26,10 +28,7 @@ UNSEEN = re.compile(
 ESCAPED = re.compile("_(?=x)|[\x7f-\x9f\ufffe\uffff]")
 #: A letter as XLSX escapes it; the escape of its own underscore among them.
 ESCAPES = re.compile("_x(005F|00[01][0-9A-F])(?=_)", re.IGNORECASE)
-NOT_OURS = (
-    f"{COLUMN}: This is not what an export writes there: delete the column, or export the clients "
-    "again."
-)
+NOT_OURS = Reason(Code.FIELD_WRONG, field=COLUMN, reason=Reason(Code.NOT_OF_AN_EXPORT))
 
 Reading = Callable[[str], object]
 

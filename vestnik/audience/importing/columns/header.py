@@ -12,6 +12,8 @@ from vestnik.audience.importing.columns.cell_text import (
     is_like_phone,
 )
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 PHONE = "phone_number"
 NAMES = {
@@ -35,16 +37,9 @@ IGNORE = ""
 #: The space separators of Unicode.
 BLANKS = " \xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 OWN = "attributes."
-UNNAMED = (
-    "The file has no header: say in mapping what its columns are, by their numbers, for example "
-    '{"1": "phone_number"}, or give it a header.'
-)
+UNNAMED = Reason(Code.NO_HEADER)
 #: So many digits in a heading are a phone number rather than a year or an article.
 FEWEST_DIGITS = 9
-NUMBERS_IN_HEADER = (
-    "Line {}: it holds a number and looks like a client, not like a header. If the file has no "
-    "header, say so (header_line 0), and say in mapping which column is the phone number."
-)
 # What our own export says beside: it is not the file's to set.
 OURS = frozenset({"id", "created_at"})
 
@@ -89,7 +84,7 @@ def meaning(
     attribute = said.removeprefix("attributes.")
     if len(attribute) > LONGEST_NAME or not _may_be_name(attribute, name):
         raise FileProblem(
-            f"Line {line}: column {number}: name it by at most {LONGEST_NAME} printable letters."
+            Reason(Code.COLUMN_NAME_WRONG, line=line, number=number, most=LONGEST_NAME)
         )
     return f"attributes.{attribute}"
 
@@ -118,19 +113,16 @@ def by_place(mapping: Mapping[str, str], names: Sequence[str]) -> dict[int, str]
 def _number_of(name: str, names: Sequence[str], numbers: Sequence[str]) -> int:
     named = [n for n, one in enumerate(names, 1) if _same(one, name)]
     if name in numbers and named and named != [int(name)]:
-        raise FileProblem(
-            f"mapping: {name} is the heading of column {named[0]} and the number of another: "
-            "say what every column is, by its number."
-        )
+        raise FileProblem(Reason(Code.MAPPING_AMBIGUOUS, name=name, number=named[0]))
     if len(named) > 1:
+        first, second = named[:2]
         raise FileProblem(
-            f"mapping: columns {named[0]} and {named[1]} are both named {name[:50]!r}: say which "
-            "by its number."
+            Reason(Code.MAPPING_NAMED_TWICE, first=first, second=second, name=repr(name[:50]))
         )
     if named or name in numbers:
         return named[0] if named else int(name)
     there = ", ".join(column_name(one) for one in names if not is_blank(one))[:300] or "none"
-    raise FileProblem(f"mapping: there is no column {name[:50]!r}. There are: {there}.")
+    raise FileProblem(Reason(Code.MAPPING_MISSING, name=repr(name[:50]), names=there))
 
 
 def _same(heading: str, name: str) -> bool:
@@ -151,20 +143,15 @@ def _refuse_repeats(columns: Sequence[str], line: int) -> None:
     for column, times in Counter(columns).items():
         if column and times > 1:
             places = [str(n) for n, name in enumerate(columns, start=1) if name == column]
-            raise FileProblem(
-                f"Line {line}: columns {' and '.join(places[:5])} are both {column}: rename one, "
-                "or say in mapping what each is."
-            )
+            named = " and ".join(places[:5])
+            raise FileProblem(Reason(Code.COLUMNS_ALIKE, line=line, places=named, field=column))
 
 
-def _no_number(names: Sequence[str], line: int) -> str:
+def _no_number(names: Sequence[str], line: int) -> Reason:
     if any(
         is_like_number(name) and sum(map(str.isdecimal, name)) >= FEWEST_DIGITS for name in names
     ):
-        return NUMBERS_IN_HEADER.format(line)
+        return Reason(Code.HEADER_IS_CLIENT, line=line)
     shown = [column_name(name) for name in names if not is_like_phone(name)]
     there = ", ".join(filter(None, shown))[:300] or "none"
-    return (
-        f"Line {line}: no column is named as the phone number (phone_number, phone, телефон, "
-        f"номер…). Columns found: {there}. Name one so, or say which it is in mapping."
-    )
+    return Reason(Code.NO_NUMBER_COLUMN, line=line, names=there)

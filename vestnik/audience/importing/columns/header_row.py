@@ -13,14 +13,12 @@ from vestnik.audience.importing.columns.cell_text import (
 from vestnik.audience.importing.columns.header import is_phone_name
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.row_types import Row
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 #: The header is looked for in so many rows that hold something.
 LOOKED_AT = 30
 NO_HEADER = 0
-NOT_THERE = (
-    "header_line: line {} is not among the first {} rows that hold something: give the line of "
-    "the header, or 0 where there is none."
-)
 
 
 @dataclass
@@ -59,12 +57,13 @@ class Table:
         """All rows below the header."""
         return chain(self.first, self.rest)
 
-    def where(self, line: int) -> str:
-        """Which sheet and line of it a running line is, beyond the first sheet; else nothing."""
+    def placed(self, line: int, reason: Reason) -> Reason:
+        """The reason with the sheet and the line of it where it is beyond the first sheet."""
         for first, name in reversed(self.sheets):
             if line >= first:
-                return f"Sheet {name}, line {line - first + 1}: "
-        return ""
+                number = line - first + 1
+                return Reason(Code.ON_SHEET, sheet=name, line=number, reason=reason)
+        return reason
 
 
 def table(rows: Iterator[Row], mapping: Mapping[str, str], header_line: int | None) -> Table:
@@ -81,7 +80,7 @@ def _place(head: Sequence[Row], mapping: Mapping[str, str], line: int | None) ->
     for place, row in enumerate(head):
         if row[0] == line:
             return place
-    raise FileProblem(NOT_THERE.format(line, LOOKED_AT))
+    raise FileProblem(Reason(Code.HEADER_LINE_WRONG, line=line, most=LOOKED_AT))
 
 
 def guessed(head: Sequence[Row], mapping: Mapping[str, str]) -> int | None:

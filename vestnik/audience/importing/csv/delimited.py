@@ -11,15 +11,15 @@ from vestnik.audience.importing.csv.encodings import ENCODINGS
 from vestnik.audience.importing.csv.separators import named_separator
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.row_types import Progress, Row
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 LONGEST_LINE = 256 * 1024
 # More lines than this in one quoted cell, or so many letters, is a quote that nobody closed.
 MOST_LINES, LONGEST_CELL = 50, 64 * 1024
 
-UNCLOSED = "A quote is opened and not closed, or something stands after the closing one: fix it."
-NOT_DECODED = "It has bytes that are no {}: save the file as UTF-8, or name its encoding."
-WITH_NUL = "It has a NUL character: delete it."
-TOO_LONG = "Line {}: it is longer than 256 KiB. Is this a CSV file?"
+UNCLOSED = Reason(Code.QUOTE_UNCLOSED)
+WITH_NUL = Reason(Code.HOLDS_NUL)
 
 csv.field_size_limit(LONGEST_CELL)
 
@@ -50,7 +50,7 @@ class Lines:
             raise StopIteration
         self.line += 1
         if len(line) >= LONGEST_LINE:
-            raise FileProblem(TOO_LONG.format(self.line))
+            raise FileProblem(Reason(Code.LINE_TOO_LONG, line=self.line))
         self._record.append(line)
         if len(self._record) > MOST_LINES:
             raise csv.Error("a cell over too many lines")
@@ -75,11 +75,12 @@ def rows(file: IO[bytes], encoding: str, separator: str, progress: Progress) -> 
     progress.total = file.tell()
     file.seek(0)
     text = io.TextIOWrapper(file, ENCODINGS[encoding], errors=_escaping(encoding), newline="")
+    broken = Reason(Code.NOT_DECODED, encoding=encoding.upper())
     try:
         lines = Lines(text, progress)
-        yield from _records(lines, file, separator, NOT_DECODED.format(encoding.upper()))
+        yield from _records(lines, file, separator, broken)
     except UnicodeError:
-        raise FileProblem(NOT_DECODED.format(encoding.upper())) from None
+        raise FileProblem(broken) from None
     finally:
         if not file.closed:  # by a reader that was stopped in mid-way
             text.detach()

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.xlsx import xlsx_archive
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 MOST_BYTES = 200 * 2**20
 MOST_STRINGS = 8_000_000
-TOO_MANY = "This XLSX file holds too much text: save the sheet as CSV and import that."
+TOO_MANY = Reason(Code.WORKBOOK_TEXTS)
 ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 

@@ -10,12 +10,13 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.row_types import MOST_COLUMNS, Row, index_in
 from vestnik.audience.importing.xlsx import shared_strings, shown_values, xlsx_archive
 from vestnik.audience.importing.xlsx.styles import Styles
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 LAST_LINE = 1_048_576
 LONGEST_CELL = 64 * 1024
 PLACE = re.compile(r"([A-Za-z]{1,3})[0-9]{1,10}", re.ASCII)
-TOO_FAR = f"A row says that it is beyond line {LAST_LINE:,}, the last of a sheet: save it anew."
-TOO_WIDE = f"Line %d has more than {MOST_COLUMNS} columns: delete those that are not needed."
+TOO_FAR = Reason(Code.BEYOND_LAST_LINE, line=f"{LAST_LINE:,}")
 BOOLEANS = {"1": "TRUE", "true": "TRUE", "0": "FALSE", "false": "FALSE"}
 
 
@@ -76,7 +77,7 @@ class SheetReader:
         if self._into is not None:
             self._length += len(text)
             if self._length > LONGEST_CELL:
-                raise FileProblem(f"Line {self._line} has a cell of more than 64 KiB.")
+                raise FileProblem(Reason(Code.CELL_TOO_LONG, line=self._line))
             self._into.append(text)
 
     def end(self, name: str) -> None:
@@ -99,7 +100,7 @@ class SheetReader:
         if self._column > MOST_COLUMNS:
             if is_blank(text):
                 return
-            raise FileProblem(TOO_WIDE % self._line)
+            raise FileProblem(Reason(Code.TOO_MANY_COLUMNS, line=self._line, most=MOST_COLUMNS))
         missing = self._column - 1 - len(self._cells)
         if missing < 0:
             raise FileProblem(xlsx_archive.BROKEN)

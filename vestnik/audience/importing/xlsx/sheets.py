@@ -15,10 +15,8 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress, Row
 from vestnik.audience.importing.xlsx.workbook import Sheet, Workbook
-
-NO_SUCH = "sheet: there is no sheet {!r}. There are: {}."
-ONLY_HIDDEN = "Only hidden sheets of this file hold rows: {}. To read one, name it in sheet."
-SEVERAL = "Several sheets hold clients, under different headers: {}. Name one in sheet."
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def choose(book: Workbook, options: Options, progress: Progress) -> Choice:
     filled = [(s, head) for s in book.sheets if not s.is_hidden and (head := _head(book, s))]
     if not filled:
         hidden = [s.name for s in book.sheets if s.is_hidden and _head(book, s)]
-        problem = ONLY_HIDDEN.format(_listed(hidden)) if hidden else ""
+        problem = Reason(Code.ONLY_HIDDEN_SHEETS, names=_listed(hidden)) if hidden else ""
         return Choice(Table([], None), _shown(book, []), problem)
     first = _read(book, [filled[0][0]], options, Progress()).table
     joined = [s for n, (s, head) in enumerate(filled) if not n or _same(head, first) is not None]
@@ -54,7 +52,9 @@ def choose(book: Workbook, options: Options, progress: Progress) -> Choice:
     choice = _read(book, joined, options, progress)
     if not others:
         return choice
-    return replace(choice, problem=SEVERAL.format(_listed([joined[0].name, *others])))
+    return replace(
+        choice, problem=Reason(Code.SEVERAL_SHEETS, names=_listed([joined[0].name, *others]))
+    )
 
 
 def _head(book: Workbook, sheet: Sheet) -> list[Row]:
@@ -92,7 +92,8 @@ def _named(book: Workbook, name: str) -> Sheet:
     for sheet in book.sheets:
         if sheet.name == name:
             return sheet
-    raise FileProblem(NO_SUCH.format(name[:50], _listed([s.name for s in book.sheets])))
+    there = _listed([s.name for s in book.sheets])
+    raise FileProblem(Reason(Code.SHEET_MISSING, name=repr(name[:50]), names=there))
 
 
 def _shown(book: Workbook, read: Sequence[Sheet]) -> tuple[SheetSeen, ...]:

@@ -11,11 +11,11 @@ from vestnik.audience.importing.row_types import Progress, Row
 from vestnik.audience.importing.xlsx import shared_strings, xlsx_archive
 from vestnik.audience.importing.xlsx.sheet_reader import SheetReader
 from vestnik.audience.importing.xlsx.styles import Styles
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 BOOK, STRINGS, STYLES = "xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml"
-NOT_A_BOOK = (
-    "This is an archive, but no XLSX file: send the list itself, as CSV or XLSX, not packed."
-)
+NOT_A_BOOK = Reason(Code.NO_WORKBOOK)
 
 
 @dataclass(frozen=True)

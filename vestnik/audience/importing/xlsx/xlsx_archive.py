@@ -7,6 +7,8 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 MOST_PARTS = 5_000
 MOST_DIRECTORY = 2 * 2**20
@@ -16,9 +18,9 @@ MOST_RATIO, FREE_OF_RATIO = 200, 8 * 2**20
 PIECE = 256 * 1024
 DEEPEST = 32
 TAIL = 22 + 65_535
-BROKEN = "This XLSX file is damaged: open it in Excel and save it anew."
-BOMB = "This XLSX file unpacks to far more than a list of clients would: save it anew."
-DTD = "This XLSX file declares a document type, which Excel never does: save it anew."
+BROKEN = Reason(Code.WORKBOOK_DAMAGED)
+BOMB = Reason(Code.WORKBOOK_TOO_LARGE)
+DTD = Reason(Code.WORKBOOK_DOCUMENT_TYPE)
 
 
 class Archive:
@@ -41,7 +43,7 @@ class Archive:
     def pieces(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
         """The unpacked content of a part, piece by piece, never more than it may be."""
         if part.flag_bits & 1:
-            raise FileProblem("This XLSX file has a password: save it without one.")
+            raise FileProblem(Reason(Code.WORKBOOK_PASSWORD))
         _refuse_bombs(part.file_size, part.compress_size)
         return self._pieces(part)
 

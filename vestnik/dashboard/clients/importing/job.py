@@ -15,10 +15,11 @@ from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
 from vestnik.dashboard.clients.importing.mapping import Draft
 from vestnik.dashboard.clients.importing.mapping_forms import ENCODINGS
 from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
-from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.web.kept_forms import written_on
+from vestnik.dashboard.wording.reasons import said
 from vestnik.dispatch.runtime.import_runner import enqueue
+from vestnik.reasons.reason import Reason
 from vestnik.reports.files.downloads import FORMATS, download
 from vestnik.reports.files.table_writers import Cell
 
@@ -105,11 +106,11 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
         "is_open": job.state in OPEN,
         # What came of the file since the job was read the page learns from its first event.
         "going": progress_of(job.id) if job.state in OPEN else None,
-        "error": said(job.error),
+        "error": said(job.why),
         "read_as": list(_read_as(job)),
         "refused": [_shown(row) for row in rows],
         "adds_up": job.rows == counted(job),
-        "remarks": [remark | {"why": said(remark["reason"])} for remark in job.readable_remarks],
+        "remarks": [remark | {"why": said(remark["why"])} for remark in job.readable_remarks],
         "more_remarks": job.misfits - len(job.readable_remarks),
         "more_refused": max(0, job.refused + job.duplicates - MOST_SHOWN),
     }
@@ -137,11 +138,12 @@ def counted(job: Import) -> int:
 
 def _shown(row: RefusedRow) -> dict[str, object]:
     cells = " · ".join(filter(None, row.cells))
-    return {"row": row, "why": said(row.reason), "cells": Truncator(cells).chars(LONGEST)}
+    return {"row": row, "why": said(row.why), "cells": Truncator(cells).chars(LONGEST)}
 
 
 def _refused(job: Import) -> Iterator[list[Cell]]:
-    rows = job.refused_rows.order_by("line").values_list("line", "reason", "cells")
+    columns = ("line", "reason", "reason_details", "cells")
+    rows = job.refused_rows.order_by("line").values_list(*columns)
     yield [_("line"), _("reason"), _("row")]
-    for line, reason, cells in rows.iterator(chunk_size=READ_AT_ONCE):
-        yield [line, said(reason), *cells]
+    for line, reason, details, cells in rows.iterator(chunk_size=READ_AT_ONCE):
+        yield [line, said(Reason.stored(reason, details)), *cells]

@@ -32,7 +32,7 @@ from vestnik.dashboard.clients.importing.mapping_forms import (
     NumbersForm,
     types_of,
 )
-from vestnik.dashboard.clients.reasons import said
+from vestnik.dashboard.wording.reasons import said
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Draft:
         try:
             return self._peeked()
         except FileProblem as error:
-            self.problem = said(str(error))
+            self.problem = said(error.reason)
             return Peek("csv", self.options["encoding"], self.options["separator"], Table([], None))
 
     def _peeked(self) -> Peek:
@@ -195,7 +195,7 @@ class Draft:
             with translation.override("en"):
                 staged = list(staged_rows(table, Options(**self.kept), self.job.into))
         except FileProblem as error:
-            self.problem = said(str(error))
+            self.problem = said(error.reason)
             return [Line(n, _short(cells), "", "") for n, cells, _why in table.first[:PREVIEWED]]
         cells = {line: cells for line, cells, _why in table.first}
         return [

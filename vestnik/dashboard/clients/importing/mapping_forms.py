@@ -18,7 +18,7 @@ from vestnik.audience.importing.columns.header_row import NO_HEADER
 from vestnik.audience.importing.peek import Peek
 from vestnik.audience.imports import Into
 from vestnik.audience.phone import ACCEPT, COMPLETE, REFUSE
-from vestnik.dashboard.clients.reasons import FIELDS
+from vestnik.dashboard.wording.reasons import COLUMNS as FIELDS
 from vestnik.one_line import unless_untouched
 
 IGNORED, ATTRIBUTE = "", "attribute"

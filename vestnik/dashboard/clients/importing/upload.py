@@ -18,9 +18,11 @@ from vestnik.audience.importing.formats import MOST_BYTES
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import peek
 from vestnik.audience.imports import Import, ImportState, Into
-from vestnik.dashboard.clients.reasons import said
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, actor, forbidden, page
 from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.wording.reasons import said
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 MIB = 2**20
 LONGEST_FILE_NAME = 255
@@ -48,11 +50,11 @@ class UploadForm(forms.Form):
     def clean_file(self) -> Any:
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > MOST_BYTES:
-            raise ValidationError(said(f"Send at most {MOST_BYTES // MIB} MiB at once."))
+            raise ValidationError(said(Reason(Code.FILE_TOO_LARGE, most=MOST_BYTES // MIB)))
         try:
             self.found = peek(file, Options())
         except FileProblem as error:
-            raise ValidationError(said(str(error))) from None
+            raise ValidationError(said(error.reason)) from None
         return file
 
 

@@ -1,0 +1,28 @@
+"""A reason in the reader's language."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vestnik.reasons.catalogue import TEXTS
+from vestnik.reasons.reason import Reason
+
+#: By the name of a parameter: what its value is called.
+Names = Mapping[str, Callable[[Any], str]]
+
+
+def translated(reason: Reason, names: Names | None = None) -> str:
+    """Its text on pages; `names` are of parameters that the reader knows by another word."""
+    params = {name: _written(name, value, names or {}) for name, value in reason.params.items()}
+    return TEXTS[reason.code].on_pages % params
+
+
+def _written(name: str, value: Any, names: Names) -> str:
+    if isinstance(value, Reason):
+        return translated(value, names)
+    if name in names:
+        return names[name](value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(value)
+    return str(value)

@@ -35,7 +35,7 @@ LETTERS = re.compile(r"[^\W\d_]")
 class SearchForm(forms.Form):
     """What is asked for. What is wrong with it stands beside its field, and selects nobody."""
 
-    q = forms.CharField(required=False, max_length=100, label=_("Number, name or other text"))
+    q = forms.CharField(required=False, max_length=100, label=_("Number, name or text"))
     code = forms.CharField(required=False, max_length=3, label=_("Prefix"))
     tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=_("Tag"))
     audience = forms.ModelChoiceField(

@@ -83,7 +83,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "vestnik.dashboard.web.context_processors.shell",
+                "vestnik.dashboard.web.context_processors.page_frame",
             ],
             "builtins": [
                 "django.templatetags.i18n",
@@ -206,7 +206,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_USERNAME_CALLABLE = "vestnik.access.lockout.tried_name"
+AXES_USERNAME_CALLABLE = "vestnik.access.lockout.attempted_name"
 AXES_CLIENT_IP_CALLABLE = "vestnik.access.visitor.address"
 AXES_LOCKOUT_CALLABLE = "vestnik.dashboard.account.login.locked_out"
 AXES_ENABLE_ADMIN = False
@@ -221,7 +221,7 @@ if WEB_REQUEST_SECONDS < 1:
 # --- The API -----------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "vestnik.dashboard.web.uploads.Limit",
+    "vestnik.dashboard.web.uploads.UploadLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

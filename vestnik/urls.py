@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from vestnik.api.http.schema import Docs, schema
-from vestnik.api.http.views import Nowhere
+from vestnik.api.http.views import UnknownAddress
 from vestnik.api.ops.health import livez, readyz
 from vestnik.api.ops.metrics import Metrics
 from vestnik.dashboard.account.login import admin_login
@@ -21,7 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("docs/", Docs.as_view(), name="docs"),
     path("api/schema/", schema, name="schema"),
     path("api/v1/", include("vestnik.api.urls")),
-    re_path(r"^api/(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
+    re_path(r"^api/(?P<rest>.*)$", UnknownAddress.as_view(), name="nowhere"),
     path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
     path("", include("vestnik.dashboard.urls")),

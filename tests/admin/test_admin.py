@@ -97,7 +97,7 @@ def test_mailings_are_filtered_by_state() -> None:
 
 def test_messages_are_filtered_by_the_state_that_the_api_shows() -> None:
     cancelled = make_running(1)
-    cancelled.obey(CANCEL, actor="test")
+    cancelled.apply(CANCEL, actor="test")
     opened = browser()
 
     assert "79000000000" in page(opened, "dispatch_message_changelist", query="?state=cancelled")

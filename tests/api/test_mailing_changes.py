@@ -68,7 +68,7 @@ def test_the_rest_of_a_mailing_under_way_may_not(api: Caller, field: str, paused
 def test_who_waits_gets_the_new_text_of_a_paused_mailing(api: Caller) -> None:
     mailing = make_running(3, text="Teh sale")
     sent, *_ = record(mailing, ["sent"])
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
 
     shown = api.patch(f"mailings/{mailing.id}/", {"text": "The sale", "name": "new"})
     look_at(mailing.id)
@@ -107,7 +107,7 @@ def test_a_new_text_is_checked_as_any_other(api: Caller, text: object) -> None:
 
 def test_nothing_of_an_ended_mailing_may_change(api: Caller) -> None:
     mailing = make_mailing()
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
 
     answer = api.patch(f"mailings/{mailing.id}/", {"name": "new"})
 
@@ -147,7 +147,7 @@ def test_changing_nothing_changes_nothing(api: Caller) -> None:
 def _under_way(paused: bool) -> Mailing:
     mailing = make_running(1)
     if paused:
-        mailing.obey(PAUSE, actor="test")
+        mailing.apply(PAUSE, actor="test")
     return mailing
 
 

@@ -63,7 +63,7 @@ def test_a_message_in_flight_is_shown_as_sending(api: Caller) -> None:
 def test_what_is_left_of_a_cancelled_mailing_is_shown_as_cancelled(api: Caller) -> None:
     mailing = make_running(3)
     flying = _fly(1)
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
 
     shown = {m["id"]: m["state"] for m in api.get("messages/").json()["results"]}
 

@@ -39,7 +39,7 @@ def test_what_breaks_here_is_a_problem_too(monkeypatch: pytest.MonkeyPatch) -> N
 
     caller = Caller()
     caller.http.raise_request_exception = False
-    monkeypatch.setattr("vestnik.api.clients.views.pagination.page_of", broken)
+    monkeypatch.setattr("vestnik.api.clients.views.pagination.paginate", broken)
 
     answer = caller.get("clients/")
 
@@ -86,7 +86,7 @@ def test_trouble_below_a_view_is_told_from_a_mistake(
         raise trouble
 
     caller = Caller()
-    monkeypatch.setattr("vestnik.api.clients.views.pagination.page_of", troubled)
+    monkeypatch.setattr("vestnik.api.clients.views.pagination.paginate", troubled)
 
     answer = caller.get("clients/")
 

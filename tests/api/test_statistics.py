@@ -13,7 +13,7 @@ from vestnik.providers.registry import describe
 def test_all_mailings_are_counted_by_state(api: Caller) -> None:
     running = make_running(3)
     cancelled = make_mailing()
-    cancelled.obey(CANCEL, actor="test")
+    cancelled.apply(CANCEL, actor="test")
 
     body = api.get("statistics/").json()
 
@@ -34,7 +34,7 @@ def test_with_nothing_there_everything_is_nought(api: Caller) -> None:
 def test_one_mailing_is_shown_in_detail(api: Caller) -> None:
     mailing = make_running(4, text="я" * 71)
     _send(3)
-    mailing.obey(PAUSE, actor="user:anna", reason="a typo")
+    mailing.apply(PAUSE, actor="user:anna", reason="a typo")
 
     body = api.get(f"mailings/{mailing.id}/statistics/").json()
 

@@ -81,7 +81,7 @@ def test_resend_after_the_end_points_to_sending_again(api: Caller, mailing: Mail
 
 def test_what_was_cancelled_is_not_resent(api: Caller, mailing: Mailing) -> None:
     cancelled = make_mailing()
-    cancelled.obey(CANCEL, actor="test")
+    cancelled.apply(CANCEL, actor="test")
     assert decide(api, cancelled, "resend").status_code == 409
 
 
@@ -143,7 +143,7 @@ def test_a_viewer_settles_nothing(mailing: Mailing) -> None:
 def test_the_record_comes_in_pages_oldest_first(api: Caller) -> None:
     mailing = make_mailing(starts_in=1000)
     for number in range(4):
-        mailing.note("change", actor="test", reason=str(number))
+        mailing.record_event("change", actor="test", reason=str(number))
 
     first = api.get(f"mailings/{mailing.id}/events/?page_size=3").json()
     second = api.get(first["next"].removeprefix("http://testserver")).json()

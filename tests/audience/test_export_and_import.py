@@ -101,7 +101,7 @@ def test_a_name_with_control_characters_comes_back_by_an_export_and_is_refused_a
 
 
 def read(file: bytes) -> list[Any]:
-    table = formats.opened(io.BytesIO(file), formats.Options(), Progress()).table
+    table = formats.open_file(io.BytesIO(file), formats.Options(), Progress()).table
     found = []
     for _, number, code, tag, zone, attributes, problem, *_ in staged_rows(
         table, formats.Options(), "clients"

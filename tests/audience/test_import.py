@@ -153,7 +153,7 @@ def test_one_that_was_stopped_three_times_is_given_up():
 
 def test_one_whose_own_process_was_stopped_is_told_so():
     job = Import.objects.create(file_name="a.csv", size=1, stored=False, state="running")
-    with run.alone(job.id):
+    with run.hold_reading_lock(job.id):
         stored.forget_old()
         job.refresh_from_db()
         assert job.state == "running"

@@ -9,7 +9,7 @@ from vestnik.audience.importing.columns.header import plan
 from vestnik.audience.importing.csv import encodings
 from vestnik.audience.importing.csv.encodings import ENCODINGS, encoding_of
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import Opened, opened
+from vestnik.audience.importing.formats import OpenedFile, open_file
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.models import Client
@@ -20,9 +20,9 @@ LISTED = (
 )
 
 
-def read(content: str | bytes, **options: object) -> Opened:
+def read(content: str | bytes, **options: object) -> OpenedFile:
     data = content if isinstance(content, bytes) else content.encode()
-    return opened(io.BytesIO(data), Options(**options), Progress())
+    return open_file(io.BytesIO(data), Options(**options), Progress())
 
 
 def cells(content: str | bytes, **options: object) -> list[list[str]]:

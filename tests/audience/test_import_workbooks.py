@@ -8,7 +8,7 @@ import pytest
 from tests.audience.importing import counts, refusals, take
 from tests.audience.sheets import HEAD, LINKS, MAIN, PACKAGE, write
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import Opened, opened
+from vestnik.audience.importing.formats import OpenedFile, open_file
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.models import Client
@@ -61,11 +61,11 @@ def book(sheets: Sheets) -> dict[str, str]:
     return parts
 
 
-def read(content: bytes, **options: object) -> Opened:
-    return opened(io.BytesIO(content), Options(**options), Progress())
+def read(content: bytes, **options: object) -> OpenedFile:
+    return open_file(io.BytesIO(content), Options(**options), Progress())
 
 
-def cells(found: Opened) -> list[list[str]]:
+def cells(found: OpenedFile) -> list[list[str]]:
     return [cells for _, cells, _ in found.table.rows]
 
 

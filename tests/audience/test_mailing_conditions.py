@@ -11,7 +11,7 @@ from tests.builders import enlist_all, make_client, make_clients, make_mailing, 
 from tests.dispatch.sent import claim_of, due_ids, fly, record
 from vestnik.audience.filters.selection import UnknownCondition, matching
 from vestnik.dashboard.audience_builder.builder import AudienceForm
-from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dispatch.models import InboundText
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.suppress.erasure import erase_client
@@ -91,9 +91,9 @@ def test_whoever_may_still_get_it_is_not_among_those_who_did_not() -> None:
     not_got = matching({"mailings": {"not_got": [mailing.id]}})
     for order in (None, PAUSE):
         if order:
-            mailing.obey(order, actor="test")
+            mailing.apply(order, actor="test")
         assert not_got.count() == 0
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     assert not_got.count() == 2  # and one is in flight
 
 
@@ -169,7 +169,7 @@ def test_the_builder_says_them_and_changes_nothing(group: str) -> None:
     mailing, other = make_mailing(), make_mailing()
     asked = {"mailings": {"got": [mailing.id, other.id], "not_got": [other.id]}}
     audience = asked if group == "include" else {"exclude": asked}
-    shown = AudienceForm.showing(audience)
+    shown = AudienceForm.from_filter(audience)
     data = QueryDict(mutable=True)
     for row in (*shown.include, *shown.exclude):
         data.appendlist(group, str(row.number))
@@ -179,14 +179,14 @@ def test_the_builder_says_them_and_changes_nothing(group: str) -> None:
     again = AudienceForm.submitted(data)
     assert again.is_valid(), (again.problems, [row.errors for row in again.include])
     assert again.audience == audience
-    words = " ".join(in_words(audience))
+    words = " ".join(describe(audience))
     assert f"got mailing № {mailing.id} or № {other.id}" in words
     assert f"did not get mailing № {other.id}" in words
 
 
 @pytest.mark.parametrize("value", ["999999", "x", "", "1.5"])
 def test_the_builder_refuses_what_is_no_mailing(value: str) -> None:
-    shown = AudienceForm.showing({"mailings": {"got": [make_mailing().id]}})
+    shown = AudienceForm.from_filter({"mailings": {"got": [make_mailing().id]}})
     (row,) = shown.include
     data = QueryDict(mutable=True)
     data.appendlist("include", str(row.number))

@@ -10,7 +10,7 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from vestnik.audience.numbering.register_table import mobile_codes
 from vestnik.audience.phone import WITHOUT_SMS_FORM, NumberRules, gets_no_sms
-from vestnik.audience.phone_parsing import normalised, problem_with, read
+from vestnik.audience.phone_parsing import normalised, parse, problem_with
 
 A, KZ, TOLL_FREE, LANDLINE = "79261234567", "77011234567", "78005553535", "74951234567"
 TAKEN = {
@@ -220,15 +220,15 @@ def test_landline_and_toll_free_numbers_are_known_by_the_numbering_plan(number: 
 @pytest.mark.parametrize("code", ["7", "8", ""])
 def test_a_rule_may_refuse_what_is_completed_or_gets_no_sms(code: str):
     strict = NumberRules(without_code="refuse", without_sms="refuse")
-    assert NumberRules().taken(f"{code}9261234567") == A
+    assert NumberRules().accept(f"{code}9261234567") == A
     if code == "7":
-        assert strict.taken("79261234567") == A
+        assert strict.accept("79261234567") == A
     else:
         with pytest.raises(ValueError, match=r"without \+7.*\+79261234567"):
-            strict.taken(f"{code}9261234567")
+            strict.accept(f"{code}9261234567")
     with pytest.raises(ValueError, match="landline or toll-free"):
-        strict.taken("+7 495 123-45-67")
-    assert NumberRules().taken("+7 495 123-45-67") == LANDLINE
+        strict.accept("+7 495 123-45-67")
+    assert NumberRules().accept("+7 495 123-45-67") == LANDLINE
 
 
 # fmt: off
@@ -301,5 +301,5 @@ def test_ten_thousand_written_forms_become_no_number_that_phonenumbers_does_not_
 
 
 def test_a_written_country_code_is_told_from_a_completed_one():
-    assert read("+7 926 123-45-67").has_country_code  # type: ignore[union-attr]  # it is read
-    assert not read("926 123-45-67").has_country_code  # type: ignore[union-attr]  # it is read
+    assert parse("+7 926 123-45-67").has_country_code  # type: ignore[union-attr]  # it is read
+    assert not parse("926 123-45-67").has_country_code  # type: ignore[union-attr]  # it is read

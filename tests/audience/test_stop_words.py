@@ -2,7 +2,7 @@
 
 import pytest
 
-from vestnik.audience.stop_words import is_stop
+from vestnik.audience.stop_words import is_stop_word
 
 STOPS = [
     "СТОП",
@@ -27,15 +27,15 @@ OTHERS = ["", "111", "стопка", "не стоп", "Где стоп-кран?
 
 @pytest.mark.parametrize("text", STOPS)
 def test_a_stop_word_alone_or_at_the_beginning_is_a_stop(text: str):
-    assert is_stop(text)
+    assert is_stop_word(text)
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_another_text_is_none(text: str):
-    assert not is_stop(text)
+    assert not is_stop_word(text)
 
 
 def test_the_words_are_configured(settings):
     settings.STOP_WORDS = ["хватит"]
-    assert is_stop("Хватит уже")
-    assert not is_stop("стоп")
+    assert is_stop_word("Хватит уже")
+    assert not is_stop_word("стоп")

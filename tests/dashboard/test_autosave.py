@@ -90,11 +90,11 @@ def test_what_is_kept_of_a_mailing_that_is_changed_keeps_what_the_page_had_shown
     )
     opened, address = browser(), f"/mailings/{draft.id}/edit/"
     opened.get(address)
-    marks = opened.get(address).context["sheet"].marks
+    marks = opened.get(address).context["editor"].marks
     restored = opened.get(kept(opened, address, text="Mine", shown=marks))
     draft.change({"text": "Theirs"}, actor="another")
 
-    assert restored.context["sheet"].marks == marks
+    assert restored.context["editor"].marks == marks
     assert b">\nMine<" in restored.content
 
 
@@ -108,15 +108,15 @@ def test_an_address_that_names_nothing_opens_an_empty_page(query: str) -> None:
 def test_it_is_bounded() -> None:
     browser()
     user = User.objects.get(username="operator")
-    large = [("text", "x" * autosave.MOST_BYTES)]
-    assert not autosave.keep(user, _token(), NEW, large)
-    assert autosave.keep(user, _token(), NEW, [("text", "a\x00b")])
+    large = [("text", "x" * autosave.MAX_BYTES)]
+    assert not autosave.save(user, _token(), NEW, large)
+    assert autosave.save(user, _token(), NEW, [("text", "a\x00b")])
 
-    for _ in range(autosave.MOST_OF_A_USER + 2):
-        autosave.keep(user, _token(), NEW, [("text", "x")])
-    assert UnsavedForm.objects.count() == autosave.MOST_OF_A_USER
+    for _ in range(autosave.MAX_PER_USER + 2):
+        autosave.save(user, _token(), NEW, [("text", "x")])
+    assert UnsavedForm.objects.count() == autosave.MAX_PER_USER
     UnsavedForm.objects.update(saved_at=from_now(-15 * 86_400))
-    autosave.keep(user, _token(), NEW, [("text", "x")])
+    autosave.save(user, _token(), NEW, [("text", "x")])
     assert UnsavedForm.objects.count() == 1
 
 
@@ -263,11 +263,11 @@ def test_a_page_of_an_earlier_login_comes_back_to_its_own_origin(
 
 def test_what_is_written_anew_on_a_saved_page_outlives_the_login() -> None:
     user, token = make_user(), uuid4()
-    assert autosave.keep(user, token, NEW, [("token", str(token)), ("text", "Saved")])
+    assert autosave.save(user, token, NEW, [("token", str(token)), ("text", "Saved")])
     autosave.finish(user, token, NEW)
 
     fields = [("token", str(token)), ("text", "Written after Back")]
-    address = autosave.keep_anew(user, NEW, fields)
+    address = autosave.save_before_login(user, NEW, fields)
 
     kept = autosave.find(user, address.partition("unsaved=")[2], NEW)
     assert kept is not None
@@ -276,7 +276,7 @@ def test_what_is_written_anew_on_a_saved_page_outlives_the_login() -> None:
 
 def test_what_somebody_left_long_ago_is_cleared_by_whoever_writes_next() -> None:
     gone, other = make_user("gone"), make_user("other")
-    assert autosave.keep(gone, uuid4(), NEW, [("text", "Hello")])
+    assert autosave.save(gone, uuid4(), NEW, [("text", "Hello")])
     UnsavedForm.objects.update(saved_at=from_now(-15 * 24 * 3600))
-    assert autosave.keep(other, uuid4(), NEW, [("text", "Hello")])
+    assert autosave.save(other, uuid4(), NEW, [("text", "Hello")])
     assert not UnsavedForm.objects.filter(user=gone).exists()

@@ -11,7 +11,7 @@ from tests.dashboard.mailings.mailings import make_doubtful
 from vestnik.access.models import ApiKey
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client, SavedAudience
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.bidi import isolate
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("text", "shown"), TEXTS)
 def test_what_could_turn_what_is_beside_it_is_isolated(text: str, shown: str) -> None:
-    assert isolated(text) == shown
+    assert isolate(text) == shown
 
 
 class Turning(HTMLParser):

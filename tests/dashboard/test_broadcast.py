@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vestnik.dashboard.live.broadcast import watching
-from vestnik.dashboard.live.topics import Shown, Topic
+from vestnik.dashboard.live.broadcast import subscribe
+from vestnik.dashboard.live.topics import Topic, TopicContent
 
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,13 +23,13 @@ class Told(Topic):
         minutes = self.minutes.pop(0) if len(self.minutes) > 1 else self.minutes[0]
         return {"now": EARLY + timedelta(minutes=minutes)}
 
-    def show(self, found: Mapping[str, Any]) -> Shown:
-        return Shown(found["now"].isoformat())
+    def show(self, found: Mapping[str, Any]) -> TopicContent:
+        return TopicContent(found["now"].isoformat())
 
 
 def test_what_was_seen_before_what_is_known_is_not_told() -> None:
     number, heard = 0, []
-    with watching(Told(3, 1, 2, 4)) as broadcast:
+    with subscribe(Told(3, 1, 2, 4)) as broadcast:
         while not heard or heard[-1] < EARLY + timedelta(minutes=4):
             number, word = broadcast.after(number, EARLY, 10)
             assert word

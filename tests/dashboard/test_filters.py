@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.utils.translation import override
 
-from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dashboard.wording.filter_text import describe
 
 SAID = [
     ({}, ["все клиенты"]),
@@ -42,11 +42,11 @@ SAID = [
 @pytest.mark.parametrize(("audience", "lines"), SAID)
 def test_a_filter_is_said_in_russian(audience: dict[str, Any], lines: list[str]) -> None:
     with override("ru"):
-        assert in_words(audience) == lines
+        assert describe(audience) == lines
 
 
 def test_a_filter_is_said_in_english() -> None:
     audience = {"tags": ["vip"], "attributes": {"born": {"gte": "2000-03-01"}}}
 
     with override("en"):
-        assert in_words(audience) == ["tag “vip”", "born from 1 Mar 2000"]
+        assert describe(audience) == ["tag “vip”", "born from 1 Mar 2000"]

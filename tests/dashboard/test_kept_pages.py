@@ -69,7 +69,7 @@ def a_running_one() -> str:
 def a_paused_one() -> str:
     mailing = make_running(2, text="Teh sale", provider="null")
     record(mailing, ["sent"])
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     return f"/mailings/{mailing.id}/text/"
 
 

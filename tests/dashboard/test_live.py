@@ -17,7 +17,7 @@ from tests.dashboard.viewers import EVENTS, Viewer, ask, log_in, viewers
 from tests.pipeline.mailings import command, create, fill, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.dashboard.live.shared_cache import LOOKS
+from vestnik.dashboard.live.shared_cache import KEY_PREFIX
 
 #: For each of two processes; whoever comes may all come to one of them.
 STREAMS = 12
@@ -51,7 +51,7 @@ class Looks:
     Redis for the others, and a look is one query. `at` is by its clock."""
 
     def __init__(self, stack: RunningStack, topic: str) -> None:
-        self.key = f"{LOOKS}:{topic}"
+        self.key = f"{KEY_PREFIX}:{topic}"
         self.at: list[float] = []
         self._client = redis.Redis.from_url(stack.redis_url)
         self._wanted = True

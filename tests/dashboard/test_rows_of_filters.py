@@ -22,7 +22,7 @@ def test_rows_that_come_back_are_the_filter(
 ) -> None:
     """Also where another language was chosen in between."""
     with translation.override(shown_in):
-        data = as_sent(AudienceForm.showing(audience))
+        data = as_sent(AudienceForm.from_filter(audience))
     with translation.override(sent_in):
         sent = AudienceForm.submitted(data)
 

@@ -222,7 +222,7 @@ def _order(transition: Transition) -> Run:
     def give(situation: Situation, worker: Worker) -> None:
         mailing = Mailing.objects.get(id=situation.mailing)
         with transaction.atomic():
-            mailing.obey(transition, actor=ACTOR)
+            mailing.apply(transition, actor=ACTOR)
 
     return give
 

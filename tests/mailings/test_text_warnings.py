@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from tests.builders import make_client
 from vestnik.mailings.rules import checked_text, text_warnings
-from vestnik.mailings.text_warnings import mended, warnings
+from vestnik.mailings.text_warnings import correct, warnings
 
 NAMES = ["имя", "фамилия", "дата рождения", "city", "Ещё"]
 
@@ -63,7 +63,7 @@ def test_what_is_a_text_is_left_alone(text: str) -> None:
     ],
 )
 def test_typographic_quotes_are_put_right(text: str, right: str) -> None:
-    assert mended(text) == right
+    assert correct(text) == right
 
 
 @pytest.mark.django_db

@@ -17,7 +17,7 @@ from vestnik.mailings.models import (
     StateConflict,
     Transition,
 )
-from vestnik.mailings.rules import possible
+from vestnik.mailings.rules import allowed_actions
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def test_nothing_is_launched_before_its_start_or_resumed_after_its_end() -> None
     paused = mailing_in("paused")
     Mailing.objects.update(starts_at=BEFORE, ends_at="2026-01-02T00:00:00Z")
     with pytest.raises(StateConflict, match="resume is not possible"):
-        paused.obey(RESUME, actor="test")
+        paused.apply(RESUME, actor="test")
 
 
 def test_a_change_that_loses_to_the_launch_is_a_conflict() -> None:
@@ -97,7 +97,7 @@ def test_a_change_that_loses_to_the_launch_is_a_conflict() -> None:
     ],
 )
 def test_what_is_possible_is_said_in_words(state: str, orders: list[str]) -> None:
-    assert possible(mailing_in(state)) == orders
+    assert allowed_actions(mailing_in(state)) == orders
 
 
 @pytest.mark.parametrize(

@@ -201,11 +201,13 @@ class Deployment(RunningStack):
             process.wait()
 
     def _start_servers(self) -> None:
-        home = homes.opened(self.home)
-        den = runtime_dir.Den(home.path, runtime_dir.lowered_uid())
-        self.closing.callback(den.remove)
+        home = homes.open_home(self.home)
+        private_dir = runtime_dir.RuntimeDir(home.path, runtime_dir.lowered_uid())
+        self.closing.callback(private_dir.remove)
         passwords = homes.keep_secrets(home)
-        postgres, valkey = Postgres(home, den, passwords), Valkey(home, den, passwords["broker"])
+        postgres, valkey = Postgres(home, private_dir, passwords), Valkey(
+            home, private_dir, passwords["broker"]
+        )
         postgres.prepare()
         valkey.prepare()
         self._let_in(postgres)

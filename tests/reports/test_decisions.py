@@ -12,7 +12,7 @@ from tests.builders import make_mailing, make_running
 from tests.dashboard.mailings.mailings import make_doubtful
 from vestnik.dispatch.models import Breaker
 from vestnik.mailings.models import MISS, PAUSE, Mailing
-from vestnik.reports.action_items import decisions, waiting
+from vestnik.reports.action_items import action_items, count_action_items
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def _no_badge() -> None:
 
 
 def kinds() -> list[str]:
-    return sorted(one.kind for one in decisions())
+    return sorted(one.kind for one in action_items())
 
 
 def missed() -> Mailing:
@@ -37,13 +37,13 @@ def test_where_all_is_well_there_is_none(django_assert_num_queries: Any) -> None
     make_mailing(starts_in=60)
 
     with django_assert_num_queries(1):
-        assert decisions() == []
+        assert action_items() == []
 
 
 def test_unknown_messages() -> None:
     mailing = make_doubtful(name="Sale")
 
-    (found,) = decisions()
+    (found,) = action_items()
 
     assert (found.kind, found.mailing, found.name, found.count) == (
         "unknown",
@@ -57,14 +57,14 @@ def test_unknown_messages_of_a_test_are_nobodys_worry() -> None:
     make_doubtful()
     Mailing.objects.update(is_test=True)
 
-    assert decisions() == []
+    assert action_items() == []
 
 
 def test_what_settles_itself_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
     mailing = make_doubtful(provider="console")
     can_be_asked = SimpleNamespace(can_query=True, in_doubt="hold")
     monkeypatch.setattr("vestnik.reports.action_items.describe", lambda alias: can_be_asked)
-    assert decisions() == []
+    assert action_items() == []
 
     long_ago = timezone.now() - timedelta(days=4)
     Mailing.objects.filter(id=mailing.id).update(
@@ -81,7 +81,7 @@ def test_a_mailing_that_paused_itself_and_none_that_somebody_paused() -> None:
     by_itself.move(PAUSE, reason="23 % of 200 messages were refused")
     by_somebody.move(PAUSE, actor="user:anna")
 
-    (found,) = decisions()
+    (found,) = action_items()
 
     assert (found.mailing, found.reason) == (by_itself.id, "23 % of 200 messages were refused")
 
@@ -98,7 +98,7 @@ def test_a_breaker_that_is_open() -> None:
     Breaker.objects.create(alias="console", state="open", reason="no answer in time")
     Breaker.objects.create(alias="gone", state="open")
 
-    (found,) = decisions()
+    (found,) = action_items()
 
     assert (found.kind, found.provider, found.reason) == ("breaker", "console", "no answer in time")
 
@@ -106,6 +106,6 @@ def test_a_breaker_that_is_open() -> None:
 def test_the_badge_is_counted_every_few_seconds(django_assert_num_queries: Any) -> None:
     missed()
     with django_assert_num_queries(1):
-        assert waiting() == 1
+        assert count_action_items() == 1
     with django_assert_num_queries(0):
-        assert waiting() == 1
+        assert count_action_items() == 1

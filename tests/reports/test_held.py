@@ -11,10 +11,10 @@ from tests.dispatch.send.test_batch_sender import make_everything_due
 from tests.dispatch.send.test_one_recipient import work_until
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
-from vestnik.api.mailings.views import shown
+from vestnik.api.mailings.views import serialize
 from vestnik.dispatch.models import Breaker
 from vestnik.mailings.models import PAUSE, Mailing
-from vestnik.reports.action_items import decisions
+from vestnik.reports.action_items import action_items
 from vestnik.reports.mailing.snapshot import snapshot_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +41,7 @@ def options_of(gateway: Standing, backend: str) -> dict[str, str]:
 
 def held(mailing: Mailing) -> str:
     mailing.refresh_from_db()
-    return str(shown(mailing)[0]["held"])
+    return str(serialize(mailing)[0]["held"])
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_refused_account_holds_the_mailing_and_says_so(
             going = snapshot_of(mailing.id)
             assert going is not None
             assert going.held == reason
-            assert [(one.kind, one.reason) for one in decisions()] == [("breaker", reason)]
+            assert [(one.kind, one.reason) for one in action_items()] == [("breaker", reason)]
             assert counts(mailing) == {"queued": clients}
 
             refuse(gateway, backend, refused=False)
@@ -88,7 +88,7 @@ def test_only_a_mailing_that_runs_is_held(settings: Any) -> None:
     mailing = make_running(1, provider="main")
     Breaker.objects.create(alias="main", state="open", reason="connection refused")
     assert held(mailing) == "held: connection refused"
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     assert held(mailing) == ""
     going = snapshot_of(mailing.id)
     assert going is not None

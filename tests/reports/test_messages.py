@@ -10,7 +10,7 @@ from django.db import connection
 from tests.builders import from_now, make_client
 from vestnik.dispatch.models import Batch, Message
 from vestnik.mailings.models import Mailing
-from vestnik.reports.keyset import Walk
+from vestnik.reports.keyset import Keyset
 from vestnik.reports.mailing import messages
 
 STATES = ("queued", "sent", "failed", "expired")
@@ -112,7 +112,7 @@ def test_a_walk_sees_every_message_once_and_in_order(
 def walked(ascending: bool, limit: int, **filters: Any) -> list[int]:
     found: list[int] = []
     while True:
-        walk = Walk(ascending, found[-1] if found else None, limit)
+        walk = Keyset(ascending, found[-1] if found else None, limit)
         page = messages.find(walk, **filters)
         found += [message.id for message in page]
         if len(page) < limit:
@@ -157,7 +157,7 @@ def test_no_list_reads_the_messages_from_end_to_end() -> None:
 def rows_read(**filters: Any) -> int:
     """How many messages were touched to list eleven, by PostgreSQL's own count."""
     before = touched()
-    messages.find(Walk(True, None, 11), **filters)
+    messages.find(Keyset(True, None, 11), **filters)
     return touched() - before
 
 

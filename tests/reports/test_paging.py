@@ -5,13 +5,13 @@ import pytest
 from tests.builders import make_clients
 from tests.dashboard.mailings.writing import browser
 from vestnik.audience.models import Client
-from vestnik.reports.paging import Page, Place, page_at
+from vestnik.reports.paging import Cursor, Page, fetch_page
 
 pytestmark = pytest.mark.django_db
 
 
-def page(place: Place | None, *, newest_first: bool) -> Page[Client]:
-    return page_at(
+def page(place: Cursor | None, *, newest_first: bool) -> Page[Client]:
+    return fetch_page(
         place, 2, lambda walk: walk.take(Client.objects.all()), newest_first=newest_first
     )
 
@@ -39,10 +39,10 @@ def test_a_page_that_became_empty_leads_to_the_rows_beside_it(
 @pytest.mark.parametrize("id", [0, 1, 2**63 - 1])
 @pytest.mark.parametrize("back", [False, True])
 def test_a_list_without_rows_has_no_page_that_fails(id: int, back: bool) -> None:
-    emptied = page(Place(back, id), newest_first=True)
+    emptied = page(Cursor(back, id), newest_first=True)
     for beside in (emptied.next, emptied.previous):
         assert page(beside, newest_first=True).rows == []
-        assert beside is None or Place.read(str(beside)) == beside
+        assert beside is None or Cursor.parse(str(beside)) == beside
 
 
 @pytest.mark.parametrize("way", ["older", "newer"])

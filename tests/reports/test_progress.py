@@ -35,7 +35,7 @@ def test_what_is_in_flight_is_sending_and_not_queued() -> None:
 
 def test_a_pause_changes_no_count() -> None:
     mailing = make_running(10)
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
 
     assert seen(mailing) == {"matched": 10, "queued": 10}
 
@@ -43,7 +43,7 @@ def test_a_pause_changes_no_count() -> None:
 def test_after_a_cancel_what_is_in_flight_is_still_sending_and_the_rest_cancelled() -> None:
     mailing = make_running(10)
     fly(3)
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
 
     assert seen(mailing) == {"matched": 10, "sending": 3, "cancelled": 7}
 
@@ -78,6 +78,6 @@ def test_many_mailings_are_one_query(django_assert_num_queries: DjangoAssertNumQ
 
 def test_the_total_is_the_sum_of_all() -> None:
     cancelled = make_running(4)
-    cancelled.obey(CANCEL, actor="test")
+    cancelled.apply(CANCEL, actor="test")
 
     assert total() == progress_of([cancelled.id])[cancelled.id]

@@ -18,9 +18,9 @@ from vestnik.db import sql
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.reports.models import Sample
 from vestnik.reports.timeline.daily_totals import today
-from vestnik.reports.timeline.samples import MOST_POINTS, by_hour, series
+from vestnik.reports.timeline.samples import MAX_POINTS, by_hour, series
 from vestnik.reports.timeline.sampling import (
-    MOST_AFTERWARDS,
+    MAX_FOLLOWED,
     SAMPLE_LOCK,
     THIN_OUT,
     take_samples,
@@ -72,7 +72,7 @@ def test_twice_in_a_moment_is_once() -> None:
 
 def test_nothing_is_kept_of_what_has_not_begun_or_never_will() -> None:
     make_mailing(starts_in=60)
-    make_mailing(starts_in=60).obey(CANCEL, actor="test")
+    make_mailing(starts_in=60).apply(CANCEL, actor="test")
 
     take_samples()
 
@@ -94,7 +94,7 @@ def test_a_pause_is_looked_at_less_often() -> None:
     mailing = make_running(3)
     started(mailing, ago=3000)
     take_samples()
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
 
     age(15)  # a 150th of its age is 20 s
     take_samples()
@@ -163,7 +163,7 @@ def test_of_what_is_long_over_little_stays() -> None:
     thin_out()
 
     kept = list(Sample.objects.order_by("at").values_list("sent", flat=True))
-    assert len(kept) <= MOST_AFTERWARDS + 1
+    assert len(kept) <= MAX_FOLLOWED + 1
     assert (kept[0], kept[-1]) == (0, 999)
 
 
@@ -175,7 +175,7 @@ def test_a_curve_begins_with_nothing_at_the_launch_and_ends_with_the_last_point(
 
     points = series(mailing.id)
 
-    assert len(points) <= MOST_POINTS + 1
+    assert len(points) <= MAX_POINTS + 1
     assert points[0].at == mailing.started_at
     assert points[0].counts["sent"] == 0
     assert points[-1].counts["sent"] == 999

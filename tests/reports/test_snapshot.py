@@ -54,7 +54,7 @@ def test_it_is_of_the_instant_at_which_it_was_asked_for() -> None:
 @pytest.mark.parametrize("order", [PAUSE, CANCEL])
 def test_counts_read_as_everywhere(order: Any) -> None:
     mailing = make_running(3)
-    mailing.obey(order, actor="test")
+    mailing.apply(order, actor="test")
 
     assert seen(mailing).progress == progress_of([mailing.id])[mailing.id]
     assert seen(mailing).rate is None
@@ -125,7 +125,7 @@ def test_a_pause_is_no_slowness(resumed: float | None, rate: float) -> None:
     sample(mailing, ago=70, sent=100)
     progress = {"sent": 200, "queued": 0}
     if resumed:
-        mailing.note("resume", actor="test")
+        mailing.record_event("resume", actor="test")
         mailing.events.filter(event="resume").update(at=timezone.now() - timedelta(seconds=resumed))
     mailing.batches.update(size=200, **progress)
     assert seen(mailing).rate == pytest.approx(rate, rel=0.1)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vestnik.stack.runtime_dir import PLACES, prefix
+from vestnik.stack.runtime_dir import PARENTS, prefix
 
 
 def processes_of(home: Path) -> list[str]:
@@ -23,7 +23,7 @@ def children_of(pid: int) -> set[int]:
 
 def dens_of(home: Path) -> list[Path]:
     """The folders outside the home."""
-    return [path for place in PLACES for path in Path(place).glob(f"{prefix(home)}*")]
+    return [path for place in PARENTS for path in Path(place).glob(f"{prefix(home)}*")]
 
 
 def _pids() -> Iterator[int]:

@@ -33,13 +33,13 @@ class Servers(ExitStack):
     def __init__(self) -> None:
         super().__init__()
         folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_in_memory())
-        self.home = homes.opened(Path(folder))
+        self.home = homes.open_home(Path(folder))
         self.callback(shutil.rmtree, self.home.path)
-        den = runtime_dir.Den(self.home.path, runtime_dir.lowered_uid())
-        self.callback(den.remove)
+        private_dir = runtime_dir.RuntimeDir(self.home.path, runtime_dir.lowered_uid())
+        self.callback(private_dir.remove)
         passwords = homes.keep_secrets(self.home)
-        self.postgres = Postgres(self.home, den, passwords)
-        self.valkey = Valkey(self.home, den, passwords["broker"])
+        self.postgres = Postgres(self.home, private_dir, passwords)
+        self.valkey = Valkey(self.home, private_dir, passwords["broker"])
 
     def start(self) -> "Servers":
         """Return once both are ready."""

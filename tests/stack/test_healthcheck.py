@@ -11,7 +11,7 @@ import pytest
 from vestnik.cli import main
 from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.signals import heartbeat
-from vestnik.stack.healthcheck import trouble
+from vestnik.stack.healthcheck import problem_with
 
 HERE = socket.gethostname()
 
@@ -45,7 +45,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Web]]:
 
 
 def test_the_web_is_asked_past_any_proxy(web: type[Web]) -> None:
-    assert trouble("web") == ""
+    assert problem_with("web") == ""
     assert main(["healthcheck", "web"]) == 0
 
 
@@ -59,7 +59,7 @@ def test_a_web_that_is_not_ready_is_said(
 
 def test_a_web_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VESTNIK_PORT", "9")
-    assert trouble("web").startswith("the web does not answer: ")
+    assert problem_with("web").startswith("the web does not answer: ")
 
 
 @pytest.mark.parametrize("kind", ["worker", "beat"])
@@ -67,9 +67,9 @@ def test_a_process_is_known_by_its_own_sign_of_life(kind: str) -> None:
     note = {"worker": heartbeat.note_worker, "beat": heartbeat.note_beat}[kind]
     heartbeat._client().flushdb()
     note(f"{kind}-7@another-host")
-    assert trouble(kind).startswith(f"no {kind} of {HERE} has been seen")
+    assert problem_with(kind).startswith(f"no {kind} of {HERE} has been seen")
     note(f"{kind}-7@{HERE}")
-    assert trouble(kind) == ""
+    assert problem_with(kind) == ""
     assert main(["healthcheck", kind]) == 0
     heartbeat._client().flushdb()
 
@@ -81,7 +81,7 @@ def test_nobody_is_ill_because_the_broker_is_away(
     monkeypatch: pytest.MonkeyPatch, url: str, said: str
 ) -> None:
     monkeypatch.setitem(os.environ, "REDIS_URL", url)
-    assert trouble("worker") == said
+    assert problem_with("worker") == said
 
 
 def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

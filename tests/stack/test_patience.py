@@ -36,7 +36,7 @@ class Said:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Said]:
-    monkeypatch.setattr(supervisor, "SAID_AFTER", 0.1)
+    monkeypatch.setattr(supervisor, "REPORT_AFTER", 0.1)
     descriptor = os.memfd_create("console")
     made = Said(descriptor)
     yield made
@@ -57,11 +57,11 @@ def test_a_server_that_recovers_for_long_is_waited_for_and_said(said: Said) -> N
     process = said.supervisor.start(sleeper(60), lasting=False)
     ready_at = time.monotonic() + 1.0
     said.supervisor.wait_ready(process, lambda: time.monotonic() > ready_at, "it recovers")
-    assert process.running is not None
-    assert process.running.poll() is None
-    process.lasting = False
+    assert process.child is not None
+    assert process.child.poll() is None
+    process.restarts = False
     process.kill()
-    wait_until(process.bury, 5)
+    wait_until(process.reap, 5)
     told = [line for line in said.lines() if "postgres is not ready after" in line]
     assert 2 <= len(told) <= 4  # after 0.1, 0.2, 0.4, 0.8 s
     assert all(line.endswith(": it recovers") for line in told)
@@ -76,9 +76,9 @@ def test_a_setup_that_takes_long_is_waited_for_and_said(said: Said) -> None:
 def test_one_that_only_saves_memory_is_not_waited_for_long(said: Said) -> None:
     process = said.supervisor.start(sleeper(60), lasting=False)
     said.supervisor.wait_or_do_without(process, lambda: False, 0.3)
-    assert process.lasting  # it is tried again beside the others
-    wait_until(process.bury, 5)
-    assert process.due_at is not None
+    assert process.restarts  # it is tried again beside the others
+    wait_until(process.reap, 5)
+    assert process.restart_at is not None
     assert any("does not get ready: the others start without it" in line for line in said.lines())
 
 
@@ -91,7 +91,7 @@ def test_a_server_that_ends_is_not_waited_for(said: Said) -> None:
 def told_in_time(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], work: Callable[[], None]
 ) -> str:
-    monkeypatch.setattr(wait_for, "SECONDS_UNTIL_TOLD", 0.05)
+    monkeypatch.setattr(wait_for, "SECONDS_UNTIL_REPORT", 0.05)
     work()
     return capsys.readouterr().err
 

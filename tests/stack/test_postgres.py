@@ -20,13 +20,13 @@ PASSWORDS = {"database_owner": "o", "database_user": "u w/@"}
 
 @pytest.fixture
 def postgres(tmp_path):
-    den = runtime_dir.Den(tmp_path, -1)
-    server = Postgres(Home(tmp_path), den, PASSWORDS)
+    private_dir = runtime_dir.RuntimeDir(tmp_path, -1)
+    server = Postgres(Home(tmp_path), private_dir, PASSWORDS)
     for name in VITAL:
         (server.folder / name).parent.mkdir(exist_ok=True)
         (server.folder / name).touch()
     yield server
-    den.remove()
+    private_dir.remove()
 
 
 @pytest.fixture

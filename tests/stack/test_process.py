@@ -26,21 +26,21 @@ def program(*words: str, **options) -> Program:
 def test_the_more_short_lives_the_longer_the_wait():
     process = Process(program(""))
     waits = []
-    for process.short_lives in range(8):
-        waits.append(process.delay())
+    for process.short_runs in range(8):
+        waits.append(process.restart_delay())
     assert waits[0] <= 0.5
     assert waits == sorted(waits)
     assert waits[-1] == waits[-2] == 10
 
 
 def test_a_long_life_makes_the_short_ones_forgotten(nowhere, monkeypatch):
-    monkeypatch.setattr(processes, "SETTLED_AFTER", 0.0)
-    process = Process(program(""), short_lives=5)
-    process.running = process.program.spawn(output=nowhere)
+    monkeypatch.setattr(processes, "STABLE_AFTER", 0.0)
+    process = Process(program(""), short_runs=5)
+    process.child = process.program.spawn(output=nowhere)
     process.ready_at = time.monotonic() - 1
-    wait_until(process.bury, 5)
-    assert process.short_lives == 0
-    assert process.due_at is not None
+    wait_until(process.reap, 5)
+    assert process.short_runs == 0
+    assert process.restart_at is not None
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,18 @@ def test_a_long_life_makes_the_short_ones_forgotten(nowhere, monkeypatch):
     ],
 )
 def test_it_says_how_it_ended(nowhere, words, told):
-    process = Process(program(words), lasting=False)
-    process.running = process.program.spawn(output=nowhere)
-    wait_until(process.bury, 5)
-    assert process.last_words() == told
-    assert process.due_at is None
+    process = Process(program(words), restarts=False)
+    process.child = process.program.spawn(output=nowhere)
+    wait_until(process.reap, 5)
+    assert process.exit_text() == told
+    assert process.restart_at is None
 
 
 def test_a_killed_process_takes_its_group_along(nowhere):
     process = Process(program("import time; time.sleep(60)"))
-    process.running = process.program.spawn(output=nowhere)
+    process.child = process.program.spawn(output=nowhere)
     process.kill()
-    wait_until(process.bury, 5)
+    wait_until(process.reap, 5)
     assert process.status == -signal.SIGKILL
     process.kill()  # of one that is gone: nothing
 

@@ -17,8 +17,8 @@ from tests.stack.mailing import make_mailing
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
 from vestnik.stack.home import Home
-from vestnik.stack.processes.linux import forsaken_by_make
-from vestnik.stack.runtime_dir import Den
+from vestnik.stack.processes.linux import has_lost_make
+from vestnik.stack.runtime_dir import RuntimeDir
 from vestnik.stack.servers.postgres import Postgres
 
 SECONDS_WITHOUT = 20.0
@@ -114,8 +114,8 @@ def test_what_it_did_not_start_it_does_not_kill(old_home):
 def test_a_make_that_cannot_be_looked_at_is_not_gone():
     gone = subprocess.Popen(["true"])
     gone.wait()
-    assert forsaken_by_make(gone.pid)
-    assert not forsaken_by_make(os.getpid())
+    assert has_lost_make(gone.pid)
+    assert not has_lost_make(os.getpid())
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_a_make_that_cannot_be_looked_at_is_not_gone():
     ],
 )
 def test_a_remedy_is_for_the_fault_that_it_is_given_for(tmp_path, line, said):
-    postgres = Postgres(Home(tmp_path), Den(tmp_path, -1), {})
+    postgres = Postgres(Home(tmp_path), RuntimeDir(tmp_path, -1), {})
     told = str(postgres.trouble([line]))
-    postgres.den.remove()
+    postgres.runtime_dir.remove()
     assert said in told
     assert ("move" in told) == (said == "back from a copy")
 
@@ -175,12 +175,12 @@ def test_a_link_in_the_servers_folder_is_not_written_through(tmp_path):
     victim.write_text("precious")
     home = Home(tmp_path / "home")
     home.path.mkdir()
-    den = Den(home.path, 65534)
-    for folder in (den.sockets, den.path):
+    private_dir = RuntimeDir(home.path, 65534)
+    for folder in (private_dir.sockets, private_dir.path):
         (folder / "password").symlink_to(victim)
     try:
         with pytest.raises(Exception, match="cannot use"):
-            Postgres(home, den, {"database_owner": "secret"}).prepare()
+            Postgres(home, private_dir, {"database_owner": "secret"}).prepare()
         assert victim.read_text() == "precious"
     finally:
-        den.remove()
+        private_dir.remove()

@@ -57,9 +57,9 @@ def older_home(open_home: Path) -> tuple[Path, Path]:
     """A home as an older Vestnik left it, and the programs of its PostgreSQL."""
     home = open_home
     programs = OLDER[-1].parent
-    made = homes.opened(home)
-    den = runtime_dir.Den(home, runtime_dir.lowered_uid())
-    server = Postgres(made, den, homes.keep_secrets(made))
+    made = homes.open_home(home)
+    private_dir = runtime_dir.RuntimeDir(home, runtime_dir.lowered_uid())
+    server = Postgres(made, private_dir, homes.keep_secrets(made))
     server.binaries = programs
     initdb(server)
     process = server.program().spawn(output=subprocess.DEVNULL)
@@ -75,14 +75,14 @@ def older_home(open_home: Path) -> tuple[Path, Path]:
     finally:
         process.kill()  # as a power failure would: the pid file stays, and says that it is ready
         process.wait(30)
-        den.remove()
+        private_dir.remove()
     return home, programs
 
 
 def initdb(server: Postgres) -> None:
     server.folder.mkdir(mode=0o700)
     server._give(server.folder)
-    password = server.den.path / "password"
+    password = server.runtime_dir.path / "password"
     server._write_for_server(password, server.passwords["database_owner"])
     argv = [
         str(server.binaries / "initdb"), "-D", "/proc/self/cwd", f"--pwfile={password}",

@@ -9,12 +9,12 @@ import threading
 import time
 from collections import OrderedDict, deque
 
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 
 Key = tuple[str, ...]
 
 
-class Guesses:
+class FailedAttempts:
     """At most so many wrong guesses in so many seconds."""
 
     def __init__(self, *, most: int, seconds: float) -> None:
@@ -30,13 +30,13 @@ class Guesses:
                 return 0.0
             return max(0.0, times[0] + self.seconds - time.monotonic())
 
-    def note(self, *key: str) -> None:
+    def record(self, *key: str) -> None:
         """Remember a wrong guess."""
         with self._lock:
             times = self._wrong.setdefault(key, deque(maxlen=self.most))
             times.append(time.monotonic())
             self._wrong.move_to_end(key)
-            while len(self._wrong) > MOST_KEYS:
+            while len(self._wrong) > MAX_KEYS:
                 self._wrong.popitem(last=False)
 
     def forget(self) -> None:

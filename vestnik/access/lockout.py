@@ -21,7 +21,7 @@ ADDRESS_LIMIT = 100
 LONGEST_NAME = 150
 
 
-def tried_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+def attempted_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
     """The user name that was tried, as far as a user's name can be long: axes keeps it."""
     return str((credentials or request.POST).get("username") or "")[:LONGEST_NAME]
 
@@ -43,7 +43,7 @@ def open_again(request: HttpRequest, username: str) -> timedelta:
     return max(settings.AXES_COOLOFF_TIME - since, timedelta(seconds=1))
 
 
-def forgive(username: str) -> None:
+def clear_attempts(username: str) -> None:
     """Let the user try again at once, from wherever."""
     reset(username=username)
 

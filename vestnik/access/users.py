@@ -5,7 +5,7 @@ import secrets
 import structlog
 from django.db import transaction
 
-from vestnik.access.lockout import forgive
+from vestnik.access.lockout import clear_attempts
 from vestnik.access.models import User
 from vestnik.access.roles import Role
 from vestnik.access.sessions import Session
@@ -66,7 +66,7 @@ def set_password(user: User, password: str, *, actor: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     Session.objects.end(user.pk)
-    forgive(user.username)
+    clear_attempts(user.username)
     log.info("password set", user=user.username, actor=actor)
 
 

@@ -1,1 +1,1 @@
-"""The HTTP API under /api/v1/: one module per noun."""
+"""The HTTP API under /api/v1/: one package per resource."""

@@ -1,4 +1,4 @@
-"""Kept answers in Django's admin, to look at."""
+"""Stored idempotent responses in Django's admin, read-only."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from vestnik.api.models import IdempotencyRecord
 
 @admin.register(IdempotencyRecord)
 class IdempotencyRecordAdmin(StrictLookups):
-    """What was answered to whom; made by requests alone."""
+    """Stored responses by key; only requests create them."""
 
     list_display = ("key", "api_key", "status", "location", "created_at")
     list_select_related = ("api_key",)

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 
 from vestnik.api.clients.views import FILTERS, ClientFilter
 from vestnik.api.http.fields import StrictSerializer
-from vestnik.api.http.views import Resource
-from vestnik.api.mailings.views import mailing_of
+from vestnik.api.http.views import StrictAPIView
+from vestnik.api.mailings.views import get_mailing
 from vestnik.api.messages import state_field
 from vestnik.audience.models import Client
 from vestnik.reports.files import exports
@@ -24,8 +24,8 @@ from vestnik.reports.files.table_writers import Table
 FILES = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
 
 
-class Whatever(BaseContentNegotiation):
-    """A file is of the kind that the address asks for, whatever the header Accept says."""
+class AnyContentType(BaseContentNegotiation):
+    """Ignores the header Accept: the address names the file format."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -52,20 +52,20 @@ class MessageFileQuery(FileQuery):
     state = state_field()
 
 
-class Download(Resource):
+class Download(StrictAPIView):
     """A table as a file."""
 
-    content_negotiation_class = Whatever
-    query: ClassVar[type[StrictSerializer]] = FileQuery
+    content_negotiation_class = AnyContentType
+    query_class: ClassVar[type[StrictSerializer]] = FileQuery
 
     def file(self, name: str, table: Table) -> HttpResponseBase:
-        return download(name, self.asked["format"], table)
+        return download(name, self.query["format"], table)
 
 
 class ClientsExport(Download):
     """Clients as a file."""
 
-    query = ClientFileQuery
+    query_class = ClientFileQuery
 
     @extend_schema(parameters=[ClientFileQuery], responses=FILES, operation_id="clients_export")
     def get(self, request: Request) -> HttpResponseBase:
@@ -76,19 +76,19 @@ class ClientsExport(Download):
         "attributes.size": "42", "attributes": {…}}`, the last of which are those that have no
         column of their own. A cell that was changed goes before it.
         """
-        wanted: dict[str, Any] = {name: self.asked[name] for name in FILTERS & self.asked.keys()}
+        wanted: dict[str, Any] = {name: self.query[name] for name in FILTERS & self.query.keys()}
         return self.file("clients", exports.clients(Client.objects.filter(**wanted)))
 
 
 class MessagesExport(Download):
     """A mailing's messages as a file."""
 
-    query = MessageFileQuery
+    query_class = MessageFileQuery
 
     @extend_schema(parameters=[MessageFileQuery], responses=FILES, operation_id="messages_export")
     def get(self, request: Request, id: int) -> HttpResponseBase:
         """Download a mailing's messages, all or those in one state."""
-        table = exports.of_mailing(mailing_of(id), self.asked.get("state"))
+        table = exports.of_mailing(get_mailing(id), self.query.get("state"))
         return self.file(f"mailing-{id}-messages", table)
 
 
@@ -98,4 +98,4 @@ class StatisticsExport(Download):
     @extend_schema(parameters=[FileQuery], responses=FILES, operation_id="statistics_export")
     def get(self, request: Request, id: int) -> HttpResponseBase:
         """Download a mailing in numbers."""
-        return self.file(f"mailing-{id}-statistics", exports.statistics_of(mailing_of(id)))
+        return self.file(f"mailing-{id}-statistics", exports.statistics_of(get_mailing(id)))

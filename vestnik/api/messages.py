@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
-from vestnik.api.http.fields import LARGEST_ID, AskedWhole, Instant
+from vestnik.api.http.fields import LARGEST_ID, Instant, QueryInteger
 from vestnik.api.http.reasons import ReasonShown
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.dispatch.states import MessageState
 from vestnik.reports.mailing import messages
 from vestnik.reports.mailing.message_state import STATES
@@ -75,8 +75,8 @@ def state_field() -> serializers.ChoiceField:
 class MessageQuery(pagination.PageQuery):
     """Which messages to list."""
 
-    mailing = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
-    client = AskedWhole(required=False, min_value=1, max_value=LARGEST_ID)
+    mailing = QueryInteger(required=False, min_value=1, max_value=LARGEST_ID)
+    client = QueryInteger(required=False, min_value=1, max_value=LARGEST_ID)
     state = state_field()
 
 
@@ -88,21 +88,21 @@ class MessagePage(serializers.Serializer[Any]):
     results = MessageShown(many=True)
 
 
-class Messages(Resource):
+class Messages(StrictAPIView):
     """All messages."""
 
-    query = MessageQuery
+    query_class = MessageQuery
 
     @extend_schema(parameters=[MessageQuery], responses=MessagePage, operation_id="messages_list")
     def get(self, request: Request) -> Response:
         """List messages."""
-        mailing, client, state = map(self.asked.get, ("mailing", "client", "state"))
+        mailing, client, state = map(self.query.get, ("mailing", "client", "state"))
         find = partial(messages.find, mailing=mailing, client=client, state=state)
-        page = pagination.page_of(self.asked, find)
-        return pagination.answer(request, page, MessageShown(page.rows, many=True).data)
+        page = pagination.paginate(self.query, find)
+        return pagination.page_response(request, page, MessageShown(page.rows, many=True).data)
 
 
-class OneMessage(Resource):
+class OneMessage(StrictAPIView):
     """One message."""
 
     @extend_schema(responses=MessageShown)

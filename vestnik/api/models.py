@@ -1,4 +1,4 @@
-"""Answers that are kept so that a repeated request creates nothing twice."""
+"""Stored responses, so that a repeated request creates nothing twice."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -28,10 +28,10 @@ class IdempotencyRecord(models.Model):
 
 
 class TakenInbound(models.Model):
-    """A stop word that a provider told us of: told again, it does nothing more.
+    """The hash of an inbound stop word: a repeated callback has no effect.
 
-    Else whoever records a callback could put a number back on the stop list long after somebody
-    took it off. Only a hash is kept.
+    Otherwise a replayed callback could put a number back on the stop list after an operator
+    removed it.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)

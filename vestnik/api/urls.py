@@ -26,7 +26,7 @@ from vestnik.api.mailings.views import (
     OneMailing,
 )
 from vestnik.api.messages import Messages, OneMessage
-from vestnik.api.providers.callbacks import Receipts, ReceiptsBySecret
+from vestnik.api.providers.callbacks import CallbacksBySecret, ProviderCallbacks
 from vestnik.api.providers.views import OneProvider, Providers
 
 urlpatterns = [
@@ -64,9 +64,9 @@ urlpatterns = [
     path("messages/<int:id>/", OneMessage.as_view(), name="message"),
     path("providers/", Providers.as_view(), name="providers"),
     path("providers/<str:alias>/", OneProvider.as_view(), name="provider"),
-    path("receipts/<str:alias>/", Receipts.as_view(), name="receipts"),
+    path("receipts/<str:alias>/", ProviderCallbacks.as_view(), name="receipts"),
     path(
-        "receipts/<str:alias>/<str:secret>/", ReceiptsBySecret.as_view(), name="receipts-by-secret"
+        "receipts/<str:alias>/<str:secret>/", CallbacksBySecret.as_view(), name="receipts-by-secret"
     ),
     path("stop-list/", StopList.as_view(), name="stop-list"),
     path("stop-list/<int:id>/", OneEntry.as_view(), name="stop-list-entry"),

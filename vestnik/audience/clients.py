@@ -10,7 +10,7 @@ from vestnik.audience.attribute_types import check_types
 from vestnik.audience.models import Client, ZoneSource, default_timezone
 from vestnik.audience.numbering.register import zone_near
 from vestnik.audience.stop_list import recall
-from vestnik.audience.validation import completed, followed
+from vestnik.audience.validation import completed, follow_number
 from vestnik.db.errors import retry_on_conflict
 
 
@@ -75,7 +75,7 @@ def placed(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _zone_followed(client: Client, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changes; a zone that the number told, or nothing, follows a new number."""
-    fields = followed(client.phone_number, client.operator_code, changes)
+    fields = follow_number(client.phone_number, client.operator_code, changes)
     told = (ZoneSource.NUMBER, ZoneSource.ASSUMED)
     if "timezone" in fields:
         return {"timezone_source": ZoneSource.GIVEN, **fields}

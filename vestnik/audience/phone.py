@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from vestnik.audience.phone_parsing import (
     PHONE_NUMBER,
-    Read,
-    read,
+    ParsedNumber,
+    parse,
 )
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -39,16 +39,16 @@ class NumberRules:
     without_code: str = COMPLETE
     without_sms: str = ACCEPT
 
-    def taken(self, written: str) -> str:
+    def accept(self, written: str) -> str:
         """The number. Raises ValueError with the `Reason`."""
-        found = read(written)
+        found = parse(written)
         if isinstance(found, Reason):
             raise ValueError(found)
         if why := self._refusal(found):
             raise ValueError(why)
         return found.number
 
-    def _refusal(self, found: Read) -> Reason | None:
+    def _refusal(self, found: ParsedNumber) -> Reason | None:
         if self.without_code == REFUSE and not found.has_country_code:
             return Reason(Code.NUMBER_WITHOUT_CODE, meant=f"+{found.number}")
         if self.without_sms == REFUSE and gets_no_sms(found.number):
@@ -75,7 +75,7 @@ def validate_phone_number(value: str) -> None:
     """Raises ValidationError with the way to write it."""
     if PHONE_NUMBER.fullmatch(value):
         return
-    found = read(value)
+    found = parse(value)
     if isinstance(found, Reason):
         raise ValidationError(translated(found))
     raise ValidationError(_("Write it as 7XXXXXXXXXX: %(meant)s.") % {"meant": found.number})

@@ -34,7 +34,7 @@ FIRST_DIGITS = "34789"
 SEVERAL = 20
 
 
-class Read(NamedTuple):
+class ParsedNumber(NamedTuple):
     """A number, and whether it was written with its country code."""
 
     number: str
@@ -43,22 +43,22 @@ class Read(NamedTuple):
 
 def normalised(written: str) -> str | None:
     """7XXXXXXXXXX for `+7 (926) 123-45-67`, `8926…`, `9261234567`, `79261234567.0`."""
-    found = read(written)
-    return found.number if isinstance(found, Read) else None
+    found = parse(written)
+    return found.number if isinstance(found, ParsedNumber) else None
 
 
 def problem_with(written: str, translate: bool = False) -> str:
     """Why it is no number that can be taken, what was seen, and the remedy."""
-    found = read(written)
+    found = parse(written)
     if not isinstance(found, Reason):
         return ""
     return translated(found) if translate else found
 
 
-def read(written: str) -> Read | Reason:
+def parse(written: str) -> ParsedNumber | Reason:
     """What the number is, or why it is none."""
     if PHONE_NUMBER.fullmatch(written):
-        return Read(written)
+        return ParsedNumber(written)
     bare = PLUSES.sub("+", DASHES.sub("-", INVISIBLE.sub("", written)).strip())
     bare = PREFIX.sub("", bare).strip()
     if match := SCIENTIFIC.fullmatch(bare):
@@ -70,7 +70,7 @@ def read(written: str) -> Read | Reason:
         bare = bare[plus.end() :]
     digits = DECORATION.sub("", bare)
     if not (digits.isascii() and digits.isdigit()):
-        return _odd(bare, digits)
+        return _irregular_reason(bare, digits)
     if plus:
         return _with_plus(digits)
     if digits.startswith(FROM_ABROAD):
@@ -78,7 +78,7 @@ def read(written: str) -> Read | Reason:
     return _of_digits(digits, bare)
 
 
-def _odd(bare: str, digits: str) -> Reason:
+def _irregular_reason(bare: str, digits: str) -> Reason:
     """It holds something else than digits."""
     count = sum(letter.isdecimal() for letter in digits)
     odd = next((one for one in digits if not (one.isascii() and one.isdigit())), "")
@@ -93,10 +93,10 @@ def _odd(bare: str, digits: str) -> Reason:
     )
 
 
-def _with_plus(digits: str) -> Read | Reason:
+def _with_plus(digits: str) -> ParsedNumber | Reason:
     """A country code stands first, and it is 7 or a foreign one."""
     if PHONE_NUMBER.fullmatch(digits):
-        return Read(digits)
+        return ParsedNumber(digits)
     if digits.startswith("7"):
         return Reason(Code.NUMBER_AFTER_SEVEN, count=len(digits) - 1)
     codes = (digits[:length] for length in (1, 2, 3))
@@ -110,13 +110,13 @@ def _with_plus(digits: str) -> Read | Reason:
     )
 
 
-def _of_digits(digits: str, written: str = "") -> Read | Reason:
+def _of_digits(digits: str, written: str = "") -> ParsedNumber | Reason:
     """No plus says where it is from."""
     if PHONE_NUMBER.fullmatch(digits):
-        return Read(digits)
+        return ParsedNumber(digits)
     if len(digits) == 11 and digits.startswith("8"):
         if digits[1] in FIRST_DIGITS:
-            return Read(f"7{digits[1:]}", has_country_code=False)
+            return ParsedNumber(f"7{digits[1:]}", has_country_code=False)
         return Reason(Code.NUMBER_NO_SUCH_CODE, code=digits[1:4])
     if len(digits) == 10:
         return _of_ten(digits, written)
@@ -131,14 +131,14 @@ def _wrong_length(digits: str) -> Code:
     return Code.NUMBER_TOO_SHORT if len(digits) < 10 else Code.NUMBER_TOO_LONG
 
 
-def _of_ten(digits: str, written: str) -> Read | Reason:
+def _of_ten(digits: str, written: str) -> ParsedNumber | Reason:
     """Ten digits are a mobile number without its code, or a number that has lost a digit.
 
     Russian mobile numbers begin with 9, with which no whole number does. All of Kazakhstan's begin
     with 7: they are known by the code that stands as a group of its own, as in 701 123-45-67.
     """
     if digits[:3] in mobile_codes() or _is_kazakh(digits, written):
-        return Read(f"7{digits}", has_country_code=False)
+        return ParsedNumber(f"7{digits}", has_country_code=False)
     if digits[0] in "78":
         return Reason(Code.NUMBER_ONE_MISSING, first=digits[0])
     return Reason(Code.NUMBER_NOT_MOBILE, code=digits[:3])

@@ -11,7 +11,7 @@ ALIKE = str.maketrans("abcehkmoptxyё", "авсенкмортхуе")
 DIGITS = str.maketrans("03", "оз")
 
 
-def is_stop(text: str) -> bool:
+def is_stop_word(text: str) -> bool:
     """Whether the text is a stop word or begins with one: `Стоп`, `СТОП 111`, `stop8`, `CTOП!`."""
     words = _words(tuple(settings.STOP_WORDS))
     return any(_first(variant) in words for variant in (text, text.translate(DIGITS)))

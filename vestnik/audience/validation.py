@@ -125,7 +125,7 @@ def completed(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"operator_code": operator_code_of(fields["phone_number"]), **fields}
 
 
-def followed(old_number: str, old_code: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+def follow_number(old_number: str, old_code: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changes to a client; the operator code follows a new number unless it was ported."""
     number = changes.get("phone_number", old_number)
     is_new = number != old_number and "operator_code" not in changes

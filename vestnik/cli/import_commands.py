@@ -92,7 +92,7 @@ def _read_stored(import_id: int) -> int:
 
     if sys.platform == "linux":
         die_with_parent()
-    limits.hold_to(MOST_SECONDS, MOST_MEMORY)
+    limits.set_limits(MOST_SECONDS, MOST_MEMORY)
     stored.read(import_id)
     return 0
 

@@ -70,4 +70,5 @@ def _one_line_of(error: Exception) -> str | None:
         return None
     from vestnik.stack import wait_for
 
-    return f"the database at {wait_for.where()} does not answer: {wait_for.first_line(error)}"
+    address = wait_for.database_address()
+    return f"the database at {address} does not answer: {wait_for.first_line(error)}"

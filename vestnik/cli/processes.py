@@ -98,7 +98,7 @@ def serve_forks() -> Sequence[str]:
 
 def healthcheck(options: argparse.Namespace) -> int:
     """Run `vestnik healthcheck`."""
-    from vestnik.stack.healthcheck import trouble
+    from vestnik.stack.healthcheck import problem_with
 
-    problem = trouble(options.kind)
+    problem = problem_with(options.kind)
     return fail(problem) if problem else 0

@@ -15,28 +15,28 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from vestnik.audience.models import Client
-from vestnik.dashboard.live.shared_cache import seen
+from vestnik.dashboard.live.shared_cache import fetch_shared
 from vestnik.dashboard.mailings.detail.progress import progress_context
 from vestnik.dashboard.mailings.provider_choices import money
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, page
-from vestnik.dashboard.wording.action_items import worded
+from vestnik.dashboard.wording.action_items import describe
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, count_workers
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
-from vestnik.reports.action_items import decisions
+from vestnik.reports.action_items import action_items
 from vestnik.reports.mailing.snapshot import Snapshot, snapshots
 from vestnik.reports.timeline.daily_totals import backlog, today
 from vestnik.reports.timeline.samples import by_hour
 
-MOST_RUNNING, MOST_NEXT, MOST_DECISIONS = 30, 6, 12
+MOST_RUNNING, MOST_NEXT, MAX_ACTION_ITEMS = 30, 6, 12
 HOURS = 24
 #: The bars of the last day grow slowly, and cost the most.
 HOURS_EVERY = 20.0
 #: A filter that nobody matches is tried on every client.
-NOBODY_EVERY = 20.0
+EMPTY_FILTERS_EVERY = 20.0
 
 
 @page()
@@ -46,32 +46,34 @@ def overview(request: OperatorRequest) -> HttpResponse:
     if context["is_new"]:
         context["has_clients"] = Client.objects.exists()
     else:
-        context |= shown(look())
+        context |= render_context(fetch())
     return render(request, "dashboard/overview/page.html", context)
 
 
-def look() -> dict[str, Any]:
+def fetch() -> dict[str, Any]:
     """Everything that it shows, as it can be handed on."""
     under_way = Mailing.objects.filter(state__in=UNDER_WAY, is_test=False)
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
-    found = {
+    data = {
         "now": database_now(),
-        "decisions": [asdict(one) for one in decisions()],
+        "decisions": [asdict(one) for one in action_items()],
         "running": [asdict(one) for one in snapshots(under_way.order_by("ends_at", "id"))],
         "next": list(
             following.order_by("starts_at").values("id", "name", "starts_at", "provider")[
                 : MOST_NEXT + 1
             ]
         ),
-        "next_for_nobody": seen("next-for-nobody", NOBODY_EVERY, next_for_nobody),
+        "next_for_nobody": fetch_shared(
+            "next-for-nobody", EMPTY_FILTERS_EVERY, next_without_clients
+        ),
         "today": asdict(today()),
         "backlog": asdict(backlog()),
-        "hours": seen("hours", HOURS_EVERY, last_hours),
+        "hours": fetch_shared("hours", HOURS_EVERY, last_hours),
     }
-    return {**found, "standstill": _standstill(found)}
+    return {**data, "standstill": _standstill(data)}
 
 
-def next_for_nobody() -> list[int]:
+def next_without_clients() -> list[int]:
     """Those of the next mailings that match nobody by now."""
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
     return [
@@ -81,12 +83,12 @@ def next_for_nobody() -> list[int]:
     ]
 
 
-def _standstill(found: Mapping[str, Any]) -> dict[str, Any]:
+def _standstill(data: Mapping[str, Any]) -> dict[str, Any]:
     """How many of the next mailings are due and do not start, and whether a worker is there at all;
     nothing where a worker is there, or nothing is due."""
-    latest = found["now"] - timedelta(seconds=OVERDUE_SECONDS)
-    overdue = sum(one["starts_at"] < latest for one in found["next"])
-    if not overdue and not found["running"]:
+    latest = data["now"] - timedelta(seconds=OVERDUE_SECONDS)
+    overdue = sum(one["starts_at"] < latest for one in data["next"])
+    if not overdue and not data["running"]:
         return {}
     workers = count_workers()
     if workers is None:
@@ -101,32 +103,34 @@ def last_hours() -> list[dict[str, Any]]:
     return [{"at": hour.at, **hour.counts} for hour in by_hour(HOURS)]
 
 
-def shown(found: Mapping[str, Any]) -> dict[str, Any]:
+def render_context(data: Mapping[str, Any]) -> dict[str, Any]:
     """What was looked at, for the language and the zone that are set."""
-    running = [Snapshot(**one) for one in found["running"]]
+    running = [Snapshot(**one) for one in data["running"]]
     return {
-        "now": found["now"],
-        "decisions": [(_known_by(one), worded(one)) for one in found["decisions"][:MOST_DECISIONS]],
-        "decisions_waiting": len(found["decisions"]),
-        "more_decisions": max(0, len(found["decisions"]) - MOST_DECISIONS),
+        "now": data["now"],
+        "decisions": [
+            (_element_id(one), describe(one)) for one in data["decisions"][:MAX_ACTION_ITEMS]
+        ],
+        "decisions_waiting": len(data["decisions"]),
+        "more_decisions": max(0, len(data["decisions"]) - MAX_ACTION_ITEMS),
         "running": [progress_context(one) for one in running[:MOST_RUNNING]],
         "more_running": max(0, len(running) - MOST_RUNNING),
         "rate": round(sum(one.rate or 0 for one in running)),
         "rates": _by_provider(running),
-        "today": found["today"],
-        "spent": _spent(found["today"]),
-        "backlog": found["backlog"],
+        "today": data["today"],
+        "spent": _spent(data["today"]),
+        "backlog": data["backlog"],
         "next": [
-            {**one, "is_for_nobody": one["id"] in found["next_for_nobody"]}
-            for one in found["next"][:MOST_NEXT]
+            {**one, "is_for_nobody": one["id"] in data["next_for_nobody"]}
+            for one in data["next"][:MOST_NEXT]
         ],
-        **found.get("standstill", {}),
-        "more_next": len(found["next"]) > MOST_NEXT,
-        **_by_hour(found["hours"]),
+        **data.get("standstill", {}),
+        "more_next": len(data["next"]) > MOST_NEXT,
+        **_by_hour(data["hours"]),
     }
 
 
-def _known_by(decision: Mapping[str, Any]) -> str:
+def _element_id(decision: Mapping[str, Any]) -> str:
     """Among the others on the page."""
     return f"{decision['kind']}-{decision['mailing'] or decision['provider']}"
 

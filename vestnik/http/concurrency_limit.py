@@ -1,6 +1,8 @@
-"""How many requests a process serves at once: its streams wait in threads, and must not let in so
-many others that they wait for each other's connections to the database. And for how long: whoever
-sends a body byte by byte, or never, would hold a place for good."""
+"""Limit the requests that a process serves at once, and their duration.
+
+Live streams wait in threads; without the limit other requests would fill the remaining threads and
+wait for database connections. A client that sends its body too slowly would hold a slot for good.
+"""
 
 import json
 import re
@@ -13,20 +15,20 @@ from http import HTTPStatus
 from typing import Any
 
 REQUESTS = 8
-#: These hold no connection, and count themselves.
+#: Live streams hold no connection, and have their own limit.
 STREAMS = "text/event-stream"
-#: A process that is busy is alive: a probe that waited for a place would have it killed. The one
-#: that asks the database and the broker has places of its own, since it may wait for them.
+#: A busy process is alive: a probe that waited for a slot would have it killed. The probe that
+#: asks the database and the broker has slots of its own, since it may wait for them.
 ALIVE, READY = "/livez", "/readyz"
-#: Bytes a second, at least, of a body that comes in: a file over a slow line may take its time.
-SLOWEST_LINE = 16 * 1024
-#: All is read as UTF-8. Django hands the label to Python, some of whose codecs are none of texts.
+#: The lowest rate of an incoming body: a file over a slow line may take long.
+MIN_BYTES_PER_SECOND = 16 * 1024
+#: All text is UTF-8. Django passes the label to Python, some of whose codecs are no text codecs.
 CHARSET = re.compile(r";\s*charset\s*=([^;]*)", re.IGNORECASE)
 #: Where the label is kept for callbacks, which providers write in charsets of their own.
 DECLARED_CHARSET = "vestnik.declared_charset"
 USUAL_SECONDS = 30.0
 LOOKED_EVERY = 1.0
-CROWDED = {
+TOO_MANY_REQUESTS = {
     "type": "urn:vestnik:problem:unavailable",
     "title": HTTPStatus.SERVICE_UNAVAILABLE.phrase,
     "status": 503,
@@ -37,9 +39,9 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def at_most(most: int, application: Application, *, seconds: float = USUAL_SECONDS) -> Application:
-    """The same application, which answers so many requests at once; the others wait for so long."""
+    """Wrap an application with the limit; further requests wait for a bounded time."""
     places, places_of_probes = threading.Semaphore(most), threading.Semaphore(most)
-    bodies = Bodies(seconds)
+    bodies = RequestBody(seconds)
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         _take_charset(environ)
@@ -54,14 +56,14 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
         free: threading.Semaphore, patience: float, environ: dict[str, Any], start: Any
     ) -> Iterable[bytes]:
         if not free.acquire(timeout=patience):
-            return _crowded(start)
+            return _too_many(start)
         try:
             with bodies.expected(environ):
                 answer = application(environ, start)
         except BaseException:
             free.release()
             raise
-        return Held(answer, free.release)
+        return HeldSlot(answer, free.release)
 
     return gated
 
@@ -73,25 +75,25 @@ def _take_charset(environ: dict[str, Any]) -> None:
     environ["CONTENT_TYPE"] = CHARSET.sub("", content_type)
 
 
-def _crowded(start: Any) -> Iterable[bytes]:
+def _too_many(start: Any) -> Iterable[bytes]:
     headers = [("Content-Type", "application/problem+json"), ("Retry-After", "5")]
     start("503 Service Unavailable", headers)
-    return [json.dumps(CROWDED).encode()]
+    return [json.dumps(TOO_MANY_REQUESTS).encode()]
 
 
 def seconds_for(environ: dict[str, Any], seconds: float) -> float:
-    """How long a request may take, with the time that its body may take to come in."""
-    return seconds + content_length(environ) / SLOWEST_LINE
+    """Return the seconds that a request may take, including its body."""
+    return seconds + content_length(environ) / MIN_BYTES_PER_SECOND
 
 
 def content_length(environ: dict[str, Any]) -> int:
-    """The announced length of a body; 0 where none is, or what is no length."""
+    """Return the Content-Length; 0 if it is missing or malformed."""
     length = str(environ.get("CONTENT_LENGTH") or "")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
 
 
-class Bodies:
-    """Ends the reading of bodies that do not come in time: their readers see the line's end."""
+class RequestBody:
+    """Closes connections whose body does not arrive in time; readers see the end of the stream."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -101,7 +103,7 @@ class Bodies:
 
     @contextmanager
     def expected(self, environ: dict[str, Any]) -> Iterator[None]:
-        """For the length of a request, whose connection the server hands over."""
+        """Watch a request's connection during the block."""
         line: socket.socket | None = environ.get("gunicorn.socket")
         if line is None:
             yield
@@ -132,8 +134,8 @@ class Bodies:
                     self._lines.pop(id(line), None)
 
 
-class Held:
-    """An answer that keeps its place until it is sent, or closed before that."""
+class HeldSlot:
+    """A response that holds its slot until it is sent or closed."""
 
     def __init__(self, answer: Iterable[bytes], release: Callable[[], None]) -> None:
         self.answer = answer
@@ -144,7 +146,7 @@ class Held:
         self._release()
 
     def close(self) -> None:
-        """Called by the server, whatever became of it."""
+        """Release the slot. The server calls it in any case."""
         try:
             getattr(self.answer, "close", lambda: None)()
         finally:

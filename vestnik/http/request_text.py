@@ -1,19 +1,19 @@
-"""What comes in as text is UTF-8 that PostgreSQL can hold, before any view sees it."""
+"""Check that incoming text is UTF-8 that PostgreSQL can store, before any view reads it."""
 
 from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase
 
-Answering = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-#: Forms of our own name the field that has a NUL; Django's admin asks the database for it.
+#: The dashboard's forms name a field with a NUL; Django's admin would fail in the database.
 UNCHECKED = "/admin/"
 
 
-def request_text(answer: Answering) -> Answering:
-    """Reads addresses and forms as UTF-8, whatever the request calls them, and refuses a NUL where
-    no form of ours looks."""
+def request_text(answer: GetResponse) -> GetResponse:
+    """Decode addresses and forms as UTF-8, whatever the declared charset, and refuse a NUL that no
+    form of the dashboard checks."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request.encoding = "utf-8"

@@ -1,4 +1,4 @@
-"""Every request has an end: after it no statement is begun, and the answer is 503."""
+"""The time limit of requests: after it no statement begins, and the answer is 503."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponseBase
 from vestnik.db import deadline
 from vestnik.http.concurrency_limit import seconds_for
 
-Answering = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def time_limit(answer: Answering) -> Answering:
-    """Stands before all other middleware. A stream that is answered is not counted."""
+def time_limit(answer: GetResponse) -> GetResponse:
+    """Set the limit before all other middleware. Streaming responses are not limited."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         with deadline.within(seconds_for(request.META, settings.WEB_REQUEST_SECONDS)):
@@ -22,8 +22,8 @@ def time_limit(answer: Answering) -> Answering:
     return middleware
 
 
-def body_was_read(answer: Answering) -> Answering:
-    """Stands behind the check of the CSRF token, which reads forms: the work begins here."""
+def body_was_read(answer: GetResponse) -> GetResponse:
+    """Restart the limit once the body is read, by the check of the CSRF token."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return answer(request)

@@ -89,7 +89,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         with transaction.atomic():
             segments = least_segments_of(fields["text"])
             mailing = self.create(state=state, segments=segments, **fields)
-            mailing.note(event, actor=actor, to_state=state)
+            mailing.record_event(event, actor=actor, to_state=state)
         return mailing
 
 
@@ -188,7 +188,7 @@ class Mailing(models.Model):
                 **transition.stamps(),
             )
             if moved:
-                self.note(
+                self.record_event(
                     transition.name,
                     actor=actor,
                     from_state=state_before,
@@ -198,7 +198,7 @@ class Mailing(models.Model):
         self.refresh_from_db()
         return bool(moved)
 
-    def obey(self, transition: Transition, *, actor: str, reason: str = "") -> None:
+    def apply(self, transition: Transition, *, actor: str, reason: str = "") -> None:
         """Make a transition that somebody asked for; fulfilled already is fine.
 
         Raises StateConflict where the state, or the end of the window, does not allow it.
@@ -207,7 +207,7 @@ class Mailing(models.Model):
         if not moved and self.state != transition.target:
             raise StateConflict(self, transition.name)
 
-    def note(self, event: str, *, actor: str, reason: str = "", **states: str) -> None:
+    def record_event(self, event: str, *, actor: str, reason: str = "", **states: str) -> None:
         """Put on record what was done to the mailing, and why: a `Reason`, or words of somebody."""
         why = Reason.of(reason) if reason else None
         self.events.create(
@@ -247,7 +247,7 @@ class Mailing(models.Model):
             changed = Mailing.objects.filter(unchanged).update(**fields) if fields else 1
             if changed and fields:
                 reason = Reason(Code.FIELDS_CHANGED, fields=sorted(changes))
-                self.note("change", actor=actor, reason=reason)
+                self.record_event("change", actor=actor, reason=reason)
             if changed and new_text:
                 self._keep_texts(fields["text"], fields["segments"])
         self.refresh_from_db()

@@ -37,7 +37,7 @@ from vestnik.mailings.template import (
     placeholders,
 )
 from vestnik.mailings.text import MOST_SEGMENTS, is_blank, normalise, segments_of
-from vestnik.mailings.text_warnings import TextWarning, meant_by, mended, warnings
+from vestnik.mailings.text_warnings import TextWarning, correct, suggestion_for, warnings
 from vestnik.providers.registry import aliases
 
 LONGEST_READ = 10_000
@@ -93,7 +93,7 @@ def _parsed(text: str) -> list[Piece]:
         return parse(text)
     except Malformed as error:
         remedy = _('Write a placeholder as {{ name }} or {{ name|default:"…" }}, not as %(this)s.')
-        meant = _did_you_mean(mended(text))
+        meant = _did_you_mean(correct(text))
         raise ValidationError(remedy % {"this": error} + meant) from None
 
 
@@ -107,11 +107,11 @@ def _check_names(pieces: Sequence[Piece]) -> None:
         if len(name) > LONGEST_NAME or not (name in FIELDS or is_attribute(name)):
             remedy = _("No client has an attribute %(name)r. Other names are %(known)s.")
             said = {"name": name[:LONGEST_NAME], "known": ", ".join(FIELDS)}
-            raise ValidationError(remedy % said + _meant(name))
+            raise ValidationError(remedy % said + _find_misspelled(name))
 
 
-def _meant(name: str) -> str:
-    meant = meant_by(name[:LONGEST_NAME], attribute_names())
+def _find_misspelled(name: str) -> str:
+    meant = suggestion_for(name[:LONGEST_NAME], attribute_names())
     return _did_you_mean(f"{{{{ {meant} }}}}" if meant else "")
 
 
@@ -227,7 +227,7 @@ def check_changeable(mailing: Mailing, names: Iterable[str]) -> None:
         raise StateConflict(mailing, f"change of {', '.join(refused)}")
 
 
-def possible(mailing: Mailing) -> list[str]:
+def allowed_actions(mailing: Mailing) -> list[str]:
     """What the mailing's state allows, in words."""
     all_orders = (SCHEDULE, PAUSE, RESUME, CANCEL)
     orders = [order.name for order in all_orders if mailing.state in order.sources]

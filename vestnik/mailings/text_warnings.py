@@ -53,22 +53,24 @@ def warnings(text: str, known_names: Sequence[str]) -> list[TextWarning]:
     except Malformed:
         return []
     words = (word for piece in pieces for word in _words(piece))
-    return list(dict.fromkeys(found for word in words for found in _found(word, known_names)))
+    return list(
+        dict.fromkeys(found for word in words for found in _find_warnings(word, known_names))
+    )
 
 
 def _words(piece: Piece) -> list[str]:
     return [piece] if isinstance(piece, str) else [piece.default or ""]
 
 
-def _found(words: str, known_names: Sequence[str]) -> Iterator[TextWarning]:
+def _find_warnings(words: str, known_names: Sequence[str]) -> Iterator[TextWarning]:
     for match in LOOKS.finditer(words):
         kind, name = match.lastgroup, match[match.lastgroup or 0]
-        meant = "" if kind == "closing" else meant_by(name, known_names)
+        meant = "" if kind == "closing" else suggestion_for(name, known_names)
         if kind not in ("square", "angle") or _key(name) == _key(meant):
             yield TextWarning(match[0], f"{{{{ {meant} }}}}" if meant else "")
 
 
-def meant_by(name: str, known_names: Sequence[str]) -> str:
+def suggestion_for(name: str, known_names: Sequence[str]) -> str:
     """The known name that was probably meant, or nothing."""
     by_key: dict[str, str] = {}
     for known in (*FIELDS, *known_names):
@@ -85,7 +87,7 @@ def _key(name: str) -> str:
     return BETWEEN_WORDS.sub("", kept.casefold().replace("ё", "е"))
 
 
-def mended(text: str) -> str:
+def correct(text: str) -> str:
     """The first placeholder whose quotes were typographic, with the right ones; or nothing."""
     for match in IN_BRACES.finditer(text):
         repaired = match[0].translate(QUOTES)

@@ -1,4 +1,4 @@
-"""What wants a decision of an operator, the gravest first."""
+"""What needs an operator's decision, the most serious first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from vestnik.mailings.rules import database_now
 from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.reason import Reason
 
-#: A missed mailing is told of for so long: by then somebody has seen it, or it is too late.
+#: Days for which a missed mailing is listed.
 MISSED_DAYS = 3
-#: A provider that can tell is asked for so long after the end.
-ASKED_FOR = timedelta(days=2)
-#: The badge stands on every page, and may be late by so many seconds.
+#: Time after the end for which a provider's status query is polled.
+STATUS_POLLED_FOR = timedelta(days=2)
+#: Seconds for which the badge, shown on every page, is cached.
 BADGE_SECONDS = 3
 
 # By partial indexes alone: what is closed, settled and in good order costs nothing.
-WAITING = f"""
+ACTION_ITEMS = f"""
 SELECT 'breaker' AS kind, NULL::bigint AS id, '' AS name, alias, 0::bigint, reason,
     reason_details AS details, until
 FROM dispatch_breaker WHERE state <> 'closed' AND alias = ANY(%(aliases)s)
@@ -47,7 +47,7 @@ WHERE state = 'finished' AND finished_at > clock_timestamp() - interval '{MISSED
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ActionItem:
     """`kind` is `breaker`, `paused`, `unknown`, `missed` or `nobody`, which is finished and matched
     nobody; `at` is when it opens again, or ends, or ended. Of a breaker there is no mailing."""
 
@@ -60,37 +60,37 @@ class Decision:
     at: datetime | None
 
 
-def decisions() -> list[Decision]:
-    """All of them."""
-    found = [_read(row) for row in sql.rows(WAITING, {"aliases": list(aliases())})]
-    now = database_now() if any(_may_settle(one) for one in found) else None
-    return [one for one in found if not (now and _settles_itself(one, now))]
+def action_items() -> list[ActionItem]:
+    """Return all action items."""
+    items = [_item_from(row) for row in sql.rows(ACTION_ITEMS, {"aliases": list(aliases())})]
+    now = database_now() if any(_may_resolve_itself(one) for one in items) else None
+    return [one for one in items if not (now and _is_resolving_itself(one, now))]
 
 
-def waiting() -> int:
-    """How many there are: the badge in the navigation."""
-    kept: int | None = cache.get("decisions")
-    if kept is None:
-        kept = len(decisions())
-        cache.set("decisions", kept, BADGE_SECONDS)
-    return kept
+def count_action_items() -> int:
+    """Return their number, for the badge in the navigation."""
+    count: int | None = cache.get("decisions")
+    if count is None:
+        count = len(action_items())
+        cache.set("decisions", count, BADGE_SECONDS)
+    return count
 
 
-def _read(row: Sequence[Any]) -> Decision:
+def _item_from(row: Sequence[Any]) -> ActionItem:
     kind, mailing, name, alias, count, text, details, at = row
     reason = Reason.stored(text, details) or ""
-    return Decision(kind, mailing, name, alias, count, reason, at)
+    return ActionItem(kind, mailing, name, alias, count, reason, at)
 
 
-def _may_settle(one: Decision) -> bool:
+def _may_resolve_itself(one: ActionItem) -> bool:
     if one.kind != "unknown" or one.provider not in aliases():
         return False
     provider: Any = describe(one.provider)
     return bool(provider.can_query or provider.in_doubt == "resend")
 
 
-def _settles_itself(one: Decision, now: datetime) -> bool:
-    """Whether the provider is being asked, or the messages are sent again, by themselves."""
-    if not _may_settle(one) or one.at is None:
+def _is_resolving_itself(one: ActionItem, now: datetime) -> bool:
+    """Return whether the provider is being polled or the messages are resent automatically."""
+    if not _may_resolve_itself(one) or one.at is None:
         return False
-    return now < one.at + (ASKED_FOR if describe(one.provider).can_query else timedelta())
+    return now < one.at + (STATUS_POLLED_FOR if describe(one.provider).can_query else timedelta())

@@ -1,4 +1,4 @@
-"""Walking a long list by id: from where, which way, and how far."""
+"""Keyset pagination: read a long list by id from a position, in one direction."""
 
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -9,33 +9,33 @@ Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True)
-class Walk:
-    """Up to `limit` rows beyond the id `beyond`, or from the end of the list where it is None."""
+class Keyset:
+    """Up to `limit` rows after the id `after_id`, or from the start of the list if it is None."""
 
     ascending: bool
-    beyond: int | None
+    after_id: int | None
     limit: int
 
     @property
     def order(self) -> str:
         return "id" if self.ascending else "-id"
 
-    def ahead(self) -> Q:
-        """The ids that the walk has still to see."""
-        if self.beyond is None:
+    def remaining(self) -> Q:
+        """Return the condition for ids that are not read yet."""
+        if self.after_id is None:
             return Q()
-        return Q(id__gt=self.beyond) if self.ascending else Q(id__lt=self.beyond)
+        return Q(id__gt=self.after_id) if self.ascending else Q(id__lt=self.after_id)
 
     def up_to(self, reach: int | None) -> Q:
-        """The ids that are not beyond `reach`; None bounds nothing."""
+        """Return the condition for ids up to `reach`; None sets no bound."""
         if reach is None:
             return Q()
         return Q(id__lte=reach) if self.ascending else Q(id__gte=reach)
 
     def take(self, rows: QuerySet[Row, Any]) -> list[Row]:
-        """The rows of the walk, in its order."""
-        return list(rows.filter(self.ahead()).order_by(self.order)[: self.limit])
+        """Return the rows in the order of the keyset."""
+        return list(rows.filter(self.remaining()).order_by(self.order)[: self.limit])
 
-    def on(self, beyond: int, taken: int) -> "Walk":
-        """The rest of the walk."""
-        return replace(self, beyond=beyond, limit=self.limit - taken)
+    def advance(self, after_id: int, taken: int) -> "Keyset":
+        """Return the keyset of the rows that remain."""
+        return replace(self, after_id=after_id, limit=self.limit - taken)

@@ -1,4 +1,4 @@
-"""What /metrics says: gauges from the database, counters and histograms from the workers' meters.
+"""The content of /metrics: gauges from the database, counters and histograms from the workers.
 
 Collected anew at each request into a registry of its own, so it does not matter which of several
 processes answers.
@@ -51,14 +51,14 @@ Totals = Mapping[str, float]
 
 
 def exposition() -> bytes:
-    """Everything, as Prometheus reads it."""
+    """Return all metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Numbers())
+    registry.register(VestnikCollector())
     return bytes(generate_latest(registry))
 
 
-class Numbers(Collector):
-    """Reads the database and the meters when it is collected."""
+class VestnikCollector(Collector):
+    """Reads the database and the workers' counters at each collection."""
 
     def describe(self) -> Iterable[Metric]:
         return ()  # or registering would collect
@@ -68,13 +68,13 @@ class Numbers(Collector):
         yield from _backlog()
         yield _in_doubt()
         yield from _breakers()
-        yield from _signs(heartbeat.read_status())
+        yield from _heartbeats(heartbeat.read_status())
         yield _rate_limits()
         yield from _counted(totals())
 
 
-def _signs(signs: heartbeat.ProcessStatus) -> Iterator[Metric]:
-    """Where Redis is away there are no figures of what only it knows."""
+def _heartbeats(signs: heartbeat.ProcessStatus) -> Iterator[Metric]:
+    """Yield the figures of heartbeats; none if Redis is down."""
     yield _gauge(
         "overdue_mailings", "Mailings whose start has passed and that have not started.",
         signs.overdue_mailings,
@@ -217,6 +217,6 @@ def _histogram(counts: Totals, name: str, what: str, buckets: Sequence[float]) -
 
 
 def _of(counts: Totals, name: str) -> dict[tuple[str, ...], float]:
-    """The counts of that name by their labels: `hand_overs|main|accepted`."""
+    """Return the counts of a metric by their labels: `hand_overs|main|accepted`."""
     split = ((key.split("|"), count) for key, count in counts.items())
     return {tuple(labels): count for (first, *labels), count in split if first == name}

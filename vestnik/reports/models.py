@@ -1,4 +1,4 @@
-"""What is kept so that curves never have to look at messages."""
+"""Samples of counts, so that charts never read messages."""
 
 from django.db import models
 

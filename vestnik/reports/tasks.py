@@ -1,4 +1,4 @@
-"""Samples for curves and rates: jobs of the scheduler, and tasks that the version before sends."""
+"""Samples for charts and rates: scheduler jobs, and tasks that the version before sends."""
 
 from celery import shared_task
 
@@ -9,7 +9,7 @@ from vestnik.reports.timeline import sampling
 @shared_task(name="vestnik.sample")
 @every(1.0, "sample")
 def sample() -> None:
-    """Take samples, apart from the tick, which must never be late."""
+    """Take samples, in a job apart from the tick, which must never be late."""
     sampling.take_samples()
 
 

@@ -4,6 +4,6 @@
     account, sample) ──► web, workers
 
 `supervisor` starts, watches and stops them; `forkserver` forks web and workers from one process
-that has loaded the code; `console` carries their output; `launch` is what a server is before it
-becomes itself.
+that has loaded the code; `console` carries their output; `exec_helper` prepares a process before
+it executes its program.
 """

@@ -23,7 +23,7 @@ RESET = "\x1b[0m"
 
 
 class Console:
-    """Where everything is printed."""
+    """Print the lines of all processes."""
 
     def __init__(self, out: int, *, colour: bool, on_loss: Callable[[], None]) -> None:
         self.out, self.colour, self.on_loss = out, colour, on_loss
@@ -34,27 +34,25 @@ class Console:
         self._own = self.attach(OWN)
 
     def say(self, text: str) -> None:
-        """A line of the supervisor's own, by a pipe as well: it must never wait for a reader."""
+        """Print a line of the supervisor, through a pipe: it must never wait for a reader."""
         os.write(self._own, f"{text}\n".encode())
 
     def close(self, seconds: float) -> None:
-        """Write out what is left, for so long at most."""
+        """Write the remaining output, within the time limit."""
         deadline = time.monotonic() + seconds
         os.close(self._own)
         for carrier in self._carriers.values():
             carrier.join(max(deadline - time.monotonic(), 0))
 
     def attach(self, name: str) -> int:
-        """A descriptor for a process to write to; close it once the process has it."""
+        """Return a descriptor for a process to write to. Close it once the process has it."""
         reading, writing = os.pipe()
         with contextlib.suppress(OSError):  # the user's pipes may be too large already
             fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, CHUNK)
         carrier = threading.Thread(target=self._carry, args=(name, reading), daemon=True)
         try:
             carrier.start()
-        except (
-            RuntimeError
-        ):  # no thread is left: whoever tries again must not lose a pipe each time
+        except RuntimeError:  # no thread could start: a retry must not leak a pipe each time
             os.close(reading)
             os.close(writing)
             raise
@@ -62,13 +60,13 @@ class Console:
         return writing
 
     def tail(self, name: str) -> list[str]:
-        """The last lines of a process that has ended."""
+        """Return the last lines of an ended process."""
         self.drain(name, 1.0)
         text = self._tails.get(name, b"").decode(errors="replace")
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def drain(self, name: str, seconds: float) -> None:
-        """Wait until what an ended process wrote is written out."""
+        """Wait until the output of an ended process is written."""
         if carrier := self._carriers.get(name):
             carrier.join(seconds)
 
@@ -111,7 +109,7 @@ class Console:
 
 
 def write_all(out: int, block: bytes) -> None:
-    """Write to the last byte, also where the descriptor was made non-blocking by somebody."""
+    """Write every byte, to a non-blocking descriptor as well."""
     view = memoryview(block)
     while view:
         try:

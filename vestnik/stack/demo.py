@@ -1,4 +1,4 @@
-"""A small audience and a first mailing, by the console: a demo goes out by no real provider."""
+"""Create a small audience and a first mailing through the console provider, which sends nothing."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from vestnik.mailings.rules import database_now
 
 TEXT = "Здравствуйте! Это первая рассылка Вестника: завтра доставка с 10 до 14."
 WINDOW = timedelta(days=1)
-# Numbers that are nobody's: a seven-digit part of 000 00NN is not given to subscribers.
+# Unassigned numbers: no subscriber gets a seven-digit part of 000 00NN.
 AUDIENCE = (
     ("903", "vip", "Europe/Moscow"),
     ("903", "new", "Europe/Kaliningrad"),
@@ -26,7 +26,7 @@ AUDIENCE = (
 
 
 def create_demo() -> None:
-    """Twelve clients, and a mailing to all of them that is due now."""
+    """Create twelve clients and a mailing to all of them that is due now."""
     Client.objects.bulk_create(
         Client(
             phone_number=f"7{code}00000{number:02}",

@@ -1,4 +1,4 @@
-"""`vestnik doctor`: is what Vestnik stands on as it needs it? Each fault comes with its remedy."""
+"""`vestnik doctor`: check the database, Redis, clocks and processes. A fault names its remedy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.signals import heartbeat
 from vestnik.stack import wait_for
 
-OLDEST = 14
-#: A scheduler that lives runs every second.
+OLDEST_VERSION = 14
+#: Seconds since the last run of the scheduler, which runs every second.
 OLDEST_TICK = 15.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, what was found, and what to do where that is a fault."""
+    """The result of one check, with the remedy if it is a fault."""
 
-    what: str
-    found: str
+    check: str
+    result: str
     remedy: str = ""
 
     @property
@@ -31,28 +31,28 @@ class Finding:
         return not self.remedy
 
     def __str__(self) -> str:
-        line = f"{'ok   ' if self.is_well else 'FAULT'} {self.what}: {self.found}"
+        line = f"{'ok   ' if self.is_well else 'FAULT'} {self.check}: {self.result}"
         return line if self.is_well else f"{line}\n      → {self.remedy}"
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything; where the database does not answer, at what is there without it."""
-    trouble = wait_for.connection_trouble()
-    if trouble is None:
-        for look in (_version, _durability, _migrations, _sessions, _clock):
-            yield from _tried(look)
+    """Run all checks, or those that need no database if it does not answer."""
+    error = wait_for.connection_error()
+    if error is None:
+        for check in (_version, _durability, _migrations, _sessions, _clock):
+            yield from _run_check(check)
     else:
         remedy = "see that it runs and that DATABASE_URL names it"
-        yield Finding("database", wait_for.first_line(trouble), remedy)
+        yield Finding("database", wait_for.first_line(error), remedy)
     yield from _broker()
     yield _proxies()
-    if trouble is None:
-        yield from _tried(_pipeline)
+    if error is None:
+        yield from _run_check(_pipeline)
 
 
-def _tried(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _run_check(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
-        yield from look()
+        yield from check()
     except DatabaseError as error:
         yield Finding("database", wait_for.first_line(error), "see its log")
 
@@ -60,21 +60,23 @@ def _tried(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 def _version() -> Iterator[Finding]:
     connection.ensure_connection()
     major, minor = connection.get_database_version()
-    remedy = "" if major >= OLDEST else f"use PostgreSQL {OLDEST} or newer"
-    yield Finding("database", f"PostgreSQL {major}.{minor} at {wait_for.where()}", remedy)
+    remedy = "" if major >= OLDEST_VERSION else f"use PostgreSQL {OLDEST_VERSION} or newer"
+    yield Finding(
+        "database", f"PostgreSQL {major}.{minor} at {wait_for.database_address()}", remedy
+    )
 
 
 def _durability() -> Iterator[Finding]:
-    found = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
-    for fault in found:
+    faults = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
+    for fault in faults:
         if fault.is_serious():
             yield Finding("durability", str(fault.msg), str(fault.hint or "see its settings"))
-    if not any(fault.is_serious() for fault in found):
+    if not any(fault.is_serious() for fault in faults):
         yield Finding("durability", "what is committed outlives a crash")
 
 
 def _migrations() -> Iterator[Finding]:
-    if wait_for.pending():
+    if wait_for.has_pending_migrations():
         yield Finding("migrations", "some are missing", "run `vestnik setup`")
     else:
         yield Finding("migrations", "all are applied")
@@ -108,8 +110,8 @@ def _broker() -> Iterator[Finding]:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
             info = client.info()
     except redis.RedisError as error:
-        found = wait_for.first_line(error)
-        yield Finding("Redis", found, "see that it runs and that REDIS_URL names it")
+        problem = wait_for.first_line(error)
+        yield Finding("Redis", problem, "see that it runs and that REDIS_URL names it")
         return
     policy = info.get("maxmemory_policy", "noeviction")
     wrong = policy != "noeviction" and bool(info.get("maxmemory"))
@@ -134,13 +136,13 @@ def _pipeline() -> Iterator[Finding]:
     yield Finding("workers", f"{signs.workers} seen in the last 15 s", remedy)
     age = signs.scheduler_age
     ticks = age is not None and age < OLDEST_TICK
-    said = "it has not run for a day" if age is None else f"it ran {age:.0f} s ago"
+    result = "it has not run for a day" if age is None else f"it ran {age:.0f} s ago"
     remedy = "each worker has a scheduler: see the log of one for `job failed: tick`"
-    yield Finding("scheduler", said, "" if ticks else remedy)
+    yield Finding("scheduler", result, "" if ticks else remedy)
     if signs.overdue_mailings:
-        said = f"{signs.overdue_mailings} are due and have not started"
-        yield Finding("mailings", said, "see the workers' log")
+        result = f"{signs.overdue_mailings} are due and have not started"
+        yield Finding("mailings", result, "see the workers' log")
     for process, ahead in sorted(signs.clocks.items()):
         if abs(ahead) > clock_skew.MOST_SECONDS and process != clock_skew.BROKER:
-            said = f"{clock_skew.ClockReading(ahead, 0.0)} of the database's"
-            yield Finding(f"clock of {process}", said, clock_skew.REMEDY)
+            result = f"{clock_skew.ClockReading(ahead, 0.0)} of the database's"
+            yield Finding(f"clock of {process}", result, clock_skew.REMEDY)

@@ -1,4 +1,4 @@
-"""What may keep the stack from running."""
+"""Errors that keep the stack from running."""
 
 import contextlib
 import errno
@@ -10,15 +10,15 @@ NO_ROOM = "No space left on device"
 
 
 class StackError(Exception):
-    """One line, for whoever started the stack: what is wrong, and what to do about it."""
+    """One line for the operator: what is wrong, and the remedy."""
 
 
 class Interrupted(Exception):
-    """Somebody asked the stack to stop while it was still starting."""
+    """The stack was asked to stop while it was starting."""
 
 
 def of_folder(path: Path, error: OSError) -> StackError:
-    """The one line about a folder that cannot be used."""
+    """Return the error for an unusable folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_is_full(path)
     return StackError(
@@ -28,7 +28,7 @@ def of_folder(path: Path, error: OSError) -> StackError:
 
 
 def _owned(path: Path) -> str:
-    """Whose the folder is, where it is somebody else's: `sudo vestnik up` leaves it to root."""
+    """Name the owner of a folder of another user: `sudo vestnik up` leaves it to root."""
     with contextlib.suppress(OSError, KeyError):
         owner = path.stat().st_uid
         if owner != os.geteuid():
@@ -37,7 +37,7 @@ def _owned(path: Path) -> str:
 
 
 def disk_is_full(path: Path) -> StackError:
-    """The one line about a disk with no room left."""
+    """Return the error for a full disk."""
     return StackError(
         f"the disk of {path} is full: free some room, or set VESTNIK_HOME to a folder elsewhere"
     )

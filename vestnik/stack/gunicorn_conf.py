@@ -14,7 +14,7 @@ from vestnik.stack.processes import linux
 bind = f"{env.bracketed(env.text('WEB_HOST', '127.0.0.1'))}:{env.number('VESTNIK_PORT', 8000)}"
 workers = env.number("WEB_CONCURRENCY", 2)
 worker_class = "gthread"
-# A thread is made when it is needed: those of the streams only wait.
+# Threads are created on demand: those of live streams only wait.
 # `vestnik.http.concurrency_limit` holds back other requests to as many as the connections of a
 # process can serve.
 threads = REQUESTS + env.number("WEB_STREAMS", 250)
@@ -29,7 +29,7 @@ control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
-    """Before any worker is forked: the database is there, and no connection is shared."""
+    """Wait for the database, and leave no connection open for workers to share."""
     from vestnik.stack import wait_for
 
     wait_for.for_database()
@@ -37,13 +37,13 @@ def on_starting(_server: Any) -> None:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """A worker does not outlive a killed master."""
+    """End a worker with its killed master."""
     linux.die_with_parent()
 
 
 def post_worker_init(worker: Any) -> None:
-    """The worker takes requests from here on, and its streams end when it does."""
+    """Report the worker as ready, and end its streams when it ends."""
     from vestnik.dashboard.live import stream
 
-    stream.end_when(lambda: not worker.alive)
+    stream.set_ending_check(lambda: not worker.alive)
     announce()

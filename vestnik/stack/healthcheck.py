@@ -1,4 +1,4 @@
-"""`vestnik healthcheck`: whether the web, the worker or the scheduler of this container works.
+"""`vestnik healthcheck`: check the web, worker or scheduler process of this container.
 
 It is run every few seconds, so it starts no Django. It connects by itself, since a client that
 heeds `HTTP_PROXY` would ask a proxy for what is in this very container.
@@ -10,13 +10,13 @@ import socket
 from vestnik import env
 
 SECONDS = 4.0
-#: The address to ask, of a web that listens on all of them.
+#: The address to connect to if the web process listens on all addresses.
 OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (it listens nowhere itself)
 
 
-def trouble(kind: str) -> str:
-    """What is wrong with the process of that kind on this host; empty for nothing."""
-    return _web() if kind == "web" else _sign_of(kind)
+def problem_with(kind: str) -> str:
+    """Return what is wrong with this host's process of that kind; empty if nothing is."""
+    return _web() if kind == "web" else _heartbeat_of(kind)
 
 
 def _web() -> str:
@@ -34,7 +34,7 @@ def _web() -> str:
     return "" if answer.status == http.HTTPStatus.OK else body
 
 
-def _sign_of(kind: str) -> str:
+def _heartbeat_of(kind: str) -> str:
     import redis  # with what follows a quarter of a second, which the web's check does without
 
     from vestnik.dispatch.signals import heartbeat
@@ -45,7 +45,7 @@ def _sign_of(kind: str) -> str:
         with redis.Redis.from_url(env.redis_url(), **limits) as broker:
             seen = any(True for _ in broker.scan_iter(pattern, count=1000))
     except redis.RedisError:
-        return ""  # nobody knows: whoever is restarted for it would leave messages in doubt
+        return ""  # unknown: a restart would leave messages in the state `unknown`
     except ValueError:
         return "REDIS_URL is not set"
     return "" if seen else f"no {kind} of {socket.gethostname()} has been seen in the last 15 s"

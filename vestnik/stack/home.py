@@ -1,4 +1,4 @@
-"""The folder in which everything of one embedded stack lives.
+"""The home folder of an embedded stack.
 
 postgres/ valkey/   the servers' data
 secrets.json        passwords and the secret key, made once
@@ -54,12 +54,12 @@ class Home:
         return self.path / "stack.json"
 
     def is_new(self) -> bool:
-        """Whether no stack has kept anything here yet."""
+        """Return whether no stack has stored anything here yet."""
         return not self.secrets.exists()
 
 
-def opened(path: Path) -> Home:
-    """The home at `path`, made where it is not there yet, and certainly writable."""
+def open_home(path: Path) -> Home:
+    """Return the home at `path`, created if it is missing. Raises StackError if not writable."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -70,7 +70,7 @@ def opened(path: Path) -> Home:
 
 
 def check_room(home: Home) -> None:
-    """Refuse a disk on which the servers would soon stop in the middle of things."""
+    """Refuse a disk that is too full for the servers."""
     needed = ROOM_FOR_NEW if home.is_new() else ROOM_FOR_OLD
     free = shutil.disk_usage(home.path).free
     if free < needed:
@@ -80,14 +80,14 @@ def check_room(home: Home) -> None:
 
 
 def lock(home: Home) -> int:
-    """Hold the home for this process's life: a lock on the folder itself leaves no file behind."""
+    """Lock the home for the life of this process; the lock on the folder needs no file."""
     folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY)
     deadline = time.monotonic() + PATIENCE
     while not _locked(folder, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
             os.close(folder)
             raise StackError(_already_running(home))
-        # `running` holds it for an instant, to look.
+        # `running` holds the lock for an instant.
         time.sleep(0.05)
     return folder
 
@@ -108,7 +108,7 @@ def _already_running(home: Home) -> str:
 
 
 def running(path: Path) -> dict[str, Any]:
-    """What the stack that runs on this home says of itself; empty where none runs."""
+    """Return the state of the stack that runs on this home; empty if none runs."""
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
@@ -120,7 +120,7 @@ def running(path: Path) -> dict[str, Any]:
 
 
 def keep_secrets(home: Home) -> dict[str, str]:
-    """The stack's own passwords: made at the first start, the same ever after."""
+    """Return the stack's passwords, created at the first start."""
     names = ("secret_key", "database_owner", "database_user", "broker")
     if home.is_new():
         if home.postgres.exists():
@@ -136,7 +136,7 @@ def keep_secrets(home: Home) -> dict[str, str]:
 
 
 def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool = True) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file atomically, readable only by its owner."""
     text = content if isinstance(content, str) else json.dumps(content, indent=1)
     draft = path.with_name(f"{path.name}.new")
     try:
@@ -153,7 +153,7 @@ def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool
 
 
 def _give_to_owner_of(folder: Path, file: int) -> None:
-    """What root writes into somebody's home is that user's as well, where the disk knows owners."""
+    """Give a file that root wrote to the owner of the home, where the disk has owners."""
     owner = folder.stat()
     if os.geteuid() == 0 and os.fstat(file).st_uid != owner.st_uid:
         with contextlib.suppress(OSError):
@@ -161,7 +161,7 @@ def _give_to_owner_of(folder: Path, file: int) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What a JSON file of the home says; empty where it is not there, or is none."""
+    """Return the content of a JSON file of the home; empty if it is missing or malformed."""
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:

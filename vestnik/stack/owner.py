@@ -1,4 +1,4 @@
-"""Started by root on somebody's home, the stack runs as that user: nothing in it becomes root's.
+"""Run a stack that root started as the user who owns its home.
 
 One `sudo vestnik up` would otherwise take the home from its user, who could not start it again.
 """
@@ -14,13 +14,13 @@ from typing import NoReturn
 from vestnik.stack.errors import StackError
 from vestnik.stack.processes.process import Program
 
-CAN_START = "from vestnik import cli, env; env.load()"
+PROBE = "from vestnik import cli, env; env.load()"
 
 
 def account_of(home: Path) -> pwd.struct_passwd | None:
-    """Whom root should run the stack of this home as; None where we stay who we are.
+    """Return the account to run this home's stack as; None to keep the current one.
 
-    A home that is not there yet belongs to the owner of the folder in which it is to be.
+    A missing home belongs to the owner of its parent folder.
     """
     if os.geteuid() != 0:
         return None
@@ -33,9 +33,9 @@ def account_of(home: Path) -> pwd.struct_passwd | None:
 
 
 def run_as(account: pwd.struct_passwd, home: Path) -> NoReturn:
-    """Become that user, and begin anew. Raises StackError where that user cannot run this code.
+    """Switch to that user and execute the command again. Raises StackError if it cannot run.
 
-    Call it with the home locked, so that nothing runs on what is given back here.
+    Call it with the home locked: no process may use the files whose owner changes here.
     """
     if not _can_run(account):
         raise StackError(
@@ -58,14 +58,14 @@ def run_as(account: pwd.struct_passwd, home: Path) -> NoReturn:
 
 
 def _can_run(account: pwd.struct_passwd) -> bool:
-    argv = [sys.executable, "-c", CAN_START]
+    argv = [sys.executable, "-c", PROBE]
     probe = Program("probe", argv, os.environ, uid=account.pw_uid)
     return subprocess.run(probe.command(), capture_output=True).returncode == 0
 
 
 def _give(home: Path, account: pwd.struct_passwd) -> None:
-    """What an earlier start by root has left to others. By descriptors, and no file that has a name
-    elsewhere as well: the folder is the user's, who may have put anything into it."""
+    """Give back what an earlier start by root left. Work by descriptors and skip hard links: the
+    user may have put anything into the folder."""
     os.chown(home, account.pw_uid, account.pw_gid)
     for _, folders, files, folder in os.fwalk(home):
         for name in (*folders, *files):

@@ -1,9 +1,9 @@
-"""Where a server that runs under another uid finds its binaries and puts its socket.
+"""A private folder for the binaries and sockets of servers that run under another uid.
 
-Started by root, PostgreSQL runs as somebody else, for whom the home or the clone may be out of
-reach: a folder above it may be 0700, and nobody's parent folder is opened for us. So the binaries
-are copied to a private folder under /tmp where need be. The data is reached in place: a process
-that starts in its folder may use `/proc/self/cwd`, which asks for no right on the folders above.
+Started by root, PostgreSQL runs under another account, which may be unable to reach the home or
+the clone: a folder above it may be 0700. The binaries are then copied to a private folder under
+/tmp. The data stays in place: a process that starts in its folder may use `/proc/self/cwd`, which
+needs no permission on the folders above.
 """
 
 import fcntl
@@ -18,16 +18,16 @@ from pathlib import Path
 from vestnik.stack.errors import StackError
 from vestnik.stack.processes.process import Program
 
-PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (mkdtemp makes a private one in it)
+PARENTS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (mkdtemp makes a private one in it)
 PREFIX = "vestnik-"
 LOWERED_ACCOUNTS = ("postgres", "nobody")
 PARTS = ("bin/postgres", "bin/initdb", "lib", "share")
 
 
 def lowered_uid() -> int:
-    """Whom PostgreSQL runs as: -1 for ourselves; started by root, an account that has no rights.
+    """Return the uid that PostgreSQL runs as: -1 for the current one, an unprivileged one for root.
 
-    One with a name, as `initdb` looks for that.
+    `initdb` needs an account with a name.
     """
     if os.geteuid() != 0:
         return -1
@@ -41,18 +41,18 @@ def lowered_uid() -> int:
     )
 
 
-class Den:
-    """A private folder outside the home, for as long as the stack runs.
+class RuntimeDir:
+    """A private folder outside the home that exists while the stack runs.
 
     Its path is short: a socket's must stay under 107 bytes, however deep the home lies.
     """
 
     def __init__(self, home: Path, uid: int) -> None:
         self.uid = uid
-        self.path = Path(tempfile.mkdtemp(prefix=prefix(home), dir=_place(uid)))
+        self.path = Path(tempfile.mkdtemp(prefix=prefix(home), dir=_choose_parent(uid)))
         self.sockets = self.path / "run"
         self.sockets.mkdir(mode=0o700)
-        # systemd-tmpfiles removes what lies idle in /tmp for ten days, unless it is locked.
+        # systemd-tmpfiles removes files of /tmp that are unused for ten days, unless locked.
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         if uid >= 0:
@@ -60,10 +60,10 @@ class Den:
             self.path.chmod(0o711)
 
     def binaries(self, install: Path) -> Path:
-        """The folder of `postgres` and `initdb`, runnable by the uid."""
+        """Return the folder of `postgres` and `initdb` that the uid can run."""
         if self.uid < 0 or _can_run(install / "bin/postgres", self.uid):
             return install / "bin"
-        # The wheel's programs find their libraries by this very relation of folders.
+        # The wheel's programs find their libraries by this relative path.
         copy = self.path / install.relative_to(install.parent.parent)
         for part in PARTS:
             _copy(install / part, copy / part)
@@ -72,30 +72,30 @@ class Den:
         return copy / "bin"
 
     def remove(self) -> None:
-        """Leave nothing behind."""
+        """Remove the folder."""
         os.close(self._lock)
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def remove_left(home: Path) -> None:
-    """Remove the dens of stacks of this home that were killed; call it with the home locked."""
-    for place in PLACES:
-        for den in Path(place).glob(f"{prefix(home)}*"):
-            if den.lstat().st_uid == os.geteuid() and not den.is_symlink():
-                shutil.rmtree(den, ignore_errors=True)
+def remove_leftovers(home: Path) -> None:
+    """Remove the folders that killed stacks of this home left. Call it with the home locked."""
+    for place in PARENTS:
+        for folder in Path(place).glob(f"{prefix(home)}*"):
+            if folder.lstat().st_uid == os.geteuid() and not folder.is_symlink():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def prefix(home: Path) -> str:
-    """How the names of a home's dens begin."""
+    """Return the prefix of the folder names of this home."""
     return f"{PREFIX}{hashlib.sha256(bytes(home)).hexdigest()[:8]}-"
 
 
-def _place(uid: int) -> str:
-    usable = [place for place in PLACES if os.path.isdir(place) and os.access(place, os.W_OK)]
+def _choose_parent(uid: int) -> str:
+    usable = [place for place in PARENTS if os.path.isdir(place) and os.access(place, os.W_OK)]
     runnable = [place for place in usable if not os.statvfs(place).f_flag & os.ST_NOEXEC]
     for place in runnable if uid >= 0 else usable:
         return place
-    raise StackError(f"none of {', '.join(PLACES)} can be written to: make one of them writable")
+    raise StackError(f"none of {', '.join(PARENTS)} can be written to: make one of them writable")
 
 
 def _can_run(binary: Path, uid: int) -> bool:
@@ -107,7 +107,7 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, copy_function=shutil.copyfile, ignore=_not_needed)
-        _open(target)
+        _make_readable(target)
     else:
         shutil.copyfile(source, target)
         target.chmod(0o755)
@@ -117,6 +117,6 @@ def _not_needed(_folder: str, names: list[str]) -> set[str]:
     return {name for name in names if name in ("locale", "doc", "pgxs") or name.endswith(".a")}
 
 
-def _open(tree: Path) -> None:
+def _make_readable(tree: Path) -> None:
     for path in (tree, *tree.rglob("*")):
         path.chmod(0o755)

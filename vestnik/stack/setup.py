@@ -1,4 +1,4 @@
-"""`vestnik setup`: brings a database up to this code; an empty one gets its first account."""
+"""`vestnik setup`: migrate a database; create the first account in an empty one."""
 
 import logging
 import re
@@ -29,23 +29,23 @@ FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
 # Any number of containers may start at once: one of them migrates, the others wait here.
 LOCK = 7_641_209
-#: One that is frozen, or whose host is gone, holds up the others for so long.
+#: Seconds for which a frozen container, or one whose host is gone, blocks the others.
 SILENT_SECONDS = 300.0
 
 
 def set_up(*, demo: bool, seconds: float) -> None:
     """Check, migrate, and fill an empty database."""
-    # Forked by the fork server it has the limits of the web, and a migration may take longer.
+    # The fork server sets the web's time limits, and a migration may take longer.
     sessions.limit(idle=sessions.IDLE_SECONDS)
     refuse_mistakes()
     wait_for.for_connection(seconds)
     refuse_forgetful_database()
     refuse_newer_database()
     with connection.cursor() as cursor, session_timeouts(SILENT_SECONDS):
-        with wait_for.told_while(lambda: "waiting for another `vestnik setup` to finish"):
+        with wait_for.report_while(lambda: "waiting for another `vestnik setup` to finish"):
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
-            if wait_for.pending():
+            if wait_for.has_pending_migrations():
                 migrate()
             load_shipped()
             if create_first_account() and demo:
@@ -56,28 +56,28 @@ def set_up(*, demo: bool, seconds: float) -> None:
 
 
 def migrate() -> None:
-    """Bring the database up to this code, and say of a migration that takes long which it is."""
+    """Migrate the database, and name a migration that takes long."""
     steps = Steps()
-    with wait_for.told_while(
+    with wait_for.report_while(
         lambda: f"migrating ({steps.current}): let it finish, or it begins anew"
     ):
         call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)
 
 
 class Steps(TextIOBase):
-    """What Django's migrate writes: of that, the step it is at."""
+    """The output of Django's migrate, reduced to the current step."""
 
     current = "looking"
 
     def write(self, text: str) -> int:
-        """Of `  Applying audience.0007_x... OK` its middle."""
+        """Store the name of the migration from `  Applying audience.0007_x... OK`."""
         if found := re.search(r"Applying (\S+?)\.\.\.", text):
             self.current = found[1]
         return len(text)
 
 
 def refuse_mistakes() -> None:
-    """Raises ImproperlyConfigured for settings with which nothing would work; warns of others."""
+    """Raise ImproperlyConfigured for settings that cannot work; warn of others."""
     found = checks.run_checks()
     _refuse(found, ImproperlyConfigured)
     for warning in found:
@@ -85,13 +85,13 @@ def refuse_mistakes() -> None:
 
 
 def refuse_forgetful_database() -> None:
-    """Raises StackError for a database that may forget what it has committed."""
+    """Raise StackError for a database that may lose committed data."""
     found = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
     _refuse(found, StackError)
 
 
 def refuse_newer_database() -> None:
-    """Raises StackError for a database that a newer Vestnik has migrated."""
+    """Raise StackError for a database that a newer Vestnik has migrated."""
     loader = MigrationLoader(connection)
     ours = {label for label, _name in loader.disk_migrations}
     known = {*loader.disk_migrations, *loader.replacements}
@@ -115,9 +115,9 @@ def _refuse(found: Sequence[checks.CheckMessage], kind: type[Exception]) -> None
 
 
 def create_first_account() -> bool:
-    """An administrator and an API key where there is no user yet; their words into the home.
+    """Create an administrator and an API key if there is no user; write them into the home.
 
-    The file is written within the transaction: no account whose password nobody knows.
+    The file is written within the transaction: an account without its password is useless.
     """
     if User.objects.exists():
         return False
@@ -125,7 +125,7 @@ def create_first_account() -> bool:
     with transaction.atomic():
         User.objects.create_superuser(FIRST_ACCOUNT, password=password)
         _, key = ApiKey.objects.issue(name=FIRST_KEY, role=Role.ADMIN)
-        home = homes.opened(env.home())
+        home = homes.open_home(env.home())
         homes.write_private(
             home.credentials, f"username={FIRST_ACCOUNT}\npassword={password}\napi_key={key}"
         )

@@ -1,4 +1,4 @@
-"""`vestnik up`: the whole stack, in order, until somebody asks for its end."""
+"""`vestnik up`: start the whole stack in order and run it until it is stopped."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ from vestnik.stack.servers.postgres import Postgres
 from vestnik.stack.servers.valkey import LOOPBACK, Valkey, is_free
 from vestnik.variables import PROVIDER_PREFIX
 
-#: What may take long at a start, and that nobody needs to end it.
+#: Steps that may take long at a start.
 WORK = {
     "postgres": "it recovers what a crash left, which may take minutes; let it finish",
     "valkey": "it loads its data; let it finish",
@@ -33,14 +33,14 @@ SECONDS_TO_SERVE = 60.0
 SECONDS_TO_PRINT = 0.5
 SECONDS_FOR_YOUR_DATABASE = "5"
 PATIENCE_WITH_PORT = 2.0
-#: A worker's scheduler has a thread for each job, and each a connection of its own.
+#: A worker's scheduler has a thread with a connection for each job.
 CONNECTIONS_OF_JOBS = 6
 
 
 def up(*, demo: bool) -> None:
-    """Run the stack. Raises StackError, with nothing left running, where it cannot."""
+    """Run the stack. Raises StackError, with nothing left running, if it cannot."""
     account = owner.account_of(env.home())
-    home = homes.opened(env.home())
+    home = homes.open_home(env.home())
     lock = homes.lock(home)
     try:
         if account:
@@ -51,7 +51,7 @@ def up(*, demo: bool) -> None:
 
 
 class Stack:
-    """The servers, and the processes over them."""
+    """The servers and the processes that use them."""
 
     def __init__(self, home: Home, *, demo: bool) -> None:
         self.home = home
@@ -65,8 +65,8 @@ class Stack:
         self.supervisor = Supervisor(self.console, on_change=self._record)
 
     def run(self) -> None:
-        """From nothing to nothing."""
-        self.supervisor.take_charge()
+        """Start everything, wait for the stop signal, stop everything."""
+        self.supervisor.install_signal_handlers()
         try:
             self._start()
             self.supervisor.watch()
@@ -106,12 +106,12 @@ class Stack:
         }
 
     def _remove_leftovers(self) -> None:
-        """What a killed supervisor had no time to remove."""
-        runtime_dir.remove_left(self.home.path)
+        """Remove what a killed supervisor left."""
+        runtime_dir.remove_leftovers(self.home.path)
         self.home.state.unlink(missing_ok=True)
 
     def _start_servers(self) -> None:
-        """The servers side by side, and the setup once they are ready."""
+        """Start the servers in parallel, then run the setup."""
         servers = [*self._start_postgres(), *self._start_valkey()]
         forks = self._start_fork_server()
         for process, is_ready in servers:
@@ -123,17 +123,19 @@ class Stack:
         self.supervisor.wait_done(setup, WORK["setup"])
 
     @cached_property
-    def den(self) -> runtime_dir.Den:
-        """Where the embedded servers have their sockets."""
+    def runtime_dir(self) -> runtime_dir.RuntimeDir:
+        """Return the folder of the embedded servers' sockets."""
         uid = -1 if env.database_url() else runtime_dir.lowered_uid()
-        den = runtime_dir.Den(self.home.path, uid)
-        self.servers.callback(den.remove)
-        return den
+        folder = runtime_dir.RuntimeDir(self.home.path, uid)
+        self.servers.callback(folder.remove)
+        return folder
 
     def _start_postgres(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.database_url():
             return
-        self.postgres = Postgres(self.home, self.den, dict(self.kept), connections=connections())
+        self.postgres = Postgres(
+            self.home, self.runtime_dir, dict(self.kept), connections=connections()
+        )
         self.postgres.prepare()
         self.environ["DATABASE_URL"] = self.postgres.url
         yield self.supervisor.start(self.postgres.program(), lasting=False), self.postgres.is_ready
@@ -141,7 +143,7 @@ class Stack:
     def _start_valkey(self) -> Iterator[tuple[Process, Callable[[], bool]]]:
         if env.redis_url():
             return
-        self.valkey = Valkey(self.home, self.den, self.kept["broker"])
+        self.valkey = Valkey(self.home, self.runtime_dir, self.kept["broker"])
         self.valkey.prepare()
         self.environ["REDIS_URL"] = self.valkey.url
         yield self.supervisor.start(self.valkey.program(), lasting=False), self.valkey.is_ready
@@ -151,7 +153,7 @@ class Stack:
         return server, lambda: server.ready_at is not None
 
     def _start_services(self) -> None:
-        """Workers tick by themselves: no scheduler has a process of its own."""
+        """Start web and workers. Each worker runs the scheduler, so it needs no process."""
         self.supervisor.start(self._program("web", "web"))
         for number in range(1, worker_processes() + 1):
             self.supervisor.start(self._program(f"worker.{number}", "worker"))
@@ -160,7 +162,7 @@ class Stack:
     def _program(self, name: str, *words: str) -> Program:
         argv = [sys.executable, "-m", "vestnik", *words]
         environ = self.environ | self.supervisor.environ_for(name)
-        return Program(name, argv, environ, words=() if name == FORK_SERVER else words)
+        return Program(name, argv, environ, arguments=() if name == FORK_SERVER else words)
 
     def _greet(self, seconds: float, news: str) -> None:
         say = self.console.say
@@ -174,7 +176,7 @@ class Stack:
         say("Ctrl-C stops everything; the data stays")
 
     def _record(self) -> None:
-        """Tell other commands, in the home, who runs and how to reach it."""
+        """Write the running processes and their addresses into the home, for other commands."""
         state: dict[str, Any] = {
             "pid": os.getpid(),
             "address": self.address,
@@ -195,18 +197,18 @@ class Stack:
         return (ImproperlyConfigured if end.process.status == 2 else StackError)(line)
 
     def _dismiss(self) -> None:
-        self.supervisor.dismiss()
+        self.supervisor.request_stop()
 
 
 def connections() -> int:
-    """As many as all processes may hold together, and some for commands beside them."""
+    """Return the connections that all processes may hold, and some for commands."""
     processes = worker_processes() + env.number("WEB_CONCURRENCY", 2) + 1
     jobs = worker_processes() * CONNECTIONS_OF_JOBS
     return max(200, processes * env.number("DATABASE_POOL_SIZE", 20) + jobs + 20)
 
 
 def worker_processes() -> int:
-    """One for each core that this machine or container has, unless told otherwise."""
+    """Return the configured number of workers, or one for each core."""
     return env.number("VESTNIK_WORKERS", linux.cores())
 
 
@@ -214,13 +216,13 @@ SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 
 
 def demo_could_reach_somebody() -> bool:
-    """Whether anything is configured: a demo never goes out by a real provider."""
+    """Return whether a real provider is configured: a demo never uses one."""
     configured = any(name.startswith(PROVIDER_PREFIX) for name in os.environ)
     return configured or bool(env.database_url()) or bool(env.redis_url())
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that somebody has; those of a killed stack are free within a moment."""
+    """Refuse a port that is in use; those of a killed stack are free within a moment."""
     deadline = time.monotonic() + PATIENCE_WITH_PORT
     while not is_free(port):
         if time.monotonic() > deadline:

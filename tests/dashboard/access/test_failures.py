@@ -103,7 +103,7 @@ def test_the_page_of_what_broke_asks_nothing(
         raise RuntimeError("79261234567")
 
     monkeypatch.setattr("vestnik.access.sessions.SessionStore.load", broken)
-    monkeypatch.setattr("vestnik.dashboard.web.context_processors.shell", broken)
+    monkeypatch.setattr("vestnik.dashboard.web.context_processors.page_frame", broken)
     opened = Browser(raise_request_exception=False, headers={"accept-language": language})
     opened.cookies["sessionid"] = "x" * 32
     opened.cookies["theme"] = "dark"

@@ -235,7 +235,7 @@ def test_more_than_a_request_can_do_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(bulk, "MOST_AT_ONCE", 2)
     make_clients(5)
     ids = list(Client.objects.values_list("id", flat=True)[:3])
-    sent = {"does": "delete", "all": "1", "shown": bulk.proof_of("delete", ids), "typed": "3"}
+    sent = {"does": "delete", "all": "1", "shown": bulk.sign("delete", ids), "typed": "3"}
 
     answer = opened().post("/clients/bulk/", sent)
 
@@ -278,7 +278,7 @@ def test_what_cannot_be_read_changes_nobody(sent: dict[str, Any]) -> None:
     SavedAudience.objects.create(name="gone", filter={}).delete()
 
     answer = opened().post(
-        "/clients/bulk/", {"shown": bulk.proof_of("delete", ids), "typed": "3", **sent}
+        "/clients/bulk/", {"shown": bulk.sign("delete", ids), "typed": "3", **sent}
     )
 
     assert answer.status_code in (302, 422)
@@ -290,8 +290,8 @@ def test_an_operator_tags_and_does_not_delete() -> None:
     ids = list(Client.objects.values_list("id", flat=True))
     browser = opened("operator")
     sent = {"all": "1", "typed": "2", "new_tag": "x"}
-    delete = {**sent, "does": "delete", "shown": bulk.proof_of("delete", ids)}
-    tag = {**sent, "does": "tag", "shown": bulk.proof_of("tag", ids)}
+    delete = {**sent, "does": "delete", "shown": bulk.sign("delete", ids)}
+    tag = {**sent, "does": "tag", "shown": bulk.sign("tag", ids)}
 
     assert browser.post("/clients/bulk/", delete).status_code == 403
     assert browser.post("/clients/bulk/", tag).status_code == 302

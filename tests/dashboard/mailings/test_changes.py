@@ -179,7 +179,7 @@ def test_those_who_were_not_reached_get_a_new_mailing(browser: Browser) -> None:
 
 def test_a_typo_is_corrected_for_those_whom_the_cancel_came_before(browser: Browser) -> None:
     mailing = make_running(3, text="Teh sale", provider="console")
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     close(mailing.id)
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
     assert 'value="cancelled" data-count="3">' in page  # as over the API: taken back on purpose

@@ -24,7 +24,7 @@ def make_paused(**fields: Any) -> Mailing:
     """One was sent, two wait."""
     mailing = make_running(3, text="Teh sale", **fields)
     record(mailing, ["sent"])
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     return mailing
 
 

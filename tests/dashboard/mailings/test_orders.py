@@ -61,7 +61,7 @@ def test_resume_forecasts_a_share_of_the_pace_where_others_are_sent(
     """300 at 10 a second fit into 45 s alone, and not beside another that wants as much."""
     with provider(settings, "narrow", "null", max_rate="10"):
         mailing = make_running(300, provider="narrow", ends_in=45.0, local_hours=hours)
-        mailing.obey(PAUSE, actor="test")
+        mailing.apply(PAUSE, actor="test")
         assert "will not fit" not in asked(browser, mailing, "resume")
 
         make_running(0, provider="narrow", ends_in=45.0, local_hours=hours)

@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from tests.builders import make_running
 from vestnik.dashboard.live import shared_cache
 from vestnik.dashboard.live.topics import MailingTopic
-from vestnik.dashboard.mailings.detail.progress import progress_context, state_of, told
+from vestnik.dashboard.mailings.detail.progress import announcement, progress_context, state_of
 from vestnik.dashboard.templatetags.vestnik import mailing_badge
 from vestnik.reports.mailing.snapshot import Snapshot, snapshot_of
 
@@ -96,27 +96,27 @@ def test_the_state_says_whether_there_are_messages_and_doubts(going: Snapshot) -
 
 def test_tens_of_per_cent_are_read_out(going: Snapshot) -> None:
     with translation.override("en"):
-        assert told(going) == "running, 60\u00a0% done"
-        assert told(replace(going, state="finished")) == "finished"
+        assert announcement(going) == "running, 60\u00a0% done"
+        assert announcement(replace(going, state="finished")) == "finished"
 
 
 def test_what_was_looked_at_survives_the_way_through_redis() -> None:
     topic = MailingTopic(make_running(3).id)
-    first = shared_cache.seen(topic.name, topic.every, topic.look)
-    again = shared_cache.seen(topic.name, topic.every, lambda: pytest.fail("looked twice"))
+    first = shared_cache.fetch_shared(topic.name, topic.every, topic.fetch)
+    again = shared_cache.fetch_shared(topic.name, topic.every, lambda: pytest.fail("looked twice"))
 
-    assert topic.show(first) == topic.show(again)
+    assert topic.render(first) == topic.render(again)
 
 
 def test_a_look_that_takes_long_hides_nothing_newer() -> None:
-    later = partial(shared_cache.seen, "slow", 0.3, lambda: {"n": 2})
+    later = partial(shared_cache.fetch_shared, "slow", 0.3, lambda: {"n": 2})
 
     def slow() -> Any:
         time.sleep(0.35)  # its turn runs out
         assert later() == {"n": 2}
         return {"n": 1}
 
-    assert shared_cache.seen("slow", 0.3, slow) == {"n": 1}
+    assert shared_cache.fetch_shared("slow", 0.3, slow) == {"n": 1}
     assert later() == {"n": 2}
 
 
@@ -124,14 +124,14 @@ def test_without_redis_each_process_looks_for_itself(monkeypatch: pytest.MonkeyP
     away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
     monkeypatch.setattr(shared_cache, "_redis", lambda: away)
 
-    assert shared_cache.seen("x", 1.0, lambda: {"n": 1}) == {"n": 1}
+    assert shared_cache.fetch_shared("x", 1.0, lambda: {"n": 1}) == {"n": 1}
 
 
 def test_a_look_is_one_query(django_assert_num_queries: Any) -> None:
     topic = MailingTopic(make_running(3).id)
 
     with django_assert_num_queries(1):
-        topic.look()
+        topic.fetch()
 
 
 EXPIRED = {"matched": 6117, "delivered": 238, "expired": 5879}

@@ -14,8 +14,8 @@ from tests.builders import make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
-from vestnik.dashboard.mailings.report.charts import Curve, Line, curves_of
-from vestnik.dashboard.mailings.report.svg_chart import drawn
+from vestnik.dashboard.mailings.report.charts import LineChart, Series, charts_of
+from vestnik.dashboard.mailings.report.svg_chart import draw
 from vestnik.mailings.models import Mailing
 from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.models import Sample
@@ -136,7 +136,7 @@ def test_a_mailing_that_has_not_started_has_one_too(browser: Browser, address: s
 
 
 def test_the_rate_is_what_grew_between_two_samples() -> None:
-    rate, growth = curves_of(make_sampled())
+    rate, growth = charts_of(make_sampled())
     assert rate.lines[0].values == [pytest.approx(1.0)] * 120
     assert len(rate.times) == 120
     assert [line.values[-1] for line in growth.lines] == [60, 30]
@@ -155,15 +155,15 @@ def test_what_no_longer_changes_is_not_drawn() -> None:
             },
             at=last.at + timedelta(hours=hour),
         )
-    _rate, growth = curves_of(mailing)
+    _rate, growth = charts_of(mailing)
     assert growth.times[-1] == last.at
 
 
 def test_a_chart_stays_within_its_paper() -> None:
-    curves = curves_of(make_sampled())
-    assert len(curves) == 2
-    for curve in curves:
-        chart = drawn(curve)
+    charts = charts_of(make_sampled())
+    assert len(charts) == 2
+    for line_chart in charts:
+        chart = draw(line_chart)
         assert chart.lines
         for _line, points in chart.lines:
             assert points.split()
@@ -182,7 +182,7 @@ def test_an_outage_is_drawn_as_one_and_not_as_a_decline(samples: int) -> None:
         sample(mailing, 4000 - n, sent=10 * n)
     sample(mailing, 100, sent=10 * (samples - 1))  # nothing for half an hour and more
     sample(mailing, 99, sent=10 * samples)
-    rate, _growth = curves_of(mailing)
+    rate, _growth = charts_of(mailing)
     still = [
         (time - rate.times[0]).total_seconds()
         for time, value in zip(rate.times, rate.lines[0].values, strict=True)
@@ -196,7 +196,7 @@ def test_an_outage_is_drawn_as_one_and_not_as_a_decline(samples: int) -> None:
 def test_every_span_has_its_labels_and_each_once(days: float) -> None:
     start = timezone.now()
     times = [start, start + timedelta(days=days)]
-    chart = drawn(Curve("x", "x", "x", times, [Line("x", "", [0, 1])]))
+    chart = draw(LineChart("x", "x", "x", times, [Series("x", "", [0, 1])]))
     labels = [mark.label for mark in chart.times]
     assert 2 <= len(labels) == len(set(labels))
     assert float(chart.times[-1].at) > chart.width / 2

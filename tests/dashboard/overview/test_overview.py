@@ -17,7 +17,7 @@ from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
 from vestnik.dashboard.live.topics import OverviewTopic
-from vestnik.dashboard.overview import look
+from vestnik.dashboard.overview import fetch
 from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.runtime.tasks import look_at
@@ -135,10 +135,10 @@ def test_the_page_and_its_stream_show_the_same_hours() -> None:
     mailing = make_running(1)
     started(mailing, ago=7200)
     sample(mailing, ago=5400, delivered=70)
-    OverviewTopic().look()
+    OverviewTopic().fetch()
     sample(mailing, ago=10, delivered=1170)
 
-    assert hours(overview()) == hours(OverviewTopic().show(OverviewTopic().look()).html)
+    assert hours(overview()) == hours(OverviewTopic().render(OverviewTopic().fetch()).html)
 
 
 def test_tiles_say_what_was_sent_today_and_what_it_cost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,8 +226,8 @@ def test_the_badge_is_of_the_same_look_as_the_list() -> None:
     mailing = make_mailing(filter={"tags": ["nobody has it"]})
     assert launch(mailing.id)
     look_at(mailing.id)
-    found = look()
+    found = fetch()
     with translation.override("en"):
-        shown = OverviewTopic().show(found)
+        shown = OverviewTopic().render(found)
     assert "1 decision waits" in shown.badge
     assert "1 decision waits" in browser.get("/").content.decode()

@@ -79,7 +79,7 @@ def test_a_filter_that_matches_nobody_enlists_nobody():
 def test_enlisting_goes_on_while_paused():
     make_clients(5)
     mailing = launched()
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     enlist_all(mailing)
     assert counts(mailing) == {"queued": 5}
 
@@ -88,7 +88,7 @@ def test_after_a_cancel_messages_are_born_cancelled():
     make_clients(1500)
     mailing = launched()
     enlist.enlist_chunk(mailing.id)
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     enlist_all(mailing)
     assert counts(mailing) == {"cancelled": 500, "queued": 1000}
     batches = mailing.batches.order_by("number")

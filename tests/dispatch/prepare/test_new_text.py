@@ -29,9 +29,9 @@ pytestmark = pytest.mark.django_db
 
 def change(mailing: Mailing, text: str = "New") -> None:
     """Pause it, give it another text, resume it."""
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     new_text.change(mailing, {"text": text}, actor="test")
-    mailing.obey(RESUME, actor="test")
+    mailing.apply(RESUME, actor="test")
 
 
 def got(mailing: Mailing) -> list[str]:
@@ -176,7 +176,7 @@ def test_a_chunk_that_was_read_with_the_old_text_is_brought_up_to_the_new_one(
 
 def test_only_a_paused_mailing_gets_one_and_of_two_at_once_one() -> None:
     mailing = make_running(1, text="Old")
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     other = Mailing.objects.get(id=mailing.id)
     new_text.change(mailing, {"text": "New"}, actor="first")
 

@@ -133,14 +133,14 @@ def test_what_cannot_be_enlisted_pauses_itself_and_says_why(
     assert [bool(line["exc_info"]) for line in failures] == [True, False, False]
     assert enlist.mailings_to_enlist() == []
 
-    mailing.obey(RESUME, actor="test")
+    mailing.apply(RESUME, actor="test")
     assert enlist.mailings_to_enlist() == [mailing.id]
     tasks.look_at(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "paused"
 
     sql.run("DROP FUNCTION refuse CASCADE")
-    mailing.obey(RESUME, actor="test")
+    mailing.apply(RESUME, actor="test")
     tasks.look_at(mailing.id)
     assert counts(mailing) == {"queued": 2}
     mailing.refresh_from_db()

@@ -22,7 +22,7 @@ def end(mailing: Mailing) -> None:
 def test_leftovers_expire_at_the_end(paused):
     mailing = make_running(clients=2500, starts_in=-10)
     if paused:
-        mailing.obey(PAUSE, actor="test")
+        mailing.apply(PAUSE, actor="test")
     end(mailing)
     assert closing.mailings_to_close() == [mailing.id]
     closing.close(mailing.id)
@@ -35,7 +35,7 @@ def test_leftovers_expire_at_the_end(paused):
 
 def test_leftovers_of_a_cancelled_mailing_are_cancelled():
     mailing = make_running(clients=10)
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     assert closing.mailings_to_close() == [mailing.id]
     closing.close(mailing.id)
     mailing.refresh_from_db()
@@ -95,7 +95,7 @@ def test_a_mailing_of_which_all_left_is_finished_before_its_end():
 
 def test_a_paused_mailing_of_which_nothing_is_left_is_finished():
     mailing = make_running(clients=0)
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     assert closing.mailings_to_close() == [mailing.id]
     closing.close(mailing.id)
     mailing.refresh_from_db()

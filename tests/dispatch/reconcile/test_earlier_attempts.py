@@ -46,7 +46,7 @@ def end(mailing: Mailing) -> None:
 
 def cancel(mailing: Mailing) -> None:
     mailing.refresh_from_db()
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     closing.close(mailing.id)
 
 

@@ -96,7 +96,7 @@ def test_it_is_not_asked_again_at_once(askable: None, gateway: Standing) -> None
 
 def test_what_is_over_is_not_queued_again(askable: None, gateway: Standing) -> None:
     mailing = doubtful(gateway, "take_and_drop", "drop")
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
 
     assert ask(mailing) == 1
 

@@ -83,14 +83,14 @@ def make_running_with_one_unknown_and_cancel(mailing: Mailing) -> Mailing:
     mailing.events.all().delete()
     record(mailing, ["unknown"])
     mailing.refresh_from_db()
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     return mailing
 
 
 def test_resend_keeps_a_paused_mailing_paused() -> None:
     mailing = make_running(2)
     record(mailing, ["unknown"])
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     assert unknown_messages.resend(mailing, actor="test") == 1
     mailing.refresh_from_db()
     assert mailing.state == "paused"

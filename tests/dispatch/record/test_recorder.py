@@ -61,7 +61,7 @@ def test_batches_of_another_provider_are_left_alone():
 
 @pytest.mark.parametrize("transition", [PAUSE, CANCEL])
 def test_what_does_not_run_is_not_claimed(transition):
-    make_running().obey(transition, actor="test")
+    make_running().apply(transition, actor="test")
     assert claims.claim("null", LEASE) is None
 
 
@@ -159,7 +159,7 @@ def test_no_flight_is_marked_once_the_mailing_does_not_run(transition):
     claim = claim_of(mailing)
     first, second = due_ids(claim)
     settled = fly(claim, [first])
-    mailing.obey(transition, actor="test")
+    mailing.apply(transition, actor="test")
     settled.add(first, "sent", 0.0)
     assert record_and_mark(claim, settled, [second], claims.new_id(), LEASE) is None
     assert record_and_release(claim, OutcomeBatch())
@@ -241,7 +241,7 @@ def test_what_did_not_leave_and_comes_to_light_after_a_cancel_has_failed():
     claim = claim_of(mailing)
     settled = fly(claim, due_ids(claim))
     let_the_lease_run_out()
-    mailing.obey(CANCEL, actor="test")
+    mailing.apply(CANCEL, actor="test")
     settled.not_sent.extend(due_ids(claim) or [mailing.messages.get().id])
     record_late(claim, settled)
     assert mailing.messages.get().state == "failed"

@@ -62,7 +62,7 @@ def test_a_host_that_is_ahead_is_said_everywhere(monkeypatch, caplog) -> None:
     (warning,) = ready["warnings"]
     assert re.search(r"a clock differs from the database's by (5\.9|6\.\d) s", warning)
     assert 5.5 < skew_of(clock_skew._name(), metrics) < 6.5
-    assert {"clock of this host", "clock of Redis"} <= {fault.what for fault in faults}
+    assert {"clock of this host", "clock of Redis"} <= {fault.check for fault in faults}
 
 
 def skew_of(process: str, metrics: str) -> float:
@@ -75,7 +75,7 @@ def test_where_all_is_well_nothing_is_said() -> None:
     clock_skew.measure()
 
     assert Client().get("/readyz").json()["warnings"] == []
-    by_name = {finding.what: finding for finding in examine()}
+    by_name = {finding.check: finding for finding in examine()}
     assert all(by_name[name].is_well for name in ("database", "durability", "migrations", "locks"))
     assert all(by_name[name].is_well for name in ("clock of this host", "clock of Redis", "Redis"))
     assert not by_name["workers"].is_well  # none runs in this test

@@ -46,7 +46,7 @@ def test_an_operator_who_resumes_it_has_decided() -> None:
     handed_over(mailing, failed=200, sent=0)
     assert pause_if_refused(mailing.id, WHY)
     mailing.refresh_from_db()
-    mailing.obey(RESUME, actor="test")
+    mailing.apply(RESUME, actor="test")
     handed_over(mailing, failed=300, sent=0)
 
     assert not pause_if_refused(mailing.id, WHY)
@@ -58,7 +58,7 @@ def test_an_operator_who_resumes_it_has_decided() -> None:
 def test_a_pause_for_another_reason_does_not_count_for_it() -> None:
     mailing = make_running(1_000)
     mailing.move(PAUSE, reason="Its provider 'x' is not configured any more.")
-    mailing.obey(RESUME, actor="test")
+    mailing.apply(RESUME, actor="test")
     handed_over(mailing, failed=200, sent=0)
     assert pause_if_refused(mailing.id, WHY)
 

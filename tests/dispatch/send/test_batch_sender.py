@@ -277,7 +277,7 @@ def test_a_wish_to_be_left_alone_for_an_hour_is_granted_by_all_workers(
         )
         assert 3590 < seconds <= 3600
 
-        mailing.obey(CANCEL, actor="test")
+        mailing.apply(CANCEL, actor="test")
         closing.close(mailing.id)
         assert counts(mailing) == {"cancelled": 500}
         assert_it_adds_up(mailing)

@@ -104,7 +104,7 @@ def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
     claim = claim_of(mailing)
     slow, second = due_ids(claim)
     settled = fly(claim, [slow])
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     attempt = claims.new_id()
     assert record_and_mark(claim, settled, [second], attempt, LEASE, [slow]) is None
     assert mailing.batches.get().in_flight == [slow]

@@ -9,7 +9,7 @@ from django.test import Client
 from tests.builders import counts, make_running
 from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.sent import assert_it_adds_up
-from vestnik.api.mailings.views import shown
+from vestnik.api.mailings.views import serialize
 from vestnik.db import sql
 from vestnik.dispatch.send import batch_sender, dispatcher
 from vestnik.dispatch.send.slow_marks import MarkWatch
@@ -59,7 +59,7 @@ def test_what_was_paused_during_a_slow_mark_does_not_leave(monkeypatch: pytest.M
 
     def paused_meanwhile(*given: Any, **more: Any) -> float | None:
         if mailing.state == "running":
-            mailing.obey(PAUSE, actor="test")
+            mailing.apply(PAUSE, actor="test")
         return ask(*given, **more)
 
     monkeypatch.setattr(batch_sender, "seconds_to_end", paused_meanwhile)
@@ -76,7 +76,7 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     mailing = make_running(5)
     monkeypatch.setattr(batch_sender, "FLIGHT_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "SLICE", 1.0)
-    monkeypatch.setattr(held, "_slow_marks", held._SlowMarks())
+    monkeypatch.setattr(held, "_slow_marks", held._CachedSlowMarks())
     monkeypatch.setattr(held, "is_answering", lambda _: False)
     with lane("null") as null:
         null.work()
@@ -84,14 +84,14 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     assert counts(mailing) == {"queued": 5}
     assert "marking messages takes so long" in caplog.text
     assert "marking messages takes" in client.get("/readyz").json()["warnings"][0]
-    assert "marking messages takes" in str(shown(mailing)[0]["held"])
+    assert "marking messages takes" in str(serialize(mailing)[0]["held"])
     seen = snapshot_of(mailing.id)
     assert seen is not None
     assert "marking messages takes" in seen.held
 
     # A provider that answers somebody is not held, whatever one worker's marks take.
     monkeypatch.setattr(held, "is_answering", lambda _: True)
-    assert not shown(mailing)[0]["held"]
+    assert not serialize(mailing)[0]["held"]
 
 
 def test_flights_are_smaller_until_something_leaves_in_time_again() -> None:

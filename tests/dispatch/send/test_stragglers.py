@@ -106,7 +106,7 @@ def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Dispatcher, gateway:
     worker = threading.Thread(target=work_and_close, args=[main])
     worker.start()
     wait_until(lambda: len(gateway.taken) >= 20, seconds=5)
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     time.sleep(1.0)  # within a second a pause is obeyed
     taken = len(gateway.taken)
     worker.join()

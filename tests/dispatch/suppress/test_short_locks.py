@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 
 from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
-from vestnik.api.providers.repeated_callbacks import take_once
+from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, put
@@ -122,7 +122,7 @@ def test_whoever_is_deleted_from_a_paused_mailing_is_cancelled_once_the_batch_is
 ) -> None:
     monkeypatch.setattr(revocation, "LONGEST_WAIT", 0.2)
     mailing = make_running(3)
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     with another() as holder:
         holder.execute("SELECT FROM dispatch_batch FOR UPDATE")
         delete_first()
@@ -142,7 +142,7 @@ def test_whoever_is_deleted_in_mid_chunk_is_cancelled_in_a_paused_mailing_too() 
     mailing = make_mailing()
     launch.launch_when_due(mailing.id)
     mailing.refresh_from_db()
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     made, released = threading.Event(), threading.Event()
 
     def enlist_slowly() -> None:
@@ -173,7 +173,7 @@ def test_whoever_is_deleted_in_flight_is_cancelled_when_the_message_comes_back()
     settled = fly(claim, due_ids(claim))
     delete_first()
     run_maintenance()
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     settled.add(due_ids(claim)[0], "queued", 0.0, retry_in=0.0)
     settled.add(due_ids(claim)[1], "sent", 0.0)
     assert record_and_release(claim, settled)
@@ -235,7 +235,7 @@ def test_a_number_that_another_transaction_stops_is_swept_for_once_that_is_over(
         put([FIRST], Source.API)
         stop_list.erase(FIRST)
     mailing = make_running(3)
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     with another() as importing:
         importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
         put([SECOND], Source.API)
@@ -275,12 +275,12 @@ def test_entries_of_a_database_that_was_restored_are_not_new_for_ever() -> None:
 def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() -> None:
     """The import holds the number, and comes to nothing."""
     mailing = make_running(2)
-    mailing.obey(PAUSE, actor="test")
+    mailing.apply(PAUSE, actor="test")
     message = Inbound("null", FIRST, "STOP", datetime.now(UTC), key="k")
     with another() as importing:
         importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
-        take_once([message])
-        take_once([message])  # it need not be told again
+        record_new_inbound([message])
+        record_new_inbound([message])  # it need not be told again
         run_maintenance()
         assert not StopListEntry.objects.exists()
 
@@ -380,7 +380,7 @@ def test_a_cancel_between_two_slices_ends_it(
     def settle(*args: Any, **given: Any) -> int:
         """And then somebody cancels, for whom the next slice is another transaction."""
         slices.append(settled(*args, **given))
-        transaction.on_commit(lambda: doubtful.obey(CANCEL, actor="test"))
+        transaction.on_commit(lambda: doubtful.apply(CANCEL, actor="test"))
         return slices[-1]
 
     monkeypatch.setattr(unknown_messages, "_resolve_slice", settle)

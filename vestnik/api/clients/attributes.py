@@ -19,8 +19,8 @@ from rest_framework.response import Response
 
 from vestnik.api.http import pagination
 from vestnik.api.http.fields import Instant, StrictSerializer, Text
-from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.http.views import Resource, read
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
+from vestnik.api.http.views import StrictAPIView, validate
 from vestnik.audience.attribute_types import (
     LONGEST_NAME,
     MOST_COUNTED,
@@ -96,10 +96,10 @@ class AttributeTypePage(serializers.Serializer[Any]):
     results = DeclaredType(many=True)
 
 
-class AttributeTypes(Resource):
+class AttributeTypes(StrictAPIView):
     """All declared types."""
 
-    query = pagination.PageQuery
+    query_class = pagination.PageQuery
 
     @extend_schema(
         parameters=[pagination.PageQuery],
@@ -109,8 +109,8 @@ class AttributeTypes(Resource):
     def get(self, request: Request) -> Response:
         """List the declared types of attributes."""
         declared = AttributeType.objects.all()
-        page = pagination.page_of(self.asked, lambda walk: walk.take(declared))
-        return pagination.answer(request, page, DeclaredType(page.rows, many=True).data)
+        page = pagination.paginate(self.query, lambda keyset: keyset.take(declared))
+        return pagination.page_response(request, page, DeclaredType(page.rows, many=True).data)
 
     @extend_schema(
         request=AttributeTypeBody,
@@ -120,10 +120,10 @@ class AttributeTypes(Resource):
     )
     def post(self, request: Request) -> Response:
         """Declare the type of an attribute."""
-        return once(request, self._create)
+        return create_once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = read(AttributeTypeBody, request.data)
+        fields = validate(AttributeTypeBody, request.data)
         with _naming_what_is_declared():
             declared = AttributeType.objects.create(**fields)
         return Response(
@@ -133,23 +133,23 @@ class AttributeTypes(Resource):
         )
 
 
-class OneAttributeType(Resource):
+class OneAttributeType(StrictAPIView):
     """The type of one attribute."""
 
     @extend_schema(responses=AttributeTypeBody, operation_id="attributes_read")
     def get(self, request: Request, id: int) -> Response:
         """Read a declared type, and which clients have a value of another."""
-        return Response(AttributeTypeBody(_declared(id)).data)
+        return Response(AttributeTypeBody(_get_declared(id)).data)
 
     @extend_schema(
         request=AttributeTypeBody, responses=AttributeTypeBody, operation_id="attributes_change"
     )
     def patch(self, request: Request, id: int) -> Response:
         """Declare another type. Values that clients have stay as they are."""
-        changes = read(AttributeTypeBody, request.data, _declared(id))
+        changes = validate(AttributeTypeBody, request.data, _get_declared(id))
         with _naming_what_is_declared():
             AttributeType.objects.filter(id=id).update(**changes)
-        return Response(AttributeTypeBody(_declared(id)).data)
+        return Response(AttributeTypeBody(_get_declared(id)).data)
 
     @extend_schema(responses={204: None}, operation_id="attributes_delete")
     def delete(self, request: Request, id: int) -> Response:
@@ -169,7 +169,7 @@ def _naming_what_is_declared() -> Iterator[None]:
         raise serializers.ValidationError({"name": [TAKEN]}) from None
 
 
-def _declared(id: int) -> AttributeType:
+def _get_declared(id: int) -> AttributeType:
     declared = AttributeType.objects.filter(id=id).first()
     if declared is None:
         raise NotFound

@@ -13,8 +13,8 @@ from vestnik.access.roles import Action
 from vestnik.api.clients.filter import Filter
 from vestnik.api.http import pagination
 from vestnik.api.http.fields import Instant, StrictSerializer, Text
-from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.http.views import Resource, read
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
+from vestnik.api.http.views import StrictAPIView, validate
 from vestnik.audience.filters.selection import matching
 from vestnik.audience.models import SavedAudience
 from vestnik.audience.saved_audiences import LONGEST_NAME, naming_a_taken_name
@@ -70,10 +70,10 @@ class Counted(serializers.Serializer[Any]):
     matched = serializers.IntegerField()
 
 
-class Audiences(Resource):
+class Audiences(StrictAPIView):
     """All saved audiences."""
 
-    query = pagination.PageQuery
+    query_class = pagination.PageQuery
 
     @extend_schema(
         parameters=[pagination.PageQuery], responses=AudiencePage, operation_id="audiences_list"
@@ -81,18 +81,18 @@ class Audiences(Resource):
     def get(self, request: Request) -> Response:
         """List saved audiences."""
         saved = SavedAudience.objects.all()
-        page = pagination.page_of(self.asked, lambda walk: walk.take(saved))
-        return pagination.answer(request, page, AudienceBody(page.rows, many=True).data)
+        page = pagination.paginate(self.query, lambda keyset: keyset.take(saved))
+        return pagination.page_response(request, page, AudienceBody(page.rows, many=True).data)
 
     @extend_schema(
         request=AudienceBody, responses={201: AudienceBody}, parameters=[IDEMPOTENCY_KEY]
     )
     def post(self, request: Request) -> Response:
         """Save an audience."""
-        return once(request, self._create)
+        return create_once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = read(AudienceBody, request.data)
+        fields = validate(AudienceBody, request.data)
         with naming_a_taken_name():
             saved = SavedAudience.objects.create(**fields)
         return Response(
@@ -102,7 +102,7 @@ class Audiences(Resource):
         )
 
 
-class OneAudience(Resource):
+class OneAudience(StrictAPIView):
     """One saved audience."""
 
     # As on the pages: an audience is an operator's own tool, and no client goes with it.
@@ -111,16 +111,16 @@ class OneAudience(Resource):
     @extend_schema(responses=AudienceBody)
     def get(self, request: Request, id: int) -> Response:
         """Read a saved audience."""
-        return Response(AudienceBody(_audience(id)).data)
+        return Response(AudienceBody(_get_audience(id)).data)
 
     @extend_schema(request=AudienceBody, responses=AudienceBody)
     def patch(self, request: Request, id: int) -> Response:
         """Change a saved audience. Mailings that took its filter keep what they took."""
-        saved = _audience(id)
-        changes = read(AudienceBody, request.data, saved)
+        saved = _get_audience(id)
+        changes = validate(AudienceBody, request.data, saved)
         with naming_a_taken_name():
             SavedAudience.objects.filter(id=id).update(**changes)
-        return Response(AudienceBody(_audience(id)).data)
+        return Response(AudienceBody(_get_audience(id)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
@@ -131,7 +131,7 @@ class OneAudience(Resource):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AudienceCount(Resource):
+class AudienceCount(StrictAPIView):
     """How many clients a filter selects."""
 
     @extend_schema(
@@ -144,11 +144,11 @@ class AudienceCount(Resource):
     )
     def post(self, request: Request) -> Response:
         """Count the clients that a filter selects."""
-        audience = read(CountBody, request.data)["filter"]
+        audience = validate(CountBody, request.data)["filter"]
         return Response({"matched": matching(audience).count()})
 
 
-def _audience(id: int) -> SavedAudience:
+def _get_audience(id: int) -> SavedAudience:
     saved = SavedAudience.objects.filter(id=id).first()
     if saved is None:
         raise NotFound

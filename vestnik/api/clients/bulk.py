@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from vestnik.api.clients.views import EXAMPLE, ClientBody
 from vestnik.api.http.exception_handler import field_error
 from vestnik.api.http.parsers import MOST_ERRORS, BulkJSONParser
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.audience.upsert import MOST_AT_ONCE, Result, upsert
 
 STATUSES = ("created", "updated", "invalid")
@@ -72,7 +72,7 @@ class BulkAnswer(serializers.Serializer[Any]):
     results = BulkResult(many=True)
 
 
-class ClientsInBulk(Resource):
+class ClientsInBulk(StrictAPIView):
     """Clients, each made or changed by its phone number."""
 
     parser_classes = [BulkJSONParser]
@@ -99,13 +99,13 @@ class ClientsInBulk(Resource):
         return Response(
             {
                 **{name: counts[name] for name in STATUSES},
-                "results": list(_all_shown(results)),
+                "results": list(_serialize_all(results)),
             }
         )
 
 
-def _all_shown(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
-    """Each result; errors are named until there are enough of them in the answer."""
+def _serialize_all(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
+    """Serialize the results, with a bounded number of errors."""
     left = MOST_ERRORS
     for index, result in enumerate(results):
         shown: dict[str, Any] = {"index": index, "status": result.status}

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from vestnik.access.roles import Action
 from vestnik.api.http.idempotency import KEY_WITHOUT_EFFECT
-from vestnik.api.http.views import Resource, read_nothing
+from vestnik.api.http.views import StrictAPIView, refuse_body
 from vestnik.api.models import IdempotencyRecord
 from vestnik.dispatch.suppress.erasure import erase_client
 
@@ -28,7 +28,7 @@ class ErasedAnswer(serializers.Serializer[Any]):
     )
 
 
-class ClientErasure(Resource):
+class ClientErasure(StrictAPIView):
     """The erasure of a client."""
 
     needs = {"POST": Action.MANAGE}
@@ -46,7 +46,7 @@ class ClientErasure(Resource):
         Messages keep their state, queued ones are cancelled, and counts stay as they are. Only the
         stop list still knows the number, by a keyed hash: imported again, it is stopped again.
         """
-        read_nothing(request)
+        refuse_body(request)
         erased = erase_client(id)
         if erased is None:
             raise NotFound
@@ -54,7 +54,7 @@ class ClientErasure(Resource):
 
 
 def forget_elsewhere(number: str, **_: Any) -> None:
-    """In the answers that are kept for a day, and in the admin's log, which quotes the number. The
-    keys of those answers stay used: a test send that is repeated does not go out again."""
+    """Erase the client in stored responses, and in the admin's log, which quotes the number. The
+    keys of those responses stay used: a repeated test send is not sent again."""
     IdempotencyRecord.objects.filter(body__contains=number).update(body="", fingerprint="")
     LogEntry.objects.filter(object_repr__contains=number).update(object_repr="erased")

@@ -16,8 +16,8 @@ from rest_framework.response import Response
 
 from vestnik.api.clients.import_results import ImportShown, Preview
 from vestnik.api.clients.import_serializers import FileBody, FileParser
-from vestnik.api.exports import Whatever
-from vestnik.api.http.views import Resource, actor, read
+from vestnik.api.exports import AnyContentType
+from vestnik.api.http.views import StrictAPIView, actor, validate
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.csv.csv_escape import harmless
 from vestnik.audience.importing.errors import FileProblem
@@ -26,7 +26,7 @@ from vestnik.audience.imports import Import
 from vestnik.dispatch.runtime.import_runner import enqueue
 
 
-class Imports(Resource):
+class Imports(StrictAPIView):
     """Files of clients."""
 
     parser_classes = [FileParser]
@@ -45,7 +45,7 @@ class Imports(Resource):
         (`clients/bulk/` replaces them together instead); an empty cell changes nothing. With
         `preview` nothing is kept, and the first rows are answered as they would be read.
         """
-        fields = read(FileBody, request.data)
+        fields = validate(FileBody, request.data)
         options = FileBody().options(fields)
         try:
             if fields["preview"]:
@@ -67,45 +67,47 @@ class Imports(Resource):
         )
         enqueue(job.id)
         return Response(
-            ImportShown(job_of(job.id)).data,
+            ImportShown(get_import(job.id)).data,
             status=status.HTTP_202_ACCEPTED,
             headers={"Location": reverse("import", args=[job.id])},
         )
 
 
-class OneImport(Resource):
+class OneImport(StrictAPIView):
     """One file."""
 
     @extend_schema(responses=ImportShown, operation_id="clients_import_read")
     def get(self, request: Request, id: int) -> Response:
         """Read how far an import is, and what became of its rows."""
-        return Response(ImportShown(job_of(id)).data)
+        return Response(ImportShown(get_import(id)).data)
 
 
-class RefusedRows(Resource):
+class RefusedRows(StrictAPIView):
     """What was refused of a file."""
 
-    content_negotiation_class = Whatever
+    content_negotiation_class = AnyContentType
 
     @extend_schema(
         responses={(200, "text/csv"): OpenApiTypes.STR}, operation_id="clients_import_refused"
     )
     def get(self, request: Request, id: int) -> HttpResponseBase:
         """Download the refused rows as CSV: the line, the reason, and the row's cells."""
-        answer = StreamingHttpResponse(_refused(job_of(id)), content_type="text/csv; charset=utf-8")
+        answer = StreamingHttpResponse(
+            _refused_rows(get_import(id)), content_type="text/csv; charset=utf-8"
+        )
         answer["Content-Disposition"] = f'attachment; filename="refused-{id}.csv"'
         return answer
 
 
-def job_of(id: int) -> Import:
-    """The import; raises NotFound where there is none."""
+def get_import(id: int) -> Import:
+    """Return the import. Raises NotFound."""
     job = Import.objects.filter(id=id).first()
     if job is None:
         raise NotFound
     return job
 
 
-def _refused(job: Import) -> Iterator[str]:
+def _refused_rows(job: Import) -> Iterator[str]:
     rows = job.refused_rows.order_by("line").values_list("line", "reason", "cells")
     yield "\ufeffline,reason,row\r\n"
     for line, reason, cells in rows.iterator(chunk_size=2000):

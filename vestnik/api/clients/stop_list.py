@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from vestnik.api.http import pagination
 from vestnik.api.http.fields import Instant, PhoneNumber, PhoneNumbers, StrictSerializer, Text
 from vestnik.api.http.idempotency import KEY_WITHOUT_EFFECT
-from vestnik.api.http.views import Resource, read
+from vestnik.api.http.views import StrictAPIView, validate
 from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, is_number
 from vestnik.audience.upsert import MOST_AT_ONCE
 from vestnik.dispatch.suppress.opt_out import stop_numbers
@@ -76,20 +76,20 @@ class StoppedAnswer(serializers.Serializer[Any]):
     known = serializers.IntegerField()
 
 
-class StopList(Resource):
+class StopList(StrictAPIView):
     """The whole list."""
 
     key_without_effect = ("POST",)
-    query = EntryQuery
+    query_class = EntryQuery
 
     @extend_schema(parameters=[EntryQuery], responses=EntryPage, operation_id="stop_list")
     def get(self, request: Request) -> Response:
         """List the numbers that must never be sent to."""
         entries = StopListEntry.objects.all()
-        if number := self.asked.get("phone_number"):
+        if number := self.query.get("phone_number"):
             entries = entries.filter(is_number(number))
-        page = pagination.page_of(self.asked, lambda walk: walk.take(entries))
-        return pagination.answer(request, page, EntryShown(page.rows, many=True).data)
+        page = pagination.paginate(self.query, lambda keyset: keyset.take(entries))
+        return pagination.page_response(request, page, EntryShown(page.rows, many=True).data)
 
     @extend_schema(
         request=StoppedBody,
@@ -99,13 +99,13 @@ class StopList(Resource):
     )
     def post(self, request: Request) -> Response:
         """Put numbers on the stop list. What is queued for them is taken back at once."""
-        fields = read(StoppedBody, request.data)
+        fields = validate(StoppedBody, request.data)
         numbers = set(fields["phone_numbers"])
         added = stop_numbers(numbers, Source.API, fields.get("reason", ""))
         return Response({"added": added, "known": len(numbers) - added})
 
 
-class OneEntry(Resource):
+class OneEntry(StrictAPIView):
     """One number of the list."""
 
     @extend_schema(responses={204: None}, operation_id="stop_list_remove")

@@ -20,8 +20,8 @@ from vestnik.api.http.fields import (
     StrictSerializer,
     Text,
 )
-from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.http.views import Resource, read
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
+from vestnik.api.http.views import StrictAPIView, validate
 from vestnik.audience.clients import NumberTaken, change, create, placed, replace
 from vestnik.audience.models import Client
 from vestnik.audience.phone import validate_client_number
@@ -87,28 +87,28 @@ class ClientPage(serializers.Serializer[Any]):
     results = ClientBody(many=True)
 
 
-class Clients(Resource):
+class Clients(StrictAPIView):
     """All clients."""
 
     once_by_key = ("POST",)
 
-    query = ClientQuery
+    query_class = ClientQuery
 
     @extend_schema(parameters=[ClientQuery], responses=ClientPage, operation_id="clients_list")
     def get(self, request: Request) -> Response:
         """List clients."""
-        wanted = {name: self.asked[name] for name in FILTERS & self.asked.keys()}
+        wanted = {name: self.query[name] for name in FILTERS & self.query.keys()}
         clients = Client.objects.filter(**wanted)
-        page = pagination.page_of(self.asked, lambda walk: walk.take(clients))
-        return pagination.answer(request, page, ClientBody(page.rows, many=True).data)
+        page = pagination.paginate(self.query, lambda keyset: keyset.take(clients))
+        return pagination.page_response(request, page, ClientBody(page.rows, many=True).data)
 
     @extend_schema(request=ClientBody, responses={201: ClientBody}, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> Response:
         """Create a client."""
-        return once(request, self._create)
+        return create_once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = read(ClientBody, request.data)
+        fields = validate(ClientBody, request.data)
         with _naming_a_taken_number():
             client = create(fields)
         return Response(
@@ -118,31 +118,31 @@ class Clients(Resource):
         )
 
 
-class OneClient(Resource):
+class OneClient(StrictAPIView):
     """One client."""
 
     @extend_schema(responses=ClientBody)
     def get(self, request: Request, id: int) -> Response:
         """Read a client."""
-        return Response(ClientBody(_client(id)).data)
+        return Response(ClientBody(_get_client(id)).data)
 
     @extend_schema(request=ClientBody, responses=ClientBody)
     def put(self, request: Request, id: int) -> Response:
         """Replace a client. What is left out gets its default."""
-        _client(id)
-        fields = placed(completed(read(ClientBody, request.data)))
+        _get_client(id)
+        fields = placed(completed(validate(ClientBody, request.data)))
         with _naming_a_taken_number():
             replace(id, {**defaults(), **fields})
-        return Response(ClientBody(_client(id)).data)
+        return Response(ClientBody(_get_client(id)).data)
 
     @extend_schema(request=ClientBody, responses=ClientBody)
     def patch(self, request: Request, id: int) -> Response:
         """Change a client. The operator code follows a new number unless it was ported."""
-        client = _client(id)
-        changes = read(ClientBody, request.data, client)
+        client = _get_client(id)
+        changes = validate(ClientBody, request.data, client)
         with _naming_a_taken_number():
             change(client, changes)
-        return Response(ClientBody(_client(id)).data)
+        return Response(ClientBody(_get_client(id)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
@@ -153,12 +153,12 @@ class OneClient(Resource):
 
 
 def defaults() -> dict[str, Any]:
-    """What a client has where nothing was given."""
+    """Return the defaults of a client's optional fields."""
     blank = Client()
     return {name: getattr(blank, name) for name in OPTIONAL}
 
 
-def _client(id: int) -> Client:
+def _get_client(id: int) -> Client:
     client = Client.objects.filter(id=id).first()
     if client is None:
         raise NotFound
@@ -167,7 +167,7 @@ def _client(id: int) -> Client:
 
 @contextmanager
 def _naming_a_taken_number() -> Iterator[None]:
-    """An error that names the field and the remedy."""
+    """Convert a taken number into an error of the field."""
     try:
         yield
     except NumberTaken:

@@ -1,1 +1,1 @@
-"""What all endpoints share: views, parsing, fields, problems, pagination, idempotency."""
+"""Shared by all endpoints: views, parsing, fields, problems, pagination, idempotency."""

@@ -1,4 +1,4 @@
-"""Who asks: `Authorization: Bearer KEY`."""
+"""Authentication by `Authorization: Bearer KEY`."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ CHALLENGE = 'Bearer realm="vestnik"'
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Finds the API key of the request; both `request.user` and `request.auth` are it."""
+    """Finds the API key of the request and sets it as `request.user` and `request.auth`."""
 
     def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
         given = request.headers.get("Authorization", "")
@@ -35,14 +35,14 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 def key_of(request: Request) -> ApiKey:
-    """The key of a request that the permissions have let through."""
+    """Return the API key of a permitted request."""
     key: Any = request.auth
     assert isinstance(key, ApiKey)  # noqa: S101  (they let nobody else in)
     return key
 
 
 def actor_of(key: ApiKey) -> str:
-    """The key as it stands in the record of what was done."""
+    """Return the key's name as events record it."""
     return f"key:{key.name}"
 
 

@@ -1,4 +1,4 @@
-"""From exceptions to problems."""
+"""Convert exceptions to problem responses."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -23,11 +23,11 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from vestnik.api.http.exceptions import Busy, Conflict, TooLarge, Unavailable
-from vestnik.api.http.parsers import MOST_ERRORS, dotted, shortened
+from vestnik.api.http.parsers import MOST_ERRORS, dotted, shorten
 from vestnik.api.http.problems import CONTENT_TYPE, FieldError, problem
 from vestnik.db.errors import FailureKind, classify_failure, is_unstorable
 from vestnik.mailings.models import StateConflict
-from vestnik.mailings.rules import possible
+from vestnik.mailings.rules import allowed_actions
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +38,12 @@ UNSTORABLE = "Leave out NUL characters, half characters and numbers of thousands
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The answer to an exception in a view; None leaves it to Django, which answers 500."""
-    known = _known(error)
+    """Return the response to an exception in a view; None lets Django answer 500."""
+    known = _translate(error)
     if known is None:
         return None
     set_rollback()
-    errors = _named(known)
+    errors = _name_fields(known)
     detail = _summary(errors) if isinstance(known, ValidationError) else _detail(known)
     return Response(
         problem(known.status_code, detail, errors),
@@ -53,13 +53,13 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     )
 
 
-def _named(error: APIException) -> list[FieldError]:
+def _name_fields(error: APIException) -> list[FieldError]:
     if isinstance(error, ValidationError):
-        return list(islice(_flat(error.detail), MOST_ERRORS))
-    return _of_body(error)
+        return list(islice(_flatten(error.detail), MOST_ERRORS))
+    return _body_errors(error)
 
 
-def _known(error: Exception) -> APIException | None:
+def _translate(error: Exception) -> APIException | None:
     match error:
         case APIException():
             return error
@@ -68,14 +68,14 @@ def _known(error: Exception) -> APIException | None:
         case DjangoValidationError():
             return ValidationError(as_detail(error))
         case StateConflict():
-            return Conflict(_possibilities(error))
+            return Conflict(_allowed_actions(error))
         case IntegrityError():
             log.warning("two requests met", exc_info=error)
             return Conflict("Somebody changed the same thing just now: read it and try again.")
-    return _of_database(error)
+    return _database_error(error)
 
 
-def _of_database(error: Exception) -> APIException | None:
+def _database_error(error: Exception) -> APIException | None:
     if is_unstorable(error):
         return ParseError(UNSTORABLE)
     trouble = classify_failure(error)
@@ -91,14 +91,14 @@ def _of_database(error: Exception) -> APIException | None:
 
 
 def as_detail(error: DjangoValidationError) -> Any:
-    """The remedies of a rule of ours, by field where it names fields."""
+    """Return the messages of a Django validation error, by field where it names fields."""
     if hasattr(error, "error_dict"):
         return error.message_dict
     return error.messages
 
 
-def _possibilities(error: StateConflict) -> str:
-    can = ", ".join(possible(error.mailing)) or "nothing any more"
+def _allowed_actions(error: StateConflict) -> str:
+    can = ", ".join(allowed_actions(error.mailing)) or "nothing any more"
     return f"{error} Possible is: {can}."
 
 
@@ -126,28 +126,28 @@ def _detail(error: APIException) -> str:
     return str(error.detail)
 
 
-def _of_body(error: APIException) -> list[FieldError]:
+def _body_errors(error: APIException) -> list[FieldError]:
     if isinstance(error, TooLarge | ParseError):
         return [{"field": BODY, "message": str(error.detail)}]
     return []
 
 
-def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[FieldError]:
-    """Each message with the dotted path of its field: `filter.tags`, `3.phone_number`."""
+def _flatten(detail: Any, path: tuple[str, ...] = ()) -> Iterator[FieldError]:
+    """Yield each message with the dotted path of its field: `filter.tags`, `3.phone_number`."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _flat(inner, path if name == WHOLE else (*path, str(name)))
+            yield from _flatten(inner, path if name == WHOLE else (*path, str(name)))
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             nested = isinstance(inner, dict | list)
-            yield from _flat(inner, (*path, str(index)) if nested else path)
+            yield from _flatten(inner, (*path, str(index)) if nested else path)
     else:
         yield field_error(path, str(detail))
 
 
 def field_error(path: Iterable[str], message: str) -> FieldError:
-    """One error of an answer, of a bounded length."""
-    return {"field": dotted(path) or BODY, "message": shortened(message, LONGEST_MESSAGE)}
+    """Return one field error, of a bounded length."""
+    return {"field": dotted(path) or BODY, "message": shorten(message, LONGEST_MESSAGE)}
 
 
 def _summary(errors: list[FieldError]) -> str:

@@ -1,48 +1,48 @@
-"""Refusals that the framework has no exception for."""
+"""API exceptions that the framework lacks."""
 
 import math
 
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
-from vestnik.api.http.problems import SAID
+from vestnik.api.http.problems import DETAILS
 from vestnik.db.errors import RETRY_AFTER, FailureKind
 
 
 class TooLarge(APIException):
-    """The body is larger than the address takes."""
+    """The body exceeds the limit of the address."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
 class LengthRequired(APIException):
-    """The body came in pieces of no announced length, which no view could read."""
+    """The body is chunked without a length, which no view can read."""
 
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_detail = "Send the body at once, with the header Content-Length."
 
 
 class Conflict(APIException):
-    """What is there does not allow what was asked."""
+    """The state of the object does not allow the request."""
 
     status_code = status.HTTP_409_CONFLICT
 
 
 class Unavailable(APIException):
-    """The database is away, or the request took too long."""
+    """The database is down, or the request took too long."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
 
     def __init__(self, trouble: FailureKind = FailureKind.AWAY) -> None:
-        super().__init__(SAID[trouble])
+        super().__init__(DETAILS[trouble])
         self.retry_after = RETRY_AFTER[trouble]
 
 
 class Busy(Conflict):
-    """Others held the same rows, and nothing was kept: the same request may well succeed."""
+    """Other requests locked the same rows and nothing was stored: a retry may succeed."""
 
     retry_after = RETRY_AFTER[FailureKind.BUSY]
-    default_detail = SAID[FailureKind.BUSY]
+    default_detail = DETAILS[FailureKind.BUSY]
 
 
 class KeyReused(APIException):
@@ -52,7 +52,7 @@ class KeyReused(APIException):
 
 
 class TooManyGuesses(APIException):
-    """So many wrong secrets came from there that none is compared for a while."""
+    """Too many wrong secrets came from this address: none is compared for a while."""
 
     status_code = status.HTTP_429_TOO_MANY_REQUESTS
     default_detail = "Too many requests with a wrong secret came from your address: wait a minute."

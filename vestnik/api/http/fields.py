@@ -1,4 +1,4 @@
-"""Fields that take nothing but their own type, and a serializer that takes no unknown key."""
+"""Fields that accept only their own type, and a serializer that refuses unknown keys."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ LARGEST_ID = 2**63 - 1
 
 
 class Text(serializers.CharField):
-    """A string as it is: not stripped, and never made from a number."""
+    """A string: not stripped, and never converted from a number."""
 
     default_error_messages = {
         **COMMON,
@@ -70,7 +70,7 @@ class PhoneNumbers(serializers.ListField):
         )
 
     def to_internal_value(self, data: Any) -> Any:
-        """Counted first: of a long list of wrong numbers each would be named."""
+        """Check the count first: every wrong number of a long list would be named."""
         if isinstance(data, list) and len(data) > (self.max_length or 0):
             self.fail("max_length")
         return super().to_internal_value(data)
@@ -84,8 +84,8 @@ class OperatorCode(Text):
         super().__init__(rule=validate_operator_code, **kwargs)
 
 
-class Whole(serializers.IntegerField):
-    """A whole number, as JSON has it."""
+class StrictInteger(serializers.IntegerField):
+    """A JSON integer."""
 
     default_error_messages = {
         **COMMON,
@@ -101,8 +101,8 @@ class Whole(serializers.IntegerField):
         return int(data)
 
 
-class Flag(serializers.BooleanField):
-    """True or false, as JSON has them."""
+class StrictBoolean(serializers.BooleanField):
+    """A JSON boolean."""
 
     default_error_messages = {**COMMON, "invalid": "Give true or false."}
 
@@ -112,8 +112,8 @@ class Flag(serializers.BooleanField):
         return data
 
 
-class AskedFlag(serializers.BooleanField):
-    """True or false in an address."""
+class QueryBoolean(serializers.BooleanField):
+    """A boolean in the query string."""
 
     default_error_messages = {**COMMON, "invalid": "Write true or false."}
 
@@ -123,10 +123,10 @@ class AskedFlag(serializers.BooleanField):
         return bool(data == "true")
 
 
-class AskedWhole(serializers.IntegerField):
-    """A whole number in an address."""
+class QueryInteger(serializers.IntegerField):
+    """An integer in the query string."""
 
-    default_error_messages = Whole.default_error_messages
+    default_error_messages = StrictInteger.default_error_messages
 
     def to_internal_value(self, data: Any) -> int:
         digits = str(data)
@@ -184,7 +184,7 @@ class Attributes(serializers.JSONField):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses keys that it does not know, and names those that it does."""
+    """Refuses unknown keys, and names the known ones."""
 
     default_error_messages = {"invalid": "Give an object.", "null": "Give an object."}
 
@@ -212,4 +212,4 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class NoBody(StrictSerializer):
-    """For a request that says all in its address."""
+    """For a request without a body."""

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a creation that is sent twice creates once, and is answered the same."""
+"""`Idempotency-Key`: a repeated creation creates one object and gets the same response."""
 
 import hashlib
 import json
@@ -21,15 +21,15 @@ from vestnik.api.http.exceptions import Conflict, KeyReused
 from vestnik.api.models import IdempotencyRecord
 
 HEADER = "Idempotency-Key"
-SAFE = ("GET", "HEAD")
-REPLAYED = "Idempotency-Replayed"
-KEPT_FOR = timedelta(hours=24)
-CLEARED_AT_ONCE = 100
+SAFE_METHODS = ("GET", "HEAD")
+REPLAYED_HEADER = "Idempotency-Replayed"
+RETENTION = timedelta(hours=24)
+PRUNED_AT_ONCE = 100
 ERASED = (
     f"What was made under this {HEADER} was erased meanwhile, and nothing is made now: "
     "choose a new one to make it again."
 )
-FORM = re.compile(r"[\x21-\x7e]{1,255}")
+KEY_FORMAT = re.compile(r"[\x21-\x7e]{1,255}")
 LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -38,13 +38,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description=(
         "Any string of your own. Sent again within 24 hours with the same body, the request "
-        f"creates nothing and gets the same answer, with the header {REPLAYED}: true. With "
+        f"creates nothing and gets the same answer, with the header {REPLAYED_HEADER}: true. With "
         "another body it is answered 422, while the first is still under way 409."
     ),
 )
 
-#: For what is idempotent by nature, as orders are: clients may send a key with every request, and
-#: must be able to stop a mailing.
+#: For requests that are idempotent by nature, such as state changes: clients may send a key with
+#: every request, and must be able to stop a mailing.
 KEY_WITHOUT_EFFECT = OpenApiParameter(
     HEADER,
     {"type": "string"},
@@ -58,51 +58,51 @@ KEY_WITHOUT_EFFECT = OpenApiParameter(
 Create = Callable[[Request], Response]
 
 
-def check_key_taken(request: Request, methods: Iterable[str]) -> None:
-    """Raises ValidationError for a key on a request that could have an effect twice in spite of it.
+def check_key_allowed(request: Request, methods: Iterable[str]) -> None:
+    """Raise ValidationError for a key on a request that does not honour it.
 
-    `methods` are those that keep to a key or need none.
+    `methods` are those that honour a key or need none.
     """
-    if HEADER in request.headers and request.method not in (*methods, *SAFE):
+    if HEADER in request.headers and request.method not in (*methods, *SAFE_METHODS):
         remedy = "This address takes no such key: leave the header out. What creates takes one."
         raise serializers.ValidationError({HEADER: [remedy]})
 
 
-def once(request: Request, create: Create) -> Response:
-    """The answer of `create`, or the one that the same request got before.
+def create_once(request: Request, create: Create) -> Response:
+    """Return the response of `create`, or the stored one of the same request.
 
-    The record is kept in the transaction of what is created: neither is there without the other.
+    The response is stored in the transaction that creates the object.
     """
     name = request.headers.get(HEADER)
     if name is None:
         with transaction.atomic():
             return create(request)
-    if not FORM.fullmatch(name):
+    if not KEY_FORMAT.fullmatch(name):
         remedy = "Use 1 to 255 visible ASCII characters."
         raise serializers.ValidationError({HEADER: [remedy]})
     with transaction.atomic():
-        return _answer(request, name, create)
+        return _create_or_replay(request, name, create)
 
 
-def _answer(request: Request, name: str, create: Create) -> Response:
+def _create_or_replay(request: Request, name: str, create: Create) -> Response:
     key, fingerprint = key_of(request), _fingerprint(request)
-    _hold(key, name)
-    kept = _kept(key, name).first()
-    if kept is None:
-        _clear(key, name)
+    _lock_key(key, name)
+    record = _records(key, name).first()
+    if record is None:
+        _prune(key, name)
         response = create(request)
-        _keep(key, name, fingerprint, response)
+        _store(key, name, fingerprint, response)
         return response
-    if not kept.fingerprint:
+    if not record.fingerprint:
         raise Conflict(ERASED)
-    if kept.fingerprint != fingerprint:
+    if record.fingerprint != fingerprint:
         raise KeyReused(f"This {HEADER} was used for another request: choose a new one.")
-    headers = {REPLAYED: "true", "Location": kept.location}
-    return Response(json.loads(kept.body), status=kept.status, headers=headers)
+    headers = {REPLAYED_HEADER: "true", "Location": record.location}
+    return Response(json.loads(record.body), status=record.status, headers=headers)
 
 
-def _hold(key: ApiKey, name: str) -> None:
-    """Until the end of the transaction nobody else answers this key's request of that name."""
+def _lock_key(key: ApiKey, name: str) -> None:
+    """Lock the API key's idempotency key until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [f"idempotency {key.id} {name}"])
         if not cursor.fetchone()[0]:
@@ -110,23 +110,23 @@ def _hold(key: ApiKey, name: str) -> None:
 
 
 def _fingerprint(request: Request) -> str:
-    said = json.dumps([request.path, request.data], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    canonical = json.dumps([request.path, request.data], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _kept(key: ApiKey, name: str) -> QuerySet[IdempotencyRecord]:
-    return IdempotencyRecord.objects.filter(api_key=key, key=name, created_at__gt=Now() - KEPT_FOR)
+def _records(key: ApiKey, name: str) -> QuerySet[IdempotencyRecord]:
+    return IdempotencyRecord.objects.filter(api_key=key, key=name, created_at__gt=Now() - RETENTION)
 
 
-def _clear(key: ApiKey, name: str) -> None:
-    """Make room: this name's expired record, and some others that are past their time."""
+def _prune(key: ApiKey, name: str) -> None:
+    """Delete the key's expired record and some other expired records."""
     IdempotencyRecord.objects.filter(api_key=key, key=name).delete()
-    past = IdempotencyRecord.objects.filter(created_at__lte=Now() - KEPT_FOR)
-    some = past.order_by("created_at").select_for_update(skip_locked=True)[:CLEARED_AT_ONCE]
+    past = IdempotencyRecord.objects.filter(created_at__lte=Now() - RETENTION)
+    some = past.order_by("created_at").select_for_update(skip_locked=True)[:PRUNED_AT_ONCE]
     IdempotencyRecord.objects.filter(id__in=[record.id for record in some]).delete()
 
 
-def _keep(key: ApiKey, name: str, fingerprint: str, response: Response) -> None:
+def _store(key: ApiKey, name: str, fingerprint: str, response: Response) -> None:
     IdempotencyRecord.objects.create(
         api_key=key,
         key=name,

@@ -1,4 +1,4 @@
-"""Pages of a list: `{next, previous, results}`, by a cursor over ids."""
+"""Pages of a list, `{next, previous, results}`, by a cursor over ids."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,53 +9,55 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from vestnik.api.http.fields import AskedWhole, StrictSerializer, Text
-from vestnik.reports.keyset import Row, Walk
-from vestnik.reports.paging import Page, Place, page_at
+from vestnik.api.http.fields import QueryInteger, StrictSerializer, Text
+from vestnik.reports.keyset import Keyset, Row
+from vestnik.reports.paging import Cursor, Page, fetch_page
 
-USUAL_SIZE = 100
-LARGEST_SIZE = 1000
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
 
 
 @extend_schema_field({"type": "string", "pattern": "^[nb][0-9]{1,18}$", "example": "n100"})
 class CursorField(Text):
-    """A cursor as an address of a page has it."""
+    """A cursor in the query string."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            return Place.read(super().to_internal_value(data))
+            return Cursor.parse(super().to_internal_value(data))
         except ValueError:
             remedy = "Take it from `next` or `previous` of a page, or leave it out."
             raise serializers.ValidationError(remedy) from None
 
 
 class PageQuery(StrictSerializer):
-    """What every list takes."""
+    """The query parameters of every list."""
 
     cursor = CursorField(required=False, help_text="From `next` or `previous` of another page.")
-    page_size = AskedWhole(required=False, min_value=1, max_value=LARGEST_SIZE, default=USUAL_SIZE)
+    page_size = QueryInteger(
+        required=False, min_value=1, max_value=MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE
+    )
 
 
-def page_of(
-    asked: dict[str, Any], take: Callable[[Walk], list[Row]], *, newest_first: bool = False
+def paginate(
+    query: dict[str, Any], take: Callable[[Keyset], list[Row]], *, newest_first: bool = False
 ) -> Page[Row]:
-    """The page that was asked for, of the list that `take` walks through."""
-    return page_at(asked.get("cursor"), asked["page_size"], take, newest_first=newest_first)
+    """Return the requested page; `take` reads the rows of a keyset."""
+    return fetch_page(query.get("cursor"), query["page_size"], take, newest_first=newest_first)
 
 
-def answer(request: Request, page: Page[Any], results: Any) -> Response:
-    """The page as it is answered."""
+def page_response(request: Request, page: Page[Any], results: Any) -> Response:
+    """Return the page as a response."""
     return Response(
         {
-            "next": _address(request, page.next),
-            "previous": _address(request, page.previous),
+            "next": _url_of(request, page.next),
+            "previous": _url_of(request, page.previous),
             "results": results,
         }
     )
 
 
-def _address(request: Request, place: Place | None) -> str | None:
-    if place is None:
+def _url_of(request: Request, cursor: Cursor | None) -> str | None:
+    if cursor is None:
         return None
     here = request.build_absolute_uri()
-    return replace_query_param(remove_query_param(here, "cursor"), "cursor", str(place))
+    return replace_query_param(remove_query_param(here, "cursor"), "cursor", str(cursor))

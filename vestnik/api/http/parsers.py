@@ -1,4 +1,4 @@
-"""Reading JSON so that nothing surprises what comes after: not its size, depth, keys or letters."""
+"""Strict JSON parsing: bounded size and depth, unique keys, storable text."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from vestnik.api.http.exceptions import TooLarge
 
 MIB = 1024 * 1024
 DEEPEST = 20
-#: So many errors one answer names, and so much of a field's path: what is sent may be all wrong.
+#: The most errors in a response, and the longest path of a field in it.
 MOST_ERRORS = 100
 LONGEST_PART = 100
 LONGEST_PATH = 500
@@ -25,8 +25,8 @@ Path = tuple[str | int, ...]
 class StrictJSONParser(BaseParser):
     """JSON in UTF-8, up to the `most_bytes` of the view.
 
-    Refused are what PostgreSQL or an answer cannot hold (NUL, half a surrogate pair, infinity),
-    and a key that is given twice, of which one would be ignored.
+    It refuses values that PostgreSQL or JSON cannot hold (NUL, lone surrogates, infinity), and
+    repeated keys, of which all but one would be ignored.
     """
 
     media_type = "application/json"
@@ -51,28 +51,28 @@ class StrictJSONParser(BaseParser):
 
 
 class BulkJSONParser(StrictJSONParser):
-    """The same for long lists."""
+    """StrictJSONParser for long lists."""
 
     most_bytes = 16 * MIB
 
 
 def read_json(body: bytes) -> Any:
-    """The document, where the rules above hold. Raises ParseError or ValidationError."""
-    parsed = _loaded(body)
-    # Each path is put together for a problem alone: a long key would be copied for each value.
-    problems = islice(_unstorable(parsed, ()), MOST_ERRORS)
+    """Parse a document by the rules above. Raises ParseError or ValidationError."""
+    parsed = _load(body)
+    # A path is joined only for a problem: else a long key would be copied for each value.
+    problems = islice(_unstorable_paths(parsed, ()), MOST_ERRORS)
     if named := {dotted(path): remedies for path, remedies in problems}:
         raise ValidationError(named)
     return parsed
 
 
-def _loaded(body: bytes) -> Any:
+def _load(body: bytes) -> Any:
     try:
         return json.loads(
             body.decode("utf-8"),
-            object_pairs_hook=_without_repeats,
-            parse_constant=_refused,
-            parse_float=_finite,
+            object_pairs_hook=_reject_repeated_names,
+            parse_constant=_reject_constant,
+            parse_float=_parse_finite,
         )
     except UnicodeDecodeError:
         raise ParseError("Send the JSON as UTF-8.") from None
@@ -82,7 +82,7 @@ def _loaded(body: bytes) -> Any:
         raise ParseError(f"This is not JSON: {error}.") from None
 
 
-def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_names(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
@@ -90,18 +90,18 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refused(word: str) -> float:
+def _reject_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number of JSON")
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError(f"{digits[:20]} is too large")
     return number
 
 
-def _unstorable(value: Any, path: Path) -> Iterator[tuple[Path, list[str]]]:
+def _unstorable_paths(value: Any, path: Path) -> Iterator[tuple[Path, list[str]]]:
     if len(path) > DEEPEST:
         yield path, [f"Nest it at most {DEEPEST} levels deep."]
     elif isinstance(value, str):
@@ -112,7 +112,7 @@ def _unstorable(value: Any, path: Path) -> Iterator[tuple[Path, list[str]]]:
             below = (*path, name)
             if isinstance(name, str) and (remedy := problem_with(name)):
                 yield below, [f"Its name: {remedy}"]
-            yield from _unstorable(inner, below)
+            yield from _unstorable_paths(inner, below)
 
 
 def _members(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
@@ -120,17 +120,17 @@ def _members(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """Where in a document something is: `filter.tags.0`, of a bounded length."""
-    return ".".join(shortened(str(name), LONGEST_PART) for name in path)[:LONGEST_PATH]
+    """Return a dotted path in a document, `filter.tags.0`, of a bounded length."""
+    return ".".join(shorten(str(name), LONGEST_PART) for name in path)[:LONGEST_PATH]
 
 
-def shortened(text: str, most: int) -> str:
-    """The text, or its beginning where it is long."""
+def shorten(text: str, most: int) -> str:
+    """Return the text, shortened if it is long."""
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def problem_with(text: str) -> str:
-    """Why PostgreSQL cannot hold the text; empty where it can."""
+    """Return why PostgreSQL cannot store the text; empty if it can."""
     if "\x00" in text:
         return "Leave out the NUL character."
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):

@@ -1,4 +1,4 @@
-"""What a key's role grants: the permission table of `vestnik.access.roles`, by HTTP method."""
+"""Permissions of a key's role, by HTTP method: see `vestnik.access.roles`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ NEEDED = {
 
 
 class RolePermission(BasePermission):
-    """Lets a request through whose key has a role that is granted the method."""
+    """Permits a request if the role of its key grants the method."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         key: Any = request.auth

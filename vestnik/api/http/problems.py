@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457), for what happens outside of a view too."""
+"""Errors as `application/problem+json` (RFC 9457), outside views as well."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from vestnik.db.errors import RETRY_AFTER, FailureKind
 
 CONTENT_TYPE = "application/problem+json"
 
-#: The last part of `type`, by which a program can tell problems apart.
+#: The last part of `type`, by which clients distinguish problems.
 KINDS = {
     400: "invalid",
     401: "unauthenticated",
@@ -33,7 +33,7 @@ FieldError = dict[str, str]
 
 
 def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-    """The body of an error's answer; `errors` names each field that is wrong and the remedy."""
+    """Return the body of an error response; `errors` names each invalid field and the remedy."""
     body = {
         "type": f"urn:vestnik:problem:{KINDS.get(status, 'error')}",
         "title": HTTPStatus(status).phrase,
@@ -46,32 +46,32 @@ def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict
 
 
 def printable(text: str) -> str:
-    """What somebody sent, quoted back: half a surrogate pair cannot be written as UTF-8."""
+    """Make sent text quotable: lone surrogates cannot be encoded as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def answer(status: int, detail: str, errors: Sequence[FieldError] = ()) -> HttpResponse:
-    """A problem as a response of Django's own, outside of the API's views."""
+    """Return a problem as a Django response, outside the API's views."""
     body = json.dumps(problem(status, detail, errors), ensure_ascii=False)
     return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's 400: an unknown host, a forged cookie, a header that is too long."""
+    """Handle Django's 400: an unknown host, a forged cookie, a long header."""
     return answer(400, "This request could not be read: check its host and its headers.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's 403."""
+    """Handle Django's 403."""
     return answer(403, "You may not do this.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's 404."""
+    """Handle Django's 404."""
     return answer(404, "There is nothing at this address. Those that exist are at /docs/.")
 
 
-SAID = {
+DETAILS = {
     FailureKind.BUSY: (
         "Somebody else changed the same thing at this moment, and nothing of this request was "
         "kept: send it again."
@@ -85,12 +85,12 @@ SAID = {
 
 
 def unavailable(trouble: FailureKind) -> HttpResponse:
-    """503, outside of the API's views."""
-    response = answer(503, SAID[trouble])
+    """Answer 503 outside the API's views."""
+    response = answer(503, DETAILS[trouble])
     response["Retry-After"] = str(RETRY_AFTER[trouble])
     return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's 500."""
+    """Handle Django's 500."""
     return answer(500, "Something broke here; it is in the log. Nothing of this request was kept.")

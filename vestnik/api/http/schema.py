@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the page that shows it."""
+"""The OpenAPI document and its page."""
 
 import json
 import re
@@ -52,7 +52,7 @@ ALWAYS = {
     406: "The header Accept asks for something else than JSON.",
     503: "The database does not answer just now, or this took too long: Retry-After says when.",
 }
-# A provider that calls us shows who it is in its own way, and takes whatever answer there is.
+# Providers authenticate in their own ways, and ignore the content type of responses.
 FOR_PROVIDERS = {
     400: "What the provider says cannot be read or stored.",
     403: "The caller does not show that it is the provider, or what it says cannot be read.",
@@ -65,9 +65,9 @@ WITH_BODY = {
     413: "The body is too large.",
     415: "The body is not JSON.",
 }
-ORDERS = {409: "The mailing's state does not allow this.", 415: "The body is not JSON."}
-MEETING = {409: "Somebody changed the same thing at the same moment."}
-#: What only some answers of a shape have.
+ACTIONS = {409: "The mailing's state does not allow this.", 415: "The body is not JSON."}
+CONFLICTS = {409: "Somebody changed the same thing at the same moment."}
+#: Optional keys of responses.
 SOMETIMES = {"Mailing": {"warnings"}}
 CREATION = {
     409: "A request with this Idempotency-Key is under way.",
@@ -76,7 +76,7 @@ CREATION = {
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped
-    """How the document says that a key is needed."""
+    """The security scheme of the document."""
 
     target_class = "vestnik.api.http.authentication.ApiKeyAuthentication"
     name = "bearer"
@@ -86,7 +86,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Every operation says how it may refuse."""
+    """Add the error responses of every operation."""
     result["components"]["schemas"]["Problem"] = PROBLEM
     for operations in result["paths"].values():
         for method, operation in operations.items():
@@ -104,9 +104,9 @@ def _refusals(method: str, operation: dict[str, Any]) -> dict[int, str]:
     if "path" in kinds:
         found |= WITH_ID
     if method != "get":
-        found |= MEETING
+        found |= CONFLICTS
     if method == "post" and "path" in kinds:
-        found |= ORDERS
+        found |= ACTIONS
     if "requestBody" in operation:
         found |= WITH_BODY
     creates = "header" in kinds and "201" in operation["responses"]
@@ -125,7 +125,7 @@ def _response(status: int, why: str) -> dict[str, Any]:
 
 
 def with_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """The first sentence of an operation's description stands beside its address."""
+    """Use the first sentence of an operation's description as its summary."""
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["summary"] = SENTENCE.split(operation["description"], 1)[0].rstrip(".")
@@ -133,7 +133,7 @@ def with_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def with_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Creations say where the new thing is, and whether they were answered before."""
+    """Add the response headers of creations."""
     location = {"description": "The address of what was created.", "schema": {"type": "string"}}
     replayed = {
         "description": "The same request was answered before; nothing was created again.",
@@ -147,7 +147,7 @@ def with_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def with_exact_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Bodies that are sent take no key that is not named; answers have every key but SOMETIMES."""
+    """Forbid unknown keys in requests; require all keys of responses but SOMETIMES."""
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():
         if name.endswith("Request"):
@@ -161,19 +161,19 @@ def with_exact_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 @cache
 def document() -> bytes:
-    """The document. It says nothing of the request, so it is made once."""
+    """Return the document, generated once: it does not depend on the request."""
     make: Callable[..., dict[str, Any]] = SchemaGenerator().get_schema  # type: ignore[no-untyped-call]  # untyped
     return json.dumps(make(public=True), ensure_ascii=False).encode()
 
 
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
-    """OpenAPI 3.1 as JSON."""
+    """Serve OpenAPI 3.1 as JSON."""
     return HttpResponse(document(), content_type="application/json")
 
 
 class Docs(SpectacularSwaggerSplitView):
-    """Swagger UI, from our own files alone."""
+    """Swagger UI, from local files only."""
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What all addresses of the API have in common."""
+"""The base view of the API."""
 
 from typing import Any, ClassVar
 
@@ -15,23 +15,23 @@ from rest_framework.views import APIView
 from vestnik.api.http.authentication import actor_of, key_of
 from vestnik.api.http.exceptions import LengthRequired
 from vestnik.api.http.fields import NoBody, StrictSerializer
-from vestnik.api.http.idempotency import check_key_taken
+from vestnik.api.http.idempotency import check_key_allowed
 
 
 class NoQuery(StrictSerializer):
     """For an address that takes no query parameters."""
 
 
-class Resource(APIView):
-    """Reads the query strictly and answers in English, whatever the browser's language."""
+class StrictAPIView(APIView):
+    """Validates the query string strictly and answers in English."""
 
-    query: ClassVar[type[StrictSerializer]] = NoQuery
+    query_class: ClassVar[type[StrictSerializer]] = NoQuery
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
-    #: The methods that keep to an `Idempotency-Key`; with any other that changes it is refused.
+    #: The methods that honour an `Idempotency-Key`; other unsafe methods refuse one.
     once_by_key: ClassVar[tuple[str, ...]] = ()
     #: The methods that are idempotent without a key: one is accepted and has no effect.
     key_without_effect: ClassVar[tuple[str, ...]] = ()
-    asked: dict[str, Any]
+    query: dict[str, Any]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override("en"):
@@ -43,8 +43,8 @@ class Resource(APIView):
             self.http_method_not_allowed(request)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             raise LengthRequired
-        check_key_taken(request, (*self.once_by_key, *self.key_without_effect))
-        self.asked = read_query(request, self.query)
+        check_key_allowed(request, (*self.once_by_key, *self.key_without_effect))
+        self.query = validate_query(request, self.query_class)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
@@ -54,40 +54,42 @@ class Resource(APIView):
         return answer
 
 
-def read_query(request: Request, query: type[StrictSerializer]) -> dict[str, Any]:
-    """The query parameters, checked; each may stand there once."""
-    given = request.query_params
-    repeated = [name for name in given if len(given.getlist(name)) > 1]
+def validate_query(request: Request, query: type[StrictSerializer]) -> dict[str, Any]:
+    """Validate the query parameters; each may occur once."""
+    parameters = request.query_params
+    repeated = [name for name in parameters if len(parameters.getlist(name)) > 1]
     if repeated:
         raise serializers.ValidationError({name: ["Give it once."] for name in repeated})
-    return read(query, given.dict())
+    return validate(query, parameters.dict())
 
 
-def read(body: type[StrictSerializer], data: Any, instance: Model | None = None) -> dict[str, Any]:
-    """What was sent, checked, as changes to `instance` where there is one.
+def validate(
+    body: type[StrictSerializer], data: Any, instance: Model | None = None
+) -> dict[str, Any]:
+    """Validate a body, as changes to `instance` if there is one.
 
-    Raises ValidationError naming each field that is wrong.
+    Raises ValidationError naming each invalid field.
     """
-    given = [] if data is None else data  # null is no object either, and is to be told so
-    serializer = body(instance, data=given, partial=instance is not None)
+    sent = [] if data is None else data  # null must get the error of a value that is no object
+    serializer = body(instance, data=sent, partial=instance is not None)
     serializer.is_valid(raise_exception=True)
     checked: dict[str, Any] = serializer.validated_data
     return checked
 
 
-def read_nothing(request: Request) -> None:
-    """Raises ValidationError where there is a body on a request that takes none."""
-    read(NoBody, request.data or {})
+def refuse_body(request: Request) -> None:
+    """Raise ValidationError for a body on a request that takes none."""
+    validate(NoBody, request.data or {})
 
 
 def actor(request: Request) -> str:
-    """Who asks, for the record."""
+    """Return the name of the caller for the events."""
     return actor_of(key_of(request))
 
 
 @extend_schema(exclude=True)
-class Nowhere(Resource):
-    """Any other address under /api/: it too says nothing to somebody without a key."""
+class UnknownAddress(StrictAPIView):
+    """Any other address under /api/: without a key it answers 401 as well."""
 
     def _refuse(self, request: Request, rest: str = "") -> Any:
         raise NotFound

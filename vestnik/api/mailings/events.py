@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.statistics import EventShown
-from vestnik.api.mailings.views import mailing_of
+from vestnik.api.mailings.views import get_mailing
 
 
 class EventPage(serializers.Serializer[Any]):
@@ -21,16 +21,16 @@ class EventPage(serializers.Serializer[Any]):
     results = EventShown(many=True)
 
 
-class Events(Resource):
+class Events(StrictAPIView):
     """The record of one mailing."""
 
-    query = pagination.PageQuery
+    query_class = pagination.PageQuery
 
     @extend_schema(
         parameters=[pagination.PageQuery], responses=EventPage, operation_id="mailings_events"
     )
     def get(self, request: Request, id: int) -> Response:
         """List what was done to a mailing, oldest first."""
-        events = mailing_of(id).events.all()
-        page = pagination.page_of(self.asked, lambda walk: walk.take(events))
-        return pagination.answer(request, page, EventShown(page.rows, many=True).data)
+        events = get_mailing(id).events.all()
+        page = pagination.paginate(self.query, lambda keyset: keyset.take(events))
+        return pagination.page_response(request, page, EventShown(page.rows, many=True).data)

@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http.fields import Text
-from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
-from vestnik.api.http.views import Resource, actor, read
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
+from vestnik.api.http.views import StrictAPIView, actor, validate
 from vestnik.api.mailings.serializers import MailingBody
-from vestnik.api.mailings.views import mailing_of, shown
+from vestnik.api.mailings.views import get_mailing, serialize
 from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, UNREACHED, create_follow_up
 from vestnik.dispatch.signals.wakeups import wake_for
 
@@ -58,7 +58,7 @@ class SendAgainBody(MailingBody):
         return checked
 
 
-class MailingSendAgain(Resource):
+class MailingSendAgain(StrictAPIView):
     """A mailing to those whom another did not reach."""
 
     once_by_key = ("POST",)
@@ -75,16 +75,16 @@ class MailingSendAgain(Resource):
         A new mailing goes to the clients whose message of this one is in one of the states when it
         starts.
         """
-        return once(request, lambda request: self._create(request, id))
+        return create_once(request, lambda request: self._create(request, id))
 
     def _create(self, request: Request, id: int) -> Response:
-        other = mailing_of(id)
-        fields = read(SendAgainBody, request.data)
+        other = get_mailing(id)
+        fields = validate(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
         mailing = create_follow_up(other, states, actor=actor(request), **fields)
         wake_for(mailing.id)
         return Response(
-            shown(mailing)[0],
+            serialize(mailing)[0],
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http.fields import Instant, Price
-from vestnik.api.http.views import Resource, read
+from vestnik.api.http.views import StrictAPIView, validate
 from vestnik.api.mailings.serializers import WRITTEN, MailingBody
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
@@ -125,7 +125,7 @@ class PreviewBody(MailingBody):
         attrs.pop("confirm_text", None)
 
 
-class MailingPreview(Resource):
+class MailingPreview(StrictAPIView):
     """What a mailing would do."""
 
     @extend_schema(request=PreviewBody, responses=Preview, operation_id="mailings_preview")
@@ -134,6 +134,6 @@ class MailingPreview(Resource):
 
         Nothing is kept and nothing is sent.
         """
-        fields = read(PreviewBody, request.data)
+        fields = validate(PreviewBody, request.data)
         mailing = Mailing(segments=least_segments_of(fields["text"]), **fields)
         return Response(Preview(preview(mailing)).data)

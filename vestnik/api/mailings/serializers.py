@@ -9,7 +9,14 @@ from rest_framework import serializers
 
 from vestnik.api.clients.filter import Filter
 from vestnik.api.http import pagination
-from vestnik.api.http.fields import AskedFlag, Flag, Instant, StrictSerializer, Text, Whole
+from vestnik.api.http.fields import (
+    Instant,
+    QueryBoolean,
+    StrictBoolean,
+    StrictInteger,
+    StrictSerializer,
+    Text,
+)
 from vestnik.api.http.reasons import ReasonShown
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
@@ -119,7 +126,7 @@ class MailingBody(StrictSerializer):
             "an attribute of the client."
         )
     )
-    confirm_text = Flag(
+    confirm_text = StrictBoolean(
         required=False,
         write_only=True,
         help_text=(
@@ -132,7 +139,7 @@ class MailingBody(StrictSerializer):
     ends_at = Instant(help_text="Nothing leaves at or after it.")
     local_hours = LocalHours(required=False, allow_null=True)
     provider = Text(required=False, help_text="The alias of a configured provider.")
-    rate_limit = Whole(
+    rate_limit = StrictInteger(
         required=False,
         allow_null=True,
         min_value=1,
@@ -235,7 +242,7 @@ WINDOW = ("starts_at", "ends_at")
 class NewMailing(MailingBody):
     """A mailing to create."""
 
-    draft = Flag(
+    draft = StrictBoolean(
         required=False, write_only=True, help_text="Save it for later: it starts once scheduled."
     )
 
@@ -243,7 +250,7 @@ class NewMailing(MailingBody):
 class MailingQuery(pagination.PageQuery):
     """Which mailings to list."""
 
-    test = AskedFlag(required=False, help_text="Only test sends, or only what is none.")
+    test = QueryBoolean(required=False, help_text="Only test sends, or only what is none.")
 
 
 class MailingPage(serializers.Serializer[Any]):

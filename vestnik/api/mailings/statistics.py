@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.http.fields import AskedFlag, Instant, Price, StrictSerializer
+from vestnik.api.http.fields import Instant, Price, QueryBoolean, StrictSerializer
 from vestnik.api.http.reasons import ReasonShown
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import ProgressShown
-from vestnik.api.mailings.views import mailing_of
+from vestnik.api.mailings.views import get_mailing
 from vestnik.mailings.models import MailingState
 from vestnik.reports.mailing import statistics
 from vestnik.reports.mailing.message_state import STATES
@@ -87,24 +87,24 @@ class MailingDetail(serializers.Serializer[Any]):
 class TotalsQuery(StrictSerializer):
     """What to count."""
 
-    test = AskedFlag(required=False, help_text="Only test sends, or only what is none.")
+    test = QueryBoolean(required=False, help_text="Only test sends, or only what is none.")
 
 
-class Statistics(Resource):
+class Statistics(StrictAPIView):
     """All mailings in numbers."""
 
-    query = TotalsQuery
+    query_class = TotalsQuery
 
     @extend_schema(parameters=[TotalsQuery], responses=Totals, operation_id="statistics")
     def get(self, request: Request) -> Response:
         """Count mailings and messages by state. Test sends count, unless they are left out."""
-        return Response(Totals(statistics.of_everything(self.asked.get("test"))).data)
+        return Response(Totals(statistics.of_everything(self.query.get("test"))).data)
 
 
-class MailingStatistics(Resource):
+class MailingStatistics(StrictAPIView):
     """One mailing in numbers."""
 
     @extend_schema(responses=MailingDetail, operation_id="mailings_statistics")
     def get(self, request: Request, id: int) -> Response:
         """Count a mailing's messages by state, and say what was done to it."""
-        return Response(MailingDetail(statistics.of_mailing(mailing_of(id))).data)
+        return Response(MailingDetail(statistics.of_mailing(get_mailing(id))).data)

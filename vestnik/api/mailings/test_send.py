@@ -10,18 +10,18 @@ from rest_framework.response import Response
 
 from vestnik.api.clients.filter import Filter
 from vestnik.api.http.fields import PhoneNumbers
-from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, once
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
 from vestnik.api.http.reasons import ReasonShown
-from vestnik.api.http.views import Resource, actor, read
+from vestnik.api.http.views import StrictAPIView, actor, validate
 from vestnik.api.mailings.serializers import ANSWERED, COUNTS, WRITTEN, MailingBody
-from vestnik.api.mailings.views import shown
+from vestnik.api.mailings.views import serialize
 from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, SentTest, send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
 
 NUMBERS = ["79261234567", "79161234567"]
-SAID = {"text": WRITTEN["text"], "filter": {"tags": ["vip"]}}
-ASKED = {**SAID, "phone_numbers": NUMBERS}
+MESSAGES = {"text": WRITTEN["text"], "filter": {"tags": ["vip"]}}
+ASKED = {**MESSAGES, "phone_numbers": NUMBERS}
 SENT = {
     "text": "Анна! Скидка 20 % до воскресенья",
     "segments": 1,
@@ -37,7 +37,7 @@ SENT = {
     ],
     "mailing": {
         **ANSWERED,
-        **SAID,
+        **MESSAGES,
         "name": "Test",
         "test": True,
         "local_hours": None,
@@ -85,11 +85,11 @@ class TrialShown(serializers.Serializer[Any]):
 
     def get_mailing(self, trial: SentTest) -> MailingBody:
         """A mailing of its own, by which the test is followed."""
-        body: MailingBody = shown(trial.mailing)[0]
+        body: MailingBody = serialize(trial.mailing)[0]
         return body
 
 
-class MailingTestSend(Resource):
+class MailingTestSend(StrictAPIView):
     """A test send."""
 
     once_by_key = ("POST",)
@@ -106,10 +106,10 @@ class MailingTestSend(Resource):
         All of them get what the first client of the filter would get. It is a mailing of its own,
         marked as a test; numbers on the stop list get nothing.
         """
-        return once(request, self._create)
+        return create_once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = {"filter": {}, **read(TrialBody, request.data)}
+        fields = {"filter": {}, **validate(TrialBody, request.data)}
         numbers = fields.pop("phone_numbers")
         mailing = Mailing(segments=least_segments_of(fields["text"]), **fields)
         trial = send_test(mailing, numbers, actor(request))

@@ -10,9 +10,9 @@ from rest_framework.response import Response
 
 from vestnik.api.http.exceptions import Conflict
 from vestnik.api.http.fields import COMMON, StrictSerializer
-from vestnik.api.http.views import Resource, actor, read
+from vestnik.api.http.views import StrictAPIView, actor, validate
 from vestnik.api.mailings.serializers import MailingBody
-from vestnik.api.mailings.views import mailing_of, shown
+from vestnik.api.mailings.views import get_mailing, serialize
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.reconcile.unknown_messages import StatusQueryUnsupported, UnknownAction
 from vestnik.mailings.models import Mailing, StateConflict
@@ -56,17 +56,17 @@ class Decided(serializers.Serializer[Any]):
     mailing = MailingBody()
 
 
-class Unknown(Resource):
+class Unknown(StrictAPIView):
     """The unknown messages of one mailing."""
 
     @extend_schema(request=Decision, responses=Decided, operation_id="mailings_unknown")
     def post(self, request: Request, id: int) -> Response:
         """Settle a mailing's unknown messages: ask the provider, resend them, or give up."""
-        mailing = mailing_of(id)
-        action = UnknownAction(read(Decision, request.data)["action"])
+        mailing = get_mailing(id)
+        action = UnknownAction(validate(Decision, request.data)["action"])
         count = _decide(mailing, action, actor(request))
         mailing.refresh_from_db()
-        return Response({"action": action, "messages": count, "mailing": shown(mailing)[0]})
+        return Response({"action": action, "messages": count, "mailing": serialize(mailing)[0]})
 
 
 def _decide(mailing: Mailing, action: UnknownAction, by: str) -> int:

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
-from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, KEY_WITHOUT_EFFECT, once
-from vestnik.api.http.views import Resource, actor, read, read_nothing
+from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, KEY_WITHOUT_EFFECT, create_once
+from vestnik.api.http.views import StrictAPIView, actor, refuse_body, validate
 from vestnik.api.mailings.serializers import (
     MailingBody,
     MailingPage,
@@ -33,27 +33,29 @@ from vestnik.mailings.models import (
     Transition,
 )
 from vestnik.mailings.rules import check_changeable, check_ready
-from vestnik.reports.mailing.held import held, reason_of
+from vestnik.reports.mailing.held import hold_reason, hold_reasons
 from vestnik.reports.mailing.progress import progress_of
 
 NOBODY_MATCHES = "No client matches the filter by now: started so, it finishes without a message."
 
 
-class Mailings(Resource):
+class Mailings(StrictAPIView):
     """All mailings."""
 
     once_by_key = ("POST",)
 
-    query = MailingQuery
+    query_class = MailingQuery
 
     @extend_schema(parameters=[MailingQuery], responses=MailingPage, operation_id="mailings_list")
     def get(self, request: Request) -> Response:
         """List mailings, the newest first."""
-        mailings = Mailing.objects.annotate(held=reason_of())
-        if "test" in self.asked:
-            mailings = mailings.filter(is_test=self.asked["test"])
-        page = pagination.page_of(self.asked, lambda walk: walk.take(mailings), newest_first=True)
-        return pagination.answer(request, page, shown(*page.rows))
+        mailings = Mailing.objects.annotate(held=hold_reason())
+        if "test" in self.query:
+            mailings = mailings.filter(is_test=self.query["test"])
+        page = pagination.paginate(
+            self.query, lambda keyset: keyset.take(mailings), newest_first=True
+        )
+        return pagination.page_response(request, page, serialize(*page.rows))
 
     @extend_schema(request=NewMailing, responses={201: MailingBody}, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> Response:
@@ -61,27 +63,27 @@ class Mailings(Resource):
 
         A draft starts only once it is scheduled.
         """
-        return once(request, self._create)
+        return create_once(request, self._create)
 
     def _create(self, request: Request) -> Response:
-        fields = read(NewMailing, request.data)
+        fields = validate(NewMailing, request.data)
         make = Mailing.objects.draft if fields.pop("draft", False) else Mailing.objects.schedule
         mailing = make(actor=actor(request), **fields)
         wake_for(mailing.id)
         return Response(
-            {**shown(mailing)[0], "warnings": warnings_of(mailing)},
+            {**serialize(mailing)[0], "warnings": warnings_of(mailing)},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )
 
 
-class OneMailing(Resource):
+class OneMailing(StrictAPIView):
     """One mailing."""
 
     @extend_schema(responses=MailingBody)
     def get(self, request: Request, id: int) -> Response:
         """Read a mailing."""
-        return Response(shown(mailing_of(id))[0])
+        return Response(serialize(get_mailing(id))[0])
 
     @extend_schema(request=MailingBody, responses=MailingBody)
     def patch(self, request: Request, id: int) -> Response:
@@ -90,14 +92,14 @@ class OneMailing(Resource):
         While it is paused its `text` may change, too: messages that wait get the new one, and what
         was handed over keeps the text that it went out with.
         """
-        mailing = mailing_of(id)
-        changes = read(MailingBody, request.data, mailing)
+        mailing = get_mailing(id)
+        changes = validate(MailingBody, request.data, mailing)
         check_changeable(mailing, changes)
         new_text.change(mailing, changes, actor=actor(request))
-        return Response({**shown(mailing)[0], "warnings": warnings_of(mailing)})
+        return Response({**serialize(mailing)[0], "warnings": warnings_of(mailing)})
 
 
-class MailingTexts(Resource):
+class MailingTexts(StrictAPIView):
     """The texts that a mailing has had since its start."""
 
     @extend_schema(responses=TextShown(many=True), operation_id="mailings_texts")
@@ -106,28 +108,28 @@ class MailingTexts(Resource):
 
         Each message names its own in `text_version`.
         """
-        mailing = mailing_of(id)
-        kept: list[Any] = list(mailing.texts.all())
-        found = kept or [TextShown.only_one_of(mailing)]
-        return Response(TextShown(found, many=True).data)
+        mailing = get_mailing(id)
+        versions: list[Any] = list(mailing.texts.all())
+        texts = versions or [TextShown.only_one_of(mailing)]
+        return Response(TextShown(texts, many=True).data)
 
 
-class MailingOrder(Resource):
+class MailingAction(StrictAPIView):
     """Something that a mailing is told to do."""
 
     key_without_effect = ("POST",)
     order: Transition = PAUSE
 
     def post(self, request: Request, id: int) -> Response:
-        mailing = mailing_of(id)
-        read_nothing(request)
+        mailing = get_mailing(id)
+        refuse_body(request)
         with transaction.atomic():
-            mailing.obey(self.order, actor=actor(request))
+            mailing.apply(self.order, actor=actor(request))
             wake_for(mailing.id)
-        return Response(shown(mailing)[0])
+        return Response(serialize(mailing)[0])
 
 
-class MailingSchedule(MailingOrder):
+class MailingSchedule(MailingAction):
     order = SCHEDULE
 
     @extend_schema(
@@ -138,11 +140,11 @@ class MailingSchedule(MailingOrder):
     )
     def post(self, request: Request, id: int) -> Response:
         """Schedule a draft. It starts by itself at `starts_at`, or at once where that is past."""
-        check_ready(mailing_of(id))
+        check_ready(get_mailing(id))
         return super().post(request, id)
 
 
-class MailingPause(MailingOrder):
+class MailingPause(MailingAction):
     order = PAUSE
 
     @extend_schema(
@@ -156,7 +158,7 @@ class MailingPause(MailingOrder):
         return super().post(request, id)
 
 
-class MailingResume(MailingOrder):
+class MailingResume(MailingAction):
     order = RESUME
 
     @extend_schema(
@@ -170,7 +172,7 @@ class MailingResume(MailingOrder):
         return super().post(request, id)
 
 
-class MailingCancel(MailingOrder):
+class MailingCancel(MailingAction):
     order = CANCEL
 
     @extend_schema(
@@ -185,22 +187,22 @@ class MailingCancel(MailingOrder):
 
 
 def warnings_of(mailing: Mailing) -> list[str]:
-    """What of a mailing that is accepted may not be what was meant."""
+    """Return warnings about an accepted mailing."""
     if mailing.state in BEFORE_THE_START and not select_recipients(mailing.filter).exists():
         return [NOBODY_MATCHES]
     return []
 
 
-def mailing_of(id: int) -> Mailing:
-    """The mailing; raises NotFound where there is none."""
+def get_mailing(id: int) -> Mailing:
+    """Return the mailing. Raises NotFound."""
     mailing = Mailing.objects.filter(id=id).first()
     if mailing is None:
         raise NotFound
     return mailing
 
 
-def shown(*mailings: Mailing) -> list[Any]:
-    """The mailings as they are answered, their progress by one query for all."""
+def serialize(*mailings: Mailing) -> list[Any]:
+    """Serialize mailings, with their progress by one query for all."""
     progress = progress_of([mailing.id for mailing in mailings])
-    context = {"progress": progress, "held": held(mailings)}
+    context = {"progress": progress, "held": hold_reasons(mailings)}
     return list(MailingBody(mailings, many=True, context=context).data)

@@ -1,7 +1,7 @@
-"""Whether this process lives, and whether what it needs is there.
+"""Liveness and readiness probes.
 
-Kubernetes and load balancers ask by an address of their own, which no ALLOWED_HOSTS names: these
-two answer whatever the Host, and nothing else does.
+Kubernetes and load balancers use a Host that ALLOWED_HOSTS does not name: only these two addresses
+answer any Host.
 """
 
 import time
@@ -32,7 +32,7 @@ BROKER_PROBE = "vestnik:readyz"
 SECONDS_OF_PROBE = 60
 OK = "ok"
 
-_asking = SingleFlight("readyz", after_each=connections.close_all)
+_ask = SingleFlight("readyz", after_each=connections.close_all)
 
 
 @require_safe
@@ -51,8 +51,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     makes this process less ready.
     """
     ends = time.monotonic() + SECONDS
-    asked = {name: _asking.ask(check) for name, check in CHECKS.items()}
-    also = {name: _asking.ask(check) for name, check in ALSO.items()}
+    asked = {name: _ask.ask(check) for name, check in CHECKS.items()}
+    also = {name: _ask.ask(check) for name, check in ALSO.items()}
     found = {name: _answer(name, future, ends) for name, future in asked.items()}
     signs, clock, missing = (_or_none(future, ends) for future in also.values())
     ready = set(found.values()) == {OK}
@@ -73,7 +73,7 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/livez": livez, "/r
 
 
 def probes(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Stands before the middleware that looks at the Host header."""
+    """Answer the probes before the middleware that checks the Host header."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return PROBES.get(request.path_info, answer)(request)
@@ -84,7 +84,7 @@ def probes(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[..., H
 def _pipeline(
     signs: heartbeat.ProcessStatus | None, clock: clock_skew.ClockReading | None
 ) -> dict[str, float | None] | None:
-    """None where the database does not say."""
+    """Return the state of the pipeline; None if the database does not answer."""
     if signs is None:
         return None
     return {
@@ -99,7 +99,7 @@ def _pipeline(
 def _skew(
     signs: heartbeat.ProcessStatus | None, clock: clock_skew.ClockReading | None
 ) -> float | None:
-    """By how much the clock that is furthest from the database's is ahead: ours, or another's."""
+    """Return the largest difference of a clock from the database's."""
     known = [] if signs is None else [signs.clock_skew]
     if clock is not None and clock.is_sharp:
         known.append(clock.ahead)
@@ -132,7 +132,7 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _or_none(future: Future[Any], ends: float) -> Any:
-    """What a check found; None where it failed, or does not answer in time."""
+    """Return the result of a check; None if it failed or timed out."""
     try:
         return future.result(timeout=max(0.0, ends - time.monotonic()))
     except Exception:
@@ -140,7 +140,7 @@ def _or_none(future: Future[Any], ends: float) -> Any:
 
 
 def _answer(name: str, future: Future[None], ends: float) -> str:
-    """What went wrong is in the log: an address or a user's name is nobody's business."""
+    """Return whether a check passed. The log has the error, which may name an address or a user."""
     try:
         future.result(timeout=max(0.0, ends - time.monotonic()))
     except (LateOutcome, redis.TimeoutError):
@@ -167,14 +167,14 @@ def _database() -> None:
 
 @cache
 def _migrations() -> None:
-    """Kept once it is so: a process never outlives its code."""
+    """Check the migrations; a success is cached for the life of the process."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotMigrated
 
 
 def _broker() -> None:
-    """A broker whose disk or memory is full still answers: only a write tells."""
+    """Write to the broker: one with a full disk or memory still answers reads."""
     limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     with redis.Redis.from_url(settings.REDIS_URL, **limits) as broker:
         broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)

@@ -5,14 +5,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.providers.callbacks import NoNegotiation
 from vestnik.reports import metrics
 
 TEXT = OpenApiResponse(OpenApiTypes.STR, "The text format of Prometheus.")
 
 
-class Metrics(Resource):
+class Metrics(StrictAPIView):
     """How the service does, in numbers."""
 
     content_negotiation_class = NoNegotiation

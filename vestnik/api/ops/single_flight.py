@@ -1,4 +1,4 @@
-"""Questions that may hang, each asked in a thread of its own and once at a time."""
+"""Calls that may hang run in threads, one at a time for each function."""
 
 import threading
 import time
@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: An attempt that takes longer is left alone: whoever asks after it has another one made.
+#: Seconds after which an attempt is abandoned: the next caller starts another one.
 ABANDONED_AFTER = 5.0
-#: So many attempts at one question hang at most; then the last of them is waited for.
+#: The most hanging attempts of one function; then callers wait for the last one.
 MOST_ATTEMPTS = 3
 
 
 @dataclass
 class _Attempts:
-    """What goes on for one question."""
+    """The attempts of one function."""
 
     last: "Future[Any] | None" = None
     began: float = 0.0
@@ -25,8 +25,8 @@ class _Attempts:
 
 
 class SingleFlight:
-    """Callers of the same question share one attempt, so that a server that does not answer costs a
-    few threads, however often it is asked for."""
+    """Callers of the same function share one attempt, so that a server that does not answer blocks
+    few threads."""
 
     def __init__(self, name: str, *, after_each: Callable[[], None]) -> None:
         self._name, self._after_each = name, after_each
@@ -34,7 +34,7 @@ class SingleFlight:
         self._attempts: dict[Callable[[], Any], _Attempts] = {}
 
     def ask(self, question: Callable[[], T]) -> Future[T]:
-        """The answer to come: of the attempt under way, or of a new one."""
+        """Return the future of the current attempt, or of a new one."""
         with self._lock:
             attempts = self._attempts.setdefault(question, _Attempts())
             if attempts.last is not None and not self._is_over(attempts):
@@ -48,7 +48,7 @@ class SingleFlight:
         )
         try:
             thread.start()
-        except RuntimeError as error:  # no thread is left: who asks next tries it again
+        except RuntimeError as error:  # no thread is left: the next caller tries again
             future.set_exception(error)
             return future
         attempts.threads.append(thread)

@@ -12,14 +12,14 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from vestnik.access.guesses import Guesses
+from vestnik.access.guesses import FailedAttempts
 from vestnik.access.visitor import address
 from vestnik.api.http.exceptions import TooLarge, TooManyGuesses
 from vestnik.api.http.fields import LARGEST_ID, StrictSerializer
 from vestnik.api.http.parsers import MIB, problem_with
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.providers.callback_form import form_of, query_of
-from vestnik.api.providers.repeated_callbacks import take_once
+from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.dispatch.receive.sink import store_receipts
 from vestnik.http.concurrency_limit import content_length
 from vestnik.providers.base import CallbackResult, Inbound, Receipt
@@ -29,13 +29,15 @@ from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
-LARGEST = MIB
-LONGEST_ID = 100
+MAX_BYTES = MIB
+MAX_ID_LENGTH = 100
 UNREADABLE = "What it says cannot be stored: an id is too long, or has a character that is none."
-NOT_SHOWN = "This is not taken: the caller does not show that it is a provider. The log says why."
-LONGEST_ALIAS = 64
-guesses = Guesses(most=20, seconds=60.0)
-HEARD = OpenApiResponse(OpenApiTypes.STR, "What the provider wants to hear.")
+NOT_AUTHENTICATED = (
+    "This is not taken: the caller does not show that it is a provider. The log says why."
+)
+MAX_ALIAS_LENGTH = 64
+guesses = FailedAttempts(most=20, seconds=60.0)
+CALLBACK_RESPONSE = OpenApiResponse(OpenApiTypes.STR, "What the provider wants to hear.")
 
 
 class AnyQuery(StrictSerializer):
@@ -57,8 +59,10 @@ class NoNegotiation(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-@extend_schema(request={"*/*": OpenApiTypes.ANY}, responses={(200, "text/plain"): HEARD})
-class Receipts(Resource):
+@extend_schema(
+    request={"*/*": OpenApiTypes.ANY}, responses={(200, "text/plain"): CALLBACK_RESPONSE}
+)
+class ProviderCallbacks(StrictAPIView):
     """The address for one provider's callbacks."""
 
     authentication_classes = ()
@@ -66,34 +70,34 @@ class Receipts(Resource):
     content_negotiation_class = NoNegotiation
     http_method_names = ["get", "post"]
     key_without_effect = ("GET", "POST")  # a vendor's own header is none of our business
-    query = AnyQuery
+    query_class = AnyQuery
 
     @extend_schema(operation_id="receipts_get")
     def get(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
         """Take what a provider tells in the address, where its secret or signature is right."""
-        return self._hear(request._request, alias, secret)
+        return self._handle(request._request, alias, secret)
 
     @extend_schema(operation_id="receipts_post")
     def post(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
         """Take receipts and inbound messages, where the provider's secret or signature is right."""
-        return self._hear(request._request, alias, secret)
+        return self._handle(request._request, alias, secret)
 
-    def _hear(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
-        heard = _read(alias, request, secret)
-        _check_storable(heard)
-        store_receipts(heard.receipts)
-        take_once(heard.inbound)
-        return HttpResponse(heard.answer, content_type="text/plain; charset=utf-8")
+    def _handle(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
+        result = _read(alias, request, secret)
+        _check_storable(result)
+        store_receipts(result.receipts)
+        record_new_inbound(result.inbound)
+        return HttpResponse(result.answer, content_type="text/plain; charset=utf-8")
 
 
 @extend_schema(exclude=True)
-class ReceiptsBySecret(Receipts):
+class CallbacksBySecret(ProviderCallbacks):
     """The same, with the secret in the path."""
 
 
 def _callback(request: HttpRequest, secret: str) -> Callback:
-    if content_length(request.META) > LARGEST:
-        raise TooLarge(f"Send at most {LARGEST // MIB} MiB at once.")
+    if content_length(request.META) > MAX_BYTES:
+        raise TooLarge(f"Send at most {MAX_BYTES // MIB} MiB at once.")
     body = request.body  # before POST, which would use it up
     return Callback(
         query=query_of(request),
@@ -114,30 +118,32 @@ def _read(alias: str, request: HttpRequest, secret: str) -> CallbackResult:
     try:
         return describe(alias).read_callback(_callback(request, secret))
     except (UnknownProvider, CallerUnknown) as refusal:
-        raise _refused(alias[:LONGEST_ALIAS], address(request) or "", str(refusal)) from None
+        raise _count_refusal(
+            alias[:MAX_ALIAS_LENGTH], address(request) or "", str(refusal)
+        ) from None
     except CallbackRefused as refusal:
-        log.warning("callback refused", provider=alias[:LONGEST_ALIAS], reason=str(refusal))
+        log.warning("callback refused", provider=alias[:MAX_ALIAS_LENGTH], reason=str(refusal))
         raise PermissionDenied(f"This is not taken: {refusal}.") from None
 
 
-def _refused(alias: str, remote_addr: str, reason: str) -> APIException:
+def _count_refusal(alias: str, remote_addr: str, reason: str) -> APIException:
     """Count a wrong secret; after many there is no line in the log for each."""
     if seconds := guesses.wait(alias, remote_addr):
         return TooManyGuesses(seconds)
-    guesses.note(alias, remote_addr)
+    guesses.record(alias, remote_addr)
     log.warning("callback refused", provider=alias, reason=reason)
-    return PermissionDenied(NOT_SHOWN)
+    return PermissionDenied(NOT_AUTHENTICATED)
 
 
 def _check_storable(heard: CallbackResult) -> None:
-    if any(problem_with(word) for word in _words(heard.receipts, heard.inbound)):
+    if any(problem_with(word) for word in _texts(heard.receipts, heard.inbound)):
         raise ParseError(UNREADABLE)
     for receipt in heard.receipts:
-        if len(receipt.provider_id) > LONGEST_ID or (receipt.message_id or 0) > LARGEST_ID:
+        if len(receipt.provider_id) > MAX_ID_LENGTH or (receipt.message_id or 0) > LARGEST_ID:
             raise ParseError(UNREADABLE)
 
 
-def _words(receipts: Sequence[Receipt], inbound: Sequence[Inbound]) -> Iterator[str]:
+def _texts(receipts: Sequence[Receipt], inbound: Sequence[Inbound]) -> Iterator[str]:
     for receipt in receipts:
         yield from (receipt.provider_id, receipt.error)
     for message in inbound:

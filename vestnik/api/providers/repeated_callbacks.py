@@ -8,12 +8,12 @@ from django.conf import settings
 from django.db import transaction
 
 from vestnik.api.models import TakenInbound
-from vestnik.audience.stop_words import is_stop
+from vestnik.audience.stop_words import is_stop_word
 from vestnik.dispatch.receive.sink import store_inbound
 from vestnik.providers.base import Inbound
 
 
-def take_once(messages: Sequence[Inbound]) -> None:
+def record_new_inbound(messages: Sequence[Inbound]) -> None:
     """Take what was not taken before. One that has no id of the vendor's is new each time: of two
     that read the same, the second may well be meant.
 
@@ -24,7 +24,7 @@ def take_once(messages: Sequence[Inbound]) -> None:
 
 
 def _is_new(message: Inbound) -> bool:
-    if not message.key or not is_stop(message.text):
+    if not message.key or not is_stop_word(message.text):
         return True
     said = "\0".join((message.alias, message.key, message.phone_number, message.text))
     digest = hmac.digest(settings.SECRET_KEY.encode(), said.encode(), hashlib.sha256).hex()

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from vestnik.api.http.fields import Instant
 from vestnik.api.http.reasons import ReasonShown
-from vestnik.api.http.views import Resource
+from vestnik.api.http.views import StrictAPIView
 from vestnik.dispatch.models import Breaker, BreakerState
 from vestnik.providers.registry import aliases, describe
 
@@ -69,17 +69,17 @@ class ProviderPage(serializers.Serializer[Any]):
     results = ProviderShown(many=True)
 
 
-class Providers(Resource):
+class Providers(StrictAPIView):
     """All configured providers."""
 
     @extend_schema(responses=ProviderPage, operation_id="providers_list")
     def get(self, request: Request) -> Response:
         """List the configured providers."""
-        results = ProviderShown(_facts(aliases()), many=True).data
+        results = ProviderShown(_describe_all(aliases()), many=True).data
         return Response({"next": None, "previous": None, "results": results})
 
 
-class OneProvider(Resource):
+class OneProvider(StrictAPIView):
     """One configured provider."""
 
     @extend_schema(responses=ProviderShown)
@@ -87,16 +87,16 @@ class OneProvider(Resource):
         """Read a provider."""
         if alias not in aliases():
             raise NotFound
-        [facts] = _facts([alias])
+        [facts] = _describe_all([alias])
         return Response(ProviderShown(facts).data)
 
 
-def _facts(wanted: Iterable[str]) -> list[dict[str, Any]]:
+def _describe_all(wanted: Iterable[str]) -> list[dict[str, Any]]:
     breakers = {breaker.alias: breaker for breaker in Breaker.objects.all()}
-    return [_fact(alias, breakers.get(alias, Breaker(alias=alias))) for alias in wanted]
+    return [_describe(alias, breakers.get(alias, Breaker(alias=alias))) for alias in wanted]
 
 
-def _fact(alias: str, breaker: Breaker) -> dict[str, Any]:
+def _describe(alias: str, breaker: Breaker) -> dict[str, Any]:
     provider = describe(alias)
     shown = (name for name in ANSWERED if name not in ("backend", "breaker"))
     return {

@@ -13,7 +13,7 @@ from typing import IO, Any
 from vestnik.audience.importing import limits
 from vestnik.audience.importing.block_file import BlockFile
 from vestnik.audience.importing.errors import FileProblem
-from vestnik.audience.importing.formats import Opened, opened
+from vestnik.audience.importing.formats import OpenedFile, open_file
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress, Row
 from vestnik.reasons.reason import Reason
@@ -25,7 +25,7 @@ SECONDS, MEMORY = 10, 512 * 2**20
 LONGEST_ANSWER, LONGEST_CELL = 512 * 1024, 150
 
 
-class Asked(BlockFile):
+class PipedFile(BlockFile):
     """The file, block by block, from the process that has it."""
 
     def __init__(self, size: int, answers: IO[bytes], questions: IO[bytes]) -> None:
@@ -42,14 +42,14 @@ class Asked(BlockFile):
 def answer(file: IO[bytes], options: Options) -> dict[str, Any]:
     """What the file is taken for, and its first rows."""
     try:
-        return _seen(opened(file, options, Progress()))
+        return _seen(open_file(file, options, Progress()))
     except FileProblem as error:
         return {"refused": error.reason.data}
     except MemoryError:
         return {"refused": limits.TOO_MUCH.data}
 
 
-def _seen(found: Opened) -> dict[str, Any]:
+def _seen(found: OpenedFile) -> dict[str, Any]:
     rows = list(found.table.head)
     longest = max((len(cell) for _, cells, _ in rows for cell in cells), default=0)
     if longest * sum(len(cells) for _, cells, _ in rows) > LONGEST_ANSWER:
@@ -75,10 +75,10 @@ def _shortened(row: Row) -> Row:
 
 
 def main() -> None:
-    limits.hold_to(SECONDS, MEMORY)
+    limits.set_limits(SECONDS, MEMORY)
     answers, questions = sys.stdin.buffer, sys.stdout.buffer
     asked = json.loads(answers.readline())
-    file = io.BufferedReader(Asked(asked["size"], answers, questions), BLOCK)
+    file = io.BufferedReader(PipedFile(asked["size"], answers, questions), BLOCK)
     found = answer(file, Options(**asked["options"]))
     questions.write(b"=" + json.dumps(found).encode() + b"\n")
     questions.flush()

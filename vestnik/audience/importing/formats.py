@@ -12,7 +12,7 @@ from vestnik.audience.importing.csv.separators import separator_of
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import MOST_COLUMNS, Progress, Row
-from vestnik.audience.importing.xlsx.sheets import SheetSeen, choose
+from vestnik.audience.importing.xlsx.sheets import SheetInfo, choose
 from vestnik.audience.importing.xlsx.workbook import Workbook
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -34,30 +34,30 @@ NOT_TEXT = Reason(Code.NO_TABLE)
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedFile:
     """A file whose form is known. `problem` says why its rows may not be imported as they are."""
 
     kind: str
     encoding: str
     separator: str
     table: Table
-    sheets: Sequence[SheetSeen] = ()
+    sheets: Sequence[SheetInfo] = ()
     problem: str = ""
 
 
-def opened(file: IO[bytes], options: Options, progress: Progress) -> Opened:
+def open_file(file: IO[bytes], options: Options, progress: Progress) -> OpenedFile:
     """Raises FileProblem where the file is none that can be read, here or in mid-way."""
     head = _head(file)
     if head.startswith(b"PK"):
         chosen = choose(Workbook(file), options, progress)
-        return Opened("xlsx", "", "", chosen.table, chosen.sheets, chosen.problem)
+        return OpenedFile("xlsx", "", "", chosen.table, chosen.sheets, chosen.problem)
     encoding = options.encoding or encoding_of(file)
     if b"\x00" in head[:1000] and encoding != "utf-16":
         raise FileProblem(NOT_TEXT)
     text = head.decode(ENCODINGS[encoding], "ignore")
     separator = options.separator or separator_of(text)
     rows = _narrow(delimited.rows(file, encoding, separator, progress))
-    return Opened("csv", encoding, separator, table(rows, options.mapping, options.header_line))
+    return OpenedFile("csv", encoding, separator, table(rows, options.mapping, options.header_line))
 
 
 def _head(file: IO[bytes]) -> bytes:

@@ -13,7 +13,7 @@ TOO_MUCH = Reason(Code.FILE_TOO_HEAVY)
 GRACE = 5
 
 
-def hold_to(seconds: int, memory: int) -> None:
+def set_limits(seconds: int, memory: int) -> None:
     """Raise FileProblem in this process after so much CPU time, and MemoryError beyond so much."""
     signal.signal(signal.SIGXCPU, _refuse)
     _lower(resource.RLIMIT_CPU, seconds, seconds + GRACE)

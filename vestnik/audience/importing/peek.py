@@ -22,7 +22,7 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.first_rows import BLOCK
 from vestnik.audience.importing.limits import TOO_MUCH
 from vestnik.audience.importing.options import Options
-from vestnik.audience.importing.xlsx.sheets import SheetSeen
+from vestnik.audience.importing.xlsx.sheets import SheetInfo
 from vestnik.audience.imports import Import, ImportPiece
 from vestnik.audience.phone_parsing import normalised
 from vestnik.reasons.codes import Code
@@ -47,7 +47,7 @@ class Peek:
     encoding: str
     separator: str
     table: Table
-    sheets: Sequence[SheetSeen] = ()
+    sheets: Sequence[SheetInfo] = ()
     problem: str = ""
 
     def numbers_in(self, column: int) -> int:
@@ -69,7 +69,7 @@ def peek(file: IO[bytes], options: Options) -> Peek:
         found["encoding"],
         found["separator"],
         Table(rows, found["place"]),
-        [SheetSeen(*sheet) for sheet in found["sheets"]],
+        [SheetInfo(*sheet) for sheet in found["sheets"]],
         _reason_of(found["problem"]),
     )
 

@@ -180,7 +180,7 @@ class Reader:
         if not written.strip():
             raise Refused(Reason(Code.NUMBER_MISSING))
         try:
-            return self._rules.taken(written)
+            return self._rules.accept(written)
         except ValueError as error:
             raise _refused("phone_number", reason_of(error)) from None
 

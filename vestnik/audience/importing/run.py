@@ -49,7 +49,7 @@ GIVEN_UP = Reason(Code.IMPORT_GIVEN_UP)
 Watcher = Callable[[int, int], None]
 
 
-def nobody(_rows: int, _percent: int) -> None:
+def ignore_progress(_rows: int, _percent: int) -> None:
     """Watches nothing."""
 
 
@@ -59,7 +59,7 @@ def options_of(given: dict[str, object]) -> Options:
 
 
 @contextmanager
-def alone(import_id: int) -> Iterator[bool]:
+def hold_reading_lock(import_id: int) -> Iterator[bool]:
     """Whether nobody else reads this import while the block runs."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [READING_LOCK, import_id])
@@ -76,7 +76,7 @@ def alone(import_id: int) -> Iterator[bool]:
                     anew.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, import_id])
 
 
-def run(job: Import, file: IO[bytes], watch: Watcher = nobody) -> Import:
+def run(job: Import, file: IO[bytes], watch: Watcher = ignore_progress) -> Import:
     """Read the file and take it over; what is wrong with it is said in the import."""
     Import.objects.filter(id=job.id).update(
         state=ImportState.RUNNING,
@@ -110,7 +110,7 @@ def begun(**fields: object) -> Iterator[Import]:
     with ExitStack() as held:
         with transaction.atomic():
             job = Import.objects.create(stored=False, **fields)
-            held.enter_context(alone(job.id))
+            held.enter_context(hold_reading_lock(job.id))
         try:
             yield job
         except BaseException:
@@ -175,7 +175,7 @@ def _finish(job: Import) -> None:
 def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     progress, staged, rows = Progress(), [], 0
     options = options_of(job.options)
-    found = formats.opened(file, options, progress)
+    found = formats.open_file(file, options, progress)
     if found.problem:
         raise FileProblem(found.problem)
     Import.objects.filter(id=job.id).update(read_as=_read_as(found))
@@ -190,7 +190,7 @@ def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     _tell(job, rows + len(staged), 99, watch)
 
 
-def _read_as(found: formats.Opened) -> dict[str, object]:
+def _read_as(found: formats.OpenedFile) -> dict[str, object]:
     return {
         "encoding": found.encoding,
         "separator": found.separator,

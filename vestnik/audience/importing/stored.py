@@ -28,8 +28,8 @@ from vestnik.audience.importing.run import (
     MOST_ATTEMPTS,
     READING_LOCK,
     STOPPED,
-    alone,
     fail,
+    hold_reading_lock,
     run,
     staged_rows,
 )
@@ -122,7 +122,7 @@ def content(job: Import) -> Iterator[IO[bytes]]:
 
 def read(import_id: int) -> None:
     """Read a stored import, unless somebody else does or it has ended."""
-    with alone(import_id) as ours:
+    with hold_reading_lock(import_id) as ours:
         job = Import.objects.filter(id=import_id, stored=True).first()
         if not ours or job is None or job.state in (ImportState.DONE, ImportState.FAILED):
             return

@@ -42,16 +42,20 @@ class Login(LoginView):
         response = super().form_valid(form)
         page, fields = self.request.POST.get("next", ""), _carried(self.request)
         user = form.get_user()
-        if fields and autosave.is_kept(page) and isinstance(user, User):
-            return redirect(autosave.keep_anew(user, page, fields))
+        if fields and autosave.is_autosaved(page) and isinstance(user, User):
+            return redirect(autosave.save_before_login(user, page, fields))
         return response
 
 
-def carrying(request: HttpRequest) -> HttpResponse:
+def carry_unsaved(request: HttpRequest) -> HttpResponse:
     """The login for a form that was sent without a session; what is written comes back after it."""
-    pairs = [pair for pair in autosave.written(request.POST) if pair[0] not in autosave.PASSING]
+    pairs = [
+        pair
+        for pair in autosave.field_pairs(request.POST)
+        if pair[0] not in autosave.TRANSIENT_FIELDS
+    ]
     owner = autosave.owner_of(pairs)
-    page = autosave.keep_anew(owner, request.path, pairs) if owner else request.path
+    page = autosave.save_before_login(owner, request.path, pairs) if owner else request.path
     context = {
         "form": AuthenticationForm(request),
         "next": page,
@@ -71,7 +75,7 @@ def _carried(request: HttpRequest) -> Sequence[tuple[str, str]]:
 
 def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
     """Says for how long, and what to do meanwhile. Also the answer to Django's admin's login."""
-    wait = lockout.open_again(request, lockout.tried_name(request, None).replace("\0", ""))
+    wait = lockout.open_again(request, lockout.attempted_name(request, None).replace("\0", ""))
     response = render(
         request,
         "dashboard/locked_out.html",

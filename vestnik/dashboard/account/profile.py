@@ -14,10 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from vestnik.access.sessions import Session
 from vestnik.dashboard.account.preferences import PreferencesForm
-from vestnik.dashboard.account.user_agents import in_words
+from vestnik.dashboard.account.user_agents import describe
 from vestnik.dashboard.web.context_processors import theme_of
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, page
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 
 POST_ONLY = ("POST",)
 
@@ -46,7 +46,7 @@ def change_password(request: OperatorRequest) -> HttpResponse:
     form.save()
     update_session_auth_hash(request, request.user)
     ended = _end_others(request)
-    messages.success(request, _("The password is changed.") + " " + _ended(ended))
+    messages.success(request, _("The password is changed.") + " " + _redirect_ended(ended))
     return redirect("account")
 
 
@@ -56,14 +56,14 @@ def end_session(request: OperatorRequest, mark: str) -> HttpResponse:
     for session in Session.objects.of(request.user.pk):
         if session.mark == mark:
             session.delete()
-            messages.success(request, _ended(1))
+            messages.success(request, _redirect_ended(1))
     return redirect("account")
 
 
 @page(methods=POST_ONLY, home="account")
 def end_other_sessions(request: OperatorRequest) -> HttpResponse:
     """End all of one's own sessions but this one."""
-    messages.success(request, _ended(_end_others(request)))
+    messages.success(request, _redirect_ended(_end_others(request)))
     return redirect("account")
 
 
@@ -71,7 +71,7 @@ def _end_others(request: OperatorRequest) -> int:
     return Session.objects.end(request.user.pk, but=request.session.session_key)
 
 
-def _ended(count: int) -> str:
+def _redirect_ended(count: int) -> str:
     said = ngettext("%(count)s session has ended.", "%(count)s sessions have ended.", count)
     return said % {"count": count}
 
@@ -89,12 +89,12 @@ def _shown(request: OperatorRequest, **forms: Any) -> HttpResponse:
 
 def _preferences(request: OperatorRequest) -> PreferencesForm:
     chosen = {"language": translation.get_language(), "theme": theme_of(request)}
-    kept = written_on(request) if request.restored else None
+    kept = submitted_or_restored(request) if request.restored else None
     if kept is not None:
         for name, value in chosen.items():  # the foot of the page may have changed them since
             kept[name] = value
     form = PreferencesForm(kept, instance=request.user, initial=chosen)
-    unchecked(request, form)
+    clear_restored_errors(request, form)
     return form
 
 
@@ -103,7 +103,7 @@ def _sessions(request: OperatorRequest) -> list[dict[str, Any]]:
     return [
         {
             "mark": session.mark,
-            "browser": in_words(session.agent),
+            "browser": describe(session.agent),
             "address": session.address,
             "started_at": session.started_at,
             "last_seen_at": session.last_seen_at,

@@ -25,7 +25,7 @@ SYSTEMS = (
 )
 
 
-def in_words(agent: str) -> str:
+def describe(agent: str) -> str:
     """What a User-Agent header says of the browser and the system it runs on."""
     found = [_first(agent, BROWSERS), _first(agent, SYSTEMS)]
     return ", ".join(filter(None, found)) or gettext("another program")

@@ -99,7 +99,7 @@ def _order(request: HttpRequest, mailings: QuerySet[Mailing], order: Transition)
     for mailing in mailings:
         try:
             with transaction.atomic():
-                mailing.obey(order, actor=f"user:{request.user.username}")
+                mailing.apply(order, actor=f"user:{request.user.username}")
                 wake_for(mailing.id)
         except StateConflict as conflict:
             messages.error(request, str(conflict))

@@ -11,10 +11,10 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
 from vestnik.dispatch.models import Message
 from vestnik.dispatch.states import MessageState
-from vestnik.reports.keyset import Walk
+from vestnik.reports.keyset import Keyset
 from vestnik.reports.mailing import messages
 
-NEWEST = Walk(ascending=False, beyond=None, limit=1000)
+NEWEST = Keyset(ascending=False, after_id=None, limit=1000)
 
 
 class StateFilter(admin.SimpleListFilter):

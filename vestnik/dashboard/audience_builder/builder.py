@@ -21,11 +21,11 @@ from vestnik.audience.saved_audiences import naming_a_taken_name
 from vestnik.dashboard.audience_builder.conditions import (
     OF_MAILINGS,
     ConditionForm,
-    What,
+    ConditionKind,
     conditions_of,
 )
 from vestnik.dashboard.audience_builder.suggestions import Suggestions, suggestions
-from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dashboard.wording.filter_text import describe
 
 GROUPS = ("include", "exclude")
 MOST_ROWS = MOST_ATTRIBUTES + 2 + len(OF_MAILINGS)
@@ -67,7 +67,7 @@ class AudienceForm:
         self.chosen = ""
 
     @classmethod
-    def showing(cls, audience: Filter) -> "AudienceForm":
+    def from_filter(cls, audience: Filter) -> "AudienceForm":
         """The builder with a filter in it."""
         included, excluded = conditions_of(audience), conditions_of(audience.get("exclude", {}))
         if included is None or excluded is None:
@@ -100,7 +100,7 @@ class AudienceForm:
         if "keep" in data:
             return cls.submitted(data)._keep(data.get("audience_name", ""))
         if saved := _taken(data):
-            return cls.showing(saved.filter)
+            return cls.from_filter(saved.filter)
         if not any(name in data for name in ("add", "remove", "take", "anew")):
             return None
         form = cls.restored(data)
@@ -126,7 +126,7 @@ class AudienceForm:
         rows: list[ConditionForm] = getattr(self, group) if group in GROUPS else []
         if group in GROUPS and len(rows) < MOST_ROWS:
             number = max((row.number for row in rows), default=-1) + 1
-            rows.append(_row(group, number, initial={"what": What.CODE}, is_new=True))
+            rows.append(_row(group, number, initial={"what": ConditionKind.CODE}, is_new=True))
 
     def _keep(self, name: str) -> "AudienceForm":
         """Save the filter as an audience of that name."""
@@ -169,7 +169,7 @@ class AudienceForm:
     @property
     def words(self) -> list[str]:
         """The filter that is kept, in words."""
-        return in_words(self.kept or {})
+        return describe(self.kept or {})
 
     @property
     def kept_signed(self) -> str:

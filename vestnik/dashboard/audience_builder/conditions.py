@@ -29,7 +29,7 @@ from vestnik.audience.filters.rules import (
 )
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
-from vestnik.dashboard.wording.typed_numbers import plain
+from vestnik.dashboard.wording.typed_numbers import normalise
 
 BETWEEN_CODES = re.compile(r"[\s,;]+")
 NUMBER = re.compile(r"[-−]?[0-9]{1,15}(?:[.,][0-9]{1,9})?", re.ASCII)
@@ -42,7 +42,7 @@ LONGEST_BOUND = 30
 MOST_INPUTS = 20
 
 
-class What(models.TextChoices):
+class ConditionKind(models.TextChoices):
     """What a condition asks."""
 
     CODE = "code", _("prefix is")
@@ -57,9 +57,18 @@ class What(models.TextChoices):
     ANSWERED = "answered", _("answered the mailing number")
 
 
-OF_MAILINGS = {What.GOT: "got", What.NOT_GOT: "not_got", What.ANSWERED: "answered"}
-OF_VALUES = (What.CODE, What.TAG, What.EQUALS, *OF_MAILINGS)
-OF_ATTRIBUTES = (What.EQUALS, What.RANGE, What.PRESENT, What.ABSENT)
+OF_MAILINGS = {
+    ConditionKind.GOT: "got",
+    ConditionKind.NOT_GOT: "not_got",
+    ConditionKind.ANSWERED: "answered",
+}
+OF_VALUES = (ConditionKind.CODE, ConditionKind.TAG, ConditionKind.EQUALS, *OF_MAILINGS)
+OF_ATTRIBUTES = (
+    ConditionKind.EQUALS,
+    ConditionKind.RANGE,
+    ConditionKind.PRESENT,
+    ConditionKind.ABSENT,
+)
 
 
 class ValuesInput(forms.Widget):
@@ -73,7 +82,7 @@ class ValuesInput(forms.Widget):
 class ConditionForm(forms.Form):
     """A condition: all that is not asked by its `what` is left alone."""
 
-    what = forms.ChoiceField(choices=What.choices, label=_("Condition"))
+    what = forms.ChoiceField(choices=ConditionKind.choices, label=_("Condition"))
     name = forms.CharField(required=False, max_length=LONGEST_NAME, label=_("Attribute"))
     values = forms.Field(required=False, widget=ValuesInput, label=_("Value"))
     gte = forms.CharField(required=False, max_length=LONGEST_BOUND, label=_("from"))
@@ -92,13 +101,13 @@ class ConditionForm(forms.Form):
             self.add_error("name", _("Name the attribute, or remove the condition."))
         if what in OF_VALUES:
             self._clean_values(CHECKS[what], cleaned)
-        if what == What.RANGE:
+        if what == ConditionKind.RANGE:
             self._clean_bounds(cleaned)
         return cleaned
 
     def _is_as_it_was(self, cleaned: Mapping[str, Any]) -> bool:
         """Whether the fields are as they are shown for what the row was."""
-        name, wanted = read_was(cleaned.get("was", ""))
+        name, wanted = parse_previous(cleaned.get("was", ""))
         if wanted is None or self.errors:
             return False
         rows = _in_each_language(name, wanted)
@@ -106,7 +115,7 @@ class ConditionForm(forms.Form):
 
     def _clean_values(self, check: Callable[[str], str], cleaned: dict[str, Any]) -> None:
         values: list[str] = cleaned["values"]
-        if cleaned["what"] == What.CODE or cleaned["what"] in OF_MAILINGS:
+        if cleaned["what"] == ConditionKind.CODE or cleaned["what"] in OF_MAILINGS:
             values = [code for value in values for code in BETWEEN_CODES.split(value) if code]
         problem = next(filter(None, map(check, values)), "") or _problem_of_all(values)
         if problem:
@@ -135,7 +144,7 @@ class ConditionForm(forms.Form):
             return "attribute", self.cleaned_data["name"]
         if what in OF_MAILINGS:
             return "mailings", what
-        return ("code", "") if what == What.CODE else ("tag", "")
+        return ("code", "") if what == ConditionKind.CODE else ("tag", "")
 
     def part(self) -> dict[str, Any]:
         """The condition as a part of a filter."""
@@ -143,25 +152,25 @@ class ConditionForm(forms.Form):
         if word := OF_MAILINGS.get(asked["what"]):
             return {"mailings": {word: [int(value.lstrip("№#")) for value in asked["values"]]}}
         match asked["what"]:
-            case What.CODE:
+            case ConditionKind.CODE:
                 return {"operator_codes": asked["values"]}
-            case What.TAG:
+            case ConditionKind.TAG:
                 return {"tags": asked["values"]}
-            case What.NO_TAG:
+            case ConditionKind.NO_TAG:
                 return {"tags": [""]}
         return {"attributes": {asked["name"]: self._wanted(asked)}}
 
     def _wanted(self, asked: Mapping[str, Any]) -> Any:
-        name, was = read_was(asked["was"])
+        name, was = parse_previous(asked["was"])
         if self._is_as_it_was(asked):
             return was
         match asked["what"]:
-            case What.EQUALS:
+            case ConditionKind.EQUALS:
                 before = was if name == asked["name"] else None
                 return [typed for value in asked["values"] for typed in _typed(value, before)]
-            case What.RANGE:
+            case ConditionKind.RANGE:
                 return {w: asked[w] for w in ("gte", "lte") if asked[w] is not None}
-        return {"present": asked["what"] == What.PRESENT}
+        return {"present": asked["what"] == ConditionKind.PRESENT}
 
     def as_sent(self) -> dict[str, Any]:
         """What was sent, unchecked, to be shown again."""
@@ -172,7 +181,7 @@ class ConditionForm(forms.Form):
     @property
     def shown_what(self) -> str:
         """The chosen condition, also where it was not checked yet."""
-        return str(self["what"].value() or What.CODE)
+        return str(self["what"].value() or ConditionKind.CODE)
 
     @property
     def shown_values(self) -> Sequence[str]:
@@ -226,14 +235,14 @@ def _shorter_than(most: int) -> Callable[[str], str]:
 
 
 CHECKS: dict[str, Callable[[str], str]] = {
-    What.CODE: _problem_of_code,
-    What.TAG: _shorter_than(LONGEST_TAG),
-    What.EQUALS: _shorter_than(LONGEST_VALUE),
+    ConditionKind.CODE: _problem_of_code,
+    ConditionKind.TAG: _shorter_than(LONGEST_TAG),
+    ConditionKind.EQUALS: _shorter_than(LONGEST_VALUE),
     **dict.fromkeys(OF_MAILINGS, _problem_of_mailing),
 }
 
 
-def as_kept(written: str) -> list[Any]:
+def serialize(written: str) -> list[Any]:
     """What attributes may hold where a person writes this: 42 is a number in one system and a text
     in another, and yes is a `true`."""
     word = written.casefold()
@@ -250,7 +259,7 @@ def _typed(written: str, was: Any) -> list[Any]:
     """What a value is that may have been in the row before."""
     before = was if isinstance(was, list) else [was]
     same = [one for one in before if _is_value(one) and written in _writings(one)]
-    return same or as_kept(written)
+    return same or serialize(written)
 
 
 def _writings(one: Any) -> tuple[str, ...]:
@@ -272,7 +281,7 @@ def _is_value(one: Any) -> bool:
     return "\x00" not in one if isinstance(one, str) else isinstance(one, bool | int | float)
 
 
-def read_was(carried: str) -> tuple[str, Any]:
+def parse_previous(carried: str) -> tuple[str, Any]:
     """The attribute and what was wanted of it, as a row carries them; None where that is nothing
     of ours."""
     try:
@@ -295,7 +304,7 @@ def bound(written: str) -> int | float | str | None:
     """A number, or a day as YYYY-MM-DD; None where nothing is written."""
     if not written:
         return None
-    number = plain(written)
+    number = normalise(written)
     if NUMBER.fullmatch(number):
         return float(number) if "." in number else int(number)
     for form in DAYS:
@@ -313,9 +322,11 @@ def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         return None
     rows: list[dict[str, Any] | None] = []
     if codes := audience.get("operator_codes"):
-        rows.append({"what": What.CODE, "values": codes})
+        rows.append({"what": ConditionKind.CODE, "values": codes})
     if tags := audience.get("tags"):
-        rows.append({"what": What.NO_TAG} if tags == [""] else _valued(What.TAG, tags))
+        rows.append(
+            {"what": ConditionKind.NO_TAG} if tags == [""] else _valued(ConditionKind.TAG, tags)
+        )
     rows += [of_attribute(*item) for item in audience.get("attributes", {}).items()]
     words = {word: what for what, word in OF_MAILINGS.items()}
     for word, ids in audience.get("mailings", {}).items():
@@ -328,9 +339,9 @@ def of_attribute(name: str, wanted: Any) -> dict[str, Any] | None:
     """What is wanted of an attribute as the initial values of a row; None where none can say it."""
     if not isinstance(wanted, Mapping):
         values = wanted if isinstance(wanted, list) else [wanted]
-        row = _valued(What.EQUALS, [_written(value) for value in values])
+        row = _valued(ConditionKind.EQUALS, [_written(value) for value in values])
     elif set(wanted) == {"present"}:
-        row = {"what": What.PRESENT if wanted["present"] else What.ABSENT}
+        row = {"what": ConditionKind.PRESENT if wanted["present"] else ConditionKind.ABSENT}
     elif "present" not in wanted:
         row = _bounded({word: _shown(wanted[word]) for word in wanted})
     else:
@@ -342,10 +353,10 @@ def of_attribute(name: str, wanted: Any) -> dict[str, Any] | None:
 
 def _bounded(written: Mapping[str, str]) -> dict[str, Any] | None:
     fits = all(len(text) <= LONGEST_BOUND for text in written.values())
-    return {"what": What.RANGE, "gte": "", "lte": "", **written} if fits else None
+    return {"what": ConditionKind.RANGE, "gte": "", "lte": "", **written} if fits else None
 
 
-def _valued(what: What, values: Sequence[str]) -> dict[str, Any] | None:
+def _valued(what: ConditionKind, values: Sequence[str]) -> dict[str, Any] | None:
     said = list(dict.fromkeys(values))
     return {"what": what, "values": said} if all(map(_is_sayable, said)) else None
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.audience.filters.rules import LONGEST_NAME
 from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
-from vestnik.dashboard.wording.typed_numbers import plain
+from vestnik.dashboard.wording.typed_numbers import normalise
 
 #: Further attributes, and names that a field of a form would change, are kept as they are.
 SHOWN = 100
@@ -69,7 +69,7 @@ class AttributeForm(forms.Form):
 
 def _number(written: str) -> int | float:
     try:
-        number = json.loads(plain(written))
+        number = json.loads(normalise(written))
     except (ValueError, RecursionError):
         number = None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):

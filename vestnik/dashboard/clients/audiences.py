@@ -15,9 +15,9 @@ from vestnik.dashboard.audience_builder.builder import AudienceForm, save_audien
 from vestnik.dashboard.audience_builder.range_hints import range_hints
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
-from vestnik.dashboard.web.kept_forms import written_on
-from vestnik.dashboard.wording.bidi import isolated
-from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dashboard.web.kept_forms import submitted_or_restored
+from vestnik.dashboard.wording.bidi import isolate
+from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.one_line import unless_untouched
 
@@ -40,7 +40,7 @@ def audience_list(request: OperatorRequest) -> HttpResponse:
     """All saved audiences by name, each counted once it is looked at."""
     start = _start(request.GET.get("after", ""))
     found = list(SavedAudience.objects.order_by("name", "id")[start : start + PAGE_SIZE + 1])
-    audiences = [(saved, in_words(saved.filter)) for saved in found[:PAGE_SIZE]]
+    audiences = [(saved, describe(saved.filter)) for saved in found[:PAGE_SIZE]]
     context = {
         "audiences": audiences,
         "older": f"?after={start + PAGE_SIZE}" if len(found) > PAGE_SIZE else "",
@@ -90,19 +90,19 @@ def delete_audience(request: OperatorRequest, id: int) -> HttpResponse:
     if request.method == "POST":
         saved.delete()
         messages.success(
-            request, _("The audience “%(name)s” is deleted.") % {"name": isolated(saved.name)}
+            request, _("The audience “%(name)s” is deleted.") % {"name": isolate(saved.name)}
         )
         return redirect("audience-list")
-    context = {"saved": saved, "words": in_words(saved.filter), "section": "client-list"}
+    context = {"saved": saved, "words": describe(saved.filter), "section": "client-list"}
     return render(request, "dashboard/clients/audience_delete.html", context)
 
 
 def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse:
     context: dict[str, Any] = {"saved": saved, "section": "client-list"}
-    data = written_on(request)
+    data = submitted_or_restored(request)
     if data is None:
         context["name"] = saved.name if saved else ""
-        context["audience"] = AudienceForm.showing(saved.filter if saved else {})
+        context["audience"] = AudienceForm.from_filter(saved.filter if saved else {})
         context["marks"] = dirty_fields.marks_of(_fields(saved)) if saved else ""
         return _page(request, context)
     context["name"] = name = unless_untouched(data.get("name", ""), saved.name if saved else "")
@@ -116,7 +116,7 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
         return _page(request, context | _counted(audience))
     if problem := _problem(name, audience, saved, context["marks"]):
         return _page(request, {**context, "is_wrong": True, **problem})
-    messages.success(request, _("The audience “%(name)s” is saved.") % {"name": isolated(name)})
+    messages.success(request, _("The audience “%(name)s” is saved.") % {"name": isolate(name)})
     return redirect("audience-list")
 
 
@@ -136,7 +136,7 @@ def _fields(saved: SavedAudience) -> dict[str, Any]:
     return {"name": saved.name, "filter": saved.filter}
 
 
-def _rivals(
+def _conflicts(
     name: str, audience: AudienceForm, saved: SavedAudience, marks: str
 ) -> dict[str, Any] | None:
     """What somebody else has made of the same since the page was opened; None where nothing."""
@@ -144,10 +144,10 @@ def _rivals(
     names = dirty_fields.conflicts({"name": name, "filter": audience.audience}, marks, now)
     if not names:
         return None
-    told = {"name_problem": dirty_fields.told("", saved.name)} if "name" in names else {}
+    told = {"name_problem": dirty_fields.conflict_text("", saved.name)} if "name" in names else {}
     if "filter" in names:
-        audience.warnings.append(dirty_fields.told("", "; ".join(in_words(saved.filter))))
-    return {**told, "marks": dirty_fields.renewed(marks, now, names)}
+        audience.warnings.append(dirty_fields.conflict_text("", "; ".join(describe(saved.filter))))
+    return {**told, "marks": dirty_fields.refresh_marks(marks, now, names)}
 
 
 def _problem(
@@ -169,9 +169,9 @@ def _change(name: str, audience: AudienceForm, id: int, marks: str) -> dict[str,
     """Write what was changed on the page, and nothing else; what somebody else has changed too."""
     with transaction.atomic():
         saved = get_object_or_404(SavedAudience.objects.select_for_update(), id=id)
-        if rivals := _rivals(name, audience, saved, marks):
+        if rivals := _conflicts(name, audience, saved, marks):
             return rivals
-        touched = dirty_fields.changed({"name": name, "filter": audience.audience}, marks)
+        touched = dirty_fields.changed_fields({"name": name, "filter": audience.audience}, marks)
         filter = audience.audience if "filter" in touched else saved.filter
         save_audience(name if "name" in touched else saved.name, filter, id)
     return None

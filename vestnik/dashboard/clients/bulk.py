@@ -30,7 +30,7 @@ from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.clients.search import SearchForm, selected
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, forbidden, page
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.db.errors import retry_on_conflict
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 from vestnik.dispatch.suppress.revocation import delete_clients
@@ -65,22 +65,22 @@ class BulkForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if not was_shown(data.get("shown", ""), self.does, self.ids):
+        if not is_signed(data.get("shown", ""), self.does, self.ids):
             self.add_error(None, _("Other clients fit by now than the page showed: look again."))
         elif self.does == "delete" and data.get("typed", "").replace(" ", "") != str(self.count):
             self.add_error("typed", _("Type %(count)s to delete them.") % {"count": self.count})
         return data
 
 
-def proof_of(does: str, ids: Sequence[int]) -> str:
+def sign(does: str, ids: Sequence[int]) -> str:
     """What a page carries that asks whether to do this to these clients."""
     digest = hashlib.sha256(",".join(map(str, sorted(ids))).encode()).hexdigest()
     return signing.Signer(salt=SALT).sign(f"{does} {len(ids)} {digest}")
 
 
-def was_shown(proof: str, does: str, ids: Sequence[int]) -> bool:
+def is_signed(proof: str, does: str, ids: Sequence[int]) -> bool:
     """Whether a page with that proof asked about just these clients."""
-    return constant_time_compare(proof, proof_of(does, ids))
+    return constant_time_compare(proof, sign(does, ids))
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Selection:
         if not search.is_valid():
             return None
         fields = [("all", "1"), *((name, str(data[name])) for name in SEARCH if data.get(name))]
-        return cls(selected(search.asked()), fields, search.in_words())
+        return cls(selected(search.filters()), fields, search.describe())
 
     def ids(self) -> list[int]:
         """In the order of the numbers, in which everything locks clients; at most one too many."""
@@ -116,35 +116,35 @@ class Selection:
 @page(Action.SEND, keeps=True)
 def client_bulk(request: OperatorRequest) -> HttpResponse:
     """Ask whether it is meant, and do it."""
-    data = request.GET if (written := written_on(request)) is None else written
+    data = request.GET if (written := submitted_or_restored(request)) is None else written
     does = data.get("does", "")
     selection = Selection.read(data)
-    if does not in ACTS or selection is None:
+    if does not in BULK_ACTIONS or selection is None:
         messages.error(request, _("Nothing was done: choose clients in the list, and what to do."))
         return redirect("client-list")
-    if not may(request.user.role, ACTS[does].needs):
-        return forbidden(request, ACTS[does].needs)
+    if not may(request.user.role, BULK_ACTIONS[does].needs):
+        return forbidden(request, BULK_ACTIONS[does].needs)
     ids = selection.ids()
     if not ids:
         messages.error(request, _("Nothing was done: no client is chosen."))
         return redirect("client-list")
-    return _asked(request, selection, does, ids)
+    return _show_confirmation(request, selection, does, ids)
 
 
-def _asked(
+def _show_confirmation(
     request: OperatorRequest, selection: Selection, does: str, ids: Sequence[int]
 ) -> HttpResponse:
     is_sent, back = request.method == "POST", f"{reverse('client-list')}?{_search(selection)}"
-    form = BulkForm(written_on(request), ids=ids, does=does)
-    unchecked(request, form)
+    form = BulkForm(submitted_or_restored(request), ids=ids, does=does)
+    clear_restored_errors(request, form)
     if is_sent and len(ids) <= MOST_AT_ONCE and form.is_valid():
-        _tell(request, ACTS[does], ids, form.cleaned_data)
+        _report(request, BULK_ACTIONS[does], ids, form.cleaned_data)
         return redirect(back)
     if form.is_bound:
         form.data = form.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
-        form.data["shown"] = proof_of(does, ids)  # type: ignore[index]  # may be written to
+        form.data["shown"] = sign(does, ids)  # type: ignore[index]  # may be written to
     else:
-        form.initial["shown"] = proof_of(does, ids)
+        form.initial["shown"] = sign(does, ids)
     context = {
         "section": "client-list",
         "form": form,
@@ -161,7 +161,9 @@ def _asked(
     return render(request, "dashboard/clients/bulk.html", context, status=422 if is_sent else 200)
 
 
-def _tell(request: OperatorRequest, act: "Act", ids: Sequence[int], data: dict[str, Any]) -> None:
+def _report(
+    request: OperatorRequest, act: "BulkAction", ids: Sequence[int], data: dict[str, Any]
+) -> None:
     """Do it, and say to how many it was done."""
     looked_at, done = 0, 0
     ends = time.monotonic() + MOST_SECONDS
@@ -170,7 +172,7 @@ def _tell(request: OperatorRequest, act: "Act", ids: Sequence[int], data: dict[s
             break
         done += act.run(chunk, data)
         looked_at += len(chunk)
-    messages.success(request, act.told(done))
+    messages.success(request, act.success_text(done))
     if left := len(ids) - looked_at:
         messages.warning(request, _left(left))
 
@@ -212,35 +214,35 @@ def _delete(ids: Sequence[int], _data: dict[str, Any]) -> int:
     return delete_clients(ids)
 
 
-def _tagged(count: int) -> str:
+def _tagged_text(count: int) -> str:
     said = ngettext("%(count)s client is tagged.", "%(count)s clients are tagged.", count)
     return said % {"count": number(count)}
 
 
-def _stopped(count: int) -> str:
+def _stopped_text(count: int) -> str:
     said = ngettext(
         "%(count)s client is on the stop list.", "%(count)s clients are on the stop list.", count
     )
     return said % {"count": number(count)}
 
 
-def _deleted(count: int) -> str:
+def _deleted_text(count: int) -> str:
     said = ngettext("%(count)s client is deleted.", "%(count)s clients are deleted.", count)
     return said % {"count": number(count)}
 
 
 @dataclass(frozen=True)
-class Act:
+class BulkAction:
     """Something done to a chunk of clients: who may, what is done, and what is told of it."""
 
     label: Promise
     needs: Action
     run: Callable[[Sequence[int], dict[str, Any]], int]
-    told: Callable[[int], str]
+    success_text: Callable[[int], str]
 
 
-ACTS = {
-    "tag": Act(gettext_lazy("Change the tag"), Action.SEND, _tag, _tagged),
-    "stop": Act(gettext_lazy("Put on the stop list"), Action.SEND, _stop, _stopped),
-    "delete": Act(gettext_lazy("Delete"), Action.MANAGE, _delete, _deleted),
+BULK_ACTIONS = {
+    "tag": BulkAction(gettext_lazy("Change the tag"), Action.SEND, _tag, _tagged_text),
+    "stop": BulkAction(gettext_lazy("Put on the stop list"), Action.SEND, _stop, _stopped_text),
+    "delete": BulkAction(gettext_lazy("Delete"), Action.MANAGE, _delete, _deleted_text),
 }

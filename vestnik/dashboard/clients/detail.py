@@ -15,7 +15,7 @@ from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.phone import operator_code_of
 from vestnik.audience.stop_list import Source, is_number
 from vestnik.dashboard.web.decorators import OperatorRequest, page
-from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording import zones
 from vestnik.dashboard.wording.filter_text import value
 from vestnik.dashboard.wording.reasons import said
@@ -33,7 +33,7 @@ SOURCES: dict[str, Promise] = {
 def client_page(request: OperatorRequest, id: int) -> HttpResponse:
     """A client and all their messages, the last first."""
     client = client_or_404(id)
-    listed = paged(request, lambda walk: messages.find(walk, client=id), newest_first=True)
+    listed = paginate(request, lambda keyset: messages.find(keyset, client=id), newest_first=True)
     now, entry = timezone.now(), entry_of(client.phone_number)
     context = {
         "section": "client-list",
@@ -63,7 +63,7 @@ def entry_of(number: str) -> StopListEntry | None:
 
 def local_time(client: Client, now: datetime) -> datetime | None:
     """The time where the client is, not to be converted again; None where the zone is unknown."""
-    zone = zones.known(client.timezone)
+    zone = zones.find_zone(client.timezone)
     return None if zone is None else now.astimezone(zone).replace(tzinfo=None)
 
 

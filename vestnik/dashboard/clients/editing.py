@@ -26,7 +26,7 @@ from vestnik.dashboard.clients.attributes import AttributeRows, shown_of
 from vestnik.dashboard.clients.detail import client_or_404
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, page
-from vestnik.dashboard.web.kept_forms import written_on
+from vestnik.dashboard.web.kept_forms import submitted_or_restored
 from vestnik.dashboard.wording import zones
 from vestnik.one_line import unless_untouched
 
@@ -80,7 +80,9 @@ class ClientForm(forms.Form):
         """What was changed on the page. What was emptied is told by the number."""
         fields = {"operator_code": operator_code_of(self.cleaned_data["phone_number"])}
         told = clients.placed({**fields, **self.given()})
-        changed = {name: told[name] for name in dirty_fields.changed(self.cleaned_data, marks)}
+        changed = {
+            name: told[name] for name in dirty_fields.changed_fields(self.cleaned_data, marks)
+        }
         source = {"timezone_source": told["timezone_source"]} if "timezone" in changed else {}
         return changed | source
 
@@ -102,7 +104,7 @@ def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -> HttpResponse:
-    data = written_on(request)
+    data = submitted_or_restored(request)
     marks = (data and data.get(dirty_fields.FIELD)) or (_marks_of(client) if client else "")
     if data is None:
         rows = AttributeRows.showing(client.attributes if client else {})
@@ -115,7 +117,7 @@ def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -
     if all([form.is_valid(), rows.is_valid()]):
         try:
             client = _saved(request, client, form, rows, marks)
-        except Rivals as rivals:
+        except EditConflict as rivals:
             marks = rivals.marks
         except clients.NumberTaken:
             form.add_error("phone_number", TAKEN)
@@ -139,13 +141,13 @@ def _saved(
         return client
     with transaction.atomic():
         now = get_object_or_404(Client.objects.select_for_update(), id=client.id)
-        _check_rivals(now, form, rows, marks)
+        _check_conflicts(now, form, rows, marks)
         clients.change(now, form.changes(marks) | _attributes(now, rows.attributes, marks))
     messages.success(request, _("Saved."))
     return now
 
 
-class Rivals(Exception):
+class EditConflict(Exception):
     """Somebody else has changed the same of the client; the marks once that has been shown."""
 
     def __init__(self, marks: str) -> None:
@@ -153,21 +155,21 @@ class Rivals(Exception):
         super().__init__()
 
 
-def _check_rivals(client: Client, form: ClientForm, rows: AttributeRows, marks: str) -> None:
+def _check_conflicts(client: Client, form: ClientForm, rows: AttributeRows, marks: str) -> None:
     """Say beside each field what somebody else has made of it meanwhile. Raises Rivals."""
     written = form.cleaned_data | _named(rows.attributes)
     now = _fields(client) | _named(client.attributes)
-    known = dirty_fields.read(marks)
+    known = dirty_fields.parse_marks(marks)
     removed = {name: None for name in known if name.startswith(ATTRIBUTE) and name not in written}
     names = dirty_fields.conflicts(written | removed, marks, now)
     for name in names:
         if name in form.fields:
-            form.add_error(name, dirty_fields.told("", str(now[name])))
+            form.add_error(name, dirty_fields.conflict_text("", str(now[name])))
         else:
             label = name.removeprefix(ATTRIBUTE)
-            rows.problems.append(f"{label}: {dirty_fields.told('', str(now[name]))}")
+            rows.problems.append(f"{label}: {dirty_fields.conflict_text('', str(now[name]))}")
     if names:
-        raise Rivals(dirty_fields.renewed(marks, now, names))
+        raise EditConflict(dirty_fields.refresh_marks(marks, now, names))
 
 
 def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, Any]:
@@ -175,8 +177,8 @@ def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, 
 
     Raises ValidationError where they are too many with what another has added meanwhile.
     """
-    touched = dirty_fields.changed(_named(given), marks)
-    seen = {name for name in dirty_fields.read(marks) if name.startswith(ATTRIBUTE)}
+    touched = dirty_fields.changed_fields(_named(given), marks)
+    seen = {name for name in dirty_fields.parse_marks(marks) if name.startswith(ATTRIBUTE)}
     gone = seen - set(_named(given))
     if not touched and not gone:
         return {}

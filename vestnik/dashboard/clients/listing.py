@@ -7,9 +7,9 @@ from vestnik.audience.models import Client
 from vestnik.dashboard.audience_builder.suggestions import suggestions
 from vestnik.dashboard.clients import columns
 from vestnik.dashboard.clients.bulk import SEARCH
-from vestnik.dashboard.clients.search import Found, SearchForm, find, selected
+from vestnik.dashboard.clients.search import SearchForm, SearchResult, find, selected
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
-from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording import readable_tables
 from vestnik.reports.files import exports
 from vestnik.reports.files.downloads import FORMATS, download
@@ -19,11 +19,11 @@ from vestnik.reports.files.downloads import FORMATS, download
 def client_list(request: OperatorRequest) -> HttpResponse:
     """Clients, the newest first."""
     form = SearchForm(request.GET)
-    asked = form.asked()
-    found = Found(Client.objects.none(), 0) if form.errors else find(asked)
+    asked = form.filters()
+    found = SearchResult(Client.objects.none(), 0) if form.errors else find(asked)
     suggested = suggestions()
     chosen = columns.chosen(request, list(suggested.names))
-    listed = paged(request, lambda walk: walk.take(found.clients), newest_first=True)
+    listed = paginate(request, lambda keyset: keyset.take(found.clients), newest_first=True)
     context = {
         "form": form,
         "is_part": is_htmx(request),
@@ -45,7 +45,7 @@ def client_export(request: OperatorRequest) -> HttpResponseBase:
     form, search = request.GET.get("format", ""), SearchForm(request.GET)
     if not search.is_valid():  # a deleted audience is not everybody
         raise Http404
-    table = exports.clients(selected(search.asked()))
+    table = exports.clients(selected(search.filters()))
     if readable_tables.is_for_people(request):
         table = readable_tables.clients(table)
     return download("clients", form if form in FORMATS else "csv", table)

@@ -14,7 +14,7 @@ from vestnik.audience.stop_list import LONGEST_REASON, Source
 from vestnik.dashboard.clients.detail import client_or_404, entry_of
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
@@ -31,8 +31,8 @@ class ReasonForm(forms.Form):
 def client_stop(request: OperatorRequest, id: int) -> HttpResponse:
     """Put the client's number on the stop list."""
     client = client_or_404(id)
-    form = ReasonForm(written_on(request))
-    unchecked(request, form)
+    form = ReasonForm(submitted_or_restored(request))
+    clear_restored_errors(request, form)
     if request.method == "POST" and form.is_valid():
         stop_numbers([client.phone_number], Source.PAGES, form.cleaned_data["reason"])
         messages.success(request, _("The client is on the stop list and gets nothing more."))

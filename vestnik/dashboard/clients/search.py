@@ -21,7 +21,7 @@ from vestnik.audience.models import Client, SavedAudience
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.validation import LONGEST_TAG
-from vestnik.dashboard.clients.text_search import holding_words
+from vestnik.dashboard.clients.text_search import containing_text
 from vestnik.dispatch.prepare.recipients import select_recipients
 
 #: More than these are not counted one by one.
@@ -61,15 +61,15 @@ class SearchForm(forms.Form):
             raise ValidationError(_("Three digits, for example 926."))
         return code
 
-    def asked(self) -> dict[str, Any]:
+    def filters(self) -> dict[str, Any]:
         """What narrows the list; of `q` also as it was written: of a date the dashes count."""
         self.is_valid()
         asked = {name: value for name, value in self.cleaned_data.items() if value}
         return asked | {"written": self.written} if "q" in asked else asked
 
-    def in_words(self) -> list[tuple[Any, str]]:
+    def describe(self) -> list[tuple[Any, str]]:
         """Each field that narrows the list, with what it asks for."""
-        asked = self.asked()
+        asked = self.filters()
         return [
             (self.fields[name].label, asked["written"] if name == "q" else str(asked[name]))
             for name in self.fields
@@ -78,7 +78,7 @@ class SearchForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The clients that fit, and how many: exactly, about, or more than that."""
 
     clients: QuerySet[Client]
@@ -93,7 +93,7 @@ def digits_of(written: str) -> str:
     return normalised(written) or NOT_DIGITS.sub("", written)
 
 
-def holding(digits: str) -> Q:
+def clients_matching(digits: str) -> Q:
     """The numbers that hold these digits; people say 8 for the 7 that a number begins with."""
     if len(digits) == 11:
         return Q(phone_number=digits)
@@ -103,21 +103,21 @@ def holding(digits: str) -> Q:
     return found
 
 
-def find(asked: Mapping[str, Any]) -> Found:
+def find(asked: Mapping[str, Any]) -> SearchResult:
     """The clients that fit all that is asked."""
     clients = selected(asked)
     # Read by the number alone, so that its index has all that the search needs.
     numbers = list(clients.values_list("phone_number", flat=True)[: MOST_COUNTED + 1])
     if len(numbers) <= MOST_COUNTED:
         few = Client.objects.filter(phone_number__in=numbers) if asked else clients
-        return Found(few, len(numbers))
+        return SearchResult(few, len(numbers))
     if "q" in asked:
-        return Found(clients, MOST_COUNTED, "more")
+        return SearchResult(clients, MOST_COUNTED, "more")
     # By an index: 0.1 s a million. The planner's estimate was half of it after an import.
     exact = clients[: MOST_EXACT + 1].count()
     if exact <= MOST_EXACT:
-        return Found(clients, exact)
-    return Found(clients, max(_estimate(clients), MOST_EXACT), "about")
+        return SearchResult(clients, exact)
+    return SearchResult(clients, max(_estimate(clients), MOST_EXACT), "about")
 
 
 def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
@@ -136,11 +136,11 @@ def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
 def _matching(clients: QuerySet[Client], searched: str, written: str) -> QuerySet[Client]:
     """By the number; by tags and attributes where it has letters, or where no number fits."""
     if not searched.isdecimal():
-        return clients.filter(holding_words(searched))
-    by_number = clients.filter(holding(searched))
+        return clients.filter(containing_text(searched))
+    by_number = clients.filter(clients_matching(searched))
     if by_number.exists():
         return by_number
-    return clients.filter(holding_words(searched) | holding_words(written))
+    return clients.filter(containing_text(searched) | containing_text(written))
 
 
 def _estimate(clients: QuerySet[Client]) -> int:

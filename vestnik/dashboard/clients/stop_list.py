@@ -18,11 +18,11 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, hash_of
 from vestnik.dashboard.clients.detail import SOURCES
 from vestnik.dashboard.clients.opt_out import confirmation
-from vestnik.dashboard.clients.search import MOST_COUNTED, digits_of, holding
+from vestnik.dashboard.clients.search import MOST_COUNTED, clients_matching, digits_of
 from vestnik.dashboard.templatetags.vestnik import phone
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
-from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
+from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
@@ -73,8 +73,8 @@ def _parts(written: str) -> list[str]:
 def stop_list(request: OperatorRequest) -> HttpResponse:
     """The list, the newest first; posted, numbers are put on it."""
     if request.method != "POST":
-        kept = NumbersForm(written_on(request))
-        unchecked(request, kept)
+        kept = NumbersForm(submitted_or_restored(request))
+        clear_restored_errors(request, kept)
         return _shown(request, kept)
     if not may(request.user.role, Action.SEND):
         return forbidden(request, Action.SEND)
@@ -116,7 +116,7 @@ def _shown(request: OperatorRequest, form: NumbersForm, status: int = 200) -> Ht
     search = SearchForm(request.GET)
     digits = search.cleaned_data.get("q", "") if search.is_valid() else ""
     entries = _entries(digits)
-    listed = paged(request, lambda walk: walk.take(entries), newest_first=True)
+    listed = paginate(request, lambda keyset: keyset.take(entries), newest_first=True)
     context: dict[str, Any] = {
         "section": SECTION,
         "search": search,
@@ -135,7 +135,7 @@ def _entries(digits: str) -> QuerySet[StopListEntry]:
     entries = StopListEntry.objects.all()
     if not digits:
         return entries
-    wanted = holding(digits)
+    wanted = clients_matching(digits)
     if len(digits) == 11:
         wanted |= Q(phone_hash=hash_of(digits))
     found = entries.filter(wanted)

@@ -14,7 +14,7 @@ from django.db.models.expressions import RawSQL
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
 
 
-def holding_words(written: str) -> Q:
+def containing_text(written: str) -> Q:
     """The clients in whose tag or attributes every word is found."""
     found = Q()
     for word in written.split():

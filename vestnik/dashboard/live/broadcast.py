@@ -16,7 +16,7 @@ import structlog
 from django.db import connections
 from django.utils import timezone, translation
 
-from vestnik.dashboard.live.shared_cache import seen
+from vestnik.dashboard.live.shared_cache import fetch_shared
 from vestnik.dashboard.live.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -25,11 +25,11 @@ _broadcasts: dict[str, "Broadcast"] = {}
 _registering = threading.Lock()
 
 
-class Word(NamedTuple):
+class Event(NamedTuple):
     """What is said of a look, for one language and zone: the same where nothing has changed."""
 
     now: datetime
-    said: str
+    payload: str
 
 
 class Broadcast:
@@ -40,54 +40,54 @@ class Broadcast:
         self.watchers = 0
         #: Set at each look: a stream of several topics waits for any of them.
         self.listeners: set[threading.Event] = set()
-        self._news = threading.Condition()
+        self._updated = threading.Condition()
         self._number = 0
-        self._found: Any = None
-        self._said: dict[tuple[str, str], str] = {}
+        self._data: Any = None
+        self._payloads: dict[tuple[str, str], str] = {}
 
-    def after(self, number: int, since: datetime, seconds: float) -> tuple[int, Word | None]:
+    def next_event(self, number: int, since: datetime, seconds: float) -> tuple[int, Event | None]:
         """The next look after that number, for the current language and zone; the same number, and
         nothing, where there is none within so many seconds.
 
         A look from before `since` says nothing either: who asks has seen what came after it.
         """
-        with self._news:
-            self._news.wait_for(lambda: self._number != number, seconds)
+        with self._updated:
+            self._updated.wait_for(lambda: self._number != number, seconds)
             if self._number == number:
                 return number, None
-            return self._number, self._written(since)
+            return self._number, self._event(since)
 
-    def _written(self, since: datetime) -> Word | None:
-        if self._found is None or self._found["now"] < since:
+    def _event(self, since: datetime) -> Event | None:
+        if self._data is None or self._data["now"] < since:
             return None
-        reader = translation.get_language() or "", timezone.get_current_timezone_name()
-        if reader not in self._said:
-            shown = asdict(self.topic.show(self._found))
-            self._said[reader] = json.dumps(shown, ensure_ascii=False)
-        return Word(self._found["now"], self._said[reader])
+        locale = translation.get_language() or "", timezone.get_current_timezone_name()
+        if locale not in self._payloads:
+            content = asdict(self.topic.render(self._data))
+            self._payloads[locale] = json.dumps(content, ensure_ascii=False)
+        return Event(self._data["now"], self._payloads[locale])
 
     def run(self) -> None:
         """Look, for as long as somebody watches."""
         while self._is_watched():
             began = time.monotonic()
-            self._look()
+            self._poll()
             time.sleep(max(0.05, self.topic.every - (time.monotonic() - began)))
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         try:
-            found = seen(self.topic.name, self.topic.every, self.topic.look)
+            data = fetch_shared(self.topic.name, self.topic.every, self.topic.fetch)
         except Exception as error:
             # The database is away: the pages say themselves that they are stale.
             log.warning("nothing to show", topic=self.topic.name, trouble=type(error).__name__)
             return
         finally:
             connections.close_all()
-        if found and self._found and found["now"] < self._found["now"]:
+        if data and self._data and data["now"] < self._data["now"]:
             return  # What another process saw, before what this one knows.
-        with self._news:
-            self._found, self._said = found, {}
+        with self._updated:
+            self._data, self._payloads = data, {}
             self._number += 1
-            self._news.notify_all()
+            self._updated.notify_all()
         with _registering:
             for listener in self.listeners:
                 listener.set()
@@ -100,7 +100,7 @@ class Broadcast:
 
 
 @contextmanager
-def watching(topic: Topic, listener: threading.Event | None = None) -> Iterator[Broadcast]:
+def subscribe(topic: Topic, listener: threading.Event | None = None) -> Iterator[Broadcast]:
     """The topic's broadcast in this process, which goes on at least as long as the block; the
     listener is set at each of its looks."""
     # One of each stream: without one it is an event that nobody waits for.

@@ -16,14 +16,14 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 0.5
-TRIES = 10
-AT, REASON = "$at", "$reason"
-#: Counts the looks at anything, in the order in which they began. What is kept has another form
+TIMEOUT_SECONDS = 0.5
+ATTEMPTS = 10
+INSTANT_KEY, REASON_KEY = "$at", "$reason"
+#: Counts the looks at anything, in the order in which they began. What is stored has another form
 #: than in the versions before, which may run beside this one.
-LOOKS = "vestnik:seen:3"
+KEY_PREFIX = "vestnik:seen:3"
 #: Who looked longer than its turn must not hide what was seen in a later one.
-KEEP = """
+STORE_IF_NEWER = """
 local kept = redis.call('GET', KEYS[1])
 if not kept or tonumber(string.match(kept, '^%d+')) < tonumber(ARGV[1]) then
     redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
@@ -31,63 +31,66 @@ end
 """
 
 
-def seen(name: str, every: float, look: Callable[[], Any]) -> Any:
+def fetch_shared(name: str, every: float, fetch: Callable[[], Any]) -> Any:
     """What `look` answers, or what another process was answered within the last `every` seconds."""
     try:
-        return _seen(f"{LOOKS}:{name}", every, look)
+        return _fetch(f"{KEY_PREFIX}:{name}", every, fetch)
     except redis.RedisError as error:
         log.warning("what is seen cannot be shared", trouble=type(error).__name__)
-        return look()
+        return fetch()
 
 
-def _seen(key: str, every: float, look: Callable[[], Any]) -> Any:
+def _fetch(key: str, every: float, fetch: Callable[[], Any]) -> Any:
     # A little less, so that who comes every second finds the turn free each time.
-    ours = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
-    if not ours and (kept := _kept(key)):
-        return json.loads(kept.split(b" ", 1)[1], object_hook=_decoded)
-    number = _redis().incr(LOOKS)
-    found = look()
-    seen_as = json.dumps(_marked(found), default=_encoded)
-    _redis().eval(KEEP, 1, key, number, seen_as, int(every * 2000))
-    return found
-
-
-def _kept(key: str) -> Any:
-    """What was seen; who has the first turn may still be looking."""
-    for _ in range(TRIES):
-        if kept := _redis().get(key):
-            return kept
-        time.sleep(PATIENCE / TRIES)
-    return None
-
-
-def _marked(value: Any) -> Any:
-    """The value with its reasons as data: JSON would take them for texts."""
-    match value:
-        case Reason():
-            return {REASON: value.data}
-        case dict():
-            return {name: _marked(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [*map(_marked, value)]
+    has_turn = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
+    if not has_turn and (stored := _wait_for_stored(key)):
+        return json.loads(stored.split(b" ", 1)[1], object_hook=_decode)
+    number = _redis().incr(KEY_PREFIX)
+    value = fetch()
+    encoded = json.dumps(_mark_reasons(value), default=_encode)
+    _redis().eval(STORE_IF_NEWER, 1, key, number, encoded, int(every * 2000))
     return value
 
 
-def _encoded(value: Any) -> Any:
+def _wait_for_stored(key: str) -> Any:
+    """What was seen; who has the first turn may still be looking."""
+    for _ in range(ATTEMPTS):
+        if stored := _redis().get(key):
+            return stored
+        time.sleep(TIMEOUT_SECONDS / ATTEMPTS)
+    return None
+
+
+def _mark_reasons(value: Any) -> Any:
+    """The value with its reasons as data: JSON would take them for texts."""
+    match value:
+        case Reason():
+            return {REASON_KEY: value.data}
+        case dict():
+            return {name: _mark_reasons(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [*map(_mark_reasons, value)]
+    return value
+
+
+def _encode(value: Any) -> Any:
     if isinstance(value, datetime):
-        return {AT: value.isoformat()}
+        return {INSTANT_KEY: value.isoformat()}
     raise TypeError(f"{type(value).__name__} cannot be handed on")
 
 
-def _decoded(found: dict[str, Any]) -> Any:
-    if REASON in found:
-        return Reason.from_data(found[REASON]) or ""
-    return datetime.fromisoformat(found[AT]) if AT in found else found
+def _decode(value: dict[str, Any]) -> Any:
+    if REASON_KEY in value:
+        return Reason.from_data(value[REASON_KEY]) or ""
+    return datetime.fromisoformat(value[INSTANT_KEY]) if INSTANT_KEY in value else value
 
 
 @cache
 def _redis() -> redis.Redis:
     # Tried once: a page that waits for it could long have looked for itself.
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=None
+        settings.REDIS_URL,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=None,
     )

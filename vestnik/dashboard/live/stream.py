@@ -20,48 +20,50 @@ from django.db import connections
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone, translation
 
-from vestnik.dashboard.live.shared_cache import seen
-from vestnik.dashboard.live.subscriptions import Subscription, instant, watched
+from vestnik.dashboard.live.shared_cache import fetch_shared
+from vestnik.dashboard.live.subscriptions import Subscription, parse_instant, subscribe_all
 from vestnik.dashboard.live.topics import Topic
-from vestnik.dashboard.live.writers import Writer, WriterOfAll, WriterOfOne
+from vestnik.dashboard.live.writers import EventWriter, MultiplexedWriter, SingleTopicWriter
 from vestnik.dashboard.web.decorators import OperatorRequest
 
 EVENTS = "text/event-stream"
 #: Not all at once, lest they all come back at once.
-SECONDS = (240.0, 300.0)
-WAIT = 1.0
+STREAM_SECONDS = (240.0, 300.0)
+WAIT_SECONDS = 1.0
 RETRY = 2000
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-_places = threading.BoundedSemaphore(settings.LIVE_STREAMS)
+_slots = threading.BoundedSemaphore(settings.LIVE_STREAMS)
 #: Whether this process is to end; gunicorn's worker says so.
 _ending: list[Callable[[], bool]] = []
 
 
-def end_when(is_ending: Callable[[], bool]) -> None:
+def set_ending_check(is_ending: Callable[[], bool]) -> None:
     """How a stream learns that its process is to end."""
     _ending[:] = [is_ending]
 
 
-def answer(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
+def respond(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
     """One topic, for pages of the versions before: as a stream for those who accept one, else
     once. Nothing from before `since`, of which the page was made; nor, to who connects again,
     from before what came last."""
     last = request.headers.get("Last-Event-ID", "")
-    since = max(instant(request.GET.get("since", "")), instant(last))
+    since = max(parse_instant(request.GET.get("since", "")), parse_instant(last))
     reader = translation.get_language(), timezone.get_current_timezone()
     one = Subscription(topic.name, topic, since, *reader)
     if _wants_stream(request):
-        return _stream(request, [one], WriterOfOne())
-    word = _once(one)
+        return _stream(request, [one], SingleTopicWriter())
+    word = _current_content(one)
     return HttpResponse(status=404) if word is None else JsonResponse(word)
 
 
-def answer_all(request: OperatorRequest, subscriptions: Sequence[Subscription]) -> HttpResponseBase:
+def respond_all(
+    request: OperatorRequest, subscriptions: Sequence[Subscription]
+) -> HttpResponseBase:
     """All that the pages of a browser show: as a stream, or once."""
     if _wants_stream(request):
-        return _stream(request, subscriptions, WriterOfAll())
-    words = [(one.key, _once(one)) for one in subscriptions]
+        return _stream(request, subscriptions, MultiplexedWriter())
+    words = [(one.key, _current_content(one)) for one in subscriptions]
     return JsonResponse({"words": [{"on": key, **word} for key, word in words if word]})
 
 
@@ -70,29 +72,34 @@ def _wants_stream(request: OperatorRequest) -> bool:
 
 
 def _stream(
-    request: OperatorRequest, subscriptions: Sequence[Subscription], write: Writer
+    request: OperatorRequest, subscriptions: Sequence[Subscription], write: EventWriter
 ) -> HttpResponseBase:
-    if not _places.acquire(blocking=False):
+    if not _slots.acquire(blocking=False):
         return HttpResponse(status=503, headers={"Retry-After": "60"})
-    return Stream(subscriptions, write, partial(_has_left, request.META.get("gunicorn.socket")))
+    return Stream(
+        subscriptions, write, partial(_has_disconnected, request.META.get("gunicorn.socket"))
+    )
 
 
-def _once(one: Subscription) -> dict[str, Any] | None:
+def _current_content(one: Subscription) -> dict[str, Any] | None:
     topic = one.topic
-    found = seen(topic.name, topic.every, topic.look)
-    if found is not None and found["now"] < one.since:
-        found = topic.look()
-    if found is None:
+    data = fetch_shared(topic.name, topic.every, topic.fetch)
+    if data is not None and data["now"] < one.since:
+        data = topic.fetch()
+    if data is None:
         return None
     with translation.override(one.language), timezone.override(one.zone):
-        return {"now": found["now"].timestamp(), **asdict(topic.show(found))}
+        return {"now": data["now"].timestamp(), **asdict(topic.render(data))}
 
 
 class Stream(StreamingHttpResponse):
     """Has a place among the streams of this process, and gives it back when it is closed."""
 
     def __init__(
-        self, subscriptions: Sequence[Subscription], write: Writer, has_left: Callable[[], bool]
+        self,
+        subscriptions: Sequence[Subscription],
+        write: EventWriter,
+        has_left: Callable[[], bool],
     ) -> None:
         super().__init__(
             _events(subscriptions, write, has_left),
@@ -105,10 +112,10 @@ class Stream(StreamingHttpResponse):
         super().close()
         if self._has_place:
             self._has_place = False
-            _places.release()
+            _slots.release()
 
 
-def _has_left(line: socket.socket | None) -> bool:
+def _has_disconnected(line: socket.socket | None) -> bool:
     """Whether the browser has closed its side: it opens another page long before a write fails."""
     if line is None:
         return False
@@ -121,17 +128,17 @@ def _has_left(line: socket.socket | None) -> bool:
 
 
 def _events(
-    subscriptions: Sequence[Subscription], write: Writer, has_left: Callable[[], bool]
+    subscriptions: Sequence[Subscription], write: EventWriter, has_left: Callable[[], bool]
 ) -> Iterator[str]:
     connections.close_all()  # what the session was read by
-    deadline = time.monotonic() + random.uniform(*SECONDS)  # noqa: S311  (no secret)
+    deadline = time.monotonic() + random.uniform(*STREAM_SECONDS)  # noqa: S311  (no secret)
     listener = threading.Event()
     yield f"retry: {RETRY}\n\n"
-    with watched(subscriptions, listener) as pairs:
+    with subscribe_all(subscriptions, listener) as pairs:
         while not (_is_over(deadline) or has_left()):
-            listener.wait(WAIT)
+            listener.wait(WAIT_SECONDS)
             listener.clear()
-            if sent := write([(one, one.heard(broadcast)) for one, broadcast in pairs]):
+            if sent := write([(one, one.next_event(broadcast)) for one, broadcast in pairs]):
                 yield sent
 
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, tzinfo
 from django.conf import settings
 from django.utils import timezone, translation
 
-from vestnik.dashboard.live.broadcast import Broadcast, Word, watching
+from vestnik.dashboard.live.broadcast import Broadcast, Event, subscribe
 from vestnik.dashboard.live.topics import Topic, topic_of
 from vestnik.dashboard.wording import zones
 
 PARAMETER = "on"
 #: More windows than anybody looks at.
-MOST = 32
+MAX_SUBSCRIPTIONS = 32
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -33,20 +33,20 @@ class Subscription:
     since: datetime
     language: str | None
     zone: tzinfo
-    last: str = ""
+    last_payload: str = ""
     #: Whether it was looked at since the last beat.
     is_fresh: bool = False
     _number: int = field(default=0, repr=False)
 
-    def heard(self, broadcast: Broadcast, seconds: float = 0.0) -> Word | None:
+    def next_event(self, broadcast: Broadcast, seconds: float = 0.0) -> Event | None:
         """The look that came since the last one; None where none did."""
         with translation.override(self.language), timezone.override(self.zone):
-            self._number, word = broadcast.after(self._number, self.since, seconds)
-        self.is_fresh |= word is not None
-        return word
+            self._number, event = broadcast.next_event(self._number, self.since, seconds)
+        self.is_fresh |= event is not None
+        return event
 
 
-def instant(seconds: str) -> datetime:
+def parse_instant(seconds: str) -> datetime:
     """A moment that is none is before everything."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)
@@ -54,29 +54,31 @@ def instant(seconds: str) -> datetime:
         return NEVER
 
 
-def subscribed(written: Sequence[str]) -> list[Subscription]:
+def parse_subscriptions(parameters: Sequence[str]) -> list[Subscription]:
     """What is asked for, as far as it is understood and there is something to watch."""
-    found = {}
-    for one in written[:MOST]:
+    subscriptions = {}
+    for one in parameters[:MAX_SUBSCRIPTIONS]:
         name, since, language, zone = [*one.split(",", 3), "", "", ""][:4]
         key = f"{name},{language},{zone}"
-        if key not in found and (topic := topic_of(name)):
-            found[key] = Subscription(key, topic, instant(since), _language(language), _zone(zone))
-    return list(found.values())
+        if key not in subscriptions and (topic := topic_of(name)):
+            subscriptions[key] = Subscription(
+                key, topic, parse_instant(since), _language(language), _zone(zone)
+            )
+    return list(subscriptions.values())
 
 
-def _language(wanted: str) -> str | None:
-    return wanted if wanted in dict(settings.LANGUAGES) else translation.get_language()
+def _language(code: str) -> str | None:
+    return code if code in dict(settings.LANGUAGES) else translation.get_language()
 
 
-def _zone(wanted: str) -> tzinfo:
-    return zones.known(wanted) or timezone.get_current_timezone()
+def _zone(name: str) -> tzinfo:
+    return zones.find_zone(name) or timezone.get_current_timezone()
 
 
 @contextmanager
-def watched(
+def subscribe_all(
     subscriptions: Sequence[Subscription], listener: threading.Event
 ) -> Iterator[list[tuple[Subscription, Broadcast]]]:
     """Each with its broadcast, for as long as the block runs."""
     with ExitStack() as held:
-        yield [(one, held.enter_context(watching(one.topic, listener))) for one in subscriptions]
+        yield [(one, held.enter_context(subscribe(one.topic, listener))) for one in subscriptions]

@@ -9,15 +9,15 @@ from django.template.loader import render_to_string
 
 from vestnik.audience.imports import Import
 from vestnik.dashboard import overview
-from vestnik.dashboard.clients.importing.progress import progress_of, shown_progress
+from vestnik.dashboard.clients.importing.progress import progress_of, render_progress
 from vestnik.dashboard.mailings.detail.progress import (
+    announcement,
     progress_context,
     slots,
     state_of,
     template_of,
-    told,
 )
-from vestnik.dashboard.wording.action_items import waiting
+from vestnik.dashboard.wording.action_items import count_action_items
 from vestnik.mailings.models import Mailing
 from vestnik.reports.mailing.snapshot import Snapshot, snapshot_of
 
@@ -25,7 +25,7 @@ LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TopicContent:
     """How a topic is written, for one language and zone.
 
     When `state` or `revision` changes, more of the page has to change than this; `told` is read
@@ -50,12 +50,12 @@ class Topic(ABC):
     every = 1.0
 
     @abstractmethod
-    def look(self) -> Any:
+    def fetch(self) -> Any:
         """What is to be known, as JSON with instants, one of them `now`; None where there is
         nothing to watch."""
 
     @abstractmethod
-    def show(self, found: Any) -> Shown:
+    def render(self, data: Any) -> TopicContent:
         """What was seen, in the language and the zone that are set."""
 
 
@@ -65,19 +65,19 @@ class MailingTopic(Topic):
     def __init__(self, mailing_id: int) -> None:
         self.mailing_id, self.name = mailing_id, f"mailing:{mailing_id}"
 
-    def look(self) -> Mapping[str, Any] | None:
-        found = snapshot_of(self.mailing_id)
-        if found is None:
+    def fetch(self) -> Mapping[str, Any] | None:
+        snapshot = snapshot_of(self.mailing_id)
+        if snapshot is None:
             return None
-        return {"now": found.now, "snapshot": asdict(found)}
+        return {"now": snapshot.now, "snapshot": asdict(snapshot)}
 
-    def show(self, found: Mapping[str, Any]) -> Shown:
-        snapshot = Snapshot(**found["snapshot"])
-        return Shown(
+    def render(self, data: Mapping[str, Any]) -> TopicContent:
+        snapshot = Snapshot(**data["snapshot"])
+        return TopicContent(
             html=render_to_string(template_of(snapshot), progress_context(snapshot)),
             state=state_of(snapshot),
-            told=told(snapshot),
-            badge=_badge(waiting()),
+            told=announcement(snapshot),
+            badge=_badge(count_action_items()),
             revision=snapshot.revision,
             slots=slots(snapshot),
         )
@@ -94,12 +94,12 @@ class OverviewTopic(Topic):
     name = "overview"
     every = 2.0
 
-    def look(self) -> Mapping[str, Any]:
-        return overview.look()
+    def fetch(self) -> Mapping[str, Any]:
+        return overview.fetch()
 
-    def show(self, found: Mapping[str, Any]) -> Shown:
-        html = render_to_string("dashboard/overview/now.html", overview.shown(found))
-        return Shown(html, badge=_badge(len(found["decisions"])))
+    def render(self, data: Mapping[str, Any]) -> TopicContent:
+        html = render_to_string("dashboard/overview/now.html", overview.render_context(data))
+        return TopicContent(html, badge=_badge(len(data["decisions"])))
 
 
 class ImportTopic(Topic):
@@ -108,24 +108,24 @@ class ImportTopic(Topic):
     def __init__(self, import_id: int) -> None:
         self.import_id, self.name = import_id, f"import:{import_id}"
 
-    def look(self) -> Mapping[str, Any] | None:
+    def fetch(self) -> Mapping[str, Any] | None:
         return progress_of(self.import_id)
 
-    def show(self, found: Mapping[str, Any]) -> Shown:
-        html = render_to_string("dashboard/clients/importing/progress.html", shown_progress(found))
-        return Shown(html, state=found["state"], revision=found["state"])
+    def render(self, data: Mapping[str, Any]) -> TopicContent:
+        html = render_to_string("dashboard/clients/importing/progress.html", render_progress(data))
+        return TopicContent(html, state=data["state"], revision=data["state"])
 
 
 def mailing_topic(id: int) -> Topic | None:
     """None where there is no such mailing."""
-    known = id <= LARGEST_ID and Mailing.objects.filter(id=id).exists()
-    return MailingTopic(id) if known else None
+    exists = id <= LARGEST_ID and Mailing.objects.filter(id=id).exists()
+    return MailingTopic(id) if exists else None
 
 
 def import_topic(id: int) -> Topic | None:
     """None where there is no such import."""
-    known = id <= LARGEST_ID and Import.objects.filter(id=id).exists()
-    return ImportTopic(id) if known else None
+    exists = id <= LARGEST_ID and Import.objects.filter(id=id).exists()
+    return ImportTopic(id) if exists else None
 
 
 KINDS: Mapping[str, Callable[[int], Topic | None]] = {

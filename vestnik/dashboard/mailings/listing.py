@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.dashboard.web.decorators import OperatorRequest, page
-from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.state_labels import MAILING_STATES
 from vestnik.mailings.models import Mailing
 from vestnik.reports.mailing.progress import progress_of, reached
@@ -43,8 +43,8 @@ class Search(forms.Form):
 def mailing_list(request: OperatorRequest) -> HttpResponse:
     """The list, by state, by a part of the name or by number."""
     asked = Search.read(request.GET)
-    mailings = _named(_in_state(asked["state"]), asked["q"])
-    found = paged(request, lambda walk: walk.take(mailings), newest_first=True, size=SIZE)
+    mailings = _by_name(_in_state(asked["state"]), asked["q"])
+    found = paginate(request, lambda keyset: keyset.take(mailings), newest_first=True, size=SIZE)
     context = {
         "asked": asked,
         "page": found,
@@ -62,7 +62,7 @@ def _in_state(state: str) -> QuerySet[Mailing]:
     return mailings.filter(state=state) if state else mailings
 
 
-def _named(mailings: QuerySet[Mailing], words: str) -> QuerySet[Mailing]:
+def _by_name(mailings: QuerySet[Mailing], words: str) -> QuerySet[Mailing]:
     if not words:
         return mailings
     named = Q(name__icontains=words)
@@ -86,7 +86,7 @@ def _entries(mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
 def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
     """Each filter with how many mailings it would show with the same search; those that would show
     none are left out."""
-    searched = _named(Mailing.objects.order_by(), asked["q"])
+    searched = _by_name(Mailing.objects.order_by(), asked["q"])
     counted = searched.values_list("is_test", "state").annotate(Count("id"))
     counts = dict.fromkeys(("", *dict(CHOICES)), 0)
     for is_test, state, count in counted:

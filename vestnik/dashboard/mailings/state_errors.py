@@ -15,7 +15,7 @@ from vestnik.mailings.rules import database_now
 
 #: What is of no use once the end has come.
 BEFORE_THE_END = ("schedule", "resume", "change", "new text")
-REFUSALS: dict[str, Promise] = {
+TEXTS: dict[str, Promise] = {
     "schedule": gettext_lazy("It cannot be scheduled: the mailing is “%(state)s” now."),
     "pause": gettext_lazy("It was not paused: the mailing is “%(state)s” now."),
     "resume": gettext_lazy("It cannot be resumed: the mailing is “%(state)s” now."),
@@ -39,19 +39,19 @@ REFUSALS: dict[str, Promise] = {
 }
 
 
-def refusal(mailing: Mailing, wanted: str) -> str:
+def state_error(mailing: Mailing, wanted: str) -> str:
     """Why it cannot be done."""
     is_over = mailing.ends_at <= database_now()
     if is_over and wanted == "resend":
         wanted = "resend after the end"
     if is_over and wanted in BEFORE_THE_END and mailing.state not in ENDED:
         return _("The end of the mailing has passed: nothing can leave any more.")
-    return str(REFUSALS[wanted] % {"state": MAILING_STATES[mailing.state]})
+    return str(TEXTS[wanted] % {"state": MAILING_STATES[mailing.state]})
 
 
-def refused(request: OperatorRequest, mailing: Mailing, wanted: str) -> HttpResponse:
+def redirect_refused(request: OperatorRequest, mailing: Mailing, wanted: str) -> HttpResponse:
     """Back to the mailing, with the reason."""
-    messages.error(request, refusal(mailing, wanted))
+    messages.error(request, state_error(mailing, wanted))
     return back_to(request, mailing)
 
 

@@ -14,15 +14,15 @@ from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.web import autosave
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.form_idempotency import (
-    SENT_ALREADY,
-    OnceForm,
-    UsedAlready,
-    content_of,
+    ALREADY_SUBMITTED,
+    IdempotentForm,
+    TokenAlreadyUsed,
+    canonical_content,
+    create_once,
     new_token,
-    once,
 )
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
+from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.state_labels import ROLES
 
 log = structlog.get_logger(__name__)
@@ -31,13 +31,13 @@ TAB = "api-keys"
 #: Revoked keys are kept on record; so many of them are shown.
 REVOKED_SHOWN = 20
 ISSUED = ("name", "role")
-SHOWN_BEFORE = gettext_lazy(
+ALREADY_SHOWN = gettext_lazy(
     "The key %(key)s was made by the first click, and shown then. "
     "If you have not seen it, revoke it and make another one."
 )
 
 
-class KeyForm(OnceForm, forms.ModelForm):
+class KeyForm(IdempotentForm, forms.ModelForm):
     """What the key is for, and what it may do."""
 
     name = forms.CharField(label=gettext_lazy("Purpose"), max_length=100)
@@ -53,8 +53,8 @@ def api_keys(request: OperatorRequest) -> HttpResponse:
     """The keys there are; posted, a new one, which is shown this once."""
     if request.method != "POST":
         initial = {"role": Role.OPERATOR, "token": new_token()}
-        empty = KeyForm(written_on(request), initial=initial)
-        unchecked(request, empty)
+        empty = KeyForm(submitted_or_restored(request), initial=initial)
+        clear_restored_errors(request, empty)
         return _listed(request, empty)
     form = KeyForm(request.POST)
     if not form.is_valid():
@@ -68,15 +68,15 @@ def api_keys(request: OperatorRequest) -> HttpResponse:
         return key.pk
 
     try:
-        id, is_new = once(form.used_token, make, content_of(request.POST))
-    except UsedAlready:
-        form.ask_again(str(SENT_ALREADY))
+        id, is_new = create_once(form.submitted_token, make, canonical_content(request.POST))
+    except TokenAlreadyUsed:
+        form.require_resubmission(str(ALREADY_SUBMITTED))
         return _listed(request, form)
     key = get_object_or_404(ApiKey, pk=id)
     if is_new:
-        autosave.finish(request.user, form.used_token, request.path)
+        autosave.finish(request.user, form.submitted_token, request.path)
         return show(request, TAB, "key_made", {"key": key, "plain": plain})
-    messages.warning(request, SHOWN_BEFORE % {"key": isolated(key)})
+    messages.warning(request, ALREADY_SHOWN % {"key": isolate(key)})
     return redirect(TAB)
 
 
@@ -88,7 +88,7 @@ def revoke_key(request: OperatorRequest, key_id: int) -> HttpResponse:
         return show(request, TAB, "revoke_key", {"key": key})
     if key.revoke():
         log.info("key revoked", key=key.pk, actor=actor(request))
-    messages.success(request, _("The key %(key)s is revoked.") % {"key": isolated(key)})
+    messages.success(request, _("The key %(key)s is revoked.") % {"key": isolate(key)})
     return redirect(TAB)
 
 

@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Way:
+class ProviderStatus:
     """A provider as the page shows it."""
 
     alias: str
@@ -38,16 +38,16 @@ class Way:
 @page()
 def providers(request: OperatorRequest) -> HttpResponse:
     """All providers."""
-    return show(request, "settings", "providers", {"ways": ways(aliases())})
+    return show(request, "settings", "providers", {"ways": provider_statuses(aliases())})
 
 
-def ways(wanted: Iterable[str]) -> list[Way]:
+def provider_statuses(wanted: Iterable[str]) -> list[ProviderStatus]:
     """The providers of these aliases, by three queries."""
     breakers = Breaker.objects.in_bulk()
     running = list(Mailing.objects.filter(state=MailingState.RUNNING).order_by("-id")[:100])
     progress = progress_of(mailing.pk for mailing in running)
     return [
-        Way(
+        ProviderStatus(
             alias=alias,
             backend=str(settings.SMS_PROVIDERS[alias]["BACKEND"]),
             provider=describe(alias),

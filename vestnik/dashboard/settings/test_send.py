@@ -14,14 +14,14 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.form_idempotency import (
-    SENT_ALREADY,
-    OnceForm,
-    UsedAlready,
-    content_of,
+    ALREADY_SUBMITTED,
+    IdempotentForm,
+    TokenAlreadyUsed,
+    canonical_content,
+    create_once,
     new_token,
-    once,
 )
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import checked_text
@@ -29,7 +29,7 @@ from vestnik.mailings.template import least_segments_of
 from vestnik.providers.registry import aliases, describe
 
 
-class TrialForm(OnceForm):
+class TestSendForm(IdempotentForm):
     """To whom, and what."""
 
     phone_number = forms.CharField(
@@ -60,11 +60,11 @@ class TrialForm(OnceForm):
             return send_test(mailing, [self.cleaned_data["phone_number"]], actor).mailing.id
 
         try:
-            return once(self.used_token, make, content)[0]
+            return create_once(self.submitted_token, make, content)[0]
         except ValidationError as error:
             self.add_error(None, ValidationError(error.messages))
-        except UsedAlready:
-            self.ask_again(str(SENT_ALREADY))
+        except TokenAlreadyUsed:
+            self.require_resubmission(str(ALREADY_SUBMITTED))
         return None
 
 
@@ -74,10 +74,10 @@ def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
     if alias not in aliases():
         raise Http404
     initial = {"text": _("A test of Vestnik."), "token": new_token()}
-    form = TrialForm(written_on(request), initial=initial)
-    unchecked(request, form)
+    form = TestSendForm(submitted_or_restored(request), initial=initial)
+    clear_restored_errors(request, form)
     is_right = request.method == "POST" and form.is_valid()
-    if is_right and (id := form.send(alias, content_of(request.POST), actor(request))):
+    if is_right and (id := form.send(alias, canonical_content(request.POST), actor(request))):
         messages.success(request, _("The test is on its way: this page shows what becomes of it."))
         return redirect("mailing-page", id)
     context = {"form": form, "alias": alias, "provider": describe(alias)}

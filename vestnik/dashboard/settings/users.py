@@ -22,14 +22,14 @@ from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.web import autosave
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.form_idempotency import (
-    SENT_ALREADY,
-    OnceForm,
-    UsedAlready,
+    ALREADY_SUBMITTED,
+    IdempotentForm,
+    TokenAlreadyUsed,
+    create_once,
     new_token,
-    once,
 )
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
+from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.state_labels import ROLES
 
 TAB = "users"
@@ -64,7 +64,7 @@ class PasswordForm(forms.Form):
         return cleaned
 
 
-class NewUserForm(OnceForm, PasswordForm):
+class NewUserForm(IdempotentForm, PasswordForm):
     """Somebody who is to work here."""
 
     username = UsernameField(
@@ -82,7 +82,7 @@ class NewUserForm(OnceForm, PasswordForm):
         return username
 
 
-class OtherPasswordForm(OnceForm, PasswordForm):
+class OtherPasswordForm(IdempotentForm, PasswordForm):
     """Another password for somebody."""
 
 
@@ -110,15 +110,15 @@ def users(request: OperatorRequest) -> HttpResponse:
 def add_user(request: OperatorRequest) -> HttpResponse:
     """A new user, whose password is shown this once."""
     initial = {"role": Role.OPERATOR, "token": new_token()}
-    form = NewUserForm(written_on(request), initial=initial)
-    unchecked(request, form)
-    if request.method == "POST" and (answer := _added(request, form)):
+    form = NewUserForm(submitted_or_restored(request), initial=initial)
+    clear_restored_errors(request, form)
+    if request.method == "POST" and (answer := _create_and_redirect(request, form)):
         return answer
     return show(request, TAB, "add_user", {"form": form})
 
 
 @sensitive_variables()
-def _added(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
+def _create_and_redirect(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
     """Add the user; None where that is to be asked again, which the form then says."""
     if not form.is_valid():
         user = _of_the_first_click(form)
@@ -131,20 +131,20 @@ def _added(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
         return access.add(name, given["role"], password, actor=actor(request)).pk
 
     try:
-        id, is_new = once(form.used_token, make, name)
-    except UsedAlready:
-        form.ask_again(str(SENT_ALREADY))
+        id, is_new = create_once(form.submitted_token, make, name)
+    except TokenAlreadyUsed:
+        form.require_resubmission(str(ALREADY_SUBMITTED))
         return None
     user = get_object_or_404(User, pk=id)
     if not is_new:
         return _added_before(request, user)
-    autosave.finish(request.user, form.used_token, request.path)
-    return _told(request, user, "" if typed else password)
+    autosave.finish(request.user, form.submitted_token, request.path)
+    return _success(request, user, "" if typed else password)
 
 
 def _of_the_first_click(form: NewUserForm) -> User | None:
     """Whom this page has added, where the name is taken by just them."""
-    user = User.objects.filter(pk=form.made_already() or 0).first()
+    user = User.objects.filter(pk=form.created_id() or 0).first()
     same = user and user.username.casefold() == form.data.get("username", "").strip().casefold()
     return user if same else None
 
@@ -154,7 +154,7 @@ def _added_before(request: OperatorRequest, user: User) -> HttpResponse:
         "%(user)s was added by the first click. "
         "If you have not seen the password, make another one here."
     )
-    messages.warning(request, said % {"user": isolated(user.username)})
+    messages.warning(request, said % {"user": isolate(user.username)})
     return redirect("user-page", user.pk)
 
 
@@ -194,11 +194,11 @@ def set_password(request: OperatorRequest, user_id: int) -> HttpResponse:
         access.set_password(user, password, actor=actor(request))
         return user.pk
 
-    _id, is_new = once(form.used_token, make)
+    _id, is_new = create_once(form.submitted_token, make)
     if not is_new:
         messages.warning(request, SET_BEFORE % {"user": user.username})
         return redirect("user-page", user.pk)
-    return _told(request, user, "" if typed else password)
+    return _success(request, user, "" if typed else password)
 
 
 @page(Action.MANAGE, methods=POST_ONLY, home="user-page")
@@ -232,7 +232,7 @@ def _shown(request: OperatorRequest, user: User, **forms: Any) -> HttpResponse:
 
 
 @sensitive_variables()
-def _told(request: OperatorRequest, user: User, made: str) -> HttpResponse:
+def _success(request: OperatorRequest, user: User, made: str) -> HttpResponse:
     """The password that was made, this once; one that was typed is known already."""
     if made:
         return show(request, TAB, "password_made", {"person": user, "plain": made})
@@ -240,11 +240,11 @@ def _told(request: OperatorRequest, user: User, made: str) -> HttpResponse:
 
 
 def _done(request: OperatorRequest, user: User, said: str) -> HttpResponse:
-    messages.success(request, said % {"user": isolated(user.username)})
+    messages.success(request, said % {"user": isolate(user.username)})
     return redirect(TAB)
 
 
 def _last_admin(request: OperatorRequest, user: User) -> HttpResponse:
     said = _("%(user)s is the last admin: make somebody else an admin first.")
-    messages.error(request, said % {"user": isolated(user.username)})
+    messages.error(request, said % {"user": isolate(user.username)})
     return redirect("user-page", user.pk)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from vestnik.dashboard.web.form_idempotency import new_token, token_of
+from vestnik.dashboard.web.form_idempotency import new_token, read_token
 from vestnik.dashboard.wording import bidi
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.state_labels import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
@@ -30,7 +30,7 @@ NO_BREAK = "\u00a0"
 @register.filter
 def isolated(value: object) -> object:
     """What somebody has written, so that it turns nothing beside it round; None stays None."""
-    return value if value is None else bidi.isolated(value)
+    return value if value is None else bidi.isolate(value)
 
 
 @register.filter
@@ -154,7 +154,7 @@ def reach(progress: Mapping[str, int]) -> dict[str, Any]:
 @register.filter
 def reason(stored: str | None) -> str:
     """Why it is so, as far as it is known, in the reader's language."""
-    return bidi.isolated(said(stored))
+    return bidi.isolate(said(stored))
 
 
 @register.filter
@@ -207,7 +207,7 @@ def form_token(context: template.Context) -> str:
     """Under which the form of the page keeps what is written on it; the same when it is sent."""
     request = context["request"]
     kept = getattr(request, "restored", None)
-    return str(token_of(request.POST) or (kept.token if kept else new_token()))
+    return str(read_token(request.POST) or (kept.token if kept else new_token()))
 
 
 @register.simple_tag(takes_context=True)

@@ -19,16 +19,16 @@ from vestnik.access.models import User
 from vestnik.dashboard.models import UnsavedForm
 
 PARAMETER = "unsaved"
-KEPT_FOR = timedelta(days=14)
-DONE_KEPT_FOR = timedelta(days=1)
+RETENTION = timedelta(days=14)
+FINISHED_RETENTION = timedelta(days=1)
 #: Of the pages of one section.
-MOST_OF_A_USER = 20
-MOST_BYTES = 256 * 1024
+MAX_PER_USER = 20
+MAX_BYTES = 256 * 1024
 #: Passwords are neither kept nor carried through a login.
-SECRET = ("password", "old_password", "new_password1", "new_password2")
+SECRET_FIELDS = ("password", "old_password", "new_password1", "new_password2")
 #: What belongs to one request, and not to what is written.
-PASSING = (
-    *SECRET,
+TRANSIENT_FIELDS = (
+    *SECRET_FIELDS,
     "csrfmiddlewaretoken",
     "do",
     "counted",
@@ -43,7 +43,7 @@ PASSING = (
 )
 
 
-def is_kept(page: str) -> bool:
+def is_autosaved(page: str) -> bool:
     """Whether the page of that path keeps what is written on it: `@page(keeps=True)`."""
     try:
         return bool(getattr(resolve(page).func, "keeps", False))
@@ -56,80 +56,82 @@ def address_of(page: str, token: uuid.UUID | str) -> str:
     return f"{page}?{PARAMETER}={token}"
 
 
-def keep(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
+def save(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
     """Keep what is written; False where the form was saved or discarded, or is too large."""
     if is_too_large(fields := list(fields)):
         return False
     pairs = _pairs(fields)
     with transaction.atomic():
-        kept, _is_new = UnsavedForm.objects.select_for_update().get_or_create(
+        unsaved, _is_new = UnsavedForm.objects.select_for_update().get_or_create(
             token=token, defaults={"user": user, "page": page[:200], "fields": pairs}
         )
-        if kept.user_id != user.pk or kept.page != page or kept.fields is None:
+        if unsaved.user_id != user.pk or unsaved.page != page or unsaved.fields is None:
             return False
-        kept.fields, kept.saved_at = pairs, Now()
-        kept.save(update_fields=["fields", "saved_at"])
-        _clear(user, page)
+        unsaved.fields, unsaved.saved_at = pairs, Now()
+        unsaved.save(update_fields=["fields", "saved_at"])
+        _prune(user, page)
     return True
 
 
 def is_too_large(fields: Iterable[tuple[str, str]]) -> bool:
     """Whether more is written than is kept."""
-    return len(json.dumps(_pairs(fields))) > MOST_BYTES
+    return len(json.dumps(_pairs(fields))) > MAX_BYTES
 
 
 def _pairs(fields: Iterable[tuple[str, str]]) -> list[list[str]]:
-    return [[name, value.replace("\0", "")] for name, value in fields if name not in PASSING]
+    return [
+        [name, value.replace("\0", "")] for name, value in fields if name not in TRANSIENT_FIELDS
+    ]
 
 
 def find(user: User, token: str, page: str) -> UnsavedForm | None:
     """What was kept of this page under the token; its fields are None where it is done."""
     try:
-        wanted = uuid.UUID(token)
+        parsed_token = uuid.UUID(token)
     except ValueError:
         return None
-    return UnsavedForm.objects.filter(token=wanted, user=user, page=page).first()
+    return UnsavedForm.objects.filter(token=parsed_token, user=user, page=page).first()
 
 
 def owner_of(fields: Sequence[tuple[str, str]]) -> User | None:
     """The user on whose page this was written; None where nothing of it was kept before."""
-    given = next((value for name, value in fields if name == "token"), "")
+    token = next((value for name, value in fields if name == "token"), "")
     try:
-        kept = UnsavedForm.objects.select_related("user").filter(token=uuid.UUID(given)).first()
+        unsaved = UnsavedForm.objects.select_related("user").filter(token=uuid.UUID(token)).first()
     except ValueError:
         return None
-    return None if kept is None else kept.user
+    return None if unsaved is None else unsaved.user
 
 
-def keep_anew(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
+def save_before_login(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
     """Keep what was written before the login; the address that opens it.
 
     Under a token of its own where that of the page is done, or is somebody else's: a page that was
     saved, and written anew after Back, is lost no more than any other.
     """
-    given = next((value for name, value in fields if name == "token"), "")
-    for token in (given, str(uuid.uuid4())):
+    submitted_token = next((value for name, value in fields if name == "token"), "")
+    for token in (submitted_token, str(uuid.uuid4())):
         renewed = [(name, token if name == "token" else value) for name, value in fields]
         try:
-            if keep(user, uuid.UUID(token), page, renewed):
+            if save(user, uuid.UUID(token), page, renewed):
                 return address_of(page, token)
         except ValueError:
             continue
     return page
 
 
-def data_of(kept: UnsavedForm) -> QueryDict:
+def data_of(unsaved: UnsavedForm) -> QueryDict:
     """What was written, as a form sends it."""
     data = QueryDict(mutable=True)
-    for name, value in kept.fields or ():
+    for name, value in unsaved.fields or ():
         data.appendlist(name, value)
     return data
 
 
 def unfinished(user: User, page: str, most: int = 3) -> Sequence[UnsavedForm]:
     """What the user has written on this page and left, the newest first."""
-    left = UnsavedForm.objects.filter(user=user, page=page, fields__isnull=False)
-    return list(left.order_by("-saved_at")[:most])
+    forms = UnsavedForm.objects.filter(user=user, page=page, fields__isnull=False)
+    return list(forms.order_by("-saved_at")[:most])
 
 
 def finish(user: User, token: uuid.UUID, page: str) -> None:
@@ -141,18 +143,18 @@ def finish(user: User, token: uuid.UUID, page: str) -> None:
         own.update(fields=None, saved_at=Now())  # a first keeping that was under way just then
 
 
-def written(data: QueryDict) -> list[tuple[str, str]]:
+def field_pairs(data: QueryDict) -> list[tuple[str, str]]:
     """All that was sent, pair by pair."""
     return [(name, str(value)) for name, values in data.lists() for value in values]
 
 
-def _clear(user: User, page: str) -> None:
+def _prune(user: User, page: str) -> None:
     # Everybody's: whoever never writes again would leave theirs for ever.
-    UnsavedForm.objects.filter(saved_at__lte=Now() - KEPT_FOR).delete()
+    UnsavedForm.objects.filter(saved_at__lte=Now() - RETENTION).delete()
     own = UnsavedForm.objects.filter(user=user)
-    own.filter(fields=None, saved_at__lte=Now() - DONE_KEPT_FOR).delete()
+    own.filter(fields=None, saved_at__lte=Now() - FINISHED_RETENTION).delete()
     section = f"/{page.split('/')[1]}/"  # many small forms of one push out no mailing
     left = own.filter(fields__isnull=False, page__startswith=section).order_by("-saved_at")
     UnsavedForm.objects.filter(
-        token__in=list(left.values_list("token", flat=True)[MOST_OF_A_USER:])
+        token__in=list(left.values_list("token", flat=True)[MAX_PER_USER:])
     ).delete()

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.access.roles import Action, may
-from vestnik.dashboard.wording.action_items import waiting
+from vestnik.dashboard.wording.action_items import count_action_items
 
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
@@ -35,7 +35,7 @@ SECTIONS = (
 )
 
 
-def shell(request: HttpRequest) -> dict[str, Any]:
+def page_frame(request: HttpRequest) -> dict[str, Any]:
     """The context of `dashboard/base.html`."""
     role = getattr(getattr(request, "user", None), "role", "")
     return {
@@ -47,7 +47,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "may_send": may(role, Action.SEND),
         "may_manage": may(role, Action.MANAGE),
         # Counted only where it is shown: the admin and the API's pages have no badge.
-        "decisions_waiting": cache(waiting),
+        "decisions_waiting": cache(count_action_items),
     }
 
 

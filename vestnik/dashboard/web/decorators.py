@@ -20,10 +20,10 @@ from django.views.decorators.http import require_http_methods
 
 from vestnik.access.models import User
 from vestnik.access.roles import Action, may
-from vestnik.dashboard.account.login import carrying
+from vestnik.dashboard.account.login import carry_unsaved
 from vestnik.dashboard.models import UnsavedForm
 from vestnik.dashboard.web import autosave
-from vestnik.dashboard.web.kept_forms import kept_answer
+from vestnik.dashboard.web.kept_forms import respond_with_autosave
 
 
 class OperatorRequest(HttpRequest):
@@ -71,7 +71,7 @@ def page(
                 return redirect(_address_of(home, kwargs))
             request.restored, request.kept_at = None, ""
             if keeps:
-                return kept_answer(request, lambda: view(request, *args, **kwargs))
+                return respond_with_autosave(request, lambda: view(request, *args, **kwargs))
             return view(request, *args, **kwargs)
 
         answer.keeps = keeps  # type: ignore[attr-defined]  # asked by `autosave.is_kept`
@@ -98,8 +98,12 @@ def actor(request: OperatorRequest) -> str:
 
 def _to_login(request: HttpRequest) -> HttpResponse:
     if not is_htmx(request):
-        if request.method == "POST" and "token" in request.POST and autosave.is_kept(request.path):
-            return carrying(request)
+        if (
+            request.method == "POST"
+            and "token" in request.POST
+            and autosave.is_autosaved(request.path)
+        ):
+            return carry_unsaved(request)
         return redirect_to_login(request.get_full_path())
     if request.method == "POST":  # something is being written: to leave the page would lose it
         return render(request, "dashboard/logged_out.html", status=401)

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.bidi import isolate
 
 FIELD = "shown"
 
@@ -26,31 +26,33 @@ def marks_of(fields: Mapping[str, Any]) -> str:
     return json.dumps({name: _mark(value) for name, value in fields.items()})
 
 
-def changed(fields: Mapping[str, Any], marks: str) -> dict[str, Any]:
+def changed_fields(fields: Mapping[str, Any], marks: str) -> dict[str, Any]:
     """Those of the fields that are not as the page showed them."""
-    known = read(marks)
-    return {name: value for name, value in fields.items() if known.get(name) != _mark(value)}
+    shown_marks = parse_marks(marks)
+    return {name: value for name, value in fields.items() if shown_marks.get(name) != _mark(value)}
 
 
 def conflicts(fields: Mapping[str, Any], marks: str, now: Mapping[str, Any]) -> list[str]:
     """The names of those that were changed on the page, and meanwhile to something else by
     somebody else."""
-    touched, known = changed(fields, marks), read(marks)
+    touched, shown_marks = changed_fields(fields, marks), parse_marks(marks)
     return [
         name
         for name, value in touched.items()
-        if name in now and name in known and _mark(now[name]) not in (known[name], _mark(value))
+        if name in now
+        and name in shown_marks
+        and _mark(now[name]) not in (shown_marks[name], _mark(value))
     ]
 
 
-def renewed(marks: str, now: Mapping[str, Any], names: Iterable[str]) -> str:
+def refresh_marks(marks: str, now: Mapping[str, Any], names: Iterable[str]) -> str:
     """The marks once the page has shown these as they are now."""
-    return json.dumps({**read(marks), **{name: _mark(now[name]) for name in names}})
+    return json.dumps({**parse_marks(marks), **{name: _mark(now[name]) for name in names}})
 
 
-def told(actor: str, theirs: str) -> str:
+def conflict_text(actor: str, theirs: str) -> str:
     """What is said where two have changed the same; `actor` as events name them, if it is known."""
-    who = _("%(who)s has changed this meanwhile.") % {"who": isolated(actor.removeprefix("user:"))}
+    who = _("%(who)s has changed this meanwhile.") % {"who": isolate(actor.removeprefix("user:"))}
     return " ".join(
         (
             who if actor else _("Somebody else has changed this meanwhile."),
@@ -60,17 +62,17 @@ def told(actor: str, theirs: str) -> str:
     )
 
 
-def read(marks: str) -> Mapping[str, Any]:
+def parse_marks(marks: str) -> Mapping[str, Any]:
     """The marks by name; none where it is nothing of ours."""
     try:
-        known = json.loads(marks)
+        parsed = json.loads(marks)
     except (ValueError, RecursionError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _mark(value: Any) -> str:
     if isinstance(value, datetime):  # of which pages show the minute
         value = value.astimezone(UTC).replace(second=0, microsecond=0).isoformat()
-    written = json.dumps(value, sort_keys=True)
-    return hashlib.sha256(written.encode()).hexdigest()[:12]
+    canonical = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from vestnik.access.models import User
-from vestnik.dashboard.account.login import carrying
+from vestnik.dashboard.account.login import carry_unsaved
 from vestnik.dashboard.web import autosave
 from vestnik.dashboard.web.context_processors import theme_of
 from vestnik.dashboard.web.decorators import is_htmx
@@ -53,17 +53,17 @@ def _is_written_here(request: HttpRequest) -> bool:
     return (
         request.headers.get("Origin") == own
         and "token" in request.POST
-        and autosave.is_kept(request.path)
+        and autosave.is_autosaved(request.path)
     )
 
 
 def _returned(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not isinstance(user, User):
-        return carrying(request)
-    fields = autosave.written(request.POST)
+        return carry_unsaved(request)
+    fields = autosave.field_pairs(request.POST)
     owner = autosave.owner_of(fields) or user
-    page = autosave.keep_anew(owner, request.path, fields)
+    page = autosave.save_before_login(owner, request.path, fields)
     return redirect(page if owner == user else request.path)
 
 

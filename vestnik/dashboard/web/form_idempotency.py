@@ -17,25 +17,25 @@ from vestnik.dashboard.models import Submission
 from vestnik.db import deadline
 
 SECONDS_TO_FREE = 2.0
-KEPT_FOR = timedelta(days=2)
-CLEARED_AT_ONCE = 100
+RETENTION = timedelta(days=2)
+PRUNED_AT_ONCE = 100
 
 
-SENT_ALREADY = gettext_lazy(
+ALREADY_SUBMITTED = gettext_lazy(
     "This page was sent already, and nothing more was done now. "
     "To send it once more as it is written here, press again."
 )
 
 
-class UsedAlready(Exception):
+class TokenAlreadyUsed(Exception):
     """The page has made something of another content: whoever wants both has to say so."""
 
-    def __init__(self, made: int) -> None:
-        self.made = made
-        super().__init__(f"The page has made {made} already.")
+    def __init__(self, created_id: int) -> None:
+        self.created_id = created_id
+        super().__init__(f"The page has made {created_id} already.")
 
 
-class OnceForm(forms.Form):
+class IdempotentForm(forms.Form):
     """A form that makes something: it carries a token, hidden, `initial={"token": new_token()}`."""
 
     token = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -45,24 +45,24 @@ class OnceForm(forms.Form):
         return super().clean() or {}
 
     @property
-    def used_token(self) -> uuid.UUID:
+    def submitted_token(self) -> uuid.UUID:
         """The token that the page was opened with; a new one where it came without."""
         cleaned = getattr(self, "cleaned_data", {})  # a form that was sent empty has none
         return cleaned.get("token") or uuid.UUID(new_token())
 
-    def made_already(self) -> int | None:
+    def created_id(self) -> int | None:
         """The id of what the page has made, if it has."""
-        made = Submission.objects.filter(token=self.used_token).values_list("made", flat=True)
+        made = Submission.objects.filter(token=self.submitted_token).values_list("made", flat=True)
         return made.first()
 
-    def ask_again(self, said: str) -> None:
+    def require_resubmission(self, said: str) -> None:
         """Say why nothing was made; sent once more, it is."""
         self.data = self.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
         self.data[self.add_prefix("token")] = new_token()  # type: ignore[index]  # the copy may be written to
         self.add_error(None, said)
 
 
-def token_of(sent: Mapping[str, Any], name: str = "token") -> uuid.UUID | None:
+def read_token(sent: Mapping[str, Any], name: str = "token") -> uuid.UUID | None:
     """The token that a page was sent with; None where it came without."""
     try:
         return uuid.UUID(str(sent.get(name, "")))
@@ -75,7 +75,7 @@ def new_token() -> str:
     return str(uuid.uuid4())
 
 
-def once(token: uuid.UUID, make: Callable[[], int], content: str = "") -> tuple[int, bool]:
+def create_once(token: uuid.UUID, make: Callable[[], int], content: str = "") -> tuple[int, bool]:
     """The id of what the page made, and whether it was made just now.
 
     The token is kept in the transaction that makes it: a second request that comes meanwhile waits
@@ -87,27 +87,27 @@ def once(token: uuid.UUID, make: Callable[[], int], content: str = "") -> tuple[
         submission, is_first = Submission.objects.get_or_create(token=token)
         if not is_first and submission.made is not None:
             if submission.content not in ("", mark):
-                raise UsedAlready(submission.made)
+                raise TokenAlreadyUsed(submission.made)
             return submission.made, False
         submission.made, submission.content = make(), mark
         submission.save(update_fields=["made", "content"])
-        _clear()
+        _prune()
     return submission.made, True
 
 
-def free(token: uuid.UUID) -> None:
+def release_token(token: uuid.UUID) -> None:
     """Let the page be sent again: what it has begun was broken off."""
     deadline.extend(SECONDS_TO_FREE)
     Submission.objects.filter(token=token).delete()
 
 
-def content_of(sent: QueryDict) -> str:
+def canonical_content(sent: QueryDict) -> str:
     """All that is written on a page, as it was sent."""
     fields = ((name, each) for name, values in sent.lists() for each in values)
     return urlencode(sorted(field for field in fields if field[0] != "csrfmiddlewaretoken"))
 
 
-def _clear() -> None:
-    past = Submission.objects.filter(created_at__lte=Now() - KEPT_FOR).order_by("created_at")
-    some = past.select_for_update(skip_locked=True)[:CLEARED_AT_ONCE]
+def _prune() -> None:
+    past = Submission.objects.filter(created_at__lte=Now() - RETENTION).order_by("created_at")
+    some = past.select_for_update(skip_locked=True)[:PRUNED_AT_ONCE]
     Submission.objects.filter(token__in=[submission.token for submission in some]).delete()

@@ -13,7 +13,7 @@ from vestnik.access.sessions import SessionStore
 from vestnik.dashboard.wording import zones
 from vestnik.dashboard.wording.moments import PAGE_ZONE
 
-Answering = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 #: Nothing from another host, no script or style within a page: what somebody writes into a
 #: mailing's name can never run.
@@ -26,7 +26,7 @@ PRIVATE = "no-store"
 PROLONGED_EVERY = timedelta(days=1)
 
 
-def strict_pages(answer: Answering) -> Answering:
+def strict_pages(answer: GetResponse) -> GetResponse:
     """Sets the Content-Security-Policy where a view has not set its own, and keeps what is shown
     to one user out of every cache."""
 
@@ -40,17 +40,17 @@ def strict_pages(answer: Answering) -> Answering:
     return middleware
 
 
-def operators_zone(answer: Answering) -> Answering:
+def operators_zone(answer: GetResponse) -> GetResponse:
     """Tells each user the time in their own zone, and everybody else in the service's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        with timezone.override(zones.known(getattr(request.user, "timezone", ""))):
+        with timezone.override(zones.find_zone(getattr(request.user, "timezone", ""))):
             return answer(request)
 
     return middleware
 
 
-def as_the_page_is(answer: Answering) -> Answering:
+def as_the_page_is(answer: GetResponse) -> GetResponse:
     """Writes a part of an open page in the language and the zone of that page, which another tab
     may have changed since: two languages, or two clocks, are never on one page."""
 
@@ -58,7 +58,7 @@ def as_the_page_is(answer: Answering) -> Answering:
         if request.headers.get("HX-Request") != "true":
             return answer(request)
         language = request.headers.get("X-Page-Language", "")
-        zone = zones.known(request.headers.get("X-Page-Zone", ""))
+        zone = zones.find_zone(request.headers.get("X-Page-Zone", ""))
         with ExitStack() as chosen:
             if language in dict(settings.LANGUAGES):
                 chosen.enter_context(translation.override(language))
@@ -69,7 +69,7 @@ def as_the_page_is(answer: Answering) -> Answering:
     def process_view(request: HttpRequest, *_: Any) -> None:
         """A form with times brings its zone along: they are read as they were written. It is left
         again with the zone of the user, which `operators_zone` has set around this."""
-        if _is_form(request) and (zone := zones.known(request.POST.get(PAGE_ZONE, ""))):
+        if _is_form(request) and (zone := zones.find_zone(request.POST.get(PAGE_ZONE, ""))):
             timezone.activate(zone)
 
     middleware.process_view = process_view  # type: ignore[attr-defined]  # as Django asks for it
@@ -82,7 +82,7 @@ def _is_form(request: HttpRequest) -> bool:
     return request.method == "POST" and of_pages and request.user.is_authenticated
 
 
-def seen_sessions(answer: Answering) -> Answering:
+def seen_sessions(answer: GetResponse) -> GetResponse:
     """Notes in the list of sessions when each was last used; one that is used does not end."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

@@ -10,15 +10,15 @@ from typing import Generic
 
 from django.http import HttpRequest
 
-from vestnik.reports.keyset import Row, Walk
-from vestnik.reports.paging import Place, page_at
+from vestnik.reports.keyset import Keyset, Row
+from vestnik.reports.paging import Cursor, fetch_page
 
 CURSOR = "cursor"
 SIZE = 50
 
 
 @dataclass(frozen=True)
-class Paged(Generic[Row]):
+class TablePage(Generic[Row]):
     """A page's rows; an address is empty where there is no such page."""
 
     rows: list[Row]
@@ -26,33 +26,33 @@ class Paged(Generic[Row]):
     older: str
 
 
-def paged(
+def paginate(
     request: HttpRequest,
-    take: Callable[[Walk], list[Row]],
+    take: Callable[[Keyset], list[Row]],
     *,
     newest_first: bool = False,
     size: int = SIZE,
-) -> Paged[Row]:
+) -> TablePage[Row]:
     """The page that the address names. A cursor that is none of ours is the first page; of a page
     whose rows are gone by now the one before is shown."""
-    place = _place(request)
-    page = page_at(place, size, take, newest_first=newest_first)
-    if place is not None and not page.rows:
-        page = page_at(page.previous, size, take, newest_first=newest_first)
-        page = page if place.back else replace(page, next=None)
-    return Paged(page.rows, _address(request, page.previous), _address(request, page.next))
+    cursor = _cursor_of(request)
+    page = fetch_page(cursor, size, take, newest_first=newest_first)
+    if cursor is not None and not page.rows:
+        page = fetch_page(page.previous, size, take, newest_first=newest_first)
+        page = page if cursor.back else replace(page, next=None)
+    return TablePage(page.rows, _url_of(request, page.previous), _url_of(request, page.next))
 
 
-def _place(request: HttpRequest) -> Place | None:
+def _cursor_of(request: HttpRequest) -> Cursor | None:
     try:
-        return Place.read(request.GET[CURSOR])
+        return Cursor.parse(request.GET[CURSOR])
     except (KeyError, ValueError):
         return None
 
 
-def _address(request: HttpRequest, place: Place | None) -> str:
-    if place is None:
+def _url_of(request: HttpRequest, cursor: Cursor | None) -> str:
+    if cursor is None:
         return ""
     query = request.GET.copy()
-    query[CURSOR] = str(place)
+    query[CURSOR] = str(cursor)
     return f"{request.path}?{query.urlencode()}"

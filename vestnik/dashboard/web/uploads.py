@@ -8,7 +8,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from vestnik.audience.importing.formats import MOST_FORM_BYTES
 
 
-class Limit(FileUploadHandler):
+class UploadLimit(FileUploadHandler):
     """Stands before Django's own. A form is read before anybody knows who sends it, since its CSRF
     token is in it: without this whoever can reach the login could fill the disk."""
 

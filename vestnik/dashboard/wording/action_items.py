@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.reasons import said
-from vestnik.reports.action_items import waiting
+from vestnik.reports.action_items import count_action_items
 
-__all__ = ["Worded", "waiting", "worded"]
+__all__ = ["ActionItemText", "count_action_items", "describe"]
 
 #: What a kind is called, and what is done about it where.
 KINDS: Mapping[str, tuple[Promise, Promise, str]] = {
@@ -27,7 +27,7 @@ KINDS: Mapping[str, tuple[Promise, Promise, str]] = {
 
 
 @dataclass(frozen=True)
-class Worded:
+class ActionItemText:
     """A decision as it stands on the page."""
 
     kind: Promise
@@ -38,17 +38,19 @@ class Worded:
     is_bad: bool
 
 
-def worded(found: Mapping[str, Any]) -> Worded:
+def describe(found: Mapping[str, Any]) -> ActionItemText:
     """By the fields of a `Decision`."""
     kind, action, address = KINDS[found["kind"]]
     href = reverse(address, args=[found["mailing"]] if found["mailing"] else [])
     anchor = "#doubt" if found["kind"] == "unknown" else ""
-    reason = isolated(said(found["reason"]))
-    return Worded(kind, _text(found), reason, action, href + anchor, found["kind"] == "breaker")
+    reason = isolate(said(found["reason"]))
+    return ActionItemText(
+        kind, _text(found), reason, action, href + anchor, found["kind"] == "breaker"
+    )
 
 
 def _text(found: Mapping[str, Any]) -> str:
-    name = isolated(found["name"]) or f"№ {found['mailing']}"
+    name = isolate(found["name"]) or f"№ {found['mailing']}"
     match found["kind"]:
         case "breaker":
             text = _("Messages by %(provider)s wait, since it fails one after the other")

@@ -16,7 +16,7 @@ TURNS = re.compile(
 ISOLATES = re.compile("[\u2066-\u2069]")
 
 
-def isolated(text: object) -> str:
+def isolate(text: object) -> str:
     """The text between isolates where it could turn what is beside it round; else as it is."""
     shown = str(text)
     if not TURNS.search(shown):

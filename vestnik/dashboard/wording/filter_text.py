@@ -10,22 +10,22 @@ from django.utils.translation import gettext as _
 
 from vestnik.audience.filters.rules import DAY
 from vestnik.audience.filters.selection import Filter
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 
 #: Of a longer list the rest is only counted.
 MOST_NAMED = 8
 
 
-def in_words(audience: Filter) -> list[str]:
+def describe(audience: Filter) -> list[str]:
     """A line for each condition, all of which have to hold; never empty."""
-    lines = list(_again(audience.get("again"))) + list(_conditions(audience))
+    lines = list(_describe_follow_up(audience.get("again"))) + list(_conditions(audience))
     if excluded := list(_conditions(audience.get("exclude", {}))):
         lines.append(_("except: %(whom)s") % {"whom": _(" and ").join(excluded)})
     return lines or [_("all clients")]
 
 
-def _again(again: Mapping[str, Any] | None) -> Iterator[str]:
+def _describe_follow_up(again: Mapping[str, Any] | None) -> Iterator[str]:
     if again:
         states = ", ".join(str(MESSAGE_STATES.get(state, state)) for state in again["states"])
         yield _("messages of mailing %(mailing)s: %(states)s") % {
@@ -53,7 +53,7 @@ MAILING_WORDS = {
 
 
 def _tags(tags: Sequence[str]) -> str:
-    named = [_("“%(tag)s”") % {"tag": isolated(tag)} for tag in tags if tag]
+    named = [_("“%(tag)s”") % {"tag": isolate(tag)} for tag in tags if tag]
     if not named:
         return _("without a tag")
     said = _("tag %(tags)s") % {"tags": alternatives(named)}
@@ -61,7 +61,7 @@ def _tags(tags: Sequence[str]) -> str:
 
 
 def _attribute(name: str, wanted: Any) -> str:
-    name = isolated(name)
+    name = isolate(name)
     if not isinstance(wanted, Mapping):
         values = alternatives(wanted if isinstance(wanted, list) else [wanted])
         return _("%(name)s = %(values)s") % {"name": name, "values": values}
@@ -99,7 +99,7 @@ def value(wanted: Any) -> str:
         return _("yes") if wanted else _("no")
     if isinstance(wanted, str) and (day := _day(wanted)):
         return date_format(day, "d.m.Y" if get_language() == "ru" else "j M Y")
-    return isolated(wanted)
+    return isolate(wanted)
 
 
 def _day(written: str) -> date | None:

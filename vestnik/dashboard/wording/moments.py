@@ -27,7 +27,7 @@ DAY_FIRST = r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"
 YEAR_FIRST = r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
 CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?"
 AHEAD = r"(?:\s*(?:UTC|GMT)?(?P<sign>[+\-−])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?)?"
-WRITTEN = tuple(
+TYPED_FORMATS = tuple(
     re.compile(rf"{day}(?:T|,?\s+){CLOCK}{AHEAD}", re.ASCII | re.IGNORECASE)
     for day in (DAY_FIRST, YEAR_FIRST)
 )
@@ -37,7 +37,7 @@ WHOLE = re.compile(r"\d{1,9}|\d{1,3}(?:[ \u00a0\u202f]\d{3})+", re.ASCII)
 MORNING, EVENING = 10, 21
 
 
-def written(instant: datetime) -> str:
+def format_moment(instant: datetime) -> str:
     """As the page's field shows it; an hour that comes twice with what it is ahead of UTC."""
     local = zones_of_django.localtime(instant)
     shown = local.strftime(FORMATS[_language()])
@@ -46,14 +46,14 @@ def written(instant: datetime) -> str:
     return shown
 
 
-def read(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """The instant, in the page's zone where the text names none. Raises ValidationError."""
-    found = next(filter(None, (form.fullmatch(text.strip()) for form in WRITTEN)), None)
+    found = next(filter(None, (form.fullmatch(text.strip()) for form in TYPED_FORMATS)), None)
     try:
         parts = {} if found is None else found.groupdict()
         year, month, day, hour, minute, second = (int(parts[name] or 0) for name in NAMES)
         wall = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  (placed next)
-        instant = _placed(wall, parts)
+        instant = _localize(wall, parts)
         instant.astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
         now = zones_of_django.localtime().strftime(FORMATS[_language()])
@@ -63,7 +63,7 @@ def read(text: str) -> datetime:
     return instant
 
 
-def _placed(wall: datetime, parts: dict[str, Any]) -> datetime:
+def _localize(wall: datetime, parts: dict[str, Any]) -> datetime:
     if parts["sign"]:
         ahead = timedelta(hours=int(parts["hours"]), minutes=int(parts["minutes"] or 0))
         return wall.replace(tzinfo=timezone(ahead if parts["sign"] == "+" else -ahead))
@@ -71,7 +71,7 @@ def _placed(wall: datetime, parts: dict[str, Any]) -> datetime:
     if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != wall:
         raise ValidationError(_("The clocks are put forward then, and this time does not exist."))
     if _is_repeated(local):
-        raise ValidationError(_twice(local))
+        raise ValidationError(_ambiguous_choices(local))
     return local
 
 
@@ -80,7 +80,7 @@ def _is_repeated(local: datetime) -> bool:
     return (first.utcoffset() or timedelta()) > (second.utcoffset() or timedelta())
 
 
-def _twice(local: datetime) -> str:
+def _ambiguous_choices(local: datetime) -> str:
     name = zones_of_django.get_current_timezone_name()
     ways = (offset(name, local.replace(fold=fold)) for fold in (0, 1))
     said = dict(zip(("first", "second"), ways, strict=True))
@@ -140,10 +140,12 @@ def _labels() -> SafeString:
 
 def _choices(name: str) -> SafeString:
     buttons = '<button type="button" class="link" data-set="{}">{}</button> '
-    return format_html_join("", buttons, ((written(at), label) for label, at in quick(name)))
+    return format_html_join(
+        "", buttons, ((format_moment(at), label) for label, at in quick_choices(name))
+    )
 
 
-def quick(name: str) -> Sequence[tuple[str, datetime]]:
+def quick_choices(name: str) -> Sequence[tuple[str, datetime]]:
     """What is chosen most often, by its words: the morning for a start, the evening for an end."""
     now = zones_of_django.localtime()
     hour = EVENING if name.endswith("ends_at") else MORNING
@@ -160,7 +162,7 @@ def quick(name: str) -> Sequence[tuple[str, datetime]]:
 
 def _instant_of(value: Any) -> datetime | None:
     try:
-        return read(str(value)) if value else None
+        return parse_moment(str(value)) if value else None
     except ValidationError:
         return None
 
@@ -171,12 +173,12 @@ class Moment(forms.Field):
     widget = MomentInput
 
     def prepare_value(self, value: Any) -> Any:
-        return written(value) if isinstance(value, datetime) else value
+        return format_moment(value) if isinstance(value, datetime) else value
 
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:
             return None
-        return read(str(value)[:LONGEST])
+        return parse_moment(str(value)[:LONGEST])
 
 
 class Hour(forms.CharField):

@@ -113,7 +113,7 @@ def _measure(row: Sequence[Cell]) -> Row:
 
 def _name_of(measure: str) -> str:
     if measure in MEASURES:
-        return _placed(MEASURES[measure])
+        return _in_columns(MEASURES[measure])
     part, _dot, state = measure.partition(".")
     label = MESSAGE_STATES.get(state)
     if label is None:
@@ -122,10 +122,10 @@ def _name_of(measure: str) -> str:
 
 
 def _heading(name: str) -> str:
-    return _placed(HEADINGS.get(name, name))
+    return _in_columns(HEADINGS.get(name, name))
 
 
-def _placed(heading: "Promise | str") -> str:
+def _in_columns(heading: "Promise | str") -> str:
     text = str(heading)
     return text % {"zone": here()} if "%(zone)s" in text else text
 

@@ -10,7 +10,7 @@ SPACED_GROUPS = re.compile(r"-?[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+(?:[.,][0-9
 SPACES = re.compile("[ \u00a0\u202f]")
 
 
-def plain(written: str) -> str:
+def normalise(written: str) -> str:
     """The number with a decimal point and without what groups its digits; what is no number stays
     none."""
     number = written.strip().replace("−", "-")

@@ -41,7 +41,7 @@ def choices() -> list[tuple[str, str | Choices]]:
     return [(OWN, own), (gettext("Russia"), russian), (gettext("Other zones"), others)]
 
 
-def known(name: str) -> zoneinfo.ZoneInfo | None:
+def find_zone(name: str) -> zoneinfo.ZoneInfo | None:
     """The zone of that name; None where this machine's database has none."""
     try:
         return zoneinfo.ZoneInfo(name)
@@ -61,7 +61,7 @@ def here(at: datetime | None = None) -> str:
 
 def offset(name: str, at: datetime) -> str:
     """What the zone is ahead of UTC at that moment, as `UTC+3` or `UTC+5:30`."""
-    if (zone := known(name)) is None:
+    if (zone := find_zone(name)) is None:
         return gettext("unknown time zone")
     ahead = at.astimezone(zone).utcoffset() or timedelta()
     minutes = round(ahead.total_seconds() / 60)

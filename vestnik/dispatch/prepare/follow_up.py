@@ -44,8 +44,10 @@ def create_follow_up(
             actor=actor, **{**same, **fields, "filter": {"again": again}}
         )
         reason = Reason(Code.SENDS_AGAIN, states=list(states), id=original.id)
-        mailing.note("send_again", actor=actor, reason=reason)
-        original.note("send_again", actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id))
+        mailing.record_event("send_again", actor=actor, reason=reason)
+        original.record_event(
+            "send_again", actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id)
+        )
     return mailing
 
 

@@ -120,7 +120,7 @@ def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
                 waiting=reach.waiting,
                 had=reach.handed_over,
             )
-            mailing.note("new_text", actor=actor, reason=reason)
+            mailing.record_event("new_text", actor=actor, reason=reason)
         wake_for(mailing.id)
 
 

@@ -61,7 +61,7 @@ def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> SentTes
     text, segments = _sample(mailing)
     with transaction.atomic():
         test = _launched(mailing, actor)
-        test.note("test", actor=actor, reason=Reason(Code.TEST_NUMBERS, count=len(given)))
+        test.record_event("test", actor=actor, reason=Reason(Code.TEST_NUMBERS, count=len(given)))
         messages = _messages(test, given, text, segments)
         wake_for(test.id)
     return SentTest(test, text, segments, messages)

@@ -146,7 +146,7 @@ class _EventRecord:
 
     def write(self) -> None:
         if not self.is_written:
-            self._mailing.note(self._event, actor=self._actor, reason=self._reason)
+            self._mailing.record_event(self._event, actor=self._actor, reason=self._reason)
             self.is_written = True
 
 
@@ -187,7 +187,7 @@ def request_status(mailing: Mailing, *, actor: str) -> int:
         raise StatusQueryUnsupported
     count = count_unknown(mailing)
     with transaction.atomic():
-        mailing.note("ask", actor=actor, reason=Reason(Code.UNKNOWN_MESSAGES, count=count))
+        mailing.record_event("ask", actor=actor, reason=Reason(Code.UNKNOWN_MESSAGES, count=count))
         transaction.on_commit(lambda: wakeups.publish("vestnik.ask", mailing.id))
     return count
 

@@ -12,7 +12,7 @@ from django.db import OperationalError, transaction
 
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stop_list import Source, put
-from vestnik.audience.stop_words import is_stop
+from vestnik.audience.stop_words import is_stop_word
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
@@ -210,10 +210,8 @@ def process_inbound(messages: Collection[Inbound]) -> None:
     heard = []
     for message in messages:
         number = normalised(message.phone_number)
-        asks = is_stop(message.text)
-        log.info(
-            "inbound message", provider=message.alias, length=len(message.text), stop_numbers=asks
-        )
+        asks = is_stop_word(message.text)
+        log.info("inbound message", provider=message.alias, length=len(message.text), stop=asks)
         if asks and number:
             stop_surely(number, Source.INBOUND, Reason(Code.WROTE_TO, alias=message.alias))
         if number:

@@ -32,7 +32,7 @@ SHEET = f'{HEAD}<worksheet xmlns="{MAIN}"><sheetData>'
 END_OF_SHEET = "</sheetData></worksheet>"
 
 
-def shown(value: Cell) -> str:
+def format_cell(value: Cell) -> str:
     """The value as a text of a cell that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -45,11 +45,11 @@ def as_csv(table: Table) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf"
     while some := list(islice(rows, ROWS_AT_ONCE)):
         text = io.StringIO(newline="")
-        csv.writer(text, delimiter=";").writerows([*map(shown, row)] for row in some)
+        csv.writer(text, delimiter=";").writerows([*map(format_cell, row)] for row in some)
         yield text.getvalue().encode()
 
 
-class _Outbox(io.RawIOBase):
+class _ChunkBuffer(io.RawIOBase):
     """Takes what the archive writes, to be handed on; it cannot go back in it."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class _Outbox(io.RawIOBase):
         self._waiting += piece
         return len(piece)
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         taken = bytes(self._waiting)
         self._waiting.clear()
         return taken
@@ -73,7 +73,7 @@ class _Outbox(io.RawIOBase):
 def as_xlsx(table: Table) -> Iterator[bytes]:
     """A workbook, its texts in the cells themselves: a table of them would have to be held. Each
     further sheet begins with the header again, so that it can be read for itself."""
-    outbox, rows, sheets = _Outbox(), iter(table), 0
+    outbox, rows, sheets = _ChunkBuffer(), iter(table), 0
     head = list(islice(rows, 1))
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
         more = True
@@ -82,7 +82,7 @@ def as_xlsx(table: Table) -> Iterator[bytes]:
             more = yield from _sheet(archive, sheets, head, rows, outbox)
         for name, content in _book(sheets).items():
             archive.writestr(name, content)
-    yield outbox.taken()
+    yield outbox.take()
 
 
 def _sheet(
@@ -90,7 +90,7 @@ def _sheet(
     number: int,
     head: list[Sequence[Cell]],
     rows: Iterator[Sequence[Cell]],
-    outbox: _Outbox,
+    outbox: _ChunkBuffer,
 ) -> Generator[bytes, None, bool]:
     """Write one sheet; whether there are rows left for another."""
     left = ROWS_OF_A_SHEET - len(head)
@@ -99,7 +99,7 @@ def _sheet(
         while left and (some := list(islice(rows, min(left, ROWS_AT_ONCE)))):
             left -= len(some)
             part.write("".join(map(_row, some)).encode())
-            yield outbox.taken()
+            yield outbox.take()
         part.write(END_OF_SHEET.encode())
     return not left
 
@@ -113,7 +113,9 @@ def _cell(value: Cell) -> str:
         return "<c/>"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"<c><v>{value}</v></c>"
-    text = escape(CONTROL.sub("\ufffd", ESCAPE.sub(r"_x005F\g<0>", shown(value)[:LONGEST_CELL])))
+    text = escape(
+        CONTROL.sub("\ufffd", ESCAPE.sub(r"_x005F\g<0>", format_cell(value)[:LONGEST_CELL]))
+    )
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 

@@ -1,5 +1,5 @@
-"""Why a mailing that runs sends nothing: what its provider says, by the provider's breaker; or a
-database that is too slow for it."""
+"""Why a running mailing sends nothing: its provider's circuit breaker is open, or the database is
+too slow."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -15,39 +15,39 @@ from vestnik.mailings.models import Mailing, MailingState
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-ASKED_EVERY, AWAY_SECONDS, SLOW_ANSWER = 1.0, 30.0, 0.2
+CACHE_SECONDS, AWAY_SECONDS, SLOW_ANSWER = 1.0, 30.0, 0.2
 NOT_CLOSED = Breaker.objects.exclude(state=BreakerState.CLOSED)
 
 
-def held_by() -> QuerySet[Breaker]:
-    """The breakers of the providers by which nothing goes out just now."""
+def held_providers() -> QuerySet[Breaker]:
+    """Return the breakers that are not closed."""
     return NOT_CLOSED.all()
 
 
-def reason_of() -> Subquery:
-    """Why nothing of each of some mailings goes out, within their own query; see `read`."""
+def hold_reason() -> Subquery:
+    """Return the reason of each mailing's provider as a subquery, for `read_reason`."""
     breaker = NOT_CLOSED.filter(alias=OuterRef("provider"))
     why = JSONObject(text="reason", details="reason_details")
-    return Subquery(breaker.annotate(found=why).values("found")[:1], output_field=JSONField())
+    return Subquery(breaker.annotate(stored=why).values("stored")[:1], output_field=JSONField())
 
 
-def read(found: Mapping[str, Any] | None) -> Reason | None:
-    """The reason that `reason_of` found."""
-    return Reason.stored(found["text"], found["details"]) if found else None
+def read_reason(stored: Mapping[str, Any] | None) -> Reason | None:
+    """Return the reason of a row annotated with `hold_reason`."""
+    return Reason.stored(stored["text"], stored["details"]) if stored else None
 
 
-def held(mailings: Iterable[Mailing]) -> dict[int, Reason]:
-    """Why nothing of each mailing goes out although it runs; those that are held alone.
+def hold_reasons(mailings: Iterable[Mailing]) -> dict[int, Reason]:
+    """Return the reasons of running mailings that send nothing, by id.
 
-    Mailings that were read with `held=reason_of()` know it; of others it is asked.
+    Mailings annotated with `held=hold_reason()` bring it; for others it is queried.
     """
     running = [one for one in mailings if one.state == MailingState.RUNNING]
     if all(hasattr(one, "held") for one in running):
-        reasons = {one.id: read(getattr(one, "held", None)) for one in running}
+        reasons = {one.id: read_reason(getattr(one, "held", None)) for one in running}
     else:
-        by_alias = {breaker.alias: breaker.why for breaker in held_by()}
+        by_alias = {breaker.alias: breaker.why for breaker in held_providers()}
         reasons = {one.id: by_alias.get(one.provider) for one in running}
-    if slow := held_by_database() if running else None:
+    if slow := slow_database_reason() if running else None:
         silent = {a for a in {one.provider for one in running} if not is_answering(a)}
         for one in running:
             if not reasons[one.id] and one.provider in silent:  # else another worker sends it
@@ -55,29 +55,29 @@ def held(mailings: Iterable[Mailing]) -> dict[int, Reason]:
     return {mailing: why for mailing, why in reasons.items() if why}
 
 
-def held_by_database() -> Reason | None:
-    """Why nothing of any mailing goes out; None where something does."""
-    seconds = _slow_marks.now()
+def slow_database_reason() -> Reason | None:
+    """Return why no mailing sends anything; None if one does."""
+    seconds = _slow_marks.read()
     return None if seconds is None else Reason(Code.SLOW_DATABASE, seconds=f"{seconds:.1f}")
 
 
-class _SlowMarks:
-    """What Redis says of them, asked once a second; where it is away no page waits for it again and
-    again."""
+class _CachedSlowMarks:
+    """The slow marks in Redis, read once a second, and less often while Redis is down: pages must
+    not wait for it each time."""
 
     def __init__(self) -> None:
         self._seconds: float | None = None
-        self._asked_at = -AWAY_SECONDS
+        self._read_at = -AWAY_SECONDS
         self._valid_for = 0.0
 
-    def now(self) -> float | None:
+    def read(self) -> float | None:
         began = time.monotonic()
-        if began - self._asked_at >= self._valid_for:
-            self._asked_at = began
+        if began - self._read_at >= self._valid_for:
+            self._read_at = began
             self._seconds = heartbeat.slow_marks()
             is_away = time.monotonic() - began > SLOW_ANSWER
-            self._valid_for = AWAY_SECONDS if is_away else ASKED_EVERY
+            self._valid_for = AWAY_SECONDS if is_away else CACHE_SECONDS
         return self._seconds
 
 
-_slow_marks = _SlowMarks()
+_slow_marks = _CachedSlowMarks()

@@ -1,4 +1,4 @@
-"""What time it is for the clients of a mailing when it is sent, and for whom it is night."""
+"""The local times of a mailing's clients when it is sent, and whether it is night there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.window import END_GUARD
 
-#: The night by the clock on a client's wall: from the one, until the other.
+#: The night by the client's local time: start and end.
 NIGHT_FROM, NIGHT_UNTIL = time(22), time(8)
 
 
@@ -31,14 +31,14 @@ class LocalTime:
 
     @property
     def clock(self) -> str:
-        """The time on their wall; a template would turn the instant into the page's zone."""
+        """Return the local time; a template would convert the instant to the page's zone."""
         return "" if self.begins is None else self.begins.strftime("%H:%M")
 
 
 def local_times(mailing: Mailing, finishes_at: datetime | None) -> Sequence[LocalTime]:
-    """Each zone of the clients that a mailing matches, those with most clients first.
+    """Return the zones of a mailing's clients, those with most clients first.
 
-    Without a rate nobody knows when it finishes: then it is taken to be through at once.
+    Without a rate the end is unknown, and the mailing counts as finished at once.
     """
     begins = max(mailing.starts_at, database_now())
     window = (begins, mailing.ends_at - timedelta(seconds=END_GUARD))
@@ -53,7 +53,7 @@ def _of_zone(
     mailing: Mailing, zone: str, clients: int, window: Span, finishes_at: datetime
 ) -> LocalTime:
     hours = None if mailing.local_hours is None else LocalHours.read(mailing.local_hours)
-    place = _place(zone)
+    place = _offset_of(zone)
     open_ones = spans(hours, zone, window)
     if not open_ones:
         return LocalTime(zone, clients, None, is_night=False)
@@ -64,13 +64,13 @@ def _of_zone(
 
 
 def _is_night(start: datetime, end: datetime, place: ZoneInfo) -> bool:
-    """Whether any of the span is at night there."""
+    """Return whether part of the span is at night in the zone."""
     first, last = start.astimezone(place), end.astimezone(place)
     is_one_day = first.date() == last.date()
     return not (is_one_day and first.time() >= NIGHT_UNTIL and last.time() < NIGHT_FROM)
 
 
-def _place(zone: str) -> ZoneInfo:
+def _offset_of(zone: str) -> ZoneInfo:
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

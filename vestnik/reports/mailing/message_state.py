@@ -1,8 +1,8 @@
-"""How a message reads: the one place that turns what is stored into what is shown.
+"""The displayed state of a message, derived from the stored one.
 
 A message that is stored as queued is being sent while its id is in the flight of a claimed batch.
-Once its mailing is cancelled, or its end has come, it reads as cancelled or expired at once,
-however long the rows take to be brought up behind it.
+Once its mailing is cancelled or over, it reads as cancelled or expired at once, before the rows are
+updated.
 """
 
 from django.db.models import Case, CharField, F, Func, IntegerField, Q, QuerySet, Value, When
@@ -14,13 +14,13 @@ from vestnik.mailings.models import UNDER_WAY, MailingState
 from vestnik.mailings.window import has_come
 
 STATES = tuple(MessageState.values)
-#: What is still to come of a message.
+#: States from which a message may still be sent.
 OPEN = (MessageState.QUEUED, MessageState.SENDING)
 KEPT_COUNTS = tuple(state for state in STATES if state != MessageState.SENDING)
 
 
 def remainder_of(mailing: str = "mailing__") -> Case:
-    """What a queued message outside of any flight reads as; `mailing` is the way to its mailing."""
+    """Return the state of queued messages outside a flight; `mailing` is the lookup path."""
     state = f"{mailing}state"
     over = Q(**{state: MailingState.FINISHED}) | (
         Q(**{f"{state}__in": UNDER_WAY}) & has_come(f"{mailing}ends_at")
@@ -33,42 +33,42 @@ def remainder_of(mailing: str = "mailing__") -> Case:
     )
 
 
-def in_flight() -> QuerySet[Batch, int]:
-    """The ids that are being handed over. Few batches are claimed, and their index is partial,
-    so PostgreSQL hashes these ids once for a query."""
+def in_flight_ids() -> QuerySet[Batch, int]:
+    """Return the ids of messages in flight. Few batches are claimed, and their index is partial,
+    so PostgreSQL hashes these ids once per query."""
     claimed = Batch.objects.filter(state=BatchState.CLAIMED).order_by()
     return claimed.values_list(Func(F("in_flight"), function="unnest"), flat=True)
 
 
-def reads_as() -> Case:
-    """The state of a message as it is shown."""
+def displayed_state() -> Case:
+    """Return the displayed state of a message."""
     return Case(
         When(~Q(state=MessageState.QUEUED), then=F("state")),
-        When(Q(id__in=in_flight()), then=Value(MessageState.SENDING)),
+        When(Q(id__in=in_flight_ids()), then=Value(MessageState.SENDING)),
         default=remainder_of(),
         output_field=CharField(),
     )
 
 
-def flying() -> Func:
-    """How many messages of a batch are being handed over."""
+def in_flight_count() -> Func:
+    """Return the number of a batch's messages in flight."""
     return Func(F("in_flight"), function="cardinality", output_field=IntegerField())
 
 
-def held(state: str) -> Combinable:
-    """How many messages of a batch may read as `state`: never fewer than do."""
+def count_in_state(state: str) -> Combinable:
+    """Return an upper bound of a batch's messages that read as `state`."""
     if state == MessageState.SENDING:
-        return flying()
-    left = Case(When(Q(remainder=state), then=F("queued")), default=Value(0))
-    return left if state == MessageState.QUEUED else F(state) + left
+        return in_flight_count()
+    remaining = Case(When(Q(remainder=state), then=F("queued")), default=Value(0))
+    return remaining if state == MessageState.QUEUED else F(state) + remaining
 
 
-def batches_holding(state: str) -> QuerySet[Batch]:
-    """The batches with messages that may read as `state`, with their number as `held`."""
-    batches = Batch.objects.annotate(remainder=remainder_of()).annotate(held=held(state))
+def batches_with_state(state: str) -> QuerySet[Batch]:
+    """Return batches with messages that may read as `state`, annotated with the bound as `held`."""
+    batches = Batch.objects.annotate(remainder=remainder_of()).annotate(held=count_in_state(state))
     return batches.filter(held__gt=0)
 
 
 def messages() -> QuerySet[Message]:
-    """All messages, each with the state that it reads as in `reads_as`."""
-    return Message.objects.annotate(reads_as=reads_as())
+    """Return all messages, annotated with the displayed state as `reads_as`."""
+    return Message.objects.annotate(reads_as=displayed_state())

@@ -1,6 +1,6 @@
-"""Finding messages among many millions, without an index on their state.
+"""Find messages among millions, without an index on their state.
 
-A state is found by the batches that hold some of it, a client by a probe for each mailing.
+Messages of a state are found by their batches, those of a client by one index probe a mailing.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from vestnik.audience.models import Client
 from vestnik.dispatch.models import Batch, Message
 from vestnik.mailings.models import Mailing, MailingText
-from vestnik.reports.keyset import Walk
-from vestnik.reports.mailing.message_state import batches_holding, messages
+from vestnik.reports.keyset import Keyset
+from vestnik.reports.mailing.message_state import batches_with_state, messages
 
 MORE_SPANS = 50
 
@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 
 def detailed() -> QuerySet[Any]:
-    """Messages with all that is shown of them; `known_client` is None for a deleted one."""
+    """Return messages with the related rows; `known_client` is None for a deleted client."""
     known = Client.objects.filter(id=OuterRef("client_id")).order_by().values("id")
     texts = MailingText.objects.filter(
         mailing=OuterRef("mailing_id"), version=OuterRef("text_version")
@@ -35,35 +35,35 @@ def detailed() -> QuerySet[Any]:
 
 
 def find(
-    walk: Walk,
+    keyset: Keyset,
     *,
     mailing: int | None = None,
     client: int | None = None,
     state: str | None = None,
     digits: str = "",
 ) -> list[Message]:
-    """The messages of a walk that fit all that is given, in the walk's order.
+    """Return the messages of a keyset that match all conditions, in its order.
 
-    `digits` are a part of the number; no index knows them, so give a mailing with them.
+    `digits` are part of the number. No index covers them: pass a mailing as well.
     """
     rows = detailed() if state is None else detailed().filter(reads_as=state)
     if digits:
         rows = rows.filter(phone_number__contains=digits)
     if client is not None:
-        return walk.take(rows.filter(id__in=_ids_of_client(client, mailing)))
-    # Few numbers have the digits: the batches of the state would be read one by one for them.
+        return keyset.take(rows.filter(id__in=_ids_of_client(client, mailing)))
+    # Few numbers match: the batches of the state would be read one by one.
     if state is not None and not digits:
-        return _by_state(walk, rows, state, mailing)
-    return walk.take(rows if mailing is None else rows.filter(of_mailing(mailing)))
+        return _by_state(keyset, rows, state, mailing)
+    return keyset.take(rows if mailing is None else rows.filter(of_mailing(mailing)))
 
 
 def of_mailing(mailing: int) -> Q:
-    """The messages of a mailing, by the primary key: there is no index on the mailing alone."""
+    """Return the condition for a mailing's messages, by primary key: no index has the mailing."""
     return Q(mailing_id=mailing, id__range=_span_of(mailing))
 
 
 def _ids_of_client(client: int, mailing: int | None) -> list[int]:
-    """A scalar sub-query per mailing: PostgreSQL cannot turn it into a scan of the messages, and
+    """Return a scalar subquery per mailing: PostgreSQL cannot turn it into a scan of messages, and
     the index on (mailing, client) answers each in microseconds, on every version."""
     mailings = Mailing.objects.order_by()
     if mailing is not None:
@@ -74,74 +74,78 @@ def _ids_of_client(client: int, mailing: int | None) -> list[int]:
 
 
 def _span_of(mailing: int) -> Span:
-    """The ids between which all messages of a mailing are."""
+    """Return the first and last id of a mailing's messages."""
     ends = Batch.objects.filter(mailing=mailing).aggregate(
         first=Min("first_message_id"), last=Max("last_message_id")
     )
     return ends["first"] or 0, ends["last"] or 0
 
 
-def _by_state(walk: Walk, rows: QuerySet[Any], state: str, mailing: int | None) -> list[Message]:
-    batches = batches_holding(state)
+def _by_state(
+    keyset: Keyset, rows: QuerySet[Any], state: str, mailing: int | None
+) -> list[Message]:
+    batches = batches_with_state(state)
     if mailing is not None:
         batches, rows = batches.filter(mailing=mailing), rows.filter(mailing_id=mailing)
     found: list[Message] = []
-    rest: Walk | None = walk
+    rest: Keyset | None = keyset
     while rest is not None and rest.limit > 0:
         spans, reach = _spans(rest, batches)
         taken = rest.take(rows.filter(_within(spans), rest.up_to(reach))) if spans else []
         found += taken
-        rest = None if reach is None else rest.on(reach, len(taken))
+        rest = None if reach is None else rest.advance(reach, len(taken))
     return found
 
 
-def _spans(walk: Walk, batches: QuerySet[Batch]) -> tuple[list[Span], int | None]:
-    """Where the next messages are, and the id up to which that is all; None: up to the end.
+def _spans(keyset: Keyset, batches: QuerySet[Batch]) -> tuple[list[Span], int | None]:
+    """Return the next id ranges and the id up to which they are complete; None is the end.
 
     Each batch holds at least one message, so as many batches as rows are wanted are enough, and
     where they hold more, fewer are.
     """
-    most = walk.limit + MORE_SPANS
+    most = keyset.limit + MORE_SPANS
     while True:
-        nearest = _nearest(walk, batches, most + 1)
-        taken = _enough(walk, nearest[:most])
+        nearest = _nearest(keyset, batches, most + 1)
+        taken = _enough(keyset, nearest[:most])
         spans = [(first, last) for first, last, _ in nearest[:taken]]
         if taken == len(nearest):
             return _merged(spans), None
-        reach = nearest[taken][0] - 1 if walk.ascending else nearest[taken][1] + 1
-        if _is_ahead(walk, reach):
+        reach = nearest[taken][0] - 1 if keyset.ascending else nearest[taken][1] + 1
+        if _is_ahead(keyset, reach):
             return _merged(spans), reach
-        most *= 2  # every batch found lies across the start: look further
+        most *= 2  # every batch lies across the start: read further
 
 
-def _nearest(walk: Walk, batches: QuerySet[Batch], most: int) -> list[tuple[int, int, int]]:
-    if walk.ascending:
-        beyond = Q() if walk.beyond is None else Q(last_message_id__gt=walk.beyond)
+def _nearest(keyset: Keyset, batches: QuerySet[Batch], most: int) -> list[tuple[int, int, int]]:
+    if keyset.ascending:
+        beyond = Q() if keyset.after_id is None else Q(last_message_id__gt=keyset.after_id)
         order = F("first_message_id").asc()
     else:
-        beyond = Q() if walk.beyond is None else Q(first_message_id__lt=walk.beyond)
+        beyond = Q() if keyset.after_id is None else Q(first_message_id__lt=keyset.after_id)
         order = F("last_message_id").desc()
     columns = ("first_message_id", "last_message_id", "held")
     return list(batches.filter(beyond).order_by(order).values_list(*columns)[:most])
 
 
-def _enough(walk: Walk, nearest: Sequence[tuple[int, int, int]]) -> int:
-    """How many batches it takes until those that are wholly ahead hold what is wanted."""
+def _enough(keyset: Keyset, nearest: Sequence[tuple[int, int, int]]) -> int:
+    """Return the number of batches until those wholly ahead hold enough rows."""
     sure = 0
     for taken, (first, last, held) in enumerate(nearest, start=1):
-        if _is_ahead(walk, first if walk.ascending else last):
+        if _is_ahead(keyset, first if keyset.ascending else last):
             sure += held
-        if sure >= walk.limit:
+        if sure >= keyset.limit:
             return taken
     return len(nearest)
 
 
-def _is_ahead(walk: Walk, id: int) -> bool:
-    return walk.beyond is None or (id > walk.beyond if walk.ascending else id < walk.beyond)
+def _is_ahead(keyset: Keyset, id: int) -> bool:
+    return keyset.after_id is None or (
+        id > keyset.after_id if keyset.ascending else id < keyset.after_id
+    )
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
-    """Neighbours as one: a state that fills a mailing is one range of its primary key."""
+    """Merge neighbouring ranges: a state that fills a mailing is one range of its primary key."""
     merged: list[Span] = []
     for first, last in sorted(spans):
         if merged and first <= merged[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""What comes of a mailing that is under way: when it is through, and how many will not fit."""
+"""The forecast of a running mailing: when it finishes, and how many messages will not fit."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from vestnik.mailings.shared_forecast import Load, forecast_beside
 from vestnik.mailings.window import END_GUARD
 from vestnik.providers.registry import aliases, describe
 
-# Not those that are paused or still to start: nobody knows how many these will be.
+# Paused and future mailings are left out: their rate is unknown.
 OTHERS = """
 SELECT m.id, m.rate_limit::float8, m.segments, m.ends_at, m.local_hours, b.timezone, sum(b.queued)
 FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done'
@@ -24,16 +24,16 @@ WHERE m.state = 'running' AND m.provider = %s AND m.ends_at > clock_timestamp() 
     AND m.id IS DISTINCT FROM %s
 GROUP BY m.id, b.timezone ORDER BY m.id, b.timezone
 """
-#: A rate that was measured is of so many seconds.
+#: Seconds over which a rate is measured.
 MEASURED_OVER = timedelta(seconds=10)
-#: Most mailings are through by then, and a year in all zones costs a tenth of a second.
+#: Most mailings finish by then, and a year in all zones costs 0.1 s.
 SOON = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Of a mailing with local hours. `open_now` are those of the messages whose clients' hours are
-    open; `finishes_at` is None where the rate is not known, or not all fit."""
+    """The forecast of a mailing with local hours. `open_now` counts messages whose clients' hours
+    are open; `finishes_at` is None if the rate is unknown or not all messages fit."""
 
     finishes_at: datetime | None
     will_stay: int
@@ -43,8 +43,8 @@ class Outlook:
 
 
 def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
-    """How many messages a second may leave: the lower of its own limit and the provider's, at so
-    many segments a message."""
+    """Return the messages allowed per second: the lower of the mailing's and the provider's limit,
+    for messages of so many segments."""
     rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
     if mailing.provider in aliases() and (most := describe(mailing.provider).max_rate):
         by_segment = describe(mailing.provider).rate_unit == "segment"
@@ -55,8 +55,8 @@ def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
 def common_forecast(
     mailing: Mailing, groups: Sequence[Group], now: datetime, weight: float | None = None
 ) -> Forecast:
-    """When so many messages of a mailing will be through, at the rate that is allowed and beside
-    the running mailings that share its provider's pace. `weight` is the mean of their segments."""
+    """Forecast when so many messages of a mailing will be sent, at the allowed rate and beside the
+    running mailings of its provider. `weight` is the mean of their segments."""
     segments = mailing.segments if weight is None else weight
     provider = describe(mailing.provider) if mailing.provider in aliases() else None
     if provider and provider.max_rate:
@@ -82,7 +82,7 @@ def _others(mailing: Mailing, now: datetime, *, by_segment: bool) -> list[Load]:
 
 
 def left_by_zone(mailing_id: int) -> dict[str, int]:
-    """How many messages still wait in each zone of a mailing with local hours."""
+    """Return the number of waiting messages by zone of a mailing with local hours."""
     waiting = Batch.objects.filter(mailing=mailing_id, queued__gt=0).exclude(timezone=None)
     counted = waiting.order_by().values_list("timezone").annotate(left=Sum("queued"))
     return {str(zone): left for zone, left in counted}
@@ -91,8 +91,8 @@ def left_by_zone(mailing_id: int) -> dict[str, int]:
 def outlook(
     mailing: Mailing, left: Mapping[str, int], now: datetime, measured: float | None = None
 ) -> Outlook:
-    """By how many messages are left in each zone, at the rate that was measured lately; where that
-    tells nothing, at the rate that is allowed."""
+    """Forecast from the messages left in each zone, at the measured rate; if there is none, at the
+    allowed rate."""
     hours = LocalHours.read(mailing.local_hours or {})
     open_now = sum(n for zone, n in left.items() if _is_open(hours, zone, now))
     before = now - MEASURED_OVER

@@ -1,5 +1,4 @@
-"""What a mailing would do if it started now: the statement that would make its messages counts
-them instead."""
+"""Preview a mailing: the statement that would create its messages counts them instead."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -59,7 +58,7 @@ NO_GROUP = Group("", *[0] * (len(fields(Group)) - 1))
 
 
 def preview(mailing: Mailing) -> dict[str, Any]:
-    """What an unsaved mailing would do."""
+    """Preview an unsaved mailing."""
     clients = select_recipients(mailing.filter)
     groups = _groups(mailing, clients)
     window = (
@@ -92,7 +91,7 @@ def preview(mailing: Mailing) -> dict[str, Any]:
 
 
 def waiting_clients(mailing: Mailing) -> QuerySet[Client]:
-    """Those whose message of the mailing still waits."""
+    """Return the clients whose message of the mailing still waits."""
     waiting = Message.objects.filter(
         mailing=mailing.id, client=OuterRef("id"), state=MessageState.QUEUED
     )
@@ -100,7 +99,7 @@ def waiting_clients(mailing: Mailing) -> QuerySet[Client]:
 
 
 def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict[str, Any]:
-    """What that text would be for those clients, and what it would cost; nothing changes."""
+    """Preview a new text for those clients, with its price. Nothing is stored."""
     renewed = Mailing(text=text, segments=least_segments_of(text), provider=provider)
     (group,) = _groups(renewed, clients) or [NO_GROUP]
     segments = _segments(renewed, group)
@@ -136,7 +135,7 @@ def _spans(mailing: Mailing, zone: str, window: tuple[datetime, datetime]) -> Se
 
 
 def _letters(text: str) -> dict[str, Any]:
-    """Of what all clients get; a value may still need UCS-2 for its own client."""
+    """Describe the encoding of the common text; a value may still need UCS-2 for its client."""
     words = least(parse(text))
     return {"encoding": str(encoding_of(words)), "ucs2_because_of": foreign_characters(words)}
 

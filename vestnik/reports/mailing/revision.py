@@ -1,4 +1,4 @@
-"""A mark of what pages show of a mailing beside its counts: another mark, another page."""
+"""A revision mark of what pages show of a mailing beside its counts."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,19 +16,19 @@ LENGTH = 16
 
 
 def last_event_of() -> Subquery:
-    """The newest line of the history of each mailing of a query."""
+    """Return the id of the newest event of each mailing of a query."""
     events = MailingEvent.objects.filter(mailing=OuterRef("id")).order_by("-id")
     return Subquery(events.values("id")[:1])
 
 
 def current_revision(mailing: Mailing, now: datetime) -> str:
-    """The mark of a mailing as it was read. What has changed since then gives another one."""
+    """Return the revision of a mailing as it was read."""
     last_event = mailing.events.aggregate(last=Max("id"))["last"]
     return revision_of(mailing, last_event, now)
 
 
 def revision_of(mailing: Mailing, last_event: int | None, now: datetime) -> str:
-    """The mark, where the newest line of its history is known."""
+    """Return the revision, given the id of the newest event."""
     is_over = now >= mailing.ends_at  # then unknown messages cannot be sent once more
     return _digest([*(getattr(mailing, name) for name in FIELDS), last_event, is_over])
 

@@ -18,7 +18,7 @@ ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED)
 
 
 def of_everything(tests: bool | None = None) -> dict[str, Any]:
-    """How many mailings and messages are in each state; with `tests`, only of those that are."""
+    """Count mailings and messages by state; `tests` restricts them to tests, or to others."""
     mailings = Mailing.objects.order_by()
     if tests is not None:
         mailings = mailings.filter(is_test=tests)
@@ -28,7 +28,7 @@ def of_everything(tests: bool | None = None) -> dict[str, Any]:
 
 
 def of_mailing(mailing: Mailing) -> dict[str, Any]:
-    """One mailing in detail."""
+    """Return one mailing's statistics in detail."""
     progress = progress_of([mailing.id])[mailing.id]
     sent = sum(progress[state] for state in ARRIVED)
     segments = _segments(mailing, sent)
@@ -53,7 +53,7 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
 
 
 def _segments(mailing: Mailing, sent: int) -> dict[str, int | None]:
-    """Where not all got the same text, the messages have to be looked at."""
+    """Count segments; if texts differ, the messages have to be read."""
     if not is_personalised(mailing.text) and mailing.text_version == 1:
         return {"per_message": mailing.segments, "sent": mailing.segments * sent}
     left = Message.objects.filter(messages.of_mailing(mailing.id), state__in=ARRIVED)
@@ -69,7 +69,7 @@ def _seconds_under_way(mailing: Mailing) -> float | None:
 
 
 def _percentages(progress: Progress) -> dict[str, float]:
-    """The share of each state in what was matched, in per cent to two places."""
+    """Return each state's share of the matched clients, in per cent to two places."""
     matched = progress["matched"]
     shares = {state: count for state, count in progress.items() if state != "matched"}
     if not matched:
@@ -78,5 +78,5 @@ def _percentages(progress: Progress) -> dict[str, float]:
 
 
 def _latest_events(mailing: Mailing) -> list[MailingEvent]:
-    """What was done to the mailing, oldest first."""
+    """Return the latest events of the mailing, oldest first."""
     return list(reversed(mailing.events.order_by("-id")[:MOST_EVENTS]))

@@ -1,4 +1,4 @@
-"""What was sent since midnight, and what is due and has not left: from samples and open batches."""
+"""Messages sent since midnight, and the backlog: from samples and open batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ WHERE m.started_at IS NOT NULL AND NOT m.is_test
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """Since midnight in the service's own zone. `price` is None where no price is known; a text
-    of the client's own counts with its least segments."""
+    """Totals since midnight in the service's zone. `price` is None if no price is configured; a
+    personalised text counts with its minimum of segments."""
 
     sent: int
     delivered: int
@@ -46,14 +46,14 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Messages that are due and have not left, and for how many seconds the oldest has waited."""
+    """The number of due messages, and the seconds that the oldest has waited."""
 
     due: int
     seconds: float
 
 
 def today() -> Today:
-    """What was sent, by one query."""
+    """Return today's totals by one query."""
     rows = sql.rows(GROWTH, [settings.TIME_ZONE])
     segments: dict[str, int] = {}
     for provider, each, sent, _ in rows:
@@ -67,7 +67,7 @@ def today() -> Today:
 
 
 def backlog() -> Backlog:
-    """What is due, over all providers, by one query."""
+    """Return the backlog of all providers by one query."""
     rows: Sequence[Any] = sql.rows(BACKLOG)
     return Backlog(
         sum(due for _, due, _ in rows), max((age for _, due, age in rows if due), default=0.0)
@@ -75,7 +75,7 @@ def backlog() -> Backlog:
 
 
 def _price(segments: Mapping[str, int]) -> str | None:
-    """As text, which can be handed on."""
+    """Return the price as text, which can be serialized."""
     prices = [price_of(provider, count) for provider, count in segments.items()]
     known = [price for price in prices if price is not None]
     return str(sum(known, Decimal())) if known else None

@@ -1,4 +1,4 @@
-"""What the samples tell: curves, rates, hours. None of it looks at a message or at a batch."""
+"""Series, rates and hourly counts from samples, without reading messages or batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.mailing.progress import NOTHING_YET, Progress
 from vestnik.reports.models import Sample
 
-#: A curve is not finer than its paper.
-MOST_POINTS = 300
+#: The most points of a chart.
+MAX_POINTS = 300
 COLUMNS = ("matched", *STATES)
 HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
 
@@ -51,10 +51,10 @@ class Point:
     counts: Progress
 
 
-def series(mailing_id: int, most: int = MOST_POINTS) -> list[Point]:
-    """A mailing's counts over time, ascending, about `most` points; from nothing at its launch.
+def series(mailing_id: int, most: int = MAX_POINTS) -> list[Point]:
+    """Return a mailing's counts over time, ascending, about `most` points, from zero at launch.
 
-    Empty where it was never launched, and where nothing was sampled yet.
+    It is empty if the mailing was never launched or sampled.
     """
     rows = Sample.objects.filter(mailing=mailing_id).order_by("at").values_list("at", *COLUMNS)
     found = [Point(at, dict(zip(COLUMNS, counts, strict=True))) for at, *counts in rows]
@@ -65,7 +65,7 @@ def series(mailing_id: int, most: int = MOST_POINTS) -> list[Point]:
 
 
 def thinned(points: Sequence[Point], most: int) -> list[Point]:
-    """About so many of them; both ends of a standstill stay, or it would be drawn as a decline."""
+    """Thin points out to about that number; both ends of a standstill stay."""
     every = -(-len(points) // most)
     if every <= 1:
         return list(points)
@@ -77,27 +77,27 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
 
 
 def handed_over(counts: Mapping[str, int]) -> int:
-    """How many messages a provider was given, whatever it made of them."""
+    """Return the number of messages handed to a provider, whatever their outcome."""
     return sum(counts[state] for state in HANDED_OVER)
 
 
 def by_hour(hours: int = 24) -> list[Point]:
-    """By how many messages each state grew in each of the last hours, over all mailings but
-    tests; the last hour is the one that runs. A state that shrank has grown by none: what was
-    sent and is delivered an hour later stands in both hours."""
+    """Return how much each state grew in each of the last hours, over all mailings but tests; the
+    last hour is the current one. A state that shrank has grown by zero: a message that is sent
+    and delivered an hour later counts in both hours."""
     this = database_now().replace(minute=0, second=0, microsecond=0)
     first = this - timedelta(hours=hours - 1)
-    # What is past stays as it is: over 200 mailings it takes 24 ms, and this hour 3.
+    # Past hours are cached: over 200 mailings they take 24 ms, the current hour 3.
     key = f"by-hour:{first.timestamp():.0f}:{hours}"
     past: list[Point] | None = cache.get(key)
     if past is None:
-        past = _grown(first, this)
+        past = _increments(first, this)
         cache.set(key, past, 3600)
-    return [*past, *_grown(this, this + HOUR)]
+    return [*past, *_increments(this, this + HOUR)]
 
 
-def _grown(first: datetime, end: datetime) -> list[Point]:
-    """Each hour from the one that begins at `first` to the one that ends at `end`."""
+def _increments(first: datetime, end: datetime) -> list[Point]:
+    """Return the increments of each hour from `first` until `end`."""
     statement = BY_HOUR.format(
         columns=", ".join(SHOWN_BY_HOUR),
         grown=", ".join(f"{_growth(state)} AS {state}" for state in SHOWN_BY_HOUR),

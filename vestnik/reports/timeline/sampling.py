@@ -1,4 +1,4 @@
-"""Takes the samples: once a second, of the mailings of which one is due.
+"""Take samples once a second, of the mailings for which one is due.
 
 While a mailing runs there is one for each second of its last half minute, from which its rate is
 read. What is older thins out as the mailing ages, to one in a 150th of its age: 300 points for five
@@ -16,20 +16,20 @@ from vestnik.reports.mailing.progress import Progress, progress_of
 from vestnik.reports.models import Sample
 
 SAMPLE_LOCK = 0x73616D70
-#: Receipts come in for so long after the end.
-RECEIPTS_DAYS = 2
-MOST_AFTERWARDS = 200
+#: Days for which receipts arrive after the end.
+RECEIPT_DAYS = 2
+MAX_FOLLOWED = 200
 
-TAKE_TURN = "SELECT pg_try_advisory_xact_lock(%s), clock_timestamp()"
+CLAIM_SAMPLING = "SELECT pg_try_advisory_xact_lock(%s), clock_timestamp()"
 
-# By partial indexes: mailings that are long over cost nothing.
+# Only partial indexes are read: old mailings cost nothing.
 DUE = f"""
 SELECT m.id FROM mailings_mailing m LEFT JOIN LATERAL (
     SELECT s.at FROM reports_sample s WHERE s.mailing_id = m.id ORDER BY s.at DESC LIMIT 1
 ) last ON true
 WHERE m.started_at IS NOT NULL
     AND (m.state IN ('running', 'paused')
-        OR m.finished_at > clock_timestamp() - interval '{RECEIPTS_DAYS} days')
+        OR m.finished_at > clock_timestamp() - interval '{RECEIPT_DAYS} days')
     AND (last.at IS NULL OR last.at > clock_timestamp() OR last.at < m.finished_at
         OR last.at < clock_timestamp() -
         CASE WHEN m.state = 'running' THEN interval '0.5 seconds'
@@ -37,8 +37,8 @@ WHERE m.started_at IS NOT NULL
 ORDER BY m.id
 """
 
-# Of a clock that has gone back since: what follows would not be taken until it is there again.
-FORGET_TO_COME = """
+# Samples from the future, after the clock was set back: they would block new ones.
+FORGET_FUTURE = """
 DELETE FROM reports_sample WHERE mailing_id = ANY(%s) AND at > clock_timestamp()
 """
 
@@ -51,7 +51,7 @@ SELECT s.* FROM unnest(%s::bigint[]) AS due (id) CROSS JOIN LATERAL (
 # Of each slot the first stays, and of each quarter of an hour the last: what was sent by the hour
 # and since midnight is read from it, and midnight of some zones is at half past or a quarter to.
 # Slots are 1 s wide for five minutes, and twice as wide each time the age has doubled.
-LATER_IN_ITS_QUARTER = """EXISTS (
+SAME_QUARTER_HOUR = """EXISTS (
         SELECT FROM reports_sample later WHERE later.mailing_id = s.mailing_id AND later.at > s.at
             AND later.at < date_bin('15 minutes', s.at, 'epoch') + interval '15 minutes'
     )"""
@@ -69,7 +69,7 @@ WHERE m.id = s.mailing_id AND m.id = ANY(%s)
         WHERE t.mailing_id = s.mailing_id AND t.at < s.at
             AND t.at >= m.started_at + floor(age / width) * width * interval '1 second'
     )
-    AND {LATER_IN_ITS_QUARTER}
+    AND {SAME_QUARTER_HOUR}
 """
 
 # Nothing comes after two days: what is then left of a mailing is enough for its curves.
@@ -77,34 +77,34 @@ THIN_OUT_FOR_GOOD = f"""
 DELETE FROM reports_sample WHERE id IN (
     SELECT id FROM (
         SELECT s.id, row_number() OVER w AS n, count(*) OVER (PARTITION BY s.mailing_id) AS of,
-            s.at < clock_timestamp() - interval '{RECEIPTS_DAYS + 1} days'
-                OR {LATER_IN_ITS_QUARTER} AS may_go
+            s.at < clock_timestamp() - interval '{RECEIPT_DAYS + 1} days'
+                OR {SAME_QUARTER_HOUR} AS may_go
         FROM reports_sample s JOIN mailings_mailing m ON m.id = s.mailing_id
-        WHERE m.finished_at BETWEEN clock_timestamp() - interval '{RECEIPTS_DAYS + 5} days'
-            AND clock_timestamp() - interval '{RECEIPTS_DAYS} days'
+        WHERE m.finished_at BETWEEN clock_timestamp() - interval '{RECEIPT_DAYS + 5} days'
+            AND clock_timestamp() - interval '{RECEIPT_DAYS} days'
         WINDOW w AS (PARTITION BY s.mailing_id ORDER BY s.at)
     ) numbered
-    WHERE of > {MOST_AFTERWARDS} AND may_go AND n < of
-        AND mod(n, ceil(of::numeric / {MOST_AFTERWARDS})) <> 1
+    WHERE of > {MAX_FOLLOWED} AND may_go AND n < of
+        AND mod(n, ceil(of::numeric / {MAX_FOLLOWED})) <> 1
 )
 """
 
 
 def take_samples() -> None:
-    """Take those that are due; at once done where somebody else is at it."""
+    """Take the samples that are due; return at once if another process does."""
     with transaction.atomic():
-        ours, now = sql.rows(TAKE_TURN, [SAMPLE_LOCK])[0]
+        ours, now = sql.rows(CLAIM_SAMPLING, [SAMPLE_LOCK])[0]
         if not ours:
             return
         due = [mailing for (mailing,) in sql.rows(DUE)]
         if due:
-            sql.run(FORGET_TO_COME, [due])
+            sql.run(FORGET_FUTURE, [due])
             _keep(due, now)
             sql.run(THIN_OUT, [due])
 
 
 def thin_out() -> None:
-    """Keep less of the mailings of which nothing more will come."""
+    """Thin out the samples of mailings that have ended."""
     sql.run(THIN_OUT_FOR_GOOD)
 
 

@@ -1,9 +1,9 @@
-"""What a process of the stack is before it becomes itself: `launch.py PARENT SIGNAL UID COMMAND…`
+"""Prepare a process and execute its program: `exec_helper.py PARENT SIGNAL UID COMMAND…`
 
-Becomes UID (-1: stays who it is), asks the kernel for SIGNAL at the supervisor's death, then
-becomes COMMAND. A program of its own rather than a `preexec_fn`, which must not be used beside
-threads; it runs with `-I -S`, so it imports nothing of ours and costs 15 ms. The order matters:
-changing the uid clears the wish for a signal.
+It switches to UID (-1 keeps the current one), requests SIGNAL at the supervisor's death, then
+executes COMMAND. It is a program rather than a `preexec_fn`, which is unsafe with threads; with
+`-I -S` it imports no other module and takes 15 ms. The order matters: a change of the uid clears
+the requested signal.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ CANNOT_RUN = 126
 
 
 def main(parent: int, signal: int, uid: int, command: list[str]) -> None:
-    """Never returns."""
+    """Execute the command of the arguments. Never returns."""
     if uid >= 0:
         gid = pwd.getpwuid(uid).pw_gid
         os.setgroups([])

@@ -1,4 +1,4 @@
-"""Starts web and workers by forking a process that has imported everything already.
+"""Start web and workers by forking a process that has imported the code.
 
 Each of them imports the same 70 MiB of code. Forked from one process they share it: with two
 workers and two web processes the whole stack takes 299 MiB rather than 501.
@@ -35,13 +35,13 @@ Pipe = tuple[int, int]
 
 
 class ForkClient:
-    """The supervisor's side."""
+    """The supervisor's side of the fork server."""
 
     def __init__(self) -> None:
         self.ours, self.theirs = _pair()
 
     def fork(self, words: Words, environ: dict[str, str], output: int, pipe: Pipe) -> int:
-        """The id of a new process that runs `vestnik WORDS`. Raises OSError where none came."""
+        """Return the id of a new process that runs `vestnik WORDS`. Raises OSError."""
         request = {"words": list(words), "environ": environ, "parent": os.getpid()}
         confirmed, confirming = pipe
         socket.send_fds(self.ours, [json.dumps(request).encode()], [output, confirmed])
@@ -52,7 +52,7 @@ class ForkClient:
         return pid
 
     def reset(self) -> None:
-        """Drop what an earlier server left: requests that it has not read, answers that came late.
+        """Drop unread requests and late answers of an earlier server.
 
         The descriptors keep their numbers, which stand in the environment of the next server.
         """
@@ -63,7 +63,7 @@ class ForkClient:
 
 @contextlib.contextmanager
 def confirmation() -> Iterator[Pipe]:
-    """The pipe for one request. Raises OSError where no descriptor is left for it."""
+    """Return the pipe for one request. Raises OSError if no descriptor is left."""
     pipe = os.pipe()
     try:
         yield pipe
@@ -79,7 +79,7 @@ def _pair() -> tuple[socket.socket, socket.socket]:
 
 
 def serve() -> Words:
-    """Fork for each request. Returns in each forked process, with the words of its command.
+    """Fork for each request. In each forked process, return the words of its command.
 
     Never returns in the server itself, which ends with the supervisor.
     """
@@ -95,7 +95,7 @@ def serve() -> Words:
 
 
 def load_everything() -> None:
-    """Import what web and workers need, and keep it out of the garbage collector's way."""
+    """Import the modules of web and workers, and freeze them for the garbage collector."""
     from importlib import import_module
 
     from django.urls import get_resolver
@@ -141,13 +141,13 @@ MODULES = (
 
 
 def _announce() -> None:
-    """As `announce`, but the descriptor stays open: forked processes announce themselves by it."""
+    """Announce readiness, and keep the descriptor open for the forked processes."""
     with contextlib.suppress(KeyError, OSError):
         os.write(int(os.environ[DESCRIPTOR]), b"forkserver\n")
 
 
 def _answer(requests: socket.socket, request: dict[str, Any], given: list[int]) -> Words | None:
-    """Fork twice and tell the supervisor the id. The words, in the new process; else None."""
+    """Fork twice and send the supervisor the id. Return the words in the new process, else None."""
     reading, writing = os.pipe()
     if _fork_twice(writing):
         for descriptor in (reading, writing):
@@ -164,8 +164,8 @@ def _answer(requests: socket.socket, request: dict[str, Any], given: list[int]) 
 
 
 def _fork_twice(writing: int) -> bool:
-    """Whether this is the new process, whose id the one in between has written. Where no process
-    is left for it, none is written."""
+    """Return True in the new process, after the intermediate one has written its id. Without a
+    free process no id is written."""
     try:
         first = os.fork()
     except OSError:
@@ -184,7 +184,7 @@ def _fork_twice(writing: int) -> bool:
 
 
 def _become(request: dict[str, Any], output: int, confirmed: int) -> None:
-    """Be the process that was asked for: its session, its output, its environment."""
+    """Take over the session, output and environment of the requested process."""
     os.setsid()
     for number in (1, 2):
         os.dup2(output, number)
@@ -198,7 +198,7 @@ def _become(request: dict[str, Any], output: int, confirmed: int) -> None:
 
 
 def _wait_for_parent(parent: int) -> None:
-    """The process that forked us ends within a moment, and we fall to the supervisor."""
+    """Wait until the intermediate process has ended and the supervisor is the parent."""
     deadline = time.monotonic() + SECONDS_TO_BE_ADOPTED
     while os.getppid() != parent:
         if time.monotonic() > deadline:

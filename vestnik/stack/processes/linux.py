@@ -1,4 +1,4 @@
-"""The few calls to Linux that Python has no name for."""
+"""Linux calls that Python's standard library lacks."""
 
 import ctypes
 import errno
@@ -15,7 +15,7 @@ OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def prctl(option: int, value: int) -> None:
-    """Raises OSError where the kernel refuses."""
+    """Call prctl(2). Raises OSError if the kernel refuses."""
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
@@ -29,7 +29,7 @@ def die_with_parent() -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Give each of two folders the other's name, at once. Raises OSError where the disk cannot."""
+    """Exchange the names of two folders atomically. Raises OSError if the file system cannot."""
     here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
@@ -39,12 +39,12 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def adopt_orphans() -> None:
-    """Have processes fall to us whose parent, a descendant of ours, is killed."""
+    """Become the subreaper of orphaned descendants."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def children() -> set[int]:
-    """The processes whose parent we are, the adopted ones too."""
+    """Return the ids of child processes, adopted ones included."""
     try:
         lists = [
             Path("/proc/self/task", task, "children") for task in os.listdir("/proc/self/task")
@@ -55,7 +55,7 @@ def children() -> set[int]:
 
 
 def session(pid: int) -> int:
-    """The session that a process belongs to; 0 where it is gone."""
+    """Return the session id of a process; 0 if it is gone."""
     try:
         return os.getsid(pid)
     except OSError:
@@ -63,7 +63,7 @@ def session(pid: int) -> int:
 
 
 def working_folder(pid: int) -> Path | None:
-    """Where a process stands; None where it is gone or not ours to ask about."""
+    """Return the working folder of a process; None if it is gone or not readable."""
     try:
         return Path(os.readlink(f"/proc/{pid}/cwd"))
     except OSError:
@@ -71,13 +71,13 @@ def working_folder(pid: int) -> Path | None:
 
 
 def parent_named(*names: str) -> int:
-    """Our parent, if it is one of these programs; else 0."""
+    """Return the parent's id if it runs one of these programs, else 0."""
     parent = os.getppid()
     return parent if _read(Path(f"/proc/{parent}/comm")).strip() in names else 0
 
 
-def forsaken_by_make(make: int) -> bool:
-    """Whether GNU make, our parent, was told to stop and waits for us to end by ourselves.
+def has_lost_make(make: int) -> bool:
+    """Return whether GNU make, the parent, was stopped and waits for this process to end.
 
     It hands SIGTERM on to us, and a terminal sends SIGINT to both; but of a SIGINT sent to make
     alone we hear nothing: its handler only waits, with the signal blocked and uncaught.
@@ -94,7 +94,7 @@ def forsaken_by_make(make: int) -> bool:
 
 
 def cores() -> int:
-    """The processors that this process may use: by affinity and by its control group's quota."""
+    """Return the processors that affinity and the control group's quota allow."""
     allowed = len(os.sched_getaffinity(0))
     for folder in _groups("cpu"):
         quota, period = _quota(folder)
@@ -104,7 +104,7 @@ def cores() -> int:
 
 
 def memory() -> int:
-    """The bytes of memory that there are for this process: of the machine or its control group."""
+    """Return the bytes of memory of the machine or of this process's control group."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     names = ("memory.max", "memory.limit_in_bytes")
     limits = [_read(folder / name).strip() for folder in _groups("memory") for name in names]
@@ -112,7 +112,7 @@ def memory() -> int:
 
 
 def _quota(folder: Path) -> tuple[int, int]:
-    """Microseconds of processor time, and in how many; zero or less for no limit."""
+    """Return microseconds of processor time and their period; zero or less is no limit."""
     words = _read(folder / "cpu.max").split() or [
         _read(folder / "cpu.cfs_quota_us").strip() or "0",
         _read(folder / "cpu.cfs_period_us").strip() or "100000",
@@ -121,7 +121,7 @@ def _quota(folder: Path) -> tuple[int, int]:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders of this process's control group and those above it, of version 2 and of 1.
+    """Return the folders of this process's control group and its ancestors, versions 2 and 1.
 
     Inside a container the group's own path may not exist: its folders are mounted at the top.
     """

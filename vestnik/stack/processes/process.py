@@ -1,4 +1,4 @@
-"""A process of the stack: what it runs, when it is started again, how it is stopped."""
+"""A process of the stack: its program, restarts and signals."""
 
 import os
 import signal
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from vestnik.stack.processes import exec_helper, linux
 
-DELAYS = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)
-SETTLED_AFTER = 3.0
+RESTART_DELAYS = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)
+STABLE_AFTER = 3.0
 
 
 class Stage(IntEnum):
-    """What is stopped together; the higher stage first, as it stands on the lower."""
+    """Processes that stop together; the higher stage stops first, for it uses the lower."""
 
     SERVER = 0
     SERVICE = 1
@@ -25,7 +25,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, and as whom."""
+    """A program with its arguments, environment and account."""
 
     name: str
     argv: Sequence[str]
@@ -35,16 +35,16 @@ class Program:
     uid: int = -1
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
-    #: Of a `vestnik` command that the fork server may run instead.
-    words: Sequence[str] = ()
+    #: The arguments of a `vestnik` command that the fork server may run instead.
+    arguments: Sequence[str] = ()
 
     def command(self) -> list[str]:
-        """The command line, through `launch`."""
+        """Return the command line, through `exec_helper`."""
         who = [str(os.getpid()), str(int(self.death_signal)), str(self.uid)]
         return [sys.executable, "-I", "-S", exec_helper.__file__, *who, *self.argv]
 
     def spawn(self, *, output: int, keep: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-        """Start it, in a session of its own: a terminal's Ctrl-C is for the supervisor alone."""
+        """Start the program in a new session: only the supervisor gets a terminal's Ctrl-C."""
         return subprocess.Popen(
             self.command(),
             stdin=subprocess.DEVNULL,
@@ -57,15 +57,15 @@ class Program:
         )
 
 
-class Adopted:
-    """A process that another one forked for us and that has fallen to us: what Popen offers."""
+class AdoptedChild:
+    """A child that another process forked; it has the interface of Popen."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit status, negative for a signal; None while it lives."""
+        """Return the exit status, negative for a signal; None while it runs."""
         if self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -76,23 +76,23 @@ class Adopted:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Signal it, if it lives."""
+        """Send a signal if the process runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
 
 @dataclass
 class Process:
-    """One program under supervision, over its successive lives."""
+    """A supervised program, over its restarts."""
 
     program: Program
-    lasting: bool = True
-    running: "subprocess.Popen[bytes] | Adopted | None" = None
+    restarts: bool = True
+    child: "subprocess.Popen[bytes] | AdoptedChild | None" = None
     ready_at: float | None = None
-    due_at: float | None = None
-    short_lives: int = 0
+    restart_at: float | None = None
+    short_runs: int = 0
     status: int = 0
-    #: Of all its lives: their children have them as sessions.
+    #: The ids of all its runs: their children have them as session ids.
     pids: set[int] = field(default_factory=set)
 
     @property
@@ -101,61 +101,61 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        return self.running.pid if self.running else None
+        return self.child.pid if self.child else None
 
-    def settled(self) -> bool:
-        """Whether it has been ready for long enough to forget its earlier short lives."""
-        return self.ready_at is not None and time.monotonic() - self.ready_at > SETTLED_AFTER
+    def is_stable(self) -> bool:
+        """Return whether it was ready long enough to reset the count of short runs."""
+        return self.ready_at is not None and time.monotonic() - self.ready_at > STABLE_AFTER
 
-    def bury(self) -> bool:
-        """Whether it has ended since we last asked; if so, decide when it lives again."""
-        if self.running is None or (status := self.running.poll()) is None:
+    def reap(self) -> bool:
+        """Return whether it has ended since the last call; if so, set the time of its restart."""
+        if self.child is None or (status := self.child.poll()) is None:
             return False
         self.status = status
-        self.short_lives = 0 if self.settled() else self.short_lives + 1
-        self.running = self.ready_at = None
-        self.due_at = time.monotonic() + self.delay() if self.lasting else None
+        self.short_runs = 0 if self.is_stable() else self.short_runs + 1
+        self.child = self.ready_at = None
+        self.restart_at = time.monotonic() + self.restart_delay() if self.restarts else None
         return True
 
-    def live(self, running: "subprocess.Popen[bytes] | Adopted") -> None:
-        """Note the process that runs from now on."""
-        self.running = running
-        self.pids.add(running.pid)
+    def note_started(self, child: "subprocess.Popen[bytes] | AdoptedChild") -> None:
+        """Record the process that runs now."""
+        self.child = child
+        self.pids.add(child.pid)
 
     def owns(self, pid: int) -> bool:
-        """Whether a process was started by one of its lives: by its session, or by its folder,
-        where it has made itself a session of its own, as PostgreSQL's do."""
+        """Return whether one of its runs started this process: by session id, or by working folder
+        for processes that created a session, as PostgreSQL's do."""
         folder = self.program.folder
         by_folder = folder is not None and linux.working_folder(pid) == folder
         return by_folder or linux.session(pid) in self.pids
 
     def note_failed_start(self) -> None:
-        """It could not be started for now, which counts as a short life."""
-        self.short_lives += 1
-        self.running = self.ready_at = None
-        self.due_at = time.monotonic() + self.delay()
+        """Record a failed start, which counts as a short run."""
+        self.short_runs += 1
+        self.child = self.ready_at = None
+        self.restart_at = time.monotonic() + self.restart_delay()
 
-    def delay(self) -> float:
-        """How long to wait before the next life: the more short ones, the longer."""
-        return DELAYS[min(self.short_lives, len(DELAYS) - 1)]
+    def restart_delay(self) -> float:
+        """Return the seconds before the next start; they grow with the number of short runs."""
+        return RESTART_DELAYS[min(self.short_runs, len(RESTART_DELAYS) - 1)]
 
     def send(self, number: signal.Signals) -> None:
         """Signal it, if it lives."""
-        if self.running and self.running.poll() is None:
-            self.running.send_signal(number)
+        if self.child and self.child.poll() is None:
+            self.child.send_signal(number)
 
     def kill(self) -> None:
-        """Kill it and whatever is still in its process group."""
-        if self.running and self.running.poll() is None:
-            os.killpg(self.running.pid, signal.SIGKILL)
+        """Kill its process group."""
+        if self.child and self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGKILL)
 
-    def last_words(self) -> str:
-        """How it ended, for people."""
+    def exit_text(self) -> str:
+        """Describe how it ended."""
         if self.status >= 0:
             return f"exit status {self.status}"
         return f"killed by {signal.Signals(-self.status).name}"
 
 
 def plain_environ() -> dict[str, str]:
-    """The environment of a server: nothing is left in it that was meant for another one."""
+    """Return a minimal environment for a server."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

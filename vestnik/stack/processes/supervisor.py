@@ -1,7 +1,7 @@
-"""Starts processes, starts again what dies, and stops everything in order.
+"""Start processes, restart those that end, and stop all of them in order.
 
-All of it in one thread, the main one: the kernel's signal at a parent's death is tied to the very
-thread that forked.
+Everything runs in the main thread: the kernel ties the signal at a parent's death to the thread
+that forked.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ from vestnik.stack.console import Console
 from vestnik.stack.errors import Interrupted, StackError
 from vestnik.stack.processes import linux
 from vestnik.stack.processes.forkserver import SOCKET, ForkClient, confirmation
-from vestnik.stack.processes.process import Adopted, Process, Program, Stage
+from vestnik.stack.processes.process import AdoptedChild, Process, Program, Stage
 
-# Ten seconds is the promise. What a stage leaves is there for the next.
+# The stop takes ten seconds at most. Time that a stage leaves is there for the next.
 GRACE = {Stage.SERVICE: 3.5, Stage.SERVER: 3.5}
 QUICK_END = 0.5
 KILLED_END = 0.3
 DRAINED_END = 0.5
-TURN = 0.5
-SAID_AFTER = 10.0  # seconds for which a server may start without a word; then twice as long
-CHANCES = 2  # of a service to get ready, at the start
+POLL_SECONDS = 0.5
+REPORT_AFTER = 10.0  # seconds until a slow start is reported; doubled after each report
+MAX_STARTS = 2  # of a service that does not get ready
 FORK_SERVER = "forkserver"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,16 +39,16 @@ class EndedEarly(Exception):
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        super().__init__(f"{process.name} ended before it was ready ({process.last_words()})")
+        super().__init__(f"{process.name} ended before it was ready ({process.exit_text()})")
 
 
 class Supervisor:
-    """The processes, by name, in their order of start."""
+    """The processes by name, in their order of start."""
 
     def __init__(self, console: Console, *, on_change: Callable[[], None]) -> None:
         self.console, self.on_change = console, on_change
         self.processes: dict[str, Process] = {}
-        self.wanted = True
+        self.is_wanted = True
         self._announced, self._announcing = os.pipe()
         self._woken, self._waking = socket.socketpair()
         self._forks = ForkClient()
@@ -56,55 +56,57 @@ class Supervisor:
         for end in (self._woken, self._waking):
             end.setblocking(False)
 
-    def take_charge(self) -> None:
-        """Take the signals, and the orphans of killed processes."""
+    def install_signal_handlers(self) -> None:
+        """Handle signals and adopt the orphans of killed processes."""
         signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _notice)
+        signal.signal(signal.SIGCHLD, _on_child_end)
         for number in STOP_SIGNALS:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self.dismiss)  # under nohup a hang-up stays without effect
+                signal.signal(
+                    number, self.request_stop
+                )  # under nohup a hang-up stays without effect
         linux.adopt_orphans()
 
-    def dismiss(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Ask for the end of everything."""
-        self.wanted = False
+    def request_stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        """Request the end of all processes."""
+        self.is_wanted = False
 
     def start(self, program: Program, *, lasting: bool = True) -> Process:
-        """Start a process; a lasting one is started again whenever it ends."""
-        process = self.processes[program.name] = Process(program, lasting=lasting)
-        self._bring_to_life(process)
+        """Start a process; one that `restarts` is started again whenever it ends."""
+        process = self.processes[program.name] = Process(program, restarts=lasting)
+        self._start_or_retry(process)
         return process
 
     def wait_ready(self, process: Process, is_ready: Callable[[], bool], work: str) -> None:
-        """Wait until a server is ready; from then on it lasts. Raises EndedEarly.
+        """Wait until a server is ready; from then on it is restarted. Raises EndedEarly.
 
-        However long its work takes: ended in the middle of it, it would begin anew.
+        There is no time limit: a server that is killed while it recovers would start over.
         """
-        self._wait(lambda: process.running is None or is_ready(), process.name, work=work)
-        if process.running is None:
+        self._wait(lambda: process.child is None or is_ready(), process.name, work=work)
+        if process.child is None:
             raise EndedEarly(process)
-        process.ready_at, process.lasting = time.monotonic(), True
+        process.ready_at, process.restarts = time.monotonic(), True
 
     def wait_or_do_without(
         self, process: Process, is_ready: Callable[[], bool], seconds: float
     ) -> None:
-        """Wait for one that only saves memory; where it does not get ready it is ended, and started
-        again beside the others. Raises EndedEarly."""
+        """Wait for an optional process; one that does not get ready is killed and restarted
+        beside the others. Raises EndedEarly."""
         deadline = time.monotonic() + seconds
         self._wait(
-            lambda: process.running is None or is_ready() or time.monotonic() > deadline,
+            lambda: process.child is None or is_ready() or time.monotonic() > deadline,
             process.name,
         )
-        if process.running is None:
+        if process.child is None:
             raise EndedEarly(process)
-        process.lasting = True
+        process.restarts = True
         if not is_ready():
             self.console.say(f"{process.name} does not get ready: the others start without it")
             process.kill()
 
     def wait_done(self, process: Process, work: str) -> None:
-        """Wait until a process has done its work, however long that takes. Raises EndedEarly."""
-        self._wait(lambda: process.running is None, process.name, work=work)
+        """Wait until a process has ended, without a time limit. Raises EndedEarly."""
+        self._wait(lambda: process.child is None, process.name, work=work)
         del self.processes[process.name]
         if process.status != 0:
             raise EndedEarly(process)
@@ -112,12 +114,12 @@ class Supervisor:
     def wait_for_services(self, seconds: float) -> None:
         """Wait until every service has announced itself.
 
-        Raises EndedEarly for one that ends again and again before that.
+        Raises EndedEarly for a service that ends repeatedly before that.
         """
         services = [p for p in self.processes.values() if p.program.stage is Stage.SERVICE]
-        hopeless = (p for p in services if p.short_lives >= CHANCES)
+        hopeless = (p for p in services if p.short_runs >= MAX_STARTS)
         self._wait(
-            lambda: all(p.ready_at or p.short_lives >= CHANCES for p in services),
+            lambda: all(p.ready_at or p.short_runs >= MAX_STARTS for p in services),
             "the services",
             seconds,
         )
@@ -125,13 +127,13 @@ class Supervisor:
             raise EndedEarly(process)
 
     def watch(self) -> None:
-        """Keep everything alive until somebody asks for the end."""
-        while self.wanted:
-            self.turn(TURN)
+        """Restart processes until a stop is requested."""
+        while self.is_wanted:
+            self.run_once(POLL_SECONDS)
 
-    def turn(self, seconds: float) -> None:
-        """Wait for something to happen, for so long at most, and see to it."""
-        dues = [p.due_at for p in self.processes.values() if p.due_at is not None]
+    def run_once(self, seconds: float) -> None:
+        """Wait for an event, with a time limit, and handle it."""
+        dues = [p.restart_at for p in self.processes.values() if p.restart_at is not None]
         wait = min([seconds, *(due - time.monotonic() for due in dues)])
         woken = self._woken.fileno()
         awake, _, _ = select.select([woken, self._announced], [], [], max(wait, 0))
@@ -139,14 +141,14 @@ class Supervisor:
             self._woken.recv(4096)
         if self._announced in awake:
             self._note_ready(os.read(self._announced, 4096).decode().split())
-        if self._make and linux.forsaken_by_make(self._make):
-            self.dismiss()
-        self._bury()
-        self._revive()
+        if self._make and linux.has_lost_make(self._make):
+            self.request_stop()
+        self._reap()
+        self._restart_due()
 
     def stop(self) -> None:
-        """End everything, the services before the servers under them."""
-        self.wanted = False
+        """Stop all processes, services before servers."""
+        self.is_wanted = False
         for stage in sorted(Stage, reverse=True):
             group = [p for p in self.processes.values() if p.program.stage is stage]
             self._end(group, GRACE[stage])
@@ -158,9 +160,9 @@ class Supervisor:
         self, done: Callable[[], bool], what: str, seconds: float = math.inf, work: str = ""
     ) -> None:
         began = time.monotonic()
-        told = SAID_AFTER
+        told = REPORT_AFTER
         while not done():
-            if not self.wanted:
+            if not self.is_wanted:
                 raise Interrupted
             passed = time.monotonic() - began
             if passed > seconds:
@@ -168,29 +170,30 @@ class Supervisor:
             if work and passed > told:
                 self.console.say(f"{what} is not ready after {passed:.0f} s: {work}")
                 told *= 2
-            self.turn(0.05)
+            self.run_once(0.05)
 
-    def _bring_to_life(self, process: Process) -> None:
-        """Start it. A lasting one that cannot be started for now (no descriptor, no memory, no
-        process is left) is tried again, as one that ended at once."""
+    def _start_or_retry(self, process: Process) -> None:
+        """Start a process. One that `restarts` and cannot start (no descriptor, memory or process
+        is left) is tried again, like one that ended at once."""
         try:
-            self._start_now(process)
+            self._start_child(process)
         except (OSError, RuntimeError) as error:  # a thread that cannot start is a RuntimeError
-            if not process.lasting:
+            if not process.restarts:
                 raise
             process.note_failed_start()
-            self.console.say(
-                f"{process.name} cannot be started ({error}); again in {process.delay():.1f} s"
-            )
+            delay = process.restart_delay()
+            self.console.say(f"{process.name} cannot be started ({error}); again in {delay:.1f} s")
         self.on_change()
 
-    def _start_now(self, process: Process) -> None:
+    def _start_child(self, process: Process) -> None:
         output = self.console.attach(process.name)
-        process.due_at = None
-        if process.lasting and process.program.stage is Stage.SERVER:
+        process.restart_at = None
+        if process.restarts and process.program.stage is Stage.SERVER:
             process.ready_at = time.monotonic()  # a server announces nothing
         try:
-            process.live(self._fork(process.program, output) or self._spawn(process, output))
+            process.note_started(
+                self._fork(process.program, output) or self._spawn(process, output)
+            )
         finally:
             os.close(output)
 
@@ -201,54 +204,54 @@ class Supervisor:
             keep.append(self._forks.theirs.fileno())
         return process.program.spawn(output=output, keep=keep)
 
-    def _fork(self, program: Program, output: int) -> Adopted | None:
-        """Have the fork server start it; None where there is none, or it does not answer."""
+    def _fork(self, program: Program, output: int) -> AdoptedChild | None:
+        """Start a program by the fork server; None if there is none or it does not answer."""
         server = self.processes.get(FORK_SERVER)
-        if not program.words or server is None or server.ready_at is None:
+        if not program.arguments or server is None or server.ready_at is None:
             return None
         environ = self.environ_for(program.name)
         with confirmation() as pipe:
             try:
-                return Adopted(self._forks.fork(program.words, environ, output, pipe))
+                return AdoptedChild(self._forks.fork(program.arguments, environ, output, pipe))
             except (OSError, ValueError) as error:
                 self.console.say(f"{FORK_SERVER}: {error or type(error).__name__}; it is ended")
                 server.kill()
                 return None
 
     def environ_for(self, name: str) -> dict[str, str]:
-        """What a process needs in its environment to announce itself."""
+        """Return the variables by which a process reports its readiness."""
         environ = {readiness.DESCRIPTOR: str(self._announcing), readiness.NAME: name}
         return environ | ({SOCKET: str(self._forks.theirs.fileno())} if name == FORK_SERVER else {})
 
     def _note_ready(self, names: Iterable[str]) -> None:
         for name in names:
-            if (process := self.processes.get(name)) and process.running:
+            if (process := self.processes.get(name)) and process.child:
                 process.ready_at = process.ready_at or time.monotonic()
         self.on_change()
 
-    def _bury(self) -> None:
-        ended = [process for process in self.processes.values() if process.bury()]
+    def _reap(self) -> None:
+        ended = [process for process in self.processes.values() if process.reap()]
         for process in ended:
-            if process.due_at is not None:
-                wait = max(process.due_at - time.monotonic(), 0)
+            if process.restart_at is not None:
+                wait = max(process.restart_at - time.monotonic(), 0)
                 self.console.say(
-                    f"{process.name} ended ({process.last_words()}); again in {wait:.1f} s"
+                    f"{process.name} ended ({process.exit_text()}); again in {wait:.1f} s"
                 )
         if ended:
             self._kill_orphans()
             self.on_change()
 
-    def _revive(self) -> None:
+    def _restart_due(self) -> None:
         now = time.monotonic()
         for process in self.processes.values():
-            if self.wanted and process.due_at is not None and process.due_at <= now:
-                self._bring_to_life(process)
+            if self.is_wanted and process.restart_at is not None and process.restart_at <= now:
+                self._start_or_retry(process)
 
     def _kill_orphans(self) -> None:
-        """End what a killed process left: its own children, which have fallen to us.
+        """Kill the adopted children of killed processes.
 
-        Others fall to us as well, where we are process 1, and some were there before us: they are
-        left alone, and waited for once they have ended.
+        As process 1 the supervisor adopts other processes as well. They are left running, and
+        waited for once they have ended.
         """
         known = {process.pid for process in self.processes.values()}
         for pid in linux.children() - known:
@@ -261,11 +264,11 @@ class Supervisor:
 
     def _end(self, group: list[Process], grace: float) -> None:
         for process in group:
-            process.lasting, process.due_at = False, None
+            process.restarts, process.restart_at = False, None
             process.send(process.program.stop_signal)
         self._await_end(group, grace)
         for process in group:
-            # To PostgreSQL: stop at once, the write-ahead log has it all. Others just end.
+            # PostgreSQL stops at once, its write-ahead log is complete. Others just end.
             process.send(signal.SIGQUIT)
         self._await_end(group, QUICK_END)
         for process in group:
@@ -274,17 +277,17 @@ class Supervisor:
 
     def _await_end(self, group: list[Process], seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while any(p.running for p in group) and time.monotonic() < deadline:
-            self.turn(0.05)
+        while any(p.child for p in group) and time.monotonic() < deadline:
+            self.run_once(0.05)
 
     def pids(self) -> dict[str, int]:
-        """Who lives now."""
+        """Return the ids of the running processes by name."""
         return {p.name: p.pid for p in self.processes.values() if p.pid is not None}
 
     def ready(self) -> list[str]:
-        """Who does its work now."""
+        """Return the names of the ready processes."""
         return [p.name for p in self.processes.values() if p.ready_at is not None]
 
 
-def _notice(_number: int, _frame: FrameType | None) -> None:
-    """A child has ended: the wake-up descriptor has told the loop already."""
+def _on_child_end(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the wake-up descriptor has woken the loop already."""

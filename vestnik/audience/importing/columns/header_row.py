@@ -74,7 +74,7 @@ def table(rows: Iterator[Row], mapping: Mapping[str, str], header_line: int | No
 
 def _place(head: Sequence[Row], mapping: Mapping[str, str], line: int | None) -> int | None:
     if line is None:
-        return guessed(head, mapping)
+        return guess_table(head, mapping)
     if line == NO_HEADER:
         return None
     for place, row in enumerate(head):
@@ -83,7 +83,7 @@ def _place(head: Sequence[Row], mapping: Mapping[str, str], line: int | None) ->
     raise FileProblem(Reason(Code.HEADER_LINE_WRONG, line=line, most=LOOKED_AT))
 
 
-def guessed(head: Sequence[Row], mapping: Mapping[str, str]) -> int | None:
+def guess_table(head: Sequence[Row], mapping: Mapping[str, str]) -> int | None:
     """The place of the row that names the columns; None where the first row is a client already."""
     first_client = next((n for n, row in enumerate(head) if _has_phone(row[1])), len(head))
     named = {name for name in mapping if not name.isdecimal()}

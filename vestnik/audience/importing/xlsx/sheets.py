@@ -20,7 +20,7 @@ from vestnik.reasons.reason import Reason
 
 
 @dataclass(frozen=True)
-class SheetSeen:
+class SheetInfo:
     """A sheet of the file, and whether it is read."""
 
     name: str
@@ -33,7 +33,7 @@ class Choice:
     """The rows that are read, and the sheets of the file; `problem` where none can be chosen."""
 
     table: Table
-    sheets: tuple[SheetSeen, ...]
+    sheets: tuple[SheetInfo, ...]
     problem: str = ""
 
 
@@ -96,8 +96,8 @@ def _named(book: Workbook, name: str) -> Sheet:
     raise FileProblem(Reason(Code.SHEET_MISSING, name=repr(name[:50]), names=there))
 
 
-def _shown(book: Workbook, read: Sequence[Sheet]) -> tuple[SheetSeen, ...]:
-    return tuple(SheetSeen(s.name, s.is_hidden, s in read) for s in book.sheets)
+def _shown(book: Workbook, read: Sequence[Sheet]) -> tuple[SheetInfo, ...]:
+    return tuple(SheetInfo(s.name, s.is_hidden, s in read) for s in book.sheets)
 
 
 def _same(head: Sequence[Row], first: Table) -> int | None:

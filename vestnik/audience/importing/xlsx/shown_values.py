@@ -9,7 +9,7 @@ import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from vestnik.audience.importing.xlsx.styles import Shown
+from vestnik.audience.importing.xlsx.styles import DisplayFormat
 
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  (a sheet knows no time zones)
 EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
@@ -48,7 +48,7 @@ def _float(written: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def shown(written: str, form: Shown, from_1904: bool) -> str:
+def shown(written: str, form: DisplayFormat, from_1904: bool) -> str:
     """What a stored number is in this form; what cannot be one stays a number."""
     value = _float(written)
     if value is None:
@@ -80,13 +80,13 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _time(seconds: int, form: Shown) -> str:
+def _time(seconds: int, form: DisplayFormat) -> str:
     """The time of a day; the seconds where they are shown, or where the date hid them."""
     with_seconds = form.has_seconds or (form.has_date and seconds % 60)
     return _clock(seconds) if with_seconds else _clock(seconds)[:5]
 
 
-def _duration(seconds: int, form: Shown) -> str:
+def _duration(seconds: int, form: DisplayFormat) -> str:
     if form.elapsed == "s":
         return str(seconds)
     if form.elapsed == "m":
@@ -101,7 +101,7 @@ def _duration(seconds: int, form: Shown) -> str:
     return ":".join(parts)
 
 
-def instant(written: str, form: Shown | None) -> str:
+def instant(written: str, form: DisplayFormat | None) -> str:
     """What a strict file stores as ISO 8601, without the digits that no clock shows."""
     match = ISO.fullmatch(written.strip())
     if not match or not written.strip():
@@ -111,7 +111,7 @@ def instant(written: str, form: Shown | None) -> str:
         return day
     seconds = int(hour) * 3600 + int(minute) * 60 + round(float(second or 0))
     if day is None or (form and not form.has_date):
-        return _time(seconds % DAY, form or Shown(has_seconds=bool(seconds % 60)))
+        return _time(seconds % DAY, form or DisplayFormat(has_seconds=bool(seconds % 60)))
     try:
         at = datetime.fromisoformat(day) + timedelta(seconds=seconds)
     except (ValueError, OverflowError):

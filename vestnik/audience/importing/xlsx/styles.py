@@ -30,7 +30,7 @@ MOST_STYLES, LONGEST_FORMAT = 100_000, 1_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayFormat:
     """How a number is shown. `elapsed` is the largest unit of a duration: h, m or s."""
 
     has_date: bool = False
@@ -42,11 +42,11 @@ class Shown:
     digits: int = 0
 
 
-def shown_by(code: str) -> Shown | None:
+def parse_format_code(code: str) -> DisplayFormat | None:
     """What a format makes of a number; None where it stays a number."""
     codes = NOT_CODES.sub("", BESIDE.sub("", code[:LONGEST_FORMAT]).lower().split(";")[0])
     if PADDED.fullmatch(codes):
-        return Shown(digits=len(codes))
+        return DisplayFormat(digits=len(codes))
     elapsed = ELAPSED.search(codes)
     has_time = bool(elapsed) or "h" in codes or "s" in codes
     has_date = "y" in codes or "d" in codes or ("m" in codes and not has_time)
@@ -54,15 +54,15 @@ def shown_by(code: str) -> Shown | None:
         return None
     unit = elapsed[1] if elapsed else ""
     minutes = "m" in codes.replace(f"[{unit}]", "", 1)
-    return Shown(has_date, has_time, minutes, "s" in codes, unit)
+    return DisplayFormat(has_date, has_time, minutes, "s" in codes, unit)
 
 
 class Styles:
     """How each style of the file shows a number."""
 
     def __init__(self) -> None:
-        self._formats = {number: shown_by(code) for number, code in BUILT_IN.items()}
-        self._styles: list[Shown | None] = []
+        self._formats = {number: parse_format_code(code) for number, code in BUILT_IN.items()}
+        self._styles: list[DisplayFormat | None] = []
         self._in_cells = False
 
     @classmethod
@@ -73,7 +73,7 @@ class Styles:
             xlsx_archive.parse(archive, part, made)
         return found
 
-    def shown(self, style: int | None) -> Shown | None:
+    def shown(self, style: int | None) -> DisplayFormat | None:
         """How a cell of this style shows a number."""
         if style is None or style >= len(self._styles):
             return None
@@ -85,7 +85,7 @@ class Styles:
         elif name == "numFmt" and len(self._formats) < MOST_STYLES:
             number = index_in(attributes.get("numFmtId", ""))
             if number is not None:
-                self._formats[number] = shown_by(attributes.get("formatCode", ""))
+                self._formats[number] = parse_format_code(attributes.get("formatCode", ""))
         elif name == "xf" and self._in_cells and len(self._styles) < MOST_STYLES:
             number = index_in(attributes.get("numFmtId", ""))
             self._styles.append(self._formats.get(-1 if number is None else number))

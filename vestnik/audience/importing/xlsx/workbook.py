@@ -31,7 +31,7 @@ class Workbook:
     """Raises FileProblem where the file is none."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._archive = xlsx_archive.opened(file)
+        self._archive = xlsx_archive.open_archive(file)
         book = self._book()
         links = self._links(book.filename)
         self.sheets = self._sheets(book, links)

@@ -74,7 +74,7 @@ def _key(name: str) -> str:
     return name.replace("\\", "/").lstrip("/").casefold()
 
 
-def opened(file: IO[bytes]) -> Archive:
+def open_archive(file: IO[bytes]) -> Archive:
     """The archive, once its table of contents is known to be of a sane size."""
     file.seek(0, 2)
     size = file.tell()

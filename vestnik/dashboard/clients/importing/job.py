@@ -16,7 +16,7 @@ from vestnik.dashboard.clients.importing.mapping import Draft
 from vestnik.dashboard.clients.importing.mapping_forms import ENCODINGS
 from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
-from vestnik.dashboard.web.kept_forms import written_on
+from vestnik.dashboard.web.kept_forms import submitted_or_restored
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dispatch.runtime.import_runner import enqueue
 from vestnik.reasons.reason import Reason
@@ -36,7 +36,7 @@ def import_page(request: OperatorRequest, id: int) -> HttpResponse:
     if request.method == "POST":
         return _ordered(request, job)
     if job.state == ImportState.DRAFT and may(request.user.role, Action.SEND):
-        return _draft(request, Draft(job, written_on(request)))
+        return _draft(request, Draft(job, submitted_or_restored(request)))
     return _told(request, job)
 
 

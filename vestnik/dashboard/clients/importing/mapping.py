@@ -14,7 +14,7 @@ from vestnik.audience.importing import stored
 from vestnik.audience.importing.columns import header
 from vestnik.audience.importing.columns.cell_text import column_name
 from vestnik.audience.importing.columns.column_types import ColumnType, column_types
-from vestnik.audience.importing.columns.header_row import Table, guessed
+from vestnik.audience.importing.columns.header_row import Table, guess_table
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import PREVIEWED, Peek, peek
@@ -36,7 +36,7 @@ from vestnik.dashboard.wording.reasons import said
 
 
 @dataclass(frozen=True)
-class Line:
+class PreviewLine:
     """A row of the file, the number that it gives, and why it would be refused."""
 
     number: int
@@ -55,7 +55,7 @@ class Draft:
     def __init__(self, job: Import, data: QueryDict | None = None) -> None:
         self.job, self.problem = job, ""
         self.format = FormatForm(data, initial=job.options)
-        self.options = _without_guesses({**job.options, **self.format.given()}, job.options)
+        self.options = _without_guesses({**job.options, **self.format.options()}, job.options)
         self.numbers = NumbersForm(data, job.options)
         self.options |= self.numbers.kept()
         self.peek = self._peek()
@@ -95,12 +95,12 @@ class Draft:
     @property
     def kept(self) -> dict[str, Any]:
         """The options as they are kept with the import."""
-        said = {str(n): column.said() for n, column in enumerate(self.columns, start=1)}
+        said = {str(n): column.stated_type() for n, column in enumerate(self.columns, start=1)}
         kept = {**self.options, "mapping": said}
         if types := types_of(self.columns):
             kept["types"] = types
         table = self.peek.table
-        if table.head and (table.place != 0 or guessed(table.head, {}) != 0):
+        if table.head and (table.place != 0 or guess_table(table.head, {}) != 0):
             kept["header_line"] = table.header_line
         return kept
 
@@ -178,15 +178,15 @@ class Draft:
                 meanings[most] = header.PHONE
         return meanings
 
-    def _types_of(self, meanings: Sequence[str]) -> list["ShownType"]:
+    def _types_of(self, meanings: Sequence[str]) -> list["DisplayedType"]:
         """By column: the type of its first rows, and the one that is chosen or declared."""
         if self.job.into != Into.CLIENTS:
-            return [ShownType() for _ in meanings]
+            return [DisplayedType() for _ in meanings]
         found = column_types(self.peek.table, meanings, Options())
         said = self.options.get("types", {})
-        return [_shown_type(meaning, found, said) for meaning in meanings]
+        return [_displayed_type(meaning, found, said) for meaning in meanings]
 
-    def _lines(self) -> list[Line]:
+    def _lines(self) -> list[PreviewLine]:
         if self.problem:
             return []
         table = self.peek.table
@@ -196,31 +196,33 @@ class Draft:
                 staged = list(staged_rows(table, Options(**self.kept), self.job.into))
         except FileProblem as error:
             self.problem = said(error.reason)
-            return [Line(n, _short(cells), "", "") for n, cells, _why in table.first[:PREVIEWED]]
+            return [
+                PreviewLine(n, _short(cells), "", "") for n, cells, _why in table.first[:PREVIEWED]
+            ]
         cells = {line: cells for line, cells, _why in table.first}
         return [
-            Line(line, _short(cells[line]), phone or "", said(problem) if problem else "")
+            PreviewLine(line, _short(cells[line]), phone or "", said(problem) if problem else "")
             for line, phone, _code, _tag, _zone, _attributes, problem, *_ in staged[:PREVIEWED]
         ]
 
 
 @dataclass(frozen=True)
-class ShownType:
+class DisplayedType:
     """The type that the first rows of a column are, and the one that is chosen."""
 
     recognised: str = ""
     chosen: str = ""
 
 
-def _shown_type(
+def _displayed_type(
     meaning: str, found: Mapping[str, ColumnType], said: Mapping[str, str]
-) -> ShownType:
+) -> DisplayedType:
     name = meaning.removeprefix(PREFIX)
     type = found.get(name) if name != meaning else None
     if type and type.is_said:
-        return ShownType(chosen=type.type)
+        return DisplayedType(chosen=type.type)
     recognised = type.type if type else ""
-    return ShownType(recognised, said.get(name, RECOGNISED if recognised else ""))
+    return DisplayedType(recognised, said.get(name, RECOGNISED if recognised else ""))
 
 
 def _without_guesses(options: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

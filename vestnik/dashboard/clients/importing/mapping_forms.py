@@ -64,7 +64,7 @@ class FormatForm(forms.Form):
         odd = [] if found in dict(SEPARATORS) else [(found, found)]
         separator.choices = [*SEPARATORS, *odd]
 
-    def given(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What was chosen; a file of another kind has no such choice."""
         if not self.is_bound or not self.is_valid():
             return {}
@@ -168,7 +168,7 @@ class ColumnForm(forms.Form):
             raise ValidationError(_("Choose one of the types."))
         return type
 
-    def said(self) -> str:
+    def stated_type(self) -> str:
         """As the mapping of an import has it; what is no choice is left out."""
         given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
         if given.get("meaning") != ATTRIBUTE:
@@ -186,7 +186,7 @@ class ColumnForm(forms.Form):
 def types_of(columns: Sequence[ColumnForm]) -> dict[str, str]:
     """The types that somebody chose: what is only recognised is recognised again when it is read,
     and refuses no row, as over the API."""
-    meanings = ((column.said(), column.chosen_type()) for column in columns)
+    meanings = ((column.stated_type(), column.chosen_type()) for column in columns)
     return {
         meaning.removeprefix(PREFIX): type
         for meaning, type in meanings

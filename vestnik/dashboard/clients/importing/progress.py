@@ -16,15 +16,15 @@ def progress_of(import_id: int) -> dict[str, Any] | None:
     """How far it is now, as it can be handed on; None where there is no such import."""
     now = database_now()
     found = Import.objects.filter(id=import_id).values(*FIELDS).first()
-    return None if found is None else {"now": now, **found, **_whether_it_moves(found)}
+    return None if found is None else {"now": now, **found, **_is_moving(found)}
 
 
-def shown_progress(found: Mapping[str, Any]) -> dict[str, Any]:
+def render_progress(found: Mapping[str, Any]) -> dict[str, Any]:
     """What `importing/progress.html` needs."""
     return {"going": found}
 
 
-def _whether_it_moves(found: Mapping[str, Any]) -> dict[str, Any]:
+def _is_moving(found: Mapping[str, Any]) -> dict[str, Any]:
     """Whether a process reads it at this moment, and whether there is one that could."""
     if found["state"] not in OPEN:
         return {"is_being_read": False, "has_no_worker": False}

@@ -19,7 +19,7 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.peek import peek
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, actor, forbidden, page
-from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.reasons import said
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -92,6 +92,8 @@ def _shown(request: OperatorRequest, form: UploadForm, status: int = 200) -> Htt
         "section": "client-list",
         "form": form,
         "most": MOST_BYTES // MIB,
-        "listed": paged(request, lambda walk: walk.take(jobs), newest_first=True, size=EARLIER),
+        "listed": paginate(
+            request, lambda keyset: keyset.take(jobs), newest_first=True, size=EARLIER
+        ),
     }
     return render(request, "dashboard/clients/importing/upload.html", context, status=status)

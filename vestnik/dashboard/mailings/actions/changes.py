@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.access.roles import Action
-from vestnik.dashboard.mailings.edit.edit_conflicts import told_of
+from vestnik.dashboard.mailings.edit.edit_conflicts import conflict_texts
 from vestnik.dashboard.mailings.edit.forms import RATES, clean_rate, rate_of
 from vestnik.dashboard.mailings.lookups import mailing_or_404
-from vestnik.dashboard.mailings.state_errors import refusal, refused
+from vestnik.dashboard.mailings.state_errors import redirect_refused, state_error
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dashboard.wording.moments import Moment, WholeNumber
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
@@ -33,7 +33,7 @@ from vestnik.mailings.rules import (
 from vestnik.one_line import unless_untouched
 
 
-class Changes(forms.Form):
+class ChangeForm(forms.Form):
     """A mailing under way, as far as it may change."""
 
     name = forms.CharField(required=False, max_length=200, strip=False, label=gettext_lazy("Name"))
@@ -76,14 +76,14 @@ class Changes(forms.Form):
 
     def changes(self) -> dict[str, Any]:
         """The fields that were changed on the page; what was not touched keeps its seconds."""
-        return dirty_fields.changed(self._written(), self.marks)
+        return dirty_fields.changed_fields(self._written(), self.marks)
 
-    def tell_rivals(self) -> bool:
+    def report_conflicts(self) -> bool:
         """Say at each field what somebody else has made of it meanwhile, if anybody has."""
         names = dirty_fields.conflicts(self._written(), self.marks, self.now())
         for name in names:
-            self.add_error(name, told_of(self.mailing, name))
-        self.marks = dirty_fields.renewed(self.marks, self.now(), names)
+            self.add_error(name, conflict_texts(self.mailing, name))
+        self.marks = dirty_fields.refresh_marks(self.marks, self.now(), names)
         return bool(names)
 
     def _written(self) -> dict[str, Any]:
@@ -97,9 +97,9 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     if changeable(mailing) == CHANGEABLE:
         return redirect("edit-mailing", id)
     if mailing.state not in UNDER_WAY:
-        return refused(request, mailing, "change")
-    form = Changes(written_on(request), mailing=mailing)
-    unchecked(request, form)
+        return redirect_refused(request, mailing, "change")
+    form = ChangeForm(submitted_or_restored(request), mailing=mailing)
+    clear_restored_errors(request, form)
     if request.method == "POST" and form.is_valid() and (changed := _changed(request, form)):
         return changed
     context = {
@@ -112,7 +112,7 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     return render(request, "dashboard/mailings/change.html", context)
 
 
-def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
+def _changed(request: OperatorRequest, form: ChangeForm) -> HttpResponse | None:
     """Change it; None where it could be once more, as when somebody has paused it meanwhile."""
     mailing = form.mailing
     try:
@@ -121,7 +121,7 @@ def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
             mailing.refresh_from_db()
             if mailing.state not in UNDER_WAY:
                 raise StateConflict(mailing, "change")
-            if form.tell_rivals():
+            if form.report_conflicts():
                 return None
             changes = form.changes()
             mailing.change(changes, actor=actor(request))
@@ -131,8 +131,8 @@ def _changed(request: OperatorRequest, form: Changes) -> HttpResponse | None:
         return None
     except StateConflict:
         if mailing.state not in UNDER_WAY:
-            return refused(request, mailing, "change")
-        form.add_error(None, refusal(mailing, "change"))
+            return redirect_refused(request, mailing, "change")
+        form.add_error(None, state_error(mailing, "change"))
         return None
     messages.success(request, _("The changes are saved.") if changes else _("Nothing was changed."))
     return redirect("mailing-page", mailing.id)

@@ -15,7 +15,7 @@ GIVEN_AWAY = (*LEFT_US, MessageState.SENDING, MessageState.UNKNOWN, MessageState
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ConfirmedState:
     """What a question says: of a mailing before its start or after it, a count, and of how many.
 
     `bound`: by which part of the whole the count may differ, 4 is a quarter.
@@ -29,7 +29,7 @@ class Seen:
     def __str__(self) -> str:
         return f"{self.kind} {self.count}"
 
-    def is_as(self, shown: str) -> bool:
+    def covers(self, shown: str) -> bool:
         """Whether that was shown, or about that."""
         kind, _space, count = shown.partition(" ")
         if kind != self.kind or not (count.isascii() and count.isdigit() and len(count) < 19):
@@ -37,13 +37,13 @@ class Seen:
         return abs(self.count - int(count)) <= self.whole // self.bound
 
 
-def seen_before_cancelling(mailing: Mailing, progress: Progress) -> Seen:
+def state_before_cancelling(mailing: Mailing, progress: Progress) -> ConfirmedState:
     """How many have left already. Whoever wants to stop a fast mailing is not asked for ever."""
     kind = "waits" if mailing.state in BEFORE_THE_START else "started"
     left = sum(progress[state] for state in GIVEN_AWAY)
-    return Seen(kind, left, progress["matched"], 4)
+    return ConfirmedState(kind, left, progress["matched"], 4)
 
 
-def seen_before_scheduling(matched: int) -> Seen:
+def state_before_scheduling(matched: int) -> ConfirmedState:
     """How many clients match."""
-    return Seen("matches", matched, matched, 100)
+    return ConfirmedState("matches", matched, matched, 100)

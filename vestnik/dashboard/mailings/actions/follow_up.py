@@ -12,15 +12,15 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.edit.confirmation import AGREED, Confirmation
-from vestnik.dashboard.mailings.edit.window import MADE_ALREADY, NOW, WindowForm, beginning
+from vestnik.dashboard.mailings.edit.window import ALREADY_CREATED, NOW, WindowForm, default_window
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.provider_choices import money
-from vestnik.dashboard.mailings.state_errors import refused
+from vestnik.dashboard.mailings.state_errors import redirect_refused
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.dashboard.web.autosave import PASSING, written
+from vestnik.dashboard.web.autosave import TRANSIENT_FIELDS, field_pairs
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
-from vestnik.dashboard.web.form_idempotency import UsedAlready, content_of, once
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.form_idempotency import TokenAlreadyUsed, canonical_content, create_once
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dashboard.wording.zones import here
 from vestnik.dispatch.prepare.follow_up import (
@@ -39,7 +39,7 @@ from vestnik.reports.mailing.preview import preview_of_text
 from vestnik.reports.mailing.progress import Progress
 
 
-class Again(WindowForm):
+class FollowUpForm(WindowForm):
     """To whom of a mailing's clients, and when."""
 
     states = forms.MultipleChoiceField(
@@ -101,23 +101,23 @@ class Again(WindowForm):
 
 
 @page(Action.SEND, keeps=True)
-def again(request: OperatorRequest, id: int) -> HttpResponse:
+def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     """A new mailing to the clients whose message of this one is in states that are chosen."""
     mailing = mailing_or_404(id)
     if mailing.state not in ENDED_STATES:
-        return refused(request, mailing, "send again")
+        return redirect_refused(request, mailing, "send again")
     progress = progress_for(mailing)
-    form = Again(
-        written_on(request),
+    form = FollowUpForm(
+        submitted_or_restored(request),
         initial=_initial(mailing, progress),
         mailing=mailing,
         progress=progress,
     )
-    unchecked(request, form)
+    clear_restored_errors(request, form)
     is_right = request.method == "POST" and form.is_valid()
     wants_look = request.POST.get("do") in ("look", "back")
-    if is_right and not wants_look and (answered := _answered(request, mailing, form)):
-        return answered
+    if is_right and not wants_look and (response := _confirm_or_send(request, mailing, form)):
+        return response
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
     context["comes"] = form.what_comes()
     if is_htmx(request):
@@ -134,64 +134,66 @@ def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     both beside the chosen ones, to be ticked on purpose."""
     states = [state for state in BY_DEFAULT if progress[state] and state != "unknown"]
     return {
-        **beginning(),
+        **default_window(),
         "states": states,
         "provider": mailing.provider,
         "text": mailing.text,
     }
 
 
-def _answered(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
-    return _asked(request, other, form) or _sent(request, other, form)
+def _confirm_or_send(
+    request: OperatorRequest, other: Mailing, form: FollowUpForm
+) -> HttpResponse | None:
+    return _confirm(request, other, form) or _send(request, other, form)
 
 
-def _asked(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+def _confirm(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> HttpResponse | None:
     """The question before it leaves; None where what it shows was agreed to, or is made already."""
-    wanted = form.cleaned_data
-    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
+    data = form.cleaned_data
+    fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
     same = {name: getattr(other, name) for name in COPIED_FIELDS}
-    again = {"mailing": other.id, "states": list(wanted["states"])}
-    segments = least_segments_of(wanted["text"])
+    again = {"mailing": other.id, "states": list(data["states"])}
+    segments = least_segments_of(data["text"])
     new = Mailing(**{**same, **fields, "filter": {"again": again}, "segments": segments})
-    at_once = wanted["starts"] == NOW or new.starts_at <= database_now()
+    at_once = data["starts"] == NOW or new.starts_at <= database_now()
     confirmation = Confirmation.of(new, starts_at_once=at_once)
-    if form.made_already() is not None or confirmation.was_agreed(request.POST):
+    if form.created_id() is not None or confirmation.is_confirmed(request.POST):
         return None
     context = {
         "confirmation": confirmation,
         "mailing": other,
         "order": "send",
-        "fields": [pair for pair in written(request.POST) if pair[0] not in PASSING],
+        "fields": [pair for pair in field_pairs(request.POST) if pair[0] not in TRANSIENT_FIELDS],
         "is_anew": AGREED in request.POST,
         "section": "mailing-list",
     }
     return render(request, "dashboard/mailings/agree.html", context)
 
 
-def _sent(request: OperatorRequest, other: Mailing, form: Again) -> HttpResponse | None:
+def _send(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> HttpResponse | None:
     """Make the mailing; None where that is to be asked again, which the form then says."""
-    wanted = form.cleaned_data
-    fields = {name: wanted[name] for name in ("starts_at", "ends_at", "provider", "text")}
+    data = form.cleaned_data
+    fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
 
     def make() -> int:
-        return create_follow_up(other, wanted["states"], actor=actor(request), **fields).id
+        return create_follow_up(other, data["states"], actor=actor(request), **fields).id
 
     try:
         content = request.POST.copy()
         content.pop(AGREED, None)
-        id, is_new = once(form.used_token, make, content_of(content))
+        id, is_new = create_once(form.submitted_token, make, canonical_content(content))
     except StateConflict:
-        return refused(request, other, "send again")
-    except UsedAlready as used:
-        form.ask_again(MADE_ALREADY % {"made": used.made})
+        return redirect_refused(request, other, "send again")
+    except TokenAlreadyUsed as used:
+        form.require_resubmission(ALREADY_CREATED % {"made": used.created_id})
         return None
     if is_new:
         wake_for(id)
-    count = sum(progress_for(other)[state] for state in wanted["states"])
-    said = ngettext(
+    count = sum(progress_for(other)[state] for state in data["states"])
+    text = ngettext(
         "A new mailing goes to %(count)s client of № %(other)s.",
         "A new mailing goes to %(count)s clients of № %(other)s.",
         count,
     )
-    messages.success(request, said % {"count": number(count), "other": other.id})
+    messages.success(request, text % {"count": number(count), "other": other.id})
     return redirect("mailing-page", id)

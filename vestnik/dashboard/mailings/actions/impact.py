@@ -12,10 +12,10 @@ from vestnik.reports.mailing.progress import Progress
 
 
 @dataclass(frozen=True)
-class Consequences:
+class Impact:
     """How a mailing stands at this moment, and what comes of it if it goes on."""
 
-    flying: int
+    in_flight: int
     waiting: int
     left: int
     counted: bool
@@ -45,12 +45,12 @@ class Consequences:
         return None if self.spare is None else self.spare.total_seconds()
 
 
-def consequences_of(mailing: Mailing, progress: Progress) -> Consequences:
+def impact_of(mailing: Mailing, progress: Progress) -> Impact:
     """By the mailing's counts, the rate that it is allowed and its clients' hours."""
     now = database_now()
     waiting = progress["queued"]
-    return Consequences(
-        flying=progress["sending"],
+    return Impact(
+        in_flight=progress["sending"],
         waiting=waiting,
         left=sum(progress[state] for state in LEFT_US),
         counted=mailing.enlisted_at is not None or mailing.started_at is None,

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action
-from vestnik.dashboard.mailings.edit.segment_counter import letters_of
+from vestnik.dashboard.mailings.edit.segment_counter import count_segments
 from vestnik.dashboard.mailings.lookups import mailing_or_404
 from vestnik.dashboard.mailings.provider_choices import money
-from vestnik.dashboard.mailings.state_errors import refused
+from vestnik.dashboard.mailings.state_errors import redirect_refused
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
-from vestnik.dashboard.web.kept_forms import unchecked, written_on
+from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dispatch.prepare import new_text as texts
 from vestnik.dispatch.prepare.new_text import TextChangeImpact, impact_of
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
@@ -26,7 +26,7 @@ from vestnik.mailings.rules import changeable, checked_text
 from vestnik.reports.mailing.preview import preview_of_text, waiting_clients
 
 
-class NewText(forms.Form):
+class NewTextForm(forms.Form):
     """The text, which version of it the page showed, and the counts that were agreed to."""
 
     text = forms.CharField(
@@ -61,31 +61,31 @@ def new_text(request: OperatorRequest, id: int) -> HttpResponse:
     """GET shows the text; POST looks at a new one with its counts, or gives it."""
     mailing = mailing_or_404(id)
     if mailing.state not in UNDER_WAY or "text" not in changeable(mailing):
-        return refused(request, mailing, "new text")
-    form = NewText(written_on(request), mailing=mailing)
-    unchecked(request, form)
+        return redirect_refused(request, mailing, "new text")
+    form = NewTextForm(submitted_or_restored(request), mailing=mailing)
+    clear_restored_errors(request, form)
     reach = impact_of(mailing)
-    context: dict[str, Any] = {"form": form, "reach": reach, "letters": _letters(form)}
+    context: dict[str, Any] = {"form": form, "reach": reach, "letters": _segments_fragment(form)}
     if request.method == "POST" and form.is_valid():
         agreed = request.POST.get("do") == "give" and form.cleaned_data["agreed"]
         if agreed == _counted(reach, form):
-            return _given(request, form, reach)
-        context |= _looked_at(form, reach) | {"has_changed": bool(agreed)}
+            return _apply(request, form, reach)
+        context |= _preview(form, reach) | {"has_changed": bool(agreed)}
     context |= {"mailing": mailing, "section": "mailing-list"}
     return render(request, "dashboard/mailings/new_text.html", context)
 
 
-def _letters(form: NewText) -> Any:
-    return letters_of(form["text"].value() or "")
+def _segments_fragment(form: NewTextForm) -> Any:
+    return count_segments(form["text"].value() or "")
 
 
-def _counted(reach: TextChangeImpact, form: NewText) -> str:
+def _counted(reach: TextChangeImpact, form: NewTextForm) -> str:
     """What is agreed to: this text, for so many; who agreed to another one is asked again."""
     text = hashlib.sha256(form.cleaned_data["text"].encode()).hexdigest()[:12]
     return f"{reach.handed_over} {reach.waiting} {text}"
 
 
-def _looked_at(form: NewText, reach: TextChangeImpact) -> dict[str, Any]:
+def _preview(form: NewTextForm, reach: TextChangeImpact) -> dict[str, Any]:
     mailing = form.mailing
     text = form.cleaned_data["text"]
     found = preview_of_text(text, mailing.provider, waiting_clients(mailing))
@@ -97,12 +97,12 @@ def _looked_at(form: NewText, reach: TextChangeImpact) -> dict[str, Any]:
     }
 
 
-def _given(request: OperatorRequest, form: NewText, reach: TextChangeImpact) -> HttpResponse:
+def _apply(request: OperatorRequest, form: NewTextForm, reach: TextChangeImpact) -> HttpResponse:
     mailing = form.mailing
     try:
         texts.change(mailing, {"text": form.cleaned_data["text"]}, actor=actor(request))
     except StateConflict:
-        return refused(request, mailing, "new text")
+        return redirect_refused(request, mailing, "new text")
     said = ngettext(
         "The new text is for %(count)s message that waits. Resume the mailing to send it.",
         "The new text is for %(count)s messages that wait. Resume the mailing to send them.",

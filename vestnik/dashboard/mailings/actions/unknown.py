@@ -15,9 +15,14 @@ from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.actions.views import confirmation
 from vestnik.dashboard.mailings.detail.progress import in_doubt
 from vestnik.dashboard.mailings.lookups import mailing_or_404
-from vestnik.dashboard.mailings.state_errors import back_to, refused
+from vestnik.dashboard.mailings.state_errors import back_to, redirect_refused
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
-from vestnik.dashboard.web.form_idempotency import OnceForm, free, new_token, once
+from vestnik.dashboard.web.form_idempotency import (
+    IdempotentForm,
+    create_once,
+    new_token,
+    release_token,
+)
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.reconcile.unknown_messages import StatusQueryUnsupported, UnknownAction
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState, StateConflict
@@ -25,14 +30,14 @@ from vestnik.mailings.rules import database_now
 from vestnik.providers.registry import aliases, describe
 
 SENDABLE = (*UNDER_WAY, MailingState.FINISHED)
-NOT_ASKED = gettext_lazy(
+NOT_QUERYABLE = gettext_lazy(
     "The provider %(provider)s cannot be asked what became of a message: "
     "send the messages again, or give them up."
 )
 
 
 @dataclass(frozen=True)
-class Way:
+class UnknownChoice:
     """One of the three: its button, its question, what does it, and what is said then."""
 
     settlement: UnknownAction
@@ -44,7 +49,7 @@ class Way:
     danger: bool = False
 
     @property
-    def needs_consent(self) -> bool:
+    def needs_confirmed_count(self) -> bool:
         """Whether it does something to a message that cannot be taken back."""
         return self.settlement is not UnknownAction.ASK
 
@@ -53,10 +58,10 @@ class Way:
         return self.settlement.value.replace("_", "-")
 
 
-WAYS: Mapping[str, Way] = {
+UNKNOWN_CHOICES: Mapping[str, UnknownChoice] = {
     way.name: way
     for way in (
-        Way(
+        UnknownChoice(
             UnknownAction.ASK,
             gettext_lazy("Ask the provider"),
             gettext_lazy("Ask the provider about them?"),
@@ -68,7 +73,7 @@ WAYS: Mapping[str, Way] = {
                 "count",
             ),
         ),
-        Way(
+        UnknownChoice(
             UnknownAction.RESEND,
             gettext_lazy("Send once more in this mailing"),
             gettext_lazy("Send them once more in this mailing?"),
@@ -80,7 +85,7 @@ WAYS: Mapping[str, Way] = {
                 "count",
             ),
         ),
-        Way(
+        UnknownChoice(
             UnknownAction.GIVE_UP,
             gettext_lazy("Give up"),
             gettext_lazy("Count them as refused?"),
@@ -97,18 +102,18 @@ WAYS: Mapping[str, Way] = {
 }
 
 
-class More(Exception):
+class MoreThanConfirmed(Exception):
     """More messages are in doubt than the operator was asked about."""
 
 
-class Answered(OnceForm):
+class ConfirmedCountForm(IdempotentForm):
     """The answer to the question: it is about so many messages, and given once."""
 
     agreed = forms.IntegerField(required=False, min_value=0)
 
 
 @dataclass(frozen=True)
-class Doubt:
+class UnknownMessages:
     """How many messages of a mailing are in doubt, and which ways are open."""
 
     count: int
@@ -116,19 +121,19 @@ class Doubt:
     may_resend: bool
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """How many, as a sentence."""
         return in_doubt(self.count)
 
 
-def doubt_of(mailing: Mailing, unknown: int) -> Doubt | None:
+def unknown_messages_of(mailing: Mailing, unknown: int) -> UnknownMessages | None:
     """None where nothing is in doubt."""
     if not unknown:
         return None
-    return Doubt(unknown, can_be_asked(mailing), can_be_resent(mailing))
+    return UnknownMessages(unknown, can_be_queried(mailing), can_be_resent(mailing))
 
 
-def can_be_asked(mailing: Mailing) -> bool:
+def can_be_queried(mailing: Mailing) -> bool:
     """Whether the mailing's provider can tell what became of a message."""
     return mailing.provider in aliases() and describe(mailing.provider).can_query
 
@@ -139,79 +144,83 @@ def can_be_resent(mailing: Mailing) -> bool:
 
 
 @page(Action.SEND)
-def settle_unknown(request: OperatorRequest, id: int, way: str) -> HttpResponse:
+def resolve_unknown(request: OperatorRequest, id: int, way: str) -> HttpResponse:
     """GET says what would become of the messages in doubt, POST does it."""
-    mailing, wanted = mailing_or_404(id), WAYS[way]
+    mailing, action = mailing_or_404(id), UNKNOWN_CHOICES[way]
     if request.method == "POST":
-        return _settle(request, mailing, wanted)
-    if wanted.settlement is UnknownAction.ASK and not can_be_asked(mailing):
-        return _not_asked(request, mailing)
-    if wanted.settlement is UnknownAction.RESEND and not can_be_resent(mailing):
-        return refused(request, mailing, "resend")
-    return _asked(request, mailing, wanted)
+        return _resolve(request, mailing, action)
+    if action.settlement is UnknownAction.ASK and not can_be_queried(mailing):
+        return _redirect_not_queryable(request, mailing)
+    if action.settlement is UnknownAction.RESEND and not can_be_resent(mailing):
+        return redirect_refused(request, mailing, "resend")
+    return _show_confirmation(request, mailing, action)
 
 
-def _asked(
-    request: OperatorRequest, mailing: Mailing, way: Way, agreed: int | None = None
+def _show_confirmation(
+    request: OperatorRequest, mailing: Mailing, action: UnknownChoice, agreed: int | None = None
 ) -> HttpResponse:
     """The question; once more, with the reason, where more has come than was agreed to."""
     context = {
-        "order": way,
+        "order": action,
         "keep": _("Leave them as they are"),
         "count": unknown_messages.count_unknown(mailing),
         "agreed": agreed,
         "token": new_token(),
-        "template": f"dashboard/mailings/orders/{way.name}.html",
+        "template": f"dashboard/mailings/orders/{action.name}.html",
     }
     return confirmation(request, mailing, context)
 
 
-def _settle(request: OperatorRequest, mailing: Mailing, way: Way) -> HttpResponse:
-    answered = Answered(request.POST)
-    agreed = answered.cleaned_data["agreed"] if answered.is_valid() else None
-    if way.settlement is UnknownAction.RESEND and not can_be_resent(mailing):
-        return refused(request, mailing, "resend")
+def _resolve(request: OperatorRequest, mailing: Mailing, action: UnknownChoice) -> HttpResponse:
+    form = ConfirmedCountForm(request.POST)
+    agreed = form.cleaned_data["agreed"] if form.is_valid() else None
+    if action.settlement is UnknownAction.RESEND and not can_be_resent(mailing):
+        return redirect_refused(request, mailing, "resend")
 
     try:
-        count = _done(request, mailing, way, answered.used_token, agreed)
-    except More:
-        return _asked(request, mailing_or_404(mailing.id), way, agreed)
+        count = _resolve_once(request, mailing, action, form.submitted_token, agreed)
+    except MoreThanConfirmed:
+        return _show_confirmation(request, mailing_or_404(mailing.id), action, agreed)
     except StateConflict:
-        return refused(request, mailing, "resend")
+        return redirect_refused(request, mailing, "resend")
     except StatusQueryUnsupported:
-        return _not_asked(request, mailing)
+        return _redirect_not_queryable(request, mailing)
     if count:
-        messages.success(request, str(way.done % {"count": count}))
+        messages.success(request, str(action.done % {"count": count}))
     else:
         messages.info(request, _("No messages are unknown any more."))
     return back_to(request, mailing)
 
 
-def _done(
-    request: OperatorRequest, mailing: Mailing, way: Way, token: UUID, agreed: int | None
+def _resolve_once(
+    request: OperatorRequest,
+    mailing: Mailing,
+    action: UnknownChoice,
+    token: UUID,
+    agreed: int | None,
 ) -> int:
     """Use the answer up, and do it: in slices, each a transaction. About how many messages it is.
 
     Raises More, and what the way raises.
     """
-    most = {"most": agreed or 0} if way.needs_consent else {}
+    most = {"most": agreed or 0} if action.needs_confirmed_count else {}
 
     def agree() -> int:
         count = unknown_messages.count_unknown(mailing)
-        if way.needs_consent and count > most["most"]:
-            raise More
+        if action.needs_confirmed_count and count > most["most"]:
+            raise MoreThanConfirmed
         return count
 
-    count, is_new = once(token, agree)
+    count, is_new = create_once(token, agree)
     if not is_new:
         return count
     try:
-        return way.settle(mailing, actor=actor(request), **most)
+        return action.settle(mailing, actor=actor(request), **most)
     except Exception:  # it broke off: the same answer, given again, does the rest
-        free(token)
+        release_token(token)
         raise
 
 
-def _not_asked(request: OperatorRequest, mailing: Mailing) -> HttpResponse:
-    messages.error(request, str(NOT_ASKED % {"provider": mailing.provider}))
+def _redirect_not_queryable(request: OperatorRequest, mailing: Mailing) -> HttpResponse:
+    messages.error(request, str(NOT_QUERYABLE % {"provider": mailing.provider}))
     return back_to(request, mailing)

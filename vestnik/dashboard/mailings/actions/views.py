@@ -19,14 +19,14 @@ from django.utils.translation import pgettext_lazy
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.actions.confirmed_state import (
     FIELD,
-    Seen,
-    seen_before_cancelling,
-    seen_before_scheduling,
+    ConfirmedState,
+    state_before_cancelling,
+    state_before_scheduling,
 )
-from vestnik.dashboard.mailings.actions.impact import consequences_of
-from vestnik.dashboard.mailings.edit.confirmation import Agreement, Confirmation
+from vestnik.dashboard.mailings.actions.impact import impact_of
+from vestnik.dashboard.mailings.edit.confirmation import Confirmation, SignedConfirmation
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
-from vestnik.dashboard.mailings.state_errors import back_to, refused
+from vestnik.dashboard.mailings.state_errors import back_to, redirect_refused
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.wakeups import wake_for
@@ -47,7 +47,7 @@ STARTED = (*UNDER_WAY, MailingState.FINISHED)
 
 
 @dataclass(frozen=True)
-class Order:
+class MailingAction:
     """An order: its button, its question, the answer that gives it, and what is said then."""
 
     transition: Transition
@@ -73,31 +73,31 @@ class Order:
         return mailing.state == self.transition.target
 
 
-ORDERS: Mapping[str, Order] = {
+ACTIONS: Mapping[str, MailingAction] = {
     order.name: order
     for order in (
-        Order(
+        MailingAction(
             SCHEDULE,
             pgettext_lazy("order", "Schedule"),
             _("Schedule the mailing?"),
             _("Schedule the mailing"),
             _("The mailing is scheduled."),
         ),
-        Order(
+        MailingAction(
             PAUSE,
             pgettext_lazy("order", "Pause"),
             _("Pause the mailing?"),
             _("Pause the mailing"),
             _("The mailing is paused. What was on its way finishes."),
         ),
-        Order(
+        MailingAction(
             RESUME,
             pgettext_lazy("order", "Resume"),
             _("Resume the mailing?"),
             _("Resume the mailing"),
             _("The mailing goes on."),
         ),
-        Order(
+        MailingAction(
             CANCEL,
             pgettext_lazy("order", "Cancel"),
             _("Cancel the mailing for good?"),
@@ -118,9 +118,9 @@ KEEP: Mapping[str, Promise] = {
 }
 
 
-def possible_orders(mailing: Mailing) -> list[Order]:
+def possible_actions(mailing: Mailing) -> list[MailingAction]:
     """The orders that the mailing's state allows."""
-    return [order for order in ORDERS.values() if mailing.state in order.transition.sources]
+    return [order for order in ACTIONS.values() if mailing.state in order.transition.sources]
 
 
 @page()
@@ -135,20 +135,20 @@ def waiting_mailing(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 @page(Action.SEND)
-def order_mailing(request: OperatorRequest, id: int, order: str) -> HttpResponse:
+def change_state(request: OperatorRequest, id: int, order: str) -> HttpResponse:
     """GET says what the order would do, POST gives it."""
-    mailing, wanted = mailing_or_404(id), ORDERS[order]
+    mailing, wanted = mailing_or_404(id), ACTIONS[order]
     if request.method == "POST":
-        return _give(request, mailing, wanted)
+        return _apply(request, mailing, wanted)
     if mailing.state == wanted.transition.target:
-        return _done(request, mailing, wanted)
+        return _is_applied(request, mailing, wanted)
     if mailing.state not in wanted.transition.sources:
-        return refused(request, mailing, wanted.name)
-    return _asked(request, mailing, wanted)
+        return redirect_refused(request, mailing, wanted.name)
+    return _show_confirmation(request, mailing, wanted)
 
 
-def _asked(
-    request: OperatorRequest, mailing: Mailing, order: Order, *, again: bool = False
+def _show_confirmation(
+    request: OperatorRequest, mailing: Mailing, order: MailingAction, *, again: bool = False
 ) -> HttpResponse:
     """The question; once more, with the reason, where it has become another one."""
     context = {
@@ -157,7 +157,7 @@ def _asked(
         "has_changed": again,
         "template": f"dashboard/mailings/orders/{order.name}.html",
     }
-    return confirmation(request, mailing, {**context, **_before(mailing, order)})
+    return confirmation(request, mailing, {**context, **_state_before(mailing, order)})
 
 
 def confirmation(
@@ -169,28 +169,30 @@ def confirmation(
     return render(request, "dashboard/mailings/confirm.html", given)
 
 
-def _before(mailing: Mailing, order: Order) -> dict[str, Any]:
+def _state_before(mailing: Mailing, order: MailingAction) -> dict[str, Any]:
     progress = progress_for(mailing)
-    found: dict[str, Any] = {"progress": progress, "c": consequences_of(mailing, progress)}
+    found: dict[str, Any] = {"progress": progress, "c": impact_of(mailing, progress)}
     if mailing.state in BEFORE_THE_START:
         found["matched"] = select_recipients(mailing.filter).count()
     if order.transition is SCHEDULE:
         found["look"] = Confirmation.waiting(mailing)
-    found["seen"] = _seen(mailing, order, found)
+    found["seen"] = _confirmed_state(mailing, order, found)
     return found
 
 
-def _seen(mailing: Mailing, order: Order, found: Mapping[str, Any]) -> Seen | Agreement | None:
+def _confirmed_state(
+    mailing: Mailing, order: MailingAction, found: Mapping[str, Any]
+) -> ConfirmedState | SignedConfirmation | None:
     """What has to be agreed to; None where the order can be taken back."""
     if order.transition is CANCEL:
-        return seen_before_cancelling(mailing, found["progress"])
+        return state_before_cancelling(mailing, found["progress"])
     if look := found.get("look"):
-        agreement: Agreement = look.agreement
+        agreement: SignedConfirmation = look.agreement
         return agreement
-    return seen_before_scheduling(found["matched"]) if order.transition is SCHEDULE else None
+    return state_before_scheduling(found["matched"]) if order.transition is SCHEDULE else None
 
 
-def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
+def _apply(request: OperatorRequest, mailing: Mailing, order: MailingAction) -> HttpResponse:
     try:
         if order.transition is SCHEDULE:
             check_ready(mailing)
@@ -201,17 +203,17 @@ def _give(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpRespo
     with transaction.atomic():
         mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
         if mailing.state in order.transition.sources:
-            seen = _before(mailing, order)["seen"]
+            seen = _state_before(mailing, order)["seen"]
             if seen and not seen.is_as(request.POST.get(FIELD, "")):
                 again = FIELD in request.POST
-                return _asked(request, mailing, order, again=again)
+                return _show_confirmation(request, mailing, order, again=again)
         done = mailing.move(order.transition, actor=actor(request))
         wake_for(mailing.id)
     if not done and not order.is_fulfilled(mailing):
-        return refused(request, mailing, order.name)
-    return _done(request, mailing, order)
+        return redirect_refused(request, mailing, order.name)
+    return _is_applied(request, mailing, order)
 
 
-def _done(request: OperatorRequest, mailing: Mailing, order: Order) -> HttpResponse:
+def _is_applied(request: OperatorRequest, mailing: Mailing, order: MailingAction) -> HttpResponse:
     messages.success(request, str(order.done))
     return back_to(request, mailing)

@@ -43,7 +43,7 @@ def broken_down(mailing: Mailing, progress: Progress, every: float | None = None
     return {
         "codes": found.codes[:MOST_CODES],
         "other_codes": found.codes[MOST_CODES:],
-        "troubles": found.troubles,
+        "troubles": found.errors,
         "segments": found.segments,
         "spent": price_in_words(mailing, found.segments),
         "progress": progress,

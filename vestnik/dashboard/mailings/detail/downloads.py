@@ -3,7 +3,7 @@
 from django import forms
 from django.http import Http404, HttpResponseBase
 
-from vestnik.dashboard.mailings.detail.messages import Wanted
+from vestnik.dashboard.mailings.detail.messages import MessageFilter
 from vestnik.dashboard.mailings.lookups import mailing_or_404
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.readable_tables import is_for_people, messages, statistics
@@ -11,13 +11,13 @@ from vestnik.reports.files import exports
 from vestnik.reports.files.downloads import FORMATS, download
 
 
-class Kind(forms.Form):
+class DownloadForm(forms.Form):
     """Of which kind the file is to be."""
 
     format = forms.ChoiceField(required=False, choices=[(form, form) for form in FORMATS])
 
     @classmethod
-    def asked(cls, request: OperatorRequest) -> str:
+    def requested_format(cls, request: OperatorRequest) -> str:
         """CSV unless another is asked for."""
         form = cls(request.GET)
         form.is_valid()
@@ -28,13 +28,13 @@ class Kind(forms.Form):
 def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     """The messages, all or those that the table of the page is filtered by."""
     mailing = mailing_or_404(id)
-    wanted = Wanted.read(request.GET)
+    wanted = MessageFilter.read(request.GET)
     if wanted.errors:  # a state that there is not is not all states
         raise Http404
     table = exports.of_mailing(mailing, wanted.chosen or None, wanted.digits)
     if is_for_people(request):
         table = messages(table)
-    return download(f"mailing-{id}-messages", Kind.asked(request), table)
+    return download(f"mailing-{id}-messages", DownloadForm.requested_format(request), table)
 
 
 @page()
@@ -43,4 +43,4 @@ def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     table = exports.statistics_of(mailing_or_404(id))
     if is_for_people(request):
         table = statistics(table)
-    return download(f"mailing-{id}-statistics", Kind.asked(request), table)
+    return download(f"mailing-{id}-statistics", DownloadForm.requested_format(request), table)

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
-from vestnik.dashboard.wording.bidi import isolated
+from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.reasons import said
 from vestnik.mailings.models import SYSTEM, Mailing, MailingEvent
 
@@ -59,5 +59,5 @@ def who(actor: str) -> str:
     if actor == SYSTEM:
         return _("by itself")
     if kind == "key":
-        return _("API key %(name)s") % {"name": isolated(name)}
-    return isolated(name or actor)
+        return _("API key %(name)s") % {"name": isolate(name)}
+    return isolate(name or actor)

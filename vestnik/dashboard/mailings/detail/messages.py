@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.dashboard.web.decorators import OperatorRequest
-from vestnik.dashboard.web.paging import paged
+from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.mailings.models import Mailing
 from vestnik.reports.mailing import messages
@@ -19,7 +19,7 @@ SIZE = 25
 LONGEST_NUMBER = 11
 
 
-class Wanted(forms.Form):
+class MessageFilter(forms.Form):
     """Which messages; what is not understood is not asked."""
 
     state = forms.ChoiceField(
@@ -35,7 +35,7 @@ class Wanted(forms.Form):
     )
 
     @classmethod
-    def read(cls, query: QueryDict) -> "Wanted":
+    def read(cls, query: QueryDict) -> "MessageFilter":
         form = cls(query)
         form.is_valid()
         return form
@@ -65,7 +65,7 @@ class Wanted(forms.Form):
 
 def table(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
     """What the table is drawn of."""
-    wanted = Wanted.read(request.GET)
+    wanted = MessageFilter.read(request.GET)
     state, digits = wanted.chosen or None, wanted.digits
     find = partial(messages.find, mailing=mailing.id, state=state, digits=digits)
-    return {"wanted": wanted, "found": paged(request, find, size=SIZE), "mailing": mailing}
+    return {"wanted": wanted, "found": paginate(request, find, size=SIZE), "mailing": mailing}

@@ -23,7 +23,7 @@ def progress_context(snapshot: Snapshot) -> dict[str, Any]:
         "ends": clock(snapshot.ends_at),
         "starts_in": (snapshot.starts_at - snapshot.now).total_seconds(),
         "live_state": state_of(snapshot),
-        "told": told(snapshot),
+        "told": announcement(snapshot),
     }
 
 
@@ -61,7 +61,7 @@ def state_of(snapshot: Snapshot) -> str:
     return "-".join(words)
 
 
-def told(snapshot: Snapshot) -> str:
+def announcement(snapshot: Snapshot) -> str:
     """Read out to those who cannot see the bar, each time that this changes: every ten per cent."""
     word = str(MAILING_STATES.get(snapshot.state, snapshot.state))
     whole = snapshot.progress["matched"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from vestnik.dashboard.mailings.provider_choices import money, rate
-from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.price import price_of
@@ -26,7 +26,7 @@ class EarlierText:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Summary:
     """What stands in the card of settings."""
 
     mailing: Mailing
@@ -43,14 +43,14 @@ class Facts:
         return None if kept is None else {"since": kept["from"], "until": kept["until"]}
 
 
-def facts_of(mailing: Mailing, progress: Progress) -> Facts:
+def summary_of(mailing: Mailing, progress: Progress) -> Summary:
     """The settings of a mailing, and what it costs where every client gets the same text."""
     allowed = rate_of(mailing)
     own_texts = is_personalised(mailing.text)
     segments = mailing.segments * _billed(mailing, progress)
-    return Facts(
+    return Summary(
         mailing=mailing,
-        audience=in_words(mailing.filter),
+        audience=describe(mailing.filter),
         rate="" if allowed is None else rate(allowed),
         own_texts=own_texts,
         price="" if own_texts or mailing.text_version > 1 else price_in_words(mailing, segments),

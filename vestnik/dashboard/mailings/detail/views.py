@@ -7,15 +7,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from vestnik.dashboard.mailings.actions.unknown import doubt_of
-from vestnik.dashboard.mailings.actions.views import possible_orders
+from vestnik.dashboard.mailings.actions.unknown import unknown_messages_of
+from vestnik.dashboard.mailings.actions.views import possible_actions
 from vestnik.dashboard.mailings.detail.history import history_of
 from vestnik.dashboard.mailings.detail.messages import table
 from vestnik.dashboard.mailings.detail.progress import progress_context
-from vestnik.dashboard.mailings.detail.summary import facts_of
+from vestnik.dashboard.mailings.detail.summary import summary_of
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
-from vestnik.dashboard.mailings.report.charts import curves_of
-from vestnik.dashboard.mailings.report.svg_chart import drawn
+from vestnik.dashboard.mailings.report.charts import charts_of
+from vestnik.dashboard.mailings.report.svg_chart import draw
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.zones import here
@@ -51,7 +51,7 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
         "mailing": mailing,
         "progress": progress,
         "why": said(mailing.why),
-        "orders": possible_orders(mailing),
+        "orders": possible_actions(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
         "is_over": mailing.state in ENDED_STATES,
         "may_edit": mailing.state in BEFORE_THE_START,
@@ -62,13 +62,13 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 def news(mailing: Mailing) -> dict[str, Any]:
     """What changes with the state."""
     progress = progress_for(mailing)
-    return {**head(mailing, progress), **facts_and_history(mailing, progress), "is_news": True}
+    return {**head(mailing, progress), **summary_and_history(mailing, progress), "is_news": True}
 
 
-def facts_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
+def summary_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     """What the mailing is, and what was done to it."""
     return {
-        "facts": facts_of(mailing, progress),
+        "facts": summary_of(mailing, progress),
         "history": history_of(mailing),
         "zone_label": here(mailing.starts_at),
     }
@@ -77,15 +77,15 @@ def facts_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 def in_doubt(mailing: Mailing) -> dict[str, Any]:
     """What is in doubt, and what may be done about it."""
     unknown = progress_for(mailing)["unknown"]
-    return {"mailing": mailing, "doubt": doubt_of(mailing, unknown)}
+    return {"mailing": mailing, "doubt": unknown_messages_of(mailing, unknown)}
 
 
 def over_time(mailing: Mailing) -> dict[str, Any]:
     """The curves, for the script that draws them and for who has none."""
-    curves = curves_of(mailing)
+    curves = charts_of(mailing)
     return {
         "mailing": mailing,
-        "curves": [(curve, drawn(curve)) for curve in curves],
+        "curves": [(curve, draw(curve)) for curve in curves],
         "is_under_way": mailing.state in UNDER_WAY,
         "zone_name": timezone.get_current_timezone_name(),
     }
@@ -106,8 +106,8 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
         **over_time(mailing),
         **progress_context(going),
         **table(request, mailing),
-        "doubt": doubt_of(mailing, progress["unknown"]),
-        **facts_and_history(mailing, progress),
+        "doubt": unknown_messages_of(mailing, progress["unknown"]),
+        **summary_and_history(mailing, progress),
         "is_for_nobody": _is_for_nobody(mailing),
         "section": "mailing-list",
     }

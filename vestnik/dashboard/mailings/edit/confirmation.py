@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from vestnik.dashboard.mailings.edit.preview import REASONS
 from vestnik.dashboard.mailings.edit.signed_previews import SALT, is_near, mark_of
 from vestnik.dashboard.mailings.provider_choices import money
-from vestnik.dashboard.wording.filter_text import in_words
+from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dashboard.wording.zones import RUSSIAN, here
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
@@ -30,7 +30,7 @@ CONTENT = ("name", "text", "ends_at", "local_hours", "provider", "rate_limit", "
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SignedConfirmation:
     """What was shown: the content by its mark, and the numbers."""
 
     content: str
@@ -47,20 +47,20 @@ class Agreement:
     def __str__(self) -> str:
         return self.signed
 
-    def is_as(self, shown: str) -> bool:
+    def covers(self, shown: str) -> bool:
         """Whether a page that carries that has shown this."""
-        was = Agreement.read(shown)
+        was = SignedConfirmation.read(shown)
         return was is not None and was.holds(self)
 
     @classmethod
-    def read(cls, signed: str) -> "Agreement | None":
+    def read(cls, signed: str) -> "SignedConfirmation | None":
         """None where it is nothing of ours."""
         try:
             return cls(*signing.loads(signed, salt=SALT))
         except (signing.BadSignature, TypeError, ValueError):
             return None
 
-    def holds(self, now: "Agreement") -> bool:
+    def holds(self, now: "SignedConfirmation") -> bool:
         """Whether what would be sent now is what was shown, within the bound."""
         same = (self.content, self.starts_at_once) == (now.content, now.starts_at_once)
         return same and all(
@@ -96,18 +96,18 @@ class Confirmation:
         return cls.of(mailing, starts_at_once=mailing.starts_at <= now)
 
     @cached_property
-    def agreement(self) -> Agreement:
+    def agreement(self) -> SignedConfirmation:
         """What one agrees to."""
         price = self.counted["price"]
         kopecks = -1 if price is None else round(price * 100)
         content = _content_of(self.mailing, self.starts_at_once)
-        return Agreement(
+        return SignedConfirmation(
             content, self.counted["messages"], kopecks, self.at_night, self.starts_at_once
         )
 
-    def was_agreed(self, data: Mapping[str, Any]) -> bool:
+    def is_confirmed(self, data: Mapping[str, Any]) -> bool:
         """Whether the page that was sent has shown this."""
-        return self.agreement.is_as(str(data.get(AGREED, "")))
+        return self.agreement.covers(str(data.get(AGREED, "")))
 
     def is_about(self, mailing: Mailing) -> bool:
         """Whether it is this mailing's content that was agreed to."""
@@ -136,7 +136,7 @@ class Confirmation:
 
     @property
     def audience(self) -> Sequence[str]:
-        return in_words(self.mailing.filter)
+        return describe(self.mailing.filter)
 
     @property
     def zone(self) -> str:

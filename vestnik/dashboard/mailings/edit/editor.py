@@ -13,8 +13,8 @@ from vestnik.dashboard.mailings.edit import forms
 from vestnik.dashboard.mailings.edit.confirmation import Confirmation
 from vestnik.dashboard.mailings.edit.forms import MailingForm
 from vestnik.dashboard.mailings.edit.preview import Preview
-from vestnik.dashboard.mailings.edit.segment_counter import letters_of
-from vestnik.dashboard.mailings.edit.test_send import Trying
+from vestnik.dashboard.mailings.edit.segment_counter import count_segments
+from vestnik.dashboard.mailings.edit.test_send import TestSend
 from vestnik.dashboard.mailings.edit.window import NOW
 from vestnik.dashboard.models import UnsavedForm
 from vestnik.dashboard.web import autosave, dirty_fields
@@ -26,20 +26,20 @@ from vestnik.mailings.template import least_segments_of
 
 #: What of a client itself a text may name; the code and the zone are seldom wanted.
 INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
-MOST_INSERTED = 12
+MAX_INSERTED = 12
 #: What may change of a scheduled mailing without asking once more: nobody gets anything else.
-UNSENT = frozenset({"name"})
+UNCONFIRMED_FIELDS = frozenset({"name"})
 
 
 @dataclass
-class Sheet:
+class MailingEditor:
     """The page as it is shown: what is written on it, and what is said about that."""
 
     form: MailingForm
     audience: AudienceForm
     mailing: Mailing | None = None
     preview: Preview | None = None
-    trying: Trying | None = None
+    test_send: TestSend | None = None
     is_wrong: bool = False
     #: The marks of what the page showed when it was opened.
     marks: str = ""
@@ -50,7 +50,7 @@ class Sheet:
     notice: Any = ""
 
     @classmethod
-    def unchecked(cls, data: QueryDict, mailing: Mailing | None) -> "Sheet":
+    def unvalidated(cls, data: QueryDict, mailing: Mailing | None) -> "MailingEditor":
         """The page as it was written, without a word about what is wrong."""
         form = MailingForm(initial=data.dict(), mailing=mailing)
         marks = str(data.get(dirty_fields.FIELD, "")) or (marks_of(mailing) if mailing else "")
@@ -69,23 +69,23 @@ class Sheet:
     def starts_now(self) -> bool:
         return bool(self.form.cleaned_data["starts"] == NOW)
 
-    def written(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """The fields as they are written, once they are valid."""
         return {**self.form.mailing_fields(), "filter": self.audience.audience}
 
     def changes(self) -> dict[str, Any]:
         """What of the mailing was changed on the page; once it is valid."""
         fields = self.form.mailing_fields()
-        touched = dirty_fields.changed(self.written(), self.marks)
+        touched = dirty_fields.changed_fields(self.values(), self.marks)
         if self.starts_now:
             touched["starts_at"] = fields["starts_at"]
         return touched
 
     def conflicts(self, now: Mailing) -> list[str]:
         """The fields that somebody else has changed as well since the page was opened."""
-        return dirty_fields.conflicts(self.written(), self.marks, fields_of(now))
+        return dirty_fields.conflicts(self.values(), self.marks, fields_of(now))
 
-    def becomes(self, basis: Mailing | None) -> Mailing:
+    def preview_mailing(self, basis: Mailing | None) -> Mailing:
         """The mailing, unsaved, as it would be with what is written here."""
         if basis is None:
             fields = {**self.form.mailing_fields(), "filter": self.audience.audience}
@@ -96,19 +96,19 @@ class Sheet:
 
     def confirmation(self) -> Confirmation:
         """What is to be agreed to before it is saved as it is written here."""
-        mailing = self.becomes(self.mailing)
+        mailing = self.preview_mailing(self.mailing)
         at_once = self.starts_now or mailing.starts_at <= database_now()
         return Confirmation.of(mailing, starts_at_once=at_once)
 
-    def needs_agreement(self, order: str) -> bool:
+    def needs_confirmation(self, order: str) -> bool:
         """Whether saving it changes what somebody gets."""
         if self.is_too_late:
             return False
         if order == "schedule":
             return True
-        return not self.is_draft and not set(self.changes()) <= UNSENT
+        return not self.is_draft and not set(self.changes()) <= UNCONFIRMED_FIELDS
 
-    def is_as(self, mailing: Mailing) -> bool:
+    def matches(self, mailing: Mailing) -> bool:
         """Whether the mailing is what is written here: then it was sent twice."""
         now = replace(self, marks=marks_of(mailing)).changes()
         return set(now) <= ({"starts_at"} if self.starts_now else set())
@@ -116,19 +116,19 @@ class Sheet:
     def _attributes(self) -> list[tuple[str, str]]:
         """Those that may be inserted: a text cannot name one with a brace in it."""
         names = self.audience.suggestions.names
-        return [(name, name) for name in names if not set(name) & set('{}|"')][:MOST_INSERTED]
+        return [(name, name) for name in names if not set(name) & set('{}|"')][:MAX_INSERTED]
 
     def show(self, request: OperatorRequest) -> HttpResponse:
         text = self.form["text"].value() or ""
         context = {
-            "sheet": self,
+            "editor": self,
             "form": self.form,
             "audience": self.audience,
             "mailing": self.mailing,
             "is_wrong": self.is_wrong,
             "preview": self.preview,
-            "trying": self.trying or Trying(),
-            "letters": letters_of(text),
+            "trying": self.test_send or TestSend(),
+            "letters": count_segments(text),
             "names": [*self._attributes(), *INSERTED_FIELDS],
             "zone_label": here(),
             "unsaved": autosave.PARAMETER,

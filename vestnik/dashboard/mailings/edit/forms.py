@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from vestnik.dashboard.mailings.edit.window import LATER, WindowForm, beginning
+from vestnik.dashboard.mailings.edit.window import LATER, WindowForm, default_window
 from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dashboard.wording.moments import Hour, WholeNumber
 from vestnik.mailings.models import Mailing
@@ -143,21 +143,21 @@ def rate_of(mailing: Mailing) -> str:
 
 def copied(mailing: Mailing) -> dict[str, Any]:
     """What a copy begins with: all but the window, which is over."""
-    return empty() | _taken(mailing)
+    return empty() | _is_name_taken(mailing)
 
 
 def empty() -> dict[str, Any]:
     """What a new mailing begins with."""
-    return {**beginning(), "hours": ANY_HOUR, "rate": AS_THE_PROVIDER}
+    return {**default_window(), "hours": ANY_HOUR, "rate": AS_THE_PROVIDER}
 
 
 def of(mailing: Mailing) -> dict[str, Any]:
     """What the page of a mailing that is there begins with."""
     window = {"starts": LATER, "starts_at": mailing.starts_at, "ends_at": mailing.ends_at}
-    return {"token": new_token(), **_taken(mailing), **window}
+    return {"token": new_token(), **_is_name_taken(mailing), **window}
 
 
-def _taken(mailing: Mailing) -> dict[str, Any]:
+def _is_name_taken(mailing: Mailing) -> dict[str, Any]:
     hours: Mapping[str, str] = mailing.local_hours or {}
     return {
         "name": mailing.name,

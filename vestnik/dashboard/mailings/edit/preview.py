@@ -19,8 +19,8 @@ from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.audience_builder.range_hints import range_hints
 from vestnik.dashboard.mailings.edit import forms
 from vestnik.dashboard.mailings.edit.forms import MailingForm
-from vestnik.dashboard.mailings.edit.segment_counter import letters_of
-from vestnik.dashboard.mailings.edit.signed_previews import proof_of
+from vestnik.dashboard.mailings.edit.segment_counter import count_segments
+from vestnik.dashboard.mailings.edit.signed_previews import sign
 from vestnik.dashboard.mailings.provider_choices import money, rate
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording import zones
@@ -68,7 +68,7 @@ class Preview:
     @property
     def proof(self) -> str:
         """What the page carries that shows whom and how many it has counted."""
-        return proof_of(self.audience.audience, self.counted["messages"])
+        return sign(self.audience.audience, self.counted["messages"])
 
     @property
     def has_hours(self) -> bool:
@@ -154,17 +154,17 @@ class Preview:
         return max(self._starts_at, database_now())
 
 
-def previewed(form: MailingForm, audience: AudienceForm) -> Preview:
+def build_preview(form: MailingForm, audience: AudienceForm) -> Preview:
     """The preview of a form as it was sent; what is wrong is left out of it."""
     form.is_valid()
     if "text" in form.cleaned_data:
         form.is_confirmed()
     if not audience.is_valid():
         return Preview(form, audience)
-    return Preview(form, audience, preview(_mailing(form, audience)))
+    return Preview(form, audience, preview(_build_mailing(form, audience)))
 
 
-def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
+def _build_mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
     """A mailing to count with, in which something stands in for what is wrong."""
     given = form.cleaned_data
     text = given.get("text") or STAND_IN
@@ -181,12 +181,12 @@ def _mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
 def preview_fragment(request: OperatorRequest) -> HttpResponse:
     """The right column for the form as it stands."""
     form = MailingForm(request.POST, initial=forms.empty())
-    shown = previewed(form, AudienceForm.submitted(request.POST))
+    shown = build_preview(form, AudienceForm.submitted(request.POST))
     return render(request, "dashboard/mailings/preview.html", {"preview": shown, "is_live": True})
 
 
 @page(Action.SEND, methods=("POST",))
-def letters_fragment(request: OperatorRequest) -> HttpResponse:
+def segments_fragment(request: OperatorRequest) -> HttpResponse:
     """The segment counter for the text as it stands."""
-    context = {"letters": letters_of(request.POST.get("text", "")), "is_live": True}
+    context = {"letters": count_segments(request.POST.get("text", "")), "is_live": True}
     return render(request, "dashboard/mailings/letters.html", context)

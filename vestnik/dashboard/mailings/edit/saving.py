@@ -12,16 +12,16 @@ from django.utils.translation import gettext as _
 
 from vestnik.dashboard.mailings.actions.views import STARTED
 from vestnik.dashboard.mailings.edit.confirmation import Confirmation
-from vestnik.dashboard.mailings.edit.edit_conflicts import tell_rivals
-from vestnik.dashboard.mailings.edit.editor import Sheet
-from vestnik.dashboard.mailings.edit.preview import previewed
-from vestnik.dashboard.mailings.edit.signed_previews import COUNTED, is_proven
-from vestnik.dashboard.mailings.edit.window import MADE_ALREADY
-from vestnik.dashboard.mailings.state_errors import refusal
+from vestnik.dashboard.mailings.edit.edit_conflicts import report_conflicts
+from vestnik.dashboard.mailings.edit.editor import MailingEditor
+from vestnik.dashboard.mailings.edit.preview import build_preview
+from vestnik.dashboard.mailings.edit.signed_previews import COUNTED, is_signed
+from vestnik.dashboard.mailings.edit.window import ALREADY_CREATED
+from vestnik.dashboard.mailings.state_errors import state_error
 from vestnik.dashboard.templatetags.vestnik import instant, number
 from vestnik.dashboard.web import autosave
 from vestnik.dashboard.web.decorators import OperatorRequest, actor
-from vestnik.dashboard.web.form_idempotency import UsedAlready, content_of, once
+from vestnik.dashboard.web.form_idempotency import TokenAlreadyUsed, canonical_content, create_once
 from vestnik.dashboard.wording.state_labels import MAILING_STATES
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
@@ -33,120 +33,129 @@ from vestnik.mailings.models import (
 )
 from vestnik.mailings.rules import check_window, database_now
 
-SAVINGS = ("draft", "schedule", "save")
+SAVE_ACTIONS = ("draft", "schedule", "save")
 
 
-class ChangedMeanwhile(Exception):
+class EditConflict(Exception):
     """The mailing is not the one that was agreed to, or that the page showed."""
 
 
-def save(request: OperatorRequest, sheet: Sheet) -> HttpResponse | None:
+def save(request: OperatorRequest, editor: MailingEditor) -> HttpResponse | None:
     """Save what is written, or ask once more; None where it cannot be, which the form then says."""
     # Both are asked, so that each shows what is wrong with it.
-    if not all([sheet.form.is_valid(), sheet.audience.is_valid()]) or not sheet.form.is_confirmed():
-        _refuse(sheet)
+    if (
+        not all([editor.form.is_valid(), editor.audience.is_valid()])
+        or not editor.form.is_confirmed()
+    ):
+        _refuse(editor)
         return None
-    if sheet.mailing and not sheet.is_too_late and tell_rivals(sheet, sheet.mailing):
-        _refuse(sheet)
+    if editor.mailing and not editor.is_too_late and report_conflicts(editor, editor.mailing):
+        _refuse(editor)
         return None
     confirmation = None
-    if sheet.needs_agreement(str(request.POST["do"])) and not _is_made(sheet):
-        confirmation = sheet.confirmation()
-        if asked := _asked(request, sheet, confirmation):
-            return asked
-    return _saved(request, sheet, confirmation)
+    if editor.needs_confirmation(str(request.POST["do"])) and not _is_created(editor):
+        confirmation = editor.confirmation()
+        if question := _confirm(request, editor, confirmation):
+            return question
+    return _save_and_redirect(request, editor, confirmation)
 
 
-def _refuse(sheet: Sheet) -> None:
-    sheet.is_wrong = True
-    if sheet.is_too_late and sheet.mailing:
-        sheet.form.add_error(None, _too_late(sheet.mailing))
+def _refuse(editor: MailingEditor) -> None:
+    editor.is_wrong = True
+    if editor.is_too_late and editor.mailing:
+        editor.form.add_error(None, _too_late_text(editor.mailing))
 
 
-def _is_made(sheet: Sheet) -> bool:
+def _is_created(editor: MailingEditor) -> bool:
     """Whether this page has made its mailing already: then nobody is asked again."""
-    return sheet.mailing is None and sheet.form.made_already() is not None
+    return editor.mailing is None and editor.form.created_id() is not None
 
 
-def _asked(
-    request: OperatorRequest, sheet: Sheet, confirmation: Confirmation
+def _confirm(
+    request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation
 ) -> HttpResponse | None:
     """The question that is still to be answered; None where it was, about this very mailing."""
-    if confirmation.was_agreed(request.POST):
+    if confirmation.is_confirmed(request.POST):
         return None
     counted = str(request.POST.get(COUNTED, ""))
     now: int = confirmation.counted["messages"]
-    if counted and not is_proven(counted, confirmation.mailing.filter, now):
-        sheet.form.add_error(None, _other_count(now))
-        sheet.is_wrong = True
-        sheet.preview = previewed(sheet.form, sheet.audience)
-        return sheet.show(request)
-    return _question(request, sheet, confirmation)
+    if counted and not is_signed(counted, confirmation.mailing.filter, now):
+        editor.form.add_error(None, _count_changed_text(now))
+        editor.is_wrong = True
+        editor.preview = build_preview(editor.form, editor.audience)
+        return editor.show(request)
+    return _show_confirmation(request, editor, confirmation)
 
 
-def _question(request: OperatorRequest, sheet: Sheet, confirmation: Confirmation) -> HttpResponse:
+def _show_confirmation(
+    request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation
+) -> HttpResponse:
     context = {
         "confirmation": confirmation,
-        "sheet": sheet,
-        "mailing": sheet.mailing,
+        "editor": editor,
+        "mailing": editor.mailing,
         "order": request.POST["do"],
-        "fields": [pair for pair in autosave.written(request.POST) if _is_written(pair[0])],
+        "fields": [
+            pair for pair in autosave.field_pairs(request.POST) if _is_submitted_field(pair[0])
+        ],
         "is_anew": "agreed" in request.POST,
         "section": "mailing-list",
     }
     return render(request, "dashboard/mailings/agree.html", context)
 
 
-def _is_written(name: str) -> bool:
-    return name not in autosave.PASSING
+def _is_submitted_field(name: str) -> bool:
+    return name not in autosave.TRANSIENT_FIELDS
 
 
-def _saved(
-    request: OperatorRequest, sheet: Sheet, confirmation: Confirmation | None
+def _save_and_redirect(
+    request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation | None
 ) -> HttpResponse | None:
     try:
-        id = _kept(request, sheet, confirmation)
-    except ChangedMeanwhile:
-        sheet.mailing = Mailing.objects.get(id=sheet.mailing.id) if sheet.mailing else None
-        if sheet.mailing and tell_rivals(sheet, sheet.mailing):
-            _refuse(sheet)
+        id = _store(request, editor, confirmation)
+    except EditConflict:
+        editor.mailing = Mailing.objects.get(id=editor.mailing.id) if editor.mailing else None
+        if editor.mailing and report_conflicts(editor, editor.mailing):
+            _refuse(editor)
             return None
-        return _question(request, sheet, sheet.confirmation())
+        return _show_confirmation(request, editor, editor.confirmation())
     if id is None:
-        _refuse(sheet)
+        _refuse(editor)
         return None
-    autosave.finish(request.user, sheet.form.used_token, request.path)
-    messages.success(request, _said(Mailing.objects.get(id=id)))
+    autosave.finish(request.user, editor.form.submitted_token, request.path)
+    messages.success(request, _success_text(Mailing.objects.get(id=id)))
     return redirect("mailing-page", id)
 
 
-def _kept(request: OperatorRequest, sheet: Sheet, confirmation: Confirmation | None) -> int | None:
+def _store(
+    request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation | None
+) -> int | None:
     """The id of the mailing that is saved; None where it cannot be, which the form then says."""
     order = str(request.POST["do"])
     try:
-        if sheet.mailing is None:
-            return _make(request, sheet, order)
-        return _change(sheet, order, actor(request), confirmation)
+        if editor.mailing is None:
+            return _create(request, editor, order)
+        return _change(editor, order, actor(request), confirmation)
     except StateConflict as conflict:
-        sheet.mailing = conflict.mailing
-        if _is_done(sheet, order, conflict.mailing):
+        editor.mailing = conflict.mailing
+        if _is_repeated(editor, order, conflict.mailing):
             return conflict.mailing.id
-        if not sheet.is_too_late:
-            sheet.form.add_error(None, refusal(conflict.mailing, conflict.wanted))
-    except UsedAlready as used:
-        sheet.form.ask_again(MADE_ALREADY % {"made": used.made})
+        if not editor.is_too_late:
+            editor.form.add_error(None, state_error(conflict.mailing, conflict.wanted))
+    except TokenAlreadyUsed as used:
+        editor.form.require_resubmission(ALREADY_CREATED % {"made": used.created_id})
     except ValidationError as error:
-        sheet.form.add_error(None, error)
+        editor.form.add_error(None, error)
     return None
 
 
-def _is_done(sheet: Sheet, order: str, mailing: Mailing) -> bool:
+def _is_repeated(editor: MailingEditor, order: str, mailing: Mailing) -> bool:
     """Whether it was sent twice, and the first time has had its way: the mailing has started."""
-    return order != "draft" and mailing.state in STARTED and sheet.is_as(mailing)
+    return order != "draft" and mailing.state in STARTED and editor.matches(mailing)
 
 
-def _make(request: OperatorRequest, sheet: Sheet, order: str) -> int:
-    fields = {**sheet.form.mailing_fields(), "filter": sheet.audience.audience}
+def _create(request: OperatorRequest, editor: MailingEditor, order: str) -> int:
+    fields = {**editor.form.mailing_fields(), "filter": editor.audience.audience}
     create: Callable[..., Mailing] = (
         Mailing.objects.draft if order == "draft" else Mailing.objects.schedule
     )
@@ -156,48 +165,52 @@ def _make(request: OperatorRequest, sheet: Sheet, order: str) -> int:
         wake_for(mailing.id)
         return mailing.id
 
-    id, _is_new = once(sheet.form.used_token, make, content_of(_content(request.POST)))
+    id, _is_new = create_once(
+        editor.form.submitted_token, make, canonical_content(_content(request.POST))
+    )
     return id
 
 
 def _content(data: QueryDict) -> QueryDict:
     """What is written on the page and what it is to become, without what was shown of it."""
     content = data.copy()
-    for name in autosave.PASSING:
+    for name in autosave.TRANSIENT_FIELDS:
         if name != "do":
             content.pop(name, None)
     return content
 
 
-def _change(sheet: Sheet, order: str, actor: str, confirmation: Confirmation | None) -> int:
-    assert sheet.mailing is not None  # noqa: S101  (for the type checker)
+def _change(
+    editor: MailingEditor, order: str, actor: str, confirmation: Confirmation | None
+) -> int:
+    assert editor.mailing is not None  # noqa: S101  (for the type checker)
     with transaction.atomic():
-        mailing = Mailing.objects.select_for_update(no_key=True).get(id=sheet.mailing.id)
+        mailing = Mailing.objects.select_for_update(no_key=True).get(id=editor.mailing.id)
         if mailing.state not in BEFORE_THE_START:
             raise StateConflict(mailing, "change")
-        if sheet.conflicts(mailing) or not _is_agreed(sheet, mailing, order, confirmation):
-            raise ChangedMeanwhile
-        changes = sheet.changes()
+        if editor.conflicts(mailing) or not _is_confirmed(editor, mailing, order, confirmation):
+            raise EditConflict
+        changes = editor.changes()
         window = (changes.get(name, getattr(mailing, name)) for name in ("starts_at", "ends_at"))
         check_window(*window)  # of which another may have changed the other side
         mailing.change(changes, actor=actor)
         if order == "schedule":
-            mailing.obey(SCHEDULE, actor=actor)
+            mailing.apply(SCHEDULE, actor=actor)
         wake_for(mailing.id)
     return mailing.id
 
 
-def _is_agreed(
-    sheet: Sheet, mailing: Mailing, order: str, confirmation: Confirmation | None
+def _is_confirmed(
+    editor: MailingEditor, mailing: Mailing, order: str, confirmation: Confirmation | None
 ) -> bool:
     """Whether the row, which is held now, becomes what was agreed to."""
-    sheet.mailing = mailing
+    editor.mailing = mailing
     if confirmation is None:
-        return not sheet.needs_agreement(order)
-    return confirmation.is_about(sheet.becomes(mailing))
+        return not editor.needs_confirmation(order)
+    return confirmation.is_about(editor.preview_mailing(mailing))
 
 
-def started(mailing: Mailing) -> str:
+def started_text(mailing: Mailing) -> str:
     """Why its page does not open any more."""
     state = MAILING_STATES[mailing.state]
     return _(
@@ -205,7 +218,7 @@ def started(mailing: Mailing) -> str:
     ) % {"state": state}
 
 
-def _too_late(mailing: Mailing) -> str:
+def _too_late_text(mailing: Mailing) -> str:
     state = MAILING_STATES[mailing.state]
     return _(
         "This mailing cannot be changed any more: it is %(state)s. "
@@ -213,14 +226,14 @@ def _too_late(mailing: Mailing) -> str:
     ) % {"state": state}
 
 
-def _other_count(now: int) -> str:
+def _count_changed_text(now: int) -> str:
     return _(
         "The count that stood here was of other conditions, or has changed. "
         "As it is written now, the number of clients is %(count)s: check it and press again."
     ) % {"count": number(now)}
 
 
-def _said(mailing: Mailing) -> str:
+def _success_text(mailing: Mailing) -> str:
     if mailing.state == MailingState.DRAFT:
         return _("The draft is saved: nothing is sent until you schedule it.")
     if mailing.starts_at <= database_now():

@@ -25,7 +25,7 @@ MOST_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
+class SegmentCount:
     """A text before anybody's values are in it."""
 
     encoding: Encoding
@@ -61,14 +61,14 @@ class Letters:
         return [(one, plain if plain.strip() else "␣") for one, plain in pairs[:MOST_SHOWN]]
 
 
-def letters_of(text: str) -> Letters:
+def count_segments(text: str) -> SegmentCount:
     """What the letters of a text cost, also of one that is not finished."""
     sent = normalise(text)
     try:
         words = least(parse(sent)) if is_personalised(sent) else sent
     except Malformed:
         words = sent
-    return Letters(
+    return SegmentCount(
         encoding=encoding_of(words),
         characters=len(words),
         units=units_of(words),

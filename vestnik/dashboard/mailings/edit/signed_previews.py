@@ -20,12 +20,12 @@ def is_near(shown: int, now: int) -> bool:
     return abs(shown - now) <= max(shown, 0) // ONE_IN
 
 
-def proof_of(audience: Filter, messages: int) -> str:
+def sign(audience: Filter, messages: int) -> str:
     """What a page carries that shows how many an audience is."""
     return signing.dumps([mark_of(audience), messages], salt=SALT)
 
 
-def is_proven(proof: str, audience: Filter, messages: int) -> bool:
+def is_signed(proof: str, audience: Filter, messages: int) -> bool:
     """Whether the count that a page showed is the count of this audience now."""
     try:
         mark, shown = signing.loads(proof, salt=SALT)

@@ -11,11 +11,11 @@ from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
 from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.mailings.edit import forms
-from vestnik.dashboard.mailings.edit.editor import Sheet, marks_of
+from vestnik.dashboard.mailings.edit.editor import MailingEditor, marks_of
 from vestnik.dashboard.mailings.edit.forms import MailingForm
-from vestnik.dashboard.mailings.edit.preview import previewed
-from vestnik.dashboard.mailings.edit.saving import SAVINGS, save, started
-from vestnik.dashboard.mailings.edit.test_send import Trying
+from vestnik.dashboard.mailings.edit.preview import build_preview
+from vestnik.dashboard.mailings.edit.saving import SAVE_ACTIONS, save, started_text
+from vestnik.dashboard.mailings.edit.test_send import TestSend
 from vestnik.dashboard.models import UnsavedForm
 from vestnik.dashboard.web import autosave, dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
@@ -30,9 +30,9 @@ def new_mailing(request: OperatorRequest) -> HttpResponse:
         return _answer(request, None)
     if request.restored:
         return _restored(request, request.restored, None)
-    sheet = _beginning(request)
-    sheet.unfinished = autosave.unfinished(request.user, request.path)
-    return sheet.show(request)
+    editor = _beginning(request)
+    editor.unfinished = autosave.unfinished(request.user, request.path)
+    return editor.show(request)
 
 
 @page(Action.SEND, keeps=True)
@@ -42,14 +42,16 @@ def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     if request.method == "POST":
         return _answer(request, mailing)  # also where it is too late: what is written stays
     if mailing.state not in BEFORE_THE_START:
-        messages.warning(request, started(mailing))
+        messages.warning(request, started_text(mailing))
         return redirect("mailing-page", mailing.id)
     if request.restored:
         return _restored(request, request.restored, mailing)
     form, audience = MailingForm(initial=forms.of(mailing), mailing=mailing), mailing.filter
-    sheet = Sheet(form, AudienceForm.showing(audience), mailing, marks=marks_of(mailing))
-    sheet.unfinished = autosave.unfinished(request.user, request.path)
-    return sheet.show(request)
+    editor = MailingEditor(
+        form, AudienceForm.from_filter(audience), mailing, marks=marks_of(mailing)
+    )
+    editor.unfinished = autosave.unfinished(request.user, request.path)
+    return editor.show(request)
 
 
 @page(Action.SEND)
@@ -59,45 +61,45 @@ def copy_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     return redirect(f"{reverse('new-mailing')}?copy={id}")
 
 
-def _beginning(request: OperatorRequest) -> Sheet:
+def _beginning(request: OperatorRequest) -> MailingEditor:
     copy = _named(request, "copy", Mailing)
     saved = _named(request, "audience", SavedAudience)
     initial = forms.copied(copy) if copy else forms.empty()
     audience = (copy.filter if copy else {}) if saved is None else saved.filter
-    return Sheet(MailingForm(initial=initial), AudienceForm.showing(audience))
+    return MailingEditor(MailingForm(initial=initial), AudienceForm.from_filter(audience))
 
 
 def _restored(request: OperatorRequest, kept: UnsavedForm, mailing: Mailing | None) -> HttpResponse:
-    sheet = Sheet.unchecked(autosave.data_of(kept), mailing)
-    sheet.restored = kept
-    return sheet.show(request)
+    editor = MailingEditor.unvalidated(autosave.data_of(kept), mailing)
+    editor.restored = kept
+    return editor.show(request)
 
 
 def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     """What the button that was pressed asks for."""
     if request.POST.get("do") == "back":
-        return Sheet.unchecked(request.POST, mailing).show(request)
+        return MailingEditor.unvalidated(request.POST, mailing).show(request)
     return _checked(request, mailing)
 
 
 def _checked(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     data = request.POST
     if changed := AudienceForm.changed(data):
-        sheet = Sheet.unchecked(data, mailing)
-        sheet.audience = changed
-        return sheet.show(request)
+        editor = MailingEditor.unvalidated(data, mailing)
+        editor.audience = changed
+        return editor.show(request)
     initial = forms.empty() if mailing is None else forms.of(mailing)
     form = MailingForm(data, initial=initial, mailing=mailing)
     marks = data.get(dirty_fields.FIELD) or (marks_of(mailing) if mailing else "")
-    sheet = Sheet(form, AudienceForm.submitted(data), mailing, marks=marks)
+    editor = MailingEditor(form, AudienceForm.submitted(data), mailing, marks=marks)
     if "test" in data:
-        sheet.trying = Trying.sent(sheet.form, sheet.audience, data, actor(request))
+        editor.test_send = TestSend.send(editor.form, editor.audience, data, actor(request))
         if is_htmx(request):
-            return sheet.show(request)  # of which what was sent is all that is taken
-    elif data.get("do") in SAVINGS and (saved := save(request, sheet)):
+            return editor.show(request)  # of which what was sent is all that is taken
+    elif data.get("do") in SAVE_ACTIONS and (saved := save(request, editor)):
         return saved
-    sheet.preview = previewed(sheet.form, sheet.audience)
-    return sheet.show(request)
+    editor.preview = build_preview(editor.form, editor.audience)
+    return editor.show(request)
 
 
 def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:

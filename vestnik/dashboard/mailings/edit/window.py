@@ -12,15 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.dashboard.mailings.provider_choices import provider_choices
-from vestnik.dashboard.web.form_idempotency import OnceForm, new_token
+from vestnik.dashboard.web.form_idempotency import IdempotentForm, new_token
 from vestnik.dashboard.wording.moments import EVENING, Moment
 from vestnik.mailings.rules import check_ahead, check_window, checked_provider, database_now
 
 NOW, LATER = "now", "later"
-LEAST_WINDOW = timedelta(hours=1)
+MIN_WINDOW = timedelta(hours=1)
 
 
-class WindowForm(OnceForm):
+class WindowForm(IdempotentForm):
     """The start (at once or later), the end and the provider; made once, by its token."""
 
     starts = forms.ChoiceField(
@@ -80,17 +80,17 @@ class WindowForm(OnceForm):
 BOTH_STARTS = gettext_lazy(
     "A time is written here, and “at once” is chosen: choose “later”, or empty the field."
 )
-MADE_ALREADY = gettext_lazy(
+ALREADY_CREATED = gettext_lazy(
     "This page has made the mailing № %(made)s already, and nothing more was made now. "
     "To make another one as it is written here, press again."
 )
 
 
-def beginning() -> dict[str, Any]:
+def default_window() -> dict[str, Any]:
     """What a new mailing begins with: at once, until the evening."""
     now = timezone.localtime().replace(second=0, microsecond=0)
     evening = now.replace(hour=EVENING, minute=0)
-    if evening - now < LEAST_WINDOW:
+    if evening - now < MIN_WINDOW:
         evening += timedelta(days=1)
     return {
         "token": new_token(),

@@ -21,7 +21,7 @@ HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
 
 
 @dataclass(frozen=True)
-class Line:
+class Series:
     """One line: what it is, the state whose colour it has (empty is the accent), its values."""
 
     label: str | Promise
@@ -31,15 +31,15 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Curve:
+class LineChart:
     """Lines over the same instants, of which there are at least two."""
 
     name: str
     title: str | Promise
     #: The same in words, for those who cannot see it.
-    said: str
+    text: str
     times: Sequence[datetime]
-    lines: Sequence[Line]
+    lines: Sequence[Series]
 
     @property
     def data(self) -> dict[str, Any]:
@@ -58,14 +58,14 @@ class Curve:
         }
 
 
-def curves_of(mailing: Mailing) -> list[Curve]:
+def charts_of(mailing: Mailing) -> list[LineChart]:
     """Its rate and its growth; none where nothing was sampled yet."""
     points = series(mailing.id)
     over = mailing.finished_at
     sending = thinned([point for point in points if over is None or point.at <= over], MOST_RATES)
-    changing = _while_it_changes(points)
-    rates = [_rate_of(sending)] if len(sending) > 1 else []
-    return rates + ([_growth_of(changing)] if len(changing) > 1 else [])
+    changing = _without_flat_end(points)
+    rates = [_rate_chart(sending)] if len(sending) > 1 else []
+    return rates + ([_growth_chart(changing)] if len(changing) > 1 else [])
 
 
 def handed_over(point: Point) -> int:
@@ -73,7 +73,7 @@ def handed_over(point: Point) -> int:
     return sum(point.counts[state] for state in HANDED_OVER)
 
 
-def _while_it_changes(points: Sequence[Point]) -> list[Point]:
+def _without_flat_end(points: Sequence[Point]) -> list[Point]:
     """Without the end of which nothing is to be told: receipts are looked for for two days."""
     kept = list(points)
     while len(kept) > 2 and _counts(kept[-1]) == _counts(kept[-2]):
@@ -85,9 +85,9 @@ def _counts(point: Point) -> tuple[int, int]:
     return handed_over(point), point.counts[MessageState.DELIVERED]
 
 
-def _rate_of(points: Sequence[Point]) -> Curve:
+def _rate_chart(points: Sequence[Point]) -> LineChart:
     rates = [_a_second(before, after) for before, after in pairwise(points)]
-    said = gettext("At most %(most)s a second, %(mean)s on average, %(last)s at last.") % {
+    text = gettext("At most %(most)s a second, %(mean)s on average, %(last)s at last.") % {
         "most": rate(max(rates)),
         "mean": rate(_a_second(points[0], points[-1])),
         "last": rate(rates[-1]),
@@ -95,8 +95,8 @@ def _rate_of(points: Sequence[Point]) -> Curve:
     # Steps: a rate holds from one sample to the next, and an outage begins where it began.
     steps = [rate for rate in rates for _end in range(2)]
     times = [point.at for pair in pairwise(points) for point in pair]
-    line = Line(_("handed over"), "", steps)
-    return Curve("rate", _("Handed over per second"), said, times, [line])
+    line = Series(_("handed over"), "", steps)
+    return LineChart("rate", _("Handed over per second"), text, times, [line])
 
 
 def _a_second(before: Point, after: Point) -> float:
@@ -104,18 +104,18 @@ def _a_second(before: Point, after: Point) -> float:
     return max(0, handed_over(after) - handed_over(before)) / seconds if seconds else 0.0
 
 
-def _growth_of(points: Sequence[Point]) -> Curve:
-    given = [handed_over(point) for point in points]
+def _growth_chart(points: Sequence[Point]) -> LineChart:
+    accepted = [handed_over(point) for point in points]
     delivered = [point.counts[MessageState.DELIVERED] for point in points]
-    said = gettext("%(given)s handed over and %(delivered)s delivered by then.") % {
-        "given": number(given[-1]),
+    text = gettext("%(given)s handed over and %(delivered)s delivered by then.") % {
+        "given": number(accepted[-1]),
         "delivered": number(delivered[-1]),
     }
     lines = [
-        Line(_("handed over"), "sent", given),
-        Line(_("delivered"), "delivered", delivered, dashed=True),
+        Series(_("handed over"), "sent", accepted),
+        Series(_("delivered"), "delivered", delivered, dashed=True),
     ]
-    return Curve("growth", _("Handed over and delivered, in all"), said, _times(points), lines)
+    return LineChart("growth", _("Handed over and delivered, in all"), text, _times(points), lines)
 
 
 def _times(points: Sequence[Point]) -> list[datetime]:

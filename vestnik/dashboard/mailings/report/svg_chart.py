@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from vestnik.dashboard.mailings.report.charts import Curve, Line
+from vestnik.dashboard.mailings.report.charts import LineChart, Series
 
 WIDTH, HEIGHT = 640, 190
 LEFT, RIGHT, TOP, BOTTOM = 4, 4, 18, 24
@@ -24,7 +24,7 @@ SPANS = (
 
 
 @dataclass(frozen=True)
-class Mark:
+class AxisLabel:
     """A value of an axis, and where it stands."""
 
     at: str
@@ -33,14 +33,14 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Chart:
+class SvgChart:
     """What the template draws."""
 
     title: str | Promise
-    said: str
-    lines: list[tuple[Line, str]]
-    levels: list[Mark]
-    times: list[Mark]
+    text: str
+    lines: list[tuple[Series, str]]
+    levels: list[AxisLabel]
+    times: list[AxisLabel]
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -50,14 +50,14 @@ class Chart:
         return self.height - 6
 
 
-def drawn(curve: Curve) -> Chart:
+def draw(chart: LineChart) -> SvgChart:
     """The chart of a curve."""
-    top = _top(max(max(line.values, default=0) for line in curve.lines))
-    seconds = [(time - curve.times[0]).total_seconds() for time in curve.times]
+    top = _round_up(max(max(line.values, default=0) for line in chart.lines))
+    seconds = [(time - chart.times[0]).total_seconds() for time in chart.times]
     length = seconds[-1] or 1.0
-    paths = [(line, _path(seconds, line.values, length, top)) for line in curve.lines]
-    levels = [Mark(f"{_y(value, top):.1f}", _shown(value)) for value in (top / 2, top)]
-    return Chart(curve.title, curve.said, paths, levels, _time_marks(curve.times[0], length))
+    paths = [(line, _path(seconds, line.values, length, top)) for line in chart.lines]
+    levels = [AxisLabel(f"{_y(value, top):.1f}", _tick_text(value)) for value in (top / 2, top)]
+    return SvgChart(chart.title, chart.text, paths, levels, _time_labels(chart.times[0], length))
 
 
 def _path(seconds: Sequence[float], values: Sequence[float], length: float, top: float) -> str:
@@ -75,7 +75,7 @@ def _y(value: float, top: float) -> float:
     return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
 
 
-def _top(highest: float) -> float:
+def _round_up(highest: float) -> float:
     """The next round number."""
     if highest <= 0:
         return 1.0
@@ -83,11 +83,11 @@ def _top(highest: float) -> float:
     return next(step * size for step in STEPS if step * size >= highest * 0.9999)
 
 
-def _shown(value: float) -> float | int:
+def _tick_text(value: float) -> float | int:
     return int(value) if value == int(value) else round(value, 2)
 
 
-def _time_marks(start: datetime, length: float) -> list[Mark]:
+def _time_labels(start: datetime, length: float) -> list[AxisLabel]:
     """Round moments in the reader's zone; the seconds only where they differ."""
     span = next((span for span in SPANS if length / span <= MOST_TICKS), SPANS[-1])
     first = timezone.localtime(start)
@@ -102,5 +102,5 @@ def _time_marks(start: datetime, length: float) -> list[Mark]:
             break
         x = _x(at, length)
         anchor = "start" if x < WIDTH * 0.05 else "end" if x > WIDTH * 0.95 else "middle"
-        marks.append(Mark(f"{x:.1f}", moment.strftime(form), anchor))
+        marks.append(AxisLabel(f"{x:.1f}", moment.strftime(form), anchor))
     return marks

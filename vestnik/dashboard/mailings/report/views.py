@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from vestnik.dashboard.mailings.detail.breakdowns import broken_down
 from vestnik.dashboard.mailings.detail.history import history_of
-from vestnik.dashboard.mailings.detail.summary import facts_of
+from vestnik.dashboard.mailings.detail.summary import summary_of
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
-from vestnik.dashboard.mailings.report.charts import curves_of
-from vestnik.dashboard.mailings.report.svg_chart import drawn
+from vestnik.dashboard.mailings.report.charts import charts_of
+from vestnik.dashboard.mailings.report.svg_chart import draw
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.zones import here
@@ -53,8 +53,8 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
         "progress": progress,
         "reached": reached(progress),
         "why": said(mailing.why),
-        "facts": facts_of(mailing, progress),
-        "charts": [drawn(curve) for curve in curves_of(mailing)],
+        "facts": summary_of(mailing, progress),
+        "charts": [draw(curve) for curve in charts_of(mailing)],
         "history": history_of(mailing),
         "made_at": timezone.now(),
         "zone_label": here(),

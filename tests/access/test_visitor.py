@@ -54,6 +54,6 @@ def test_a_header_that_is_not_believed_is_said_with_its_remedy(
 def test_the_doctor_names_the_proxies(settings, proxies, https, said, is_well) -> None:
     settings.WEB_PROXIES, settings.WEB_HTTPS = proxies, https
 
-    (finding,) = [finding for finding in examine() if "address" in finding.what]
+    (finding,) = [finding for finding in examine() if "address" in finding.check]
 
-    assert (finding.found, finding.is_well) == (said, is_well)
+    assert (finding.result, finding.is_well) == (said, is_well)

@@ -122,7 +122,7 @@ def test_it_is_bounded() -> None:
 
 def test_what_is_too_large_to_be_kept_is_told_from_what_is_done() -> None:
     opened = browser()
-    large = written(do="autosave", text="x" * autosave.MOST_BYTES)
+    large = written(do="autosave", text="x" * autosave.MAX_BYTES)
 
     assert opened.post(NEW, large).status_code == 413
     assert 'data-large="There is too much text' in opened.get(NEW).content.decode()

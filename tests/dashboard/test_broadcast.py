@@ -19,19 +19,19 @@ class Told(Topic):
     def __init__(self, *minutes: int) -> None:
         self.minutes = list(minutes)
 
-    def look(self) -> Mapping[str, Any]:
+    def fetch(self) -> Mapping[str, Any]:
         minutes = self.minutes.pop(0) if len(self.minutes) > 1 else self.minutes[0]
         return {"now": EARLY + timedelta(minutes=minutes)}
 
-    def show(self, found: Mapping[str, Any]) -> TopicContent:
-        return TopicContent(found["now"].isoformat())
+    def render(self, data: Mapping[str, Any]) -> TopicContent:
+        return TopicContent(data["now"].isoformat())
 
 
 def test_what_was_seen_before_what_is_known_is_not_told() -> None:
     number, heard = 0, []
     with subscribe(Told(3, 1, 2, 4)) as broadcast:
         while not heard or heard[-1] < EARLY + timedelta(minutes=4):
-            number, word = broadcast.after(number, EARLY, 10)
+            number, word = broadcast.next_event(number, EARLY, 10)
             assert word
             heard.append(word.now)
 

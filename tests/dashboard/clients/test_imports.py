@@ -86,7 +86,7 @@ def test_what_is_said_of_the_columns_is_kept_until_it_is_started() -> None:
     browser.post(f"/clients/imports/{job.id}/", sent, headers={"HX-Request": "true"})
 
     columns = browser.get(f"/clients/imports/{job.id}/").context["draft"].columns
-    assert [c.said() for c in columns] == ["phone_number", "attributes.name", ""]
+    assert [c.stated_type() for c in columns] == ["phone_number", "attributes.name", ""]
     assert not Client.objects.exists()
 
 
@@ -142,7 +142,7 @@ def test_a_number_without_a_name_is_known_by_its_form() -> None:
     browser = opened()
     job = draft(browser, b"who,how\nAnna,89261234567\n")
     columns = browser.get(f"/clients/imports/{job.id}/").context["draft"].columns
-    assert [c.said() for c in columns] == ["attributes.who", "phone_number"]
+    assert [c.stated_type() for c in columns] == ["attributes.who", "phone_number"]
 
 
 def test_a_bare_list_of_numbers_needs_no_header() -> None:
@@ -192,7 +192,10 @@ def test_a_file_without_a_header_loses_no_client() -> None:
     browser = opened()
     job = draft(browser, "79261110001;Анна\n79261110002;Борис\n".encode())
     shown = browser.get(f"/clients/imports/{job.id}/")
-    assert [column.said() for column in shown.context["draft"].columns] == ["phone_number", ""]
+    assert [column.stated_type() for column in shown.context["draft"].columns] == [
+        "phone_number",
+        "",
+    ]
     assert "none: the first row is a client already" in text(shown)
     assert "Анна" in text(shown)
 
@@ -216,7 +219,7 @@ def test_the_line_of_the_header_is_found_and_chosen() -> None:
     assert browser.post(address, {**sent, "start": "1"}).status_code == 422
     anew = browser.get(address).context["draft"]
     assert [c.title for c in anew.columns] == ["Кому", "Кто"]
-    assert [c.said() for c in anew.columns] == ["phone_number", "attributes.Кто"]
+    assert [c.stated_type() for c in anew.columns] == ["phone_number", "attributes.Кто"]
 
     start(browser, job, header_line="3")
     assert Client.objects.get().attributes == {"Кто": "Анна"}

@@ -51,8 +51,8 @@ class Breakdown:
 
 
 def breakdown_of(mailing: Mailing, progress: Progress, every: float | None = None) -> Breakdown:
-    """The breakdown of a mailing whose progress is known; for those who watch it looked up create_once
-    in `every` seconds, however many they are."""
+    """Return the breakdown of a mailing with this progress. For live pages it is computed once
+    in `every` seconds, for all of them."""
     counts = ".".join(map(str, progress.values()))
     moment = counts if every is None else f"at-{time.time() // every:.0f}"
     key = f"breakdown-2:{mailing.id}:{mailing.state}:{moment}"

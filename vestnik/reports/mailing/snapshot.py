@@ -186,7 +186,7 @@ def _snapshot_from(row: Any, slow: Reason | None) -> Snapshot:
         now=row.now,
         progress=progress,
         rate=rate,
-        held=_held(row, None if rate else slow) or "",
+        held=_hold_reason(row, None if rate else slow) or "",
         revision=revision_of(row, row.last_event, row.now),
         started_at=row.started_at,
         **_forecast_with_hours(row, rate),

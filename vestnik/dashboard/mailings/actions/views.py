@@ -204,7 +204,7 @@ def _apply(request: OperatorRequest, mailing: Mailing, order: MailingAction) -> 
         mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
         if mailing.state in order.transition.sources:
             seen = _state_before(mailing, order)["seen"]
-            if seen and not seen.is_as(request.POST.get(FIELD, "")):
+            if seen and not seen.covers(request.POST.get(FIELD, "")):
                 again = FIELD in request.POST
                 return _show_confirmation(request, mailing, order, again=again)
         done = mailing.move(order.transition, actor=actor(request))

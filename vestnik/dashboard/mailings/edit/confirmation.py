@@ -2,7 +2,7 @@
 
 confirmation = Confirmation.of(mailing, starts_at_once=True)    # the mailing may be unsaved
 <input type="hidden" name="agreed" value="{{ confirmation.agreement.signed }}">
-confirmation.was_agreed(request.POST)                           # of the count within a bound
+confirmation.is_confirmed(request.POST)                           # of the count within a bound
 """
 
 from collections.abc import Mapping, Sequence

@@ -74,7 +74,7 @@ def page(
                 return respond_with_autosave(request, lambda: view(request, *args, **kwargs))
             return view(request, *args, **kwargs)
 
-        answer.keeps = keeps  # type: ignore[attr-defined]  # asked by `autosave.is_kept`
+        answer.keeps = keeps  # type: ignore[attr-defined]  # asked by `autosave.is_autosaved`
         allowed = methods or (READ if action is Action.SEE else ANY)
         return require_http_methods([*allowed, *(READ if home else ())])(answer)
 

@@ -1,10 +1,10 @@
-"""Pages that keep what is written on them: whatever opens them again is filled from there.
+"""Pages that autosave their form: whatever opens them again is filled from the saved input.
 
 @page(Action.SEND, keeps=True)
 def client_add(request): ...
-    form = ClientForm(written_on(request))     # what was sent, or kept; None on a new page
+    form = ClientForm(submitted_or_restored(request))  # what was sent or kept; else None
     if request.method == "POST" and form.is_valid(): ...
-    unchecked(request, form)                   # what was only kept is not judged
+    clear_restored_errors(request, form)               # restored input is not validated
 
 Its form has `{% include "components/autosave.html" %}` in its tag, and a token.
 """

@@ -39,7 +39,7 @@ class ActionItemText:
 
 
 def describe(found: Mapping[str, Any]) -> ActionItemText:
-    """By the fields of a `Decision`."""
+    """By the fields of a `ActionItem`."""
     kind, action, address = KINDS[found["kind"]]
     href = reverse(address, args=[found["mailing"]] if found["mailing"] else [])
     anchor = "#doubt" if found["kind"] == "unknown" else ""

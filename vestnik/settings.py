@@ -48,8 +48,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vestnik.http.time_limit.time_limit",
-    "vestnik.http.request_text.request_text",
+    "vestnik.middleware.time_limit.time_limit",
+    "vestnik.middleware.request_text.request_text",
     "django.middleware.security.SecurityMiddleware",
     "vestnik.api.ops.health.probes",
     "vestnik.dashboard.web.static_files.CompressedText",
@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "vestnik.http.time_limit.body_was_read",
+    "vestnik.middleware.time_limit.body_was_read",
     "vestnik.dashboard.web.middleware.strict_pages",
     "vestnik.dashboard.web.middleware.operators_zone",
     "vestnik.dashboard.web.middleware.as_the_page_is",

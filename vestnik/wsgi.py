@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 import vestnik.celery  # noqa: F401  (hints are published by the default application)
 from vestnik import env
 from vestnik.db import sessions
-from vestnik.http.concurrency_limit import REQUESTS, at_most
+from vestnik.middleware.concurrency_limit import REQUESTS, at_most
 
 _answer = get_wsgi_application()
 env.require_secret_key()

@@ -19,8 +19,8 @@ from vestnik.api.providers.callbacks import guesses
 from vestnik.audience.models import StopListEntry
 from vestnik.dispatch.models import KeptReceipt
 from vestnik.dispatch.receive import receipts
-from vestnik.http.concurrency_limit import at_most
 from vestnik.mailings.models import Mailing
+from vestnik.middleware.concurrency_limit import at_most
 from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.stack.servers import wait_until
-from vestnik.http.concurrency_limit import STREAMS, at_most
+from vestnik.middleware.concurrency_limit import STREAMS, at_most
 
 
 class Slow:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from vestnik import env
-from vestnik.http.concurrency_limit import REQUESTS
+from vestnik.middleware.concurrency_limit import REQUESTS
 from vestnik.readiness import announce
 from vestnik.stack.processes import linux
 
@@ -15,8 +15,8 @@ bind = f"{env.bracketed(env.text('WEB_HOST', '127.0.0.1'))}:{env.number('VESTNIK
 workers = env.number("WEB_CONCURRENCY", 2)
 worker_class = "gthread"
 # Threads are created on demand: those of live streams only wait.
-# `vestnik.http.concurrency_limit` holds back other requests to as many as the connections of a
-# process can serve.
+# `vestnik.middleware.concurrency_limit` holds back other requests to as many as the connections of
+# a process can serve.
 threads = REQUESTS + env.number("WEB_STREAMS", 250)
 preload_app = True
 accesslog = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from django.http import HttpRequest, QueryDict
 
-from vestnik.http.concurrency_limit import DECLARED_CHARSET
+from vestnik.middleware.concurrency_limit import DECLARED_CHARSET
 from vestnik.providers.callbacks import CallbackRefused
 
 FORM = "application/x-www-form-urlencoded"

@@ -21,7 +21,7 @@ from vestnik.api.http.views import StrictAPIView
 from vestnik.api.providers.callback_form import form_of, query_of
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.dispatch.receive.sink import store_receipts
-from vestnik.http.concurrency_limit import content_length
+from vestnik.middleware.concurrency_limit import content_length
 from vestnik.providers.base import CallbackResult, Inbound, Receipt
 from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
 from vestnik.providers.errors import UnknownProvider

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from vestnik.db import deadline
-from vestnik.http.concurrency_limit import seconds_for
+from vestnik.middleware.concurrency_limit import seconds_for
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

@@ -1,1 +1,0 @@
-"""Around every request: the concurrency limit, the time limit, input checks, errors."""

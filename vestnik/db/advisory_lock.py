@@ -1,4 +1,4 @@
-"""One at a time over all processes, for as long as it lasts."""
+"""Advisory locks: a block of code runs in one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ def advisory_lock(
     most_idle_seconds: float = MOST_IDLE_SECONDS,
     lock_seconds: float | None = None,
 ) -> Iterator[bool]:
-    """Whether nobody else is within a block of that lock; then nobody comes in until it is left.
+    """Try to take the lock for the block; yield whether it was free.
 
     It is held by this thread's session with the database, so a process that dies lets go of it. One
     that is frozen, or whose host is gone without a word, does not: the server ends a session that

@@ -1,4 +1,4 @@
 """From a due mailing to messages on record: launch → enlist → claim → send → record → close.
 
-PostgreSQL is the truth; a Celery message is only a hint to look at it.
+PostgreSQL is the truth; a Celery message is only a wake-up that says where to look.
 """

@@ -88,9 +88,9 @@ class Rejected:
 class Deferred:
     """The provider has not taken the message and may take it later.
 
-    `retry_after` is the provider's own wish in seconds; without it our back-off decides. To the
-    pipeline a provider with a wish is busy, and one without is in trouble: what says "too much"
-    and not how long has to be given a wish by its adapter.
+    `retry_after` is what the provider asks for, in seconds; without it our back-off decides. To
+    the pipeline a provider that sets it is busy, and one that does not is in trouble: the adapter
+    sets it where the provider says "too much" and not for how long.
     `provider_wide`: not this message but everything waits (throttled, credentials refused, no
     connection that works): parking the provider is better than burning each message's attempts.
     `account`: the account is refused, so nothing goes out until somebody mends it; `perhaps` where
@@ -185,8 +185,7 @@ class OutboundMessage:
         return time.monotonic() >= self.depart_before
 
     def resolve(self, outcome: Outcome | None) -> Outcome | None:
-        """What became of it is known: for whoever looks from another thread before its flight
-        is over."""
+        """Set the outcome, for other threads to read before the flight is over."""
         self.outcome = outcome
         self.is_resolved = True
         return outcome

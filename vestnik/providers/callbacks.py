@@ -49,7 +49,7 @@ class Callback:
 
 
 class CallbackAuthenticator:
-    """Lets in what carries the secret and comes from an allowed address.
+    """Authenticates callbacks: by the secret, and by the caller's address.
 
     The secret stands in the path, in `?secret=`, or as a bearer token.
     """

@@ -17,7 +17,7 @@ from vestnik.reasons.reason import Reason
 log = structlog.get_logger(__name__)
 
 LOOK_AHEAD = 1.5
-# A hint that comes a moment early waits rather than be wasted.
+# A wake-up that comes a moment early waits rather than be wasted.
 EARLY = 0.1
 MISSED = Reason(Code.WINDOW_MISSED)
 

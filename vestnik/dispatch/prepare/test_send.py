@@ -1,6 +1,6 @@
 """A test send: what a client would get, sent to a few numbers before anything else is.
 
-A mailing of its own, marked as a test and running at once, so that pace, stop list, breaker,
+A mailing of its own, marked as a test and running at once, so that rate limit, stop list, breaker,
 receipts and all else hold as for any other. Its messages have a number and no client.
 """
 

@@ -40,7 +40,7 @@ class PollCursor:
 
 
 class PollCursors:
-    """The rounds of one provider. Its methods raise RedisError."""
+    """The cursors of one provider. Its methods raise RedisError."""
 
     def __init__(self, alias: str) -> None:
         self._key = f"vestnik:asking:{alias}"
@@ -71,7 +71,7 @@ class PollCursors:
         return saved
 
     def save(self, cursor: PollCursor) -> None:
-        """So that whoever asks next goes on there."""
+        """Save the cursor for the next poll."""
         self._client.hset(
             self._key,
             cursor.name,

@@ -19,7 +19,7 @@ from vestnik.dispatch.signals import wakeups
 log = structlog.get_logger(__name__)
 
 TASK = "vestnik.import_file"
-#: Held by the worker whose child reads a file: hints that come meanwhile start nothing.
+#: Held by the worker whose child reads a file: wake-ups that come meanwhile start nothing.
 TURN_LOCK = 0x76697475
 #: How often the child is looked at, and for how long its import may have no reader: it has not
 #: begun, or it was frozen and has lost its session. Then it is ended.
@@ -39,7 +39,7 @@ def enqueue(import_id: int) -> None:
 
 
 def wake_for_waiting() -> None:
-    """Hint at the next file where none is being read: a lost hint is given again.
+    """Publish a wake-up for the next file unless one is being read: a lost one is repeated.
 
     Those that a command was reading, and was stopped, are said to have ended.
     """

@@ -1,7 +1,7 @@
-"""The tick: once a second, look for what is due and what is stalled.
+"""The scheduler: once a second, find what is due and what is stalled.
 
-It only flips states and gives hints, so that it is never late itself: enlisting or sending in its
-thread made it three seconds late. Any number of ticks may run; an advisory lock lets one at a time.
+It only changes states and publishes wake-ups, so it is never late itself: enlisting or sending in
+its thread made it three seconds late. An advisory lock lets one process at a time run it.
 What starts and feeds mailings is apart from the chores, which may take longer; each step runs apart
 too: one that fails, or waits for somebody else's lock, stops no other.
 """
@@ -64,8 +64,8 @@ WHERE m.state = 'running' AND EXISTS (
 
 
 class Step(Job):
-    """A part of the tick. Where the connection is lost no further step can work: that error is
-    passed on, so the log has one line of the tick and not one of each step."""
+    """One step of a run. A lost connection fails every further step, so its error is passed on:
+    the log then has one line for the run instead of one for each step."""
 
     def note_failure(self, error: Exception) -> None:
         if not sql.is_connected():
@@ -75,14 +75,14 @@ class Step(Job):
 
 @every(1.0, "tick")
 def schedule() -> None:
-    """Look once for what starts and feeds mailings; at once done where another tick is at it."""
+    """Run once what starts and feeds mailings; return at once where another process runs it."""
     if _run_steps(SCHEDULER_LOCK, SCHEDULE_STEPS):
         heartbeat.note_scheduler()
 
 
 @every(1.0, "chores")
 def run_maintenance() -> None:
-    """Look once for everything else; at once done where others are at it."""
+    """Run everything else once; return at once where another process runs it."""
     _run_steps(MAINTENANCE_LOCK, MAINTENANCE_STEPS)
 
 
@@ -90,7 +90,7 @@ every(1.0, "stop-list sweep")(opt_out.sweep_new_entries)
 
 
 def _run_steps(lock: int, steps: Sequence[Step]) -> bool:
-    """Whether the steps were run here."""
+    """Run the steps under the lock; return whether this process held it."""
     with advisory_lock(lock, lock_seconds=LOCK_SECONDS) as is_acquired:
         for step in steps if is_acquired else ():
             step.attempt()
@@ -98,7 +98,7 @@ def _run_steps(lock: int, steps: Sequence[Step]) -> bool:
 
 
 def launch_due() -> None:
-    """Hint at what starts within the next moment, at the moment at which it does."""
+    """Publish a wake-up for each mailing that is about to start, for the moment of its start."""
     for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
         wakeups.publish("vestnik.look_at", mailing, after=seconds)
 
@@ -112,7 +112,7 @@ def bound_leases() -> None:
 
 
 def wake_unfinished() -> None:
-    """Hint at what is to be enlisted or closed, and at texts that are to be renewed."""
+    """Publish wake-ups for mailings to enlist or close, and for texts to render anew."""
     for mailing in {
         *closing.mailings_to_close(),
         *enlist.mailings_to_enlist(),
@@ -122,7 +122,7 @@ def wake_unfinished() -> None:
 
 
 def wake_senders() -> None:
-    """Hint at the providers for which batches are ready."""
+    """Publish wake-ups for the providers that have ready batches."""
     for (alias,) in sql.rows(TO_SEND):
         wakeups.wake_dispatchers(alias, dispatchers=1)
 
@@ -138,7 +138,7 @@ def resolve_unknown() -> None:
         workers_are_gone=lambda: clock_skew.step_watch.steady_seconds() > longest,
     )
     for provider in described_ones:
-        # One hint is enough: the pass that it starts asks about all mailings of that provider.
+        # One wake-up is enough: the pass that it starts asks about all mailings of that provider.
         for mailing in status_poller.mailings_to_poll(provider)[:1]:
             wakeups.publish("vestnik.ask", mailing)
 

@@ -1,4 +1,4 @@
-"""Celery's way in: each task is a hint where to look, and PostgreSQL says what is to be done."""
+"""Celery tasks: each is a wake-up that says where to look; PostgreSQL says what is to be done."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ log = structlog.get_logger(__name__)
 
 @task_prerun.connect
 def mark_taken(task: Task, args: Sequence[object], **_signal: object) -> None:
-    """What is hinted from here on is seen by another look."""
+    """Mark the wake-up as taken: later ones are handled by another task."""
     wakeups.mark_taken(task.name, args)
 
 
 @shared_task(name="vestnik.tick")
 def run_scheduler() -> None:
-    """Sent by the version before, with Celery's own beat; workers tick by themselves."""
+    """Run the scheduler for a task of the version before; workers run it by themselves."""
     scheduler.schedule()
 
 

@@ -1,8 +1,9 @@
-"""What a worker process keeps for as long as it lives: its event loop, its lanes, its watch.
+"""The state of a worker process: its event loop, its dispatchers and its watchdog.
 
 A Celery consumer can stop consuming after a reconnect while its process lives on (celery issues
-8030, 9054, 10205). So each worker sends itself a pulse, by its own queue and through the broker;
-one whose pulses go out and do not come back ends itself, and its supervisor starts another.
+8030, 9054, 10205). So each worker sends itself a heartbeat through the broker,
+by a queue of its own. A worker whose heartbeats do not come back ends itself, and its supervisor
+starts another.
 """
 
 import gc
@@ -56,13 +57,13 @@ def _provider_pool() -> ProviderPool:
 
 
 def provider_pool() -> ProviderPool:
-    """This process's event loop and providers: one, whoever asks first."""
+    """Return the one provider pool of this process; the first call creates it."""
     with _creation_lock:
         return _provider_pool()
 
 
 def dispatcher(alias: str) -> Dispatcher:
-    """This process's lane for a provider."""
+    """Return this process's dispatcher for a provider; the first call creates it."""
     with _creation_lock:
         if alias not in _dispatchers:
             _dispatchers[alias] = Dispatcher(alias, provider_pool(), stopping.is_set)

@@ -1,8 +1,8 @@
 """Sending one claimed batch: flight by flight, until it is empty or must be let go.
 
 No transaction is open while a flight is out. A flight whose slowest answers are still to come does
-not hold up the next one: they stay in flight beside it. Once nothing is left to send, the lane goes
-on without them: see `tails`.
+not hold up the next one: they stay in flight beside it. Once nothing is left to send, the
+dispatcher goes on without them: see `stragglers`.
 """
 
 import time
@@ -50,14 +50,14 @@ from vestnik.providers.base import Accepted, OutboundMessage, Provider, Rejected
 
 log = structlog.get_logger(__name__)
 
-# A message leaves within this many seconds of its flight's mark or not at all, so that whoever
-# pauses or cancels is obeyed within a second.
+# A message leaves within this many seconds of its flight's mark or not at all, so that a
+# pause or a cancellation takes effect within a second.
 FLIGHT_SECONDS = 0.75
 # A flight of which nothing left is not tried again at once. By SMPP it is the one that finds the
 # connection resting, for 0.05 s at first.
 STUCK_WAIT = 0.1
 REDIS_WAIT = 1.0
-# A pace is asked again after so long, whatever it said: its rate or Redis's clock may have changed.
+# A rate limit is asked again after so long: its rate or Redis's clock may have changed.
 LONGEST_RATE_WAIT = 5.0
 DATABASE_WAIT = 0.5
 # A flight with nothing but trouble so far is not judged by it while answers that are slower than
@@ -71,7 +71,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 @dataclass(frozen=True, slots=True)
 class SendContext:
-    """What all batches of one provider are sent with."""
+    """What all batches of one provider share."""
 
     provider: Provider
     pool: ProviderPool
@@ -82,7 +82,7 @@ class SendContext:
     fair_queue: FairQueue = field(init=False)
     mark_watch: MarkWatch = field(init=False)
     refusals: RefusalTracker = field(default_factory=RefusalTracker)
-    #: Mailings a batch of which is through: they may be finished.
+    #: Mailings with a fully sent batch: they may be finished.
     fully_sent: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ def lease_of(provider: Provider) -> float:
 
 
 class BatchSender:
-    """One claimed batch on its way."""
+    """Sends one claimed batch."""
 
     def __init__(
         self, context: SendContext, batch: Claim, allowance: Allowance | None = None
@@ -119,7 +119,7 @@ class BatchSender:
         self.attempt_id: int | None = None
         self.marked_at: datetime | None = None
         self.marked_by = 0.0
-        #: No flight leaves any more under this claim, or none before these instants.
+        #: Draining: no flight leaves any more under this claim. None leaves before these instants.
         self.draining = self._renew_outdated_text()
         self.paused_until = self.next_grant_at = 0.0
 
@@ -167,7 +167,7 @@ class BatchSender:
         return True
 
     def _may_send_more(self) -> bool:
-        """Whether something may leave once others have landed, or a pause is over."""
+        """Whether messages may leave once others are answered, or a pause is over."""
         more = self.waiting and not self.draining and not self.context.stopping()
         return bool(more and self.in_flight)
 
@@ -321,7 +321,7 @@ class BatchSender:
         return self._turn_left() <= 0
 
     def _process_results(self, results: Sequence[SendResult]) -> None:
-        """Settle what landed, and whether to go on, by what the provider made of it."""
+        """Add the outcomes of results, and decide by them whether to go on."""
         if not results:
             return
         found = self.context.refusals.sort(results)
@@ -350,7 +350,7 @@ class BatchSender:
         self.in_flight = [flight for flight in self.in_flight if flight.out]
 
     def _collect_all(self) -> list[SendResult]:
-        """What is still out, once it has landed."""
+        """Wait for everything in flight, and return its results."""
         wait_for_all(self.in_flight)
         flights, self.in_flight = self.in_flight, []
         return [results for flight in flights for results in flight.collect()]

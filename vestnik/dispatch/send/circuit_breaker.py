@@ -8,7 +8,7 @@ It opens on what departed and went wrong. A provider that says by when it wants 
 but busy: its wish is a rest of the lane, and only one that is long, and of all that was answered,
 opens the breaker, for so long. A refused account opens it at once, with that reason: for a moment
 only where it may be that one recipient alone is refused. Where nothing even departs it may be this
-worker alone that does not get through: it rests by itself, and opens the breaker only if nobody
+worker alone that does not get through: it pauses alone, and opens the breaker only if nobody
 else gets an answer.
 """
 
@@ -30,9 +30,9 @@ log = structlog.get_logger(__name__)
 # So many messages in a row of which none was taken or refused for good.
 FAILURES_TO_OPEN = 20
 SHORTEST, LONGEST = 2.0, 60.0
-# No gateway's wish parks its provider for longer.
+# No gateway's Retry-After opens the breaker for longer.
 LONGEST_RETRY_AFTER = 3600.0
-# For so long a lane believes what it read of a closed breaker.
+# Seconds for which a closed state is cached.
 STATE_CACHE_SECONDS = 0.5
 
 READ = """
@@ -75,7 +75,7 @@ WHERE alias = %s AND state <> 'closed'
 
 
 class CircuitBreaker:
-    """A lane's view of its provider's breaker."""
+    """A dispatcher's view of its provider's breaker."""
 
     def __init__(self, alias: str, lease: float) -> None:
         self.alias, self._lease = alias, lease
@@ -93,11 +93,11 @@ class CircuitBreaker:
 
     @property
     def is_probing(self) -> bool:
-        """Whether this thread is the one that tries: others of the lane share this object."""
+        """Whether this thread holds the probe: all threads of a dispatcher share this."""
         return self._prober == threading.get_ident()
 
     def admit(self) -> float:
-        """Seconds for which nothing may be sent; 0 where something may, `probing` says how much."""
+        """Return the seconds to wait before sending; 0 to send, one message if `is_probing`."""
         now = time.monotonic()
         if now < self._locally_open_until:
             return self._locally_open_until - now
@@ -125,15 +125,15 @@ class CircuitBreaker:
         return 0.0 if self.is_probing else STATE_CACHE_SECONDS
 
     def release_probe(self) -> None:
-        """There is nothing to try with: whoever has something may, at once."""
+        """Give the probe back without a message to send: another thread may take it at once."""
         if self.is_probing:
             self._prober = None
             sql.run(RELEASE_PROBE, [self.alias])
 
     def record(self, sent: Sequence[OutboundMessage], outcomes: Sequence[Outcome | None]) -> float:
-        """Learn from what landed; for how many seconds nothing goes on account of it, if so.
+        """Learn from outcomes; return for how many seconds nothing may be sent because of them.
 
-        A good answer speaks for all that departed before its own message did, whenever they land.
+        A good answer speaks for all that departed before its own message did.
         """
         if {*map(type, outcomes)} == {Accepted}:  # nearly always, and a fifth of the time
             return self._record_success(sent[-1].departed_at or 0.0)

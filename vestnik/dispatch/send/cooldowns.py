@@ -1,11 +1,11 @@
-"""The rests of a lane: for how long nothing is claimed of a mailing, or of the provider."""
+"""Cooldowns: for how long a dispatcher claims nothing of a mailing, or of its provider."""
 
 import threading
 import time
 
 
 class Cooldowns:
-    """Shared by the threads of a lane. The mailing None stands for all of its provider's."""
+    """The cooldowns of a dispatcher, shared by its threads. None stands for the whole provider."""
 
     def __init__(self) -> None:
         self._until: dict[int | None, float] = {}
@@ -13,7 +13,7 @@ class Cooldowns:
         self._throttled_until = 0.0
 
     def add(self, mailing: int | None, seconds: float) -> None:
-        """Claim nothing of it for so many seconds; a longer rest stands."""
+        """Claim nothing of it for so many seconds; a longer cooldown stands."""
         until = time.monotonic() + seconds
         with self._lock:
             self._until[mailing] = max(until, self._until.get(mailing, until))
@@ -30,13 +30,13 @@ class Cooldowns:
         return self._throttled_until - time.monotonic()
 
     def active(self) -> set[int | None]:
-        """What rests."""
+        """Return the mailings that are cooling down."""
         now = time.monotonic()
         with self._lock:
             return {mailing for mailing, until in self._until.items() if until > now}
 
     def remaining(self) -> list[float]:
-        """In how many seconds each rest is over. One that is over by now counts as due, once:
+        """Return the seconds until each cooldown ends. One that has ended counts as due, once:
         its mailing was left out a moment ago."""
         now = time.monotonic()
         with self._lock:

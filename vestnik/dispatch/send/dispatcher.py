@@ -1,7 +1,7 @@
-"""A lane for each provider in each worker process: how its batches share the process.
+"""A dispatcher for each provider in each worker process claims and sends its batches.
 
-Each lane sends a few batches at once and no more, so a slow provider holds up nobody else's
-mailing. A lane works for as long as there is work and then for a slice of time; a hint starts it
+Each dispatcher sends a few batches at once, so a slow provider does not delay other mailings.
+It works for as long as there is work, at most for a slice of time; a wake-up starts it
 again.
 """
 
@@ -39,10 +39,10 @@ log = structlog.get_logger(__name__)
 # Two batches fill each other's gaps: one is recorded while the other's flight is out.
 BATCHES_AT_ONCE = 2
 SLICE = 10.0
-# An idle lane waits for what is due so soon, rather than for the next tick's hint.
+# An idle dispatcher waits for what is due so soon, rather than for the scheduler's wake-up.
 LONGEST_IDLE = 1.0
 SHORTEST_IDLE = 0.01
-# How often a lane looks for what waits and is due again.
+# How often a dispatcher makes waiting batches ready that are due again.
 PROMOTE_EVERY = 0.25
 
 
@@ -99,13 +99,13 @@ class Dispatcher:
                 if not sent and (self._should_yield(end) or not self._wait_for_work()):
                     return
             except DATABASE_AWAY as trouble:
-                # The tick calls again once the database is back.
+                # The scheduler publishes a wake-up once the database is back.
                 log.warning("database away", provider=self.alias, trouble=type(trouble).__name__)
                 close_old_connections()
                 return
 
     def _should_yield(self, end: float) -> bool:
-        """Whether another lane gets this thread, of those that do nothing just now."""
+        """Whether to give this idle thread to another dispatcher."""
         has_free_slot = self._slots.acquire(blocking=False)
         if has_free_slot:
             self._slots.release()
@@ -134,7 +134,7 @@ class Dispatcher:
     def _claim(
         self, allowance: Allowance, cooling_down: Collection[int | None]
     ) -> claims.Claim | None:
-        """The batch whose turn it is, once there are permits of the provider's pace."""
+        """Claim the batch whose turn it is, once the provider's rate limit grants permits."""
         window = 1 if self._breaker.is_probing else self._context.provider.window
         try:
             grant = allowance.reserve(window)
@@ -165,7 +165,7 @@ class Dispatcher:
         )
 
     def _wake_fully_sent(self) -> None:
-        """Have the mailings looked at of which a batch is through: they may be finished."""
+        """Publish wake-ups for mailings with a fully sent batch: they may be finished."""
         with suppress(KeyError):  # another thread may take the last one
             while self._context.fully_sent:
                 wakeups.publish("vestnik.look_at", self._context.fully_sent.pop())
@@ -192,7 +192,7 @@ class Dispatcher:
         return True
 
     def _promote_due(self) -> int:
-        """Now and then: a pace's rests are many, and the tick does it as well."""
+        """Make due batches ready, at most every `PROMOTE_EVERY` seconds."""
         if time.monotonic() - self._promoted_at < PROMOTE_EVERY:
             return 0
         self._promoted_at = time.monotonic()

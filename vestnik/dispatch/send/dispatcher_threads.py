@@ -1,7 +1,7 @@
-"""How many of a worker process's threads its lanes take: never all of them.
+"""How many of a worker process's threads its dispatchers take: never all of them.
 
-Under a pace a lane rests in its thread most of the time. With as many of them as the process has
-threads, nothing else would be looked at: mailings started seconds late.
+Under a rate limit a dispatcher waits in its thread most of the time. If dispatchers took all
+threads of the process, nothing else would be looked at: mailings started seconds late.
 """
 
 import threading
@@ -15,7 +15,7 @@ SHORTEST_STAY = 1.0
 
 
 class DispatcherThreads:
-    """The threads of all lanes of a process."""
+    """The threads that all dispatchers of a process share."""
 
     def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class DispatcherThreads:
             self._limit = _share_of(pool_size)
 
     def acquire(self) -> bool:
-        """Whether there was one more thread to take. Else one that rests is asked for its own."""
+        """Take a thread if there is one; otherwise ask an idle dispatcher to give one up."""
         with self._lock:
             if self._used >= self._limit:
                 self._waiting += 1
@@ -38,14 +38,14 @@ class DispatcherThreads:
             return True
 
     def release(self) -> None:
-        """Give a thread back. A lane that was turned away comes again with the next tick, if it
+        """Give a thread back. A dispatcher that got none is woken again by the scheduler, if it
         still wants one."""
         with self._lock:
             self._used -= 1
             self._waiting = max(0, self._waiting - 1)
 
     def should_yield(self, *, has_siblings: bool, held_for: float) -> bool:
-        """Whether a lane that rests is to leave for another one: where it has other threads, or has
+        """Whether an idle dispatcher is to give up this thread: where it has others, or has
         stayed for a while."""
         if not self._waiting or not (has_siblings or held_for > SHORTEST_STAY):
             return False

@@ -4,7 +4,7 @@ Start-time fair queuing. Each mailing has a virtual time and a fair rate, made o
 be through by its end and of an equal part of the rest (`mailings.fair_share`). What it hands over
 moves its time ahead by the seconds that this takes at its rate; the one with the least is next. The
 times are in PostgreSQL, so all workers see the same; the rates are worked out once a second by each
-lane, and may differ a little.
+dispatcher, and may differ a little.
 
 A mailing that is new gets its first messages in every third turn: so five messages do not wait for
 a rotation of twenty mailings, and a stream of small mailings takes a third and no more.
@@ -31,7 +31,7 @@ EARLIEST_REPLAN, REPLAN_COST_FACTOR = 0.05, 10.0
 TURN_SECONDS = 1.0
 # Every so many turns one is for the first messages of new mailings: a second's worth of them.
 NEW_EVERY, NEW_SECONDS, NEW_AT_LEAST = 3, 1.0, 5
-# Assumed of a provider without a pace, as long as nothing was measured.
+# Assumed of a provider without a rate limit until something is measured.
 FIRST_CAPACITY = 1000.0
 
 # What is claimable or claimed, by the instant by which it must be through: its hours, unless they
@@ -115,7 +115,7 @@ def make_plan(backlogs: Mapping[int, Backlog], capacity: float) -> Plan:
 
 
 class FairQueue:
-    """A lane's view of whose turn it is, shared by its threads."""
+    """A dispatcher's view of whose turn it is, shared by its threads."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider

@@ -25,7 +25,7 @@ PendingOutcomes = Future[list[Outcome | None]]
 
 
 class SendResult(NamedTuple):
-    """A message of which it is known what became: an outcome, or None where it did not leave."""
+    """A message with its outcome, or with None where it did not leave."""
 
     message: QueuedMessage
     outgoing: OutboundMessage
@@ -33,7 +33,7 @@ class SendResult(NamedTuple):
 
 
 class Flight:
-    """One flight; `out` are those of its messages that have not landed, by their place in it."""
+    """One flight; `out` are its messages without a result, by their place in it."""
 
     def __init__(
         self,
@@ -59,18 +59,18 @@ class Flight:
                 return
 
     def collect(self) -> list[SendResult]:
-        """Those that have landed since the last look."""
+        """Return the results that came since the last call."""
         outcomes = self._outcomes() if self.answers.done() else None
-        landed = []
+        results = []
         for place, (message, outgoing) in [*self.out.items()]:
             if outgoing.is_resolved:
-                landed.append(SendResult(message, outgoing, outgoing.outcome))
+                results.append(SendResult(message, outgoing, outgoing.outcome))
             elif outcomes is not None:
-                landed.append(SendResult(message, outgoing, outcomes[place]))
+                results.append(SendResult(message, outgoing, outcomes[place]))
             else:
                 continue
             del self.out[place]
-        return landed
+        return results
 
     def _outcomes(self) -> Mapping[int, Outcome | None]:
         try:

@@ -1,4 +1,4 @@
-"""The permits with which a batch is sent: of its provider's pace and of its mailing's own.
+"""The permits with which a batch is sent: of its provider's rate and of its mailing's own.
 
 Those of the provider are taken before the batch is claimed. So they go to the mailing whose turn it
 is at that moment, and not to whichever of several claimed ones asks first; and no batch is claimed
@@ -25,14 +25,14 @@ class Allowance:
         return max(1, int(BLOCK * (self._provider.max_rate or 0) / self.weight))
 
     def reserve(self, most: int) -> Grant:
-        """Take permits of the provider's pace for a block of up to so many messages; raises
-        PacingAway. Without a pace there is nothing to take."""
+        """Take permits of the provider's rate for a block of up to so many messages; raises
+        RateLimiterUnavailable. Without a rate limit there is nothing to take."""
         if not self._provider.max_rate:
             return Grant(most)
         return self._take_from_provider(min(most, self.block), self.weight)
 
     def take(self, most: int, weight: int, own: Rate | None) -> Grant:
-        """Permits for up to so many messages of that weight; raises PacingAway."""
+        """Take permits for up to so many messages of that weight; raises RateLimiterUnavailable."""
         if self._provider.max_rate:
             grant = self._ensure(most, weight)
             if not grant.granted:
@@ -40,7 +40,7 @@ class Allowance:
             most = min(most, self._held // weight)
         grant = rate_limit.take([own], most) if own else Grant(most)
         if not grant.granted:
-            self.give_back()  # others of the provider go on while the mailing rests
+            self.give_back()  # others of the provider go on while the mailing cools down
         if self._provider.max_rate:
             self._held -= grant.granted * weight
         return grant
@@ -69,6 +69,6 @@ class Allowance:
         return grant
 
     def _provider_rate(self, weight: int) -> Rate:
-        rate = self._provider.max_rate or 1.0  # asked of paced providers alone
+        rate = self._provider.max_rate or 1.0  # called for rate-limited providers alone
         by_segment = self._provider.rate_unit == "segment"
         return Rate(f"provider:{self._provider.alias}", rate, weight, by_segment)

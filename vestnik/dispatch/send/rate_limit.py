@@ -1,11 +1,11 @@
 """Messages per second, over all workers together: permits in Redis, taken in blocks.
 
-Each pace is one key that holds the instant at which its next permit is due (GCRA). A permit not
+Each rate is one key that holds the instant at which its next permit is due (GCRA). A permit not
 taken in time is kept for `SLACK` seconds and then lost, and a block is at most `BLOCK` seconds'
 worth: together they bound how far any ten seconds can be over the rate to 3 %.
 
-Redis's clock may step. After a step forward a pace grants what `SLACK` allows, once. After a step
-back its key lies in the future: no pace ever has one that lies further ahead than a message of the
+Redis's clock may step. After a step forward a rate grants what `SLACK` allows, once. After a step
+back its key lies in the future: no rate ever has one that lies further ahead than a message of the
 greatest weight takes, so what lies further is not believed.
 """
 
@@ -23,8 +23,8 @@ SLACK = 0.2
 #: Permits that one message takes at the most: one for each of its segments.
 MOST_WEIGHT = MOST_SEGMENTS
 
-# For each key: how many permits are due by now; nobody gets more than the tightest pace allows,
-# and all paces advance by what was granted. Too few for a block: how long until there are.
+# For each key: how many permits are due by now; nobody gets more than the tightest rate allows,
+# and all rates advance by what was granted. Too few for a block: how long until there are.
 # Redis's own clock is the only one that all workers share here.
 TAKE = """
 local time = redis.call('TIME')
@@ -83,7 +83,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many messages may leave now; where none, for how long, and whose pace is the reason."""
+    """How many messages may leave now; where none, for how long, and which rate is the reason."""
 
     granted: int
     wait: float = 0.0
@@ -91,11 +91,11 @@ class Grant:
 
 
 class RateLimiterUnavailable(Exception):
-    """Redis did not answer: a paced mailing waits."""
+    """Redis did not answer: a rate-limited mailing waits."""
 
 
 def take(rates: list[Rate], want: int) -> Grant:
-    """Permits for up to `want` messages under all of `paces`; raises PacingAway."""
+    """Take permits for up to `want` messages under all `rates`; raises RateLimiterUnavailable."""
     if not rates:
         return Grant(want)
     arguments = [argument for rate in rates for argument in rate.arguments()]
@@ -110,7 +110,7 @@ def take(rates: list[Rate], want: int) -> Grant:
 
 
 def give_back(rate: Rate) -> None:
-    """Give back the permits of one message of that weight; raises PacingAway."""
+    """Give back the permits of one message of that weight; raises RateLimiterUnavailable."""
     try:
         _script(GIVE_BACK)(keys=[f"vestnik:pace:{rate.key}"], args=[rate.weight / rate.per_second])
     except redis.RedisError as error:

@@ -25,7 +25,7 @@ class SlowMark(Exception):
 
 
 class MarkWatch:
-    """What the marks of a lane take, and how many messages the next flight may have."""
+    """How long marks take, and how many messages the next flight may have."""
 
     def __init__(self, window: int) -> None:
         self._window = self._flight_limit = window

@@ -1,6 +1,6 @@
 """What is left of a batch that has been sent: answers that are slow, or lost.
 
-They hold no place of the lane, in which another batch is sent meanwhile: at one answer lost in a
+They hold no slot of the dispatcher, so another batch is sent meanwhile: at one answer lost in a
 thousand, each batch had held its place until the deadline of its last message.
 """
 
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class DrainingSender(Protocol):
-    """A course of which nothing leaves any more."""
+    """A batch sender that sends no further flight."""
 
     in_flight: list[Flight]
 
@@ -24,7 +24,7 @@ class DrainingSender(Protocol):
 
 
 class Stragglers:
-    """A lane's tails, looked after by one thread for as long as there are some."""
+    """The draining senders of a dispatcher, collected by one thread while there are any."""
 
     def __init__(self) -> None:
         self._senders: list[DrainingSender] = []

@@ -1,9 +1,9 @@
 """Refusals for now that may be about the provider, or about one recipient alone.
 
 A 429, a full queue or a 403 says that the provider takes nothing just now, or that it takes nothing
-for this number. Other recipients tell which: who is refused again although others were taken since
-is refused for themself. Such a refusal neither rests the lane nor feeds the breaker, and after some
-of them it counts as an attempt, with a growing back-off.
+for this number. Other recipients tell which: a recipient who is refused again although others were
+taken since is refused alone. Such a refusal starts no cooldown and does not count for the breaker;
+after some of them it counts as an attempt, with a growing back-off.
 """
 
 import random
@@ -18,10 +18,10 @@ from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome,
 #: After so many that were a recipient's own each counts as an attempt: by then it is no accident
 #: of a provider that throttles every other message.
 COUNTED_FROM = 3
-#: With so many recipients known to be refused for themselves, a few more are no reason to rest.
+#: With so many recipients known to be refused for themselves, a few more start no cooldown.
 KNOWN_RECIPIENTS, FEW_SHARE = 3, 0.05
 SHORTEST_COOLDOWN, LONGEST_COOLDOWN = 1.0, 30.0
-#: What may be about one recipient alone rests the lane no longer, whatever it asks for.
+#: A refusal that may be about one recipient alone starts no longer cooldown, whatever it asks for.
 LONGEST_COOLDOWN_FOR_ONE = 2.0
 #: The refused come after those whom the end of the rest lets go.
 RETRY_SPREAD = (0.25, 0.5)
@@ -38,8 +38,8 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SortedResults:
-    """What landed, sorted: `behind` says in how many seconds a message may be tried again, without
-    an attempt; `of_the_provider` is what is learnt of the provider from it."""
+    """Results, sorted: `retry_delays` has the seconds until a message may be tried again, without
+    an attempt; `about_provider` are the results that say something about the provider."""
 
     results: Sequence[SendResult]
     retry_delays: dict[int, float]
@@ -48,7 +48,7 @@ class SortedResults:
 
 
 class RefusalTracker:
-    """Shared by the threads of a lane."""
+    """Remembers refusals by recipient; shared by the threads of a dispatcher."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class RefusalTracker:
         return refusal.departed_at if refusal else 0.0
 
     def sort(self, results: Sequence[SendResult]) -> SortedResults:
-        """Learn from what landed."""
+        """Learn from the results, and sort them."""
         refused = [result for result in results if asks_to_wait(result.outgoing, result.outcome)]
         with self._lock:
             self._record_good(results)

@@ -88,7 +88,7 @@ class Counters:
 
 @cache
 def counters() -> Counters:
-    """This process's meters; counting starts their flushing."""
+    """Return this process's counters; the first call starts the thread that flushes them."""
     made = Counters()
     threading.Thread(target=made.flush_forever, name="counters", daemon=True).start()
     return made

@@ -1,14 +1,14 @@
-"""Hints: "look at this mailing". Losing, doubling or delaying one changes nothing.
+"""Wake-ups: "look at this mailing". Losing, doubling or delaying one changes nothing.
 
 Published from a thread of their own, so that a broker that is slow or away never delays or fails
-whoever gave the hint. The tick finds what a lost hint would have pointed to.
+its caller. The scheduler finds what a lost wake-up would have pointed to.
 
-A hint says nothing of time: who gives it and who takes it may be on two hosts, whose clocks differ.
+A wake-up carries no time: publisher and consumer may be on two hosts, whose clocks differ.
 One that is to come a moment later waits here, by the monotonic clock. While workers are away the
 queue does not grow beyond `MOST_QUEUED`: whoever comes back is through with it in a moment.
 
-What is hinted at while the same hint waits is one hint: each is on record in Redis until a worker
-takes it. The record ends by itself after `WAITS_SECONDS`, so a hint that was lost is given again.
+Equal wake-ups that wait at the same time are sent once: each is on record in Redis until a worker
+takes it. The record ends by itself after `WAITS_SECONDS`, so a lost wake-up is sent again.
 """
 
 import heapq
@@ -42,7 +42,7 @@ WHERE id = %s AND state = 'running' AND EXISTS (
 
 MOST_PENDING = 5000
 MOST_QUEUED = 1000
-#: For so long a hint counts as one that waits, unless it is taken.
+#: Seconds for which a wake-up counts as pending unless a worker takes it.
 PENDING_SECONDS = 2.0
 PENDING_KEY = "vestnik:hint:{}:{}"
 # Adds one of a kind, unless so many wait.
@@ -84,7 +84,7 @@ class Wakeup:
 
 
 class _Unpublished:
-    """The hints that this process has given and not published yet."""
+    """Counts the wake-ups of this process that are not published yet."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -114,11 +114,11 @@ _outage = OutageLog(
     "see that Redis runs, may write to its disk and has memory left; nothing is lost meanwhile",
 )
 _overflow = OutageLog(
-    "hints are given faster than they can be published",
+    "wake-ups come faster than they can be published",
     "nothing is lost: what they point to is looked for each second",
 )
 _unconsumed = OutageLog(
-    "no worker takes the hints that are queued",
+    "no worker takes the wake-ups that are queued",
     "start workers, or see why they take none; nothing is lost meanwhile",
 )
 
@@ -130,7 +130,7 @@ def wake_for(mailing_id: int) -> None:
 
 def wake_dispatchers(alias: str, dispatchers: int = 4) -> None:
     """Have workers look for batches of that provider; a worker with enough of it ignores it. One
-    is enough for a pace."""
+    is enough for a rate-limited provider."""
     dispatchers = 1 if alias in aliases() and describe(alias).max_rate else dispatchers
     for _ in range(dispatchers):
         publish("vestnik.work", alias, most=dispatchers)
@@ -143,8 +143,8 @@ def wake_dispatchers_for(mailing_id: int) -> None:
 
 
 def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:
-    """Hint now, or `after` so many seconds (under two: a process that ends forgets it); not where
-    as many of the same as `most` wait already."""
+    """Publish a wake-up, now or `after` so many seconds (under two: a process that ends loses it),
+    unless `most` equal ones are waiting already."""
     wakeup = Wakeup(time.monotonic() + after, task, arguments, most, is_counted=not after)
     if not _unpublished.add(wakeup):
         return
@@ -158,7 +158,7 @@ def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) ->
 
 
 def mark_taken(task: str, arguments: Sequence[object]) -> None:
-    """A worker looks where a hint says: what is hinted from now on is another one."""
+    """Record that a worker has taken the wake-up: an equal one may be sent from now on."""
     if task not in TRACKED_TASKS:
         return
     with suppress(redis.RedisError):

@@ -24,7 +24,7 @@ class HttpProvider(Provider):
 
     @abstractmethod
     def request_for(self, message: OutboundMessage) -> Request:
-        """The request that hands over the message."""
+        """Return the request that hands over the message."""
 
     @abstractmethod
     def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:

@@ -14,7 +14,7 @@ from vestnik.reasons.reason import Reason
 
 LONGEST_REASON = 200
 LONGEST_ID = 100
-#: No gateway's wish parks its provider for longer.
+#: No gateway's Retry-After stops its provider for longer.
 LONGEST_RETRY_AFTER = 3600.0
 
 MISSING = object()
@@ -22,7 +22,7 @@ MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer: nothing is judged by half of one."""
+    """A whole answer: half of one is never classified."""
 
     status: int
     headers: Mapping[str, str]

@@ -23,12 +23,12 @@ from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: Seconds of rest for a gateway that says "too much", and not for how long.
+#: Seconds of pause for a gateway that says "too much", and not for how long.
 DEFAULT_THROTTLE_PAUSE = 1.0
 
 
 class ResponseParser:
-    """Finds the code, the id and the reason in an answer and judges them.
+    """Finds the code, the id and the reason in an answer, and makes an outcome of them.
 
     What is configured to stand in an answer must stand in an accepting one: where it does not,
     the answer is not the gateway's and the message is in doubt.

@@ -14,7 +14,7 @@ Answers = Sequence[Answer | None]
 
 
 class ResponseClassifier:
-    """Judges by the table of this connection; `id_of` writes ids as receipts will."""
+    """Classifies by the table of this connection; `id_of` writes ids as receipts will."""
 
     def __init__(self, options: Options, id_of: Callable[[str], str]) -> None:
         self._error_classes = error_classes(options)

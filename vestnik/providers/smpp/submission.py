@@ -29,7 +29,7 @@ class ResolvedCounter:
 
 
 class Submission:
-    """One message of a flight; it has landed once its outcome is known.
+    """One message of a flight; it is resolved once its outcome is known.
 
     An answer is None while it is awaited, and for good where the line was lost. `too_late`: the
     parts of the last sending were not written, and what was heard before stands.
@@ -70,7 +70,7 @@ class Submission:
         self._sequences: list[int] = []
 
     async def take_slots(self, slots: int) -> None:
-        """Wait for so many places in the window, and hold them until it has landed."""
+        """Wait for so many slots of the window, and hold them until it is resolved."""
         if not self._window.try_take(slots):
             await self._window.wait_and_take(slots)
         self._slots = slots
@@ -82,7 +82,7 @@ class Submission:
         self.send_parts(range(len(submits)))
 
     def send_parts(self, numbers: Sequence[int]) -> None:
-        """Write these parts; once all of them are answered, the message is judged."""
+        """Write these parts; once all of them are answered, the message gets its outcome."""
         if self.is_resolved:
             return
         self._awaited, before = len(numbers), self.message.depart_before
@@ -114,7 +114,7 @@ class Submission:
         self._counter.note()
 
     def give_up(self, outcome: Outcome | None) -> None:
-        """Land without its answers. They are heard for a while yet, and judged, late."""
+        """Resolve without the answers. They are awaited for a while yet, and reported late."""
         self.resolve(outcome)
         if self._awaited:
             loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ FREQUENT_SHARE = 0.1
 
 
 class Throttle:
-    """The rests of one connection; `longest` is what they grow to."""
+    """The pauses of one connection; `longest` is what they grow to."""
 
     def __init__(self, longest: float) -> None:
         self._longest = longest
@@ -27,7 +27,7 @@ class Throttle:
         return max(self.pause_left, min(SHORTEST_PAUSE, self._longest))
 
     def record(self, throttled: bool) -> None:
-        """Learn from an answer. Of what left before a rest began, the answers lengthen only the
+        """Learn from an answer. Of what left before a pause began, the answers lengthen only the
         next one."""
         self._answers += 1
         self._throttled += throttled

@@ -16,6 +16,7 @@ from tests.builders import make_client, make_clients, make_mailing, make_running
 from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
+from vestnik.dashboard.live.shared_cache import KEY_PREFIX
 from vestnik.dashboard.live.topics import OverviewTopic
 from vestnik.dashboard.overview import fetch
 from vestnik.dispatch.models import Breaker
@@ -31,7 +32,7 @@ def _forget() -> None:
     cache.clear()
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         for name in ("hours", "next-for-nobody"):
-            client.delete(f"vestnik:seen:2:{name}", f"vestnik:seen:2:{name}:turn")
+            client.delete(f"{KEY_PREFIX}:{name}", f"{KEY_PREFIX}:{name}:turn")
 
 
 def overview(role: str = "operator", **headers: str) -> str:

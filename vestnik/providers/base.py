@@ -234,7 +234,7 @@ class Provider(ABC):
     """
 
     #: What `max_rate` counts.
-    rate_unit: ClassVar[Literal["message", "segment"]] = "message"
+    paced_by: ClassVar[Literal["message", "segment"]] = "message"
     #: The provider can be asked what became of a message: `ask`.
     can_query: bool = False
 

@@ -54,7 +54,7 @@ class ProviderShown(serializers.Serializer[Any]):
     in_doubt = serializers.ChoiceField(["hold", "resend"])
     window = serializers.IntegerField(help_text="Messages in flight at once, in each worker.")
     max_rate = serializers.FloatField(allow_null=True, help_text="A second, over all workers.")
-    rate_unit = serializers.ChoiceField(["message", "segment"])
+    paced_by = serializers.ChoiceField(["message", "segment"])
     deduplicates = serializers.BooleanField(help_text="The same message id reaches nobody twice.")
     can_query = serializers.BooleanField(help_text="It can be asked what became of a message.")
     price_per_segment = serializers.DecimalField(None, None, allow_null=True)

@@ -220,7 +220,7 @@ class BatchSender:
     @property
     def _weight(self) -> int:
         """Of a personalised text the longest of the next flight counts: rather too slow."""
-        if self.context.provider.rate_unit == "message":
+        if self.context.provider.paced_by == "message":
             return 1
         return max(message.segments for message in self.waiting[: self.context.provider.window])
 

@@ -173,7 +173,7 @@ class FairQueue:
     def _capacity(self, backlogs: Mapping[int, Backlog]) -> float:
         if not self._provider.max_rate:
             return self._measure_capacity(backlogs)
-        if self._provider.rate_unit == "message":
+        if self._provider.paced_by == "message":
             return self._provider.max_rate
         return self._provider.max_rate / _mean_segments(backlogs.values())
 

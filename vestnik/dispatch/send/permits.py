@@ -70,5 +70,5 @@ class Allowance:
 
     def _provider_rate(self, weight: int) -> Rate:
         rate = self._provider.max_rate or 1.0  # called for rate-limited providers alone
-        by_segment = self._provider.rate_unit == "segment"
+        by_segment = self._provider.paced_by == "segment"
         return Rate(f"provider:{self._provider.alias}", rate, weight, by_segment)

@@ -36,7 +36,7 @@ BINDS = ("transceiver", "transmitter+receiver", "transmitter")
 class SmppProvider(Provider):
     """An ESME on one connection in each worker, or a pair of them; `window` counts parts."""
 
-    rate_unit: ClassVar[Literal["message", "segment"]] = "segment"
+    paced_by: ClassVar[Literal["message", "segment"]] = "segment"
 
     def configure(self, options: Options) -> None:
         kind, *others = options.choice("bind", BINDS[0], BINDS).split("+")

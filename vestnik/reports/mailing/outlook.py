@@ -47,7 +47,7 @@ def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
     for messages of so many segments."""
     rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
     if mailing.provider in aliases() and (most := describe(mailing.provider).max_rate):
-        by_segment = describe(mailing.provider).rate_unit == "segment"
+        by_segment = describe(mailing.provider).paced_by == "segment"
         rates.append(most / ((segments or mailing.segments) if by_segment else 1))
     return min(rates, default=None)
 
@@ -60,7 +60,7 @@ def common_forecast(
     segments = mailing.segments if weight is None else weight
     provider = describe(mailing.provider) if mailing.provider in aliases() else None
     if provider and provider.max_rate:
-        by_segment = provider.rate_unit == "segment"
+        by_segment = provider.paced_by == "segment"
         if others := _others(mailing, now, by_segment=by_segment):
             own = Load(groups, mailing.rate_limit, segments if by_segment else 1.0)
             return forecast_beside(own, others, provider.max_rate)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
 
 from vestnik.dispatch.states import BATCH_MOVES, MESSAGE_MOVES, Move, allowed
 
@@ -22,8 +23,8 @@ MACHINES: dict[str, tuple[Move, ...]] = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
-def moves_are_held(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Builders make rows as they like; what the product changes is looked at."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table, moves in MACHINES.items():

@@ -17,6 +17,8 @@ from vestnik.dispatch.models import Message
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import PAUSE, Mailing
+from vestnik.reasons.codes import Code
+from vestnik.reasons.reason import Reason
 
 MESSAGES_COME = 'hx-include="#which-messages" hx-trigger="live-state from:body"'
 
@@ -129,7 +131,7 @@ def test_a_hostile_query_is_ignored(browser: Browser, query: str) -> None:
 
 def test_reasons_are_in_the_readers_language() -> None:
     mailing = make_running(2)
-    mailing.move(PAUSE, reason="Its provider 'x' is not configured any more.")
+    mailing.move(PAUSE, reason=Reason(Code.PROVIDER_MISSING, alias="x"))
     client = mailing.messages.values_list("client", flat=True).first()
     assert client is not None
     delete_client(client)

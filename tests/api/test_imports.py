@@ -10,9 +10,9 @@ from django.http import HttpResponse
 
 from tests.api.caller import ROOT, Caller, errors_of
 from vestnik.audience.importing import stored
-from vestnik.audience.importing.run import READING_LOCK
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client
+from vestnik.db.lock_ids import IMPORT_LOCK
 from vestnik.dispatch.runtime import import_runner
 
 FILE = "Телефон;Имя\n79261234567;Анна\n=1+1;Борис\n".encode()
@@ -77,11 +77,11 @@ def test_one_that_is_being_read_is_hinted_at_no_more(api: Caller, transactional_
     other = connections["default"].copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [READING_LOCK, job])
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [IMPORT_LOCK, job])
             assert import_runner.waiting_imports() == []
             stored.read(job)
             assert not Client.objects.exists()
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, job])
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [IMPORT_LOCK, job])
     finally:
         other.close()
     assert import_runner.waiting_imports() == [job]

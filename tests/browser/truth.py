@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from tests.browser import demo
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.audience.importing.run import READING_LOCK
+from vestnik.db.lock_ids import IMPORT_LOCK
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 STATES = ("draft", "scheduled", "running", "paused", "doubtful", "other", "cancelled")
@@ -84,7 +84,7 @@ class Scene:
             "'clients', 1, 1001, 0, 0, 0, 0, 0, '', now()) RETURNING id"
         )
         self.reader = psycopg.connect(self.stack.database_url, autocommit=True)
-        self.reader.execute("SELECT pg_advisory_lock(%s, %s)", (READING_LOCK, id))
+        self.reader.execute("SELECT pg_advisory_lock(%s, %s)", (IMPORT_LOCK, id))
         return int(id)
 
     def close(self) -> None:

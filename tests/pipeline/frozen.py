@@ -10,22 +10,21 @@ import psycopg
 
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
+from vestnik.db.lock_ids import ENLISTING_LOCK, SCHEDULER_LOCK
 
-#: As in the modules of `vestnik`, which need Django: test_stillness.py compares them.
-TICK_LOCK, CLIENTS_LOCK = 0x7469636B, 0x76657374
 #: Sessions say in their name which process they belong to.
 WAITING = """
 SELECT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND application_name LIKE 'vestnik %%'
     AND pid = ANY(SELECT pid FROM pg_locks WHERE {which})
 """
-AT_CLIENTS = f"locktype = 'advisory' AND objid = {CLIENTS_LOCK} AND NOT granted"
+AT_CLIENTS = f"locktype = 'advisory' AND objid = {ENLISTING_LOCK} AND NOT granted"
 IN_A_CHUNK = f"{AT_CLIENTS} AND mode = 'ShareLock'"
 IN_A_REQUEST = (
     "locktype = 'relation' AND relation = 'audience_stoplistentry'::regclass AND NOT granted"
 )
-IN_TICK = f"locktype = 'advisory' AND objid = {TICK_LOCK} AND granted"
-TAKE_CLIENTS = f"SELECT pg_advisory_xact_lock({CLIENTS_LOCK})"
+IN_TICK = f"locktype = 'advisory' AND objid = {SCHEDULER_LOCK} AND granted"
+TAKE_CLIENTS = f"SELECT pg_advisory_xact_lock({ENLISTING_LOCK})"
 TAKE_STOP_LIST = "LOCK TABLE audience_stoplistentry IN SHARE MODE"
 TAKE_MAILINGS = "LOCK TABLE mailings_mailing IN ACCESS EXCLUSIVE MODE"
 

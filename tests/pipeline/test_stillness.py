@@ -7,14 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.gateways.standing import Standing
-from tests.pipeline import frozen
 from tests.pipeline.frozen import frozen_in_a_chunk, frozen_in_a_request, frozen_in_a_tick
 from tests.pipeline.gateways import http, stack_at
 from tests.pipeline.mailings import create, fill, judge, read, wait_ended
 from tests.stack.running import RunningStack
 from tests.stack.servers import wait_until
-from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
-from vestnik.dispatch.runtime.scheduler import SCHEDULER_LOCK
 
 CLIENTS = 3_000
 #: What the issue asks for.
@@ -65,10 +62,6 @@ def everybody_got_one(stack: RunningStack, gateway: Standing, mailing: int) -> N
     assert verdict.adds_up
     assert (verdict.doubled, verdict.lost, verdict.false_sent) == ([], [], [])
     assert verdict.arrived + verdict.rows.get("suppressed", 0) == CLIENTS
-
-
-def test_the_locks_are_those_of_the_product() -> None:
-    assert (frozen.TICK_LOCK, frozen.CLIENTS_LOCK) == (SCHEDULER_LOCK, CLIENTS_LOCK)
 
 
 def test_a_frozen_enlisting_holds_up_neither_a_stop_nor_another_mailing(

@@ -15,17 +15,12 @@ from tests.builders import make_mailing, make_running
 from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
 from vestnik.db import sql
+from vestnik.db.lock_ids import SAMPLING_LOCK
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.reports.models import Sample
 from vestnik.reports.timeline.daily_totals import today
 from vestnik.reports.timeline.samples import MAX_POINTS, by_hour, series
-from vestnik.reports.timeline.sampling import (
-    MAX_FOLLOWED,
-    SAMPLE_LOCK,
-    THIN_OUT,
-    take_samples,
-    thin_out,
-)
+from vestnik.reports.timeline.sampling import MAX_FOLLOWED, THIN_OUT, take_samples, thin_out
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +117,7 @@ def test_one_looks_at_a_time() -> None:
     reach = ("host", "port", "user", "dbname", "password")
     known = {k: v for k, v in connection.get_connection_params().items() if k in reach}
     with psycopg.connect(**known, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [SAMPLE_LOCK])
+        other.execute("SELECT pg_advisory_lock(%s)", [SAMPLING_LOCK])
         take_samples()
 
     assert not Sample.objects.exists()

@@ -17,6 +17,7 @@ from vestnik.access.models import ApiKey, User
 from vestnik.access.roles import Role
 from vestnik.audience.numbering.register import load_shipped
 from vestnik.db import sessions
+from vestnik.db.lock_ids import SETUP_LOCK
 from vestnik.db.session_locks import session_timeouts
 from vestnik.stack import home as homes
 from vestnik.stack import wait_for
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 
 FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
-# Any number of containers may start at once: one of them migrates, the others wait here.
-LOCK = 7_641_209
 #: Seconds for which a frozen container, or one whose host is gone, blocks the others.
 SILENT_SECONDS = 300.0
 
@@ -43,7 +42,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
     refuse_newer_database()
     with connection.cursor() as cursor, session_timeouts(SILENT_SECONDS):
         with wait_for.report_while(lambda: "waiting for another `vestnik setup` to finish"):
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
         try:
             if wait_for.has_pending_migrations():
                 migrate()
@@ -51,7 +50,7 @@ def set_up(*, demo: bool, seconds: float) -> None:
             if create_first_account() and demo:
                 create_demo()
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
     wait_for.close_connections()
 
 

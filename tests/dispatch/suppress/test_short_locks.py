@@ -16,6 +16,7 @@ from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, put
 from vestnik.db import sql
+from vestnik.db.lock_ids import STOP_LIST_SWEEP_LOCK
 from vestnik.dispatch.models import Batch, DeletedClient, Enlistment, PendingStop
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import unknown_messages
@@ -296,7 +297,7 @@ def test_one_sweep_at_a_time() -> None:
     make_running(2)
     put([FIRST], Source.IMPORT)
     with another() as sweeping:
-        sweeping.execute("SELECT pg_advisory_lock(%s)", [opt_out.SWEEP_LOCK])
+        sweeping.execute("SELECT pg_advisory_lock(%s)", [STOP_LIST_SWEEP_LOCK])
         opt_out.sweep_new_entries()
         assert sql.rows(opt_out.BEHIND)
 

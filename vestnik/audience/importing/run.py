@@ -30,6 +30,7 @@ from vestnik.audience.importing.rows import Reader, Refused
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules
 from vestnik.db.errors import retry_on_conflict
+from vestnik.db.lock_ids import IMPORT_LOCK
 from vestnik.db.session_locks import session_timeouts
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -38,8 +39,6 @@ log = structlog.get_logger(__name__)
 
 STAGED_AT_ONCE = 5_000
 MOST_ATTEMPTS = 3
-#: Held by the session that reads an import; its second key is the import's id.
-READING_LOCK = 0x76696D70
 #: A reader says something to the database every few thousand rows: one that is silent for so long
 #: is frozen or gone, and another may begin anew.
 SILENT_SECONDS = 120.0
@@ -62,7 +61,7 @@ def options_of(given: dict[str, object]) -> Options:
 def hold_reading_lock(import_id: int) -> Iterator[bool]:
     """Whether nobody else reads this import while the block runs."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [READING_LOCK, import_id])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [IMPORT_LOCK, import_id])
         (alone,) = cursor.fetchone()
         if not alone:
             yield False
@@ -73,7 +72,7 @@ def hold_reading_lock(import_id: int) -> Iterator[bool]:
         finally:
             if connection.connection is not None and not connection.connection.closed:
                 with connection.cursor() as anew:  # it may be another session by now
-                    anew.execute("SELECT pg_advisory_unlock(%s, %s)", [READING_LOCK, import_id])
+                    anew.execute("SELECT pg_advisory_unlock(%s, %s)", [IMPORT_LOCK, import_id])
 
 
 def run(job: Import, file: IO[bytes], watch: Watcher = ignore_progress) -> Import:

@@ -16,12 +16,11 @@ from vestnik.audience.models import default_timezone
 from vestnik.audience.numbering.register import ZONE_OF
 from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.audience.stop_list import HASH_OF, Source, any_erased, pads
+from vestnik.db.lock_ids import IMPORT_COMMIT_LOCK
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 PASSES = 3
-#: One import at a time is taken over; those that meet wait for each other.
-FINAL_LOCK = 0x766E696D
 WORK_MEM = "64MB"
 
 STAGE = """
@@ -222,7 +221,7 @@ def stage(rows: list[Staged]) -> None:
 def take_over(import_id: int, into: str) -> Counts:
     """Into the directory, or onto the stop list, all of it; to be called in a transaction."""
     _run("SELECT set_config('work_mem', %s, true)", [WORK_MEM])
-    _run("SELECT pg_advisory_xact_lock(%s)", [FINAL_LOCK])
+    _run("SELECT pg_advisory_xact_lock(%s)", [IMPORT_COMMIT_LOCK])
     erased = _erased(import_id)
     if erased and into == Into.CLIENTS:
         _run(FORGET, [FORGOTTEN.text, FORGOTTEN.json, *pads(), erased])

@@ -26,7 +26,6 @@ from vestnik.audience.importing.peek import PREVIEWED, StoredFile, peek
 from vestnik.audience.importing.run import (
     GIVEN_UP,
     MOST_ATTEMPTS,
-    READING_LOCK,
     STOPPED,
     fail,
     hold_reading_lock,
@@ -34,6 +33,7 @@ from vestnik.audience.importing.run import (
     staged_rows,
 )
 from vestnik.audience.imports import Import, ImportPiece, ImportState, Into, RefusedRow
+from vestnik.db.lock_ids import IMPORT_LOCK
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -92,7 +92,7 @@ def forget_old() -> None:
 def end_abandoned() -> None:
     """Say of imports whose own process is gone that they were stopped."""
     with connection.cursor() as cursor:
-        cursor.execute(ABANDONED, [STOPPED.text, STOPPED.json, READING_LOCK])
+        cursor.execute(ABANDONED, [STOPPED.text, STOPPED.json, IMPORT_LOCK])
 
 
 def drafts() -> QuerySet[Import]:

@@ -14,6 +14,7 @@ from vestnik.audience.imports import NumberingRegister, NumberRange
 from vestnik.audience.numbering.regions import zone_of
 from vestnik.audience.numbering.register_file import ranges
 from vestnik.audience.numbering.register_table import shipped
+from vestnik.db.lock_ids import NUMBERING_LOCK
 
 #: To be read inside a statement, where {number} is the phone number's column; null: not known.
 #: Ranges do not overlap, so the last that begins at or before the number holds it or none does.
@@ -33,7 +34,6 @@ COPY = "COPY audience_numberrange (first, last, operator, region, timezone) FROM
 Row = tuple[int, int, str, str, str | None]
 #: All of Kazakhstan has had one time since 1 March 2024, so no register is needed for it.
 KAZAKHSTAN = (77_000_000_000, 77_999_999_999, "", "Казахстан", "Asia/Almaty")
-LOADING_LOCK = 0x766E7564
 
 
 def zone_near(phone_number: str) -> str | None:
@@ -48,7 +48,7 @@ def load_shipped() -> bool:
     """Load the ranges that ship with the product, unless the operator's own or newer are there."""
     table = shipped()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOADING_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING_LOCK])
         register = NumberingRegister.objects.first()
         if register is None and NumberRange.objects.exists():
             return False  # the operator's, by a version that did not note where they are from

@@ -18,6 +18,7 @@ from django.db.models.expressions import RawSQL
 
 from vestnik.audience.models import Client
 from vestnik.db import sql
+from vestnik.db.lock_ids import ENLISTING_LOCK
 from vestnik.db.sql import array
 from vestnik.dispatch.models import AudienceSlice, Enlistment
 from vestnik.dispatch.prepare import local_hours
@@ -40,8 +41,6 @@ LONGEST_REASON = 300
 FIRST_CHUNK, CHUNK = 1_000, 20_000
 # An audience that is made at once, whatever others are being enlisted.
 FEW = 500
-# Erasing a client waits for the chunk that may be reading it, and the next chunk for the erasure.
-CLIENTS_LOCK = 0x76657374
 
 # One statement makes the messages, cuts them into batches, and says how far it came. Batches are
 # cut from the rows really made, so their counts cannot differ from them.
@@ -282,7 +281,7 @@ def _make_messages(
     )
     mailing, number = enlistment.mailing_id, enlistment.next_number
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CLIENTS_LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ENLISTING_LOCK])
         cursor.execute(statement, [*parameters, mailing, version, BATCH_SIZE, number, version])
         taken, last, batches = cursor.fetchone()
     return taken, last, batches

@@ -18,6 +18,7 @@ from django.db.models import F, Func, IntegerField, Sum
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
+from vestnik.db.lock_ids import TEXT_RENEWAL_LOCK
 from vestnik.dispatch.models import Batch
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
 from vestnik.dispatch.signals.wakeups import wake_for
@@ -29,8 +30,6 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-# With the mailing's id added: one at a time for each mailing.
-RENEW_LOCK = 0x7465_7874_0000_0000
 GONE = Reason(Code.CLIENT_DELETED)
 NUMBER = "phone_number"
 
@@ -169,7 +168,7 @@ def renew_all(mailing_id: int) -> None:
     mailing = Mailing.objects.get(id=mailing_id)
     if mailing.text_version == 1 or mailing.state not in UNDER_WAY:
         return
-    with advisory_lock(RENEW_LOCK + mailing_id % 2**32) as is_acquired:
+    with advisory_lock(TEXT_RENEWAL_LOCK + mailing_id % 2**32) as is_acquired:
         if is_acquired:
             count = sum(map(renew, _behind(mailing)))
             log.info("texts renewed", mailing=mailing_id, version=mailing.text_version, count=count)

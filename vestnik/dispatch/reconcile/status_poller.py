@@ -16,6 +16,7 @@ import structlog
 
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
+from vestnik.db.lock_ids import STATUS_POLL_LOCK
 from vestnik.db.sql import array
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
@@ -29,7 +30,6 @@ from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
-LOCK = 0x61736B << 32
 SLICE = 10.0
 # A group is asked about at once and waited for: no more than vendors answer at once, so that even
 # one whose questions all run into their deadline is over within that.
@@ -132,7 +132,8 @@ def poll(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> i
     if not provider.can_query:
         return 0
     silent = provider.deadline + LONGEST_SILENCE
-    with advisory_lock(LOCK | zlib.crc32(alias.encode()), most_idle_seconds=silent) as is_acquired:
+    lock_id = STATUS_POLL_LOCK | zlib.crc32(alias.encode())
+    with advisory_lock(lock_id, most_idle_seconds=silent) as is_acquired:
         settled = _poll_in_turns(provider, mailing_id, pool, stopping) if is_acquired else 0
     if settled:
         wakeups.wake_dispatchers(alias)

@@ -10,17 +10,15 @@ import sys
 import structlog
 from django.db import transaction
 
-from vestnik.audience.importing.run import READING_LOCK
 from vestnik.audience.importing.stored import WAITING, end_abandoned
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
+from vestnik.db.lock_ids import IMPORT_LOCK, IMPORT_TURN_LOCK
 from vestnik.dispatch.signals import wakeups
 
 log = structlog.get_logger(__name__)
 
 TASK = "vestnik.import_file"
-#: Held by the worker whose child reads a file: wake-ups that come meanwhile start nothing.
-TURN_LOCK = 0x76697475
 #: How often the child is looked at, and for how long its import may have no reader: it has not
 #: begun, or it was frozen and has lost its session. Then it is ended.
 CHECK_EVERY, LONGEST_UNREAD = 2.0, 60.0
@@ -45,18 +43,18 @@ def wake_for_waiting() -> None:
     """
     end_abandoned()
     for import_id in waiting_imports()[:1]:
-        if not sql.value(TURN_TAKEN, [TURN_LOCK]):
+        if not sql.value(TURN_TAKEN, [IMPORT_TURN_LOCK]):
             wakeups.publish(TASK, import_id)
 
 
 def waiting_imports() -> list[int]:
     """The files that wait to be read, and those whose reader was killed."""
-    return [import_id for (import_id,) in sql.rows(WAITING, [READING_LOCK])]
+    return [import_id for (import_id,) in sql.rows(WAITING, [IMPORT_LOCK])]
 
 
 def run_import(import_id: int) -> None:
     """Read the file, unless this or another is being read: it then waits for its turn."""
-    with advisory_lock(TURN_LOCK) as ours:
+    with advisory_lock(IMPORT_TURN_LOCK) as ours:
         if ours and import_id in waiting_imports():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:

@@ -12,6 +12,7 @@ import structlog
 
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
+from vestnik.db.lock_ids import MAINTENANCE_LOCK, SCHEDULER_LOCK
 from vestnik.dispatch.prepare import enlist, local_hours, new_text
 from vestnik.dispatch.prepare.launch import LOOK_AHEAD
 from vestnik.dispatch.receive import receipts
@@ -29,8 +30,6 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-SCHEDULER_LOCK = 0x7469636B
-MAINTENANCE_LOCK = 0x63686F72
 #: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
 LOCK_SECONDS = 1.0
 

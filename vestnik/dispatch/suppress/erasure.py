@@ -10,7 +10,7 @@ from vestnik.audience import stop_list
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.errors import retry_on_conflict
-from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
+from vestnik.db.lock_ids import ENLISTING_LOCK
 from vestnik.dispatch.suppress.revocation import OF_CLIENT, WHY, delete_client, revoke
 
 log = structlog.get_logger(__name__)
@@ -121,7 +121,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> ErasureResult | None:
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])
         sql.run(FORGET_TEXTS_OF, [number])
         erasing.send(sender=erase_client, number=number, client=client_id)
-        sql.run("SELECT pg_advisory_xact_lock(%s)", [CLIENTS_LOCK])
+        sql.run("SELECT pg_advisory_xact_lock(%s)", [ENLISTING_LOCK])
         client = Client.objects.select_for_update().filter(id=client_id, phone_number=number)
         if not client.exists():
             transaction.set_rollback(True)

@@ -16,6 +16,7 @@ from vestnik.audience.stop_words import is_stop_word
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
+from vestnik.db.lock_ids import STOP_LIST_SWEEP_LOCK
 from vestnik.db.sql import array
 from vestnik.dispatch.models import InboundText, PendingStop
 from vestnik.dispatch.suppress.revocation import (
@@ -72,8 +73,6 @@ FORGET_TEXTS = """
 DELETE FROM dispatch_inboundtext WHERE received_at < clock_timestamp() - %s * interval '1 day'
 """
 NUMBERS_AT_ONCE = 500
-#: Held by the one sweep of all processes.
-SWEEP_LOCK = 0x76737770
 
 # By the transactions that have changed the list, and not by the ids of its entries: an id is given
 # before the entry is committed, so one with a lower id may come after one that was swept for; and
@@ -175,7 +174,7 @@ def sweep_new_entries() -> None:
     list. Messages are found by probes of an index, some at a time: a sweep of 400,000 numbers holds
     nobody up.
     """
-    with advisory_lock(SWEEP_LOCK) as ours:
+    with advisory_lock(STOP_LIST_SWEEP_LOCK) as ours:
         if ours:
             for mailing, now, seen in sql.rows(BEHIND):
                 _sweep_mailing(mailing, seen)

@@ -10,8 +10,8 @@ from vestnik.audience.models import Client
 from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.db import sql
 from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
+from vestnik.db.lock_ids import ENLISTING_LOCK
 from vestnik.dispatch.prepare import new_text
-from vestnik.dispatch.prepare.enlist import CLIENTS_LOCK
 from vestnik.mailings.rendering import NO_SMS
 from vestnik.outages import one_line
 from vestnik.reasons.codes import Code
@@ -160,7 +160,7 @@ def sweep_deleted() -> None:
     """Take back what is queued for clients who were deleted, where their deletion could not."""
     after = 0
     while some := [client for (client,) in sql.rows(DELETED, [after, CLIENTS_AT_ONCE])]:
-        is_sure = sql.value(NO_CHUNK_AT_WORK, [CLIENTS_LOCK])
+        is_sure = sql.value(NO_CHUNK_AT_WORK, [ENLISTING_LOCK])
         if not try_revoke(OF_CLIENT, "cancelled", WHY, {"clients": some}, SHORT_WAIT):
             return
         if is_sure:

@@ -12,10 +12,10 @@ from datetime import datetime
 from django.db import transaction
 
 from vestnik.db import sql
+from vestnik.db.lock_ids import SAMPLING_LOCK
 from vestnik.reports.mailing.progress import Progress, progress_of
 from vestnik.reports.models import Sample
 
-SAMPLE_LOCK = 0x73616D70
 #: Days for which receipts arrive after the end.
 RECEIPT_DAYS = 2
 MAX_FOLLOWED = 200
@@ -93,7 +93,7 @@ DELETE FROM reports_sample WHERE id IN (
 def take_samples() -> None:
     """Take the samples that are due; return at once if another process does."""
     with transaction.atomic():
-        ours, now = sql.rows(CLAIM_SAMPLING, [SAMPLE_LOCK])[0]
+        ours, now = sql.rows(CLAIM_SAMPLING, [SAMPLING_LOCK])[0]
         if not ours:
             return
         due = [mailing for (mailing,) in sql.rows(DUE)]

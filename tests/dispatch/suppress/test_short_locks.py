@@ -238,7 +238,7 @@ def test_a_number_that_another_transaction_stops_is_swept_for_once_that_is_over(
     mailing = make_running(3)
     mailing.apply(PAUSE, actor="test")
     with another() as importing:
-        importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
+        importing.execute(stop_list.PUT, ["", None, "import", [FIRST], [stop_list.hash_of(FIRST)]])
         put([SECOND], Source.API)
         for _ in range(2):
             opt_out.sweep_new_entries()
@@ -279,7 +279,7 @@ def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() 
     mailing.apply(PAUSE, actor="test")
     message = Inbound("null", FIRST, "STOP", datetime.now(UTC), key="k")
     with another() as importing:
-        importing.execute(stop_list.PUT, ["", "import", [FIRST], [stop_list.hash_of(FIRST)]])
+        importing.execute(stop_list.PUT, ["", None, "import", [FIRST], [stop_list.hash_of(FIRST)]])
         record_new_inbound([message])
         record_new_inbound([message])  # it need not be told again
         run_maintenance()

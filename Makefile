@@ -24,13 +24,15 @@ run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-
 # Python keeps what it compiled (of each test module, by pytest, too), so that each process of the
 # tests need not compile it anew, where the environment would forbid it.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
+# One more than there are processors: tests that start a stack wait for most of their time.
+WORKERS := $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n < 4 ? n : 4)))
 TESTED = $(BIN)/coverage run -m pytest --dist loadfile --no-loadscope-reorder
 TOOK = echo "make $@ took $$(($$(date +%s) - began)) s"
 
 test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; set -ex; \
 	$(BIN)/coverage erase; \
-	$(TESTED) --part most -n auto --maxprocesses 4 $(ARGS); \
+	$(TESTED) --part most -n $(WORKERS) $(ARGS); \
 	$(TESTED) --part browser -n 2 $(ARGS); \
 	$(TESTED) --part alone $(ARGS); \
 	$(BIN)/coverage combine --quiet; \
@@ -38,13 +40,13 @@ test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 
 test-fast: $(VENV)/.dev ## tests without a stack, a browser or generated inputs
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; \
-	$(BIN)/python -m pytest --part fast -q -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --part fast -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Tests that start their own stack still use the embedded PostgreSQL.
 test-postgresql: $(VENV)/.dev ## the tests of a database, on a PostgreSQL of TEST_DATABASE_URL
 	@test -n "$(TEST_DATABASE_URL)" || { echo "set TEST_DATABASE_URL to a PostgreSQL whose role" \
 		"may create databases: postgresql://user:password@host:5432/database" >&2; exit 1; }
-	$(BIN)/python -m pytest --part most -n auto --maxprocesses 4 \
+	$(BIN)/python -m pytest --part most -n $(WORKERS) \
 		--dist loadfile $(or $(ARGS),$(addprefix tests/,access admin api audience dashboard db \
 		dispatch mailings providers reports))
 

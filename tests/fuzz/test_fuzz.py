@@ -110,6 +110,7 @@ def test_no_request_takes_the_service_down(sender: Browser) -> None:
     _report()
 
 
+@pytest.mark.timeout(7200)
 def test_no_file_takes_the_service_down(sender: Browser) -> None:
     @settings(
         max_examples=max(UPLOADS, EXAMPLES // 50),

@@ -69,13 +69,20 @@
       if (Date.now() - this.at > STALE_AFTER) this.note.say(this.section.dataset.stale, this.at);
     }
 
-    /* A word; or that nothing has changed since the last one. Nothing from before what is shown. */
+    /* A word; or that nothing has changed since the last one. Nothing from before what is shown: but
+       where the looks after that find it as the last word says, it is what is to be seen now. The
+       second beat is of looks after the word alone. */
     receive(word, isPolled) {
       this.isPolled = isPolled;
-      if (word && word.now < this.now) return;
+      if (word && word.now < this.now) {
+        this.early = { word, beats: 0 };
+        return;
+      }
       this.hear();
+      if (word) this.early = undefined;
+      else if (this.early && ++this.early.beats > 1) [word, this.early] = [this.early.word, undefined];
       if (word) {
-        this.now = word.now;
+        this.now = Math.max(this.now, word.now);
         fillSlots({ ...word.slots, "decisions-waiting": word.badge });
         this.show(word);
       }

@@ -281,11 +281,11 @@ def test_the_data_is_there_after_down_and_up_with_an_env_file(project: Project) 
 
 
 def test_the_logs_hold_no_phone_number_but_the_console_s(project: Project) -> None:
-    """The servers of the database and the broker may be silent; ours are not."""
+    """Servers may be silent, and so is a web that nobody has asked; a worker never is."""
     logged = set()
     for service in ("db", "redis", "web", "celery", "beat"):
         lines = project.engine.logs(service).splitlines()
         others = [line for line in lines if not line.startswith("SMS ")]
         assert not [line for line in others if OURS.search(line)], service
         logged |= {service} if others else set()
-    assert logged >= {"web", "celery"}
+    assert "celery" in logged

@@ -293,6 +293,18 @@ def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() 
     assert_it_adds_up(mailing)
 
 
+def test_while_an_import_holds_a_number_that_wrote_stop_nothing_leaves_to_it() -> None:
+    mailing = make_running(2)
+    message = Inbound("null", FIRST, "STOP", datetime.now(UTC), key="k")
+    with another() as importing:
+        importing.execute(stop_list.PUT, ["", None, "import", [FIRST], [stop_list.hash_of(FIRST)]])
+        record_new_inbound([message])
+        assert PendingStop.objects.exists()
+        assert not may_leave(mailing)
+        assert counts(mailing) == {"queued": 1, "suppressed": 1}
+    assert_it_adds_up(mailing)
+
+
 def test_one_sweep_at_a_time() -> None:
     make_running(2)
     put([FIRST], Source.IMPORT)

@@ -102,6 +102,9 @@ listed AS MATERIALIZED (
     SELECT EXISTS (
         SELECT FROM audience_stoplistentry
         WHERE phone_number = ANY(ARRAY(SELECT phone_number FROM next_ones))
+    ) OR EXISTS (
+        SELECT FROM dispatch_pendingstop
+        WHERE phone_number = ANY(ARRAY(SELECT phone_number FROM next_ones))
     ) OR (
         SELECT array_agg(phone_number ORDER BY client_id) FROM next_ones WHERE client_id IS NOT NULL
     ) IS DISTINCT FROM (

@@ -60,11 +60,14 @@ theirs AS MATERIALIZED (
 """
 OF_NUMBERS = STOPPED.format(which="s.phone_number = ANY(%(numbers)s)", of="true")
 OF_ENTRIES = STOPPED.format(which="s.id = ANY(%(entries)s::bigint[])", of="g.id = %(mailing)s")
-# By the messages' own numbers, whoever's they are by now: of a test, of a client whose number was
-# changed. There is no index on them, so it is asked of a batch alone.
+# By the messages' own numbers: a test send has no client, and a client's number may have changed.
+# There is no index on them, so it is asked of a batch alone. A stop that still waits for another
+# transaction counts as well: the mark lets no message of it leave.
 LISTED = """
 CROSS JOIN LATERAL (
-    SELECT FROM audience_stoplistentry WHERE phone_number = m.phone_number LIMIT 1
+    SELECT 1 FROM audience_stoplistentry WHERE phone_number = m.phone_number
+    UNION ALL SELECT 1 FROM dispatch_pendingstop WHERE phone_number = m.phone_number
+    LIMIT 1
 ) s
 """
 OF_BATCH = QUEUED_OF_BATCH.format(also=LISTED, which="")

@@ -1,5 +1,5 @@
-"""One look a second, however many processes want to know: whoever has the turn looks, and leaves
-in Redis what it saw for the others. Where Redis is away each process looks for itself."""
+"""One query a second for all web processes: the process that has the turn runs it and stores the
+result in Redis for the others. Without Redis each process queries for itself."""
 
 import json
 import time

@@ -40,7 +40,7 @@ class UnknownAction(StrEnum):
     GIVE_UP = "give_up"
 
 
-# Whoever was deleted, erased or stopped meanwhile is not sent to again: theirs stay unknown. The
+# Messages of clients who were deleted, erased or stopped meanwhile stay unknown: no resend. The
 # attempt stays on record, for it may have arrived. What was given up after another attempt is not
 # sent again by itself.
 # What is settled is taken batch by batch, each locked before its messages: a late outcome or a

@@ -71,8 +71,8 @@ def dispatcher(alias: str) -> Dispatcher:
 
 
 def listen() -> None:
-    """Hear what comes in by itself, receipts and STOP, from the start: not from the first flight,
-    which may be to whoever has just written."""
+    """Receive receipts and STOP from the start of the process, not from its first flight: that one
+    may go to a number which has just sent STOP."""
     for alias in aliases():
         if describe(alias).listens:
             provider_pool().listen(alias)

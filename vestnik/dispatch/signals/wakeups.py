@@ -5,7 +5,7 @@ its caller. The scheduler finds what a lost wake-up would have pointed to.
 
 A wake-up carries no time: publisher and consumer may be on two hosts, whose clocks differ.
 One that is to come a moment later waits here, by the monotonic clock. While workers are away the
-queue does not grow beyond `MOST_QUEUED`: whoever comes back is through with it in a moment.
+queue does not grow beyond `MOST_QUEUED`, so a worker that returns works through it in a moment.
 
 Equal wake-ups that wait at the same time are sent once: each is on record in Redis until a worker
 takes it. The record ends by itself after `WAITS_SECONDS`, so a lost wake-up is sent again.
@@ -72,7 +72,7 @@ class Wakeup:
     due: float
     task: str = field(compare=False)
     arguments: tuple[object, ...] = field(compare=False)
-    #: So many of the same may wait at once.
+    #: How many equal wake-ups may wait at the same time.
     most: int = field(compare=False)
     #: Not one that is to come later.
     is_counted: bool = field(compare=False)

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from tests.stack.servers import wait_until
+from vestnik.db.lock_ids import SETUP_LOCK
 from vestnik.stack import setup, wait_for
 from vestnik.stack.console import Console
 from vestnik.stack.processes import supervisor
@@ -101,7 +102,7 @@ def test_a_setup_that_waits_for_another_one_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with psycopg.connect(**_parameters(), autocommit=True) as holder:
-        holder.execute("SELECT pg_advisory_lock(%s)", [setup.LOCK])
+        holder.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
         threading.Thread(target=release_later, args=[holder]).start()
         said = told_in_time(monkeypatch, capsys, lambda: setup.set_up(demo=False, seconds=5))
     assert "vestnik: waiting for another `vestnik setup` to finish\n" in said

@@ -101,6 +101,8 @@ def test_a_preview_keeps_nothing(api: Caller):
 
 FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no file": ({"file": ""}, "file", "file"),
+    "two files": ({"file": [b"phone\n79261110001\n", b"phone\n79261110002\n"]}, "file", "once"),
+    "an option twice": ({"preview": ["true", "false"]}, "preview", "once"),
     "an unknown key": ({"file2": "x"}, "file2", "Known are: file"),
     "a mapping that is no JSON": ({"mapping": "{"}, "mapping", "Give an object as JSON"),
     "a mapping of numbers": ({"mapping": '{"a": 1}'}, "mapping", "Give an object as JSON"),
@@ -126,11 +128,14 @@ FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("case", FORMS)
 def test_a_form_that_is_wrong_names_the_field_and_the_remedy(api: Caller, case: str):
     form, field, words = FORMS[case]
+    if isinstance(files := form.get("file"), list):
+        form = {"file": [SimpleUploadedFile("a.csv", content) for content in files]}
 
     answer = send(api, **form)
 
     assert answer.status_code == 400
     assert words in errors_of(answer)[field]
+    assert not Import.objects.exists()
 
 
 def test_a_viewer_hands_in_nothing(api: Caller):

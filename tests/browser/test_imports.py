@@ -28,6 +28,30 @@ def hand_in(page: Page, file: Path) -> None:
     expect(page.locator("table.sheet")).to_be_visible()
 
 
+DROP = """(zone, names) => {
+    const data = new DataTransfer();
+    for (const name of names) data.items.add(new File(["79261234567"], name));
+    zone.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));
+}"""
+
+
+def test_of_several_files_that_are_dropped_none_is_taken(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en", width=375)
+    page.goto("/clients/import/")
+    zone, chosen = page.locator("[data-drop]"), page.locator("input[type=file]")
+    names = "input => [...input.files].map(file => file.name)"
+
+    zone.evaluate(DROP, ["first.csv", "second.csv"])
+
+    expect(zone.get_by_role("alert")).to_contain_text("Choose one file at a time.")
+    assert chosen.evaluate(names) == []
+    assert_accessible(page)
+    assert_fits(page)
+    zone.evaluate(DROP, ["third.csv"])
+    expect(zone.get_by_role("alert")).to_have_count(0)
+    assert chosen.evaluate(names) == ["third.csv"]
+
+
 @pytest.mark.parametrize(
     ("language", "theme", "width"), [("ru", "light", 1440), ("en", "dark", 375)]
 )

@@ -368,6 +368,15 @@ def test_what_is_no_list_is_told_beside_the_field(content: bytes, why: str) -> N
     assert not Import.objects.exists()
 
 
+def test_of_two_files_none_is_taken() -> None:
+    """As when two are dropped onto the field: the first was forgotten without a word."""
+    files = [SimpleUploadedFile(f"{name}.csv", FILE) for name in ("first", "second")]
+    answered = opened().post("/clients/import/", {"file": files, "into": "clients"})
+    assert answered.status_code == 422
+    assert "These are several files. Choose one file at a time." in text(answered)
+    assert not Import.objects.exists()
+
+
 def test_a_file_that_fails_later_says_why() -> None:
     browser = opened()
     job = draft(browser)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
@@ -23,6 +24,7 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 NOT_TEXT = "Names hold a NUL or half of a surrogate pair: write them without."
 CHOSEN = ("sheet", "header_line", "numbers_without_code", "numbers_without_sms", "types")
 MAPPING = 'Give an object as JSON, for example {"Телефон": "phone_number", "Город": "city"}.'
+REPEATED = "This field is given more than once: give it once."
 
 TYPES = f'Name types: {", ".join(Type.values)}, for example {{"born": "date"}}.'
 
@@ -38,7 +40,16 @@ class FileParser(MultiPartParser):
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         if content_length((parser_context or {})["request"].META) > MOST_FORM_BYTES:
             raise TooLarge(f"Send at most {MOST_BYTES // MIB} MiB at once.")
-        return super().parse(stream, media_type, parser_context)
+        parsed = super().parse(stream, media_type, parser_context)
+        _check_each_is_given_once(parsed.data, parsed.files)
+        return parsed
+
+
+def _check_each_is_given_once(*parts: MultiValueDict[str, Any]) -> None:
+    """Of several values with one name all but the last would be ignored."""
+    repeated = {name for part in parts for name, values in part.lists() if len(values) > 1}
+    if repeated:
+        raise serializers.ValidationError({name: [REPEATED] for name in repeated})
 
 
 class Mapped(serializers.CharField):

@@ -48,6 +48,8 @@ class UploadForm(forms.Form):
     )
 
     def clean_file(self) -> Any:
+        if len(self.files.getlist("file")) > 1:
+            raise ValidationError(_("These are several files. Choose one file at a time."))
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > MOST_BYTES:
             raise ValidationError(said(Reason(Code.FILE_TOO_LARGE, most=MOST_BYTES // MIB)))

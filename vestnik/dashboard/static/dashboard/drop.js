@@ -3,6 +3,7 @@
 
 for (const zone of document.querySelectorAll("[data-drop]")) {
   const input = zone.querySelector("input[type=file]");
+  const several = zone.querySelector("[data-several]");
   const mark = (isOver) => zone.classList.toggle("is-over", isOver);
   zone.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -12,6 +13,9 @@ for (const zone of document.querySelectorAll("[data-drop]")) {
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     mark(false);
-    if (event.dataTransfer.files.length) input.files = event.dataTransfer.files;
+    const { files } = event.dataTransfer;
+    several.hidden = files.length < 2;
+    if (files.length === 1) input.files = files;
   });
+  input.addEventListener("change", () => { several.hidden = true; });
 }

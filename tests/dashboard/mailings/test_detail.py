@@ -59,6 +59,21 @@ def test_the_orders_are_those_of_the_state(browser: Browser) -> None:
         assert f"/mailings/{mailing.id}/{order}/" not in page
 
 
+def test_two_ways_of_sending_again_have_two_names(browser: Browser) -> None:
+    """To those in doubt within the mailing, and to those not reached by a new one."""
+    mailing = make_doubtful()
+    page = page_of(browser, mailing)
+    links = re.findall(r'<a\b[^>]*href="(/mailings/[^"]*)"[^>]*>([^<]+)</a>', page)
+    addresses = {name.strip(): {to for to, other in links if other == name} for _, name in links}
+
+    assert addresses["Send once more in this mailing"] == {
+        f"/mailings/{mailing.id}/unknown/resend/"
+    }
+    assert addresses["Send to those not reached"] == {f"/mailings/{mailing.id}/again/"}
+    assert [name for name, to in addresses.items() if len(to) > 1] == []
+    assert not [name for name in addresses if name.lower() == "send again"]
+
+
 def test_a_viewer_sees_no_control_and_is_told_why() -> None:
     mailing = make_doubtful()
     page = page_of(visitor(make_user(role="viewer")), mailing)

@@ -1,7 +1,7 @@
 """The report: a page, and a file that needs nothing else and tells no number."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful
 from tests.reports.sampled import sample, started
 from vestnik.dashboard.mailings.report.charts import LineChart, Series, charts_of
-from vestnik.dashboard.mailings.report.svg_chart import draw
+from vestnik.dashboard.mailings.report.svg_chart import LEFT, RIGHT, WIDTH, draw
 from vestnik.mailings.models import Mailing
 from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.models import Sample
@@ -200,3 +200,17 @@ def test_every_span_has_its_labels_and_each_once(days: float) -> None:
     labels = [mark.label for mark in chart.times]
     assert 2 <= len(labels) == len(set(labels))
     assert float(chart.times[-1].at) > chart.width / 2
+
+
+def test_a_label_stands_at_its_hour_also_after_a_change_of_the_clocks() -> None:
+    """In Berlin the night has an hour more; all that came after it stood an hour off."""
+    with timezone.override("Europe/Berlin"):
+        start = datetime(2026, 10, 24, 22, tzinfo=UTC)  # midnight there
+        times = [start, start + timedelta(hours=11)]
+        chart = draw(LineChart("x", "x", "x", times, [Series("x", "", [0, 1])]))
+
+        for mark in chart.times:
+            hours = (float(mark.at) - LEFT) / (WIDTH - LEFT - RIGHT) * 11
+            there = timezone.localtime(start + timedelta(hours=hours))
+            assert there.strftime("%H:%M") == mark.label
+        assert [mark.label for mark in chart.times][-1] >= "09:00"

@@ -59,6 +59,12 @@ def here(at: datetime | None = None) -> str:
     return labelled(timezone.get_current_timezone_name(), at or timezone.now())
 
 
+def current_name() -> str:
+    """The zone that the page's times are in; what it is ahead of UTC depends on the day."""
+    name = timezone.get_current_timezone_name()
+    return str(RUSSIAN.get(name, name))
+
+
 def offset(name: str, at: datetime) -> str:
     """What the zone is ahead of UTC at that moment, as `UTC+3` or `UTC+5:30`."""
     if (zone := find_zone(name)) is None:

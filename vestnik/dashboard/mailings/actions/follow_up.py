@@ -22,7 +22,7 @@ from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, pa
 from vestnik.dashboard.web.form_idempotency import TokenAlreadyUsed, canonical_content, create_once
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
-from vestnik.dashboard.wording.zones import here
+from vestnik.dashboard.wording.zones import current_name
 from vestnik.dispatch.prepare.follow_up import (
     BY_DEFAULT,
     COPIED_FIELDS,
@@ -122,7 +122,7 @@ def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     context["comes"] = form.what_comes()
     if is_htmx(request):
         return render(request, "dashboard/mailings/again_comes.html", context)
-    context["zone_label"] = here()
+    context["zone_label"] = current_name()
     context["anybody"] = any(progress[state] for state in UNREACHED)
     context["may_be_twice"] = bool(progress["unknown"])
     context["are_cancelled"] = bool(progress["cancelled"])

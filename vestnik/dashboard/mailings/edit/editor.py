@@ -19,7 +19,7 @@ from vestnik.dashboard.mailings.edit.window import NOW
 from vestnik.dashboard.models import UnsavedForm
 from vestnik.dashboard.web import autosave, dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest
-from vestnik.dashboard.wording.zones import here
+from vestnik.dashboard.wording.zones import current_name
 from vestnik.mailings.models import BEFORE_THE_START, Mailing, MailingState
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import least_segments_of
@@ -130,7 +130,7 @@ class MailingEditor:
             "trying": self.test_send or TestSend(),
             "letters": count_segments(text),
             "names": [*self._attributes(), *INSERTED_FIELDS],
-            "zone_label": here(),
+            "zone_label": current_name(),
             "unsaved": autosave.PARAMETER,
             "section": "mailing-list",
         }

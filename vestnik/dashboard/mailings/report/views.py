@@ -57,7 +57,7 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
         "charts": [draw(curve) for curve in charts_of(mailing)],
         "history": history_of(mailing),
         "made_at": timezone.now(),
-        "zone_label": here(),
+        "zone_label": here(mailing.starts_at),
         "section": "mailing-list",
         **found,
     }

@@ -39,6 +39,19 @@ def test_every_body_that_is_sent_has_an_example() -> None:
     assert all("examples" in body for body in bodies)
 
 
+def test_what_becomes_of_other_attributes_is_said_of_a_list_and_of_a_file() -> None:
+    """A list replaces them all, a file changes those that it has."""
+    paths = Client().get("/api/schema/").json()["paths"]
+    of_list, of_file = (
+        paths[f"/api/v1/clients/{name}/"]["post"]["description"] for name in ("bulk", "imports")
+    )
+
+    assert "replace" in of_list
+    assert "an import of a file merges them" in " ".join(of_list.split())
+    assert "all others stay" in " ".join(of_file.split())
+    assert "replaces them together" in of_file
+
+
 def test_the_page_loads_nothing_from_anywhere_else() -> None:
     page = Client().get("/docs/")
     text = page.content.decode()

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.api.caller import Caller
-from tests.builders import make_mailing, make_running
+from tests.builders import from_now, make_mailing, make_running
 from vestnik.dispatch.models import Batch, Message
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.providers.registry import describe
@@ -52,6 +52,20 @@ def test_one_mailing_is_shown_in_detail(api: Caller) -> None:
         "reason": "a typo",
         "reason_details": {"code": "other", "params": {"text": "a typo"}},
     }
+
+
+def test_seconds_and_rates_are_never_negative(api: Caller) -> None:
+    """The database's clock was set back after the start, or between the start and the finish."""
+    mailing = make_running(4)
+    _send(3)
+    Mailing.objects.update(started_at=from_now(40))
+
+    running = api.get(f"mailings/{mailing.id}/statistics/").json()
+    Mailing.objects.update(state="finished", finished_at=from_now(0))
+    finished = api.get(f"mailings/{mailing.id}/statistics/").json()
+
+    for body in (running, finished):
+        assert (body["seconds_under_way"], body["messages_per_second"]) == (0.0, None)
 
 
 def test_what_was_sent_has_its_price_in_answer_and_file(api: Caller, settings: Settings) -> None:

@@ -61,6 +61,16 @@ NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infi
 TEXTS = LETTERS | TROUBLE
 SINGLE = st.none() | st.booleans() | NUMBERS | TEXTS
 VALUES = SINGLE | st.lists(SINGLE, max_size=3) | st.dictionaries(NAMES, SINGLE, max_size=3)
+#: What came back as something else, or could not be read at all.
+NAMED: dict[str, Any] = {
+    "group": "-10%",
+    "manager": "+7 495 123-45-67",
+    "phone": "5",
+    "no\xa0break": True,
+    "list": [1, "a"],
+    "object": {"a": 1},
+    "word": "true",
+}
 CLIENT = st.tuples(
     TEXTS, st.dictionaries(NAMES, VALUES, max_size=6), st.sampled_from(["926", "900"])
 )
@@ -69,6 +79,7 @@ CLIENT = st.tuples(
 @pytest.mark.django_db
 @given(clients=st.lists(CLIENT, min_size=1, max_size=4))
 @example(clients=[("", {"small": 1.192092896e-07}, "926")])
+@example(clients=[("-10%", NAMED, "926")])
 @settings(deadline=None, max_examples=max(300, settings().max_examples))
 def test_an_export_is_read_as_what_it_was(clients: list[Any]) -> None:
     """With no row in the database, so that thousands are tried: `--hypothesis-profile=thorough`."""

@@ -5,13 +5,16 @@ import io
 import pytest
 from django.db import connection
 
+from tests.api.test_meeting import WAITS, another, together
 from tests.audience.importing import counts, refusals, take
 from tests.audience.sheets import Day, write
 from tests.builders import make_client
+from tests.stack.servers import wait_until
 from vestnik.audience.importing import run, staging, stored
 from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client
+from vestnik.db import sql
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +144,28 @@ def test_an_import_that_breaks_at_its_end_has_taken_nothing(monkeypatch: pytest.
     monkeypatch.undo()
     stored.read(job.id)
     assert set(directory()) == {*BOTH, "79040000000"}
+
+
+ANOTHERS = """
+INSERT INTO audience_client
+    (phone_number, operator_code, tag, timezone, timezone_source, attributes)
+VALUES ('79030000000', '903', 'theirs', 'Europe/Moscow', 'given', '{"city": "Omsk"}')
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_client_that_another_makes_meanwhile_gets_the_values_of_its_row():
+    """The directory was empty: the row was lost, and counted as unchanged."""
+    jobs: list[Import] = []
+    with another() as other:
+        with other.cursor() as cursor:
+            cursor.execute(ANOTHERS)
+        with together(lambda: jobs.append(take(ROWS.encode()))):
+            wait_until(lambda: sql.value(WAITS) > 0, seconds=10)
+            other.commit()
+
+    assert counts(jobs[0]) == {"rows": 2, "created": 1, "updated": 1}
+    assert directory() == BOTH | {"79030000000": ("theirs", {"city": "Omsk", "Имя": "Борис"})}
 
 
 def test_one_that_was_stopped_three_times_is_given_up():

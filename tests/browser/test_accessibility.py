@@ -115,6 +115,55 @@ def test_no_page_scrolls_sideways(browser_page: OpenPage, ids: dict[str, Any], w
     assert wide == {}
 
 
+HEIGHTS = """() => [...document.querySelectorAll(".drawn text")]
+    .map((label) => label.getBoundingClientRect().height).filter((height) => height > 0)"""
+
+
+@pytest.mark.parametrize("width", [320, 375, 1440])
+def test_labels_of_the_report_can_be_read(
+    browser_page: OpenPage, ids: dict[str, Any], width: int
+) -> None:
+    page = browser_page("viewer", width=width)
+    page.goto(f"/mailings/{ids['finished']}/report/")
+
+    heights = page.evaluate(HEIGHTS)
+
+    assert len(heights) > 5
+    assert min(heights) >= 10  # pixels; on a phone they were 6
+
+
+#: Remembers what is written onto each canvas since it was last cleared.
+REMEMBER = """
+window.canvases = new Map();
+const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.clearRect = function (...given) {
+    window.canvases.set(this, []);
+    return clearRect.apply(this, given);
+};
+CanvasRenderingContext2D.prototype.fillText = function (text, ...given) {
+    if (!window.canvases.has(this)) window.canvases.set(this, []);
+    window.canvases.get(this).push(text);
+    return fillText.call(this, text, ...given);
+};
+"""
+
+
+def test_a_chart_of_a_moment_names_each_second_once(
+    browser_page: OpenPage, ids: dict[str, Any]
+) -> None:
+    """The ticks of so short a curve are closer than its clock is written."""
+    page = browser_page("viewer", language="en")
+    page.add_init_script(REMEMBER)
+    page.goto(f"/mailings/{ids['finished']}/")
+    page.locator(".chart canvas").first.wait_for()
+
+    written = page.evaluate("[...window.canvases.values()]")
+
+    clocks = [[text for text in texts if ":" in text] for texts in written]
+    assert any(clocks)
+    assert all(len(set(some)) == len(some) for some in clocks), clocks
+
+
 def test_in_high_contrast_the_colours_of_states_stay_apart(
     browser_page: OpenPage, ids: dict[str, Any]
 ) -> None:

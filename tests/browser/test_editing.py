@@ -135,6 +135,57 @@ def test_the_counter_and_the_example_follow_what_is_written(browser_page: OpenPa
     expect(page.locator(".phone:visible")).to_contain_text("example 2 of 3")
 
 
+SAID = """(ids) => {
+    window.said = 0;
+    for (const id of ids) {
+        const element = document.getElementById(id);
+        new MutationObserver(() => { window.said += 1; })
+            .observe(element, {childList: true, characterData: true, subtree: true});
+    }
+}"""
+
+
+def test_segments_and_people_are_read_out_when_they_change_and_then_alone(
+    browser_page: OpenPage,
+) -> None:
+    page = browser_page("operator", language="en")
+    page.goto("/mailings/new/")
+    page.fill("#id_text", "Hello")
+    expect(page.locator("#letters-announced")).to_have_text("1 segment")
+    expect(page.locator("#announced")).to_have_text(re.compile(r"^\d+ clients? gets? it$"))
+    wait_until_calm(page)
+    page.evaluate(SAID, ["announced", "letters-announced"])
+
+    for text in ("Hello!", "Hello! Y"):
+        with page.expect_response("**/preview/"), page.expect_response("**/letters/"):
+            page.fill("#id_text", text)
+        wait_until_calm(page)
+    assert page.evaluate("window.said") == 0
+    page.fill("#id_text", "x" * 161)
+
+    expect(page.locator("#letters-announced")).to_have_text("2 segments")
+
+
+def test_a_count_that_could_not_be_made_is_no_count(browser_page: OpenPage) -> None:
+    """It was not a key that asked: a condition is taken away, and the old count stood there."""
+    page = browser_page("operator", language="en", expect={503})
+    written(page)
+    expect(page.locator("#preview [name=counted]")).to_have_count(1, timeout=SLOW)
+    wait_until_calm(page)
+    page.route("**/mailings/new/preview/", lambda route: route.fulfill(status=503))
+
+    page.locator("[name=remove][value=include-0]").click()
+
+    expect(page.locator("#preview h2").first).to_contain_text("could not be counted", timeout=SLOW)
+    expect(page.locator("#preview .facts")).to_have_count(0)
+    expect(page.locator("#preview [name=counted]")).to_have_count(0)
+    expect(page.locator("#announced")).to_contain_text("could not be counted")
+    page.unroute("**/mailings/new/preview/")
+    page.locator("#id_text").press("End")
+    page.keyboard.type("!")
+    expect(page.locator("#preview [name=counted]")).to_have_count(1, timeout=SLOW)
+
+
 def test_enter_in_a_field_sends_nothing(browser_page: OpenPage) -> None:
     page = browser_page("operator", language="en")
     written(page)

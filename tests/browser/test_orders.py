@@ -139,6 +139,34 @@ def test_a_typo_is_cured_for_those_who_still_wait(browser_page: OpenPage, slow: 
     expect(texts).to_have_text(["Hello, corrected", "Hello"])
 
 
+TICKED = """() => [...document.querySelectorAll("[name=states]:checked")]
+    .reduce((sum, box) => sum + Number(box.dataset.count), 0).toLocaleString("en")"""
+
+
+def test_after_back_the_total_is_of_what_is_ticked(
+    browser_page: OpenPage, stack: RunningStack, slow: Any
+) -> None:
+    page = browser_page("operator", language="en")
+    mailing = slow("Left behind")
+    demo.post(stack, f"mailings/{mailing}/cancel/")
+    page.goto(f"/mailings/{mailing}/again/")
+    total, cancelled = page.locator("#again-total"), page.locator("[name=states][value=cancelled]")
+    expect(cancelled).to_be_enabled()
+    expect(cancelled).not_to_be_checked()
+    before = total.inner_text()
+
+    cancelled.check()
+    expect(total).not_to_have_text(before)
+    ticked = total.inner_text()
+    assert ticked == page.evaluate(TICKED)
+    wait_until_calm(page)
+    page.goto("/clients/")
+    page.go_back()
+
+    expect(total).to_have_text(page.evaluate(TICKED))
+    assert total.inner_text() in (before, ticked)
+
+
 def test_a_dialog_stays_for_its_own_edge_and_for_a_selection(
     browser_page: OpenPage, slow: Any
 ) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
@@ -105,6 +105,33 @@ def test_a_page_that_is_opened_again_is_whole_and_sends_what_it_shows(
     assert [one["filter"]["tags"] for one in made] == [["once"]]
     page.goto(NEW)
     expect(page.locator("main")).not_to_contain_text("Go on with it")
+
+
+def test_leaving_a_form_warns_once_something_is_written(browser_page: OpenPage) -> None:
+    page = browser_page("operator", language="en")
+    warned: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        warned.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
+    page.goto(NEW)
+    page.locator("#id_text").click()
+    page.goto("/clients/")
+    assert warned == []
+
+    page.goto(NEW)
+    page.locator("#id_text").press_sequentially("Hello")
+    page.goto("/clients/")
+    assert warned == ["beforeunload"]
+
+    page.goto(NEW)
+    page.locator("#id_text").press_sequentially("Hello")
+    wait_until_calm(page)
+    page.click("[name=do][value=draft]")
+    expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
+    assert warned == ["beforeunload"]  # what is saved is not lost
 
 
 def test_what_is_written_on_a_form_that_is_done_says_that_it_is_not_kept(

@@ -17,6 +17,12 @@ LANGUAGES = st.sampled_from(["en", "ru"])
 @given(shown_in=LANGUAGES, sent_in=LANGUAGES, audience=filters([]))
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @example(shown_in="ru", sent_in="en", audience={"attributes": {"member": True}})
+@example(shown_in="ru", sent_in="ru", audience={"attributes": {"vip": True, "n": [42]}})
+@example(
+    shown_in="en",
+    sent_in="en",
+    audience={"exclude": {"attributes": {"contract": [1234567890123456]}}},
+)
 def test_rows_that_come_back_are_the_filter(
     shown_in: str, sent_in: str, audience: dict[str, Any]
 ) -> None:

@@ -65,6 +65,19 @@ def test_twice_in_a_moment_is_once() -> None:
     assert Sample.objects.count() == 1
 
 
+def test_samples_of_a_clock_that_was_set_back_are_forgotten() -> None:
+    """Else nothing is sampled until the clock is there again, and what grows is less than none."""
+    mailing = make_running(3)
+    record(mailing, ["sent", "failed"])
+    sample(mailing, ago=-40, sent=300)
+
+    take_samples()
+
+    (kept,) = Sample.objects.all()
+    assert (kept.sent, kept.failed) == (1, 1)
+    assert kept.at < timezone.now() + timedelta(seconds=1)
+
+
 def test_nothing_is_kept_of_what_has_not_begun_or_never_will() -> None:
     make_mailing(starts_in=60)
     make_mailing(starts_in=60).apply(CANCEL, actor="test")

@@ -84,6 +84,13 @@ def test_the_first_seconds_count_from_the_launch() -> None:
     assert seen(mailing).rate == pytest.approx(20, abs=1)
 
 
+def test_a_clock_that_was_set_back_makes_no_negative_rate() -> None:
+    mailing = make_running(1)
+    started(mailing, ago=-40)
+    mailing.batches.update(size=200, sent=100, queued=100)
+    assert seen(mailing).rate == 0.0
+
+
 def test_it_is_through_in_time() -> None:
     found = going(left=400, rate=4, seconds=300)
 

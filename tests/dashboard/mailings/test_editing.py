@@ -1,6 +1,7 @@
 """The page on which a mailing is written, copied and changed."""
 
 import html
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -427,7 +428,8 @@ def test_a_copy_goes_to_the_same_audience(audience: dict[str, Any], language: st
 
     mailing = saved(opened, text=page.context["form"]["text"].value(), **fields)
 
-    assert repr(mailing.filter) == repr(audience)  # to the type: 1 is not true
+    assert mailing.filter == audience
+    assert json.dumps(mailing.filter, sort_keys=True) == json.dumps(audience, sort_keys=True)
     assert mailing.text == "Old text"
     assert page.context["form"]["rate_limit"].value() == 7
 

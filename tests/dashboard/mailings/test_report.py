@@ -211,6 +211,6 @@ def test_a_label_stands_at_its_hour_also_after_a_change_of_the_clocks() -> None:
 
         for mark in chart.times:
             hours = (float(mark.at) - LEFT) / (WIDTH - LEFT - RIGHT) * 11
-            there = timezone.localtime(start + timedelta(hours=hours))
+            there = timezone.localtime(start + timedelta(hours=hours, seconds=30))
             assert there.strftime("%H:%M") == mark.label
         assert [mark.label for mark in chart.times][-1] >= "09:00"

@@ -26,6 +26,8 @@ from vestnik.dispatch.send.temporary_refusals import (
 )
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import Accepted, Deferred, Outcome, account_refused
+from vestnik.sandbox import smpp_server
+from vestnik.sandbox.behaviour import Action
 
 BUSY = Deferred("429", provider_wide=True)
 LONG = Deferred("429", 3600.0, provider_wide=True)
@@ -151,6 +153,35 @@ def test_some_recipients_that_are_refused_stop_nobody_else(
     assert waiting.count() == bad
     assert all(message.error for message in waiting)
     assert not any(message.phone_number in (message.error or "") for message in waiting)
+    assert counts(mailing)["sent"] == 300 - bad
+    assert_it_adds_up(mailing)
+    assert_it_adds_up(other)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("bad", [1, 20])
+def test_a_queue_that_is_full_for_some_recipients_stops_nobody_else(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    """By SMPP: ESME_RMSGQFUL."""
+    monkeypatch.setitem(smpp_server.STATUS, Action.THROTTLE, 0x14)
+    mailing = make_running(300, provider="main")
+    refused = [number_of(mailing, place) for place in range(bad)]
+    with Standing(smpp=True) as gateway:
+        gateway.set(numbers=dict.fromkeys(refused, "throttle"))
+        given = {"host": "127.0.0.1", "port": str(gateway.sandbox.smpp_port), "system_id": "v"}
+        with provider(settings, "main", "smpp", **given), lane("main") as main:
+            began = time.time()
+            work_until(main, lambda: len(gateway.taken) >= 300 - bad, seconds=30)
+            other = another("Second")
+            work_until(
+                main, lambda: "Second" in {taken.text for taken in gateway.taken}, seconds=30
+            )
+        assert gateway.taken[300 - bad - 1].at - began < 10
+        assert not set(gateway.times()) & set(refused)
+    waiting = mailing.messages.filter(state="queued", phone_number__in=refused)
+    assert waiting.count() == bad
+    assert all("ESME_RMSGQFUL" in (message.error or "") for message in waiting)
     assert counts(mailing)["sent"] == 300 - bad
     assert_it_adds_up(mailing)
     assert_it_adds_up(other)

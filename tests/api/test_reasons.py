@@ -11,7 +11,7 @@ from tests.api.caller import Caller
 from tests.builders import enlist_all, make_client, make_mailing, make_running
 from vestnik.dispatch.models import Breaker, Message
 from vestnik.dispatch.prepare.launch import launch
-from vestnik.dispatch.send.auto_pause import pause_if_refused
+from vestnik.dispatch.record.auto_pause import pause_if_refused
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests.builders import counts, kept_counts
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.states import STORED_STATES
@@ -20,7 +20,7 @@ def claim_of(mailing: Mailing) -> claims.Claim:
 
 
 def due_ids(claim: claims.Claim) -> list[int]:
-    return [message.message_id for message in claims.load_queued(claim)[0]]
+    return [message.message_id for message in due_messages.load_queued(claim)[0]]
 
 
 def fly(claim: claims.Claim, ids: Sequence[int]) -> OutcomeBatch:

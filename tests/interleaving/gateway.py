@@ -9,10 +9,11 @@ from django.conf import settings
 
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.send.batch_sender import BatchSender, SendContext
+from vestnik.dispatch.send.batch_sender import BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.provider_pool import ProviderPool
+from vestnik.dispatch.send.send_context import SendContext
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
 from vestnik.providers.registry import describe

@@ -19,7 +19,8 @@ from vestnik.dispatch.receive import late_responses, receipts
 from vestnik.dispatch.receive.late_responses import Attempt
 from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.claims import Claim, QueuedMessage
+from vestnik.dispatch.record.claims import Claim
+from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
 from vestnik.dispatch.suppress import erasure, opt_out, revocation
@@ -125,7 +126,7 @@ def answer(situation: Situation, worker: Worker) -> None:
     """Of those in doubt the provider has one."""
     found = ((8, 3, False), (9, 3, True), (12, 4, False))
     rows = [
-        (
+        status_poller.MessageToAsk(
             situation.message(n),
             situation.number(n),
             "",
@@ -138,7 +139,7 @@ def answer(situation: Situation, worker: Worker) -> None:
         Accepted(situation.provider_id(n)) if has_it else Deferred("not taken")
         for n, _, has_it in found
     ]
-    status_poller._record_replies(situation.mailing, rows, replies)
+    status_poller.record_replies(situation.mailing, rows, replies)
 
 
 @_operation("receipts", *LAUNCHED)

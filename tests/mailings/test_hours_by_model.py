@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from vestnik.audience.validation import timezones
-from vestnik.dispatch.record.claims import open_zones
+from vestnik.dispatch.record.due_messages import open_zones
 from vestnik.mailings.forecast import forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.window import END_GUARD

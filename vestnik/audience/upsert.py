@@ -20,7 +20,7 @@ COLUMNS = ("phone_number", "operator_code", "tag", "timezone", "attributes")
 
 # What a key of the list does not say is null here, and stays what the client has.
 SENT_ROWS = """
-WITH given AS (
+given AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
         AS g(phone_number, operator_code, tag, timezone, attributes)
 )
@@ -30,7 +30,8 @@ WITH given AS (
 # that overlap, whatever is deleted between them, wait for each other and never in a circle. (First
 # the new ones and then the known ones deadlocked: what one list takes for known is new to another.)
 # WHERE false locks the row that is there and writes nothing; each costs a value of the sequence.
-INSERT_OR_LOCK = f"""{SENT_ROWS}
+INSERT_OR_LOCK = f"""
+WITH {SENT_ROWS}
 INSERT INTO audience_client
     (phone_number, operator_code, tag, timezone, timezone_source, attributes)
 SELECT phone_number, coalesce(operator_code, substr(phone_number, 2, 3)), coalesce(tag, ''),
@@ -46,7 +47,8 @@ ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number WH
 RETURNING phone_number, id
 """
 
-UPDATE = f"""{SENT_ROWS}
+UPDATE = f"""
+WITH {SENT_ROWS}
 UPDATE audience_client c
 SET operator_code = coalesce(given.operator_code, c.operator_code),
     tag = coalesce(given.tag, c.tag),

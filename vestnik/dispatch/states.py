@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 from django.db import models
 
+from vestnik.db.sql import literals
+
 
 class MessageState(models.TextChoices):
     """The state of a message. `sending` is not stored: it is `queued` and in its batch's flight."""
@@ -36,15 +38,31 @@ class BatchState(models.TextChoices):
 
 
 State = MessageState
+QUEUED, SENT, DELIVERED, UNDELIVERED = State.QUEUED, State.SENT, State.DELIVERED, State.UNDELIVERED
+FAILED, UNKNOWN, EXPIRED = State.FAILED, State.UNKNOWN, State.EXPIRED
+CANCELLED, SUPPRESSED = State.CANCELLED, State.SUPPRESSED
+READY, WAITING, CLAIMED, DONE = BatchState
 STORED_STATES = tuple(state for state in State if state is not State.SENDING)
 #: The provider has the message.
 LEFT_US = (State.SENT, State.DELIVERED, State.UNDELIVERED)
+#: The message was handed to a provider, whatever became of it.
+HANDED_OVER = (*LEFT_US, State.FAILED, State.UNKNOWN)
 #: A receipt, or the answer to a status query, settles the message.
 RECEIVABLE = (State.SENT, State.UNKNOWN)
 #: A receipt settles the message too where an earlier attempt of it may have arrived.
 RECEIVABLE_IN_DOUBT = (State.QUEUED, State.FAILED)
 #: Nothing is left to be done about the message, unless a receipt comes.
 SETTLED = tuple(state for state in STORED_STATES if state is not State.QUEUED)
+#: The batch is no worker's, and may have queued messages.
+OPEN = (READY, WAITING)
+#: The same for statements.
+RECEIVABLE_SQL, RECEIVABLE_IN_DOUBT_SQL = literals(RECEIVABLE), literals(RECEIVABLE_IN_DOUBT)
+OPEN_SQL = literals(OPEN)
+
+#: What an attempt makes of its message where an earlier one may have arrived, or this one may:
+#: queued again although it may have arrived; not sent, which leaves an earlier one. Not stored:
+#: the statement that records them makes `queued`, and `unknown` or `failed` of them.
+RESENT, DOUBTED = "resent", "doubted"
 
 
 S = TypeVar("S", MessageState, BatchState)
@@ -72,7 +90,7 @@ MESSAGE_MOVES: tuple[Move[MessageState], ...] = (
         "enlist",
         (),
         (State.QUEUED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED),
-        "prepare.enlist",
+        "transitions.enlist",
         "the mailing has launched; suppressed: on the stop list, no value, no text; expired or "
         "cancelled: the mailing ended before",
     ),
@@ -80,113 +98,118 @@ MESSAGE_MOVES: tuple[Move[MessageState], ...] = (
         "record",
         (State.QUEUED,),
         (State.SENT, State.FAILED, State.UNKNOWN),
-        "record.recorder",
+        "transitions.record",
         "the provider accepted, refused, or did not answer; refused for now: it stays queued",
     ),
     Move(
         "rescue",
         (State.QUEUED,),
         (State.UNKNOWN,),
-        "record.claims",
+        "transitions.lease",
         "the lease expired while the message was in flight",
     ),
     Move(
         "record late",
         (State.UNKNOWN,),
         (State.SENT, State.FAILED, State.QUEUED),
-        "record.recorder",
+        "transitions.record",
         "the answer came after the lease had expired",
     ),
     Move(
         "receipt",
         (*RECEIVABLE, *RECEIVABLE_IN_DOUBT),
         (State.DELIVERED, State.UNDELIVERED),
-        "receive.receipts",
+        "transitions.receipt",
         "the provider reports the delivery; queued or failed: a receipt of an earlier attempt",
     ),
     Move(
         "status answer",
         (State.UNKNOWN,),
         (State.SENT, State.QUEUED),
-        "reconcile.status_poller",
+        "transitions.resolve",
         "the provider was asked: it has the message, or never had it; a final state is a receipt",
     ),
     Move(
         "resend",
         (State.UNKNOWN,),
         (State.QUEUED,),
-        "reconcile.unknown_messages",
+        "transitions.resolve",
         "by an operator, or by the provider's policy",
     ),
     Move(
         "give up",
         (State.UNKNOWN,),
         (State.FAILED,),
-        "reconcile.unknown_messages",
+        "transitions.resolve",
         "by an operator",
     ),
     Move(
         "opt out",
         (State.QUEUED,),
         (State.SUPPRESSED, IN_DOUBT),
-        "suppress.opt_out",
+        "transitions.revoke",
         "the number came onto the stop list",
     ),
     Move(
         "revoke",
         (State.QUEUED,),
         (State.CANCELLED, IN_DOUBT),
-        "suppress.revocation",
+        "transitions.revoke",
         "the client was deleted",
     ),
     Move(
         "renew",
         (State.QUEUED,),
         (State.SUPPRESSED, State.CANCELLED, IN_DOUBT),
-        "prepare.new_text",
+        "transitions.renew",
         "the mailing's text has changed, and the client has no value for the new one, or is gone",
     ),
     Move(
         "close",
         (State.QUEUED,),
         (State.EXPIRED, State.CANCELLED, IN_DOUBT),
-        "reconcile.closing",
+        "transitions.close",
         "the mailing ended, or was cancelled",
     ),
 )
 
-READY, WAITING, CLAIMED, DONE = BatchState
 BATCH_MOVES: tuple[Move[BatchState], ...] = (
-    Move("enlist", (), (READY, DONE), "prepare.enlist", "its messages are made; done: none may go"),
-    Move("claim", (READY,), (CLAIMED,), "record.claims", "a worker takes the lease"),
+    Move(
+        "enlist",
+        (),
+        (READY, DONE),
+        "transitions.enlist",
+        "its messages are made; done: none may go",
+    ),
+    Move("claim", (READY,), (CLAIMED,), "transitions.lease", "a worker takes the lease"),
     Move(
         "release",
         (CLAIMED,),
         (READY, WAITING, DONE),
-        "record.recorder",
+        "transitions.record",
         "its messages are recorded; waiting: the next one is due later",
     ),
-    Move("rescue", (CLAIMED,), (READY, DONE), "record.claims", "the lease has expired"),
-    Move("promote", (WAITING,), (READY,), "record.claims", "`due_at` has come"),
+    Move("rescue", (CLAIMED,), (READY, DONE), "transitions.lease", "the lease has expired"),
+    Move("promote", (WAITING,), (READY,), "transitions.lease", "`due_at` has come"),
     Move(
         "local hours",
         (READY,),
         (WAITING,),
-        "prepare.local_hours",
+        "transitions.hours",
         "the clients' hours are over, or have not begun",
     ),
     Move(
         "reopen",
         (DONE,),
         (READY,),
-        "reconcile.unknown_messages",
+        "transitions.resolve",
         "a message of it is queued again; so do late and status answers",
     ),
     Move(
         "run out",
         (READY, WAITING),
         (DONE,),
-        "suppress.revocation",
+        "transitions.revoke",
         "its last queued message was taken back; so do receipts, a new text and the closing",
     ),
 )

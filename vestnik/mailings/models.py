@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from vestnik.db.sql import literals
 from vestnik.mailings.template import least_segments_of
 from vestnik.mailings.window import Clock, has_come, is_ahead
 from vestnik.reasons.codes import Code
@@ -36,6 +37,10 @@ BEFORE_THE_START = (State.DRAFT, State.SCHEDULED)
 NEVER_STARTED = (*BEFORE_THE_START, State.MISSED)
 UNDER_WAY = (State.RUNNING, State.PAUSED)
 ENDED = (State.FINISHED, State.CANCELLED, State.MISSED)
+#: Unknown messages may be queued again until its end: one that has finished runs again then.
+SENDABLE = (*UNDER_WAY, State.FINISHED)
+#: For statements.
+UNDER_WAY_SQL = literals(UNDER_WAY)
 
 
 @dataclass(frozen=True)

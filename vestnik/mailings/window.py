@@ -8,6 +8,8 @@ from django.db.models import DateTimeField, Func, Q
 #: Seconds before the end after which nothing is handed over: the way from our write to the
 #: receiving end takes time as well, and the promise is kept there.
 END_GUARD = 0.1
+#: Days after the end of a mailing for which receipts arrive, and providers are asked for them.
+RECEIPT_DAYS = 2
 
 
 class Clock(Func):

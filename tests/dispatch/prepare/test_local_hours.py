@@ -14,7 +14,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.mailings.models import Mailing
@@ -51,7 +51,7 @@ def claimed_numbers(mailing: Mailing) -> set[str]:
     """Whose messages the workers may have now."""
     numbers = set()
     while claim := claims.claim(mailing.provider, LEASE):
-        numbers |= {message.phone_number for message in claims.load_queued(claim)[0]}
+        numbers |= {message.phone_number for message in due_messages.load_queued(claim)[0]}
     return numbers
 
 

@@ -14,7 +14,7 @@ from tests.builders import (
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, hash_of
 from vestnik.dispatch.prepare.launch import launch
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.states import STORED_STATES
 from vestnik.mailings.models import Mailing
 
@@ -53,7 +53,9 @@ def test_what_was_true_when_it_was_enlisted_is_sent():
     mailing = enlisted(text=TEXT)
     Client.objects.filter(id=client.id).update(attributes={"city": "Tomsk"})
     claim = claims.claim(mailing.provider, 30)
-    assert [one.text for one in claims.load_queued(claim)[0]] == ["Hi client, your city is Omsk"]
+    assert [one.text for one in due_messages.load_queued(claim)[0]] == [
+        "Hi client, your city is Omsk"
+    ]
 
 
 def test_who_lacks_a_value_gets_nothing_and_the_reason_is_kept():

@@ -12,7 +12,7 @@ from tests.gateways.builders import outgoing
 from vestnik.dispatch.models import HandOver
 from vestnik.dispatch.receive import late_responses, receipts
 from vestnik.dispatch.receive.late_responses import Attempt
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import (
@@ -36,7 +36,7 @@ def null(settings: Any) -> Iterator[None]:
 def given_up(mailing: Mailing, outcome: Outcome) -> LateOutcome:
     """The late answer to a message that is recorded as unknown."""
     claim = claim_of(mailing)
-    (queued, *_), _ = claims.load_queued(claim)
+    (queued, *_), _ = due_messages.load_queued(claim)
     settled = fly(claim, [queued.message_id])
     settled.add(queued.message_id, "unknown", 0.1, error="no answer within 1 s")
     assert record_and_release(claim, settled)

@@ -14,7 +14,7 @@ from vestnik.dispatch.prepare.new_text import change, renew
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.receive.late_responses import Attempt, apply
 from vestnik.dispatch.reconcile import closing, unknown_messages
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
@@ -81,7 +81,7 @@ def test_it_is_unknown_when_the_last_attempt_fails(outcome: Any, settings: Any) 
     describe.cache_clear()
     mailing = resent(clients=1)
     claim = claim_of(mailing)
-    (message,) = claims.load_queued(claim)[0]
+    (message,) = due_messages.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
     add_outcome(settled, describe("null"), claim, message, outcome, 0.1)
     assert record_and_release(claim, settled)
@@ -95,7 +95,7 @@ def test_it_is_remembered_by_the_policy_that_sends_again(settings: Any) -> None:
     describe.cache_clear()
     mailing = make_running(1, starts_in=-10)
     claim = claim_of(mailing)
-    (message,) = claims.load_queued(claim)[0]
+    (message,) = due_messages.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
     add_outcome(settled, describe("null"), claim, message, Unknown("no answer"), 0.1)
     assert record_and_release(claim, settled, wait=1)
@@ -131,7 +131,7 @@ def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings
     describe.cache_clear()
     mailing = resent(clients=1)
     claim = claim_of(mailing)
-    (message,) = claims.load_queued(claim)[0]
+    (message,) = due_messages.load_queued(claim)[0]
     settled = fly(claim, [message.message_id])
     add(settled, message.message_id, "unknown")
     assert record_and_release(claim, settled)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.builders import counts, from_now, kept_counts, make_running
 from vestnik.db import sql
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import (
     LeaseLost,
@@ -36,7 +36,7 @@ def fly(claim: claims.Claim, ids: list[int], lease: float = LEASE) -> OutcomeBat
 
 
 def due_ids(claim: claims.Claim) -> list[int]:
-    return [message.message_id for message in claims.load_queued(claim)[0]]
+    return [message.message_id for message in due_messages.load_queued(claim)[0]]
 
 
 def assert_it_adds_up(mailing: Mailing) -> None:
@@ -137,7 +137,7 @@ def test_a_deferred_message_is_not_due_before_its_time():
     settled = fly(claim, [first])
     settled.add(first, "queued", 0.0, error="throttled", retry_in=60)
     assert record_and_release(claim, settled)
-    due, wait = claims.load_queued(claim_of(mailing))
+    due, wait = due_messages.load_queued(claim_of(mailing))
     assert [message.message_id for message in due] == [second]
     assert 50 < wait <= 60
 

@@ -14,6 +14,7 @@ from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.dispatch.send import fair_queue
 from vestnik.dispatch.send.fair_queue import Backlog, make_plan
+from vestnik.dispatch.transitions.lease import LONGEST_TURN, MOST_BEHIND
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +85,7 @@ def test_one_that_was_paused_does_not_catch_up_at_the_cost_of_others() -> None:
 
     got = Counter(serve(60, order))
 
-    behind = claims.MOST_BEHIND + claims.LONGEST_TURN
+    behind = MOST_BEHIND + LONGEST_TURN
     assert 0 < got[paused.id] - got[running.id] <= behind * 5 + 1
 
 

@@ -18,13 +18,15 @@ from tests.stack.servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.record import claims
+from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
-from vestnik.dispatch.send import batch_sender
-from vestnik.dispatch.send.batch_sender import BatchSender, SendContext
+from vestnik.dispatch.send import batch_recorder
+from vestnik.dispatch.send.batch_sender import BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.flight import Flight
+from vestnik.dispatch.send.send_context import SendContext
 from vestnik.dispatch.signals.metrics import Counters
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Provider, Rejected
@@ -64,7 +66,7 @@ def test_lost_answers_hold_no_more_than_the_window(settings: Any) -> None:
 @pytest.mark.parametrize(("answered", "waits"), [(0, 0.35), (1, 0.35), (2, 0.1), (3, 0.1)])
 def test_a_flight_waits_for_half_of_its_answers(answered: int, waits: float) -> None:
     messages = [outgoing(number) for number in range(4)]
-    queued = [claims.QueuedMessage(m.message_id, m.phone_number, None, 1, 0) for m in messages]
+    queued = [QueuedMessage(m.message_id, m.phone_number, None, 1, 0) for m in messages]
     answers: Future[list[Outcome | None]] = Future()
     flight = Flight(NullProvider("null", {}), queued, messages, answers)
     for message in messages[:answered]:
@@ -183,7 +185,7 @@ def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
 
     # The second mark: it records the three that are answered and keeps the fourth in flight.
     failed = failing(record_and_mark, 2, afterwards=obeyed, then=meanwhile)
-    monkeypatch.setattr(batch_sender, "record_and_mark", failed)
+    monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
     course_of(mailing, hands).send()
     assert counts(mailing) == {"sent": 4}
     assert_it_adds_up(mailing)
@@ -196,7 +198,7 @@ def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypat
     """Also where its lease was taken back, which makes it unknown: it certainly did not leave."""
     mailing = make_running(4)
     failed = failing(record_and_mark, 1, afterwards=True, then=let_the_lease_run_out)
-    monkeypatch.setattr(batch_sender, "record_and_mark", failed)
+    monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
     course_of(mailing, Script()).send()
     assert counts(mailing) == {"queued": 4}
     assert_it_adds_up(mailing)
@@ -217,11 +219,11 @@ def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> N
             return self.answers
 
     hands = Slow()
-    away = failing(batch_sender.record_late, 1, afterwards=False, then=lambda: None)
-    monkeypatch.setattr(batch_sender, "record_late", away)
+    away = failing(batch_recorder.record_late, 1, afterwards=False, then=lambda: None)
+    monkeypatch.setattr(batch_recorder, "record_late", away)
     began = time.monotonic()
     course_of(mailing, hands).send()
-    assert time.monotonic() - began >= batch_sender.DATABASE_WAIT
+    assert time.monotonic() - began >= batch_recorder.DATABASE_WAIT
     assert counts(mailing) == {"sent": 4}
     assert_it_adds_up(mailing)
 

@@ -16,7 +16,7 @@ from tests.stack.servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.prepare import launch
-from vestnik.dispatch.record.claims import QueuedMessage
+from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.dispatch.send.flight import SendResult
 from vestnik.dispatch.send.temporary_refusals import (

@@ -11,7 +11,7 @@ from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.sent import assert_it_adds_up
 from vestnik.api.mailings.views import serialize
 from vestnik.db import sql
-from vestnik.dispatch.send import batch_sender, dispatcher
+from vestnik.dispatch.send import batch_recorder, dispatcher
 from vestnik.dispatch.send.slow_marks import MarkWatch
 from vestnik.dispatch.signals import heartbeat, wakeups
 from vestnik.mailings.models import PAUSE
@@ -55,14 +55,14 @@ def test_messages_leave_though_their_mark_took_long() -> None:
 
 @pytest.mark.usefixtures("slow_marks")
 def test_what_was_paused_during_a_slow_mark_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    mailing, ask = make_running(5), batch_sender.seconds_to_end
+    mailing, ask = make_running(5), batch_recorder.seconds_to_end
 
     def paused_meanwhile(*given: Any, **more: Any) -> float | None:
         if mailing.state == "running":
             mailing.apply(PAUSE, actor="test")
         return ask(*given, **more)
 
-    monkeypatch.setattr(batch_sender, "seconds_to_end", paused_meanwhile)
+    monkeypatch.setattr(batch_recorder, "seconds_to_end", paused_meanwhile)
     with lane("null") as null:
         null.work()
     assert counts(mailing) == {"queued": 5}
@@ -74,7 +74,7 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: Client
 ) -> None:
     mailing = make_running(5)
-    monkeypatch.setattr(batch_sender, "FLIGHT_SECONDS", 0.0)
+    monkeypatch.setattr(batch_recorder, "FLIGHT_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "SLICE", 1.0)
     monkeypatch.setattr(held, "_slow_marks", held._CachedSlowMarks())
     monkeypatch.setattr(held, "is_answering", lambda _: False)

@@ -18,7 +18,7 @@ from vestnik.audience.stop_list import Source
 from vestnik.db import sql
 from vestnik.dispatch.prepare import local_hours, new_text
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
@@ -116,7 +116,7 @@ def test_a_number_that_is_corrected_after_a_worker_has_read_it_is_not_written_to
     change(client, {"phone_number": NEW})
     assert record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE) is None
     assert record_and_release(claim, OutcomeBatch())
-    assert [one.phone_number for one in claims.load_queued(claim_of(mailing))[0]] == [NEW]
+    assert [one.phone_number for one in due_messages.load_queued(claim_of(mailing))[0]] == [NEW]
 
 
 def test_what_is_in_flight_keeps_its_number_until_it_comes_back() -> None:
@@ -215,7 +215,7 @@ def test_a_corrected_time_zone_decides_when_a_client_is_written_to() -> None:
     mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400 * 2)
     change(client, {"timezone": "Asia/Vladivostok"})
     claim = claim_of(mailing)
-    found = claims.load_due(claim)
+    found = due_messages.load_due(claim)
     assert found.messages == []
     assert 16 * 3600 < (found.next_retry or 0) < 17 * 3600
     assert record_and_release(claim, OutcomeBatch(), wait=found.next_retry or 0)
@@ -231,7 +231,7 @@ def test_a_time_zone_that_is_corrected_after_a_worker_has_looked_holds_the_fligh
     client = make_client(OLD, timezone="Europe/Moscow")
     mailing = launched(local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400 * 2)
     claim = claim_of(mailing)
-    found = claims.load_due(claim)
+    found = due_messages.load_due(claim)
     ids = [message.message_id for message in found.messages]
     change(client, {"timezone": "Asia/Vladivostok"})
     kept = {"zones": found.zones, "closes": found.closes}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -25,7 +25,8 @@ from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql, select_recipients
 from vestnik.dispatch.signals import wakeups
-from vestnik.mailings.models import PAUSE, Mailing
+from vestnik.dispatch.transitions.enlist import enlist_sql
+from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.mailings.window import Clock
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -42,95 +43,40 @@ FIRST_CHUNK, CHUNK = 1_000, 20_000
 # An audience that is made at once, whatever others are being enlisted.
 FEW = 500
 
-# One statement makes the messages, cuts them into batches, and says how far it came. Batches are
-# cut from the rows really made, so their counts cannot differ from them.
-ENLIST = """
-WITH picked AS MATERIALIZED ({picked}),
-recipients AS ({recipients}),
-born AS (
-    SELECT id AS mailing_id, segments, CASE
-        WHEN state = 'cancelled' THEN 'cancelled'
-        WHEN state IN ('running', 'paused') AND ends_at > clock_timestamp() THEN 'queued'
-        ELSE 'expired' END AS state
-    FROM mailings_mailing WHERE id = %s
-),
-made AS (
-    INSERT INTO dispatch_message
-        (mailing_id, client_id, phone_number, state, segments, attempts, text, error, reason,
-        text_version)
-    SELECT born.mailing_id, r.id, r.phone_number,
-        CASE WHEN r.why IS NULL THEN born.state ELSE 'suppressed' END,
-        CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
-        CASE WHEN r.why IS NULL THEN r.text END, r.why, r.reason, %s
-    FROM recipients r, born ORDER BY {order}
-    ON CONFLICT DO NOTHING
-    RETURNING id, client_id, error IS NULL AS goes
-),
-numbered AS ({numbered}),
-cut AS (
-    SELECT timezone, min(id) AS first, max(id) AS last, count(*) AS size,
-        count(*) FILTER (WHERE goes) AS going
-    FROM numbered GROUP BY timezone, n
-),
-batches AS (
-    INSERT INTO dispatch_batch
-        (mailing_id, number, first_message_id, last_message_id, size, state,
-         queued, expired, cancelled, suppressed, timezone, text_version)
-    SELECT born.mailing_id, %s + row_number() OVER (ORDER BY first) - 1, first, last, size,
-        CASE WHEN born.state = 'queued' AND going > 0 THEN 'ready' ELSE 'done' END,
-        CASE born.state WHEN 'queued' THEN going ELSE 0 END,
-        CASE born.state WHEN 'expired' THEN going ELSE 0 END,
-        CASE born.state WHEN 'cancelled' THEN going ELSE 0 END, size - going, timezone, %s
-    FROM cut, born
-    RETURNING id
-)
-SELECT (SELECT count(*) FROM picked), (SELECT max(id) FROM picked), (SELECT count(*) FROM batches)
-"""
-
-
-# With local hours a batch is of one time zone, so that it opens and closes as a whole.
-ALL_ALIKE = {
-    "order": "r.id",
-    "numbered": """
-    SELECT id, goes, NULL::text AS timezone, (row_number() OVER (ORDER BY id) - 1) / %s AS n
-    FROM made""",
-}
-BY_ZONE = {
-    "order": "r.timezone, r.id",
-    "numbered": """
-    SELECT m.id, m.goes, p.timezone,
-        (row_number() OVER (PARTITION BY p.timezone ORDER BY m.id) - 1) / %s AS n
-    FROM made m JOIN picked p ON p.id = m.client_id""",
-}
-
-
 # What is to be enlisted, without what is paused since it could not be.
-TO_ENLIST = """
+TO_ENLIST = f"""
 SELECT e.mailing_id FROM dispatch_enlistment e JOIN mailings_mailing m ON m.id = e.mailing_id
-WHERE NOT e.complete AND (e.failures < %s OR m.state = 'running') AND {which}
-ORDER BY e.mailing_id
+WHERE NOT e.complete AND (e.failures < %(most)s OR m.state = '{MailingState.RUNNING}')
 """
+IS_TO_ENLIST = f"{TO_ENLIST} AND e.mailing_id = %(mailing)s"
+ALL_TO_ENLIST = f"{TO_ENLIST} ORDER BY e.mailing_id"
 FAILED = """
 UPDATE dispatch_enlistment SET failures = least(failures + 1, 32767)
 WHERE mailing_id = %s AND NOT complete RETURNING failures
 """
 MOST_FAILURES = 3
+# Who deletes or erases a client waits for the chunks that are at work.
+AT_WORK = "SELECT pg_advisory_xact_lock_shared(%s)"
 # Connections, deadlocks, resources, locks, an operator's shut-down: these pass.
 PASSING = ("08", "40", "53", "55", "57")
 
-# By ranges of ids, which needs no sort. Slices of few ids are read together.
-FREEZE = """
+
+def freeze_sql(clients: str) -> str:
+    """The statement that keeps the clients that a filter matches: by ranges of ids, which needs no
+    sort. Slices of few ids are read together."""
+    return f"""
 INSERT INTO dispatch_audienceslice (mailing_id, last_client_id, client_ids)
 SELECT %s, max(c.id), array_agg(c.id) FROM ({clients}) c GROUP BY c.id / %s
 """
+
+
 # As a constant the planner knows how many there are; of a sub-query it would expect ten.
 AMONG = '"audience_client"."id" = ANY(%s::bigint[])'
 
 
 def mailings_to_enlist() -> list[int]:
     """The mailings whose audience is to be enlisted."""
-    rows = sql.rows(TO_ENLIST.format(which="true"), [MOST_FAILURES])
-    return [mailing for (mailing,) in rows]
+    return [mailing for (mailing,) in sql.rows(ALL_TO_ENLIST, {"most": MOST_FAILURES})]
 
 
 def enlist(mailing_id: int, stopping: Callable[[], bool] = lambda: False) -> None:
@@ -140,7 +86,7 @@ def enlist(mailing_id: int, stopping: Callable[[], bool] = lambda: False) -> Non
     A mailing to few waits for no other. Where it fails again and again, the mailing is paused and
     says why.
     """
-    if not sql.rows(TO_ENLIST.format(which="e.mailing_id = %s"), [MOST_FAILURES, mailing_id]):
+    if not sql.rows(IS_TO_ENLIST, {"most": MOST_FAILURES, "mailing": mailing_id}):
         return
     few = _is_small(Enlistment.objects.select_related("mailing").get(mailing=mailing_id))
     if not few or enlist_next(mailing_id, few=True):
@@ -240,7 +186,7 @@ def _freeze(enlistment: Enlistment) -> None:
         return
     matched = clients.filter(id__lte=enlistment.bound).values_list("id", flat=True)
     statement, parameters = matched.query.sql_with_params()
-    sql.run(FREEZE.format(clients=statement), [enlistment.mailing_id, *parameters, CHUNK])
+    sql.run(freeze_sql(statement), [enlistment.mailing_id, *parameters, CHUNK])
     enlistment.frozen = True
 
 
@@ -274,14 +220,13 @@ def _make_messages(
     """How many clients there were, the last of them, and in how many batches they are."""
     text, version = enlistment.mailing.text, enlistment.mailing.text_version
     picked_sql, parameters = clients_sql(text, clients)
-    statement = ENLIST.format(
-        picked=f"{picked_sql} ORDER BY c.id",
-        recipients=rendered_sql(text, "SELECT * FROM picked"),
-        **(ALL_ALIKE if enlistment.mailing.local_hours is None else BY_ZONE),
+    statement = enlist_sql(
+        f"{picked_sql} ORDER BY c.id",
+        rendered_sql(text, "SELECT * FROM picked"),
+        by_zone=enlistment.mailing.local_hours is not None,
     )
     mailing, number = enlistment.mailing_id, enlistment.next_number
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [ENLISTING_LOCK])
-        cursor.execute(statement, [*parameters, mailing, version, BATCH_SIZE, number, version])
-        taken, last, batches = cursor.fetchone()
+    sql.rows(AT_WORK, [ENLISTING_LOCK])
+    given = [*parameters, mailing, version, BATCH_SIZE, number, version]
+    ((taken, last, batches),) = sql.rows(statement, given)
     return taken, last, batches

@@ -23,22 +23,25 @@ MISSED = Reason(Code.WINDOW_MISSED)
 
 # All that are due in one statement: as many as start in the same second had each waited for a dozen
 # statements of each one before.
-LAUNCH_DUE = """
+LAUNCH_DUE = f"""
 WITH due AS (
     SELECT id FROM mailings_mailing
-    WHERE state = 'scheduled' AND starts_at <= clock_timestamp() AND ends_at > clock_timestamp()
+    WHERE state = '{MailingState.SCHEDULED}'
+        AND starts_at <= clock_timestamp() AND ends_at > clock_timestamp()
     ORDER BY starts_at, id LIMIT %s
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 launched AS (
     UPDATE mailings_mailing m SET
-        state = 'running', state_reason = '', reason = NULL, started_at = clock_timestamp()
+        state = '{MailingState.RUNNING}', state_reason = '', reason = NULL,
+        started_at = clock_timestamp()
     FROM due WHERE m.id = due.id
     RETURNING m.id, m.provider, extract(epoch FROM m.started_at - m.starts_at)::float8 AS late
 ),
 noted AS (
     INSERT INTO mailings_mailingevent (mailing_id, actor, event, from_state, to_state, reason)
-    SELECT id, %s, 'launch', 'scheduled', 'running', '' FROM launched
+    SELECT id, %s, '{LAUNCH.name}', '{MailingState.SCHEDULED}', '{MailingState.RUNNING}', ''
+    FROM launched
 ),
 enlistments AS (
     INSERT INTO dispatch_enlistment (mailing_id, cursor, bound, next_number, complete)
@@ -48,9 +51,9 @@ SELECT id, provider, late FROM launched
 """
 MOST_AT_ONCE = 500
 
-UNTIL_START = """
+UNTIL_START = f"""
 SELECT extract(epoch FROM starts_at - clock_timestamp())::float8
-FROM mailings_mailing WHERE id = %s AND state = 'scheduled'
+FROM mailings_mailing WHERE id = %s AND state = '{MailingState.SCHEDULED}'
 """
 
 

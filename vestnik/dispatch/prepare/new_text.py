@@ -22,8 +22,9 @@ from vestnik.db.lock_ids import TEXT_RENEWAL_LOCK
 from vestnik.dispatch.models import Batch
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
 from vestnik.dispatch.signals.wakeups import wake_for
-from vestnik.dispatch.states import LEFT_US, BatchState, MessageState
-from vestnik.mailings.models import UNDER_WAY, Mailing
+from vestnik.dispatch.states import DONE, HANDED_OVER, QUEUED
+from vestnik.dispatch.transitions.renew import renew_sql
+from vestnik.mailings.models import UNDER_WAY, UNDER_WAY_SQL, Mailing
 from vestnik.mailings.template import parse, placeholders
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -33,54 +34,18 @@ log = structlog.get_logger(__name__)
 GONE = Reason(Code.CLIENT_DELETED)
 NUMBER = "phone_number"
 
-WAITING = """
+WAITING_MESSAGES = f"""
 SELECT m.id, m.client_id FROM dispatch_batch b
 JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
     AND m.id BETWEEN b.first_message_id AND b.last_message_id
-WHERE b.id = %s AND m.state = 'queued' AND m.text_version < %s AND NOT m.id = ANY(b.in_flight)
+WHERE b.id = %s AND m.state = '{QUEUED}' AND m.text_version < %s AND NOT m.id = ANY(b.in_flight)
 """
 
-# By the statement that enlists, so that both render alike; the batch's row is locked by then.
-RENEW = """
-WITH picked AS MATERIALIZED ({picked}),
-recipients AS ({recipients}),
-renewed AS (
-    UPDATE dispatch_message m SET
-        text = CASE WHEN r.why IS NULL THEN r.text END, text_version = %s,
-        segments = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN 0
-            ELSE coalesce(r.segments, %s) END,
-        state = CASE WHEN r.id IS NOT NULL AND r.why IS NULL THEN m.state
-            WHEN m.doubted_attempt_id IS NOT NULL THEN 'unknown'
-            WHEN r.id IS NULL THEN 'cancelled' ELSE 'suppressed' END,
-        attempt_id = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN m.doubted_attempt_id END,
-        error = CASE WHEN r.id IS NULL THEN %s ELSE coalesce(r.why, m.error) END,
-        reason = CASE WHEN r.id IS NULL THEN %s::jsonb
-            ELSE coalesce(r.reason, m.reason) END
-    FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, client_id)
-    LEFT JOIN recipients r ON r.id = w.client_id
-    WHERE m.id = w.id AND m.state = 'queued'
-    RETURNING m.state
-),
-counted AS (
-    SELECT count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
-        count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
-        count(*) FILTER (WHERE state = 'unknown') AS unknown
-    FROM renewed
-)
-UPDATE dispatch_batch b SET
-    text_version = %s, queued = b.queued - c.cancelled - c.suppressed - c.unknown,
-    unknown = b.unknown + c.unknown, cancelled = b.cancelled + c.cancelled,
-    suppressed = b.suppressed + c.suppressed,
-    state = CASE WHEN b.state <> 'claimed' AND b.queued = c.cancelled + c.suppressed + c.unknown
-        THEN 'done' ELSE b.state END
-FROM counted c WHERE b.id = %s
-"""
-
-TO_RENEW = """
+TO_RENEW = f"""
 SELECT m.id FROM mailings_mailing m
-WHERE m.state IN ('running', 'paused') AND m.text_version > 1 AND EXISTS (
+WHERE m.state IN {UNDER_WAY_SQL} AND m.text_version > 1 AND EXISTS (
     SELECT FROM dispatch_batch b
-    WHERE b.mailing_id = m.id AND b.state <> 'done' AND b.text_version < m.text_version
+    WHERE b.mailing_id = m.id AND b.state <> '{DONE}' AND b.text_version < m.text_version
 )
 """
 
@@ -96,7 +61,7 @@ class TextChangeImpact:
 def impact_of(mailing: Mailing) -> TextChangeImpact:
     """Whom a new text would come too late for, and who would get it; by the batches' counts."""
     flying = Func(F("in_flight"), function="cardinality", output_field=IntegerField())
-    sums = {state: Sum(state) for state in (*LEFT_US, MessageState.UNKNOWN, MessageState.FAILED)}
+    sums = {state: Sum(state) for state in HANDED_OVER}
     counts = mailing.batches.aggregate(flying=Sum(flying), queued=Sum("queued"), **sums)
     counts = {name: count or 0 for name, count in counts.items()}
     waiting = counts.pop("queued") - counts["flying"]
@@ -128,7 +93,7 @@ def renew(batch_id: int) -> int:
     with transaction.atomic():
         batch = Batch.objects.select_for_update(no_key=True).get(id=batch_id)
         mailing = Mailing.objects.get(id=batch.mailing_id)
-        waiting = sql.rows(WAITING, [batch_id, mailing.text_version])
+        waiting = sql.rows(WAITING_MESSAGES, [batch_id, mailing.text_version])
         _render(mailing, batch_id, waiting)
     return len(waiting)
 
@@ -155,9 +120,7 @@ def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | 
     picked_sql, parameters = clients_sql(
         mailing.text, Client.objects.order_by().filter(id__in=known)
     )
-    statement = RENEW.format(
-        picked=picked_sql, recipients=rendered_sql(mailing.text, "SELECT * FROM picked")
-    )
+    statement = renew_sql(picked_sql, rendered_sql(mailing.text, "SELECT * FROM picked"))
     version, segments = mailing.text_version, mailing.segments
     gone = (GONE.text, GONE.json)
     sql.run(statement, [*parameters, version, segments, *gone, ids, clients, version, batch_id])
@@ -176,7 +139,7 @@ def renew_all(mailing_id: int) -> None:
 
 def _behind(mailing: Mailing) -> list[int]:
     behind = Batch.objects.filter(mailing=mailing, text_version__lt=mailing.text_version)
-    unfinished = behind.exclude(state=BatchState.DONE).order_by("number")
+    unfinished = behind.exclude(state=DONE).order_by("number")
     return list(unfinished.values_list("id", flat=True))
 
 

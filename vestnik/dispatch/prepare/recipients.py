@@ -18,18 +18,8 @@ from vestnik.mailings.template import is_personalised
 NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
 NEEDED_BY_ALL = ("id", "phone_number", "timezone")
 
-# A join and not a sub-query: of a million clients that is probed a million times for each mention.
-PICKED = """
-SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped,
-    {no_sms} AS no_sms{values}
-FROM ({clients}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
-"""
-
 # Samples come from the first so many clients.
 LOOKED_AT = 1000
-SAMPLE = """
-SELECT id, text, segments FROM ({rendered}) AS r WHERE code IS NULL ORDER BY id LIMIT %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +39,21 @@ def select_recipients(audience: Filter) -> QuerySet[Client]:
 
 
 def clients_sql(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
-    """A statement of the clients with what `rendered` needs of them, and its parameters."""
+    """A statement of the clients with what `rendered` needs of them, and its parameters.
+
+    A join and not a sub-query: of a million clients that is probed a million times for each
+    mention.
+    """
     values = rendering_of(text).values()
     columns = NEEDED if values else NEEDED_BY_ALL
-    sql, parameters = clients.values_list(*columns).query.sql_with_params()
+    selected, parameters = clients.values_list(*columns).query.sql_with_params()
     no_sms = GETS_NO_SMS.format(number="c.phone_number")
-    return PICKED.format(values=values, no_sms=no_sms, clients=sql), parameters
+    statement = f"""
+SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped,
+    {no_sms} AS no_sms{values}
+FROM ({selected}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
+"""
+    return statement, parameters
 
 
 def rendered_sql(text: str, clients_sql: str) -> str:
@@ -64,13 +63,19 @@ def rendered_sql(text: str, clients_sql: str) -> str:
     return rendering_of(text).over(clients_sql)
 
 
+def _sample_sql(rendered: str) -> str:
+    return f"""
+SELECT id, text, segments FROM ({rendered}) AS r WHERE code IS NULL ORDER BY id LIMIT %s
+"""
+
+
 def sample_messages(
     mailing: Mailing, most: int, clients: QuerySet[Client] | None = None
 ) -> list[Sample]:
     """What the first clients of an unsaved mailing would get; or the first of `clients`."""
     among = select_recipients(mailing.filter) if clients is None else clients
     statement, parameters = clients_sql(mailing.text, among.order_by("id")[:LOOKED_AT])
-    sampling = SAMPLE.format(rendered=rendered_sql(mailing.text, statement))
+    sampling = _sample_sql(rendered_sql(mailing.text, statement))
     own = is_personalised(mailing.text)
     return [
         Sample(client, text if own else mailing.text, segments if own else mailing.segments)

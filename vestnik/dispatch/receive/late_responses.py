@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vestnik.dispatch.receive import receipts
-from vestnik.dispatch.record.claims import Claim, QueuedMessage
+from vestnik.dispatch.record.claims import Claim
+from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import record_late

@@ -9,7 +9,8 @@ receipt for each of them.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import transaction
@@ -17,6 +18,8 @@ from django.db import transaction
 from vestnik.db import sql
 from vestnik.db.errors import retry_on_conflict
 from vestnik.dispatch.models import KeptReceipt
+from vestnik.dispatch.states import RECEIVABLE_IN_DOUBT_SQL, RECEIVABLE_SQL
+from vestnik.dispatch.transitions.receipt import APPLY, LOCK
 from vestnik.providers.base import Receipt, ReceiptState
 from vestnik.providers.events import combined_state
 from vestnik.reasons.reason import Reason
@@ -31,7 +34,7 @@ MATCH_FOR = 300.0
 # come before the hand-over is recorded: what ended days ago is not meant, a receipt's validity was
 # over then.
 FIND = f"""
-SELECT h.provider_message_id, h.message_id, h.parts, m.phone_number
+SELECT h.provider_message_id AS provider_id, h.message_id AS message, h.parts, m.phone_number
 FROM dispatch_handover h
 JOIN dispatch_message m ON m.id = h.message_id
 JOIN mailings_mailing g ON g.id = m.mailing_id
@@ -46,18 +49,6 @@ SELECT m.id, m.phone_number FROM dispatch_message m JOIN mailings_mailing g ON g
 WHERE m.id = ANY(%s::bigint[]) AND g.provider = %s
 """
 
-# Batches are locked first and in order, as every other writer does: no two can wait for each other.
-LOCK = """
-SELECT b.id FROM dispatch_batch b WHERE b.id IN (
-    SELECT (
-        SELECT c.id FROM dispatch_batch c
-        WHERE c.mailing_id = m.mailing_id AND c.first_message_id <= m.id
-        ORDER BY c.first_message_id DESC LIMIT 1
-    )
-    FROM dispatch_message m WHERE m.id = ANY(%s::bigint[])
-) ORDER BY b.id FOR UPDATE
-"""
-
 UPDATE_PARTS = """
 UPDATE dispatch_handover h SET state = g.state
 FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
@@ -69,88 +60,52 @@ SELECT message_id, array_agg(state) FROM dispatch_handover
 WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
 """
 
-# A receipt's instant is of another clock, a vendor's or a host's: none is still to come.
-APPLY = """
-WITH given AS (
-    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
-        AS g (id, state, at, error, reason)
-),
-found AS (
-    SELECT m.id, m.state AS was, given.state, given.at, given.error, given.reason
-    FROM given JOIN dispatch_message m ON m.id = given.id
-),
--- Also of an earlier attempt: of one that was given up, or queued again and is not out just now.
-open AS (
-    SELECT f.* FROM found f JOIN dispatch_message m ON m.id = f.id
-    WHERE CASE WHEN m.state IN ('sent', 'unknown') THEN true
-        WHEN m.doubted_attempt_id IS NULL THEN false
-        WHEN m.state = 'failed' THEN true
-        WHEN m.state = 'queued' THEN (
-            SELECT NOT m.id = ANY(c.in_flight) FROM dispatch_batch c
-            WHERE c.mailing_id = m.mailing_id AND c.first_message_id <= m.id
-            ORDER BY c.first_message_id DESC LIMIT 1
-        ) ELSE false END
-),
-applied AS (
-    UPDATE dispatch_message m SET
-        state = open.state, error = open.error, reason = open.reason::jsonb, attempt_id = NULL,
-        sent_at = coalesce(m.sent_at, least(open.at, clock_timestamp())),
-        delivered_at = CASE open.state WHEN 'delivered'
-            THEN least(open.at, clock_timestamp()) END
-    FROM open WHERE m.id = open.id AND m.state = open.was
-    RETURNING m.id, m.mailing_id, open.was, open.state
-),
-moved AS (
-    SELECT (
-            SELECT c.id FROM dispatch_batch c
-            WHERE c.mailing_id = a.mailing_id AND c.first_message_id <= a.id
-            ORDER BY c.first_message_id DESC LIMIT 1
-        ) AS id,
-        count(*) FILTER (WHERE was = 'sent') AS sent,
-        count(*) FILTER (WHERE was = 'unknown') AS unknown,
-        count(*) FILTER (WHERE was = 'failed') AS failed,
-        count(*) FILTER (WHERE was = 'queued') AS queued,
-        count(*) FILTER (WHERE state = 'delivered') AS delivered,
-        count(*) FILTER (WHERE state = 'undelivered') AS undelivered
-    FROM applied a GROUP BY 1
-),
-counted AS (
-    UPDATE dispatch_batch b SET
-        sent = b.sent - moved.sent, unknown = b.unknown - moved.unknown,
-        failed = b.failed - moved.failed, queued = b.queued - moved.queued,
-        recheck = b.recheck OR b.state = 'claimed' AND moved.queued > 0,
-        state = CASE WHEN b.state IN ('ready', 'waiting') AND b.queued = moved.queued THEN 'done'
-            ELSE b.state END,
-        delivered = b.delivered + moved.delivered,
-        undelivered = b.undelivered + moved.undelivered
-    FROM moved WHERE b.id = moved.id
-)
-SELECT id FROM found WHERE was <> 'queued' OR id IN (SELECT id FROM applied)
-"""
-
 KEPT = """
 DELETE FROM dispatch_keptreceipt
 WHERE alias = %s AND (provider_message_id = ANY(%s::text[]) OR message_id = ANY(%s::bigint[]))
-RETURNING provider_message_id, message_id, state, at, error, reason
+RETURNING provider_message_id AS provider_id, message_id, state, at, error, reason
 """
 
 # A receipt may come between the recording of its hand-over and the look for kept ones, or for a
 # message whose worker is gone: what is kept is matched again for a while.
-MATCHED = """
+MATCHED = f"""
 SELECT k.alias, array_agg(k.provider_message_id), array_agg(coalesce(k.message_id, 0))
 FROM dispatch_keptreceipt k
 LEFT JOIN dispatch_handover h
     ON h.alias = k.alias AND h.provider_message_id = k.provider_message_id
 JOIN dispatch_message m ON m.id = coalesce(h.message_id, k.message_id)
 JOIN mailings_mailing g ON g.id = m.mailing_id AND g.provider = k.alias
-WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND (m.state IN ('sent', 'unknown')
-    OR m.doubted_attempt_id IS NOT NULL AND m.state IN ('queued', 'failed'))
+WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND (m.state IN {RECEIVABLE_SQL}
+    OR m.doubted_attempt_id IS NOT NULL AND m.state IN {RECEIVABLE_IN_DOUBT_SQL})
 GROUP BY k.alias
 """
 
+HAS_KEPT = "SELECT EXISTS (SELECT FROM dispatch_keptreceipt WHERE alias = %s)"
 FORGET = """
 DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interval '1 day'
 """
+
+
+class KeptRow(NamedTuple):
+    """A receipt as it was kept."""
+
+    provider_id: str
+    message_id: int | None
+    state: ReceiptState
+    at: datetime
+    error: str
+    reason: Any
+
+    def receipt(self, alias: str) -> Receipt:
+        """The receipt of that provider that it was."""
+        return Receipt(
+            alias,
+            self.state,
+            self.at,
+            provider_id=self.provider_id,
+            message_id=self.message_id,
+            error=Reason.stored(self.error, self.reason) or "",
+        )
 
 
 @retry_on_conflict
@@ -166,22 +121,11 @@ def apply(alias: str, receipts: Sequence[Receipt]) -> int:
 @retry_on_conflict
 def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[int]) -> None:
     """Apply what was kept for hand-overs that have just been recorded."""
-    if not sql.value("SELECT EXISTS (SELECT FROM dispatch_keptreceipt WHERE alias = %s)", [alias]):
+    if not sql.value(HAS_KEPT, [alias]):
         return
     with transaction.atomic():
-        rows = sql.rows(KEPT, [alias, list(provider_ids), list(message_ids)])
-        found = [
-            Receipt(
-                alias,
-                state,
-                at,
-                provider_id=provider_id,
-                message_id=own,
-                error=Reason.stored(error, reason) or "",
-            )
-            for provider_id, own, state, at, error, reason in rows
-        ]
-        _keep(alias, _apply(alias, found))
+        kept = sql.rows_of(KeptRow, KEPT, [alias, list(provider_ids), list(message_ids)])
+        _keep(alias, _apply(alias, [row.receipt(alias) for row in kept]))
 
 
 def match_kept() -> None:
@@ -255,6 +199,7 @@ def _deciding_receipt(state: ReceiptState, by_message: Sequence[Receipt], parts:
 class MatchedMessage(NamedTuple):
     """A message that a receipt names, in how many parts it went, and to whom."""
 
+    provider_id: str
     message: int
     parts: int
     phone_number: str
@@ -266,8 +211,8 @@ ReceiptsByMessage = dict[int, tuple[list[Receipt], int]]
 def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[ReceiptsByMessage, list[Receipt]]:
     """Receipts by their message, with how many parts it has; and those without one."""
     once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
-    rows = sql.rows(FIND, [alias, [r.provider_id for r in once if r.provider_id]])
-    known = {provider_id: MatchedMessage(*found) for provider_id, *found in rows}
+    named = [receipt.provider_id for receipt in once if receipt.provider_id]
+    known = {row.provider_id: row for row in sql.rows_of(MatchedMessage, FIND, [alias, named])}
     ours = _match_own_ids(alias, once)
     by_message: dict[int, list[Receipt]] = defaultdict(list)
     parts_of: dict[int, int] = {}
@@ -288,7 +233,7 @@ def _match_own_ids(alias: str, receipts: Iterable[Receipt]) -> dict[int, Matched
     """The messages of that provider among those that are named by our own ids."""
     named = [r.message_id for r in receipts if r.message_id is not None]
     rows = sql.rows(OURS, [named, alias]) if named else []
-    return {message: MatchedMessage(message, 1, phone_number) for message, phone_number in rows}
+    return {message: MatchedMessage("", message, 1, number) for message, number in rows}
 
 
 def _is_about(receipt: Receipt, phone_number: str) -> bool:

@@ -10,9 +10,11 @@ import structlog
 from django.db import transaction
 
 from vestnik.db import sql
+from vestnik.dispatch.states import DONE, EXPIRED, OPEN_SQL
 from vestnik.dispatch.suppress.revocation import DOUBTED
+from vestnik.dispatch.transitions.close import CLOSE, OVER_SQL, TAKE
 from vestnik.mailings.local_hours import LocalHours
-from vestnik.mailings.models import FINISH, Mailing
+from vestnik.mailings.models import FINISH, UNDER_WAY_SQL, Mailing
 from vestnik.mailings.window import END_GUARD
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -22,80 +24,27 @@ log = structlog.get_logger(__name__)
 # 50 batches a transaction: a million leftovers take about eight seconds, and no lock is long.
 BATCHES_AT_ONCE = 50
 
-# The mailing's row is locked before its end is believed: whoever moves the end away has their way,
-# or comes too late. Messages are looked at by the next statement, once their batches are locked:
-# what was queued again while the lock was waited for is closed as well.
-TAKE = """
-WITH over AS (
-    SELECT id, CASE WHEN state = 'cancelled' THEN 'cancelled' ELSE 'expired' END AS state
-    FROM mailings_mailing
-    WHERE id = %s AND (state IN ('cancelled', 'finished')
-        OR (state IN ('running', 'paused') AND ends_at <= clock_timestamp()))
-    FOR SHARE
-)
-SELECT b.id, over.state FROM dispatch_batch b JOIN over ON over.id = b.mailing_id
-WHERE b.state IN ('ready', 'waiting') ORDER BY b.id LIMIT %s
-FOR UPDATE OF b SKIP LOCKED
-"""
-
-# Of what was queued again although an earlier attempt may have arrived, nobody knows.
-CLOSE = """
-WITH taken AS (
-    SELECT id, mailing_id, first_message_id, last_message_id,
-        timezone = ANY(%s::text[]) AS never_open
-    FROM dispatch_batch
-    WHERE id = ANY(%s::bigint[])
-),
-closed AS (
-    UPDATE dispatch_message m SET
-        state = CASE WHEN m.doubted_attempt_id IS NULL THEN %s ELSE 'unknown' END,
-        attempt_id = m.doubted_attempt_id, next_attempt_at = NULL,
-        error = CASE WHEN m.doubted_attempt_id IS NOT NULL THEN %s
-            WHEN taken.never_open AND coalesce(m.error, '') = '' THEN %s ELSE m.error END,
-        reason = CASE WHEN m.doubted_attempt_id IS NOT NULL THEN %s::jsonb
-            WHEN taken.never_open AND coalesce(m.error, '') = '' THEN %s::jsonb
-            ELSE m.reason END
-    FROM taken
-    WHERE m.mailing_id + 0 = taken.mailing_id AND m.state = 'queued'
-        AND m.id BETWEEN taken.first_message_id AND taken.last_message_id
-    RETURNING taken.id, m.state
-),
-counted AS (
-    SELECT id, count(*) AS n, count(*) FILTER (WHERE state = 'unknown') AS unknown,
-        count(*) FILTER (WHERE state = 'expired') AS expired,
-        count(*) FILTER (WHERE state = 'cancelled') AS cancelled
-    FROM closed GROUP BY id
-)
-UPDATE dispatch_batch b SET
-    state = 'done', queued = b.queued - coalesce(n, 0), recheck = false,
-    unknown = b.unknown + coalesce(counted.unknown, 0),
-    expired = b.expired + coalesce(counted.expired, 0),
-    cancelled = b.cancelled + coalesce(counted.cancelled, 0)
-FROM taken LEFT JOIN counted USING (id)
-WHERE b.id = taken.id
-"""
-
-ALL_DONE = """
-SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE mailing_id = %s AND state <> 'done')
+ALL_DONE = f"""
+SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE mailing_id = %s AND state <> '{DONE}')
 """
 
 # Driven by what is still open, so that finished mailings cost nothing.
-TO_CLOSE = """
+TO_CLOSE = f"""
 SELECT id FROM mailings_mailing m
-WHERE state IN ('running', 'paused') AND enlisted_at IS NOT NULL AND (
+WHERE state IN {UNDER_WAY_SQL} AND enlisted_at IS NOT NULL AND (
     ends_at <= clock_timestamp()
-    OR NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> 'done')
+    OR NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> '{DONE}')
 )
 UNION
 SELECT DISTINCT m.id FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
-WHERE b.state IN ('ready', 'waiting') AND m.state IN ('cancelled', 'finished')
+WHERE b.state IN {OPEN_SQL} AND m.state IN {OVER_SQL}
 """
 
 
 NEVER_OPEN = Reason(Code.HOURS_NEVER_OPEN)
-ZONES = """
+ZONES = f"""
 SELECT DISTINCT timezone FROM dispatch_batch
-WHERE mailing_id = %s AND state IN ('ready', 'waiting') AND timezone IS NOT NULL
+WHERE mailing_id = %s AND state IN {OPEN_SQL} AND timezone IS NOT NULL
 """
 
 
@@ -151,7 +100,17 @@ def _close_some(mailing_id: int, never_open: Sequence[str]) -> bool:
         taken = sql.rows(TAKE, [mailing_id, BATCHES_AT_ONCE])
         if taken:  # all are of one mailing, and so of one state
             batches, state = [batch for batch, _ in taken], taken[0][1]
-            zones = [*never_open] if state == "expired" else []
-            reasons = (DOUBTED.text, NEVER_OPEN.text, DOUBTED.json, NEVER_OPEN.json)
-            sql.run(CLOSE, [zones, batches, state, *reasons])
+            zones = [*never_open] if state == EXPIRED else []
+            sql.run(
+                CLOSE,
+                {
+                    "batches": batches,
+                    "state": state,
+                    "never_open": zones,
+                    "why": NEVER_OPEN.text,
+                    "reason": NEVER_OPEN.json,
+                    "doubted": DOUBTED.text,
+                    "doubted_reason": DOUBTED.json,
+                },
+            )
     return len(taken) == BATCHES_AT_ONCE

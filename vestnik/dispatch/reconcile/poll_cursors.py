@@ -32,7 +32,7 @@ class PollCursor:
     #: The message that was asked about last; None where it is over.
     after: int | None = None
     #: Messages that have been read and not yet asked about.
-    rows: deque[tuple[Any, ...]] = field(default_factory=deque)
+    rows: deque[Any] = field(default_factory=deque)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import redis
 import structlog
@@ -24,6 +24,8 @@ from vestnik.dispatch.reconcile.poll_cursors import PollCursor, PollCursors
 from vestnik.dispatch.record.outcome_batch import SEPARATOR
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals import wakeups
+from vestnik.dispatch.states import QUEUED, SENT, UNKNOWN, MessageState
+from vestnik.dispatch.transitions.resolve import RECORD_ANSWERS
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import Accepted, Deferred, Provider, Receipt, Reply, StatusQuery
 from vestnik.providers.registry import describe
@@ -40,9 +42,19 @@ READ_AT_ONCE = 200
 # How old a message that was sent is when it is asked about.
 AGES = "{1 min,3 min,10 min,30 min,90 min,4 h,12 h,24 h,48 h}"
 
-# Batch by batch, in the order of their messages: what was asked about already is not read again.
-TO_ASK = """
-SELECT m.id, m.phone_number, coalesce(m.provider_message_id, ''), m.attempt_id, b.id
+# Those that came to one of these ages since the round before: no message has to keep a date.
+CAME_OF_AGE = """
+AND width_bucket(to_timestamp(%(began)s) - m.sent_at, %(ages)s::interval[])
+    > width_bucket(to_timestamp(%(before)s) - m.sent_at, %(ages)s::interval[])
+"""
+
+
+def _to_ask(state: MessageState, and_due: str = "") -> str:
+    """Batch by batch, in the order of their messages: what was asked about already is not read
+    again."""
+    return f"""
+SELECT m.id AS message_id, m.phone_number,
+    coalesce(m.provider_message_id, '') AS provider_message_id, m.attempt_id, b.id AS batch_id
 FROM dispatch_batch b
 CROSS JOIN LATERAL (
     SELECT * FROM dispatch_message m
@@ -53,67 +65,26 @@ CROSS JOIN LATERAL (
 WHERE b.mailing_id = %(mailing)s AND b.{state} > 0 AND b.last_message_id > %(after)s
 ORDER BY b.first_message_id, m.id LIMIT %(most)s
 """
-# Those that came to one of these ages since the round before: no message has to keep a date.
-CAME_OF_AGE = """
-AND width_bucket(to_timestamp(%(began)s) - m.sent_at, %(ages)s::interval[])
-    > width_bucket(to_timestamp(%(before)s) - m.sent_at, %(ages)s::interval[])
-"""
-STATEMENTS = {
-    "unknown": TO_ASK.format(state="unknown", and_due=""),
-    "sent": TO_ASK.format(state="sent", and_due=CAME_OF_AGE),
-}
+
+
+TO_ASK = {UNKNOWN: _to_ask(UNKNOWN), SENT: _to_ask(SENT, CAME_OF_AGE)}
 
 WITH_SENT = f"""
 SELECT m.id FROM mailings_mailing m
 WHERE m.provider = %s AND m.started_at IS NOT NULL AND {unknown_messages.RECENT}
     AND EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.sent > 0)
 """
+NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
-# What the provider has is sent; what it does not have is queued again while the mailing is under
-# way, unless its client was erased meanwhile; `recheck`, since they may have been deleted. The
-# attempt has to be the one that was asked about.
-ANSWERED = """
-WITH reply AS (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::bigint[], %(states)s::text[],
-        string_to_array(%(provider_ids)s, E'\\x1f', '')) AS r (id, attempt_id, state, provider_id)
-),
-owner AS MATERIALIZED (
-    SELECT id, state IN ('running', 'paused') AS under_way
-    FROM mailings_mailing WHERE id = %(mailing)s FOR SHARE
-),
-held AS (
-    SELECT b.id, b.first_message_id, b.last_message_id, owner.under_way
-    FROM dispatch_batch b JOIN owner ON owner.id = b.mailing_id
-    WHERE b.id = ANY(%(batches)s::bigint[]) AND b.unknown > 0 ORDER BY b.id FOR UPDATE OF b
-),
-settled AS (
-    UPDATE dispatch_message m SET
-        state = reply.state, error = NULL, reason = NULL, next_attempt_at = NULL, attempt_id = NULL,
-        sent_at = CASE reply.state WHEN 'sent' THEN coalesce(m.sent_at, clock_timestamp())
-            ELSE m.sent_at END,
-        provider_message_id = coalesce(reply.provider_id, m.provider_message_id)
-    FROM reply, held
-    WHERE m.id = reply.id AND m.id BETWEEN held.first_message_id AND held.last_message_id
-        AND m.state = 'unknown' AND m.attempt_id = reply.attempt_id
-        AND (reply.state = 'sent' OR held.under_way AND m.phone_number <> '')
-    RETURNING held.id, m.state
-),
-counted AS (
-    SELECT id, count(*) FILTER (WHERE state = 'sent') AS sent,
-        count(*) FILTER (WHERE state = 'queued') AS queued
-    FROM settled GROUP BY id
-)
-UPDATE dispatch_batch b SET
-    unknown = b.unknown - c.sent - c.queued, sent = b.sent + c.sent, queued = b.queued + c.queued,
-    recheck = b.recheck OR c.queued > 0,
-    due_at = CASE WHEN b.state = 'done' THEN clock_timestamp() ELSE b.due_at END,
-    open_until = CASE WHEN b.state = 'done' THEN NULL ELSE b.open_until END,
-    state = CASE WHEN b.state = 'done' AND c.queued > 0 THEN 'ready' ELSE b.state END
-FROM counted c WHERE b.id = c.id
-RETURNING c.sent + c.queued
-"""
 
-Row = tuple[Any, ...]
+class MessageToAsk(NamedTuple):
+    """A message that the provider is asked about."""
+
+    message_id: int
+    phone_number: str
+    provider_message_id: str
+    attempt_id: int | None
+    batch_id: int
 
 
 def mailings_to_poll(provider: Provider) -> list[int]:
@@ -140,15 +111,15 @@ def poll(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> i
     return settled
 
 
-def _pollable(provider: Provider) -> list[tuple[int, str]]:
+def _pollable(provider: Provider) -> list[tuple[int, MessageState]]:
     """Mailings, each with the state of the messages that are asked about."""
     if not provider.can_query:
         return []
     mailings = [
-        (mailing, "unknown") for mailing in unknown_messages.mailings_to_ask([provider.alias])
+        (mailing, UNKNOWN) for mailing in unknown_messages.mailings_to_ask([provider.alias])
     ]
     if provider.receipts == "query":
-        mailings += [(mailing, "sent") for (mailing,) in sql.rows(WITH_SENT, [provider.alias])]
+        mailings += [(mailing, SENT) for (mailing,) in sql.rows(WITH_SENT, [provider.alias])]
     return mailings
 
 
@@ -158,13 +129,13 @@ def _poll_in_turns(
     """A group of each mailing after the other, so that a large one keeps none waiting."""
     settled = polled = 0
     cursors, end = PollCursors(provider.alias), time.monotonic() + SLICE
-    now = sql.value("SELECT extract(epoch FROM clock_timestamp())::float8")
+    now = sql.value(NOW)
     try:
-        waiting = deque(cursors.due([(mailing_id, "unknown"), *_pollable(provider)], now))
+        waiting = deque(cursors.due([(mailing_id, UNKNOWN), *_pollable(provider)], now))
         while waiting and time.monotonic() < end and not stopping():
             cursor = waiting.popleft()
             group = _next_group(cursor)
-            cursor.turn, cursor.after = now, group[-1][0] if group else None
+            cursor.turn, cursor.after = now, group[-1].message_id if group else None
             # Before it is asked: what a provider chokes on is not asked about again at once.
             cursors.save(cursor)
             if group:
@@ -180,12 +151,13 @@ def _poll_in_turns(
     return settled
 
 
-def _next_group(cursor: PollCursor) -> list[Row]:
+def _next_group(cursor: PollCursor) -> list[MessageToAsk]:
     """The next messages of the round; none where it is over."""
     if not cursor.rows:
         cursor.rows.extend(
-            sql.rows(
-                STATEMENTS[cursor.state],
+            sql.rows_of(
+                MessageToAsk,
+                TO_ASK[MessageState(cursor.state)],
                 {
                     "mailing": cursor.mailing_id,
                     "after": cursor.after,
@@ -200,32 +172,36 @@ def _next_group(cursor: PollCursor) -> list[Row]:
 
 
 def _query_group(
-    provider: Provider, mailing_id: int, rows: Sequence[Row], pool: ProviderPool
+    provider: Provider, mailing_id: int, rows: Sequence[MessageToAsk], pool: ProviderPool
 ) -> int:
-    replies = pool.ask(provider, [StatusQuery(*row[:3]) for row in rows])
+    replies = pool.ask(provider, [_query_about(row) for row in rows])
     final = [reply for reply in replies if isinstance(reply, Receipt)]
     if final:
         receipts.apply(provider.alias, final)
-    return len(final) + _record_replies(mailing_id, rows, replies)
+    return len(final) + record_replies(mailing_id, rows, replies)
 
 
-def _record_replies(mailing_id: int, rows: Sequence[Row], replies: Sequence[Reply]) -> int:
+def _query_about(row: MessageToAsk) -> StatusQuery:
+    return StatusQuery(row.message_id, row.phone_number, row.provider_message_id)
+
+
+def record_replies(mailing_id: int, rows: Sequence[MessageToAsk], replies: Sequence[Reply]) -> int:
     """What is in doubt and known to be with the provider, or not to be."""
     known = [
         (row, reply)
         for row, reply in zip(rows, replies, strict=True)
-        if row[3] is not None and isinstance(reply, (Accepted, Deferred))
+        if row.attempt_id is not None and isinstance(reply, (Accepted, Deferred))
     ]
     if not known:
         return 0
     found = sql.rows(
-        ANSWERED,
+        RECORD_ANSWERS,
         {
             "mailing": mailing_id,
-            "ids": array([row[0] for row, _ in known]),
-            "attempts": array([row[3] for row, _ in known]),
-            "batches": array([row[4] for row, _ in known]),
-            "states": array(["sent" if isinstance(r, Accepted) else "queued" for _, r in known]),
+            "ids": array([row.message_id for row, _ in known]),
+            "attempts": array([row.attempt_id for row, _ in known]),
+            "batches": array([row.batch_id for row, _ in known]),
+            "states": array([SENT if isinstance(r, Accepted) else QUEUED for _, r in known]),
             "provider_ids": SEPARATOR.join(getattr(r, "provider_id", "") for _, r in known),
         },
     )

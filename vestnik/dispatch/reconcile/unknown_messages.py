@@ -14,17 +14,22 @@ from django.db import transaction
 from django.db.models import Sum
 
 from vestnik.db import sql
-from vestnik.db.sql import array
+from vestnik.db.sql import array, literals
 from vestnik.dispatch.signals import wakeups
+from vestnik.dispatch.transitions.resolve import (
+    GIVE_UP,
+    RESEND,
+    RESEND_ANSWERED,
+    RESEND_AUTOMATICALLY,
+)
 from vestnik.mailings.models import (
     REOPEN,
+    SENDABLE,
     SYSTEM,
-    UNDER_WAY,
     Mailing,
-    MailingState,
     StateConflict,
 )
-from vestnik.mailings.window import is_ahead
+from vestnik.mailings.window import RECEIPT_DAYS, is_ahead
 from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -40,44 +45,6 @@ class UnknownAction(StrEnum):
     GIVE_UP = "give_up"
 
 
-# Messages of clients who were deleted, erased or stopped meanwhile stay unknown: no resend. The
-# attempt stays on record, for it may have arrived. What was given up after another attempt is not
-# sent again by itself.
-# What is settled is taken batch by batch, each locked before its messages: a late outcome or a
-# receipt that comes first has its way, and one that comes second finds nothing to change.
-# A reason without a code, by the version before, may be a worker that stopped as well.
-SETTLE = """
-WITH held AS (
-    SELECT id, first_message_id, last_message_id FROM dispatch_batch
-    WHERE id = ANY(%s::bigint[]) AND unknown > 0 ORDER BY id FOR UPDATE
-),
-settled AS (
-    UPDATE dispatch_message m SET
-        state = %s, attempt_id = NULL, next_attempt_at = NULL,
-        doubted_attempt_id = m.attempt_id,
-        error = coalesce(%s, m.error), reason = coalesce(%s::jsonb, m.reason)
-    FROM held
-    WHERE m.mailing_id + 0 = %s AND m.state = 'unknown'
-        AND ('{state}' <> 'queued' OR m.phone_number <> '' AND (m.client_id IS NULL
-            OR (SELECT id FROM audience_client WHERE id = m.client_id) IS NOT NULL)
-            AND (SELECT id FROM audience_stoplistentry s WHERE s.phone_number = m.phone_number)
-                IS NULL)
-        AND (NOT %s OR m.attempt_id IS DISTINCT FROM m.doubted_attempt_id)
-        AND (NOT %s OR m.reason ->> 'code' <> 'worker_stopped')
-        AND m.id BETWEEN held.first_message_id AND held.last_message_id
-    RETURNING held.id
-),
-counted AS (SELECT id, count(*) AS n FROM settled GROUP BY id)
-UPDATE dispatch_batch b SET
-    unknown = b.unknown - counted.n,
-    {state} = b.{state} + counted.n,
-    due_at = CASE WHEN b.state = 'done' THEN clock_timestamp() ELSE b.due_at END,
-    open_until = CASE WHEN b.state = 'done' THEN NULL ELSE b.open_until END,
-    state = CASE WHEN b.state = 'done' AND '{state}' = 'queued' THEN 'ready' ELSE b.state END
-FROM counted WHERE b.id = counted.id
-RETURNING counted.n
-"""
-
 # In slices of some batches, each a transaction of its own: as one statement 299,000 messages made a
 # pause wait for 1.3 s, in which 359 messages left.
 NEXT_BATCHES = """
@@ -89,12 +56,18 @@ NO_FURTHER = 2**63 - 1
 #: Of what is sent again by itself, in one tick: slices of which some messages were.
 MOST_SLICES_A_RUN = 5
 
-IN_DOUBT = """
-SELECT DISTINCT m.id FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
-WHERE b.unknown > 0 AND m.provider = ANY(%s) AND {recent}
+# For so long it is asked what became of a mailing's messages.
+RECENT = f"""
+coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '{RECEIPT_DAYS} days'
 """
-NOT_ENDED = "m.state IN ('running', 'paused', 'finished') AND m.ends_at > clock_timestamp()"
-RECENT = "coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '2 days'"
+WITH_UNKNOWN = """
+SELECT DISTINCT m.id FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
+WHERE b.unknown > 0 AND m.provider = ANY(%s)
+"""
+TO_ASK = f"{WITH_UNKNOWN} AND {RECENT}"
+TO_RESEND = f"""{WITH_UNKNOWN}
+    AND m.state IN {literals(SENDABLE)} AND m.ends_at > clock_timestamp()
+"""
 
 
 class StatusQueryUnsupported(Exception):
@@ -131,7 +104,7 @@ def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
 
     def settle(batches: Sequence[int]) -> int:
         note.write()
-        return _resolve_slice(mailing, "failed", Reason(Code.GIVEN_UP), batches)
+        return _resolve_slice(mailing, GIVE_UP, Reason(Code.GIVEN_UP), batches)
 
     return sum(_in_slices(mailing, settle, most))
 
@@ -202,7 +175,7 @@ def resend_automatically(
     """
     if not resending:
         return
-    for (mailing_id,) in sql.rows(IN_DOUBT.format(recent=NOT_ENDED), [list(resending)]):
+    for (mailing_id,) in sql.rows(TO_RESEND, [list(resending)]):
         mailing = Mailing.objects.get(id=mailing_id)
         again = partial(_queue_by_itself, mailing, workers_are_gone)
         slices = _in_slices(mailing, again)
@@ -215,7 +188,7 @@ def mailings_to_ask(asked: Sequence[str]) -> list[int]:
     """The mailings with unknown messages by providers that can be asked."""
     if not asked:
         return []
-    return [mailing for (mailing,) in sql.rows(IN_DOUBT.format(recent=RECENT), [list(asked)])]
+    return [mailing for (mailing,) in sql.rows(TO_ASK, [list(asked)])]
 
 
 def _may_send(mailing: Mailing) -> bool:
@@ -224,7 +197,7 @@ def _may_send(mailing: Mailing) -> bool:
     lock was waited for."""
     Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
     held = Mailing.objects.filter(is_ahead("ends_at"), id=mailing.id)
-    return held.filter(state__in=(*UNDER_WAY, MailingState.FINISHED)).exists()
+    return held.filter(state__in=SENDABLE).exists()
 
 
 def _queue_by_itself(
@@ -244,10 +217,8 @@ def _queue_again(
     """Queue the unknown messages of some batches; None where nothing may leave any more."""
     if not _may_send(mailing):
         return None
-    by_itself = actor == SYSTEM
-    count = _resolve_slice(
-        mailing, "queued", None, batches, by_itself=by_itself, only_answered=only_answered
-    )
+    statement = RESEND_AUTOMATICALLY if actor == SYSTEM else RESEND
+    count = _resolve_slice(mailing, RESEND_ANSWERED if only_answered else statement, None, batches)
     if count:
         mailing.move(REOPEN, actor=actor)
         transaction.on_commit(lambda: wakeups.wake_dispatchers(mailing.provider))
@@ -255,15 +226,13 @@ def _queue_again(
 
 
 def _resolve_slice(
-    mailing: Mailing,
-    state: str,
-    reason: Reason | None,
-    batches: Sequence[int],
-    *,
-    by_itself: bool = False,
-    only_answered: bool = False,
+    mailing: Mailing, statement: str, reason: Reason | None, batches: Sequence[int]
 ) -> int:
-    why = (None, None) if reason is None else (reason.text, reason.json)
-    given = [array(batches), state, *why, mailing.id, by_itself, only_answered]
-    rows = sql.rows(SETTLE.format(state=state), given)
-    return sum(n for (n,) in rows)
+    """Settle the unknown messages of some batches by a statement of `transitions.resolve`."""
+    given = {
+        "mailing": mailing.id,
+        "batches": array(batches),
+        "why": reason and reason.text,
+        "reason": reason and reason.json,
+    }
+    return sum(count for (count,) in sql.rows(statement, given))

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from vestnik.db.sql import array
-from vestnik.dispatch.record.claims import QueuedMessage
+from vestnik.dispatch.record.due_messages import QueuedMessage
+from vestnik.dispatch.states import DOUBTED, FAILED, QUEUED, RESENT, SENT, UNKNOWN
 from vestnik.reasons.reason import Reason
 
 SEPARATOR = "\x1f"
-#: Instead of the instant of its departure: this try is no attempt of the message's.
-NOT_COUNTED = -1.0
 
 
 @dataclass(slots=True)
@@ -76,7 +75,7 @@ class OutcomeBatch:
         """The same, with those that did not leave as queued: their lease was taken back, so
         they stand as unknown."""
         for message_id in self.not_sent:
-            self.add(message_id, "queued", 0.0)
+            self.add(message_id, QUEUED, 0.0)
         self.not_sent = []
         return self
 
@@ -89,7 +88,7 @@ class OutcomeBatch:
 
     def last_refusal(self) -> Reason | None:
         """Why the last of those that were refused for good was."""
-        reasons = (r for s, r in zip(self.states, self.reasons, strict=True) if s == "failed")
+        reasons = (r for s, r in zip(self.states, self.reasons, strict=True) if s == FAILED)
         return next(reversed([*reasons]), None)
 
     def parameters(self) -> dict[str, object]:
@@ -105,7 +104,7 @@ class OutcomeBatch:
         part_ids = sorted(last)
         return {
             "ids": array(self.ids),
-            "states": array(self.states),
+            "states": "{" + ",".join(self.states) + "}",
             "departed": array(self.departed),
             "provider_ids": SEPARATOR.join(self.provider_ids),
             **self._why(),
@@ -115,10 +114,10 @@ class OutcomeBatch:
             "parts": array([last[part_id][1] for part_id in part_ids]),
             "attempt": self.attempt_id,
             "marked_at": self.marked_at,
-            "sent": counted["sent"],
-            "failed": counted["failed"],
-            "unknown": counted["unknown"] + counted["doubted"],
-            "leaving": len(self.ids) - counted["queued"] - counted["resent"],
+            "sent": counted[SENT],
+            "failed": counted[FAILED],
+            "unknown": counted[UNKNOWN] + counted[DOUBTED],
+            "leaving": len(self.ids) - counted[QUEUED] - counted[RESENT],
         }
 
     def _why(self) -> dict[str, str]:

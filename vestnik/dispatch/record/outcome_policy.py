@@ -4,8 +4,11 @@ import random
 
 import structlog
 
-from vestnik.dispatch.record.claims import Claim, QueuedMessage
-from vestnik.dispatch.record.outcome_batch import NOT_COUNTED, OutcomeBatch
+from vestnik.dispatch.record.claims import Claim
+from vestnik.dispatch.record.due_messages import QueuedMessage
+from vestnik.dispatch.record.outcome_batch import OutcomeBatch
+from vestnik.dispatch.states import DOUBTED, FAILED, QUEUED, RESENT, SENT, UNKNOWN
+from vestnik.dispatch.transitions.record import NOT_COUNTED
 from vestnik.providers.base import (
     Accepted,
     Deferred,
@@ -34,33 +37,48 @@ def add_outcome(
     *,
     retry_in_seconds: float | None = None,
 ) -> None:
-    """Add to `settled` what became of a message that departed so many seconds after the mark.
+    """Add to `outcomes` what became of a message that departed so many seconds after the mark.
 
-    A refusal of everybody costs no attempt: the message stays, or is tried again after `behind`
-    seconds, with the reason on record.
+    A refusal of everybody costs no attempt: the message stays, or is tried again after
+    `retry_in_seconds`, with the reason on record.
     """
     if isinstance(outcome, Accepted):
         provider_id = storable(outcome.provider_id, LONGEST_ID)
-        outcomes.add(message.message_id, "sent", departed, provider_id=provider_id)
+        outcomes.add(message.message_id, SENT, departed, provider_id=provider_id)
         if provider_id:
             ids = [storable(part, LONGEST_ID) for part in outcome.part_ids] or [provider_id]
             outcomes.add_parts(message.message_id, ids)
+    elif outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
+        _add_not_sent(outcomes, message, outcome, retry_in_seconds)
+    else:
+        _add_failure(outcomes, provider, batch, message, outcome, departed)
+
+
+def _add_not_sent(
+    outcomes: OutcomeBatch,
+    message: QueuedMessage,
+    outcome: Deferred | None,
+    retry_in_seconds: float | None,
+) -> None:
+    if outcome is None or retry_in_seconds is None:
+        outcomes.not_sent.append(message.message_id)
         return
-    if outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
-        if outcome is None or retry_in_seconds is None:
-            outcomes.not_sent.append(message.message_id)
-            return
-        outcomes.add(
-            message.message_id,
-            "queued",
-            NOT_COUNTED,
-            error=outcome.reason,
-            retry_in=retry_in_seconds,
-        )
-        return
+    outcomes.add(
+        message.message_id, QUEUED, NOT_COUNTED, error=outcome.reason, retry_in=retry_in_seconds
+    )
+
+
+def _add_failure(
+    outcomes: OutcomeBatch,
+    provider: Provider,
+    batch: Claim,
+    message: QueuedMessage,
+    outcome: Rejected | Deferred | Unknown,
+    departed: float,
+) -> None:
     state, reason, retry_in = _decide(provider, message, outcome)
-    if state == "failed" and message.earlier_attempt is not None:
-        state = "doubted"  # nobody knows whether the earlier attempt has arrived
+    if state == FAILED and message.earlier_attempt is not None:
+        state = DOUBTED  # nobody knows whether the earlier attempt has arrived
     reason = reason.fit()
     outcomes.add(message.message_id, state, departed, error=reason, retry_in=retry_in)
     log.warning(
@@ -80,15 +98,15 @@ def _decide(
     why = outcome.reason
     if isinstance(outcome, Rejected):
         said = Reason(Code.GATEWAY_SAID, code=outcome.code, reason=why) if outcome.code else why
-        return "failed", Reason.of(said), -1.0
+        return FAILED, Reason.of(said), -1.0
     if isinstance(outcome, Deferred):
         attempts = message.attempts + 1
         if provider.max_attempts and attempts >= provider.max_attempts:
-            return "failed", Reason(Code.ATTEMPTS_EXHAUSTED, count=attempts, reason=why), -1.0
-        return "queued", Reason.of(why), outcome.retry_after or back_off(message.attempts)
+            return FAILED, Reason(Code.ATTEMPTS_EXHAUSTED, count=attempts, reason=why), -1.0
+        return QUEUED, Reason.of(why), outcome.retry_after or back_off(message.attempts)
     if provider.in_doubt == "resend":
-        return "resent", Reason(Code.RESENT, reason=why), back_off(message.attempts)
-    return "unknown", Reason.of(why), -1.0
+        return RESENT, Reason(Code.RESENT, reason=why), back_off(message.attempts)
+    return UNKNOWN, Reason.of(why), -1.0
 
 
 def back_off(attempts: int) -> float:

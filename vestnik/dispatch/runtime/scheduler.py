@@ -20,9 +20,11 @@ from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.runtime import clock_skew, import_runner
 from vestnik.dispatch.runtime.periodic_jobs import Job, every
-from vestnik.dispatch.send.batch_sender import lease_of
+from vestnik.dispatch.send.send_context import lease_of
 from vestnik.dispatch.signals import heartbeat, wakeups
+from vestnik.dispatch.states import READY
 from vestnik.dispatch.suppress import opt_out, revocation
+from vestnik.dispatch.transitions.lease import BOUND_LEASES
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.codes import Code
@@ -33,31 +35,22 @@ log = structlog.get_logger(__name__)
 #: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
 LOCK_SECONDS = 1.0
 
-DUE_SOON = """
+DUE_SOON = f"""
 SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
 FROM mailings_mailing
-WHERE state = 'scheduled' AND starts_at <= clock_timestamp() + %s * interval '1 second'
+WHERE state = '{MailingState.SCHEDULED}'
+    AND starts_at <= clock_timestamp() + %s * interval '1 second'
 ORDER BY starts_at
 """
 
-# No lease lasts so long: the database's clock has gone back since, and what a worker that is gone
-# has claimed would wait for that much longer.
-BOUND_LEASES = """
-UPDATE dispatch_batch SET due_at = clock_timestamp() + %(longest)s * interval '1 second'
-WHERE id IN (
-    SELECT id FROM dispatch_batch
-    WHERE state = 'claimed' AND due_at > clock_timestamp() + %(longest)s * interval '1 second'
-    ORDER BY id FOR UPDATE SKIP LOCKED
-)
-"""
 #: Beside the longest lease of the providers configured here: another host may have a longer one,
 #: during a release that changes a deadline.
 LEASE_BOUND_MARGIN = 300.0
 
-TO_SEND = """
+TO_SEND = f"""
 SELECT DISTINCT m.provider FROM mailings_mailing m
-WHERE m.state = 'running' AND EXISTS (
-    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = 'ready'
+WHERE m.state = '{MailingState.RUNNING}' AND EXISTS (
+    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = '{READY}'
 )
 """
 

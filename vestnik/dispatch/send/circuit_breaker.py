@@ -44,7 +44,7 @@ OPEN = """
 INSERT INTO dispatch_breaker
     (alias, state, openings, until, reason, reason_details, changed_at)
 VALUES (%(alias)s, 'open', 1,
-    clock_timestamp() + greatest(%(shortest)s, %(wish)s) * interval '1 second',
+    clock_timestamp() + greatest(%(shortest)s::float8, %(wish)s::float8) * interval '1 second',
     %(reason)s, %(details)s::jsonb, clock_timestamp())
 ON CONFLICT (alias) DO UPDATE SET
     state = 'open', openings = dispatch_breaker.openings + 1, reason = excluded.reason,

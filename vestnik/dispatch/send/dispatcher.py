@@ -14,14 +14,8 @@ import structlog
 from django.db import close_old_connections
 
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.send.batch_sender import (
-    DATABASE_AWAY,
-    LONGEST_RATE_WAIT,
-    REDIS_WAIT,
-    BatchSender,
-    SendContext,
-    lease_of,
-)
+from vestnik.dispatch.send.batch_recorder import DATABASE_AWAY
+from vestnik.dispatch.send.batch_sender import LONGEST_RATE_WAIT, REDIS_WAIT, BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.dispatcher_threads import DispatcherThreads, dispatcher_threads
@@ -29,6 +23,7 @@ from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT
 from vestnik.dispatch.send.permits import Allowance
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.send.rate_limit import Grant, RateLimiterUnavailable
+from vestnik.dispatch.send.send_context import SendContext, lease_of
 from vestnik.dispatch.send.stragglers import Stragglers
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.signals.metrics import counters

@@ -16,10 +16,14 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from vestnik.db import sql
-from vestnik.dispatch.record.claims import LONGEST_TURN, MOST_BEHIND, ClaimOrder
+from vestnik.dispatch.record.claims import ClaimOrder
+from vestnik.dispatch.states import DONE, WAITING
+from vestnik.dispatch.transitions.lease import LONGEST_TURN, MOST_BEHIND
 from vestnik.mailings.fair_share import Demand, fair_rates
+from vestnik.mailings.models import MailingState
 from vestnik.providers.base import Provider
 
 # The rates are read again after so many seconds, or once work is announced.
@@ -36,15 +40,16 @@ FIRST_CAPACITY = 1000.0
 
 # What is claimable or claimed, by the instant by which it must be through: its hours, unless they
 # open again before the end.
-READ_BACKLOGS = """
-SELECT m.id, m.rate_limit::float8, m.segments, max(t.served)::float8,
-    sum(b.queued)::float8, greatest(0.5, extract(epoch FROM d.until - clock_timestamp()))::float8
+READ_BACKLOGS = f"""
+SELECT m.id AS mailing, m.rate_limit::float8 AS rate_limit, m.segments,
+    max(t.served)::float8 AS served, sum(b.queued)::float8 AS queued,
+    greatest(0.5, extract(epoch FROM d.until - clock_timestamp()))::float8 AS seconds
 FROM mailings_mailing m
-JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done' AND b.state <> 'waiting'
+JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> '{DONE}' AND b.state <> '{WAITING}'
 LEFT JOIN dispatch_mailingturn t ON t.mailing_id = m.id
 CROSS JOIN LATERAL (SELECT CASE WHEN b.open_until > m.ends_at - interval '20 hours'
     THEN least(b.open_until, m.ends_at) ELSE m.ends_at END AS until) d
-WHERE m.state = 'running' AND m.provider = %s AND m.ends_at > clock_timestamp()
+WHERE m.state = '{MailingState.RUNNING}' AND m.provider = %s AND m.ends_at > clock_timestamp()
 GROUP BY m.id, d.until ORDER BY m.id, d.until
 """
 
@@ -54,9 +59,9 @@ ADD_NEW = f"""
 WITH running AS (
     SELECT m.id, t.virtual_time FROM mailings_mailing m
     LEFT JOIN dispatch_mailingturn t ON t.mailing_id = m.id
-    WHERE m.state = 'running' AND m.provider = %s AND EXISTS (
+    WHERE m.state = '{MailingState.RUNNING}' AND m.provider = %s AND EXISTS (
         SELECT FROM dispatch_batch b
-        WHERE b.mailing_id = m.id AND b.state <> 'done' AND b.state <> 'waiting'
+        WHERE b.mailing_id = m.id AND b.state <> '{DONE}' AND b.state <> '{WAITING}'
     )
 ),
 bounded AS (SELECT max(virtual_time) - {MOST_BEHIND + LONGEST_TURN} AS least FROM running)
@@ -69,6 +74,18 @@ FROM running WHERE virtual_time IS NULL
 ORDER BY id
 ON CONFLICT DO NOTHING
 """
+
+
+class BacklogPart(NamedTuple):
+    """So many queued messages of a mailing that must be through within so many seconds."""
+
+    mailing: int
+    rate_limit: float | None
+    segments: int
+    #: None where the mailing has no turn yet.
+    served: float | None
+    queued: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +210,13 @@ def read_backlogs(alias: str) -> dict[int, Backlog]:
     """What the running mailings of a provider have to hand over; new ones get their place."""
     parts: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
     backlogs: dict[int, Backlog] = {}
-    rows = sql.rows(READ_BACKLOGS, [alias])
-    if any(served is None for _, _, _, served, _, _ in rows):
+    rows = sql.rows_of(BacklogPart, READ_BACKLOGS, [alias])
+    if any(row.served is None for row in rows):
         sql.run(ADD_NEW, [alias])
-    for mailing, limit, segments, served, queued, seconds in rows:
-        parts[mailing].append((queued, seconds))
-        backlogs[mailing] = Backlog(limit, segments, served or 0.0, parts[mailing])
+    for row in rows:
+        own = parts[row.mailing]
+        own.append((row.queued, row.seconds))
+        backlogs[row.mailing] = Backlog(row.rate_limit, row.segments, row.served or 0.0, own)
     return backlogs
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from vestnik.dispatch.record.claims import QueuedMessage
+from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.providers.base import OutboundMessage, Outcome, Provider
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason

@@ -12,6 +12,8 @@ import redis
 from django.conf import settings
 
 from vestnik.db import sql
+from vestnik.dispatch.states import OPEN_SQL
+from vestnik.mailings.models import MailingState
 from vestnik.providers.registry import aliases, describe
 
 WORKER = "vestnik:worker:{}"
@@ -31,21 +33,22 @@ OVERDUE_SECONDS = 5.0
 SLOW_MARKS = "vestnik:slow-marks"
 SLOW_MARKS_TTL = 15
 
-OVERDUE = """
+OVERDUE = f"""
 SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at)), 0)::float8
 FROM mailings_mailing
-WHERE state = 'scheduled' AND starts_at < clock_timestamp() - %s * interval '1 second'
+WHERE state = '{MailingState.SCHEDULED}'
+    AND starts_at < clock_timestamp() - %s * interval '1 second'
 """
 # By partial indexes of what is open. What waits for a pace could have been sent once the message
 # before it was, and nothing could be in a pause: of a paced mailing the last two batches that were
 # begun are looked at, at most 2,000 messages.
-OLDEST_DUE = """
+OLDEST_DUE = f"""
 SELECT m.provider, max(greatest(0, extract(epoch FROM clock_timestamp()
     - greatest(b.due_at, resumed.at, paced.at))))::float8
 FROM mailings_mailing m
 CROSS JOIN LATERAL (
     SELECT min(due_at) AS due_at FROM dispatch_batch
-    WHERE mailing_id = m.id AND state IN ('ready', 'waiting') AND due_at <= clock_timestamp()
+    WHERE mailing_id = m.id AND state IN {OPEN_SQL} AND due_at <= clock_timestamp()
 ) b
 CROSS JOIN LATERAL (
     SELECT max(at) AS at FROM mailings_mailingevent
@@ -60,11 +63,11 @@ CROSS JOIN LATERAL (
         ON message.id BETWEEN begun.first_message_id AND begun.last_message_id
     WHERE m.rate_limit IS NOT NULL OR m.provider = ANY(%(paced)s)
 ) paced
-WHERE m.state = 'running' AND m.ends_at > clock_timestamp() AND b.due_at IS NOT NULL
+WHERE m.state = '{MailingState.RUNNING}' AND m.ends_at > clock_timestamp() AND b.due_at IS NOT NULL
 GROUP BY m.provider
 UNION ALL
 SELECT provider, max(extract(epoch FROM clock_timestamp() - starts_at))::float8
-FROM mailings_mailing WHERE state = 'scheduled' AND starts_at < clock_timestamp()
+FROM mailings_mailing WHERE state = '{MailingState.SCHEDULED}' AND starts_at < clock_timestamp()
 GROUP BY provider
 """
 

@@ -30,13 +30,15 @@ from redis.commands.core import Script
 
 from vestnik.db import sql
 from vestnik.dispatch.signals.metrics import counters
+from vestnik.dispatch.states import READY
+from vestnik.mailings.models import MailingState
 from vestnik.outages import OutageLog
 from vestnik.providers.registry import aliases, describe
 
-READY = """
+PROVIDER_IF_READY = f"""
 SELECT provider FROM mailings_mailing m
-WHERE id = %s AND state = 'running' AND EXISTS (
-    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = 'ready'
+WHERE id = %s AND state = '{MailingState.RUNNING}' AND EXISTS (
+    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = '{READY}'
 )
 """
 
@@ -138,7 +140,7 @@ def wake_dispatchers(alias: str, dispatchers: int = 4) -> None:
 
 def wake_dispatchers_for(mailing_id: int) -> None:
     """Have workers send what is ready of a mailing, if there is something."""
-    if alias := sql.value(READY, [mailing_id]):
+    if alias := sql.value(PROVIDER_IF_READY, [mailing_id]):
         wake_dispatchers(alias)
 
 

@@ -7,11 +7,15 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from vestnik.audience import stop_list
+from vestnik.audience.imports import ImportState
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.errors import retry_on_conflict
 from vestnik.db.lock_ids import ENLISTING_LOCK
-from vestnik.dispatch.suppress.revocation import OF_CLIENT, WHY, delete_client, revoke
+from vestnik.db.sql import literals
+from vestnik.dispatch.states import QUEUED
+from vestnik.dispatch.suppress.revocation import WHY, delete_client, revoke
+from vestnik.dispatch.transitions.revoke import CANCEL_AMONG, CANCEL_OF_CLIENTS
 
 log = structlog.get_logger(__name__)
 
@@ -33,41 +37,43 @@ CROSS JOIN LATERAL (
 WHERE (g.enlisted_at IS NULL OR g.enlisted_at > clock_timestamp() - interval '1 day')
     AND NOT m.id = ANY(%(ids)s::bigint[])
 """
+
+
 # A text is stored where it was personalised; null would show the mailing's own.
-BLANK = """
+def _blank(which: str) -> str:
+    return f"""
 UPDATE dispatch_message SET
     phone_number = '', text = CASE WHEN text IS NOT NULL THEN '' END,
     error = replace(error, %(number)s, '***'),
     reason = replace(reason::text, %(number)s, '***')::jsonb
 WHERE id = ANY(%(ids)s::bigint[]) AND {which}
 """
-PAST = "state <> 'queued' AND phone_number <> ''"
-BLANK_PAST = BLANK.format(which=PAST)
-BLANK_REST = BLANK.format(which="phone_number <> ''")
+
+
+PAST = f"state <> '{QUEUED}' AND phone_number <> ''"
+BLANK_PAST = _blank(PAST)
+BLANK_REST = _blank("phone_number <> ''")
 # Receipts hold messages of several mailings as well, in an order of their own: what waits for one
 # of those must hold none itself.
 NOBODY_HOLDS = f"""
 SELECT id FROM dispatch_message WHERE id = ANY(%(ids)s::bigint[]) AND {PAST}
 FOR UPDATE SKIP LOCKED
 """
-BLANK_FREE = BLANK.format(which=f"id IN ({NOBODY_HOLDS})")
+BLANK_FREE = _blank(f"id IN ({NOBODY_HOLDS})")
 NOT_BLANKED = f"SELECT id FROM dispatch_message WHERE id = ANY(%(ids)s::bigint[]) AND {PAST}"
 AT_ONCE = 500
-QUEUED_AMONG = """
-theirs AS (
-    SELECT m.id, m.mailing_id FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
-    WHERE m.id = ANY(%(ids)s::bigint[]) AND m.state = 'queued' AND g.state IN ('running', 'paused')
-)
-"""
+# Whoever is enlisted just then is waited for.
+WAIT_FOR_CHUNKS = "SELECT pg_advisory_xact_lock(%s)"
 FORGET_TEXTS_OF = "DELETE FROM dispatch_inboundtext WHERE phone_number = %s"
 BLANK_REFUSED_ROWS = """
 UPDATE audience_refusedrow SET cells = '[]'
 WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s
 """
+UNFINISHED = (ImportState.DRAFT, ImportState.WAITING, ImportState.RUNNING)
 # First of all: an import that is taken over just then has the row, and is waited for.
-WARN_IMPORTS = """
+WARN_IMPORTS = f"""
 UPDATE audience_import SET erased = array_append(erased, %s::varchar)
-WHERE state IN ('draft', 'waiting', 'running')
+WHERE state IN {literals(UNFINISHED)}
 """
 
 
@@ -88,7 +94,7 @@ def erase_client(client_id: int) -> ErasureResult | None:
     """
     clients = Client.objects.filter(id=client_id)
     while number := clients.values_list("phone_number", flat=True).first():
-        revoke(OF_CLIENT, "cancelled", WHY, {"clients": [client_id]})
+        revoke(CANCEL_OF_CLIENTS, WHY, {"clients": [client_id]})
         ids = _blank_past(client_id, number)
         if (erased := _erase(client_id, number, ids)) is not None:
             return erased
@@ -121,7 +127,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> ErasureResult | None:
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])
         sql.run(FORGET_TEXTS_OF, [number])
         erasing.send(sender=erase_client, number=number, client=client_id)
-        sql.run("SELECT pg_advisory_xact_lock(%s)", [ENLISTING_LOCK])
+        sql.run(WAIT_FOR_CHUNKS, [ENLISTING_LOCK])
         client = Client.objects.select_for_update().filter(id=client_id, phone_number=number)
         if not client.exists():
             transaction.set_rollback(True)
@@ -129,7 +135,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> ErasureResult | None:
         delete_client(client_id)
         latest = sql.rows(LATEST, {"client": client_id, "ids": ids})
         ids = [*ids, *(message for (message,) in latest)]
-        revoke(QUEUED_AMONG, "cancelled", WHY, {"ids": ids})
+        revoke(CANCEL_AMONG, WHY, {"ids": ids})
         sql.run(BLANK_REST, {"number": number, "ids": ids})
         listed = stop_list.erase(number)
     log.info("client erased", client=client_id, messages=len(ids))

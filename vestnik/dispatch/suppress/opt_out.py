@@ -21,11 +21,16 @@ from vestnik.db.sql import array
 from vestnik.dispatch.models import InboundText, PendingStop
 from vestnik.dispatch.suppress.revocation import (
     LONGEST_WAIT,
-    QUEUED_OF_BATCH,
     SHORT_WAIT,
     revoke,
     try_revoke,
 )
+from vestnik.dispatch.transitions.revoke import (
+    SUPPRESS_ENTRIES,
+    SUPPRESS_LISTED_OF_BATCH,
+    SUPPRESS_NUMBERS,
+)
+from vestnik.mailings.models import UNDER_WAY_SQL
 from vestnik.outages import one_line
 from vestnik.providers.base import Inbound
 from vestnik.reasons.codes import Code
@@ -35,69 +40,40 @@ log = structlog.get_logger(__name__)
 
 WHY = Reason(Code.STOP_LIST)
 
-# A client's number may have changed since: the message's own is what counts.
-# From the few on the list to their messages, a probe of an index each: left to itself the planner
-# takes a new mailing for small, and read its 100,000 messages once for each batch, 1.4 s a tick.
-STOPPED = """
-stopped AS MATERIALIZED (
-    SELECT s.phone_number, c.id FROM audience_stoplistentry s
-    CROSS JOIN LATERAL (
-        SELECT id FROM audience_client WHERE phone_number = s.phone_number LIMIT 1
-    ) c
-    WHERE {which}
-),
-theirs AS MATERIALIZED (
-    SELECT m.id, g.id AS mailing_id
-    FROM mailings_mailing g
-    CROSS JOIN stopped s
-    CROSS JOIN LATERAL (
-        SELECT id FROM dispatch_message
-        WHERE mailing_id = g.id AND client_id = s.id AND phone_number = s.phone_number
-            AND state = 'queued' LIMIT 1
-    ) m
-    WHERE g.state IN ('running', 'paused') AND {of}
-)
-"""
-OF_NUMBERS = STOPPED.format(which="s.phone_number = ANY(%(numbers)s)", of="true")
-OF_ENTRIES = STOPPED.format(which="s.id = ANY(%(entries)s::bigint[])", of="g.id = %(mailing)s")
-# By the messages' own numbers: a test send has no client, and a client's number may have changed.
-# There is no index on them, so it is asked of a batch alone. A stop that still waits for another
-# transaction counts as well: the mark lets no message of it leave.
-LISTED = """
-CROSS JOIN LATERAL (
-    SELECT 1 FROM audience_stoplistentry WHERE phone_number = m.phone_number
-    UNION ALL SELECT 1 FROM dispatch_pendingstop WHERE phone_number = m.phone_number
-    LIMIT 1
-) s
-"""
-OF_BATCH = QUEUED_OF_BATCH.format(also=LISTED, which="")
 TEXTS_KEPT_DAYS = 366
 FORGET_TEXTS = """
 DELETE FROM dispatch_inboundtext WHERE received_at < clock_timestamp() - %s * interval '1 day'
 """
 NUMBERS_AT_ONCE = 500
 
-# By the transactions that have changed the list, and not by the ids of its entries: an id is given
-# before the entry is committed, so one with a lower id may come after one that was swept for; and
-# an erased number that is stopped again keeps its entry. What the snapshot of the last look did not
-# see is new. In a database that was restored elsewhere greater ids of transactions than there are
-# now are of the former one.
-LATELY = """
+
+def _changed_since(seen: str) -> str:
+    """Entries of the stop list that a snapshot may not have seen.
+
+    By the transactions that have changed the list, and not by the ids of its entries: an id is
+    given before the entry is committed, so one with a lower id may come after one that was swept
+    for; and an erased number that is stopped again keeps its entry. What the snapshot of the last
+    look did not see is new. In a database that was restored elsewhere greater ids of transactions
+    than there are now are of the former one.
+    """
+    return f"""
 changed_in >= pg_snapshot_xmin({seen}::pg_snapshot)::text::bigint
     AND changed_in <= greatest(pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
         pg_current_xact_id_if_assigned()::text::bigint)
 """
+
+
 BEHIND = f"""
 SELECT e.mailing_id, pg_current_snapshot()::text, e.stop_list_seen
 FROM mailings_mailing g JOIN dispatch_enlistment e ON e.mailing_id = g.id
-WHERE g.state IN ('running', 'paused') AND e.complete AND (e.stop_list_seen IS NULL OR EXISTS (
-    SELECT FROM audience_stoplistentry WHERE {LATELY.format(seen="e.stop_list_seen")}
+WHERE g.state IN {UNDER_WAY_SQL} AND e.complete AND (e.stop_list_seen IS NULL OR EXISTS (
+    SELECT FROM audience_stoplistentry WHERE {_changed_since("e.stop_list_seen")}
 ))
 ORDER BY e.mailing_id
 """
 NEW_ENTRIES = f"""
 SELECT id FROM audience_stoplistentry
-WHERE {LATELY.format(seen="%(seen)s")}
+WHERE {_changed_since("%(seen)s")}
     AND NOT pg_visible_in_snapshot(changed_in::text::xid8, %(seen)s::pg_snapshot)
 ORDER BY changed_in LIMIT %(most)s
 """
@@ -160,7 +136,7 @@ def _take_back(numbers: Collection[str]) -> None:
     given = sorted(set(numbers))
     for start in range(0, len(given), NUMBERS_AT_ONCE):
         some = given[start : start + NUMBERS_AT_ONCE]
-        if not try_revoke(OF_NUMBERS, "suppressed", WHY, {"numbers": some}):
+        if not try_revoke(SUPPRESS_NUMBERS, WHY, {"numbers": some}):
             break
 
 
@@ -192,7 +168,7 @@ def _sweep_mailing(mailing: int, seen: str | None) -> None:
         return
     for start in range(0, len(entries), NUMBERS_AT_ONCE):
         some = array(entries[start : start + NUMBERS_AT_ONCE])
-        revoke(OF_ENTRIES, "suppressed", WHY, {"entries": some, "mailing": mailing})
+        revoke(SUPPRESS_ENTRIES, WHY, {"entries": some, "mailing": mailing})
 
 
 def _new_entries(seen: str) -> list[int] | None:
@@ -203,7 +179,7 @@ def _new_entries(seen: str) -> list[int] | None:
 
 def sweep_batch(batch_id: int) -> None:
     """Take back what is queued in one batch, by the numbers of its messages."""
-    revoke(OF_BATCH, "suppressed", WHY, {"batch": batch_id})
+    revoke(SUPPRESS_LISTED_OF_BATCH, WHY, {"batch": batch_id})
 
 
 def process_inbound(messages: Collection[Inbound]) -> None:

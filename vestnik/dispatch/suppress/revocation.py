@@ -7,11 +7,17 @@ import structlog
 from django.db import OperationalError, transaction
 
 from vestnik.audience.models import Client
-from vestnik.audience.phone import GETS_NO_SMS
 from vestnik.db import sql
 from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
 from vestnik.db.lock_ids import ENLISTING_LOCK
 from vestnik.dispatch.prepare import new_text
+from vestnik.dispatch.states import QUEUED
+from vestnik.dispatch.transitions.revoke import (
+    CANCEL_GONE_OF_BATCH,
+    CANCEL_OF_CLIENTS,
+    SUPPRESS_NO_SMS_OF_BATCH,
+)
+from vestnik.mailings.models import UNDER_WAY_SQL
 from vestnik.mailings.rendering import NO_SMS
 from vestnik.outages import one_line
 from vestnik.reasons.codes import Code
@@ -26,84 +32,18 @@ SHORT_WAIT = 0.5
 WHY = Reason(Code.CLIENT_DELETED)
 DOUBTED = Reason(Code.EARLIER_ATTEMPT)
 
-# The batch's row is locked before the message's is touched, so what a worker has marked by then
-# counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
-# it before its next flight, and look then for what was in flight and came back to be tried again;
-# not for who was stopped: that each mark asks by itself. `theirs` are `id` and `mailing_id`.
-TAKE_BACK = """
-WITH {theirs},
-held AS (
-    SELECT b.id, theirs.id AS message_id, theirs.id = ANY(b.in_flight) AS flies
-    FROM dispatch_batch b
-    JOIN theirs ON theirs.mailing_id = b.mailing_id
-        AND theirs.id BETWEEN b.first_message_id AND b.last_message_id
-    ORDER BY b.id
-    FOR UPDATE OF b
-),
-withdrawn AS (
-    UPDATE dispatch_message m SET
-        state = CASE WHEN m.doubted_attempt_id IS NULL THEN '{state}' ELSE 'unknown' END,
-        attempt_id = m.doubted_attempt_id,
-        error = CASE WHEN m.doubted_attempt_id IS NULL THEN %(why)s ELSE %(doubted)s END,
-        reason = CASE WHEN m.doubted_attempt_id IS NULL THEN %(reason)s::jsonb
-            ELSE %(doubted_reason)s::jsonb END
-    FROM held WHERE m.id = held.message_id AND m.state = 'queued' AND NOT held.flies
-    RETURNING m.id, m.state
-),
-counted AS (
-    SELECT held.id, count(withdrawn.id) AS n,
-        count(withdrawn.id) FILTER (WHERE withdrawn.state = 'unknown') AS doubted
-    FROM held LEFT JOIN withdrawn ON withdrawn.id = held.message_id GROUP BY held.id
-)
-UPDATE dispatch_batch b SET
-    queued = b.queued - n, {state} = b.{state} + n - doubted, unknown = b.unknown + doubted,
-    recheck = b.recheck OR b.state = 'claimed',
-    state = CASE WHEN b.state <> 'claimed' AND b.queued = n THEN 'done' ELSE b.state END
-FROM counted
-WHERE b.id = counted.id AND (n > 0 OR b.state = 'claimed' AND '{state}' = 'cancelled')
-"""
-
-# The unique index finds the messages by one probe a mailing under way.
-OF_CLIENT = """
-theirs AS (
-    SELECT m.id, m.mailing_id
-    FROM mailings_mailing g
-    JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = ANY(%(clients)s)
-    WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
-)
-"""
-QUEUED_OF_BATCH = """
-theirs AS MATERIALIZED (
-    SELECT m.id, m.mailing_id
-    FROM dispatch_batch b
-    JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
-        AND m.id BETWEEN b.first_message_id AND b.last_message_id
-    {also}
-    WHERE b.id = %(batch)s AND m.state = 'queued' {which}
-)
-"""
-# A sub-query and not NOT EXISTS: that the planner may answer by a hash of all clients.
-GONE = """
-AND (m.phone_number = '' OR m.client_id IS NOT NULL
-    AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL)
-"""
-GONE_OF_BATCH = QUEUED_OF_BATCH.format(also="", which=GONE)
-# A number that was corrected may be a landline now.
-NO_SMS_OF_BATCH = QUEUED_OF_BATCH.format(
-    also="", which=f"AND {GETS_NO_SMS.format(number='m.phone_number')}"
-)
 # The row is locked before the look: whoever asks to look again meanwhile does so after it.
 LOOK = "SELECT FROM dispatch_batch WHERE id = %s FOR UPDATE"
 LOOKED = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
 # Sub-queries for the same reason.
-READDRESS = """
+READDRESS = f"""
 UPDATE dispatch_message m SET
     phone_number = (SELECT phone_number FROM audience_client WHERE id = m.client_id)
 FROM dispatch_batch b
 WHERE b.id = %s AND m.mailing_id + 0 = b.mailing_id
     AND m.id BETWEEN b.first_message_id AND b.last_message_id
-    AND m.state = 'queued' AND m.phone_number <> '' AND NOT m.id = ANY(b.in_flight)
+    AND m.state = '{QUEUED}' AND m.phone_number <> '' AND NOT m.id = ANY(b.in_flight)
     AND m.phone_number <> (SELECT phone_number FROM audience_client WHERE id = m.client_id)
 RETURNING m.id, m.client_id
 """
@@ -118,11 +58,11 @@ SELECT client_id FROM dispatch_deletedclient WHERE client_id > %s ORDER BY clien
 """
 NO_CHUNK_AT_WORK = "SELECT pg_try_advisory_xact_lock(%s)"
 # Not of whom a message is in flight: it may come back to be tried again.
-FORGET_DELETED = """
+FORGET_DELETED = f"""
 DELETE FROM dispatch_deletedclient d WHERE client_id = ANY(%s::bigint[]) AND NOT EXISTS (
     SELECT FROM mailings_mailing g
     JOIN dispatch_message m ON m.mailing_id = g.id AND m.client_id = d.client_id
-    WHERE g.state IN ('running', 'paused') AND m.state = 'queued'
+    WHERE g.state IN {UNDER_WAY_SQL} AND m.state = '{QUEUED}'
 )
 """
 CLIENTS_AT_ONCE = 500
@@ -141,7 +81,7 @@ def delete_clients(ids: Sequence[int]) -> int:
     come back to be tried again, it is taken back then.
     """
     if there := _deleted(ids):
-        try_revoke(OF_CLIENT, "cancelled", WHY, {"clients": there})
+        try_revoke(CANCEL_OF_CLIENTS, WHY, {"clients": there})
     return len(there)
 
 
@@ -161,7 +101,7 @@ def sweep_deleted() -> None:
     after = 0
     while some := [client for (client,) in sql.rows(DELETED, [after, CLIENTS_AT_ONCE])]:
         is_sure = sql.value(NO_CHUNK_AT_WORK, [ENLISTING_LOCK])
-        if not try_revoke(OF_CLIENT, "cancelled", WHY, {"clients": some}, SHORT_WAIT):
+        if not try_revoke(CANCEL_OF_CLIENTS, WHY, {"clients": some}, SHORT_WAIT):
             return
         if is_sure:
             sql.run(FORGET_DELETED, [some])
@@ -174,16 +114,15 @@ def recheck(batch_id: int) -> None:
     lets go of the batch."""
     with transaction.atomic():
         sql.run(LOOK, [batch_id])
-        revoke(GONE_OF_BATCH, "cancelled", WHY, {"batch": batch_id})
+        revoke(CANCEL_GONE_OF_BATCH, WHY, {"batch": batch_id})
         if readdressed := sql.rows(READDRESS, [batch_id]):
             new_text.show_new_numbers(batch_id, readdressed)
-        revoke(NO_SMS_OF_BATCH, "suppressed", NO_SMS, {"batch": batch_id})
+        revoke(SUPPRESS_NO_SMS_OF_BATCH, NO_SMS, {"batch": batch_id})
         sql.run(LOOKED, [batch_id])
 
 
 def try_revoke(
-    selection: str,
-    state: str,
+    statement: str,
     why: Reason,
     parameters: Mapping[str, Any],
     seconds: float | None = None,
@@ -194,7 +133,7 @@ def try_revoke(
     """
     try:
         with sql.lock_timeout(LONGEST_WAIT if seconds is None else seconds):
-            revoke(selection, state, why, parameters)
+            revoke(statement, why, parameters)
     except OperationalError as error:
         if classify_failure(error) is not FailureKind.BUSY:
             raise
@@ -203,9 +142,9 @@ def try_revoke(
     return True
 
 
-def revoke(selection: str, state: str, why: Reason, parameters: Mapping[str, Any]) -> None:
-    """Bring queued messages to that state, except what is in flight. One of which an earlier
-    attempt may have arrived becomes unknown instead."""
+def revoke(statement: str, why: Reason, parameters: Mapping[str, Any]) -> None:
+    """Take queued messages back by a statement of `transitions.revoke`, except what is in flight.
+    One of which an earlier attempt may have arrived becomes unknown instead."""
     given = {
         "why": why.text,
         "reason": why.json,
@@ -213,4 +152,4 @@ def revoke(selection: str, state: str, why: Reason, parameters: Mapping[str, Any
         "doubted_reason": DOUBTED.json,
         **parameters,
     }
-    sql.run(TAKE_BACK.format(theirs=selection, state=state), given)
+    sql.run(statement, given)

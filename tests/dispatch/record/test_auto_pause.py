@@ -5,7 +5,7 @@ import pytest
 from tests.builders import make_running
 from tests.dispatch.sent import record
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.send.auto_pause import pause_if_refused
+from vestnik.dispatch.record.auto_pause import pause_if_refused
 from vestnik.mailings.models import PAUSE, RESUME, Mailing
 
 pytestmark = pytest.mark.django_db

@@ -3,6 +3,7 @@
 import structlog
 
 from vestnik.db import sql
+from vestnik.dispatch.states import FAILED
 from vestnik.mailings.models import PAUSE, SYSTEM, Mailing
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -19,10 +20,10 @@ FROM dispatch_batch WHERE mailing_id = %s
 """
 
 # What an operator gave up was not refused. Counted only where it decides.
-GIVEN_UP = """
+GIVEN_UP = f"""
 SELECT count(*) FROM dispatch_batch b JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
     AND m.id BETWEEN b.first_message_id AND b.last_message_id
-WHERE b.mailing_id = %s AND b.failed > 0 AND m.state = 'failed'
+WHERE b.mailing_id = %s AND b.failed > 0 AND m.state = '{FAILED}'
     AND m.doubted_attempt_id IS NOT NULL
 """
 

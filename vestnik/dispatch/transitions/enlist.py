@@ -1,0 +1,81 @@
+"""The audience becomes messages and batches: `enlist`."""
+
+from vestnik.dispatch.states import (
+    CANCELLED,
+    DONE,
+    EXPIRED,
+    QUEUED,
+    READY,
+    SUPPRESSED,
+)
+from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
+
+# Which message is in which batch: `n` is the batch's number.
+ALL_ALIKE = """
+numbered AS (
+    SELECT id, goes, NULL::text AS timezone, (row_number() OVER (ORDER BY id) - 1) / %s AS n
+    FROM made
+)
+"""
+# With local hours a batch is of one time zone, so that it opens and closes as a whole.
+BY_ZONE = """
+numbered AS (
+    SELECT m.id, m.goes, p.timezone,
+        (row_number() OVER (PARTITION BY p.timezone ORDER BY m.id) - 1) / %s AS n
+    FROM made m JOIN picked p ON p.id = m.client_id
+)
+"""
+
+
+def enlist_sql(picked: str, recipients: str, *, by_zone: bool) -> str:
+    """The statement for clients and a text that only the mailing knows: `picked` are the clients,
+    `recipients` what each of them gets.
+
+    It makes the messages, cuts them into batches, and says how far it came. Batches are cut from
+    the rows really made, so their counts cannot differ from them. Its parameters follow those of
+    `picked`.
+    """
+    order, numbered = ("r.timezone, r.id", BY_ZONE) if by_zone else ("r.id", ALL_ALIKE)
+    return f"""
+WITH picked AS MATERIALIZED ({picked}),
+recipients AS ({recipients}),
+born AS (
+    SELECT id AS mailing_id, segments, CASE
+        WHEN state = '{MailingState.CANCELLED}' THEN '{CANCELLED}'
+        WHEN state IN {UNDER_WAY_SQL} AND ends_at > clock_timestamp() THEN '{QUEUED}'
+        ELSE '{EXPIRED}' END AS state
+    FROM mailings_mailing WHERE id = %s
+),
+made AS (
+    INSERT INTO dispatch_message
+        (mailing_id, client_id, phone_number, state, segments, attempts, text, error, reason,
+        text_version)
+    SELECT born.mailing_id, r.id, r.phone_number,
+        CASE WHEN r.why IS NULL THEN born.state ELSE '{SUPPRESSED}' END,
+        CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
+        CASE WHEN r.why IS NULL THEN r.text END, r.why, r.reason, %s
+    FROM recipients r, born ORDER BY {order}
+    ON CONFLICT DO NOTHING
+    RETURNING id, client_id, error IS NULL AS goes
+),
+{numbered},
+cut AS (
+    SELECT timezone, min(id) AS first, max(id) AS last, count(*) AS size,
+        count(*) FILTER (WHERE goes) AS going
+    FROM numbered GROUP BY timezone, n
+),
+batches AS (
+    INSERT INTO dispatch_batch
+        (mailing_id, number, first_message_id, last_message_id, size, state,
+         queued, expired, cancelled, suppressed, timezone, text_version)
+    SELECT born.mailing_id, %s + row_number() OVER (ORDER BY first) - 1, first, last, size,
+        CASE WHEN born.state = '{QUEUED}' AND going > 0 THEN '{READY}' ELSE '{DONE}' END,
+        CASE born.state WHEN '{QUEUED}' THEN going ELSE 0 END,
+        CASE born.state WHEN '{EXPIRED}' THEN going ELSE 0 END,
+        CASE born.state WHEN '{CANCELLED}' THEN going ELSE 0 END, size - going, timezone, %s
+    FROM cut, born
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM picked) AS taken, (SELECT max(id) FROM picked) AS last,
+    (SELECT count(*) FROM batches) AS batches
+"""

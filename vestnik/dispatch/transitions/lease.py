@@ -1,0 +1,127 @@
+"""The lease of a batch: `claim`, `rescue` once it has expired, `promote` of what was waiting."""
+
+from vestnik.dispatch.states import CLAIMED, DONE, QUEUED, READY, UNKNOWN, WAITING
+from vestnik.dispatch.transitions import counts
+from vestnik.mailings.models import MailingState
+from vestnik.mailings.window import END_GUARD
+
+#: Seconds of virtual time: how far behind the first a mailing may be, beside one turn, and how long
+#: a turn may be.
+MOST_BEHIND, LONGEST_TURN = 1.0, 1.5
+
+# The mailing whose virtual time is the least is next, see `fair_queue`. Only differences count, so
+# no clock is read: one that is new begins at the mean of the others, and none is further behind the
+# first than `MOST_BEHIND` seconds and one turn, however long it was paused. What is claimed now
+# counts as handed over. Of one mailing, the batch is next whose hours close first.
+# Candidates are looked up without locks, a few for each running mailing, so the cost grows with
+# those alone; of them one is taken that nobody else holds.
+CLAIM = f"""
+WITH claimed AS MATERIALIZED (
+    SELECT mailing_id, count(*) AS n FROM dispatch_batch WHERE state = '{CLAIMED}'
+    GROUP BY mailing_id
+),
+rated AS MATERIALIZED (
+    SELECT m.id, coalesce((
+        SELECT given.rate
+        FROM unnest(%(mailings)s::bigint[], %(rates)s::float8[]) AS given (id, rate)
+        WHERE given.id = m.id
+    ), %(rate)s::float8) AS rate
+    FROM mailings_mailing m
+    WHERE m.state = '{MailingState.RUNNING}' AND m.provider = %(alias)s
+        AND NOT m.id = ANY(%(resting)s::bigint[])
+        AND m.ends_at > clock_timestamp() + interval '{END_GUARD} second'
+),
+running AS MATERIALIZED (
+    SELECT r.id, r.rate, t.turn, t.virtual_time, coalesce(c.n, 0) * %(turn)s / r.rate AS under_way,
+        greatest({LONGEST_TURN}, %(turn)s / r.rate) AS longest,
+        %(new_first)s AND coalesce(t.served, 0) < %(new_below)s AS is_new
+    FROM rated r
+    LEFT JOIN dispatch_mailingturn t ON t.mailing_id = r.id
+    LEFT JOIN claimed c ON c.mailing_id = r.id
+),
+bounded AS (
+    SELECT coalesce(max(virtual_time) - max(longest) - {MOST_BEHIND}, 0) AS least FROM running
+),
+mean AS (SELECT coalesce(avg(greatest(virtual_time, least)), 0) AS virtual_time
+    FROM running, bounded WHERE virtual_time IS NOT NULL),
+candidates AS MATERIALIZED (
+    SELECT b.id, m.rate, m.longest, now.virtual_time, row_number() OVER (
+            ORDER BY m.is_new DESC, now.virtual_time + m.under_way, m.turn, m.id,
+                b.open_until, b.number
+        ) AS place
+    FROM running m
+    CROSS JOIN LATERAL (
+        SELECT greatest(coalesce(m.virtual_time, mean.virtual_time), least) AS virtual_time
+        FROM bounded, mean
+    ) now
+    CROSS JOIN LATERAL (
+        SELECT r.id, r.open_until, r.number FROM dispatch_batch r
+        WHERE r.mailing_id = m.id AND r.state = '{READY}'
+            AND (r.open_until IS NULL OR r.open_until > clock_timestamp())
+        ORDER BY r.open_until, r.number LIMIT 32
+    ) b
+    ORDER BY place LIMIT 64
+),
+picked AS (
+    SELECT b.id, candidates.rate, candidates.longest, candidates.virtual_time
+    FROM dispatch_batch b JOIN candidates USING (id)
+    WHERE b.state = '{READY}' ORDER BY candidates.place LIMIT 1
+    FOR UPDATE OF b SKIP LOCKED
+)
+UPDATE dispatch_batch b SET
+    state = '{CLAIMED}', claim_id = %(claim)s, attempt_id = NULL,
+    due_at = clock_timestamp() + %(lease)s * interval '1 second'
+FROM picked, mailings_mailing m
+WHERE b.id = picked.id AND m.id = b.mailing_id
+RETURNING b.id AS batch_id, b.mailing_id, b.first_message_id, b.last_message_id, b.queued,
+    m.text, m.rate_limit, m.segments, m.text_version, b.text_version AS batch_text_version,
+    m.local_hours::text AS local_hours, b.timezone,
+    picked.rate, picked.longest AS longest_turn, picked.virtual_time
+"""
+
+# A claimed batch whose lease ran out: what was in flight is in doubt and keeps its attempt, so
+# that its worker's own late word can still settle it; all else is ready again.
+RESCUE_EXPIRED = f"""
+WITH stale AS (
+    SELECT id, attempt_id, in_flight
+    FROM dispatch_batch WHERE state = '{CLAIMED}' AND due_at <= clock_timestamp()
+    FOR UPDATE SKIP LOCKED
+),
+doubted AS (
+    UPDATE dispatch_message m SET
+        state = '{UNKNOWN}', attempt_id = stale.attempt_id,
+        attempts = least(m.attempts + 1, 32767), error = %s, reason = %s::jsonb
+    FROM stale
+    WHERE m.id = ANY(stale.in_flight) AND m.state = '{QUEUED}'
+    RETURNING stale.id, m.state
+),
+counted AS (
+    SELECT id, {counts.columns((QUEUED,), (UNKNOWN,))} FROM doubted GROUP BY id
+)
+UPDATE dispatch_batch b SET
+    claim_id = NULL, attempt_id = NULL, in_flight = '{{}}', due_at = clock_timestamp(),
+    {counts.changes((QUEUED,), (UNKNOWN,), counts.COUNTED_IF_ANY)},
+    state = CASE WHEN b.queued > coalesce(c.leaving, 0) THEN '{READY}' ELSE '{DONE}' END
+FROM stale LEFT JOIN counted c USING (id)
+WHERE b.id = stale.id
+RETURNING b.id AS batch, b.mailing_id AS mailing, coalesce(c.unknown, 0) AS unknown
+"""
+
+# No lease lasts so long: the database's clock has gone back since, and what a worker that is gone
+# has claimed would wait for that much longer.
+BOUND_LEASES = f"""
+UPDATE dispatch_batch SET due_at = clock_timestamp() + %(longest)s * interval '1 second'
+WHERE id IN (
+    SELECT id FROM dispatch_batch
+    WHERE state = '{CLAIMED}' AND due_at > clock_timestamp() + %(longest)s * interval '1 second'
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+"""
+
+PROMOTE_DUE = f"""
+UPDATE dispatch_batch SET state = '{READY}'
+WHERE id IN (
+    SELECT id FROM dispatch_batch WHERE state = '{WAITING}' AND due_at <= clock_timestamp()
+    FOR UPDATE SKIP LOCKED
+)
+"""

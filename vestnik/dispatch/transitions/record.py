@@ -1,0 +1,225 @@
+"""Recording what became of a flight, and marking the next: `record`, `record late`, `release`."""
+
+from vestnik.dispatch.states import (
+    DONE,
+    DOUBTED,
+    FAILED,
+    QUEUED,
+    READY,
+    RESENT,
+    SENT,
+    UNKNOWN,
+    WAITING,
+)
+from vestnik.dispatch.transitions import counts
+from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
+from vestnik.mailings.window import END_GUARD
+
+#: Instead of the instant of its departure: this try is no attempt of the message's.
+NOT_COUNTED = -1.0
+RECORDED = (SENT, FAILED, UNKNOWN)
+
+
+def _outcomes(name: str) -> str:
+    """The outcomes that are given, column by column."""
+    return f"""
+{name} AS (
+    SELECT * FROM unnest(
+        %(ids)s::bigint[], %(states)s::text[], %(departed)s::float8[],
+        string_to_array(%(provider_ids)s, E'\\x1f', ''),
+        string_to_array(%(errors)s, E'\\x1f', ''),
+        string_to_array(%(reasons)s, E'\\x1f', ''), %(retries)s::float8[]
+    ) AS o (id, state, departed, provider_id, error, reason, retry_in)
+)
+"""
+
+
+def _recorded(still: str, doubted: str, tries: str) -> str:
+    """Bring each message of an `outcome` to its state, where it is `still` in the one before, once
+    its batch is `held`; one that is `doubted` may have arrived by an earlier attempt.
+
+    By the primary key alone. With the mailing or the batch's range of ids named as well, the
+    planner is tempted, as long as its statistics are older than the mailing, to read that range for
+    each outcome or to hash it: 24 ms a flight against 0.6 ms.
+    An id that the provider uses again stands for the newest message: so do the receipts from then
+    on.
+    """
+    return f"""
+settled AS (
+    UPDATE dispatch_message m SET
+        state = CASE WHEN {doubted} THEN '{UNKNOWN}' WHEN o.state = '{RESENT}' THEN '{QUEUED}'
+            ELSE o.state END,
+        attempts = least(m.attempts + {tries}, 32767),
+        sent_at = CASE WHEN o.state IN ('{SENT}', '{UNKNOWN}')
+            THEN %(marked_at)s::timestamptz + o.departed * interval '1 second'
+            ELSE m.sent_at END,
+        provider_message_id = coalesce(o.provider_id, m.provider_message_id),
+        error = o.error, reason = o.reason::jsonb,
+        attempt_id = CASE WHEN o.state = '{UNKNOWN}' THEN %(attempt)s::bigint
+            WHEN {doubted} THEN coalesce(m.doubted_attempt_id, %(attempt)s::bigint) END,
+        doubted_attempt_id = CASE WHEN o.state = '{RESENT}' THEN %(attempt)s::bigint
+            ELSE m.doubted_attempt_id END,
+        next_attempt_at = CASE WHEN o.retry_in >= 0
+            THEN clock_timestamp() + o.retry_in * interval '1 second' END
+    FROM held, outcome o
+    WHERE m.id = o.id AND {still}
+    RETURNING m.state
+),
+handed_over AS (
+    INSERT INTO dispatch_handover AS h (alias, provider_message_id, message_id, parts)
+    SELECT %(alias)s::text, p.provider_id, p.id, p.parts FROM held, unnest(
+        %(part_owners)s::bigint[], string_to_array(%(part_ids)s, E'\\x1f'), %(parts)s::int[]
+    ) AS p (id, provider_id, parts)
+    WHERE %(receipts)s
+    ON CONFLICT (alias, provider_message_id) DO UPDATE
+    SET message_id = excluded.message_id, parts = excluded.parts, state = NULL
+    WHERE h.message_id <> excluded.message_id
+    RETURNING 1
+)
+"""
+
+
+SETTLED_IN_FLIGHT = _recorded(
+    still=f"m.state = '{QUEUED}'",
+    doubted=f"o.state = '{DOUBTED}'",
+    tries=f"CASE WHEN o.departed = {NOT_COUNTED} THEN 0 ELSE 1 END",
+)
+SETTLED_LATE = _recorded(
+    still=f"m.state = '{UNKNOWN}' AND m.attempt_id = %(attempt)s",
+    doubted=f"(o.state = '{DOUBTED}' OR o.state = '{FAILED}' AND m.doubted_attempt_id IS NOT NULL)",
+    tries="0",
+)
+
+MAY_GO = f"""
+    m.state = '{MailingState.RUNNING}' AND NOT b.recheck AND b.due_at > clock_timestamp()
+    AND m.text_version = %(text_version)s AND b.text_version = %(text_version)s
+    AND least(m.ends_at, b.open_until, %(closes)s::timestamptz)
+        > clock_timestamp() + interval '{END_GUARD} second'
+    AND NOT (SELECT any_barred FROM listed)
+"""
+# By the messages' numbers, so that a message without a client, or one that is tried again before
+# the sweep has seen it, is found too. And by their clients as they are at this moment: one that was
+# deleted, or whose number or time zone has changed, is not written to as before.
+# Both tables are asked with arrays of keys: one descent of an index and a walk along its leaves
+# where a join descends for each message, 20 blocks a flight instead of 1,261 (PostgreSQL 17 on).
+LISTED = """
+next_ones AS MATERIALIZED (
+    SELECT client_id, phone_number FROM dispatch_message WHERE id = ANY(%(next_ids)s::bigint[])
+),
+listed AS MATERIALIZED (
+    SELECT EXISTS (
+        SELECT FROM audience_stoplistentry
+        WHERE phone_number = ANY(ARRAY(SELECT phone_number FROM next_ones))
+    ) OR EXISTS (
+        SELECT FROM dispatch_pendingstop
+        WHERE phone_number = ANY(ARRAY(SELECT phone_number FROM next_ones))
+    ) OR (
+        SELECT array_agg(phone_number ORDER BY client_id) FROM next_ones WHERE client_id IS NOT NULL
+    ) IS DISTINCT FROM (
+        SELECT array_agg(phone_number ORDER BY id) FROM audience_client
+        WHERE id = ANY(ARRAY(SELECT client_id FROM next_ones WHERE client_id IS NOT NULL))
+            AND (%(zones)s::text[] IS NULL OR timezone = ANY(%(zones)s::text[]))
+    ) AS any_barred
+)
+"""
+
+# `held` takes the batch's row first: whoever comes second sees what the first has left, and finds
+# that the attempt is no longer theirs.
+RECORD_AND_MARK = f"""
+WITH {_outcomes("outcome")}, {LISTED},
+held AS (
+    UPDATE dispatch_batch b SET
+        {counts.changes((QUEUED,), RECORDED, counts.GIVEN)},
+        (in_flight, attempt_id) = (
+            SELECT CASE WHEN may_go THEN %(out)s::bigint[] || %(next_ids)s::bigint[]
+                    ELSE %(out)s::bigint[] END,
+                CASE WHEN may_go OR %(out)s::bigint[] <> '{{}}' THEN %(next_attempt)s::bigint END
+            FROM (SELECT {MAY_GO} OFFSET 0) AS asked_once (may_go)
+        ),
+        due_at = clock_timestamp() + %(lease)s * interval '1 second'
+    FROM mailings_mailing m
+    WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
+        AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s AND m.id = b.mailing_id
+    RETURNING b.in_flight <> %(out)s::bigint[] AS marked, clock_timestamp() AS marked_at,
+        extract(epoch FROM least(m.ends_at, b.open_until, %(closes)s::timestamptz)
+            - clock_timestamp())::float8 AS seconds_to_end
+),
+{SETTLED_IN_FLIGHT}
+SELECT (SELECT count(*) FROM settled) AS recorded, marked, marked_at, seconds_to_end FROM held
+"""
+
+# Writes nothing, so that it is quick where a commit is slow.
+STILL_MARKED = f"""
+WITH {LISTED}
+SELECT extract(epoch FROM least(m.ends_at, b.open_until, %(closes)s::timestamptz)
+    - clock_timestamp())::float8
+FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
+WHERE b.id = %(batch)s AND b.claim_id = %(claim)s AND b.attempt_id = %(attempt)s AND {MAY_GO}
+"""
+
+# The mailing's virtual time goes ahead by what it has handed over under this claim, and by one
+# message for a turn that it could not use. The last of all locks: claims wait for none of these.
+TAKE_TURN = """
+taken AS (
+    INSERT INTO dispatch_mailingturn AS t (mailing_id, virtual_time, turn, served)
+    SELECT %(mailing)s, %(virtual_time)s::float8 + %(seconds)s::float8, nextval('dispatch_turn'),
+        %(served)s
+    FROM held
+    WHERE (SELECT count(*) FROM settled) + (SELECT count(*) FROM handed_over) >= 0
+    ON CONFLICT (mailing_id) DO UPDATE SET
+        virtual_time = greatest(t.virtual_time, %(virtual_time)s::float8) + %(seconds)s::float8,
+        turn = excluded.turn, served = t.served + excluded.served
+)
+"""
+
+RECORD_AND_RELEASE = f"""
+WITH {_outcomes("outcome")},
+held AS (
+    UPDATE dispatch_batch b SET
+        {counts.changes((QUEUED,), RECORDED, counts.GIVEN)},
+        in_flight = '{{}}', attempt_id = NULL, claim_id = NULL,
+        due_at = clock_timestamp() + %(wait)s * interval '1 second',
+        open_until = CASE WHEN b.timezone IS NULL OR %(wait)s = 0 THEN b.open_until END,
+        state = CASE WHEN b.queued = %(leaving)s THEN '{DONE}'
+            WHEN %(wait)s > 0 THEN '{WAITING}' ELSE '{READY}' END
+    WHERE b.id = %(batch)s AND b.claim_id = %(claim)s
+        AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s
+    RETURNING b.id, b.state
+),
+{SETTLED_IN_FLIGHT},
+{TAKE_TURN}
+SELECT (SELECT count(*) FROM settled) AS recorded, state FROM held
+"""
+
+# The lease was taken back meanwhile: the flight's messages are unknown, under our attempt. Those
+# that never left are queued again where the mailing still is under way.
+RECORD_LATE = f"""
+WITH {_outcomes("given")},
+owner AS MATERIALIZED (
+    SELECT id, state IN {UNDER_WAY_SQL} AS under_way
+    FROM mailings_mailing WHERE id = %(mailing)s FOR SHARE
+),
+held AS (
+    SELECT b.id, owner.under_way FROM dispatch_batch b, owner
+    WHERE b.id = %(batch)s FOR UPDATE OF b
+),
+outcome AS (
+    SELECT given.id,
+        CASE WHEN under_way THEN state WHEN state = '{QUEUED}' THEN '{FAILED}'
+            WHEN state = '{RESENT}' THEN '{UNKNOWN}' ELSE state END AS state,
+        departed, provider_id, coalesce(error, CASE WHEN state = '{QUEUED}' AND NOT under_way
+            THEN %(ended)s END) AS error,
+        coalesce(reason, CASE WHEN state = '{QUEUED}' AND NOT under_way
+            THEN %(ended_reason)s END) AS reason, retry_in
+    FROM given, held
+),
+{SETTLED_LATE},
+counted AS (
+    SELECT count(*) AS n, {counts.columns((UNKNOWN,), (SENT, FAILED, QUEUED))} FROM settled
+)
+UPDATE dispatch_batch b SET
+    {counts.changes((UNKNOWN,), (SENT, FAILED, QUEUED))},
+    recheck = b.recheck OR c.queued > 0, {counts.reopened("c.queued")}
+FROM held, counted c WHERE b.id = held.id
+RETURNING c.n
+"""

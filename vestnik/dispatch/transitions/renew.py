@@ -1,0 +1,42 @@
+"""Queued messages get the mailing's new text, or nothing: `renew`."""
+
+from vestnik.dispatch.states import CANCELLED, IN_DOUBT, QUEUED, SUPPRESSED
+from vestnik.dispatch.transitions import counts
+
+TARGETS = (CANCELLED, SUPPRESSED, IN_DOUBT)
+
+
+def renew_sql(picked: str, recipients: str) -> str:
+    """The statement for clients and a text that only the mailing knows: `picked` are the clients,
+    `recipients` what each of them gets, as where they are enlisted. The batch is locked by then.
+
+    Its parameters follow those of `picked`.
+    """
+    return f"""
+WITH picked AS MATERIALIZED ({picked}),
+recipients AS ({recipients}),
+renewed AS (
+    UPDATE dispatch_message m SET
+        text = CASE WHEN r.why IS NULL THEN r.text END, text_version = %s,
+        segments = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN 0
+            ELSE coalesce(r.segments, %s) END,
+        state = CASE WHEN r.id IS NOT NULL AND r.why IS NULL THEN m.state
+            WHEN m.doubted_attempt_id IS NOT NULL THEN '{IN_DOUBT}'
+            WHEN r.id IS NULL THEN '{CANCELLED}' ELSE '{SUPPRESSED}' END,
+        attempt_id = CASE WHEN r.id IS NULL OR r.why IS NOT NULL THEN m.doubted_attempt_id END,
+        error = CASE WHEN r.id IS NULL THEN %s ELSE coalesce(r.why, m.error) END,
+        reason = CASE WHEN r.id IS NULL THEN %s::jsonb
+            ELSE coalesce(r.reason, m.reason) END
+    FROM unnest(%s::bigint[], %s::bigint[]) AS w (id, client_id)
+    LEFT JOIN recipients r ON r.id = w.client_id
+    WHERE m.id = w.id AND m.state = '{QUEUED}'
+    RETURNING m.state
+),
+counted AS (
+    SELECT {counts.columns((QUEUED,), TARGETS)} FROM renewed
+)
+UPDATE dispatch_batch b SET
+    text_version = %s, {counts.changes((QUEUED,), TARGETS)},
+    state = {counts.emptied("c.leaving")}
+FROM counted c WHERE b.id = %s
+"""

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 BEGIN = """
-import gc, time
+import time
 from vestnik.cli import interrupts
 interrupts.SECONDS = 2
 
@@ -16,43 +16,77 @@ class Swallows:
         print("ready", flush=True)
         time.sleep(30)
 
-def wait():
+def wait(seconds=30):
     print("ready", flush=True)
-    time.sleep(30)
+    time.sleep(seconds)
+
+def cancel():
+    print("cancelled")
 
 """
-ENDS = """
+LOOKS = """
 try:
-    with interrupts.interruptible():
+    with interrupts.noted() as stop, stop.work(cancel):
+        print("ready", flush=True)
+        while True:
+            stop.check()
+except KeyboardInterrupt:
+    print("put in order")
+"""
+# A row is committed, and only then the code begins that ends it.
+BETWEEN = """
+with interrupts.noted() as stop:
+    wait(0.5)
+    try:
+        with stop.work(cancel):
+            print("does it all the same")
+    except KeyboardInterrupt:
+        print("put in order")
+"""
+CANCELLED = """
+import threading
+ended = threading.Event()
+def cancel():
+    ended.set()
+try:
+    with interrupts.noted() as stop, stop.work(cancel):
+        print("ready", flush=True)
+        ended.wait(30)
+        raise OSError("it was cancelled")
+except KeyboardInterrupt:
+    print("put in order")
+"""
+DEAF = """
+try:
+    with interrupts.noted() as stop, stop.work(cancel):
         wait()
 except KeyboardInterrupt:
     print("put in order")
 """
 LOST = """
 try:
-    with interrupts.interruptible():
+    with interrupts.noted() as stop, stop.work(cancel):
         Swallows()
         time.sleep(30)
 except KeyboardInterrupt:
     print("put in order")
 """
 NOT_DISTURBED = """
-try:
-    with interrupts.interruptible():
-        try:
+with interrupts.noted() as stop:
+    try:
+        with stop.work(lambda: None):
             wait()
-        finally:
-            print("ready", flush=True)
-            time.sleep(0.5)
-            print("put in order")
-except KeyboardInterrupt:
-    pass
+    except KeyboardInterrupt:
+        print("ready", flush=True)
+        time.sleep(2.5)
+        print("put in order")
 """
 NEVER_ENDS = """
-with interrupts.interruptible():
+with interrupts.noted() as stop:
     while True:
         try:
-            wait()
+            with stop.work(cancel):
+                wait()
         except KeyboardInterrupt:
             pass
 """
@@ -61,10 +95,14 @@ with interrupts.interruptible():
 @pytest.mark.parametrize(
     ("script", "times", "status", "said"),
     [
-        (ENDS, 1, 0, "put in order"),
+        (LOOKS, 1, 0, "put in order"),
+        (BETWEEN, 1, 0, "put in order"),
+        (CANCELLED, 1, 0, "put in order"),
+        (DEAF, 1, 0, "cancelled"),
+        (DEAF, 1, 0, "put in order"),
         (LOST, 1, 0, "put in order"),
         (NOT_DISTURBED, 2, 0, "put in order"),
-        (NEVER_ENDS, 1, 130, "ready"),
+        (NEVER_ENDS, 1, 130, "cancelled"),
     ],
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -80,4 +118,5 @@ def test_it_ends(script: str, times: int, status: int, said: str, number: signal
 
     assert process.returncode == status, err
     assert said in out
+    assert "all the same" not in out
     assert ("did not end in time" in err) is (status == 130)

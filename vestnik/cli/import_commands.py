@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from vestnik.stack.errors import StackError
 
 if TYPE_CHECKING:  # Django is not set up yet when this module is imported
     from vestnik.audience.imports import Import
+    from vestnik.cli.interrupts import Interrupts
 
 ENCODINGS = ("utf-8", "cp1251", "utf-16", "cp866", "koi8-r", "mac-cyrillic")
 COUNTS = ("created", "updated", "unchanged", "duplicates", "refused")
@@ -100,37 +102,45 @@ def _read_stored(import_id: int) -> int:
 def _read_file(options: argparse.Namespace) -> int:
     """Read a local file. Where Ctrl-C stops it, say whether it was imported by then."""
     from vestnik.audience.importing.run import STOPPED
-    from vestnik.cli.interrupts import interruptible
+    from vestnik.cli.interrupts import noted
 
     begun: list[Import] = []
-    try:
-        with interruptible():
-            _read_with_progress(options, begun)
-    except KeyboardInterrupt:
-        if not begun:
-            raise StackError(f"{options.file.name}: {STOPPED}") from None
-        begun[0].refresh_from_db()
-    return print_result(begun[0], strict=options.strict)
+    with noted() as interrupts:
+        try:
+            _read_with_progress(options, begun, interrupts)
+        except KeyboardInterrupt:
+            if not begun:
+                raise StackError(f"{options.file.name}: {STOPPED}") from None
+            begun[0].refresh_from_db()
+        return print_result(begun[0], strict=options.strict, interrupts=interrupts)
 
 
-def _read_with_progress(options: argparse.Namespace, begun: "list[Import]") -> None:
+def _read_with_progress(
+    options: argparse.Namespace, begun: "list[Import]", interrupts: "Interrupts"
+) -> None:
     """Read the file with a progress bar. Append the import to `begun`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from vestnik.audience.importing import run, stored
+    from vestnik.cli.watched_file import WatchedFile
+    from vestnik.db.cancel import statement_canceller
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-    stored.forget_old()
     progress = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
-    with options.file.open("rb") as file, run.begun(**_import_fields(options)) as job, progress:
+    with interrupts.work(statement_canceller()):
+        stored.forget_old()
+    raw = WatchedFile(options.file, interrupts.check)
+    with BufferedReader(raw) as file, run.begun(**_import_fields(options)) as job, progress:
         begun.append(job)
         bar = progress.add_task("0 rows", total=100)
 
         def watch(rows: int, percent: int) -> None:
+            interrupts.check()
             progress.update(bar, completed=percent, description=f"{rows:,} rows")
 
-        run.run(job, file, watch)
+        with interrupts.work(statement_canceller()):
+            run.run(job, file, watch)
 
 
 def _import_fields(options: argparse.Namespace) -> dict[str, object]:
@@ -167,12 +177,17 @@ def _reading_options(options: argparse.Namespace) -> dict[str, object]:
     return reading
 
 
-def print_result(job: "Import", *, strict: bool) -> int:
-    """Print the result of the import. Return the exit status."""
+def print_result(job: "Import", *, strict: bool, interrupts: "Interrupts | None" = None) -> int:
+    """Print the result of the import. Return the exit status.
+
+    Ctrl-C ends the list of refused rows; the counts are printed all the same.
+    """
     if job.state != "done":
         raise StackError(f"{job.file_name}: {_why(job)}")
     rows = job.refused_rows.order_by("line").values_list("line", "reason")
     for line, reason in rows.iterator(chunk_size=2000):
+        if interrupts and interrupts.requested:
+            break
         print(f"line {line}: {reason}")  # noqa: T201
     counts = ", ".join(f"{getattr(job, name)} {name}" for name in COUNTS)
     print(f"{job.file_name}: {job.rows} rows: {counts}")  # noqa: T201

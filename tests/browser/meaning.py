@@ -274,7 +274,10 @@ def _while_held(case: Case, visitor: Visitor, button: Locator) -> bool:
     assert case.form.builder
     presses, address = case.form.builder
     held: list[Route] = []
-    hold = held.append
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     visitor.page.route(address, hold)
     try:
         visitor.page.locator(presses).first.click()

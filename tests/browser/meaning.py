@@ -7,6 +7,7 @@ the page shows it. `Case.run` writes one thing, submits it in one manner, and ju
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -283,9 +284,10 @@ def _while_held(case: Case, visitor: Visitor, button: Locator) -> bool:
         visitor.page.locator(presses).first.click()
         return visitor.act(button.click)
     finally:
-        visitor.page.unroute(address, hold)
         for route in held:
-            route.abort()
+            with suppress(Error):  # a new page has ended its requests by itself
+                route.abort()
+        visitor.page.unroute(address, hold)
 
 
 def _keep(page: Page) -> None:

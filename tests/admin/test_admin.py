@@ -15,10 +15,10 @@ from vestnik.api.models import IdempotencyRecord
 from vestnik.audience.models import Client, NumberRange, StopListEntry
 from vestnik.audience.stop_list import Source, put
 from vestnik.dashboard.admin import estimated_pagination
-from vestnik.dispatch.models import Batch, Enlistment, Message
+from vestnik.dispatch.models import Batch, EnlistmentCursor, Message
 from vestnik.mailings.models import CANCEL, Mailing
 
-MODELS = [User, ApiKey, Client, Mailing, Message, Batch, Enlistment, IdempotencyRecord]
+MODELS = [User, ApiKey, Client, Mailing, Message, Batch, EnlistmentCursor, IdempotencyRecord]
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from tests.dispatch.sent import record
 from vestnik.api.http.parsers import MIB
 from vestnik.api.providers.callbacks import guesses
 from vestnik.audience.models import StopListEntry
-from vestnik.dispatch.models import KeptReceipt
+from vestnik.dispatch.models import UnmatchedReceipt
 from vestnik.dispatch.receive import receipts
 from vestnik.mailings.models import Mailing
 from vestnik.middleware.concurrency_limit import at_most
@@ -119,7 +119,7 @@ def test_callers_without_the_secret_change_nothing(
     assert {answer.status_code for answer in answers} == {403}
     assert {answer["Content-Type"] for answer in answers} == {"application/problem+json"}
     assert counts(mailing) == {"sent": 3}
-    assert not KeptReceipt.objects.exists()
+    assert not UnmatchedReceipt.objects.exists()
 
 
 def test_the_secret_of_one_provider_says_nothing_of_anothers_messages(mailing: Mailing) -> None:
@@ -381,7 +381,7 @@ def test_an_id_that_cannot_be_stored_is_none(mailing: Mailing, provider_id: str)
 
 def test_of_a_long_id_its_beginning_is_kept_as_in_the_answer(mailing: Mailing) -> None:
     assert post({"status": "delivered", "provider_id": "x" * 101}).status_code == 200
-    assert KeptReceipt.objects.get().provider_message_id == "x" * 100
+    assert UnmatchedReceipt.objects.get().provider_message_id == "x" * 100
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]]", b"\xff", b'"x"', b"[[1]]", b"1e999", b"null"])
@@ -393,7 +393,7 @@ def test_a_body_that_cannot_be_read_breaks_nothing(mailing: Mailing, body: bytes
 
 def test_an_unknown_receipt_is_kept_for_the_hand_over_to_come() -> None:
     assert post({"provider_id": "later", "status": "delivered"}).status_code == 200
-    assert KeptReceipt.objects.get().provider_message_id == "later"
+    assert UnmatchedReceipt.objects.get().provider_message_id == "later"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.interleaving.operations import (
 from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, TEXT, Situation
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.dispatch.models import Batch, Enlistment, Message
+from vestnik.dispatch.models import Batch, EnlistmentCursor, Message
 from vestnik.dispatch.states import LEFT_US, STORED_STATES, MessageState
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.mailings.rules import database_now
@@ -136,7 +136,7 @@ class Judge:
         return bool(queued) and self.mailing.local_hours is not None and closed == len(queued)
 
     def _enlisted(self) -> Iterator[str]:
-        enlistment = Enlistment.objects.filter(mailing=self.situation.mailing).first()
+        enlistment = EnlistmentCursor.objects.filter(mailing=self.situation.mailing).first()
         if enlistment is None:
             return
         if not enlistment.complete or self.mailing.enlisted_at is None:

@@ -13,7 +13,7 @@ from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, Situation
 from vestnik.audience import clients, stop_list, upsert
 from vestnik.audience.models import Client
 from vestnik.audience.stop_list import Source
-from vestnik.dispatch.models import Enlistment
+from vestnik.dispatch.models import EnlistmentCursor
 from vestnik.dispatch.prepare import enlist, launch, local_hours, new_text
 from vestnik.dispatch.receive import late_responses, receipts
 from vestnik.dispatch.receive.late_responses import Attempt
@@ -189,7 +189,7 @@ def finish(situation: Situation, worker: Worker) -> None:
 def enlist_chunks(situation: Situation, worker: Worker) -> None:
     """As a process of its own, whose queue nobody else is in."""
     launch.launch_when_due(situation.mailing)
-    found = Enlistment.objects.filter(mailing=situation.mailing, complete=False)
+    found = EnlistmentCursor.objects.filter(mailing=situation.mailing, complete=False)
     if (enlistment := found.select_related("mailing").first()) is None:
         return
     few = enlist._is_small(enlistment)

@@ -9,7 +9,7 @@ from django.db import DataError
 from tests.gateways.builders import Heap, opened, run, until
 from tests.providers.test_smpp import smpp
 from tests.providers.test_smpp_connection import SMPP_ONLY
-from vestnik.dispatch.models import KeptReceipt
+from vestnik.dispatch.models import UnmatchedReceipt
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.providers.base import Inbound, Receipt
 from vestnik.sandbox.gateway import Sandbox
@@ -121,7 +121,7 @@ def test_a_receipt_with_a_nul_in_it_is_stored_without() -> None:
             assert sandbox.receipts.refused == 0
 
     run(test)
-    kept = KeptReceipt.objects.order_by("provider_message_id")
+    kept = UnmatchedReceipt.objects.order_by("provider_message_id")
     assert [(one.provider_message_id, one.error) for one in kept] == [
         ("8", ""),
         ("9", "UNDELIV 001"),

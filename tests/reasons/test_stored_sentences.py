@@ -10,7 +10,7 @@ from django.utils.translation import override
 from tests.builders import make_mailing, make_running
 from vestnik.dashboard.wording.reasons import said
 from vestnik.db.backfill import convert
-from vestnik.dispatch.models import KeptReceipt, Message
+from vestnik.dispatch.models import Message, UnmatchedReceipt
 from vestnik.mailings.migrations._sentences import data_of, fields_as, stored_as
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.reasons.codes import Code
@@ -147,7 +147,7 @@ def test_the_migration_gives_codes_to_what_is_stored_and_to_that_alone() -> None
     Message.objects.filter(id=third.id).update(
         error="stop list", reason=Reason(Code.STOP_LIST).data
     )
-    KeptReceipt.objects.create(
+    UnmatchedReceipt.objects.create(
         alias="null", state="undelivered", at=mailing.starts_at, error="UNDELIV 001"
     )
 

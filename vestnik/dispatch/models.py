@@ -223,7 +223,7 @@ class CurrentSnapshot(models.Func):
     output_field = models.TextField()
 
 
-class Enlistment(models.Model):
+class EnlistmentCursor(models.Model):
     """How far the audience of a launched mailing has become messages.
 
     Apart from the mailing's row, so that an operator's pause never waits for a chunk.
@@ -247,6 +247,7 @@ class Enlistment(models.Model):
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
+        db_table = "dispatch_enlistment"
         indexes = [
             models.Index(fields=["mailing"], name="enlistment_open", condition=Q(complete=False))
         ]
@@ -301,7 +302,7 @@ class HandOver(models.Model):
         return f"{self.alias} {self.provider_message_id}"
 
 
-class KeptReceipt(models.Model):
+class UnmatchedReceipt(models.Model):
     """A receipt that matches no message yet: it came before its hand-over was recorded."""
 
     alias = models.CharField(max_length=64)
@@ -314,6 +315,7 @@ class KeptReceipt(models.Model):
     kept_at = models.DateTimeField(db_default=Clock())
 
     class Meta:
+        db_table = "dispatch_keptreceipt"
         indexes = [
             models.Index(fields=["alias", "provider_message_id"], name="kept_receipt_by_id"),
             models.Index(

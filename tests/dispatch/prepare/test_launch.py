@@ -3,7 +3,7 @@
 import pytest
 
 from tests.builders import make_clients, make_mailing
-from vestnik.dispatch.models import Enlistment
+from vestnik.dispatch.models import EnlistmentCursor
 from vestnik.dispatch.prepare.launch import launch, launch_all_due, launch_when_due
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,7 @@ def test_a_due_mailing_is_launched_and_its_audience_frozen():
     assert launch(mailing.id)
     mailing.refresh_from_db()
     assert (mailing.state, mailing.started_at is not None) == ("running", True)
-    assert Enlistment.objects.get(mailing=mailing).bound == ids[-1]
+    assert EnlistmentCursor.objects.get(mailing=mailing).bound == ids[-1]
     assert list(mailing.events.values_list("event", "actor")) == [
         ("schedule", "system"),
         ("launch", "system"),
@@ -57,7 +57,7 @@ def test_a_mailing_whose_window_went_by_is_missed_and_makes_no_rows():
 def test_an_empty_directory_is_no_trouble():
     mailing = make_mailing()
     assert launch(mailing.id)
-    assert Enlistment.objects.get(mailing=mailing).bound == 0
+    assert EnlistmentCursor.objects.get(mailing=mailing).bound == 0
 
 
 def test_one_hint_launches_all_that_are_due_in_a_few_statements(django_assert_max_num_queries):
@@ -71,7 +71,7 @@ def test_one_hint_launches_all_that_are_due_in_a_few_statements(django_assert_ma
     for mailing in mailings:
         mailing.refresh_from_db()
         assert (mailing.state, mailing.started_at is not None) == ("running", True)
-        assert Enlistment.objects.get(mailing=mailing).bound == ids[-1]
+        assert EnlistmentCursor.objects.get(mailing=mailing).bound == ids[-1]
         (event,) = mailing.events.filter(event="launch").values("actor", "from_state", "to_state")
         assert event == {"actor": "system", "from_state": "scheduled", "to_state": "running"}
     for mailing in (later, missed):

@@ -10,7 +10,7 @@ from tests.builders import counts, enlist_all, make_clients, make_mailing
 from tests.dispatch.sent import assert_it_adds_up
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.dispatch.models import AudienceSlice, Enlistment
+from vestnik.dispatch.models import AudienceSlice, EnlistmentCursor
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.runtime import tasks
 from vestnik.dispatch.suppress.revocation import delete_client
@@ -81,14 +81,14 @@ def test_a_filter_that_matches_nobody_is_enlisted() -> None:
     mailing = make_mailing(filter={"tags": ["nobody"]})
     assert launch.launch(mailing.id)
     enlist_all(mailing)
-    assert Enlistment.objects.get(mailing=mailing).complete
+    assert EnlistmentCursor.objects.get(mailing=mailing).complete
     assert counts(mailing) == {}
 
 
 def test_one_that_an_earlier_version_has_begun_goes_on() -> None:
     mailing = begun(filter={"tags": ["vip"]})
     AudienceSlice.objects.all().delete()
-    Enlistment.objects.update(frozen=False)
+    EnlistmentCursor.objects.update(frozen=False)
     enlist_all(mailing)
     assert len(got(mailing)) == 1500
 
@@ -96,7 +96,7 @@ def test_one_that_an_earlier_version_has_begun_goes_on() -> None:
 def test_one_that_an_earlier_version_goes_on_with_has_everybody_once() -> None:
     mailing = begun(filter={"tags": ["vip"]})
     last = max(Client.objects.filter(tag="vip").order_by("id").values_list("id", flat=True)[:1200])
-    Enlistment.objects.update(cursor=last)
+    EnlistmentCursor.objects.update(cursor=last)
     enlist_all(mailing)
     assert len(got(mailing)) == 1300
 

@@ -10,7 +10,7 @@ import pytest
 from tests.builders import counts, enlist_all, make_mailing, make_running
 from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
 from vestnik.db import sql
-from vestnik.dispatch.models import HandOver, KeptReceipt
+from vestnik.dispatch.models import HandOver, UnmatchedReceipt
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
@@ -83,15 +83,18 @@ def test_who_speaks_for_another_provider_settles_nothing_by_our_ids(
         receipts.apply("other", [found])
         receipts.match_kept()
     assert counts(mailing) == {"sent": 3}
-    assert [kept.message_id for kept in KeptReceipt.objects.order_by("id")] == [message, 10**12]
+    assert [kept.message_id for kept in UnmatchedReceipt.objects.order_by("id")] == [
+        message,
+        10**12,
+    ]
 
 
 def test_what_is_kept_of_another_provider_is_not_kept_anew(mailing: Mailing) -> None:
     """It would never be forgotten."""
     receipts.apply("other", [receipt(message=ids(mailing)[0])])
-    kept = KeptReceipt.objects.get()
+    kept = UnmatchedReceipt.objects.get()
     receipts.match_kept()
-    assert KeptReceipt.objects.get() == kept
+    assert UnmatchedReceipt.objects.get() == kept
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -99,7 +102,7 @@ def test_a_repeated_receipt_counts_once(mailing: Mailing, at_once: bool) -> None
     found = [receipt("p-1"), receipt("p-1"), receipt("p-1", message=ids(mailing)[0])]
     for group in [found] if at_once else [[one] for one in found]:
         assert apply(mailing, *group) == {"delivered": 1, "sent": 2}
-    assert not KeptReceipt.objects.exists()
+    assert not UnmatchedReceipt.objects.exists()
 
 
 @pytest.mark.parametrize("order", list(permutations(["delivered", "undelivered"])))
@@ -120,7 +123,7 @@ def test_one_that_comes_before_its_hand_over_is_recorded_is_kept_until_then() ->
     by_their_id, by_ours = due_ids(claim)
     settled = fly(claim, [by_their_id, by_ours])
     assert apply(mailing, receipt("p-1"), receipt(message=by_ours)) == {"queued": 2}
-    assert KeptReceipt.objects.count() == 2
+    assert UnmatchedReceipt.objects.count() == 2
 
     add(settled, by_their_id, "sent", "p-1")
     add(settled, by_ours, "sent")
@@ -129,7 +132,7 @@ def test_one_that_comes_before_its_hand_over_is_recorded_is_kept_until_then() ->
 
     assert counts(mailing) == {"delivered": 2}
     assert_it_adds_up(mailing)
-    assert not KeptReceipt.objects.exists()
+    assert not UnmatchedReceipt.objects.exists()
 
 
 def test_one_that_slips_in_after_the_look_for_kept_ones_is_matched_by_the_tick() -> None:
@@ -138,7 +141,7 @@ def test_one_that_slips_in_after_the_look_for_kept_ones_is_matched_by_the_tick()
     record(mailing, ["sent"])
     receipts.match_kept()
     assert counts(mailing) == {"delivered": 1}
-    assert not KeptReceipt.objects.exists()
+    assert not UnmatchedReceipt.objects.exists()
 
 
 def test_one_for_a_flight_whose_worker_died_settles_the_unknown() -> None:
@@ -238,10 +241,10 @@ def test_the_part_that_is_undelivered_says_why() -> None:
 def test_what_nothing_matches_is_forgotten_after_days() -> None:
     receipts.apply("null", [receipt("nobody")])
     receipts.forget_old()
-    assert KeptReceipt.objects.count() == 1
+    assert UnmatchedReceipt.objects.count() == 1
     sql.run("UPDATE dispatch_keptreceipt SET kept_at = kept_at - interval '4 days'")
     receipts.forget_old()
-    assert not KeptReceipt.objects.exists()
+    assert not UnmatchedReceipt.objects.exists()
 
 
 def test_thousands_at_once_over_several_batches() -> None:
@@ -292,7 +295,7 @@ def test_a_receipt_about_another_number_settles_nothing(mailing: Mailing) -> Non
     first, second, _ = mailing.messages.order_by("id")
     strangers = [about("79990000000", "p-1"), about("79990000000", message=second.id)]
     assert apply(mailing, *strangers) == {"sent": 3}
-    assert not KeptReceipt.objects.exists()
+    assert not UnmatchedReceipt.objects.exists()
     own = [about(f"+{first.phone_number}", "p-1"), about(second.phone_number, message=second.id)]
     assert apply(mailing, *own) == {"delivered": 2, "sent": 1}
 
@@ -304,7 +307,7 @@ def test_an_id_that_starts_again_is_not_the_old_messages(mailing: Mailing) -> No
         " ends_at = now() - interval '4 days'"
     )
     assert apply(mailing, receipt("p-1")) == {"sent": 3}
-    assert KeptReceipt.objects.count() == 1
+    assert UnmatchedReceipt.objects.count() == 1
     new = make_mailing()
     assert launch.launch(new.id)
     enlist_all(new)

@@ -17,7 +17,7 @@ from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, put
 from vestnik.db import sql
 from vestnik.db.lock_ids import STOP_LIST_SWEEP_LOCK
-from vestnik.dispatch.models import Batch, DeletedClient, Enlistment, PendingStop
+from vestnik.dispatch.models import Batch, DeletedClient, EnlistmentCursor, PendingStop
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
@@ -216,7 +216,7 @@ def test_what_came_onto_the_list_is_taken_back_once_and_the_cursor_goes_on(
 
     assert counts(mailing) == {"queued": 4, "suppressed": 4}
     assert not is_behind(mailing)
-    assert not Enlistment.objects.filter(mailing=other).exists()
+    assert not EnlistmentCursor.objects.filter(mailing=other).exists()
     assert_it_adds_up(mailing)
 
     put([FIRST], Source.IMPORT)
@@ -257,7 +257,7 @@ def test_entries_of_an_earlier_version_are_swept_for_once() -> None:
     mailing = make_running(2)
     put([FIRST], Source.API)
     StopListEntry.objects.update(changed_in=None)
-    Enlistment.objects.update(stop_list_seen=None)
+    EnlistmentCursor.objects.update(stop_list_seen=None)
 
     opt_out.sweep_new_entries()
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
-from vestnik.dispatch.models import Batch, Enlistment
+from vestnik.dispatch.models import Batch, EnlistmentCursor
 
 
 @admin.register(Batch)
@@ -16,8 +16,8 @@ class BatchAdmin(ReadOnlyAdmin):
     search_help_text = "The number of a mailing."
 
 
-@admin.register(Enlistment)
-class EnlistmentAdmin(ReadOnlyAdmin):
+@admin.register(EnlistmentCursor)
+class EnlistmentCursorAdmin(ReadOnlyAdmin):
     """How far each audience has become messages."""
 
     list_display = ("mailing_id", "cursor", "bound", "next_number", "complete")

@@ -20,7 +20,7 @@ from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.lock_ids import ENLISTING_LOCK
 from vestnik.db.sql import array
-from vestnik.dispatch.models import AudienceSlice, Enlistment
+from vestnik.dispatch.models import AudienceSlice, EnlistmentCursor
 from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql, select_recipients
@@ -88,7 +88,7 @@ def enlist(mailing_id: int, stopping: Callable[[], bool] = lambda: False) -> Non
     """
     if not sql.rows(IS_TO_ENLIST, {"most": MOST_FAILURES, "mailing": mailing_id}):
         return
-    few = _is_small(Enlistment.objects.select_related("mailing").get(mailing=mailing_id))
+    few = _is_small(EnlistmentCursor.objects.select_related("mailing").get(mailing=mailing_id))
     if not few or enlist_next(mailing_id, few=True):
         _queue.add(mailing_id)
         _queue.work(enlist_next, stopping)
@@ -132,7 +132,7 @@ def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:
     """
     with transaction.atomic():
         enlistment = (
-            Enlistment.objects.select_for_update(skip_locked=True)
+            EnlistmentCursor.objects.select_for_update(skip_locked=True)
             .filter(mailing=mailing_id, complete=False)
             .first()
         )
@@ -171,12 +171,12 @@ class Chunk:
     is_last: bool = False
 
 
-def _is_small(enlistment: Enlistment) -> bool:
+def _is_small(enlistment: EnlistmentCursor) -> bool:
     clients = select_recipients(enlistment.mailing.filter).filter(id__lte=enlistment.bound)
     return not enlistment.next_number and clients.order_by()[: FEW + 1].count() <= FEW
 
 
-def _freeze(enlistment: Enlistment) -> None:
+def _freeze(enlistment: EnlistmentCursor) -> None:
     """Keep whom the filter matches at this instant; once, and where there is a filter at all. One
     that an earlier version has begun goes on without."""
     if enlistment.frozen or enlistment.next_number or enlistment.cursor:
@@ -190,7 +190,7 @@ def _freeze(enlistment: Enlistment) -> None:
     enlistment.frozen = True
 
 
-def _next_chunk(enlistment: Enlistment) -> Chunk:
+def _next_chunk(enlistment: EnlistmentCursor) -> Chunk:
     size = CHUNK if enlistment.next_number else FIRST_CHUNK
     if enlistment.frozen:
         return _next_of_slices(enlistment, size)
@@ -200,7 +200,7 @@ def _next_chunk(enlistment: Enlistment) -> Chunk:
     return Chunk(clients.order_by("id")[:size], size)
 
 
-def _next_of_slices(enlistment: Enlistment, size: int) -> Chunk:
+def _next_of_slices(enlistment: EnlistmentCursor, size: int) -> Chunk:
     slices = AudienceSlice.objects.filter(
         mailing=enlistment.mailing_id, last_client_id__gt=enlistment.cursor
     ).order_by("last_client_id")
@@ -215,7 +215,7 @@ def _next_of_slices(enlistment: Enlistment, size: int) -> Chunk:
 
 
 def _make_messages(
-    enlistment: Enlistment, clients: QuerySet[Client]
+    enlistment: EnlistmentCursor, clients: QuerySet[Client]
 ) -> tuple[int, int | None, int]:
     """How many clients there were, the last of them, and in how many batches they are."""
     text, version = enlistment.mailing.text, enlistment.mailing.text_version

@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.dispatch.models import Enlistment
+from vestnik.dispatch.models import EnlistmentCursor
 from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, counters
 from vestnik.mailings.models import LAUNCH, MISS, SYSTEM, Mailing, MailingState
 from vestnik.reasons.codes import Code
@@ -90,7 +90,7 @@ def launch(mailing_id: int) -> bool:
         launched = mailing.move(LAUNCH)
         if launched:
             bound = Client.objects.aggregate(last=Max("id"))["last"] or 0
-            Enlistment.objects.create(mailing=mailing, bound=bound)
+            EnlistmentCursor.objects.create(mailing=mailing, bound=bound)
     if launched and mailing.started_at:
         late = max(0.0, (mailing.started_at - mailing.starts_at).total_seconds())
         counters().observe("start_delay_seconds", mailing.provider, late, DELAY_BUCKETS)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.audience.phone import gets_no_sms
 from vestnik.audience.stop_list import StopListEntry, recall
-from vestnik.dispatch.models import Batch, Enlistment, Message
+from vestnik.dispatch.models import Batch, EnlistmentCursor, Message
 from vestnik.dispatch.prepare.recipients import sample_messages
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.dispatch.states import BatchState, MessageState
@@ -92,7 +92,7 @@ def _launched(mailing: Mailing, actor: str) -> Mailing:
         **{name: getattr(mailing, name) for name in COPIED_FIELDS},
     )
     test.move(LAUNCH, actor=actor)
-    Enlistment.objects.create(mailing=test, bound=0, next_number=1, complete=True)
+    EnlistmentCursor.objects.create(mailing=test, bound=0, next_number=1, complete=True)
     Mailing.objects.filter(id=test.id).update(enlisted_at=Clock())
     test.refresh_from_db()
     return test

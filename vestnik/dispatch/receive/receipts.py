@@ -17,7 +17,7 @@ from django.db import transaction
 
 from vestnik.db import sql
 from vestnik.db.errors import retry_on_conflict
-from vestnik.dispatch.models import KeptReceipt
+from vestnik.dispatch.models import UnmatchedReceipt
 from vestnik.dispatch.states import RECEIVABLE_IN_DOUBT_SQL, RECEIVABLE_SQL
 from vestnik.dispatch.transitions.receipt import APPLY, LOCK
 from vestnik.providers.base import Receipt, ReceiptState
@@ -140,8 +140,8 @@ def forget_old() -> None:
 
 
 def _keep(alias: str, receipts: Iterable[Receipt]) -> None:
-    KeptReceipt.objects.bulk_create(
-        KeptReceipt(
+    UnmatchedReceipt.objects.bulk_create(
+        UnmatchedReceipt(
             alias=alias,
             provider_message_id=receipt.provider_id,
             message_id=receipt.message_id,

@@ -76,6 +76,16 @@ RETIRED_ABOVE = {
     "ways": "provider statuses",
     "worded": "describe",
 }
+#: Of templates, of ids and classes on pages, and of style sheets, too.
+RETIRED_ON_PAGES = RETIRED_ABOVE | {
+    "again": "follow up",
+    "agree": "confirmation",
+    "doubt": "unknown",
+    "flying": "in flight",
+    "letter": "character",
+    "letters": "segment counter",
+    "tried": "test result",
+}
 #: The packages that are held to a list.
 PACKAGES = {
     **dict.fromkeys(("db", "dispatch", "providers", "sandbox"), RETIRED),
@@ -85,6 +95,9 @@ PACKAGES = {
     ),
 }
 
+ATTRIBUTE = re.compile(r'\b(?:id|class)="([^"]*)"')
+SELECTOR = re.compile(r"[.#]([a-z][a-z-]*)(?=[^{}]*\{)")
+
 
 def names_of(path: Path) -> Iterator[str]:
     """The names of a module and of its classes, functions and methods."""
@@ -92,6 +105,17 @@ def names_of(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
+
+
+def names_on_pages() -> Iterator[tuple[Path, str]]:
+    """The names of templates and their folders, of ids and classes, and of selectors."""
+    folder = ROOT / "vestnik" / "dashboard"
+    for path in sorted((folder / "templates").rglob("*")):
+        yield path, path.stem
+        for names in ATTRIBUTE.findall(path.read_text() if path.is_file() else ""):
+            yield from ((path, name) for name in names.split())
+    for path in sorted((folder / "static" / "dashboard").glob("*.css")):
+        yield from ((path, name) for name in SELECTOR.findall(path.read_text()))
 
 
 def words_of(name: str) -> set[str]:
@@ -113,6 +137,17 @@ def test_no_name_has_a_retired_word() -> None:
         f"{path.relative_to(ROOT)}: {name}: say {retired[word]}"
         for path, name, retired in names
         for word in sorted(words_of(name) & retired.keys())
+    ] == []
+
+
+def test_no_name_on_a_page_has_a_retired_word() -> None:
+    names = list(names_on_pages())
+
+    assert len(names) > 1000
+    assert [
+        f"{path.relative_to(ROOT)}: {name}: say {RETIRED_ON_PAGES[word]}"
+        for path, name in names
+        for word in sorted(words_of(name) & RETIRED_ON_PAGES.keys())
     ] == []
 
 

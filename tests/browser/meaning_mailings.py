@@ -173,7 +173,7 @@ MAILING_NEW = Form(
     contradictions=CONTRADICTIONS[:4],
     form="#mailing",
     button="[name=do][value=schedule]",
-    answer="#agree [name=do][value=schedule]",
+    answer="#confirmation [name=do][value=schedule]",
     builder=BUILDER,
 )
 
@@ -221,7 +221,7 @@ MAILING_EDIT = Form(
     meanwhile=somebody_writes,
     form="#mailing",
     button="[name=do][value=save]",
-    answer="#agree [name=do][value=save]",
+    answer="#confirmation [name=do][value=save]",
     builder=BUILDER,
 )
 
@@ -380,7 +380,7 @@ SEND_AGAIN = Form(
     contradictions=CONTRADICTIONS[:3],
     form="main form:has([name=text])",
     button="[name=do][value=send]",
-    answer="#agree [name=do][value=send]",
+    answer="#confirmation [name=do][value=send]",
 )
 
 

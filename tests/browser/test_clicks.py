@@ -31,7 +31,7 @@ def mailing(stack: RunningStack) -> int:
 
 def opened(page: Page, mailing: int) -> Page:
     page.goto(f"/mailings/{mailing}/")
-    expect(page.locator("#head .badge")).to_have_text("running", timeout=30_000)
+    expect(page.locator("#mailing-header .badge")).to_have_text("running", timeout=30_000)
     return page
 
 
@@ -140,7 +140,7 @@ def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, maili
     assert len(orders.routes) == 1
     orders.let_go()
 
-    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused")
 
 
 def test_a_question_that_fails_leads_to_its_page(browser_page: OpenPage, mailing: int) -> None:

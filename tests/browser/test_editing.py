@@ -66,12 +66,12 @@ def test_the_keyboard_alone_makes_and_starts_a_mailing(
     expect(page.locator("#preview h2").first).to_contain_text(
         WORDS[language]["reached"], timeout=SLOW
     )
-    expect(page.locator("#preview .facts dd").first).to_have_text(
+    expect(page.locator("#preview .summary dd").first).to_have_text(
         re.compile(r"^[1-9]\d?$"), timeout=SLOW
     )
     keys.press("Enter")
-    expect(page.locator("#agree")).to_be_visible()
-    step_to(page, "#agree [name=do][value=schedule]")
+    expect(page.locator("#confirmation")).to_be_visible()
+    step_to(page, "#confirmation [name=do][value=schedule]")
     keys.press("Enter")
 
     expect(page).to_have_url(ON_ITS_PAGE)
@@ -101,7 +101,7 @@ def test_the_page_is_accessible(
 ) -> None:
     page = browser_page("operator", language=language, theme=theme, width=width)
     written(page)
-    expect(page.locator("#preview .facts")).to_be_visible()
+    expect(page.locator("#preview .summary")).to_be_visible()
     assert_accessible(page)
     assert_fits(page)
 
@@ -121,7 +121,7 @@ def test_the_counter_and_the_example_follow_what_is_written(browser_page: OpenPa
     page.goto("/mailings/new/")
 
     page.fill("#id_text", "Sale — today")
-    expect(page.locator("#letters")).to_contain_text("One character alone")
+    expect(page.locator("#segment-counter")).to_contain_text("One character alone")
     page.fill("#id_text", "In ")
     page.click("[data-insert=tag]")
     with page.expect_response(lambda answer: "town" in (answer.request.post_data or "")):

@@ -98,7 +98,7 @@ def test_an_order_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningSt
     assert len(line.held) == 2  # the first and the third: meanwhile it is being sent
     line.let_go()
 
-    expect(page.locator("#head .badge")).to_have_text("cancelled")
+    expect(page.locator("#mailing-header .badge")).to_have_text("cancelled")
 
 
 def test_a_builder_that_hangs_lets_go_of_its_form(unwatched: Page) -> None:

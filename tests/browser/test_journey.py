@@ -89,7 +89,7 @@ def make_mailing(page: Page) -> None:
     expect(page.locator("#preview")).to_contain_text(re.compile(r"5\s000"))
     expect(page.locator("#preview .bubble").first).to_contain_text("Имя0")
     page.locator("button[value=schedule]").click()
-    page.locator("#agree button[value=schedule]").click()
+    page.locator("#confirmation button[value=schedule]").click()
     expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Скидка выходного дня")
 
@@ -142,7 +142,7 @@ def make_it_faster(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     dialog.locator("#id_rate_limit").fill(str(10 * RATE))
     dialog.locator("button.is-primary").click()
-    expect(page.locator("#facts")).to_contain_text(re.compile(r"1\s500"))
+    expect(page.locator("#summary")).to_contain_text(re.compile(r"1\s500"))
 
 
 def finish(page: Page) -> None:
@@ -177,7 +177,7 @@ def test_the_keyboard_alone_makes_and_starts_a_mailing(
     press_until(page, lambda: focused(page) == "Schedule")
     assert_focus_is_seen(page)
     page.keyboard.press("Enter")
-    expect(page.locator("#agree")).to_be_visible()
+    expect(page.locator("#confirmation")).to_be_visible()
     press_until(page, lambda: focused(page).startswith("Send to"))
     page.keyboard.press("Enter")
 

@@ -95,14 +95,14 @@ def test_what_somebody_else_does_shows_without_a_reload(
     page = browser_page("viewer", language="en")
     page.goto(f"/mailings/{mailing}/")
     page.evaluate("window.loadedOnce = true")
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
 
     command(stack, mailing, "pause")
-    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused")
     expect(page.get_by_role("status").filter(has_text="paused, ")).to_have_count(1)
 
     command(stack, mailing, "resume")
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
     assert page.evaluate("window.loadedOnce")
 
 
@@ -122,7 +122,7 @@ def test_a_page_that_could_not_show_its_start_tries_again(
     # To nobody, so its state changes once and then never again.
     empty = demo.mailing(stack, text="Hello", filter={"tags": ["nobody"]}, starts_in=3600)
     page.goto(f"/mailings/{empty}/")
-    expect(page.locator("#head .badge")).to_have_text("scheduled")
+    expect(page.locator("#mailing-header .badge")).to_have_text("scheduled")
     refused: list[Route] = []
 
     def refuse_once(route: Route) -> None:
@@ -136,7 +136,9 @@ def test_a_page_that_could_not_show_its_start_tries_again(
     at_once = {"starts_at": datetime.now(UTC).isoformat()}
     assert stack.api("PATCH", f"mailings/{empty}/", at_once).status == 200
 
-    expect(page.locator("#head .badge")).to_have_text("finished, nobody matched", timeout=20_000)
+    expect(page.locator("#mailing-header .badge")).to_have_text(
+        "finished, nobody matched", timeout=20_000
+    )
     assert refused
 
 
@@ -162,12 +164,12 @@ def test_marked_text_waits_says_since_when_and_holds_back_nothing_else(
     for each in (page, other):
         each.goto(f"/mailings/{mailing}/")
         watch(each)
-    page.locator(".going-count strong").select_text()
+    page.locator(".progress-count strong").select_text()
 
     command(stack, mailing, "pause")
-    expect(other.locator("#head .badge")).to_have_text("paused")
+    expect(other.locator("#mailing-header .badge")).to_have_text("paused")
     marked = page.evaluate("String(getSelection())")
-    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused")
     expect(page.get_by_role("link", name="Resume")).to_be_visible()
     command(stack, mailing, "resume")
     held = page.get_by_role("status").filter(has_text="Text is selected: what is under it is from")
@@ -198,8 +200,8 @@ def test_what_could_not_fetch_itself_tries_again(
     page.route(f"**/mailings/{mailing}/", refuse_once)
     command(stack, mailing, "pause")
 
-    expect(page.locator("#head .badge")).to_have_text("paused", timeout=20_000)
-    assert "head" in refused
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused", timeout=20_000)
+    assert "mailing-header" in refused
     expect(page.get_by_role("alert")).to_have_count(0)  # nobody has done anything
     page.unroute("**")
     command(stack, mailing, "resume")
@@ -309,8 +311,8 @@ def test_going_back_keeps_the_voice(
 WANT = """async ([address, keys]) => {
     const script = document.getElementById("live-stream").src;
     window.told = new Map();
-    const connection = new window.LiveConnection(script, address, ({ on, word, isPolled }) => {
-        if (word && keys.includes(on)) window.told.set(on, Boolean(isPolled));
+    const connection = new window.LiveConnection(script, address, ({ on, update, isPolled }) => {
+        if (update && keys.includes(on)) window.told.set(on, Boolean(isPolled));
     });
     connection.want(new Map(keys.map((key) => [key, 0])));
 }"""

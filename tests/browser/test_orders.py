@@ -49,7 +49,7 @@ def press(page: Page, name: str) -> None:
 def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: Any) -> None:
     page = browser_page("operator", language="en")
     page.goto(f"/mailings/{slow('Slow one')}/")
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
 
     press(page, "Pause")
     expect(page.locator("dialog")).to_contain_text("stay in the queue")
@@ -57,17 +57,17 @@ def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: A
     page.keyboard.press("Escape")
     expect(page.locator("dialog[open]")).to_have_count(0)
     expect(page.get_by_role("link", name="Pause", exact=True)).to_be_focused()
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
 
     press(page, "Pause")
     page.keyboard.press("Enter")
-    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused")
     expect(page.get_by_role("status").first).to_contain_text("The mailing is paused.")
 
     press(page, "Resume")
     expect(page.locator("dialog")).to_contain_text("it fits before the end")
     page.keyboard.press("Enter")
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
     expect(page.get_by_role("status").first).to_contain_text("The mailing goes on.")
 
     press(page, "Cancel")
@@ -75,13 +75,13 @@ def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: A
     expect(page.get_by_role("link", name="Keep it running")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("dialog[open]")).to_have_count(0)
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
 
     press(page, "Cancel")
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("button", name="Cancel the mailing")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#head .badge")).to_have_text("cancelled")
+    expect(page.locator("#mailing-header .badge")).to_have_text("cancelled")
     expect(page.get_by_role("link", name="Send to those not reached", exact=True)).to_be_visible()
 
 
@@ -91,14 +91,14 @@ def test_a_page_that_is_open_learns_what_somebody_else_did(
     page = browser_page("operator", language="en")
     mailing = slow("Watched one")
     page.goto(f"/mailings/{mailing}/")
-    expect(page.locator("#head .badge")).to_have_text("running")
+    expect(page.locator("#mailing-header .badge")).to_have_text("running")
     cancel = page.get_by_role("link", name="Cancel", exact=True)
     cancel.focus()
     cancel.evaluate("link => link.marked = true")
 
     demo.post(stack, f"mailings/{mailing}/pause/")
 
-    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused")
     expect(cancel).to_be_focused()
     assert cancel.evaluate("link => link.marked")
     press(page, "Resume")
@@ -115,7 +115,7 @@ def test_without_javascript_a_question_has_a_page(browser_page: OpenPage, slow: 
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancel the mailing for good?")
     page.get_by_role("button", name="Cancel the mailing", exact=True).click()
 
-    expect(page.locator("#head .badge")).to_have_text("cancelled")
+    expect(page.locator("#mailing-header .badge")).to_have_text("cancelled")
 
 
 def test_a_typo_is_cured_for_those_who_still_wait(browser_page: OpenPage, slow: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_typo_is_cured_for_those_who_still_wait(browser_page: OpenPage, slow: 
     page.goto(f"/mailings/{mailing}/")
     press(page, "Pause")
     page.keyboard.press("Enter")
-    expect(page.locator("#head .badge")).to_have_text("paused")
+    expect(page.locator("#mailing-header .badge")).to_have_text("paused")
 
     page.get_by_role("link", name="Change the text", exact=True).click()
     page.get_by_label("Text", exact=True).fill("Hello, corrected")
@@ -135,7 +135,7 @@ def test_a_typo_is_cured_for_those_who_still_wait(browser_page: OpenPage, slow: 
     page.get_by_role("button", name="the new text").click()
 
     expect(page.get_by_role("status").first).to_contain_text("The new text is for")
-    texts = page.locator("#facts .message-text")
+    texts = page.locator("#summary .message-text")
     expect(texts).to_have_text(["Hello, corrected", "Hello"])
 
 

@@ -134,11 +134,11 @@ MARK = """(selector) => {
     getSelection().selectAllChildren(element);
 }"""
 MARKED = {
-    "running": ".going-count",
+    "running": ".progress-count",
     "paused": "#message-rows table",
     "scheduled": "#waiting p",
-    "draft": "#facts .message-text",
-    "doubtful": "#doubt p",
+    "draft": "#summary .message-text",
+    "unknown": "#unknown p",
     "overview": "#content",
 }
 
@@ -150,13 +150,13 @@ def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows
         windows[name].evaluate(MARK, selector)
     marked = {name: page.evaluate("String(getSelection())") for name, page in windows.items()}
     windows["running"].locator("details.menu summary").click()
-    windows["running"].evaluate(MARK, ".going-count")
+    windows["running"].evaluate(MARK, ".progress-count")
 
     scene.change()
 
     said = scene.look()
-    for name in ("running", "paused", "scheduled", "draft", "doubtful"):
-        head = windows[name].locator("#head")
+    for name in ("running", "paused", "scheduled", "draft", "unknown"):
+        head = windows[name].locator("#mailing-header")
         expect(head.locator("h1")).to_have_text(said[name]["name"], timeout=PATIENCE * 1_000)
         badge = head.locator("#mailing-state")
         expect(badge).to_contain_text(said[name]["state"], timeout=PATIENCE * 1_000)
@@ -179,7 +179,7 @@ def test_every_button_answers_or_says_that_it_cannot(
     judge(scene, windows, or_old=False)
     FAULTS[fault](proxy, stack)
     page = windows["running"]
-    asks = page.locator("#head .actions a[hx-get]").first
+    asks = page.locator("#mailing-header .actions a[hx-get]").first
 
     asks.click(no_wait_after=True)
 

@@ -116,7 +116,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
     page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
     assert len(held.routes) == 1
     held.let_go()
-    expect(page.locator("#tried .notice")).to_be_visible()
+    expect(page.locator("#test-result .notice")).to_be_visible()
     page.keyboard.press("Space")
 
     expect(page.locator("#id_text")).to_be_focused()
@@ -149,8 +149,8 @@ def test_who_is_logged_out_goes_on_after_a_login_in_another_tab(unwatched: Page)
         page.locator("#id_text").press_sequentially(" lost")
     wait_until_calm(page)
     page.locator("#id_text").press_sequentially("!")
-    expect(page.locator("#letters")).to_contain_text("9 characters")
+    expect(page.locator("#segment-counter")).to_contain_text("9 characters")
     expect(page.get_by_role("alert")).to_have_count(0)
     page.click("[name=do][value=draft]")
 
-    expect(page.locator("#facts .message-text")).to_have_text("Not lost!")
+    expect(page.locator("#summary .message-text")).to_have_text("Not lost!")

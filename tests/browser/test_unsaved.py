@@ -77,7 +77,7 @@ def duplicate(page: Page) -> Page:
 
 def back_from_the_question(page: Page) -> Page:
     page.click("[name=do][value=schedule]")
-    expect(page.locator("#agree")).to_contain_text("2 clients get it")
+    expect(page.locator("#confirmation")).to_contain_text("2 clients get it")
     page.go_back()
     return page
 
@@ -95,10 +95,10 @@ def test_a_page_that_is_opened_again_is_whole_and_sends_what_it_shows(
         page = way(page)
         assert_is_whole(page, "Whole")
     page.click("[name=do][value=schedule]")
-    expect(page.locator("#agree")).to_contain_text("2 clients get it")
+    expect(page.locator("#confirmation")).to_contain_text("2 clients get it")
     assert_accessible(page)
     assert_fits(page)
-    page.dblclick("#agree [name=do][value=schedule]")
+    page.dblclick("#confirmation [name=do][value=schedule]")
 
     expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
     made = [m for m in stack.api("GET", "mailings/").body["results"] if m["name"] == "Whole"]
@@ -179,7 +179,7 @@ def test_the_same_field_saved_in_two_tabs_is_asked_about(
         wait_until_calm(page)
 
     first.click("[name=do][value=save]")
-    first.click("#agree [name=do][value=save]")
+    first.click("#confirmation [name=do][value=save]")
     expect(first).to_have_url(re.compile(rf"/mailings/{number}/$"))
     second.click("[name=do][value=save]")
 
@@ -187,7 +187,7 @@ def test_the_same_field_saved_in_two_tabs_is_asked_about(
     expect(second.locator("#id_text")).to_have_value("Second")
     assert stack.api("GET", f"mailings/{number}/").body["text"] == "First"
     second.click("[name=do][value=save]")
-    second.click("#agree [name=do][value=save]")
+    second.click("#confirmation [name=do][value=save]")
     expect(second).to_have_url(re.compile(rf"/mailings/{number}/$"))
     assert stack.api("GET", f"mailings/{number}/").body["text"] == "Second"
 

@@ -14,16 +14,17 @@ from tests.stack.servers import wait_until
 from vestnik.db.lock_ids import IMPORT_LOCK
 
 MOSCOW = ZoneInfo("Europe/Moscow")
-STATES = ("draft", "scheduled", "running", "paused", "doubtful", "other", "cancelled")
+STATES = ("draft", "scheduled", "running", "paused", "unknown", "other", "cancelled")
 #: All that is seen of a page at one instant; it asks nothing of the network.
 READ = """() => {
     const text = (selector) => document.querySelector(selector)?.innerText ?? "";
     return {
-        name: text("h1"), state: text("#mailing-state"), facts: text("#facts"),
-        waiting: text("#waiting"), doubt: text("#doubt-count"), history: text("#history tbody tr"),
-        buttons: text("#head .actions"), counts: text("[data-topic] .counts"),
+        name: text("h1"), state: text("#mailing-state"), summary: text("#summary"),
+        waiting: text("#waiting"), unknown: text("#unknown-count"),
+        history: text("#history tbody tr"),
+        buttons: text("#mailing-header .actions"), counts: text("[data-topic] .counts"),
         imported: text("#import"), overview: text("#content"),
-        badge: text("#decisions-waiting span"),
+        badge: text("#action-item-count span"),
         notes: [...document.querySelectorAll(".stale, .floating > p")]
             .map((note) => note.innerText).filter(Boolean),
     };
@@ -45,12 +46,12 @@ class Scene:
         demo.make_clients(stack, 3_000, tag="many")
         demo.post(stack, "clients/bulk/", [few(n) for n in range(40)])
         self.ids = {name: self._mailing(name) for name in STATES}
-        for name in ("doubtful", "other"):
+        for name in ("unknown", "other"):
             id = self.ids[name]
             wait_until(lambda id=id: demo.state_of(self.stack, id) == "finished", 60)
         demo.post(stack, f"mailings/{self.ids['paused']}/pause/")
         demo.post(stack, f"mailings/{self.ids['cancelled']}/cancel/")
-        self._doubt("doubtful", 1)
+        self._make_unknown("unknown", 1)
         self.ids["import"] = self._import()
 
     def _mailing(self, name: str) -> int:
@@ -68,7 +69,7 @@ class Scene:
             **more,
         )
 
-    def _doubt(self, name: str, count: int) -> None:
+    def _make_unknown(self, name: str, count: int) -> None:
         self.stack.sql(
             "UPDATE dispatch_batch SET sent = sent + unknown - %s, unknown = %s "
             "WHERE mailing_id = %s",
@@ -118,8 +119,8 @@ class Scene:
         there_and_back = ("pause", "resume") if n % 2 else ("resume", "pause")
         for name, order in zip(("running", "paused"), there_and_back, strict=True):
             demo.post(self.stack, f"mailings/{self.ids[name]}/{order}/")
-        self._doubt("doubtful", 1 + n)
-        self._doubt("other", n % 2)
+        self._make_unknown("unknown", 1 + n)
+        self._make_unknown("other", n % 2)
         self.stack.sql(
             "UPDATE audience_import SET percent = %s, rows = %s WHERE id = %s",
             (n, 1000 + n, self.ids["import"]),
@@ -150,20 +151,20 @@ def of_mailing(all_said: Said, name: str) -> Expected:
     words = [
         ("name", said["name"]),
         ("state", said["state"]),
-        ("facts", said["text"]),
-        ("facts", clock(said["ends_at"])),
+        ("summary", said["text"]),
+        ("summary", clock(said["ends_at"])),
         ("badge", badge(all_said)),
     ]
     if said["rate_limit"]:
-        words.append(("facts", f"up to {said['rate_limit']} a second"))
+        words.append(("summary", f"up to {said['rate_limit']} a second"))
     if said["state"] in ("draft", "scheduled"):
-        words.append(("facts", clock(said["starts_at"])))
+        words.append(("summary", clock(said["starts_at"])))
     if said["state"] == "scheduled":
         words.append(("waiting", clock(said["starts_at"])))
     if said["state"] in ("running", "paused"):
         words.append(("buttons", "Pause" if said["state"] == "running" else "Resume"))
     if said["progress"]["unknown"]:
-        words.append(("doubt", f"{said['progress']['unknown']} message"))
+        words.append(("unknown", f"{said['progress']['unknown']} message"))
     return words
 
 
@@ -172,7 +173,7 @@ def of_overview(said: Said, _name: str) -> Expected:
     for name in ("running", "paused"):
         one = said[name]
         words += [("overview", one["name"]), ("overview", f"until {moment(one['ends_at'])}")]
-    unknown = said["doubtful"]["progress"]["unknown"]
+    unknown = said["unknown"]["progress"]["unknown"]
     return [*words, ("overview", f"{unknown} message"), ("overview", said["scheduled"]["name"])]
 
 
@@ -189,7 +190,7 @@ EXPECTED: Mapping[str, Callable[[Said, str], Expected]] = {
 
 def badge(said: Said) -> str:
     """How many decisions wait: those of the mailings in doubt."""
-    return str(sum(bool(said[name]["progress"]["unknown"]) for name in ("doubtful", "other")))
+    return str(sum(bool(said[name]["progress"]["unknown"]) for name in ("unknown", "other")))
 
 
 def clock(instant: str) -> str:

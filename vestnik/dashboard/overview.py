@@ -111,7 +111,7 @@ def render_context(data: Mapping[str, Any]) -> dict[str, Any]:
         "decisions": [
             (_element_id(one), describe(one)) for one in data["decisions"][:MAX_ACTION_ITEMS]
         ],
-        "decisions_waiting": len(data["decisions"]),
+        "action_item_count": len(data["decisions"]),
         "more_decisions": max(0, len(data["decisions"]) - MAX_ACTION_ITEMS),
         "running": [progress_context(one) for one in running[:MOST_RUNNING]],
         "more_running": max(0, len(running) - MOST_RUNNING),

@@ -82,7 +82,7 @@ def test_who_has_logged_in_again_in_another_tab_goes_on_with_the_page_that_is_op
     opened = Browser(enforce_csrf_checks=True, headers={"accept": "*/*", "hx-request": "true"})
     opened.force_login(make_user())
     opened.get("/mailings/new/")  # which has the cookie, but not this token
-    letters = "/mailings/new/letters/"
+    letters = "/mailings/new/segments/"
 
     refused = opened.post(letters, {"text": "a", "csrfmiddlewaretoken": "x" * 64})
     part = refused.content.decode()

@@ -127,7 +127,7 @@ def test_a_part_is_written_as_the_page_that_is_open() -> None:
 
     def part(headers: dict[str, str]) -> str:
         browser = visitor(user)
-        headers = {**headers, "HX-Target": "head", "accept-language": "en"}
+        headers = {**headers, "HX-Target": "mailing-header", "accept-language": "en"}
         return browser.get(f"/mailings/{made.id}/", headers=headers).content.decode()
 
     assert "Владивосток, UTC+10" in part(page)

@@ -104,7 +104,7 @@ def test_what_is_not_what_was_shown_is_shown_anew(
 
     asked = opened.post(NEW, fields | {"do": "schedule"} | changes)
 
-    assert 'id="agree"' in page(asked), what
+    assert 'id="confirmation"' in page(asked), what
     assert "Nothing was done" in page(asked)
     assert not Mailing.objects.exists()
 
@@ -139,7 +139,7 @@ def test_a_form_is_not_taken_whose_count_was_of_another_audience() -> None:
         refused = page(opened.post(NEW, written(do="schedule", counted=proof)))
         assert "The count that stood here was of other conditions" in refused
         assert "4 clients get it" in refused
-        assert 'id="agree"' not in refused, do
+        assert 'id="confirmation"' not in refused, do
     assert not Mailing.objects.exists()
     asked = page(opened.post(NEW, written(do="schedule", counted=proof, **TAGGED)))
     assert "1 client gets it" in asked
@@ -161,7 +161,9 @@ def test_a_scheduled_mailing_is_not_changed_without_the_question() -> None:
     same |= {"text": mailing.text}
 
     for do in ("save", "draft", "schedule"):
-        assert 'id="agree"' in page(opened.post(address, written(do=do, **same | {"text": "New"})))
+        assert 'id="confirmation"' in page(
+            opened.post(address, written(do=do, **same | {"text": "New"}))
+        )
     mailing.refresh_from_db()
     assert mailing.text != "New"
     assert opened.post(address, written(do="save", name="Only a name", **same)).status_code == 302
@@ -179,7 +181,7 @@ def test_a_draft_that_was_scheduled_meanwhile_is_asked_about() -> None:
 
     asked = opened.post(address, written(do="draft", text="New"))
 
-    assert 'id="agree"' in page(asked)
+    assert 'id="confirmation"' in page(asked)
 
 
 def test_an_answer_about_what_another_has_changed_meanwhile_is_asked_anew() -> None:

@@ -155,7 +155,7 @@ def again(browser: Browser, mailing: Mailing, **fields: Any) -> Any:
     given |= {"provider": "console", "text": mailing.text, **fields}
     address = f"/mailings/{mailing.id}/again/"
     answer = browser.post(address, given, follow=True)
-    if 'id="agree"' not in answer.content.decode():
+    if 'id="confirmation"' not in answer.content.decode():
         return answer
     assert (
         not Mailing.objects.filter(filter__again__mailing=mailing.id).exists() or "token" in fields

@@ -102,14 +102,24 @@ def test_few_queries(
 def test_a_part_of_the_page_is_asked_for_alone(browser: Browser) -> None:
     mailing = make_doubtful()
     rows = page_of(browser, mailing, **{"HX-Request": "true", "HX-Target": "message-rows"})
-    head = page_of(browser, mailing, **{"HX-Request": "true", "HX-Target": "head"})
+    head = page_of(browser, mailing, **{"HX-Request": "true", "HX-Target": "mailing-header"})
     assert rows.lstrip().startswith('<div id="message-rows"')
     assert "<html" not in rows
     assert 'id="id_number"' not in rows  # what is typed there would be written over
     assert '<ul id="exports" hx-swap-oob="true">' in rows
     assert head.lstrip().startswith("<header")
-    assert 'id="head"' in head
+    assert 'id="mailing-header"' in head
     assert 'id="history" aria-labelledby="history-title" hx-swap-oob="become"' in head
+
+
+@pytest.mark.parametrize("part", ["head", "doubt", "curves"])
+def test_a_page_that_the_version_before_made_reloads(browser: Browser, part: str) -> None:
+    """Its parts have other ids: what came for them would have no place on it."""
+    headers = {"HX-Request": "true", "HX-Target": part}
+
+    answer = browser.get(f"/mailings/{make_doubtful().id}/", headers=headers)
+
+    assert (answer.status_code, answer.headers["HX-Refresh"]) == (204, "true")
 
 
 def test_messages_by_state_and_by_a_part_of_the_number(browser: Browser) -> None:

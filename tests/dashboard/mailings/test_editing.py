@@ -738,7 +738,7 @@ LETTERS = [
 
 @pytest.mark.parametrize(("text", "said"), LETTERS)
 def test_the_counter_says_what_the_letters_cost(text: str, said: list[str]) -> None:
-    found = browser().post("/mailings/new/letters/", {"text": text}).content.decode()
+    found = browser().post("/mailings/new/segments/", {"text": text}).content.decode()
 
     for words in said:
         assert words in found

@@ -35,5 +35,5 @@ def test_it_is_told_beside_the_form_and_in_the_question(zone: str, told: bool) -
     beside = opened.post("/mailings/new/preview/", sent).content.decode()
     question = opened.post("/mailings/new/", {**sent, "do": "schedule"}).content.decode()
 
-    assert 'id="agree"' in question
+    assert 'id="confirmation"' in question
     assert (NEVER in beside, NEVER in question) == (told, told)

@@ -76,7 +76,7 @@ class Fields(HTMLParser):
 def agreed(opened: Browser, address: str, form: dict[str, Any]) -> Any:
     """Press the button of the page, and the one of the question that it asks."""
     answer = opened.post(address, form)
-    if answer.status_code != 200 or 'id="agree"' not in answer.content.decode():
+    if answer.status_code != 200 or 'id="confirmation"' not in answer.content.decode():
         return answer
     return opened.post(address, question(answer) | {"do": form["do"]})
 

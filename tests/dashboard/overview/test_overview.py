@@ -82,7 +82,7 @@ def test_decisions_come_first_each_with_its_action() -> None:
 
     page = overview()
 
-    assert f'href="/mailings/{doubtful.id}/#doubt"' in page
+    assert f'href="/mailings/{doubtful.id}/#unknown"' in page
     assert f'href="/mailings/{paused.id}/"' in page
     assert f'href="/mailings/{missed.id}/copy/"' in page
     said = words(page)

@@ -84,7 +84,7 @@ def _shown(request: OperatorRequest, **forms: Any) -> HttpResponse:
         **forms,
     }
     context["password"].fields["old_password"].widget.attrs.pop("autofocus", None)
-    return render(request, "dashboard/account/page.html", context)
+    return render(request, "dashboard/account/profile.html", context)
 
 
 def _preferences(request: OperatorRequest) -> PreferencesForm:

@@ -48,7 +48,7 @@ def client_page(request: OperatorRequest, id: int) -> HttpResponse:
         "listed": listed,
         "rows": [_row(message) for message in listed.rows],
     }
-    return render(request, "dashboard/clients/one.html", context)
+    return render(request, "dashboard/clients/detail.html", context)
 
 
 def client_or_404(id: int) -> Client:

@@ -38,7 +38,7 @@ def client_stop(request: OperatorRequest, id: int) -> HttpResponse:
         messages.success(request, _("The client is on the stop list and gets nothing more."))
         return redirect("client-page", id)
     context = {"client": client, "form": form}
-    return confirmation(request, "dashboard/clients/stop.html", context)
+    return confirmation(request, "dashboard/clients/opt_out.html", context)
 
 
 @page(Action.MANAGE)
@@ -66,6 +66,6 @@ def confirmation(
 ) -> HttpResponse:
     """A page of its own, or in the dialog of the page that is open."""
     in_dialog = is_htmx(request)
-    frame = "dashboard/clients/dialog.html" if in_dialog else "dashboard/base.html"
+    frame = "dashboard/clients/fragment.html" if in_dialog else "dashboard/base.html"
     shared = {"section": section, "frame": frame, "in_dialog": in_dialog}
     return render(request, template, shared | context)

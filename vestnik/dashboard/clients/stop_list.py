@@ -93,7 +93,7 @@ def remove(request: OperatorRequest, id: int) -> HttpResponse:
     entry = get_object_or_404(StopListEntry, id=min(id, 2**63 - 1))
     if request.method != "POST":
         context = {"entry": entry, "client": _client_of(entry)}
-        return confirmation(request, "dashboard/clients/unstop.html", context, SECTION)
+        return confirmation(request, "dashboard/clients/stop_list_remove.html", context, SECTION)
     StopListEntry.objects.filter(id=entry.id).delete()
     messages.success(request, _("The number is off the stop list."))
     client = _client_of(entry)

@@ -84,8 +84,8 @@ class MailingTopic(Topic):
 
 
 def _badge(decisions: int) -> str:
-    context = {"decisions_waiting": decisions}
-    return render_to_string("dashboard/decisions_waiting.html", context).strip()
+    context = {"action_item_count": decisions}
+    return render_to_string("dashboard/action_item_count.html", context).strip()
 
 
 class OverviewTopic(Topic):

@@ -19,25 +19,31 @@ urlpatterns = [
     path("", mailing_list, name="mailing-list"),
     path("new/", new_mailing, name="new-mailing"),
     path("new/preview/", preview_fragment, name="new-mailing-preview"),
-    path("new/letters/", segments_fragment, name="new-mailing-letters"),
+    path("new/letters/", segments_fragment),  # pages that the version before made
+    path("new/segments/", segments_fragment, name="new-mailing-segments"),
     path("<int:id>/", mailing_page, name="mailing-page"),
     path("<int:id>/edit/", edit_mailing, name="edit-mailing"),
     path("<int:id>/look/", waiting_mailing, name="waiting-mailing"),
     path("<int:id>/copy/", copy_mailing, name="copy-mailing"),
     path("<int:id>/change/", change_mailing, name="change-mailing"),
     path("<int:id>/text/", new_text, name="new-text"),
-    path("<int:id>/again/", follow_up, name="send-again"),
+    path("<int:id>/again/", follow_up, name="follow-up"),
     path("<int:id>/breakdown/", breakdown, name="mailing-breakdown"),
     path("<int:id>/messages/export/", messages_file, name="mailing-messages-file"),
     path("<int:id>/statistics/export/", statistics_file, name="mailing-statistics-file"),
     path("<int:id>/report/", report, name="mailing-report"),
     path("<int:id>/report.html", report_file, name="mailing-report-file"),
     *(
-        path(f"<int:id>/{order}/", change_state, {"order": order}, name=f"{order}-mailing")
-        for order in ACTIONS
+        path(f"<int:id>/{action}/", change_state, {"action": action}, name=f"{action}-mailing")
+        for action in ACTIONS
     ),
     *(
-        path(f"<int:id>/unknown/{way}/", resolve_unknown, {"way": way}, name=f"unknown-{way}")
-        for way in UNKNOWN_CHOICES
+        path(
+            f"<int:id>/unknown/{choice}/",
+            resolve_unknown,
+            {"choice": choice},
+            name=f"unknown-{choice}",
+        )
+        for choice in UNKNOWN_CHOICES
     ),
 ]

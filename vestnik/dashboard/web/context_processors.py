@@ -47,7 +47,7 @@ def page_frame(request: HttpRequest) -> dict[str, Any]:
         "may_send": may(role, Action.SEND),
         "may_manage": may(role, Action.MANAGE),
         # Counted only where it is shown: the admin and the API's pages have no badge.
-        "decisions_waiting": cache(count_action_items),
+        "action_item_count": cache(count_action_items),
     }
 
 

@@ -38,7 +38,7 @@ def csrf_failure(request: HttpRequest) -> HttpResponse:
     """403 of a form that is too old. One that asked for a part of its page is told the new token:
     who has logged in again in another tab goes on, and what is written stays."""
     if is_htmx(request):
-        answer = render(request, "dashboard/csrf_again.html", status=403)
+        answer = render(request, "dashboard/csrf_retry.html", status=403)
         answer["HX-Reswap"] = "none"
         return _guarded(answer)
     if _is_written_here(request):

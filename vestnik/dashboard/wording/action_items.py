@@ -42,7 +42,7 @@ def describe(found: Mapping[str, Any]) -> ActionItemText:
     """By the fields of a `ActionItem`."""
     kind, action, address = KINDS[found["kind"]]
     href = reverse(address, args=[found["mailing"]] if found["mailing"] else [])
-    anchor = "#doubt" if found["kind"] == "unknown" else ""
+    anchor = "#unknown" if found["kind"] == "unknown" else ""
     reason = isolate(said(found["reason"]))
     return ActionItemText(
         kind, _text(found), reason, action, href + anchor, found["kind"] == "breaker"

@@ -98,14 +98,14 @@ def _draft(request: OperatorRequest, draft: Draft, status: int = 200) -> HttpRes
 
 
 def _told(request: OperatorRequest, job: Import) -> HttpResponse:
-    part = "told" if is_htmx(request) else "page"
+    part = "result" if is_htmx(request) else "page"
     rows = job.refused_rows.order_by("line")[:MOST_SHOWN] if job.refused or job.duplicates else []
     context = {
         "section": SECTIONS[Into(job.into)],
         "job": job,
         "is_open": job.state in OPEN,
         # What came of the file since the job was read the page learns from its first event.
-        "going": progress_of(job.id) if job.state in OPEN else None,
+        "progress": progress_of(job.id) if job.state in OPEN else None,
         "error": said(job.why),
         "read_as": list(_read_as(job)),
         "refused": [_shown(row) for row in rows],

@@ -21,7 +21,7 @@ def progress_of(import_id: int) -> dict[str, Any] | None:
 
 def render_progress(found: Mapping[str, Any]) -> dict[str, Any]:
     """What `importing/progress.html` needs."""
-    return {"going": found}
+    return {"progress": found}
 
 
 def _is_moving(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (changed := _changed(request, form)):
         return changed
     context = {
-        "frame": "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html",
+        "frame": "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html",
         "form": form,
         "mailing": mailing,
         "end_hint": _("Nothing leaves after it: what still waits then expires."),

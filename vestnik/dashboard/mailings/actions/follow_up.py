@@ -80,7 +80,7 @@ class FollowUpForm(WindowForm):
                 raise ValidationError([str(warning) for warning in found])
         return text
 
-    def what_comes(self) -> dict[str, Any] | None:
+    def preview(self) -> dict[str, Any] | None:
         """Whom it would reach by now and what it would cost; None where states or text are wrong,
         or nobody is chosen."""
         written = self.cleaned_data if self.is_bound else self.initial
@@ -119,14 +119,14 @@ def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     if is_right and not wants_look and (response := _confirm_or_send(request, mailing, form)):
         return response
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
-    context["comes"] = form.what_comes()
+    context["preview"] = form.preview()
     if is_htmx(request):
-        return render(request, "dashboard/mailings/again_comes.html", context)
+        return render(request, "dashboard/mailings/follow_up_preview.html", context)
     context["zone_label"] = current_name()
     context["anybody"] = any(progress[state] for state in UNREACHED)
     context["may_be_twice"] = bool(progress["unknown"])
     context["are_cancelled"] = bool(progress["cancelled"])
-    return render(request, "dashboard/mailings/again.html", context)
+    return render(request, "dashboard/mailings/follow_up.html", context)
 
 
 def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
@@ -162,12 +162,12 @@ def _confirm(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> Ht
     context = {
         "confirmation": confirmation,
         "mailing": other,
-        "order": "send",
+        "action": "send",
         "fields": [pair for pair in field_pairs(request.POST) if pair[0] not in TRANSIENT_FIELDS],
         "is_anew": AGREED in request.POST,
         "section": "mailing-list",
     }
-    return render(request, "dashboard/mailings/agree.html", context)
+    return render(request, "dashboard/mailings/confirmation_page.html", context)
 
 
 def _send(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> HttpResponse | None:

@@ -1,4 +1,4 @@
-"""What an order would do, to be said before it is given."""
+"""What an action would do, to be said before it is confirmed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

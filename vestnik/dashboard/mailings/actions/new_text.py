@@ -65,7 +65,11 @@ def new_text(request: OperatorRequest, id: int) -> HttpResponse:
     form = NewTextForm(submitted_or_restored(request), mailing=mailing)
     clear_restored_errors(request, form)
     reach = impact_of(mailing)
-    context: dict[str, Any] = {"form": form, "reach": reach, "letters": _segments_fragment(form)}
+    context: dict[str, Any] = {
+        "form": form,
+        "reach": reach,
+        "segment_count": _segments_fragment(form),
+    }
     if request.method == "POST" and form.is_valid():
         agreed = request.POST.get("do") == "give" and form.cleaned_data["agreed"]
         if agreed == _counted(reach, form):

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from vestnik.access.roles import Action
-from vestnik.dashboard.mailings.actions.views import confirmation
-from vestnik.dashboard.mailings.detail.progress import in_doubt
+from vestnik.dashboard.mailings.actions.views import render_confirmation
+from vestnik.dashboard.mailings.detail.progress import unknown_text
 from vestnik.dashboard.mailings.lookups import mailing_or_404
 from vestnik.dashboard.mailings.state_errors import back_to, redirect_refused
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
@@ -59,8 +59,8 @@ class UnknownChoice:
 
 
 UNKNOWN_CHOICES: Mapping[str, UnknownChoice] = {
-    way.name: way
-    for way in (
+    choice.name: choice
+    for choice in (
         UnknownChoice(
             UnknownAction.ASK,
             gettext_lazy("Ask the provider"),
@@ -114,7 +114,7 @@ class ConfirmedCountForm(IdempotentForm):
 
 @dataclass(frozen=True)
 class UnknownMessages:
-    """How many messages of a mailing are in doubt, and which ways are open."""
+    """How many messages of a mailing are in doubt, and which choices are open."""
 
     count: int
     may_ask: bool
@@ -123,7 +123,7 @@ class UnknownMessages:
     @property
     def text(self) -> str:
         """How many, as a sentence."""
-        return in_doubt(self.count)
+        return unknown_text(self.count)
 
 
 def unknown_messages_of(mailing: Mailing, unknown: int) -> UnknownMessages | None:
@@ -144,9 +144,9 @@ def can_be_resent(mailing: Mailing) -> bool:
 
 
 @page(Action.SEND)
-def resolve_unknown(request: OperatorRequest, id: int, way: str) -> HttpResponse:
+def resolve_unknown(request: OperatorRequest, id: int, choice: str) -> HttpResponse:
     """GET says what would become of the messages in doubt, POST does it."""
-    mailing, action = mailing_or_404(id), UNKNOWN_CHOICES[way]
+    mailing, action = mailing_or_404(id), UNKNOWN_CHOICES[choice]
     if request.method == "POST":
         return _resolve(request, mailing, action)
     if action.settlement is UnknownAction.ASK and not can_be_queried(mailing):
@@ -161,14 +161,14 @@ def _show_confirmation(
 ) -> HttpResponse:
     """The question; once more, with the reason, where more has come than was agreed to."""
     context = {
-        "order": action,
+        "action": action,
         "keep": _("Leave them as they are"),
         "count": unknown_messages.count_unknown(mailing),
         "agreed": agreed,
         "token": new_token(),
-        "template": f"dashboard/mailings/orders/{action.name}.html",
+        "template": f"dashboard/mailings/actions/{action.name}.html",
     }
-    return confirmation(request, mailing, context)
+    return render_confirmation(request, mailing, context)
 
 
 def _resolve(request: OperatorRequest, mailing: Mailing, action: UnknownChoice) -> HttpResponse:
@@ -201,7 +201,7 @@ def _resolve_once(
 ) -> int:
     """Use the answer up, and do it: in slices, each a transaction. About how many messages it is.
 
-    Raises More, and what the way raises.
+    Raises MoreThanConfirmed, and what the choice raises.
     """
     most = {"most": agreed or 0} if action.needs_confirmed_count else {}
 

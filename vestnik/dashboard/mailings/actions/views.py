@@ -1,4 +1,4 @@
-"""What a mailing is told to do, each with a page that says beforehand what will come of it.
+"""The actions on a mailing, each with a page that says beforehand what it will do.
 
 The page opens in a dialog where there is JavaScript.
 """
@@ -48,7 +48,7 @@ STARTED = (*UNDER_WAY, MailingState.FINISHED)
 
 @dataclass(frozen=True)
 class MailingAction:
-    """An order: its button, its question, the answer that gives it, and what is said then."""
+    """An action: its button, its question, the answer that confirms it, and what is said then."""
 
     transition: Transition
     button: Promise
@@ -66,7 +66,7 @@ class MailingAction:
         return f"{self.name}-mailing"
 
     def is_fulfilled(self, mailing: Mailing) -> bool:
-        """Whether the mailing is as the order would have it: a second click is no error. What
+        """Whether the mailing is as the action would make it: a second click is no error. What
         was scheduled may have started since, and be through already."""
         if self.transition is SCHEDULE and mailing.state in STARTED:
             return True
@@ -74,8 +74,8 @@ class MailingAction:
 
 
 ACTIONS: Mapping[str, MailingAction] = {
-    order.name: order
-    for order in (
+    action.name: action
+    for action in (
         MailingAction(
             SCHEDULE,
             pgettext_lazy("order", "Schedule"),
@@ -119,8 +119,8 @@ KEEP: Mapping[str, Promise] = {
 
 
 def possible_actions(mailing: Mailing) -> list[MailingAction]:
-    """The orders that the mailing's state allows."""
-    return [order for order in ACTIONS.values() if mailing.state in order.transition.sources]
+    """The actions that the mailing's state allows."""
+    return [action for action in ACTIONS.values() if mailing.state in action.transition.sources]
 
 
 @page()
@@ -128,16 +128,21 @@ def waiting_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     """What a mailing that waits would do: people, price, a sample, and the clients' own time."""
     mailing = mailing_or_404(id)
     is_waiting = mailing.state in BEFORE_THE_START
-    look = Confirmation.waiting(mailing) if is_waiting else None
-    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
-    context = {"mailing": mailing, "look": look, "frame": frame, "section": "mailing-list"}
-    return render(request, "dashboard/mailings/waiting_look.html", context)
+    confirmation = Confirmation.waiting(mailing) if is_waiting else None
+    frame = "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html"
+    context = {
+        "mailing": mailing,
+        "confirmation": confirmation,
+        "frame": frame,
+        "section": "mailing-list",
+    }
+    return render(request, "dashboard/mailings/before_start_preview.html", context)
 
 
 @page(Action.SEND)
-def change_state(request: OperatorRequest, id: int, order: str) -> HttpResponse:
-    """GET says what the order would do, POST gives it."""
-    mailing, wanted = mailing_or_404(id), ACTIONS[order]
+def change_state(request: OperatorRequest, id: int, action: str) -> HttpResponse:
+    """GET says what the action would do, POST does it."""
+    mailing, wanted = mailing_or_404(id), ACTIONS[action]
     if request.method == "POST":
         return _apply(request, mailing, wanted)
     if mailing.state == wanted.transition.target:
@@ -148,53 +153,53 @@ def change_state(request: OperatorRequest, id: int, order: str) -> HttpResponse:
 
 
 def _show_confirmation(
-    request: OperatorRequest, mailing: Mailing, order: MailingAction, *, again: bool = False
+    request: OperatorRequest, mailing: Mailing, action: MailingAction, *, again: bool = False
 ) -> HttpResponse:
     """The question; once more, with the reason, where it has become another one."""
     context = {
-        "order": order,
+        "action": action,
         "keep": KEEP[mailing.state],
         "has_changed": again,
-        "template": f"dashboard/mailings/orders/{order.name}.html",
+        "template": f"dashboard/mailings/actions/{action.name}.html",
     }
-    return confirmation(request, mailing, {**context, **_state_before(mailing, order)})
+    return render_confirmation(request, mailing, {**context, **_state_before(mailing, action)})
 
 
-def confirmation(
+def render_confirmation(
     request: OperatorRequest, mailing: Mailing, context: Mapping[str, Any]
 ) -> HttpResponse:
     """The page of a question about a mailing, or what of it goes into the dialog."""
-    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
+    frame = "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html"
     given = {"mailing": mailing, "frame": frame, "section": "mailing-list", **context}
-    return render(request, "dashboard/mailings/confirm.html", given)
+    return render(request, "dashboard/mailings/actions/confirm.html", given)
 
 
-def _state_before(mailing: Mailing, order: MailingAction) -> dict[str, Any]:
+def _state_before(mailing: Mailing, action: MailingAction) -> dict[str, Any]:
     progress = progress_for(mailing)
     found: dict[str, Any] = {"progress": progress, "c": impact_of(mailing, progress)}
     if mailing.state in BEFORE_THE_START:
         found["matched"] = select_recipients(mailing.filter).count()
-    if order.transition is SCHEDULE:
-        found["look"] = Confirmation.waiting(mailing)
-    found["seen"] = _confirmed_state(mailing, order, found)
+    if action.transition is SCHEDULE:
+        found["confirmation"] = Confirmation.waiting(mailing)
+    found["seen"] = _confirmed_state(mailing, action, found)
     return found
 
 
 def _confirmed_state(
-    mailing: Mailing, order: MailingAction, found: Mapping[str, Any]
+    mailing: Mailing, action: MailingAction, found: Mapping[str, Any]
 ) -> ConfirmedState | SignedConfirmation | None:
-    """What has to be agreed to; None where the order can be taken back."""
-    if order.transition is CANCEL:
+    """What has to be agreed to; None where the action can be taken back."""
+    if action.transition is CANCEL:
         return state_before_cancelling(mailing, found["progress"])
-    if look := found.get("look"):
-        agreement: SignedConfirmation = look.agreement
+    if confirmation := found.get("confirmation"):
+        agreement: SignedConfirmation = confirmation.agreement
         return agreement
-    return state_before_scheduling(found["matched"]) if order.transition is SCHEDULE else None
+    return state_before_scheduling(found["matched"]) if action.transition is SCHEDULE else None
 
 
-def _apply(request: OperatorRequest, mailing: Mailing, order: MailingAction) -> HttpResponse:
+def _apply(request: OperatorRequest, mailing: Mailing, action: MailingAction) -> HttpResponse:
     try:
-        if order.transition is SCHEDULE:
+        if action.transition is SCHEDULE:
             check_ready(mailing)
     except ValidationError as error:
         for message in error.messages:
@@ -202,18 +207,18 @@ def _apply(request: OperatorRequest, mailing: Mailing, order: MailingAction) -> 
         return redirect("edit-mailing", mailing.id)
     with transaction.atomic():
         mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
-        if mailing.state in order.transition.sources:
-            seen = _state_before(mailing, order)["seen"]
+        if mailing.state in action.transition.sources:
+            seen = _state_before(mailing, action)["seen"]
             if seen and not seen.covers(request.POST.get(FIELD, "")):
                 again = FIELD in request.POST
-                return _show_confirmation(request, mailing, order, again=again)
-        done = mailing.move(order.transition, actor=actor(request))
+                return _show_confirmation(request, mailing, action, again=again)
+        done = mailing.move(action.transition, actor=actor(request))
         wake_for(mailing.id)
-    if not done and not order.is_fulfilled(mailing):
-        return redirect_refused(request, mailing, order.name)
-    return _is_applied(request, mailing, order)
+    if not done and not action.is_fulfilled(mailing):
+        return redirect_refused(request, mailing, action.name)
+    return _is_applied(request, mailing, action)
 
 
-def _is_applied(request: OperatorRequest, mailing: Mailing, order: MailingAction) -> HttpResponse:
-    messages.success(request, str(order.done))
+def _is_applied(request: OperatorRequest, mailing: Mailing, action: MailingAction) -> HttpResponse:
+    messages.success(request, str(action.done))
     return back_to(request, mailing)

@@ -22,7 +22,7 @@ FEW = 200_000
 def breakdown(request: OperatorRequest, id: int) -> HttpResponse:
     """The breakdown: a part of the mailing's page, or a page of its own without JavaScript."""
     mailing = mailing_or_404(id)
-    frame = "dashboard/mailings/part.html" if is_htmx(request) else "dashboard/base.html"
+    frame = "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html"
     context = {"frame": frame, "mailing": mailing, "section": "mailing-list"}
     progress = progress_for(mailing)
     watched = watch_every(mailing, progress) if is_htmx(request) else None

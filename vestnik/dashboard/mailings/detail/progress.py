@@ -19,7 +19,7 @@ from vestnik.reports.mailing.snapshot import Snapshot
 def progress_context(snapshot: Snapshot) -> dict[str, Any]:
     """What both templates want to know."""
     return {
-        "going": snapshot,
+        "snapshot": snapshot,
         "ends": clock(snapshot.ends_at),
         "starts_in": (snapshot.starts_at - snapshot.now).total_seconds(),
         "live_state": state_of(snapshot),
@@ -30,7 +30,7 @@ def progress_context(snapshot: Snapshot) -> dict[str, Any]:
 def template_of(snapshot: Snapshot) -> str:
     """What moves on the page: the progress, or how long it is until the start."""
     has_started = snapshot.started_at is not None
-    return f"dashboard/mailings/{'progress' if has_started else 'waiting_for'}.html"
+    return f"dashboard/mailings/{'progress' if has_started else 'before_start_status'}.html"
 
 
 def slots(snapshot: Snapshot) -> dict[str, str]:
@@ -38,11 +38,11 @@ def slots(snapshot: Snapshot) -> dict[str, str]:
     unknown = snapshot.progress["unknown"]
     return {
         "mailing-state": mailing_badge(snapshot.state, snapshot.progress),
-        "doubt-count": in_doubt(unknown) if unknown else "",
+        "unknown-count": unknown_text(unknown) if unknown else "",
     }
 
 
-def in_doubt(unknown: int) -> str:
+def unknown_text(unknown: int) -> str:
     """How many are in doubt, as a sentence."""
     text = ngettext(
         "%(shown)s message is in an unknown state.",

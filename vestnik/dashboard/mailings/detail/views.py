@@ -33,16 +33,25 @@ def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
     """The page of a mailing, or the one part of it that htmx asks for."""
     mailing = mailing_or_404(id)
     match request.headers.get("HX-Target"):
+        case "head" | "doubt" | "curves":
+            return _reload_page()
         case "message-rows":
             rows = {**table(request, mailing), "is_part": True}
             return render(request, "dashboard/mailings/message_rows.html", rows)
-        case "head":
-            return render(request, "dashboard/mailings/news.html", news(mailing))
-        case "doubt":
-            return render(request, "dashboard/mailings/doubt.html", in_doubt(mailing))
-        case "curves":
-            return render(request, "dashboard/mailings/curves.html", over_time(mailing))
+        case "mailing-header":
+            return render(request, "dashboard/mailings/state_update.html", state_update(mailing))
+        case "unknown":
+            return render(request, "dashboard/mailings/unknown.html", unknown_of(mailing))
+        case "charts":
+            return render(request, "dashboard/mailings/charts.html", over_time(mailing))
     return render(request, "dashboard/mailings/detail.html", _whole(request, mailing))
+
+
+def _reload_page() -> HttpResponse:
+    """Reload a page that the version before made: its parts have other ids."""
+    answer = HttpResponse(status=204)
+    answer["HX-Refresh"] = "true"
+    return answer
 
 
 def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
@@ -51,7 +60,7 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
         "mailing": mailing,
         "progress": progress,
         "why": said(mailing.why),
-        "orders": possible_actions(mailing),
+        "actions": possible_actions(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
         "is_over": mailing.state in ENDED_STATES,
         "may_edit": mailing.state in BEFORE_THE_START,
@@ -59,54 +68,53 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     }
 
 
-def news(mailing: Mailing) -> dict[str, Any]:
+def state_update(mailing: Mailing) -> dict[str, Any]:
     """What changes with the state."""
     progress = progress_for(mailing)
-    return {**head(mailing, progress), **summary_and_history(mailing, progress), "is_news": True}
+    return {**head(mailing, progress), **summary_and_history(mailing, progress), "is_update": True}
 
 
 def summary_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
     """What the mailing is, and what was done to it."""
     return {
-        "facts": summary_of(mailing, progress),
+        "summary": summary_of(mailing, progress),
         "history": history_of(mailing),
         "zone_label": here(mailing.starts_at),
     }
 
 
-def in_doubt(mailing: Mailing) -> dict[str, Any]:
+def unknown_of(mailing: Mailing) -> dict[str, Any]:
     """What is in doubt, and what may be done about it."""
     unknown = progress_for(mailing)["unknown"]
-    return {"mailing": mailing, "doubt": unknown_messages_of(mailing, unknown)}
+    return {"mailing": mailing, "unknown": unknown_messages_of(mailing, unknown)}
 
 
 def over_time(mailing: Mailing) -> dict[str, Any]:
-    """The curves, for the script that draws them and for who has none."""
-    curves = charts_of(mailing)
+    """The charts, for the script that draws them and for who has none."""
     return {
         "mailing": mailing,
-        "curves": [(curve, draw(curve)) for curve in curves],
+        "charts": [(chart, draw(chart)) for chart in charts_of(mailing)],
         "is_under_way": mailing.state in UNDER_WAY,
         "zone_name": timezone.get_current_timezone_name(),
     }
 
 
 def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
-    going = snapshot_of(mailing.id)
-    if going is None:
+    snapshot = snapshot_of(mailing.id)
+    if snapshot is None:
         raise Http404
     # The mailing was read before: what has come of it since, the page has to learn.
-    going = replace(
-        going, state=mailing.state, starts_at=mailing.starts_at, started_at=mailing.started_at
+    snapshot = replace(
+        snapshot, state=mailing.state, starts_at=mailing.starts_at, started_at=mailing.started_at
     )
-    progress = going.progress
+    progress = snapshot.progress
     return {
-        "revision": current_revision(mailing, going.now),
+        "revision": current_revision(mailing, snapshot.now),
         **head(mailing, progress),
         **over_time(mailing),
-        **progress_context(going),
+        **progress_context(snapshot),
         **table(request, mailing),
-        "doubt": unknown_messages_of(mailing, progress["unknown"]),
+        "unknown": unknown_messages_of(mailing, progress["unknown"]),
         **summary_and_history(mailing, progress),
         "is_for_nobody": _is_for_nobody(mailing),
         "section": "mailing-list",

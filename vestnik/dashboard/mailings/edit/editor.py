@@ -100,11 +100,11 @@ class MailingEditor:
         at_once = self.starts_now or mailing.starts_at <= database_now()
         return Confirmation.of(mailing, starts_at_once=at_once)
 
-    def needs_confirmation(self, order: str) -> bool:
+    def needs_confirmation(self, action: str) -> bool:
         """Whether saving it changes what somebody gets."""
         if self.is_too_late:
             return False
-        if order == "schedule":
+        if action == "schedule":
             return True
         return not self.is_draft and not set(self.changes()) <= UNCONFIRMED_FIELDS
 
@@ -127,8 +127,8 @@ class MailingEditor:
             "mailing": self.mailing,
             "is_wrong": self.is_wrong,
             "preview": self.preview,
-            "trying": self.test_send or TestSend(),
-            "letters": count_segments(text),
+            "test_send": self.test_send or TestSend(),
+            "segment_count": count_segments(text),
             "names": [*self._attributes(), *INSERTED_FIELDS],
             "zone_label": current_name(),
             "unsaved": autosave.PARAMETER,

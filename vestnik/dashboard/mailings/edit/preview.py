@@ -188,5 +188,5 @@ def preview_fragment(request: OperatorRequest) -> HttpResponse:
 @page(Action.SEND, methods=("POST",))
 def segments_fragment(request: OperatorRequest) -> HttpResponse:
     """The segment counter for the text as it stands."""
-    context = {"letters": count_segments(request.POST.get("text", "")), "is_live": True}
-    return render(request, "dashboard/mailings/letters.html", context)
+    context = {"segment_count": count_segments(request.POST.get("text", "")), "is_live": True}
+    return render(request, "dashboard/mailings/segment_counter.html", context)

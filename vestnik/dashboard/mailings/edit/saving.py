@@ -94,14 +94,14 @@ def _show_confirmation(
         "confirmation": confirmation,
         "editor": editor,
         "mailing": editor.mailing,
-        "order": request.POST["do"],
+        "action": request.POST["do"],
         "fields": [
             pair for pair in autosave.field_pairs(request.POST) if _is_submitted_field(pair[0])
         ],
         "is_anew": "agreed" in request.POST,
         "section": "mailing-list",
     }
-    return render(request, "dashboard/mailings/agree.html", context)
+    return render(request, "dashboard/mailings/confirmation_page.html", context)
 
 
 def _is_submitted_field(name: str) -> bool:
@@ -131,14 +131,14 @@ def _store(
     request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation | None
 ) -> int | None:
     """The id of the mailing that is saved; None where it cannot be, which the form then says."""
-    order = str(request.POST["do"])
+    action = str(request.POST["do"])
     try:
         if editor.mailing is None:
-            return _create(request, editor, order)
-        return _change(editor, order, actor(request), confirmation)
+            return _create(request, editor, action)
+        return _change(editor, action, actor(request), confirmation)
     except StateConflict as conflict:
         editor.mailing = conflict.mailing
-        if _is_repeated(editor, order, conflict.mailing):
+        if _is_repeated(editor, action, conflict.mailing):
             return conflict.mailing.id
         if not editor.is_too_late:
             editor.form.add_error(None, state_error(conflict.mailing, conflict.wanted))
@@ -149,15 +149,15 @@ def _store(
     return None
 
 
-def _is_repeated(editor: MailingEditor, order: str, mailing: Mailing) -> bool:
+def _is_repeated(editor: MailingEditor, action: str, mailing: Mailing) -> bool:
     """Whether it was sent twice, and the first time has had its way: the mailing has started."""
-    return order != "draft" and mailing.state in STARTED and editor.matches(mailing)
+    return action != "draft" and mailing.state in STARTED and editor.matches(mailing)
 
 
-def _create(request: OperatorRequest, editor: MailingEditor, order: str) -> int:
+def _create(request: OperatorRequest, editor: MailingEditor, action: str) -> int:
     fields = {**editor.form.mailing_fields(), "filter": editor.audience.audience}
     create: Callable[..., Mailing] = (
-        Mailing.objects.draft if order == "draft" else Mailing.objects.schedule
+        Mailing.objects.draft if action == "draft" else Mailing.objects.schedule
     )
 
     def make() -> int:
@@ -181,32 +181,32 @@ def _content(data: QueryDict) -> QueryDict:
 
 
 def _change(
-    editor: MailingEditor, order: str, actor: str, confirmation: Confirmation | None
+    editor: MailingEditor, action: str, actor: str, confirmation: Confirmation | None
 ) -> int:
     assert editor.mailing is not None  # noqa: S101  (for the type checker)
     with transaction.atomic():
         mailing = Mailing.objects.select_for_update(no_key=True).get(id=editor.mailing.id)
         if mailing.state not in BEFORE_THE_START:
             raise StateConflict(mailing, "change")
-        if editor.conflicts(mailing) or not _is_confirmed(editor, mailing, order, confirmation):
+        if editor.conflicts(mailing) or not _is_confirmed(editor, mailing, action, confirmation):
             raise EditConflict
         changes = editor.changes()
         window = (changes.get(name, getattr(mailing, name)) for name in ("starts_at", "ends_at"))
         check_window(*window)  # of which another may have changed the other side
         mailing.change(changes, actor=actor)
-        if order == "schedule":
+        if action == "schedule":
             mailing.apply(SCHEDULE, actor=actor)
         wake_for(mailing.id)
     return mailing.id
 
 
 def _is_confirmed(
-    editor: MailingEditor, mailing: Mailing, order: str, confirmation: Confirmation | None
+    editor: MailingEditor, mailing: Mailing, action: str, confirmation: Confirmation | None
 ) -> bool:
     """Whether the row, which is held now, becomes what was agreed to."""
     editor.mailing = mailing
     if confirmation is None:
-        return not editor.needs_confirmation(order)
+        return not editor.needs_confirmation(action)
     return confirmation.is_about(editor.preview_mailing(mailing))
 
 

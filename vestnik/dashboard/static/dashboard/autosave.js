@@ -4,16 +4,16 @@
    written warns. */
 "use strict";
 
-for (const form of document.querySelectorAll("form[data-autosave]")) keepForm(form);
+for (const form of document.querySelectorAll("form[data-autosave]")) autosaveForm(form);
 
-function keepForm(form) {
+function autosaveForm(form) {
   const page = form.getAttribute("action") || location.pathname;
   const address = () => `${page}?${form.dataset.autosave}=${form.elements.token.value}`;
   const FOOT_WAITS_FOR = 2_000;
   const MOST_KEPT_ALIVE = 60_000; // browsers refuse more from a page that is left
   let isChanged = "changed" in form.dataset, isSent = false, timer = 0, sending = null;
   let last = isChanged ? written() : "";
-  if (isChanged) beThere(form.dataset.changed);
+  if (isChanged) replaceAddress(form.dataset.changed);
 
   /* Neither passwords, nor files, nor what belongs to one request. */
   function written() {
@@ -24,7 +24,7 @@ function keepForm(form) {
   }
 
   /* From now on the address opens what is kept, also after a change of language or theme. */
-  function beThere(there = address()) {
+  function replaceAddress(there = address()) {
     if (location.pathname + location.search === there) return;
     history.replaceState(history.state, "", there);
     for (const next of document.querySelectorAll(".foot [name=next]")) next.value = there;
@@ -50,11 +50,11 @@ function keepForm(form) {
         signal: AbortSignal.timeout(10_000),
       });
       if (isSent) return;
-      tellLost(LOST[answer.status]);
+      showLost(LOST[answer.status]);
       if (!answer.ok) return;
       last = body;
-      beThere();
-      tell();
+      replaceAddress();
+      showSaved();
     } catch {
       /* It is tried again at the next change. */
     }
@@ -65,14 +65,14 @@ function keepForm(form) {
   const lost = document.createElement("p");
   lost.className = "notice is-warning";
   lost.setAttribute("role", "alert");
-  function tellLost(why) {
+  function showLost(why) {
     const words = why ? form.dataset[why] : "";
     if (!words) return lost.remove();
     if (lost.textContent !== words) lost.textContent = words;
     if (!lost.isConnected) form.prepend(lost);
   }
 
-  function tell() {
+  function showSaved() {
     const status = document.getElementById("autosaved");
     if (!status) return;
     const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: form.dataset.zone });

@@ -46,5 +46,5 @@ document.addEventListener("submit", (event) => {
   if (!isBuilding(event.target)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  say(event.target.dataset.wait);
+  showNotice(event.target.dataset.wait);
 }, true);

@@ -88,13 +88,13 @@ document.addEventListener("input", ({ target }) => {
 });
 
 /* A count that could not be brought up to date is no count. */
-for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(trouble, ({ detail }) => {
+for (const errorType of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(errorType, ({ detail }) => {
     const preview = document.getElementById("preview");
     if (detail.elt !== preview) return;
     preview.querySelector("[name=counted]")?.remove();
     preview.querySelector("h2").textContent = preview.dataset.uncounted;
-    for (const stale of preview.querySelectorAll(".facts, .notice")) stale.remove();
+    for (const stale of preview.querySelectorAll(".summary, .notice")) stale.remove();
     document.getElementById("announced").textContent = preview.dataset.uncounted;
   });
 }
@@ -102,7 +102,7 @@ for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) 
 /* What was said of a form that was sent, such as a conflict, stays until its field is changed: the
    preview, which runs by itself, does not know of it. */
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
-  if (detail.target.matches(".whys[data-sent]")) detail.shouldSwap = false;
+  if (detail.target.matches(".field-errors[data-sent]")) detail.shouldSwap = false;
 });
 for (const change of ["input", "change"]) {
   document.addEventListener(change, ({ target }) => {
@@ -112,7 +112,7 @@ for (const change of ["input", "change"]) {
 
 /* What the server says is wrong, at its field as one types. */
 document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
-  if (!target.matches(".whys")) return;
+  if (!target.matches(".field-errors")) return;
   const control = document.getElementById(target.id.replace(/_why$/, ""));
   const error = target.querySelector(".error");
   if (!control?.matches("input, select, textarea")) return;
@@ -126,7 +126,7 @@ document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
 
 /* A test is of the text that was sent: beside another text it says so. */
 function fitTested() {
-  const note = document.querySelector("#tried [data-tested]");
+  const note = document.querySelector("#test-result [data-tested]");
   if (note) note.hidden = note.dataset.tested === document.getElementById("id_text").value;
 }
 document.addEventListener("input", ({ target }) => { if (target.id === "id_text") fitTested(); });

@@ -2,7 +2,7 @@
    at most. This file is the worker that they share, and, where there can be none, the page's own.
 
    A page wants keys, `topic,language,zone`, each with the instant of which it is. It is told:
-   { on, word }      what is to be seen of it now
+   { on, update }      what is to be seen of it now
    { on, isFresh }   that nothing has changed
    { …, isPolled }   that it is asked for every few seconds: one stream tells of so many and no more
    { isLoggedOut }   that nobody is told anything any more
@@ -30,7 +30,7 @@
     constructor(address, tell) {
       [this.address, this.tell] = [address, tell];
       this.wanted = new Map();
-      this.words = new Map();
+      this.updates = new Map();
       this.failures = this.silent = this.again = this.askAt = this.pollAt = 0;
       this.tickedAt = Date.now();
       setInterval(() => this.tick(), TICK);
@@ -40,7 +40,7 @@
       const isSame = wanted.size === this.wanted.size && [...wanted.keys()].every((key) => this.wanted.has(key));
       this.wanted = wanted;
       if (isSame) return;
-      for (const key of this.words.keys()) if (!wanted.has(key)) this.words.delete(key);
+      for (const key of this.updates.keys()) if (!wanted.has(key)) this.updates.delete(key);
       clearTimeout(this.opening);
       this.opening = setTimeout(() => this.open(), 20);
     }
@@ -53,7 +53,7 @@
     urlOf(wanted) {
       const query = new URLSearchParams();
       for (const [key, since] of wanted) {
-        const now = Math.max(Number(since) || 0, this.words.get(key)?.now || 0);
+        const now = Math.max(Number(since) || 0, this.updates.get(key)?.now || 0);
         query.append("on", key.replace(",", `,${now},`));
       }
       return `${this.address}?${query}`;
@@ -61,15 +61,15 @@
 
     open() {
       this.close();
-      if (!this.wanted.size) return this.rest();
+      if (!this.wanted.size) return this.stopAsking();
       const source = (this.source = new EventSource(this.url()));
       [this.silent, this.hasSpoken] = [0, false];
       source.onmessage = ({ data }) => {
-        this.hear();
-        this.say(JSON.parse(data));
+        this.markAlive();
+        this.publish(JSON.parse(data));
       };
       source.addEventListener("beat", ({ data }) => {
-        this.hear();
+        this.markAlive();
         for (const on of JSON.parse(data).on) this.tell({ on, isFresh: true });
       });
       source.onerror = () => this.lose(source);
@@ -81,12 +81,12 @@
     }
 
     /* Nobody wants anything. */
-    rest() {
+    stopAsking() {
       this.isAsking = false;
       this.answering?.abort();
     }
 
-    hear() {
+    markAlive() {
       this.silent = 0;
       if (this.hasSpoken) return;
       this.hasSpoken = true;
@@ -94,12 +94,12 @@
       this.isAsking = false;
     }
 
-    say(word, isPolled = false) {
-      this.words.set(word.on, word);
-      this.tell({ on: word.on, word, isPolled });
+    publish(update, isPolled = false) {
+      this.updates.set(update.on, update);
+      this.tell({ on: update.on, update, isPolled });
     }
 
-    /* No word for too long. A request that is given up takes its dead connection along. */
+    /* Silent for too long. A request that is given up takes its dead connection along. */
     async giveUp() {
       this.close();
       this.again = Infinity;
@@ -184,15 +184,15 @@
     async answered(answer, isPolled = false) {
       if (answer.status === 401) return this.tell({ isLoggedOut: true });
       if (!answer.ok) return;
-      const { words } = await answer.json();
-      words.forEach((word) => this.say(word, isPolled));
+      const { words: updates } = await answer.json();
+      updates.forEach((update) => this.publish(update, isPolled));
       if (this.wasAway && !isPolled) [this.wasAway, this.failures, this.again] = [false, 0, 0];
     }
   }
 
   /* --- the worker ------------------------------------------------------------------------------- */
 
-  /* A page says every five seconds what it wants; one that is gone without a word says nothing. */
+  /* A page says every five seconds what it wants; one that is gone is known by its silence. */
   const SAY_EVERY = 5_000;
   const GONE_AFTER = 30_000;
 
@@ -219,8 +219,8 @@
         pages.set(port, { wanted, at: Date.now() });
         port.postMessage({ isThere: true });
         for (const key of wanted.keys()) {
-          const word = !before?.has(key) && stream.words.get(key);
-          if (word) port.postMessage({ on: key, word });
+          const update = !before?.has(key) && stream.updates.get(key);
+          if (update) port.postMessage({ on: key, update });
         }
         fit();
         if (isWaking) stream.wake();
@@ -272,13 +272,13 @@
     constructor(script, address, receive) {
       this.wanted = new Map();
       const own = () => {
-        if (this.line instanceof LiveStream) return;
-        this.line?.end();
-        this.line = new LiveStream(address, receive);
-        this.line.want(this.wanted);
+        if (this.source instanceof LiveStream) return;
+        this.source?.end();
+        this.source = new LiveStream(address, receive);
+        this.source.want(this.wanted);
       };
       try {
-        this.line = new Shared(script, address, receive, own);
+        this.source = new Shared(script, address, receive, own);
       } catch {
         own();
       }
@@ -286,11 +286,11 @@
 
     want(wanted) {
       this.wanted = wanted;
-      this.line.want(wanted);
+      this.source.want(wanted);
     }
 
     wake() {
-      this.line.wake();
+      this.source.wake();
     }
   }
 

@@ -14,13 +14,13 @@
   const ANSWERED_WITHIN = 10_000;
   const HIDDEN_FOR = 5_000;
 
-  const words = document.getElementById("live").dataset;
+  const labels = document.getElementById("live").dataset;
   const { lang, dataset: { zone } } = document.documentElement;
   const { becomeAll, heldSince } = window.becoming;
 
-  const voice = document.createElement("p");
-  voice.className = "unseen";
-  voice.setAttribute("role", "status");
+  const announcer = document.createElement("p");
+  announcer.className = "unseen";
+  announcer.setAttribute("role", "status");
 
   /* As the page writes its times: in its zone, with 24 hours. */
   function clock(instant) {
@@ -53,55 +53,55 @@
       this.told = section.dataset.told;
       this.note = new Note("stale");
       section.after(this.note.element);
-      this.hear();
+      this.markFresh();
     }
 
     end() {
       this.note.element.remove();
     }
 
-    hear() {
+    markFresh() {
       this.at = Date.now();
       this.note.say("");
     }
 
-    grow() {
+    checkStale() {
       if (Date.now() - this.at > STALE_AFTER) this.note.say(this.section.dataset.stale, this.at);
     }
 
-    /* A word; or that nothing has changed since the last one. Nothing from before what is shown: but
-       where the looks after that find it as the last word says, it is what is to be seen now. The
-       second beat is of looks after the word alone. */
-    receive(word, isPolled) {
+    /* An update; or that nothing has changed since the last. Nothing from before what is shown: but
+       where the looks after that find it as the last update says, it is what is to be seen now. The
+       second beat is of looks after the update alone. */
+    receive(update, isPolled) {
       this.isPolled = isPolled;
-      if (word && word.now < this.now) {
-        this.early = { word, beats: 0 };
+      if (update && update.now < this.now) {
+        this.early = { update, beats: 0 };
         return;
       }
-      this.hear();
-      if (word) this.early = undefined;
-      else if (this.early && ++this.early.beats > 1) [word, this.early] = [this.early.word, undefined];
-      if (word) {
-        this.now = Math.max(this.now, word.now);
-        fillSlots({ ...word.slots, "decisions-waiting": word.badge });
-        this.show(word);
+      this.markFresh();
+      if (update) this.early = undefined;
+      else if (this.early && ++this.early.beats > 1) [update, this.early] = [this.early.update, undefined];
+      if (update) {
+        this.now = Math.max(this.now, update.now);
+        fillSlots({ ...update.slots, "action-item-count": update.badge });
+        this.show(update);
       }
-      const isOther = this.word && this.isOther(this.word);
+      const isOther = this.update && this.isOther(this.update);
       if (isOther && "reload" in this.section.dataset) this.reload();
-      else if (isOther) this.refresh(this.word);
+      else if (isOther) this.refresh(this.update);
       tryAgain();
-      document.dispatchEvent(new CustomEvent("live:heard"));
+      document.dispatchEvent(new CustomEvent("live:received"));
     }
 
-    show(word) {
-      this.word = word;
+    show(update) {
+      this.update = update;
       const next = document.createElement("template");
-      next.innerHTML = word.html;
+      next.innerHTML = update.html;
       becomeAll(this.section, next.content);
       window.htmx?.process(this.section);
       document.dispatchEvent(new CustomEvent("live:updated"));
-      if (this.told !== undefined && word.told !== this.told && word.told) voice.textContent = word.told;
-      this.told = word.told;
+      if (this.told !== undefined && update.told !== this.told && update.told) announcer.textContent = update.told;
+      this.told = update.told;
     }
 
     isOther({ state, revision }) {
@@ -115,11 +115,11 @@
       document.body.dispatchEvent(new CustomEvent("live-state"));
     }
 
-    /* Not stopped before it is there: where this fails, the next word or beat tries it again. */
+    /* Not stopped before it is there: where this fails, the next update or beat tries it again. */
     async reload() {
       if (this.isLoading) return;
       this.isLoading = true;
-      wanted("content");
+      markBehind("content");
       const content = { target: "#content", select: "#content", swap: "outerHTML" };
       await window.htmx.ajax("GET", location.href, content).catch(() => {});
       this.isLoading = false;
@@ -131,7 +131,7 @@
   function fillSlots(slots) {
     for (const [id, html] of Object.entries(slots)) {
       const element = document.getElementById(id);
-      if (!element || html === undefined || (!html && id !== "decisions-waiting")) continue;
+      if (!element || html === undefined || (!html && id !== "action-item-count")) continue;
       const next = document.createElement("template");
       next.innerHTML = html;
       becomeAll(element, next.content);
@@ -141,14 +141,14 @@
   /* --- parts that fetch themselves -------------------------------------------------------------- */
 
   const OWN = "[hx-trigger*='live-state'], [hx-trigger*='every ']";
-  const TROUBLES = ["htmx:responseError", "htmx:sendError", "htmx:timeout", "htmx:sendAbort"];
+  const REQUEST_ERRORS = ["htmx:responseError", "htmx:sendError", "htmx:timeout", "htmx:sendAbort"];
 
   /* Since when a part should be another one, by its id; its last request; and whose request failed. */
   const behind = new Map();
   const asked = new Map();
   const failed = new Set();
 
-  function wanted(id) {
+  function markBehind(id) {
     if (!behind.has(id)) behind.set(id, Date.now());
   }
 
@@ -156,7 +156,7 @@
     const { elt } = requestConfig;
     if (!elt.id || !elt.matches(OWN)) return;
     asked.set(elt.id, { at: Date.now(), xhr });
-    if (!requestConfig.triggeringEvent?.isTrusted) wanted(elt.id);
+    if (!requestConfig.triggeringEvent?.isTrusted) markBehind(elt.id);
   });
   // By the request, for what asked may be gone from the page by then.
   document.addEventListener("htmx:afterRequest", ({ detail: { requestConfig, successful, xhr } }) => {
@@ -164,13 +164,13 @@
     if (successful) logIn("part");
     else if (xhr.status === 401) logOut("part");
   });
-  for (const trouble of TROUBLES) {
-    document.addEventListener(trouble, ({ detail: { requestConfig: { elt } } }) => {
+  for (const errorType of REQUEST_ERRORS) {
+    document.addEventListener(errorType, ({ detail: { requestConfig: { elt } } }) => {
       if (elt.id && elt.matches(OWN)) failed.add(elt.id);
     });
   }
 
-  /* What could not fetch itself anew does it at the next word or beat. */
+  /* What could not fetch itself anew does it at the next update or beat. */
   function tryAgain() {
     const again = [...failed].map((id) => document.getElementById(id)).filter(Boolean);
     failed.clear();
@@ -195,12 +195,12 @@
   const [holding, lagging, ended, polled] = ["is-held", "is-behind", "is-logged-out", "is-polled"].map((name) => new Note(name));
   notes.append(holding.element, lagging.element, ended.element, polled.element);
 
-  function tell() {
+  function updateNotes() {
     const since = heldSince();
-    holding.say(since ? words.held : "", since);
+    holding.say(since ? labels.held : "", since);
     const oldest = Math.min(...behind.values());
-    lagging.say(Date.now() - oldest > BEHIND_AFTER ? words.behind : "", oldest);
-    polled.say(all.some((one) => one.isPolled) ? words.polled : "");
+    lagging.say(Date.now() - oldest > BEHIND_AFTER ? labels.behind : "", oldest);
+    polled.say(all.some((one) => one.isPolled) ? labels.polled : "");
   }
 
   /* Who was told so: a stream goes on for some minutes after the session has ended. */
@@ -214,29 +214,29 @@
   function logOut(whose) {
     out.add(whose);
     if (ended.text) return;
-    ended.say(words.loggedOut);
+    ended.say(labels.loggedOut);
     const link = document.createElement("a");
-    link.href = `${words.login}?${new URLSearchParams({ next: location.pathname + location.search })}`;
-    link.textContent = words.logIn;
+    link.href = `${labels.login}?${new URLSearchParams({ next: location.pathname + location.search })}`;
+    link.textContent = labels.logIn;
     ended.element.append(link);
   }
 
   setInterval(() => {
-    all.forEach((one) => one.grow());
+    all.forEach((one) => one.checkStale());
     giveUpSilent();
-    tell();
+    updateNotes();
   }, 1_000);
-  document.addEventListener("selectionchange", () => setTimeout(tell));
+  document.addEventListener("selectionchange", () => setTimeout(updateNotes));
 
   /* --- the connection --------------------------------------------------------------------------- */
 
   let all = [];
   const script = document.getElementById("live-stream").src;
-  const connection = new window.LiveConnection(script, words.address, ({ on, word, isPolled, isLoggedOut, wasSilent }) => {
+  const connection = new window.LiveConnection(script, labels.address, ({ on, update, isPolled, isLoggedOut, wasSilent }) => {
     if (isLoggedOut) return logOut("stream");
     if (wasSilent) return giveUpSilent(0);
     logIn("stream");
-    for (const one of all) if (one.key === on) one.receive(word, Boolean(isPolled));
+    for (const one of all) if (one.key === on) one.receive(update, Boolean(isPolled));
   });
 
   function listen() {
@@ -252,7 +252,7 @@
 
   /* With what a swap has brought, and without what it has taken away. */
   function begin() {
-    if (!voice.isConnected) document.body.append(voice, notes);
+    if (!announcer.isConnected) document.body.append(announcer, notes);
     const gone = all.filter(({ section }) => !section.isConnected);
     const known = new Set(all.map(({ section }) => section));
     const come = [...document.querySelectorAll("[data-topic]")].filter((section) => !known.has(section));

@@ -34,51 +34,51 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 /* What somebody did failed: a link leads to its own page, which says why; for the rest it is said
    above the content, until something works. Where no answer came, a link's own page is the way out.
    What the page fetches by itself says nothing. */
-for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(trouble, ({ detail: { xhr, requestConfig: { elt, triggeringEvent } } }) => {
+for (const errorType of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(errorType, ({ detail: { xhr, requestConfig: { elt, triggeringEvent } } }) => {
     if (!triggeringEvent?.isTrusted) return;
     const link = elt.matches("a[href]") ? elt : null;
     if (xhr.status && link) return location.assign(link.href);
     const { failed, unanswered } = document.body.dataset;
-    say(wordsOf(xhr) || (trouble === "htmx:timeout" ? unanswered : failed), link);
-    if (isPressed(triggeringEvent)) said.scrollIntoView({ block: "nearest" });
+    showNotice(errorTextOf(xhr) || (errorType === "htmx:timeout" ? unanswered : failed), link);
+    if (isPressed(triggeringEvent)) notices.scrollIntoView({ block: "nearest" });
   });
 }
 document.addEventListener("htmx:afterRequest", ({ detail: { successful, requestConfig } }) => {
-  if (successful && requestConfig.triggeringEvent?.isTrusted) said.remove();
+  if (successful && requestConfig.triggeringEvent?.isTrusted) notices.remove();
 });
 
-function wordsOf(xhr) {
+function errorTextOf(xhr) {
   const main = xhr.status >= 400 && wholePage(xhr)?.querySelector("main");
   const words = main ? [main.querySelector("h1"), main.querySelector("p")] : [];
   return words.map((element) => element?.textContent.trim()).filter(Boolean).join(". ");
 }
 
-const said = document.createElement("div");
-said.className = "notices";
-said.setAttribute("role", "alert");
+const notices = document.createElement("div");
+notices.className = "notices";
+notices.setAttribute("role", "alert");
 
-function say(words, link = null) {
+function showNotice(text, link = null) {
   const notice = document.createElement("p");
   notice.className = "notice is-error";
-  notice.textContent = words;
+  notice.textContent = text;
   if (link) {
     const way = document.createElement("a");
     way.href = link.href;
     way.textContent = `${document.body.dataset.wayOut} ${link.textContent.trim()}`;
     notice.append(" ", way);
   }
-  said.replaceChildren(notice);
-  document.getElementById("content").before(said);
-  saidAt = Date.now();
+  notices.replaceChildren(notice);
+  document.getElementById("content").before(notices);
+  noticeShownAt = Date.now();
 }
 
 /* Once the server is heard again, a failure from before is over; it stays for as long as it takes
    to read it. */
-const SAID_FOR = 10_000;
-let saidAt = 0;
-document.addEventListener("live:heard", () => {
-  if (Date.now() - saidAt > SAID_FOR) said.remove();
+const NOTICE_SHOWN_FOR = 10_000;
+let noticeShownAt = 0;
+document.addEventListener("live:received", () => {
+  if (Date.now() - noticeShownAt > NOTICE_SHOWN_FOR) notices.remove();
 });
 
 /* What is read out is read out when it changes, and not each time that it is found to be the same. */
@@ -151,13 +151,13 @@ document.addEventListener("submit", (event) => {
   const since = Date.now() - sent.get(form), isUpload = form.enctype === "multipart/form-data";
   if (since < (isUpload ? UPLOADED_FOR : PRESSED_FOR)) {
     event.preventDefault();
-    if (since > DOUBLE_CLICK) say(document.body.dataset.sending);
+    if (since > DOUBLE_CLICK) showNotice(document.body.dataset.sending);
     return;
   }
   sent.set(form, Date.now());
   clearTimeout(hanging);
   if (isUpload) return; // which may take its time, and would begin anew
-  hanging = setTimeout(() => say(document.body.dataset.unanswered), PRESSED_FOR);
+  hanging = setTimeout(() => showNotice(document.body.dataset.unanswered), PRESSED_FOR);
 });
 window.addEventListener("pageshow", () => {
   sent = new WeakMap();
@@ -190,7 +190,7 @@ document.addEventListener("input", ({ target }) => {
   group.querySelector(`[name="${either}"][value="${chosenBy}"]`).checked = true;
 });
 
-/* What Enter presses where only a button may: components/only_buttons.html. */
+/* What Enter presses where only a button may: components/no_implicit_submit.html. */
 document.addEventListener("submit", (event) => {
   if (event.submitter?.getAttribute("formmethod") !== "dialog") return;
   event.preventDefault();

@@ -10,12 +10,12 @@ from vestnik import dashboard
 
 TEMPLATES = Path(dashboard.__file__).parent / "templates"
 #: A disabled button that stands first: browsers then send nothing by Enter.
-FIRST = '{% include "components/only_buttons.html" %}'
+FIRST = '{% include "components/no_implicit_submit.html" %}'
 #: What Enter may press, for it does no more than its field says; or there is no field at all.
 MAY = {
-    "dashboard/foot.html": 2,  # buttons alone
+    "dashboard/footer.html": 2,  # buttons alone
     "dashboard/login.html": 1,  # logs in
-    "dashboard/account/page.html": 5,  # log out, preferences, own password, own sessions
+    "dashboard/account/profile.html": 5,  # log out, preferences, own password, own sessions
     "dashboard/clients/edit.html": 1,  # saves the client
     "dashboard/clients/list.html": 2,  # searches; shows columns
     "dashboard/clients/stop_list.html": 1,  # searches
@@ -47,7 +47,9 @@ def _first_button(form: str) -> str:
 
 
 def test_the_first_button_can_never_be_pressed() -> None:
-    markup = (TEMPLATES / "components/only_buttons.html").read_text().rpartition("%}")[2].strip()
+    markup = (
+        (TEMPLATES / "components/no_implicit_submit.html").read_text().rpartition("%}")[2].strip()
+    )
 
     assert markup == (
         "<button hidden disabled></button>"

@@ -47,7 +47,7 @@ test-postgresql: $(VENV)/.dev ## the tests of a database, on a PostgreSQL of TES
 	@test -n "$(TEST_DATABASE_URL)" || { echo "set TEST_DATABASE_URL to a PostgreSQL whose role" \
 		"may create databases: postgresql://user:password@host:5432/database" >&2; exit 1; }
 	$(BIN)/python -m pytest --part most -n $(WORKERS) \
-		--dist loadfile $(or $(ARGS),$(addprefix tests/,access admin api audience dashboard db \
+		--dist loadfile $(or $(ARGS),$(addprefix tests/,access api audience dashboard db \
 		dispatch mailings providers reports))
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, CI files, migrations

@@ -15,8 +15,8 @@ from bench import shapes
 from bench.latency import p95
 from bench.report import Report
 from tests.pipeline.mailings import create, fill, instant, read
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 Row = list[str]
 

@@ -13,8 +13,8 @@ from bench import shapes
 from bench.bare import AT_ONCE
 from bench.report import Report
 from tests.pipeline.mailings import fill
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack, free_port
-from tests.stack.servers import wait_until
 from vestnik.stack.servers.valkey import is_free
 
 REPEATS = 3

@@ -4,8 +4,8 @@ import statistics
 import time
 
 from tests.pipeline.mailings import create, fill, read
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 AHEAD = 3.0
 APART = 0.31

@@ -11,8 +11,8 @@ import psycopg
 
 from bench.ceiling import copy_rows
 from tests.pipeline.mailings import create, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 TOOK = """
 SELECT extract(epoch FROM finished_at - started_at)::float8 FROM mailings_mailing WHERE id = %s

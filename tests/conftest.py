@@ -18,8 +18,8 @@ import pytest
 import redis
 from hypothesis import is_hypothesis_test, settings
 
+from tests.stack.embedded_servers import Servers
 from tests.stack.running import prepared_home
-from tests.stack.servers import Servers
 
 # `pytest --hypothesis-profile=thorough` tries 2,000 objects of each kind.
 settings.register_profile("thorough", max_examples=2_000)
@@ -27,12 +27,12 @@ settings.register_profile("thorough", max_examples=2_000)
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent
 #: What kills processes or holds a rate: nothing else may run meanwhile.
-ALONE = ("containers", "dashboard/test_live.py", "pipeline")
+ALONE = ("containers", "dashboard/live/test_live.py", "pipeline")
 #: Two at once: each has a stack and a Chromium, and waits for one or the other most of the time.
 BROWSER = ("browser",)
 #: What starts a stack, or other programs, or tries hundreds of inputs: not for `make test-fast`.
 SLOW = (
-    "api/test_schema.py",
+    "api/http/test_schema.py",
     "dispatch/test_interleavings.py",
     "fuzz",
     "gateways/test_foreign_smsc.py",

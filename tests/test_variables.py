@@ -10,7 +10,7 @@ import pytest
 import redis
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.stack.servers import without_servers
+from tests.stack.embedded_servers import without_servers
 from vestnik import env
 from vestnik.variables import VARIABLES, problems
 

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 
 from tests.api.caller import Caller, errors_of
-from tests.audience.importing import counts, take
+from tests.audience.import_files import counts, take
 from tests.builders import make_client, make_running
 from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.xlsx import workbook

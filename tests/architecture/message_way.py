@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 
 from tests.architecture.message_trace import Trace, traced
-from tests.stack.servers import Servers
+from tests.stack.embedded_servers import Servers
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"

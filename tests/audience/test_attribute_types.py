@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from tests.audience.importing import counts, refusals, take
+from tests.audience.import_files import counts, refusals, take
 from vestnik.audience.attribute_types import AttributeType, check_types, fits
 from vestnik.audience.filters.selection import matching
 from vestnik.audience.importing.columns.cell_types import day, flag, number, recognised

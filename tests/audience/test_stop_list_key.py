@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller
-from tests.audience.importing import take
+from tests.audience.import_files import take
 from tests.builders import make_client
 from vestnik.audience.models import StopListEntry
 from vestnik.audience.stop_list import Source, hash_of

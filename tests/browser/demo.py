@@ -6,8 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 CITIES = ("Казань", "Уфа", "Омск", "Пермь", "Самара", "Тула")
 NAMES = ("Анна", "Борис", "Вера", "Глеб", "Дарья", "Егор", "Жанна", "Захар", "Ирина", "Кирилл")

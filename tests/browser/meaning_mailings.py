@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from playwright.sync_api import Page
 
 from tests.browser.meaning import GONE, REFUSED, Form, Shown, World
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 
 ZONE = ZoneInfo("Europe/Moscow")
 CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?")

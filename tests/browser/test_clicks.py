@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, Request, Rout
 from tests.browser import demo
 from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 from vestnik import dashboard
 
 

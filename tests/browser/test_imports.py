@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.audience.test_import_workbooks import Sheets, book, packed
+from tests.audience.importing.test_workbooks import Sheets, book, packed
 from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.browser import demo
 from tests.browser.conftest import OpenPage, peopled_stack
 from tests.pipeline.mailings import command
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 CLIENTS = 5_000
 EVENTS = "text/event-stream"

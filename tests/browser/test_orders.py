@@ -11,8 +11,8 @@ from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack
 from tests.pipeline.mailings import read
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 CLIENTS = 300
 

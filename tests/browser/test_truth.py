@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import peopled_stack, session_of
 from tests.browser.proxy import Proxy
 from tests.browser.truth import HELD, STATES, Scene, lies, read
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 #: More than a browser opens connections to a host.
 WINDOWS = (*STATES, "import", "overview")

@@ -11,8 +11,8 @@ from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack, session_of
 from tests.browser.people import PASSWORD
 from tests.pipeline.mailings import read
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 OUT = ".htmx-request"
 

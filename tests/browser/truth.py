@@ -9,8 +9,8 @@ import psycopg
 from playwright.sync_api import Page
 
 from tests.browser import demo
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 from vestnik.db.lock_ids import IMPORT_LOCK
 
 MOSCOW = ZoneInfo("Europe/Moscow")

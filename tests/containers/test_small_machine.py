@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.containers.engine import PYTHON, ROOT, Engine
+from tests.stack.embedded_servers import wait_until
 from tests.stack.memory import MIB, of_tree
 from tests.stack.running import free_port
-from tests.stack.servers import wait_until
 
 pytestmark = pytest.mark.timeout(600)
 if "VESTNIK_CONTAINERS" not in os.environ:

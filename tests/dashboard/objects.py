@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from hypothesis import strategies as st
 
-from tests.audience.test_export_and_import import LETTERS, NAMES, NUMBERS, TROUBLE, VALUES
+from tests.audience.importing.test_export_and_import import LETTERS, NAMES, NUMBERS, TROUBLE, VALUES
 from vestnik.audience.filters.rules import checked_filter
 
 TEXTS = LETTERS | TROUBLE

@@ -7,7 +7,7 @@ import pytest
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 from psycopg import errors
 
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import sessions
 from vestnik.db.errors import FailureKind, classify_failure, retry_on_conflict
 from vestnik.db.session_locks import session_timeouts, settings_not_in_effect

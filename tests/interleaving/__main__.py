@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from tests.stack.servers import Servers
+from tests.stack.embedded_servers import Servers
 
 ENVIRON = {"DJANGO_SETTINGS_MODULE": "vestnik.settings", "SECRET_KEY": "for-tests-alone"}
 SHOWN = 3

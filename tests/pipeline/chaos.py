@@ -18,8 +18,8 @@ from pathlib import Path
 from tests.pipeline import trials
 from tests.pipeline.everything import ORDEALS, Ordeal, undergo
 from tests.pipeline.mailings import Verdict, create, fill, judge, patiently, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 REPORT = Path(__file__).parents[2] / "docs" / "guarantees.md"
 CHAOS, TRIALS = "chaos", "clocks and stillness"

@@ -20,8 +20,8 @@ from typing import Self
 
 import psycopg
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack, free_port
-from tests.stack.servers import wait_until
 from vestnik.stack import home as homes
 from vestnik.stack import runtime_dir
 from vestnik.stack.processes.process import Program

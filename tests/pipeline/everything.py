@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import http, smpp, stack_at
 from tests.pipeline.mailings import Verdict, create, fill, judge, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 Attack = Callable[[RunningStack, Standing], None]
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 from vestnik.db.lock_ids import ENLISTING_LOCK, SCHEDULER_LOCK
 
 #: Sessions say in their name which process they belong to.

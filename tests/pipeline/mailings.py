@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 
 from tests.directory import MAKE_CLIENTS
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack, Sent
-from tests.stack.servers import wait_until
 
 TEXT = "Hello from the test"
 ENDED = ("finished", "cancelled", "missed")

@@ -11,8 +11,8 @@ import pytest
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import http, smpp, stack_at
 from tests.pipeline.mailings import Verdict, command, create, fill, judge, read, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 USUAL = {
     "delay": 0.0,

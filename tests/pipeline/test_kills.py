@@ -17,8 +17,8 @@ from tests.pipeline.chaos import (
     run,
 )
 from tests.pipeline.mailings import command, create, fill, read, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import MESSAGE, RunningStack
-from tests.stack.servers import wait_until
 
 
 @pytest.fixture(scope="module")

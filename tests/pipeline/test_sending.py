@@ -3,7 +3,7 @@
 import time
 
 from tests.pipeline.mailings import TEXT, command, create, fill, judge, read, wait_ended
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 
 
 def test_every_matching_client_gets_the_text_once(stack):

@@ -10,8 +10,8 @@ from tests.gateways.standing import Standing
 from tests.pipeline.frozen import frozen_in_a_chunk, frozen_in_a_request, frozen_in_a_tick
 from tests.pipeline.gateways import http, stack_at
 from tests.pipeline.mailings import create, fill, judge, read, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 CLIENTS = 3_000
 #: What the issue asks for.

@@ -8,8 +8,8 @@ import pytest
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import smpp, stack_at
 from tests.pipeline.mailings import create, fill, judge, patiently, wait_ended
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 CLIENTS, RATE = 3_000, 500
 SUPPRESSED = "SELECT count(*) FROM dispatch_message WHERE mailing_id = %s AND state = 'suppressed'"

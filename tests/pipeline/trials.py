@@ -25,7 +25,7 @@ from tests.pipeline.frozen import (
 )
 from tests.pipeline.gateways import http
 from tests.pipeline.mailings import TEXT, judge, wait_ended
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 
 HEADER = [
     "what was wrong",

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils.translation import override
 
-from tests.audience.importing import take
+from tests.audience.import_files import take
 from vestnik.audience.imports import Import, ImportState, RefusedRow
 from vestnik.audience.migrations._sentences import HOW_TO_WRITE, SENTENCES, data_of, stored_as
 from vestnik.audience.models import StopListEntry

@@ -27,7 +27,7 @@ from urllib.request import Request, urlopen
 
 import psycopg
 
-from tests.stack.servers import wait_until, without_servers
+from tests.stack.embedded_servers import wait_until, without_servers
 from vestnik.stack.servers.valkey import is_free
 
 CHUNK = 1 << 18

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.stack.accounts import AS_NOBODY, NOBODY
+from tests.stack.embedded_servers import without_servers
 from tests.stack.leftovers import dens_of, processes_of
 from tests.stack.running import RunningStack
-from tests.stack.servers import without_servers
 from vestnik.stack import runtime_dir
 from vestnik.stack.owner import _give, account_of
 from vestnik.stack.processes.process import Program

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.stack.console import Console
 
 NAME = "web"

@@ -10,9 +10,9 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.mailing import make_mailing
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 SECONDS_FULL = 6.0

@@ -10,8 +10,8 @@ from urllib.request import Request, urlopen
 import psycopg
 import pytest
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 FAULTS = Path(__file__).parent.parent / "audience" / "files"
 BOUNDARY = "x-x-x"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.leftovers import processes_of
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from urllib.request import Request, urlopen
 import psycopg
 import pytest
 
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-from tests.stack.servers import wait_until
 
 SECONDS = 2
 LOCK = "LOCK TABLE audience_client IN ACCESS EXCLUSIVE MODE"

@@ -8,10 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
-from tests.audience.importing import take
-from tests.audience.test_import_workbooks import Sheets, book, packed
+from tests.audience.import_files import take
+from tests.audience.importing.test_workbooks import Sheets, book, packed
 from tests.builders import make_client
-from tests.dashboard.access.visiting import make_user, visitor
+from tests.dashboard.visiting import make_user, visitor
 from vestnik.audience.importing import stored
 from vestnik.audience.imports import Import, ImportState
 from vestnik.audience.models import Client, StopListEntry

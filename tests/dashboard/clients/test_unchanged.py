@@ -7,7 +7,7 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.audience.test_export_and_import import NAMES, VALUES
+from tests.audience.importing.test_export_and_import import NAMES, VALUES
 from tests.builders import make_client
 from tests.dashboard.mailings.writing import browser
 from vestnik.audience.models import Client

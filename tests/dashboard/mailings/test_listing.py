@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.builders import make_mailing
-from tests.dashboard.access.visiting import make_user, visitor
 from tests.dashboard.mailings.mailings import make_doubtful, make_many
+from tests.dashboard.visiting import make_user, visitor
 from vestnik.mailings.models import CANCEL, Mailing
 
 pytestmark = pytest.mark.django_db

@@ -83,4 +83,4 @@ def agreed(opened: Browser, address: str, form: dict[str, Any]) -> Any:
 
 def question(answer: Any) -> dict[str, Any]:
     """What the question before a sending carries."""
-    return Fields(answer.content.decode(), "agree").sent
+    return Fields(answer.content.decode(), "confirmation").sent

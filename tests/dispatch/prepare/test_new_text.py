@@ -12,7 +12,7 @@ from tests.builders import counts, make_client, make_clients, make_mailing, make
 from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from tests.gateways.standing import Standing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.audience.stop_list import Source, put
 from vestnik.dispatch.models import Message

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tests.builders import counts, from_now, make_running
 from tests.dispatch.sent import assert_it_adds_up, record
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.prepare.follow_up import create_follow_up
 from vestnik.dispatch.reconcile import closing, unknown_messages

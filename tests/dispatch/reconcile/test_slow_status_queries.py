@@ -16,7 +16,7 @@ from tests.dispatch.dispatching import hands, lane, provider
 from tests.dispatch.sent import assert_it_adds_up, record
 from tests.dispatch.vendor import ALLOWED, Vendor
 from tests.gateways.builders import outgoing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import status_poller
 from vestnik.dispatch.runtime.scheduler import run_maintenance

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from tests.builders import make_mailing, make_running
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
 from vestnik.dispatch.record import claims

@@ -13,7 +13,7 @@ from tests.builders import counts, enlist_all, make_mailing, make_running
 from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker, HandOver
 from vestnik.dispatch.prepare import launch

@@ -14,7 +14,7 @@ from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.record import claims

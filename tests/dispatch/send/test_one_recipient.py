@@ -12,7 +12,7 @@ from tests.dispatch.send.test_circuit_breaker import let_its_time_pass
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.prepare import launch

@@ -12,7 +12,7 @@ from tests.builders import counts, enlist_all, make_mailing, make_running
 from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.mailings.models import PAUSE, Mailing

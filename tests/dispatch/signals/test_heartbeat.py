@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.api.caller import Caller
 from tests.builders import make_mailing, make_running
-from tests.dashboard.access.visiting import make_user, visitor
+from tests.dashboard.visiting import make_user, visitor
 from vestnik.dispatch.runtime.scheduler import schedule
 from vestnik.dispatch.signals import heartbeat
 

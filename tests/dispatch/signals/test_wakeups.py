@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 
 from tests.dispatch.dispatching import provider
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.dispatch.signals import wakeups
 
 QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE

@@ -11,7 +11,7 @@ from tests.dispatch.dispatching import lane, provider
 from tests.dispatch.prepare.test_local_hours import hours_at, launched
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
 from tests.gateways.standing import Standing
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.audience.clients import change
 from vestnik.audience.models import Client
 from vestnik.audience.stop_list import Source

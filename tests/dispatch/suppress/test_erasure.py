@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from tests.builders import counts, enlist_all, make_client, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, record
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source
 from vestnik.db import sql

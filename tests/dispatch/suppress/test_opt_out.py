@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.audience.importing import counts as import_counts
-from tests.audience.importing import take
+from tests.audience.import_files import counts as import_counts
+from tests.audience.import_files import take
 from tests.builders import counts, make_mailing, make_running
 from tests.dispatch.record.test_recorder import LEASE, assert_it_adds_up, claim_of, due_ids, fly
 from vestnik.audience.models import Client, StopListEntry

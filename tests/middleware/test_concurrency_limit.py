@@ -1,0 +1,65 @@
+"""How many requests a process answers at once."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.stack.embedded_servers import wait_until
+from vestnik.middleware.concurrency_limit import STREAMS, at_most
+
+
+class Slow:
+    """An application whose answers take until they are let go."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.go_on = threading.Event()
+
+    def __call__(self, _environ: dict[str, Any], _start: Any) -> Iterator[bytes]:
+        self.inside += 1
+        self.go_on.wait(10)
+        yield b"done"
+
+
+def request(application: Any, environ: dict[str, Any]) -> threading.Thread:
+    def serve() -> None:
+        answer = application(environ, None)
+        assert b"".join(answer) == b"done"
+        getattr(answer, "close", lambda: None)()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_the_third_waits_and_a_stream_does_not() -> None:
+    slow = Slow()
+    gated = at_most(2, slow)
+    threads = [request(gated, {}) for _ in range(3)]
+    wait_until(lambda: slow.inside == 2, seconds=5)
+
+    threads.append(request(gated, {"HTTP_ACCEPT": STREAMS}))
+    wait_until(lambda: slow.inside == 3, seconds=5)
+    slow.go_on.set()
+    for thread in threads:
+        thread.join(5)
+
+    assert slow.inside == 4
+
+
+def test_what_fails_gives_its_place_back() -> None:
+    def failing(_environ: dict[str, Any], _start: Any) -> list[bytes]:
+        raise ValueError("no answer")
+
+    gated = at_most(1, failing)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="no answer"):
+            gated({}, None)
+
+
+def test_an_answer_that_was_read_to_its_end_gives_its_place_back_though_nobody_closed_it() -> None:
+    one_at_a_time = at_most(1, lambda environ, start: [b"all of it"])
+
+    assert [b"".join(one_at_a_time({}, None)) for _ in range(3)] == [b"all of it"] * 3

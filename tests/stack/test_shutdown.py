@@ -1,0 +1,129 @@
+"""The end of a stack, asked for or not: nothing is left behind, and the data stays."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.stack.embedded_servers import wait_until
+from tests.stack.leftovers import dens_of, processes_of
+from tests.stack.running import RunningStack
+
+PROMISE = 10.0
+
+
+def test_data_outlives_a_stop_and_a_newer_commit_migrates_it(old_home):
+    with RunningStack(home=old_home) as stack:
+        first_key = stack.key
+        assert stack.api("POST", "clients/", {"phone_number": "79261234567"}).status == 201
+        assert stack.vestnik("manage", "migrate", "sessions", "zero").returncode == 0
+        assert stack.stop() < PROMISE
+        assert processes_of(old_home) == []
+        assert dens_of(old_home) == []
+        assert not (old_home / "stack.json").exists()
+
+        began = time.monotonic()
+        stack.start()
+        assert time.monotonic() - began < 15
+        assert stack.key == first_key
+        assert "api_key=" not in "".join(line.text for line in stack.lines[stack.since :])
+        assert stack.api("GET", "clients/").body["results"][0]["phone_number"] == "79261234567"
+        assert stack.sql("SELECT count(*) FROM django_session") == [(0,)]
+
+
+def test_a_killed_supervisor_takes_everything_along(old_home):
+    with RunningStack(home=old_home) as stack:
+        stack.process.kill()
+        stack.process.wait()
+        wait_until(lambda: processes_of(old_home) == [], 5)
+
+        stack.start()
+        assert stack.api("GET", "clients/").status == 200
+    assert dens_of(old_home) == []
+
+
+def make(tmp_path) -> tuple[str, ...]:
+    """As `make run` does it, in an environment that is there already."""
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"run:\n\t@exec {sys.executable} -m vestnik up --no-demo\n")
+    return ("make", "--file", str(makefile), "run")
+
+
+def to_make_alone(stack: RunningStack) -> None:
+    stack.process.send_signal(signal.SIGINT)
+
+
+def to_the_group(stack: RunningStack) -> None:
+    os.killpg(stack.process.pid, signal.SIGINT)
+
+
+def terminated(stack: RunningStack) -> None:
+    stack.process.send_signal(signal.SIGTERM)
+
+
+def hung_up(stack: RunningStack) -> None:
+    os.killpg(stack.process.pid, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("how", [to_make_alone, to_the_group, terminated, hung_up])
+def test_whoever_hears_the_interrupt_all_of_it_ends(tmp_path, old_home, how):
+    with RunningStack(home=old_home, command=make(tmp_path), demo=True, workers=1) as stack:
+        began = time.monotonic()
+        how(stack)
+        stack.process.wait(PROMISE)
+        assert time.monotonic() - began < PROMISE
+        wait_until(lambda: processes_of(old_home) == [], 1)
+
+
+def test_it_ends_when_nobody_can_read_its_console(old_home):
+    stack = RunningStack(home=old_home, workers=1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vestnik", "up"],
+        env=stack.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with process:
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.wait(30) == 0
+    assert processes_of(old_home) == []
+
+
+def test_a_reader_that_has_stopped_reading_does_not_hold_up_the_end(old_home):
+    stack = RunningStack(home=old_home, workers=1)
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(full, b"x" * 1024):
+            pass
+    os.set_blocking(full, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vestnik", "up"], env=stack.environ, stdout=full, stderr=full
+    )
+    wait_until(lambda: (old_home / "stack.json").exists() and "web" in stack.state["ready"], 30)
+    process.terminate()
+    assert process.wait(PROMISE) == 0
+    assert processes_of(old_home) == []
+    os.close(full)
+    os.close(unread)
+
+
+def test_an_interrupt_while_it_starts_ends_it_as_well(old_home):
+    stack = RunningStack(home=old_home)
+    stack.spawn()
+    wait_until(lambda: (old_home / "stack.json").exists(), 10)
+    assert stack.stop() < PROMISE
+    assert stack.process.returncode == 0
+    assert processes_of(old_home) == []
+
+
+def test_a_frozen_worker_does_not_hold_up_the_end(old_home):
+    with RunningStack(home=old_home, workers=1) as stack:
+        stack.kill("worker.1", signal.SIGSTOP)
+        assert stack.stop() < PROMISE
+    assert processes_of(old_home) == []

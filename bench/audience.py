@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import shapes
 from bench.report import Report
-from tests.pipeline.mailings import create, instant, patiently, wait_ended
+from tests.pipeline.mailings import create, instant, wait_ended, with_retries
 from tests.stack.running import RunningStack
 
 REPEATS = 5
@@ -55,7 +55,7 @@ MAILINGS: dict[str, dict[str, Any]] = {
 def audience(stack: RunningStack, report: Report, scale: float) -> None:
     """Counting and previewing; the stack's directory is its own."""
     clients = int(1_000_000 * scale)
-    patiently(stack, "TRUNCATE audience_client, audience_stoplistentry")
+    with_retries(stack, "TRUNCATE audience_client, audience_stoplistentry")
     stack.sql(MAKE, (clients,))
     stack.sql(STOP)
     stack.sql("VACUUM ANALYZE audience_client")

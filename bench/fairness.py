@@ -303,13 +303,13 @@ def _eight_providers(report: Report, scale: float) -> list[Row]:
         began = time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began
-        hints, cores = (_published(stack) - before) / took, (_busy(stack) - busy) / took
+        wakeups, cores = (_published(stack) - before) / took, (_busy(stack) - busy) / took
         late = [first for _, first in stack.sql(LATE, (new,)) if first is not None]
-    report.figure("fairness_hints_per_s", hints)
+    report.figure("fairness_hints_per_s", wakeups)
     report.figure("fairness_worker_cores", cores)
     report.figure("fairness_paced_start_late_s", max(late, default=99.0))
     return [
-        ["eight providers of 20/s: hints a second in all", f"{hints:.0f}", "30"],
+        ["eight providers of 20/s: hints a second in all", f"{wakeups:.0f}", "30"],
         ["cores that the workers use meanwhile", f"{cores:.2f}", ""],
         [
             f"{len(late)} of {len(new)} mailings that start meanwhile, first message late: "

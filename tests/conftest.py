@@ -158,7 +158,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_hints_left() -> Iterator[None]:
+def no_wakeups_left() -> Iterator[None]:
     """Nobody takes a test's hints: those of the tests before would fill the queue."""
     yield
     from django.conf import settings

@@ -47,8 +47,8 @@ def test_the_metrics_of_the_runbook_exist() -> None:
 
 
 def test_the_log_lines_of_the_runbook_exist() -> None:
-    passages = re.findall(r"\blogs?:? ((?:`[^`]+`(?:, (?:or )?| or )?)+)", RUNBOOK, re.IGNORECASE)
-    lines = {line for passage in passages for line in quoted(passage)}
+    excerpts = re.findall(r"\blogs?:? ((?:`[^`]+`(?:, (?:or )?| or )?)+)", RUNBOOK, re.IGNORECASE)
+    lines = {line for excerpt in excerpts for line in quoted(excerpt)}
 
     assert len(lines) > 12
     assert [line for line in sorted(lines) if line not in source() and line != "over: …"] == []

@@ -53,21 +53,21 @@ def test_a_personal_text_is_shown_as_it_was_sent(api: Caller) -> None:
 
 def test_a_message_in_flight_is_shown_as_sending(api: Caller) -> None:
     make_running(3)
-    flying = _fly(1)
+    ids_in_flight = _mark_in_flight(1)
 
-    assert ids_of(api.get("messages/?state=sending")) == flying
+    assert ids_of(api.get("messages/?state=sending")) == ids_in_flight
     assert len(ids_of(api.get("messages/?state=queued"))) == 2
-    assert api.get(f"messages/{flying[0]}/").json()["state"] == "sending"
+    assert api.get(f"messages/{ids_in_flight[0]}/").json()["state"] == "sending"
 
 
 def test_what_is_left_of_a_cancelled_mailing_is_shown_as_cancelled(api: Caller) -> None:
     mailing = make_running(3)
-    flying = _fly(1)
+    ids_in_flight = _mark_in_flight(1)
     mailing.apply(CANCEL, actor="test")
 
     shown = {m["id"]: m["state"] for m in api.get("messages/").json()["results"]}
 
-    assert shown.pop(flying[0]) == "sending"
+    assert shown.pop(ids_in_flight[0]) == "sending"
     assert set(shown.values()) == {"cancelled"}
     assert ids_of(api.get(f"messages/?state=cancelled&mailing={mailing.id}")) == list(shown)
     assert ids_of(api.get("messages/?state=queued")) == []
@@ -170,7 +170,7 @@ def test_a_message_that_is_not_there_is_404(api: Caller, id: str) -> None:
     assert api.get(f"messages/{id}/").status_code == 404
 
 
-def _fly(count: int) -> list[int]:
+def _mark_in_flight(count: int) -> list[int]:
     """So many messages are being handed over just now."""
     batch = Batch.objects.get()
     ids = list(Message.objects.order_by("id").values_list("id", flat=True)[:count])

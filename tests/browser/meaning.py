@@ -214,10 +214,10 @@ def run(case: Case, visitor: Visitor, world: World) -> None:
     is_sent = _submit(case, visitor)
     if is_sent and form.answer and page.locator(form.answer).count():
         visitor.act(page.locator(form.answer).first.click)
-    _judge(case, visitor, is_sent, before, shown, world)
+    _compare(case, visitor, is_sent, before, shown, world)
 
 
-def _judge(
+def _compare(
     case: Case, visitor: Visitor, is_sent: bool, before: Any, shown: Shown, world: World
 ) -> None:
     form, after = case.form, case.form.reads(world)

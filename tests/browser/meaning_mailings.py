@@ -384,8 +384,8 @@ SEND_AGAIN = Form(
 )
 
 
-def order(name: str, target: str, meanwhile: Callable[[World], None]) -> Form:
-    """An order that is given on its own page; what it says may be true no more."""
+def action(name: str, target: str, meanwhile: Callable[[World], None]) -> Form:
+    """An action that is confirmed on its own page; what it says may be true no more."""
 
     def opens(world: World) -> str:
         number = paused(world, name)
@@ -427,7 +427,7 @@ MAILINGS = (
     CHANGE_DIALOG,
     NEW_TEXT,
     SEND_AGAIN,
-    order("pause", "paused", cancelled_elsewhere("pause")),
-    order("resume", "running", cancelled_elsewhere("resume")),
-    order("cancel", "cancelled", resumed_elsewhere),
+    action("pause", "paused", cancelled_elsewhere("pause")),
+    action("resume", "running", cancelled_elsewhere("resume")),
+    action("cancel", "cancelled", resumed_elsewhere),
 )

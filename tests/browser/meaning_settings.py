@@ -230,14 +230,14 @@ IMPORT_COLUMNS = Form(
 # --- settings ----------------------------------------------------------------------------------
 
 
-def trials(world: World) -> list[Any]:
+def stored_test_sends(world: World) -> list[Any]:
     return world.rows(
         "SELECT m.text, d.phone_number FROM mailings_mailing m "
         "JOIN dispatch_message d ON d.mailing_id = m.id WHERE m.is_test ORDER BY m.id"
     )
 
 
-def trial_as_shown(_world: World, shown: Shown, before: Any) -> Any:
+def sent_test_as_shown(_world: World, shown: Shown, before: Any) -> Any:
     phone, written = phone_of(shown.one("phone_number")), text(shown)
     if phone is None or written is REFUSED or len(written) > 500:
         return REFUSED
@@ -247,8 +247,8 @@ def trial_as_shown(_world: World, shown: Shown, before: Any) -> Any:
 TEST_PROVIDER = Form(
     "test of a provider",
     lambda _: "/settings/providers/quiet/test/",
-    trials,
-    trial_as_shown,
+    stored_test_sends,
+    sent_test_as_shown,
     good={"phone_number": "+7 926 555-00-00", "text": "A test"},
     wrong={"phone_number": ["12", "nobody", ""], "text": ["", "Hello {{ name"]},
     form="main form:has([name=phone_number])",

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, Request, Route, expect
 
 from tests.browser import demo
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack
+from tests.browser.settled_page import wait_until_settled
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 from vestnik import dashboard
@@ -128,7 +128,7 @@ def test_a_search_is_one_step_back_however_often_it_was_typed(browser_page: Open
 def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, mailing: int) -> None:
     page = opened(browser_page("operator", language="en"), mailing)
     link(page, "Pause")
-    orders = Held(page, "**/pause/", "POST")
+    requests = Held(page, "**/pause/", "POST")
     primary = page.locator("dialog[open] button.is-primary")
     primary.click(trial=True)  # once it can be pressed
     button = primary.bounding_box()
@@ -137,8 +137,8 @@ def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, maili
     for _ in range(2):
         page.mouse.click(button["x"] + 5, button["y"] + 5)
         page.wait_for_timeout(300)  # each is a click of its own, not a double one
-    assert len(orders.routes) == 1
-    orders.let_go()
+    assert len(requests.routes) == 1
+    requests.let_go()
 
     expect(page.locator("#mailing-header .badge")).to_have_text("paused")
 
@@ -237,7 +237,7 @@ def test_a_double_click_saves_nothing_over_what_another_has_made(
     page.goto(path.format(number))
     page.locator(f"main form [name={field}]").fill("Mine")
     assert stack.api("PATCH", f"{address}{number}/", {field: "Theirs"}).status == 200
-    wait_until_calm(page)
+    wait_until_settled(page)
     save = page.locator("main form button.is-primary").last
     box = box_of(save)
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessible import assert_accessible, assert_fits
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage
+from tests.browser.settled_page import wait_until_settled
 from tests.stack.running import RunningStack
 
 ON_ITS_PAGE = re.compile(r"/mailings/\d+/$")
@@ -127,7 +127,7 @@ def test_the_counter_and_the_example_follow_what_is_written(browser_page: OpenPa
     with page.expect_response(lambda answer: "town" in (answer.request.post_data or "")):
         page.keyboard.type("town")
     expect(page.locator("#id_text")).to_have_value('In {{ tag|default:"town" }}')
-    wait_until_calm(page)
+    wait_until_settled(page)
     expect(page.locator(".bubble:visible")).to_have_text(re.compile("In .+"), timeout=SLOW)
     page.click("[data-next]:visible")
 

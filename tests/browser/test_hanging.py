@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import demo
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, session_of
+from tests.browser.settled_page import wait_until_settled
 from tests.stack.running import RunningStack
 
 #: Milliseconds: a page gives itself 8 s, and every button answers or says so within 10 s of a calm
@@ -48,7 +48,7 @@ def unwatched(browser: Browser, stack: RunningStack) -> Iterator[Page]:
 def a_scheduled_one(page: Page, stack: RunningStack) -> int:
     number = demo.mailing(stack, text="Hello", starts_in=7200, filter={"tags": ["nobody"]})
     page.goto(f"/mailings/{number}/")
-    wait_until_calm(page)
+    wait_until_settled(page)
     return number
 
 
@@ -104,7 +104,7 @@ def test_an_order_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningSt
 def test_a_builder_that_hangs_lets_go_of_its_form(unwatched: Page) -> None:
     page = unwatched
     page.goto("/mailings/new/")
-    wait_until_calm(page)
+    wait_until_settled(page)
     line = Hanging(page, "**/audiences/builder/")
 
     page.locator("#add-include").click()
@@ -120,7 +120,7 @@ def test_a_builder_that_hangs_lets_go_of_its_form(unwatched: Page) -> None:
 def test_focus_follows_the_rows_of_attributes(browser_page: OpenPage) -> None:
     page = browser_page("operator", language="en")
     page.goto("/clients/add/")
-    wait_until_calm(page)
+    wait_until_settled(page)
 
     page.locator("#add-attribute").press("Enter")
     expect(page.locator("[name=attribute-1-name]")).to_be_focused()
@@ -135,7 +135,7 @@ def test_focus_follows_the_rows_of_attributes(browser_page: OpenPage) -> None:
 def test_what_is_typed_while_a_row_is_added_stays(unwatched: Page) -> None:
     page = unwatched
     page.goto("/clients/add/")
-    wait_until_calm(page)
+    wait_until_settled(page)
     line = Hanging(page, "**/clients/add/")
 
     page.locator("#add-attribute").click()

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.audience.importing.test_workbooks import Sheets, book, packed
 from tests.browser.accessible import assert_accessible, assert_fits
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage
+from tests.browser.settled_page import wait_until_settled
 from tests.stack.running import RunningStack
 
 HEADER = "who;номер;город\n"
@@ -66,7 +66,7 @@ def test_from_the_file_to_the_result(
     assert_fits(page)
 
     page.locator("[name=column-3-meaning]").select_option("tag")
-    wait_until_calm(page)
+    wait_until_settled(page)
     expect(page.locator("[name=column-3-meaning]")).to_have_value("tag")
     page.locator("[name=start]").click()
 
@@ -126,7 +126,7 @@ def test_a_confirmation_opens_in_the_dialog_and_acts(
     page.goto("/clients/?q=79998887766")
     page.locator("#clients tbody a").click()
     expect(page).to_have_url(re.compile(r"/clients/\d+/$"))
-    wait_until_calm(page)
+    wait_until_settled(page)
 
     page.locator("a[hx-get$='/stop/']").click()
     expect(page.locator("#dialog")).to_be_visible()

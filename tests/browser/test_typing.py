@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import demo
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack, session_of
 from tests.browser.people import PASSWORD
+from tests.browser.settled_page import wait_until_settled
 from tests.pipeline.mailings import read
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
@@ -46,7 +46,7 @@ def test_a_digit_that_is_typed_during_a_search_stays(
     wait_until(lambda: read(stack, mailing)["state"] == "finished", seconds=30)
     page = browser_page("viewer")
     page.goto(f"/mailings/{mailing}/")
-    wait_until_calm(page)
+    wait_until_settled(page)
     number, held = page.locator("#id_number"), Held(page, "**/mailings/*/?*number=*")
 
     number.press_sequentially("000001")
@@ -82,7 +82,7 @@ def test_a_column_that_is_chosen_during_a_look_at_the_rows_stays(
     page.goto("/clients/import/")
     page.locator("input[type=file]").set_input_files(file)
     page.locator("form[enctype] button.is-primary").click()
-    wait_until_calm(page)
+    wait_until_settled(page)
     held = Held(page, "**/clients/imports/*/")
 
     page.locator("[name=column-2-meaning]").select_option("tag")
@@ -105,7 +105,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
     page.goto("/mailings/new/")
     page.fill("#id_text", "Hello")
     page.fill("#test-numbers", "79261234567")
-    wait_until_calm(page)
+    wait_until_settled(page)
     held = Held(page, "**/mailings/new/")
 
     page.click("#send-test")
@@ -133,7 +133,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
 def test_who_is_logged_out_goes_on_after_a_login_in_another_tab(unwatched: Page) -> None:
     page = unwatched
     page.goto("/mailings/new/")
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.context.clear_cookies()
     page.locator("#id_text").press_sequentially("Not")
     expect(page.get_by_role("alert")).to_contain_text("You are logged out")
@@ -147,7 +147,7 @@ def test_who_is_logged_out_goes_on_after_a_login_in_another_tab(unwatched: Page)
     page.bring_to_front()
     with page.expect_response("**/preview/"):  # which tells it the token of the new login
         page.locator("#id_text").press_sequentially(" lost")
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.locator("#id_text").press_sequentially("!")
     expect(page.locator("#segment-counter")).to_contain_text("9 characters")
     expect(page.get_by_role("alert")).to_have_count(0)

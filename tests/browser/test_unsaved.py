@@ -8,9 +8,9 @@ from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage
 from tests.browser.people import PASSWORD
+from tests.browser.settled_page import wait_until_settled
 from tests.stack.running import RunningStack
 
 NEW = "/mailings/new/"
@@ -54,7 +54,7 @@ def assert_is_whole(page: Page, name: str) -> None:
     expect(page.locator("[name=include-0-values]").first).to_have_value("once")
     expect(page.locator("[name=hours][value=between]")).to_be_checked()
     expect(page.locator("#id_hours_from")).to_have_value("0")
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.wait_for_timeout(800)  # until the last change has kept itself
 
 
@@ -176,7 +176,7 @@ def test_the_same_field_saved_in_two_tabs_is_asked_about(
     for page, text in ((first, "First"), (second, "Second")):
         page.goto(f"/mailings/{number}/edit/")
         page.fill("#id_text", text)
-        wait_until_calm(page)
+        wait_until_settled(page)
 
     first.click("[name=do][value=save]")
     first.click("#confirmation [name=do][value=save]")
@@ -200,7 +200,7 @@ def test_a_saved_audience_is_taken_when_it_is_chosen_and_what_is_typed_meanwhile
     page = browser_page("operator", language="en")
     page.goto(NEW)
     page.fill("#id_text", "Hello")
-    wait_until_calm(page)
+    wait_until_settled(page)
     held: list[Route] = []
     page.route("**/builder/", lambda route: held.append(route))
 

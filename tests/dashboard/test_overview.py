@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.utils import timezone, translation
 
 from tests.builders import make_client, make_clients, make_mailing, make_running
-from tests.dashboard.mailings.mailings import make_doubtful
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.reports.sampled import sample, started
 from vestnik.dashboard.live.shared_cache import KEY_PREFIX
@@ -71,7 +71,7 @@ def test_a_viewer_is_told_who_makes_mailings() -> None:
 
 
 def test_decisions_come_first_each_with_its_action() -> None:
-    doubtful = make_doubtful(name="Sale")
+    mailing_with_unknown = make_mailing_with_unknown(name="Sale")
     paused = make_mailing(name="Survey", provider="console")
     Mailing.objects.filter(id=paused.id).update(state="running", started_at=timezone.now())
     paused.refresh_from_db()
@@ -82,7 +82,7 @@ def test_decisions_come_first_each_with_its_action() -> None:
 
     page = overview()
 
-    assert f'href="/mailings/{doubtful.id}/#unknown"' in page
+    assert f'href="/mailings/{mailing_with_unknown.id}/#unknown"' in page
     assert f'href="/mailings/{paused.id}/"' in page
     assert f'href="/mailings/{missed.id}/copy/"' in page
     said = words(page)
@@ -193,7 +193,7 @@ def test_with_much_going_on_it_takes_no_more_queries(django_assert_max_num_queri
             started_at=timezone.now(),
             name=f"No {n}",
         )
-    make_doubtful()
+    make_mailing_with_unknown()
     browser = visitor(make_user())
 
     with django_assert_max_num_queries(13):

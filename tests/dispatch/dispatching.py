@@ -1,4 +1,4 @@
-"""A lane of a worker, run in the test's own thread, to a gateway over a real socket."""
+"""A dispatcher of a worker, run in the test's own thread, to a gateway over a real socket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def provider(settings: Any, alias: str, backend: str, **options: str) -> Iterato
 
 
 @contextmanager
-def hands() -> Iterator[ProviderPool]:
+def provider_pool() -> Iterator[ProviderPool]:
     """An event loop with providers, as a worker process has it."""
     found = ProviderPool(DatabaseSink())
     try:
@@ -34,9 +34,9 @@ def hands() -> Iterator[ProviderPool]:
 
 
 @contextmanager
-def lane(alias: str) -> Iterator[Dispatcher]:
-    """A lane with hands of its own."""
-    with hands() as found:
+def open_dispatcher(alias: str) -> Iterator[Dispatcher]:
+    """A dispatcher with a provider pool of its own."""
+    with provider_pool() as found:
         made = Dispatcher(alias, found, lambda: False)
         try:
             yield made

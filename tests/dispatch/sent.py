@@ -23,7 +23,7 @@ def due_ids(claim: claims.Claim) -> list[int]:
     return [message.message_id for message in due_messages.load_queued(claim)[0]]
 
 
-def fly(claim: claims.Claim, ids: Sequence[int]) -> OutcomeBatch:
+def mark_in_flight(claim: claims.Claim, ids: Sequence[int]) -> OutcomeBatch:
     """Mark a flight; where its outcomes go."""
     attempt = claims.new_id()
     mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, LEASE)
@@ -36,7 +36,7 @@ def record(mailing: Mailing, states: Sequence[str], first: int = 1) -> list[int]
     the provider's ids p-1, p-2 and so on, by their place."""
     claim = claim_of(mailing)
     ids = due_ids(claim)[: len(states)]
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     for place, (message, state) in enumerate(zip(ids, states, strict=True), first):
         add(settled, message, state, f"p-{place}")
     assert record_and_release(claim, settled)

@@ -76,21 +76,21 @@ class Worker:
     """A worker's way of sending, without its loops."""
 
     def __init__(self) -> None:
-        self._hands = ProviderPool(DatabaseSink())
+        self._pool = ProviderPool(DatabaseSink())
 
     def close(self) -> None:
-        self._hands.close()
+        self._pool.close()
 
     def send_one(self) -> bool:
         """Claim a batch and send it; False where there is none."""
         provider = describe(ALIAS)
         breaker = CircuitBreaker(ALIAS, LEASE)
-        crew = SendContext(provider, self._hands, breaker, counters(), lambda: False, Cooldowns())
+        context = SendContext(provider, self._pool, breaker, counters(), lambda: False, Cooldowns())
         claim = claims.claim(ALIAS, LEASE, receipts=True)
         if claim is None:
             return False
-        course = BatchSender(crew, claim)
-        while not course.send():
+        sender = BatchSender(context, claim)
+        while not sender.send():
             time.sleep(0.001)
         return True
 

@@ -141,10 +141,10 @@ class Stage:
         if result.reached:
             result.faults += _errors(meeting.second, second)
             result.held = max(others.waited_since(gone_on[0]), steps.waited_since(gone_on[1]))
-            result.faults += self._judged(situation, done)
+            result.faults += self._checked(situation, done)
         return result
 
-    def _judged(self, situation: Situation, done: list[Done]) -> list[str]:
+    def _checked(self, situation: Situation, done: list[Done]) -> list[str]:
         second_part = time.monotonic()
         try:
             settling.settle(self._worker)
@@ -155,9 +155,9 @@ class Stage:
             return ["what is left is never done"]
         except Exception as error:
             return [f"what is left cannot be done: {type(error).__name__}: {error}"[:300]]
-        judge = Judge(situation, done, self._marks)
-        judge.second_part = second_part
-        return list(judge.faults())
+        check = Judge(situation, done, self._marks)
+        check.second_part = second_part
+        return list(check.faults())
 
     def _submit(
         self, thread: int, name: str, situation: Situation, steps: Steps, done: list[Done]

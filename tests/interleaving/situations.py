@@ -168,7 +168,7 @@ class Situation:
     def _batch(self, lot: Lot) -> str:
         states = [row.state for row in lot.rows]
         claim = self.attempt(lot.number) if lot.state == "claimed" else "NULL"
-        flying = ",".join(str(self.message(n)) for n in lot.in_flight)
+        ids_in_flight = ",".join(str(self.message(n)) for n in lot.in_flight)
         zone = f"'{OPEN_ZONE}'" if self.hours else "NULL"
         return (
             "INSERT INTO dispatch_batch (id, mailing_id, number, first_message_id, last_message_id,"
@@ -176,7 +176,7 @@ class Situation:
             " timezone, open_until) VALUES"
             f" ({self.batch(lot.number)}, {self.mailing}, {lot.number},"
             f" {self.message(lot.rows[0].n)}, {self.message(lot.rows[-1].n)}, '{lot.state}',"
-            f" clock_timestamp() + interval '{lot.due} s', {claim}, {claim}, '{{{flying}}}',"
+            f" clock_timestamp() + interval '{lot.due} s', {claim}, {claim}, '{{{ids_in_flight}}}',"
             f" {len(states)}, {states.count('queued')}, {states.count('sent')},"
             f" {states.count('unknown')}, {zone}, {self._open_until(lot)})"
         )

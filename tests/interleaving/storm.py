@@ -54,7 +54,7 @@ class Storm:
             for _ in range(THREADS)
         ]
         faults = [fault for work in works for fault in work.result(THREADS * LONGEST)]
-        return [f"{situation.name}: {fault}" for fault in [*faults, *self._judged(situation)]]
+        return [f"{situation.name}: {fault}" for fault in [*faults, *self._checked(situation)]]
 
     def _run(self, situation: Situation, names: list[str]) -> list[str]:
         found = []
@@ -68,7 +68,7 @@ class Storm:
                 found.append(f"{name}: {type(error).__name__} {state}: {error}".split("\n")[0])
         return found
 
-    def _judged(self, situation: Situation) -> list[str]:
+    def _checked(self, situation: Situation) -> list[str]:
         settling.settle(self._worker)
         if settling.resume(situation.mailing):
             settling.settle(self._worker)

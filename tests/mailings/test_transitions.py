@@ -87,7 +87,7 @@ def test_a_change_that_loses_to_the_launch_is_a_conflict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "orders"),
+    ("state", "actions"),
     [
         ("draft", ["schedule", "cancel", "change"]),
         ("scheduled", ["cancel", "change"]),
@@ -96,8 +96,8 @@ def test_a_change_that_loses_to_the_launch_is_a_conflict() -> None:
         ("finished", []),
     ],
 )
-def test_what_is_possible_is_said_in_words(state: str, orders: list[str]) -> None:
-    assert allowed_actions(mailing_in(state)) == orders
+def test_what_is_possible_is_said_in_words(state: str, actions: list[str]) -> None:
+    assert allowed_actions(mailing_in(state)) == actions
 
 
 @pytest.mark.parametrize(

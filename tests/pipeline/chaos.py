@@ -1,5 +1,5 @@
 """The kill loops: `make chaos`. Each row is a mailing during which something is killed, again and
-again, at random moments; the judge is the console, where its messages arrive, or a gateway's own
+again, at random moments; the audit is the console, where its messages arrive, or a gateway's own
 list of what it took.
 
 `python -m tests.pipeline.chaos worker http` runs the rows that are named so, or all of them.
@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pipeline import trials
-from tests.pipeline.everything import ORDEALS, Ordeal, undergo
-from tests.pipeline.mailings import Verdict, create, fill, judge, patiently, wait_ended
+from tests.pipeline import fault_injection
+from tests.pipeline.combined_faults import COMBINED_FAULTS, CombinedFault, run_under_faults
+from tests.pipeline.mailings import AuditReport, audit, create, fill, wait_ended, with_retries
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
 REPORT = Path(__file__).parents[2] / "docs" / "guarantees.md"
-CHAOS, TRIALS = "chaos", "clocks and stillness"
+CHAOS, FAULTS = "chaos", "clocks and stillness"
 # A short deadline makes a short lease, so that what a killed worker held is back sooner.
 ENVIRON = {"SMS_PROVIDER_CONSOLE_DEADLINE": "1"}
 LEASE = 11.0
@@ -40,7 +40,7 @@ class Row:
 
     what: str
     seconds: float
-    verdict: Verdict
+    report: AuditReport
     #: Ids that were in flight right after the attacks; None where the gateway lost answers too.
     in_flight: frozenset[int] | None
     unknown: frozenset[int]
@@ -50,28 +50,28 @@ class Row:
     @property
     def holds(self) -> bool:
         """Whether every promise was kept."""
-        verdict = self.verdict
-        broken = verdict.doubled or verdict.lost or verdict.false_sent
+        report = self.report
+        broken = report.doubled or report.lost or report.false_sent
         if self.in_flight is not None and not self.unknown <= self.in_flight:
             return False
-        if self.everybody and verdict.arrived < verdict.matched:
+        if self.everybody and report.arrived < report.matched:
             return False
-        return verdict.adds_up and not broken
+        return report.adds_up and not broken
 
     def cells(self) -> list[str]:
-        verdict = self.verdict
+        report = self.report
         numbers = [
-            verdict.matched,
-            verdict.arrived,
-            len(verdict.doubled),
-            len(verdict.lost),
-            verdict.rows.get("unknown", 0),
+            report.matched,
+            report.arrived,
+            len(report.doubled),
+            len(report.lost),
+            report.rows.get("unknown", 0),
         ]
         return [
             self.what,
             *(f"{number:,}" for number in numbers),
             "–" if self.in_flight is None else f"{len(self.in_flight):,}",
-            "yes" if verdict.adds_up else "NO",
+            "yes" if report.adds_up else "NO",
             f"{self.seconds:.0f} s",
         ]
 
@@ -160,7 +160,7 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
     return Row(
         scenario.title,
         time.monotonic() - began,
-        judge(stack, mailing),
+        audit(stack, mailing),
         frozenset(in_flight),
         frozenset(ids(stack, UNKNOWN, mailing)),
     )
@@ -168,8 +168,8 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
 
 def wait_for_statements(stack: RunningStack) -> None:
     """Until PostgreSQL is through with everything that it was at when this was called."""
-    ((now,),) = patiently(stack, "SELECT clock_timestamp()")
-    wait_until(lambda: patiently(stack, BEGUN_BEFORE, now) == [(0,)], seconds=30)
+    ((now,),) = with_retries(stack, "SELECT clock_timestamp()")
+    wait_until(lambda: with_retries(stack, BEGUN_BEFORE, now) == [(0,)], seconds=30)
 
 
 def moments(times: int, seconds: float) -> Iterator[float]:
@@ -181,13 +181,13 @@ def moments(times: int, seconds: float) -> Iterator[float]:
 
 def ids(stack: RunningStack, query: str, mailing: int) -> set[int]:
     """The ids that a query answers."""
-    return {row[0] for row in patiently(stack, query, mailing)}
+    return {row[0] for row in with_retries(stack, query, mailing)}
 
 
-def run_at_gateway(ordeal: Ordeal, *, clients: int, seconds: float) -> Row:
+def run_at_gateway(fault: CombinedFault, *, clients: int, seconds: float) -> Row:
     """The same at a gateway, with everything going wrong at once."""
-    took, verdict = undergo(ordeal, clients=clients, seconds=seconds)
-    return Row(ordeal.what, took, verdict, None, frozenset(), ordeal.everybody)
+    took, report = run_under_faults(fault, clients=clients, seconds=seconds)
+    return Row(fault.what, took, report, None, frozenset(), fault.everybody)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -210,33 +210,33 @@ def keep(mark: str, header: list[str], titles: Sequence[str], row: list[str]) ->
 
 def main(chosen: Sequence[str]) -> None:
     """Run the rows whose name begins with a chosen word, or all."""
-    holds = [*run_kills(chosen), *run_trials(chosen)]
+    holds = [*run_kills(chosen), *run_fault_injection(chosen)]
     sys.exit(not all(holds))
 
 
 def run_kills(chosen: Sequence[str]) -> Iterator[bool]:
     """The kill loops; whether each held."""
-    titles = [scenario.title for scenario in SCENARIOS] + [ordeal.what for ordeal in ORDEALS]
+    titles = [scenario.title for scenario in SCENARIOS] + [fault.what for fault in COMBINED_FAULTS]
     for row in run_all(chosen):
-        print(row.cells(), row.verdict.rows, "holds" if row.holds else "BROKEN", flush=True)
+        print(row.cells(), row.report.rows, "holds" if row.holds else "BROKEN", flush=True)
         keep(CHAOS, HEADER, titles, row.cells())
         yield row.holds
 
 
-def run_trials(chosen: Sequence[str]) -> Iterator[bool]:
+def run_fault_injection(chosen: Sequence[str]) -> Iterator[bool]:
     """Clocks and stillness; whether each held."""
-    titles = [trial.what for trial in trials.TRIALS]
-    for trial in trials.TRIALS:
-        if not is_chosen(trial.name, chosen):
+    titles = [fault.what for fault in fault_injection.FAULTS]
+    for fault in fault_injection.FAULTS:
+        if not is_chosen(fault.name, chosen):
             continue
         try:
-            found = trials.run_trial(trial)
+            found = fault_injection.run_fault(fault)
         except Exception:  # one that could not be run keeps no other from it
             traceback.print_exc()
             yield False
             continue
         print(found.cells(), "holds" if found.holds else f"BROKEN {found}", flush=True)
-        keep(TRIALS, trials.HEADER, titles, found.cells())
+        keep(FAULTS, fault_injection.HEADER, titles, found.cells())
         yield found.holds
 
 
@@ -246,9 +246,9 @@ def run_all(chosen: Sequence[str]) -> Iterator[Row]:
         with RunningStack(workers=2, environ=ENVIRON) as stack:
             for scenario in scenarios:
                 yield run(stack, scenario, clients=100_000, seconds=75)
-    for ordeal in ORDEALS:
-        if is_chosen(ordeal.name, chosen):
-            yield run_at_gateway(ordeal, clients=20_000, seconds=190)
+    for fault in COMBINED_FAULTS:
+        if is_chosen(fault.name, chosen):
+            yield run_at_gateway(fault, clients=20_000, seconds=190)
 
 
 def is_chosen(name: str, chosen: Sequence[str]) -> bool:

@@ -25,7 +25,7 @@ def instant(seconds: float) -> str:
 
 def fill(stack: RunningStack, clients: int) -> None:
     """Exactly so many clients in the directory."""
-    patiently(stack, "DELETE FROM audience_client")
+    with_retries(stack, "DELETE FROM audience_client")
     stack.sql(MAKE_CLIENTS, (0, clients - 1))
 
 
@@ -72,7 +72,7 @@ def is_open(mailing: dict[str, Any]) -> bool:
     return bool(to_be_made or mailing["progress"]["queued"] or mailing["progress"]["sending"])
 
 
-def patiently(stack: RunningStack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+def with_retries(stack: RunningStack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
     """Ask until the database, which may be restarting, answers."""
     for _ in range(1_000):
         try:
@@ -83,7 +83,7 @@ def patiently(stack: RunningStack, query: str, *parameters: object) -> list[tupl
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AuditReport:
     """What the receiving end and the records say of a mailing."""
 
     matched: int
@@ -129,9 +129,9 @@ SAYS_WHY_NOT = {"unknown", "failed", "expired", "cancelled", "suppressed"}
 LEFT = {"sent", "delivered", "undelivered"}
 
 
-def judge(
+def audit(
     stack: RunningStack, mailing: int, at_gateway: Mapping[str, int] | None = None
-) -> Verdict:
+) -> AuditReport:
     """Judge an ended mailing where its messages arrive: at the console, or by how often a gateway
     took each number."""
     with suppress(TimeoutError):  # they read as what they have become, and their rows come after
@@ -146,7 +146,7 @@ def judge(
     arrived = Counter(sent.phone for sent in arrivals)
     arrived.update(at_gateway or {})
     progress = read(stack, mailing)["progress"]
-    return Verdict(
+    return AuditReport(
         matched=progress["matched"],
         progress=progress,
         rows=dict(Counter(states.values())),

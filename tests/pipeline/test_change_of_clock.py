@@ -10,7 +10,7 @@ import pytest
 from tests.gateways.standing import Standing
 from tests.mailings.test_hours import RUSSIAN
 from tests.pipeline.gateways import http, stack_at
-from tests.pipeline.mailings import create, fill, judge, wait_ended
+from tests.pipeline.mailings import audit, create, fill, wait_ended
 from tests.stack.running import RunningStack
 from vestnik.mailings.local_hours import LocalHours
 
@@ -70,7 +70,7 @@ def test_nobody_is_sent_to_outside_of_their_hours_when_the_clock_jumps(
     mailing = create(stack, since, since + 14, provider="main", local_hours=HOURS)
     wait_ended(stack, mailing, seconds=60)
 
-    verdict = judge(stack, mailing, gateway.times())
+    report = audit(stack, mailing, gateway.times())
     hours = LocalHours.read(HOURS)
     sent = Counter(zones[int(taken.phone_number) % len(zones)] for taken in gateway.taken)
     for taken in gateway.taken:
@@ -80,8 +80,8 @@ def test_nobody_is_sent_to_outside_of_their_hours_when_the_clock_jumps(
     open_ones = {zone for zone, offset in RUSSIAN if offset in (2, 3)}
     expected = open_ones | ({BERLIN} if berlin == "sent" else set())
     assert sent == dict.fromkeys(expected, EACH)
-    assert verdict.adds_up
-    assert verdict.rows == {
+    assert report.adds_up
+    assert report.rows == {
         "sent": EACH * len(expected),
         "expired": EACH * (len(zones) - len(expected)),
     }

@@ -1,4 +1,4 @@
-"""The whole stack and a gateway, judged at the gateway's own list of what it took."""
+"""The whole stack and a gateway, audited at the gateway's own list of what it took."""
 
 import time
 from collections import Counter
@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import http, smpp, stack_at
-from tests.pipeline.mailings import Verdict, command, create, fill, judge, read, wait_ended
+from tests.pipeline.mailings import AuditReport, audit, command, create, fill, read, wait_ended
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
@@ -53,15 +53,17 @@ def gateway(standing: Standing) -> Iterator[Standing]:
     standing.set(**USUAL)
 
 
-def finished(stack: RunningStack, gateway: Standing, mailing: int, seconds: float = 30) -> Verdict:
-    """The verdict on the mailing, once it has ended: it adds up, and nobody is lost or doubled."""
+def finished(
+    stack: RunningStack, gateway: Standing, mailing: int, seconds: float = 30
+) -> AuditReport:
+    """The report on the mailing, once it has ended: it adds up, and nobody is lost or doubled."""
     wait_ended(stack, mailing, seconds)
-    verdict = judge(stack, mailing, gateway.times())
-    assert verdict.adds_up, verdict
-    assert not verdict.doubled
-    assert not verdict.lost
-    assert not verdict.false_sent
-    return verdict
+    report = audit(stack, mailing, gateway.times())
+    assert report.adds_up, report
+    assert not report.doubled
+    assert not report.lost
+    assert not report.false_sent
+    return report
 
 
 def attempts(stack: RunningStack, mailing: int) -> Counter[int]:
@@ -75,9 +77,9 @@ def test_every_client_gets_it_once_with_the_validity(
 ) -> None:
     fill(stack, 2_000)
     mailing = create(stack, provider=provider, ends_in=600, text="Привет 😀")
-    verdict = finished(stack, gateway, mailing)
-    assert verdict.rows == {"sent": 2_000}
-    assert verdict.arrived == len(gateway.taken) == 2_000
+    report = finished(stack, gateway, mailing)
+    assert report.rows == {"sent": 2_000}
+    assert report.arrived == len(gateway.taken) == 2_000
     assert {taken.text for taken in gateway.taken} == {"Привет 😀"}
     if provider == "main":
         assert all(560 <= int(taken.validity) <= 600 for taken in gateway.taken)
@@ -92,12 +94,12 @@ def test_nothing_arrives_at_the_end_though_answers_are_slow_and_retries_pend(
     gateway.set(delay=2.0, percent={"fail": 60})
     mailing = create(stack, provider="slow", ends_in=7.0)
     ends_at = datetime.fromisoformat(read(stack, mailing)["ends_at"]).timestamp()
-    verdict = finished(stack, gateway, mailing)
-    assert verdict.rows["sent"] > 0
-    assert verdict.rows["expired"] > 0
+    report = finished(stack, gateway, mailing)
+    assert report.rows["sent"] > 0
+    assert report.rows["expired"] > 0
     assert max(taken.at for taken in gateway.taken) < ends_at
     time.sleep(1.0)
-    assert len(gateway.taken) == verdict.arrived
+    assert len(gateway.taken) == report.arrived
     assert attempts(stack, mailing)[2] > 0  # some were tried again
 
 
@@ -107,8 +109,8 @@ def test_what_was_refused_for_now_is_tried_again_later(
     fill(stack, 500)
     gateway.set(once=["accept", "fail"] * 100)
     mailing = create(stack, provider="slow")
-    verdict = finished(stack, gateway, mailing)
-    assert verdict.rows == {"sent": 500}
+    report = finished(stack, gateway, mailing)
+    assert report.rows == {"sent": 500}
     assert sum(n * times for n, times in attempts(stack, mailing).items()) == 600
     first = min(taken.at for taken in gateway.taken)
     assert max(taken.at for taken in gateway.taken) - first >= 1.0
@@ -135,14 +137,14 @@ def test_lost_answers_are_unknown_and_stay_so_until_the_operator_decides(
     fill(stack, 1_000)
     gateway.set(percent={"take_and_drop": 10})
     mailing = create(stack, provider="main")
-    verdict = finished(stack, gateway, mailing)
-    assert verdict.arrived == 1_000
-    assert 50 < verdict.rows["unknown"] < 200
-    assert verdict.rows["sent"] + verdict.rows["unknown"] == 1_000
+    report = finished(stack, gateway, mailing)
+    assert report.arrived == 1_000
+    assert 50 < report.rows["unknown"] < 200
+    assert report.rows["sent"] + report.rows["unknown"] == 1_000
 
     answer = stack.api("POST", f"mailings/{mailing}/unknown/", {"action": "give_up"})
-    assert answer.body["messages"] == verdict.rows["unknown"]
-    assert finished(stack, gateway, mailing).rows["failed"] == verdict.rows["unknown"]
+    assert answer.body["messages"] == report.rows["unknown"]
+    assert finished(stack, gateway, mailing).rows["failed"] == report.rows["unknown"]
 
 
 def test_what_the_operator_resends_goes_out_once_more(
@@ -155,8 +157,8 @@ def test_what_the_operator_resends_goes_out_once_more(
 
     answer = stack.api("POST", f"mailings/{mailing}/unknown/", {"action": "resend"})
     assert answer.body["messages"] == 50
-    verdict = finished(stack, gateway, mailing)
-    assert (verdict.rows, verdict.arrived) == ({"sent": 200}, 200)
+    report = finished(stack, gateway, mailing)
+    assert (report.rows, report.arrived) == ({"sent": 200}, 200)
 
 
 def test_under_resend_a_gateway_that_deduplicates_has_everybody_exactly_once(
@@ -165,8 +167,8 @@ def test_under_resend_a_gateway_that_deduplicates_has_everybody_exactly_once(
     fill(stack, 1_000)
     gateway.set(percent={"take_and_drop": 10}, deduplicates=True)
     mailing = create(stack, provider="again")
-    verdict = finished(stack, gateway, mailing, seconds=60)
-    assert verdict.rows == {"sent": 1_000}
+    report = finished(stack, gateway, mailing, seconds=60)
+    assert report.rows == {"sent": 1_000}
     assert len(gateway.taken) == 1_000
 
 
@@ -217,10 +219,10 @@ def test_while_the_gateway_is_down_the_breaker_is_open_and_attempts_are_not_burn
     time.sleep(4.0)
     shown = breaker(stack, provider)
     gateway.up()
-    verdict = finished(stack, gateway, mailing, seconds=60)
+    report = finished(stack, gateway, mailing, seconds=60)
     assert shown["state"] in ("open", "half-open")
     assert shown["reason"]
-    assert verdict.rows == {"sent": 1_000}
+    assert report.rows == {"sent": 1_000}
     assert max(attempts(stack, mailing)) <= 4
     assert sum(n * times for n, times in attempts(stack, mailing).items()) <= 1_000 + 4 * 100
     wait_for_breaker(stack, provider, lambda state: state == "closed")

@@ -72,7 +72,7 @@ def test_the_judge_finds_a_database_out_that_forgets_commits():
         restart_postgres(stack)  # so that every connection is a new one
         for _ in range(5):
             row = run(stack, Scenario("crash", crash_postgres, 3), clients=6_000, seconds=8)
-            if row.verdict.doubled:
+            if row.report.doubled:
                 return
     pytest.fail("commits were forgotten, and nobody noticed")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.mailings.test_hours import RUSSIAN
-from tests.pipeline.mailings import create, fill, judge, wait_ended
+from tests.pipeline.mailings import audit, create, fill, wait_ended
 from vestnik.mailings.local_hours import LocalHours
 
 ZONES = "UPDATE audience_client SET timezone = (%s::text[])[1 + phone_number::bigint %% %s]"
@@ -24,11 +24,11 @@ def test_nobody_is_sent_to_outside_of_their_hours(stack):
     mailing = create(stack, ends_in=5.0, local_hours=kept)
     wait_ended(stack, mailing, seconds=20)
 
-    verdict = judge(stack, mailing)
+    report = audit(stack, mailing)
     hours = LocalHours.read(kept)
-    assert verdict.adds_up
-    assert verdict.rows == {"sent": 30, "expired": 80}
-    for sent in verdict.arrivals:
+    assert report.adds_up
+    assert report.rows == {"sent": 30, "expired": 80}
+    for sent in report.arrivals:
         zone = ZoneInfo(zones[int(sent.phone) % len(zones)])
         assert hours.include(datetime.fromtimestamp(sent.line.wall, zone).time())
 
@@ -79,14 +79,14 @@ def test_hours_that_open_or_close_while_it_runs(stack):
 
     for mailing, window in zip(mailings, WINDOWS, strict=True):
         wait_ended(stack, mailing, seconds=ends_in + 30)
-        verdict = judge(stack, mailing)
-        assert verdict.adds_up
-        assert set(verdict.rows) == {"sent", "expired"}, window
-        assert (verdict.doubled, verdict.lost) == ([], [])
+        report = audit(stack, mailing)
+        assert report.adds_up
+        assert set(report.rows) == {"sent", "expired"}, window
+        assert (report.doubled, report.lost) == ([], [])
         departed = [at for (at,) in stack.sql(DEPARTED, (mailing,))]
         hours, zone = LocalHours.read(_hours(window, edge)), ZoneInfo(window.zone)
         assert all(hours.include(at.astimezone(zone).time()) for at in departed), window
-        read = [sent.line.wall for sent in verdict.arrivals]
+        read = [sent.line.wall for sent in report.arrivals]
         if window.since == 0:  # all are closed in the minute before; one is open until then
             closed = edge.timestamp() - 60 + READ_LATE
             assert not [at for at in read if closed <= at < edge.timestamp()], window

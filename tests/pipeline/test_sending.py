@@ -2,7 +2,7 @@
 
 import time
 
-from tests.pipeline.mailings import TEXT, command, create, fill, judge, read, wait_ended
+from tests.pipeline.mailings import TEXT, audit, command, create, fill, read, wait_ended
 from tests.stack.embedded_servers import wait_until
 
 
@@ -10,12 +10,12 @@ def test_every_matching_client_gets_the_text_once(stack):
     fill(stack, 50)
     mailing = create(stack, filter={"tags": ["tag1", "tag2"]})
     wait_ended(stack, mailing, seconds=10)
-    verdict = judge(stack, mailing)
-    assert verdict.adds_up
-    assert verdict.rows == {"sent": 20}
-    assert {int(sent.phone) % 5 for sent in verdict.arrivals} == {1, 2}
-    assert len(verdict.arrivals) == 20
-    assert f'text="{TEXT}"' in verdict.arrivals[0].line.text
+    report = audit(stack, mailing)
+    assert report.adds_up
+    assert report.rows == {"sent": 20}
+    assert {int(sent.phone) % 5 for sent in report.arrivals} == {1, 2}
+    assert len(report.arrivals) == 20
+    assert f'text="{TEXT}"' in report.arrivals[0].line.text
 
 
 def test_a_mailing_starts_by_itself_and_never_early(stack):
@@ -23,9 +23,9 @@ def test_a_mailing_starts_by_itself_and_never_early(stack):
     began = time.time()
     mailing = create(stack, starts_in=2.0)
     wait_ended(stack, mailing, seconds=10)
-    verdict = judge(stack, mailing)
-    assert verdict.rows == {"sent": 10}
-    assert min(sent.line.wall for sent in verdict.arrivals) >= began + 2.0
+    report = audit(stack, mailing)
+    assert report.rows == {"sent": 10}
+    assert min(sent.line.wall for sent in report.arrivals) >= began + 2.0
     early = "SELECT count(*) FROM dispatch_message m JOIN mailings_mailing g ON g.id = mailing_id"
     assert stack.sql(f"{early} WHERE mailing_id = %s AND sent_at < starts_at", (mailing,)) == [(0,)]
 
@@ -36,13 +36,13 @@ def test_nothing_leaves_at_or_after_the_end(stack):
     began = time.time()
     mailing = create(stack, ends_in=1.5, rate_limit=4_000)
     wait_ended(stack, mailing, seconds=30)
-    verdict = judge(stack, mailing)
-    assert max(sent.line.wall for sent in verdict.arrivals) < began + 1.5
-    assert verdict.adds_up
-    assert verdict.matched == 20_000
-    assert set(verdict.rows) == {"expired", "sent"}
-    assert verdict.rows["sent"] == len(verdict.arrivals)
-    assert not verdict.doubled
+    report = audit(stack, mailing)
+    assert max(sent.line.wall for sent in report.arrivals) < began + 1.5
+    assert report.adds_up
+    assert report.matched == 20_000
+    assert set(report.rows) == {"expired", "sent"}
+    assert report.rows["sent"] == len(report.arrivals)
+    assert not report.doubled
 
 
 def test_pause_is_obeyed_within_a_second_and_resume_sends_the_rest(stack):
@@ -58,10 +58,10 @@ def test_pause_is_obeyed_within_a_second_and_resume_sends_the_rest(stack):
 
     command(stack, mailing, "resume")
     wait_ended(stack, mailing, seconds=20)
-    verdict = judge(stack, mailing)
-    assert verdict.rows == {"sent": 3_000}
-    assert len(verdict.arrivals) == 3_000
-    assert not verdict.doubled
+    report = audit(stack, mailing)
+    assert report.rows == {"sent": 3_000}
+    assert len(report.arrivals) == 3_000
+    assert not report.doubled
 
 
 def test_cancel_is_obeyed_within_a_second(stack):
@@ -73,17 +73,17 @@ def test_cancel_is_obeyed_within_a_second(stack):
     assert progress["queued"] == 0
     wait_ended(stack, mailing, seconds=10)
     time.sleep(1.0)
-    verdict = judge(stack, mailing)
-    assert max(sent.line.monotonic for sent in verdict.arrivals) <= cancelled + 1.0
-    assert set(verdict.rows) == {"cancelled", "sent"}
-    assert verdict.adds_up
+    report = audit(stack, mailing)
+    assert max(sent.line.monotonic for sent in report.arrivals) <= cancelled + 1.0
+    assert set(report.rows) == {"cancelled", "sent"}
+    assert report.adds_up
 
 
 def test_the_rate_is_held_over_all_workers(stack):
     fill(stack, 2_400)
     mailing = create(stack, rate_limit=200)
     wait_ended(stack, mailing, seconds=30)
-    times = sorted(sent.line.monotonic for sent in judge(stack, mailing).arrivals)
+    times = sorted(sent.line.monotonic for sent in audit(stack, mailing).arrivals)
     assert len(times) == 2_400
     most = max(sum(start <= t < start + 10 for t in times) for start in times[::20])
     assert most <= 200 * 10 * 1.05

@@ -1,4 +1,4 @@
-"""Subscribers write СТОП while their mailing runs; what they get is judged at the gateway."""
+"""Subscribers write СТОП while their mailing runs; what they get is audited at the gateway."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import smpp, stack_at
-from tests.pipeline.mailings import create, fill, judge, patiently, wait_ended
+from tests.pipeline.mailings import audit, create, fill, wait_ended, with_retries
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
@@ -52,15 +52,15 @@ def test_whoever_writes_stop_by_smpp_gets_nothing_after_a_second(
     for number in numbers:
         gateway.hear(number, "СТОП")
         told[number] = time.time()
-    wait_until(lambda: patiently(stack, SUPPRESSED, mailing)[0][0] >= len(numbers) - 10, 10)
+    wait_until(lambda: with_retries(stack, SUPPRESSED, mailing)[0][0] >= len(numbers) - 10, 10)
     took = time.time() - max(told.values())
 
     wait_ended(stack, mailing, seconds=30)
-    verdict = judge(stack, mailing, gateway.times())
-    print(f"{len(numbers)} subscribers stopped, seen by us after {took:.3f} s: {verdict.rows}")
+    report = audit(stack, mailing, gateway.times())
+    print(f"{len(numbers)} subscribers stopped, seen by us after {took:.3f} s: {report.rows}")
     late = [t for t in gateway.taken if t.at > told.get(t.phone_number, t.at) + 1.0]
     assert not late
-    assert verdict.adds_up
-    assert not verdict.doubled
-    assert verdict.rows["suppressed"] >= len(numbers) - 10
-    assert verdict.rows["sent"] == len(gateway.taken) == CLIENTS - verdict.rows["suppressed"]
+    assert report.adds_up
+    assert not report.doubled
+    assert report.rows["suppressed"] >= len(numbers) - 10
+    assert report.rows["sent"] == len(gateway.taken) == CLIENTS - report.rows["suppressed"]

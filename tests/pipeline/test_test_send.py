@@ -1,4 +1,4 @@
-"""A test send, judged at the gateway."""
+"""A test send, audited at the gateway."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import http, stack_at
-from tests.pipeline.mailings import fill, judge, wait_ended
+from tests.pipeline.mailings import audit, fill, wait_ended
 from tests.stack.running import RunningStack
 
 NUMBERS = [f"7926000000{n}" for n in range(5)]
@@ -33,12 +33,12 @@ def test_the_numbers_get_it_once_and_nobody_else(stack: RunningStack, gateway: S
 
     assert [answer.status for answer in answers] == [201, 201]
     assert answers[0].body == answers[1].body
-    trial = answers[0].body
-    ended = wait_ended(stack, trial["mailing"]["id"], seconds=10)
-    verdict = judge(stack, ended["id"], gateway.times())
+    sent_test = answers[0].body
+    ended = wait_ended(stack, sent_test["mailing"]["id"], seconds=10)
+    report = audit(stack, ended["id"], gateway.times())
     assert (ended["state"], ended["test"]) == ("finished", True)
-    assert verdict.adds_up
-    assert verdict.rows == {"sent": 4, "suppressed": 1}
+    assert report.adds_up
+    assert report.rows == {"sent": 4, "suppressed": 1}
     assert gateway.times() == dict.fromkeys(NUMBERS[:4], 1)
-    assert {taken.text for taken in gateway.taken} == {trial["text"]}
+    assert {taken.text for taken in gateway.taken} == {sent_test["text"]}
     assert all(0 < int(taken.validity) <= 600 for taken in gateway.taken)

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from tests.builders import make_mailing, make_running
-from tests.dashboard.mailings.mailings import make_doubtful
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from vestnik.dispatch.models import Breaker
 from vestnik.mailings.models import MISS, PAUSE, Mailing
 from vestnik.reports.action_items import action_items, count_action_items
@@ -41,7 +41,7 @@ def test_where_all_is_well_there_is_none(django_assert_num_queries: Any) -> None
 
 
 def test_unknown_messages() -> None:
-    mailing = make_doubtful(name="Sale")
+    mailing = make_mailing_with_unknown(name="Sale")
 
     (found,) = action_items()
 
@@ -54,14 +54,14 @@ def test_unknown_messages() -> None:
 
 
 def test_unknown_messages_of_a_test_are_nobodys_worry() -> None:
-    make_doubtful()
+    make_mailing_with_unknown()
     Mailing.objects.update(is_test=True)
 
     assert action_items() == []
 
 
 def test_what_settles_itself_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    mailing = make_doubtful(provider="console")
+    mailing = make_mailing_with_unknown(provider="console")
     can_be_asked = SimpleNamespace(can_query=True, in_doubt="hold")
     monkeypatch.setattr("vestnik.reports.action_items.describe", lambda alias: can_be_asked)
     assert action_items() == []

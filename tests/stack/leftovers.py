@@ -21,7 +21,7 @@ def children_of(pid: int) -> set[int]:
     }
 
 
-def dens_of(home: Path) -> list[Path]:
+def runtime_dirs_of(home: Path) -> list[Path]:
     """The folders outside the home."""
     return [path for place in PARENTS for path in Path(place).glob(f"{prefix(home)}*")]
 

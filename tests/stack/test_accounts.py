@@ -12,7 +12,7 @@ import pytest
 
 from tests.stack.accounts import AS_NOBODY, NOBODY
 from tests.stack.embedded_servers import without_servers
-from tests.stack.leftovers import dens_of, processes_of
+from tests.stack.leftovers import processes_of, runtime_dirs_of
 from tests.stack.running import RunningStack
 from vestnik.stack import runtime_dir
 from vestnik.stack.owner import _give, account_of
@@ -54,7 +54,7 @@ def test_somebody_who_is_not_root(home, as_nobody):
         assert {owner(pid) for pid in stack.pids.values()} == {NOBODY}
         assert stack.api("GET", "clients/").status == 200
     assert processes_of(home) == []
-    assert dens_of(home) == []
+    assert runtime_dirs_of(home) == []
 
 
 def test_a_home_of_somebody_else_is_refused(home, as_nobody):
@@ -158,7 +158,7 @@ def private_dir(tmp_path):
     made = runtime_dir.RuntimeDir(tmp_path, NOBODY)
     yield made
     made.remove()
-    assert dens_of(tmp_path) == []
+    assert runtime_dirs_of(tmp_path) == []
 
 
 def test_binaries_out_of_reach_are_copied_and_run(tmp_path, private_dir):

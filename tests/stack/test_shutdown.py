@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.stack.embedded_servers import wait_until
-from tests.stack.leftovers import dens_of, processes_of
+from tests.stack.leftovers import processes_of, runtime_dirs_of
 from tests.stack.running import RunningStack
 
 PROMISE = 10.0
@@ -23,7 +23,7 @@ def test_data_outlives_a_stop_and_a_newer_commit_migrates_it(old_home):
         assert stack.vestnik("manage", "migrate", "sessions", "zero").returncode == 0
         assert stack.stop() < PROMISE
         assert processes_of(old_home) == []
-        assert dens_of(old_home) == []
+        assert runtime_dirs_of(old_home) == []
         assert not (old_home / "stack.json").exists()
 
         began = time.monotonic()
@@ -43,7 +43,7 @@ def test_a_killed_supervisor_takes_everything_along(old_home):
 
         stack.start()
         assert stack.api("GET", "clients/").status == 200
-    assert dens_of(old_home) == []
+    assert runtime_dirs_of(old_home) == []
 
 
 def make(tmp_path) -> tuple[str, ...]:

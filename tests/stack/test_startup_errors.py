@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.leftovers import dens_of, processes_of
+from tests.stack.leftovers import processes_of, runtime_dirs_of
 from tests.stack.running import RunningStack
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
@@ -25,7 +25,7 @@ def refusal(home: Path, status: int = 1, **environ: str) -> str:
     assert stack.errors.count("\n") == 1, stack.errors
     assert stack.errors.startswith("vestnik: ")
     assert processes_of(home) == []
-    assert dens_of(home) == []
+    assert runtime_dirs_of(home) == []
     return stack.errors
 
 

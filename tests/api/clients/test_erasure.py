@@ -8,7 +8,7 @@ from django.db import connection
 from tests.api.caller import Caller
 from tests.audience.import_files import refusals, take
 from tests.builders import counts, make_client, make_running
-from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.staging import FORGOTTEN
 from vestnik.audience.models import Client, StopListEntry
@@ -42,7 +42,7 @@ def test_the_number_is_nowhere_and_the_counts_are_as_before(api: Caller):
     mailing = make_running(clients=3)
     claim = claim_of(mailing)
     first, *_ = ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     settled.add(first, "failed", 0.0, error=f"{NUMBER} is barred")
     record_and_release(claim, settled)
     before = counts(mailing)

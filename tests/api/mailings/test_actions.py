@@ -11,8 +11,8 @@ def test_pause_resume_and_cancel_are_obeyed_and_recorded(api: Caller) -> None:
     mailing = make_running(2)
     states = []
 
-    for order in ("pause", "resume", "cancel"):
-        answer = api.post(f"mailings/{mailing.id}/{order}/")
+    for action in ("pause", "resume", "cancel"):
+        answer = api.post(f"mailings/{mailing.id}/{action}/")
         assert answer.status_code == 200
         states.append(answer.json()["state"])
 
@@ -29,26 +29,26 @@ def test_what_is_left_of_a_cancelled_mailing_reads_cancelled_in_the_answer(api: 
     assert (progress["cancelled"], progress["queued"], progress["matched"]) == (2, 0, 2)
 
 
-@pytest.mark.parametrize("order", ["pause", "cancel"])
-def test_an_order_that_is_fulfilled_already_is_fine(api: Caller, order: str) -> None:
+@pytest.mark.parametrize("action", ["pause", "cancel"])
+def test_an_order_that_is_fulfilled_already_is_fine(api: Caller, action: str) -> None:
     mailing = make_running(1)
-    api.post(f"mailings/{mailing.id}/{order}/")
+    api.post(f"mailings/{mailing.id}/{action}/")
 
-    assert api.post(f"mailings/{mailing.id}/{order}/").status_code == 200
-    assert mailing.events.filter(event=order).count() == 1
+    assert api.post(f"mailings/{mailing.id}/{action}/").status_code == 200
+    assert mailing.events.filter(event=action).count() == 1
 
 
-@pytest.mark.parametrize("order", ["pause", "resume"])
+@pytest.mark.parametrize("action", ["pause", "resume"])
 def test_an_order_that_the_state_does_not_allow_says_what_it_does_allow(
-    api: Caller, order: str
+    api: Caller, action: str
 ) -> None:
     mailing = make_mailing(starts_in=1000)
 
-    answer = api.post(f"mailings/{mailing.id}/{order}/")
+    answer = api.post(f"mailings/{mailing.id}/{action}/")
 
     assert answer.status_code == 409
     assert answer.json()["detail"] == (
-        f"Mailing {mailing.id} is scheduled: {order} is not possible. "
+        f"Mailing {mailing.id} is scheduled: {action} is not possible. "
         "Possible is: cancel, change."
     )
 
@@ -68,13 +68,13 @@ def test_a_worker_is_told_to_look_when_a_mailing_is_resumed(
     mailing = make_running(1)
     api.post(f"mailings/{mailing.id}/pause/")
 
-    with django_capture_on_commit_callbacks() as hints:
+    with django_capture_on_commit_callbacks() as callbacks:
         api.post(f"mailings/{mailing.id}/resume/")
 
-    assert len(hints) == 1
+    assert len(callbacks) == 1
 
 
-@pytest.mark.parametrize("order", ["pause", "resume", "cancel"])
-def test_a_mailing_that_is_not_there_is_404(api: Caller, order: str) -> None:
-    assert api.post(f"mailings/{2**63}/{order}/").status_code == 404
-    assert api.get(f"mailings/1/{order}/").status_code == 405
+@pytest.mark.parametrize("action", ["pause", "resume", "cancel"])
+def test_a_mailing_that_is_not_there_is_404(api: Caller, action: str) -> None:
+    assert api.post(f"mailings/{2**63}/{action}/").status_code == 404
+    assert api.get(f"mailings/1/{action}/").status_code == 405

@@ -49,11 +49,11 @@ def test_a_draft_that_is_scheduled_starts_by_itself(
 ) -> None:
     draft = make_draft()
 
-    with django_capture_on_commit_callbacks() as hints:
+    with django_capture_on_commit_callbacks() as callbacks:
         answer = api.post(f"mailings/{draft.id}/schedule/")
 
     assert (answer.status_code, answer.json()["state"]) == (200, "scheduled")
-    assert len(hints) == 1
+    assert len(callbacks) == 1
     event = draft.events.latest("id")
     assert (event.event, event.actor) == ("schedule", "key:tests")
     assert (event.from_state, event.to_state) == ("draft", "scheduled")

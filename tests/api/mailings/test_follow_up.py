@@ -4,7 +4,7 @@ import pytest
 
 from tests.api.caller import YEAR, Caller, errors_of
 from tests.builders import enlist_all, make_clients, make_running
-from tests.dispatch.sent import claim_of, due_ids, fly
+from tests.dispatch.sent import claim_of, due_ids, mark_in_flight
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import CANCEL, FINISH, Mailing
 
@@ -56,8 +56,8 @@ def test_those_whom_a_cancel_came_before_are_cancelled_before_their_rows_are(api
     """What is in flight then finishes: it is not sent again."""
     other = make_running(3)
     claim = claim_of(other)
-    flying, *waiting = due_ids(claim)
-    fly(claim, [flying])
+    in_flight, *waiting = due_ids(claim)
+    mark_in_flight(claim, [in_flight])
     assert other.move(CANCEL)
 
     body = WINDOW | {"states": ["cancelled"], "text": "Without the mistake"}

@@ -22,7 +22,7 @@ def body(*numbers: str, **changes: Any) -> dict[str, Any]:
 def test_the_text_goes_to_the_numbers_as_a_mailing_of_its_own(
     api: Caller, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    with django_capture_on_commit_callbacks() as hints:
+    with django_capture_on_commit_callbacks() as callbacks:
         answer = api.post("mailings/test-send/", body(FIRST, SECOND, FIRST, name="Sale"))
 
     assert answer.status_code == 201
@@ -37,7 +37,7 @@ def test_the_text_goes_to_the_numbers_as_a_mailing_of_its_own(
     assert (mailing["progress"]["matched"], mailing["progress"]["queued"]) == (2, 2)
     assert mailing["enlisted_at"] is not None
     assert answer["Location"].endswith(f"/mailings/{mailing['id']}/")
-    assert len(hints) == 1
+    assert len(callbacks) == 1
     messages = api.get(f"messages/?mailing={mailing['id']}").json()["results"]
     assert [message["client"] for message in messages] == [None, None]
 

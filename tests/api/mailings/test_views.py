@@ -106,13 +106,13 @@ def test_the_end_may_be_a_moment_away_but_not_past(api: Caller) -> None:
 def test_a_worker_is_told_to_look_once_the_mailing_is_there(
     api: Caller, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    with django_capture_on_commit_callbacks() as hints:
+    with django_capture_on_commit_callbacks() as callbacks:
         api.post("mailings/", mailing_body())
-    assert len(hints) == 1
+    assert len(callbacks) == 1
 
-    with django_capture_on_commit_callbacks() as hints:
+    with django_capture_on_commit_callbacks() as callbacks:
         api.post("mailings/", mailing_body(text=""))
-    assert hints == []
+    assert callbacks == []
 
 
 def test_the_newest_comes_first(api: Caller) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tests.api.caller import Caller, errors_of, mailing_body
 from tests.builders import enlist_all, make_client, make_clients, make_mailing, make_running
-from tests.dispatch.sent import claim_of, due_ids, fly, record
+from tests.dispatch.sent import claim_of, due_ids, mark_in_flight, record
 from vestnik.audience.filters.selection import UnknownCondition, matching
 from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.wording.filter_text import describe
@@ -87,7 +87,7 @@ def test_of_several_mailings_any_is_got_and_none_is_not_got() -> None:
 def test_whoever_may_still_get_it_is_not_among_those_who_did_not() -> None:
     mailing = make_running(3)
     claim = claim_of(mailing)
-    fly(claim, due_ids(claim)[:1])
+    mark_in_flight(claim, due_ids(claim)[:1])
     not_got = matching({"mailings": {"not_got": [mailing.id]}})
     for order in (None, PAUSE):
         if order:

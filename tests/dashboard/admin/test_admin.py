@@ -36,7 +36,7 @@ def page(opened: Browser, name: str, *ids: int, query: str = "") -> str:
     return answer.content.decode()
 
 
-def order(opened: Browser, action: str, *mailings: Mailing) -> str:
+def run_action(opened: Browser, action: str, *mailings: Mailing) -> str:
     answer = opened.post(
         reverse("admin:mailings_mailing_changelist"),
         {"action": action, "_selected_action": [mailing.id for mailing in mailings]},
@@ -132,20 +132,20 @@ def test_what_the_pipeline_writes_is_read_only(name: str) -> None:
 def test_orders_go_the_way_that_the_apis_go() -> None:
     first, second, opened = make_running(1), make_mailing(starts_in=1000), browser()
 
-    said = order(opened, "pause", first, second)
+    said = run_action(opened, "pause", first, second)
 
     assert f"Mailing {first.id} is paused." in said
     assert f"Mailing {second.id} is scheduled: pause is not possible." in said
     assert first.events.latest("id").actor == "user:anna"
-    assert f"Mailing {first.id} is running." in order(opened, "resume", first)
-    order(opened, "cancel", first, second)
+    assert f"Mailing {first.id} is running." in run_action(opened, "resume", first)
+    run_action(opened, "cancel", first, second)
     assert set(Mailing.objects.values_list("state", flat=True)) == {"cancelled"}
 
 
 def test_a_viewer_gives_no_orders() -> None:
     mailing = make_running(1)
 
-    order(browser("viewer"), "cancel", mailing)
+    run_action(browser("viewer"), "cancel", mailing)
 
     mailing.refresh_from_db()
     assert mailing.state == "running"

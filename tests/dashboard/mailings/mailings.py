@@ -7,7 +7,7 @@ from vestnik.dispatch.reconcile import closing
 from vestnik.mailings.models import Mailing
 
 
-def make_doubtful(**fields: object) -> Mailing:
+def make_mailing_with_unknown(**fields: object) -> Mailing:
     """A finished mailing before its end: one message sent, one refused, one unknown."""
     mailing = make_running(3, starts_in=-10, **fields)
     record(mailing, ["sent", "failed", "unknown"])

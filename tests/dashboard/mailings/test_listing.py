@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import make_mailing
-from tests.dashboard.mailings.mailings import make_doubtful, make_many
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown, make_many
 from tests.dashboard.visiting import make_user, visitor
 from vestnik.mailings.models import CANCEL, Mailing
 
@@ -102,7 +102,7 @@ def test_a_name_cannot_run() -> None:
 
 
 def test_progress_is_on_each_line() -> None:
-    make_doubtful()
+    make_mailing_with_unknown()
     page = listed(**{"accept-language": "ru"})
     assert "33\u00a0%" in page  # one of three is known to have got it
     assert "100\u00a0%" not in page

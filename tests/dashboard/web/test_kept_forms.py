@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 
 from tests.builders import make_client, make_running
-from tests.dashboard.mailings.mailings import make_doubtful
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.mailings.writing import Fields, condition, local, written
 from tests.dashboard.visiting import PASSWORD, make_user, visitor
 from tests.dispatch.sent import record
@@ -74,7 +74,7 @@ def a_paused_one() -> str:
 
 
 def one_that_is_over() -> str:
-    return f"/mailings/{make_doubtful(provider='null').id}/again/"
+    return f"/mailings/{make_mailing_with_unknown(provider='null').id}/again/"
 
 
 ROW = {"attribute": ["0"], **condition("attribute", 0, name="age", kind="number", value="many")}

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.builders import make_mailing
-from tests.dashboard.mailings.mailings import make_doubtful
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from vestnik.access.models import ApiKey
 from vestnik.audience.imports import Import
@@ -79,7 +79,7 @@ def pages() -> Iterator[str]:
     audience = {"tags": [NAME, "x"], "attributes": {NAME: NAME}}
     saved = SavedAudience.objects.create(name=NAME, filter=audience)
     waiting = make_mailing(3600, 7200, name=NAME, filter=audience)
-    done = make_doubtful(name=NAME, filter={"operator_codes": ["900"]})
+    done = make_mailing_with_unknown(name=NAME, filter={"operator_codes": ["900"]})
     waiting.change({"rate_limit": 7}, actor=f"user:{NAME}")
     done.events.create(actor=f"key:{NAME}", event="change", reason="name")
     job = Import.objects.create(state="done", file_name=NAME, size=1, actor=f"user:{NAME}")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.builders import counts, enlist_all, make_client, make_mailing
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
 from vestnik.dispatch.prepare.launch import launch
@@ -33,7 +33,7 @@ def enlisted(text: str) -> Mailing:
 def arrived(settings: Any, mailing: Mailing) -> list[str]:
     with Standing() as gateway:
         options = {"url": gateway.url}
-        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+        with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             main.work()
         assert_it_adds_up(mailing)
         return sorted(taken.text for taken in gateway.taken)

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from tests.builders import counts, make_client, make_clients, make_mailing, make_running
-from tests.dispatch.dispatching import lane, provider
-from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.dispatching import open_dispatcher, provider
+from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
@@ -44,7 +44,7 @@ def test_what_is_in_flight_keeps_its_text_and_the_rest_gets_the_new_one() -> Non
     mailing = make_running(4, text="Old")
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids[:2])
+    settled = mark_in_flight(claim, ids[:2])
 
     change(mailing)
     look_at(mailing.id)
@@ -75,14 +75,17 @@ def test_whoever_comes_back_from_a_flight_gets_the_new_text(settings: Any) -> No
     with Standing(once=["accept"]) as gateway:
         mailing = make_running(1, text="Old", provider="main")
         claim = claim_of(mailing)
-        settled = fly(claim, due_ids(claim))
+        settled = mark_in_flight(claim, due_ids(claim))
         change(mailing)
         look_at(mailing.id)
         settled.add(settled_id(mailing), "queued", 0.0, retry_in=0.0)
         assert record_and_release(claim, settled)
         assert got(mailing) == ["Old"]
         gateway.set(once=["accept"])
-        with provider(settings, "main", "http_gateway", url=gateway.url), lane("main") as main:
+        with (
+            provider(settings, "main", "http_gateway", url=gateway.url),
+            open_dispatcher("main") as main,
+        ):
             main.work()
         assert [taken.text for taken in gateway.taken] == ["New"]
     assert got(mailing) == ["New"]
@@ -208,7 +211,7 @@ def test_each_gets_at_the_gateway_what_stands_on_record(settings: Any) -> None:
     with Standing(delay=0.01) as gateway:
         mailing = make_running(600, text="Text 1", provider="main")
         options = {"url": gateway.url, "window": "10"}
-        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+        with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             working = threading.Thread(target=_work_until_sent, args=[main.work, mailing])
             working.start()
             for version in range(2, 7):

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tests.builders import counts, make_client, make_clients, make_mailing
-from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from vestnik.audience.stop_list import Source, StopListEntry, put
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.prepare.test_send import send_test
@@ -20,32 +20,32 @@ FIRST, SECOND = "79261234567", "79161234567"
 
 def test_it_is_claimed_sent_and_finished():
     make_clients(3)
-    trial = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
-    claim = claim_of(trial.mailing)
+    sent_test = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
+    claim = claim_of(sent_test.mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     for message_id in ids:
         settled.add(message_id, "sent", 0.0)
     assert record_and_release(claim, settled)
-    assert closing.finish_if_done(trial.mailing.id)
-    assert counts(trial.mailing) == {"sent": 2}
-    assert_it_adds_up(trial.mailing)
+    assert closing.finish_if_done(sent_test.mailing.id)
+    assert counts(sent_test.mailing) == {"sent": 2}
+    assert_it_adds_up(sent_test.mailing)
 
 
 def test_a_hint_neither_launches_nor_enlists_it_again():
     make_clients(3)
-    trial = send_test(make_mailing(starts_in=1000), [FIRST], "test")
-    assert not launch.launch_when_due(trial.mailing.id)
-    assert not enlist.enlist_chunk(trial.mailing.id)
-    assert trial.mailing.messages.count() == 1
+    sent_test = send_test(make_mailing(starts_in=1000), [FIRST], "test")
+    assert not launch.launch_when_due(sent_test.mailing.id)
+    assert not enlist.enlist_chunk(sent_test.mailing.id)
+    assert sent_test.mailing.messages.count() == 1
 
 
 def test_the_mailing_that_is_tested_stays_as_it_is():
     draft = make_mailing(starts_in=1000)
     before = Mailing.objects.values().get()
-    trial = send_test(draft, [FIRST], "test")
+    sent_test = send_test(draft, [FIRST], "test")
     assert Mailing.objects.values().get(id=draft.id) == before
-    assert list(trial.mailing.events.values_list("event", "actor")) == [
+    assert list(sent_test.mailing.events.values_list("event", "actor")) == [
         ("schedule", "test"),
         ("launch", "test"),
         ("test", "test"),
@@ -54,10 +54,10 @@ def test_the_mailing_that_is_tested_stays_as_it_is():
 
 def test_where_all_numbers_are_stopped_nothing_is_left_to_send():
     put([FIRST], Source.API)
-    trial = send_test(make_mailing(starts_in=1000), [FIRST], "test")
-    assert closing.finish_if_done(trial.mailing.id)
-    assert counts(trial.mailing) == {"suppressed": 1}
-    assert_it_adds_up(trial.mailing)
+    sent_test = send_test(make_mailing(starts_in=1000), [FIRST], "test")
+    assert closing.finish_if_done(sent_test.mailing.id)
+    assert counts(sent_test.mailing) == {"suppressed": 1}
+    assert_it_adds_up(sent_test.mailing)
 
 
 @pytest.mark.parametrize("count", [0, 6])
@@ -72,6 +72,6 @@ def test_a_test_is_not_sent_to_who_was_erased_and_had_said_stop():
     assert erase_client(client.id)
     assert not StopListEntry.objects.filter(phone_number=FIRST).exists()
 
-    trial = send_test(make_mailing(starts_in=1000), [FIRST], "test")
+    sent_test = send_test(make_mailing(starts_in=1000), [FIRST], "test")
 
-    assert counts(trial.mailing) == {"suppressed": 1}
+    assert counts(sent_test.mailing) == {"suppressed": 1}

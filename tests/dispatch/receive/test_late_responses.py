@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import counts, from_now, make_running
 from tests.dispatch.dispatching import provider
-from tests.dispatch.sent import assert_it_adds_up, claim_of, fly
+from tests.dispatch.sent import assert_it_adds_up, claim_of, mark_in_flight
 from tests.gateways.builders import outgoing
 from vestnik.dispatch.models import HandOver
 from vestnik.dispatch.receive import late_responses, receipts
@@ -37,7 +37,7 @@ def given_up(mailing: Mailing, outcome: Outcome) -> LateOutcome:
     """The late answer to a message that is recorded as unknown."""
     claim = claim_of(mailing)
     (queued, *_), _ = due_messages.load_queued(claim)
-    settled = fly(claim, [queued.message_id])
+    settled = mark_in_flight(claim, [queued.message_id])
     settled.add(queued.message_id, "unknown", 0.1, error="no answer within 1 s")
     assert record_and_release(claim, settled)
     message = outgoing(queued.message_id)

@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from tests.builders import counts, enlist_all, make_mailing, make_running
-from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
+from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
 from vestnik.db import sql
 from vestnik.dispatch.models import HandOver, UnmatchedReceipt
 from vestnik.dispatch.prepare import launch
@@ -121,7 +121,7 @@ def test_one_that_comes_before_its_hand_over_is_recorded_is_kept_until_then() ->
     mailing = make_running(2)
     claim = claim_of(mailing)
     by_their_id, by_ours = due_ids(claim)
-    settled = fly(claim, [by_their_id, by_ours])
+    settled = mark_in_flight(claim, [by_their_id, by_ours])
     assert apply(mailing, receipt("p-1"), receipt(message=by_ours)) == {"queued": 2}
     assert UnmatchedReceipt.objects.count() == 2
 
@@ -148,7 +148,7 @@ def test_one_for_a_flight_whose_worker_died_settles_the_unknown() -> None:
     mailing = make_running(1)
     claim = claim_of(mailing)
     [message] = due_ids(claim)
-    fly(claim, [message])
+    mark_in_flight(claim, [message])
     receipts.apply("null", [receipt(message=message)])
     receipts.match_kept()
     assert counts(mailing) == {"queued": 1}
@@ -165,9 +165,12 @@ def test_one_for_a_flight_whose_worker_died_settles_the_unknown() -> None:
 @pytest.mark.parametrize("state", ["delivered", "undelivered"])
 def test_a_receipt_settles_the_unknown(state: str) -> None:
     mailing = make_running(2)
-    _, doubtful = record(mailing, ["sent", "unknown"])
-    assert apply(mailing, receipt(state=state, message=doubtful)) == {state: 1, "sent": 1}
-    message = mailing.messages.get(id=doubtful)
+    _, unknown = record(mailing, ["sent", "unknown"])
+    assert apply(mailing, receipt(state=state, message=unknown)) == {
+        state: 1,
+        "sent": 1,
+    }
+    message = mailing.messages.get(id=unknown)
     assert message.sent_at is not None
     assert message.attempt_id is None
 
@@ -178,7 +181,7 @@ def test_one_for_what_is_out_again_waits_for_its_hand_over() -> None:
     HandOver.objects.create(alias="null", provider_message_id="first", message_id=message)
     unknown_messages.resend(mailing, actor="test")
     claim = claim_of(mailing)
-    settled = fly(claim, [message])
+    settled = mark_in_flight(claim, [message])
     assert apply(mailing, receipt("first")) == {"queued": 1}
 
     add(settled, message, "sent", "second")
@@ -199,7 +202,7 @@ def in_parts(mailing: Mailing, parts: int) -> int:
     """A message that was sent in parts, p-1 and on; its id."""
     claim = claim_of(mailing)
     [message] = due_ids(claim)
-    settled: OutcomeBatch = fly(claim, [message])
+    settled: OutcomeBatch = mark_in_flight(claim, [message])
     settled.add(message, "sent", 0.1, provider_id="p-1")
     settled.add_parts(message, [f"p-{number}" for number in range(1, parts + 1)])
     assert record_and_release(claim, settled)
@@ -262,7 +265,7 @@ def test_an_id_that_is_used_again_stands_for_the_newest_message(mailing: Mailing
     enlist_all(again)
     claim = claim_of(again)
     first, second, third = due_ids(claim)
-    settled = fly(claim, [first, second, third])
+    settled = mark_in_flight(claim, [first, second, third])
     for message, provider_id in ((first, "p-1"), (second, "p-9"), (third, "p-9")):
         add(settled, message, "sent", provider_id)
     assert record_and_release(claim, settled)

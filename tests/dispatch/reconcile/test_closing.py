@@ -3,7 +3,7 @@
 import pytest
 
 from tests.builders import counts, make_clients, make_mailing, make_running
-from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
@@ -48,7 +48,7 @@ def test_what_is_in_flight_at_the_end_finishes():
     mailing = make_running(clients=10, starts_in=-10)
     claim = claim_of(mailing)
     first = due_ids(claim)[0]
-    settled = fly(claim, [first])
+    settled = mark_in_flight(claim, [first])
     end(mailing)
     closing.close(mailing.id)
     mailing.refresh_from_db()
@@ -85,7 +85,7 @@ def test_a_mailing_is_not_finished_before_it_is_enlisted():
 def test_a_mailing_of_which_all_left_is_finished_before_its_end():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
-    settled = fly(claim, due_ids(claim))
+    settled = mark_in_flight(claim, due_ids(claim))
     settled.add(due_ids(claim)[0], "sent", 0.0)
     assert record_and_release(claim, settled)
     closing.close(mailing.id)

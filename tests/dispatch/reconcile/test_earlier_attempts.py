@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import counts, from_now, make_running
-from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
+from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
 from tests.gateways.builders import outgoing
 from vestnik.audience.stop_list import Source
 from vestnik.db import sql
@@ -82,7 +82,7 @@ def test_it_is_unknown_when_the_last_attempt_fails(outcome: Any, settings: Any) 
     mailing = resent(clients=1)
     claim = claim_of(mailing)
     (message,) = due_messages.load_queued(claim)[0]
-    settled = fly(claim, [message.message_id])
+    settled = mark_in_flight(claim, [message.message_id])
     add_outcome(settled, describe("null"), claim, message, outcome, 0.1)
     assert record_and_release(claim, settled)
     describe.cache_clear()
@@ -96,7 +96,7 @@ def test_it_is_remembered_by_the_policy_that_sends_again(settings: Any) -> None:
     mailing = make_running(1, starts_in=-10)
     claim = claim_of(mailing)
     (message,) = due_messages.load_queued(claim)[0]
-    settled = fly(claim, [message.message_id])
+    settled = mark_in_flight(claim, [message.message_id])
     add_outcome(settled, describe("null"), claim, message, Unknown("no answer"), 0.1)
     assert record_and_release(claim, settled, wait=1)
     assert counts(mailing) == {"queued": 1}
@@ -132,7 +132,7 @@ def test_a_late_refusal_of_the_second_attempt_leaves_the_first_in_doubt(settings
     mailing = resent(clients=1)
     claim = claim_of(mailing)
     (message,) = due_messages.load_queued(claim)[0]
-    settled = fly(claim, [message.message_id])
+    settled = mark_in_flight(claim, [message.message_id])
     add(settled, message.message_id, "unknown")
     assert record_and_release(claim, settled)
     sent = outgoing(message.message_id)
@@ -148,7 +148,7 @@ def test_it_is_not_sent_again_by_itself_after_another_attempt_was_refused() -> N
     mailing = resent(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     settled.add(ids[0], "doubted", 0.1, error="8: no such number")
     assert record_and_release(claim, settled)
     unknown_messages.resend_automatically(["null"])

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from tests.builders import counts, make_running
-from tests.dispatch.dispatching import hands, provider
+from tests.dispatch.dispatching import provider, provider_pool
 from tests.dispatch.sent import assert_it_adds_up, record
 from tests.dispatch.vendor import Vendor
 from vestnik.db import sql
@@ -52,7 +52,7 @@ def sent(count: int, minutes: float) -> Mailing:
 
 
 def ask(mailing: Mailing) -> int:
-    with hands() as found:
+    with provider_pool() as found:
         return status_poller.poll(mailing.id, found, lambda: False)
 
 

@@ -12,7 +12,7 @@ import redis
 from django.db import connections
 
 from tests.builders import counts, make_mailing, make_running
-from tests.dispatch.dispatching import hands, lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider, provider_pool
 from tests.dispatch.sent import assert_it_adds_up, record
 from tests.dispatch.vendor import ALLOWED, Vendor
 from tests.gateways.builders import outgoing
@@ -42,13 +42,13 @@ def vendor(settings: Any, delay: float) -> Iterator[Vendor]:
             yield standing
 
 
-def doubtful(messages: int) -> Mailing:
+def mailing_with_unknown(messages: int) -> Mailing:
     mailing = make_running(messages, provider="vendor")
     record(mailing, ["unknown"] * messages)
     return mailing
 
 
-def another_doubtful(messages: int) -> Mailing:
+def another_mailing_with_unknown(messages: int) -> Mailing:
     """To the same clients."""
     mailing = make_mailing(provider="vendor")
     assert launch.launch(mailing.id)
@@ -87,13 +87,13 @@ def test_a_vendor_that_never_answers_takes_one_thread_of_all_workers(
     vendor: Vendor, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status_poller, "SLICE", 4.0)
-    mailings = [doubtful(8), *(another_doubtful(8) for _ in range(5))]
+    mailings = [mailing_with_unknown(8), *(another_mailing_with_unknown(8) for _ in range(5))]
     other = make_mailing()
     with (
         provider(settings, "null", "null"),
-        hands() as one,
-        hands() as two,
-        lane("null") as null,
+        provider_pool() as one,
+        provider_pool() as two,
+        open_dispatcher("null") as null,
         ThreadPoolExecutor(len(mailings)) as worker,
     ):
         asked = [
@@ -122,8 +122,8 @@ def test_passes_never_overlap_and_each_goes_on_where_the_last_one_ended(
     vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status_poller, "SLICE", 0.7)
-    mailings = [doubtful(20), another_doubtful(20)]
-    with hands() as one, hands() as two, ThreadPoolExecutor(8) as worker:
+    mailings = [mailing_with_unknown(20), another_mailing_with_unknown(20)]
+    with provider_pool() as one, provider_pool() as two, ThreadPoolExecutor(8) as worker:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and not all(map(is_settled, mailings)):
             for mailing, found in product(mailings, (one, two)):
@@ -145,8 +145,12 @@ def test_a_pass_is_over_after_its_slice_and_nobody_starves(
     monkeypatch.setattr(status_poller, "SLICE", 0.8)
     settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["deadline"] = "1"
     describe.cache_clear()
-    large, *small = doubtful(8), another_doubtful(8), another_doubtful(8)
-    with hands() as found:
+    large, *small = (
+        mailing_with_unknown(8),
+        another_mailing_with_unknown(8),
+        another_mailing_with_unknown(8),
+    )
+    with provider_pool() as found:
         for passes in range(1, 7):
             ask(large, found)
             assert len(vendor.asked) == passes * 4
@@ -158,9 +162,9 @@ def test_a_pass_is_over_after_its_slice_and_nobody_starves(
 
 
 def test_a_tick_hints_once_at_all_mailings_of_a_provider(vendor: Vendor, settings: Any) -> None:
-    doubtful(2)
+    mailing_with_unknown(2)
     for _ in range(3):
-        another_doubtful(2)
+        another_mailing_with_unknown(2)
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         before = broker.llen("vestnik")
         run_maintenance()
@@ -170,17 +174,17 @@ def test_a_tick_hints_once_at_all_mailings_of_a_provider(vendor: Vendor, setting
 
 
 def test_a_worker_that_is_stopped_asks_no_more(vendor: Vendor) -> None:
-    mailing = doubtful(40)
+    mailing = mailing_with_unknown(40)
     looks = count()
-    with hands() as found:
+    with provider_pool() as found:
         assert ask(mailing, found, lambda: next(looks) >= 2) == 8
     assert len(vendor.asked) == 8
 
 
 def test_a_small_mailing_does_not_wait_for_a_large_one(vendor: Vendor) -> None:
-    large, small = doubtful(200), another_doubtful(4)
+    large, small = mailing_with_unknown(200), another_mailing_with_unknown(4)
     looks = count()
-    with hands() as found:
+    with provider_pool() as found:
         assert ask(large, found, lambda: next(looks) >= 2) == 8
     assert counts(small) == {"queued": 196, "sent": 4}
     assert counts(large) == {"sent": 4, "unknown": 196}
@@ -191,8 +195,8 @@ def test_messages_do_not_wait_for_questions(vendor: Vendor, settings: Any) -> No
     """They have connections of their own: with a window of one, they leave all the same."""
     settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["window"] = "1"
     describe.cache_clear()
-    mailing = doubtful(8)
-    with hands() as found, ThreadPoolExecutor(1) as worker:
+    mailing = mailing_with_unknown(8)
+    with provider_pool() as found, ThreadPoolExecutor(1) as worker:
         asked = worker.submit(thread_of_a_worker, ask, mailing, found)
         until_asked(vendor)
         message = outgoing(1, leave_within=0.5)

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from tests.builders import counts, make_running
-from tests.dispatch.dispatching import hands, lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider, provider_pool
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
 from vestnik.dispatch.reconcile import status_poller, unknown_messages
@@ -58,44 +58,44 @@ def askable(settings: Any, gateway: Standing) -> Iterator[None]:
         yield
 
 
-def doubtful(gateway: Standing, *acts: str, alias: str = "main") -> Mailing:
+def mailing_with_unknown(gateway: Standing, *acts: str, alias: str = "main") -> Mailing:
     """A mailing of which the gateway does this to the first messages and takes one more."""
     mailing = make_running(len(acts) + 1, provider=alias)
     gateway.set(once=acts)
-    with lane(alias) as found:
+    with open_dispatcher(alias) as found:
         found.work()
     assert counts(mailing)["unknown"] == len(acts)
     return mailing
 
 
 def ask(mailing: Mailing) -> int:
-    with hands() as found:
+    with provider_pool() as found:
         return status_poller.poll(mailing.id, found, lambda: False)
 
 
 def test_what_it_has_is_sent_and_what_it_has_not_goes_again(
     askable: None, gateway: Standing
 ) -> None:
-    mailing = doubtful(gateway, "take_and_drop", "drop", "take_and_fail")
+    mailing = mailing_with_unknown(gateway, "take_and_drop", "drop", "take_and_fail")
 
     assert ask(mailing) == 3
 
     assert counts(mailing) == {"queued": 1, "sent": 3}
     assert_it_adds_up(mailing)
-    with lane("main") as found:
+    with open_dispatcher("main") as found:
         found.work()
     assert counts(mailing) == {"sent": 4}
     assert set(gateway.times().values()) == {1}
 
 
 def test_it_is_not_asked_again_at_once(askable: None, gateway: Standing) -> None:
-    mailing = doubtful(gateway, "take_and_drop")
+    mailing = mailing_with_unknown(gateway, "take_and_drop")
     assert ask(mailing) == 1
     assert ask(mailing) == 0
 
 
 def test_what_is_over_is_not_queued_again(askable: None, gateway: Standing) -> None:
-    mailing = doubtful(gateway, "take_and_drop", "drop")
+    mailing = mailing_with_unknown(gateway, "take_and_drop", "drop")
     mailing.apply(CANCEL, actor="test")
 
     assert ask(mailing) == 1
@@ -105,7 +105,7 @@ def test_what_is_over_is_not_queued_again(askable: None, gateway: Standing) -> N
 
 
 def test_who_was_erased_meanwhile_is_not_queued_again(askable: None, gateway: Standing) -> None:
-    mailing = doubtful(gateway, "drop")
+    mailing = mailing_with_unknown(gateway, "drop")
     erasure.erase_client(mailing.messages.get(state="unknown").client_id)
 
     assert ask(mailing) == 0
@@ -115,7 +115,7 @@ def test_who_was_erased_meanwhile_is_not_queued_again(askable: None, gateway: St
 
 def test_one_that_cannot_be_asked_is_not(settings: Any, gateway: Standing) -> None:
     with provider(settings, "main", "http_gateway", url=gateway.url, deadline="1"):
-        mailing = doubtful(gateway, "take_and_drop")
+        mailing = mailing_with_unknown(gateway, "take_and_drop")
         assert ask(mailing) == 0
         assert status_poller.mailings_to_poll(describe("main")) == []
     assert unknown_messages.mailings_to_ask([]) == []
@@ -140,7 +140,7 @@ def vendor(settings: Any, gateway: Standing) -> Iterator[None]:
 def test_a_vendor_tells_how_far_a_message_got(
     vendor: None, gateway: Standing, wishes: dict[str, Any], settled: dict[str, int]
 ) -> None:
-    mailing = doubtful(gateway, "take_and_drop", "drop", alias="vendor")
+    mailing = mailing_with_unknown(gateway, "take_and_drop", "drop", alias="vendor")
     gateway.set(**wishes)
 
     assert ask(mailing) == 1
@@ -150,7 +150,7 @@ def test_a_vendor_tells_how_far_a_message_got(
 
 
 def test_a_vendor_that_does_not_answer_settles_nothing(vendor: None, gateway: Standing) -> None:
-    mailing = doubtful(gateway, "take_and_drop", alias="vendor")
+    mailing = mailing_with_unknown(gateway, "take_and_drop", alias="vendor")
     gateway.down()
     assert ask(mailing) == 0
     assert counts(mailing) == {"sent": 1, "unknown": 1}

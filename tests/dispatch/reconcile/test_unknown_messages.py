@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.builders import counts, make_mailing, make_running
-from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly, record
+from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
 from vestnik.db import sql
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.dispatch.record import claims
@@ -22,7 +22,7 @@ from vestnik.providers.registry import describe
 pytestmark = pytest.mark.django_db
 
 
-def doubtful(**fields: Any) -> Mailing:
+def mailing_with_unknown(**fields: Any) -> Mailing:
     """A finished mailing, before its end, with one message sent and one unknown."""
     mailing = make_running(2, starts_in=-10, **fields)
     record(mailing, ["sent", "unknown"])
@@ -47,7 +47,7 @@ def test_who_was_deleted_while_in_doubt_is_not_sent_to_again() -> None:
 
 
 def test_resend_reopens_a_finished_mailing_and_it_finishes_again() -> None:
-    mailing = doubtful()
+    mailing = mailing_with_unknown()
 
     assert unknown_messages.resend(mailing, actor="test") == 1
 
@@ -64,7 +64,7 @@ def test_resend_reopens_a_finished_mailing_and_it_finishes_again() -> None:
 
 @pytest.mark.parametrize("how", ["ended", "cancelled", "scheduled"])
 def test_resend_is_refused_where_nothing_may_leave(how: str) -> None:
-    mailing = make_mailing() if how == "scheduled" else doubtful()
+    mailing = make_mailing() if how == "scheduled" else mailing_with_unknown()
     if how == "ended":
         end(mailing)
     elif how == "cancelled":
@@ -102,7 +102,7 @@ def test_the_late_word_of_the_first_attempt_changes_nothing_after_a_resend() -> 
     mailing = make_running(1)
     claim = claim_of(mailing)
     [message] = due_ids(claim)
-    settled = fly(claim, [message])
+    settled = mark_in_flight(claim, [message])
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
     run_maintenance()
     unknown_messages.resend(mailing, actor="test")
@@ -113,7 +113,7 @@ def test_the_late_word_of_the_first_attempt_changes_nothing_after_a_resend() -> 
 
 
 def test_giving_up_says_why_also_after_the_end() -> None:
-    mailing = doubtful()
+    mailing = mailing_with_unknown()
     end(mailing)
     assert unknown_messages.give_up(mailing, actor="test") == 1
     assert counts(mailing) == {"failed": 1, "sent": 1}
@@ -123,7 +123,7 @@ def test_giving_up_says_why_also_after_the_end() -> None:
 
 
 def test_what_is_held_stays_unknown() -> None:
-    mailing = doubtful()
+    mailing = mailing_with_unknown()
     for _ in range(3):
         run_maintenance()
     assert counts(mailing) == {"sent": 1, "unknown": 1}
@@ -142,7 +142,7 @@ def resending(settings: Any) -> Any:
 
 
 def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: None) -> None:
-    mailing = doubtful(provider="again")
+    mailing = mailing_with_unknown(provider="again")
     run_maintenance()
     mailing.refresh_from_db()
     assert mailing.state == "running"
@@ -151,7 +151,7 @@ def test_where_it_is_configured_so_they_are_sent_again_by_themselves(resending: 
 
 
 def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> None:
-    mailing = doubtful(provider="again")
+    mailing = mailing_with_unknown(provider="again")
     end(mailing)
     run_maintenance()
     closing.close(mailing.id)
@@ -172,7 +172,7 @@ def lose_lease(mailing: Mailing) -> tuple[Claim, OutcomeBatch, int]:
     """A message is in flight, and its lease has run out by the database's clock."""
     claim = claim_of(mailing)
     [message] = due_ids(claim)
-    settled = fly(claim, [message])
+    settled = mark_in_flight(claim, [message])
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
     claims.rescue_expired()
     assert counts(mailing) == {"unknown": 1}

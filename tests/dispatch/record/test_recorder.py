@@ -27,7 +27,7 @@ def claim_of(mailing: Mailing) -> claims.Claim:
     return claim
 
 
-def fly(claim: claims.Claim, ids: list[int], lease: float = LEASE) -> OutcomeBatch:
+def mark_in_flight(claim: claims.Claim, ids: list[int], lease: float = LEASE) -> OutcomeBatch:
     """Mark a flight; where its outcomes go."""
     attempt = claims.new_id()
     mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, lease)
@@ -96,12 +96,12 @@ def make_running_over_the_same(other: Mailing) -> Mailing:
 def test_each_outcome_becomes_its_state():
     mailing = make_running(clients=4)
     claim = claim_of(mailing)
-    sent, refused, later, doubtful = due_ids(claim)
-    settled = fly(claim, [sent, refused, later, doubtful])
+    sent, refused, later, unknown = due_ids(claim)
+    settled = mark_in_flight(claim, [sent, refused, later, unknown])
     settled.add(sent, "sent", 0.25, provider_id="abc")
     settled.add(refused, "failed", 0.25, error="8: no such number")
     settled.add(later, "queued", 0.25, error="throttled", retry_in=60)
-    settled.add(doubtful, "unknown", 0.25, error="no answer")
+    settled.add(unknown, "unknown", 0.25, error="no answer")
     assert record_and_release(claim, settled, wait=60)
 
     assert counts(mailing) == {"failed": 1, "queued": 1, "sent": 1, "unknown": 1}
@@ -110,7 +110,7 @@ def test_each_outcome_becomes_its_state():
     assert (message.provider_message_id, message.error, message.attempts) == ("abc", None, 1)
     assert (message.sent_at - settled.marked_at).total_seconds() == pytest.approx(0.25)
     assert mailing.messages.get(id=refused).error == "8: no such number"
-    assert mailing.messages.get(id=doubtful).attempt_id == settled.attempt_id
+    assert mailing.messages.get(id=unknown).attempt_id == settled.attempt_id
     batch = mailing.batches.get()
     assert (batch.state, batch.in_flight, batch.claim_id) == ("waiting", [], None)
 
@@ -120,7 +120,7 @@ def test_attempts_without_end_are_counted_as_far_as_they_fit():
     mailing.messages.update(attempts=32767)
     claim = claim_of(mailing)
     deferred, lost = due_ids(claim)
-    settled = fly(claim, [deferred])
+    settled = mark_in_flight(claim, [deferred])
     settled.add(deferred, "queued", 0.0, error="throttled", retry_in=60)
     assert record_and_mark(claim, settled, [lost], claims.new_id(), LEASE) is not None
     let_the_lease_run_out()
@@ -134,7 +134,7 @@ def test_a_deferred_message_is_not_due_before_its_time():
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
     first, second = due_ids(claim)
-    settled = fly(claim, [first])
+    settled = mark_in_flight(claim, [first])
     settled.add(first, "queued", 0.0, error="throttled", retry_in=60)
     assert record_and_release(claim, settled)
     due, wait = due_messages.load_queued(claim_of(mailing))
@@ -158,7 +158,7 @@ def test_no_flight_is_marked_once_the_mailing_does_not_run(transition):
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
     first, second = due_ids(claim)
-    settled = fly(claim, [first])
+    settled = mark_in_flight(claim, [first])
     mailing.apply(transition, actor="test")
     settled.add(first, "sent", 0.0)
     assert record_and_mark(claim, settled, [second], claims.new_id(), LEASE) is None
@@ -211,7 +211,7 @@ def test_a_lost_lease_puts_in_doubt_what_was_in_flight_and_nothing_else():
     mailing = make_running(clients=3)
     claim = claim_of(mailing)
     first, *others = due_ids(claim)
-    fly(claim, [first])
+    mark_in_flight(claim, [first])
     let_the_lease_run_out()
     assert counts(mailing) == {"queued": 2, "unknown": 1}
     assert mailing.messages.get(state="unknown").id == first
@@ -223,7 +223,7 @@ def test_the_late_word_of_its_own_worker_settles_the_unknown():
     mailing = make_running(clients=3)
     claim = claim_of(mailing)
     first, second, third = due_ids(claim)
-    settled = fly(claim, [first, second, third])
+    settled = mark_in_flight(claim, [first, second, third])
     let_the_lease_run_out()
     assert counts(mailing) == {"unknown": 3}
     settled.add(first, "sent", 0.1)
@@ -239,7 +239,7 @@ def test_the_late_word_of_its_own_worker_settles_the_unknown():
 def test_what_did_not_leave_and_comes_to_light_after_a_cancel_has_failed():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
-    settled = fly(claim, due_ids(claim))
+    settled = mark_in_flight(claim, due_ids(claim))
     let_the_lease_run_out()
     mailing.apply(CANCEL, actor="test")
     settled.not_sent.extend(due_ids(claim) or [mailing.messages.get().id])
@@ -252,7 +252,7 @@ def test_a_stale_answer_changes_nothing():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    stale = fly(claim, ids)
+    stale = mark_in_flight(claim, ids)
     let_the_lease_run_out()
     sql.run("UPDATE dispatch_message SET attempt_id = attempt_id + 1")
     stale.add(ids[0], "sent", 0.1)
@@ -264,7 +264,7 @@ def test_recording_twice_counts_once():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     settled.add(ids[0], "sent", 0.1)
     assert record_and_release(claim, settled)
     assert not record_and_release(claim, settled)

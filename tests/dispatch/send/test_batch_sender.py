@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from tests.builders import counts, enlist_all, make_mailing, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
@@ -37,7 +37,7 @@ def gateway() -> Iterator[Standing]:
 def sending(settings: Any, gateway: Standing, **options: str) -> Iterator[Dispatcher]:
     """A lane to the gateway, with these options."""
     given = {"url": gateway.url, "window": str(WINDOW), "deadline": "1", **options}
-    with provider(settings, "main", "http_gateway", **given), lane("main") as found:
+    with provider(settings, "main", "http_gateway", **given), open_dispatcher("main") as found:
         yield found
 
 
@@ -49,11 +49,11 @@ def attempts(mailing: Mailing) -> list[int]:
     return sorted(mailing.messages.values_list("attempts", flat=True))
 
 
-def work_until(lane: Dispatcher, done: Callable[[], bool]) -> None:
+def work_until(dispatcher: Dispatcher, done: Callable[[], bool]) -> None:
     """As its hints have it work, again and again."""
 
     def look() -> bool:
-        lane.work()
+        dispatcher.work()
         return done()
 
     wait_until(look, seconds=20)
@@ -252,8 +252,8 @@ def test_a_throttled_answer_rests_all_batches_of_the_lane(settings: Any, gateway
     assert not Breaker.objects.exists()
 
 
-def work_and_close(lane: Dispatcher) -> None:
-    lane.work()
+def work_and_close(dispatcher: Dispatcher) -> None:
+    dispatcher.work()
     connection.close()
 
 
@@ -262,7 +262,7 @@ def test_a_wish_to_be_left_alone_for_an_hour_is_granted_by_all_workers(
 ) -> None:
     mailing = mailing_to(500)
     gateway.set(percent={"throttle": 100}, retry_after=3600)
-    with sending(settings, gateway) as one, lane("main") as other:
+    with sending(settings, gateway) as one, open_dispatcher("main") as other:
         one.work()
         asked = gateway.sandbox.requests
         assert asked == WINDOW

@@ -207,17 +207,17 @@ def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
 
 def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> None:
     others = Counters()
-    found, rests = breaker(), []
+    found, pauses = breaker(), []
     for _ in range(4):
         others.count_flight("main", [outgoing()], [Accepted()])
         others.flush()
-        rests.append(found.record(*stayed([NOT_BOUND] * 100)))
-        assert 0 < found.admit() <= rests[-1]
+        pauses.append(found.record(*stayed([NOT_BOUND] * 100)))
+        assert 0 < found.admit() <= pauses[-1]
         assert breaker().admit() == 0
         found._locally_open_until = time.monotonic()
         assert found.admit() == 0
         assert found.is_probing  # by one message
-    assert rests == [2, 4, 8, 16]
+    assert pauses == [2, 4, 8, 16]
     assert not Row.objects.exists()
     assert found.record(*departed(Accepted())) == 0
     assert not found.is_probing

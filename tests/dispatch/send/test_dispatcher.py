@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from tests.builders import counts, enlist_all, make_clients, make_mailing, make_running
-from tests.dispatch.dispatching import hands, lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider, provider_pool
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.send import dispatcher
 from vestnik.dispatch.send.dispatcher_threads import DispatcherThreads
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 QUEUE = "vestnik"
 
 
-def hints(url: str) -> int:
-    """How many hints are with the broker; the publisher's thread has had its time."""
+def count_wakeups(url: str) -> int:
+    """How many wake-ups are with the broker; the publisher's thread has had its time."""
     time.sleep(0.5)
     with redis.Redis.from_url(url) as broker:
         return int(broker.llen(QUEUE))
@@ -29,13 +29,16 @@ def test_a_paced_mailing_is_looked_at_when_it_is_through_and_not_in_each_rest(
     settings: Any,
 ) -> None:
     mailing = make_running(100, rate_limit=50)
-    before = hints(settings.REDIS_URL)
+    before = count_wakeups(settings.REDIS_URL)
 
-    with provider(settings, "null", "vestnik.providers.null.NullProvider"), lane("null") as null:
+    with (
+        provider(settings, "null", "vestnik.providers.null.NullProvider"),
+        open_dispatcher("null") as null,
+    ):
         null.work()
 
     assert counts(mailing) == {"sent": 100}
-    assert 1 <= hints(settings.REDIS_URL) - before <= 2
+    assert 1 <= count_wakeups(settings.REDIS_URL) - before <= 2
 
 
 def several(count: int, clients: int, **fields: Any) -> list[Mailing]:
@@ -52,16 +55,16 @@ def test_a_provider_s_pace_is_looked_at_when_a_mailing_is_through_and_not_in_eac
     settings: Any,
 ) -> None:
     mailing = make_running(60)
-    before = hints(settings.REDIS_URL)
+    before = count_wakeups(settings.REDIS_URL)
 
     with (
         provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate="50"),
-        lane("null") as null,
+        open_dispatcher("null") as null,
     ):
         null.work()
 
     assert counts(mailing) == {"sent": 60}
-    assert 1 <= hints(settings.REDIS_URL) - before <= 2
+    assert 1 <= count_wakeups(settings.REDIS_URL) - before <= 2
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_mailings_share_a_pace(
     monkeypatch.setattr(dispatcher, "SLICE", seconds)
     with (
         provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate=pace),
-        lane("null") as null,
+        open_dispatcher("null") as null,
     ):
         null.work()
 
@@ -111,7 +114,10 @@ def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
 def test_a_lane_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:
     mailing, threads = make_running(5), DispatcherThreads(1)
     assert threads.acquire()
-    with provider(settings, "null", "vestnik.providers.null.NullProvider"), hands() as found:
+    with (
+        provider(settings, "null", "vestnik.providers.null.NullProvider"),
+        provider_pool() as found,
+    ):
         null = dispatcher.Dispatcher("null", found, lambda: False, threads)
         null.work()
         assert counts(mailing) == {"queued": 5}

@@ -10,8 +10,8 @@ import pytest
 from django.db import OperationalError
 
 from tests.builders import counts, make_running
-from tests.dispatch.dispatching import lane, provider
-from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.dispatching import open_dispatcher, provider
+from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
@@ -42,7 +42,7 @@ def test_a_lost_answer_holds_up_neither_its_flight_nor_the_next(settings: Any) -
         mailing = make_running(200, provider="main")
         gateway.set(once=["take_and_hang", *["accept"] * 30, "take_and_hang"])
         options = {"url": gateway.url, "window": "20", "deadline": "3"}
-        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+        with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             main.work()
         took = [taken.at for taken in gateway.taken]
         assert max(took) - min(took) < 2.0
@@ -56,7 +56,7 @@ def test_lost_answers_hold_no_more_than_the_window(settings: Any) -> None:
         mailing = make_running(60, provider="main")
         gateway.set(percent={"take_and_hang": 40})
         options = {"url": gateway.url, "window": "10", "deadline": "0.3"}
-        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+        with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             main.work()
         assert len(gateway.taken) == 60
     assert set(counts(mailing)) == {"sent", "unknown"}
@@ -85,7 +85,7 @@ def test_what_is_out_stays_in_flight_beside_the_next_under_its_attempt() -> None
     mailing = make_running(4)
     claim = claim_of(mailing)
     answered, slow, third, fourth = due_ids(claim)
-    settled = fly(claim, [answered, slow])
+    settled = mark_in_flight(claim, [answered, slow])
     settled.add(answered, "sent", 0.0)
     attempt = claims.new_id()
     mark = record_and_mark(claim, settled, [third], attempt, LEASE, [slow])
@@ -105,7 +105,7 @@ def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
     mailing = make_running(2)
     claim = claim_of(mailing)
     slow, second = due_ids(claim)
-    settled = fly(claim, [slow])
+    settled = mark_in_flight(claim, [slow])
     mailing.apply(PAUSE, actor="test")
     attempt = claims.new_id()
     assert record_and_mark(claim, settled, [second], attempt, LEASE, [slow]) is None
@@ -148,11 +148,11 @@ class Script:
         self.answers.set_result([Accepted("late")] * self.size)
 
 
-def course_of(mailing: Mailing, hands: Script) -> BatchSender:
+def sender_of(mailing: Mailing, pool: Script) -> BatchSender:
     known = describe(mailing.provider)
     breaker = CircuitBreaker(mailing.provider, LEASE)
-    crew = SendContext(known, hands, breaker, Counters(), lambda: False, Cooldowns())
-    return BatchSender(crew, claim_of(mailing))
+    context = SendContext(known, pool, breaker, Counters(), lambda: False, Cooldowns())
+    return BatchSender(context, claim_of(mailing))
 
 
 def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable[[], None]) -> Any:
@@ -176,17 +176,17 @@ def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable
 def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
     monkeypatch: Any, obeyed: bool, lease_lost: bool
 ) -> None:
-    mailing, hands = make_running(4), Script()
+    mailing, pool = make_running(4), Script()
 
     def meanwhile() -> None:
         if lease_lost:
             let_the_lease_run_out()
-        hands.answer()
+        pool.answer()
 
     # The second mark: it records the three that are answered and keeps the fourth in flight.
     failed = failing(record_and_mark, 2, afterwards=obeyed, then=meanwhile)
     monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
-    course_of(mailing, hands).send()
+    sender_of(mailing, pool).send()
     assert counts(mailing) == {"sent": 4}
     assert_it_adds_up(mailing)
     batch = mailing.batches.get()
@@ -199,14 +199,14 @@ def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypat
     mailing = make_running(4)
     failed = failing(record_and_mark, 1, afterwards=True, then=let_the_lease_run_out)
     monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
-    course_of(mailing, Script()).send()
+    sender_of(mailing, Script()).send()
     assert counts(mailing) == {"queued": 4}
     assert_it_adds_up(mailing)
 
 
 @pytest.mark.usefixtures("null")
 def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> None:
-    mailing, hands = make_running(4), Script()
+    mailing, pool = make_running(4), Script()
 
     class Slow(Script):
         def hand_over(
@@ -218,11 +218,11 @@ def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> N
             self.answer()
             return self.answers
 
-    hands = Slow()
+    pool = Slow()
     away = failing(batch_recorder.record_late, 1, afterwards=False, then=lambda: None)
     monkeypatch.setattr(batch_recorder, "record_late", away)
     began = time.monotonic()
-    course_of(mailing, hands).send()
+    sender_of(mailing, pool).send()
     assert time.monotonic() - began >= batch_recorder.DATABASE_WAIT
     assert counts(mailing) == {"sent": 4}
     assert_it_adds_up(mailing)
@@ -258,8 +258,8 @@ class Told(Script):
 def test_quick_refusals_do_not_outweigh_slower_acceptances() -> None:
     make_running(250)
     mailing = Mailing.objects.get()
-    hands = Told(Deferred("the gateway fails"), Accepted("p-1"))
-    wait_until(course_of(mailing, hands).send, seconds=5)
+    pool = Told(Deferred("the gateway fails"), Accepted("p-1"))
+    wait_until(sender_of(mailing, pool).send, seconds=5)
     assert not BreakerRow.objects.exists()
     assert counts(mailing) == {"queued": 150, "sent": 100}
 
@@ -269,8 +269,8 @@ def test_what_a_gateway_says_that_no_table_takes_loses_no_outcome() -> None:
     mailing = make_running(250)
     accepted = Accepted("p\x00\x1f-1\ud800", ("p\x00\x1f-1\ud800", "p-2" + "0" * 500))
     refused = Rejected("4\x004", "no \udfff such\n number " * 1_000)
-    course = course_of(mailing, Told(accepted, refused))
-    wait_until(course.send, seconds=5)
+    sender = sender_of(mailing, Told(accepted, refused))
+    wait_until(sender.send, seconds=5)
     assert counts(mailing) == {"failed": 100, "sent": 150}
     assert_it_adds_up(mailing)
     sent = mailing.messages.filter(state="sent").first()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.builders import counts, make_running
-from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.record.recorder import record_and_release, record_late
 from vestnik.mailings.models import Mailing
@@ -27,7 +27,7 @@ def test_an_id_that_is_used_again_is_the_newest_messages(at_once: bool) -> None:
     older, newer = mailing.messages.order_by("id").values_list("id", flat=True)
     for group in [[older, newer]] if at_once else [[older], [newer]]:
         claim = claim_of(mailing)
-        settled = fly(claim, group)
+        settled = mark_in_flight(claim, group)
         for message in group:
             add(settled, message, "sent", "p-1")
         assert record_and_release(claim, settled)
@@ -39,7 +39,7 @@ def test_a_hand_over_that_is_recorded_twice_keeps_what_its_parts_were_told() -> 
     mailing = make_running(1)
     claim = claim_of(mailing)
     [message] = due_ids(claim)
-    settled = fly(claim, [message])
+    settled = mark_in_flight(claim, [message])
     settled.add(message, "sent", 0.1, provider_id="p-1")
     settled.add_parts(message, ["p-1", "p-2"])
     assert record_and_release(claim, settled)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.builders import counts, enlist_all, make_clients, make_mailing, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.send.test_circuit_breaker import let_its_time_pass
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.builders import outgoing
@@ -143,7 +143,7 @@ def test_some_recipients_that_are_refused_stop_nobody_else(
     refused = [number_of(mailing, place) for place in range(bad)]
     gateway.set(numbers=dict.fromkeys(refused, act), retry_after=retry_after)
     given = {"url": gateway.url, "window": "50"}
-    with provider(settings, "main", "http_gateway", **given), lane("main") as main:
+    with provider(settings, "main", "http_gateway", **given), open_dispatcher("main") as main:
         took = work_until(main, lambda: len(gateway.taken) >= 300 - bad, seconds=20)
         other = another("Second")
         work_until(main, lambda: "Second" in {taken.text for taken in gateway.taken}, seconds=12)
@@ -195,7 +195,7 @@ def test_a_mailing_to_one_who_is_refused_holds_up_no_other(
     lone = make_running(1, provider="main")
     gateway.set(numbers={number_of(lone, 0): act}, retry_after=retry_after)
     given = {"url": gateway.url, "window": "50"}
-    with provider(settings, "main", "http_gateway", **given), lane("main") as main:
+    with provider(settings, "main", "http_gateway", **given), open_dispatcher("main") as main:
         work_until(main, lambda: gateway.sandbox.requests >= (1 if retry_after > 1 else 3), 20)
         make_clients(50, first=1)
         another("Second")
@@ -210,7 +210,7 @@ def test_attempts_of_one_who_is_refused_again_and_again_end(
     mailing = make_running(10, provider="main")
     gateway.set(numbers={number_of(mailing, 0): "forbid"})
     options = {"url": gateway.url, "window": "5", "max_attempts": "2"}
-    with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+    with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
 
         def over() -> bool:
             another("Meanwhile")  # others are taken

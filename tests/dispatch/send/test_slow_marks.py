@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.builders import counts, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import assert_it_adds_up
 from vestnik.api.mailings.views import serialize
 from vestnik.db import sql
@@ -47,7 +47,7 @@ def null(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("slow_marks")
 def test_messages_leave_though_their_mark_took_long() -> None:
     mailing = make_running(5)
-    with lane("null") as null:
+    with open_dispatcher("null") as null:
         null.work()
     assert counts(mailing) == {"sent": 5}
     assert_it_adds_up(mailing)
@@ -63,7 +63,7 @@ def test_what_was_paused_during_a_slow_mark_does_not_leave(monkeypatch: pytest.M
         return ask(*given, **more)
 
     monkeypatch.setattr(batch_recorder, "seconds_to_end", paused_meanwhile)
-    with lane("null") as null:
+    with open_dispatcher("null") as null:
         null.work()
     assert counts(mailing) == {"queued": 5}
     assert_it_adds_up(mailing)
@@ -78,7 +78,7 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     monkeypatch.setattr(dispatcher, "SLICE", 1.0)
     monkeypatch.setattr(held, "_slow_marks", held._CachedSlowMarks())
     monkeypatch.setattr(held, "is_answering", lambda _: False)
-    with lane("null") as null:
+    with open_dispatcher("null") as null:
         null.work()
 
     assert counts(mailing) == {"queued": 5}

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from tests.builders import counts, enlist_all, make_mailing, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
@@ -31,7 +31,7 @@ def gateway() -> Iterator[Standing]:
 @pytest.fixture
 def main(settings: Any, gateway: Standing) -> Iterator[Dispatcher]:
     options = {"url": gateway.url, "window": "20", "deadline": f"{DEADLINE:g}"}
-    with provider(settings, "main", "http_gateway", **options), lane("main") as found:
+    with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as found:
         yield found
 
 
@@ -115,6 +115,6 @@ def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Dispatcher, gateway:
     assert_it_adds_up(mailing)
 
 
-def work_and_close(lane: Dispatcher) -> None:
-    lane.work()
+def work_and_close(dispatcher: Dispatcher) -> None:
+    dispatcher.work()
     connection.close()

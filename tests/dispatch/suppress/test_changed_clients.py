@@ -7,9 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from tests.builders import counts, make_client, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.prepare.test_local_hours import hours_at, launched
-from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
+from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.clients import change
@@ -36,7 +36,7 @@ def sent_to(settings: Any, mailing: Mailing, rounds: int = 3) -> list[tuple[str,
     """Number and text of what reaches the gateway."""
     with Standing() as gateway:
         options = {"url": gateway.url}
-        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+        with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             for _ in range(rounds):
                 main.work()
         assert_it_adds_up(mailing)
@@ -123,7 +123,7 @@ def test_what_is_in_flight_keeps_its_number_until_it_comes_back() -> None:
     client, mailing = personal()
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     change(client, {"phone_number": NEW})
     settled.add(ids[0], "queued", 0.0, retry_in=0.0)
     assert record_and_mark(claim, settled, ids, claims.new_id(), LEASE) is None

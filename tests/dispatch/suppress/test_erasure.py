@@ -131,10 +131,10 @@ def test_who_is_enlisted_while_the_past_is_blanked_is_forgotten_as_well() -> Non
 @pytest.mark.django_db
 def test_a_test_that_is_queued_for_the_number_is_cancelled() -> None:
     client = make_client(FIRST)
-    trial = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
+    sent_test = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
     assert erase_client(client.id) == ErasureResult(1, False)
-    assert counts(trial.mailing) == {"cancelled": 1, "queued": 1}
-    assert_it_adds_up(trial.mailing)
+    assert counts(sent_test.mailing) == {"cancelled": 1, "queued": 1}
+    assert_it_adds_up(sent_test.mailing)
 
 
 @pytest.mark.django_db

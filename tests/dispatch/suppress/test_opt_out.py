@@ -7,7 +7,13 @@ import pytest
 from tests.audience.import_files import counts as import_counts
 from tests.audience.import_files import take
 from tests.builders import counts, make_mailing, make_running
-from tests.dispatch.record.test_recorder import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.record.test_recorder import (
+    LEASE,
+    assert_it_adds_up,
+    claim_of,
+    due_ids,
+    mark_in_flight,
+)
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, hash_of, put
 from vestnik.dispatch.prepare.test_send import send_test
@@ -78,7 +84,7 @@ def test_what_is_in_flight_finishes_and_what_comes_back_is_taken_by_the_sweep():
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     opt_out.stop_numbers([FIRST, SECOND], Source.API)
     settled.add(ids[0], "sent", 0.0)
     assert record_and_release(claim, settled)
@@ -99,7 +105,7 @@ def test_a_retry_that_is_due_before_the_sweep_does_not_leave():
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids[:1])
+    settled = mark_in_flight(claim, ids[:1])
     opt_out.stop_numbers([FIRST], Source.API)
     settled.add(ids[0], "queued", 0.0, retry_in=0.0)
     assert record_and_mark(claim, settled, ids, claims.new_id(), LEASE) is None
@@ -118,7 +124,7 @@ def test_whoever_is_on_the_list_by_any_way_is_taken_out_when_the_flight_is_marke
     assert counts(mailing) == {"queued": 2, "suppressed": 1}
     assert record_and_release(claim, OutcomeBatch())
     again = claim_of(mailing)
-    fly(again, due_ids(again))
+    mark_in_flight(again, due_ids(again))
     assert_it_adds_up(mailing)
 
 
@@ -133,11 +139,11 @@ def test_the_former_number_of_a_changed_client_is_stopped_too():
 
 
 def test_a_number_of_a_test_is_stopped_though_it_has_no_client():
-    trial = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
+    sent_test = send_test(make_mailing(starts_in=1000), [FIRST, SECOND], "test")
     opt_out.stop_numbers([FIRST], Source.INBOUND)
-    claim = claim_of(trial.mailing)
+    claim = claim_of(sent_test.mailing)
     assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
-    assert counts(trial.mailing) == {"queued": 1, "suppressed": 1}
+    assert counts(sent_test.mailing) == {"queued": 1, "suppressed": 1}
 
 
 def test_an_entry_outlives_its_client():

@@ -9,8 +9,14 @@ import pytest
 from django.db import connection
 
 from tests.builders import counts, make_running
-from tests.dispatch.dispatching import lane, provider
-from tests.dispatch.record.test_recorder import LEASE, assert_it_adds_up, claim_of, due_ids, fly
+from tests.dispatch.dispatching import open_dispatcher, provider
+from tests.dispatch.record.test_recorder import (
+    LEASE,
+    assert_it_adds_up,
+    claim_of,
+    due_ids,
+    mark_in_flight,
+)
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
@@ -61,7 +67,7 @@ def test_what_is_in_flight_finishes():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     assert delete_client(first_client())
     settled.add(ids[0], "sent", 0.0)
     assert record_and_release(claim, settled)
@@ -73,7 +79,7 @@ def test_what_was_in_flight_and_comes_back_with_the_next_flight_is_cancelled():
     mailing = make_running(clients=3)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids[:1])
+    settled = mark_in_flight(claim, ids[:1])
     assert delete_client(first_client())
     settled.add(ids[0], "queued", 0.0, retry_in=0.0)
     assert record_and_mark(claim, settled, ids[:2], claims.new_id(), LEASE) is None
@@ -81,7 +87,7 @@ def test_what_was_in_flight_and_comes_back_with_the_next_flight_is_cancelled():
     assert record_and_release(claim, OutcomeBatch())
     again = claim_of(mailing)
     assert due_ids(again) == ids[1:]
-    fly(again, ids[1:])
+    mark_in_flight(again, ids[1:])
     assert_it_adds_up(mailing)
 
 
@@ -89,7 +95,7 @@ def test_what_is_still_out_when_others_are_looked_for_is_looked_for_later():
     mailing = make_running(clients=2)
     claim = claim_of(mailing)
     first, second = due_ids(claim)
-    attempt = fly(claim, [first]).attempt_id
+    attempt = mark_in_flight(claim, [first]).attempt_id
     assert delete_client(first_client())
     later = OutcomeBatch(claims.new_id())
     assert (
@@ -110,7 +116,7 @@ def test_what_turns_out_late_not_to_have_left_is_cancelled():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    settled = fly(claim, ids)
+    settled = mark_in_flight(claim, ids)
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
     claims.rescue_expired()
     assert delete_client(first_client())
@@ -144,7 +150,7 @@ def test_whoever_goes_while_their_message_is_out_is_not_sent_to_when_it_is_defer
         options = {"url": gateway.url, "temporary_codes": "400", "window": "2"}
         leaving = threading.Thread(target=leave)
         leaving.start()
-        with provider(settings, "main", "http_gateway", **options), lane("main") as main:
+        with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             until = time.monotonic() + 15
             while "queued" in counts(mailing) and time.monotonic() < until:
                 main.work()

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from tests.builders import counts, make_clients, make_mailing, make_running
-from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, fly, record
+from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
@@ -171,7 +171,7 @@ def test_whoever_is_deleted_in_mid_chunk_is_cancelled_in_a_paused_mailing_too() 
 def test_whoever_is_deleted_in_flight_is_cancelled_when_the_message_comes_back() -> None:
     mailing = make_running(2)
     claim = claim_of(mailing)
-    settled = fly(claim, due_ids(claim))
+    settled = mark_in_flight(claim, due_ids(claim))
     delete_first()
     run_maintenance()
     mailing.apply(PAUSE, actor="test")
@@ -315,7 +315,7 @@ def test_one_sweep_at_a_time() -> None:
 
 
 @pytest.fixture
-def doubtful(monkeypatch: pytest.MonkeyPatch) -> Mailing:
+def mailing_with_unknown(monkeypatch: pytest.MonkeyPatch) -> Mailing:
     """Ten messages in doubt, in five batches, of which two are settled at once."""
     monkeypatch.setattr(enlist, "BATCH_SIZE", 2)
     monkeypatch.setattr(unknown_messages, "BATCHES_AT_ONCE", 2)
@@ -331,28 +331,31 @@ def doubtful(monkeypatch: pytest.MonkeyPatch) -> Mailing:
     [(unknown_messages.resend, "queued"), (unknown_messages.give_up, "failed")],
 )
 def test_all_are_settled_slice_by_slice(
-    doubtful: Mailing, settle: Callable[..., int], becomes: str
+    mailing_with_unknown: Mailing, settle: Callable[..., int], becomes: str
 ) -> None:
-    assert settle(doubtful, actor="test") == 10
-    assert counts(doubtful) == {becomes: 10}
-    assert doubtful.events.latest("id").reason == "10 unknown messages"
-    assert_it_adds_up(doubtful)
+    assert settle(mailing_with_unknown, actor="test") == 10
+    assert counts(mailing_with_unknown) == {becomes: 10}
+    assert mailing_with_unknown.events.latest("id").reason == "10 unknown messages"
+    assert_it_adds_up(mailing_with_unknown)
 
 
 @pytest.mark.parametrize("settle", [unknown_messages.resend, unknown_messages.give_up])
 def test_no_slice_goes_beyond_what_was_agreed_to(
-    doubtful: Mailing, settle: Callable[..., int]
+    mailing_with_unknown: Mailing, settle: Callable[..., int]
 ) -> None:
-    assert settle(doubtful, actor="test", most=7) == 4
-    assert counts(doubtful)["unknown"] == 6
+    assert settle(mailing_with_unknown, actor="test", most=7) == 4
+    assert counts(mailing_with_unknown)["unknown"] == 6
 
 
 @pytest.mark.parametrize("settle", [unknown_messages.resend, unknown_messages.give_up])
 def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_to(
-    doubtful: Mailing, settle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    mailing_with_unknown: Mailing, settle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slice is counted, and then a lease runs out."""
-    first, batch = doubtful.messages.earliest("id").id, doubtful.batches.earliest("id").id
+    first, batch = (
+        mailing_with_unknown.messages.earliest("id").id,
+        mailing_with_unknown.batches.earliest("id").id,
+    )
     move = """
         WITH moved AS (UPDATE dispatch_message SET state = %s, attempt_id = %s WHERE id = %s)
         UPDATE dispatch_batch SET state = %s, unknown = unknown + %s, queued = queued - %s
@@ -366,13 +369,13 @@ def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_t
         return settled(*args, **given)
 
     monkeypatch.setattr(unknown_messages, "_resolve_slice", settle_later)
-    assert settle(doubtful, actor="test", most=3) == 0
-    assert counts(doubtful) == {"queued": 1, "unknown": 9}
-    assert not doubtful.events.filter(event__in=["resend", "give_up"]).exists()
+    assert settle(mailing_with_unknown, actor="test", most=3) == 0
+    assert counts(mailing_with_unknown) == {"queued": 1, "unknown": 9}
+    assert not mailing_with_unknown.events.filter(event__in=["resend", "give_up"]).exists()
 
 
 def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(
-    doubtful: Mailing, monkeypatch: pytest.MonkeyPatch
+    mailing_with_unknown: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In each of the first batches, as many as one tick looks at, somebody is stopped."""
     monkeypatch.setattr(unknown_messages, "BATCHES_AT_ONCE", 1)
@@ -381,11 +384,11 @@ def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(
 
     unknown_messages.resend_automatically(["null"])
 
-    assert counts(doubtful) == {"queued": 2, "unknown": 8}
+    assert counts(mailing_with_unknown) == {"queued": 2, "unknown": 8}
 
 
 def test_a_cancel_between_two_slices_ends_it(
-    doubtful: Mailing, monkeypatch: pytest.MonkeyPatch
+    mailing_with_unknown: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices = []
     settled = unknown_messages._resolve_slice
@@ -393,18 +396,18 @@ def test_a_cancel_between_two_slices_ends_it(
     def settle(*args: Any, **given: Any) -> int:
         """And then somebody cancels, for whom the next slice is another transaction."""
         slices.append(settled(*args, **given))
-        transaction.on_commit(lambda: doubtful.apply(CANCEL, actor="test"))
+        transaction.on_commit(lambda: mailing_with_unknown.apply(CANCEL, actor="test"))
         return slices[-1]
 
     monkeypatch.setattr(unknown_messages, "_resolve_slice", settle)
 
-    assert unknown_messages.resend(doubtful, actor="test") == 4
+    assert unknown_messages.resend(mailing_with_unknown, actor="test") == 4
     assert slices == [4]
-    assert counts(doubtful)["unknown"] == 6
+    assert counts(mailing_with_unknown)["unknown"] == 6
 
 
 def test_who_pauses_waits_for_a_slice_and_not_for_all(
-    doubtful: Mailing, monkeypatch: pytest.MonkeyPatch
+    mailing_with_unknown: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two slices nothing of the mailing is locked."""
     free = []
@@ -423,5 +426,5 @@ def test_who_pauses_waits_for_a_slice_and_not_for_all(
 
     monkeypatch.setattr(sql, "rows", rows)
 
-    assert unknown_messages.resend(doubtful, actor="test") == 10
+    assert unknown_messages.resend(mailing_with_unknown, actor="test") == 10
     assert free == [True] * 4

@@ -169,10 +169,10 @@ def test_receipts_find_their_messages_also_late_and_doubled() -> None:
 
 
 def test_an_id_is_the_same_in_answers_and_in_receipts_whatever_is_unprintable_in_it() -> None:
-    ears = DeliverSmParser("main", Options({}), Coding(Options({}), (153, 134)))
+    parser = DeliverSmParser("main", Options({}), Coding(Options({}), (153, 134)))
     heard = hear("id:a\1b-9 stat:DELIVRD")
     assert isinstance(heard, Receipt)
-    assert ears.answered_id("a\1b-9 ") == heard.provider_id == "ab-9"
+    assert parser.answered_id("a\1b-9 ") == heard.provider_id == "ab-9"
 
 
 def test_a_receipt_may_come_before_the_answer_and_with_its_id_in_decimal() -> None:
@@ -245,7 +245,7 @@ def test_a_long_message_has_an_id_and_a_receipt_for_each_part() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "verdict"),
+    ("parts", "state"),
     [
         (["delivered", "delivered"], "delivered"),
         (["delivered", None], None),
@@ -253,8 +253,8 @@ def test_a_long_message_has_an_id_and_a_receipt_for_each_part() -> None:
         ([], None),
     ],
 )
-def test_a_long_message_is_delivered_when_all_parts_are(parts: Any, verdict: str | None) -> None:
-    assert combined_state(parts) == verdict
+def test_a_long_message_is_delivered_when_all_parts_are(parts: Any, state: str | None) -> None:
+    assert combined_state(parts) == state
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,12 @@ def test_only_what_was_throttled_itself_is_deferred() -> None:
             opened(smpp(sandbox)) as provider,
         ):
 
-            async def lane(first: int) -> None:
+            async def send_range(first: int) -> None:
                 for start in range(first, first + 500, 50):
                     messages = [outgoing(number) for number in range(start, start + 50)]
                     kinds.update(map(type, await provider.hand_over_all(messages)))
 
-            await asyncio.gather(lane(1), lane(501))
+            await asyncio.gather(send_range(1), send_range(501))
             assert kinds[Accepted] == len(sandbox.ledger.taken) == 1000 - kinds[Deferred]
             assert 5 <= kinds[Deferred] <= 50
 

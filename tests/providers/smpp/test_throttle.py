@@ -8,25 +8,25 @@ from vestnik.providers.smpp.throttle import Throttle
 
 
 def test_now_and_then_is_a_short_rest_and_again_and_again_a_longer_one() -> None:
-    brake, rests = Throttle(longest=0.25), []
+    throttle, pauses = Throttle(longest=0.25), []
     for throttled in [*[True] * 4, *[False] * 20, True]:
-        while brake.pause_left > 0:
+        while throttle.pause_left > 0:
             time.sleep(0.005)
-        brake.record(throttled)
+        throttle.record(throttled)
         if throttled:
-            rests.append(brake.retry_after)
-    assert rests == pytest.approx([0.05, 0.1, 0.2, 0.25, 0.05], abs=0.01)
+            pauses.append(throttle.retry_after)
+    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.25, 0.05], abs=0.01)
 
 
 def test_answers_to_what_left_before_a_rest_do_not_lengthen_it() -> None:
-    brake = Throttle(longest=1.0)
+    throttle = Throttle(longest=1.0)
     for _ in range(30):
-        brake.record(throttled=True)
-    assert 0.03 < brake.pause_left <= 0.05
+        throttle.record(throttled=True)
+    assert 0.03 < throttle.pause_left <= 0.05
 
 
 def test_without_throttling_there_is_no_rest() -> None:
-    brake = Throttle(longest=1.0)
+    throttle = Throttle(longest=1.0)
     for _ in range(30):
-        brake.record(throttled=False)
-    assert brake.pause_left <= 0
+        throttle.record(throttled=False)
+    assert throttle.pause_left <= 0

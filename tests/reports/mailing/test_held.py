@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import counts, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.send.test_batch_sender import make_everything_due
 from tests.dispatch.send.test_one_recipient import work_until
 from tests.dispatch.sent import assert_it_adds_up
@@ -60,7 +60,7 @@ def test_a_refused_account_holds_the_mailing_and_says_so(
     with Standing(smpp=True) as gateway:
         refuse(gateway, backend, refused=True)
         given = options_of(gateway, backend)
-        with provider(settings, "main", backend, **given), lane("main") as main:
+        with provider(settings, "main", backend, **given), open_dispatcher("main") as main:
             assert held(mailing) == ""
             work_until(main, lambda: held(mailing), seconds=8)
             assert held(mailing) == f"held: {reason}"

@@ -17,7 +17,7 @@ def seen(mailing: Mailing) -> dict[str, int]:
     return {state: count for state, count in found.items() if count}
 
 
-def fly(count: int) -> None:
+def mark_in_flight(count: int) -> None:
     """So many messages of the first batch are being handed over."""
     batch = Batch.objects.earliest("id")
     first = batch.first_message_id
@@ -28,7 +28,7 @@ def fly(count: int) -> None:
 
 def test_what_is_in_flight_is_sending_and_not_queued() -> None:
     mailing = make_running(10)
-    fly(3)
+    mark_in_flight(3)
 
     assert seen(mailing) == {"matched": 10, "queued": 7, "sending": 3}
 
@@ -42,7 +42,7 @@ def test_a_pause_changes_no_count() -> None:
 
 def test_after_a_cancel_what_is_in_flight_is_still_sending_and_the_rest_cancelled() -> None:
     mailing = make_running(10)
-    fly(3)
+    mark_in_flight(3)
     mailing.apply(CANCEL, actor="test")
 
     assert seen(mailing) == {"matched": 10, "sending": 3, "cancelled": 7}
@@ -51,7 +51,7 @@ def test_after_a_cancel_what_is_in_flight_is_still_sending_and_the_rest_cancelle
 @pytest.mark.parametrize("state", ["running", "paused", "finished"])
 def test_after_the_end_the_rest_is_expired(state: str) -> None:
     mailing = make_running(10)
-    fly(3)
+    mark_in_flight(3)
     Mailing.objects.update(
         state=state,
         starts_at="2026-01-01T00:00:00Z",

@@ -15,7 +15,7 @@ import pytest
 
 from tests.directory import MAKE_CLIENTS
 from tests.stack.embedded_servers import wait_until, without_servers
-from tests.stack.leftovers import dens_of, processes_of
+from tests.stack.leftovers import processes_of, runtime_dirs_of
 from tests.stack.running import RunningStack
 from vestnik.stack import home as homes
 from vestnik.stack import runtime_dir
@@ -106,7 +106,7 @@ def test_the_data_of_an_older_version_are_brought_over_and_the_old_ones_kept(
     assert (home / f"postgres-{version}" / "PG_VERSION").read_text() == f"{version}\n"
     assert not (home / "upgrade").exists()
     assert processes_of(home) == []
-    assert dens_of(home) == []
+    assert runtime_dirs_of(home) == []
     with RunningStack(home=home, workers=1) as stack:
         found = stack.sql("SELECT phone_number, tag FROM audience_client ORDER BY 1")
         assert found == [(str(79000000000 + n), "ВИП") for n in range(CLIENTS)]

@@ -10,16 +10,16 @@ from django.test import Client as Browser
 from psycopg import errors
 
 from tests.builders import from_now, make_clients, make_mailing, make_running
-from tests.dashboard.mailings.mailings import end, make_doubtful
+from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
-from tests.dispatch.sent import claim_of, due_ids, fly, record
+from tests.dispatch.sent import claim_of, due_ids, mark_in_flight, record
 from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
-ORDERS = ("schedule", "pause", "resume", "cancel")
+ACTION_NAMES = ("schedule", "pause", "resume", "cancel")
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def browser() -> Browser:
     return visitor(make_user())
 
 
-def asked(browser: Browser, mailing: Mailing, order: str, **headers: str) -> str:
-    answer = browser.get(f"/mailings/{mailing.id}/{order}/", headers=headers)
+def asked(browser: Browser, mailing: Mailing, action: str, **headers: str) -> str:
+    answer = browser.get(f"/mailings/{mailing.id}/{action}/", headers=headers)
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())
 
 
-def given(browser: Browser, mailing: Mailing, order: str, **fields: Any) -> HttpResponse:
+def given(browser: Browser, mailing: Mailing, action: str, **fields: Any) -> HttpResponse:
     """The page that one is led to once one has agreed to what was asked."""
-    if order in ("cancel", "schedule"):
-        fields = {**_seen_in(browser.get(f"/mailings/{mailing.id}/{order}/")), **fields}
-    answer = browser.post(f"/mailings/{mailing.id}/{order}/", fields, follow=True)
+    if action in ("cancel", "schedule"):
+        fields = {**_seen_in(browser.get(f"/mailings/{mailing.id}/{action}/")), **fields}
+    answer = browser.post(f"/mailings/{mailing.id}/{action}/", fields, follow=True)
     mailing.refresh_from_db()
     return answer
 
@@ -74,7 +74,7 @@ def test_resume_forecasts_a_share_of_the_pace_where_others_are_sent(
 def test_pause_says_what_flies_and_what_stays(browser: Browser) -> None:
     mailing = make_running(10)
     claim = claim_of(mailing)
-    fly(claim, due_ids(claim)[:4])
+    mark_in_flight(claim, due_ids(claim)[:4])
 
     page = asked(browser, mailing, "pause")
 
@@ -143,18 +143,18 @@ def test_a_draft_whose_end_has_passed_leads_to_its_form(browser: Browser) -> Non
 
 
 @pytest.mark.parametrize(
-    ("order", "said"),
+    ("action", "said"),
     [
         ("pause", "It was not paused"),
         ("resume", "It cannot be resumed"),
         ("cancel", "not cancelled"),
     ],
 )
-def test_a_conflict_is_told_and_nothing_is_lost(browser: Browser, order: str, said: str) -> None:
-    mailing = make_doubtful()
+def test_a_conflict_is_told_and_nothing_is_lost(browser: Browser, action: str, said: str) -> None:
+    mailing = make_mailing_with_unknown()
     for answer in (
-        given(browser, mailing, order),
-        browser.get(f"/mailings/{mailing.id}/{order}/", follow=True),
+        given(browser, mailing, action),
+        browser.get(f"/mailings/{mailing.id}/{action}/", follow=True),
     ):
         page = answer.content.decode()
         assert said in page
@@ -190,7 +190,7 @@ def test_an_order_that_is_asked_about_too_late_tells_how_it_is(browser: Browser)
 
 
 def test_a_dialog_that_comes_too_late_leads_back(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     answer = browser.get(f"/mailings/{mailing.id}/pause/", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Redirect"]) == (204, f"/mailings/{mailing.id}/")
 
@@ -211,12 +211,14 @@ def test_a_dialog_is_a_part_and_a_page_a_page(browser: Browser) -> None:
     assert "<h1>Pause the mailing?</h1>" in whole
 
 
-@pytest.mark.parametrize("order", [*ORDERS, "change", "again", "unknown/give-up", "unknown/resend"])
-def test_a_viewer_orders_nothing(order: str) -> None:
-    mailing = make_doubtful() if "unknown" in order else make_running(1)
+@pytest.mark.parametrize(
+    "action", [*ACTION_NAMES, "change", "again", "unknown/give-up", "unknown/resend"]
+)
+def test_a_viewer_orders_nothing(action: str) -> None:
+    mailing = make_mailing_with_unknown() if "unknown" in action else make_running(1)
     before = mailing.state
     browser = visitor(make_user(role="viewer"))
-    address = f"/mailings/{mailing.id}/{order}/"
+    address = f"/mailings/{mailing.id}/{action}/"
     assert browser.get(address).status_code == 403
     assert browser.post(address).status_code == 403
     mailing.refresh_from_db()
@@ -224,7 +226,7 @@ def test_a_viewer_orders_nothing(order: str) -> None:
 
 
 def test_unknown_messages_are_sent_again(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = asked(browser, mailing, "unknown/resend")
     assert "<strong>1 message</strong> is queued again" in page
     assert "may get it twice" in page
@@ -251,7 +253,7 @@ def test_more_than_was_agreed_to_is_asked_about_again(browser: Browser, way: str
 
 
 def test_who_was_not_asked_has_agreed_to_nothing(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = given(browser, mailing, "unknown/resend").content.decode()
     assert "<strong>1 message</strong> is queued again" in page
     assert mailing.state == "finished"
@@ -260,7 +262,7 @@ def test_who_was_not_asked_has_agreed_to_nothing(browser: Browser) -> None:
 def test_an_answer_that_broke_off_may_be_given_again(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     answer = {"agreed": "1", "token": new_token()}
     with monkeypatch.context() as broken:
         broken.setattr(unknown_messages, "_resolve_slice", _held_by_others)
@@ -279,7 +281,7 @@ def _held_by_others(*_: object, **__: object) -> int:
 
 def test_one_answer_sends_again_once(browser: Browser) -> None:
     """What comes into doubt after it is another doubt, also for a click that comes late."""
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     answer = {"agreed": "1", "token": new_token()}
     given(browser, mailing, "unknown/resend", **answer)
     record(mailing, ["unknown"])
@@ -300,7 +302,7 @@ def test_what_cannot_be_sent_again_is_told_truly(browser: Browser) -> None:
 
 
 def test_unknown_messages_are_given_up(browser: Browser) -> None:
-    other = make_doubtful()
+    other = make_mailing_with_unknown()
     assert "counts as refused" in asked(browser, other, "unknown/give-up")
     given(browser, other, "unknown/give-up", agreed="1")
     assert sorted(other.messages.values_list("state", flat=True)) == ["failed", "failed", "sent"]
@@ -309,7 +311,7 @@ def test_unknown_messages_are_given_up(browser: Browser) -> None:
 
 
 def test_what_cannot_be_asked_or_resent_says_why(browser: Browser, settings: Any) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     for answer in (
         browser.get(f"/mailings/{mailing.id}/unknown/ask/", follow=True),
         given(browser, mailing, "unknown/ask"),
@@ -368,7 +370,7 @@ def test_a_draft_that_matches_others_by_now_is_asked_about_again(browser: Browse
 
 
 @pytest.mark.parametrize(
-    ("state", "order", "does", "keeps"),
+    ("state", "action", "does", "keeps"),
     [
         ("running", "cancel", "Cancel the mailing", "Keep it running"),
         ("paused", "cancel", "Cancel the mailing", "Keep it paused"),
@@ -379,11 +381,11 @@ def test_a_draft_that_matches_others_by_now_is_asked_about_again(browser: Browse
     ],
 )
 def test_both_answers_say_what_they_do(
-    browser: Browser, state: str, order: str, does: str, keeps: str
+    browser: Browser, state: str, action: str, does: str, keeps: str
 ) -> None:
     mailing = make_running(1) if state in ("running", "paused") else make_mailing(starts_in=60)
     Mailing.objects.filter(id=mailing.id).update(state=state)
-    page = asked(browser, mailing, order)
+    page = asked(browser, mailing, action)
     assert f">{does}</button>" in page
     assert f">{keeps}</a>" in page
-    assert ("data-close autofocus" in page) is (order == "cancel")
+    assert ("data-close autofocus" in page) is (action == "cancel")

@@ -10,7 +10,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from tests.builders import from_now, make_mailing, make_running
-from tests.dashboard.mailings.mailings import end, make_doubtful
+from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
 from tests.dashboard.mailings.writing import question
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
@@ -164,7 +164,7 @@ def again(browser: Browser, mailing: Mailing, **fields: Any) -> Any:
 
 
 def test_those_who_were_not_reached_get_a_new_mailing(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
     assert 'value="failed" data-count="1" checked' in page
     assert 'value="unknown" data-count="1">' in page  # they may have got it
@@ -193,7 +193,7 @@ def test_a_typo_is_corrected_for_those_whom_the_cancel_came_before(browser: Brow
 
 
 def test_count_and_price_are_told_before_it_is_sent(browser: Browser, settings: Any) -> None:
-    mailing = make_doubtful(text="я" * 70)
+    mailing = make_mailing_with_unknown(text="я" * 70)
     before = Mailing.objects.count()
 
     with provider(settings, "console", "console", price_per_segment="2.50"):
@@ -206,7 +206,7 @@ def test_count_and_price_are_told_before_it_is_sent(browser: Browser, settings: 
 
 
 def test_a_form_that_is_sent_twice_makes_one_mailing(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
     token = page.split('name="token" value="')[1].split('"')[0]
     before = Mailing.objects.count()
@@ -217,7 +217,7 @@ def test_a_form_that_is_sent_twice_makes_one_mailing(browser: Browser) -> None:
 
 
 def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     token = new_token()
     again(browser, mailing, token=token)
     before = Mailing.objects.count()
@@ -248,7 +248,7 @@ def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
     ],
 )
 def test_a_wrong_form_is_shown_again(browser: Browser, fields: dict[str, Any], said: str) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     answer = again(browser, mailing, **fields)
     assert answer.status_code == 200
     assert said in answer.content.decode()
@@ -256,7 +256,7 @@ def test_a_wrong_form_is_shown_again(browser: Browser, fields: dict[str, Any], s
 
 def test_a_page_without_its_text_sends_nothing_and_asks_for_one(browser: Browser) -> None:
     """As one of an earlier version: the other's text may be what is to be corrected."""
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     given = {"states": ["failed"], "starts": "now", "ends_at": local(60), "provider": "console"}
 
     for do in ("look", "send"):

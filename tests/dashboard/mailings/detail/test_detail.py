@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client as Browser
 
 from tests.builders import enlist_all, make_mailing, make_running
-from tests.dashboard.mailings.mailings import end, make_doubtful
+from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import record
@@ -53,10 +53,10 @@ def test_there_is_no_such_mailing(browser: Browser) -> None:
 def test_the_orders_are_those_of_the_state(browser: Browser) -> None:
     mailing = make_running(2)
     page = page_of(browser, mailing)
-    for order in ("pause", "cancel", "change", "copy", "report"):
-        assert f"/mailings/{mailing.id}/{order}/" in page
-    for order in ("resume", "schedule", "edit", "again"):
-        assert f"/mailings/{mailing.id}/{order}/" not in page
+    for action in ("pause", "cancel", "change", "copy", "report"):
+        assert f"/mailings/{mailing.id}/{action}/" in page
+    for action in ("resume", "schedule", "edit", "again"):
+        assert f"/mailings/{mailing.id}/{action}/" not in page
 
 
 def test_two_ways_of_sending_again_have_two_names(browser: Browser) -> None:
@@ -74,19 +74,19 @@ def test_two_ways_of_sending_again_have_two_names(browser: Browser) -> None:
 
 
 def test_a_viewer_sees_no_control_and_is_told_why() -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = page_of(visitor(make_user(role="viewer")), mailing)
     assert "Your role is view-only" in page
     assert "An operator or an admin decides" in page
-    for order in ("pause", "cancel", "again", "copy", "unknown"):
-        assert f"/mailings/{mailing.id}/{order}" not in page
+    for action in ("pause", "cancel", "again", "copy", "unknown"):
+        assert f"/mailings/{mailing.id}/{action}" not in page
 
 
 @pytest.mark.parametrize("state", ["draft", "scheduled", "running", "paused", "finished"])
 def test_few_queries(
     browser: Browser, state: str, django_assert_max_num_queries: Any, settings: Any
 ) -> None:
-    mailing = make_doubtful() if state == "finished" else make_mailing(starts_in=99)
+    mailing = make_mailing_with_unknown() if state == "finished" else make_mailing(starts_in=99)
     if state in ("running", "paused"):
         mailing = make_running(3)
     if state == "paused":
@@ -100,7 +100,7 @@ def test_few_queries(
 
 
 def test_a_part_of_the_page_is_asked_for_alone(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     rows = page_of(browser, mailing, **{"HX-Request": "true", "HX-Target": "message-rows"})
     head = page_of(browser, mailing, **{"HX-Request": "true", "HX-Target": "mailing-header"})
     assert rows.lstrip().startswith('<div id="message-rows"')
@@ -117,13 +117,13 @@ def test_a_page_that_the_version_before_made_reloads(browser: Browser, part: str
     """Its parts have other ids: what came for them would have no place on it."""
     headers = {"HX-Request": "true", "HX-Target": part}
 
-    answer = browser.get(f"/mailings/{make_doubtful().id}/", headers=headers)
+    answer = browser.get(f"/mailings/{make_mailing_with_unknown().id}/", headers=headers)
 
     assert (answer.status_code, answer.headers["HX-Refresh"]) == (204, "true")
 
 
 def test_messages_by_state_and_by_a_part_of_the_number(browser: Browser) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     by_state = {m.state: m.phone_number for m in mailing.messages.all()}
 
     assert len(numbers_in(page_of(browser, mailing))) == 3
@@ -150,7 +150,7 @@ def test_messages_by_state_and_by_a_part_of_the_number(browser: Browser) -> None
     ],
 )
 def test_a_hostile_query_is_ignored(browser: Browser, query: str) -> None:
-    assert len(numbers_in(page_of(browser, make_doubtful(), query))) == 3
+    assert len(numbers_in(page_of(browser, make_mailing_with_unknown(), query))) == 3
 
 
 def test_reasons_are_in_the_readers_language() -> None:
@@ -167,7 +167,7 @@ def test_reasons_are_in_the_readers_language() -> None:
 
 
 def test_what_is_in_doubt_says_which_ways_are_open(browser: Browser, settings: Any) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = page_of(browser, mailing)
     assert "1 message is in an unknown state." in page
     assert "cannot be asked what became of a message" in page
@@ -192,7 +192,7 @@ def test_who_did_what_is_on_the_page(browser: Browser) -> None:
 def test_the_breakdown_counts_by_code_and_by_reason(
     browser: Browser, django_assert_max_num_queries: Any
 ) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     address = f"/mailings/{mailing.id}/breakdown/"
     with django_assert_max_num_queries(12):
         part = browser.get(address, headers={"HX-Request": "true"}).content.decode()
@@ -213,7 +213,7 @@ def test_a_breakdown_is_looked_up_again_once_the_counts_changed(browser: Browser
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_messages_and_statistics_are_downloaded(browser: Browser, form: str) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     for what in ("messages", "statistics"):
         answer = browser.get(f"/mailings/{mailing.id}/{what}/export/?format={form}")
         assert f"mailing-{mailing.id}-{what}.{form}" in answer["Content-Disposition"]
@@ -235,7 +235,7 @@ FILTERED = [
 def test_a_file_has_the_messages_that_the_table_is_filtered_by(
     browser: Browser, query: str, count: int
 ) -> None:
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = html.unescape(browser.get(f"/mailings/{mailing.id}/?{query}").content.decode())
     addresses = re.findall(r'href="(/mailings/\d+/messages/export/[^"]+csv[^"]*)"', page)
 

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from tests.builders import make_mailing, make_running
-from tests.dashboard.mailings.mailings import make_doubtful
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.reports.sampled import sample, started
 from vestnik.dashboard.mailings.report.charts import LineChart, Series, charts_of
@@ -35,8 +35,8 @@ def browser() -> Browser:
 
 
 def make_sampled(**fields: Any) -> Mailing:
-    """A doubtful mailing with a curve of a minute: one a second, half of it delivered."""
-    mailing = make_doubtful(**fields)
+    """A mailing with unknown messages and a chart of a minute: one a second, half delivered."""
+    mailing = make_mailing_with_unknown(**fields)
     assert mailing.started_at is not None
     started = mailing.started_at - timedelta(minutes=1)
     Mailing.objects.filter(id=mailing.id).update(started_at=started)

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import peopled_stack, session_of
+from tests.browser.page_contents import HELD, STATES, Scene, lies, read
 from tests.browser.proxy import Proxy
-from tests.browser.truth import HELD, STATES, Scene, lies, read
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
@@ -61,7 +61,7 @@ def windows(browser: Browser, stack: RunningStack, proxy: Proxy, scene: Scene) -
     context.close()
 
 
-def judge(scene: Scene, windows: Windows, *, or_old: bool, or_noted: str = "") -> None:
+def compare(scene: Scene, windows: Windows, *, or_old: bool, or_noted: str = "") -> None:
     """Until each page shows the truth, or, where that is enough, says how old it is, or why."""
     wrong: list[str] = []
     deadline = time.monotonic() + (WITHIN if or_old else PATIENCE)
@@ -107,14 +107,14 @@ def test_each_page_shows_what_is_so_or_how_old_it_is(
     stack: RunningStack, proxy: Proxy, scene: Scene, windows: Windows, fault: str
 ) -> None:
     proxy.heal()
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
     FAULTS[fault](proxy, stack)
 
     scene.change()
 
-    judge(scene, windows, or_old=True)
+    compare(scene, windows, or_old=True)
     proxy.heal()
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
 
 
 def test_all_windows_have_one_stream(proxy: Proxy, scene: Scene, windows: Windows) -> None:
@@ -122,7 +122,7 @@ def test_all_windows_have_one_stream(proxy: Proxy, scene: Scene, windows: Window
     proxy.heal()
     proxy.drop()
     scene.change()
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
 
     for page in windows.values():
         assert page.evaluate("fetch('/livez').then((answer) => answer.status)") == 200
@@ -144,7 +144,7 @@ MARKED = {
 
 
 def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows: Windows) -> None:
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
     menu = windows["cancelled"]
     for name, selector in MARKED.items():
         windows[name].evaluate(MARK, selector)
@@ -160,13 +160,13 @@ def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows
         expect(head.locator("h1")).to_have_text(said[name]["name"], timeout=PATIENCE * 1_000)
         badge = head.locator("#mailing-state")
         expect(badge).to_contain_text(said[name]["state"], timeout=PATIENCE * 1_000)
-    judge(scene, {name: windows[name] for name in MARKED}, or_old=False, or_noted=HELD)
+    compare(scene, {name: windows[name] for name in MARKED}, or_old=False, or_noted=HELD)
     assert marked["running"] == windows["running"].evaluate("String(getSelection())")
     assert windows["running"].locator("details.menu").get_attribute("open") is not None
 
     for page in windows.values():
         page.evaluate("getSelection().removeAllRanges()")
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
     assert not any(read(page)["notes"] for page in windows.values())
     menu.keyboard.press("Escape")
 
@@ -176,7 +176,7 @@ def test_every_button_answers_or_says_that_it_cannot(
     stack: RunningStack, proxy: Proxy, scene: Scene, windows: Windows, fault: str
 ) -> None:
     proxy.heal()
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
     FAULTS[fault](proxy, stack)
     page = windows["running"]
     asks = page.locator("#mailing-header .actions a[hx-get]").first
@@ -193,7 +193,7 @@ def test_every_button_answers_or_says_that_it_cannot(
 
 def test_the_age_is_said_by_the_pages_clock(proxy: Proxy, scene: Scene, windows: Windows) -> None:
     proxy.heal()
-    judge(scene, windows, or_old=False)
+    compare(scene, windows, or_old=False)
     proxy.freeze()
     page = windows["paused"]
     age = page.locator(".stale time").first

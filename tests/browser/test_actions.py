@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
-from tests.browser.calm import wait_until_calm
 from tests.browser.conftest import OpenPage, peopled_stack
+from tests.browser.settled_page import wait_until_settled
 from tests.pipeline.mailings import read
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
@@ -40,7 +40,7 @@ def slow(stack: RunningStack) -> Any:
 
 def press(page: Page, name: str) -> None:
     """Go to a control by the keyboard's focus, and press Enter."""
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.get_by_role("link", name=name, exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.locator("dialog[open]")).to_be_visible()
@@ -202,7 +202,7 @@ def test_messages_are_filtered_in_place(
     page.goto(f"/mailings/{slow('Filtered one')}/")
 
     expect(page.locator("#messages tbody tr")).to_have_count(25)
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.locator("#id_number").press_sequentially("0000001")
 
     expect(page.locator("#messages tbody tr")).to_have_count(1)

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 MOVING = ".htmx-request, .htmx-swapping, .htmx-settling"
 
 
-def wait_until_calm(page: Page) -> None:
+def wait_until_settled(page: Page) -> None:
     """Until the page's scripts are there, and what it has asked for is in its place: a key that
     is pressed before that goes to a plain link, or to an element that is about to be replaced."""
     page.wait_for_load_state()

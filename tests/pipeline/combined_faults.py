@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from tests.gateways.standing import Standing
 from tests.pipeline.gateways import http, smpp, stack_at
-from tests.pipeline.mailings import Verdict, create, fill, judge, wait_ended
+from tests.pipeline.mailings import AuditReport, audit, create, fill, wait_ended
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
@@ -21,15 +21,15 @@ LOST_SMPP = {"take_and_hang": 10, "fail": 2.5, "throttle": 2.5}
 
 
 def kill_a_worker(stack: RunningStack, _: Standing) -> None:
-    patiently_kill(stack, random.choice([n for n in stack.pids if n.startswith("worker")]))
+    kill_with_retries(stack, random.choice([n for n in stack.pids if n.startswith("worker")]))
 
 
 def kill_valkey(stack: RunningStack, _: Standing) -> None:
-    patiently_kill(stack, "valkey")
+    kill_with_retries(stack, "valkey")
 
 
 def restart_postgres(stack: RunningStack, _: Standing) -> None:
-    patiently_kill(stack, "postgres", 2)
+    kill_with_retries(stack, "postgres", 2)
 
 
 def restart_gateway(_: RunningStack, gateway: Standing) -> None:
@@ -38,7 +38,7 @@ def restart_gateway(_: RunningStack, gateway: Standing) -> None:
     gateway.up()
 
 
-def patiently_kill(stack: RunningStack, name: str, number: int = 9) -> None:
+def kill_with_retries(stack: RunningStack, name: str, number: int = 9) -> None:
     """One that is between two lives is killed in its next one."""
     for _ in range(100):
         with contextlib.suppress(ProcessLookupError):
@@ -57,7 +57,7 @@ TIMES: list[tuple[Attack, int]] = [
 
 
 @dataclass(frozen=True)
-class Ordeal:
+class CombinedFault:
     """A provider, how its gateway behaves, and what has to come of it."""
 
     name: str
@@ -68,10 +68,14 @@ class Ordeal:
     wishes: Mapping[str, object] = field(default_factory=dict)
 
 
-ORDEALS = [
-    Ordeal("http", "everything at once, HTTP gateway, hold", "main", wishes={"percent": LOST}),
-    Ordeal("smpp", "everything at once, SMPP gateway, hold", "smpp", wishes={"percent": LOST_SMPP}),
-    Ordeal(
+COMBINED_FAULTS = [
+    CombinedFault(
+        "http", "everything at once, HTTP gateway, hold", "main", wishes={"percent": LOST}
+    ),
+    CombinedFault(
+        "smpp", "everything at once, SMPP gateway, hold", "smpp", wishes={"percent": LOST_SMPP}
+    ),
+    CombinedFault(
         "resend",
         "everything at once, HTTP gateway that deduplicates, resend",
         "again",
@@ -81,9 +85,11 @@ ORDEALS = [
 ]
 
 
-def undergo(ordeal: Ordeal, *, clients: int, seconds: float) -> tuple[float, Verdict]:
+def run_under_faults(
+    fault: CombinedFault, *, clients: int, seconds: float
+) -> tuple[float, AuditReport]:
     """A mailing to so many clients during which everything goes wrong; how long, and what came."""
-    wishes = {"delay": 0.01, "receipts": True, "receipt_delay": 0.5, **ordeal.wishes}
+    wishes = {"delay": 0.01, "receipts": True, "receipt_delay": 0.5, **fault.wishes}
     with Standing(smpp=True, **wishes) as gateway, stack_at(gateway, environ(gateway)) as stack:
         fill(stack, clients)
         began = time.monotonic()
@@ -91,7 +97,7 @@ def undergo(ordeal: Ordeal, *, clients: int, seconds: float) -> tuple[float, Ver
             stack,
             ends_in=seconds * 10,
             rate_limit=int(clients / seconds),
-            provider=ordeal.provider,
+            provider=fault.provider,
         )
         attack(stack, gateway, until=began + seconds)
         attacked_until = datetime.now(UTC)
@@ -100,7 +106,7 @@ def undergo(ordeal: Ordeal, *, clients: int, seconds: float) -> tuple[float, Ver
             raise AssertionError("the mailing was over before the attacks were")
         took = time.monotonic() - began
         wait_until(gateway.says_no_more, seconds=60)
-        return took, judge(stack, mailing, gateway.times())
+        return took, audit(stack, mailing, gateway.times())
 
 
 def environ(gateway: Standing) -> dict[str, str]:

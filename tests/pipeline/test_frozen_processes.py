@@ -9,7 +9,7 @@ import pytest
 from tests.gateways.standing import Standing
 from tests.pipeline.frozen import frozen_in_a_chunk, frozen_in_a_request, frozen_in_a_tick
 from tests.pipeline.gateways import http, stack_at
-from tests.pipeline.mailings import create, fill, judge, read, wait_ended
+from tests.pipeline.mailings import audit, create, fill, read, wait_ended
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
@@ -58,10 +58,10 @@ def lateness(stack: RunningStack, mailing: int) -> float:
 def everybody_got_one(stack: RunningStack, gateway: Standing, mailing: int) -> None:
     wait_ended(stack, mailing, seconds=90)
     wait_until(gateway.says_no_more, 30)
-    verdict = judge(stack, mailing, gateway.times())
-    assert verdict.adds_up
-    assert (verdict.doubled, verdict.lost, verdict.false_sent) == ([], [], [])
-    assert verdict.arrived + verdict.rows.get("suppressed", 0) == CLIENTS
+    report = audit(stack, mailing, gateway.times())
+    assert report.adds_up
+    assert (report.doubled, report.lost, report.false_sent) == ([], [], [])
+    assert report.arrived + report.rows.get("suppressed", 0) == CLIENTS
 
 
 def test_a_frozen_enlisting_holds_up_neither_a_stop_nor_another_mailing(
@@ -86,8 +86,8 @@ def test_a_frozen_enlisting_holds_up_neither_a_stop_nor_another_mailing(
     wait_ended(stack, other, seconds=60)
     wait_ended(stack, mailing, seconds=60)
     for each in (mailing, other):
-        verdict = judge(stack, each, {})
-        assert verdict.adds_up
+        report = audit(stack, each, {})
+        assert report.adds_up
     sent = gateway.times()
     assert sent.get("79000000004", 0) == sent.get("79000000009", 0) == 0
     assert max(sent.values()) <= 2
@@ -108,7 +108,7 @@ def test_a_frozen_request_holds_up_no_other(stack: RunningStack, gateway: Standi
         assert stop(stack, "79000002999") < STOP_SECONDS
     stack.api("POST", f"mailings/{mailing}/cancel/")
     wait_ended(stack, mailing, seconds=60)
-    assert judge(stack, mailing, gateway.times()).adds_up
+    assert audit(stack, mailing, gateway.times()).adds_up
     assert gateway.times().get("79000002999", 0) == 0
 
 

@@ -117,8 +117,8 @@ class Scene:
             ends = datetime.now(UTC) + timedelta(hours=9, minutes=11 * n)
             self._patch(name, name=f"{name} {n}", ends_at=ends.isoformat(), rate_limit=1 + n % 3)
         there_and_back = ("pause", "resume") if n % 2 else ("resume", "pause")
-        for name, order in zip(("running", "paused"), there_and_back, strict=True):
-            demo.post(self.stack, f"mailings/{self.ids[name]}/{order}/")
+        for name, action in zip(("running", "paused"), there_and_back, strict=True):
+            demo.post(self.stack, f"mailings/{self.ids[name]}/{action}/")
         self._make_unknown("unknown", 1 + n)
         self._make_unknown("other", n % 2)
         self.stack.sql(

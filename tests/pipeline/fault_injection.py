@@ -24,7 +24,7 @@ from tests.pipeline.frozen import (
     stopped,
 )
 from tests.pipeline.gateways import http
-from tests.pipeline.mailings import TEXT, judge, wait_ended
+from tests.pipeline.mailings import TEXT, audit, wait_ended
 from tests.stack.embedded_servers import wait_until
 
 HEADER = [
@@ -80,7 +80,7 @@ def phone(kind: str, number: int) -> str:
 
 @dataclass
 class Found:
-    """What came of a trial."""
+    """What came of a fault."""
 
     what: str
     seconds: float = 0.0
@@ -123,18 +123,18 @@ def _seconds(found: list[float]) -> str:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Fault:
     """What goes wrong while the mailings run."""
 
     name: str
     what: str
-    wrong: "Callable[[Course], None]"
+    wrong: "Callable[[Workload], None]"
     clocks: bool = False
     own_host: bool = False
 
 
-class Course:
-    """The mailings of one trial on their way."""
+class Workload:
+    """The mailings of one fault on their way."""
 
     def __init__(self, stack: Deployment, gateway: Standing) -> None:
         self.stack, self.gateway = stack, gateway
@@ -188,7 +188,7 @@ class Course:
         return float(now)
 
     def sleep_until(self, seconds: float) -> None:
-        """Of the trial."""
+        """Of the fault."""
         time.sleep(max(0.0, self.began + seconds - time.monotonic()))
 
     @contextmanager
@@ -234,15 +234,15 @@ class Course:
 
     # --- what came of it ------------------------------------------------------------------------
 
-    def judged(self, what: str) -> Found:
+    def audited(self, what: str) -> Found:
         found = Found(what, stops=self.stops)
         at: defaultdict[str, list[float]] = defaultdict(list)
         for taken in self.gateway.taken:
             at[taken.phone_number].append(taken.at)
         found.doubled = [number for number, times in at.items() if len(times) > 1]
         for kind, mailing in self.mailings.items():
-            self._judge_mailing(kind, mailing, at, found)
-        self._judge_starts(at, found)
+            self._audit_mailing(kind, mailing, at, found)
+        self._check_starts(at, found)
         found.after += [
             number
             for number, when in self.stopped.items()
@@ -251,17 +251,17 @@ class Course:
         found.seconds = time.monotonic() - self.began
         return found
 
-    def _judge_mailing(
+    def _audit_mailing(
         self, kind: str, mailing: int, at: Mapping[str, list[float]], found: Found
     ) -> None:
         numbers = {phone(kind, n) for n in range(SIZES[kind])}
         times = {number: len(at[number]) for number in numbers if number in at}
-        verdict = judge(self.stack, mailing, times)
-        found.matched += verdict.matched
-        found.arrived += verdict.arrived
-        found.lost += [*verdict.lost, *verdict.false_sent]
-        found.unknown += verdict.rows.get("unknown", 0)
-        found.adds_up = found.adds_up and verdict.adds_up
+        report = audit(self.stack, mailing, times)
+        found.matched += report.matched
+        found.arrived += report.arrived
+        found.lost += [*report.lost, *report.false_sent]
+        found.unknown += report.rows.get("unknown", 0)
+        found.adds_up = found.adds_up and report.adds_up
         found.after += [
             number
             for number in times
@@ -269,7 +269,7 @@ class Course:
             if taken + self._database_ahead(taken) >= self.ends[kind] and not self._stepped(taken)
         ]
 
-    def _judge_starts(self, at: Mapping[str, list[float]], found: Found) -> None:
+    def _check_starts(self, at: Mapping[str, list[float]], found: Found) -> None:
         """Where nobody is frozen, by the message's arrival; else by the launch, since the message
         may be one that a frozen worker has claimed, which is free after the lease."""
         started = dict(self.stack.sql(STARTED))
@@ -306,36 +306,36 @@ def _instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def run_trial(trial: Trial) -> Found:
-    """One trial from its servers to its judgement."""
-    if trial.own_host:
+def run_fault(fault: Fault) -> Found:
+    """One fault from its servers to its judgement."""
+    if fault.own_host:
         with another_host() as host:
-            return _run(trial, host)
-    return _run(trial, None)
+            return _run(fault, host)
+    return _run(fault, None)
 
 
-def _run(trial: Trial, host: Host | None) -> Found:
+def _run(fault: Fault, host: Host | None) -> Found:
     wishes = {"delay": 0.01}
     where = {"host": host.near} if host else {}
     with (
         Standing(**where, **wishes) as gateway,
-        Deployment(http(gateway, "main", deadline="1"), clocks=trial.clocks, host=host) as stack,
+        Deployment(http(gateway, "main", deadline="1"), clocks=fault.clocks, host=host) as stack,
     ):
-        course = Course(stack, gateway)
-        course.fill()
-        course.start()
-        prober = threading.Thread(target=course.probe)
+        workload = Workload(stack, gateway)
+        workload.fill()
+        workload.start()
+        prober = threading.Thread(target=workload.probe)
         prober.start()
         try:
-            trial.wrong(course)
-            course.sleep_until(SECONDS)
+            fault.wrong(workload)
+            workload.sleep_until(SECONDS)
         finally:
-            course.over.set()
+            workload.over.set()
             prober.join()
-        for mailing in [*course.mailings.values(), *course.probes]:
+        for mailing in [*workload.mailings.values(), *workload.probes]:
             wait_ended(stack, mailing, seconds=150)
         wait_until(gateway.says_no_more, 60)
-        return course.judged(trial.what)
+        return workload.audited(fault.what)
 
 
 # --- what goes wrong ------------------------------------------------------------------------------
@@ -345,81 +345,81 @@ STEPS = ((8.0, 10), (24.0, -10), (40.0, 30), (56.0, -10), (72.0, 0))
 FROZEN_FOR = 15.0
 
 
-def move_clocks(*names: str) -> Callable[[Course], None]:
-    def move(course: Course) -> None:
-        assert course.stack.clocks is not None
+def move_clocks(*names: str) -> Callable[[Workload], None]:
+    def move(workload: Workload) -> None:
+        assert workload.stack.clocks is not None
         for moment, seconds in STEPS:
-            course.sleep_until(moment)
+            workload.sleep_until(moment)
             for name in names:
-                course.stack.clocks.step(name, seconds)
+                workload.stack.clocks.step(name, seconds)
 
     return move
 
 
-def freeze_in_chunks(course: Course) -> None:
+def freeze_in_chunks(workload: Workload) -> None:
     for moment, kind in ((8.0, "first chunk"), (40.0, "second chunk")):
-        course.sleep_until(moment)
-        course.begin(kind, rate=2_000)
-        with frozen_in_a_chunk(course.stack), course.noted():
+        workload.sleep_until(moment)
+        workload.begin(kind, rate=2_000)
+        with frozen_in_a_chunk(workload.stack), workload.noted():
             time.sleep(FROZEN_FOR)
 
 
-def freeze_in_ticks(course: Course) -> None:
+def freeze_in_ticks(workload: Workload) -> None:
     for moment in (8.0, 40.0):
-        course.sleep_until(moment)
-        with frozen_in_a_tick(course.stack), course.noted():
+        workload.sleep_until(moment)
+        with frozen_in_a_tick(workload.stack), workload.noted():
             time.sleep(FROZEN_FOR)
 
 
-def freeze_the_scheduler(course: Course) -> None:
+def freeze_the_scheduler(workload: Workload) -> None:
     """`vestnik beat`, of all those that tick."""
-    course.sleep_until(8.0)
+    workload.sleep_until(8.0)
     for _ in range(50):
-        with frozen_in_a_tick(course.stack) as pid, course.noted():
-            if pid == course.stack.pids["beat"]:
+        with frozen_in_a_tick(workload.stack) as pid, workload.noted():
+            if pid == workload.stack.pids["beat"]:
                 time.sleep(FROZEN_FOR)
                 return
 
 
-def freeze_with_leases(course: Course) -> None:
+def freeze_with_leases(workload: Workload) -> None:
     for moment, name in ((8.0, "worker.1"), (40.0, "worker.2")):
-        course.sleep_until(moment)
-        with stopped(course.stack.pids[name]), course.noted():
+        workload.sleep_until(moment)
+        with stopped(workload.stack.pids[name]), workload.noted():
             time.sleep(FROZEN_FOR)
 
 
-def freeze_in_requests(course: Course) -> None:
+def freeze_in_requests(workload: Workload) -> None:
     for moment, number in ((8.0, 0), (40.0, 1)):
-        course.sleep_until(moment)
+        workload.sleep_until(moment)
         body = {"phone_numbers": [phone("ended", SIZES["ended"] - 1 - number)]}
 
         def ask(body: object = body) -> None:
             with suppress(URLError, OSError):
-                course.stack.api("POST", "stop-list/", body)
+                workload.stack.api("POST", "stop-list/", body)
 
         with ExitStack() as freezing:
-            with course.asking:
-                freezing.enter_context(frozen_in_a_request(course.stack, ask))
-            freezing.enter_context(course.noted())
+            with workload.asking:
+                freezing.enter_context(frozen_in_a_request(workload.stack, ask))
+            freezing.enter_context(workload.noted())
             time.sleep(FROZEN_FOR)
 
 
-def lose_a_host(course: Course) -> None:
+def lose_a_host(workload: Workload) -> None:
     """For good, in the middle of a chunk, with whatever it had claimed."""
-    course.sleep_until(8.0)
-    assert course.stack.host is not None
-    with course.noted():
-        with stopped(course.stack.pids["worker.1"]):  # so that it is the other that enlists
-            course.begin("first chunk", rate=2_000)
-            with frozen_in_a_chunk(course.stack) as pid:
-                assert pid == course.stack.pids["worker.2"]
-                course.stack.host.vanish()
+    workload.sleep_until(8.0)
+    assert workload.stack.host is not None
+    with workload.noted():
+        with stopped(workload.stack.pids["worker.1"]):  # so that it is the other that enlists
+            workload.begin("first chunk", rate=2_000)
+            with frozen_in_a_chunk(workload.stack) as pid:
+                assert pid == workload.stack.pids["worker.2"]
+                workload.stack.host.vanish()
         time.sleep(2 * FROZEN_FOR)
 
 
-TRIALS = [
+FAULTS = [
     *(
-        Trial(
+        Fault(
             f"clock of {name}",
             f"clock of {what}: 10 s ahead, 10 s behind, stepped by 40 s on and back",
             move_clocks(*names),
@@ -433,10 +433,10 @@ TRIALS = [
             ("postgres", "PostgreSQL", ("postgres",)),
         )
     ),
-    Trial("frozen tick", "a process frozen in its tick × 2", freeze_in_ticks),
-    Trial("frozen scheduler", "the scheduler frozen in its tick", freeze_the_scheduler),
-    Trial("frozen chunk", "a worker frozen in a chunk of an audience × 2", freeze_in_chunks),
-    Trial("frozen lease", "each worker frozen past its leases", freeze_with_leases),
-    Trial("frozen request", "the web frozen in a STOP × 2", freeze_in_requests),
-    Trial("lost host", "a worker's host gone without a FIN", lose_a_host, own_host=True),
+    Fault("frozen tick", "a process frozen in its tick × 2", freeze_in_ticks),
+    Fault("frozen scheduler", "the scheduler frozen in its tick", freeze_the_scheduler),
+    Fault("frozen chunk", "a worker frozen in a chunk of an audience × 2", freeze_in_chunks),
+    Fault("frozen lease", "each worker frozen past its leases", freeze_with_leases),
+    Fault("frozen request", "the web frozen in a STOP × 2", freeze_in_requests),
+    Fault("lost host", "a worker's host gone without a FIN", lose_a_host, own_host=True),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.builders import counts, enlist_all, make_mailing, make_running
-from tests.dispatch.dispatching import lane, provider
+from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import assert_it_adds_up
 from tests.gateways.standing import Standing
 from vestnik.dispatch.models import Breaker
@@ -35,8 +35,8 @@ def two_workers(settings: Any, smsc: Standing) -> Iterator[tuple[Dispatcher, Dis
     options = {"host": "127.0.0.1", "port": str(smsc.sandbox.smpp_port), "system_id": "vestnik"}
     with (
         provider(settings, "narrow", "smpp", **options, sender="Vestnik"),
-        lane("narrow") as one,
-        lane("narrow") as other,
+        open_dispatcher("narrow") as one,
+        open_dispatcher("narrow") as other,
     ):
         yield one, other
 

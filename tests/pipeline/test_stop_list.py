@@ -2,7 +2,7 @@
 
 import time
 
-from tests.pipeline.mailings import create, fill, judge, wait_ended
+from tests.pipeline.mailings import audit, create, fill, wait_ended
 
 
 def test_a_stop_is_obeyed_within_a_second(stack):
@@ -16,13 +16,13 @@ def test_a_stop_is_obeyed_within_a_second(stack):
 
     assert answer.body == {"added": 1_500, "known": 0}
     wait_ended(stack, mailing, seconds=20)
-    verdict = judge(stack, mailing)
-    late = [sent for sent in verdict.arrivals if sent.line.monotonic > told + 1.0]
+    report = audit(stack, mailing)
+    late = [sent for sent in report.arrivals if sent.line.monotonic > told + 1.0]
     assert not {sent.phone for sent in late} & set(stopped)
     assert late
-    assert verdict.adds_up
-    assert set(verdict.rows) == {"sent", "suppressed"}
-    assert verdict.rows["sent"] == len(verdict.arrivals)
-    assert verdict.rows["suppressed"] > 500
-    assert not verdict.doubled
+    assert report.adds_up
+    assert set(report.rows) == {"sent", "suppressed"}
+    assert report.rows["sent"] == len(report.arrivals)
+    assert report.rows["suppressed"] > 500
+    assert not report.doubled
     stack.sql("DELETE FROM audience_stoplistentry")

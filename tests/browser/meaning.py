@@ -20,7 +20,7 @@ from tests.stack.running import RunningStack
 REFUSED: Any = object()
 GONE = "gone"
 #: Seconds for a page to come.
-PATIENCE = 30
+TIMEOUT = 30
 #: What a form says although nobody could choose it: an option that is no longer there.
 CHOOSE = """(control, value) => {
     if (control.tagName === "SELECT" && ![...control.options].some(o => o.value === value))
@@ -170,7 +170,7 @@ class Visitor:
 
     def says_why(self) -> bool:
         """Whether the page says that something is wrong; once it is there, if it is just coming."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             try:
                 return bool(self.page.evaluate(REASONS))
@@ -179,7 +179,7 @@ class Visitor:
         return False
 
     def _wait_for_another_page(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not self._is_another():
             assert time.monotonic() < deadline, "no page came"
             self.page.wait_for_timeout(10)

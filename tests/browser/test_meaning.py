@@ -24,7 +24,7 @@ CASES = list(cases(FORMS))
 MEANING = os.environ.get("MEANING", "")
 #: One in so many of a form's cases, so that each manner comes up.
 SHARE = 8
-PATIENCE = 20_000
+TIMEOUT = 20_000
 
 
 def chosen() -> Sequence[Case]:
@@ -60,7 +60,7 @@ def visitors(browser: Browser, stack: RunningStack) -> Iterator[dict[tuple[str, 
                 timezone_id="Europe/Moscow",
                 java_script_enabled=javascript,
             )
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(TIMEOUT)
             opened[user, javascript] = Visitor(context.new_page())
     yield opened
     for visitor in opened.values():

@@ -18,7 +18,7 @@ from tests.stack.running import RunningStack
 WINDOWS = (*STATES, "import", "overview")
 WITHIN = 15.0
 #: For the whole truth, where nothing is broken any more: also on a busy machine.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 ANSWERED_WITHIN = 10.0
 
 Windows = dict[str, Page]
@@ -53,7 +53,7 @@ def windows(browser: Browser, stack: RunningStack, proxy: Proxy, scene: Scene) -
         timezone_id="Asia/Vladivostok",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(PATIENCE * 1_000)
+    context.set_default_timeout(TIMEOUT * 1_000)
     pages = {name: context.new_page() for name in WINDOWS}
     for name, page in pages.items():
         page.goto(scene.path(name))
@@ -64,7 +64,7 @@ def windows(browser: Browser, stack: RunningStack, proxy: Proxy, scene: Scene) -
 def compare(scene: Scene, windows: Windows, *, or_old: bool, or_noted: str = "") -> None:
     """Until each page shows the truth, or, where that is enough, says how old it is, or why."""
     wrong: list[str] = []
-    deadline = time.monotonic() + (WITHIN if or_old else PATIENCE)
+    deadline = time.monotonic() + (WITHIN if or_old else TIMEOUT)
     while time.monotonic() < deadline:
         wrong, said = [], scene.look()
         for name, page in windows.items():
@@ -157,9 +157,9 @@ def test_marked_text_and_open_menus_hold_back_nothing_else(scene: Scene, windows
     said = scene.look()
     for name in ("running", "paused", "scheduled", "draft", "unknown"):
         head = windows[name].locator("#mailing-header")
-        expect(head.locator("h1")).to_have_text(said[name]["name"], timeout=PATIENCE * 1_000)
+        expect(head.locator("h1")).to_have_text(said[name]["name"], timeout=TIMEOUT * 1_000)
         badge = head.locator("#mailing-state")
-        expect(badge).to_contain_text(said[name]["state"], timeout=PATIENCE * 1_000)
+        expect(badge).to_contain_text(said[name]["state"], timeout=TIMEOUT * 1_000)
     compare(scene, {name: windows[name] for name in MARKED}, or_old=False, or_noted=HELD)
     assert marked["running"] == windows["running"].evaluate("String(getSelection())")
     assert windows["running"].locator("details.menu").get_attribute("open") is not None

@@ -9,7 +9,7 @@ import pytest
 
 from tests.stack.accounts import AS_NOBODY, NOBODY
 from tests.stack.running import copy_home, prepared_home
-from vestnik.stack.servers.postgres import install
+from vestnik.stack.servers.data_folder import install
 
 
 @pytest.fixture

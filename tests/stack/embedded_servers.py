@@ -13,7 +13,8 @@ import psycopg
 from vestnik.stack import home as homes
 from vestnik.stack import runtime_dir
 from vestnik.stack.processes.process import Program
-from vestnik.stack.servers.postgres import OWNER, USER, Postgres
+from vestnik.stack.servers.data_folder import OWNER
+from vestnik.stack.servers.postgres import USER, Postgres
 from vestnik.stack.servers.valkey import Valkey
 
 SECONDS = 30.0

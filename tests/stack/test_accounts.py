@@ -17,7 +17,7 @@ from tests.stack.running import RunningStack
 from vestnik.stack import runtime_dir
 from vestnik.stack.owner import _give, account_of
 from vestnik.stack.processes.process import Program
-from vestnik.stack.servers.postgres import install
+from vestnik.stack.servers.data_folder import install
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 

@@ -24,7 +24,7 @@ from vestnik.stack.errors import StackError, disk_is_full, of_folder
 MIB = 1 << 20
 ROOM_FOR_NEW = 256 * MIB
 ROOM_FOR_OLD = 48 * MIB
-PATIENCE = 1.0
+LOCK_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def check_room(home: Home) -> None:
 def lock(home: Home) -> int:
     """Lock the home for the life of this process; the lock on the folder needs no file."""
     folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while not _locked(folder, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
             os.close(folder)

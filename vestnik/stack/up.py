@@ -32,7 +32,7 @@ WORK = {
 SECONDS_TO_SERVE = 60.0
 SECONDS_TO_PRINT = 0.5
 SECONDS_FOR_YOUR_DATABASE = "5"
-PATIENCE_WITH_PORT = 2.0
+PORT_TIMEOUT = 2.0
 #: A worker's scheduler has a thread with a connection for each job.
 CONNECTIONS_OF_JOBS = 6
 
@@ -223,7 +223,7 @@ def demo_could_reach_somebody() -> bool:
 
 def check_port(port: int) -> None:
     """Refuse a port that is in use; those of a killed stack are free within a moment."""
-    deadline = time.monotonic() + PATIENCE_WITH_PORT
+    deadline = time.monotonic() + PORT_TIMEOUT
     while not is_free(port):
         if time.monotonic() > deadline:
             raise StackError(

@@ -12,8 +12,9 @@ from vestnik.stack import runtime_dir
 from vestnik.stack.errors import StackError
 from vestnik.stack.home import Home
 from vestnik.stack.processes import linux
-from vestnik.stack.servers import postgres as postgreses
-from vestnik.stack.servers.postgres import VITAL, Postgres
+from vestnik.stack.servers import data_folder
+from vestnik.stack.servers.data_folder import VITAL
+from vestnik.stack.servers.postgres import Postgres
 
 PASSWORDS = {"database_owner": "o", "database_user": "u w/@"}
 
@@ -55,7 +56,7 @@ def test_a_server_that_is_ending_is_waited_for(postgres, server_in):
 
 
 def test_a_server_that_does_not_end_is_named(postgres, server_in, monkeypatch):
-    monkeypatch.setattr(postgreses, "PATIENCE", 0.2)
+    monkeypatch.setattr(data_folder, "PREDECESSOR_TIMEOUT", 0.2)
     with pytest.raises(StackError, match=f"another PostgreSQL .pid {server_in.pid}. uses"):
         postgres.prepare()
 

@@ -21,7 +21,8 @@ from vestnik.stack import home as homes
 from vestnik.stack import runtime_dir
 from vestnik.stack.processes import linux
 from vestnik.stack.processes.process import Program, plain_environ
-from vestnik.stack.servers.postgres import Postgres, install
+from vestnik.stack.servers.data_folder import install
+from vestnik.stack.servers.postgres import Postgres
 from vestnik.stack.servers.upgrade import exchange
 
 #: Debian's.
@@ -83,7 +84,7 @@ def initdb(server: Postgres) -> None:
     server.folder.mkdir(mode=0o700)
     server._give(server.folder)
     password = server.runtime_dir.path / "password"
-    server._write_for_server(password, server.passwords["database_owner"])
+    server.write_for_server(password, server.passwords["database_owner"])
     argv = [
         str(server.binaries / "initdb"), "-D", "/proc/self/cwd", f"--pwfile={password}",
         "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--username=postgres",

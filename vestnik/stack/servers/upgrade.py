@@ -25,7 +25,8 @@ from vestnik.stack import owner, runtime_dir
 from vestnik.stack.errors import StackError, of_folder
 from vestnik.stack.home import MIB, Home
 from vestnik.stack.processes import linux
-from vestnik.stack.servers.postgres import DATABASE, OWNER, USER, Postgres, install, major
+from vestnik.stack.servers.data_folder import OWNER, install, major
+from vestnik.stack.servers.postgres import DATABASE, USER, Postgres
 
 SECONDS_TO_STOP = 600.0
 PAUSE = 0.1

@@ -41,6 +41,18 @@ SLOW = (
     "test_interrupts.py",
     "test_readme.py",
 )
+#: Modules that take a minute or more: begun first, so that at the end no process waits for another.
+LONGEST = (
+    "audience/importing/test_export_and_import.py",
+    "browser/test_accessibility.py",
+    "browser/test_live.py",
+    "browser/test_page_contents.py",
+    "mailings/test_hours_by_model.py",
+    "mailings/test_rendering.py",
+    "pipeline/test_kills.py",
+    "test_extremes.py",
+    "test_variables.py",
+)
 #: By `--part`: which folders and modules are left out, and which alone are taken (none: the rest).
 PARTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "most": ((*ALONE, *BROWSER), ()),
@@ -120,8 +132,7 @@ def pytest_collection_modifyitems(
     if part == "fast":
         _leave_out(config, items, lambda item: is_hypothesis_test(getattr(item, "obj", None)))
     yield
-    # The longest first: at the end no core waits for another.
-    items.sort(key=lambda item: not _is_in(SLOW, item.path))
+    items.sort(key=lambda item: not _is_in((*SLOW, *LONGEST), item.path))
 
 
 def _is_in(names: Sequence[str], path: Path) -> bool:

@@ -125,7 +125,7 @@ def test_a_search_is_one_step_back_however_often_it_was_typed(browser_page: Open
     expect(field).to_have_value("slower")
 
 
-def test_an_order_that_is_given_twice_is_sent_once(browser_page: OpenPage, mailing: int) -> None:
+def test_an_action_that_is_given_twice_is_sent_once(browser_page: OpenPage, mailing: int) -> None:
     page = opened(browser_page("operator", language="en"), mailing)
     link(page, "Pause")
     requests = Held(page, "**/pause/", "POST")

@@ -86,7 +86,7 @@ def test_a_second_click_on_a_question_that_hangs_asks_it_anew(
     expect(page.locator("dialog[open]")).to_contain_text("Cancel the mailing for good?")
 
 
-def test_an_order_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningStack) -> None:
+def test_an_action_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningStack) -> None:
     page = unwatched
     page.goto(f"/mailings/{a_scheduled_one(page, stack)}/cancel/")
     line = Hanging(page, "**/cancel/")

@@ -94,7 +94,7 @@ def test_a_frozen_enlisting_holds_up_neither_a_stop_nor_another_mailing(
     assert sum(times == 2 for times in sent.values()) == read(stack, other)["progress"]["sent"]
 
 
-def test_a_frozen_tick_starts_mailings_in_time(stack: RunningStack, gateway: Standing) -> None:
+def test_a_frozen_scheduler_starts_mailings_in_time(stack: RunningStack, gateway: Standing) -> None:
     with frozen_in_a_tick(stack):
         mailing = create(stack, starts_in=2.0, provider="main", rate_limit=1000)
         assert lateness(stack, mailing) < START_SECONDS

@@ -36,7 +36,7 @@ def test_killing_repeats_nobody_and_loses_nobody(stack, scenario):
         assert not row.unknown
 
 
-def test_the_judge_finds_a_naive_sender_out(stack):
+def test_the_audit_finds_a_naive_sender_out(stack):
     fill(stack, 20_000)
     mailing = create(stack, rate_limit=1)
     wait_until(lambda: read(stack, mailing)["enlisted_at"], seconds=10)
@@ -66,7 +66,7 @@ def naive_until_killed(stack: RunningStack, mailing: int) -> list[str]:
     return [match["phone"] for line in lines if (match := MESSAGE.match(line))]
 
 
-def test_the_judge_finds_a_database_out_that_forgets_commits():
+def test_the_audit_finds_a_database_out_that_forgets_commits():
     with RunningStack(workers=2, environ=ENVIRON) as stack:
         stack.sql("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
         restart_postgres(stack)  # so that every connection is a new one

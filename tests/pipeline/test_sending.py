@@ -45,7 +45,7 @@ def test_nothing_leaves_at_or_after_the_end(stack):
     assert not report.doubled
 
 
-def test_pause_is_obeyed_within_a_second_and_resume_sends_the_rest(stack):
+def test_pause_is_done_within_a_second_and_resume_sends_the_rest(stack):
     fill(stack, 3_000)
     mailing = create(stack, rate_limit=1_000)
     stack.wait_for_line(f"mailing={mailing} ", seconds=5)
@@ -64,7 +64,7 @@ def test_pause_is_obeyed_within_a_second_and_resume_sends_the_rest(stack):
     assert not report.doubled
 
 
-def test_cancel_is_obeyed_within_a_second(stack):
+def test_cancel_is_done_within_a_second(stack):
     fill(stack, 3_000)
     mailing = create(stack, rate_limit=1_000)
     stack.wait_for_line(f"mailing={mailing} ", seconds=5)

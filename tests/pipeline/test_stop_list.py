@@ -5,7 +5,7 @@ import time
 from tests.pipeline.mailings import audit, create, fill, wait_ended
 
 
-def test_a_stop_is_obeyed_within_a_second(stack):
+def test_a_stop_is_done_within_a_second(stack):
     fill(stack, 3_000)
     mailing = create(stack, rate_limit=400)
     stack.wait_for_line(f"mailing={mailing} ", seconds=5)

@@ -97,7 +97,7 @@ async def with_server(talk: Talk | None, use: Callable[[int], Awaitable[None]]) 
         await use(port)
 
 
-def test_each_row_is_tried_and_each_trial_has_a_row() -> None:
+def test_each_row_is_tried_and_each_test_has_a_row() -> None:
     assert {row[0] for row in BY_HTTP} == {NOWHERE, *GATEWAYS}
     assert {row[0] for row in BY_SMPP} == {NOWHERE, *SMSCS}
 

@@ -152,7 +152,7 @@ def test_a_key_is_refused_where_it_would_be_ignored(
 ORDERS = [("schedule", "scheduled"), ("pause", "paused"), ("resume", "running"), ("cancel", None)]
 
 
-def test_an_order_is_obeyed_whatever_key_comes_with_it(api: Caller) -> None:
+def test_an_action_is_done_whatever_key_comes_with_it(api: Caller) -> None:
     """A client that sends one with every request must be able to stop a mailing."""
     body = mailing_body(draft=True)
     mailing = api.post("mailings/", body, idempotency_key="k").json()["id"]

@@ -30,7 +30,7 @@ def test_what_is_left_of_a_cancelled_mailing_reads_cancelled_in_the_answer(api: 
 
 
 @pytest.mark.parametrize("action", ["pause", "cancel"])
-def test_an_order_that_is_fulfilled_already_is_fine(api: Caller, action: str) -> None:
+def test_an_action_that_is_fulfilled_already_is_fine(api: Caller, action: str) -> None:
     mailing = make_running(1)
     api.post(f"mailings/{mailing.id}/{action}/")
 
@@ -39,7 +39,7 @@ def test_an_order_that_is_fulfilled_already_is_fine(api: Caller, action: str) ->
 
 
 @pytest.mark.parametrize("action", ["pause", "resume"])
-def test_an_order_that_the_state_does_not_allow_says_what_it_does_allow(
+def test_an_action_that_the_state_does_not_allow_says_what_it_does_allow(
     api: Caller, action: str
 ) -> None:
     mailing = make_mailing(starts_in=1000)
@@ -53,7 +53,7 @@ def test_an_order_that_the_state_does_not_allow_says_what_it_does_allow(
     )
 
 
-def test_an_order_takes_no_body(api: Caller) -> None:
+def test_an_action_takes_no_body(api: Caller) -> None:
     mailing = make_running(1)
 
     assert api.post(f"mailings/{mailing.id}/pause/", {}).status_code == 200

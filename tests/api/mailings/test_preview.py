@@ -148,7 +148,7 @@ def test_price_and_forecast_are_by_the_provider(api: Caller, settings: Settings)
     assert 0 <= told["forecast"]["will_not_fit"] - (told["messages"] - 20) < 15
 
 
-def test_beside_others_it_has_its_share_of_the_provider_s_pace(
+def test_beside_others_it_has_its_share_of_the_provider_s_rate(
     api: Caller, settings: Settings
 ) -> None:
     """Two equal ones at 10 a second: 5 each."""

@@ -88,7 +88,7 @@ def test_what_was_sent_has_its_price_in_answer_and_file(api: Caller, settings: S
     assert b"".join(sheet.streaming_content).startswith(b"PK")
 
 
-def test_a_mailing_that_has_not_started_has_no_pace(api: Caller) -> None:
+def test_a_mailing_that_has_not_started_has_no_rate(api: Caller) -> None:
     mailing = make_mailing(starts_in=1000)
 
     body = api.get(f"mailings/{mailing.id}/statistics/").json()
@@ -97,7 +97,7 @@ def test_a_mailing_that_has_not_started_has_no_pace(api: Caller) -> None:
     assert set(body["percentages"].values()) == {0.0}
 
 
-def test_the_pace_stands_still_at_the_end(api: Caller) -> None:
+def test_the_rate_stands_still_at_the_end(api: Caller) -> None:
     mailing = make_running(1)
     Mailing.objects.update(
         starts_at="2026-01-01T00:00:00Z",

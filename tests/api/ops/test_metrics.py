@@ -95,7 +95,7 @@ VALUES (%s, {ago}, '', 'resume', '', '', '')
         (1, 60.0, 20.0, 20.0),
     ],
 )
-def test_what_waits_for_its_pace_counts_from_when_it_could_have_been_sent(
+def test_what_waits_for_its_rate_counts_from_when_it_could_have_been_sent(
     api: Caller,
     rate_limit: int | None,
     sent_ago: float | None,

@@ -317,7 +317,7 @@ def send(body: bytes, content_type: str, query: str = "") -> int:
         ("", "cp1251"),
     ],
 )
-def test_a_stop_word_is_obeyed_in_whatever_charset(label: str, charset: str) -> None:
+def test_a_stop_word_is_done_in_whatever_charset(label: str, charset: str) -> None:
     word = "СТОП".encode(charset)
     escaped = "".join(f"%{byte:02X}" for byte in word)
     fields = f"phone=79261234567&text={escaped}"

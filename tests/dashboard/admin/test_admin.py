@@ -129,7 +129,7 @@ def test_what_the_pipeline_writes_is_read_only(name: str) -> None:
     assert saved.status_code == 403
 
 
-def test_orders_go_the_way_that_the_apis_go() -> None:
+def test_actions_are_those_of_the_api() -> None:
     first, second, opened = make_running(1), make_mailing(starts_in=1000), browser()
 
     said = run_action(opened, "pause", first, second)

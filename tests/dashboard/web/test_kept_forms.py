@@ -289,7 +289,7 @@ def test_an_address_that_is_only_posted_to_leads_to_its_page(
         ("/settings/users/{id}/role/", {"role": "king"}),
     ],
 )
-def test_another_language_after_a_refused_order_shows_the_page(
+def test_another_language_after_a_refused_action_shows_the_page(
     browser: Browser, address: str, wrong: Given
 ) -> None:
     other = make_user("other")

@@ -37,7 +37,7 @@ def test_a_mailing_is_not_launched_before_its_start():
     assert mailing.state == "scheduled"
 
 
-def test_a_hint_that_comes_a_moment_early_waits():
+def test_a_wakeup_that_comes_a_moment_early_waits():
     mailing = make_mailing(starts_in=0.08)
     assert launch_when_due(mailing.id)
     mailing.refresh_from_db()
@@ -60,7 +60,7 @@ def test_an_empty_directory_is_no_trouble():
     assert EnlistmentCursor.objects.get(mailing=mailing).bound == 0
 
 
-def test_one_hint_launches_all_that_are_due_in_a_few_statements(django_assert_max_num_queries):
+def test_one_wakeup_launches_all_that_are_due_in_a_few_statements(django_assert_max_num_queries):
     ids = make_clients(3)
     mailings = [make_mailing() for _ in range(30)]
     later, missed = make_mailing(starts_in=60), make_mailing(starts_in=-10, ends_in=-1)

@@ -32,7 +32,7 @@ def test_it_is_claimed_sent_and_finished():
     assert_it_adds_up(sent_test.mailing)
 
 
-def test_a_hint_neither_launches_nor_enlists_it_again():
+def test_a_wakeup_neither_launches_nor_enlists_it_again():
     make_clients(3)
     sent_test = send_test(make_mailing(starts_in=1000), [FIRST], "test")
     assert not launch.launch_when_due(sent_test.mailing.id)

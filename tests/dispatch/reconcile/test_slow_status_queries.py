@@ -161,7 +161,9 @@ def test_a_pass_is_over_after_its_slice_and_nobody_starves(
     assert all(doubt.intersection(asked[:12]) for doubt in doubts)
 
 
-def test_a_tick_hints_once_at_all_mailings_of_a_provider(vendor: Vendor, settings: Any) -> None:
+def test_the_scheduler_wakes_once_at_all_mailings_of_a_provider(
+    vendor: Vendor, settings: Any
+) -> None:
     mailing_with_unknown(2)
     for _ in range(3):
         another_mailing_with_unknown(2)

@@ -62,7 +62,7 @@ def keep() -> int:
     return stored.store(io.BytesIO(b"phone\n79261234567\n"), file_name="a.csv").id
 
 
-def test_a_file_is_started_once_whatever_hints_come_meanwhile(
+def test_a_file_is_started_once_whatever_wakeups_come_meanwhile(
     started: list[list[str]], given: list[Any]
 ):
     first, second = keep(), keep()

@@ -232,7 +232,9 @@ def test_the_validity_is_what_is_left_of_the_mailing(settings: Any, gateway: Sta
     assert 95 <= int(gateway.taken[0].validity) <= 100
 
 
-def test_a_throttled_answer_rests_all_batches_of_the_lane(settings: Any, gateway: Standing) -> None:
+def test_a_throttled_answer_rests_all_batches_of_the_dispatcher(
+    settings: Any, gateway: Standing
+) -> None:
     mailing_to(300)
     other = make_mailing(provider="main")
     assert launch.launch(other.id)

@@ -93,7 +93,7 @@ def test_one_message_tries_and_only_one() -> None:
     assert Row.objects.get().state == "half-open"
 
 
-def test_other_threads_of_the_lane_do_not_try_as_well() -> None:
+def test_other_threads_of_the_dispatcher_do_not_try_as_well() -> None:
     shared = opened("main")
     let_its_time_pass()
     assert shared.admit() == 0
@@ -247,7 +247,7 @@ def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
     assert other.is_probing
 
 
-def test_others_of_the_lane_wait_while_one_tries_alone() -> None:
+def test_others_of_the_dispatcher_wait_while_one_tries_alone() -> None:
     found = breaker()
     found.record(*stayed([NOT_BOUND]))
     found._locally_open_until = time.monotonic()

@@ -25,7 +25,7 @@ def count_wakeups(url: str) -> int:
         return int(broker.llen(QUEUE))
 
 
-def test_a_paced_mailing_is_looked_at_when_it_is_through_and_not_in_each_rest(
+def test_a_rate_limited_mailing_is_looked_at_when_it_is_through_and_not_in_each_rest(
     settings: Any,
 ) -> None:
     mailing = make_running(100, rate_limit=50)
@@ -51,7 +51,7 @@ def several(count: int, clients: int, **fields: Any) -> list[Mailing]:
     return mailings
 
 
-def test_a_provider_s_pace_is_looked_at_when_a_mailing_is_through_and_not_in_each_rest(
+def test_a_provider_s_rate_is_looked_at_when_a_mailing_is_through_and_not_in_each_rest(
     settings: Any,
 ) -> None:
     mailing = make_running(60)
@@ -70,7 +70,7 @@ def test_a_provider_s_pace_is_looked_at_when_a_mailing_is_through_and_not_in_eac
 @pytest.mark.parametrize(
     ("count", "pace", "limit", "seconds"), [(20, "20", None, 4.0), (2, "50", 40, 3.0)]
 )
-def test_mailings_share_a_pace(
+def test_mailings_share_a_rate(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
     count: int,
@@ -91,7 +91,7 @@ def test_mailings_share_a_pace(
     assert max(sent) - min(sent) <= max(2, max(sent) // 4)
 
 
-def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
+def test_dispatchers_leave_a_thread_to_others_and_one_that_waits_makes_room() -> None:
     threads = DispatcherThreads(2)
     assert [threads.acquire() for _ in range(2)] == [True, True]
     assert not threads.should_yield(has_siblings=True, held_for=9)  # nobody wants one
@@ -111,7 +111,7 @@ def test_lanes_leave_a_thread_to_others_and_one_that_rests_makes_room() -> None:
     assert [threads.acquire() for _ in range(2)] == [True, False]
 
 
-def test_a_lane_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:
+def test_a_dispatcher_without_a_thread_sends_nothing_and_keeps_no_place(settings: Any) -> None:
     mailing, threads = make_running(5), DispatcherThreads(1)
     assert threads.acquire()
     with (

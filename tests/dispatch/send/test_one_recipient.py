@@ -59,7 +59,7 @@ def flight(at: float, *outcomes: Outcome) -> list[SendResult]:
         ([FORBIDDEN], 1.0),
     ],
 )
-def test_how_long_a_lane_rests(outcomes: list[Outcome], rest: float) -> None:
+def test_how_long_a_dispatcher_pauses(outcomes: list[Outcome], rest: float) -> None:
     assert RefusalTracker().sort(flight(1.0, *outcomes)).cooldown == rest
 
 

@@ -15,7 +15,7 @@ def fresh(per_second: float, weight: int = 1) -> Rate:
     return Rate(f"test:{new_id()}", per_second, weight)
 
 
-def test_without_a_pace_everything_is_granted():
+def test_without_a_rate_everything_is_granted():
     assert take([], 250) == Grant(250)
 
 
@@ -23,7 +23,7 @@ def test_the_first_block_is_granted_at_once():
     assert take([fresh(100)], 250).granted == 10
 
 
-def test_a_slow_pace_grants_one_and_says_how_long_until_the_next():
+def test_a_slow_rate_grants_one_and_says_how_long_until_the_next():
     pace = fresh(1)
     assert take([pace], 250).granted == 1
     refused = take([pace], 250)
@@ -31,7 +31,7 @@ def test_a_slow_pace_grants_one_and_says_how_long_until_the_next():
     assert 0.8 < refused.wait <= 1.0
 
 
-def test_the_lower_of_two_paces_holds_and_is_named():
+def test_the_lower_of_two_rates_holds_and_is_named():
     wide, narrow = fresh(1000), fresh(10)
     assert take([wide, narrow], 250).granted == 1
     assert take([wide, narrow], 250).reason == narrow
@@ -41,7 +41,7 @@ def test_a_message_of_three_segments_takes_three_permits():
     assert take([fresh(100, weight=3)], 250).granted == 3
 
 
-def test_several_hands_together_keep_the_rate():
+def test_several_threads_together_keep_the_rate():
     pace, taken, until = fresh(200), [], time.monotonic() + 2.0
 
     def draw() -> None:
@@ -62,7 +62,7 @@ def test_several_hands_together_keep_the_rate():
     assert 380 - lost <= sum(granted for _, granted in taken) <= 460
 
 
-def test_a_pace_of_less_than_one_a_minute_is_remembered_until_its_next(settings):
+def test_a_rate_of_less_than_one_a_minute_is_remembered_until_its_next(settings):
     pace = fresh(1 / 300)
     assert take([pace], 1).granted == 1
     assert 299 < take([pace], 1).wait <= 300
@@ -70,7 +70,7 @@ def test_a_pace_of_less_than_one_a_minute_is_remembered_until_its_next(settings)
         assert client.pttl(f"vestnik:pace:{pace.key}") > 300_000
 
 
-def test_without_redis_a_paced_mailing_waits(settings, monkeypatch):
+def test_without_redis_a_rate_limited_mailing_waits(settings, monkeypatch):
     from vestnik.dispatch.send import rate_limit
 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

@@ -100,7 +100,7 @@ def test_what_is_answered_slowly_is_recorded_beside_what_is_lost(
     assert counts(mailing) == {"sent": 16, "unknown": 4}
 
 
-def test_a_pause_is_obeyed_while_lost_answers_are_out(main: Dispatcher, gateway: Standing) -> None:
+def test_a_pause_is_done_while_lost_answers_are_out(main: Dispatcher, gateway: Standing) -> None:
     mailing = make_running(100, provider="main")
     gateway.set(once=lose_one_in(5, 20))
     worker = threading.Thread(target=work_and_close, args=[main])

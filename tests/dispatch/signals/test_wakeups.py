@@ -33,7 +33,7 @@ def queued(broker: redis.Redis) -> list[dict[str, object]]:
     return [json.loads(message)["headers"] for message in broker.lrange(QUEUE, 0, -1)][::-1]
 
 
-def test_no_hint_carries_an_instant(broker: redis.Redis) -> None:
+def test_no_wakeup_carries_an_instant(broker: redis.Redis) -> None:
     wakeups.publish("vestnik.look_at", 1)
     wakeups.publish("vestnik.look_at", 2, after=0.01)
     wait_until(lambda: broker.llen(QUEUE) == 2, 10)
@@ -43,7 +43,7 @@ def test_no_hint_carries_an_instant(broker: redis.Redis) -> None:
         assert headers["expires"] is None
 
 
-def test_a_hint_that_is_to_come_later_lets_others_pass(broker: redis.Redis) -> None:
+def test_a_wakeup_that_is_to_come_later_lets_others_pass(broker: redis.Redis) -> None:
     wakeups.publish("vestnik.look_at", 1, after=0.5)
     wakeups.publish("vestnik.look_at", 2)
     wait_until(lambda: broker.llen(QUEUE) == 1, 10)
@@ -51,7 +51,7 @@ def test_a_hint_that_is_to_come_later_lets_others_pass(broker: redis.Redis) -> N
     wait_until(lambda: broker.llen(QUEUE) == 2, 10)
 
 
-def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, caplog) -> None:
+def test_wakeups_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, caplog) -> None:
     for number in range(3 * wakeups.MOST_QUEUED):
         wait_until(lambda: not wakeups._pending.full(), 10)
         wakeups.publish("vestnik.look_at", number)
@@ -75,7 +75,7 @@ def test_hints_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, ca
     wait_until(flows_again, 10)
 
 
-def test_what_is_hinted_while_the_same_waits_is_one_hint(broker: redis.Redis) -> None:
+def test_what_is_published_while_the_same_waits_is_one_wakeup(broker: redis.Redis) -> None:
     for _ in range(20):
         wakeups.publish("vestnik.look_at", 7)
         wakeups.wake_dispatchers("null")
@@ -91,7 +91,7 @@ def test_what_is_hinted_while_the_same_waits_is_one_hint(broker: redis.Redis) ->
     }
 
 
-def test_what_is_hinted_once_a_worker_has_taken_the_hint_is_another_one(
+def test_what_is_published_once_a_worker_has_taken_the_wakeup_is_another_one(
     broker: redis.Redis,
 ) -> None:
     for count in (1, 2, 3):
@@ -100,7 +100,7 @@ def test_what_is_hinted_once_a_worker_has_taken_the_hint_is_another_one(
         wakeups.mark_taken("vestnik.look_at", [9])
 
 
-def test_a_hint_that_was_lost_is_given_again(broker: redis.Redis) -> None:
+def test_a_wakeup_that_was_lost_is_given_again(broker: redis.Redis) -> None:
     wakeups.publish("vestnik.look_at", 10)
     wait_until(lambda: broker.llen(QUEUE) == 1, 10)
     broker.delete(QUEUE)
@@ -112,7 +112,7 @@ def test_a_hint_that_was_lost_is_given_again(broker: redis.Redis) -> None:
     wait_until(is_there_again, 10)
 
 
-def test_one_hint_is_enough_for_a_pace(broker: redis.Redis, settings: Any) -> None:
+def test_one_wakeup_is_enough_for_a_rate(broker: redis.Redis, settings: Any) -> None:
     with provider(settings, "slow", "vestnik.providers.null.NullProvider", max_rate="20"):
         wakeups.wake_dispatchers("slow")
         wakeups.publish("vestnik.look_at", 11)

@@ -55,7 +55,7 @@ def draft(**fields: Any) -> Mailing:
 
 
 @pytest.mark.parametrize("hours", [None, {"from": "00:00", "until": "23:59"}])
-def test_resume_forecasts_a_share_of_the_pace_where_others_are_sent(
+def test_resume_forecasts_a_share_of_the_rate_where_others_are_sent(
     browser: Browser, settings: Any, hours: dict[str, str] | None
 ) -> None:
     """300 at 10 a second fit into 45 s alone, and not beside another that wants as much."""
@@ -181,7 +181,7 @@ def test_a_second_click_on_schedule_is_no_error_once_it_has_started(browser: Bro
     assert "It cannot be scheduled: the mailing is “cancelled” now." in page
 
 
-def test_an_order_that_is_asked_about_too_late_tells_how_it_is(browser: Browser) -> None:
+def test_an_action_that_is_asked_about_too_late_tells_how_it_is(browser: Browser) -> None:
     mailing = make_running(2)
     told = browser.get(f"/mailings/{mailing.id}/schedule/", follow=True).content.decode()
     assert "It cannot be scheduled: the mailing is “running” now." in told
@@ -195,7 +195,7 @@ def test_a_dialog_that_comes_too_late_leads_back(browser: Browser) -> None:
     assert (answer.status_code, answer["HX-Redirect"]) == (204, f"/mailings/{mailing.id}/")
 
 
-def test_an_order_that_is_fulfilled_already_is_fine(browser: Browser) -> None:
+def test_an_action_that_is_fulfilled_already_is_fine(browser: Browser) -> None:
     mailing = make_running(1)
     mailing.move(PAUSE)
     page = given(browser, mailing, "pause").content.decode()
@@ -214,7 +214,7 @@ def test_a_dialog_is_a_part_and_a_page_a_page(browser: Browser) -> None:
 @pytest.mark.parametrize(
     "action", [*ACTION_NAMES, "change", "again", "unknown/give-up", "unknown/resend"]
 )
-def test_a_viewer_orders_nothing(action: str) -> None:
+def test_a_viewer_may_do_nothing(action: str) -> None:
     mailing = make_mailing_with_unknown() if "unknown" in action else make_running(1)
     before = mailing.state
     browser = visitor(make_user(role="viewer"))

@@ -50,7 +50,7 @@ def test_there_is_no_such_mailing(browser: Browser) -> None:
         assert browser.get(f"/mailings/{address}/").status_code == 404
 
 
-def test_the_orders_are_those_of_the_state(browser: Browser) -> None:
+def test_the_actions_are_those_of_the_state(browser: Browser) -> None:
     mailing = make_running(2)
     page = page_of(browser, mailing)
     for action in ("pause", "cancel", "change", "copy", "report"):

@@ -7,10 +7,9 @@ from unittest.mock import ANY
 from playwright.sync_api import Page
 
 from tests.browser.meaning import GONE, REFUSED, Form, Shown, World
-from tests.browser.meaning_clients import phone_of
+from tests.browser.meaning_clients import LONG, phone_of
 from tests.browser.meaning_mailings import text
 
-LONG = "x" * 300
 ROLES = ("viewer", "operator", "admin")
 
 

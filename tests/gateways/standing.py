@@ -85,7 +85,7 @@ class Standing:
 
     def says_no_more(self) -> bool:
         """Whether all its receipts are out."""
-        return not self.sandbox.receipts._tasks
+        return self.sandbox.receipts.is_idle
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)

@@ -61,7 +61,7 @@ class Servers(ExitStack):
 
     def hurry(self) -> None:
         """New sessions find a deadlock soon, and their commits do not wait for the disk."""
-        url = self.postgres._url(OWNER, self.postgres.passwords["database_owner"], "postgres")
+        url = self.postgres.url_for(OWNER, self.postgres.passwords["database_owner"], "postgres")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"ALTER ROLE {USER} SET deadlock_timeout = '50ms'")
             connection.execute(f"ALTER ROLE {USER} SET synchronous_commit = off")

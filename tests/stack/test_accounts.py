@@ -15,7 +15,7 @@ from tests.stack.embedded_servers import without_servers
 from tests.stack.leftovers import processes_of, runtime_dirs_of
 from tests.stack.running import RunningStack
 from vestnik.stack import runtime_dir
-from vestnik.stack.owner import _give, account_of
+from vestnik.stack.owner import account_of, give_home
 from vestnik.stack.processes.process import Program
 from vestnik.stack.servers.data_folder import install
 
@@ -148,7 +148,7 @@ def test_a_file_that_has_another_name_elsewhere_is_not_given_away(tmp_path):
     os.link(precious, home / "link")
     (home / "symlink").symlink_to(precious)
     (home / "own").write_text("")
-    _give(home, pwd.getpwuid(NOBODY))
+    give_home(home, pwd.getpwuid(NOBODY))
     assert precious.stat().st_uid == 0
     assert (home / "own").stat().st_uid == NOBODY
 

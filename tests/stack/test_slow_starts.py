@@ -41,10 +41,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Said]:
     descriptor = os.memfd_create("console")
     made = Said(descriptor)
     yield made
-    for end in (made.supervisor._woken, made.supervisor._waking):
-        end.close()
-    for end in (made.supervisor._forks.ours, made.supervisor._forks.theirs):
-        end.close()
+    made.supervisor.close()
     os.close(descriptor)
 
 

@@ -58,6 +58,11 @@ class Receipts:
         self._start(self._post({"phone": phone_number, "text": text}), 0)
         return len(listeners[:1]) + 1
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing is still to be sent."""
+        return not self._tasks
+
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()

@@ -42,7 +42,7 @@ def run_as(account: pwd.struct_passwd, home: Path) -> NoReturn:
             f"{home} belongs to {account.pw_name}, who cannot read {sys.prefix} and what is in the "
             "working directory: make them readable, or set VESTNIK_HOME to a folder of root's"
         )
-    _give(home, account)
+    give_home(home, account)
     told = f"{home} belongs to {account.pw_name}: everything runs as {account.pw_name}"
     print(f"vestnik: {told}", file=sys.stderr, flush=True)  # noqa: T201
     os.environ |= {
@@ -63,7 +63,7 @@ def _can_run(account: pwd.struct_passwd) -> bool:
     return subprocess.run(probe.command(), capture_output=True).returncode == 0
 
 
-def _give(home: Path, account: pwd.struct_passwd) -> None:
+def give_home(home: Path, account: pwd.struct_passwd) -> None:
     """Give back what an earlier start by root left. Work by descriptors and skip hard links: the
     user may have put anything into the folder."""
     os.chown(home, account.pw_uid, account.pw_gid)

@@ -82,7 +82,7 @@ def older_home(open_home: Path) -> tuple[Path, Path]:
 
 def initdb(server: Postgres) -> None:
     server.folder.mkdir(mode=0o700)
-    server._give(server.folder)
+    server.give(server.folder)
     password = server.runtime_dir.path / "password"
     server.write_for_server(password, server.passwords["database_owner"])
     argv = [

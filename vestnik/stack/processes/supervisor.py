@@ -56,6 +56,13 @@ class Supervisor:
         for end in (self._woken, self._waking):
             end.setblocking(False)
 
+    def close(self) -> None:
+        """Close the descriptors of one that is not used any more."""
+        for end in (self._woken, self._waking, self._forks.ours, self._forks.theirs):
+            end.close()
+        for descriptor in (self._announced, self._announcing):
+            os.close(descriptor)
+
     def install_signal_handlers(self) -> None:
         """Handle signals and adopt the orphans of killed processes."""
         signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)

@@ -76,7 +76,7 @@ class DataFolder:
         password = self.runtime_dir.path / "password"
         try:
             draft.mkdir(mode=0o700)
-            self._give(draft)
+            self.give(draft)
             self.write_for_server(password, self.passwords["database_owner"])
             self._run_initdb(draft, password)
             draft.rename(self.folder)
@@ -138,7 +138,7 @@ class DataFolder:
                 "as that user, as before, or set VESTNIK_HOME to a folder of your own"
             )
         for path in (self.folder, *self.folder.rglob("*")):
-            self._give(path)
+            self.give(path)
 
     def write_for_server(self, path: Path, text: str) -> None:
         """Write a new file that only the server's account may read."""
@@ -148,7 +148,8 @@ class DataFolder:
             if self.uid >= 0:
                 os.fchown(file.fileno(), self.uid, -1)
 
-    def _give(self, path: Path) -> None:
+    def give(self, path: Path) -> None:
+        """Make the server's account the owner of a file or folder."""
         if self.uid >= 0:
             os.chown(path, self.uid, -1, follow_symlinks=False)
 

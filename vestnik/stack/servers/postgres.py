@@ -37,9 +37,10 @@ class Postgres(DataFolder):
     @property
     def url(self) -> str:
         """Return the address that the product uses, as a user without rights over the server."""
-        return self._url(USER, self.passwords["database_user"], DATABASE)
+        return self.url_for(USER, self.passwords["database_user"], DATABASE)
 
-    def _url(self, user: str, password: str, database: str) -> str:
+    def url_for(self, user: str, password: str, database: str) -> str:
+        """Return the address of a database for a user."""
         sockets = self.runtime_dir.sockets
         return f"postgresql://{user}:{quote(password, safe='')}@/{database}?host={sockets}"
 
@@ -60,7 +61,7 @@ class Postgres(DataFolder):
         """Return whether it accepts connections; create the product's user and database."""
         if not self.says_ready():
             return False
-        url = self._url(OWNER, self.passwords["database_owner"], "postgres")
+        url = self.url_for(OWNER, self.passwords["database_owner"], "postgres")
         try:
             with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
                 self._ensure_user(connection)

@@ -15,6 +15,9 @@ from tests.stack.running import RunningStack
 
 FAULTS = Path(__file__).parent.parent / "audience" / "files"
 BOUNDARY = "x-x-x"
+#: Rows of a file that takes seconds to be read, and how many are told to be read while it is: the
+#: progress is stored with each 50,000.
+MANY, SOME = 100_000, 50_000
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +86,9 @@ def test_a_file_that_cannot_be_taken_is_said_in_a_line(stack: RunningStack, tmp_
 def test_killed_in_the_middle_it_has_taken_nothing_and_can_be_started_again(
     stack: RunningStack, tmp_path: Path, moment: str
 ):
-    path = many(tmp_path / "many.csv", 150_000)
+    path = many(tmp_path / "many.csv", MANY)
     progress = "SELECT rows FROM audience_import ORDER BY id DESC LIMIT 1"
-    enough = 150_000 if moment == "while it takes over" else 50_000
+    enough = MANY if moment == "while it takes over" else SOME
 
     with psycopg.connect(stack.database_url) as reader:
         reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # it cannot take over too soon
@@ -97,8 +100,8 @@ def test_killed_in_the_middle_it_has_taken_nothing_and_can_be_started_again(
     assert clients(stack) == 0
     again = command(stack, "import", path)
     said, _ = again.communicate(timeout=120)
-    assert "150000 created" in said
-    assert clients(stack) == 150_000
+    assert f"{MANY} created" in said
+    assert clients(stack) == MANY
 
 
 def test_a_file_over_the_api_is_read_by_a_worker(stack: RunningStack):
@@ -132,8 +135,8 @@ def rows_read(stack: RunningStack, at_least: int) -> bool:
 
 MOMENTS = {
     "as it begins": lambda stack: rows_read(stack, 0),
-    "while it reads": lambda stack: rows_read(stack, 50_000),
-    "with all rows read": lambda stack: rows_read(stack, 100_000),
+    "while it reads": lambda stack: rows_read(stack, SOME),
+    "with all rows read": lambda stack: rows_read(stack, MANY),
     "while it waits for the table": lambda stack: stack.sql(WAITS)[0][0],
 }
 
@@ -152,7 +155,7 @@ MOMENTS = {
 def test_stopped_by_ctrl_c_it_says_that_nothing_was_taken(
     stack: RunningStack, tmp_path: Path, moment: str, number: signal.Signals, times: int
 ):
-    path = many(tmp_path / "many.csv", 100_000 if "rows" in moment or "reads" in moment else 2_000)
+    path = many(tmp_path / "many.csv", MANY if "rows" in moment or "reads" in moment else 2_000)
     with psycopg.connect(stack.database_url) as reader:
         reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # it cannot take over
         process = command(stack, "import", path)
@@ -192,12 +195,12 @@ def test_stopped_by_ctrl_c_at_the_end_it_says_what_is_so(
 
 
 def test_one_that_was_killed_is_ended_without_another_import(stack: RunningStack, tmp_path: Path):
-    path = many(tmp_path / "many.csv", 150_000)
+    path = many(tmp_path / "many.csv", MANY)
     newest = "SELECT rows, state FROM audience_import ORDER BY id DESC LIMIT 1"
     with psycopg.connect(stack.database_url) as reader:
         reader.execute("LOCK TABLE audience_client IN SHARE MODE")
         process = command(stack, "import", path)
-        wait_until(lambda: (stack.sql(newest) or [(0,)])[0][0] >= 50_000, seconds=60)
+        wait_until(lambda: (stack.sql(newest) or [(0,)])[0][0] >= SOME, seconds=60)
         process.kill()
         process.communicate()
     wait_until(lambda: stack.sql(newest)[0][1] == "failed", seconds=30)

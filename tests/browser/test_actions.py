@@ -159,7 +159,7 @@ def test_after_back_the_total_is_of_what_is_ticked(
     expect(total).not_to_have_text(before)
     ticked = total.inner_text()
     assert ticked == page.evaluate(TICKED)
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.goto("/clients/")
     page.go_back()
 

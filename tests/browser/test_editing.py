@@ -151,19 +151,19 @@ def test_segments_and_people_are_read_out_when_they_change_and_then_alone(
     page = browser_page("operator", language="en")
     page.goto("/mailings/new/")
     page.fill("#id_text", "Hello")
-    expect(page.locator("#letters-announced")).to_have_text("1 segment")
+    expect(page.locator("#segments-announced")).to_have_text("1 segment")
     expect(page.locator("#announced")).to_have_text(re.compile(r"^\d+ clients? gets? it$"))
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.evaluate(SAID, ["announced", "letters-announced"])
 
     for text in ("Hello!", "Hello! Y"):
         with page.expect_response("**/preview/"), page.expect_response("**/letters/"):
             page.fill("#id_text", text)
-        wait_until_calm(page)
+        wait_until_settled(page)
     assert page.evaluate("window.said") == 0
     page.fill("#id_text", "x" * 161)
 
-    expect(page.locator("#letters-announced")).to_have_text("2 segments")
+    expect(page.locator("#segments-announced")).to_have_text("2 segments")
 
 
 def test_a_count_that_could_not_be_made_is_no_count(browser_page: OpenPage) -> None:
@@ -171,7 +171,7 @@ def test_a_count_that_could_not_be_made_is_no_count(browser_page: OpenPage) -> N
     page = browser_page("operator", language="en", expect={503})
     written(page)
     expect(page.locator("#preview [name=counted]")).to_have_count(1, timeout=SLOW)
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.route("**/mailings/new/preview/", lambda route: route.fulfill(status=503))
 
     page.locator("[name=remove][value=include-0]").click()

@@ -123,7 +123,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
     expect(page.locator("#id_text")).to_have_value("Hello you ")
     expect(page.locator("#test-numbers")).to_have_value("792612345678")
     assert not held.routes  # the space has pressed no button
-    since = page.locator("#tried [data-tested]")
+    since = page.locator("#test-result [data-tested]")
     expect(since).to_be_visible()
     expect(since).to_contain_text("the text has been changed since")
     page.fill("#id_text", "Hello")

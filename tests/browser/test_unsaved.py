@@ -128,7 +128,7 @@ def test_leaving_a_form_warns_once_something_is_written(browser_page: OpenPage) 
 
     page.goto(NEW)
     page.locator("#id_text").press_sequentially("Hello")
-    wait_until_calm(page)
+    wait_until_settled(page)
     page.click("[name=do][value=draft]")
     expect(page).to_have_url(re.compile(r"/mailings/\d+/$"))
     assert warned == ["beforeunload"]  # what is saved is not lost

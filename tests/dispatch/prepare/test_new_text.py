@@ -207,7 +207,7 @@ def _work_until_sent(work: Callable[[], None], mailing: Mailing) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_each_gets_at_the_gateway_what_stands_on_record(settings: Any) -> None:
-    """The text changes five times while a lane sends; the gateway judges."""
+    """The text changes five times while a dispatcher sends; the gateway tells what it took."""
     with Standing(delay=0.01) as gateway:
         mailing = make_running(600, text="Text 1", provider="main")
         options = {"url": gateway.url, "window": "10"}

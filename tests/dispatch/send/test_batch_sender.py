@@ -35,7 +35,7 @@ def gateway() -> Iterator[Standing]:
 
 @contextmanager
 def sending(settings: Any, gateway: Standing, **options: str) -> Iterator[Dispatcher]:
-    """A lane to the gateway, with these options."""
+    """A dispatcher to the gateway, with these options."""
     given = {"url": gateway.url, "window": str(WINDOW), "deadline": "1", **options}
     with provider(settings, "main", "http_gateway", **given), open_dispatcher("main") as found:
         yield found

@@ -1,4 +1,4 @@
-"""How a lane shares its process, and how little it asks of the others."""
+"""How a dispatcher shares its process, and how little it asks of the others."""
 
 import time
 from typing import Any

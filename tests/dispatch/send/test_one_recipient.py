@@ -170,7 +170,7 @@ def test_a_queue_that_is_full_for_some_recipients_stops_nobody_else(
     with Standing(smpp=True) as gateway:
         gateway.set(numbers=dict.fromkeys(refused, "throttle"))
         given = {"host": "127.0.0.1", "port": str(gateway.sandbox.smpp_port), "system_id": "v"}
-        with provider(settings, "main", "smpp", **given), lane("main") as main:
+        with provider(settings, "main", "smpp", **given), open_dispatcher("main") as main:
             began = time.time()
             work_until(main, lambda: len(gateway.taken) >= 300 - bad, seconds=30)
             other = another("Second")

@@ -1,4 +1,4 @@
-"""Permits, taken by several hands at once from the real Redis."""
+"""Permits, taken by several threads at once from the real Redis."""
 
 import threading
 import time
@@ -48,13 +48,13 @@ def test_several_threads_together_keep_the_rate():
         while (now := time.monotonic()) < until:
             permits = take([pace], 100)
             taken.append((now, permits.granted))
-            time.sleep(permits.wait)  # the hand of a lane that rests
+            time.sleep(permits.wait)  # as a thread of a dispatcher does
 
-    hands = [threading.Thread(target=draw) for _ in range(4)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
+    threads = [threading.Thread(target=draw) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     # Two seconds' worth, and at the most a block and the slack on top. What no hand came for within
     # the slack is lost, as it should be: on a machine that stood still that is no fault.
     times = sorted(now for now, _ in taken)

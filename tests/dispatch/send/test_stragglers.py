@@ -1,4 +1,4 @@
-"""What is slow or lost of a batch holds no place of its lane."""
+"""What is slow or lost of a batch holds no place of its dispatcher."""
 
 import threading
 import time

@@ -61,7 +61,7 @@ def test_the_actions_are_those_of_the_state(browser: Browser) -> None:
 
 def test_two_ways_of_sending_again_have_two_names(browser: Browser) -> None:
     """To those in doubt within the mailing, and to those not reached by a new one."""
-    mailing = make_doubtful()
+    mailing = make_mailing_with_unknown()
     page = page_of(browser, mailing)
     links = re.findall(r'<a\b[^>]*href="(/mailings/[^"]*)"[^>]*>([^<]+)</a>', page)
     addresses = {name.strip(): {to for to, other in links if other == name} for _, name in links}

@@ -75,6 +75,16 @@ def test_wakeups_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, 
     wait_until(flows_again, 10)
 
 
+def test_many_at_once_are_not_taken_for_a_broker_that_is_away(broker: redis.Redis, caplog) -> None:
+    """As when hundreds of mailings start together: it was said 555 times."""
+    for number in range(2 * wakeups.MOST_PENDING):
+        wakeups.publish("vestnik.look_at", number)
+    wait_until(wakeups._pending.empty, 60)
+
+    assert "wake-ups come faster than they can be published" in caplog.text
+    assert "the broker takes no messages" not in caplog.text
+
+
 def test_what_is_published_while_the_same_waits_is_one_wakeup(broker: redis.Redis) -> None:
     for _ in range(20):
         wakeups.publish("vestnik.look_at", 7)

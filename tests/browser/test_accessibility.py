@@ -115,7 +115,7 @@ def test_no_page_scrolls_sideways(browser_page: OpenPage, ids: dict[str, Any], w
     assert wide == {}
 
 
-HEIGHTS = """() => [...document.querySelectorAll(".drawn text")]
+HEIGHTS = """() => [...document.querySelectorAll(".svg-chart text")]
     .map((label) => label.getBoundingClientRect().height).filter((height) => height > 0)"""
 
 

@@ -150,7 +150,9 @@ def test_after_back_the_total_is_of_what_is_ticked(
     mailing = slow("Left behind")
     demo.post(stack, f"mailings/{mailing}/cancel/")
     page.goto(f"/mailings/{mailing}/again/")
-    total, cancelled = page.locator("#again-total"), page.locator("[name=states][value=cancelled]")
+    total, cancelled = page.locator("#follow-up-total"), page.locator(
+        "[name=states][value=cancelled]"
+    )
     expect(cancelled).to_be_enabled()
     expect(cancelled).not_to_be_checked()
     before = total.inner_text()

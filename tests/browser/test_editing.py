@@ -154,10 +154,10 @@ def test_segments_and_people_are_read_out_when_they_change_and_then_alone(
     expect(page.locator("#segments-announced")).to_have_text("1 segment")
     expect(page.locator("#announced")).to_have_text(re.compile(r"^\d+ clients? gets? it$"))
     wait_until_settled(page)
-    page.evaluate(SAID, ["announced", "letters-announced"])
+    page.evaluate(SAID, ["announced", "segments-announced"])
 
     for text in ("Hello!", "Hello! Y"):
-        with page.expect_response("**/preview/"), page.expect_response("**/letters/"):
+        with page.expect_response("**/preview/"), page.expect_response("**/segments/"):
             page.fill("#id_text", text)
         wait_until_settled(page)
     assert page.evaluate("window.said") == 0
@@ -177,7 +177,7 @@ def test_a_count_that_could_not_be_made_is_no_count(browser_page: OpenPage) -> N
     page.locator("[name=remove][value=include-0]").click()
 
     expect(page.locator("#preview h2").first).to_contain_text("could not be counted", timeout=SLOW)
-    expect(page.locator("#preview .facts")).to_have_count(0)
+    expect(page.locator("#preview .summary")).to_have_count(0)
     expect(page.locator("#preview [name=counted]")).to_have_count(0)
     expect(page.locator("#announced")).to_contain_text("could not be counted")
     page.unroute("**/mailings/new/preview/")

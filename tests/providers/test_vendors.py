@@ -140,7 +140,7 @@ def test_what_the_gateway_tells_of_a_message_is_read(
     assert (reply.state if isinstance(reply, Receipt) else kinds[type(reply)]) == means
 
 
-def token_server(lifetime: float) -> tuple[Vendor, list[int]]:
+def token_server(lifetime: object) -> tuple[Vendor, list[int]]:
     """Hands out token-1, token-2 and on, and takes the last one alone."""
     given: list[int] = []
 
@@ -170,6 +170,19 @@ def test_a_token_is_fetched_once_for_all_and_anew_before_it_ends() -> None:
             (outcome,) = await provider.hand_over_all([outgoing(30)])
             assert isinstance(outcome, Accepted)
             assert given == [1, 2]
+
+    run(test)
+
+
+@pytest.mark.parametrize("lifetime", [0, -1, "", None, "0", "never", "nan", 1e-9])
+def test_no_lifetime_of_a_token_stops_the_mailing_or_floods_the_gateway(lifetime: object) -> None:
+    vendor, given = token_server(lifetime)
+
+    async def test() -> None:
+        async with standing(vendor) as (_, url), opened(made("orange", url)) as provider:
+            outcomes = await provider.hand_over_all(flight(20))
+            assert {type(one) for one in outcomes} == {Accepted}
+            assert given == [1]
 
     run(test)
 

@@ -18,7 +18,10 @@ from vestnik.stack.processes import supervisor
 from vestnik.stack.processes.process import Program
 from vestnik.stack.processes.supervisor import EndedEarly, Supervisor
 
-WAITING = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITING = """
+SELECT FROM pg_stat_activity
+WHERE query LIKE 'SELECT pg_try_advisory_lock%' AND pid <> pg_backend_pid()
+"""
 
 
 class Said:

@@ -12,6 +12,10 @@ from vestnik.variables import FALSE_WORDS, TRUE_WORDS
 
 Word = TypeVar("Word", bound=str)
 
+#: PostgreSQL and event loops take no longer times; "inf" is a number to Python.
+MOST_SECONDS = 86_400.0
+MOST_A_SECOND = 1_000_000.0
+
 
 class Secret:
     """A value that no repr, log or error shows; `reveal` gives it to the wire."""
@@ -53,15 +57,17 @@ class Options:
         """Text that must never be shown."""
         return Secret(self.text(name, default))
 
-    def number(self, name: str, default: float, *, least: float = 0.0) -> float:
-        """A number not below `least`; empty is the default."""
+    def number(
+        self, name: str, default: float, *, least: float = 0.0, most: float = MOST_SECONDS
+    ) -> float:
+        """A number from `least` to `most`, usually of seconds; empty is the default."""
         value = self._given(name, default)
         try:
             number = float(value)
         except ValueError:
             raise OptionError(name, f"{value!r} is not a number") from None
-        if not number >= least:
-            raise OptionError(name, f"must be at least {least:g}")
+        if not least <= number <= most:
+            raise OptionError(name, f"must be from {least:g} to {most:g}")
         return number
 
     def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
@@ -77,7 +83,9 @@ class Options:
 
     def rate(self, name: str) -> float | None:
         """A number a second; absent or empty is without limit."""
-        return self.number(name, 0.0, least=0.001) if self._present(name) else None
+        if not self._present(name):
+            return None
+        return self.number(name, 0.0, least=0.001, most=MOST_A_SECOND)
 
     def decimal(self, name: str) -> Decimal | None:
         """An amount of money; absent or empty is not known."""

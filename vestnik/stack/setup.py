@@ -3,14 +3,17 @@
 import logging
 import re
 import secrets
+import time
 from collections.abc import Sequence
 from io import TextIOBase
 
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
+from psycopg.errors import LockNotAvailable
 
 from vestnik import env
 from vestnik.access.models import ApiKey, User
@@ -30,6 +33,9 @@ FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
 #: Seconds for which a frozen container, or one whose host is gone, blocks the others.
 SILENT_SECONDS = 300.0
+SECONDS_BETWEEN_TRIES = 0.25
+#: For so long a migration waits for a table, and others behind it; then they have their turn.
+LOCK_SECONDS, SECONDS_BETWEEN_MIGRATIONS = 1.0, 3.0
 
 
 def set_up(*, demo: bool, seconds: float) -> None:
@@ -42,10 +48,11 @@ def set_up(*, demo: bool, seconds: float) -> None:
     refuse_newer_database()
     with connection.cursor() as cursor, session_timeouts(SILENT_SECONDS):
         with wait_for.report_while(lambda: "waiting for another `vestnik setup` to finish"):
-            cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+            _take_lock(cursor)
         try:
             if wait_for.has_pending_migrations():
-                migrate()
+                with session_timeouts(SILENT_SECONDS, lock_seconds=LOCK_SECONDS):
+                    migrate()
             load_shipped()
             if create_first_account() and demo:
                 create_demo()
@@ -54,24 +61,54 @@ def set_up(*, demo: bool, seconds: float) -> None:
     wait_for.close_connections()
 
 
+def _take_lock(cursor: CursorWrapper) -> None:
+    """Wait for other setups by asking again and again.
+
+    A statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY of the other setup waits
+    for all older snapshots: each would wait for the other.
+    """
+    while True:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SETUP_LOCK])
+        if cursor.fetchone() == (True,):
+            return
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
 def migrate() -> None:
-    """Migrate the database, and name a migration that takes long."""
+    """Migrate the database, and name a migration that takes long.
+
+    While a migration waits for a table that somebody reads for long, a backup for example, every
+    other session that wants the table waits behind it. So it gives up soon and tries again.
+    """
     steps = Steps()
     with wait_for.report_while(
         lambda: f"migrating ({steps.current}): let it finish, or it begins anew"
     ):
+        while not _has_migrated(steps):
+            steps.current = f"{steps.last}, which waits for a table that another session uses"
+            time.sleep(SECONDS_BETWEEN_MIGRATIONS)
+
+
+def _has_migrated(steps: "Steps") -> bool:
+    """Whether all migrations are applied; False where one waited for a lock in vain."""
+    try:
         call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 class Steps(TextIOBase):
     """The output of Django's migrate, reduced to the current step."""
 
-    current = "looking"
+    current = last = "looking"
 
     def write(self, text: str) -> int:
         """Store the name of the migration from `  Applying audience.0007_x... OK`."""
         if found := re.search(r"Applying (\S+?)\.\.\.", text):
-            self.current = found[1]
+            self.current = self.last = found[1]
         return len(text)
 
 

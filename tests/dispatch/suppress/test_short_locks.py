@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.db.models import Model
 
 from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
+from tests.stack.servers import wait_until
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry
@@ -116,6 +118,33 @@ def test_whoever_holds_a_batch_is_waited_for_only_for_a_moment(
 
     assert not may_leave(mailing)
     assert counts(mailing)["queued"] == 2
+
+
+@pytest.mark.parametrize(
+    ("holds", "shows"),
+    [("SELECT FROM dispatch_batch FOR UPDATE", StopListEntry), (stop_list.PUT, PendingStop)],
+)
+def test_a_stop_that_is_told_in_a_callback_takes_hold_before_anybody_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, holds: str, shows: type[Model]
+) -> None:
+    monkeypatch.setattr(revocation, "LONGEST_WAIT", 20.0)
+    monkeypatch.setattr(opt_out, "LONGEST_WAIT", 20.0, raising=False)
+    mailing = make_running(2)
+    message = Inbound("null", FIRST, "STOP", datetime.now(UTC), key="k")
+
+    def hear() -> None:
+        record_new_inbound([message])
+        connection.close()
+
+    hearing = threading.Thread(target=hear)
+    with another() as holder:
+        given = ["", None, "import", [FIRST], [stop_list.hash_of(FIRST)]]
+        holder.execute(holds, given if holds is stop_list.PUT else [])
+        hearing.start()
+        wait_until(shows.objects.exists, 10)  # type: ignore[attr-defined]
+    hearing.join(30)
+    assert not may_leave(mailing)
+    assert_it_adds_up(mailing)
 
 
 def test_whoever_is_deleted_from_a_paused_mailing_is_cancelled_once_the_batch_is_free(

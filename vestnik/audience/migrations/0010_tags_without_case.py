@@ -1,6 +1,7 @@
 import django.db.models.functions.text
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from vestnik.db.operations import AddIndexAnew
 
 
 class Migration(migrations.Migration):
@@ -11,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [("audience", "0009_numbers_without_sms")]
 
     operations = [
-        AddIndexConcurrently(
+        AddIndexAnew(
             model_name="client",
             index=models.Index(
                 django.db.models.functions.text.Lower("tag"), name="client_tag_lower"

@@ -1,7 +1,7 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 from vestnik.audience.stop_list import CurrentTransaction
+from vestnik.db.operations import AddIndexAnew
 
 
 class Migration(migrations.Migration):
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        AddIndexConcurrently(
+        AddIndexAnew(
             model_name="stoplistentry",
             index=models.Index(fields=["changed_in"], name="stoplist_changed_in"),
         ),

@@ -11,7 +11,7 @@ from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: A token is fetched anew so many seconds before it ends; one without an end after an hour.
+#: A token is fetched anew so many seconds before it ends; one without a lifetime after an hour.
 MARGIN, USUAL = 30.0, 3600.0
 #: A token that is refused so soon after it was fetched is no old one: the account is refused.
 FRESH = 5.0
@@ -41,7 +41,9 @@ class Tokens:
     async def get(self, transport: HttpTransport) -> str:
         """The token; fetched once for all that wait for it. Raises TokenRefused, or what goes wrong
         on the line."""
-        while not self._token or time.monotonic() >= self._ends_at:
+        if time.monotonic() >= self._ends_at:
+            self._token = ""
+        while not self._token:  # one just fetched is used, however short its lifetime is
             if self._fetching is None or self._fetching.done():
                 self._fetching = asyncio.create_task(self._fetch(transport))
             await asyncio.shield(self._fetching)
@@ -74,12 +76,15 @@ CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "applicati
 
 
 def _seconds(lifetime: str) -> float:
-    """How long a token is used: the margin is for those that last."""
+    """How long a token is used: the margin is for those that last. Gateways whose tokens do not
+    expire answer 0, or less."""
     try:
         lifetime_seconds = float(lifetime)
     except ValueError:
         return USUAL
-    return max(lifetime_seconds - MARGIN, lifetime_seconds / 2, 0.0)
+    if not lifetime_seconds > 0:
+        return USUAL
+    return max(lifetime_seconds - MARGIN, lifetime_seconds / 2)
 
 
 def _why(answer: Response) -> str:

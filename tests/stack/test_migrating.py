@@ -1,0 +1,96 @@
+"""A release is brought up while others work: other setups, a backup, a setup that was killed."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from tests.stack.servers import wait_until
+from tests.stack.test_waiting import own_servers, vestnik  # noqa: F401
+
+#: Before the indexes that are made concurrently, and before a column of the messages.
+BEFORE = (("audience", "0009"), ("dispatch", "0004"))
+INDEXES = """
+SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE relname IN ('client_tag_lower', 'stoplist_changed_in')
+"""
+MIGRATES = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+
+Environ = dict[str, str]
+
+
+@pytest.fixture
+def older(own_servers: Environ) -> Environ:  # noqa: F811
+    """A database of an earlier release."""
+    for migration in BEFORE:
+        assert vestnik("manage", "migrate", *migration, **own_servers).returncode == 0
+    return own_servers
+
+
+def connect(environ: Environ) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(environ["DATABASE_URL"], autocommit=True)
+
+
+def indexes(environ: Environ) -> list[object]:
+    with connect(environ) as connection:
+        return [valid for (valid,) in connection.execute(INDEXES)]
+
+
+@contextmanager
+def setups(environ: Environ, count: int) -> Iterator[list[str]]:
+    """What these setups said, once the block has ended."""
+    said: list[str] = []
+
+    def set_up() -> None:
+        done = vestnik("setup", "--wait", "5", **environ)
+        said.append(done.stdout + done.stderr if done.returncode else "")
+
+    threads = [threading.Thread(target=set_up) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    yield said
+    for thread in threads:
+        thread.join()
+
+
+def test_two_setups_at_once_migrate_and_do_not_wait_for_each_other(older: Environ) -> None:
+    with setups(older, 2) as said:
+        pass
+    assert said == ["", ""]
+    assert indexes(older) == [True, True]
+
+
+def test_a_setup_that_was_killed_in_an_index_is_begun_anew(older: Environ) -> None:
+    with connect(older) as reader, connect(older) as connection:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM audience_client")
+        connection.execute("SET statement_timeout = '0.2s'")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute(
+                "CREATE INDEX CONCURRENTLY client_tag_lower ON audience_client (lower(tag))"
+            )
+    assert indexes(older) == [False]
+    with setups(older, 1) as said:
+        pass
+    assert said == [""]
+    assert indexes(older) == [True, True]
+
+
+def test_nobody_waits_behind_a_migration_that_waits_for_a_backup(older: Environ) -> None:
+    with connect(older) as backup, connect(older) as worker:
+        backup.execute("BEGIN")
+        backup.execute("LOCK TABLE dispatch_message IN ACCESS SHARE MODE")
+        with setups(older, 1) as said:
+            wait_until(
+                lambda: worker.execute(MIGRATES, ['ALTER TABLE "dispatch_message"%']).fetchall()
+                != [],
+                60,
+            )
+            worker.execute("SET statement_timeout = '4s'")
+            worker.execute("SELECT count(*) FROM dispatch_message")
+            assert said == []
+            backup.execute("COMMIT")
+    assert said == [""]
+    assert indexes(older) == [True, True]

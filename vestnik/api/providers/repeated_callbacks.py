@@ -9,7 +9,7 @@ from django.db import transaction
 
 from vestnik.api.models import TakenInbound
 from vestnik.audience.stop_words import is_stop_word
-from vestnik.dispatch.receive.sink import store_inbound
+from vestnik.dispatch.suppress.opt_out import list_senders, take_back
 from vestnik.providers.base import Inbound
 
 
@@ -17,10 +17,12 @@ def record_new_inbound(messages: Sequence[Inbound]) -> None:
     """Take what was not taken before. One that has no id of the vendor's is new each time: of two
     that read the same, the second may well be meant.
 
-    The marks are kept in the transaction of what they are about, both or neither.
+    The marks are kept in the transaction of what they are about, both or neither. What is queued
+    for those who wrote a stop word is taken back after it: somebody may hold it.
     """
     with transaction.atomic():
-        store_inbound([message for message in messages if _is_new(message)])
+        listed = list_senders([message for message in messages if _is_new(message)])
+    take_back(listed)
 
 
 def _is_new(message: Inbound) -> bool:

@@ -20,7 +20,6 @@ from vestnik.db.lock_ids import STOP_LIST_SWEEP_LOCK
 from vestnik.db.sql import array
 from vestnik.dispatch.models import InboundText, PendingStop
 from vestnik.dispatch.suppress.revocation import (
-    LONGEST_WAIT,
     SHORT_WAIT,
     revoke,
     try_revoke,
@@ -93,46 +92,37 @@ def stop_numbers(numbers: Collection[str], source: Source, reason: str = "") -> 
     let it leave, or by the sweep.
     """
     added = _listed(numbers, source, reason)
-    _take_back(numbers)
+    take_back(numbers)
     log.info("numbers stopped", source=source, added=added, given=len(numbers))
     return added
-
-
-def stop_surely(number: str, source: Source, reason: str) -> None:
-    """Stop one number on a wish that is told only once: while another transaction, such as an
-    import, writes the same number to the list, the wish is kept, and fulfilled after that."""
-    if not _stopped_soon(number, source, reason, LONGEST_WAIT):
-        data = reason.data if isinstance(reason, Reason) else None
-        PendingStop.objects.create(
-            phone_number=number, source=source, reason=str(reason), reason_details=data
-        )
 
 
 def stop_pending() -> None:
     """Fulfil the wishes that had to wait for another transaction."""
     for pending in PendingStop.objects.order_by("id"):
         reason = Reason.from_data(pending.reason_details) or pending.reason
-        given = (pending.phone_number, Source(pending.source), reason)
-        if not _stopped_soon(*given, SHORT_WAIT):
+        if not _is_listed_soon(pending.phone_number, Source(pending.source), reason):
             return
+        take_back([pending.phone_number])
         pending.delete()
 
 
-def _stopped_soon(number: str, source: Source, reason: str, seconds: float) -> bool:
+def _is_listed_soon(number: str, source: Source, reason: str) -> bool:
     try:
-        with sql.lock_timeout(seconds):
+        with sql.lock_timeout(SHORT_WAIT):
             added = put([number], source, reason)
     except OperationalError as error:
         if classify_failure(error) is not FailureKind.BUSY:
             raise
         log.warning("a stop waits for the stop list", reason=one_line(error))
         return False
-    _take_back([number])
     log.info("numbers stopped", source=source, added=added, given=1)
     return True
 
 
-def _take_back(numbers: Collection[str]) -> None:
+def take_back(numbers: Collection[str]) -> None:
+    """Suppress what is queued for numbers that are on the list. Where somebody holds it, that is
+    waited for only for a moment: no mark lets it leave."""
     given = sorted(set(numbers))
     for start in range(0, len(given), NUMBERS_AT_ONCE):
         some = given[start : start + NUMBERS_AT_ONCE]
@@ -185,16 +175,38 @@ def sweep_batch(batch_id: int) -> None:
 def process_inbound(messages: Collection[Inbound]) -> None:
     """Stop the numbers of those who wrote a stop word; that they wrote is kept, for conditions on
     who answered a mailing."""
-    heard = []
+    take_back(list_senders(messages))
+
+
+def list_senders(messages: Collection[Inbound]) -> list[str]:
+    """The same but for what is queued for them, which the caller takes back: return whose. A caller
+    with a transaction does so after it, for until then nobody sees the numbers on the list."""
+    heard, listed = [], []
     for message in messages:
         number = normalised(message.phone_number)
         asks = is_stop_word(message.text)
         log.info("inbound message", provider=message.alias, length=len(message.text), stop=asks)
-        if asks and number:
-            stop_surely(number, Source.INBOUND, Reason(Code.WROTE_TO, alias=message.alias))
+        if asks and number and _list_surely(number, message.alias):
+            listed.append(number)
         if number:
             heard.append(InboundText(phone_number=number, alias=message.alias))
     InboundText.objects.bulk_create(heard)
+    return listed
+
+
+def _list_surely(number: str, alias: str) -> bool:
+    """Put a number on the list on a wish that is told only once. False where another transaction,
+    such as an import, writes the same number: then the wish is kept, and fulfilled after that."""
+    reason = Reason(Code.WROTE_TO, alias=alias)
+    is_listed = _is_listed_soon(number, Source.INBOUND, reason)
+    if not is_listed:
+        PendingStop.objects.create(
+            phone_number=number,
+            source=Source.INBOUND,
+            reason=str(reason),
+            reason_details=reason.data,
+        )
+    return is_listed
 
 
 def forget_old_texts() -> None:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.stack.servers import wait_until
-from tests.stack.test_waiting import own_servers, vestnik  # noqa: F401
+from tests.stack.embedded_servers import wait_until
+from tests.stack.test_wait_for import own_servers, vestnik  # noqa: F401
 
 #: Before the indexes that are made concurrently, and before a column of the messages.
 BEFORE = (("audience", "0009"), ("dispatch", "0004"))

@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.sent import assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
-from tests.stack.servers import wait_until
+from tests.stack.embedded_servers import wait_until
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.audience import stop_list
 from vestnik.audience.models import Client, StopListEntry

@@ -13,7 +13,7 @@ SETTING = "SELECT current_setting(%s)"
 SET = "SELECT set_config(%s, %s, false)"
 
 
-class AddIndexAnew(AddIndexConcurrently):  # type: ignore[misc]  # untyped
+class AddIndexAnew(AddIndexConcurrently):
     """Add an index concurrently; what an earlier try has left of it is replaced or used.
 
     It waits for all older transactions, however long they take: nobody waits for it meanwhile.

@@ -4,10 +4,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvloop
 
-from vestnik.providers.base import Inbound, LateOutcome, OutboundMessage, Provider, Receipt
+from vestnik.providers.base import (
+    Connection,
+    Inbound,
+    LateOutcome,
+    OutboundMessage,
+    Provider,
+    Receipt,
+)
 
 PHONE = 79261234567
 
@@ -60,12 +68,12 @@ class Heap:
 
 
 @asynccontextmanager
-async def opened(provider: Provider, sink: Heap | None = None) -> AsyncIterator[Provider]:
-    await provider.open(sink or Heap())
+async def opened(provider: Provider, sink: Heap | None = None) -> AsyncIterator[Connection[Any]]:
+    connection = await provider.connect(sink or Heap())
     try:
-        yield provider
+        yield connection
     finally:
-        await provider.close()
+        await connection.close()
 
 
 async def until(holds: Callable[[], object], within: float = 5.0) -> None:

@@ -14,7 +14,7 @@ import aiohttp
 
 from tests.gateways.builders import Heap, flight, opened, outgoing, run, until
 from tests.gateways.servers import http, read_request, serving
-from vestnik.providers.base import Accepted, Outcome, Unknown
+from vestnik.providers.base import Accepted, Connection, Outcome, Unknown
 from vestnik.providers.http_gateway import HttpGatewayProvider
 from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
@@ -22,11 +22,11 @@ from vestnik.sandbox.ledger import read
 
 
 @asynccontextmanager
-async def standing(**options: Any) -> AsyncIterator[tuple[Sandbox, HttpGatewayProvider]]:
+async def standing(**options: Any) -> AsyncIterator[tuple[Sandbox, Connection[Any]]]:
     async with Sandbox(**options) as sandbox:
         provider = HttpGatewayProvider("main", {"url": sandbox.url, "deadline": "2"})
-        async with opened(provider):
-            yield sandbox, provider
+        async with opened(provider) as connection:
+            yield sandbox, connection
 
 
 async def control(sandbox: Sandbox, method: str, path: str = "", body: Any = None) -> Any:
@@ -39,11 +39,12 @@ async def control(sandbox: Sandbox, method: str, path: str = "", body: Any = Non
 
 def test_the_control_api_changes_what_happens_next() -> None:
     async def test() -> None:
-        async with standing() as (sandbox, provider):
+        async with standing() as (sandbox, connection):
             wish = {"once": ["refuse", "accept"], "percent": {"throttle": 100}, "delay": 0.01}
             assert (await control(sandbox, "POST", "/behaviour", wish))[0] == 200
             kinds = [
-                type((await provider.hand_over_all([message]))[0]).__name__ for message in flight(3)
+                type((await connection.hand_over_all([message]))[0]).__name__
+                for message in flight(3)
             ]
             assert kinds == ["Rejected", "Accepted", "Deferred"]
             _, state = await control(sandbox, "GET")
@@ -80,9 +81,9 @@ def test_chance_is_as_set_and_the_same_for_the_same_seed() -> None:
 def test_a_gateway_that_deduplicates_takes_each_id_once() -> None:
     async def test() -> None:
         behaviour = Behaviour(deduplicates=True, once=deque([Action.TAKE_AND_DROP]))
-        async with standing(behaviour=behaviour) as (sandbox, provider):
-            assert isinstance((await provider.hand_over_all([outgoing(1)]))[0], Unknown)
-            assert (await provider.hand_over_all([outgoing(1)])) == [Accepted()]
+        async with standing(behaviour=behaviour) as (sandbox, connection):
+            assert isinstance((await connection.hand_over_all([outgoing(1)]))[0], Unknown)
+            assert (await connection.hand_over_all([outgoing(1)])) == [Accepted()]
             assert len(sandbox.ledger.taken) == 1
 
     run(test)
@@ -93,15 +94,15 @@ def test_the_list_outlives_the_gateway(tmp_path: Path) -> None:
 
     async def test() -> None:
         for number in (1, 2):
-            async with standing(ledger_path=path) as (sandbox, provider):
-                await provider.hand_over_all([outgoing(number)])
+            async with standing(ledger_path=path) as (sandbox, connection):
+                await connection.hand_over_all([outgoing(number)])
                 assert len(sandbox.ledger.taken) == number
             sandbox.ledger.close()
         with path.open("a") as file:
             file.write('{"cut short')
         assert [taken.message_id for taken in read(path)] == [1, 2]
-        async with standing(ledger_path=path) as (sandbox, provider):
-            await provider.hand_over_all([outgoing(3)])
+        async with standing(ledger_path=path) as (sandbox, connection):
+            await connection.hand_over_all([outgoing(3)])
         sandbox.ledger.close()
         assert [taken.message_id for taken in read(path)] == [1, 2, 3]
 
@@ -122,8 +123,8 @@ def test_receipts_and_texts_come_by_callback() -> None:
             behaviour = Behaviour(
                 receipts=True, receipts_doubled=100, callback_url=f"http://127.0.0.1:{port}/"
             )
-            async with standing(behaviour=behaviour) as (sandbox, provider):
-                await provider.hand_over_all([outgoing(7)])
+            async with standing(behaviour=behaviour) as (sandbox, connection):
+                await connection.hand_over_all([outgoing(7)])
                 await until(lambda: len(notices) == 2)
                 await control(
                     sandbox, "POST", "/inbound", {"phone_number": "79261234567", "text": "СТОП"}
@@ -148,8 +149,8 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
         line = (await process.stdout.readline()).decode()
         url = line.split()[2].rstrip(",")
         provider = HttpGatewayProvider("main", {"url": url, "token": "t"})
-        async with opened(provider, Heap()):
-            outcomes: list[Outcome | None] = await provider.hand_over_all(flight(20))
+        async with opened(provider, Heap()) as connection:
+            outcomes: list[Outcome | None] = await connection.hand_over_all(flight(20))
         assert sum(isinstance(outcome, Accepted) for outcome in outcomes) >= 15
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 10) == 0

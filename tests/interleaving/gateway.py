@@ -15,7 +15,15 @@ from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.send.send_context import SendContext
 from vestnik.dispatch.signals.metrics import counters
-from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
+from vestnik.providers.base import (
+    Accepted,
+    Connection,
+    OutboundMessage,
+    Outcome,
+    Provider,
+    Sink,
+    TooLate,
+)
 from vestnik.providers.registry import describe
 
 ALIAS = "recorder"
@@ -43,6 +51,13 @@ class Recorder(Provider):
     """Accepts, and gives ids by which receipts find the messages."""
 
     window = 100
+
+    async def connect(self, sink: Sink) -> "RecorderConnection":
+        return RecorderConnection(self)
+
+
+class RecorderConnection(Connection[Recorder]):
+    """Notes what leaves."""
 
     async def hand_over(self, message: OutboundMessage) -> Outcome:
         message.mark_departed()

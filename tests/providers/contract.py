@@ -12,6 +12,7 @@ import pytest
 from tests.gateways.builders import flight, opened, outgoing, run
 from vestnik.providers.base import (
     Accepted,
+    Connection,
     Deferred,
     OutboundMessage,
     Provider,
@@ -43,12 +44,12 @@ class ContractCases:
     @asynccontextmanager
     async def _standing(
         self, behaviour: Behaviour | None = None, **options: Any
-    ) -> AsyncIterator[tuple[Sandbox, Provider]]:
+    ) -> AsyncIterator[tuple[Sandbox, Connection[Any]]]:
         async with (
             Sandbox(behaviour=behaviour, **self.ports) as sandbox,
-            opened(self.build(sandbox, **options)) as provider,
+            opened(self.build(sandbox, **options)) as connection,
         ):
-            yield sandbox, provider
+            yield sandbox, connection
 
     def _one(self, act: Action, **options: Any) -> tuple[Any, int]:
         """The outcome of one message, and how many the gateway took."""
@@ -56,8 +57,8 @@ class ContractCases:
 
         async def test() -> None:
             behaviour = Behaviour(once=deque([act]), retry_after=3)
-            async with self._standing(behaviour, **options) as (sandbox, provider):
-                (outcome,) = await provider.hand_over_all([outgoing()])
+            async with self._standing(behaviour, **options) as (sandbox, connection):
+                (outcome,) = await connection.hand_over_all([outgoing()])
                 found.extend([outcome, len(sandbox.ledger.taken)])
 
         run(test)
@@ -65,10 +66,10 @@ class ContractCases:
 
     def test_an_accepted_message_is_at_the_gateway_as_it_was_written(self) -> None:
         async def test() -> None:
-            async with self._standing() as (sandbox, provider):
+            async with self._standing() as (sandbox, connection):
                 message = outgoing(5, "Скидка 50 % — «сегодня» 😀")
                 before = time.monotonic()
-                (outcome,) = await provider.hand_over_all([message])
+                (outcome,) = await connection.hand_over_all([message])
                 assert isinstance(outcome, Accepted)
                 (taken,) = sandbox.ledger.taken
                 assert (taken.phone_number, taken.text) == (message.phone_number, message.text)
@@ -118,8 +119,8 @@ class ContractCases:
             async with Sandbox(**self.ports) as sandbox:
                 provider = self.build(sandbox, deadline="1")
             message = outgoing()
-            async with opened(provider):
-                (outcome,) = await provider.hand_over_all([message])
+            async with opened(provider) as connection:
+                (outcome,) = await connection.hand_over_all([message])
             assert isinstance(outcome, Deferred)
             assert message.departed_at is None
 
@@ -127,9 +128,9 @@ class ContractCases:
 
     def test_a_message_that_is_too_late_never_reaches_the_gateway(self) -> None:
         async def test() -> None:
-            async with self._standing() as (sandbox, provider):
+            async with self._standing() as (sandbox, connection):
                 late, timely = outgoing(1, leave_within=0), outgoing(2)
-                outcomes = await provider.hand_over_all([late, timely])
+                outcomes = await connection.hand_over_all([late, timely])
                 assert outcomes[0] is None
                 assert isinstance(outcomes[1], Accepted)
                 assert late.departed_at is None
@@ -141,10 +142,10 @@ class ContractCases:
         """The check stands right before the first byte, not at the head of the hand-over."""
 
         async def test() -> None:
-            async with self._standing() as (sandbox, provider):
-                await provider.hand_over_all([outgoing(1)])
+            async with self._standing() as (sandbox, connection):
+                await connection.hand_over_all([outgoing(1)])
                 message = outgoing(2, kind=Frozen)
-                assert await provider.hand_over_all([message]) == [None]
+                assert await connection.hand_over_all([message]) == [None]
                 assert len(sandbox.ledger.taken) == 1
 
         run(test)
@@ -153,8 +154,9 @@ class ContractCases:
         """As by SIGSTOP in the middle of connecting: the loop stands still, the time goes on."""
 
         async def test() -> None:
-            async with self._standing() as (sandbox, provider):
-                handing = asyncio.create_task(provider.hand_over_all([outgoing(leave_within=0.15)]))
+            async with self._standing() as (sandbox, connection):
+                message = outgoing(leave_within=0.15)
+                handing = asyncio.create_task(connection.hand_over_all([message]))
                 asyncio.get_running_loop().call_soon(time.sleep, 0.2)
                 assert await handing == [None]
                 assert not sandbox.ledger.taken
@@ -163,16 +165,16 @@ class ContractCases:
 
     def test_the_validity_is_on_the_wire(self) -> None:
         async def test() -> None:
-            async with self._standing() as (sandbox, provider):
-                await provider.hand_over_all([outgoing(valid_for=2 * 3600 + 30)])
+            async with self._standing() as (sandbox, connection):
+                await connection.hand_over_all([outgoing(valid_for=2 * 3600 + 30)])
                 assert 2 * 3600 - 30 <= self.validity_on_the_wire(sandbox) <= 2 * 3600 + 30
 
         run(test)
 
     def test_the_window_bounds_what_is_in_flight(self) -> None:
         async def test() -> None:
-            async with self._standing(Behaviour(delay=0.05), window="5") as (sandbox, provider):
-                outcomes = await provider.hand_over_all(flight(20))
+            async with self._standing(Behaviour(delay=0.05), window="5") as (sandbox, connection):
+                outcomes = await connection.hand_over_all(flight(20))
                 assert all(isinstance(outcome, Accepted) for outcome in outcomes)
                 assert 2 <= self.most_in_flight(sandbox) <= 5
                 assert len(sandbox.ledger.times_taken()) == 20
@@ -182,9 +184,9 @@ class ContractCases:
     def test_outcomes_stand_in_the_order_of_the_flight(self) -> None:
         async def test() -> None:
             acts = [Action.ACCEPT, Action.REFUSE, Action.THROTTLE, Action.ACCEPT]
-            async with self._standing(Behaviour(once=deque(acts))) as (_, provider):
+            async with self._standing(Behaviour(once=deque(acts))) as (_, connection):
                 for act in acts:
-                    (outcome,) = await provider.hand_over_all([outgoing()])
+                    (outcome,) = await connection.hand_over_all([outgoing()])
                     kind = {
                         Action.ACCEPT: Accepted,
                         Action.REFUSE: Rejected,
@@ -198,27 +200,43 @@ class ContractCases:
     def pause_after(self, act: Action) -> float:
         return 0.0
 
-    def test_it_may_be_closed_and_opened_again(self) -> None:
+    def test_a_provider_may_be_connected_to_again(self) -> None:
         async def test() -> None:
             async with Sandbox(**self.ports) as sandbox:
                 provider = self.build(sandbox)
                 for number in (1, 2):
-                    async with opened(provider):
-                        (outcome,) = await provider.hand_over_all([outgoing(number)])
+                    async with opened(provider) as connection:
+                        (outcome,) = await connection.hand_over_all([outgoing(number)])
                         assert isinstance(outcome, Accepted)
                 assert len(sandbox.ledger.taken) == 2
 
         run(test)
 
+    def test_a_provider_does_not_change_while_its_connections_send(self) -> None:
+        """Pages read the same object that a worker sends by."""
+
+        async def test() -> None:
+            async with Sandbox(**self.ports) as sandbox:
+                provider = self.build(sandbox)
+                before = dict(vars(provider))
+                async with opened(provider) as one, opened(provider) as other:
+                    for number, connection in enumerate((one, other), 1):
+                        (outcome,) = await connection.hand_over_all([outgoing(number)])
+                        assert isinstance(outcome, Accepted)
+                assert vars(provider) == before
+                assert not hasattr(provider, "hand_over")
+
+        run(test)
+
     def test_it_goes_on_after_the_gateway_was_restarted(self) -> None:
         async def test() -> None:
-            async with self._standing() as (sandbox, provider):
-                assert isinstance((await provider.hand_over_all([outgoing(1)]))[0], Accepted)
+            async with self._standing() as (sandbox, connection):
+                assert isinstance((await connection.hand_over_all([outgoing(1)]))[0], Accepted)
                 await sandbox.stop()
                 await asyncio.sleep(0.05)
-                assert isinstance((await provider.hand_over_all([outgoing(2)]))[0], Deferred)
+                assert isinstance((await connection.hand_over_all([outgoing(2)]))[0], Deferred)
                 await sandbox.start()
-                assert isinstance(await persistently(provider, 3), Accepted)
+                assert isinstance(await persistently(connection, 3), Accepted)
                 assert set(sandbox.ledger.times_taken().values()) == {1}
 
         run(test)
@@ -234,11 +252,11 @@ class ContractCases:
             ]
             behaviour = Behaviour(percent=dict.fromkeys(acts, 4), delay=0.002, seed=1)
             options = {"window": "20", "deadline": "1"}
-            async with self._standing(behaviour, **options) as (sandbox, provider):
+            async with self._standing(behaviour, **options) as (sandbox, connection):
                 said: dict[str, object] = {}
                 for first in range(1, 601, 20):
                     messages = [outgoing(number) for number in range(first, first + 20)]
-                    outcomes = await provider.hand_over_all(messages)
+                    outcomes = await connection.hand_over_all(messages)
                     said |= zip([m.phone_number for m in messages], outcomes, strict=True)
                     await asyncio.sleep(self.pause_after(Action.DROP))
                 taken = sandbox.ledger.times_taken()
@@ -253,9 +271,10 @@ class ContractCases:
 
     def test_neither_repr_nor_outcome_shows_a_secret(self) -> None:
         async def test() -> None:
-            async with self._standing(Behaviour(once=deque([Action.REFUSE]))) as (_, provider):
-                outcomes = await provider.hand_over_all([outgoing(1)])
-                assert "geheim" not in repr((provider, vars(provider), outcomes))
+            async with self._standing(Behaviour(once=deque([Action.REFUSE]))) as (_, connection):
+                outcomes = await connection.hand_over_all([outgoing(1)])
+                shown = (connection, vars(connection), vars(connection.provider), outcomes)
+                assert "geheim" not in repr(shown)
 
         run(test)
 
@@ -267,10 +286,10 @@ class Frozen(OutboundMessage):
         raise TooLate
 
 
-async def persistently(provider: Provider, message_id: int) -> object:
+async def persistently(connection: Connection[Any], message_id: int) -> object:
     """The first outcome that is not "later"; each try is a new hand-over, as in the pipeline."""
     for _ in range(100):
-        (outcome,) = await provider.hand_over_all([outgoing(message_id)])
+        (outcome,) = await connection.hand_over_all([outgoing(message_id)])
         if not isinstance(outcome, Deferred):
             return outcome
         await asyncio.sleep(0.05)

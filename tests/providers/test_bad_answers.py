@@ -33,8 +33,8 @@ def outcome(talk: Talk, **options: Any) -> Outcome | None:
     async def test() -> None:
         async with serving(talk) as port:
             given = {"url": f"http://127.0.0.1:{port}", "deadline": "0.8", **options}
-            async with opened(HttpGatewayProvider("main", given)) as provider:
-                found.extend(await provider.hand_over_all([outgoing(5)]))
+            async with opened(HttpGatewayProvider("main", given)) as connection:
+                found.extend(await connection.hand_over_all([outgoing(5)]))
 
     run(test)
     return found[0]
@@ -73,9 +73,9 @@ def test_a_closed_port_is_deferred() -> None:
         async with serving(answering()) as port:
             pass
         provider = HttpGatewayProvider("main", {"url": f"http://127.0.0.1:{port}"})
-        async with opened(provider):
+        async with opened(provider) as connection:
             message = outgoing()
-            assert await provider.hand_over_all([message]) == [
+            assert await connection.hand_over_all([message]) == [
                 Deferred("no connection: Connection refused")
             ]
             assert message.departed_at is None
@@ -91,8 +91,8 @@ def test_tls_that_does_not_verify_is_deferred(tmp_path: Path, trusted: bool) -> 
     async def test() -> None:
         async with serving(answering(http(OK)), tls) as port:
             given = {"url": f"https://127.0.0.1:{port}", **options}
-            async with opened(HttpGatewayProvider("main", given)) as provider:
-                (found,) = await provider.hand_over_all([outgoing()])
+            async with opened(HttpGatewayProvider("main", given)) as connection:
+                (found,) = await connection.hand_over_all([outgoing()])
         expected = Accepted() if trusted else Deferred("the gateway's certificate is not trusted")
         assert found == expected
 

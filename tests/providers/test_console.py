@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.gateways.builders import flight, outgoing
+from tests.gateways.builders import flight, opened, outgoing
 from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, Unknown
 from vestnik.providers.console import ConsoleProvider
 from vestnik.providers.null import NullProvider
 
 
 def hand_over(provider: Provider, messages: list[OutboundMessage]) -> list[Outcome | None]:
-    return asyncio.run(provider.hand_over_all(messages))
+    async def send() -> list[Outcome | None]:
+        async with opened(provider) as connection:
+            return await connection.hand_over_all(messages)
+
+    return asyncio.run(send())
 
 
 def test_a_message_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

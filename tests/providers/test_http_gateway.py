@@ -45,8 +45,8 @@ def on_the_wire(text: str = "Привет", valid_for: float = 3600.0, **options
         writer.write(http(b'{"code":0,"message":"OK"}'))
 
     async def test() -> None:
-        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
-            await provider.hand_over_all([outgoing(12, text, valid_for=valid_for)])
+        async with serving(talk) as port, opened(gateway(port, **options)) as connection:
+            await connection.hand_over_all([outgoing(12, text, valid_for=valid_for)])
 
     run(test)
     return seen[0]
@@ -58,9 +58,9 @@ def outcome_of(answer: bytes, **options: Any) -> object:
     async def test() -> None:
         async with (
             serving(answering(answer)) as port,
-            opened(gateway(port, deadline="2", **options)) as provider,
+            opened(gateway(port, deadline="2", **options)) as connection,
         ):
-            found.extend(await provider.hand_over_all([outgoing(5)]))
+            found.extend(await connection.hand_over_all([outgoing(5)]))
 
     run(test)
     return found[0]
@@ -177,18 +177,19 @@ def test_answers_mean_what_is_configured(
     assert outcome_of(answer, **options) == expected
 
 
-def test_a_refused_account_is_trouble_until_it_works_again() -> None:
+def test_a_refused_account_defers_everything_until_it_works_again() -> None:
     async def test() -> None:
         async with Sandbox(token="right") as sandbox:
-            provider = HttpGatewayProvider("main", {"url": sandbox.url, "token": "wrong"})
-            async with opened(provider):
-                (outcome,) = await provider.hand_over_all([outgoing()])
+            wrong = HttpGatewayProvider("main", {"url": sandbox.url, "token": "wrong"})
+            async with opened(wrong) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing()])
                 assert isinstance(outcome, Deferred)
-                assert "account" in provider.trouble
+                assert (outcome.account, outcome.provider_wide) == ("certainly", True)
+                assert "account" in outcome.reason
             mended = HttpGatewayProvider("main", {"url": sandbox.url, "token": "right"})
-            async with opened(mended):
-                await mended.hand_over_all([outgoing()])
-                assert mended.trouble == ""
+            async with opened(mended) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing()])
+                assert isinstance(outcome, Accepted)
 
     run(test)
 
@@ -205,9 +206,9 @@ def test_a_kept_connection_that_dies_never_sends_twice(method: str) -> None:
 
     async def test() -> None:
         options = {"method": method, "body_format": "json", "window": "1"}
-        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
-            assert await provider.hand_over_all([outgoing(1)]) == [Accepted()]
-            (outcome,) = await provider.hand_over_all([outgoing(2)])
+        async with serving(talk) as port, opened(gateway(port, **options)) as connection:
+            assert await connection.hand_over_all([outgoing(1)]) == [Accepted()]
+            (outcome,) = await connection.hand_over_all([outgoing(2)])
             assert isinstance(outcome, Unknown)
             assert len(requests) == 2
 
@@ -221,11 +222,11 @@ def test_what_is_too_late_on_a_new_connection_writes_no_byte() -> None:
         received.append(await reader.read(65536))
 
     async def test() -> None:
-        async with serving(talk) as port, opened(gateway(port)) as provider:
-            assert await provider.hand_over_all([outgoing(leave_within=0)]) == [None]
+        async with serving(talk) as port, opened(gateway(port)) as connection:
+            assert await connection.hand_over_all([outgoing(leave_within=0)]) == [None]
             await asyncio.sleep(0.1)
             assert received == []  # the connection stays for the next message
-            await provider.close()
+            await connection.close()
             await asyncio.sleep(0.1)
             assert received == [b""]
 
@@ -246,11 +247,11 @@ def test_wherever_the_process_is_frozen_nothing_arrives_late(method: str, turn: 
     async def test() -> None:
         with ticking() as (port, came):
             options = {"method": method, "window": "1", "deadline": "2"}
-            async with opened(gateway(port, **options)) as provider:
-                assert await provider.hand_over_all([outgoing(1)]) == [Accepted()]
+            async with opened(gateway(port, **options)) as connection:
+                assert await connection.hand_over_all([outgoing(1)]) == [Accepted()]
                 came.clear()
                 message = outgoing(2, leave_within=0.2)
-                handing = asyncio.create_task(provider.hand_over_all([message]))
+                handing = asyncio.create_task(connection.hand_over_all([message]))
                 await freeze()
                 (outcome,) = await handing
                 assert outcome == (Accepted() if came else None)
@@ -284,8 +285,8 @@ def test_a_gateway_that_does_not_take_connections_in_time_is_deferred() -> None:
     async def test() -> None:
         with full_house() as port:
             provider = gateway(port, connect_timeout="0.3", deadline="2")
-            async with opened(provider):
-                (outcome,) = await provider.hand_over_all([outgoing()])
+            async with opened(provider) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing()])
             assert outcome == Deferred("no connection in time")
 
     run(test)

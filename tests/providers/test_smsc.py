@@ -43,9 +43,9 @@ def outcome_of(answer: bytes) -> Any:
     async def test() -> None:
         async with (
             serving(answering(answer)) as port,
-            opened(smsc(f"http://127.0.0.1:{port}", deadline="2")) as provider,
+            opened(smsc(f"http://127.0.0.1:{port}", deadline="2")) as connection,
         ):
-            found.extend(await provider.hand_over_all([outgoing(5)]))
+            found.extend(await connection.hand_over_all([outgoing(5)]))
 
     run(test)
     return found[0]
@@ -102,15 +102,15 @@ def test_a_message_in_doubt_is_asked_for_by_our_id(behaviour: Behaviour, expecte
     async def test() -> None:
         async with (
             Sandbox(behaviour=behaviour) as sandbox,
-            opened(smsc(sandbox.url)) as provider,
+            opened(smsc(sandbox.url)) as connection,
         ):
-            await provider.hand_over_all([outgoing(1), outgoing(2)])
+            await connection.hand_over_all([outgoing(1), outgoing(2)])
             questions = [
                 StatusQuery(1, outgoing(1).phone_number),
                 StatusQuery(2, outgoing(2).phone_number, "v2"),
                 StatusQuery(3, outgoing(3).phone_number),
             ]
-            *known, missing = await provider.ask(questions)
+            *known, missing = await connection.ask(questions)
             states = [getattr(reply, "state", type(reply).__name__) for reply in known]
             assert states == [expected, expected]
             assert isinstance(missing, Unknown)
@@ -124,8 +124,8 @@ def test_it_is_never_asked_five_questions_at_once() -> None:
     with Vendor(delay=0.05) as vendor:
 
         async def test() -> None:
-            async with opened(smsc(vendor.url)) as provider:
-                replies = await asyncio.gather(provider.ask(questions), provider.ask(questions))
+            async with opened(smsc(vendor.url)) as connection:
+                replies = await asyncio.gather(connection.ask(questions), connection.ask(questions))
                 assert {type(reply) for each in replies for reply in each} == {Accepted}
 
         run(test)
@@ -137,8 +137,8 @@ def test_asking_a_vendor_that_is_away_tells_nothing() -> None:
     async def test() -> None:
         async with Sandbox() as sandbox:
             provider = smsc(sandbox.url)
-        async with opened(provider):
-            (reply,) = await provider.ask([StatusQuery(1, "79261234567")])
+        async with opened(provider) as connection:
+            (reply,) = await connection.ask([StatusQuery(1, "79261234567")])
             assert isinstance(reply, Unknown)
 
     run(test)
@@ -219,9 +219,9 @@ def test_a_key_alone_is_enough() -> None:
     async def test() -> None:
         async with (
             Sandbox() as sandbox,
-            opened(SmscProvider("s", {"url": sandbox.url, "apikey": "k"})) as provider,
+            opened(SmscProvider("s", {"url": sandbox.url, "apikey": "k"})) as connection,
         ):
-            assert await provider.hand_over_all([outgoing(4)]) == [Accepted("v4")]
+            assert await connection.hand_over_all([outgoing(4)]) == [Accepted("v4")]
 
     run(test)
 

@@ -60,11 +60,14 @@ def sent(vendor: Vendor, *texts: str, says: Answer | None = None) -> tuple[Gatew
     gateways: list[Gateway] = []
 
     async def test() -> None:
-        async with standing(vendor) as (gateway, url), opened(made(vendor.alias, url)) as provider:
+        async with (
+            standing(vendor) as (gateway, url),
+            opened(made(vendor.alias, url)) as connection,
+        ):
             gateways.append(gateway)
             for number, text in enumerate(texts, 1):
                 gateway.next = [says] if says else []
-                found.extend(await provider.hand_over_all([outgoing(number, text)]))
+                found.extend(await connection.hand_over_all([outgoing(number, text)]))
 
     run(test)
     return gateways[0], found
@@ -129,10 +132,13 @@ def test_what_the_gateway_tells_of_a_message_is_read(
     found: list[Any] = []
 
     async def test() -> None:
-        async with standing(vendor) as (gateway, url), opened(made(vendor.alias, url)) as provider:
+        async with (
+            standing(vendor) as (gateway, url),
+            opened(made(vendor.alias, url)) as connection,
+        ):
             gateway.said = says
-            assert provider.can_query
-            found.extend(await provider.ask([StatusQuery(1, "79261234567", "000-1")]))
+            assert connection.provider.can_query
+            found.extend(await connection.ask([StatusQuery(1, "79261234567", "000-1")]))
 
     run(test)
     (reply,) = found
@@ -162,12 +168,12 @@ def test_a_token_is_fetched_once_for_all_and_anew_before_it_ends() -> None:
     vendor, given = token_server(lifetime=0.4)
 
     async def test() -> None:
-        async with standing(vendor) as (_, url), opened(made("orange", url)) as provider:
-            outcomes = await provider.hand_over_all(flight(20))
+        async with standing(vendor) as (_, url), opened(made("orange", url)) as connection:
+            outcomes = await connection.hand_over_all(flight(20))
             assert {type(one) for one in outcomes} == {Accepted}
             assert given == [1]
             await asyncio.sleep(0.3)
-            (outcome,) = await provider.hand_over_all([outgoing(30)])
+            (outcome,) = await connection.hand_over_all([outgoing(30)])
             assert isinstance(outcome, Accepted)
             assert given == [1, 2]
 
@@ -194,17 +200,17 @@ def test_a_token_that_is_refused_is_fetched_anew_and_costs_no_attempt(
     monkeypatch.setattr(tokens, "FRESH", 0.1)
 
     async def test() -> None:
-        async with standing(vendor) as (_, url), opened(made("orange", url)) as provider:
-            assert isinstance((await provider.hand_over_all([outgoing(1)]))[0], Accepted)
+        async with standing(vendor) as (_, url), opened(made("orange", url)) as connection:
+            assert isinstance((await connection.hand_over_all([outgoing(1)]))[0], Accepted)
             given.append(2)  # the gateway has taken it back
-            (early,) = await provider.hand_over_all([outgoing(2)])
+            (early,) = await connection.hand_over_all([outgoing(2)])
             assert early == account_refused("401: Expired credentials")  # it is as good as new
             await asyncio.sleep(0.15)
-            (outcome,) = await provider.hand_over_all([outgoing(3)])
+            (outcome,) = await connection.hand_over_all([outgoing(3)])
             assert isinstance(outcome, Deferred)
             assert outcome.provider_wide
             assert outcome.account == ""
-            assert isinstance((await provider.hand_over_all([outgoing(3)]))[0], Accepted)
+            assert isinstance((await connection.hand_over_all([outgoing(3)]))[0], Accepted)
 
     run(test)
 
@@ -216,9 +222,9 @@ def test_who_gets_no_token_is_refused_as_an_account() -> None:
         async with standing(vendor) as (_, url):
             options: dict[str, Any] = {**RECIPES["orange"], "password": "wrong", "url": url}
             options["token_url"] = f"{url}/oauth/v3/token"
-            async with opened(HttpGatewayProvider("orange", options)) as provider:
+            async with opened(HttpGatewayProvider("orange", options)) as connection:
                 message = outgoing(1)
-                (outcome,) = await provider.hand_over_all([message])
+                (outcome,) = await connection.hand_over_all([message])
                 assert outcome == account_refused("401: invalid_client")
                 assert message.departed_at is None
 

@@ -108,8 +108,8 @@ def test_a_gateway_that_misbehaves(row: list[str]) -> None:
     found: list[Outcome | None] = []
 
     async def use(port: int) -> None:
-        async with opened(gateway(port, deadline="0.5")) as provider:
-            found.extend(await provider.hand_over_all([outgoing(1)]))
+        async with opened(gateway(port, deadline="0.5")) as connection:
+            found.extend(await connection.hand_over_all([outgoing(1)]))
 
     run(lambda: with_server(GATEWAYS.get(does), use))
     assert (f"`{type(found[0]).__name__}`", reason_of(found[0])) == (becomes, why)
@@ -172,8 +172,8 @@ def by_smpp(talk: Talk | None) -> Any:
     async def use(port: int) -> None:
         given = {"host": "127.0.0.1", "port": str(port), "system_id": "v", "deadline": "0.5"}
         options = {**given, "connect_timeout": "0.3", "reconnect_least": "5"}
-        async with opened(SmppProvider("main", options)) as provider:
-            found.extend(await provider.hand_over_all([outgoing(1)]))
+        async with opened(SmppProvider("main", options)) as connection:
+            found.extend(await connection.hand_over_all([outgoing(1)]))
 
     run(lambda: with_server(talk, use))
     return found[0]
@@ -207,9 +207,9 @@ def test_each_status_means_what_its_row_says() -> None:
 
     async def use(port: int) -> None:
         given = {"host": "127.0.0.1", "port": str(port), "system_id": "v"}
-        async with opened(SmppProvider("main", given)) as provider:
+        async with opened(SmppProvider("main", given)) as connection:
             flight = [outgoing(number) for number in range(len(STATUSES))]
-            outcomes = await provider.hand_over_all(flight)
+            outcomes = await connection.hand_over_all(flight)
             found.update(zip([status for status, _, _ in STATUSES], outcomes, strict=True))
 
     run(lambda: with_server(talk, use))

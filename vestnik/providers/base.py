@@ -1,7 +1,8 @@
 """The contract between the pipeline and a provider.
 
-A provider is opened once in each worker process, on that process's one event loop, and kept open.
-It is handed flights of messages and answers each message with one of four outcomes:
+A `Provider` is a configured way out. Each worker process connects to it once, on its one event
+loop, and keeps the `Connection`: that one is handed flights of messages and answers each message
+with one of four outcomes:
 
 - `Accepted`: the provider has it. Never sent again.
 - `Rejected`: the provider will not have it, now or later. The message is `failed`.
@@ -20,9 +21,8 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from vestnik.providers.callbacks import Callback, CallerUnknown
 from vestnik.providers.events import (
@@ -34,12 +34,24 @@ from vestnik.providers.events import (
     combined_state,
 )
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import (
+    PROVIDER_ID_LENGTH,
+    Accepted,
+    Deferred,
+    Outcome,
+    Rejected,
+    TooLate,
+    Unknown,
+    account_refused,
+)
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 __all__ = [
+    "PROVIDER_ID_LENGTH",
     "Accepted",
     "CallbackResult",
+    "Connection",
     "Deferred",
     "Inbound",
     "LateOutcome",
@@ -57,74 +69,6 @@ __all__ = [
     "account_refused",
     "combined_state",
 ]
-
-
-class TooLate(Exception):
-    """The message must not leave any more: its flight's time is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The provider has the message; `provider_id` is its own id for it, if it gave one.
-
-    A message that went in several parts has an id for each, `part_ids`, of which `provider_id` is
-    the first, and gets a receipt for each: see `verdict_of`.
-    """
-
-    provider_id: str = ""
-    part_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The provider will never take the message; `reason` does not repeat `code`, which is empty
-    where the provider was not asked."""
-
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """The provider has not taken the message and may take it later.
-
-    `retry_after` is what the provider asks for, in seconds; without it our back-off decides. To
-    the pipeline a provider that sets it is busy, and one that does not is in trouble: the adapter
-    sets it where the provider says "too much" and not for how long.
-    `provider_wide`: not this message but everything waits (throttled, credentials refused, no
-    connection that works): parking the provider is better than burning each message's attempts.
-    `account`: the account is refused, so nothing goes out until somebody mends it; `perhaps` where
-    the answer may as well be about this recipient alone, as a 403 is.
-    """
-
-    reason: str
-    retry_after: float | None = None
-    provider_wide: bool = False
-    account: Literal["", "perhaps", "certainly"] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody can tell whether the provider has the message."""
-
-    reason: str
-
-
-def account_refused(
-    code: str, retry_after: float | None = None, *, reason: str = "", perhaps: bool = False
-) -> Deferred:
-    """In the words that mailing, page and API say. An adapter may give `code: reason` as one."""
-    if not reason:
-        code, _separator, reason = code.partition(": ")
-    refused = Reason(Code.ACCOUNT_REFUSED, code=code)
-    if reason:
-        refused = Reason(Code.ACCOUNT_REFUSED_BECAUSE, code=code, reason=reason)
-    return Deferred(
-        refused, retry_after, provider_wide=True, account="perhaps" if perhaps else "certainly"
-    )
-
-
-Outcome = Accepted | Rejected | Deferred | Unknown
 
 
 class OutboundMessage:
@@ -190,6 +134,10 @@ class OutboundMessage:
         self.is_resolved = True
         return outcome
 
+    def deferred_or_unknown(self, reason: str) -> Outcome:
+        """`Deferred` where nothing of the message had left, else `Unknown`."""
+        return Deferred(reason) if self.departed_at is None else Unknown(reason)
+
     @property
     def validity(self) -> int:
         """Whole seconds until the mailing's end: the validity period for the provider.
@@ -227,15 +175,15 @@ class Sink(Protocol):
 
 
 class Provider(ABC):
-    """A configured way out.
+    """A configured way out: its options, what it can do, and how to connect to it.
 
-    A subclass overrides `hand_over`, `configure` for options of its own, and, where it keeps
-    connections, `open` and `close`.
+    A subclass overrides `connect`, and `configure` for options of its own. It holds no connection
+    and does not change, so that pages, the API and workers may share one.
     """
 
     #: What `max_rate` counts.
     paced_by: ClassVar[Literal["message", "segment"]] = "message"
-    #: The provider can be asked what became of a message: `ask`.
+    #: The provider can be asked what became of a message: `Connection.ask`.
     can_query: bool = False
 
     #: Sending the same message id twice reaches the client once.
@@ -258,10 +206,8 @@ class Provider(ABC):
     gives_receipts: bool = True
     #: Whether it calls back about what was sent, or has to be asked.
     receipts: Literal["callback", "query"] = "callback"
-    #: It hears receipts or texts over a line of its own, so a worker opens it at its start.
+    #: It hears receipts or texts over a line of its own, so a worker connects at its start.
     listens: bool = False
-    #: What an operator must mend before anything goes out; empty is healthy.
-    trouble: str = ""
 
     def __init__(self, alias: str, options_by_name: Mapping[str, object]) -> None:
         """Raises OptionError where `options` are not this provider's."""
@@ -283,11 +229,36 @@ class Provider(ABC):
     def configure(self, options: Options) -> None:
         """Take the options that only this provider has."""
 
-    async def open(self, sink: Sink) -> None:
-        """Called once in each worker process, before the first hand-over."""
+    @abstractmethod
+    async def connect(self, sink: Sink) -> "Connection[Any]":
+        """Return an open connection. Called once in each worker process, on its event loop."""
+
+    def read_callback(self, callback: Callback) -> CallbackResult:
+        """What the provider tells in a request of its own to us.
+
+        Raises CallbackRefused where the request is not shown to be the provider's, or cannot be
+        read.
+        """
+        raise CallerUnknown("this provider sends no callbacks")
+
+
+ProviderT = TypeVar("ProviderT", bound=Provider)
+
+
+class Connection(ABC, Generic[ProviderT]):
+    """An open way to a provider, on the event loop of one worker process.
+
+    A subclass overrides `hand_over`, and `close` where it keeps something open.
+    """
+
+    def __init__(self, provider: ProviderT) -> None:
+        self.provider = provider
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.provider.alias}>"
 
     async def close(self) -> None:
-        """Called once, when the worker process ends. It may be opened again."""
+        """Called once, when the worker process ends."""
 
     @abstractmethod
     async def hand_over(self, message: OutboundMessage) -> Outcome:
@@ -303,7 +274,7 @@ class Provider(ABC):
         tasks = [asyncio.create_task(self._guarded(message)) for message in flight]
         try:
             # One timer for the flight: one for each message costs a tenth of the throughput.
-            await asyncio.wait(tasks, timeout=self.deadline)
+            await asyncio.wait(tasks, timeout=self.provider.deadline)
         finally:
             for task in tasks:
                 task.cancel()
@@ -317,26 +288,13 @@ class Provider(ABC):
         except TooLate:
             outcome = None
         except asyncio.CancelledError:
-            reason = Reason(Code.NO_ANSWER_WITHIN, time=self.deadline)
-            outcome = self.deferred_or_unknown(message, reason)
+            reason = Reason(Code.NO_ANSWER_WITHIN, time=self.provider.deadline)
+            outcome = message.deferred_or_unknown(reason)
         except Exception as error:
             reason = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
-            outcome = self.deferred_or_unknown(message, reason)
+            outcome = message.deferred_or_unknown(reason)
         return message.resolve(outcome)
 
-    @staticmethod
-    def deferred_or_unknown(message: OutboundMessage, trouble: str) -> Outcome:
-        """`Deferred` where nothing of the message had left, else `Unknown`."""
-        return Unknown(trouble) if message.departed_at is not None else Deferred(trouble)
-
     async def ask(self, queries: Sequence[StatusQuery]) -> list[Reply]:
-        """What became of these messages; only where `can_query`."""
+        """What became of these messages; only where `Provider.can_query`."""
         raise NotImplementedError
-
-    def read_callback(self, callback: Callback) -> CallbackResult:
-        """What the provider tells in a request of its own to us.
-
-        Raises CallbackRefused where the request is not shown to be the provider's, or cannot be
-        read.
-        """
-        raise CallerUnknown("this provider sends no callbacks")

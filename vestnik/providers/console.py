@@ -4,7 +4,15 @@ import json
 import sys
 from collections.abc import Sequence
 
-from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
+from vestnik.providers.base import (
+    Accepted,
+    Connection,
+    OutboundMessage,
+    Outcome,
+    Provider,
+    Sink,
+    TooLate,
+)
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -15,6 +23,13 @@ class ConsoleProvider(Provider):
     """Prints; a message counts as accepted once its line is written and flushed."""
 
     gives_receipts = False
+
+    async def connect(self, sink: Sink) -> "ConsoleConnection":
+        return ConsoleConnection(self)
+
+
+class ConsoleConnection(Connection[ConsoleProvider]):
+    """Writes to this process's standard output."""
 
     async def hand_over(self, message: OutboundMessage) -> Outcome:
         message.mark_departed()
@@ -31,8 +46,8 @@ class ConsoleProvider(Provider):
         except TooLate:
             return None
         except OSError as error:
-            return self.deferred_or_unknown(
-                message, Reason(Code.STANDARD_OUTPUT, text=str(error.strerror))
+            return message.deferred_or_unknown(
+                Reason(Code.STANDARD_OUTPUT, text=str(error.strerror))
             )
 
 

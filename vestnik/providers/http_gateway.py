@@ -6,26 +6,27 @@ bearer token, answered `{"code": 0, "message": "OK"}`.
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from vestnik.providers.base import (
-    Accepted,
     CallbackResult,
     Deferred,
     OutboundMessage,
     Outcome,
     Reply,
+    Sink,
     StatusQuery,
     Unknown,
     account_refused,
 )
 from vestnik.providers.callbacks import Callback
 from vestnik.providers.http.callback_parser import CallbackParser
-from vestnik.providers.http.provider import HttpProvider
+from vestnik.providers.http.provider import HttpConnection, HttpProvider
 from vestnik.providers.http.request_builder import RequestBuilder
 from vestnik.providers.http.response import Response
 from vestnik.providers.http.response_parser import ResponseParser
 from vestnik.providers.http.status_query import StatusEndpoint
-from vestnik.providers.http.tokens import TokenRefused, Tokens
+from vestnik.providers.http.tokens import TokenEndpoint, TokenRefused, Tokens
 from vestnik.providers.http.transport import Request, explain
 from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
@@ -42,19 +43,41 @@ class HttpGatewayProvider(HttpProvider):
         super().configure(options)
         self.deduplicates = options.flag("deduplicates")
         url = options.peek("url")
-        self._token = ""
-        self._shape = RequestBuilder(options, self.sender)
-        self._reading = ResponseParser(options)
-        self._notices = CallbackParser(self.alias, options)
-        self._tokens = Tokens(options, self._shape.account)
-        self._status = StatusEndpoint(self.alias, options, url, self._shape.compiler)
-        self.can_query = self.can_query or self._status.is_configured
+        self.request_builder = RequestBuilder(options, self.sender)
+        self._response_parser = ResponseParser(options)
+        self.callback_parser = CallbackParser(self.alias, options)
+        self.token_endpoint = TokenEndpoint(options, self.request_builder.account)
+        self.status = StatusEndpoint(self.alias, options, url, self.request_builder.compiler)
+        self.can_query = self.can_query or self.status.is_configured
         self.receipts = options.choice("receipts", "callback", ("callback", "query"))
 
+    async def connect(self, sink: Sink) -> "HttpGatewayConnection":
+        return HttpGatewayConnection(self)
+
+    def request_for(self, message: OutboundMessage) -> Request:
+        return self.request_builder.build(message, "")
+
+    def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
+        return self._response_parser.parse(answer, message)
+
+    def read_callback(self, callback: Callback) -> CallbackResult:
+        return self.callback_parser.parse(callback)
+
+
+class HttpGatewayConnection(HttpConnection[HttpGatewayProvider]):
+    """The connections to a gateway, with its token if it hands out one."""
+
+    def __init__(self, provider: HttpGatewayProvider) -> None:
+        super().__init__(provider)
+        self._token = ""
+        self._tokens: Tokens | None = None
+        if provider.token_endpoint.url:
+            self._tokens = Tokens(provider.token_endpoint, self.transport)
+
     async def hand_over(self, message: OutboundMessage) -> Outcome:
-        if self._tokens.url:
+        if self._tokens:
             try:
-                self._token = await self._tokens.get(self.transport)
+                self._token = await self._tokens.get()
             except TokenRefused as refusal:
                 return account_refused(refusal.code, reason=refusal.reason)
             except Exception as error:
@@ -62,37 +85,28 @@ class HttpGatewayProvider(HttpProvider):
         return await super().hand_over(message)
 
     def request_for(self, message: OutboundMessage) -> Request:
-        return self._shape.build(message, self._token)
+        return self.provider.request_builder.build(message, self._token)
 
     def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
-        if (
-            answer.status == 401
-            and self._tokens.url
-            and self._tokens.is_old(message.departed_at or 0.0)
-        ):
+        is_refused = answer.status == HTTPStatus.UNAUTHORIZED
+        if is_refused and self._tokens and self._tokens.is_old(message.departed_at or 0.0):
             return Deferred(Reason(Code.TOKEN_EXPIRED), NEXT_TOKEN, provider_wide=True)
-        outcome = self._reading.parse(answer, message)
-        if isinstance(outcome, Accepted):
-            self.trouble = ""
-        elif isinstance(outcome, Deferred) and outcome.account:
-            self.trouble = outcome.reason
-        return outcome
+        return super().outcome_of(answer, message)
 
     async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
         return await asyncio.gather(*map(self._ask, questions))
 
     async def _ask(self, question: StatusQuery) -> Reply:
+        provider = self.provider
         try:
-            async with asyncio.timeout(self.deadline):
-                token = await self._tokens.get(self.transport) if self._tokens.url else ""
-                headers = self._shape.with_token(token) if token else self._shape.authorization
-                request = self._status.request(question, headers)
+            async with asyncio.timeout(provider.deadline):
+                token = await self._tokens.get() if self._tokens else ""
+                builder = provider.request_builder
+                headers = builder.with_token(token) if token else builder.authorization
+                request = provider.status.request(question, headers)
                 if request is None:
                     return Unknown("the gateway never named the message")
                 answer = await self.transport.exchange(request)
         except Exception as error:
             return Unknown(explain(error))
-        return self._status.reply(answer, question, self._notices.states)
-
-    def read_callback(self, callback: Callback) -> CallbackResult:
-        return self._notices.parse(callback)
+        return provider.status.reply(answer, question, provider.callback_parser.states)

@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from vestnik.providers.base import Accepted, OutboundMessage, Outcome, Provider, TooLate
+from vestnik.providers.base import (
+    Accepted,
+    Connection,
+    OutboundMessage,
+    Outcome,
+    Provider,
+    Sink,
+    TooLate,
+)
 
 TAKEN = Accepted()
 
@@ -12,6 +20,13 @@ class NullProvider(Provider):
 
     window = 250
     gives_receipts = False
+
+    async def connect(self, sink: Sink) -> "NullConnection":
+        return NullConnection(self)
+
+
+class NullConnection(Connection[NullProvider]):
+    """Takes each message that is not too late."""
 
     async def hand_over(self, message: OutboundMessage) -> Outcome:
         message.mark_departed()

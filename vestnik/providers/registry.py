@@ -45,5 +45,5 @@ def build(alias: str) -> Provider:
 
 @cache
 def describe(alias: str) -> Provider:
-    """A provider to ask about its rate, window and price; never opened, never sent through."""
+    """Return the provider of that alias: all of a process share it, since it never changes."""
     return build(alias)

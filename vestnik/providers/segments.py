@@ -6,12 +6,11 @@ with an 8-bit reference, which leaves 153 septets or 67 UTF-16 units of a segmen
 
 from enum import StrEnum
 
-GSM_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-GSM_EXTENSION = frozenset("^{}\\[~]|€\f")
-GSM = GSM_BASIC | GSM_EXTENSION
+from vestnik.providers import gsm_alphabet
+
+GSM = gsm_alphabet.LETTERS
+GSM_EXTENSION = frozenset(gsm_alphabet.EXTENSION.values())
+GSM_BASIC = GSM - GSM_EXTENSION
 
 
 class Encoding(StrEnum):

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from yarl import URL
 
 from vestnik.providers.base import (
+    PROVIDER_ID_LENGTH,
     Accepted,
     CallbackResult,
     Deferred,
@@ -44,7 +45,7 @@ from vestnik.providers.callbacks import (
 from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
 from vestnik.providers.events import normalize_sender
-from vestnik.providers.http.provider import HttpProvider
+from vestnik.providers.http.provider import HttpConnection, HttpProvider
 from vestnik.providers.http.response import (
     Response,
     gateway_said,
@@ -52,7 +53,7 @@ from vestnik.providers.http.response import (
     retry_after,
     scalar_text,
 )
-from vestnik.providers.http.transport import HttpTransport, Request, explain
+from vestnik.providers.http.transport import HttpTransport, Request, TransportOptions, explain
 from vestnik.providers.options import Options, Secret
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -114,7 +115,7 @@ class SmscProvider(HttpProvider):
     def configure(self, options: Options) -> None:
         # Of its own, so that messages never wait for questions; by the same options, which are
         # taken but once.
-        self._questions = HttpTransport(
+        self.status_transport_options = TransportOptions(
             deepcopy(options), window=MOST_QUESTIONS_AT_ONCE, deadline=self.deadline
         )
         super().configure(options)
@@ -134,14 +135,8 @@ class SmscProvider(HttpProvider):
         self._signature = options.secret("callback_signature_secret", "")
         self._door = CallbackAuthenticator(options)
 
-    async def open(self, sink: Sink) -> None:
-        await super().open(sink)
-        await self._questions.open()
-        self._turns = asyncio.Semaphore(MOST_QUESTIONS_AT_ONCE)
-
-    async def close(self) -> None:
-        await self._questions.close()
-        await super().close()
+    async def connect(self, sink: Sink) -> "SmscConnection":
+        return SmscConnection(self)
 
     def request_for(self, message: OutboundMessage) -> Request:
         fields = {
@@ -162,8 +157,7 @@ class SmscProvider(HttpProvider):
         provider_id = scalar_text(document.get("id"))
         if answer.status != 200 or provider_id is None or "cnt" not in document:
             return Unknown(_unreadable(answer, "the vendor's"))
-        self.trouble = ""
-        return Accepted(provider_id[:100])
+        return Accepted(provider_id[:PROVIDER_ID_LENGTH])
 
     def _refusal(self, code: str, document: Mapping[str, object]) -> Outcome:
         known, error_class = SEND_ERRORS.get(code, (Code.UNKNOWN_ERROR, ErrorClass.AMBIGUOUS))
@@ -176,32 +170,19 @@ class SmscProvider(HttpProvider):
             return Unknown(reason)
         if error_class is ErrorClass.TEMPORARY:
             return Deferred(reason, BUSY_PAUSE, provider_wide=True)
-        self.trouble = reason
         return account_refused(code, ACCOUNT_PAUSE, reason=said)
 
-    async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
+    def status_request(self, question: StatusQuery) -> Request:
         """By our own id, which the vendor knows also where its answer was lost."""
-        return await asyncio.gather(*map(self._ask_in_turn, questions))
-
-    async def _ask_in_turn(self, question: StatusQuery) -> Reply:
-        async with self._turns:
-            return await self._ask(question)
-
-    async def _ask(self, question: StatusQuery) -> Reply:
         fields = {
             "phone": question.phone_number,
             "id": question.provider_id or f"{self._prefix}{question.message_id}",
             "charset": "utf-8",
             "fmt": "3",
         }
-        try:
-            async with asyncio.timeout(self.deadline):
-                answer = await self._questions.exchange(self._post("/sys/status.php", fields))
-        except Exception as error:
-            return Unknown(explain(error))
-        return self._reply(answer.document(), question)
+        return self._post("/sys/status.php", fields)
 
-    def _reply(self, document: object, question: StatusQuery) -> Reply:
+    def reply_of(self, document: object, question: StatusQuery) -> Reply:
         """A message that is not found is in doubt still: the look-up may be behind."""
         if not isinstance(document, dict) or "status" not in document:
             return Unknown(Reason(Code.STATUS_UNKNOWN))
@@ -274,6 +255,35 @@ class SmscProvider(HttpProvider):
         return Request(
             "POST", URL(self._url + path), headers, urlencode({**secrets, **fields}).encode()
         )
+
+
+class SmscConnection(HttpConnection[SmscProvider]):
+    """The connections for messages, and others for questions."""
+
+    def __init__(self, provider: SmscProvider) -> None:
+        super().__init__(provider)
+        self._status_transport = HttpTransport(provider.status_transport_options)
+        self._turns = asyncio.Semaphore(MOST_QUESTIONS_AT_ONCE)
+
+    async def close(self) -> None:
+        await self._status_transport.close()
+        await super().close()
+
+    async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
+        return await asyncio.gather(*map(self._ask_in_turn, questions))
+
+    async def _ask_in_turn(self, question: StatusQuery) -> Reply:
+        async with self._turns:
+            return await self._ask(question)
+
+    async def _ask(self, question: StatusQuery) -> Reply:
+        try:
+            async with asyncio.timeout(self.provider.deadline):
+                request = self.provider.status_request(question)
+                answer = await self._status_transport.exchange(request)
+        except Exception as error:
+            return Unknown(explain(error))
+        return self.provider.reply_of(answer.document(), question)
 
 
 def hours_and_minutes(seconds: int) -> str:

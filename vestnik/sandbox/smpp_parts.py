@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import smpp34
 
-from vestnik.providers.smpp import gsm_alphabet, wire
+from vestnik.providers import gsm_alphabet
+from vestnik.providers.smpp import wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from tests.gateways.standing import Standing
 from vestnik.dispatch.reconcile import status_poller, unknown_messages
 from vestnik.dispatch.suppress import erasure
 from vestnik.mailings.models import CANCEL, Mailing
-from vestnik.providers.base import Accepted, Deferred, Reply, StatusQuery
-from vestnik.providers.http_gateway import HttpGatewayProvider
+from vestnik.providers.base import Accepted, Deferred, Reply, Sink, StatusQuery
+from vestnik.providers.http_gateway import HttpGatewayConnection, HttpGatewayProvider
 from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +31,14 @@ class Askable(HttpGatewayProvider):
 
     can_query: ClassVar[bool] = True
 
+    async def connect(self, sink: Sink) -> "AskableConnection":
+        return AskableConnection(self)
+
+
+class AskableConnection(HttpGatewayConnection):
     async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
-        address = f"{self._shape._url.fill(EXAMPLE).split('/send')[0]}/control/messages"
+        send_url = self.provider.request_builder._url.fill(EXAMPLE)
+        address = f"{send_url.split('/send')[0]}/control/messages"
         async with aiohttp.ClientSession() as session, session.get(address) as answer:
             known = {taken["message_id"]: taken["provider_id"] for taken in await answer.json()}
         return [

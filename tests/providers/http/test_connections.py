@@ -64,9 +64,9 @@ def outcomes_of(talk: Talk, messages: int, pause: float = 0.05) -> list[Outcome 
 
     async def test() -> None:
         options = {"window": "1", "id_path": "id", "deadline": "2"}
-        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
+        async with serving(talk) as port, opened(gateway(port, **options)) as connection:
             for number in range(1, messages + 1):
-                found.extend(await provider.hand_over_all([outgoing(number)]))
+                found.extend(await connection.hand_over_all([outgoing(number)]))
                 await asyncio.sleep(pause)
 
     run(test)
@@ -140,9 +140,9 @@ def test_the_reason_names_what_happened_to_the_first_request(method: str) -> Non
         stop.append(server.close)
         port = server.sockets[0].getsockname()[1]
         options = {"method": method, "body_format": "json", "window": "1"}
-        async with opened(gateway(port, **options)) as provider:
-            assert await provider.hand_over_all([outgoing(1)]) == [Accepted()]
-            (outcome,) = await provider.hand_over_all([outgoing(2)])
+        async with opened(gateway(port, **options)) as connection:
+            assert await connection.hand_over_all([outgoing(1)]) == [Accepted()]
+            (outcome,) = await connection.hand_over_all([outgoing(2)])
         assert outcome == Unknown("the line was closed before the answer")
 
     run(test)
@@ -169,12 +169,12 @@ def test_a_connection_that_takes_longer_than_a_message_may_wait_serves_the_next_
             return await create(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(connections.aiohttp.TCPConnector, "_create_connection", slowly)
-        async with serving(talk) as port, opened(gateway(port, window="5")) as provider:
+        async with serving(talk) as port, opened(gateway(port, window="5")) as connection:
             messages = [outgoing(number, leave_within=0.1) for number in range(5)]
-            assert await provider.hand_over_all(messages) == [None] * 5
+            assert await connection.hand_over_all(messages) == [None] * 5
             started = time.monotonic()
             messages = [outgoing(number, leave_within=0.1) for number in range(5)]
-            assert await provider.hand_over_all(messages) == [Accepted()] * 5
+            assert await connection.hand_over_all(messages) == [Accepted()] * 5
             assert time.monotonic() - started < 0.1
         assert len(lines) == 5
 
@@ -190,8 +190,8 @@ def test_what_only_waited_for_a_place_has_not_been_tried() -> None:
 
     async def test() -> None:
         options = {"window": "1", "deadline": "0.3"}
-        async with serving(talk) as port, opened(gateway(port, **options)) as provider:
-            outcomes = await provider.hand_over_all([outgoing(1), outgoing(2), outgoing(3)])
+        async with serving(talk) as port, opened(gateway(port, **options)) as connection:
+            outcomes = await connection.hand_over_all([outgoing(1), outgoing(2), outgoing(3)])
         assert outcomes == [Unknown("no answer within 0.3 s"), None, None]
 
     run(test)
@@ -209,8 +209,8 @@ def test_what_waited_for_a_connection_that_never_came_has_met_trouble() -> None:
                 other.setblocking(False)
                 other.connect_ex(("127.0.0.1", port))
             options = {"window": "1", "deadline": "0.4", "connect_timeout": "5"}
-            async with opened(gateway(port, **options)) as provider:
-                (outcome,) = await provider.hand_over_all([outgoing(1)])
+            async with opened(gateway(port, **options)) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing(1)])
             for other in others:
                 other.close()
         assert isinstance(outcome, Deferred)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.gateways.builders import outgoing
 from vestnik.mailings.text import segments_of
+from vestnik.providers import gsm_alphabet
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
-from vestnik.providers.smpp import gsm_alphabet
 from vestnik.providers.smpp.coding import Coding
 from vestnik.providers.smpp.pdu_builder import PduBuilder, relative
 from vestnik.sandbox.smpp_parts import Assembly, submitted

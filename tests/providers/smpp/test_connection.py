@@ -23,7 +23,7 @@ LONG = "я" * 180
 
 
 @pytest.mark.parametrize(
-    ("status", "word", "is_trouble"),
+    ("status", "word", "is_account"),
     [
         (0x0E, "ESME_RINVPASWD", True),
         (0x0F, "ESME_RINVSYSID", True),
@@ -33,20 +33,19 @@ LONG = "я" * 180
     ],
 )
 def test_a_refused_bind_defers_and_says_what_to_mend(
-    status: int, word: str, is_trouble: bool
+    status: int, word: str, is_account: bool
 ) -> None:
     async def test() -> None:
         async with Sandbox(**SMPP_ONLY) as sandbox:
             sandbox.smpp.bind_status = status
-            async with opened(smpp(sandbox, reconnect_most="0.2")) as provider:
-                (outcome,) = await provider.hand_over_all([outgoing()])
+            async with opened(smpp(sandbox, reconnect_most="0.2")) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing()])
                 assert isinstance(outcome, Deferred)
                 assert outcome.provider_wide
                 assert word in outcome.reason
-                assert bool(provider.trouble) is is_trouble
+                assert (outcome.account == "certainly") is is_account
                 sandbox.smpp.bind_status = 0
-                assert isinstance(await persistently(provider, 1), Accepted)
-                assert provider.trouble == ""
+                assert isinstance(await persistently(connection, 1), Accepted)
 
     run(test)
 
@@ -56,11 +55,11 @@ def test_a_pair_of_binds_sends_by_one_and_hears_by_the_other() -> None:
         heap, behaviour = Heap(), Behaviour(receipts=True)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox, bind="transmitter+receiver"), heap) as provider,
+            opened(smpp(sandbox, bind="transmitter+receiver"), heap) as connection,
         ):
             await until(lambda: len(sandbox.smpp.sessions) == 2 and sandbox.smpp.listeners())
             assert len(sandbox.smpp.listeners()) == 1
-            (outcome,) = await provider.hand_over_all([outgoing()])
+            (outcome,) = await connection.hand_over_all([outgoing()])
             assert isinstance(outcome, Accepted)
             await until(lambda: heap.receipts)
             assert heap.receipts[0].provider_id == outcome.provider_id
@@ -74,12 +73,12 @@ def test_already_bound_is_not_bound_on_a_new_line() -> None:
     async def test() -> None:
         async with Sandbox(**SMPP_ONLY) as sandbox:
             sandbox.smpp.bind_status = 0x05
-            async with opened(smpp(sandbox)) as provider:
-                (outcome,) = await provider.hand_over_all([outgoing()])
+            async with opened(smpp(sandbox)) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing()])
                 assert isinstance(outcome, Deferred)
                 assert "ESME_RALYBND" in outcome.reason
                 sandbox.smpp.bind_status = 0
-                assert isinstance(await persistently(provider, 1), Accepted)
+                assert isinstance(await persistently(connection, 1), Accepted)
 
     run(test)
 
@@ -89,14 +88,14 @@ def test_a_lost_line_puts_in_doubt_what_was_in_flight_and_is_bound_again() -> No
         behaviour = Behaviour(delay=5)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
-            handing = asyncio.create_task(provider.hand_over_all(flight(4)))
+            handing = asyncio.create_task(connection.hand_over_all(flight(4)))
             await until(lambda: len(sandbox.ledger.taken) == 4)
             sandbox.drop_connections()
             assert all(isinstance(outcome, Unknown) for outcome in await handing)
             behaviour.delay = 0
-            assert isinstance(await persistently(provider, 5), Accepted)
+            assert isinstance(await persistently(connection, 5), Accepted)
 
     run(test)
 
@@ -151,9 +150,9 @@ def test_the_smsc_may_ask_err_and_leave_first() -> None:
     async def test() -> None:
         async with serving(talk) as port:
             given = {"host": "127.0.0.1", "port": str(port), "system_id": "v"}
-            async with opened(SmppProvider("main", given)) as provider:
+            async with opened(SmppProvider("main", given)) as connection:
                 await until(lambda: len(heard) == 4)
-                (outcome,) = await provider.hand_over_all([outgoing()])
+                (outcome,) = await connection.hand_over_all([outgoing()])
                 assert isinstance(outcome, Deferred)
         assert heard == [
             (wire.ENQUIRE_LINK | wire.ANSWER, 0, 11),
@@ -186,8 +185,8 @@ def test_odd_answers_to_a_message(answer: bytes, expected: type) -> None:
     async def test() -> None:
         async with serving(talk) as port:
             given = {"host": "127.0.0.1", "port": str(port), "system_id": "v"}
-            async with opened(SmppProvider("main", given)) as provider:
-                (outcome,) = await provider.hand_over_all([outgoing()])
+            async with opened(SmppProvider("main", given)) as connection:
+                (outcome,) = await connection.hand_over_all([outgoing()])
                 assert isinstance(outcome, expected)
 
     run(test)
@@ -208,9 +207,9 @@ def test_the_parts_of_a_message_end_together(acts: list[Action], expected: type)
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=deque(acts))) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
-            (outcome,) = await provider.hand_over_all([outgoing(1, LONG)])
+            (outcome,) = await connection.hand_over_all([outgoing(1, LONG)])
             assert isinstance(outcome, expected)
             complete = [taken.text for taken in sandbox.ledger.taken]
             assert complete == ([LONG] if expected is Accepted else [])
@@ -223,10 +222,10 @@ def test_parts_that_are_refused_to_the_end_leave_the_message_in_doubt() -> None:
         acts = [Action.ACCEPT, *[Action.THROTTLE] * 50]
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=deque(acts))) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
             started = time.monotonic()
-            (outcome,) = await provider.hand_over_all([outgoing(1, LONG, leave_within=0.5)])
+            (outcome,) = await connection.hand_over_all([outgoing(1, LONG, leave_within=0.5)])
             assert outcome == Unknown("the SMSC answers ESME_RTHROTTLED (1 of 3 parts were taken)")
             assert time.monotonic() - started < 1
 
@@ -238,13 +237,13 @@ def test_an_answer_that_comes_after_its_time_disturbs_nothing() -> None:
         behaviour = Behaviour(delay=0.3)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox, deadline="0.1", window="2")) as provider,
+            opened(smpp(sandbox, deadline="0.1", window="2")) as connection,
         ):
-            outcomes = await provider.hand_over_all(flight(2))
+            outcomes = await connection.hand_over_all(flight(2))
             assert outcomes == [Unknown("no answer within 0.1 s")] * 2
             behaviour.delay = 0
             await asyncio.sleep(0.4)
-            again = await provider.hand_over_all([outgoing(8), outgoing(9)])
+            again = await connection.hand_over_all([outgoing(8), outgoing(9)])
             assert all(isinstance(outcome, Accepted) for outcome in again)
 
     run(test)
@@ -258,9 +257,9 @@ def test_tls_is_verified(tmp_path: Path, trusted: bool) -> None:
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY, tls=tls) as sandbox,
-            opened(smpp(sandbox, tls="yes", **options)) as provider,
+            opened(smpp(sandbox, tls="yes", **options)) as connection,
         ):
-            (outcome,) = await provider.hand_over_all([outgoing()])
+            (outcome,) = await connection.hand_over_all([outgoing()])
         if trusted:
             assert isinstance(outcome, Accepted)
         else:
@@ -274,9 +273,9 @@ def test_a_status_means_what_an_option_says() -> None:
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=deque([Action.REFUSE]))) as sandbox,
-            opened(smpp(sandbox, temporary_statuses="0x0B,0x0C")) as provider,
+            opened(smpp(sandbox, temporary_statuses="0x0B,0x0C")) as connection,
         ):
-            (outcome,) = await provider.hand_over_all([outgoing()])
+            (outcome,) = await connection.hand_over_all([outgoing()])
             assert outcome == Deferred("the SMSC answers ESME_RINVDSTADR")
 
     run(test)

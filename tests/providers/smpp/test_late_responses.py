@@ -16,10 +16,10 @@ def test_a_late_answer_is_told_with_the_id_by_which_receipts_will_come() -> None
         heap, slow = Heap(), Behaviour(delay=0.3)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=slow) as sandbox,
-            opened(smpp(sandbox, deadline="0.1"), heap) as provider,
+            opened(smpp(sandbox, deadline="0.1"), heap) as connection,
         ):
             message = outgoing(5)
-            (outcome,) = await provider.hand_over_all([message])
+            (outcome,) = await connection.hand_over_all([message])
             assert isinstance(outcome, Unknown)
             await until(lambda: heap.late)
             (taken,) = sandbox.ledger.taken
@@ -33,9 +33,9 @@ def test_the_parts_of_a_message_may_all_be_late() -> None:
         heap, slow = Heap(), Behaviour(delay=0.3)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=slow) as sandbox,
-            opened(smpp(sandbox, deadline="0.1"), heap) as provider,
+            opened(smpp(sandbox, deadline="0.1"), heap) as connection,
         ):
-            assert isinstance((await provider.hand_over_all([outgoing(5, LONG)]))[0], Unknown)
+            assert isinstance((await connection.hand_over_all([outgoing(5, LONG)]))[0], Unknown)
             await until(lambda: heap.late)
             ((_, outcome),) = heap.late
             assert isinstance(outcome, Accepted)
@@ -49,9 +49,9 @@ def test_a_line_that_is_lost_meanwhile_tells_nothing() -> None:
         heap, slow = Heap(), Behaviour(delay=0.3)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=slow) as sandbox,
-            opened(smpp(sandbox, deadline="0.1"), heap) as provider,
+            opened(smpp(sandbox, deadline="0.1"), heap) as connection,
         ):
-            await provider.hand_over_all([outgoing(5)])
+            await connection.hand_over_all([outgoing(5)])
             sandbox.drop_connections()
             await asyncio.sleep(0.4)
             assert not heap.late
@@ -75,8 +75,8 @@ def test_late_answers_are_recorded_before_a_worker_ends_but_it_does_not_wait_for
     async def closed(heap: Slow) -> float:
         """How long it takes to close with a late answer under way."""
         async with Sandbox(**SMPP_ONLY, behaviour=Behaviour(delay=0.2)) as sandbox:
-            async with opened(smpp(sandbox, deadline="0.1"), heap) as provider:
-                await provider.hand_over_all([outgoing(5)])
+            async with opened(smpp(sandbox, deadline="0.1"), heap) as connection:
+                await connection.hand_over_all([outgoing(5)])
                 await asyncio.sleep(0.3)
                 assert not heap.late
                 began = time.monotonic()

@@ -22,16 +22,16 @@ def test_a_session_that_the_smsc_does_not_know_any_more_is_bound_anew() -> None:
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
-            await provider.hand_over_all([outgoing(1)])
+            await connection.hand_over_all([outgoing(1)])
             (session,) = sandbox.smpp.sessions
             session._bound_as = ""
-            outcomes = await provider.hand_over_all(flight(4))
+            outcomes = await connection.hand_over_all(flight(4))
             wish = Deferred("the SMSC answers ESME_RINVBNDSTS", provider_wide=True)
             assert outcomes == [wish] * 4
             began = time.monotonic()
-            assert isinstance(await persistently(provider, 5), Accepted)
+            assert isinstance(await persistently(connection, 5), Accepted)
             assert time.monotonic() - began < 3
             assert session not in sandbox.smpp.sessions
 
@@ -42,13 +42,13 @@ def test_what_is_in_flight_on_a_session_that_is_left_still_gets_its_answer() -> 
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(delay=0.2)) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
-            handing = asyncio.create_task(provider.hand_over_all([outgoing(1)]))
+            handing = asyncio.create_task(connection.hand_over_all([outgoing(1)]))
             await until(lambda: sandbox.ledger.taken)
             (session,) = sandbox.smpp.sessions
             session._bound_as = ""
-            assert isinstance((await provider.hand_over_all([outgoing(2)]))[0], Deferred)
+            assert isinstance((await connection.hand_over_all([outgoing(2)]))[0], Deferred)
             assert not handing.done()
             assert isinstance((await handing)[0], Accepted)
 
@@ -64,14 +64,14 @@ def test_a_session_that_is_left_does_not_wait_forever_for_its_answers(
         acts = deque([Action.TAKE_AND_HANG])
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=acts)) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
-            hanging = asyncio.create_task(provider.hand_over_all([outgoing(1)]))
+            hanging = asyncio.create_task(connection.hand_over_all([outgoing(1)]))
             await until(lambda: sandbox.ledger.taken)
             (session,) = sandbox.smpp.sessions
             session._bound_as = ""
-            await provider.hand_over_all([outgoing(2)])
-            assert isinstance(await persistently(provider, 2), Accepted)
+            await connection.hand_over_all([outgoing(2)])
+            assert isinstance(await persistently(connection, 2), Accepted)
             assert await hanging == [Unknown("the line was closed before the answer")]
 
     run(test)
@@ -104,11 +104,11 @@ def test_a_session_that_worked_is_bound_again_soon() -> None:
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY) as sandbox,
-            opened(smpp(sandbox, reconnect_most="10")) as provider,
+            opened(smpp(sandbox, reconnect_most="10")) as connection,
         ):
             began = time.monotonic()
             for number in range(1, 10):
-                assert isinstance(await persistently(provider, number), Accepted)
+                assert isinstance(await persistently(connection, number), Accepted)
                 sandbox.drop_connections()
                 await asyncio.sleep(0.01)
             assert time.monotonic() - began < 4

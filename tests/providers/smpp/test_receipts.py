@@ -157,9 +157,9 @@ def test_receipts_find_their_messages_also_late_and_doubled() -> None:
         behaviour = Behaviour(receipts=True, receipt_delay=0.1, receipts_doubled=100)
         async with (
             Sandbox(http_port=None, smpp_port=0, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox), sink) as provider,
+            opened(smpp(sandbox), sink) as connection,
         ):
-            outcomes = await provider.hand_over_all(flight(5))
+            outcomes = await connection.hand_over_all(flight(5))
             await until(lambda: len(sink.receipts) == 10)
             ids = {outcome.provider_id for outcome in outcomes if isinstance(outcome, Accepted)}
             assert {receipt.provider_id for receipt in sink.receipts} == ids
@@ -181,9 +181,9 @@ def test_a_receipt_may_come_before_the_answer_and_with_its_id_in_decimal() -> No
         behaviour = Behaviour(receipts=True, delay=0.3, decimal_receipts=True)
         async with (
             Sandbox(http_port=None, smpp_port=0, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox, answer_ids="hex", receipt_ids="decimal"), sink) as provider,
+            opened(smpp(sandbox, answer_ids="hex", receipt_ids="decimal"), sink) as connection,
         ):
-            handing = asyncio.create_task(provider.hand_over_all([outgoing()]))
+            handing = asyncio.create_task(connection.hand_over_all([outgoing()]))
             await until(lambda: sink.receipts)
             assert not handing.done()
             (outcome,) = await handing
@@ -199,12 +199,12 @@ def test_what_could_not_be_stored_is_not_acknowledged() -> None:
         sink.broken = True
         async with (
             Sandbox(http_port=None, smpp_port=0, behaviour=Behaviour(receipts=True)) as sandbox,
-            opened(smpp(sandbox), sink) as provider,
+            opened(smpp(sandbox), sink) as connection,
         ):
-            await provider.hand_over_all(flight(3))
+            await connection.hand_over_all(flight(3))
             await until(lambda: sandbox.receipts.refused == 3)
             sink.broken = False
-            await provider.hand_over_all([outgoing(9)])
+            await connection.hand_over_all([outgoing(9)])
             await until(lambda: len(sink.receipts) == 1)
             assert sandbox.receipts.refused == 3
 
@@ -216,9 +216,9 @@ def test_somebody_writes_stop() -> None:
         sink = Heap()
         async with (
             Sandbox(http_port=None, smpp_port=0) as sandbox,
-            opened(smpp(sandbox), sink) as provider,
+            opened(smpp(sandbox), sink) as connection,
         ):
-            await provider.hand_over_all([outgoing()])
+            await connection.hand_over_all([outgoing()])
             sandbox.receipts.inbound("79261234567", "СТОП")
             await until(lambda: sink.inbound)
             assert (sink.inbound[0].phone_number, sink.inbound[0].text) == ("79261234567", "СТОП")
@@ -231,9 +231,9 @@ def test_a_long_message_has_an_id_and_a_receipt_for_each_part() -> None:
         sink = Heap()
         async with (
             Sandbox(http_port=None, smpp_port=0, behaviour=Behaviour(receipts=True)) as sandbox,
-            opened(smpp(sandbox), sink) as provider,
+            opened(smpp(sandbox), sink) as connection,
         ):
-            (outcome,) = await provider.hand_over_all([outgoing(1, "я" * 180)])
+            (outcome,) = await connection.hand_over_all([outgoing(1, "я" * 180)])
             assert isinstance(outcome, Accepted)
             await until(lambda: len(sink.receipts) == 3)
             states = {receipt.provider_id: receipt.state for receipt in sink.receipts}

@@ -41,8 +41,8 @@ def smsc_that(
     async def test() -> None:
         async with serving(talk) as port:
             given = {"host": "127.0.0.1", "port": str(port), "system_id": "v", "deadline": "0.5"}
-            async with opened(SmppProvider("main", given | options)) as provider:
-                outcomes.extend(await provider.hand_over_all(flight(flight_of or submits)))
+            async with opened(SmppProvider("main", given | options)) as connection:
+                outcomes.extend(await connection.hand_over_all(flight(flight_of or submits)))
                 await asyncio.sleep(0.05)
 
     run(test)

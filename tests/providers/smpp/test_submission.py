@@ -17,12 +17,12 @@ def test_throttling_pauses_the_whole_connection_and_a_flight_waits_it_out() -> N
         behaviour = Behaviour(once=deque([Action.THROTTLE]))
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
             first, messages = outgoing(9), flight(5)
-            (throttled,) = await provider.hand_over_all([first])
+            (throttled,) = await connection.hand_over_all([first])
             assert isinstance(throttled, Deferred)
-            outcomes = await provider.hand_over_all(messages)
+            outcomes = await connection.hand_over_all(messages)
             assert all(isinstance(outcome, Accepted) for outcome in outcomes)
             assert first.answered_at is not None
             assert throttled.retry_after is not None
@@ -39,13 +39,13 @@ def test_what_cannot_leave_after_the_rest_stays_here_untouched() -> None:
         behaviour = Behaviour(once=deque([Action.THROTTLE]))
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
             first, message = outgoing(1), outgoing(2)
-            await provider.hand_over_all([first])
+            await connection.hand_over_all([first])
             assert first.answered_at is not None
             message.depart_before = first.answered_at + 0.03
-            assert await provider.hand_over_all([message]) == [None]
+            assert await connection.hand_over_all([message]) == [None]
             assert message.departed_at is None
             assert not sandbox.ledger.taken
 
@@ -60,13 +60,13 @@ def test_only_what_was_throttled_itself_is_deferred() -> None:
         kinds: Counter[type] = Counter()
         async with (
             Sandbox(**SMPP_ONLY, behaviour=behaviour) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
 
             async def send_range(first: int) -> None:
                 for start in range(first, first + 500, 50):
                     messages = [outgoing(number) for number in range(start, start + 50)]
-                    kinds.update(map(type, await provider.hand_over_all(messages)))
+                    kinds.update(map(type, await connection.hand_over_all(messages)))
 
             await asyncio.gather(send_range(1), send_range(501))
             assert kinds[Accepted] == len(sandbox.ledger.taken) == 1000 - kinds[Deferred]
@@ -79,11 +79,11 @@ def test_a_process_that_was_stopped_right_before_it_wrote_does_not_write() -> No
     async def test() -> None:
         async with (
             Sandbox(**SMPP_ONLY) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
-            await provider.hand_over_all([outgoing(1)])
+            await connection.hand_over_all([outgoing(1)])
             late, timely = outgoing(2, LONG, leave_within=0.15), outgoing(3)
-            handing = asyncio.create_task(provider.hand_over_all([late, timely]))
+            handing = asyncio.create_task(connection.hand_over_all([late, timely]))
             # On the loop: the process stands still.
             asyncio.get_running_loop().call_soon(time.sleep, 0.2)
             outcomes = await handing
@@ -91,7 +91,7 @@ def test_a_process_that_was_stopped_right_before_it_wrote_does_not_write() -> No
             assert late.departed_at is None
             assert isinstance(outcomes[1], Accepted)
             assert [taken.text for taken in sandbox.ledger.taken[1:]] == [timely.text]
-            assert isinstance((await provider.hand_over_all([outgoing(4)]))[0], Accepted)
+            assert isinstance((await connection.hand_over_all([outgoing(4)]))[0], Accepted)
 
     run(test)
 
@@ -103,11 +103,11 @@ def test_parts_that_would_go_again_after_the_end_stay_and_the_message_is_in_doub
         acts = deque([Action.ACCEPT, Action.THROTTLE, Action.ACCEPT])
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=acts)) as sandbox,
-            opened(smpp(sandbox)) as provider,
+            opened(smpp(sandbox)) as connection,
         ):
             message = outgoing(1, LONG, leave_within=0.3)
-            handing = asyncio.create_task(provider.hand_over_all([message]))
-            while provider._throttle.pause_left <= 0:  # type: ignore[attr-defined]  # an SMPP provider's
+            handing = asyncio.create_task(connection.hand_over_all([message]))
+            while connection._throttle.pause_left <= 0:
                 await asyncio.sleep(0)
             time.sleep(0.3)  # the process stands still
             (outcome,) = await handing

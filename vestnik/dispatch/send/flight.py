@@ -5,11 +5,13 @@ again; what is out then stays in flight beside the next one. So an answer that i
 own place in the window until its deadline, and nothing else.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
+from django.db import connection
 
 from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.providers.base import OutboundMessage, Outcome, Provider
@@ -79,7 +81,7 @@ class Flight:
             log.exception("provider failed", provider=self._provider.alias)
             trouble = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
             return {
-                place: self._provider.deferred_or_unknown(outgoing, trouble)
+                place: outgoing.deferred_or_unknown(trouble)
                 for place, (_, outgoing) in self.out.items()
             }
 
@@ -92,3 +94,71 @@ def wait_for_any(flights: Sequence[Flight], seconds: float) -> None:
 def wait_for_all(flights: Sequence[Flight], seconds: float | None = None) -> None:
     """Until all of them are answered as a whole: their deadlines end that, if not `seconds`."""
     wait([flight.answers for flight in flights], seconds)
+
+
+class DrainingSender(Protocol):
+    """A batch sender that sends no further flight."""
+
+    in_flight: list[Flight]
+
+    def send(self) -> bool: ...
+
+
+class Stragglers:
+    """What is left of the batches of a dispatcher: answers that are slow, or lost.
+
+    They hold no slot of the dispatcher, so another batch is sent meanwhile: at one answer lost in a
+    thousand, each batch had held its place until the deadline of its last message.
+    """
+
+    def __init__(self) -> None:
+        self._senders: list[DrainingSender] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def messages_in_flight(self) -> int:
+        """How many messages of theirs are out."""
+        with self._lock:
+            return sum(len(flight.out) for sender in self._senders for flight in sender.in_flight)
+
+    def add(self, sender: DrainingSender) -> None:
+        """Record what is still to come of it, and let its batch go."""
+        with self._lock:
+            self._senders.append(sender)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._collect_until_done, name="stragglers", daemon=True
+                )
+                self._thread.start()
+
+    def finish(self, seconds: float) -> None:
+        """Wait until all are recorded, or so long."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    def _collect_until_done(self) -> None:
+        while senders := self._remaining():
+            wait_for_any(
+                [flight for sender in senders for flight in sender.in_flight], SHORTEST_ANSWER_WAIT
+            )
+            for sender in senders:
+                if self._is_recorded(sender):
+                    with self._lock:
+                        self._senders.remove(sender)
+
+    def _remaining(self) -> list[DrainingSender]:
+        with self._lock:
+            if not self._senders:
+                connection.close()
+                self._thread = None
+            return [*self._senders]
+
+    @staticmethod
+    def _is_recorded(sender: DrainingSender) -> bool:
+        try:
+            return sender.send()
+        except Exception:  # its lease runs out, and says so
+            log.exception("a batch was not recorded to its end")
+            return True

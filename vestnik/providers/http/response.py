@@ -9,11 +9,11 @@ from email.utils import parsedate_to_datetime
 
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import PROVIDER_ID_LENGTH
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 LONGEST_REASON = 200
-LONGEST_ID = 100
 #: No gateway's Retry-After stops its provider for longer.
 LONGEST_RETRY_AFTER = 3600.0
 
@@ -124,7 +124,7 @@ def normalize_id(word: str | None) -> str:
     """A provider's id as it is kept, in an answer and in a receipt alike; empty where there is
     none, or one that cannot be stored: with NUL, with half of a character."""
     word = (word or "").strip()
-    return word[:LONGEST_ID] if word.isprintable() else ""
+    return word[:PROVIDER_ID_LENGTH] if word.isprintable() else ""
 
 
 def gateway_said(code: str, reason: str = "") -> Reason:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus
 
+from vestnik.providers import gsm_alphabet
 from vestnik.providers.base import OutboundMessage, StatusQuery
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.segments import Encoding, encoding_of, segments_of
-from vestnik.providers.smpp import gsm_alphabet
 
 
 class TemplateValues:

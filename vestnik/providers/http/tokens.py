@@ -25,27 +25,46 @@ class TokenRefused(Exception):
         super().__init__(f"{code}: {reason}")
 
 
-class Tokens:
-    """The token of one account."""
+class TokenEndpoint:
+    """Where the tokens of one account come from, and how its answers are read."""
 
     def __init__(self, options: Options, headers: dict[str, str]) -> None:
         self.url = options.url("token_url", "") if options.text_is_set("token_url") else ""
-        self._format = options.choice("token_format", "form", ("form", "json"))
+        body_format = options.choice("token_format", "form", ("form", "json"))
         self._body = options.text("token_body", "grant_type=client_credentials").encode()
         self._path = tuple(options.text("token_path", "access_token").split("."))
         self._lifetime_path = tuple(options.text("token_lifetime_path", "expires_in").split("."))
-        self._headers = {**headers, "Content-Type": CONTENT_TYPES[self._format]}
+        self._headers = {**headers, "Content-Type": CONTENT_TYPES[body_format]}
+
+    def request(self) -> Request:
+        return Request("POST", URL(self.url, encoded=True), self._headers, self._body)
+
+    def read(self, answer: Response) -> tuple[str, float]:
+        """Return a token and for how many seconds it is used; raises TokenRefused."""
+        document = answer.document()
+        token = scalar_text(step_into(document, self._path))
+        if not token:
+            raise TokenRefused(str(answer.status), _why(answer))
+        lifetime = scalar_text(step_into(document, self._lifetime_path)) or ""
+        return token, _seconds(lifetime)
+
+
+class Tokens:
+    """The token of one connection."""
+
+    def __init__(self, endpoint: TokenEndpoint, transport: HttpTransport) -> None:
+        self._endpoint, self._transport = endpoint, transport
         self._token, self._fetched_at, self._ends_at = "", 0.0, 0.0
         self._fetching: asyncio.Task[None] | None = None
 
-    async def get(self, transport: HttpTransport) -> str:
+    async def get(self) -> str:
         """The token; fetched once for all that wait for it. Raises TokenRefused, or what goes wrong
         on the line."""
         if time.monotonic() >= self._ends_at:
             self._token = ""
         while not self._token:  # one just fetched is used, however short its lifetime is
             if self._fetching is None or self._fetching.done():
-                self._fetching = asyncio.create_task(self._fetch(transport))
+                self._fetching = asyncio.create_task(self._fetch())
             await asyncio.shield(self._fetching)
         return self._token
 
@@ -58,17 +77,12 @@ class Tokens:
             self._token = ""
         return True
 
-    async def _fetch(self, transport: HttpTransport) -> None:
-        request = Request("POST", URL(self.url, encoded=True), self._headers, self._body)
-        async with asyncio.timeout(transport.read_timeout):
-            answer = await transport.exchange(request)
-        document = answer.document()
-        token = scalar_text(step_into(document, self._path))
-        if not token:
-            raise TokenRefused(str(answer.status), _why(answer))
+    async def _fetch(self) -> None:
+        async with asyncio.timeout(self._transport.read_timeout):
+            answer = await self._transport.exchange(self._endpoint.request())
+        token, lifetime = self._endpoint.read(answer)
         self._fetched_at = time.monotonic()
-        lifetime = scalar_text(step_into(document, self._lifetime_path)) or ""
-        self._ends_at = self._fetched_at + _seconds(lifetime)
+        self._ends_at = self._fetched_at + lifetime
         self._token = token
 
 

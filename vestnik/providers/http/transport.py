@@ -41,37 +41,22 @@ class Request:
     body: bytes | None = None
 
 
-class HttpTransport:
-    """The way to one gateway: pool, TLS and time-outs."""
+class TransportOptions:
+    """How requests reach one gateway: time-outs, TLS and the size of the pool."""
 
     def __init__(self, options: Options, *, window: int, deadline: float) -> None:
-        self._window = window
+        self.window = window
         self.connect_timeout = options.number("connect_timeout", min(3.0, deadline), least=0.05)
         self.read_timeout = options.number("read_timeout", deadline, least=0.05)
         # A kept connection that the gateway closes while we write puts a message in doubt: keep
         # it idle for less time than gateways do.
-        self._keepalive = options.number("keepalive", 10.0)
+        self.keepalive = options.number("keepalive", 10.0)
         # Reading the system's authorities takes 45 ms: not for every command that only checks.
         ca_file = options.text("ca_file", "")
-        self._tls = _tls(ca_file) if ca_file else None
-        self._session: aiohttp.ClientSession | None = None
+        self.tls = _tls(ca_file) if ca_file else None
 
-    async def open(self) -> None:
-        connector = Connector(
-            limit=self._window,
-            tls=self._tls or ssl.create_default_context(),
-            keepalive=self._keepalive,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            request_class=DepartingRequest,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout(),
-            auto_decompress=False,
-            headers={"User-Agent": "vestnik", "Accept-Encoding": "identity"},
-        )
-
-    def _timeout(self) -> aiohttp.ClientTimeout:
+    @property
+    def timeout(self) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
             total=None,
             sock_connect=self.connect_timeout,
@@ -79,10 +64,28 @@ class HttpTransport:
             ceil_threshold=EXACT,
         )
 
+
+class HttpTransport:
+    """The open connections to one gateway."""
+
+    def __init__(self, options: TransportOptions) -> None:
+        self.read_timeout = options.read_timeout
+        connector = Connector(
+            limit=options.window,
+            tls=options.tls or ssl.create_default_context(),
+            keepalive=options.keepalive,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            request_class=DepartingRequest,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=options.timeout,
+            auto_decompress=False,
+            headers={"User-Agent": "vestnik", "Accept-Encoding": "identity"},
+        )
+
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._session.close()
 
     async def exchange(self, request: Request, message: OutboundMessage | None = None) -> Response:
         """Send and read to the end; `message.mark_departed()` comes right before the first byte.
@@ -99,8 +102,8 @@ class HttpTransport:
             raise
 
     async def _exchange(self, request: Request) -> Response:
-        if self._session is None:
-            raise ConnectionError("the provider is not open")
+        if self._session.closed:
+            raise ConnectionError("the connection is closed")
         async with self._session.request(
             request.method,
             request.url,

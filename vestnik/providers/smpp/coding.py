@@ -8,9 +8,9 @@ alone; a header of 6 octets leaves 153 or 67 to a part, one of 7 octets (16-bit 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vestnik.providers import gsm_alphabet
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
-from vestnik.providers.smpp import gsm_alphabet
 
 UCS_2 = 8
 #: `data_coding` of what an SMSC sends us, as Python names it (SMPP 3.4, 5.2.19); 0 is the SMSC's

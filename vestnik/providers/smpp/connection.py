@@ -5,8 +5,6 @@ import logging
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable
-from copy import copy
 
 from vestnik.providers.base import account_refused
 from vestnik.providers.error_class import ErrorClass
@@ -35,37 +33,30 @@ class NotBound(Exception):
         super().__init__(reason)
 
 
+class BindOptions:
+    """Where an SMSC is, as whom to bind, and how often to try again."""
+
+    def __init__(self, options: Options) -> None:
+        self.host = options.text("host").strip()
+        self.port = options.whole("port", 2775, least=1, most=65_535)
+        self.tls = _tls(options)
+        self.body = _bind_body(options)
+        self.connect_timeout = options.number("connect_timeout", 5.0, least=0.05)
+        self.enquire_link = options.number("enquire_link", 30.0, least=0.05)
+        self.least_pause = options.number("reconnect_least", 1.0, least=0.01)
+        self.most_pause = options.number("reconnect_most", 60.0, least=0.01)
+
+
 class ReconnectingConnection:
-    """Keeps a session bound, with back-off and jitter between tries.
+    """Keeps a session of one kind bound, with back-off and jitter between tries."""
 
-    `on_trouble` hears, by the kind of bind, what an operator must mend, and "" once it is mended.
-    """
-
-    def __init__(self, options: Options, kind: str, on_trouble: Callable[[str, str], None]) -> None:
-        self._host = options.text("host").strip()
-        self._port = options.whole("port", 2775, least=1, most=65_535)
-        self._tls = _tls(options)
-        self._kind = kind
-        self._bind = _bind_body(options)
-        self._connect_timeout = options.number("connect_timeout", 5.0, least=0.05)
-        self._enquire_link = options.number("enquire_link", 30.0, least=0.05)
-        self._least = options.number("reconnect_least", 1.0, least=0.01)
-        self._most = options.number("reconnect_most", 60.0, least=0.01)
-        self._on_trouble = on_trouble
+    def __init__(self, options: BindOptions, kind: str, listener: Listener) -> None:
+        self._options, self._kind = options, kind
         self._session: Session | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def bound_as(self, kind: str) -> "ReconnectingConnection":
-        """Another session of the same account, before either is open."""
-        other = copy(self)
-        other._kind = kind
-        return other
-
-    def open(self, listener: Listener) -> None:
         self._changed = asyncio.Condition()
         self._failure, self._next_try, self._is_refused = "", 0.0, False
         self._told: set[str] = set()
-        self._task = asyncio.create_task(self._keep_bound(listener))
+        self._task: asyncio.Task[None] | None = asyncio.create_task(self._keep_bound(listener))
 
     async def close(self) -> None:
         if self._task is not None:
@@ -117,21 +108,21 @@ class ReconnectingConnection:
         """Once until it works again: it is tried every few seconds."""
         if reason not in self._told:
             self._told.add(reason)
-            log.warning("%s at %s:%d: %s", self._kind, self._host, self._port, reason)
+            options = self._options
+            log.warning("%s at %s:%d: %s", self._kind, options.host, options.port, reason)
 
     async def _bound(self, listener: Listener) -> Session:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._connect_timeout):
-            name = self._host if self._tls else None
+        loop, options = asyncio.get_running_loop(), self._options
+        async with asyncio.timeout(options.connect_timeout):
             _, session = await loop.create_connection(
                 lambda: Session(listener),
-                self._host,
-                self._port,
-                ssl=self._tls,
-                server_hostname=name,
+                options.host,
+                options.port,
+                ssl=options.tls,
+                server_hostname=options.host if options.tls else None,
             )
             try:
-                await session.bind(self._kind, self._bind)
+                await session.bind(self._kind, options.body)
             except BaseException:
                 session.abort()
                 raise
@@ -142,9 +133,9 @@ class ReconnectingConnection:
         loop = asyncio.get_running_loop()
         self._session, bound_at = session, loop.time()
         self._is_refused = False
-        self._on_trouble(self._kind, "")
         await self._announce("", 0.0)
-        probe = asyncio.create_task(session.probe(self._enquire_link, self._connect_timeout))
+        options = self._options
+        probe = asyncio.create_task(session.probe(options.enquire_link, options.connect_timeout))
         try:
             await asyncio.shield(session.lost)
             return loop.time() - bound_at
@@ -164,11 +155,11 @@ class ReconnectingConnection:
             self._changed.notify_all()
 
     def _pause(self, tries: int, error: Exception | None) -> float:
-        pause = min(self._most, self._least * 2.0 ** (min(tries, 20) - 1))
+        least, most = self._options.least_pause, self._options.most_pause
+        pause = min(most, least * 2.0 ** (min(tries, 20) - 1))
         self._is_refused = isinstance(error, BindRefused) and _is_account_error(error)
-        if isinstance(error, BindRefused) and self._is_refused:
-            self._on_trouble(self._kind, _explain(error))
-            pause = max(pause, min(ACCOUNT_PAUSE, self._most))
+        if self._is_refused:
+            pause = max(pause, min(ACCOUNT_PAUSE, most))
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from vestnik.providers.base import (
+    Connection,
     Deferred,
     LateOutcome,
     OutboundMessage,
@@ -17,7 +18,7 @@ from vestnik.providers.base import (
     Unknown,
 )
 from vestnik.providers.options import Options
-from vestnik.providers.smpp.connection import NotBound, ReconnectingConnection, Window
+from vestnik.providers.smpp.connection import BindOptions, NotBound, ReconnectingConnection, Window
 from vestnik.providers.smpp.deliver_sm_queue import DeliverSmQueue
 from vestnik.providers.smpp.pdu_builder import PduBuilder, Submit
 from vestnik.providers.smpp.receipts import DeliverSmParser
@@ -39,30 +40,37 @@ class SmppProvider(Provider):
     paced_by: ClassVar[Literal["message", "segment"]] = "segment"
 
     def configure(self, options: Options) -> None:
-        kind, *others = options.choice("bind", BINDS[0], BINDS).split("+")
-        self._connection = ReconnectingConnection(options, kind, self._set_trouble)
-        self._connections = [self._connection, *map(self._connection.bound_as, others)]
-        self.listens = bool(others) or kind != "transmitter"
-        self._troubles: dict[str, str] = {}
-        self._pdu_builder = PduBuilder(options, self.sender)
-        self._deliver_sm_parser = DeliverSmParser(self.alias, options, self._pdu_builder.coding)
-        self._classifier = ResponseClassifier(options, self._deliver_sm_parser.answered_id)
-        self.gives_receipts = self._pdu_builder.requests_receipts
-        self._throttle = Throttle(options.number("throttle_pause", 1.0, least=0.01))
+        self.binds = options.choice("bind", BINDS[0], BINDS).split("+")
+        self.bind_options = BindOptions(options)
+        self.listens = self.binds != ["transmitter"]
+        self.pdu_builder = PduBuilder(options, self.sender)
+        self.deliver_sm_parser = DeliverSmParser(self.alias, options, self.pdu_builder.coding)
+        self.classifier = ResponseClassifier(options, self.deliver_sm_parser.answered_id)
+        self.gives_receipts = self.pdu_builder.requests_receipts
+        self.throttle_pause = options.number("throttle_pause", 1.0, least=0.01)
 
-    def _set_trouble(self, kind: str, trouble: str) -> None:
-        self._troubles[kind] = trouble
-        self.trouble = next(filter(None, self._troubles.values()), "")
+    async def connect(self, sink: Sink) -> "SmppConnection":
+        return SmppConnection(self, sink)
 
-    async def open(self, sink: Sink) -> None:
-        self._window_slots = Window(self.window)
+
+class SmppConnection(Connection[SmppProvider]):
+    """The sessions of one worker; messages go out by the first."""
+
+    def __init__(self, provider: SmppProvider, sink: Sink) -> None:
+        super().__init__(provider)
+        self._classifier = provider.classifier
         self._sink, self._late_reports = sink, set[asyncio.Task[None]]()
-        self._deliver_sm_queue = DeliverSmQueue(self._deliver_sm_parser, sink)
-        for connection in self._connections:
-            connection.open(self._deliver_sm_queue)
+        self._throttle = Throttle(provider.throttle_pause)
+        self._window_slots = Window(provider.window)
+        self._deliver_sm_queue = DeliverSmQueue(provider.deliver_sm_parser, sink)
+        self._sessions = [
+            ReconnectingConnection(provider.bind_options, kind, self._deliver_sm_queue)
+            for kind in provider.binds
+        ]
+        self._connection = self._sessions[0]
 
     async def close(self) -> None:
-        await asyncio.gather(*(connection.close() for connection in self._connections))
+        await asyncio.gather(*(session.close() for session in self._sessions))
         await self._deliver_sm_queue.close()
         if self._late_reports:
             await asyncio.wait(self._late_reports, timeout=LAST_RECORDS)
@@ -85,7 +93,7 @@ class SmppProvider(Provider):
             for message in flight
         ]
         try:
-            async with asyncio.timeout(self.deadline):
+            async with asyncio.timeout(self.provider.deadline):
                 for submission in submissions:
                     await self._submit(submission)
                 await counter.all.wait()
@@ -96,23 +104,21 @@ class SmppProvider(Provider):
         return [submission.outcome for submission in submissions]
 
     def _give_up(self, submissions: Sequence[Submission]) -> None:
-        trouble = Reason(Code.NO_ANSWER_WITHIN, time=self.deadline)
+        trouble = Reason(Code.NO_ANSWER_WITHIN, time=self.provider.deadline)
         for submission in submissions:
             if submission.is_resolved:
                 continue
             # What only waited for its place in the window was not tried: the SMSC is there.
             waited = submission.message.departed_at is None and self._connection.is_bound
-            submission.give_up(
-                None if waited else self.deferred_or_unknown(submission.message, trouble)
-            )
+            submission.give_up(None if waited else submission.message.deferred_or_unknown(trouble))
 
     async def _submit(self, submission: Submission) -> None:
         try:
-            submits = self._pdu_builder.build(submission.message)
+            submits = self.provider.pdu_builder.build(submission.message)
         except ValueError as error:
             submission.resolve(Rejected("", Reason(Code.PROVIDER_TEXT_TOO_LONG, text=str(error))))
             return
-        await submission.take_slots(min(len(submits), self.window))
+        await submission.take_slots(min(len(submits), self.provider.window))
         try:
             await self._send_parts(submission, submits)
         except TooLate:
@@ -121,7 +127,7 @@ class SmppProvider(Provider):
             submission.resolve(_without_a_session(error))
         except Exception as error:
             trouble = Reason(Code.PROVIDER_ERROR, kind=type(error).__name__)
-            submission.give_up(self.deferred_or_unknown(submission.message, trouble))
+            submission.give_up(submission.message.deferred_or_unknown(trouble))
 
     async def _send_parts(self, submission: Submission, submits: Sequence[Submit]) -> None:
         session = await self._connection.session()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import smpp34
 
-from vestnik.providers.base import Inbound, Receipt, ReceiptState
+from vestnik.providers.base import PROVIDER_ID_LENGTH, Inbound, Receipt, ReceiptState
 from vestnik.providers.events import normalize_sender
 from vestnik.providers.options import Options
 from vestnik.providers.receipt_reasons import reason_of_receipt
@@ -112,7 +112,7 @@ class DeliverSmParser:
     def _receipt(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Receipt | None:
         said = self._fields(pdu, tlvs)
         named = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", said)
-        provider_id = self._receipted_id(named)[:100]
+        provider_id = self._receipted_id(named)[:PROVIDER_ID_LENGTH]
         word, state = _state(tlvs.get(wire.MESSAGE_STATE), _field("stat", said))
         if not provider_id or state is None:
             if not provider_id or word not in UNDER_WAY:

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown, account_refused
+from vestnik.providers.base import (
+    PROVIDER_ID_LENGTH,
+    Accepted,
+    Deferred,
+    Outcome,
+    Rejected,
+    Unknown,
+    account_refused,
+)
 from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.options import Options
 from vestnik.providers.smpp.session import Answer
@@ -77,7 +85,7 @@ class ResponseClassifier:
         )
 
     def _accepted(self, answers: Answers) -> Accepted:
-        ids = tuple(self._id_of(answer.text)[:100] for answer in answers if answer)
+        ids = tuple(self._id_of(answer.text)[:PROVIDER_ID_LENGTH] for answer in answers if answer)
         return Accepted(ids[0], ids if len(ids) > 1 else ())
 
 

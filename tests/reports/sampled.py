@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from vestnik.dispatch.read.message_state import STATES
 from vestnik.mailings.models import Mailing
-from vestnik.reports.mailing.message_state import STATES
 from vestnik.reports.models import Sample
 
 

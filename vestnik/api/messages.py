@@ -13,9 +13,9 @@ from vestnik.api.http import pagination
 from vestnik.api.http.fields import LARGEST_ID, Instant, QueryInteger
 from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import StrictAPIView
+from vestnik.dispatch.read import messages
+from vestnik.dispatch.read.message_state import STATES
 from vestnik.dispatch.states import MessageState
-from vestnik.reports.mailing import messages
-from vestnik.reports.mailing.message_state import STATES
 
 ANSWERED = {
     "id": 3456,

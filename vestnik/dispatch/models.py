@@ -10,7 +10,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from vestnik.audience.models import Client
-from vestnik.dispatch.states import LEFT_US, STORED_STATES, BatchState, MessageState
+from vestnik.dispatch.states import (
+    LEFT_US,
+    STORED_STATES,
+    BatchState,
+    BreakerState,
+    MessageState,
+)
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.window import Clock
 from vestnik.reasons.reason import Reason
@@ -367,14 +373,6 @@ class PendingStop(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}"
-
-
-class BreakerState(models.TextChoices):
-    """Whether a provider is used: always, not for now, or by one message to try."""
-
-    CLOSED = "closed", "Closed"
-    OPEN = "open", "Open"
-    HALF_OPEN = "half-open", "Half-open"
 
 
 class Breaker(models.Model):

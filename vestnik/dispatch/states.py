@@ -37,6 +37,14 @@ class BatchState(models.TextChoices):
     DONE = "done", "Done"
 
 
+class BreakerState(models.TextChoices):
+    """Whether a provider is used: always, not for now, or by one message to try."""
+
+    CLOSED = "closed", "Closed"
+    OPEN = "open", "Open"
+    HALF_OPEN = "half-open", "Half-open"
+
+
 State = MessageState
 QUEUED, SENT, DELIVERED, UNDELIVERED = State.QUEUED, State.SENT, State.DELIVERED, State.UNDELIVERED
 FAILED, UNKNOWN, EXPIRED = State.FAILED, State.UNKNOWN, State.EXPIRED

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from django.db.models import F
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -19,33 +18,17 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from vestnik.db import sql
-from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.dispatch.read.backlog import backlogs, in_doubt
+from vestnik.dispatch.read.breakers import breakers_of
+from vestnik.dispatch.read.message_state import STATES
+from vestnik.dispatch.read.progress import Progress, progress_of
 from vestnik.dispatch.signals import heartbeat
 from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, totals
+from vestnik.dispatch.states import BreakerState
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.providers.registry import aliases, describe
-from vestnik.reports.mailing.message_state import STATES
-from vestnik.reports.mailing.progress import Progress, progress_of
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-
-# Each of these reads partial indexes of what is open, never a finished mailing.
-BACKLOG = """
-SELECT m.provider,
-    coalesce(sum(b.queued - cardinality(b.in_flight)), 0)::bigint,
-    coalesce(max(extract(epoch FROM clock_timestamp() - b.due_at))
-        FILTER (WHERE b.state <> 'claimed'), 0)::float8
-FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done'
-WHERE m.state = 'running' AND m.ends_at > clock_timestamp()
-    AND (b.state <> 'waiting' OR b.due_at <= clock_timestamp())
-GROUP BY m.provider
-"""
-IN_DOUBT = """
-SELECT m.provider, sum(b.unknown)::bigint
-FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
-WHERE b.unknown > 0 GROUP BY m.provider
-"""
 
 Totals = Mapping[str, float]
 
@@ -128,7 +111,7 @@ def _backlog() -> Iterator[Metric]:
         "begins.",
         labels=["provider"],
     )
-    found = {alias: due for alias, due, _ in sql.rows(BACKLOG)}
+    found = {alias: due for alias, due, _ in backlogs()}
     oldest: dict[str, float] = {}
     for alias, seconds in heartbeat.oldest_due():
         oldest[alias] = max(seconds, oldest.get(alias, 0.0))
@@ -144,7 +127,7 @@ def _in_doubt() -> Metric:
         "Messages of which nobody knows whether the provider has them, of all mailings.",
         labels=["provider"],
     )
-    for alias, count in {**dict.fromkeys(aliases(), 0), **dict(sql.rows(IN_DOUBT))}.items():
+    for alias, count in {**dict.fromkeys(aliases(), 0), **in_doubt()}.items():
         found.add_metric([alias], count)
     return found
 
@@ -156,13 +139,10 @@ def _breakers() -> Iterator[Metric]:
     openings = GaugeMetricFamily(
         "vestnik_breaker_openings", "How often in a row it opened.", labels=["provider"]
     )
-    found = dict(Breaker.objects.values_list("alias", F("state")))
-    times = dict(Breaker.objects.values_list("alias", F("openings")))
-    for alias in aliases():
+    for alias, breaker in breakers_of(aliases()).items():
         for word in BreakerState.values:
-            is_in = found.get(alias, BreakerState.CLOSED) == word
-            state.add_metric([alias, word], float(is_in))
-        openings.add_metric([alias], times.get(alias, 0))
+            state.add_metric([alias, word], float(breaker.state == word))
+        openings.add_metric([alias], breaker.openings)
     yield from (state, openings)
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from tests.builders import make_mailing, make_running
 from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
+from vestnik.dispatch.read.progress import progress_of
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
-from vestnik.reports.mailing.progress import progress_of
 from vestnik.reports.mailing.snapshot import Snapshot, snapshot_of, snapshots
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from vestnik.api.http.fields import QueryInteger, StrictSerializer, Text
-from vestnik.reports.keyset import Keyset, Row
-from vestnik.reports.paging import Cursor, Page, fetch_page
+from vestnik.db.keyset import Cursor, Keyset, Page, Row, fetch_page
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000

@@ -18,6 +18,8 @@ from vestnik.api.http.fields import (
     Text,
 )
 from vestnik.api.http.reasons import ReasonShown
+from vestnik.dispatch.read.message_state import STATES
+from vestnik.dispatch.read.progress import Progress
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import (
     MOST_RATE,
@@ -29,8 +31,6 @@ from vestnik.mailings.rules import (
     checked_text,
 )
 from vestnik.reasons.reason import Reason
-from vestnik.reports.mailing.message_state import STATES
-from vestnik.reports.mailing.progress import Progress
 
 WRITTEN = {
     "name": "Чёрная пятница",

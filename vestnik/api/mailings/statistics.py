@@ -12,9 +12,9 @@ from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import ProgressShown
 from vestnik.api.mailings.views import get_mailing
+from vestnik.dispatch.read.message_state import STATES
 from vestnik.mailings.models import MailingState
 from vestnik.reports.mailing import statistics
-from vestnik.reports.mailing.message_state import STATES
 
 
 class MailingCounts(serializers.Serializer[Any]):

@@ -22,6 +22,8 @@ from vestnik.api.mailings.serializers import (
 )
 from vestnik.dispatch.prepare import new_text
 from vestnik.dispatch.prepare.recipients import select_recipients
+from vestnik.dispatch.read.breakers import hold_reason
+from vestnik.dispatch.read.progress import progress_of
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
@@ -33,8 +35,7 @@ from vestnik.mailings.models import (
     Transition,
 )
 from vestnik.mailings.rules import check_changeable, check_ready
-from vestnik.reports.mailing.held import hold_reason, hold_reasons
-from vestnik.reports.mailing.progress import progress_of
+from vestnik.reports.mailing.held import hold_reasons
 
 NOBODY_MATCHES = "No client matches the filter by now: started so, it finishes without a message."
 

@@ -22,7 +22,7 @@ from vestnik.api.providers.callback_form import form_of, query_of
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.dispatch.receive.sink import store_receipts
 from vestnik.middleware.concurrency_limit import content_length
-from vestnik.providers.base import CallbackResult, Inbound, Receipt
+from vestnik.providers.base import PROVIDER_ID_LENGTH, CallbackResult, Inbound, Receipt
 from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
 from vestnik.providers.errors import UnknownProvider
 from vestnik.providers.registry import describe
@@ -30,7 +30,6 @@ from vestnik.providers.registry import describe
 log = structlog.get_logger(__name__)
 
 MAX_BYTES = MIB
-MAX_ID_LENGTH = 100
 UNREADABLE = "What it says cannot be stored: an id is too long, or has a character that is none."
 NOT_AUTHENTICATED = (
     "This is not taken: the caller does not show that it is a provider. The log says why."
@@ -139,7 +138,7 @@ def _check_storable(heard: CallbackResult) -> None:
     if any(problem_with(word) for word in _texts(heard.receipts, heard.inbound)):
         raise ParseError(UNREADABLE)
     for receipt in heard.receipts:
-        if len(receipt.provider_id) > MAX_ID_LENGTH or (receipt.message_id or 0) > LARGEST_ID:
+        if len(receipt.provider_id) > PROVIDER_ID_LENGTH or (receipt.message_id or 0) > LARGEST_ID:
             raise ParseError(UNREADABLE)
 
 

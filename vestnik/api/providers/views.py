@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from vestnik.api.http.fields import Instant
 from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import StrictAPIView
-from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.dispatch.read.breakers import BreakerStatus, breakers_of
+from vestnik.dispatch.states import BreakerState
 from vestnik.providers.registry import aliases, describe
 
 ANSWERED = {
@@ -92,11 +93,10 @@ class OneProvider(StrictAPIView):
 
 
 def _describe_all(wanted: Iterable[str]) -> list[dict[str, Any]]:
-    breakers = {breaker.alias: breaker for breaker in Breaker.objects.all()}
-    return [_describe(alias, breakers.get(alias, Breaker(alias=alias))) for alias in wanted]
+    return [_describe(alias, breaker) for alias, breaker in breakers_of(wanted).items()]
 
 
-def _describe(alias: str, breaker: Breaker) -> dict[str, Any]:
+def _describe(alias: str, breaker: BreakerStatus) -> dict[str, Any]:
     provider = describe(alias)
     shown = (name for name in ANSWERED if name not in ("backend", "breaker"))
     return {

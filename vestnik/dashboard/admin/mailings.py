@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from vestnik.access.models import User
 from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
+from vestnik.dispatch.read.progress import progress_of
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     CANCEL,
@@ -22,7 +23,6 @@ from vestnik.mailings.models import (
     StateConflict,
     Transition,
 )
-from vestnik.reports.mailing.progress import progress_of
 
 
 class EventInline(admin.TabularInline):

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from vestnik.audience.models import Client
 from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.admin.estimated_pagination import ReadOnlyAdmin
+from vestnik.db.keyset import Keyset
 from vestnik.dispatch.models import Message
+from vestnik.dispatch.read import messages
 from vestnik.dispatch.states import MessageState
-from vestnik.reports.keyset import Keyset
-from vestnik.reports.mailing import messages
 
 NEWEST = Keyset(ascending=False, after_id=None, limit=1000)
 

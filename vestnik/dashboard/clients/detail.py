@@ -19,7 +19,7 @@ from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording import zones
 from vestnik.dashboard.wording.filter_text import value
 from vestnik.dashboard.wording.reasons import said
-from vestnik.reports.mailing import messages
+from vestnik.dispatch.read import messages
 
 SOURCES: dict[str, Promise] = {
     Source.API: _("over the API"),

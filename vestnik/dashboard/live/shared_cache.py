@@ -5,13 +5,12 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import redis
 import structlog
-from django.conf import settings
 
+from vestnik.db.redis_client import client_without_retries
 from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
@@ -44,7 +43,7 @@ def _fetch(key: str, every: float, fetch: Callable[[], Any]) -> Any:
     # A little less, so that who comes every second finds the turn free each time.
     has_turn = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
     if not has_turn and (stored := _wait_for_stored(key)):
-        return json.loads(stored.split(b" ", 1)[1], object_hook=_decode)
+        return json.loads(stored.split(" ", 1)[1], object_hook=_decode)
     number = _redis().incr(KEY_PREFIX)
     value = fetch()
     encoded = json.dumps(_mark_reasons(value), default=_encode)
@@ -85,12 +84,6 @@ def _decode(value: dict[str, Any]) -> Any:
     return datetime.fromisoformat(value[INSTANT_KEY]) if INSTANT_KEY in value else value
 
 
-@cache
 def _redis() -> redis.Redis:
     # Tried once: a page that waits for it could long have looked for itself.
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=None,
-    )
+    return client_without_retries(TIMEOUT_SECONDS)

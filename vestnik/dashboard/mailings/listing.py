@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.state_labels import MAILING_STATES
+from vestnik.dispatch.read.progress import progress_of, reached
 from vestnik.mailings.models import Mailing
-from vestnik.reports.mailing.progress import progress_of, reached
 
 SIZE = 20
 TESTS = "test"

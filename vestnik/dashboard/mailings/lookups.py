@@ -2,8 +2,8 @@
 
 from django.shortcuts import get_object_or_404
 
+from vestnik.dispatch.read.progress import Progress, progress_of
 from vestnik.mailings.models import Mailing
-from vestnik.reports.mailing.progress import Progress, progress_of
 
 
 def mailing_or_404(id: int) -> Mailing:

@@ -8,11 +8,11 @@ from django.http import HttpResponse
 
 from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.web.decorators import OperatorRequest, page
-from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.dispatch.read.breakers import BreakerStatus, breakers_of
+from vestnik.dispatch.read.progress import Progress, progress_of
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.providers.base import Provider
 from vestnik.providers.registry import aliases, describe
-from vestnik.reports.mailing.progress import Progress, progress_of
 
 #: Of the mailings that run now, so many are shown with each provider.
 SHOWN = 5
@@ -25,14 +25,14 @@ class ProviderStatus:
     alias: str
     backend: str
     provider: Provider
-    breaker: Breaker
+    breaker: BreakerStatus
     running: list[tuple[Mailing, Progress]]
     is_default: bool
 
     @property
     def is_open(self) -> bool:
         """Whether its breaker keeps messages from it."""
-        return self.breaker.state != BreakerState.CLOSED
+        return not self.breaker.is_closed
 
 
 @page()
@@ -43,7 +43,7 @@ def providers(request: OperatorRequest) -> HttpResponse:
 
 def provider_statuses(wanted: Iterable[str]) -> list[ProviderStatus]:
     """The providers of these aliases, by three queries."""
-    breakers = Breaker.objects.in_bulk()
+    breakers = breakers_of(wanted)
     running = list(Mailing.objects.filter(state=MailingState.RUNNING).order_by("-id")[:100])
     progress = progress_of(mailing.pk for mailing in running)
     return [
@@ -51,9 +51,9 @@ def provider_statuses(wanted: Iterable[str]) -> list[ProviderStatus]:
             alias=alias,
             backend=str(settings.SMS_PROVIDERS[alias]["BACKEND"]),
             provider=describe(alias),
-            breaker=breakers.get(alias, Breaker(alias=alias)),
+            breaker=breaker,
             running=[(m, progress[m.pk]) for m in running if m.provider == alias][:SHOWN],
             is_default=alias == settings.SMS_DEFAULT_PROVIDER,
         )
-        for alias in wanted
+        for alias, breaker in breakers.items()
     ]

@@ -16,9 +16,9 @@ from vestnik.dashboard.web.form_idempotency import new_token, read_token
 from vestnik.dashboard.wording import bidi
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.state_labels import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
+from vestnik.dispatch.read.progress import Outcome, not_sent, outcome_of
 from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import MailingState
-from vestnik.reports.mailing.progress import Outcome, not_sent, outcome_of
 
 register = template.Library()
 

@@ -10,8 +10,7 @@ from typing import Generic
 
 from django.http import HttpRequest
 
-from vestnik.reports.keyset import Keyset, Row
-from vestnik.reports.paging import Cursor, fetch_page
+from vestnik.db.keyset import Cursor, Keyset, Row, fetch_page
 
 CURSOR = "cursor"
 SIZE = 50

@@ -4,9 +4,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from vestnik.dispatch.read.progress import Outcome
 from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import MailingState
-from vestnik.reports.mailing.progress import Outcome
 
 #: Also the order of the segments of the bar: what went well, what did not, what is still to come.
 MESSAGE_STATES: dict[str, Promise] = {

@@ -12,9 +12,10 @@ from vestnik.audience.attribute_types import declared_types
 from vestnik.audience.importing.columns import exact_values, headings
 from vestnik.audience.importing.rows import reading
 from vestnik.audience.models import Client
+from vestnik.dispatch.read import messages
 from vestnik.mailings.models import Mailing
 from vestnik.reports.files.table_writers import Cell
-from vestnik.reports.mailing import messages, statistics
+from vestnik.reports.mailing import statistics
 
 ROWS_AT_ONCE = 2_000
 MOST_ATTRIBUTES = 200

@@ -13,12 +13,12 @@ from django.core.cache import cache
 from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import Substr
 
+from vestnik.dispatch.read.message_state import STATES, messages
+from vestnik.dispatch.read.messages import of_mailing
+from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing
 from vestnik.reasons.reason import Reason
-from vestnik.reports.mailing.message_state import STATES, messages
-from vestnik.reports.mailing.messages import of_mailing
-from vestnik.reports.mailing.progress import Progress
 
 CACHE_SECONDS = 24 * 60 * 60
 MAX_ERRORS = 30

@@ -2,38 +2,16 @@
 too slow."""
 
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from django.db.models import JSONField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import JSONObject
-
-from vestnik.dispatch.models import Breaker, BreakerState
+from vestnik.dispatch.read.breakers import open_reasons, read_reason
 from vestnik.dispatch.signals import heartbeat
-from vestnik.dispatch.signals.metrics import is_answering
+from vestnik.dispatch.signals.answering import is_answering
 from vestnik.mailings.models import Mailing, MailingState
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 CACHE_SECONDS, AWAY_SECONDS, SLOW_ANSWER = 1.0, 30.0, 0.2
-NOT_CLOSED = Breaker.objects.exclude(state=BreakerState.CLOSED)
-
-
-def held_providers() -> QuerySet[Breaker]:
-    """Return the breakers that are not closed."""
-    return NOT_CLOSED.all()
-
-
-def hold_reason() -> Subquery:
-    """Return the reason of each mailing's provider as a subquery, for `read_reason`."""
-    breaker = NOT_CLOSED.filter(alias=OuterRef("provider"))
-    why = JSONObject(text="reason", details="reason_details")
-    return Subquery(breaker.annotate(stored=why).values("stored")[:1], output_field=JSONField())
-
-
-def read_reason(stored: Mapping[str, Any] | None) -> Reason | None:
-    """Return the reason of a row annotated with `hold_reason`."""
-    return Reason.stored(stored["text"], stored["details"]) if stored else None
 
 
 def hold_reasons(mailings: Iterable[Mailing]) -> dict[int, Reason]:
@@ -45,7 +23,7 @@ def hold_reasons(mailings: Iterable[Mailing]) -> dict[int, Reason]:
     if all(hasattr(one, "held") for one in running):
         reasons = {one.id: read_reason(getattr(one, "held", None)) for one in running}
     else:
-        by_alias = {breaker.alias: breaker.why for breaker in held_providers()}
+        by_alias = open_reasons()
         reasons = {one.id: by_alias.get(one.provider) for one in running}
     if slow := slow_database_reason() if running else None:
         silent = {a for a in {one.provider for one in running} if not is_answering(a)}

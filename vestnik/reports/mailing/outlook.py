@@ -5,10 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Sum
-
-from vestnik.db import sql
-from vestnik.dispatch.models import Batch
+from vestnik.dispatch.read.backlog import waiting_beside, waiting_by_zone
 from vestnik.mailings.forecast import Forecast, Group, Span, forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
@@ -16,14 +13,6 @@ from vestnik.mailings.shared_forecast import Load, forecast_beside
 from vestnik.mailings.window import END_GUARD
 from vestnik.providers.registry import aliases, describe
 
-# Paused and future mailings are left out: their rate is unknown.
-OTHERS = """
-SELECT m.id, m.rate_limit::float8, m.segments, m.ends_at, m.local_hours, b.timezone, sum(b.queued)
-FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id AND b.state <> 'done'
-WHERE m.state = 'running' AND m.provider = %s AND m.ends_at > clock_timestamp() AND b.queued > 0
-    AND m.id IS DISTINCT FROM %s
-GROUP BY m.id, b.timezone ORDER BY m.id, b.timezone
-"""
 #: Seconds over which a rate is measured.
 MEASURED_OVER = timedelta(seconds=10)
 #: Most mailings finish by then, and a year in all zones costs 0.1 s.
@@ -70,22 +59,19 @@ def common_forecast(
 def _others(mailing: Mailing, now: datetime, *, by_segment: bool) -> list[Load]:
     groups: dict[int, list[Group]] = {}
     found: dict[int, tuple[float | None, float]] = {}
-    for id, limit, segments, ends_at, hours, zone, left in sql.rows(
-        OTHERS, [mailing.provider, mailing.id]
-    ):
-        window = (now, ends_at - timedelta(seconds=END_GUARD))
-        read = LocalHours.read(json.loads(hours)) if hours else None
-        groups.setdefault(id, []).append((int(left), spans(read, zone, window)))
-        found[id] = (limit, segments if by_segment else 1.0)
+    for row in waiting_beside(mailing.provider, mailing.id):
+        window = (now, row.ends_at - timedelta(seconds=END_GUARD))
+        hours = LocalHours.read(json.loads(row.local_hours)) if row.local_hours else None
+        schedule = spans(hours, row.timezone or "", window)
+        groups.setdefault(row.id, []).append((row.waiting, schedule))
+        found[row.id] = (row.rate_limit, row.segments if by_segment else 1.0)
     loads = [Load(groups[id], *found[id]) for id in groups]
     return [load for load in loads if any(part.schedule for part in load.parts)]
 
 
 def left_by_zone(mailing_id: int) -> dict[str, int]:
     """Return the number of waiting messages by zone of a mailing with local hours."""
-    waiting = Batch.objects.filter(mailing=mailing_id, queued__gt=0).exclude(timezone=None)
-    counted = waiting.order_by().values_list("timezone").annotate(left=Sum("queued"))
-    return {str(zone): left for zone, left in counted}
+    return {str(row["timezone"]): row["left"] for row in waiting_by_zone(mailing_id)}
 
 
 def outlook(

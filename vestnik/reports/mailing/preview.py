@@ -5,18 +5,16 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from vestnik.audience.models import Client, zone_is_assumed
 from vestnik.db import sql
-from vestnik.dispatch.models import Message
 from vestnik.dispatch.prepare.recipients import (
     clients_sql,
     rendered_sql,
     sample_messages,
     select_recipients,
 )
-from vestnik.dispatch.states import MessageState
 from vestnik.mailings.forecast import Forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
@@ -88,14 +86,6 @@ def preview(mailing: Mailing) -> dict[str, Any]:
         "samples": sample_messages(mailing, SAMPLES),
         "forecast": _forecast(mailing, groups, schedules, segments / messages if messages else 1),
     }
-
-
-def waiting_clients(mailing: Mailing) -> QuerySet[Client]:
-    """Return the clients whose message of the mailing still waits."""
-    waiting = Message.objects.filter(
-        mailing=mailing.id, client=OuterRef("id"), state=MessageState.QUEUED
-    )
-    return Client.objects.order_by().filter(Exists(waiting.order_by()))
 
 
 def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict[str, Any]:

@@ -10,20 +10,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import DateTimeField, F, Func, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import DateTimeField, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest, JSONObject
 
-from vestnik.dispatch.models import Batch
+from vestnik.dispatch.read.backlog import waiting_by_zone
+from vestnik.dispatch.read.breakers import hold_reason
+from vestnik.dispatch.read.breakers import read_reason as read_held
+from vestnik.dispatch.read.message_state import KEPT_COUNTS, OPEN, remainder_of
+from vestnik.dispatch.read.progress import (
+    NOTHING_YET,
+    Progress,
+    in_final_state,
+    reached,
+    read,
+    sums_of_mailing,
+)
+from vestnik.dispatch.states import HANDED_OVER
 from vestnik.mailings.models import REOPEN, RESUME, UNDER_WAY, Mailing, MailingEvent, MailingState
 from vestnik.reasons.reason import Reason
-from vestnik.reports.mailing.held import hold_reason, slow_database_reason
-from vestnik.reports.mailing.held import read_reason as read_held
-from vestnik.reports.mailing.message_state import KEPT_COUNTS, OPEN, remainder_of
+from vestnik.reports.mailing.held import slow_database_reason
 from vestnik.reports.mailing.outlook import outlook
-from vestnik.reports.mailing.progress import NOTHING_YET, Progress, reached, read, settled, sums
 from vestnik.reports.mailing.revision import last_event_of, revision_of
 from vestnik.reports.models import Sample
-from vestnik.reports.timeline.samples import HANDED_OVER, handed_over
+from vestnik.reports.timeline.samples import handed_over
 
 #: The period over which the rate is measured.
 RATE_PERIOD = timedelta(seconds=9.5)
@@ -88,7 +97,7 @@ class Snapshot:
     @property
     def settled(self) -> int:
         """Return the number of messages in a final state."""
-        return settled(self.progress)
+        return in_final_state(self.progress)
 
     @property
     def reached(self) -> int:
@@ -136,7 +145,7 @@ class Snapshot:
 def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     """Return the snapshots of these mailings in their order, by one query: 0.3 ms for each
     thousand batches."""
-    batches = sums(Batch.objects.filter(mailing=OuterRef("id")))
+    batches = sums_of_mailing()
     # A pause does not lower the rate: samples before the last resume are ignored.
     resumes = MailingEvent.objects.filter(
         mailing=OuterRef("id"), event__in=(RESUME.name, REOPEN.name)
@@ -147,8 +156,7 @@ def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:
     )
     earlier = Sample.objects.filter(mailing=OuterRef("id"), at__lte=look_back)
     counted = {state: F(state) for state in HANDED_OVER}
-    zones = Batch.objects.filter(mailing=OuterRef("id"), queued__gt=0).exclude(timezone=None)
-    by_zone = zones.order_by().values("timezone").annotate(left=Sum("queued"))
+    by_zone = waiting_by_zone(OuterRef("id"))
     rows = mailings.annotate(
         by_zone=ArraySubquery(by_zone.values(json=JSONObject(zone="timezone", left="left"))),
         held=hold_reason(),

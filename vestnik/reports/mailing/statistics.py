@@ -2,19 +2,17 @@
 
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count
 
-from vestnik.dispatch.models import Message
-from vestnik.dispatch.states import MessageState
+from vestnik.dispatch.read import messages
+from vestnik.dispatch.read.progress import Progress, in_final_state, progress_of, total
+from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing, MailingEvent, MailingState
 from vestnik.mailings.price import price_of
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised
-from vestnik.reports.mailing import messages
-from vestnik.reports.mailing.progress import Progress, progress_of, settled, total
 
 MOST_EVENTS = 100
-ARRIVED = (MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED)
 
 
 def of_everything(tests: bool | None = None) -> dict[str, Any]:
@@ -30,7 +28,7 @@ def of_everything(tests: bool | None = None) -> dict[str, Any]:
 def of_mailing(mailing: Mailing) -> dict[str, Any]:
     """Return one mailing's statistics in detail."""
     progress = progress_of([mailing.id])[mailing.id]
-    sent = sum(progress[state] for state in ARRIVED)
+    sent = sum(progress[state] for state in LEFT_US)
     segments = _segments(mailing, sent)
     seconds = _seconds_under_way(mailing)
     return {
@@ -40,7 +38,7 @@ def of_mailing(mailing: Mailing) -> dict[str, Any]:
         "reason": mailing.why,
         "progress": progress,
         "percentages": _percentages(progress),
-        "settled": settled(progress),
+        "settled": in_final_state(progress),
         "segments": segments,
         "price": price_of(mailing.provider, segments["sent"] or 0),
         "seconds_under_way": seconds,
@@ -56,8 +54,7 @@ def _segments(mailing: Mailing, sent: int) -> dict[str, int | None]:
     """Count segments; if texts differ, the messages have to be read."""
     if not is_personalised(mailing.text) and mailing.text_version == 1:
         return {"per_message": mailing.segments, "sent": mailing.segments * sent}
-    left = Message.objects.filter(messages.of_mailing(mailing.id), state__in=ARRIVED)
-    return {"per_message": None, "sent": left.aggregate(sum=Sum("segments"))["sum"] or 0}
+    return {"per_message": None, "sent": messages.segments_left_us(mailing.id)}
 
 
 def _seconds_under_way(mailing: Mailing) -> float | None:

@@ -8,9 +8,10 @@ from typing import Any
 from django.conf import settings
 
 from vestnik.db import sql
+from vestnik.dispatch.read.backlog import backlogs
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.price import price_of
-from vestnik.reports.metrics import BACKLOG
+from vestnik.mailings.window import RECEIPT_DAYS
 
 LEFT = " + ".join(f"{{of}}.{state}::bigint" for state in LEFT_US)
 
@@ -20,7 +21,7 @@ WITH midnight AS (SELECT date_trunc('day', clock_timestamp(), %s) AS at)
 SELECT m.provider, m.segments, last.sent - coalesce(before.sent, 0) AS sent,
     last.delivered - coalesce(before.delivered, 0) AS delivered
 FROM midnight JOIN mailings_mailing m ON m.state IN ('running', 'paused')
-    OR m.finished_at > midnight.at - interval '2 days'
+    OR m.finished_at > midnight.at - interval '{RECEIPT_DAYS} days'
 CROSS JOIN LATERAL (
     SELECT {LEFT.format(of="s")} AS sent, s.delivered FROM reports_sample s
     WHERE s.mailing_id = m.id ORDER BY s.at DESC LIMIT 1
@@ -68,7 +69,7 @@ def today() -> Today:
 
 def backlog() -> Backlog:
     """Return the backlog of all providers by one query."""
-    rows: Sequence[Any] = sql.rows(BACKLOG)
+    rows: Sequence[Any] = backlogs()
     return Backlog(
         sum(due for _, due, _ in rows), max((age for _, due, age in rows if due), default=0.0)
     )

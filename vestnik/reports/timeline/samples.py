@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from django.core.cache import cache
 
 from vestnik.db import sql
-from vestnik.dispatch.states import LEFT_US, MessageState
+from vestnik.dispatch.read.message_state import STATES
+from vestnik.dispatch.read.progress import NOTHING_YET, Progress
+from vestnik.dispatch.states import HANDED_OVER
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
-from vestnik.reports.mailing.message_state import STATES
-from vestnik.reports.mailing.progress import NOTHING_YET, Progress
+from vestnik.mailings.window import RECEIPT_DAYS
 from vestnik.reports.models import Sample
 
 #: The most points of a chart.
 MAX_POINTS = 300
 COLUMNS = ("matched", *STATES)
-HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
 
 # A probe for each mailing and hour, however many samples there are.
 BY_HOUR = """
@@ -27,7 +27,7 @@ WITH edges AS (
 recent AS (
     SELECT id, started_at, finished_at FROM mailings_mailing, (SELECT min(at) AS since FROM edges) e
     WHERE NOT is_test AND started_at IS NOT NULL AND (state IN ('running', 'paused')
-        OR finished_at > e.since - interval '2 days')
+        OR finished_at > e.since - interval '{days} days')
 ),
 known AS (
     SELECT r.id, e.at, s.* FROM recent r CROSS JOIN edges e LEFT JOIN LATERAL (
@@ -99,6 +99,7 @@ def by_hour(hours: int = 24) -> list[Point]:
 def _increments(first: datetime, end: datetime) -> list[Point]:
     """Return the increments of each hour from `first` until `end`."""
     statement = BY_HOUR.format(
+        days=RECEIPT_DAYS,
         columns=", ".join(SHOWN_BY_HOUR),
         grown=", ".join(f"{_growth(state)} AS {state}" for state in SHOWN_BY_HOUR),
         summed=", ".join(f"sum({state})::bigint" for state in SHOWN_BY_HOUR),

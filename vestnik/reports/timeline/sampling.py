@@ -13,11 +13,10 @@ from django.db import transaction
 
 from vestnik.db import sql
 from vestnik.db.lock_ids import SAMPLING_LOCK
-from vestnik.reports.mailing.progress import Progress, progress_of
+from vestnik.dispatch.read.progress import Progress, progress_of
+from vestnik.mailings.window import RECEIPT_DAYS
 from vestnik.reports.models import Sample
 
-#: Days for which receipts arrive after the end.
-RECEIPT_DAYS = 2
 MAX_FOLLOWED = 200
 
 CLAIM_SAMPLING = "SELECT pg_try_advisory_xact_lock(%s), clock_timestamp()"

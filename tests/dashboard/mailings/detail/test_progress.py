@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-import redis
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
@@ -120,9 +119,8 @@ def test_a_look_that_takes_long_hides_nothing_newer() -> None:
     assert later() == {"n": 2}
 
 
-def test_without_redis_each_process_looks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
-    monkeypatch.setattr(shared_cache, "_redis", lambda: away)
+def test_without_redis_each_process_looks_for_itself(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     assert shared_cache.fetch_shared("x", 1.0, lambda: {"n": 1}) == {"n": 1}
 

@@ -6,9 +6,9 @@ was agreed to.
 
 from dataclasses import dataclass
 
+from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US, MessageState
 from vestnik.mailings.models import BEFORE_THE_START, Mailing
-from vestnik.reports.mailing.progress import Progress
 
 FIELD = "seen"
 GIVEN_AWAY = (*LEFT_US, MessageState.SENDING, MessageState.UNKNOWN, MessageState.FAILED)

@@ -31,12 +31,12 @@ from vestnik.dispatch.prepare.follow_up import (
     create_follow_up,
 )
 from vestnik.dispatch.prepare.recipients import select_recipients
+from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import Mailing, StateConflict
 from vestnik.mailings.rules import checked_text, database_now, text_warnings
 from vestnik.mailings.template import least_segments_of
 from vestnik.reports.mailing.preview import preview_of_text
-from vestnik.reports.mailing.progress import Progress
 
 
 class FollowUpForm(WindowForm):

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 from vestnik.reports.mailing.outlook import common_forecast, left_by_zone, outlook
-from vestnik.reports.mailing.progress import Progress
 
 
 @dataclass(frozen=True)

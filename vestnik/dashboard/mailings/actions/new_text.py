@@ -21,9 +21,10 @@ from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dispatch.prepare import new_text as texts
 from vestnik.dispatch.prepare.new_text import TextChangeImpact, impact_of
+from vestnik.dispatch.read.backlog import waiting_clients
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
 from vestnik.mailings.rules import changeable, checked_text
-from vestnik.reports.mailing.preview import preview_of_text, waiting_clients
+from vestnik.reports.mailing.preview import preview_of_text
 
 
 class NewTextForm(forms.Form):
@@ -92,7 +93,7 @@ def _counted(reach: TextChangeImpact, form: NewTextForm) -> str:
 def _preview(form: NewTextForm, reach: TextChangeImpact) -> dict[str, Any]:
     mailing = form.mailing
     text = form.cleaned_data["text"]
-    found = preview_of_text(text, mailing.provider, waiting_clients(mailing))
+    found = preview_of_text(text, mailing.provider, waiting_clients(mailing.id))
     price = found["price"]
     return {
         "looked": found,

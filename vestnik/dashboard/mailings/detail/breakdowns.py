@@ -9,9 +9,9 @@ from django.shortcuts import render
 from vestnik.dashboard.mailings.detail.summary import price_in_words
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
+from vestnik.dispatch.read.progress import Progress
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.reports.mailing.breakdown import breakdown_of
-from vestnik.reports.mailing.progress import Progress
 
 MOST_CODES = 12
 #: 200,000 messages take a quarter of a second to be looked at.

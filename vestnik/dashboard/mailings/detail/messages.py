@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from vestnik.dashboard.web.decorators import OperatorRequest
 from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
+from vestnik.dispatch.read import messages
 from vestnik.mailings.models import Mailing
-from vestnik.reports.mailing import messages
 
 SIZE = 25
 LONGEST_NUMBER = 11

@@ -8,12 +8,12 @@ from typing import Any
 
 from vestnik.dashboard.mailings.provider_choices import money, rate
 from vestnik.dashboard.wording.filter_text import describe
+from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.template import is_personalised
 from vestnik.reports.mailing.outlook import rate_of
-from vestnik.reports.mailing.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from vestnik.dashboard.mailings.actions.unknown import unknown_messages_of
 from vestnik.dashboard.mailings.actions.views import possible_actions
@@ -21,9 +20,9 @@ from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.zones import here
 from vestnik.dispatch.prepare.follow_up import ENDED_STATES
 from vestnik.dispatch.prepare.recipients import select_recipients
+from vestnik.dispatch.read.progress import Progress
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
 from vestnik.mailings.rules import changeable
-from vestnik.reports.mailing.progress import Progress
 from vestnik.reports.mailing.revision import current_revision
 from vestnik.reports.mailing.snapshot import snapshot_of
 
@@ -90,12 +89,11 @@ def unknown_of(mailing: Mailing) -> dict[str, Any]:
 
 
 def over_time(mailing: Mailing) -> dict[str, Any]:
-    """The charts, for the script that draws them and for who has none."""
+    """Return the charts of the mailing, as its report draws them."""
     return {
         "mailing": mailing,
-        "charts": [(chart, draw(chart)) for chart in charts_of(mailing)],
+        "charts": [draw(chart) for chart in charts_of(mailing)],
         "is_under_way": mailing.state in UNDER_WAY,
-        "zone_name": timezone.get_current_timezone_name(),
     }
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -12,12 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from vestnik.dashboard.mailings.provider_choices import rate
 from vestnik.dashboard.templatetags.vestnik import number
-from vestnik.dispatch.states import LEFT_US, MessageState
+from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import Mailing
-from vestnik.reports.timeline.samples import Point, series, thinned
+from vestnik.reports.timeline.samples import Point, handed_over, series, thinned
 
 MOST_RATES = 100
-HANDED_OVER = (*LEFT_US, MessageState.FAILED, MessageState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -34,28 +32,11 @@ class Series:
 class LineChart:
     """Lines over the same instants, of which there are at least two."""
 
-    name: str
     title: str | Promise
     #: The same in words, for those who cannot see it.
     text: str
     times: Sequence[datetime]
     lines: Sequence[Series]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """As charts.js reads it."""
-        return {
-            "times": [round(time.timestamp(), 1) for time in self.times],
-            "series": [
-                {
-                    "label": str(line.label),
-                    "colour": line.state or "accent",
-                    "values": [round(value, 2) for value in line.values],
-                    "dashed": line.dashed,
-                }
-                for line in self.lines
-            ],
-        }
 
 
 def charts_of(mailing: Mailing) -> list[LineChart]:
@@ -68,11 +49,6 @@ def charts_of(mailing: Mailing) -> list[LineChart]:
     return rates + ([_growth_chart(changing)] if len(changing) > 1 else [])
 
 
-def handed_over(point: Point) -> int:
-    """How many messages a provider was given, whatever it made of them."""
-    return sum(point.counts[state] for state in HANDED_OVER)
-
-
 def _without_flat_end(points: Sequence[Point]) -> list[Point]:
     """Without the end of which nothing is to be told: receipts are looked for for two days."""
     kept = list(points)
@@ -82,7 +58,7 @@ def _without_flat_end(points: Sequence[Point]) -> list[Point]:
 
 
 def _counts(point: Point) -> tuple[int, int]:
-    return handed_over(point), point.counts[MessageState.DELIVERED]
+    return handed_over(point.counts), point.counts[MessageState.DELIVERED]
 
 
 def _rate_chart(points: Sequence[Point]) -> LineChart:
@@ -96,16 +72,18 @@ def _rate_chart(points: Sequence[Point]) -> LineChart:
     steps = [rate for rate in rates for _end in range(2)]
     times = [point.at for pair in pairwise(points) for point in pair]
     line = Series(_("handed over"), "", steps)
-    return LineChart("rate", _("Handed over per second"), text, times, [line])
+    return LineChart(_("Handed over per second"), text, times, [line])
 
 
 def _a_second(before: Point, after: Point) -> float:
     seconds = (after.at - before.at).total_seconds()
-    return max(0, handed_over(after) - handed_over(before)) / seconds if seconds else 0.0
+    return (
+        max(0, handed_over(after.counts) - handed_over(before.counts)) / seconds if seconds else 0.0
+    )
 
 
 def _growth_chart(points: Sequence[Point]) -> LineChart:
-    accepted = [handed_over(point) for point in points]
+    accepted = [handed_over(point.counts) for point in points]
     delivered = [point.counts[MessageState.DELIVERED] for point in points]
     text = gettext("%(given)s handed over and %(delivered)s delivered by then.") % {
         "given": number(accepted[-1]),
@@ -115,7 +93,7 @@ def _growth_chart(points: Sequence[Point]) -> LineChart:
         Series(_("handed over"), "sent", accepted),
         Series(_("delivered"), "delivered", delivered, dashed=True),
     ]
-    return LineChart("growth", _("Handed over and delivered, in all"), text, _times(points), lines)
+    return LineChart(_("Handed over and delivered, in all"), text, _times(points), lines)
 
 
 def _times(points: Sequence[Point]) -> list[datetime]:

@@ -20,8 +20,8 @@ from vestnik.dashboard.mailings.report.svg_chart import draw
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.zones import here
+from vestnik.dispatch.read.progress import reached
 from vestnik.mailings.models import Mailing
-from vestnik.reports.mailing.progress import reached
 
 #: Nothing is fetched and nothing runs, wherever the file is opened.
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -1,19 +1,19 @@
-/* Charts by uPlot, with the colours of the theme and the words of the page.
+/* Stacked bars by uPlot, with the colours of the theme and the words of the page.
 
    {{ data|json_script:"by-hour" }}
-   <figure class="chart" data-chart="bars" data-series="by-hour" data-zone="{{ zone }}">
+   <figure class="chart" data-series="by-hour" data-zone="{{ zone }}">
      <figcaption>…</figcaption>                      what it shows
      <div class="plot"></div>                        where it is drawn
    </figure>
    <details>… the same as a table, for those who cannot see it …</details>
 
-   data-chart is `lines` or `bars` (stacked, one for each step of time). The data:
+   The data, a bar for each step of time:
 
    {"times": [1764072000, …],                        seconds since 1970, ascending
-    "step": 3600,                                    bars: how long each is
+    "step": 3600,                                    how long each is
     "series": [{"label": "delivered",
                 "colour": "delivered",               a token of vestnik.css, without its dashes
-                "values": [12, …], "dashed": true}]}
+                "values": [12, …]}]}
 
    The page loads vendor/uPlot.min.css, vendor/uPlot.iife.min.js and this file, in that order. It
    is drawn anew when the theme, the width or the data change. */
@@ -48,14 +48,8 @@
       .reverse();
   }
 
-  function lineOf(one) {
-    const colour = token(one.colour || "accent");
-    return { label: one.label, stroke: colour, width: 2, dash: one.dashed ? [5, 4] : undefined,
-             points: { show: false } };
-  }
-
   function barOf(one) {
-    const colour = token(one.colour || "accent");
+    const colour = token(one.colour);
     const paths = uPlot.paths.bars({ size: [0.72, 48, 1], align: 1, radius: 0 });
     return { label: one.label, fill: colour, stroke: colour, width: 0, paths, points: { show: false } };
   }
@@ -117,21 +111,20 @@
     if (!source || !plot) return;
     drawn.get(figure)?.destroy();
     const data = JSON.parse(source.textContent);
-    const bars = figure.dataset.chart === "bars";
-    const last = data.times.at(-1) + (bars ? data.step : 0);
+    const last = data.times.at(-1) + data.step;
     const format = clock(figure.dataset.zone, last - data.times[0]);
     const read = legendOf(figure, data);
-    const series = bars ? stacked(data.series) : data.series;
+    const series = stacked(data.series);
     const options = {
       width: Math.max(plot.clientWidth, 120),
       height: HEIGHT,
       legend: { show: false },
-      cursor: { y: false, points: { show: !bars }, drag: { x: false, y: false } },
+      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), figure.dataset.zone),
       scales: { x: { time: true, range: () => [data.times[0], last] },
                 y: { range: (_, __, most) => [0, Math.max(most * 1.06, 4)] } },
       axes: axes(format),
-      series: [{}, ...series.map(bars ? barOf : lineOf)],
+      series: [{}, ...series.map(barOf)],
       hooks: { setCursor: [(u) => read(u.cursor.idx, format)] },
     };
     const chart = new uPlot(options, [data.times, ...series.map((one) => one.values)], plot);
@@ -157,7 +150,7 @@
         drawn.delete(figure);
       }
     }
-    for (const figure of document.querySelectorAll("figure[data-chart]")) {
+    for (const figure of document.querySelectorAll("figure[data-series]")) {
       const source = document.getElementById(figure.dataset.series)?.textContent;
       if (anew || drawn.get(figure)?.source !== source) draw(figure);
     }

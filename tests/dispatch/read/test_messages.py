@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from tests.builders import from_now, make_client
+from vestnik.db.keyset import Keyset
 from vestnik.dispatch.models import Batch, Message
+from vestnik.dispatch.read import messages
 from vestnik.mailings.models import Mailing
-from vestnik.reports.keyset import Keyset
-from vestnik.reports.mailing import messages
 
 STATES = ("queued", "sent", "failed", "expired")
 

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import F, Max, OuterRef, QuerySet, Sum
 
 from vestnik.dispatch.models import Batch
-from vestnik.dispatch.states import MessageState
-from vestnik.reports.mailing.message_state import (
+from vestnik.dispatch.read.message_state import (
     KEPT_COUNTS,
     OPEN,
     STATES,
     in_flight_count,
     remainder_of,
 )
+from vestnik.dispatch.states import MessageState
 
 Progress = dict[str, int]
 NEVER_LEFT = (
@@ -48,6 +48,11 @@ def sums(batches: QuerySet[Batch]) -> QuerySet[Batch, Any]:
     )
 
 
+def sums_of_mailing() -> QuerySet[Batch, Any]:
+    """Return the same row as a subquery of mailings."""
+    return sums(Batch.objects.filter(mailing=OuterRef("id")))
+
+
 def read(row: Mapping[str, Any]) -> Progress:
     """Return the counts by displayed state."""
     counts = {state: row[f"{state}_kept"] for state in KEPT_COUNTS}
@@ -70,7 +75,7 @@ def total(tests: bool | None = None) -> Progress:
     return summed
 
 
-def settled(progress: Progress) -> int:
+def in_final_state(progress: Progress) -> int:
     """Return the number of messages in a final state."""
     return progress["matched"] - sum(progress[state] for state in OPEN)
 

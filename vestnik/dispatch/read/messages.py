@@ -6,13 +6,14 @@ Messages of a state are found by their batches, those of a client by one index p
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from vestnik.audience.models import Client
+from vestnik.db.keyset import Keyset
 from vestnik.dispatch.models import Batch, Message
+from vestnik.dispatch.read.message_state import batches_with_state, messages
+from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing, MailingText
-from vestnik.reports.keyset import Keyset
-from vestnik.reports.mailing.message_state import batches_with_state, messages
 
 MORE_SPANS = 50
 
@@ -55,6 +56,12 @@ def find(
     if state is not None and not digits:
         return _by_state(keyset, rows, state, mailing)
     return keyset.take(rows if mailing is None else rows.filter(of_mailing(mailing)))
+
+
+def segments_left_us(mailing: int) -> int:
+    """Return how many segments of a mailing a provider has taken."""
+    rows = Message.objects.filter(of_mailing(mailing), state__in=LEFT_US)
+    return rows.aggregate(sum=Sum("segments"))["sum"] or 0
 
 
 def of_mailing(mailing: int) -> Q:

@@ -5,7 +5,7 @@ import pytest
 from tests.builders import make_clients
 from tests.dashboard.mailings.writing import browser
 from vestnik.audience.models import Client
-from vestnik.reports.paging import Cursor, Page, fetch_page
+from vestnik.db.keyset import Cursor, Page, fetch_page
 
 pytestmark = pytest.mark.django_db
 

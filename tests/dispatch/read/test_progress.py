@@ -5,8 +5,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.builders import make_mailing, make_running
 from vestnik.dispatch.models import Batch
+from vestnik.dispatch.read.progress import progress_of, total
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
-from vestnik.reports.mailing.progress import progress_of, total
 
 pytestmark = pytest.mark.django_db
 

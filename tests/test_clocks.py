@@ -33,7 +33,7 @@ DATA = "when a word came, where its sender does not say; kept within the databas
 ALLOWED = {
     "access/lockout.py": (2, "how long an address waits: a quarter of an hour, by the difference"),
     "access/sessions.py": (2, NOTED),
-    "api/http/authentication.py": (1, NOTED),
+    "api/http/access.py": (1, NOTED),
     "dashboard/clients/detail.py": (1, SHOWN),
     "dashboard/mailings/report/svg_chart.py": (0, SHOWN),
     "dashboard/mailings/edit/preview.py": (1, SHOWN),

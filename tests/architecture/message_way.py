@@ -17,7 +17,7 @@ from tests.stack.embedded_servers import Servers
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
 #: Where the message has arrived.
-ARRIVAL = "providers/null.py:NullProvider.hand_over_all"
+ARRIVAL = "providers/null.py:NullConnection.hand_over_all"
 ENVIRON = {
     "DJANGO_SETTINGS_MODULE": "vestnik.settings",
     "SECRET_KEY": "for-tests-alone",

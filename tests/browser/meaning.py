@@ -4,6 +4,7 @@ A `Form` tells how it is opened, what is written into it, and what is stored whe
 the page shows it. `Case.run` writes one thing, submits it in one manner, and judges.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -46,15 +47,7 @@ REASONS = """() => {
 MARK = "() => { document.isSeen = true; }"
 IS_ANOTHER = "() => !document.isSeen && document.readyState !== 'loading'"
 BUILDING = "[data-builder].htmx-request, [data-builder] .htmx-request"
-# Resolves once what is written is saved, at once where there is nothing to save.
-KEEP = """async () => {
-    const fetched = window.fetch;
-    let saved = Promise.resolve();
-    window.fetch = (...request) => (saved = fetched(...request));
-    window.dispatchEvent(new Event("pagehide"));
-    window.fetch = fetched;
-    await saved;
-}"""
+KEEP = "() => window.dispatchEvent(new Event('pagehide'))"
 
 
 class Shown(dict[str, list[str]]):
@@ -300,7 +293,8 @@ def _while_held(case: Case, visitor: Visitor, button: Locator) -> bool:
 def _keep(page: Page) -> None:
     """Until what is written has kept itself, where the page does that."""
     if page.locator("form[data-autosave]").count():
-        page.evaluate(KEEP)
+        with page.expect_response(re.compile(r"\?autosave")):
+            page.evaluate(KEEP)
 
 
 def cases(forms: Sequence[Form]) -> Iterator[Case]:

@@ -185,8 +185,8 @@ def test_no_lifetime_of_a_token_stops_the_mailing_or_floods_the_gateway(lifetime
     vendor, given = token_server(lifetime)
 
     async def test() -> None:
-        async with standing(vendor) as (_, url), opened(made("orange", url)) as provider:
-            outcomes = await provider.hand_over_all(flight(20))
+        async with standing(vendor) as (_, url), opened(made("orange", url)) as connection:
+            outcomes = await connection.hand_over_all(flight(20))
             assert {type(one) for one in outcomes} == {Accepted}
             assert given == [1]
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from vestnik.cli import main
+from vestnik.db import redis_client
 from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.signals import heartbeat
 from vestnik.stack.healthcheck import problem_with
@@ -65,13 +66,13 @@ def test_a_web_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["worker", "beat"])
 def test_a_process_is_known_by_its_own_sign_of_life(kind: str) -> None:
     note = {"worker": heartbeat.note_worker, "beat": heartbeat.note_beat}[kind]
-    heartbeat._client().flushdb()
+    redis_client.client().flushdb()
     note(f"{kind}-7@another-host")
     assert problem_with(kind).startswith(f"no {kind} of {HERE} has been seen")
     note(f"{kind}-7@{HERE}")
     assert problem_with(kind) == ""
     assert main(["healthcheck", kind]) == 0
-    heartbeat._client().flushdb()
+    redis_client.client().flushdb()
 
 
 @pytest.mark.parametrize(

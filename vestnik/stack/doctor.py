@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 
+from vestnik.db import redis_client
 from vestnik.db.session_locks import settings_not_in_effect
 from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.signals import heartbeat
@@ -16,6 +17,7 @@ from vestnik.stack import wait_for
 OLDEST_VERSION = 14
 #: Seconds since the last run of the scheduler, which runs every second.
 OLDEST_TICK = 15.0
+BROKER_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _clock() -> Iterator[Finding]:
 
 def _broker() -> Iterator[Finding]:
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+        with redis_client.connect(settings.REDIS_URL, BROKER_TIMEOUT) as client:
             info = client.info()
     except redis.RedisError as error:
         problem = wait_for.first_line(error)

@@ -37,12 +37,12 @@ def _web() -> str:
 def _heartbeat_of(kind: str) -> str:
     import redis  # with what follows a quarter of a second, which the web's check does without
 
+    from vestnik.db import redis_client
     from vestnik.dispatch.signals import heartbeat
 
     pattern = heartbeat.KEYS[kind].format(f"*@{socket.gethostname()}")
-    limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     try:
-        with redis.Redis.from_url(env.redis_url(), **limits) as broker:
+        with redis_client.connect(env.redis_url(), SECONDS) as broker:
             seen = any(True for _ in broker.scan_iter(pattern, count=1000))
     except redis.RedisError:
         return ""  # unknown: a restart would leave messages in the state `unknown`

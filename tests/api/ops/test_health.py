@@ -14,7 +14,6 @@ from django.test import Client
 
 from tests.stack.embedded_servers import wait_until
 from vestnik.api.ops import health
-from vestnik.dispatch.signals import heartbeat
 
 #: What a probe of Kubernetes, a load balancer or a stranger sends; none is in ALLOWED_HOSTS.
 HOSTS = [
@@ -95,9 +94,7 @@ def silent_broker(settings: Any) -> Iterator[None]:
     """One that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        heartbeat._client.cache_clear()
         yield
-    heartbeat._client.cache_clear()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,11 +11,11 @@ from celery.utils.nodenames import worker_direct
 from celery.worker.state import active_requests
 from django.conf import settings
 
-from vestnik.dispatch.runtime import worker_process
 from vestnik.dispatch.runtime.consumer_watchdog import (
     MOST_UNANSWERED_HEARTBEATS,
     ConsumerWatchdog,
 )
+from vestnik.dispatch.runtime.worker_process import WorkerProcess
 
 HOST = "watched@host"
 THREADS = 2
@@ -60,15 +60,13 @@ def test_a_worker_that_no_longer_consumes_ends_itself(
     assert "worker is deaf" in caplog.text
 
 
-def test_one_that_consumes_goes_on(
-    killed: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    watchdog = ConsumerWatchdog(HOST, THREADS)
-    monkeypatch.setattr(worker_process, "_watchdog", watchdog)
+def test_one_that_consumes_goes_on(killed: list[tuple[int, int]]) -> None:
+    worker = WorkerProcess()
+    worker.watchdog = watchdog = ConsumerWatchdog(HOST, THREADS)
 
     for _ in range(MANY):
         watchdog.check()
-        worker_process.reset_watchdog()
+        worker.note_task()
 
     assert killed == []
 

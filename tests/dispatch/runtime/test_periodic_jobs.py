@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from functools import partial
 
 import pytest
 from django.db import OperationalError, connection, connections
@@ -73,6 +74,37 @@ def test_a_step_that_fails_stops_no_other(monkeypatch, caplog) -> None:
     mailing.refresh_from_db()
     assert mailing.state == "paused"
     assert "job failed: first" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("steps", "run"),
+    [("SCHEDULE_STEPS", tick.schedule), ("MAINTENANCE_STEPS", tick.run_maintenance)],
+)
+def test_whichever_step_fails_all_others_run_and_the_failure_is_counted(
+    monkeypatch, steps, run
+) -> None:
+    names = [step.name for step in getattr(tick, steps)]
+    for failing in names:
+        ran: list[str] = []
+
+        def do(name: str, failing: str = failing, ran: list[str] = ran) -> None:
+            ran.append(name)
+            if name == failing:
+                raise ValueError("no such thing")
+
+        made = [tick.Step(name, 1.0, partial(do, name)) for name in names]
+        monkeypatch.setattr(tick, steps, made)
+        counters().flush()
+        before = totals().get(f"job_failures|{failing}", 0)
+        run()
+        counters().flush()
+        assert ran == names
+        assert totals()[f"job_failures|{failing}"] - before == 1
+
+
+def test_the_scheduler_launches_before_all_else() -> None:
+    assert tick.SCHEDULE_STEPS[0].run is tick.launch_due
 
 
 @pytest.mark.django_db(transaction=True)

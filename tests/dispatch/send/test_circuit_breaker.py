@@ -3,14 +3,15 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.dispatch.send.breakers import LEASE, departed, opened, stayed
-from tests.gateways.builders import outgoing
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as Row
 from vestnik.dispatch.send import circuit_breaker as breakers
@@ -21,7 +22,7 @@ from vestnik.dispatch.send.circuit_breaker import (
     STATE_CACHE_SECONDS,
     CircuitBreaker,
 )
-from vestnik.dispatch.signals.metrics import ANSWERING, Counters
+from vestnik.dispatch.signals.answering import ANSWERING, note_answer, publish_answers
 from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,12 @@ def nobody_answers() -> Iterator[None]:
 
 def breaker() -> CircuitBreaker:
     return CircuitBreaker("main", LEASE)
+
+
+def wait_of(found: CircuitBreaker) -> float:
+    """The wait of one that asks and sends nothing."""
+    with found.admit() as wait:
+        return wait
 
 
 def seconds_open() -> float:
@@ -79,38 +86,41 @@ def test_what_did_not_leave_says_nothing_of_the_provider() -> None:
 def test_open_it_lets_nothing_through_whoever_asks() -> None:
     opened("main")
     for found in (breaker(), breaker()):
-        assert 0 < found.admit() <= SHORTEST
-        assert not found.is_probing
+        with found.admit() as wait:
+            assert 0 < wait <= SHORTEST
+            assert not found.is_probing
 
 
 def test_one_message_tries_and_only_one() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.admit() == 0
-    assert one.is_probing
-    assert other.admit() == STATE_CACHE_SECONDS
-    assert not other.is_probing
-    assert Row.objects.get().state == "half-open"
+    with one.admit() as wait, other.admit() as wait_of_other:
+        assert (wait, wait_of_other) == (0, STATE_CACHE_SECONDS)
+        assert one.is_probing
+        assert not other.is_probing
+        assert Row.objects.get().state == "half-open"
 
 
 def test_other_threads_of_the_dispatcher_do_not_try_as_well() -> None:
     shared = opened("main")
     let_its_time_pass()
-    assert shared.admit() == 0
     seen: list[bool] = []
-    thread = threading.Thread(target=lambda: seen.append(shared.is_probing))
-    thread.start()
-    thread.join()
-    assert (seen, shared.is_probing) == ([False], True)
+    with shared.admit() as wait:
+        thread = threading.Thread(target=lambda: seen.append(shared.is_probing))
+        thread.start()
+        thread.join()
+        assert (wait, seen, shared.is_probing) == (0, [False], True)
 
 
 def test_a_good_answer_closes_it_for_all() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.admit() == 0
-    assert one.record(*departed(Accepted())) == 0
-    assert not one.is_probing
-    assert (one.admit(), other.admit()) == (0, 0)
+    with one.admit() as wait:
+        assert wait == 0
+        assert one.record(*departed(Accepted())) == 0
+        assert not one.is_probing
+    with one.admit() as wait, other.admit() as wait_of_other:
+        assert (wait, wait_of_other) == (0, 0)
     row = Row.objects.get()
     assert (row.state, row.openings, row.until, row.reason) == ("closed", 0, None, "")
 
@@ -120,8 +130,9 @@ def test_a_bad_one_opens_it_for_twice_as_long_up_to_a_minute() -> None:
     lasted = [seconds_open()]
     for _ in range(7):
         let_its_time_pass()
-        assert found.admit() == 0
-        assert found.record(*departed(FAILED)) == SHORTEST
+        with found.admit() as wait:
+            assert wait == 0
+            assert found.record(*departed(FAILED)) == SHORTEST
         lasted.append(seconds_open())
     assert [round(seconds) for seconds in lasted] == [2, 4, 8, 16, 32, 60, 60, 60]
     assert max(lasted) <= LONGEST + 0.01
@@ -136,30 +147,50 @@ def test_several_that_open_it_at_once_count_once() -> None:
 def test_one_who_finds_nothing_to_try_with_gives_the_try_back() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.admit() == 0
-    one.release_probe()
+    with one.admit() as wait:
+        assert (wait, one.is_probing) == (0, True)
     assert not one.is_probing
-    assert other.admit() == 0
-    assert other.is_probing
+    with other.admit() as wait:
+        assert (wait, other.is_probing) == (0, True)
+
+
+def test_a_probe_is_given_back_though_its_sender_fails() -> None:
+    one, other = opened("main"), breaker()
+    let_its_time_pass()
+    with pytest.raises(ValueError, match="no such batch"), one.admit():
+        raise ValueError("no such batch")
+    with other.admit() as wait:
+        assert (wait, other.is_probing) == (0, True)
+
+
+def test_asking_an_open_breaker_writes_nothing() -> None:
+    """Only the one that gets the probe writes."""
+    found = opened("main")
+    seen = Row.objects.values().get()
+    with CaptureQueriesContext(connection) as queries, found.admit() as wait:
+        assert wait > 0
+    assert [query["sql"].split()[0] for query in queries.captured_queries] == ["SELECT"]
+    assert Row.objects.values().get() == seen
 
 
 def test_one_who_dies_while_trying_is_followed_by_another() -> None:
     one, other = opened("main"), breaker()
     let_its_time_pass()
-    assert one.admit() == 0
-    assert other.admit() > 0
-    let_its_time_pass()
-    assert other.admit() == 0
-    assert other.is_probing
+    with one.admit() as wait:
+        with other.admit() as wait_of_other:
+            assert (wait, wait_of_other) == (0, STATE_CACHE_SECONDS)
+        let_its_time_pass()
+        with other.admit() as wait_of_other:
+            assert (wait_of_other, other.is_probing) == (0, True)
 
 
 def test_a_closed_one_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     found, other = breaker(), breaker()
-    assert found.admit() == 0
+    assert wait_of(found) == 0
     other.record(*departed(*[FAILED] * FAILURES_TO_OPEN))
-    assert found.admit() == 0
+    assert wait_of(found) == 0
     monkeypatch.setattr(found, "_closed_until", breakers.time.monotonic())
-    assert found.admit() > 0
+    assert wait_of(found) > 0
 
 
 @pytest.mark.parametrize("share", [1, 100])
@@ -188,39 +219,42 @@ def test_a_long_wish_of_all_that_is_answered_opens_it_for_all_and_for_so_long() 
     row = Row.objects.get()
     assert (row.state, row.reason) == ("open", "HTTP 429 (it says: after 3600 s)")
     assert seconds_open() == pytest.approx(3600, abs=1)
-    assert breaker().admit() == LONGEST  # then it looks again
+    assert wait_of(breaker()) == LONGEST  # then it looks again
 
     let_its_time_pass()
     other = breaker()
-    assert other.admit() == 0
-    assert other.record(*departed(Deferred("HTTP 429", 86_400.0, provider_wide=True))) == SHORTEST
+    with other.admit() as wait:
+        assert wait == 0
+        wish = Deferred("HTTP 429", 86_400.0, provider_wide=True)
+        assert other.record(*departed(wish)) == SHORTEST
     assert seconds_open() == pytest.approx(3600, abs=1)
 
 
 def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
     found = opened("main")
     let_its_time_pass()
-    assert found.admit() == 0
-    assert found.record(*departed(BUSY)) == 0
+    with found.admit() as wait:
+        assert wait == 0
+        assert found.record(*departed(BUSY)) == 0
     assert Row.objects.get().state == "closed"
 
 
 def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> None:
-    others = Counters()
     found, pauses = breaker(), []
-    for _ in range(4):
-        others.count_flight("main", [outgoing()], [Accepted()])
-        others.flush()
-        pauses.append(found.record(*stayed([NOT_BOUND] * 100)))
-        assert 0 < found.admit() <= pauses[-1]
-        assert breaker().admit() == 0
-        found._locally_open_until = time.monotonic()
-        assert found.admit() == 0
-        assert found.is_probing  # by one message
-    assert pauses == [2, 4, 8, 16]
-    assert not Row.objects.exists()
-    assert found.record(*departed(Accepted())) == 0
-    assert not found.is_probing
+    with ExitStack() as under_way:
+        for _ in range(4):
+            note_answer("main")
+            publish_answers()
+            pauses.append(found.record(*stayed([NOT_BOUND] * 100)))
+            assert 0 < wait_of(found) <= pauses[-1]
+            assert wait_of(breaker()) == 0
+            found._locally_open_until = time.monotonic()
+            assert under_way.enter_context(found.admit()) == 0
+            assert found.is_probing  # by one message
+        assert pauses == [2, 4, 8, 16]
+        assert not Row.objects.exists()
+        assert found.record(*departed(Accepted())) == 0
+        assert not found.is_probing
     assert found.record(*stayed([NOT_BOUND])) == 2
 
 
@@ -229,8 +263,9 @@ def test_where_nobody_gets_through_it_opens_so_that_the_operator_sees_why() -> N
     assert found.record(*stayed([AWAY] * FAILURES_TO_OPEN)) == 2
     assert not Row.objects.exists()
     found._locally_open_until = time.monotonic()
-    assert found.admit() == 0
-    assert found.record(*stayed([AWAY])) == 4
+    with found.admit() as wait:
+        assert wait == 0
+        assert found.record(*stayed([AWAY])) == 4
     row = Row.objects.get()
     assert (row.state, row.reason) == ("open", "connection refused")
     assert seconds_open() == pytest.approx(2, abs=0.01)
@@ -240,25 +275,25 @@ def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
     other = opened("main")
     let_its_time_pass()
     found = breaker()
-    assert found.admit() == 0
-    assert found.record(*stayed([NOT_BOUND])) == 2
-    found.release_probe()
-    assert other.admit() == 0
-    assert other.is_probing
+    with found.admit() as wait:
+        assert wait == 0
+        assert found.record(*stayed([NOT_BOUND])) == 2
+    with other.admit() as wait:
+        assert (wait, other.is_probing) == (0, True)
 
 
 def test_others_of_the_dispatcher_wait_while_one_tries_alone() -> None:
     found = breaker()
     found.record(*stayed([NOT_BOUND]))
     found._locally_open_until = time.monotonic()
-    assert found.admit() == 0
     seen: list[float] = []
 
     def ask() -> None:
-        seen.append(found.admit())
+        seen.append(wait_of(found))
         connection.close()
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    thread.join()
-    assert seen == [STATE_CACHE_SECONDS]
+    with found.admit() as wait:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert (wait, seen) == (0, [STATE_CACHE_SECONDS])

@@ -10,7 +10,7 @@ from tests.builders import counts, enlist_all, make_clients, make_mailing, make_
 from tests.dispatch.dispatching import open_dispatcher, provider, provider_pool
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.send import dispatcher
-from vestnik.dispatch.send.dispatcher_threads import DispatcherThreads
+from vestnik.dispatch.send.dispatcher import DispatcherThreads
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)

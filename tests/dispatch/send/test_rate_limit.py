@@ -70,14 +70,10 @@ def test_a_rate_of_less_than_one_a_minute_is_remembered_until_its_next(settings)
         assert client.pttl(f"vestnik:pace:{pace.key}") > 300_000
 
 
-def test_without_redis_a_rate_limited_mailing_waits(settings, monkeypatch):
-    from vestnik.dispatch.send import rate_limit
-
+def test_without_redis_a_rate_limited_mailing_waits(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    rate_limit._script.cache_clear()
     with pytest.raises(RateLimiterUnavailable):
         take([fresh(10)], 1)
-    rate_limit._script.cache_clear()
 
 
 @pytest.mark.parametrize(

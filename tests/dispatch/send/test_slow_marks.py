@@ -10,7 +10,7 @@ from tests.builders import counts, make_running
 from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import assert_it_adds_up
 from vestnik.api.mailings.views import serialize
-from vestnik.db import sql
+from vestnik.db import redis_client, sql
 from vestnik.dispatch.send import batch_recorder, dispatcher
 from vestnik.dispatch.send.slow_marks import MarkWatch
 from vestnik.dispatch.signals import heartbeat, wakeups
@@ -34,7 +34,7 @@ def slow_marks() -> Iterator[None]:
     )
     yield
     sql.run("DROP FUNCTION IF EXISTS dawdle CASCADE")
-    heartbeat._client().delete(heartbeat.SLOW_MARKS)
+    redis_client.client().delete(heartbeat.SLOW_MARKS)
 
 
 @pytest.fixture(autouse=True)
@@ -102,5 +102,5 @@ def test_flights_are_smaller_until_something_leaves_in_time_again() -> None:
     for _ in range(8):
         watch.record_fast()
         most.append(watch.flight_limit)
-    heartbeat._client().delete(heartbeat.SLOW_MARKS)
+    redis_client.client().delete(heartbeat.SLOW_MARKS)
     assert most == [50, 25, 1, 2, 4, 8, 16, 32, 64, 100, 100]

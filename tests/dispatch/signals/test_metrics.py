@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from vestnik.dispatch.signals import metrics
+from vestnik.db import redis_client
 from vestnik.dispatch.signals.metrics import (
-    ANSWERING,
-    ANSWERING_FOR,
     KEY,
     LATENCY_BUCKETS,
     Counters,
-    is_answering,
     totals,
 )
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Rejected, Unknown
@@ -21,9 +18,9 @@ from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Rejected
 @contextmanager
 def emptied() -> Iterator[None]:
     """Nothing counted before and nothing left behind."""
-    metrics._client().delete(KEY)
+    redis_client.client().delete(KEY)
     yield
-    metrics._client().delete(KEY)
+    redis_client.client().delete(KEY)
 
 
 def came_back(seconds: float) -> OutboundMessage:
@@ -69,24 +66,9 @@ def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: 
         worker, here = Counters(), settings.REDIS_URL
         worker.count("permits", "main", 2)
         settings.REDIS_URL = "redis://127.0.0.1:1/0"
-        metrics._client.cache_clear()
         worker.flush()
         assert totals() == {}
         worker.count("permits", "main", 3)
         settings.REDIS_URL = here
-        metrics._client.cache_clear()
         worker.flush()
         assert totals() == {"permits|main": 5.0}
-
-
-def test_a_good_answer_of_any_worker_shows_for_a_while_that_its_provider_answers():
-    alias = "answers-now-and-then"
-    one = Counters()
-    one.count_flight(alias, [came_back(0.02)], [Deferred("later")])
-    one.flush()
-    assert not is_answering(alias)
-    one.count_flight(alias, [came_back(0.02)], [Rejected("8", "no such number")])
-    one.flush()
-    assert is_answering(alias)
-    assert 0 < metrics._client().pttl(ANSWERING.format(alias)) <= ANSWERING_FOR * 1000
-    metrics._client().delete(ANSWERING.format(alias))

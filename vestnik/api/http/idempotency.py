@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.access.models import ApiKey
-from vestnik.api.http.authentication import key_of
+from vestnik.api.http.access import key_of
 from vestnik.api.http.exceptions import Conflict, KeyReused
 from vestnik.api.models import IdempotencyRecord
 

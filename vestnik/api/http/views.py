@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from vestnik.api.http.authentication import actor_of, key_of
+from vestnik.api.http.access import actor_of, key_of
 from vestnik.api.http.exceptions import LengthRequired
 from vestnik.api.http.fields import NoBody, StrictSerializer
 from vestnik.api.http.idempotency import check_key_allowed

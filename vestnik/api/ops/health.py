@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from vestnik.api.ops.single_flight import SingleFlight
+from vestnik.db import redis_client
 from vestnik.db.session_locks import settings_not_in_effect
 from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.signals import heartbeat
@@ -175,8 +176,7 @@ def _migrations() -> None:
 
 def _broker() -> None:
     """Write to the broker: one with a full disk or memory still answers reads."""
-    limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
-    with redis.Redis.from_url(settings.REDIS_URL, **limits) as broker:
+    with redis_client.connect(settings.REDIS_URL, SECONDS) as broker:
         broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import redis
-from django.conf import settings
+from vestnik.db.redis_client import client
 
 # Vendors refuse to be asked more often about one message (SMSC.ru: five times a minute).
 POLL_EVERY = 60.0
@@ -44,9 +43,7 @@ class PollCursors:
 
     def __init__(self, alias: str) -> None:
         self._key = f"vestnik:asking:{alias}"
-        self._client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, decode_responses=True
-        )
+        self._client = client()
 
     def due(self, mailings: Iterable[tuple[int, str]], now: float) -> list[PollCursor]:
         """Of these mailings and states, and begun where it is time; first who waits longest."""
@@ -77,6 +74,3 @@ class PollCursors:
             cursor.name,
             json.dumps([cursor.began, cursor.before, cursor.turn, cursor.after]),
         )
-
-    def close(self) -> None:
-        self._client.close()

@@ -144,8 +144,6 @@ def _poll_in_turns(
                 waiting.append(cursor)
     except redis.RedisError as trouble:
         log.info("asking waits", provider=provider.alias, trouble=type(trouble).__name__)
-    finally:
-        cursors.close()
     if polled:
         log.info("asked", provider=provider.alias, messages=polled, settled=settled)
     return settled

@@ -10,6 +10,7 @@ from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.states import DOUBTED, FAILED, QUEUED, RESENT, SENT, UNKNOWN
 from vestnik.dispatch.transitions.record import NOT_COUNTED
 from vestnik.providers.base import (
+    PROVIDER_ID_LENGTH,
     Accepted,
     Deferred,
     Outcome,
@@ -23,8 +24,6 @@ from vestnik.reasons.reason import Reason, storable
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
-# Longer than any id that a table takes.
-LONGEST_ID = 100
 
 
 def add_outcome(
@@ -43,10 +42,10 @@ def add_outcome(
     `retry_in_seconds`, with the reason on record.
     """
     if isinstance(outcome, Accepted):
-        provider_id = storable(outcome.provider_id, LONGEST_ID)
+        provider_id = storable(outcome.provider_id, PROVIDER_ID_LENGTH)
         outcomes.add(message.message_id, SENT, departed, provider_id=provider_id)
         if provider_id:
-            ids = [storable(part, LONGEST_ID) for part in outcome.part_ids] or [provider_id]
+            ids = [storable(part, PROVIDER_ID_LENGTH) for part in outcome.part_ids] or [provider_id]
             outcomes.add_parts(message.message_id, ids)
     elif outcome is None or (isinstance(outcome, Deferred) and outcome.provider_wide):
         _add_not_sent(outcomes, message, outcome, retry_in_seconds)

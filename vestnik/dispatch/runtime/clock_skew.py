@@ -11,12 +11,10 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 
 import redis
-from django.conf import settings
 
-from vestnik.db import sql
+from vestnik.db import redis_client, sql
 from vestnik.dispatch.runtime.periodic_jobs import every
 from vestnik.dispatch.signals import heartbeat
 from vestnik.outages import OutageLog
@@ -104,7 +102,7 @@ def measure_host() -> ClockReading:
 def measure_broker(ours: ClockReading) -> ClockReading:
     """The clock of Redis, by way of ours. Raises RedisError where Redis is away."""
     before = time.time()
-    seconds, microseconds = _client().time()
+    seconds, microseconds = redis_client.client().time()
     after = time.time()
     ahead = seconds + microseconds / 1e6 - (before + after) / 2 + ours.ahead
     return ClockReading(ahead, abs(after - before) / 2 + ours.uncertainty)
@@ -137,8 +135,3 @@ def _keep(whose: str, reading: ClockReading, outage: OutageLog) -> None:
 
 def _name() -> str:
     return f"{process_name(f'process-{os.getpid()}')}@{socket.gethostname()}"
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

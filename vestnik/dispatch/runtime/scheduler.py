@@ -21,7 +21,7 @@ from vestnik.dispatch.record import claims
 from vestnik.dispatch.runtime import clock_skew, import_runner
 from vestnik.dispatch.runtime.periodic_jobs import Job, every
 from vestnik.dispatch.send.send_context import lease_of
-from vestnik.dispatch.signals import heartbeat, wakeups
+from vestnik.dispatch.signals import answering, heartbeat, wakeups
 from vestnik.dispatch.states import READY
 from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.dispatch.transitions.lease import BOUND_LEASES
@@ -79,6 +79,7 @@ def run_maintenance() -> None:
 
 
 every(1.0, "stop-list sweep")(opt_out.sweep_new_entries)
+every(1.0, "answers")(answering.publish_answers)
 
 
 def _run_steps(lock: int, steps: Sequence[Step]) -> bool:

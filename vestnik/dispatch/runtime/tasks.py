@@ -8,7 +8,8 @@ from celery.signals import task_prerun
 
 from vestnik.dispatch.prepare import enlist, launch, new_text
 from vestnik.dispatch.reconcile import closing, status_poller
-from vestnik.dispatch.runtime import import_runner, scheduler, worker_process
+from vestnik.dispatch.runtime import import_runner, scheduler
+from vestnik.dispatch.runtime.worker_process import this_worker
 from vestnik.dispatch.signals import wakeups
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ def run_scheduler() -> None:
 def look_at(mailing_id: int) -> None:
     """Do what is next for a mailing: launch, enlist, renew texts, have it sent, close."""
     launch.launch_when_due(mailing_id)
-    enlist.enlist(mailing_id, worker_process.stopping.is_set)
+    enlist.enlist(mailing_id, this_worker().is_stopping)
     new_text.renew_all(mailing_id)
     wakeups.wake_dispatchers_for(mailing_id)
     closing.close(mailing_id)
@@ -39,13 +40,14 @@ def look_at(mailing_id: int) -> None:
 @shared_task(name="vestnik.work")
 def work(alias: str) -> None:
     """Send batches by that provider for a while."""
-    worker_process.dispatcher(alias).work()
+    this_worker().dispatcher(alias).work()
 
 
 @shared_task(name="vestnik.ask")
 def ask(mailing_id: int) -> None:
     """Ask the provider what became of a mailing's unknown messages, and of its others'."""
-    status_poller.poll(mailing_id, worker_process.provider_pool(), worker_process.stopping.is_set)
+    worker = this_worker()
+    status_poller.poll(mailing_id, worker.provider_pool, worker.is_stopping)
 
 
 @shared_task(name=import_runner.TASK)

@@ -1,4 +1,4 @@
-"""The state of a worker process: its event loop, its dispatchers and its watchdog."""
+"""A worker process: its event loop, its dispatchers and its watchdog."""
 
 import gc
 import sys
@@ -16,8 +16,7 @@ from celery.signals import (
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.runtime.consumer_watchdog import ConsumerWatchdog
-from vestnik.dispatch.send.dispatcher import Dispatcher
-from vestnik.dispatch.send.dispatcher_threads import dispatcher_threads
+from vestnik.dispatch.send.dispatcher import Dispatcher, DispatcherThreads
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import aliases, describe
@@ -29,73 +28,99 @@ SWITCH_INTERVAL = 0.0005
 # several times: a tenth of a worker's time.
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
-stopping = threading.Event()
-_creation_lock = threading.RLock()
-_dispatchers: dict[str, Dispatcher] = {}
-_watchdog: ConsumerWatchdog | None = None
+
+class WorkerProcess:
+    """One worker process: its connections, its dispatchers, and whether it is ending."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._creation_lock = threading.RLock()
+        self._pool: ProviderPool | None = None
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._dispatcher_threads = DispatcherThreads()
+        self.watchdog: ConsumerWatchdog | None = None
+
+    @property
+    def provider_pool(self) -> ProviderPool:
+        """Return the provider pool; the first call creates it."""
+        with self._creation_lock:
+            if self._pool is None:
+                self._pool = ProviderPool(DatabaseSink())
+            return self._pool
+
+    def dispatcher(self, alias: str) -> Dispatcher:
+        """Return the dispatcher of a provider; the first call creates it."""
+        with self._creation_lock:
+            if alias not in self._dispatchers:
+                self._dispatchers[alias] = Dispatcher(
+                    alias, self.provider_pool, self.is_stopping, self._dispatcher_threads
+                )
+            return self._dispatchers[alias]
+
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def start(self, hostname: str, threads: int) -> None:
+        """Receive what providers send, run the periodic jobs, and watch the consumer."""
+        self._dispatcher_threads.resize(threads)
+        self._listen()
+        periodic_jobs.start(self._stopping)
+        self.watchdog = ConsumerWatchdog(hostname, threads)
+        threading.Thread(
+            target=self.watchdog.watch, args=[self._stopping], name="watchdog", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """Finish the flights that are out and mark no more."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """After all tasks: wait for late answers, flush counters, close connections."""
+        for each in self._dispatchers.values():
+            each.finish()
+        counters().flush()
+        if self._pool is not None:
+            self._pool.close()
+
+    def note_task(self) -> None:
+        """Note that a task came in: this worker consumes."""
+        if self.watchdog:
+            self.watchdog.note_received()
+
+    def _listen(self) -> None:
+        """Receive receipts and STOP from the start of the process, not from its first flight: that
+        one may go to a number which has just sent STOP."""
+        for alias in aliases():
+            if describe(alias).listens:
+                self.provider_pool.listen(alias)
 
 
 @cache
-def _provider_pool() -> ProviderPool:
-    return ProviderPool(DatabaseSink())
-
-
-def provider_pool() -> ProviderPool:
-    """Return the one provider pool of this process; the first call creates it."""
-    with _creation_lock:
-        return _provider_pool()
-
-
-def dispatcher(alias: str) -> Dispatcher:
-    """Return this process's dispatcher for a provider; the first call creates it."""
-    with _creation_lock:
-        if alias not in _dispatchers:
-            _dispatchers[alias] = Dispatcher(alias, provider_pool(), stopping.is_set)
-        return _dispatchers[alias]
-
-
-def listen() -> None:
-    """Receive receipts and STOP from the start of the process, not from its first flight: that one
-    may go to a number which has just sent STOP."""
-    for alias in aliases():
-        if describe(alias).listens:
-            provider_pool().listen(alias)
+def this_worker() -> WorkerProcess:
+    """Return the object of this process, for its tasks and for Celery's signals."""
+    return WorkerProcess()
 
 
 @task_received.connect
-def reset_watchdog(**kwargs: Any) -> None:
-    """A task came in: this worker consumes."""
-    if _watchdog:
-        _watchdog.note_received()
+def note_task(**_signal: object) -> None:
+    this_worker().note_task()
 
 
 @worker_ready.connect
-def start_watchdog(sender: Any, **kwargs: Any) -> None:
-    """Watch the consumer of this worker from a thread of its own."""
-    global _watchdog
+def start(sender: Any, **_signal: object) -> None:
+    """Tune the interpreter for this process, and start what it runs beside its tasks."""
     gc.collect()
     gc.freeze()  # half a million objects that live as long as the process: not to be looked at
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    threads = int(sender.controller.concurrency)
-    dispatcher_threads().resize(threads)
-    listen()
-    periodic_jobs.start(stopping)
-    _watchdog = ConsumerWatchdog(sender.hostname, threads)
-    threading.Thread(target=_watchdog.watch, args=[stopping], name="watchdog", daemon=True).start()
+    this_worker().start(sender.hostname, int(sender.controller.concurrency))
 
 
 @worker_shutting_down.connect
-def stop_sending(**kwargs: Any) -> None:
-    """Finish the flights that are out and mark no more."""
-    stopping.set()
+def stop(**_signal: object) -> None:
+    this_worker().stop()
 
 
 @worker_shutdown.connect
-def shut_down(**kwargs: Any) -> None:
-    """All tasks are over: say good-bye to the providers, and hand in what was counted."""
-    for each in _dispatchers.values():
-        each.finish()
-    counters().flush()
-    if _provider_pool.cache_info().currsize:
-        provider_pool().close()
+def close(**_signal: object) -> None:
+    this_worker().close()

@@ -2,7 +2,7 @@
 
 No transaction is open while a flight is out. A flight whose slowest answers are still to come does
 not hold up the next one: they stay in flight beside it. Once nothing is left to send, the
-dispatcher goes on without them: see `stragglers`.
+dispatcher goes on without them: see `flight.Stragglers`.
 """
 
 import time

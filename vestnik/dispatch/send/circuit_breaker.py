@@ -14,13 +14,14 @@ else gets an answer.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
 from vestnik.db import sql
 from vestnik.dispatch.send.temporary_refusals import LONGEST_COOLDOWN
-from vestnik.dispatch.signals.metrics import is_answering
+from vestnik.dispatch.signals.answering import is_answering, note_answer
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected, Unknown
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -96,36 +97,57 @@ class CircuitBreaker:
         """Whether this thread holds the probe: all threads of a dispatcher share this."""
         return self._prober == threading.get_ident()
 
-    def admit(self) -> float:
-        """Return the seconds to wait before sending; 0 to send, one message if `is_probing`."""
+    @contextmanager
+    def admit(self) -> Iterator[float]:
+        """Yield the seconds to wait before sending; 0 to send, one message if `is_probing`.
+
+        A probe that is without a result at the end of the block is given back: another thread may
+        take it at once.
+        """
+        wait, start_probe = self._read()
+        if start_probe and not start_probe():
+            wait = STATE_CACHE_SECONDS
+        try:
+            yield wait
+        finally:
+            self._release_probe()
+
+    def _read(self) -> tuple[float, Callable[[], bool] | None]:
+        """Return the seconds to wait, and what starts the probe if it is time for one.
+
+        Reading changes nothing that other threads or workers see.
+        """
         now = time.monotonic()
         if now < self._locally_open_until:
-            return self._locally_open_until - now
+            return self._locally_open_until - now, None
         if now < self._closed_until and not self._local_openings:
-            return 0.0
+            return 0.0, None
         row = sql.row(READ, [self.alias])
         if row is None:
             self._closed_until = now + STATE_CACHE_SECONDS
-            return self._probe_locally() if self._local_openings else 0.0
+            return 0.0, self._start_local_probe if self._local_openings else None
         state, wait = row
-        if wait == 0 and sql.run(START_PROBE, [self._lease, self.alias]):
-            self._prober = threading.get_ident()
-            return 0.0
+        if wait == 0:
+            return 0.0, self._start_probe
         # How a try ends shows soon; an open breaker stays open for its time.
-        return (
-            STATE_CACHE_SECONDS
-            if state == "half-open"
-            else min(max(float(wait), STATE_CACHE_SECONDS), LONGEST)
-        )
+        if state == "half-open":
+            return STATE_CACHE_SECONDS, None
+        return min(max(float(wait), STATE_CACHE_SECONDS), LONGEST), None
 
-    def _probe_locally(self) -> float:
+    def _start_probe(self) -> bool:
+        """Return whether this thread got the probe, of which there is one over all workers."""
+        if not sql.run(START_PROBE, [self._lease, self.alias]):
+            return False
+        self._prober = threading.get_ident()
+        return True
+
+    def _start_local_probe(self) -> bool:
         """After a rest of this worker alone: by one message, though others send theirs."""
         if self._prober is None:
             self._prober = threading.get_ident()
-        return 0.0 if self.is_probing else STATE_CACHE_SECONDS
+        return self.is_probing
 
-    def release_probe(self) -> None:
-        """Give the probe back without a message to send: another thread may take it at once."""
+    def _release_probe(self) -> None:
         if self.is_probing:
             self._prober = None
             sql.run(RELEASE_PROBE, [self.alias])
@@ -157,6 +179,7 @@ class CircuitBreaker:
         return self._record_failures(after) if after else 0.0
 
     def _record_success(self, departed_at: float) -> float:
+        note_answer(self.alias)
         self._good_at = max(self._good_at, departed_at)
         self._failures = self._busy_answers = self._undeparted = self._local_openings = 0
         self._refusals = 0

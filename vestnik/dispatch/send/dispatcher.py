@@ -13,18 +13,17 @@ from contextlib import suppress
 import structlog
 from django.db import close_old_connections
 
+from vestnik import env
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.send.batch_recorder import DATABASE_AWAY
 from vestnik.dispatch.send.batch_sender import LONGEST_RATE_WAIT, REDIS_WAIT, BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
-from vestnik.dispatch.send.dispatcher_threads import DispatcherThreads, dispatcher_threads
-from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT
+from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT, Stragglers
 from vestnik.dispatch.send.permits import Allowance
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.send.rate_limit import Grant, RateLimiterUnavailable
 from vestnik.dispatch.send.send_context import SendContext, lease_of
-from vestnik.dispatch.send.stragglers import Stragglers
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import describe
@@ -43,6 +42,57 @@ PROMOTE_EVERY = 0.25
 # worker 3 to 4 ms, and each dispatcher that starts would start another one: 210 tasks for
 # 200,000 messages, a tenth of all that was computed.
 WAKE_OTHERS_EVERY = 0.5
+# A quarter of the threads stays for launching, enlisting, closing and asking.
+DISPATCHER_SHARE = 0.75
+SHORTEST_STAY = 1.0
+
+
+class DispatcherThreads:
+    """The threads that the dispatchers of a worker process share: never all of its threads.
+
+    Under a rate limit a dispatcher waits in its thread most of the time. If dispatchers took all
+    threads of the process, nothing else would be looked at: mailings started seconds late.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._limit = most or _share_of(env.number("WORKER_CONCURRENCY", 16))
+        self._used = self._waiting = 0
+
+    def resize(self, pool_size: int) -> None:
+        """Leave a part of that many threads to others: Celery's own command line may say another
+        number than WORKER_CONCURRENCY."""
+        with self._lock:
+            self._limit = _share_of(pool_size)
+
+    def acquire(self) -> bool:
+        """Take a thread if there is one; otherwise ask an idle dispatcher to give one up."""
+        with self._lock:
+            if self._used >= self._limit:
+                self._waiting += 1
+                return False
+            self._used += 1
+            return True
+
+    def release(self) -> None:
+        """Give a thread back. A dispatcher that got none is woken again by the scheduler, if it
+        still wants one."""
+        with self._lock:
+            self._used -= 1
+            self._waiting = max(0, self._waiting - 1)
+
+    def should_yield(self, *, has_siblings: bool, held_for: float) -> bool:
+        """Whether an idle dispatcher is to give up this thread: where it has others, or has
+        stayed for a while."""
+        if not self._waiting or not (has_siblings or held_for > SHORTEST_STAY):
+            return False
+        with self._lock:
+            waiting, self._waiting = self._waiting, max(0, self._waiting - 1)
+            return waiting > 0
+
+
+def _share_of(threads: int) -> int:
+    return max(1, int(DISPATCHER_SHARE * threads))
 
 
 class Dispatcher:
@@ -55,7 +105,7 @@ class Dispatcher:
         stopping: Callable[[], bool],
         threads: DispatcherThreads | None = None,
     ) -> None:
-        self.alias, self._threads = alias, threads or dispatcher_threads()
+        self.alias, self._threads = alias, threads or DispatcherThreads()
         provider = describe(alias)
         self._breaker = CircuitBreaker(alias, lease_of(provider))
         self._cooldowns, self._stragglers = Cooldowns(), Stragglers()
@@ -128,8 +178,16 @@ class Dispatcher:
 
     def _send_one(self) -> bool:
         cooling_down = self._cooldowns.active()
-        if None in cooling_down or self._is_full() or self._is_breaker_open():
+        if None in cooling_down or self._is_full():
             return False
+        with self._breaker.admit() as wait:
+            if wait:
+                self._cooldowns.add(None, wait)
+                return False
+            return self._send_claimed(cooling_down)
+
+    def _send_claimed(self, cooling_down: Collection[int | None]) -> bool:
+        """Claim a batch and send it; False where there is none to claim."""
         allowance = Allowance(self._context.provider, self._weight)
         try:
             batch = self._claim(allowance, cooling_down)
@@ -138,7 +196,6 @@ class Dispatcher:
                 self._weight = allowance.weight
             return batch is not None
         finally:
-            self._breaker.release_probe()
             allowance.give_back()
 
     def _claim(
@@ -179,12 +236,6 @@ class Dispatcher:
         with suppress(KeyError):  # another thread may take the last one
             while self._context.fully_sent:
                 wakeups.publish("vestnik.look_at", self._context.fully_sent.pop())
-
-    def _is_breaker_open(self) -> bool:
-        wait = self._breaker.admit()
-        if wait:
-            self._cooldowns.add(None, wait)
-        return wait > 0
 
     def _wait_for_work(self) -> bool:
         """Wait for what is due soon; False where nothing is."""

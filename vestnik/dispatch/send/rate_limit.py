@@ -10,12 +10,10 @@ greatest weight takes, so what lies further is not believed.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import redis
-from django.conf import settings
-from redis.commands.core import Script
 
+from vestnik.db.redis_client import run_script
 from vestnik.mailings.text import MOST_SEGMENTS
 
 BLOCK = 0.1
@@ -100,8 +98,8 @@ def take(rates: list[Rate], want: int) -> Grant:
         return Grant(want)
     arguments = [argument for rate in rates for argument in rate.arguments()]
     try:
-        granted, wait, tightest = _script()(
-            keys=[f"vestnik:pace:{rate.key}" for rate in rates], args=[want, SLACK, *arguments]
+        granted, wait, tightest = run_script(
+            TAKE, [f"vestnik:pace:{rate.key}" for rate in rates], [want, SLACK, *arguments]
         )
     except redis.RedisError as error:
         raise RateLimiterUnavailable from error
@@ -112,14 +110,6 @@ def take(rates: list[Rate], want: int) -> Grant:
 def give_back(rate: Rate) -> None:
     """Give back the permits of one message of that weight; raises RateLimiterUnavailable."""
     try:
-        _script(GIVE_BACK)(keys=[f"vestnik:pace:{rate.key}"], args=[rate.weight / rate.per_second])
+        run_script(GIVE_BACK, [f"vestnik:pace:{rate.key}"], [rate.weight / rate.per_second])
     except redis.RedisError as error:
         raise RateLimiterUnavailable from error
-
-
-@cache
-def _script(text: str = TAKE) -> Script:
-    client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, health_check_interval=10
-    )
-    return client.register_script(text)

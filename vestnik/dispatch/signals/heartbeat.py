@@ -6,12 +6,11 @@ no decision of the pipeline rests on them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 import redis
-from django.conf import settings
 
 from vestnik.db import sql
+from vestnik.db.redis_client import client
 from vestnik.dispatch.states import OPEN_SQL
 from vestnik.mailings.models import MailingState
 from vestnik.providers.registry import aliases, describe
@@ -123,7 +122,7 @@ def note_slow_marks(seconds: float) -> None:
 def slow_marks() -> float | None:
     """How long marks took lately of which nothing left; None where all is well or Redis is away."""
     try:
-        found = _client().get(SLOW_MARKS)
+        found = client().get(SLOW_MARKS)
     except redis.RedisError:
         return None
     return None if found is None else float(found)
@@ -149,7 +148,7 @@ def oldest_due() -> list[tuple[str, float]]:
 
 def _age_and_clocks() -> tuple[float | None, dict[str, float]]:
     try:
-        left, clocks = int(_client().pttl(SCHEDULER)), _clocks()
+        left, clocks = int(client().pttl(SCHEDULER)), _clocks()
     except redis.RedisError:
         return None, {}
     # Redis's clock may have gone back since: then the time left is longer than it ever was.
@@ -157,8 +156,8 @@ def _age_and_clocks() -> tuple[float | None, dict[str, float]]:
 
 
 def _clocks() -> dict[str, float]:
-    keys = [key.decode() for key in _client().scan_iter(CLOCK.format("*"), count=1000)]
-    values = _client().mget(keys) if keys else []
+    keys = [*client().scan_iter(CLOCK.format("*"), count=1000)]
+    values = client().mget(keys) if keys else []
     prefix = CLOCK.format("")
     found = zip(keys, values, strict=True)
     return {key.removeprefix(prefix): float(value) for key, value in found if value is not None}
@@ -167,18 +166,13 @@ def _clocks() -> dict[str, float]:
 def count_workers() -> int | None:
     """How many workers have said lately that they are there; None where Redis is away."""
     try:
-        return sum(1 for _ in _client().scan_iter(WORKER.format("*"), count=1000))
+        return sum(1 for _ in client().scan_iter(WORKER.format("*"), count=1000))
     except redis.RedisError:
         return None
 
 
 def _set(key: str, seconds: int, value: str = "1") -> None:
     try:
-        _client().set(key, value, ex=seconds)
+        client().set(key, value, ex=seconds)
     except redis.RedisError:
         return
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

@@ -8,22 +8,19 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import redis
 import structlog
-from django.conf import settings
 
+from vestnik.db.redis_client import client
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected
 
 log = structlog.get_logger(__name__)
 
 KEY = "vestnik:meters"
-ANSWERING = "vestnik:answering:{}"
 FLUSH_EVERY = 1.0
-#: For so long after a good answer its provider counts as one that answers.
-ANSWERING_FOR = 3.0
 #: Upper bounds in seconds; the last one is infinite.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DELAY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
@@ -73,11 +70,9 @@ class Counters:
         if not counts:
             return
         try:
-            pipe = _client().pipeline()  # all or nothing
+            pipe = client().pipeline()  # all or nothing
             for name, value in counts.items():
                 pipe.hincrbyfloat(KEY, name, value)
-            for alias in _answering(counts):
-                pipe.set(ANSWERING.format(alias), 1, px=int(ANSWERING_FOR * 1000))
             pipe.execute()
         except redis.RedisError as error:
             log.debug("counters wait: Redis is away", trouble=type(error).__name__)
@@ -97,23 +92,10 @@ def counters() -> Counters:
 def totals() -> dict[str, float]:
     """All that all workers have counted; empty while Redis is away."""
     try:
-        found = _client().hgetall(KEY)
+        found = client().hgetall(KEY)
     except redis.RedisError:
         return {}
     return {str(name): float(value) for name, value in found.items()}
-
-
-def is_answering(alias: str) -> bool:
-    """Whether some worker has had a good answer of this provider lately; no while Redis is away."""
-    try:
-        return bool(_client().exists(ANSWERING.format(alias)))
-    except redis.RedisError:
-        return False
-
-
-def _answering(counts: Iterable[str]) -> set[str]:
-    names = [name.split("|") for name in counts if name.startswith("hand_overs|")]
-    return {alias for _, alias, outcome in names if outcome in ("accepted", "rejected")}
 
 
 def _outcome_label(outcome: Outcome | None) -> str:
@@ -124,10 +106,3 @@ def _outcome_label(outcome: Outcome | None) -> str:
     if isinstance(outcome, Deferred):
         return "deferred"
     return "too_late" if outcome is None else "unknown"
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, decode_responses=True
-    )

@@ -20,15 +20,14 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 
 import redis
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from redis.commands.core import Script
 
-from vestnik.db import sql
+from vestnik.db import redis_client, sql
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.dispatch.states import READY
 from vestnik.mailings.models import MailingState
@@ -165,7 +164,7 @@ def mark_taken(task: str, arguments: Sequence[object]) -> None:
         return
     with suppress(redis.RedisError):
         key = PENDING_KEY.format(task, ",".join(map(str, arguments)))
-        _script(TAKE)(keys=[key])
+        redis_client.run_script(TAKE, [key])
 
 
 def _ensure_publisher() -> None:
@@ -208,7 +207,8 @@ def _is_not_redundant(wakeup: Wakeup) -> bool:
     """Whether fewer than it may be of the same wait to be taken."""
     if wakeup.task not in TRACKED_TASKS:
         return True
-    return bool(_script(ADD)(keys=[wakeup.key], args=[wakeup.most, int(PENDING_SECONDS * 1000)]))
+    limits = [wakeup.most, int(PENDING_SECONDS * 1000)]
+    return bool(redis_client.run_script(ADD, [wakeup.key], limits))
 
 
 class QueueTooLong(Exception):
@@ -226,7 +226,7 @@ class _QueueLength:
         """Whether nothing more is to be added. Raises what the client raises."""
         now = time.monotonic()
         if now - self._checked_at >= QUEUE_CHECK_EVERY:
-            length = int(_client().llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+            length = int(redis_client.client().llen(settings.CELERY_TASK_DEFAULT_QUEUE))
             self._checked_at, self._full = now, length >= MOST_QUEUED
             if self._full:
                 _unconsumed.failed(QueueTooLong(f"{length} are queued"))
@@ -236,13 +236,3 @@ class _QueueLength:
 
 
 _queue_length = _QueueLength()
-
-
-@cache
-def _script(text: str) -> Script:
-    return _client().register_script(text)
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

@@ -1,16 +1,29 @@
-"""Authentication by `Authorization: Bearer KEY`."""
+"""Access by `Authorization: Bearer KEY`, and what the key's role permits by HTTP method."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from vestnik.access.models import USE_NOTED_EVERY, ApiKey
+from vestnik.access.roles import PERMISSIONS, Action, may
+
+if TYPE_CHECKING:  # the framework loads this module while it loads its views
+    from rest_framework.views import APIView
 
 CHALLENGE = 'Bearer realm="vestnik"'
+NEEDED = {
+    "GET": Action.SEE,
+    "HEAD": Action.SEE,
+    "POST": Action.SEND,
+    "PUT": Action.SEND,
+    "PATCH": Action.SEND,
+    "DELETE": Action.MANAGE,
+}
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -34,6 +47,22 @@ class ApiKeyAuthentication(BaseAuthentication):
         return CHALLENGE
 
 
+class RolePermission(BasePermission):
+    """Permits a request if the role of its key grants the method."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        key: Any = request.auth
+        if not isinstance(key, ApiKey):
+            return False
+        action = NEEDED.get(str(request.method))
+        if action is None or request.method not in view.allowed_methods:
+            return True  # the view answers 405
+        action = getattr(view, "needs", {}).get(request.method, action)
+        if may(key.role, action):
+            return True
+        raise PermissionDenied(f"This needs the role {_least(action)}; this key is a {key.role}.")
+
+
 def key_of(request: Request) -> ApiKey:
     """Return the API key of a permitted request."""
     key: Any = request.auth
@@ -49,3 +78,7 @@ def actor_of(key: ApiKey) -> str:
 def _note_use(key: ApiKey) -> None:
     if key.last_used_at is None or datetime.now(UTC) - key.last_used_at > USE_NOTED_EVERY:
         key.note_use()
+
+
+def _least(action: Action) -> str:
+    return " or ".join(role for role, granted in PERMISSIONS.items() if action in granted)

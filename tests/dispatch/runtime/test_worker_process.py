@@ -1,0 +1,49 @@
+"""A worker process is one object: what it opens it closes, and two of them share nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.builders import counts, make_running
+from tests.dispatch.dispatching import provider
+from tests.dispatch.sent import assert_it_adds_up
+from vestnik.dispatch.runtime.worker_process import WorkerProcess, this_worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def null(settings: Any) -> Iterator[None]:
+    with provider(settings, "null", "vestnik.providers.null.NullProvider"):
+        yield
+
+
+def test_what_a_worker_has_is_created_once() -> None:
+    worker = WorkerProcess()
+    try:
+        assert worker.dispatcher("null") is worker.dispatcher("null")
+        assert worker.provider_pool is worker.provider_pool
+    finally:
+        worker.close()
+
+
+def test_a_worker_that_stops_sends_nothing_more_and_stops_no_other() -> None:
+    mailing = make_running(3)
+    stopped, other = WorkerProcess(), WorkerProcess()
+    try:
+        stopped.stop()
+        stopped.dispatcher("null").work()
+        assert counts(mailing) == {"queued": 3}
+
+        other.dispatcher("null").work()
+        assert counts(mailing) == {"sent": 3}
+        assert_it_adds_up(mailing)
+    finally:
+        stopped.close()
+        other.close()
+
+
+def test_a_process_has_one() -> None:
+    assert this_worker() is this_worker()
+    assert not this_worker().is_stopping()

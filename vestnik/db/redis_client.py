@@ -1,0 +1,62 @@
+"""The clients of Redis. Redis may be away at any time: every call here may raise RedisError."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from redis.commands.core import Script
+
+#: Seconds to wait for a connection and for each answer.
+TIMEOUT = 1.0
+#: A connection that was idle for longer is tried before it is used.
+HEALTH_CHECK_EVERY = 10
+
+
+def client() -> redis.Redis:
+    """Return the client that all threads of this process share. Its answers are text."""
+    return _shared(settings.REDIS_URL)
+
+
+def client_without_retries(timeout: float) -> redis.Redis:
+    """Return a shared client for callers that have something better to do than to wait."""
+    return _without_retries(settings.REDIS_URL, timeout)
+
+
+def connect(url: str, timeout: float) -> redis.Redis:
+    """Return a client with a connection of its own, to probe with; a `with` block closes it."""
+    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+
+
+def run_script(text: str, keys: Sequence[str], arguments: Sequence[float] = ()) -> Any:
+    """Run a Lua script, which Redis keeps under its digest."""
+    return _script(settings.REDIS_URL, text)(keys=keys, args=arguments)
+
+
+# By the address as well, so that a process that changes it does not keep the client of another.
+@cache
+def _shared(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=TIMEOUT,
+        health_check_interval=HEALTH_CHECK_EVERY,
+        decode_responses=True,
+    )
+
+
+@cache
+def _without_retries(url: str, timeout: float) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=None,
+        decode_responses=True,
+    )
+
+
+@cache
+def _script(url: str, text: str) -> Script:
+    return _shared(url).register_script(text)

@@ -16,7 +16,7 @@ from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.send.circuit_breaker import SHORTEST
 from vestnik.dispatch.send.dispatcher import Dispatcher
-from vestnik.dispatch.signals.metrics import counters
+from vestnik.dispatch.signals.answering import publish_answers
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +53,7 @@ def test_who_may_not_bind_stops_nobody_who_is_bound(settings: Any, smsc: Standin
     first = make_running(200, provider="narrow")
     with two_workers(settings, smsc) as (bound, unbound):
         bound.work()
+        publish_answers()  # as a job of each worker does every second
         assert counts(first) == {"sent": 200}
         smsc.sandbox.smpp.bind_status = NO_MORE_BINDS
 
@@ -66,7 +67,7 @@ def test_who_may_not_bind_stops_nobody_who_is_bound(settings: Any, smsc: Standin
             bound.work()
             assert counts(mailing) == {"sent": 200}
             assert_it_adds_up(mailing)
-            counters().flush()
+            publish_answers()
             time.sleep(SHORTEST / 2)  # within its rest
         assert set(mailing.messages.values_list("attempts", flat=True)) == {1}
     assert not Breaker.objects.exists()

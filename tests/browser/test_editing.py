@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.conftest import OpenPage
 from tests.browser.settled_page import wait_until_settled
@@ -76,6 +78,42 @@ def test_the_keyboard_alone_makes_and_starts_a_mailing(
 
     expect(page).to_have_url(ON_ITS_PAGE)
     expect(page.get_by_role("status").first).to_contain_text(WORDS[language]["sent"])
+
+
+def test_an_end_that_somebody_chose_does_not_follow_the_start(
+    browser_page: OpenPage, stack: RunningStack
+) -> None:
+    """In the calendar, or before the page was opened or sent."""
+    page = browser_page("operator", language="en")
+    start, end = page.locator("#id_starts_at"), page.locator("#id_ends_at")
+    days = (datetime.now(UTC).date() + timedelta(n) for n in (2, 9, 12))
+    soon, later, beyond = (f"{day:%Y-%m-%d}" for day in days)
+
+    page.goto("/mailings/new/")
+    page.check("[name=starts][value=later]")
+    start.fill(f"{soon} 10:00")
+    expect(end).to_have_value(f"{soon} 21:00")
+    page.locator("[data-moment]", has=end).locator(".calendar-button").click()
+    page.fill(".clock", "18:30")
+    page.press(".clock", "Enter")
+    expect(end).to_have_value(f"{soon} 18:30")
+    start.fill(f"{soon} 11:00")
+    expect(end).to_have_value(f"{soon} 18:30")
+
+    end.fill(f"{later} 18:00")
+    page.fill("#id_text", " ")
+    page.click("[name=do][value=draft]")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    start.fill(f"{soon} 11:00")
+    expect(end).to_have_value(f"{later} 18:00")
+
+    ends_at = f"{later}T18:00:00+03:00"
+    id = demo.mailing(stack, name="Long", text="x", starts_in=86_400, ends_at=ends_at)
+    page.goto(f"/mailings/{id}/edit/")
+    start.fill(f"{soon} 11:00")
+    expect(end).to_have_value(f"{later} 18:00")
+    start.fill(f"{beyond} 11:00")
+    expect(end).to_have_value(f"{beyond} 21:00")
 
 
 def written(page: Page, text: str = 'Hi {{ city|default:"you" }}!') -> None:

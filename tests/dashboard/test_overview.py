@@ -10,6 +10,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.core.cache import cache
+from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from tests.builders import make_client, make_clients, make_mailing, make_running
@@ -18,7 +19,7 @@ from tests.dashboard.visiting import make_user, visitor
 from tests.reports.sampled import sample, started
 from vestnik.dashboard.live.shared_cache import KEY_PREFIX
 from vestnik.dashboard.live.topics import OverviewTopic
-from vestnik.dashboard.overview import fetch
+from vestnik.dashboard.overview import fetch, render_context
 from vestnik.dispatch.models import Breaker
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.runtime.tasks import look_at
@@ -103,6 +104,19 @@ def test_what_runs_has_its_bar_its_share_and_its_forecast() -> None:
     assert f'href="/mailings/{mailing.id}/"' in page
     assert 'aria-label="Weekend: queued 100.0 %"' in page
     assert 'data-live="/live/overview/?since=' in page
+
+
+@pytest.mark.parametrize(("handed_over", "rate"), [(0, "0"), (4, "0.4"), (30, "3"), (301, "30")])
+def test_a_slow_mailing_does_not_read_as_one_that_stands_still(handed_over: int, rate: str) -> None:
+    """As on the mailing's own page, which says "0.4 a second"."""
+    make_running(1)
+    seen = fetch()
+    seen["running"] = [{**one, "rate": handed_over / 10} for one in seen["running"]]
+
+    shown = words(render_to_string("dashboard/overview/now.html", render_context(seen)))
+
+    assert f"Now {rate} a second" in shown
+    assert ("nothing leaves at the moment" in shown) == (not handed_over)
 
 
 def test_what_is_next_is_by_its_time_and_no_test() -> None:

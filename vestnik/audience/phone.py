@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from vestnik.audience.phone_parsing import (
@@ -64,6 +65,16 @@ def gets_no_sms(phone_number: str) -> bool:
 def operator_code_of(phone_number: str) -> str:
     """Digits two to four: the range that the number was first given out from."""
     return phone_number[1:4]
+
+
+def holding_digits(digits: str) -> Q:
+    """The numbers that hold these digits; people say 8 for the 7 that a number begins with."""
+    if len(digits) == 11:
+        return Q(phone_number=f"7{digits[1:]}" if digits[0] == "8" else digits)
+    found = Q(phone_number__contains=digits)
+    if digits.startswith("8") and len(digits) > 3:
+        found |= Q(phone_number__startswith=f"7{digits[1:]}")
+    return found
 
 
 def hide(phone_number: str) -> str:

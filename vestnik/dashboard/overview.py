@@ -27,7 +27,7 @@ from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, count_workers
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
 from vestnik.mailings.rules import database_now
 from vestnik.reports.action_items import action_items
-from vestnik.reports.mailing.snapshot import Snapshot, snapshots
+from vestnik.reports.mailing.snapshot import Snapshot, pace_of, snapshots
 from vestnik.reports.timeline.daily_totals import backlog, today
 from vestnik.reports.timeline.samples import by_hour
 
@@ -115,7 +115,7 @@ def render_context(data: Mapping[str, Any]) -> dict[str, Any]:
         "more_decisions": max(0, len(data["decisions"]) - MAX_ACTION_ITEMS),
         "running": [progress_context(one) for one in running[:MOST_RUNNING]],
         "more_running": max(0, len(running) - MOST_RUNNING),
-        "rate": round(sum(one.rate or 0 for one in running)),
+        "rate": pace_of(sum(one.rate or 0 for one in running)),
         "rates": _by_provider(running),
         "today": data["today"],
         "spent": _spent(data["today"]),
@@ -135,11 +135,11 @@ def _element_id(decision: Mapping[str, Any]) -> str:
     return f"{decision['kind']}-{decision['mailing'] or decision['provider']}"
 
 
-def _by_provider(running: Sequence[Snapshot]) -> list[tuple[str, int]]:
+def _by_provider(running: Sequence[Snapshot]) -> list[tuple[str, float | int]]:
     rates: dict[str, float] = {}
     for one in running:
         rates[one.provider] = rates.get(one.provider, 0.0) + (one.rate or 0.0)
-    return [(provider, round(rate)) for provider, rate in sorted(rates.items()) if round(rate)]
+    return [(provider, pace_of(rate)) for provider, rate in sorted(rates.items()) if pace_of(rate)]
 
 
 def _spent(day: Mapping[str, Any]) -> dict[str, Any] | None:

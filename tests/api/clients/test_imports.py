@@ -72,6 +72,17 @@ def test_refused_rows_are_a_file_that_no_sheet_takes_for_formulas(api: Caller):
     assert row.endswith(",'=1+1,Борис")
 
 
+def test_a_reason_that_begins_with_a_heading_is_no_formula(api: Caller):
+    """The heading is the file's own, and the reason names it first."""
+    types = json.dumps({"=1+1": "number"})
+    job = send(api, b"phone;=1+1\n79261234567;spring\n", types=types).json()
+    stored.read(job["id"])
+
+    answer = api.get(f"clients/imports/{job['id']}/refused/")
+
+    assert answer.getvalue().decode("utf-8-sig").split("\r\n")[1].startswith("2,\"'=1+1: ")
+
+
 def test_one_that_is_being_read_is_hinted_at_no_more(api: Caller, transactional_db: None):
     job = send(api).json()["id"]
     other = connections["default"].copy()

@@ -18,7 +18,7 @@ from vestnik.audience.importing.csv.csv_escape import harmless
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.run import staged_rows
-from vestnik.audience.models import Client
+from vestnik.audience.models import AttributeType, Client
 from vestnik.reports.files import exports, table_writers
 
 WRITERS = {"csv": table_writers.as_csv, "xlsx": table_writers.as_xlsx}
@@ -74,6 +74,40 @@ NAMED: dict[str, Any] = {
 CLIENT = st.tuples(
     TEXTS, st.dictionaries(NAMES, VALUES, max_size=6), st.sampled_from(["926", "900"])
 )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(
+    ("type", "stored", "typed", "becomes"),
+    [
+        ("number", "forty", "40", 40),
+        ("number", "-10%", "-10", -10),
+        ("number", "5", "6", 6),
+        ("date", "spring", "31.03.2026", "2026-03-31"),
+        ("boolean", "true", "нет", False),
+        ("number", "forty", "fifty", None),
+        ("text", "-10%", "-20%", "-20%"),
+        ("", "5", "6", "6"),
+    ],
+)
+def test_a_value_that_is_corrected_in_an_export_is_of_the_declared_type(
+    writer: str, type: str, stored: str, typed: str, becomes: Any
+) -> None:
+    """What an export says exactly is of the value that was there, and not of another one."""
+    make_client(NUMBER, attributes={"x": stored})
+    if type:
+        AttributeType.objects.create(name="x", type=type)
+    table = [*exports.clients(Client.objects.all())]
+    place = table[0].index("x")
+    table[1][place] = typed
+
+    job = take(b"".join(WRITERS[writer](table)))
+
+    refused = "x: " in refusals(job).get(2, "")
+    assert refused == (becomes is None), refusals(job)
+    now = Client.objects.get().attributes["x"]
+    assert repr(now) == repr(stored if becomes is None else becomes)
 
 
 @pytest.mark.django_db

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
-from tests.builders import make_client
-from tests.dashboard.mailings.writing import browser, condition
+from tests.builders import make_client, make_mailing
+from tests.dashboard.mailings.writing import browser, condition, written
 from vestnik.audience.models import AttributeType, SavedAudience
+from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -156,6 +158,88 @@ def test_a_range_that_finds_nobody_says_why(
 
     assert hint in counted
     assert bool(hint) == ("0: this" in counted)
+
+
+@pytest.mark.parametrize(
+    ("language", "stored", "typed"),
+    [
+        ("ru", "1988-03-21", "21.03.1988"),
+        ("en", "1988-03-21", "21 Mar 1988"),
+        ("en", "1988-03-21", "1988-03-21"),
+        ("ru", "1988-03-21T10:30:00", "21.03.1988 10:30"),
+        ("en", "21.03.1988", "21.03.1988"),
+        ("ru", 4512.29, "4512,29"),
+        ("ru", 4512, "4 512"),
+        ("en", 4512, "4,512"),
+        ("en", 12345678901234567, "12345678901234567"),
+        ("ru", "007", "007"),
+        ("ru", "1-2-03", "1-2-03"),
+    ],
+)
+def test_a_value_is_found_as_the_pages_write_it(language: str, stored: Any, typed: str) -> None:
+    """Also by an exception, which would otherwise take nobody away."""
+    make_client("79161234567", attributes={"x": stored})
+    make_client("79161234568", attributes={"x": "other"})
+    opened = browser(language=language)
+    word = "клиент" if language == "ru" else "client"
+
+    for group in ("include", "exclude"):
+        row = condition(group, 0, what="equals", name="x", values=[typed])
+        counted = opened.post(f"{LIST}count/", {"rows": "1", group: ["0"], **row})
+        assert f"1 {word}" in counted.content.decode(), group
+
+
+@pytest.mark.parametrize(
+    ("group", "parts", "hint"),
+    [
+        ("exclude", {"what": "equals", "name": "City", "values": ["Ufa"]}, "Did you mean city?"),
+        ("include", {"what": "absent", "name": "unsubscribed"}, "No client has this attribute."),
+        ("include", {"what": "present", "name": "citi"}, "Did you mean city?"),
+        ("include", {"what": "range", "name": "agee", "gte": "5"}, "Did you mean age?"),
+        ("exclude", {"what": "equals", "name": "city", "values": ["Omsk"]}, ""),
+        ("include", {"what": "absent", "name": "age"}, ""),
+    ],
+)
+def test_an_attribute_that_nobody_has_is_named(
+    group: str, parts: dict[str, Any], hint: str
+) -> None:
+    """Misspelled, an exception takes nobody away, and "is not given" is everybody."""
+    make_client("79161234567", attributes={"city": "Ufa", "age": 7})
+    fields = {"rows": "1", group: ["0"], **condition(group, 0, **parts)}
+    opened = browser()
+
+    counted = opened.post(f"{LIST}count/", fields).content.decode()
+    asked = opened.post("/mailings/new/", written(do="schedule", **fields)).content.decode()
+
+    assert hint in counted
+    assert hint in asked
+    assert bool(hint) == ("No client has this attribute." in counted)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_said"),
+    [
+        ({"state": "scheduled"}, True),
+        ({"state": "running", "started_at": timezone.now()}, True),
+        (
+            {"state": "running", "started_at": timezone.now(), "enlisted_at": timezone.now()},
+            False,
+        ),
+    ],
+)
+def test_a_mailing_that_nobody_has_got_yet_leaves_nobody_out(
+    fields: dict[str, Any], is_said: bool
+) -> None:
+    make_client()
+    earlier = make_mailing(starts_in=3600, ends_in=7200)
+    Mailing.objects.filter(id=earlier.id).update(**fields)
+    row = condition("include", 0, what="not-got", values=[str(earlier.id)])
+
+    sent = {"rows": "1", "include": ["0"], **row}
+    counted = browser().post(f"{LIST}count/", sent).content.decode()
+
+    assert "1 client" in counted
+    assert is_said == ("clients that it will reach are not known yet" in counted)
 
 
 def test_deleting_says_what_it_does_first() -> None:

@@ -90,6 +90,16 @@ def test_what_is_said_of_the_columns_is_kept_until_it_is_started() -> None:
     assert not Client.objects.exists()
 
 
+def test_a_heading_that_is_read_from_right_to_left_has_its_fields() -> None:
+    browser = opened()
+    job = draft(browser, "телефон;שם\n+7 926 123-45-67;דוד\n".encode())
+
+    page = text(browser.get(f"/clients/imports/{job.id}/"))
+
+    assert '<input type="text" name="column-2-name" value="שם"' in page
+    assert "&lt;input" not in page
+
+
 def test_the_type_of_a_column_is_recognised_shown_and_changeable() -> None:
     browser = opened()
     file = "phone;born;sum\n79261234567;21.03.1988;4 512,29\n79261234568;весна;1\n"

@@ -90,6 +90,16 @@ def test_clients_are_found_by_words_in_any_case(written: str, found: list[str]) 
     assert [number for number in (IVAN, PETR) if SHOWN[number] in page] == found
 
 
+@pytest.mark.parametrize(
+    ("written", "offered"),
+    [("8 926 000-00-00", "79260000000"), ("калининград", ""), ("12345678901", ""), ("926", "")],
+)
+def test_a_number_that_is_not_found_may_be_added(written: str, offered: str) -> None:
+    page = text(opened().get("/clients/", {"q": written}))
+
+    assert re.findall(r"/clients/add/\?number=([^\"]*)", page) == ([offered] if offered else [])
+
+
 def test_a_count_is_exact_right_after_a_file_came_in() -> None:
     make_clients(12_000)
     assert "12,000 clients" in text(opened().get("/clients/"))

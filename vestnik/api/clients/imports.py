@@ -112,5 +112,5 @@ def _refused_rows(job: Import) -> Iterator[str]:
     yield "\ufeffline,reason,row\r\n"
     for line, reason, cells in rows.iterator(chunk_size=2000):
         written = io.StringIO()
-        csv.writer(written).writerow([line, reason, *map(harmless, cells)])
+        csv.writer(written).writerow([line, *map(harmless, [reason, *cells])])
         yield written.getvalue()

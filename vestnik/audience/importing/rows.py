@@ -214,12 +214,17 @@ class Reader:
             if key in exact and _stands(cells[n], exact[key]):
                 found[name] = exact[key]
             elif (value := cells[n].strip()) and isinstance(exact.get(key), str):
-                found[name] = exact_values.as_text(value)
+                found[name] = self._corrected(name, exact_values.as_text(value))
             elif value:
                 found[name] = self._typed(name, value)
         if not found:
             return None
         return _as_json(found, checked=bool(exact))
+
+    def _corrected(self, name: str, text: str) -> object:
+        """A text that was changed in an export stays one, unless another type is said."""
+        column = self._types.get(name)
+        return self._typed(name, text) if column and column.is_said else text
 
     def _typed(self, name: str, value: str) -> object:
         column = self._types.get(name)

@@ -27,6 +27,8 @@ from vestnik.audience.filters.rules import (
     MOST_VALUES,
     is_comparison,
 )
+from vestnik.audience.importing.columns import cell_types
+from vestnik.audience.importing.columns.cell_types import FULL_YEAR
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.wording.typed_numbers import normalise
@@ -244,15 +246,34 @@ CHECKS: dict[str, Callable[[str], str]] = {
 
 def serialize(written: str) -> list[Any]:
     """What attributes may hold where a person writes this: 42 is a number in one system and a text
-    in another, and yes is a `true`."""
+    in another, yes is a `true`, and 31.03.2026 is how the pages show 2026-03-31."""
     word = written.casefold()
     if word in YES or word in NO:
         return [written, word in YES]
+    meant = (read(written) for read in (_number, _day))
+    return [written, *(one for one in meant if one not in (None, written))]
+
+
+def _number(written: str) -> int | float | None:
+    """The number that is written, with a comma or with grouped digits; 007 and 1.50 are texts."""
+    for digits in (written, normalise(written)):
+        try:
+            number: int | float = float(digits) if "." in digits else int(digits)
+        except ValueError:
+            continue
+        if str(number) == digits:
+            return number
+    return None
+
+
+def _day(written: str) -> str | None:
+    """The date as an import stores it; with a year of two digits it may be an article."""
+    if not FULL_YEAR.search(written):
+        return None
     try:
-        number: int | float = float(written) if "." in written else int(written)
+        return cell_types.day(written)
     except ValueError:
-        return [written]
-    return [written, number] if str(number) == written else [written]
+        return None
 
 
 def _typed(written: str, was: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
 from vestnik.dashboard.audience_builder.builder import AudienceForm, save_audience
-from vestnik.dashboard.audience_builder.range_hints import range_hints
+from vestnik.dashboard.audience_builder.condition_hints import condition_hints
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
 from vestnik.dashboard.web.kept_forms import submitted_or_restored
@@ -56,7 +56,7 @@ def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
     saved = get_object_or_404(SavedAudience, id=id)
     counted = {
         "count": select_recipients(saved.filter).count(),
-        "range_hints": range_hints(saved.filter),
+        "condition_hints": condition_hints(saved.filter),
     }
     if is_htmx(request):
         return render(request, "dashboard/clients/audience_count.html", counted)
@@ -129,7 +129,10 @@ def _counted(audience: AudienceForm) -> dict[str, Any]:
     if not audience.is_valid():
         return {"count": None}
     selected = audience.audience
-    return {"count": select_recipients(selected).count(), "range_hints": range_hints(selected)}
+    return {
+        "count": select_recipients(selected).count(),
+        "condition_hints": condition_hints(selected),
+    }
 
 
 def _fields(saved: SavedAudience) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from vestnik.audience.models import Client
+from vestnik.audience.phone_parsing import normalised
 from vestnik.dashboard.audience_builder.suggestions import suggestions
 from vestnik.dashboard.clients import columns
 from vestnik.dashboard.clients.bulk import SEARCH
@@ -28,6 +29,7 @@ def client_list(request: OperatorRequest) -> HttpResponse:
         "form": form,
         "is_part": is_htmx(request),
         "asked": asked,
+        "to_add": normalised(asked.get("q", "")),
         "found": found,
         "listed": listed,
         "rows": [(client, columns.cells(client, chosen)) for client in listed.rows],

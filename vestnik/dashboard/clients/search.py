@@ -13,12 +13,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.filters.conditions import tagged
 from vestnik.audience.models import Client, SavedAudience
-from vestnik.audience.phone import OPERATOR_CODE
+from vestnik.audience.phone import OPERATOR_CODE, holding_digits
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.clients.text_search import containing_text
@@ -93,16 +93,6 @@ def digits_of(written: str) -> str:
     return normalised(written) or NOT_DIGITS.sub("", written)
 
 
-def clients_matching(digits: str) -> Q:
-    """The numbers that hold these digits; people say 8 for the 7 that a number begins with."""
-    if len(digits) == 11:
-        return Q(phone_number=digits)
-    found = Q(phone_number__contains=digits)
-    if digits.startswith("8") and len(digits) > 3:
-        found |= Q(phone_number__startswith=f"7{digits[1:]}")
-    return found
-
-
 def find(asked: Mapping[str, Any]) -> SearchResult:
     """The clients that fit all that is asked."""
     clients = selected(asked)
@@ -137,7 +127,7 @@ def _matching(clients: QuerySet[Client], searched: str, written: str) -> QuerySe
     """By the number; by tags and attributes where it has letters, or where no number fits."""
     if not searched.isdecimal():
         return clients.filter(containing_text(searched))
-    by_number = clients.filter(clients_matching(searched))
+    by_number = clients.filter(holding_digits(searched))
     if by_number.exists():
         return by_number
     return clients.filter(containing_text(searched) | containing_text(written))

@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action, may
 from vestnik.audience.models import Client
+from vestnik.audience.phone import holding_digits
 from vestnik.audience.phone_parsing import normalised
 from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, hash_of
 from vestnik.dashboard.clients.detail import SOURCES
 from vestnik.dashboard.clients.opt_out import confirmation
-from vestnik.dashboard.clients.search import MOST_COUNTED, clients_matching, digits_of
+from vestnik.dashboard.clients.search import MOST_COUNTED, digits_of
 from vestnik.dashboard.templatetags.vestnik import phone
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
@@ -135,7 +136,7 @@ def _entries(digits: str) -> QuerySet[StopListEntry]:
     entries = StopListEntry.objects.all()
     if not digits:
         return entries
-    wanted = clients_matching(digits)
+    wanted = holding_digits(digits)
     if len(digits) == 11:
         wanted |= Q(phone_hash=hash_of(digits))
     found = entries.filter(wanted)

@@ -28,6 +28,9 @@ TEXTS: dict[str, Promise] = {
     "send again": gettext_lazy(
         "It cannot be sent again yet: the mailing is “%(state)s”. Wait until it has ended."
     ),
+    "test send again": gettext_lazy(
+        "A test send is not sent again: it went to numbers and not to clients. Send another test."
+    ),
     "resend": gettext_lazy(
         "Nothing was queued again: the mailing is “%(state)s”. "
         "To reach these clients, send again with a new mailing."

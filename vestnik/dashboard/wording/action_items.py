@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.wording.bidi import isolate
@@ -20,7 +20,7 @@ __all__ = ["ActionItemText", "count_action_items", "describe"]
 KINDS: Mapping[str, tuple[Promise, Promise, str]] = {
     "breaker": (gettext_lazy("held back"), gettext_lazy("Look at it"), "settings"),
     "paused": (gettext_lazy("paused automatically"), gettext_lazy("Look at it"), "mailing-page"),
-    "unknown": (gettext_lazy("in doubt"), gettext_lazy("Decide"), "mailing-page"),
+    "unknown": (pgettext_lazy("message", "unknown"), gettext_lazy("Decide"), "mailing-page"),
     "nobody": (gettext_lazy("nobody matched"), gettext_lazy("Copy it"), "copy-mailing"),
     "missed": (gettext_lazy("missed"), gettext_lazy("Copy it"), "copy-mailing"),
 }

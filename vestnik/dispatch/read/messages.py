@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from vestnik.audience.models import Client
+from vestnik.audience.phone import holding_digits
 from vestnik.db.keyset import Keyset
 from vestnik.dispatch.models import Batch, Message
 from vestnik.dispatch.read.message_state import batches_with_state, messages
@@ -49,7 +50,7 @@ def find(
     """
     rows = detailed() if state is None else detailed().filter(reads_as=state)
     if digits:
-        rows = rows.filter(phone_number__contains=digits)
+        rows = rows.filter(holding_digits(digits))
     if client is not None:
         return keyset.take(rows.filter(id__in=_ids_of_client(client, mailing)))
     # Few numbers match: the batches of the state would be read one by one.

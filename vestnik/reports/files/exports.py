@@ -12,6 +12,7 @@ from vestnik.audience.attribute_types import declared_types
 from vestnik.audience.importing.columns import exact_values, headings
 from vestnik.audience.importing.rows import reading
 from vestnik.audience.models import Client
+from vestnik.audience.phone import holding_digits
 from vestnik.dispatch.read import messages
 from vestnik.mailings.models import Mailing
 from vestnik.reports.files.table_writers import Cell
@@ -77,7 +78,7 @@ def of_mailing(mailing: Mailing, state: str | None, digits: str = "") -> Iterato
     if state is not None:
         rows = rows.filter(reads_as=state)
     if digits:
-        rows = rows.filter(phone_number__contains=digits)
+        rows = rows.filter(holding_digits(digits))
     yield list(MESSAGE)
     for message in rows.iterator(chunk_size=ROWS_AT_ONCE):
         yield [_of_message(message, name) for name in MESSAGE]

@@ -1,14 +1,12 @@
 """The local times of a mailing's clients when it is sent, and whether it is night there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.db.models import Count
 
-from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.mailings.forecast import Span, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
@@ -35,17 +33,19 @@ class LocalTime:
         return "" if self.begins is None else self.begins.strftime("%H:%M")
 
 
-def local_times(mailing: Mailing, finishes_at: datetime | None) -> Sequence[LocalTime]:
-    """Return the zones of a mailing's clients, those with most clients first.
+def local_times(
+    mailing: Mailing, finishes_at: datetime | None, counts: Mapping[str, int]
+) -> Sequence[LocalTime]:
+    """Return the zones of a mailing's recipients, those with most of them first.
 
-    Without a rate the end is unknown, and the mailing counts as finished at once.
+    `counts` are the recipients by zone. Without a rate the end is unknown, and the mailing counts
+    as finished at once.
     """
     begins = max(mailing.starts_at, database_now())
     window = (begins, mailing.ends_at - timedelta(seconds=END_GUARD))
-    zones = select_recipients(mailing.filter).order_by().values_list("timezone")
-    counted = zones.annotate(clients=Count("id")).order_by("-clients", "timezone")
+    zones = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     return [
-        _of_zone(mailing, zone, clients, window, finishes_at or begins) for zone, clients in counted
+        _of_zone(mailing, zone, clients, window, finishes_at or begins) for zone, clients in zones
     ]
 
 

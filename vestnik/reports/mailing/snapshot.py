@@ -84,10 +84,8 @@ class Snapshot:
 
     @property
     def pace(self) -> float | int | None:
-        """Return the rounded rate: whole numbers unless it is low."""
-        if self.rate is None:
-            return None
-        return round(self.rate) if self.rate >= 10 or not self.rate else round(self.rate, 1)
+        """Return the rounded rate."""
+        return None if self.rate is None else pace_of(self.rate)
 
     @property
     def left(self) -> int:
@@ -140,6 +138,12 @@ class Snapshot:
             and not self.held
             and not self.open_now
         )
+
+
+def pace_of(rate: float) -> float | int:
+    """Return a rate in whole numbers unless it is low."""
+    shown = round(rate, 1 if rate < 10 else None)
+    return int(shown) if shown == int(shown) else shown
 
 
 def snapshots(mailings: QuerySet[Mailing]) -> list[Snapshot]:

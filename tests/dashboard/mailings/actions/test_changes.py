@@ -9,13 +9,16 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from tests.builders import from_now, make_mailing, make_running
+from tests.builders import from_now, make_client, make_mailing, make_running
 from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
 from tests.dashboard.mailings.writing import question
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import record
+from vestnik.audience.models import Client
+from vestnik.audience.stop_list import Source, put
 from vestnik.dashboard.web.form_idempotency import new_token
+from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.dispatch.reconcile.closing import close
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
@@ -272,6 +275,61 @@ def test_a_page_without_its_text_sends_nothing_and_asks_for_one(browser: Browser
 def test_it_has_to_have_ended(browser: Browser) -> None:
     mailing = make_running(1)
     assert "Wait until it has ended" in again(browser, mailing).content.decode()
+
+
+def test_a_mailing_that_sent_nothing_has_not_reached_everyone(browser: Browser) -> None:
+    mailing = make_mailing(starts_in=3600, ends_in=7200)
+    mailing.apply(CANCEL, actor="test")
+
+    page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+
+    assert "Everyone was reached" not in page
+    assert "This mailing sent nothing: copy it to send it." in page
+
+
+def test_those_who_are_on_the_stop_list_were_not_reached(browser: Browser) -> None:
+    put(["79000000000"], Source.API)
+    mailing = make_running(2)
+    record(mailing, ["sent"])
+    mailing.move(CANCEL)
+
+    page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+
+    assert "Everyone was reached" not in page
+    assert "There is nobody to send to again" in page
+
+
+def test_who_was_deleted_since_is_not_counted(browser: Browser) -> None:
+    """Their messages stay on record: a new mailing does not go to them."""
+    mailing = make_mailing_with_unknown()
+    failed = mailing.messages.get(state="failed")
+    Client.objects.filter(id=failed.client_id).delete()
+
+    shown = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
+    looked = again(browser, mailing, do="look").content.decode()
+    answer = again(browser, mailing)
+
+    assert "1 client is deleted by now" in shown
+    assert "<strong>1 message</strong>" in looked
+    assert f"A new mailing goes to 1 client of № {mailing.id}." in answer.content.decode()
+
+
+def test_a_test_send_is_not_sent_again(browser: Browser) -> None:
+    """Its messages are to numbers and not to clients."""
+    test = send_test(make_mailing(starts_in=60), ["79261234567"], "test").mailing
+    make_client()
+    test.apply(CANCEL, actor="test")
+    close(test.id)
+    before = Mailing.objects.count()
+
+    page = browser.get(f"/mailings/{test.id}/").content.decode()
+    answer = again(browser, test, states=["cancelled"]).content.decode()
+
+    assert 'id="follow-up"' not in page
+    assert "all clients" not in page
+    assert "the numbers that were given" in page
+    assert "A test send is not sent again" in answer
+    assert Mailing.objects.count() == before
 
 
 def test_where_everybody_was_reached_there_is_nobody(browser: Browser) -> None:

@@ -135,6 +135,8 @@ def test_messages_by_state_and_by_a_part_of_the_number(browser: Browser) -> None
     local = "8" + by_state["unknown"][1:]
     assert numbers_in(page_of(browser, mailing, f"?number={local}")) == {by_state["unknown"]}
     assert numbers_in(page_of(browser, mailing, f"?number={local}&state=sent")) == set()
+    assert len(numbers_in(page_of(browser, mailing, "?number=8 900 00"))) == 3
+    assert len(numbers_in(page_of(browser, mailing, "?number=8 901 00"))) == 0
 
 
 @pytest.mark.parametrize(
@@ -227,6 +229,7 @@ FILTERED = [
     ("state=sent", 1),
     ("number=000-00-01", 1),
     ("number=%2B7+900+000-00-02&state=sent", 0),
+    ("number=8+900+000-00", 3),
     ("number=abc", 3),
 ]
 

@@ -19,6 +19,7 @@ from tests.dashboard.mailings.writing import (
     question,
     written,
 )
+from vestnik.audience import stop_list
 from vestnik.audience.models import Client
 from vestnik.dashboard.mailings.edit.signed_previews import is_near
 from vestnik.mailings.models import CANCEL, SCHEDULE, Mailing
@@ -275,14 +276,12 @@ NIGHTS: list[tuple[str, dict[str, str] | None, int, list[str]]] = [
 def test_for_whom_it_is_night(
     start: str, hours: dict[str, str] | None, minutes: int, night: list[str]
 ) -> None:
-    for number, zone in enumerate(("Europe/Moscow", "Asia/Vladivostok")):
-        make_client(f"7926111111{number}", timezone=zone)
     starts_at = datetime.fromisoformat(start)
     ends_at = datetime(2027, 3, 3, tzinfo=UTC)
     mailing = Mailing(filter={}, starts_at=starts_at, ends_at=ends_at, local_hours=hours)
     finishes_at = datetime.fromtimestamp(starts_at.timestamp() + 60 * minutes, UTC)
 
-    found = local_times(mailing, finishes_at)
+    found = local_times(mailing, finishes_at, dict.fromkeys(BOTH, 1))
 
     assert sorted(zone.zone for zone in found if zone.is_night) == night
 
@@ -302,6 +301,22 @@ def test_the_question_is_red_where_it_is_night() -> None:
     assert "It is night for 1 of these clients" in asked
     assert 'class="is-danger" name="do" value="schedule"' in asked
     assert "02:00 <strong>night</strong>" in asked
+
+
+def test_the_night_is_counted_of_those_who_get_it() -> None:
+    """Not of those on the stop list, of landlines, or of those without a value."""
+    for last in range(6):
+        known = {"name": "Anna"} if last != 3 else {}
+        make_client(f"7926111111{last}", timezone="Europe/Moscow", attributes=known)
+    make_client("74951111111", timezone="Europe/Moscow", attributes={"name": "Office"})
+    stop_list.put(["79261111111", "79261111112"], stop_list.Source.API)
+    times = {"starts_at": "2027-03-01 02:00", "ends_at": "2027-03-01 03:00"}
+
+    asked = page(browser().post(NEW, written(do="schedule", text="Hi {{ name }}", **times)))
+
+    assert "3 clients get it" in asked
+    assert "It is night for 3 of these clients" in asked
+    assert '<td class="numeric">3</td></tr></tbody>' in asked
 
 
 def test_a_mailing_that_waits_says_whom_it_reaches_and_schedule_is_its_first_button() -> None:

@@ -229,7 +229,7 @@ WRONG = [
     ({"rate": "provider", "rate_limit": "5-"}, "Write a whole number in digits"),
     ({"ends_at": "soon"}, "Enter a valid date/time, written as 2"),
     ({"hours_from": "10:00"}, "Write the time as HH:MM"),
-    ({"hours_from": "10:00", "hours_until": "10:00"}, "Choose another time"),
+    ({"hours_from": "10:00", "hours_until": "10:00"}, "or “at any hour” for the whole day."),
     ({"provider": "nobody"}, "Select a valid choice"),
     ({"rate_limit": "0"}, "greater than or equal to 1"),
     ({"name": "x" * 201}, "at most 200 characters"),
@@ -349,6 +349,16 @@ def test_old_tokens_are_cleared() -> None:
     saved(browser())
 
     assert Submission.objects.count() == 1
+
+
+def test_a_test_of_a_mailing_whose_name_is_too_long_says_so() -> None:
+    fields = written(name="n" * 201, test="1", test_numbers="+7 926 123-45-67")
+
+    answer = browser().post(NEW, fields)
+
+    assert answer.status_code == 200
+    assert "Correct this first: Name." in answer.content.decode()
+    assert not Mailing.objects.exists()
 
 
 def test_rows_are_added_and_removed_without_a_word_about_what_is_missing() -> None:

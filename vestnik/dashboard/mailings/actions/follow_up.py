@@ -31,7 +31,7 @@ from vestnik.dispatch.prepare.follow_up import (
     create_follow_up,
 )
 from vestnik.dispatch.prepare.recipients import select_recipients
-from vestnik.dispatch.read.progress import Progress
+from vestnik.dispatch.read.progress import Progress, reached
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import Mailing, StateConflict
 from vestnik.mailings.rules import checked_text, database_now, text_warnings
@@ -90,8 +90,8 @@ class FollowUpForm(WindowForm):
         again = {"mailing": self.mailing.id, "states": list(states)}
         provider = written.get("provider") or self.mailing.provider
         found = preview_of_text(text, provider, select_recipients({"again": again}))
-        price = found["price"]
-        return {**found, "price": "" if price is None else money(price)}
+        price, deleted = found["price"], max(0, self.total() - found["matched"])
+        return {**found, "price": "" if price is None else money(price), "deleted": deleted}
 
     def clean_states(self) -> list[str]:
         states: list[str] = self.cleaned_data["states"]
@@ -104,8 +104,9 @@ class FollowUpForm(WindowForm):
 def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     """A new mailing to the clients whose message of this one is in states that are chosen."""
     mailing = mailing_or_404(id)
-    if mailing.state not in ENDED_STATES:
-        return redirect_refused(request, mailing, "send again")
+    if mailing.is_test or mailing.state not in ENDED_STATES:
+        wanted = "test send again" if mailing.is_test else "send again"
+        return redirect_refused(request, mailing, wanted)
     progress = progress_for(mailing)
     form = FollowUpForm(
         submitted_or_restored(request),
@@ -123,10 +124,19 @@ def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     if is_htmx(request):
         return render(request, "dashboard/mailings/follow_up_preview.html", context)
     context["zone_label"] = current_name()
-    context["anybody"] = any(progress[state] for state in UNREACHED)
-    context["may_be_twice"] = bool(progress["unknown"])
-    context["are_cancelled"] = bool(progress["cancelled"])
-    return render(request, "dashboard/mailings/follow_up.html", context)
+    return render(request, "dashboard/mailings/follow_up.html", context | _notes(progress))
+
+
+def _notes(progress: Progress) -> dict[str, bool]:
+    """What the page says of the other mailing's messages."""
+    matched = progress["matched"]
+    return {
+        "anybody": any(progress[state] for state in UNREACHED),
+        "may_be_twice": bool(progress["unknown"]),
+        "are_cancelled": bool(progress["cancelled"]),
+        "sent_nothing": not matched,
+        "is_everyone_reached": bool(matched) and reached(progress) == matched,
+    }
 
 
 def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
@@ -144,11 +154,14 @@ def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 def _confirm_or_send(
     request: OperatorRequest, other: Mailing, form: FollowUpForm
 ) -> HttpResponse | None:
-    return _confirm(request, other, form) or _send(request, other, form)
+    confirmation = _confirmation_of(other, form)
+    if form.created_id() is None and not confirmation.is_confirmed(request.POST):
+        return _show_confirmation(request, other, confirmation)
+    return _send(request, other, form, confirmation.counted["messages"])
 
 
-def _confirm(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> HttpResponse | None:
-    """The question before it leaves; None where what it shows was agreed to, or is made already."""
+def _confirmation_of(other: Mailing, form: FollowUpForm) -> Confirmation:
+    """What would leave, as it is written."""
     data = form.cleaned_data
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
     same = {name: getattr(other, name) for name in COPIED_FIELDS}
@@ -156,9 +169,12 @@ def _confirm(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> Ht
     segments = least_segments_of(data["text"])
     new = Mailing(**{**same, **fields, "filter": {"again": again}, "segments": segments})
     at_once = data["starts"] == NOW or new.starts_at <= database_now()
-    confirmation = Confirmation.of(new, starts_at_once=at_once)
-    if form.created_id() is not None or confirmation.is_confirmed(request.POST):
-        return None
+    return Confirmation.of(new, starts_at_once=at_once)
+
+
+def _show_confirmation(
+    request: OperatorRequest, other: Mailing, confirmation: Confirmation
+) -> HttpResponse:
     context = {
         "confirmation": confirmation,
         "mailing": other,
@@ -170,7 +186,9 @@ def _confirm(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> Ht
     return render(request, "dashboard/mailings/confirmation_page.html", context)
 
 
-def _send(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> HttpResponse | None:
+def _send(
+    request: OperatorRequest, other: Mailing, form: FollowUpForm, count: int
+) -> HttpResponse | None:
     """Make the mailing; None where that is to be asked again, which the form then says."""
     data = form.cleaned_data
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
@@ -189,7 +207,6 @@ def _send(request: OperatorRequest, other: Mailing, form: FollowUpForm) -> HttpR
         return None
     if is_new:
         wake_for(id)
-    count = sum(progress_for(other)[state] for state in data["states"])
     text = ngettext(
         "A new mailing goes to %(count)s client of № %(other)s.",
         "A new mailing goes to %(count)s clients of № %(other)s.",

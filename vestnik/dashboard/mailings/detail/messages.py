@@ -16,7 +16,6 @@ from vestnik.dispatch.read import messages
 from vestnik.mailings.models import Mailing
 
 SIZE = 25
-LONGEST_NUMBER = 11
 
 
 class MessageFilter(forms.Form):
@@ -52,9 +51,8 @@ class MessageFilter(forms.Form):
 
     @property
     def digits(self) -> str:
-        """The digits of the number as they are stored: 8 926 … is 7 926 …"""
-        digits = re.sub(r"\D", "", self.cleaned_data.get("number", ""), flags=re.ASCII)
-        return f"7{digits[1:]}" if len(digits) == LONGEST_NUMBER and digits[0] == "8" else digits
+        """The digits of the number, as they are typed."""
+        return re.sub(r"\D", "", self.cleaned_data.get("number", ""), flags=re.ASCII)
 
     @property
     def query(self) -> str:

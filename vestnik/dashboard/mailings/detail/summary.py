@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from vestnik.dashboard.mailings.provider_choices import money, rate
 from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dispatch.read.progress import Progress
@@ -50,7 +52,9 @@ def summary_of(mailing: Mailing, progress: Progress) -> Summary:
     segments = mailing.segments * _billed(mailing, progress)
     return Summary(
         mailing=mailing,
-        audience=describe(mailing.filter),
+        audience=(
+            [_("the numbers that were given")] if mailing.is_test else describe(mailing.filter)
+        ),
         rate="" if allowed is None else rate(allowed),
         own_texts=own_texts,
         price="" if own_texts or mailing.text_version > 1 else price_in_words(mailing, segments),

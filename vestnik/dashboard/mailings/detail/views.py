@@ -61,7 +61,7 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
         "why": said(mailing.why),
         "actions": possible_actions(mailing),
         "is_under_way": mailing.state in UNDER_WAY,
-        "is_over": mailing.state in ENDED_STATES,
+        "is_over": mailing.state in ENDED_STATES and not mailing.is_test,
         "may_edit": mailing.state in BEFORE_THE_START,
         "may_change_text": mailing.state in UNDER_WAY and "text" in changeable(mailing),
     }

@@ -13,6 +13,7 @@ from typing import Any
 from django.core import signing
 from django.utils.functional import Promise
 
+from vestnik.dashboard.audience_builder.condition_hints import Hint, condition_hints
 from vestnik.dashboard.mailings.edit.preview import REASONS
 from vestnik.dashboard.mailings.edit.signed_previews import SALT, is_near, mark_of
 from vestnik.dashboard.mailings.provider_choices import money
@@ -84,7 +85,8 @@ class Confirmation:
         counted = preview(mailing)
         forecast = counted["forecast"]
         finishes_at = mailing.ends_at if forecast.will_not_fit else forecast.finishes_at
-        return cls(mailing, counted, local_times(mailing, finishes_at), starts_at_once)
+        zones = local_times(mailing, finishes_at, counted["zones"])
+        return cls(mailing, counted, zones, starts_at_once)
 
     @classmethod
     def waiting(cls, mailing: Mailing) -> "Confirmation | None":
@@ -137,6 +139,10 @@ class Confirmation:
     @property
     def audience(self) -> Sequence[str]:
         return describe(self.mailing.filter)
+
+    @property
+    def condition_hints(self) -> Sequence[Hint]:
+        return condition_hints(self.mailing.filter)
 
     @property
     def zone(self) -> str:

@@ -22,6 +22,9 @@ FIELDS = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "ra
 HOURS_NOT_CHOSEN = gettext_lazy(
     "Hours are written, and “only in these hours” is not chosen: choose it, or empty the fields."
 )
+HOURS_ALIKE = gettext_lazy(
+    "Choose another time than the first one, or “at any hour” for the whole day."
+)
 RATE_MISSING = gettext_lazy("Write how many a second at most, or choose “as fast as the provider”.")
 RATE_NOT_CHOSEN = gettext_lazy(
     "A rate is written, and “at most” is not chosen: choose it, or empty the field."
@@ -98,13 +101,21 @@ class MailingForm(WindowForm):
         written = {end: cleaned.get(f"hours_{end}", "") for end in ("from", "until")}
         cleaned["local_hours"] = None
         if cleaned.get("hours") == BETWEEN:
-            try:
-                cleaned["local_hours"] = checked_hours(written)
-            except ValidationError as error:
-                for end, messages in error.message_dict.items():
-                    self.add_error(f"hours_{end}", messages)
+            cleaned["local_hours"] = self._checked_hours(written)
         elif any(written.values()):
             self.add_error("hours", HOURS_NOT_CHOSEN)
+
+    def _checked_hours(self, written: Mapping[str, str]) -> dict[str, str] | None:
+        """The hours; None where they are wrong, which their fields then say."""
+        if written["from"] and written["from"] == written["until"]:
+            self.add_error("hours_until", HOURS_ALIKE)
+            return None
+        try:
+            return checked_hours(written)
+        except ValidationError as error:
+            for end, messages in error.message_dict.items():
+                self.add_error(f"hours_{end}", messages)
+        return None
 
     def is_confirmed(self) -> bool:
         """Whether the text of a valid form may be saved: what looks like a placeholder and is none

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from vestnik.access.roles import Action
 from vestnik.audience.numbering.register import published
 from vestnik.dashboard.audience_builder.builder import AudienceForm
-from vestnik.dashboard.audience_builder.range_hints import range_hints
+from vestnik.dashboard.audience_builder.condition_hints import Hint, condition_hints
 from vestnik.dashboard.mailings.edit import forms
 from vestnik.dashboard.mailings.edit.forms import MailingForm
 from vestnik.dashboard.mailings.edit.segment_counter import count_segments
@@ -61,9 +61,9 @@ class Preview:
         return [(label, found[reason]) for reason, label in REASONS.items()]
 
     @property
-    def range_hints(self) -> Sequence[tuple[str, Promise]]:
-        """The conditions that nobody can fit, and why."""
-        return range_hints(self.audience.audience)
+    def condition_hints(self) -> Sequence[Hint]:
+        """The conditions that may not mean what was meant, and why."""
+        return condition_hints(self.audience.audience)
 
     @property
     def proof(self) -> str:

@@ -19,7 +19,7 @@ from vestnik.mailings.template import least_segments_of
 
 BETWEEN_NUMBERS = re.compile(r"[,;\n]+")
 #: What of the page a test sends; where that is wrong there is nothing to try.
-SENT_FIELDS = ("text", "provider", "rate_limit")
+SENT_FIELDS = ("name", "text", "provider", "rate_limit")
 VALIDATED = (*SENT_FIELDS, "rate")
 
 
@@ -67,7 +67,7 @@ def _build_mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
     if invalid_fields:
         fields = ", ".join(map(str, invalid_fields))
         raise ValidationError(_("Correct this first: %(fields)s.") % {"fields": fields})
-    fields_of_mailing = {name: form.cleaned_data[name] for name in ("name", *SENT_FIELDS)}
+    fields_of_mailing = {name: form.cleaned_data[name] for name in SENT_FIELDS}
     segments = least_segments_of(fields_of_mailing["text"])
     return Mailing(filter=audience.audience, segments=segments, **fields_of_mailing)
 

@@ -35,6 +35,9 @@ class WindowForm(IdempotentForm):
     def __init__(self, *args: Any, provider: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.choose("provider", provider_choices(provider))
+        if self.is_bound or not self.initial.get("follows_start"):
+            # What somebody has chosen does not follow the start, see moments.js.
+            self.fields["ends_at"].widget.attrs["data-chosen"] = "1"
 
     def choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
         """Between these, in the field of that name."""
@@ -96,5 +99,6 @@ def default_window() -> dict[str, Any]:
         "token": new_token(),
         "starts": NOW,
         "ends_at": evening,
+        "follows_start": True,
         "provider": settings.SMS_DEFAULT_PROVIDER,
     }

@@ -38,6 +38,7 @@ function fitOffset(moment) {
 
 function setMoment(input, at) {
   input.value = typeof at === "string" ? at : writeMoment(at, input.closest("[data-moment]").dataset.order);
+  input.dataset.chosen = "1";
   input.dispatchEvent(new Event("input", { bubbles: true }));
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
@@ -182,7 +183,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("input", ({ target, isTrusted }) => {
   if (!target.closest("[data-moment]") || target.matches(".clock")) return;
   fitOffset(target.closest("[data-moment]"));
-  if (target.name === "ends_at" && isTrusted) target.dataset.chosen = "1";
+  if (isTrusted) target.dataset.chosen = "1";
 });
 document.addEventListener("change", ({ target }) => {
   if (target.name === "starts_at" && target.closest("[data-moment]")) followStart(target);

@@ -1,18 +1,26 @@
-"""Why a range finds nobody: the attribute is of another type."""
+"""Conditions that may not mean what was meant: a range that finds nobody since the attribute is of
+another type, an attribute that nobody has, a mailing that nobody has got yet."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.attribute_types import Type, declared_types
 from vestnik.audience.filters.conditions import condition
-from vestnik.audience.filters.selection import Filter
+from vestnik.audience.filters.selection import Filter, attribute_names, is_attribute
 from vestnik.audience.models import Client
+from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
+from vestnik.mailings.text_warnings import suggestion_for
+
+Hint = tuple[str, Promise | str]
 
 SAMPLED = 1000
+#: Each is looked for among all clients.
+MOST_LOOKED_FOR = 5
 IS_TEXT = _(
     "0: this attribute is text, and no range finds it. Declare its type, or import it as a number "
     "or a date."
@@ -29,9 +37,48 @@ WRONG: dict[tuple[str, str], Promise] = {
 ALL: dict[str, dict[str, Any]] = {Type.NUMBER: {"gte": -1e300}, Type.DATE: {"gte": "0001-01-01"}}
 
 
-def range_hints(audience: Filter) -> list[tuple[str, Promise]]:
+def condition_hints(audience: Filter) -> list[Hint]:
+    """What a condition is about, and what is to be known of it."""
+    unknown = list(_unknown_attributes(audience))
+    missing = {name for name, _hint in unknown}
+    ranges = [hint for hint in _range_hints(audience) if hint[0] not in missing]
+    return [*unknown, *ranges, *_mailing_hints(audience)]
+
+
+def _unknown_attributes(audience: Filter) -> Iterator[Hint]:
+    """Attributes that no client has: an exception by one takes nobody away."""
+    asked = dict.fromkeys(name for part in _parts(audience) for name in part.get("attributes", {}))
+    names = attribute_names() if asked else []
+    rare = [name for name in asked if name not in names]
+    for name in rare[:MOST_LOOKED_FOR]:
+        if not is_attribute(name):
+            meant = suggestion_for(name, names)
+            hint = gettext("No client has this attribute.")
+            if meant in names:
+                hint += " " + gettext("Did you mean %(meant)s?") % {"meant": meant}
+            yield name, hint
+
+
+def _mailing_hints(audience: Filter) -> Iterator[Hint]:
+    """Mailings of which it is not known yet who gets them."""
+    included, excluded = (part.get("mailings", {}) for part in _parts(audience))
+    ids = [*included.get("not_got", []), *excluded.get("got", [])]
+    mailings = Mailing.objects.filter(id__in=ids) if ids else Mailing.objects.none()
+    waiting = mailings.filter(state__in=BEFORE_THE_START)
+    listing = mailings.filter(state__in=UNDER_WAY, enlisted_at=None)
+    for mailing in (waiting | listing).order_by("id"):
+        yield f"№ {mailing.id}", _(
+            "The clients that it will reach are not known yet, and none of them is left out."
+        )
+
+
+def _parts(audience: Filter) -> tuple[Filter, Filter]:
+    return audience, audience.get("exclude", {})
+
+
+def _range_hints(audience: Filter) -> list[Hint]:
     """The attributes of which a range is asked that none of them can fit, and why."""
-    asked = dict([*_ranges(audience), *_ranges(audience.get("exclude", {}))])
+    asked = dict([one for part in _parts(audience) for one in _ranges(part)])
     declared = declared_types() if asked else {}
     found = ((name, _hint(name, type, declared.get(name, ""))) for name, type in asked.items())
     return [(name, hint) for name, hint in found if hint is not None]

@@ -92,12 +92,14 @@ def test_an_end_that_somebody_chose_does_not_follow_the_start(
     page.goto("/mailings/new/")
     page.check("[name=starts][value=later]")
     start.fill(f"{soon} 10:00")
+    start.press("Tab")
     expect(end).to_have_value(f"{soon} 21:00")
     page.locator("[data-moment]", has=end).locator(".calendar-button").click()
     page.fill(".clock", "18:30")
     page.press(".clock", "Enter")
     expect(end).to_have_value(f"{soon} 18:30")
     start.fill(f"{soon} 11:00")
+    start.press("Tab")
     expect(end).to_have_value(f"{soon} 18:30")
 
     end.fill(f"{later} 18:00")
@@ -105,14 +107,17 @@ def test_an_end_that_somebody_chose_does_not_follow_the_start(
     page.click("[name=do][value=draft]")
     expect(page.get_by_role("alert").first).to_be_visible()
     start.fill(f"{soon} 11:00")
+    start.press("Tab")
     expect(end).to_have_value(f"{later} 18:00")
 
     ends_at = f"{later}T18:00:00+03:00"
     id = demo.mailing(stack, name="Long", text="x", starts_in=86_400, ends_at=ends_at)
     page.goto(f"/mailings/{id}/edit/")
     start.fill(f"{soon} 11:00")
+    start.press("Tab")
     expect(end).to_have_value(f"{later} 18:00")
     start.fill(f"{beyond} 11:00")
+    start.press("Tab")
     expect(end).to_have_value(f"{beyond} 21:00")
 
 

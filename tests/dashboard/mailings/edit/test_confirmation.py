@@ -50,7 +50,8 @@ def test_nothing_is_scheduled_before_the_question_is_answered() -> None:
     make_clients(3)
     opened = browser()
 
-    asked = opened.post(NEW, written(do="schedule", hours_from="10", hours_until="20"))
+    hours = {"hours_from": "10", "hours_until": "20", "ends_at": local(90_000)}
+    asked = opened.post(NEW, written(do="schedule", **hours))
 
     for words in ("3 clients get it", "All clients", "7.50", "between 10:00 and 20:00", "Hello"):
         assert words in page(asked)

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -73,6 +75,16 @@ def test_a_process_is_known_by_its_own_sign_of_life(kind: str) -> None:
     assert problem_with(kind) == ""
     assert main(["healthcheck", kind]) == 0
     redis_client.client().flushdb()
+
+
+@pytest.mark.parametrize("kind", ["worker", "beat"])
+def test_the_command_needs_neither_django_nor_a_database(kind: str) -> None:
+    redis_client.client().flushdb()
+    environ = {"PATH": os.environ["PATH"], "REDIS_URL": os.environ["REDIS_URL"]}
+    command = [sys.executable, "-m", "vestnik", "healthcheck", kind]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    assert f"no {kind} of {HERE} has been seen in the last 15 s" in done.stderr
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize(

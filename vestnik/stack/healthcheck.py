@@ -38,9 +38,9 @@ def _heartbeat_of(kind: str) -> str:
     import redis  # with what follows a quarter of a second, which the web's check does without
 
     from vestnik.db import redis_client
-    from vestnik.dispatch.signals import heartbeat
+    from vestnik.dispatch.signals.heartbeat_keys import KEYS
 
-    pattern = heartbeat.KEYS[kind].format(f"*@{socket.gethostname()}")
+    pattern = KEYS[kind].format(f"*@{socket.gethostname()}")
     try:
         with redis_client.connect(env.redis_url(), SECONDS) as broker:
             seen = any(True for _ in broker.scan_iter(pattern, count=1000))

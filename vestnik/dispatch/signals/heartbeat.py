@@ -11,15 +11,12 @@ import redis
 
 from vestnik.db import sql
 from vestnik.db.redis_client import client
+from vestnik.dispatch.signals.heartbeat_keys import BEAT, WORKER
 from vestnik.dispatch.states import OPEN_SQL
 from vestnik.mailings.models import MailingState
 from vestnik.providers.registry import aliases, describe
 
-WORKER = "vestnik:worker:{}"
 CLOCK = "vestnik:clock:{}"
-BEAT = "vestnik:beat:{}"
-#: Each with the name of its process, which ends in its host's.
-KEYS = {"worker": WORKER, "beat": BEAT}
 SCHEDULER = "vestnik:scheduler"
 #: A worker says every five seconds that it is there, and counts for three times as long.
 WORKER_TTL = 15

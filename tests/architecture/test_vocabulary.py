@@ -1,7 +1,9 @@
-"""Names of modules, classes and functions use the terms of docs/glossary.md, not retired ones."""
+"""Names use the terms of docs/glossary.md, not retired ones; prose is plain technical English."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +96,22 @@ PACKAGES = {
         RETIRED_ABOVE,
     ),
 }
+#: Packages whose docstrings and comments are held to plain English, and whose functions' docstrings
+#: begin with a verb.
+PLAIN = ("access", "audience", "dashboard", "mailings", "middleware", "providers", "reasons")
+#: Pronouns without a subject, and archaic words.
+RIDDLES = re.compile(r"\b(whoever|nobody|somebody|anybody|anew|lest|thereof)\b", re.IGNORECASE)
+#: Words with which a docstring tells what is, instead of what the function does.
+NOT_VERBS = frozenset(
+    (
+        *("A", "All", "Also", "An", "As", "At", "By", "Each", "Every", "For", "From", "How", "In"),
+        *("It", "Its", "None", "Not", "Of", "On", "One", "Only", "So", "Some", "That", "The"),
+        *("There", "These", "They", "This", "Those", "To", "What", "When", "Where", "Whether"),
+        *("Who", "Whom", "With", "Without"),
+    )
+)
+#: Local names that say how a value came, not what it is.
+PARTICIPLES = frozenset({"found", "given", "heard", "kept", "said", "told", "wanted"})
 
 ATTRIBUTE = re.compile(r'\b(?:id|class)="([^"]*)"')
 SELECTOR = re.compile(r"[.#]([a-z][a-z-]*)(?=[^{}]*\{)")
@@ -155,3 +173,94 @@ def test_names_are_taken_apart_into_words() -> None:
     assert words_of("_in_two_minds") == {"in", "two", "minds"}
     assert words_of("LaneThreads") == {"lane", "threads"}
     assert words_of("HTTPVerdicts2") == {"http", "verdicts"}
+
+
+def modules_of(*packages: str) -> list[Path]:
+    return [
+        path
+        for package in packages
+        for path in sorted((ROOT / "vestnik" / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions_of(path: Path) -> Iterator[Function]:
+    return (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, Function))
+
+
+def prose_of(path: Path) -> Iterator[str]:
+    """The docstrings and the comments of a module."""
+    text = path.read_text()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | Function):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def is_property(function: Function) -> bool:
+    names = [getattr(one, "id", getattr(one, "attr", "")) for one in function.decorator_list]
+    return bool({"property", "cached_property"} & set(names))
+
+
+def test_docstrings_and_comments_have_no_riddles() -> None:
+    prose = [(path, text) for path in modules_of(*PLAIN) for text in prose_of(path)]
+
+    assert len(prose) > 1500
+    assert [
+        f"{path.relative_to(ROOT)}: {found[0]}: {text[:80]}"
+        for path, text in prose
+        if (found := RIDDLES.search(text))
+    ] == []
+
+
+def test_the_docstring_of_a_function_begins_with_a_verb() -> None:
+    functions = [(path, one) for path in modules_of(*PLAIN) for one in functions_of(path)]
+
+    assert len(functions) > 1500
+    assert [
+        f"{path.relative_to(ROOT)}: {one.name}: {docstring.splitlines()[0]}"
+        for path, one in functions
+        if (docstring := ast.get_docstring(one)) and not is_property(one)
+        if docstring.split()[0].strip("`,:.") in NOT_VERBS
+    ] == []
+
+
+def test_scripts_and_templates_of_the_pages_have_no_riddles() -> None:
+    folder = ROOT / "vestnik" / "dashboard"
+    paths = [
+        *folder.glob("static/dashboard/*.js"),
+        *folder.glob("static/dashboard/*.css"),
+        *folder.rglob("*.html"),
+    ]
+
+    comments = [
+        (path, found)
+        for path in paths
+        for found in re.findall(
+            r"/\*.*?\*/|{% comment %}.*?{% endcomment %}", path.read_text(), re.DOTALL
+        )
+    ]
+    assert len(comments) > 100
+    assert [f"{path.name}: {text[:80]}" for path, text in comments if RIDDLES.search(text)] == []
+
+
+def test_local_names_say_what_a_value_is() -> None:
+    names = [
+        (path, node)
+        for path in modules_of(*PLAIN)
+        for function in functions_of(path)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+
+    assert len(names) > 3000
+    assert [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.id}"
+        for path, node in names
+        if node.id in PARTICIPLES
+    ] == []

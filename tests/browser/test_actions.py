@@ -68,10 +68,10 @@ def test_pause_resume_and_cancel_by_the_keyboard(browser_page: OpenPage, slow: A
     expect(page.locator("dialog")).to_contain_text("it fits before the end")
     page.keyboard.press("Enter")
     expect(page.locator("#mailing-header .badge")).to_have_text("running")
-    expect(page.get_by_role("status").first).to_contain_text("The mailing goes on.")
+    expect(page.get_by_role("status").first).to_contain_text("The mailing is running again.")
 
     press(page, "Cancel")
-    expect(page.locator("dialog")).to_contain_text("This is for good")
+    expect(page.locator("dialog")).to_contain_text("This cannot be undone")
     expect(page.get_by_role("link", name="Keep it running")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("dialog[open]")).to_have_count(0)

@@ -246,7 +246,7 @@ def test_a_double_click_saves_nothing_over_what_another_has_made(
         page.mouse.down(click_count=count)
         page.mouse.up(click_count=count)
         if count == 1:
-            expect(page.locator("main")).to_contain_text("has changed this meanwhile")
+            expect(page.locator("main")).to_contain_text("has changed this in the meantime")
             box = box_of(save)  # wherever it is by then
 
     page.wait_for_timeout(300)  # what was pressed has had its way by then

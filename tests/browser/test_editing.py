@@ -219,10 +219,10 @@ def test_a_count_that_could_not_be_made_is_no_count(browser_page: OpenPage) -> N
 
     page.locator("[name=remove][value=include-0]").click()
 
-    expect(page.locator("#preview h2").first).to_contain_text("could not be counted", timeout=SLOW)
+    expect(page.locator("#preview h2").first).to_contain_text("The count failed", timeout=SLOW)
     expect(page.locator("#preview .summary")).to_have_count(0)
     expect(page.locator("#preview [name=counted]")).to_have_count(0)
-    expect(page.locator("#announced")).to_contain_text("could not be counted")
+    expect(page.locator("#announced")).to_contain_text("The count failed")
     page.unroute("**/mailings/new/preview/")
     page.locator("#id_text").press("End")
     page.keyboard.type("!")

@@ -137,7 +137,7 @@ def test_a_page_that_could_not_show_its_start_tries_again(
     assert stack.api("PATCH", f"mailings/{empty}/", at_once).status == 200
 
     expect(page.locator("#mailing-header .badge")).to_have_text(
-        "finished, nobody matched", timeout=20_000
+        "finished, no recipients", timeout=20_000
     )
     assert refused
 

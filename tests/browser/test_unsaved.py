@@ -104,7 +104,7 @@ def test_a_page_that_is_opened_again_is_whole_and_sends_what_it_shows(
     made = [m for m in stack.api("GET", "mailings/").body["results"] if m["name"] == "Whole"]
     assert [one["filter"]["tags"] for one in made] == [["once"]]
     page.goto(NEW)
-    expect(page.locator("main")).not_to_contain_text("Go on with it")
+    expect(page.locator("main")).not_to_contain_text("Continue with it")
 
 
 def test_leaving_a_form_warns_once_something_is_written(browser_page: OpenPage) -> None:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import strategies as st
 
 from tests.audience.importing.test_export_and_import import LETTERS, NAMES, NUMBERS, TROUBLE, VALUES
-from vestnik.audience.filters.rules import checked_filter
+from vestnik.audience.filters.rules import validate_filter
 
 TEXTS = LETTERS | TROUBLE
 TRICKY = st.sampled_from(
@@ -58,7 +58,7 @@ def filters(mailings: list[int]) -> st.SearchStrategy[dict[str, Any]]:
 def _kept(parts: tuple[dict[str, Any], dict[str, Any]]) -> Any:
     included, excluded = parts
     try:
-        return checked_filter(included | ({"exclude": excluded} if excluded else {}))
+        return validate_filter(included | ({"exclude": excluded} if excluded else {}))
     except ValidationError:
         return None
 

@@ -53,7 +53,7 @@ def hours(page: str) -> Any:
 def test_a_new_system_says_how_to_begin() -> None:
     page = overview()
 
-    assert "Begin with your clients" in page
+    assert "Start with your clients" in page
     assert 'is-primary" href="/clients/import/"' in page
     assert "data-live" not in page
 
@@ -61,13 +61,13 @@ def test_a_new_system_says_how_to_begin() -> None:
 def test_with_clients_a_mailing_is_next() -> None:
     make_client()
 
-    assert "Everything is there for the first mailing" in overview()
+    assert "Ready for the first mailing" in overview()
 
 
 def test_a_viewer_is_told_who_makes_mailings() -> None:
     page = overview("viewer")
 
-    assert "operators and admins make mailings" in page
+    assert "operators and admins create mailings" in page
     assert "/mailings/new/" not in page
 
 
@@ -88,8 +88,8 @@ def test_decisions_come_first_each_with_its_action() -> None:
     assert f'href="/mailings/{missed.id}/copy/"' in page
     said = words(page)
     assert "1 message of “Sale” was handed over and never answered" in said
-    assert "“Survey” stands still" in said
-    assert "Messages by console wait" in said
+    assert "“Survey” is paused" in said
+    assert "Messages through console wait" in said
     assert "4 decisions wait" in said
     assert said.index("Needs a decision") < said.index("Running now")
 
@@ -116,7 +116,7 @@ def test_a_slow_mailing_does_not_read_as_one_that_stands_still(handed_over: int,
     shown = words(render_to_string("dashboard/overview/now.html", render_context(seen)))
 
     assert f"Now {rate} a second" in shown
-    assert ("nothing leaves at the moment" in shown) == (not handed_over)
+    assert ("nothing is being sent now" in shown) == (not handed_over)
 
 
 def test_what_is_next_is_by_its_time_and_no_test() -> None:
@@ -226,12 +226,12 @@ def test_a_mailing_that_matches_nobody_is_told_of_before_and_after() -> None:
 
     page = " ".join(browser.get("/").content.decode().split())
 
-    assert page.count("nobody matches by now") == 1
+    assert page.count("no clients match now") == 1
     assert "“Empty” finished without a message: no client matched its conditions" in page
     assert "1 decision waits" in page
     assert "No client matches its conditions" in browser.get(f"/mailings/{waits.id}/").text
-    assert "finished, nobody matched" in browser.get(f"/mailings/{done.id}/").text
-    assert "finished, nobody matched" in browser.get("/mailings/").text
+    assert "finished, no recipients" in browser.get(f"/mailings/{done.id}/").text
+    assert "finished, no recipients" in browser.get("/mailings/").text
 
 
 def test_the_badge_is_of_the_same_look_as_the_list() -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from tests.builders import make_client
-from vestnik.mailings.rules import checked_text, text_warnings
+from vestnik.mailings.rules import text_warnings, validate_text
 from vestnik.mailings.text_warnings import correct, warnings
 
 NAMES = ["имя", "фамилия", "дата рождения", "city", "Ещё"]
@@ -81,7 +81,7 @@ def test_typographic_quotes_are_put_right(text: str, right: str) -> None:
 def test_a_text_that_is_refused_says_what_was_meant(text: str, hint: str) -> None:
     make_client(attributes={"имя": "Анна"})
     with pytest.raises(ValidationError) as refused:
-        checked_text(text)
+        validate_text(text)
     assert hint in refused.value.messages[0]
 
 

@@ -149,7 +149,7 @@ def test_an_id_that_is_none_of_ours_is_dropped_with_a_line(
     """It could match nothing; refused, it would come again and again."""
     heard = hear(Callback(body=b'{"id": "no-number", "status": "delivered"}', secret="geheim"))
     assert not heard.receipts
-    assert "none of ours" in caplog.text
+    assert "not one of ours" in caplog.text
 
 
 def test_json_under_a_forms_content_type_is_json() -> None:

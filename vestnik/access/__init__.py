@@ -1,1 +1,1 @@
-"""Who may do what: users, roles, API keys and the permission table."""
+"""Users, roles, API keys, and the permission table that says what each role may do."""

@@ -18,7 +18,8 @@ from vestnik.access.roles import Role
 from vestnik.access.users import LastAdmin, keep_an_admin
 from vestnik.one_line import OneLine
 
-#: Of a user, what a page of the admin may change: of groups and permissions it has a list.
+#: The columns of a user that the admin's form may change; groups and permissions are related rows
+#: and are saved apart.
 ONE_COLUMN = frozenset(
     (
         *("username", "first_name", "last_name", "email", "role"),
@@ -26,37 +27,42 @@ ONE_COLUMN = frozenset(
     )
 )
 ONCE = "The key is {plain} – copy it now, it is shown only this once."
-LAST_ADMIN = "This is the last admin: make somebody else an admin first."
+LAST_ADMIN = "This is the last admin: make another user an admin first."
 
 
 class StrictLookups(admin.ModelAdmin):
-    """Rows are narrowed by the filters of the page alone.
+    """A model admin whose rows are narrowed only by its own filters.
 
-    Django lets an address ask for any column, also of related tables: letter by letter, whoever may
-    look at users could read the keys of their sessions.
+    Django's default allows an address to filter by any column, also of related tables: a user who
+    may list users could read the keys of their sessions letter by letter.
     """
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup.partition("__")[0] in self._filters() and lookup.count("__") <= 1
 
     def _filters(self) -> set[str]:
-        """By name, and those of a class by their parameter."""
+        """Return the names of the filters; of a filter class, its query parameter."""
         return {"id", "pk", *(str(getattr(f, "parameter_name", f)) for f in self.list_filter)}
 
 
 def carry_initial(form: forms.BaseForm, names: Iterable[str]) -> None:
-    """Have the page carry what it shows in these fields: only what differs from it is a change.
+    """Add hidden initial values to these fields, so that only what the user edited counts as
+    changed.
 
-    What is sent without it is compared with the row of now.
+    A field that is sent without its initial value is compared with the current row.
     """
     for name in set(names) & set(form.fields):
         is_sent = form.add_initial_prefix(name) in form.data
+        # Without this, a form that was opened an hour ago would write back columns that another
+        # admin has changed since.
         form.fields[name].show_hidden_initial = is_sent or not form.is_bound
 
 
 class RoleUserForm(UserChangeForm):
-    """The last admin stays one, here as in the pages. Only what was changed on the page is saved:
-    a role that another has taken away meanwhile does not come back."""
+    """The form of a user; it keeps the last admin an admin, as the dashboard does.
+
+    Only edited fields are saved: a role that another admin removed in the meantime is not restored.
+    """
 
     first_name = OneLine(required=False, max_length=150)
     last_name = OneLine(required=False, max_length=150)
@@ -77,7 +83,10 @@ class RoleUserForm(UserChangeForm):
 
 @admin.register(User)
 class RoleUserAdmin(StrictLookups, UserAdmin):
-    """Django's own page, with the role. Nobody is deleted: what they did is on record."""
+    """Django's page of users, with the role.
+
+    Users cannot be deleted: the events of mailings name them.
+    """
 
     form = RoleUserForm
     list_display = ("username", "role", "is_staff", "is_active", "last_login")
@@ -102,11 +111,11 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class StrictGroupAdmin(StrictLookups, GroupAdmin):
-    """Django's own page of groups, through which users are not looked up."""
+    """Django's page of groups, without lookups across to users."""
 
 
 class ApiKeyForm(forms.ModelForm):
-    """Name and role; the key itself is made, never typed."""
+    """Name and role of a key; the key itself is generated."""
 
     name = OneLine(max_length=100)
 
@@ -117,7 +126,7 @@ class ApiKeyForm(forms.ModelForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(StrictLookups):
-    """Keys are issued and revoked; nobody can read one again."""
+    """Issues and revokes keys. A key is shown once, when it is issued."""
 
     form = ApiKeyForm
     list_display = ("name", "role", "hint", "created_at", "last_used_at", "revoked_at")
@@ -127,19 +136,20 @@ class ApiKeyAdmin(StrictLookups):
     actions = ("revoke",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        """The role of a key is for good: whoever holds it was told what it may do."""
+        """Return the read-only fields; an issued key keeps its role."""
+        # A program was given the key for what the role allows; a change would be silent for it.
         return ("role", *self.readonly_fields) if obj else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if change:
             obj.save(update_fields={"name"} & set(form.changed_data))
             return
-        made, plain = ApiKey.objects.issue(name=obj.name, role=obj.role)
-        obj.__dict__.update(made.__dict__)
+        key, plain = ApiKey.objects.issue(name=obj.name, role=obj.role)
+        obj.__dict__.update(key.__dict__)
         messages.warning(request, ONCE.format(plain=plain))
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
-        """From now on the keys are refused; what they did stays on record."""
+        """Revoke the keys; their rows stay, for the record of what they did."""
         revoked = keys.filter(revoked_at=None).update(revoked_at=Now())
         messages.success(request, f"Revoked: {revoked}.")

@@ -19,7 +19,7 @@ class AccessConfig(AppConfig):
 
 
 def note_reader(request: HttpRequest, **_: Any) -> None:
-    """Each line that is logged of a page says by id who asked for it; of the API, which key."""
+    """Bind the user's id to each log line of a request; the API binds the key's id."""
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         structlog.contextvars.bind_contextvars(actor=f"user:{user.pk}")

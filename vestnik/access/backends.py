@@ -1,4 +1,4 @@
-"""What a user's role grants in Django's admin: the same table as for API keys."""
+"""Permissions of Django's admin, derived from the user's role by the same table as for API keys."""
 
 from typing import Any
 
@@ -12,12 +12,13 @@ OPERATED = {"audience": ("add", "change"), "mailings": ("change",)}
 
 
 class RoleBackend(ModelBackend):
-    """Grants by role, on top of what was granted to the user or to their groups one by one."""
+    """Grants what the role allows, beside permissions granted to the user or the groups."""
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         return _granted(user_obj, perm) or super().has_perm(user_obj, perm, obj)
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        # An app is shown in the admin if the role may view it: the verb counts, not the model.
         return _granted(user_obj, f"{app_label}.view_") or super().has_module_perms(
             user_obj, app_label
         )
@@ -28,9 +29,9 @@ def _granted(user: Any, perm: str) -> bool:
 
 
 def needed(perm: str) -> Action:
-    """The action of the permission table that a permission of Django's stands for.
+    """Return the action of the permission table that a Django permission requires.
 
-    Users, keys and whatever else is not named here is for those who manage.
+    `perm` is `app.verb_model`. What is not named here, users and keys among them, requires MANAGE.
     """
     app, _, name = perm.partition(".")
     verb = name.partition("_")[0]

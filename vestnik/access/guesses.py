@@ -1,21 +1,22 @@
-"""Count wrong secrets, in each process, by what is guessed and from where.
+"""Count failed attempts per key and address, in each process.
 
-The caller decides what follows after too many: a login compares no password for a while, since
-passwords are short. A callback with the right secret is taken all the same: its secret is long, and
-the provider may share its address with somebody who guesses.
+The caller decides what follows. A login stops comparing passwords for a while, since passwords are
+short. A callback with the right secret is accepted all the same: its secret is long, and the
+provider may share its address with an attacker.
 """
 
 import threading
 import time
 from collections import OrderedDict, deque
 
+#: Bounds the memory of a process; the key that failed longest ago is dropped first.
 MAX_KEYS = 10_000
 
 Key = tuple[str, ...]
 
 
 class FailedAttempts:
-    """At most so many wrong guesses in so many seconds."""
+    """A limit of `most` failed attempts in `seconds` seconds, per key. Safe between threads."""
 
     def __init__(self, *, most: int, seconds: float) -> None:
         self.most, self.seconds = most, seconds
@@ -23,7 +24,7 @@ class FailedAttempts:
         self._lock = threading.Lock()
 
     def wait(self, *key: str) -> float:
-        """For how many seconds there were too many wrong guesses; 0 where there were not."""
+        """Return the seconds until the key is below its limit again; 0 if it is."""
         with self._lock:
             times = self._wrong.get(key, deque())
             if len(times) < self.most:
@@ -31,7 +32,7 @@ class FailedAttempts:
             return max(0.0, times[0] + self.seconds - time.monotonic())
 
     def record(self, *key: str) -> None:
-        """Remember a wrong guess."""
+        """Count a failed attempt."""
         with self._lock:
             times = self._wrong.setdefault(key, deque(maxlen=self.most))
             times.append(time.monotonic())
@@ -40,6 +41,6 @@ class FailedAttempts:
                 self._wrong.popitem(last=False)
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Clear all counts."""
         with self._lock:
             self._wrong.clear()

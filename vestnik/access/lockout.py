@@ -1,7 +1,7 @@
-"""Who has guessed too often: django-axes counts, by user name and address together.
+"""Limits of failed logins, counted by django-axes per user name and address together.
 
-By the name alone, anybody could lock anybody out; by the address alone, an office behind one
-address would lock itself out. An address that tries many names is stopped at ADDRESS_LIMIT.
+Counting by name alone would allow anyone to lock a user out; counting by address alone would lock
+out an office behind one address. An address that tries many names is stopped at ADDRESS_LIMIT.
 """
 
 from collections.abc import Mapping
@@ -17,34 +17,37 @@ from django.utils import timezone
 
 from vestnik.access.visitor import address
 
+#: Failures from one address over all names, within AXES_COOLOFF_TIME. High enough for an office
+#: behind one address, low enough against lists of names.
 ADDRESS_LIMIT = 100
+#: The length of Django's `username`; axes stores it in a column of 255.
 LONGEST_NAME = 150
 
 
 def attempted_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """The user name that was tried, as far as a user's name can be long: axes keeps it."""
+    """Return the user name of a login, cut to the length of the column in which axes stores it."""
     return str((credentials or request.POST).get("username") or "")[:LONGEST_NAME]
 
 
 def is_too_busy(request: HttpRequest) -> bool:
-    """Whether this address has failed so often, whatever the names, that it has to wait."""
-    found = _recent().filter(ip_address=address(request)).aggregate(Sum("failures_since_start"))
-    return (found["failures_since_start__sum"] or 0) >= ADDRESS_LIMIT
+    """Return whether this address has reached ADDRESS_LIMIT failures, over all user names."""
+    failures = _recent().filter(ip_address=address(request)).aggregate(Sum("failures_since_start"))
+    return (failures["failures_since_start__sum"] or 0) >= ADDRESS_LIMIT
 
 
 def open_again(request: HttpRequest, username: str) -> timedelta:
-    """For how long the address has to wait before it may try this name again."""
-    tried = _recent().filter(ip_address=address(request))
+    """Return how long this address has to wait before it may try this name again; at least 1 s."""
+    attempts = _recent().filter(ip_address=address(request))
     latest: datetime | None = (
-        tried.filter(username=username).aggregate(at=Max("attempt_time"))["at"]
-        or tried.aggregate(at=Max("attempt_time"))["at"]
+        attempts.filter(username=username).aggregate(at=Max("attempt_time"))["at"]
+        or attempts.aggregate(at=Max("attempt_time"))["at"]
     )
     since = timezone.now() - latest if latest else timedelta()
     return max(settings.AXES_COOLOFF_TIME - since, timedelta(seconds=1))
 
 
 def clear_attempts(username: str) -> None:
-    """Let the user try again at once, from wherever."""
+    """Forget the failed logins of this name, from every address."""
     reset(username=username)
 
 

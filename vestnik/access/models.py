@@ -16,11 +16,13 @@ from vestnik.access.sessions import Session
 __all__ = ["ApiKey", "ApiKeyQuerySet", "RoleUserManager", "Session", "User", "digest"]
 
 KEY_MARK = "vk_"
+#: `last_used_at` is written at most this often: a write per request would make one row of the table
+#: a bottleneck.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class RoleUserManager(UserManager["User"]):
-    """Creates users with the role that fits."""
+    """The manager of users; a superuser gets the admin role."""
 
     def create_superuser(
         self,
@@ -29,15 +31,15 @@ class RoleUserManager(UserManager["User"]):
         password: str | None = None,
         **extra: Any,
     ) -> "User":
-        """A user with every right, in the pages and in Django's admin."""
+        """Create a user with every right, in the dashboard and in Django's admin."""
         extra.setdefault("role", Role.ADMIN)
         return super().create_superuser(username, email, password, **extra)
 
 
 class User(AbstractUser):
-    """Somebody who works in the browser.
+    """A user of the dashboard.
 
-    `timezone` is the zone in which the pages tell them the time; empty is the service's own.
+    `timezone` is the IANA zone in which pages show times; empty means the zone of the service.
     """
 
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.VIEWER)
@@ -53,25 +55,23 @@ class User(AbstractUser):
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def issue(self, *, name: str, role: str) -> tuple["ApiKey", str]:
-        """A new key: its row, and the key itself, which is kept nowhere and shown once."""
+        """Create a key; return its row and the key in plain text, which is not stored."""
         plain = KEY_MARK + secrets.token_urlsafe(32)
         key = self.create(name=name, role=Role(role), digest=digest(plain), hint=plain[-4:])
         return key, plain
 
     def find(self, plain: str) -> "ApiKey | None":
-        """The live key that `plain` is, or None."""
+        """Return the live key with this plain text, or None."""
         return self.filter(digest=digest(plain), revoked_at=None).first()
 
 
 class ApiKey(models.Model):
-    """A key by which a program uses the API. Only its hash is stored.
-
-    The key holds 256 random bits, so a plain SHA-256 cannot be guessed backwards; a slow
-    password hash would only make every request slow.
-    """
+    """A key with which a program uses the API. Only its hash is stored."""
 
     name = models.CharField(max_length=100)
     role = models.CharField(max_length=8, choices=Role.choices)
+    # A key has 256 random bits, so plain SHA-256 cannot be reversed by guessing. A slow password
+    # hash would only slow down every request.
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=4, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -90,15 +90,15 @@ class ApiKey(models.Model):
         return f"{self.name} (…{self.hint})"
 
     def revoke(self) -> bool:
-        """Refuse the key from now on; whether it was live until now."""
+        """Refuse the key from now on; return whether it was live."""
         return bool(ApiKey.objects.filter(id=self.id, revoked_at=None).update(revoked_at=Now()))
 
     def note_use(self) -> None:
-        """Remember the last use, to the minute: not a write for every request."""
+        """Store the time of the last use, at most once a minute, to save a write per request."""
         stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
         ApiKey.objects.filter(stale, id=self.id).update(last_used_at=Now())
 
 
 def digest(plain: str) -> str:
-    """What is stored of a key."""
+    """Return the hash under which a key is stored."""
     return hashlib.sha256(plain.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Three roles, each able to do all that the one before it can."""
+"""The three roles; each may do everything that the role before it may."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """What a user or an API key may do, from least to most."""
+    """The role of a user or an API key, in ascending order of rights."""
 
     VIEWER = "viewer", "Viewer"
     OPERATOR = "operator", "Operator"
@@ -29,5 +29,5 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
 
 
 def may(role: str, action: Action) -> bool:
-    """Whether `role` is granted `action`; a role that does not exist is granted nothing."""
+    """Return whether `role` is granted `action`; an unknown role is granted nothing."""
     return role in Role.values and action in PERMISSIONS[Role(role)]

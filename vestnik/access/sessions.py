@@ -1,7 +1,7 @@
-"""Sessions that know whose they are: Django's own in the database, with a user in a column.
+"""Django's database sessions, with the user, the address and the browser as columns.
 
-This is Django's documented way of extending them: a model, and a store that fills its columns. A
-store sees only a session's data, so what the login knew (`note_login`) is kept in the data.
+Django documents this extension: a model, and a store that fills its columns. The store sees only
+the data of a session, so `note_login` writes what it knows into that data.
 """
 
 import hashlib
@@ -21,21 +21,22 @@ from django.utils.dateparse import parse_datetime
 from vestnik.access.visitor import address
 
 AGENT, ADDRESS, STARTED = "agent", "address", "started"
+#: `last_seen_at` is written at most this often, to save a write per request.
 SEEN_NOTED_EVERY = timedelta(minutes=1)
 
 
 class SessionManager(BaseSessionManager["Session"]):
     def of(self, user_id: int) -> models.QuerySet["Session"]:
-        """The live sessions of a user, the latest seen first."""
+        """Return the live sessions of a user, the most recently used first."""
         return self.filter(user=user_id, expire_date__gt=Now()).order_by("-last_seen_at")
 
     def end(self, user_id: int, *, but: str | None = None) -> int:
-        """End the user's sessions, or all but the one with the key `but`; how many ended."""
+        """End the user's sessions, except the one with the key `but`; return their number."""
         return self.filter(user=user_id).exclude(session_key=but).delete()[0]
 
 
 class Session(AbstractBaseSession):
-    """Somebody who is logged in, somewhere."""
+    """The login of a user in one browser."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="sessions"
@@ -53,12 +54,12 @@ class Session(AbstractBaseSession):
 
     @property
     def mark(self) -> str:
-        """Names the session on a page; the key itself opens it, and is shown to nobody."""
+        """The name of the session on pages; a hash, since the key itself opens the session."""
         return hashlib.sha256(self.session_key.encode()).hexdigest()[:16]
 
 
 class SessionStore(DBStore):
-    """The engine: `SESSION_ENGINE` names this module."""
+    """The session engine; `SESSION_ENGINE` names this module."""
 
     row: Session | None = None
 
@@ -71,23 +72,27 @@ class SessionStore(DBStore):
         return self.row
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
-        """The row of the session as it is now; to be saved is to be seen."""
+        """Return the row of the session; saving it also updates `last_seen_at`."""
         row = cast(Session, super().create_model_instance(data))
         row.user_id = data.get(SESSION_KEY)
         row.agent = data.get(AGENT, "")
         row.address = data.get(ADDRESS)
+        # Without a start in its data, a session keeps the default: it began before this field
+        # existed.
         row.started_at = parse_datetime(data.get(STARTED, "")) or row.started_at
         return row
 
     def note_use(self) -> None:
-        """Remember that it was used, to the minute: not a write for every request."""
+        """Store the time of the last use, at most once a minute, to save a write per request."""
         if self.row and timezone.now() - self.row.last_seen_at >= SEEN_NOTED_EVERY:
             Session.objects.filter(session_key=self.row.session_key).update(last_seen_at=Now())
 
 
 def note_login(request: HttpRequest, **_: Any) -> None:
-    """Remember from where somebody logged in, and sweep out what has expired."""
+    """Store address and browser of a login in its session, and delete expired sessions."""
+    # PostgreSQL does not store NUL, and a header may hold it.
     request.session[AGENT] = request.META.get("HTTP_USER_AGENT", "")[:255].replace("\0", "")
     request.session[ADDRESS] = address(request)
     request.session[STARTED] = timezone.now().isoformat()
+    # Logins are rare enough to pay for it, so no periodic job is needed.
     SessionStore.clear_expired()

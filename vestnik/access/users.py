@@ -1,4 +1,4 @@
-"""What an admin does to users. There is always an admin left."""
+"""What an admin does to users. One active admin always remains."""
 
 import secrets
 
@@ -12,22 +12,23 @@ from vestnik.access.sessions import Session
 
 log = structlog.get_logger(__name__)
 
-# Without letters and digits that are taken for each other.
+# Without characters that are easily confused: 0 and O, 1 and l, 2 and Z, 5 and S, 8 and B.
 ALPHABET = "abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
+#: 49 characters to the power of 16 is about 90 bits.
 LENGTH = 16
 
 
 class LastAdmin(Exception):
-    """After this nobody could manage users any more."""
+    """Raised when a change would leave no active admin."""
 
 
 def new_password() -> str:
-    """A password that nobody guesses, and that can be read out over the phone."""
+    """Return a random password that can be read out over the phone."""
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
 def add(username: str, role: str, password: str, *, actor: str) -> User:
-    """A new user."""
+    """Create a user."""
     user = User.objects.create_user(username, password=password, role=Role(role))
     log.info("user added", user=username, role=role, actor=actor)
     return user
@@ -35,7 +36,7 @@ def add(username: str, role: str, password: str, *, actor: str) -> User:
 
 @transaction.atomic
 def set_role(user: User, role: str, *, actor: str) -> None:
-    """Give the user another role, at once. Raises LastAdmin."""
+    """Change the user's role, effective at once. Raises LastAdmin."""
     if role != Role.ADMIN:
         keep_an_admin(user)
     user.role = Role(role)
@@ -45,7 +46,7 @@ def set_role(user: User, role: str, *, actor: str) -> None:
 
 @transaction.atomic
 def deactivate(user: User, *, actor: str) -> None:
-    """Shut the user out and end their sessions; what they did stays on record. Raises LastAdmin."""
+    """Block the user and end their sessions; their events stay. Raises LastAdmin."""
     keep_an_admin(user)
     user.is_active = False
     user.save(update_fields=["is_active"])
@@ -54,7 +55,7 @@ def deactivate(user: User, *, actor: str) -> None:
 
 
 def activate(user: User, *, actor: str) -> None:
-    """Let the user in again."""
+    """Unblock the user."""
     user.is_active = True
     user.save(update_fields=["is_active"])
     log.info("user activated", user=user.username, actor=actor)
@@ -62,7 +63,7 @@ def activate(user: User, *, actor: str) -> None:
 
 @transaction.atomic
 def set_password(user: User, password: str, *, actor: str) -> None:
-    """Give the user another password; their sessions end, and a lock-out too."""
+    """Set a new password, end the user's sessions, and lift a lock-out."""
     user.set_password(password)
     user.save(update_fields=["password"])
     Session.objects.end(user.pk)
@@ -71,8 +72,11 @@ def set_password(user: User, password: str, *, actor: str) -> None:
 
 
 def keep_an_admin(user: User) -> None:
-    """Raises LastAdmin where the user is the only one. Call it in a transaction: the admins' rows
-    stay locked until its end, so that two of them cannot unmake each other."""
+    """Raise LastAdmin if the user is the only active admin.
+
+    Call it in a transaction: the rows of the admins stay locked until its end, so that two admins
+    cannot demote each other at once.
+    """
     admins = User.objects.filter(role=Role.ADMIN, is_active=True).order_by("id")
     if set(admins.select_for_update().values_list("id", flat=True)) == {user.pk}:
         raise LastAdmin

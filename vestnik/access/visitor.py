@@ -1,4 +1,4 @@
-"""From where a request comes."""
+"""The address from which a request comes."""
 
 import threading
 import time
@@ -10,33 +10,35 @@ from django.http import HttpRequest
 
 log = structlog.get_logger(__name__)
 
-NOT_READ = "X-Forwarded-For is not read: the visitor counts as the address of the connection"
+NOT_READ = "X-Forwarded-For is not read: the address of the connection is used"
 REMEDY = (
     "WEB_PROXIES must be the number of your proxies before the web, each of which adds an address; "
-    "where it is right, let nobody reach the web past them"
+    "if it is right, the web must not be reachable past them"
 )
-#: Anybody can send the header: one line an hour in each process.
+#: Seconds between warnings in each process. Any client can send the header, so an unlimited warning
+#: would flood the log.
 SAY_EVERY = 3600.0
 _saying = threading.Lock()
 _said_at = float("-inf")
 
 
 def address(request: HttpRequest) -> str | None:
-    """The visitor's address.
+    """Return the visitor's address, or None if it is not valid.
 
-    `X-Forwarded-For` is believed only for as many entries as there are proxies of ours
-    (WEB_PROXIES), counted from the right: what stands before them, anybody can write.
+    `X-Forwarded-For` is read from the right, for as many entries as there are own proxies
+    (WEB_PROXIES): clients can write anything to the left of those.
     """
     ours = settings.WEB_PROXIES
-    named = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    if ours and len(named) >= ours and (found := _valid(named[-ours])):
-        return found
-    if any(named):
-        _say_that_it_is_not_read(ours)
+    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    if ours and len(entries) >= ours and (visitor := _valid(entries[-ours])):
+        return visitor
+    if any(entries):
+        _warn_not_read(ours)
     return _valid(request.META.get("REMOTE_ADDR", ""))
 
 
-def _say_that_it_is_not_read(ours: int) -> None:
+def _warn_not_read(ours: int) -> None:
+    # One warning per process and hour is enough: the fault is in the configuration.
     global _said_at
     with _saying:
         now = time.monotonic()

@@ -1,1 +1,1 @@
-"""Who can be written to: clients, and the filters that select them."""
+"""Clients, and the filters that select them."""

@@ -13,7 +13,8 @@ class AudienceConfig(AppConfig):
 
 
 def _load_shipped_numbering(apps: Any = None, **_: Any) -> None:
-    """After each migration. A flush names no apps: what it takes away comes with the next start."""
+    """Load the shipped numbering register after each migration."""
+    # A flush of tests names no apps; what it removes is loaded at the next start.
     if apps is None:
         return
     from vestnik.audience.numbering import register
@@ -21,5 +22,5 @@ def _load_shipped_numbering(apps: Any = None, **_: Any) -> None:
     try:
         apps.get_model("audience", "NumberingRegister")
     except LookupError:
-        return  # migrated back to before it was there
+        return  # migrated back to a version without the table
     register.load_shipped()

@@ -1,7 +1,7 @@
-"""What the values of an attribute are: one type each for the whole deployment, once it is declared.
+"""Declared types of attributes: one type per attribute for the whole deployment.
 
-A value that does not fit is refused by API, pages and imports alike, with its name. What clients
-have from before stays as it is, and is counted.
+The API, the pages and imports refuse a value of another type and name it. Values that clients had
+before the declaration stay as they are, and are counted.
 """
 
 import json
@@ -16,13 +16,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+#: Characters of an attribute's name.
 LONGEST_NAME = 200
+#: Declared types are read with each import and each change of a client, so their number is limited.
 MOST_DECLARED = 1000
+#: Misfits are listed up to this number; finding all of them would read the whole directory.
 MOST_COUNTED = 1000
+#: The length of YYYY-MM-DD.
 DAY = 10
 
-# The jsonb of each type; of a date the form is looked at as well.
+# The JSON type of each declared type; a date's form is tested as well.
 KINDS = {"text": "string", "number": "number", "date": "string", "boolean": "boolean"}
+#: Values of another JSON type, and texts that do not begin like a date.
 MISFITS = """
 SELECT id, attributes -> %(name)s FROM audience_client
 WHERE attributes ? %(name)s AND jsonb_typeof(attributes -> %(name)s) NOT IN ('null', %(kind)s)
@@ -32,7 +37,7 @@ LIMIT %(most)s
 
 
 class Type(models.TextChoices):
-    """What a value is. A date may have a time of day: `2026-03-31`, `2026-03-31T10:00:00`."""
+    """The type of a value. A date may have a time of day: `2026-03-31`, `2026-03-31T10:00:00`."""
 
     TEXT = "text", pgettext_lazy("kind of value", "text")
     NUMBER = "number", pgettext_lazy("kind of value", "number")
@@ -49,7 +54,7 @@ REMEDIES: dict[str, Promise] = {
 
 
 class AttributeType(models.Model):
-    """An attribute whose type is declared."""
+    """An attribute with a declared type."""
 
     name = models.CharField(max_length=LONGEST_NAME, unique=True)
     type = models.CharField(max_length=7, choices=Type.choices)
@@ -68,16 +73,17 @@ class AttributeType(models.Model):
 
 
 def declared_types() -> dict[str, str]:
-    """The declared type of each attribute that has one."""
+    """Return the declared types by the names of attributes."""
     return dict(AttributeType.objects.values_list("name", "type"))
 
 
 def fits(value: object, type: str) -> bool:
-    """Whether a stored value is of the type. Null is no value, and of every type."""
+    """Return whether a stored value is of the type. Null is no value and fits every type."""
     if value is None:
         return True
     match type:
         case Type.NUMBER:
+            # In Python a bool is an int; in JSON `true` is no number.
             return isinstance(value, int | float) and not isinstance(value, bool)
         case Type.BOOLEAN:
             return isinstance(value, bool)
@@ -100,18 +106,27 @@ def check_types(
     before: Mapping[str, Any] | None = None,
     types: Mapping[str, str] | None = None,
 ) -> None:
-    """Raises ValidationError naming an attribute whose new value is not of its declared type."""
+    """Raise ValidationError that names an attribute whose new value has another type.
+
+    Without `types` the declared types are read from the database.
+    """
     types = declared_types() if types is None else types
     for name, type in types.items():
         value = attributes.get(name)
+        # A value from before the declaration must not block a change of another field.
         is_kept = before is not None and name in before and before[name] == value
         if not is_kept and not fits(value, type):
             raise ValidationError({"attributes": f"{name}: {REMEDIES[type]}"})
 
 
 def misfits(name: str, type: str) -> list[tuple[int, Any]]:
-    """Clients whose value is of another type, and that value; of many only the first found."""
-    asked: dict[str, Any] = {"name": name, "kind": KINDS[type], "type": type, "most": MOST_COUNTED}
+    """Return ids and values of clients whose value has another type; at most MOST_COUNTED."""
+    parameters: dict[str, Any] = {
+        "name": name,
+        "kind": KINDS[type],
+        "type": type,
+        "most": MOST_COUNTED,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(MISFITS, asked)
+        cursor.execute(MISFITS, parameters)
         return [(id, json.loads(value)) for id, value in cursor.fetchall()]

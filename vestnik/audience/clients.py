@@ -1,4 +1,4 @@
-"""One client, made or changed: by the API and by the pages alike."""
+"""Create and change one client, for the API and for the pages."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +15,17 @@ from vestnik.db.errors import retry_on_conflict
 
 
 class NumberTaken(Exception):
-    """Another client has this number."""
+    """Raised when another client has this number."""
 
 
 @retry_on_conflict
 def create(fields: Mapping[str, Any]) -> Client:
-    """Make a client of checked fields; what is not given is told by the number.
+    """Create a client of validated fields; derive what is missing from the number.
 
-    Raises NumberTaken, and ValidationError where an attribute is not of its declared type.
+    Raises NumberTaken, and ValidationError if an attribute is not of its declared type.
     """
     check_types(fields.get("attributes", {}))
-    with _the_number_being_free():
+    with _unique_number():
         client = Client.objects.create(**placed(completed(fields)))
         recall([client.phone_number])
     return client
@@ -35,24 +35,24 @@ def create(fields: Mapping[str, Any]) -> Client:
 def change(client: Client, changes: Mapping[str, Any]) -> None:
     """Change some fields; the operator code follows a new number unless it was ported.
 
-    What follows is told by the client as they are once the row is locked: another change may have
-    come since they were read. Raises NumberTaken, and ValidationError as `create`.
+    Raises NumberTaken, and ValidationError like `create`.
     """
-    with _the_number_being_free():
+    with _unique_number():
+        # Derived fields depend on the row as it is now: it may have changed since it was read.
         if now := _locked(client.id):
             _set(now, _zone_followed(now, changes))
 
 
 @retry_on_conflict
 def replace(client_id: int, fields: Mapping[str, Any]) -> None:
-    """Set just these fields. Raises NumberTaken, and ValidationError as `create`."""
-    with _the_number_being_free():
+    """Set only these fields. Raises NumberTaken, and ValidationError like `create`."""
+    with _unique_number():
         if now := _locked(client_id):
             _set(now, fields)
 
 
 def _locked(client_id: int) -> Client | None:
-    """The client, whom nobody else changes meanwhile; None where they are deleted."""
+    """Return the client with its row locked; None if it was deleted."""
     return Client.objects.select_for_update().filter(id=client_id).first()
 
 
@@ -65,7 +65,10 @@ def _set(client: Client, fields: Mapping[str, Any]) -> None:
 
 
 def placed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a client with a time zone: given, else of the number's region, else usual."""
+    """Return the fields of a client with a time zone.
+
+    It is the given one, else that of the number's region, else the deployment's.
+    """
     if "timezone" in fields:
         return {"timezone_source": ZoneSource.GIVEN, **fields}
     near = zone_near(fields["phone_number"])
@@ -74,12 +77,14 @@ def placed(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _zone_followed(client: Client, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes; a zone that the number told, or nothing, follows a new number."""
+    """Return the changes; a zone that was derived from the number follows a new number."""
     fields = follow_number(client.phone_number, client.operator_code, changes)
-    told = (ZoneSource.NUMBER, ZoneSource.ASSUMED)
+    derived = (ZoneSource.NUMBER, ZoneSource.ASSUMED)
     if "timezone" in fields:
         return {"timezone_source": ZoneSource.GIVEN, **fields}
-    return placed(fields) if _is_new(client, fields) and client.timezone_source in told else fields
+    return (
+        placed(fields) if _is_new(client, fields) and client.timezone_source in derived else fields
+    )
 
 
 def _is_new(client: Client, fields: Mapping[str, Any]) -> bool:
@@ -87,12 +92,13 @@ def _is_new(client: Client, fields: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def _the_number_being_free() -> Iterator[None]:
-    """A transaction that turns the unique constraint's refusal into NumberTaken."""
+def _unique_number() -> Iterator[None]:
+    """Open a transaction that turns a violation of the unique number into NumberTaken."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError as error:
+        # Other constraints repeat what validation has checked, so their violation is a bug.
         if "phone_number" not in str(error):
             raise
         raise NumberTaken from None

@@ -1,4 +1,4 @@
-"""Files of clients that were handed in: their content until it is read, and what became of it."""
+"""Imports: uploaded files, their content until it is read, and their results."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from vestnik.reasons.reason import Reason
 
 
 class ImportState(models.TextChoices):
-    """Where an import is. A draft is handed in on the pages, and not started yet."""
+    """The states of an import. A draft was uploaded on the pages and not started yet."""
 
     DRAFT = "draft", "Draft"
     WAITING = "waiting", "Waiting"
@@ -21,21 +21,21 @@ class ImportState(models.TextChoices):
 
 
 class Into(models.TextChoices):
-    """Where a file's numbers go."""
+    """The target of an import's numbers."""
 
     CLIENTS = "clients", "Clients"
     STOP_LIST = "stop_list", "Stop list"
 
 
-#: What a remark names.
+#: The keys of a remark.
 REMARK = {"line", "attribute", "reason"}
 
 
 class Import(models.Model):
-    """One file, taken over whole or not at all.
+    """One file, saved whole or not at all.
 
-    The content of a stored one is in the database until it is read: a worker may be on another
-    machine. One that is not stored belongs to the process that reads the file itself.
+    The content of a stored import is in the database until it is read, since a worker may run on
+    another machine. An import that is not stored belongs to the process that reads the file.
     """
 
     into = models.CharField(max_length=9, choices=Into.choices, default=Into.CLIENTS)
@@ -43,11 +43,11 @@ class Import(models.Model):
     file_name = models.CharField(max_length=255)
     size = models.BigIntegerField()
     options = models.JSONField(default=dict)
-    #: The encoding, separator, sheets and header line that it was read by.
+    #: The encoding, separator, sheets and header line with which it was read.
     read_as = models.JSONField(default=dict, db_default={})
     stored = models.BooleanField(default=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    #: Keyed hashes of numbers that were erased while it was open: they do not come back by it.
+    #: Keyed hashes of numbers that were erased while it was open, so that it does not restore them.
     erased = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
     actor = models.CharField(max_length=200, blank=True, default="")
 
@@ -58,13 +58,13 @@ class Import(models.Model):
     unchanged = models.PositiveIntegerField(default=0)
     duplicates = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
-    #: Of those that were taken, the numbers that get no SMS.
+    #: How many accepted numbers get no SMS.
     without_sms = models.PositiveIntegerField(default=0, db_default=0)
-    #: Cells of those that were taken that do not fit the recognised type of their column.
+    #: How many accepted cells do not fit the recognised type of their column.
     misfits = models.PositiveIntegerField(default=0, db_default=0)
-    #: The first of them: line, attribute and reason, without the cell itself.
+    #: The first of them: line, attribute and reason, without the content of the cell.
     remarks = models.JSONField(default=list, db_default=[])
-    #: Why it failed: the text, and the code with its parameters; both are read by `why`.
+    #: Why it failed: the text, and the code with its parameters; `why` reads both.
     error = models.TextField(blank=True, default="")
     reason = models.JSONField(null=True)
 
@@ -85,17 +85,17 @@ class Import(models.Model):
 
     @property
     def readable_remarks(self) -> list[dict[str, Any]]:
-        """The remarks that have a line, an attribute and a reason, whatever is stored."""
-        kept = self.remarks if isinstance(self.remarks, list) else []
+        """The remarks that have a line, an attribute and a reason; others are skipped."""
+        stored = self.remarks if isinstance(self.remarks, list) else []
         return [
             one | {"why": Reason.stored(one["reason"], one.get("reason_details"))}
-            for one in kept
+            for one in stored
             if isinstance(one, dict) and one.keys() >= REMARK
         ]
 
     @property
     def why(self) -> Reason | None:
-        """Why nothing of it was taken."""
+        """The reason why no row was saved."""
         return Reason.stored(self.error, self.reason)
 
 
@@ -114,7 +114,7 @@ class ImportPiece(models.Model):
 
 
 class RefusedRow(models.Model):
-    """A row that was not taken: where it is, why not, and what stands in it."""
+    """A refused row: its line, the reason, and its cells."""
 
     of = models.ForeignKey(Import, models.CASCADE, related_name="refused_rows", db_index=False)
     line = models.PositiveIntegerField()
@@ -130,12 +130,12 @@ class RefusedRow(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """Why it was not taken."""
+        """The reason why it was refused."""
         return Reason.stored(self.reason, self.reason_details)
 
 
 class NumberingRegister(models.Model):
-    """Where the ranges below are from: of the product itself, or of a file of the operator's."""
+    """The source of the number ranges: shipped with the product, or the operator's own file."""
 
     is_shipped = models.BooleanField()
     published = models.DateField(null=True)
@@ -149,7 +149,7 @@ class NumberingRegister(models.Model):
 
 
 class NumberRange(models.Model):
-    """A range of the numbering register: who got it, and for where."""
+    """A range of the numbering register: its operator and its region."""
 
     first = models.BigIntegerField(primary_key=True)
     last = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""Clients, and the models of the modules beside this one."""
+"""Clients, and the models of the neighbouring modules."""
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class ZoneSource(models.TextChoices):
-    """How a client's time zone is known."""
+    """The source of a client's time zone."""
 
     GIVEN = "given", "Given"
     PLACE = "place", "By the city or region in a file"
@@ -47,25 +47,26 @@ class ZoneSource(models.TextChoices):
 
 
 def default_timezone() -> str:
-    """The zone of a client of whom nothing better is known."""
+    """Return the zone of a client without a better known one."""
     return settings.TIME_ZONE
 
 
 def zone_is_assumed() -> Q:
-    """The clients who get SMS and of whom no zone is known: the deployment's own is taken for
-    theirs. One of an earlier version with that zone may have been given it: that is not known."""
+    """Return the condition of clients who get SMS and whose zone is unknown."""
+    # A client of an earlier version with the deployment's zone may have been given it; that was not
+    # recorded.
     before = Q(timezone_source="", timezone=default_timezone())
     gets_sms = ~Q(phone_number__regex=WITHOUT_SMS)
     return (Q(timezone_source=ZoneSource.ASSUMED) | before) & gets_sms
 
 
 def _kind_of(field: str) -> Func:
-    """What kind of JSON a field holds: `object`, `array`, `null` and so on."""
+    """Return the JSON type of a field: `object`, `array`, `null` and so on."""
     return Func(F(field), function="jsonb_typeof", output_field=models.TextField())
 
 
 class Client(models.Model):
-    """Somebody with a phone number."""
+    """A person with a phone number."""
 
     phone_number = models.CharField(max_length=11, unique=True, validators=[validate_phone_number])
     operator_code = models.CharField(max_length=3, validators=[validate_operator_code])
@@ -73,7 +74,7 @@ class Client(models.Model):
     timezone = models.CharField(
         max_length=64, default=default_timezone, validators=[validate_timezone]
     )
-    #: How the zone is known; empty of a client that an earlier version made.
+    #: The source of the zone; empty for a client from an earlier version.
     timezone_source = models.CharField(
         max_length=7, choices=ZoneSource.choices, blank=True, default="", db_default=""
     )

@@ -1,7 +1,7 @@
-"""The meaning of a written phone number: one rule for every entry.
+"""Parses written phone numbers, with one rule for every entry.
 
-The API, the pages, imports, the stop list and inbound messages all read numbers here. What is not
-certain is refused: a completed number is somebody's. See docs/decisions/0096.
+The API, the pages, imports, the stop list and inbound messages all use it. Uncertain numbers are
+refused, since a wrongly completed number belongs to another person. See docs/decisions/0096.
 """
 
 import re
@@ -14,23 +14,30 @@ from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 from vestnik.reasons.translation import translated
 
+#: The stored form: Russia and Kazakhstan share the country code 7.
 PHONE_NUMBER = re.compile(r"7[0-9]{10}", re.ASCII)
-# A sheet shows what it takes for a large number as 7.9261234567E+10, or as 79261234567.0.
+# Spreadsheets show a large number as 7.9261234567E+10 or as 79261234567.0.
 SCIENTIFIC = re.compile(r"([0-9])[.,]?([0-9]*)E\+?(09|9|10)", re.IGNORECASE | re.ASCII)
 FRACTION = re.compile(r"(\+?[0-9]{6,})[.,]0+", re.ASCII)
+#: Soft hyphens, zero-width characters, marks of direction, and quotes that spreadsheets put before
+#: a number to keep it a text.
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff'`\u2019]")
+#: Typographic dashes, underscores and slashes count as hyphens.
 DASHES = re.compile("[\u2010-\u2015\u2212_/]")
+#: Full-width, small and superscript plus signs.
 PLUSES = re.compile("[\uff0b\ufe62\u207a\u208a]")
+#: Abbreviations before a number.
 PREFIX = re.compile(r"^(?:tel|тел|моб|phone)[.:\s]*", re.IGNORECASE)
-# A plus is no decoration: it says that a country code follows, and stands before all digits.
+# A plus is significant: a country code follows, so it comes before all digits.
 PLUS = re.compile(r"[\s(]*\+[\s+]*")
+#: Characters between digits that have no meaning.
 DECORATION = re.compile(r"[\s().-]")
 GROUP = re.compile(r"[0-9]+", re.ASCII)
-#: An international number as most of the world dials it: 007926… is +7926….
+#: The international prefix of most of the world: 007926… is +7926….
 FROM_ABROAD = "00"
-#: What follows +7 begins so: with 3, 4, 8 and 9 in Russia, with 7 in Kazakhstan.
+#: The first digit after +7: 3, 4, 8 or 9 in Russia, 7 in Kazakhstan.
 FIRST_DIGITS = "34789"
-#: So many digits are more than one number.
+#: As many digits are more than one number.
 SEVERAL = 20
 
 
@@ -42,27 +49,28 @@ class ParsedNumber(NamedTuple):
 
 
 def normalised(written: str) -> str | None:
-    """7XXXXXXXXXX for `+7 (926) 123-45-67`, `8926…`, `9261234567`, `79261234567.0`."""
-    found = parse(written)
-    return found.number if isinstance(found, ParsedNumber) else None
+    """Return 7XXXXXXXXXX for `+7 (926) 123-45-67`, `8926…`, `9261234567`; None if invalid."""
+    parsed = parse(written)
+    return parsed.number if isinstance(parsed, ParsedNumber) else None
 
 
 def problem_with(written: str, translate: bool = False) -> str:
-    """Why it is no number that can be taken, what was seen, and the remedy."""
-    found = parse(written)
-    if not isinstance(found, Reason):
+    """Return why the number is refused, with the remedy; empty if it is accepted."""
+    parsed = parse(written)
+    if not isinstance(parsed, Reason):
         return ""
-    return translated(found) if translate else found
+    return translated(parsed) if translate else parsed
 
 
 def parse(written: str) -> ParsedNumber | Reason:
-    """What the number is, or why it is none."""
+    """Return the number, or the reason why it is not one."""
     if PHONE_NUMBER.fullmatch(written):
         return ParsedNumber(written)
     bare = PLUSES.sub("+", DASHES.sub("-", INVISIBLE.sub("", written)).strip())
     bare = PREFIX.sub("", bare).strip()
     if match := SCIENTIFIC.fullmatch(bare):
         digits = match[1] + match[2]
+        # Fewer digits than the exponent says: the spreadsheet has rounded the number.
         return _of_digits(digits) if len(digits) == int(match[3]) + 1 else Reason(Code.NUMBER_CUT)
     if match := FRACTION.fullmatch(bare):
         bare = match[1]
@@ -79,7 +87,7 @@ def parse(written: str) -> ParsedNumber | Reason:
 
 
 def _irregular_reason(bare: str, digits: str) -> Reason:
-    """It holds something else than digits."""
+    """Return the reason for a text that holds more than digits."""
     count = sum(letter.isdecimal() for letter in digits)
     odd = next((one for one in digits if not (one.isascii() and one.isdigit())), "")
     if not count and not odd:
@@ -94,7 +102,7 @@ def _irregular_reason(bare: str, digits: str) -> Reason:
 
 
 def _with_plus(digits: str) -> ParsedNumber | Reason:
-    """A country code stands first, and it is 7 or a foreign one."""
+    """Parse digits that begin with a country code, 7 or a foreign one."""
     if PHONE_NUMBER.fullmatch(digits):
         return ParsedNumber(digits)
     if digits.startswith("7"):
@@ -111,7 +119,7 @@ def _with_plus(digits: str) -> ParsedNumber | Reason:
 
 
 def _of_digits(digits: str, written: str = "") -> ParsedNumber | Reason:
-    """No plus says where it is from."""
+    """Parse digits without a plus or an international prefix."""
     if PHONE_NUMBER.fullmatch(digits):
         return ParsedNumber(digits)
     if len(digits) == 11 and digits.startswith("8"):
@@ -132,11 +140,9 @@ def _wrong_length(digits: str) -> Code:
 
 
 def _of_ten(digits: str, written: str) -> ParsedNumber | Reason:
-    """Ten digits are a mobile number without its code, or a number that has lost a digit.
-
-    Russian mobile numbers begin with 9, with which no whole number does. All of Kazakhstan's begin
-    with 7: they are known by the code that stands as a group of its own, as in 701 123-45-67.
-    """
+    """Parse ten digits: a mobile number without its country code, or one that lost a digit."""
+    # Russian mobile numbers begin with 9, which begins no complete number. Kazakh ones begin with 7
+    # and are recognised by a separate group for the code, as in 701 123-45-67.
     if digits[:3] in mobile_codes() or _is_kazakh(digits, written):
         return ParsedNumber(f"7{digits}", has_country_code=False)
     if digits[0] in "78":

@@ -1,4 +1,4 @@
-"""Audiences that are kept under a name."""
+"""Audiences that are saved under a name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ TAKEN = _("Another audience has this name: change that one, or choose another na
 
 
 class SavedAudience(models.Model):
-    """A filter with a name, to be taken into mailings."""
+    """A named filter that mailings can use."""
 
     name = models.CharField(max_length=LONGEST_NAME, unique=True)
     filter = models.JSONField(default=dict)
@@ -27,8 +27,8 @@ class SavedAudience(models.Model):
 
 
 @contextmanager
-def naming_a_taken_name() -> Iterator[None]:
-    """A transaction that turns the unique constraint's refusal into an error of the field."""
+def unique_name() -> Iterator[None]:
+    """Open a transaction that turns a violation of the unique name into a field error."""
     try:
         with transaction.atomic():
             yield

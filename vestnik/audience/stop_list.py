@@ -1,7 +1,7 @@
-"""The stop list: numbers that must never be sent to.
+"""The stop list: numbers to which nothing is ever sent.
 
-An entry outlives its client. After an erasure it holds the number as a keyed hash alone, by which
-the number is known again when somebody enters it.
+An entry outlives its client. After an erasure it holds only a keyed hash of the number, by which
+the number is recognised when it is entered again.
 """
 
 import hashlib
@@ -18,12 +18,14 @@ from vestnik.reasons.reason import Reason
 
 PURPOSE = b"vestnik stop list"
 LONGEST_REASON = 200
+#: The block size of SHA-256 in bytes, which HMAC pads its key to (RFC 2104).
 BLOCK = 64
 
-#: hash_of() inside a statement, where {number} is the phone number's column; see `pads`.
+#: hash_of() as an SQL expression, where {number} is the column of the phone number; see `pads`.
 HASH_OF = "encode(sha256(%s || sha256(%s || convert_to({number}, 'UTF8'))), 'hex')"
 
-# An erased entry gets its number back. In the order of the numbers, as all that writes many.
+# An erased entry gets its number back. In the order of the numbers, like every bulk write, so that
+# none of them deadlock.
 PUT = """
 INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, reason_details, source)
 SELECT given.phone_number, given.phone_hash, %s, %s::jsonb, %s
@@ -33,16 +35,16 @@ ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number, cha
 WHERE audience_stoplistentry.phone_number IS NULL
 """
 
-# What was put on the list under another SECRET_KEY is known by its number, and hashed anew: else it
-# would be in the way of itself.
+# An entry of another SECRET_KEY is found by its number and hashed again; otherwise its own unique
+# number would block it.
 REHASH = """
 UPDATE audience_stoplistentry s SET phone_hash = given.phone_hash
 FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
 WHERE s.phone_number = given.phone_number AND s.phone_hash <> given.phone_hash
 """
 
-# A number that was erased under this SECRET_KEY, and stopped again in clear under another, has two
-# entries: the one in clear stays and gets the hash, which only one can have.
+# A number that was erased under this SECRET_KEY, and stopped again under another, has two entries.
+# The one with the number stays and takes over the hash, which is unique.
 DELETE_DUPLICATES = """
 DELETE FROM audience_stoplistentry e
 USING unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
@@ -50,8 +52,9 @@ WHERE e.phone_number IS NULL AND e.phone_hash = given.phone_hash
     AND EXISTS (SELECT FROM audience_stoplistentry s WHERE s.phone_number = given.phone_number)
 """
 
-# Erased entries are found by the unique index, which holds nulls too.
+# The unique index holds nulls too, so this finds erased entries by it.
 ANY_ERASED = "SELECT EXISTS (SELECT FROM audience_stoplistentry WHERE phone_number IS NULL)"
+#: `changed_in` marks the entry as new, so that workers see it.
 RECALL = """
 UPDATE audience_stoplistentry s SET phone_number = given.phone_number, changed_in = DEFAULT
 FROM unnest(%s::text[], %s::text[]) AS given(phone_number, phone_hash)
@@ -60,58 +63,57 @@ WHERE s.phone_number IS NULL AND s.phone_hash = given.phone_hash
 
 
 def key() -> bytes:
-    """What the hashes are keyed by; with another SECRET_KEY no erased number is known again."""
+    """Return the key of the hashes; with another SECRET_KEY erased numbers are not recognised."""
     return hmac.digest(settings.SECRET_KEY.encode(), PURPOSE, hashlib.sha256)
 
 
 def hash_of(phone_number: str) -> str:
-    """The number as it may be kept after an erasure: without the key nobody can guess it back."""
+    """Return the keyed hash of a number; without the key it cannot be reversed by guessing."""
     return hmac.new(key(), phone_number.encode(), hashlib.sha256).hexdigest()
 
 
 def pads() -> tuple[bytes, bytes]:
-    """The parameters of HASH_OF: the key as HMAC uses it, outside and inside."""
+    """Return the parameters of HASH_OF: the outer and the inner key of HMAC (RFC 2104)."""
     padded = key().ljust(BLOCK, b"\0")
     return bytes(byte ^ 0x5C for byte in padded), bytes(byte ^ 0x36 for byte in padded)
 
 
 def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
-    """Put numbers on the list, for a `Reason` or words of somebody's own; how many were not on
-    it."""
+    """Put numbers on the list, with a `Reason` or a user's words; return how many are new."""
     data = reason.json if isinstance(reason, Reason) else None
-    given = sorted(set(numbers))
-    hashes = [hash_of(number) for number in given]
+    unique_numbers = sorted(set(numbers))
+    hashes = [hash_of(number) for number in unique_numbers]
     with connection.cursor() as cursor:
-        cursor.execute(DELETE_DUPLICATES, [given, hashes])
-        cursor.execute(REHASH, [given, hashes])
-        cursor.execute(PUT, [str(reason), data, source, given, hashes])
+        cursor.execute(DELETE_DUPLICATES, [unique_numbers, hashes])
+        cursor.execute(REHASH, [unique_numbers, hashes])
+        cursor.execute(PUT, [str(reason), data, source, unique_numbers, hashes])
         return int(cursor.rowcount)
 
 
 def is_number(phone_number: str) -> Q:
-    """The entry of a number, in clear or erased."""
+    """Return the condition that finds the entry of a number, erased or not."""
     return Q(phone_number=phone_number) | Q(phone_hash=hash_of(phone_number))
 
 
 def any_erased() -> bool:
-    """Whether some entry knows its number by the hash alone."""
+    """Return whether any entry is erased."""
     with connection.cursor() as cursor:
         cursor.execute(ANY_ERASED)
         return bool(cursor.fetchone()[0])
 
 
 def recall(numbers: Iterable[str]) -> None:
-    """Numbers that come in again after their erasure are stopped again, in clear."""
+    """Restore the numbers of erased entries whose numbers are entered again."""
     if any_erased():
-        given = sorted(set(numbers))
-        hashes = [hash_of(number) for number in given]
+        unique_numbers = sorted(set(numbers))
+        hashes = [hash_of(number) for number in unique_numbers]
         with connection.cursor() as cursor:
-            cursor.execute(DELETE_DUPLICATES, [given, hashes])
-            cursor.execute(RECALL, [given, hashes])
+            cursor.execute(DELETE_DUPLICATES, [unique_numbers, hashes])
+            cursor.execute(RECALL, [unique_numbers, hashes])
 
 
 def erase(phone_number: str) -> bool:
-    """Keep the hash alone of a number in clear; whether it was on the list."""
+    """Replace a number by its hash; return whether it was on the list."""
     hashed = hash_of(phone_number)
     with connection.cursor() as cursor:
         cursor.execute(DELETE_DUPLICATES, [[phone_number], [hashed]])
@@ -131,8 +133,10 @@ class Source(models.TextChoices):
 
 
 class CurrentTransaction(models.Func):
-    """The id of the transaction that evaluates the expression: ids are given before commits, so a
-    greater one may be seen earlier."""
+    """The id of the current transaction.
+
+    Ids are assigned before commits, so a greater one may become visible earlier.
+    """
 
     template = "(pg_current_xact_id()::text)::bigint"
     arity = 0
@@ -140,18 +144,18 @@ class CurrentTransaction(models.Func):
 
 
 class StopListEntry(models.Model):
-    """A number that must never be sent to, in clear or, once erased, as its hash alone."""
+    """A number to which nothing is sent; once erased, only its hash."""
 
     phone_number = models.CharField(
         max_length=11, unique=True, null=True, validators=[validate_phone_number]
     )
     phone_hash = models.CharField(max_length=64, unique=True, editable=False)
     reason = models.CharField(max_length=LONGEST_REASON, blank=True, default="")
-    #: Of one that the service has put there by itself.
+    #: The reason's data, if the service created the entry.
     reason_details = models.JSONField(null=True, editable=False)
     source = models.CharField(max_length=7, choices=Source.choices)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    #: The transaction that wrote the number in clear; null where an earlier version did.
+    #: The transaction that wrote the number; null for an entry of an earlier version.
     changed_in = models.BigIntegerField(null=True, db_default=CurrentTransaction(), editable=False)
 
     class Meta:
@@ -177,5 +181,5 @@ class StopListEntry(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """Why it is there."""
+        """The reason of the entry."""
         return Reason.stored(self.reason, self.reason_details)

@@ -1,4 +1,4 @@
-"""Whether somebody who wrote to us wants no more messages."""
+"""Recognises inbound messages that ask for no more messages."""
 
 import re
 from functools import lru_cache
@@ -6,20 +6,23 @@ from functools import lru_cache
 from django.conf import settings
 
 LETTERS = re.compile(r"[^\W\d_]+")
-# Latin letters that look like Russian ones, as in a СТОП that was typed on another keyboard.
+# Latin letters that look like Russian ones, as in a СТОП that was typed with another keyboard
+# layout.
 ALIKE = str.maketrans("abcehkmoptxyё", "авсенкмортхуе")
+#: СТ0П with a zero, and 3 for З.
 DIGITS = str.maketrans("03", "оз")
 
 
 def is_stop_word(text: str) -> bool:
-    """Whether the text is a stop word or begins with one: `Стоп`, `СТОП 111`, `stop8`, `CTOП!`."""
+    """Return whether the text is a stop word or begins with one: `Стоп`, `СТОП 111`, `stop8`,
+    `CTOП!`."""
     words = _words(tuple(settings.STOP_WORDS))
     return any(_first(variant) in words for variant in (text, text.translate(DIGITS)))
 
 
 def _first(text: str) -> str:
-    found = LETTERS.search(text[:200])
-    return _folded(found[0]) if found else ""
+    match = LETTERS.search(text[:200])
+    return _folded(match[0]) if match else ""
 
 
 def _folded(word: str) -> str:

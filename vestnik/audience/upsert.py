@@ -1,4 +1,4 @@
-"""Many clients at once, each made or changed by its phone number."""
+"""Creates or changes many clients at once, by their phone numbers."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,11 @@ from vestnik.audience.stop_list import recall
 from vestnik.audience.validation import Problem, problems_of
 from vestnik.db.errors import retry_on_conflict
 
+#: Items of one request: they are one statement, whose locks others wait for.
 MOST_AT_ONCE = 10_000
 COLUMNS = ("phone_number", "operator_code", "tag", "timezone", "attributes")
 
-# What a key of the list does not say is null here, and stays what the client has.
+# A missing key is null here and keeps the client's value.
 SENT_ROWS = """
 given AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
@@ -26,10 +27,10 @@ given AS (
 )
 """
 
-# New clients are inserted and known ones locked in one pass, in the order of the numbers: two lists
-# that overlap, whatever is deleted between them, wait for each other and never in a circle. (First
-# the new ones and then the known ones deadlocked: what one list takes for known is new to another.)
-# WHERE false locks the row that is there and writes nothing; each costs a value of the sequence.
+# One pass inserts new clients and locks known ones, in the order of the numbers, so that two
+# overlapping lists never deadlock. (Separate passes deadlocked: a number that is known to one list
+# is new to another.) WHERE false locks the existing row and writes nothing; each costs a value of
+# the sequence.
 INSERT_OR_LOCK = f"""
 WITH {SENT_ROWS}
 INSERT INTO audience_client
@@ -47,6 +48,7 @@ ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number WH
 RETURNING phone_number, id
 """
 
+#: The rows are locked by INSERT_OR_LOCK, so the order does not matter here.
 UPDATE = f"""
 WITH {SENT_ROWS}
 UPDATE audience_client c
@@ -63,7 +65,7 @@ RETURNING c.phone_number, c.id
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one item: `created`, `updated`, or `invalid` for the reasons given."""
+    """The result of one item: `created`, `updated`, or `invalid` with its problems."""
 
     status: str
     id: int | None = None
@@ -71,10 +73,10 @@ class Result:
 
 
 def upsert(items: Sequence[object]) -> list[Result]:
-    """Make or change the client of each item's phone number; a result per item, in order.
+    """Create or change the client of each item's phone number; return a result per item, in order.
 
-    Items that are wrong are left out, the others are saved, all or none of them. A key that an
-    item leaves out keeps the value that the client has.
+    Invalid items are skipped; all others are saved together or not at all. A key that an item
+    leaves out keeps the client's value.
     """
     types = declared_types()
     problems = [problems_of(item) or _of_types(item, types) for item in items]
@@ -114,6 +116,7 @@ def _name_repeated(items: Sequence[object], problems: list[list[Problem]]) -> No
 @retry_on_conflict
 def _save(items: Sequence[Mapping[str, Any]]) -> dict[str, Result]:
     with transaction.atomic():
+        # Rows that were locked and not inserted return nothing, so what is missing is known.
         saved = {number: Result("created", id) for number, id in _rows(INSERT_OR_LOCK, items)}
         known = [item for item in items if item["phone_number"] not in saved]
         saved |= {number: Result("updated", id) for number, id in _rows(UPDATE, known)}
@@ -125,8 +128,8 @@ def _rows(statement: str, items: Sequence[Mapping[str, Any]]) -> list[tuple[str,
     zone = [default_timezone()] if statement is INSERT_OR_LOCK else []
     with connection.cursor() as cursor:
         cursor.execute(statement, [*_columns(items), *zone])
-        found: list[tuple[str, int]] = cursor.fetchall()
-    return found
+        rows: list[tuple[str, int]] = cursor.fetchall()
+    return rows
 
 
 def _columns(items: Iterable[Mapping[str, Any]]) -> list[list[str | None]]:

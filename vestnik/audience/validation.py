@@ -1,4 +1,4 @@
-"""What a client may consist of: the same rules for one client, for a list and for a form."""
+"""Validation of clients: the same rules for one client, for a list and for a form."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,10 +17,14 @@ from vestnik.audience.phone import (
 )
 
 LONGEST_TAG = 100
+#: Bytes of a client's attributes as JSON. A filter reads them all, so large values would slow down
+#: every count.
 MOST_ATTRIBUTE_BYTES = 16 * 1024
+#: Levels of nesting; pages and exports show nested values as JSON.
 DEEPEST_ATTRIBUTES = 8
-#: Of one client; what is sent may have 100,000 keys that are none.
+#: Per client; an item may have 100,000 unknown keys.
 MOST_PROBLEMS = 20
+#: Names of the tz database that are not zones of a place.
 NOT_ZONES = frozenset({"localtime", "Factory"})
 
 Problem = tuple[str, str]
@@ -28,26 +32,28 @@ Problem = tuple[str, str]
 
 @cache
 def timezones() -> frozenset[str]:
-    """The names of all zones; reading them takes long, and they do not change meanwhile."""
+    """Return the names of all zones; cached, since reading them is slow."""
     return frozenset(available_timezones() - NOT_ZONES)
 
 
 def validate_timezone(value: str) -> None:
-    """Raises ValidationError unless it is the name of a zone of the IANA database."""
+    """Raise ValidationError unless it is the name of a zone of the IANA database."""
     if value not in timezones():
         raise ValidationError(_("Name a zone of the IANA database, for example Europe/Moscow."))
 
 
 def validate_tag(value: str) -> None:
-    """Raises ValidationError where the tag is too long."""
+    """Raise ValidationError if the tag is too long."""
     if len(value) > LONGEST_TAG:
         remedy = _("Shorten it to at most %(most)s characters.")
         raise ValidationError(remedy % {"most": LONGEST_TAG})
 
 
 def validate_attributes(value: object) -> None:
-    """Raises ValidationError unless it is an object of a bounded size and depth that PostgreSQL
-    can hold."""
+    """Raise ValidationError unless it is an object that PostgreSQL can store, within the limits.
+
+    The limits are MOST_ATTRIBUTE_BYTES of JSON and DEEPEST_ATTRIBUTES levels.
+    """
     if not isinstance(value, dict):
         raise ValidationError(_('Give an object, for example {"city": "Казань"}.'))
     if _depth(value) > DEEPEST_ATTRIBUTES:
@@ -60,16 +66,16 @@ def validate_attributes(value: object) -> None:
 
 def _written(value: object) -> bytes:
     try:
-        written = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise ValidationError(
             _("Leave out the unpaired surrogate: it is half a character.")
         ) from None
     except ValueError:
         raise ValidationError(_("Give finite numbers: one is too large.")) from None
-    if b"\\u0000" in written and _holds_nul(value):
+    if b"\\u0000" in encoded and _holds_nul(value):
         raise ValidationError(_("Leave out the NUL character."))
-    return written
+    return encoded
 
 
 def _holds_nul(value: object) -> bool:
@@ -95,17 +101,15 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 
 
 def problems_of(item: object) -> list[Problem]:
-    """What is wrong with one client of a list: (field, remedy) pairs, none where it is fine.
-
-    A list of 10,000 goes through here, which a serializer per item would take seconds for.
-    """
+    """Return the problems of one client of a list: pairs of field and remedy."""
     if not isinstance(item, dict):
         return [("", 'Give an object, for example {"phone_number": "79261234567"}.')]
+    # Not a serializer per item: for a list of 10,000 that takes seconds.
     wrong = ((name, problem) for name in item if (problem := _problem(name, item[name])))
-    found = list(islice(wrong, MOST_PROBLEMS))
+    problems = list(islice(wrong, MOST_PROBLEMS))
     if "phone_number" not in item:
-        found.append(("phone_number", "This field is required: give it."))
-    return found
+        problems.append(("phone_number", "This field is required: give it."))
+    return problems
 
 
 def _problem(name: str, value: object) -> str:
@@ -121,12 +125,12 @@ def _problem(name: str, value: object) -> str:
 
 
 def completed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a new client, with the operator code that its number starts with."""
+    """Return the fields of a new client, with the operator code of its number."""
     return {"operator_code": operator_code_of(fields["phone_number"]), **fields}
 
 
 def follow_number(old_number: str, old_code: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes to a client; the operator code follows a new number unless it was ported."""
+    """Return the changes; the operator code follows a new number unless it was ported."""
     number = changes.get("phone_number", old_number)
     is_new = number != old_number and "operator_code" not in changes
     if is_new and old_code == operator_code_of(old_number):

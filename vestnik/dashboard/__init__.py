@@ -1,1 +1,1 @@
-"""The operator's pages."""
+"""The dashboard: the operators' web pages."""

@@ -1,4 +1,4 @@
-"""What the pages keep of their own."""
+"""The dashboard's own tables."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class Submission(models.Model):
-    """A form that was sent: whoever sends the same page again gets what the first one made."""
+    """A submitted form: submitting the same page again returns what the first one created."""
 
     token = models.UUIDField(primary_key=True)
     made = models.BigIntegerField(null=True)
@@ -21,14 +21,16 @@ class Submission(models.Model):
 
 
 class UnsavedForm(models.Model):
-    """What somebody has written on a page and not saved yet: it comes back after Back, a reload or
-    a login, and never becomes anything by itself."""
+    """The unsaved content of a user's form.
+
+    It is restored after Back, a reload or a login, and has no other effect.
+    """
 
     token = models.UUIDField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     #: The path of the page.
     page = models.CharField(max_length=200)
-    #: Pairs of name and value, as the browser sent them; null once the form was saved or discarded.
+    #: Pairs of name and value, as submitted; null once the form was saved or discarded.
     fields = models.JSONField(null=True)
     saved_at = models.DateTimeField(db_default=Now())
 

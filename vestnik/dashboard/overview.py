@@ -1,7 +1,7 @@
-"""The overview: what wants a decision, what runs, what is next, and how the last day went.
+"""The overview: action items, running and next mailings, and the last day.
 
-What is looked at is the same for everybody, so it is looked at once for all who watch; how it is
-written depends on who reads it.
+The data are the same for all users, so one query serves all viewers; the rendering depends on the
+reader.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,15 +33,15 @@ from vestnik.reports.timeline.samples import by_hour
 
 MOST_RUNNING, MOST_NEXT, MAX_ACTION_ITEMS = 30, 6, 12
 HOURS = 24
-#: The bars of the last day grow slowly, and cost the most.
+#: Seconds. The chart of the last day changes slowly and is the most expensive part.
 HOURS_EVERY = 20.0
-#: A filter that nobody matches is tried on every client.
+#: Seconds. A filter without matches is evaluated on every client.
 EMPTY_FILTERS_EVERY = 20.0
 
 
 @page()
 def overview(request: OperatorRequest) -> HttpResponse:
-    """The first page."""
+    """Show the start page."""
     context = {"is_new": not Mailing.objects.filter(is_test=False).exists()}
     if context["is_new"]:
         context["has_clients"] = Client.objects.exists()
@@ -51,7 +51,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
 
 
 def fetch() -> dict[str, Any]:
-    """Everything that it shows, as it can be handed on."""
+    """Return all data of the overview, JSON-compatible with datetimes."""
     under_way = Mailing.objects.filter(state__in=UNDER_WAY, is_test=False)
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
     data = {
@@ -74,7 +74,7 @@ def fetch() -> dict[str, Any]:
 
 
 def next_without_clients() -> list[int]:
-    """Those of the next mailings that match nobody by now."""
+    """Return the ids of the next mailings that match no clients now."""
     following = Mailing.objects.filter(state=MailingState.SCHEDULED, is_test=False)
     return [
         mailing.id
@@ -84,8 +84,8 @@ def next_without_clients() -> list[int]:
 
 
 def _standstill(data: Mapping[str, Any]) -> dict[str, Any]:
-    """How many of the next mailings are due and do not start, and whether a worker is there at all;
-    nothing where a worker is there, or nothing is due."""
+    """Return how many mailings are overdue because no worker runs; empty if all is well."""
+    # A mailing that started a moment ago is not overdue yet.
     latest = data["now"] - timedelta(seconds=OVERDUE_SECONDS)
     overdue = sum(one["starts_at"] < latest for one in data["next"])
     if not overdue and not data["running"]:
@@ -99,12 +99,12 @@ def _standstill(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last_hours() -> list[dict[str, Any]]:
-    """The last day, hour by hour."""
+    """Return the counts of the last day, by hour."""
     return [{"at": hour.at, **hour.counts} for hour in by_hour(HOURS)]
 
 
 def render_context(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What was looked at, for the language and the zone that are set."""
+    """Return the context for the active language and zone."""
     running = [Snapshot(**one) for one in data["running"]]
     return {
         "now": data["now"],
@@ -131,7 +131,7 @@ def render_context(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _element_id(decision: Mapping[str, Any]) -> str:
-    """Among the others on the page."""
+    """Return the element's id on the page."""
     return f"{decision['kind']}-{decision['mailing'] or decision['provider']}"
 
 
@@ -143,17 +143,17 @@ def _by_provider(running: Sequence[Snapshot]) -> list[tuple[str, float | int]]:
 
 
 def _spent(day: Mapping[str, Any]) -> dict[str, Any] | None:
-    """None where no price is known: then the tile is left out."""
+    """Return the amount spent; None if no price is known, so that the tile is left out."""
     if day["price"] is None:
         return None
     each = round(day["segments"] / day["sent"], 1) if day["sent"] else None
     amount = Decimal(day["price"])
-    shown = f"{number(round(amount))}\u00a0₽" if amount >= 1000 else money(amount)
-    return {"amount": shown, "segments": each}
+    text = f"{number(round(amount))}\u00a0₽" if amount >= 1000 else money(amount)
+    return {"amount": text, "segments": each}
 
 
 def _by_hour(hours: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The chart, and its table: only states of which there were some."""
+    """Return the chart and its table, with the states that occurred."""
     states = [state for state in MESSAGE_STATES if any(hour.get(state) for hour in hours)]
     series = [
         {

@@ -1,4 +1,4 @@
-"""The addresses of the operator's pages."""
+"""The URLs of the dashboard."""
 
 from django.urls import include, path
 from django.views.i18n import set_language

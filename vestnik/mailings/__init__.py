@@ -1,1 +1,1 @@
-"""What is sent, to whom, and when: mailings, their window and their text."""
+"""Mailings: their text, audience, window and state."""

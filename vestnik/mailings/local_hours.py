@@ -1,7 +1,7 @@
 """The hours of the client's own day in which a mailing may be sent.
 
-By the clock on the client's wall, which jumps twice a year in many zones: an hour that the jump
-leaves out is not there, one that it repeats counts both times.
+They follow the zone's wall clock, which jumps twice a year in many zones: an hour that the jump
+skips does not exist, and an hour that it repeats counts both times.
 """
 
 from collections.abc import Mapping
@@ -15,38 +15,39 @@ import structlog
 log = structlog.get_logger(__name__)
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-#: The hours of a zone that is not known do not open before the end of any mailing.
+#: The hours of an unknown zone do not open before the end of any mailing.
 NEVER = timedelta(days=100 * 365)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalHours:
-    """From `since` to before `until`; past midnight where `since` is the later."""
+    """From `since` to before `until`; past midnight if `since` is later."""
 
     since: time
     until: time
 
     @classmethod
-    def read(cls, kept: Mapping[str, str]) -> "LocalHours":
-        """As a mailing keeps them: `{"from": "09:00", "until": "21:00"}`."""
-        return cls(time.fromisoformat(kept["from"]), time.fromisoformat(kept["until"]))
+    def read(cls, stored: Mapping[str, str]) -> "LocalHours":
+        """Read the stored form: `{"from": "09:00", "until": "21:00"}`."""
+        return cls(time.fromisoformat(stored["from"]), time.fromisoformat(stored["until"]))
 
     def include(self, wall: time) -> bool:
-        """Whether that is within the hours."""
+        """Return whether the wall-clock time is within the hours."""
         if self.since < self.until:
             return self.since <= wall < self.until
         return wall >= self.since or wall < self.until
 
     def opening(self, zone: str, instant: datetime) -> tuple[datetime, datetime]:
-        """When the hours are open next in the zone, at or after the instant, and until when.
+        """Return when the hours open in the zone, at or after the instant, and when they close.
 
-        Where they are open at the instant, the first of the two is not later than it. In a zone
-        that this machine does not know they never open: nobody is written to by another's hours.
+        If they are open at the instant, the opening is not later than it. Both are UTC. In a zone
+        that this machine does not know they never open.
         """
+        # Whole minutes make the cache useful: all messages of a minute ask the same question.
         return _opening(self, zone, instant.astimezone(UTC).replace(second=0, microsecond=0))
 
     def next_open(self, zone: str, now: datetime, margin: timedelta) -> tuple[datetime, datetime]:
-        """As `opening`, but hours that close within `margin` count as closed already.
+        """Return the opening like `opening`, but treat hours that close within `margin` as closed.
 
         Messages may leave while `opens <= now < closes`.
         """
@@ -57,6 +58,7 @@ class LocalHours:
 @lru_cache(maxsize=4096)
 def _opening(hours: LocalHours, zone: str, minute: datetime) -> tuple[datetime, datetime]:
     place = _zone(zone)
+    # Shifted with the minute, so that a later question gets a later answer.
     if place is None:
         return minute + NEVER, minute + NEVER + MINUTE
     opens = _first(hours, place, minute, inside=True)
@@ -64,17 +66,17 @@ def _opening(hours: LocalHours, zone: str, minute: datetime) -> tuple[datetime, 
 
 
 def _first(hours: LocalHours, place: ZoneInfo, minute: datetime, *, inside: bool) -> datetime:
-    """The first minute, from this one on, that is within the hours, or outside of them: in one
-    step where the clock runs evenly, minute by minute in the hour before it jumps."""
+    """Return the first minute from this one on that is within the hours, or outside of them."""
     edge = hours.since if inside else hours.until
     while hours.include((wall := minute.astimezone(place)).time()) != inside:
+        # One step where the clock runs evenly, minute by minute in the hour before it jumps.
         to_edge = datetime.combine(wall, edge) - wall.replace(tzinfo=None, fold=0)
         minute += _even(place, minute, to_edge % DAY or DAY)
     return minute
 
 
 def _even(place: ZoneInfo, minute: datetime, most: timedelta) -> timedelta:
-    """How long the clock runs evenly, up to `most`, rounded up to minutes; at least one."""
+    """Return how long the clock runs evenly, up to `most`, in whole minutes; at least one."""
     offset, even = minute.astimezone(place).utcoffset(), timedelta()
     most = -(-most // MINUTE) * MINUTE
     while even < most:
@@ -86,9 +88,10 @@ def _even(place: ZoneInfo, minute: datetime, most: timedelta) -> timedelta:
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    """None where this machine's database has no such zone: what time it is there is not known."""
+    """Return the zone, or None if this machine's tz database does not have it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        # A guess could send at night, so the client's messages wait instead.
         log.warning("a time zone is not in this machine's tz database", zone=name)
         return None

@@ -21,7 +21,7 @@ SYSTEM = "system"
 
 
 class MailingState(models.TextChoices):
-    """Where a mailing is."""
+    """The states of a mailing."""
 
     DRAFT = "draft", "Draft"
     SCHEDULED = "scheduled", "Scheduled"
@@ -45,7 +45,7 @@ UNDER_WAY_SQL = literals(UNDER_WAY)
 
 @dataclass(frozen=True)
 class Transition:
-    """A change of state: from which states, to which, and what else has to hold."""
+    """A change of state: its source states, its target, and a further condition."""
 
     name: str
     sources: tuple[MailingState, ...]
@@ -53,7 +53,7 @@ class Transition:
     also: Q = field(default_factory=Q)
 
     def stamps(self) -> dict[str, Any]:
-        """The instants that the change sets."""
+        """Return the times that the change sets, as the database's clock."""
         if self.name == "launch":
             return {"started_at": Clock()}
         return {"finished_at": Clock() if self.target in ENDED else None}
@@ -72,7 +72,7 @@ TRANSITIONS = (SCHEDULE, LAUNCH, MISS, PAUSE, RESUME, CANCEL, FINISH, REOPEN)
 
 
 class StateConflict(Exception):
-    """The mailing's state does not allow what was asked of it."""
+    """Raised when the mailing's state does not allow the requested change."""
 
     def __init__(self, mailing: "Mailing", wanted: str) -> None:
         self.mailing, self.wanted = mailing, wanted
@@ -81,17 +81,18 @@ class StateConflict(Exception):
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
     def schedule(self, *, actor: str = SYSTEM, **fields: Any) -> "Mailing":
-        """A new mailing that will start by itself at its `starts_at`."""
+        """Create a mailing that starts by itself at its `starts_at`."""
         return self._new("schedule", State.SCHEDULED, actor, fields)
 
     def draft(self, *, actor: str = SYSTEM, **fields: Any) -> "Mailing":
-        """A new mailing that does nothing until it is scheduled."""
+        """Create a mailing that does nothing until it is scheduled."""
         return self._new("draft", State.DRAFT, actor, fields)
 
     def _new(
         self, event: str, state: MailingState, actor: str, fields: Mapping[str, Any]
     ) -> "Mailing":
         with transaction.atomic():
+            # The count without values; personalised messages have counts of their own.
             segments = least_segments_of(fields["text"])
             mailing = self.create(state=state, segments=segments, **fields)
             mailing.record_event(event, actor=actor, to_state=state)
@@ -99,7 +100,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
 
 
 class Mailing(models.Model):
-    """A text, an audience filter, and a window in which it goes out."""
+    """A text, a filter of its audience, and a window in which it is sent."""
 
     name = models.CharField(max_length=200, blank=True, default="")
     text = models.TextField()
@@ -114,7 +115,7 @@ class Mailing(models.Model):
     text_version = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
     state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
     #: Why it is in its state: the text, and the code with its parameters. The version before writes
-    #: the text alone, so both are read by `Reason.stored`; so it is with its events.
+    #: the text alone, so `Reason.stored` reads both. The same holds for its events.
     state_reason = models.TextField(blank=True, default="")
     reason = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -170,19 +171,20 @@ class Mailing(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """Why it is in its state, where that is not plain."""
+        """The reason of its state, if there is one."""
         return Reason.stored(self.state_reason, self.reason)
 
     def move(self, transition: Transition, *, actor: str = SYSTEM, reason: str = "") -> bool:
-        """Make one transition and record it; False where somebody was there first.
+        """Make one transition and record it; return False if another process was first.
 
-        One conditional UPDATE decides: it names the states that it leaves, and its row count
-        says who won. The instance is refreshed either way.
+        One conditional UPDATE decides: it names the source states, and its row count says who won.
+        The instance is refreshed in either case.
         """
         why = Reason.of(reason) if reason else None
         with transaction.atomic():
             leaves = Q(id=self.id, state__in=transition.sources) & transition.also
-            # Not the stronger lock: a chunk that is being enlisted holds the row's key meanwhile.
+            # FOR NO KEY UPDATE: the foreign keys of a chunk that is being enlisted hold the row's
+            # key, and the stronger lock would wait for them.
             rows = Mailing.objects.select_for_update(no_key=True)
             before = rows.values_list("state", flat=True)
             state_before = before.get(id=self.id)
@@ -204,16 +206,16 @@ class Mailing(models.Model):
         return bool(moved)
 
     def apply(self, transition: Transition, *, actor: str, reason: str = "") -> None:
-        """Make a transition that somebody asked for; fulfilled already is fine.
+        """Make a requested transition; it is no error if the state is reached already.
 
-        Raises StateConflict where the state, or the end of the window, does not allow it.
+        Raises StateConflict if the state or the end of the window does not allow it.
         """
         moved = self.move(transition, actor=actor, reason=reason)
         if not moved and self.state != transition.target:
             raise StateConflict(self, transition.name)
 
     def record_event(self, event: str, *, actor: str, reason: str = "", **states: str) -> None:
-        """Put on record what was done to the mailing, and why: a `Reason`, or words of somebody."""
+        """Record what was done to the mailing, and why: a `Reason`, or a user's own words."""
         why = Reason.of(reason) if reason else None
         self.events.create(
             event=event,
@@ -224,16 +226,15 @@ class Mailing(models.Model):
         )
 
     def is_open(self) -> bool:
-        """Whether messages may still leave: under way, and before the end."""
+        """Return whether messages may still leave: under way, and before the end."""
         open_ones = Mailing.objects.filter(is_ahead("ends_at"), state__in=UNDER_WAY)
         return open_ones.filter(id=self.id).exists()
 
     def change(self, changes: Mapping[str, Any], *, actor: str) -> None:
         """Change fields, provided that the state is still the one that was read.
 
-        The row is locked before state and clock are looked at: waiting for it takes time. Raises
-        StateConflict where the mailing was launched, ended or cancelled meanwhile, and
-        ValidationError where its new end has come by then.
+        Raises StateConflict if the mailing was launched, ended or cancelled meanwhile, and
+        ValidationError if its new end has passed by then.
         """
         fields = dict(changes)
         new_text = self.state in UNDER_WAY and fields.get("text", self.text) != self.text
@@ -242,10 +243,11 @@ class Mailing(models.Model):
         unchanged = Q(id=self.id, state=self.state)
         if self.state in UNDER_WAY:
             unchanged &= is_ahead("ends_at")
-        if new_text:  # of two that are given at once only one takes hold
+        if new_text:  # of two new texts at once only one is kept
             unchanged &= Q(text_version=self.text_version)
             fields["text_version"] = self.text_version + 1
         with transaction.atomic():
+            # Lock first, then read state and clock: the wait for the lock may outlast both.
             Mailing.objects.select_for_update(no_key=True).filter(id=self.id).first()
             if "ends_at" in fields:
                 self._check_end(unchanged, fields["ends_at"])
@@ -260,14 +262,14 @@ class Mailing(models.Model):
             raise StateConflict(self, "change")
 
     def _keep_texts(self, text: str, segments: int) -> None:
-        """Put the new text on record, and the first one, which was only the mailing's own."""
+        """Store the new text, and the first one, which only the mailing had until now."""
         first = {"text": self.text, "segments": self.segments, "since": self.started_at}
         self.texts.get_or_create(version=self.text_version, defaults=first)
         self.texts.create(version=self.text_version + 1, text=text, segments=segments)
 
     def _check_end(self, unchanged: Q, ends_at: datetime) -> None:
-        """Raises ValidationError where the new end of a mailing that may change is past. Under way
-        it leaves a second, in which a flight that was marked before is out."""
+        """Raise ValidationError if the new end of a mailing that may change has passed."""
+        # Under way it must be a second ahead: a flight that was marked before has left by then.
         spare = timedelta(seconds=1 if self.state in UNDER_WAY else 0)
         rows = Mailing.objects.filter(unchanged).values_list(Clock(), flat=True)
         now = rows.first()
@@ -279,8 +281,7 @@ class Mailing(models.Model):
 class MailingText(models.Model):
     """A version of the text of a mailing whose text was changed after its start.
 
-    Messages name the version that they get or got; of a mailing that has only its first text
-    there are no rows.
+    Messages name their version. A mailing that has only its first text has no rows here.
     """
 
     mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="texts")
@@ -300,7 +301,7 @@ class MailingText(models.Model):
 
 
 class MailingEvent(models.Model):
-    """Who did what to a mailing, when, and why. Rows are only ever added."""
+    """Who did what to a mailing, when, and why. Rows are never changed."""
 
     mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Clock())
@@ -319,5 +320,5 @@ class MailingEvent(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """Why it was done, or to what."""
+        """The reason of the event, or what it concerned."""
         return Reason.stored(self.reason, self.reason_details)

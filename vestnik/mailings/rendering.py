@@ -1,8 +1,8 @@
 """Texts with each client's own values, rendered and counted by the database.
 
-A million are rendered and counted in about two seconds; reading the clients into Python alone
-takes longer. What is constant is computed here once, so that for each client only their values
-are looked at.
+It renders and counts a million texts in about two seconds; reading the clients into Python alone
+takes longer. Constants are computed here once, so that only the client's values are computed per
+client.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +26,7 @@ from vestnik.mailings.text import (
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Characters of two UTF-16 units.
 ASTRAL = "[\U00010000-\U0010ffff]"
 EXTENSION = "".join(sorted(GSM_EXTENSION))
 SPECIAL_IN_BRACKETS = "\\[]^-"
@@ -39,31 +40,34 @@ TOO_LONG = Reason(Code.TOO_LONG, most=MOST_SEGMENTS)
 STOPPED = Reason(Code.STOP_LIST)
 NO_SMS = Reason(Code.NO_SMS)
 NO_TEXT = Reason(Code.EMPTY_TEXT)
-# What a spreadsheet shows where it has no value, in English and in Russian.
+# What a spreadsheet shows for a missing value, in English and in Russian.
 ERROR_CELLS = (
     "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
     "#GETTING_DATA", "#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ДЕЛ/0!", "#ИМЯ?", "#ЧИСЛО!", "#ПУСТО!",
     "#ПЕРЕНОС!", "#ВЫЧИСЛ!",
 )  # fmt: skip
-# A number that a program wrote, and nobody would: an article such as 12E5 is not one.
+# A number in the notation of programs (1.5E+10); an article such as 12E5 is not one.
 SCIENTIFIC = r"^-?[0-9](\.[0-9]+)?[eE][+][0-9]{2}$"
-# More of a fraction than a spreadsheet shows is what binary numbers make of it.
+# The significant digits of a spreadsheet; further ones come from binary rounding.
 MOST_DIGITS = 15
 STORED_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 STORED_MINUTE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:00)?$"
-# A longer text has more than ten segments in any alphabet.
+# A longer text has more than ten segments in either alphabet.
 MOST_CHARACTERS = ROOM_IN_A_PART[Encoding.GSM_7] * MOST_SEGMENTS
+#: A stand-in of this length for any longer text: it is refused for the same reason, and no text
+#: takes more memory than its client's values.
 TOO_MANY = f"repeat('a', {MOST_CHARACTERS} + 1)"
+#: Up to this number of values a rendered text has a bounded size.
 FEW_PLACES = 20
 
 GSM_ALONE, UCS_ALONE = ROOM_ALONE[Encoding.GSM_7], ROOM_ALONE[Encoding.UCS_2]
 GSM_ROOM, UCS_ROOM = ROOM_IN_A_PART[Encoding.GSM_7], ROOM_IN_A_PART[Encoding.UCS_2]
 
-# Each level is a row of its own: OFFSET keeps the planner from folding it into the next, which
-# would compute it again at each mention (7 s for a million instead of 1.5); as a constant, for with
-# a cast in it no parallel worker takes part. `units` are septets or UTF-16 units, `wide` the
-# characters of two. A part that such a character does not fit loses one unit: where that may change
-# the count, the function cuts the text as it is.
+# OFFSET makes each level a row of its own. Without it the planner folds a level into the next,
+# which computes it again at each mention (7 s for a million instead of 1.5). It is a constant,
+# since a cast would prevent parallel workers. `units` are septets or UTF-16 units, `wide` the
+# characters that take two. A part that such a character does not fit loses one unit; where that may
+# change the count, the function splits the actual text.
 RENDERED = """
 SELECT id, phone_number, timezone, {code} AS code, {why} AS why, {reason} AS reason,
     text, segments
@@ -103,7 +107,7 @@ SELECT id, phone_number, timezone, {code} AS code, {why} AS why, {reason} AS rea
     NULL::text AS text, NULL::integer AS segments
 FROM ({picked}) AS p
 """
-# Why a client gets nothing, as the code, as the text, and as the code with its parameters.
+# Why a client gets nothing: as a code, as a text, and as a code with parameters.
 WHY_PLAIN = """CASE
         WHEN stopped THEN {stopped} WHEN no_sms THEN {no_sms} WHEN {blank} THEN {no_text} END"""
 WHY = """CASE
@@ -121,7 +125,7 @@ NO_VALUE_DATA = (
 
 @dataclass(frozen=True)
 class Rendering:
-    """A parsed text, as the pieces of statements that render it."""
+    """A parsed text, as fragments of the statements that render it."""
 
     pieces: Sequence[Piece]
 
@@ -131,7 +135,7 @@ class Rendering:
 
     @property
     def _places(self) -> list[Placeholder]:
-        """A value that stands twice counts twice."""
+        """The placeholders in order; one that occurs twice counts twice."""
         return [piece for piece in self.pieces if isinstance(piece, Placeholder)]
 
     @property
@@ -139,13 +143,16 @@ class Rendering:
         return "".join(piece for piece in self.pieces if isinstance(piece, str))
 
     def values(self) -> str:
-        """Columns with what each client has for the slots, over a client's row `c`."""
+        """Return columns with the client's values of the slots, over a client's row `c`."""
         return "".join(f", {_written(slot)} AS t{n}" for n, slot in enumerate(self.slots))
 
     def over(self, picked: str) -> str:
-        """A statement of `id`, `phone_number`, `timezone`, why they get nothing (`code`, `why` and
-        `reason`), `text` and `segments`, over one of the first three, `stopped`, `no_sms` and the
-        values."""
+        """Return a statement that renders the text for the rows of `picked`.
+
+        `picked` selects `id`, `phone_number`, `timezone`, `stopped`, `no_sms` and the values. The
+        statement answers the first three, why the client gets nothing (`code`, `why`, `reason`),
+        `text` and `segments`.
+        """
         if not self.slots:
             return PLAIN.format(picked=picked, **self._why())
         return RENDERED.format(
@@ -157,7 +164,7 @@ class Rendering:
         )
 
     def _why(self) -> dict[str, str]:
-        """The columns that say why a client gets nothing."""
+        """Return the columns that say why a client gets nothing."""
         return {
             "code": self._case(lambda reason: quoted(reason.code), quoted(Code.NO_VALUE)),
             "why": self._case(quoted, self._missing(NO_VALUE_TEXT)),
@@ -176,7 +183,7 @@ class Rendering:
         return WHY.format(blank=blank, most=MOST_SEGMENTS, no_value=no_value, **values)
 
     def _missing(self, written: str) -> str:
-        """The names of the values that a client does not have, in a text or as data."""
+        """Return the names of the values that a client lacks, as a text or as data."""
         names = ", ".join(
             f"CASE WHEN v{n} IS NULL THEN {quoted(slot.name)} END"
             for n, slot in enumerate(self.slots)
@@ -184,11 +191,11 @@ class Rendering:
         return written.format(names=names)
 
     def _composed(self) -> dict[str, str]:
-        """The text, and what of it is the client's own: of one that is surely too long a stand-in,
-        so that no text takes more memory than its client's values."""
+        """Return the text, and the part of it that comes from the client's values."""
         text, own = (
-            _joined(list(map(self._piece, found))) for found in (self.pieces, self._places)
+            _joined(list(map(self._piece, pieces))) for pieces in (self.pieces, self._places)
         )
+        # Few values cannot exhaust memory; many long ones could, so their length is tested first.
         if len(self._places) <= FEW_PLACES:
             return {"text": text, "own": own}
         lengths = [
@@ -196,12 +203,12 @@ class Rendering:
         ]
         many = f"{' + '.join(lengths)} > {MOST_CHARACTERS}"
         return {
-            name: f"CASE WHEN {many} THEN {TOO_MANY} ELSE {made} END"
-            for name, made in (("text", text), ("own", own))
+            name: f"CASE WHEN {many} THEN {TOO_MANY} ELSE {expression} END"
+            for name, expression in (("text", text), ("own", own))
         }
 
     def _counted(self) -> dict[str, object]:
-        """What the count of segments needs of the text's own words, and the rooms of a segment."""
+        """Return what the count of segments needs of the constant text, and their sizes."""
         literal, own = self._literal, ", ".join(f"v{n}" for n in range(len(self.slots)))
         return {
             "foreign": (
@@ -218,7 +225,8 @@ class Rendering:
         }
 
     def _may_be_blank(self) -> bool:
-        """Values are never blank: only where there are defaults, and all else is blank."""
+        """Return whether a rendered text can be blank."""
+        # Values are never blank, so it takes blank defaults and a blank rest.
         return is_blank(self._literal) and all(
             slot.default is not None and is_blank(slot.default) for slot in self.slots
         )
@@ -228,37 +236,38 @@ class Rendering:
 
 
 def rendering_of(text: str) -> Rendering:
-    """How the text of a mailing is rendered."""
+    """Parse the text of a mailing for rendering."""
     return Rendering(parse(text))
 
 
 def _joined(pieces: Sequence[str]) -> str:
-    """The pieces one after the other, and null where one of them is. Halved, for a chain of
-    thousands is deeper than the parser goes; and `concat` takes a hundred."""
+    """Concatenate the pieces; null if one of them is null."""
     if len(pieces) == 1:
         return pieces[0]
+    # A balanced tree: a chain of thousands is too deep for the parser, and `concat` takes at most a
+    # hundred arguments.
     half = len(pieces) // 2
     return f"({_joined(pieces[:half])} || {_joined(pieces[half:])})"
 
 
 def _written(slot: Placeholder) -> str:
-    """What the client has, composed, its lines ended by one character. Only strings and numbers
-    of the attributes are values."""
+    """Return the client's value in composed form, with one character per line end; only strings and
+    numbers among the attributes are values."""
     if slot.name in FIELDS:
         return _composed(f"c.{slot.name}") if slot.name == "tag" else f"c.{slot.name}"
     name = quoted(slot.name)
-    found = f"c.attributes -> {name}"
+    value = f"c.attributes -> {name}"
     return (
-        f"CASE jsonb_typeof({found}) "
+        f"CASE jsonb_typeof({value}) "
         f"WHEN 'string' THEN {_dated(f'c.attributes ->> {name}')} "
-        f"WHEN 'number' THEN {_as_people_write(f'({found})::numeric')} END"
+        f"WHEN 'number' THEN {_as_people_write(f'({value})::numeric')} END"
     )
 
 
 def _dated(text: str) -> str:
-    """A date as it is stored, 2026-03-31, as people write it here: 31.03.2026, and with a time of
-    day 31.03.2026 10:30. The length is asked first: a pattern costs 1 µs."""
+    """Write a stored date as Russian readers do: 31.03.2026, or 31.03.2026 10:30."""
     text = f"({text})"
+    # The length is tested first, since a pattern costs 1 µs per value.
     day = f"substr({text}, 9, 2) || '.' || substr({text}, 6, 2) || '.' || left({text}, 4)"
     return (
         f"CASE WHEN char_length({text}) NOT IN (10, 16, 19) THEN {_composed(text)} "
@@ -273,23 +282,22 @@ def _composed(text: str) -> str:
 
 
 def _as_people_write(number: str) -> str:
-    """Without an exponent, and without zeros that nobody would write."""
+    """Write a number without an exponent and without trailing zeros."""
     digits = f"greatest(0, {MOST_DIGITS} - char_length(trunc(abs({number}))::text))"
     return f"trim_scale(round({number}, {digits}))::text"
 
 
 def _value(slot: Placeholder, text: str) -> str:
-    """The value of what was written; null where it is blank to the eye or says that there is none.
-
-    Most need nothing done, which their ends tell: 0.3 µs each instead of 2 for trimming.
-    """
+    """Return the usable value; null if it is invisible or means that there is none."""
+    # Most values need no trimming, which their first and last characters tell: 0.3 µs per value
+    # instead of 2.
     at_the_ends = f"ANY('{{{','.join(['0', *(str(ord(one)) for one in INVISIBLE)])}}}')"
-    found = (
+    value = (
         f"CASE WHEN ascii({text}) = {at_the_ends} OR ascii(right({text}, 1)) = {at_the_ends} "
         f"OR starts_with({text}, '#') OR strpos({text}, '+') > 0 OR strpos({text}, E'\\r') > 0 "
         f"THEN {_tidied(text)} ELSE {text} END"
     )
-    return found if slot.default is None else f"coalesce({found}, {quoted(slot.default)})"
+    return value if slot.default is None else f"coalesce({value}, {quoted(slot.default)})"
 
 
 def _tidied(text: str) -> str:
@@ -303,5 +311,5 @@ def _tidied(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A literal of SQL, in a statement that still takes parameters."""
+    """Return an SQL literal for a statement that takes parameters: percent signs are doubled."""
     return sql.Literal(str(text)).as_string().replace("%", "%%")

@@ -1,4 +1,4 @@
-"""What a mailing may consist of, and what of it may change in which state."""
+"""Which values the fields of a mailing may have, and which may change in which state."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +40,7 @@ from vestnik.mailings.text import MOST_SEGMENTS, is_blank, normalise, segments_o
 from vestnik.mailings.text_warnings import TextWarning, correct, suggestion_for, warnings
 from vestnik.providers.registry import aliases
 
+#: A longer text is refused before it is parsed; ten segments have 1,530 characters.
 LONGEST_READ = 10_000
 HOURS = ("from", "until")
 TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
@@ -48,44 +49,49 @@ SHORTEN = gettext_lazy(
     "1530 characters of the GSM alphabet or 670 of any other."
 )
 CONFIRM = gettext_lazy("Write it as {{ name }}, or confirm the text as it is (confirm_text).")
-#: Without one of these nothing looks like a placeholder.
+#: A text without one of these cannot hold anything that looks like a placeholder.
 LOOKS_WRITTEN = re.compile(r"[{}\[<#%]|\(\(")
+#: Warnings in one error message.
 MOST_NAMED = 5
+#: Messages a second; far above any provider's rate.
 MOST_RATE = 1_000_000
+#: The horizon counts leap years, so that a date is never refused a day early.
 YEAR = timedelta(days=366)
 
 CHANGEABLE = frozenset(
     {"name", "text", "filter", "starts_at", "ends_at", "provider", "rate_limit", "local_hours"}
 )
+#: Audience and text are fixed when the mailing starts: its messages exist.
 CHANGEABLE_UNDER_WAY = frozenset({"name", "rate_limit", "ends_at"})
-#: Nothing leaves meanwhile: whoever changes the text sees who has got the old one.
+#: Nothing is sent while paused, so the user sees who got the old text before changing it.
 CHANGEABLE_PAUSED = CHANGEABLE_UNDER_WAY | {"text"}
 
 
-def checked_text(text: str) -> str:
-    """The text as it will be sent. Raises ValidationError with the remedy."""
+def validate_text(text: str) -> str:
+    """Return the text as it will be sent. Raises ValidationError with the remedy."""
     if is_blank(text):
         raise ValidationError(_("Write a text: an empty message is never sent."))
+    # Before parsing, whose cost grows with the text.
     if len(text) > LONGEST_READ:
         raise ValidationError(SHORTEN % {"most": MOST_SEGMENTS})
-    pieces = _parsed(sent := normalise(text))
+    pieces = _parsed(normalised := normalise(text))
     if segments_of(least(pieces)) > MOST_SEGMENTS:
         raise ValidationError(SHORTEN % {"most": MOST_SEGMENTS})
     _check_names(pieces)
-    return sent
+    return normalised
 
 
 def text_warnings(text: str) -> list[TextWarning]:
-    """What of a text looks like a placeholder and is none, by the names that clients have."""
+    """Return the parts of a text that look like a placeholder and are none."""
     return warnings(text, attribute_names()) if LOOKS_WRITTEN.search(text) else []
 
 
 def check_confirmed(text: str, *, confirmed: bool) -> None:
-    """Raises ValidationError where parts look like placeholders, unless that was confirmed."""
-    found = [] if confirmed else text_warnings(text)
-    if found:
-        said = " ".join(map(str, found[:MOST_NAMED]))
-        raise ValidationError({"text": f"{said} {CONFIRM}"}, code="confirm_text")
+    """Raise ValidationError if parts look like placeholders, unless that was confirmed."""
+    unconfirmed = [] if confirmed else text_warnings(text)
+    if unconfirmed:
+        warning = " ".join(map(str, unconfirmed[:MOST_NAMED]))
+        raise ValidationError({"text": f"{warning} {CONFIRM}"}, code="confirm_text")
 
 
 def _parsed(text: str) -> list[Piece]:
@@ -98,7 +104,7 @@ def _parsed(text: str) -> list[Piece]:
 
 
 def _check_names(pieces: Sequence[Piece]) -> None:
-    """Raises ValidationError where a name is neither a field nor anybody's attribute."""
+    """Raise ValidationError if a name is neither a field nor an attribute of any client."""
     slots = placeholders(pieces)
     if len(slots) > MOST_PLACEHOLDERS:
         remedy = _("Use at most %(most)s placeholders.")
@@ -106,8 +112,8 @@ def _check_names(pieces: Sequence[Piece]) -> None:
     for name in dict.fromkeys(slot.name for slot in slots):
         if len(name) > LONGEST_NAME or not (name in FIELDS or is_attribute(name)):
             remedy = _("No client has an attribute %(name)r. Other names are %(known)s.")
-            said = {"name": name[:LONGEST_NAME], "known": ", ".join(FIELDS)}
-            raise ValidationError(remedy % said + _find_misspelled(name))
+            params = {"name": name[:LONGEST_NAME], "known": ", ".join(FIELDS)}
+            raise ValidationError(remedy % params + _find_misspelled(name))
 
 
 def _find_misspelled(name: str) -> str:
@@ -122,26 +128,26 @@ def _did_you_mean(meant: str) -> str:
     return f" {hint}"
 
 
-def checked_provider(alias: str) -> str:
-    """The alias. Raises ValidationError where no such provider is configured."""
+def validate_provider(alias: str) -> str:
+    """Return the alias. Raises ValidationError if no such provider is configured."""
     if alias not in aliases():
         remedy = _("Name a configured provider: %(known)s.")
         raise ValidationError(remedy % {"known": ", ".join(aliases())})
     return alias
 
 
-def checked_hours(given: Mapping[str, Any]) -> dict[str, str]:
-    """The local hours as they are kept. Raises ValidationError naming each part that is wrong."""
+def validate_hours(hours: Mapping[str, Any]) -> dict[str, str]:
+    """Return the local hours as they are stored. Raises ValidationError by part."""
     remedy = _("Write the time as HH:MM, from 00:00 to 23:59.")
-    wrong = {end: remedy for end in HOURS if not _is_time(given.get(end))}
-    known = _("Known are: %(known)s.") % {"known": ", ".join(HOURS)}
-    unknown = (str(key) for key in given if key not in HOURS)
+    wrong = {end: remedy for end in HOURS if not _is_time(hours.get(end))}
+    known = _("Available: %(known)s.") % {"known": ", ".join(HOURS)}
+    unknown = (str(key) for key in hours if key not in HOURS)
     wrong |= dict.fromkeys(islice(unknown, MOST_PROBLEMS), known)
-    if not wrong and given["from"] == given["until"]:
+    if not wrong and hours["from"] == hours["until"]:
         wrong["until"] = _("Choose another time than `from`; null is the whole day.")
     if wrong:
         raise ValidationError(wrong)
-    return {end: given[end] for end in HOURS}
+    return {end: hours[end] for end in HOURS}
 
 
 def _is_time(value: object) -> bool:
@@ -149,17 +155,17 @@ def _is_time(value: object) -> bool:
 
 
 def check_window(starts_at: datetime, ends_at: datetime) -> None:
-    """Raises ValidationError where there would be no time to send in, or where an instant is
-    further away than anybody plans."""
+    """Raise ValidationError if the window is empty, or if an instant is beyond the horizon
+    (MAILING_HORIZON_YEARS)."""
     if starts_at >= ends_at:
         raise ValidationError({"ends_at": _("Choose an end that is later than the start.")})
-    given = {"starts_at": starts_at, "ends_at": ends_at}
-    if far := {name: why for name, instant in given.items() if (why := _too_far(instant))}:
+    instants = {"starts_at": starts_at, "ends_at": ends_at}
+    if far := {name: why for name, instant in instants.items() if (why := _too_far(instant))}:
         raise ValidationError(far)
 
 
 def _too_far(instant: datetime) -> str:
-    """The remedy where the instant is beyond the horizon, in the past or to come."""
+    """Return the remedy if the instant is beyond the horizon, past or future; else nothing."""
     years = settings.MAILING_HORIZON_YEARS
     away = instant - timezone.now()
     if abs(away) <= years * YEAR:
@@ -180,20 +186,17 @@ def _too_far(instant: datetime) -> str:
 
 
 def check_ahead(ends_at: datetime, *, under_way: bool = False) -> None:
-    """Raises ValidationError where the end is past already, by the database's clock.
-
-    That of a mailing under way must leave a second: a flight that was marked before the change
-    still has the old end, and is out within that time.
-    """
+    """Raise ValidationError if the end has passed, by the database's clock."""
     if ends_at <= database_now():
         raise ValidationError({"ends_at": _("Choose an end that is still to come.")})
+    # A flight that was marked before the change still has the old end; it has left within a second.
     if under_way and ends_at < database_now() + timedelta(seconds=1):
         remedy = _("Choose an end a second from now or later, or cancel.")
         raise ValidationError({"ends_at": remedy})
 
 
 def database_now() -> datetime:
-    """The instant by the clock that the pipeline goes by."""
+    """Return the time of the database, whose clock the pipeline uses."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
@@ -202,17 +205,17 @@ def database_now() -> datetime:
 
 
 def check_ready(mailing: Mailing) -> None:
-    """Raises ValidationError naming what has come to be wrong since the draft was saved."""
+    """Raise ValidationError that names what became invalid since the draft was saved."""
     if mailing.state == MailingState.DRAFT:
         check_ahead(mailing.ends_at)
         try:
-            checked_provider(mailing.provider)
+            validate_provider(mailing.provider)
         except ValidationError as error:
             raise ValidationError({"provider": error.messages}) from None
 
 
 def changeable(mailing: Mailing) -> frozenset[str]:
-    """The fields that may change in the mailing's state."""
+    """Return the fields that may change in the mailing's state."""
     if mailing.state in BEFORE_THE_START:
         return CHANGEABLE
     if mailing.state == MailingState.PAUSED and not mailing.is_test:
@@ -221,17 +224,17 @@ def changeable(mailing: Mailing) -> frozenset[str]:
 
 
 def check_changeable(mailing: Mailing, names: Iterable[str]) -> None:
-    """Raises StateConflict where one of the fields may not change in the mailing's state."""
+    """Raise StateConflict if one of the fields may not change in the mailing's state."""
     refused = sorted(set(names) - changeable(mailing))
     if refused:
         raise StateConflict(mailing, f"change of {', '.join(refused)}")
 
 
 def allowed_actions(mailing: Mailing) -> list[str]:
-    """What the mailing's state allows, in words."""
-    all_orders = (SCHEDULE, PAUSE, RESUME, CANCEL)
-    orders = [order.name for order in all_orders if mailing.state in order.sources]
+    """Return the names of the actions that the mailing's state allows."""
+    transitions = (SCHEDULE, PAUSE, RESUME, CANCEL)
+    actions = [order.name for order in transitions if mailing.state in order.sources]
     fields = changeable(mailing)
     if fields == CHANGEABLE:
-        return [*orders, "change"]
-    return [*orders, f"change of {', '.join(sorted(fields))}"] if fields else orders
+        return [*actions, "change"]
+    return [*actions, f"change of {', '.join(sorted(fields))}"] if fields else actions

@@ -1,7 +1,7 @@
 """The language of placeholders: `{{ name }}` and `{{ name|default:"клиент" }}`, and nothing else.
 
-A name is a field of the client (`FIELDS`) or one of their attributes. There are no expressions,
-filters or loops: a text cannot reach anything but its own client's values.
+A name is a field of the client (`FIELDS`) or an attribute. There are no expressions, filters or
+loops: a text can reach nothing but the values of its own client.
 """
 
 import re
@@ -11,22 +11,24 @@ from dataclasses import dataclass
 from vestnik.mailings.text import segments_of
 
 FIELDS = ("phone_number", "operator_code", "tag", "timezone")
+#: Each placeholder is an expression in the statement that renders a million texts.
 MOST_PLACEHOLDERS = 20
 LONGEST_NAME = 200
 OPENING = "{{"
 
+#: A name has no braces, bars, quotes, or blanks at its ends; a default has no quotes.
 PLACEHOLDER = re.compile(
     r'\{\{\s*(?P<name>[^{}|"\s](?:[^{}|"]*[^{}|"\s])?)\s*(?:\|\s*default:\s*"(?P<default>[^"]*)"\s*)?\}\}'
 )
 
 
 class Malformed(ValueError):
-    """A placeholder of the text cannot be read."""
+    """Raised when a placeholder cannot be parsed; the text is what could not be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """Stands for a client's value; for the default where the client lacks it."""
+    """The place of a client's value; of the default if the client lacks it."""
 
     name: str
     default: str | None = None
@@ -36,12 +38,12 @@ Piece = str | Placeholder
 
 
 def parse(text: str) -> list[Piece]:
-    """The text as it alternates between words and placeholders. Raises Malformed."""
+    """Split the text into literal texts and placeholders. Raises Malformed."""
     pieces: list[Piece] = []
     end = 0
-    for found in PLACEHOLDER.finditer(text):
-        pieces += [text[end : found.start()], Placeholder(found["name"], found["default"])]
-        end = found.end()
+    for match in PLACEHOLDER.finditer(text):
+        pieces += [text[end : match.start()], Placeholder(match["name"], match["default"])]
+        end = match.end()
     pieces.append(text[end:])
     for piece in pieces:
         if isinstance(piece, str) and OPENING in piece:
@@ -50,20 +52,20 @@ def parse(text: str) -> list[Piece]:
 
 
 def placeholders(pieces: Sequence[Piece]) -> list[Placeholder]:
-    """The placeholders among the pieces, each once."""
+    """Return the placeholders among the pieces, each once."""
     return list(dict.fromkeys(piece for piece in pieces if isinstance(piece, Placeholder)))
 
 
 def is_personalised(text: str) -> bool:
-    """Whether each client gets a text of their own."""
+    """Return whether each client gets a text of their own."""
     return OPENING in text
 
 
 def least(pieces: Sequence[Piece]) -> str:
-    """The text with each placeholder's default, or with nothing in its place."""
+    """Return the text with each placeholder replaced by its default, or by nothing."""
     return "".join(p if isinstance(p, str) else p.default or "" for p in pieces)
 
 
 def least_segments_of(text: str) -> int:
-    """How many segments the text takes before anybody's values are in it."""
+    """Return how many segments the text takes without any client's values."""
     return segments_of(least(parse(text)) if is_personalised(text) else text)

@@ -1,4 +1,4 @@
-"""The text of a message as it is written; how it travels is `providers.segments`."""
+"""The characters of a text; their encoding for SMS is in `providers.segments`."""
 
 import unicodedata
 
@@ -30,6 +30,7 @@ __all__ = [
     "units_of",
 ]
 
+#: A limit of the product; the technical one of SMPP is 255 parts.
 MOST_SEGMENTS = 10
 
 
@@ -37,7 +38,7 @@ def _range(first: int, last: int) -> str:
     return "".join(map(chr, range(first, last + 1)))
 
 
-# Blanks, controls, and what draws nothing: at the ends of a value it is left out.
+# Blanks, controls and characters without a glyph; they are trimmed from values.
 TRIMMED = (
     _range(0x01, 0x20)
     + _range(0x7F, 0xA0)
@@ -45,7 +46,7 @@ TRIMMED = (
     + _range(0x2000, 0x200B)
     + "\u2028\u2029\u202f\u205f\u2060\u2800\u3000\u3164\ufeff\uffa0"
 )
-# This means something beside letters (joiners, directions, variants of a sign), and nothing alone.
+# Joiners, directions and variation selectors: they have a meaning beside letters, none alone.
 ONLY_BESIDE = (
     "\u034f\u061c\u17b4\u17b5\u200c\u200d\u200e\u200f"
     + _range(0x202A, 0x202E)
@@ -57,15 +58,16 @@ _INVISIBLE = frozenset(INVISIBLE)
 
 
 def normalise(text: str) -> str:
-    """The text as it is sent: composed letters, one unit for a line's end."""
+    """Return the text as it is sent: composed letters (NFC), one unit per line end."""
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of the text can be seen."""
+    """Return whether the text has no visible character."""
+    # The first character decides for nearly all texts, without a copy of the text.
     return not text or (text[0] in _INVISIBLE and not text.strip(INVISIBLE))
 
 
 def foreign_characters(text: str) -> list[str]:
-    """The characters that force UCS-2, each once, in the order of the text."""
+    """Return the characters that force UCS-2, each once, in the order of the text."""
     return [one for one in dict.fromkeys(text) if one not in GSM]

@@ -1,4 +1,4 @@
-"""What in a text looks like a placeholder and is none, and which name was probably meant."""
+"""Parts of a text that look like a placeholder and are none, with the probable name."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,8 @@ from vestnik.mailings.template import FIELDS, Malformed, Piece, parse
 from vestnik.mailings.text import INVISIBLE, normalise
 
 NAME = r"[^\W\d_](?:[\w .\-]{0,60}\w)?"
-# In these a name is never written by chance; in the others only one that clients have.
+# These marks around a name are never accidental. Those of WHERE_KNOWN may be, so they count only
+# around a name that clients have.
 SURELY = (
     rf"\$?\{{\s*(?P<braces>{NAME})\s*\}}",
     rf"\(\(\s*(?P<rounds>{NAME})\s*\)\)",
@@ -22,9 +23,11 @@ SURELY = (
 )
 WHERE_KNOWN = (rf"\[\s*(?P<square>{NAME})\s*\]", rf"<\s*(?P<angle>{NAME})\s*>")
 LOOKS = re.compile("|".join((*SURELY, *WHERE_KNOWN)))
+#: The ratio of `difflib` from which a name counts as misspelled.
 CLOSE = 0.74
 BETWEEN_WORDS = re.compile(r"[\s_\-.]+")
 QUOTES = str.maketrans(dict.fromkeys("“”„«»‟″＂", '"') | dict.fromkeys("‘’‚‹›′'", '"'))
+#: A malformed placeholder, for the suggestion.
 IN_BRACES = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -41,20 +44,20 @@ class TextWarning:
                 "found": self.found,
                 "suggestion": self.suggestion,
             }
-        return _("%(found)s is sent as it is written: it is no placeholder.") % {
+        return _("%(found)s is sent as it is written: it is not a placeholder.") % {
             "found": self.found
         }
 
 
 def warnings(text: str, known_names: Sequence[str]) -> list[TextWarning]:
-    """What of the text looks like a placeholder and is none, each once."""
+    """Return the parts of the text that look like a placeholder and are none, each once."""
     try:
         pieces = parse(normalise(text))
     except Malformed:
         return []
     words = (word for piece in pieces for word in _words(piece))
     return list(
-        dict.fromkeys(found for word in words for found in _find_warnings(word, known_names))
+        dict.fromkeys(warning for word in words for warning in _find_warnings(word, known_names))
     )
 
 
@@ -66,12 +69,13 @@ def _find_warnings(words: str, known_names: Sequence[str]) -> Iterator[TextWarni
     for match in LOOKS.finditer(words):
         kind, name = match.lastgroup, match[match.lastgroup or 0]
         meant = "" if kind == "closing" else suggestion_for(name, known_names)
+        # Square and angle brackets are common in texts, so only known names count in them.
         if kind not in ("square", "angle") or _key(name) == _key(meant):
             yield TextWarning(match[0], f"{{{{ {meant} }}}}" if meant else "")
 
 
 def suggestion_for(name: str, known_names: Sequence[str]) -> str:
-    """The known name that was probably meant, or nothing."""
+    """Return the known name that was probably meant, or an empty text."""
     by_key: dict[str, str] = {}
     for known in (*FIELDS, *known_names):
         by_key.setdefault(_key(known), known)
@@ -82,13 +86,13 @@ def suggestion_for(name: str, known_names: Sequence[str]) -> str:
 
 
 def _key(name: str) -> str:
-    """What names have in common that people take for the same."""
-    kept = "".join(one for one in normalise(name) if one not in INVISIBLE or one == " ")
-    return BETWEEN_WORDS.sub("", kept.casefold().replace("ё", "е"))
+    """Return the form of a name in which spellings that people confuse are equal."""
+    visible = "".join(one for one in normalise(name) if one not in INVISIBLE or one == " ")
+    return BETWEEN_WORDS.sub("", visible.casefold().replace("ё", "е"))
 
 
 def correct(text: str) -> str:
-    """The first placeholder whose quotes were typographic, with the right ones; or nothing."""
+    """Return the first placeholder with typographic quotes, corrected; or an empty text."""
     for match in IN_BRACES.finditer(text):
         repaired = match[0].translate(QUOTES)
         if repaired != match[0] and _is_right(repaired):

@@ -1,1 +1,1 @@
-"""Around every request: the concurrency limit, the time limit, checks of the input."""
+"""WSGI and Django middleware: the concurrency limit, the time limit, checks of the input."""

@@ -1,7 +1,8 @@
 """Limit the requests that a process serves at once, and their duration.
 
-Live streams wait in threads; without the limit other requests would fill the remaining threads and
-wait for database connections. A client that sends its body too slowly would hold a slot for good.
+Live streams wait in threads. Without the limit, other requests would take the remaining threads and
+wait there for database connections. A client that sends its body too slowly would hold a slot for
+ever.
 """
 
 import json
@@ -14,19 +15,23 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
+#: Requests at once per process; each may hold one database connection.
 REQUESTS = 8
-#: Live streams hold no connection, and have their own limit.
+#: Live streams hold no database connection, and have a limit of their own.
 STREAMS = "text/event-stream"
-#: A busy process is alive: a probe that waited for a slot would have it killed. The probe that
-#: asks the database and the broker has slots of its own, since it may wait for them.
+#: A busy process is alive: if its liveness probe waited for a slot, it would be killed. The
+#: readiness probe has slots of its own, since it may wait for the database and the broker.
 ALIVE, READY = "/livez", "/readyz"
 #: The lowest rate of an incoming body: a file over a slow line may take long.
 MIN_BYTES_PER_SECOND = 16 * 1024
-#: All text is UTF-8. Django passes the label to Python, some of whose codecs are no text codecs.
+#: All text is UTF-8. Django would pass the label to Python, some of whose codecs are not text
+#: codecs.
 CHARSET = re.compile(r";\s*charset\s*=([^;]*)", re.IGNORECASE)
-#: Where the label is kept for callbacks, which providers write in charsets of their own.
+#: Keeps the label for callbacks, since providers send them in other charsets.
 DECLARED_CHARSET = "vestnik.declared_charset"
+#: Seconds that a request waits for a slot, and that its body may take.
 USUAL_SECONDS = 30.0
+#: Seconds between checks for overdue bodies.
 LOOKED_EVERY = 1.0
 TOO_MANY_REQUESTS = {
     "type": "urn:vestnik:problem:unavailable",
@@ -55,6 +60,7 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
     def in_one_of(
         free: threading.Semaphore, patience: float, environ: dict[str, Any], start: Any
     ) -> Iterable[bytes]:
+        # A bounded wait: the client gets a 503 with Retry-After instead of a time-out.
         if not free.acquire(timeout=patience):
             return _too_many(start)
         try:
@@ -93,7 +99,8 @@ def content_length(environ: dict[str, Any]) -> int:
 
 
 class RequestBody:
-    """Closes connections whose body does not arrive in time; readers see the end of the stream."""
+    """Closes connections whose body does not arrive in time; their readers see the end of the
+    stream."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -130,6 +137,7 @@ class RequestBody:
                 late = [line for ends, line in self._lines.values() if ends < now]
                 for line in late:
                     with suppress(OSError):
+                        # Readers see the end of the stream; the answer can still be written.
                         line.shutdown(socket.SHUT_RD)
                     self._lines.pop(id(line), None)
 

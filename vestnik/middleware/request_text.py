@@ -7,13 +7,16 @@ from django.http import HttpRequest, HttpResponseBase
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-#: The dashboard's forms name a field with a NUL; Django's admin would fail in the database.
+#: The dashboard's forms report a field with a NUL themselves. Django's admin does not, and the
+#: statement would fail in the database.
 UNCHECKED = "/admin/"
 
 
 def request_text(answer: GetResponse) -> GetResponse:
-    """Decode addresses and forms as UTF-8, whatever the declared charset, and refuse a NUL that no
-    form of the dashboard checks."""
+    """Decode addresses and forms as UTF-8, whatever charset is declared.
+
+    A NUL is refused with 400 where no form of the dashboard checks for it.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request.encoding = "utf-8"

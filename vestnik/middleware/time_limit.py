@@ -29,6 +29,7 @@ def body_was_read(answer: GetResponse) -> GetResponse:
         return answer(request)
 
     def process_view(request: HttpRequest, *_: Any) -> None:
+        # A large upload must not use up the time for its processing.
         deadline.extend(settings.WEB_REQUEST_SECONDS)
 
     middleware.process_view = process_view  # type: ignore[attr-defined]  # as Django asks for it

@@ -1,1 +1,1 @@
-"""The ways out: what a provider is, and those that come with Vestnik. Knows no models."""
+"""The contract of a provider, and the providers that come with Vestnik. Imports no models."""

@@ -7,7 +7,7 @@ with one of four outcomes:
 - `Accepted`: the provider has it. Never sent again.
 - `Rejected`: the provider will not have it, now or later. The message is `failed`.
 - `Deferred`: the provider does not have it, but may take it later. Tried again with back-off.
-- `Unknown`: nobody can tell whether the provider has it. The message is `unknown`, and never
+- `Unknown`: it is not known whether the provider has it. The message is `unknown`, and never
   sent again on our own account unless the provider deduplicates by our message id.
 
 The `reason` of an outcome is a `Reason` of the catalogue, or a text of the adapter's or the
@@ -234,10 +234,10 @@ class Provider(ABC):
         """Return an open connection. Called once in each worker process, on its event loop."""
 
     def read_callback(self, callback: Callback) -> CallbackResult:
-        """What the provider tells in a request of its own to us.
+        """Parse a request that the provider made to us.
 
-        Raises CallbackRefused where the request is not shown to be the provider's, or cannot be
-        read.
+        Raises CallbackRefused if the request is not authenticated as the provider's, or cannot be
+        parsed.
         """
         raise CallerUnknown("this provider sends no callbacks")
 
@@ -296,5 +296,5 @@ class Connection(ABC, Generic[ProviderT]):
         return message.resolve(outcome)
 
     async def ask(self, queries: Sequence[StatusQuery]) -> list[Reply]:
-        """What became of these messages; only where `Provider.can_query`."""
+        """Return the fate of these messages; only called if `Provider.can_query`."""
         raise NotImplementedError

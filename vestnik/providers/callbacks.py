@@ -1,4 +1,4 @@
-"""Requests that a provider makes to us, and how it shows that they are its own."""
+"""Requests that a provider makes to us, and their authentication."""
 
 import hmac
 import json
@@ -13,16 +13,16 @@ Network = IPv4Network | IPv6Network
 
 
 class CallbackRefused(Exception):
-    """The callback is not the provider's, or says nothing that can be read."""
+    """Raised when a callback is not the provider's, or cannot be parsed."""
 
 
 class CallerUnknown(CallbackRefused):
-    """The caller does not show that it is the provider. It is told no more than that."""
+    """Raised when the caller does not authenticate as the provider. The answer gives no details."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A request as it came. `secret` is what stood for it in the path, if anything did."""
+    """A request as it was received; `secret` is the part of the path that holds the secret."""
 
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
@@ -33,12 +33,13 @@ class Callback:
 
     @property
     def fields(self) -> dict[str, str]:
-        """Query string and form together: vendors use either."""
+        """The query string and the form together, since vendors use either."""
         return {**self.query, **self.form}
 
     def document(self) -> object:
-        """The body as JSON, whatever its content type says; the fields where there is no body, or
-        a form. Raises CallbackRefused."""
+        """Return the body as JSON, or the fields if there is no body or a form. Raises
+        CallbackRefused."""
+        # Some vendors send JSON with the content type of a form.
         looks_like_json = self.body.lstrip()[:1] in (b"{", b"[")
         if not self.body or (self.form and not looks_like_json):
             return self.fields
@@ -49,9 +50,9 @@ class Callback:
 
 
 class CallbackAuthenticator:
-    """Authenticates callbacks: by the secret, and by the caller's address.
+    """Authenticates callbacks by a secret and by the caller's address.
 
-    The secret stands in the path, in `?secret=`, or as a bearer token.
+    The secret is in the path, in `?secret=`, or a bearer token.
     """
 
     def __init__(self, options: Options) -> None:
@@ -59,7 +60,7 @@ class CallbackAuthenticator:
         self.networks = _networks(options.words("callback_addresses"))
 
     def authenticate(self, callback: Callback, *, signed: bool = False) -> None:
-        """Raises CallerUnknown; a callback that is `signed` needs no secret besides."""
+        """Raise CallerUnknown if the caller is unknown; a `signed` callback needs no secret."""
         self._known_address(callback.remote_addr)
         if signed:
             return
@@ -75,14 +76,15 @@ class CallbackAuthenticator:
             address = ip_address(remote_addr)
         except ValueError:
             raise CallerUnknown("the address of the caller is not known") from None
-        # A socket that takes both families writes an IPv4 address as ::ffff:192.0.2.1.
+        # A dual-stack socket reports an IPv4 address as ::ffff:192.0.2.1.
         address = getattr(address, "ipv4_mapped", None) or address
         if not any(address in network for network in self.networks):
             raise CallerUnknown("the address of the caller is not allowed")
 
 
 def parse_id(text: str) -> int | None:
-    """The id of ours that a vendor repeats; None where the word is none, whatever its length."""
+    """Return our id that a vendor repeats, or None if the text is not an id."""
+    # A bigint has at most 19 digits; a longer number would fail in the database.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 

@@ -1,4 +1,4 @@
-"""System checks: a provider that is declared wrongly stops the start and names the variable."""
+"""System checks: a wrong declaration of a provider stops the start and names the variable."""
 
 from typing import Any
 
@@ -9,24 +9,24 @@ from vestnik.providers.errors import OptionError
 from vestnik.providers.registry import aliases, build
 from vestnik.variables import PROVIDER_PREFIX
 
-#: A right callback secret is taken at any time, so only its length keeps others from guessing it.
+#: A right callback secret is accepted even during an attack, so only its length protects it.
 SHORTEST_SECRET = 16
 
 
 @register("providers")
 def check_providers(**kwargs: Any) -> list[CheckMessage]:
-    """Each declared provider can be built, and the default one is declared."""
-    found = [problem for alias in aliases() for problem in _check(alias)]
+    """Check that each declared provider can be built, and that the default one is declared."""
+    problems = [problem for alias in aliases() for problem in _check(alias)]
     if settings.SMS_DEFAULT_PROVIDER not in aliases():
-        found.append(
+        problems.append(
             Error(
                 f"DEFAULT_SMS_PROVIDER names {settings.SMS_DEFAULT_PROVIDER!r}, "
                 "which is not configured.",
-                hint=f"Configured are: {', '.join(aliases())}.",
+                hint=f"Configured providers: {', '.join(aliases())}.",
                 id="providers.E003",
             )
         )
-    return found
+    return problems
 
 
 def _check(alias: str) -> list[CheckMessage]:

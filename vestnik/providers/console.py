@@ -1,4 +1,4 @@
-"""The console provider: a line on standard output for each message."""
+"""The console provider: prints a line on standard output for each message."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ PRINTED = Accepted()
 
 
 class ConsoleProvider(Provider):
-    """Prints; a message counts as accepted once its line is written and flushed."""
+    """Prints messages; one counts as accepted once its line is written and flushed."""
 
     gives_receipts = False
 
@@ -52,7 +52,7 @@ class ConsoleConnection(Connection[ConsoleProvider]):
 
 
 def line_of(message: OutboundMessage) -> str:
-    """`SMS 79261234567 mailing=12 message=3456 text="…"`"""
+    """Return the line: `SMS 79261234567 mailing=12 message=3456 text="…"`."""
     text = json.dumps(message.text, ensure_ascii=False)
     return (
         f"SMS {message.phone_number} mailing={message.mailing_id} "

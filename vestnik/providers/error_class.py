@@ -1,21 +1,21 @@
-"""The classes into which each vendor's statuses and error codes are sorted."""
+"""The classes into which the statuses and error codes of all vendors are sorted."""
 
 from enum import Enum, auto
 
 
 class ErrorClass(Enum):
-    """What an answer of a gateway says about the message."""
+    """What a gateway's answer means for the message."""
 
     ACCEPTED = auto()
-    #: This message will never be taken.
+    #: The gateway refuses this message for good.
     PERMANENT = auto()
-    #: This message is not taken now.
+    #: The gateway refuses this message for now.
     TEMPORARY = auto()
-    #: The gateway takes nothing from us now.
+    #: The gateway refuses everything from us for now.
     THROTTLED = auto()
-    #: Nothing is taken until somebody mends the account.
+    #: The gateway refuses everything until an operator fixes the account.
     ACCOUNT = auto()
-    #: The session is not bound any more, so nothing is taken over it.
+    #: The session is not bound any more, so nothing can be sent over it.
     UNBOUND = auto()
     #: The gateway may or may not have taken the message.
     AMBIGUOUS = auto()

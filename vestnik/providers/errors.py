@@ -1,4 +1,4 @@
-"""What can be wrong with the declaration of a provider, or with a connection to it."""
+"""Errors in the declaration of a provider, or of a connection to it."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from vestnik.reasons.reason import Reason
 
 
 class OptionError(Exception):
-    """An option of a provider is missing, unknown or malformed."""
+    """Raised when an option of a provider is missing, unknown or malformed."""
 
     def __init__(self, option: str, problem: str) -> None:
         self.option, self.problem = option, problem
@@ -16,15 +16,16 @@ class OptionError(Exception):
 
 
 class UnknownProvider(LookupError):
-    """No provider of that alias is configured."""
+    """Raised when no provider of that alias is configured."""
 
 
 CODES = {errno.ECONNREFUSED: Code.CONNECTION_REFUSED, errno.ECONNRESET: Code.CONNECTION_RESET}
 
 
 def reason_of_errno(number: int | None, text: str = "") -> str:
-    """Why there is no connection, by the system's number of the error, and its text if it has one
-    of its own."""
+    """Return why there is no connection, by `errno`, with the text of the error if it has one."""
+    # asyncio reports several failed addresses as one error without a number; resolvers use negative
+    # ones.
     if not number or number < 0:
         return Reason(Code.CONNECTION_REFUSED, text=text or "refused")
     text = text or os.strerror(number)

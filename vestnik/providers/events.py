@@ -1,4 +1,4 @@
-"""What comes back from a provider after the hand-over, in one vocabulary for all."""
+"""What providers report after the hand-over, in one form for all of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ ReceiptState = Literal["delivered", "undelivered"]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider's final word on a message, found by its own id or by ours.
+    """The final state of a message, found by the provider's id or by ours.
 
-    States that are not final make no receipt. `at` is the provider's own instant where it gives
-    one with a zone, else when the receipt came. `phone_number` is of whom it speaks, where the
-    provider says so: a message to somebody else is not meant.
+    States that are not final make no receipt. `at` is the provider's time if it gives one with a
+    zone, else the time of arrival. `phone_number` is the recipient if the provider names it: the
+    receipt does not apply to a message to another number.
     """
 
     alias: str
@@ -27,9 +27,10 @@ class Receipt:
 
 
 def combined_state(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
-    """What a message of several parts is: delivered when all are, undelivered as soon as one is.
+    """Return the state of a message of several parts: delivered once all are, undelivered once one
+    is.
 
-    None stands for a part without a receipt, and for "not known yet".
+    None means no receipt of that part yet, or no state yet.
     """
     states = set(parts)
     if "undelivered" in states:
@@ -38,10 +39,10 @@ def combined_state(parts: Iterable[ReceiptState | None]) -> ReceiptState | None:
 
 
 def normalize_sender(written: str, *, international: bool = False) -> str:
-    """A sender's number: its digits, and the plus that keeps a foreign one foreign.
+    """Return a sender's digits, with a plus if the number is foreign.
 
-    `international` says that a country code stands first even without a plus, as SMPP's type of
-    number 1 does; some centres say so of 8XXXXXXXXXX too, which begins with no country's code.
+    `international` means that a country code comes first even without a plus, as SMPP's type of
+    number 1 says. Some SMSCs set it for 8XXXXXXXXXX too, which has no country code.
     """
     digits = "".join(one for one in written if one.isascii() and one.isdigit())
     ours = (digits[:1], len(digits)) in (("7", 11), ("8", 11))
@@ -51,8 +52,10 @@ def normalize_sender(written: str, *, international: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that somebody sent to us. `key` is the vendor's id of it, by which it is known when
-    it is told again; empty where the vendor gives none."""
+    """A message from a client to us.
+
+    `key` is the vendor's id of it, which identifies repetitions; empty if the vendor gives none.
+    """
 
     alias: str
     phone_number: str
@@ -63,7 +66,7 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class CallbackResult:
-    """What a callback said, and the body with which to answer it (with status 200)."""
+    """The content of a callback, and the body of our answer (with status 200)."""
 
     receipts: Sequence[Receipt] = ()
     inbound: Sequence[Inbound] = ()
@@ -72,7 +75,7 @@ class CallbackResult:
 
 @dataclass(frozen=True, slots=True)
 class StatusQuery:
-    """A message whose fate is asked for."""
+    """A message whose state is queried."""
 
     message_id: int
     phone_number: str

@@ -1,6 +1,6 @@
-"""The GSM 7-bit default alphabet (3GPP TS 23.038, 6.2.1), one septet in an octet."""
+"""The GSM 7-bit default alphabet (3GPP TS 23.038, 6.2.1), one septet per octet."""
 
-#: By position; the escape to the extension table stands at 0x1B.
+#: By position; 0x1B is the escape to the extension table.
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -24,22 +24,22 @@ LETTERS = frozenset(_ENCODED)
 
 
 def covers(text: str) -> bool:
-    """Whether all letters are in the alphabet or its extension."""
+    """Return whether all letters are in the alphabet or its extension."""
     return LETTERS.issuperset(text)
 
 
 def encode_letter(letter: str) -> bytes:
-    """One octet, or two with the escape. KeyError where the alphabet has no such letter."""
+    """Return one octet, or two with the escape. Raises KeyError for any other letter."""
     return _ENCODED[letter]
 
 
 def width(letter: str) -> int:
-    """How many septets the letter takes."""
+    """Return how many septets the letter takes."""
     return len(_ENCODED[letter])
 
 
 def decode(octets: bytes) -> str:
-    """Text from octets; what is in no table becomes the replacement character.
+    """Decode the octets; what is in no table becomes the replacement character.
 
     An unknown escaped letter reads as the letter of the basic table (TS 23.038, 6.2.1.1).
     """

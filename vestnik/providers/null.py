@@ -1,4 +1,4 @@
-"""The null provider: takes everything and sends nothing. For measuring what stands before it."""
+"""The null provider: accepts everything and sends nothing, to measure the pipeline alone."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ TAKEN = Accepted()
 
 
 class NullProvider(Provider):
-    """Accepts and discards."""
+    """Accepts messages and discards them."""
 
     window = 250
     gives_receipts = False

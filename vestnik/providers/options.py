@@ -1,4 +1,4 @@
-"""Reading a provider's options: text from the environment, into typed and checked values."""
+"""Reads a provider's options: text from the environment into typed and checked values."""
 
 import json
 import re
@@ -18,7 +18,7 @@ MOST_A_SECOND = 1_000_000.0
 
 
 class Secret:
-    """A value that no repr, log or error shows; `reveal` gives it to the wire."""
+    """A value that no repr, log or error shows; `reveal` returns it for the wire."""
 
     __slots__ = ("_value",)
 
@@ -38,29 +38,29 @@ class Secret:
 
 
 class Options:
-    """Takes options one by one; what is left at the end was not known.
+    """Takes options one by one; what is left at the end is unknown.
 
-    Whatever is wrong raises OptionError, which names the option and never shows a secret.
+    Each error is an OptionError, which names the option and never shows a secret.
     """
 
-    def __init__(self, given: Mapping[str, object]) -> None:
-        self._left = dict(given)
+    def __init__(self, options: Mapping[str, object]) -> None:
+        self._left = dict(options)
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Text; required where there is no default."""
+        """Return a text; required without a default."""
         value = self._left.pop(name, default)
         if value is None or (default is None and not str(value).strip()):
             raise OptionError(name, "is required")
         return str(value)
 
     def secret(self, name: str, default: str | None = None) -> Secret:
-        """Text that must never be shown."""
+        """Return a text that must never be shown."""
         return Secret(self.text(name, default))
 
     def number(
         self, name: str, default: float, *, least: float = 0.0, most: float = MOST_SECONDS
     ) -> float:
-        """A number from `least` to `most`, usually of seconds; empty is the default."""
+        """Return a number from `least` to `most`, usually of seconds; empty is the default."""
         value = self._given(name, default)
         try:
             number = float(value)
@@ -71,7 +71,7 @@ class Options:
         return number
 
     def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-        """A whole number from `least` to `most`; 0x makes it hexadecimal."""
+        """Return a whole number from `least` to `most`; the prefix 0x makes it hexadecimal."""
         value = self._given(name, default)
         try:
             number = int(value, 0)
@@ -82,13 +82,13 @@ class Options:
         return number
 
     def rate(self, name: str) -> float | None:
-        """A number a second; absent or empty is without limit."""
+        """Return a number per second; absent or empty means no limit."""
         if not self._present(name):
             return None
         return self.number(name, 0.0, least=0.001, most=MOST_A_SECOND)
 
     def decimal(self, name: str) -> Decimal | None:
-        """An amount of money; absent or empty is not known."""
+        """Return an amount of money; absent or empty means unknown."""
         if not self._present(name):
             return None
         value = self._given(name, "")
@@ -101,27 +101,27 @@ class Options:
         return amount
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """Yes or no: 1, true, yes, on; 0, false, no, off."""
+        """Return a boolean: 1, true, yes, on; 0, false, no, off."""
         word = self._given(name, default).lower()
         if word not in TRUE_WORDS | FALSE_WORDS:
             raise OptionError(name, f"{word!r} is neither true nor false")
         return word in TRUE_WORDS
 
     def choice(self, name: str, default: Word, words: Sequence[Word]) -> Word:
-        """One of some words."""
-        given = self._given(name, default)
+        """Return one of the words, compared without regard to case."""
+        value = self._given(name, default)
         for word in words:
-            if word.lower() == given.lower():
+            if word.lower() == value.lower():
                 return word
-        raise OptionError(name, f"{given!r} is not one of {', '.join(words)}")
+        raise OptionError(name, f"{value!r} is not one of {', '.join(words)}")
 
     def words(self, name: str, default: str = "") -> frozenset[str]:
-        """A comma-separated set."""
-        given = self._left.pop(name, default)
-        return frozenset(word.strip() for word in str(given).split(",") if word.strip())
+        """Return a comma-separated set."""
+        value = self._left.pop(name, default)
+        return frozenset(word.strip() for word in str(value).split(",") if word.strip())
 
     def url(self, name: str, default: str | None = None) -> str:
-        """An address by http or https, without a trailing slash and without a password in it."""
+        """Return an http or https URL, without a trailing slash; credentials in it are refused."""
         url = self.text(name, default).strip().rstrip("/")
         try:
             parts = urlsplit(url)
@@ -133,11 +133,11 @@ class Options:
         if parts.scheme not in ("http", "https") or not host:
             raise OptionError(name, "must start with http:// or https:// and name a host")
         if parts.username is not None or parts.password is not None:
-            raise OptionError(name, "must not carry a password: give username and password")
+            raise OptionError(name, "must not contain credentials: set username and password")
         return url
 
     def json(self, name: str, default: object = None) -> object:
-        """A JSON value, as text or as it is."""
+        """Return a JSON value; text is parsed."""
         value = self._left.pop(name, default)
         if not isinstance(value, str):
             return value
@@ -147,7 +147,7 @@ class Options:
             raise OptionError(name, f"is not JSON: {_place(error)}") from None
 
     def pattern(self, name: str) -> re.Pattern[str] | None:
-        """A regular expression, or None where it is absent or empty."""
+        """Return a regular expression, or None if it is absent or empty."""
         source = self.text(name, "")
         try:
             return re.compile(source) if source else None
@@ -155,16 +155,16 @@ class Options:
             raise OptionError(name, f"is not a regular expression: {error}") from None
 
     def done(self) -> None:
-        """Raises OptionError where an option was given that nobody took."""
+        """Raise OptionError if an option is left that no part has read."""
         if self._left:
             raise OptionError(sorted(self._left)[0], "is not an option of this backend")
 
     def peek(self, name: str) -> str:
-        """An option that another part takes as well."""
+        """Return an option that another part reads as well, without taking it."""
         return str(self._left.get(name, ""))
 
     def text_is_set(self, name: str) -> bool:
-        """Whether it is given and not empty."""
+        """Return whether the option is given and not empty."""
         return self._present(name)
 
     def _present(self, name: str) -> bool:
@@ -178,7 +178,7 @@ class Options:
 
 
 def _place(error: ValueError) -> str:
-    """Where JSON stopped making sense; never the text, which may hold a secret."""
+    """Return where the JSON is malformed; never its text, which may hold a secret."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos + 1}"
     return "malformed"

@@ -1,4 +1,4 @@
-"""What became of a hand-over."""
+"""The outcomes of a hand-over."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,15 +11,15 @@ PROVIDER_ID_LENGTH = 100
 
 
 class TooLate(Exception):
-    """The message must not leave any more: its flight's time is over."""
+    """Raised when a message must not leave any more, because the time of its flight is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has the message; `provider_id` is its own id for it, if it gave one.
+    """The provider has the message; `provider_id` is its id for it, empty if it gave none.
 
-    A message that went in several parts has an id for each, `part_ids`, of which `provider_id` is
-    the first, and gets a receipt for each: see `verdict_of`.
+    A message of several parts has an id per part, `part_ids`, of which `provider_id` is the first,
+    and gets a receipt per part; `combined_state` combines them.
     """
 
     provider_id: str = ""
@@ -28,8 +28,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider will never take the message; `reason` does not repeat `code`, which is empty
-    where the provider was not asked."""
+    """The provider refuses the message for good.
+
+    `reason` does not repeat `code`, which is empty if the provider was not asked.
+    """
 
     code: str
     reason: str
@@ -39,13 +41,15 @@ class Rejected:
 class Deferred:
     """The provider has not taken the message and may take it later.
 
-    `retry_after` is what the provider asks for, in seconds; without it our back-off decides. To
-    the pipeline a provider that sets it is busy, and one that does not is in trouble: the adapter
-    sets it where the provider says "too much" and not for how long.
-    `provider_wide`: not this message but everything waits (throttled, credentials refused, no
-    connection that works): parking the provider is better than burning each message's attempts.
-    `account`: the account is refused, so nothing goes out until somebody mends it; `perhaps` where
-    the answer may as well be about this recipient alone, as a 403 is.
+    `retry_after` is the wait in seconds that the provider asks for; without it our back-off
+    decides. The pipeline treats a provider that sets it as busy, and one that does not as failing,
+    so an adapter sets it also for "too many requests" without a time.
+
+    `provider_wide`: not this message alone but everything waits (throttled, credentials refused, no
+    usable connection). Pausing the provider is better than using up each message's attempts.
+
+    `account`: the account is refused, so nothing goes out until an operator fixes it; `perhaps` if
+    the answer may concern this recipient alone, as a 403 may.
     """
 
     reason: str
@@ -56,7 +60,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody can tell whether the provider has the message."""
+    """It is not known whether the provider has the message."""
 
     reason: str
 
@@ -64,7 +68,10 @@ class Unknown:
 def account_refused(
     code: str, retry_after: float | None = None, *, reason: str = "", perhaps: bool = False
 ) -> Deferred:
-    """In the words that mailing, page and API say. An adapter may give `code: reason` as one."""
+    """Return the outcome of a refused account, with the reason that mailing, page and API show.
+
+    An adapter may pass `code: reason` as one text.
+    """
     if not reason:
         code, _separator, reason = code.partition(": ")
     refused = Reason(Code.ACCOUNT_REFUSED, code=code)

@@ -1,11 +1,11 @@
-"""Why a message was not delivered, by the words of a receipt."""
+"""Reasons of undelivered messages, by the words of a receipt."""
 
 from collections.abc import Mapping
 
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: SMPP 3.4, appendix B, and what is met in the wild.
+#: The words of SMPP 3.4, appendix B, and variants that SMSCs use.
 CODES: Mapping[str, Code] = {
     "UNDELIV": Code.UNDELIVERABLE,
     "UNDELIVERED": Code.UNDELIVERABLE,
@@ -18,13 +18,13 @@ CODES: Mapping[str, Code] = {
 
 
 def reason_of_word(word: str) -> str:
-    """What the word of a state means; a word of the gateway's own as it is."""
+    """Return the meaning of a state's word; an unknown word is returned as it is."""
     code = CODES.get(word.upper())
     return Reason(code, word=word) if code else word
 
 
 def reason_of_receipt(word: str, error: str) -> str:
-    """By the word of a state, and the error of the network where there is one."""
+    """Return the reason by the word of a state, and by the network's error if there is one."""
     reason = reason_of_word(word)
     if not error:
         return reason

@@ -22,12 +22,12 @@ BACKENDS = {
 
 
 def aliases() -> list[str]:
-    """The aliases of all configured providers."""
+    """Return the aliases of all configured providers."""
     return list(settings.SMS_PROVIDERS)
 
 
 def build(alias: str) -> Provider:
-    """A new provider of that alias.
+    """Return a new provider of that alias.
 
     Raises UnknownProvider where there is none, OptionError where its options are wrong, and
     ImportError or TypeError where its backend does not exist or is none.

@@ -30,18 +30,18 @@ def encoding_of(text: str) -> Encoding:
 
 
 def segments_of(text: str) -> int:
-    """How many segments the text takes."""
+    """Return the number of segments of the text."""
     return len(parts_of(text))
 
 
 def units_of(text: str) -> int:
-    """What the text takes of the room of its segments: some characters count twice."""
+    """Return the units that the text takes of its segments: some characters count twice."""
     encoding = encoding_of(text)
     return sum(_width(character, encoding) for character in text)
 
 
 def parts_of(text: str) -> list[str]:
-    """The text as it is cut into segments.
+    """Return the text cut into its segments.
 
     Parts are filled greedily: an extension character or a surrogate pair is never split, so
     dividing the length would be wrong where one falls on a boundary.

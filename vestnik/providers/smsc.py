@@ -162,18 +162,18 @@ class SmscProvider(HttpProvider):
     def _refusal(self, code: str, document: Mapping[str, object]) -> Outcome:
         known, error_class = SEND_ERRORS.get(code, (Code.UNKNOWN_ERROR, ErrorClass.AMBIGUOUS))
         words = make_readable(scalar_text(document.get("error")) or "")
-        said = Reason(Code.GATEWAY_WORDS, reason=Reason(known), text=words)
+        explained = Reason(Code.GATEWAY_WORDS, reason=Reason(known), text=words)
         if error_class is ErrorClass.PERMANENT:
-            return Rejected(code, said)
-        reason = Reason(Code.GATEWAY_SAID, code=code, reason=said)
+            return Rejected(code, explained)
+        reason = Reason(Code.GATEWAY_SAID, code=code, reason=explained)
         if error_class is ErrorClass.AMBIGUOUS:
             return Unknown(reason)
         if error_class is ErrorClass.TEMPORARY:
             return Deferred(reason, BUSY_PAUSE, provider_wide=True)
-        return account_refused(code, ACCOUNT_PAUSE, reason=said)
+        return account_refused(code, ACCOUNT_PAUSE, reason=explained)
 
     def status_request(self, question: StatusQuery) -> Request:
-        """By our own id, which the vendor knows also where its answer was lost."""
+        """Query by our own id, which the vendor knows even if its answer was lost."""
         fields = {
             "phone": question.phone_number,
             "id": question.provider_id or f"{self._prefix}{question.message_id}",
@@ -183,7 +183,7 @@ class SmscProvider(HttpProvider):
         return self._post("/sys/status.php", fields)
 
     def reply_of(self, document: object, question: StatusQuery) -> Reply:
-        """A message that is not found is in doubt still: the look-up may be behind."""
+        """Return the reply; a message that is not found stays unknown, as the look-up may lag."""
         if not isinstance(document, dict) or "status" not in document:
             return Unknown(Reason(Code.STATUS_UNKNOWN))
         status = scalar_text(document["status"]) or ""
@@ -226,7 +226,7 @@ class SmscProvider(HttpProvider):
     def _receipt(
         self, status: str, number: str, message_id: int | None, said: Mapping[str, object]
     ) -> Receipt | None:
-        """None for a status that is not final."""
+        """Return the receipt; None for a status that is not final."""
         if status not in STATUSES:
             return None
         reason, state = STATUSES[status]
@@ -249,7 +249,7 @@ class SmscProvider(HttpProvider):
         return Inbound(self.alias, phone_number, fields["mes"], datetime.now(UTC), key)
 
     def _post(self, path: str, fields: Mapping[str, str]) -> Request:
-        """By POST, so that neither password nor text stands in anybody's log of addresses."""
+        """Build a POST, so that neither password nor text appears in any log of addresses."""
         secrets = {name: secret.reveal() for name, secret in self._login.items()}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return Request(
@@ -293,7 +293,7 @@ def hours_and_minutes(seconds: int) -> str:
 
 
 def _login(options: Options) -> dict[str, Secret]:
-    """An API key alone, or a login with its password."""
+    """Return the credentials: an API key alone, or a login with its password."""
     if apikey := options.secret("apikey", ""):
         return {"apikey": apikey}
     return {"login": options.secret("login"), "psw": options.secret("password")}
@@ -320,8 +320,10 @@ def _reason_of(status: str, reason: Reason, error: str) -> Reason:
 
 
 def _signed(fields: Mapping[str, str], words: Sequence[str], secret: Secret) -> bool:
-    """By md5 or sha1, as the account's callback address asks for; over the octets that were sent,
-    which of an account with another charset are windows-1251."""
+    """Return whether the signature matches, by md5 or sha1 as the account is configured.
+
+    It covers the octets that were sent: windows-1251 for an account with that charset.
+    """
     text = ":".join([*words, secret.reveal()])
     return any(
         kind in fields and matches_secret(fields[kind].lower(), Secret(_digest(kind, octets)))

@@ -1,8 +1,8 @@
 """The texts of reasons, by their codes.
 
-`api` is the English text beside the code in the API, exports and logs: it does not change, for
-programs read it. `page` is the text on pages, in the reader's language. Both name parameters of
-the reason.
+`api` is the English text beside the code in the API, exports and logs. It never changes, since
+programs read it and stored texts must equal it. `page` is the text on pages, in the reader's
+language. Both use the reason's parameters.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,10 @@ PIPELINE = {
         "its worker stopped in mid-call",
         _("the sending process stopped before the provider answered"),
     ),
-    Code.GIVEN_UP: Text(gettext_noop("given up: nobody knows whether it arrived")),
+    Code.GIVEN_UP: Text(
+        "given up: nobody knows whether it arrived",
+        _("given up: it is not known whether it arrived"),
+    ),
     Code.ATTEMPTS_EXHAUSTED: Text(
         "gave up after %(count)s attempts: %(reason)s",
         _("given up after attempt %(count)s: %(reason)s"),
@@ -45,9 +48,12 @@ MAILINGS = {
         "marking messages takes %(seconds)s s in the database, so that none leave in time",
         _("the database is too slow to send: it takes %(seconds)s s for each step"),
     ),
-    Code.WINDOW_MISSED: Text(gettext_noop("The whole window went by while nothing was running.")),
+    Code.WINDOW_MISSED: Text(
+        "The whole window went by while nothing was running.",
+        _("The window passed while the service was not running."),
+    ),
     Code.AUDIENCE_FAILED: Text(
-        "Its audience cannot be enlisted: %(text)s", _("Its audience cannot be made up: %(text)s")
+        "Its audience cannot be enlisted: %(text)s", _("Its recipients cannot be listed: %(text)s")
     ),
     Code.PROVIDER_MISSING: Text(
         "Its provider '%(alias)s' is not configured any more.",
@@ -92,23 +98,28 @@ HTTP = {
         "the gateway's name cannot be resolved", _("the gateway's name is not found")
     ),
     Code.CERTIFICATE_UNTRUSTED: Text(gettext_noop("the gateway's certificate is not trusted")),
-    Code.TLS_FAILED: Text("TLS with the gateway fails", _("no secure line to the gateway")),
+    Code.TLS_FAILED: Text("TLS with the gateway fails", _("no secure connection to the gateway")),
     Code.CONNECT_TIMEOUT: Text(gettext_noop("no connection in time")),
     Code.ANSWER_TIMEOUT: Text(gettext_noop("no answer in time")),
-    Code.CONNECTION_CLOSED: Text(gettext_noop("the line was closed before the answer")),
-    Code.ANSWER_TOO_LONG: Text(gettext_noop("the answer is too long to be one")),
-    Code.ANSWER_CUT: Text(gettext_noop("the answer breaks off")),
+    Code.CONNECTION_CLOSED: Text(
+        "the line was closed before the answer", _("the connection was closed before the answer")
+    ),
+    Code.ANSWER_TOO_LONG: Text("the answer is too long to be one", _("the answer is too long")),
+    Code.ANSWER_CUT: Text("the answer breaks off", _("the answer is incomplete")),
     Code.ANSWER_NOT_HTTP: Text(gettext_noop("the answer is not HTTP")),
     Code.EARLY_ANSWER: Text(
-        "the gateway speaks before it is asked", _("the gateway answered before it was asked")
+        "the gateway speaks before it is asked", _("the gateway sent data before any request")
     ),
     Code.NO_CONNECTION: Text(gettext_noop("no connection: %(reason)s")),
     Code.CONNECTION_REFUSED: Text("%(text)s", _("the connection was refused")),
     Code.CONNECTION_RESET: Text("%(text)s", _("the connection was reset")),
-    Code.CONNECTION_ERROR: Text("%(kind)s on the line", _("an error on the line: %(kind)s")),
-    Code.FOREIGN_ANSWER: Text(gettext_noop("the answer is not one of this gateway's")),
+    Code.CONNECTION_ERROR: Text("%(kind)s on the line", _("a connection error: %(kind)s")),
+    Code.FOREIGN_ANSWER: Text(
+        "the answer is not one of this gateway's",
+        _("the answer has another format than this gateway's"),
+    ),
     Code.OTHER_MESSAGE: Text(gettext_noop("the answer is about another message")),
-    Code.NO_MESSAGE_ID: Text("the answer has no id", _("the answer names no id")),
+    Code.NO_MESSAGE_ID: Text("the answer has no id", _("the answer has no id")),
     Code.UNREADABLE_ANSWER: Text(
         "HTTP %(status)s with an answer that is not %(expected)s",
         _("HTTP %(status)s with an answer that cannot be read"),
@@ -125,10 +136,14 @@ SMPP = {
     Code.PARTS_TAKEN: Text(gettext_noop("%(reason)s (%(taken)s of %(all)s parts were taken)")),
     Code.SMSC_REFUSED: Text("refused by the SMSC", _("refused by the provider")),
     Code.SMSC_ANSWERED: Text(gettext_noop("the SMSC answers %(name)s")),
-    Code.NOT_OPEN: Text("the provider is not open", _("the line to the provider is not open")),
-    Code.SMSC_CLOSED: Text(gettext_noop("the line to the SMSC was closed")),
+    Code.NOT_OPEN: Text(
+        "the provider is not open", _("the connection to the provider is not open")
+    ),
+    Code.SMSC_CLOSED: Text(
+        "the line to the SMSC was closed", _("the connection to the SMSC was closed")
+    ),
     Code.SMSC_CLOSED_AT_BIND: Text(
-        "the SMSC closed the line while binding", _("the SMSC closed the line at login")
+        "the SMSC closed the line while binding", _("the SMSC closed the connection at login")
     ),
     Code.SMSC_CONNECT_TIMEOUT: Text(gettext_noop("no connection to the SMSC in time")),
     Code.SMSC_CERTIFICATE_UNTRUSTED: Text(gettext_noop("the SMSC's certificate is not trusted")),

@@ -1,12 +1,12 @@
-"""The codes of reasons: what the database, the API and the program itself know a reason by."""
+"""The codes of reasons, used in the database, in the API and in the program."""
 
 from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Why something is as it is. A code, once it was answered by the API, keeps its meaning."""
+    """Why something is as it is. A code keeps its meaning once the API has returned it."""
 
-    # Text of another's that is in no catalogue: a gateway's words, or those of an older version.
+    # A text outside the catalogue: of a gateway, a user, or an older version.
     OTHER = "other"
 
     # Messages: the pipeline
@@ -24,7 +24,7 @@ class Code(StrEnum):
     RESENT = "resent"
     MAILING_ENDED = "mailing_ended"
 
-    # Mailings and what was done to them
+    # Mailings and their events
     SLOW_DATABASE = "slow_database"
     WINDOW_MISSED = "window_missed"
     AUDIENCE_FAILED = "audience_failed"

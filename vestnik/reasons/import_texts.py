@@ -1,4 +1,4 @@
-"""The texts of reasons why a file, a row of it or a number is not taken: see `catalogue`."""
+"""The texts of reasons why a file, a row of it or a number is refused: see `catalogue`."""
 
 from collections.abc import Mapping
 

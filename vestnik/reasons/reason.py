@@ -1,4 +1,4 @@
-"""A reason: a code with parameters, and the text that the API answers beside them."""
+"""A reason: a code with parameters, and the English text of the API."""
 
 import json
 from collections.abc import Mapping
@@ -7,36 +7,36 @@ from typing import Any, Self
 from vestnik.reasons.catalogue import TEXTS
 from vestnik.reasons.codes import Code
 
-#: Longer than any text that helps.
+#: Characters. A longer text would not help its reader.
 LONGEST = 500
 
 
 class Reason(str):
-    """The English text of a reason, with the code and the parameters that it was made of.
+    """The English text of a reason, with its code and parameters.
 
-    A text, so that whatever takes a text takes a reason. Logic asks the code, pages take their
-    text from the catalogue; a parameter may be a reason itself.
+    It is a text, so that any code that takes a text takes a reason. Logic uses the code, and pages
+    take their text from the catalogue. A parameter may be a reason itself.
     """
 
     code: Code
     params: Mapping[str, Any]
 
     def __new__(cls, code: Code, /, **params: Any) -> Self:
-        made = super().__new__(cls, TEXTS[code].api % {n: _written(v) for n, v in params.items()})
-        made.code, made.params = code, params
-        return made
+        reason = super().__new__(cls, TEXTS[code].api % {n: _written(v) for n, v in params.items()})
+        reason.code, reason.params = code, params
+        return reason
 
     def __getnewargs_ex__(self) -> tuple[tuple[Code], dict[str, Any]]:
         return (self.code,), dict(self.params)
 
     @classmethod
     def of(cls, text: "str | Reason") -> "Reason":
-        """The same reason, or what somebody said in words of their own."""
+        """Return a reason unchanged; turn a user's or a gateway's text into one."""
         return text if isinstance(text, Reason) else Reason(Code.OTHER, text=str(text))
 
     @classmethod
     def from_data(cls, data: object) -> "Reason | None":
-        """The reason of such data; None where they are of another version, or damaged."""
+        """Return the reason of stored data; None if they are of another version, or damaged."""
         try:
             data = json.loads(data) if isinstance(data, str) else data
             if not isinstance(data, Mapping):
@@ -48,8 +48,11 @@ class Reason(str):
 
     @classmethod
     def stored(cls, text: str | None, data: object) -> "Reason | None":
-        """The reason of a row. The version before writes the text alone: where that is not the text
-        of the data, they are of an earlier reason, and the text stands as it is."""
+        """Return the reason of a row.
+
+        The version before writes only the text. If the text differs from that of the data, the data
+        belong to an earlier reason, and the text is used.
+        """
         if not text:
             return None
         known = cls.from_data(data)
@@ -59,18 +62,18 @@ class Reason(str):
 
     @property
     def data(self) -> dict[str, Any]:
-        """As the API answers it."""
+        """The reason as the API returns it."""
         params = {n: v.data if isinstance(v, Reason) else v for n, v in self.params.items()}
         return {"code": str(self.code), "params": params}
 
     @property
     def json(self) -> str:
-        """As it is stored."""
+        """The reason as it is stored."""
         data = self.data
         return json.dumps(data if data["params"] else {"code": data["code"]})
 
     def fit(self) -> "Reason":
-        """The same without what a table does not take or a log should not show."""
+        """Return the reason without characters that cannot be stored or should not be logged."""
         return Reason(self.code, **{n: _fit(v) for n, v in self.params.items()})
 
     @property
@@ -80,8 +83,11 @@ class Reason(str):
 
 
 def storable(word: str, longest: int) -> str:
-    """The word without what a table does not take (NUL, halves of characters) or a log should not
-    show; a gateway may say anything, and its outcomes are recorded together."""
+    """Return the text without NUL and lone surrogates.
+
+    A gateway may send anything, and its outcomes are recorded in one statement: one bad text would
+    fail them all.
+    """
     if len(word) <= longest and word.isprintable():
         return str(word)
     return "".join(filter(str.isprintable, word[: 4 * longest]))[:longest]

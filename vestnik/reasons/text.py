@@ -8,12 +8,14 @@ from django.utils.translation import gettext
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a reason says in the API, and on pages: the same, where `page` is left out. A page's
-    text without words of its own is no promise of a translation."""
+    """The text of a reason for the API and the text for pages; without `page` they are the same.
+
+    A page's text that consists only of parameters is not translated.
+    """
 
     sentence: str
     page: Promise | str | None = None
-    #: What to do about it, where that is a sentence of its own.
+    #: The remedy, if it is a sentence of its own.
     remedy: str = ""
 
     @property
@@ -22,12 +24,15 @@ class Text:
 
     @property
     def on_pages(self) -> str:
-        """In the reader's language."""
+        """Return the text in the reader's language."""
         text = gettext(self.sentence) if self.page is None else str(self.page)
         return f"{text} {gettext(self.remedy)}" if self.remedy else text
 
 
 def gettext_noop(text: str) -> str:
-    """Mark a text for the collector of texts. Django's function of the name needs settings, and the
-    process that reads the first rows of a file has none."""
+    """Mark a text for translation.
+
+    Django's function of this name imports the settings, which the process that reads the first rows
+    of a file does not have.
+    """
     return text

@@ -1,4 +1,4 @@
-"""A reason in the reader's language."""
+"""Reasons in the reader's language."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from vestnik.reasons.catalogue import TEXTS
 from vestnik.reasons.reason import Reason
 
-#: By the name of a parameter: what its value is called.
+#: By the name of a parameter: a function that names its value for the reader.
 Names = Mapping[str, Callable[[Any], str]]
 
 
 def translated(reason: Reason, names: Names | None = None) -> str:
-    """Its text on pages; `names` are of parameters that the reader knows by another word."""
+    """Return the reason's text for pages; `names` translates parameters."""
     params = {name: _written(name, value, names or {}) for name, value in reason.params.items()}
     return TEXTS[reason.code].on_pages % params
 

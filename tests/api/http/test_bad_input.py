@@ -120,7 +120,7 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no filter": ({"filter": ...}, "filter", "This field is required"),
     "null for a filter": ({"filter": None}, "filter", "may not be null"),
     "a list for a filter": ({"filter": []}, "filter", "Give an object"),
-    "a misspelt filter": ({"filter": {"tag": ["x"]}}, "filter.tag", "Known are: operator_codes"),
+    "a misspelt filter": ({"filter": {"tag": ["x"]}}, "filter.tag", "Available: operator_codes"),
     "a value for a list": ({"filter": {"tags": "x"}}, "filter.tags", "Give a list"),
     "null for a list": ({"filter": {"tags": None}}, "filter.tags", "Give a list"),
     "numbers for codes": (
@@ -185,12 +185,12 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown exclusion": (
         {"filter": {"exclude": {"tag": ["vip"]}}},
         "filter.exclude.tag",
-        "Known are: operator_codes, tags, attributes",
+        "Available: operator_codes, tags, attributes",
     ),
     "an exclusion of an exclusion": (
         {"filter": {"exclude": {"exclude": {}}}},
         "filter.exclude.exclude",
-        "no such filter",
+        "Unknown filter",
     ),
     "an exclusion that is a list": ({"filter": {"exclude": []}}, "filter.exclude", "same form"),
     "an excluded attribute that is null": (
@@ -212,7 +212,7 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "local hours of another form": (
         {"local_hours": {"from": "09:00", "until": "21:00", "to": "22:00"}},
         "local_hours.to",
-        "Known are: from, until",
+        "Available: from, until",
     ),
     "a string for local hours": ({"local_hours": "9-21"}, "local_hours", "HH:MM"),
     "an unknown provider": ({"provider": "pigeon"}, "provider", "Name a configured provider: con"),

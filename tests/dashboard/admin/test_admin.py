@@ -324,7 +324,7 @@ def test_the_last_admin_stays_one(change: dict[str, str]) -> None:
 
     answer = opened.post(at, others | joined)
     anna.refresh_from_db()
-    assert "make somebody else an admin first" in answer.content.decode()
+    assert "make another user an admin first" in answer.content.decode()
     assert (anna.role, anna.is_active) == ("admin", True)
 
     User.objects.create_user("boris", password="x", role="admin")

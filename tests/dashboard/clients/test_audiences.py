@@ -138,7 +138,7 @@ def test_the_builder_is_counted_as_it_stands() -> None:
         ("", 5, "21.03.1988", "0: this attribute holds numbers"),
         ("", "1988-03-21", "5", "0: this attribute holds dates"),
         ("text", "17", "5", "0: this attribute is text"),
-        ("boolean", True, "5", "0: this attribute holds yes or no"),
+        ("boolean", True, "5", "0: this attribute is yes or no"),
         ("", "17", "5", ""),
         ("", "1988-03-21", "01.01.1980", ""),
         ("", None, "5", ""),
@@ -247,7 +247,7 @@ def test_deleting_says_what_it_does_first() -> None:
     opened = browser()
 
     asked = opened.get(f"{LIST}{one.id}/delete/").content.decode()
-    assert "Clients stay" in asked
+    assert "Clients and existing mailings stay" in asked
     assert "tag “vip”" in asked
     opened.post(f"{LIST}{one.id}/delete/")
 

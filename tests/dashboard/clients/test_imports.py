@@ -206,7 +206,7 @@ def test_a_file_without_a_header_loses_no_client() -> None:
         "phone_number",
         "",
     ]
-    assert "none: the first row is a client already" in text(shown)
+    assert "none: the first row is a client" in text(shown)
     assert "Анна" in text(shown)
 
     start(browser, job, **{"column-2-meaning": "attribute", "column-2-name": "Имя"})
@@ -304,7 +304,7 @@ def test_columns_that_nobody_has_seen_are_not_imported() -> None:
     answered = browser.post(f"/clients/imports/{job.id}/", {**sent, "start": "1"})
 
     assert answered.status_code == 422
-    assert "The file has other columns now" in text(answered)
+    assert "The columns of the file have changed" in text(answered)
     assert import_runner.waiting_imports() == []
 
 
@@ -457,7 +457,7 @@ def test_values_that_do_not_fit_their_column_are_named() -> None:
 def test_a_viewer_sees_what_there_was_and_hands_nothing_in() -> None:
     job = draft(opened())
     viewer = opened("viewer")
-    assert "Only an operator or an admin imports files." in text(viewer.get("/clients/import/"))
+    assert "Only operators and admins can import files." in text(viewer.get("/clients/import/"))
     assert "a.csv" in text(viewer.get("/clients/import/"))
     assert "not started yet" in text(viewer.get(f"/clients/imports/{job.id}/"))
     assert hand_in(viewer).status_code == 403

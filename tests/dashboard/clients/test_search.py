@@ -217,7 +217,7 @@ def test_where_others_fit_by_then_nothing_is_done_and_it_is_asked_again(
 
     refused = browser.post("/clients/bulk/", {**sent, "shown": shown, "typed": f"{by_now}"})
     assert refused.status_code == 422
-    assert "Other clients fit by now than the page showed" in text(refused)
+    assert "The matching clients have changed" in text(refused)
     assert Client.objects.filter(tag="x").count() == by_now
     assert StopListEntry.objects.count() == 0
 
@@ -262,7 +262,7 @@ def test_what_is_not_done_in_the_time_of_a_request_is_said(monkeypatch: pytest.M
     page = text(browser.get(agree(browser, "tag", {"all": "1"}, new_tag="y").url))
 
     assert "2 clients are tagged" in page
-    assert "3 clients were left as they were" in page
+    assert "3 clients are unchanged" in page
     assert Client.objects.filter(tag="y").count() == 2
 
 

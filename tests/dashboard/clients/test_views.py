@@ -177,7 +177,7 @@ def test_a_viewer_is_told_who_may() -> None:
 
     found = text(browser.get(f"/clients/{client.id}/"))
 
-    assert "Only an operator or an admin adds and changes clients." in found
+    assert "Only operators and admins can add and change clients." in found
     assert f"/clients/{client.id}/edit/" not in found
     assert browser.get(f"/clients/{client.id}/edit/").status_code == 403
     assert browser.post("/stop-list/", {"numbers": NUMBER}).status_code == 403
@@ -235,7 +235,7 @@ def test_what_two_have_changed_is_asked_about() -> None:
 
     page = html.unescape(text(refused))
     assert refused.status_code == 422
-    assert page.count("has changed this meanwhile. Now it is: theirs.") == 3
+    assert page.count("has changed this in the meantime. Now it is: theirs.") == 3
     client.refresh_from_db()
     assert (client.tag, client.attributes) == ("theirs", theirs)
     renewed = page.split('name="shown" value="')[1].split('">')[0]
@@ -308,7 +308,7 @@ def test_the_code_follows_a_new_number_unless_it_was_ported() -> None:
         (attribute(("x", "json", '{"a": 1, "a": 2}')), "A key is given twice"),
         (attribute(("x", "number", "1e999")), "Write a number"),
         (attribute(("x", "text", "\x00")), "Null characters"),
-        (attribute(("", "text", "x")), "Name it."),
+        (attribute(("", "text", "x")), "Give it a name."),
         (attribute(("x", "text", "1"), ("x", "text", "2")), "this name above"),
     ],
 )
@@ -349,7 +349,7 @@ def test_a_client_is_put_on_the_stop_list_and_what_is_queued_is_taken_back() -> 
     client = Client.objects.order_by("id").first()
     assert client is not None
     browser = opened()
-    assert "taken back at once" in text(browser.get(f"/clients/{client.id}/stop/"))
+    assert "revoked at once" in text(browser.get(f"/clients/{client.id}/stop/"))
 
     browser.post(f"/clients/{client.id}/stop/", {"reason": "asked"})
 

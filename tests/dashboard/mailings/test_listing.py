@@ -27,7 +27,7 @@ def test_an_empty_list_says_how_to_begin() -> None:
 
 def test_a_viewer_is_told_who_makes_mailings() -> None:
     page = listed(role="viewer")
-    assert "Only an operator or an admin makes mailings." in page
+    assert "Only operators and admins can create mailings." in page
     assert 'href="/mailings/new/"' not in page
 
 

@@ -55,7 +55,7 @@ def test_a_second_click_makes_no_second_key() -> None:
     again = opened.post("/settings/keys/", form, follow=True).content.decode()
     other = opened.post("/settings/keys/", form | {"name": "Till"}).content.decode()
 
-    assert "was made by the first click" in again
+    assert "was created by the first click" in again
     assert "press again" in other
     assert ApiKey.objects.get() == ApiKey.objects.find(plain)
 
@@ -155,7 +155,7 @@ def test_what_a_test_costs_is_said_before(providers: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("Стоп, хватит", "on the stop list"), ("спасибо", "goes on getting")]
+    ("text", "said"), [("Стоп, хватит", "on the stop list"), ("спасибо", "keeps getting")]
 )
 def test_an_answer_can_be_tried_against_the_stop_words(text: str, said: str) -> None:
     shown = visitor(make_user()).get("/settings/stop-words/", {"text": text}).content.decode()

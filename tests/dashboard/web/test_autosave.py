@@ -42,7 +42,7 @@ def test_all_of_the_form_comes_back_and_nothing_is_made_of_it() -> None:
 
     for value in ("Half", "soon", "5-", "vip", "gold"):
         assert f'value="{value}"' in page
-    assert "did not save" in page
+    assert "unsaved input" in page
     assert 'class="error"' not in page
     assert not Mailing.objects.exists()
 
@@ -125,7 +125,7 @@ def test_what_is_too_large_to_be_kept_is_told_from_what_is_done() -> None:
     large = written(do="autosave", text="x" * autosave.MAX_BYTES)
 
     assert opened.post(NEW, large).status_code == 413
-    assert 'data-large="There is too much text' in opened.get(NEW).content.decode()
+    assert 'data-large="The text is too long to be autosaved' in opened.get(NEW).content.decode()
 
 
 def test_numbers_of_a_test_are_not_kept() -> None:
@@ -203,7 +203,7 @@ def test_what_one_has_written_is_not_shown_to_the_next_who_logs_in() -> None:
     )
 
     assert asked.status_code == 401
-    assert "What you have written is kept" in page
+    assert "Your input is kept" in page
     for shown in (page, others.content.decode()):
         assert "Annas" not in shown
     assert "Annas last text" in hers.content.decode()

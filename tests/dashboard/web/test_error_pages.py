@@ -93,7 +93,9 @@ def test_who_has_logged_in_again_in_another_tab_goes_on_with_the_page_that_is_op
     assert opened.post(letters, {"text": "a", "csrfmiddlewaretoken": token}).status_code == 200
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "Something broke"), ("ru", "Что-то")])
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Something went wrong"), ("ru", "Произошла ошибка")]
+)
 def test_the_page_of_what_broke_asks_nothing(
     monkeypatch: pytest.MonkeyPatch, language: str, said: str
 ) -> None:

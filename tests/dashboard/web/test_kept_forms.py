@@ -162,7 +162,7 @@ def state() -> list[Any]:
 def assert_whole(page: Page, answer: Any) -> None:
     text = html.unescape(answer.content.decode())
     assert answer.status_code == 200, text
-    assert "did not save" in text
+    assert "unsaved input" in text
     assert 'class="error"' not in text
     for value in page.shown:
         assert f'value="{value}"' in text or f">\n{value}<" in text or f">{value}<" in text, value
@@ -243,7 +243,7 @@ def test_what_was_saved_does_not_come_back(browser: Browser) -> None:
     again = browser.get(f"/clients/add/?unsaved={fields['token']}").content.decode()
 
     assert saved.status_code == 302
-    assert "saved or discarded by now" in again
+    assert "has been saved or discarded" in again
     assert "79267654321" not in again
     assert browser.post("/clients/add/", {**fields, "do": "autosave"}).status_code == 409
 

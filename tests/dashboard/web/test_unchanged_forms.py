@@ -32,7 +32,7 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.models import Client, Import, SavedAudience
 from vestnik.audience.validation import validate_attributes
 from vestnik.mailings.models import Mailing, MailingState
-from vestnik.mailings.rules import checked_text
+from vestnik.mailings.rules import validate_text
 from vestnik.one_line import BREAKS
 from vestnik.reports.files import exports
 
@@ -129,7 +129,7 @@ def _mailing(data: st.DataObject, mailings: list[int]) -> Mailing:
 
 def _sendable(text: str) -> str:
     try:
-        return checked_text(f"{text}.")
+        return validate_text(f"{text}.")
     except ValidationError:
         return ""
 

@@ -17,7 +17,7 @@ from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
 from vestnik.api.http.views import StrictAPIView, validate
 from vestnik.audience.filters.selection import matching
 from vestnik.audience.models import SavedAudience
-from vestnik.audience.saved_audiences import LONGEST_NAME, naming_a_taken_name
+from vestnik.audience.saved_audiences import LONGEST_NAME, unique_name
 
 EXAMPLE = {
     "name": "Взрослые в Казани",
@@ -93,7 +93,7 @@ class Audiences(StrictAPIView):
 
     def _create(self, request: Request) -> Response:
         fields = validate(AudienceBody, request.data)
-        with naming_a_taken_name():
+        with unique_name():
             saved = SavedAudience.objects.create(**fields)
         return Response(
             AudienceBody(saved).data,
@@ -118,7 +118,7 @@ class OneAudience(StrictAPIView):
         """Change a saved audience. Mailings that took its filter keep what they took."""
         saved = _get_audience(id)
         changes = validate(AudienceBody, request.data, saved)
-        with naming_a_taken_name():
+        with unique_name():
             SavedAudience.objects.filter(id=id).update(**changes)
         return Response(AudienceBody(_get_audience(id)).data)
 

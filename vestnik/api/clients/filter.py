@@ -13,7 +13,7 @@ from vestnik.audience.filters.rules import (
     LONGEST_VALUE,
     MOST_ATTRIBUTES,
     MOST_VALUES,
-    checked_filter,
+    validate_filter,
 )
 from vestnik.audience.validation import LONGEST_TAG
 
@@ -113,7 +113,7 @@ class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
             self.fail("invalid")
-        return checked_filter(data)
+        return validate_filter(data)
 
     def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
         return {"operator_codes": [], "tags": [], "attributes": {}} | value

@@ -98,7 +98,7 @@ class StopList(StrictAPIView):
         operation_id="stop_list_add",
     )
     def post(self, request: Request) -> Response:
-        """Put numbers on the stop list. What is queued for them is taken back at once."""
+        """Put numbers on the stop list. Messages that are queued for them are revoked at once."""
         fields = validate(StoppedBody, request.data)
         numbers = set(fields["phone_numbers"])
         added = stop_numbers(numbers, Source.API, fields.get("reason", ""))

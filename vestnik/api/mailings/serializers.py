@@ -26,9 +26,9 @@ from vestnik.mailings.rules import (
     check_ahead,
     check_confirmed,
     check_window,
-    checked_hours,
-    checked_provider,
-    checked_text,
+    validate_hours,
+    validate_provider,
+    validate_text,
 )
 from vestnik.reasons.reason import Reason
 
@@ -92,7 +92,7 @@ class LocalHours(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
     def to_internal_value(self, data: Any) -> dict[str, str]:
         if not isinstance(data, Mapping):
             self.fail("invalid")
-        return checked_hours(data)
+        return validate_hours(data)
 
     def to_representation(self, value: dict[str, str]) -> dict[str, str]:
         return value
@@ -176,10 +176,10 @@ class MailingBody(StrictSerializer):
     finished_at = Instant(read_only=True, allow_null=True)
 
     def validate_text(self, text: str) -> str:
-        return checked_text(text)
+        return validate_text(text)
 
     def validate_provider(self, alias: str) -> str:
-        return checked_provider(alias)
+        return validate_provider(alias)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         self.check_text(attrs)

@@ -1,13 +1,13 @@
-"""What a filter may ask of an attribute, as conditions of the database.
+"""Conditions on an attribute, as conditions of the database.
 
-Of 1,000,000 clients each takes 0.2 s or less: a number or a flag by the index, all else by a
-parallel scan. A comparison is one jsonpath, which reads the attributes once: the same by operators
-takes twice as long. None is ever null, so that `exclude` may negate it.
+Each takes 0.2 s or less for 1,000,000 clients: a number or a flag by the index, everything else by
+a parallel scan. A comparison is one jsonpath, which reads the attributes once; the same with
+operators takes twice as long. No condition is ever null, so that `exclude` may negate it.
 
-Texts are compared without regard to case, in the database alone, whose rules are then the same for
-both sides. That scan takes half as long as a comparison. An index over folded copies of all
-attributes makes the directory a third larger, and counting a tenth of all clients by it took twelve
-times as long, because each row found is folded again.
+Texts are compared without regard to case, by the database alone, so that both sides follow the same
+rules. That scan takes half as long as a comparison. An index over folded copies of all attributes
+makes the directory a third larger. Counting a tenth of all clients by it took twelve times as long,
+since each row is folded again.
 """
 
 import json
@@ -21,39 +21,48 @@ from django.db.models.expressions import RawSQL
 
 ONE_OF = '("audience_client"."attributes" -> %s = ANY(%s::jsonb[])) IS TRUE'
 TEXT_IS = '(lower("audience_client"."attributes" ->> %s) = ANY({values})) IS TRUE'
+#: IS NOT DISTINCT FROM, so that a missing attribute gives false and not null.
 IS_TEXT = """jsonb_typeof("audience_client"."attributes" -> %s) IS NOT DISTINCT FROM 'string'"""
 TAG_IS = 'lower("audience_client"."tag") = ANY({values})'
 PRESENT = '("audience_client"."attributes" ->> %s) IS NOT NULL'
 COMPARED = '("audience_client"."attributes" @? %s::jsonpath) IS TRUE'
+#: The form of a date inside a jsonpath; other texts would compare as letters.
 DATE_FORM = '@ like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}($|[T ])"'
 SIGNS = {"gte": ">=", "lte": "<="}
-# More alternatives than this are looked up in a hash, which beats that many probes of the index.
+# More alternatives than this are looked up in a hash, which is faster than as many probes of the
+# index.
 FEW = 8
 
 
-def condition(name: str, wanted: Any) -> Q:
-    """Whether a client's attribute is what is wanted of it."""
-    if isinstance(wanted, Mapping):
-        return Q(*_comparisons(name, wanted))
-    return _one_of(name, wanted if isinstance(wanted, list) else [wanted])
+def condition(name: str, expected: Any) -> Q:
+    """Return the condition on a client's attribute.
+
+    A mapping compares (`gte`, `lte`, `present`), a list gives alternatives, anything else is a
+    value.
+    """
+    if isinstance(expected, Mapping):
+        return Q(*_comparisons(name, expected))
+    return _one_of(name, expected if isinstance(expected, list) else [expected])
 
 
 def tagged(tags: Sequence[str]) -> Q:
-    """Whether a client's tag is one of these; by an index."""
+    """Return the condition that a client's tag is one of these; it uses an index."""
     return Q(_raw(TAG_IS.format(values=_lowered(tags)), *tags))
 
 
 def _one_of(name: str, values: Sequence[Any]) -> Q:
     texts = [value for value in values if isinstance(value, str)]
     others = [value for value in values if not isinstance(value, str)]
-    found = [_text_is(name, texts)] if texts else []
-    return reduce(or_, [*found, _other_is(name, others)] if others else found)
+    conditions = [_text_is(name, texts)] if texts else []
+    return reduce(or_, [*conditions, _other_is(name, others)] if others else conditions)
 
 
 def _text_is(name: str, texts: Sequence[str]) -> Q:
-    """A number or a flag is no text, though it may be written like one."""
-    found = Q(_raw(TEXT_IS.format(values=_lowered(texts)), name, *texts))
-    return found & Q(_raw(IS_TEXT, name)) if any(map(_may_be_json, texts)) else found
+    """Return the condition that an attribute is one of the texts, and a text at all."""
+    text_is = Q(_raw(TEXT_IS.format(values=_lowered(texts)), name, *texts))
+    # `->>` turns 5 into '5', so a number would equal a text. The test of the type costs time and is
+    # made only for texts that could be JSON.
+    return text_is & Q(_raw(IS_TEXT, name)) if any(map(_may_be_json, texts)) else text_is
 
 
 def _may_be_json(text: str) -> bool:
@@ -61,7 +70,7 @@ def _may_be_json(text: str) -> bool:
 
 
 def _lowered(values: Sequence[object]) -> str:
-    """Placeholders, of which the planner makes a constant."""
+    """Return placeholders of an array that the planner evaluates once."""
     return f"ARRAY[{', '.join(['lower(%s)'] * len(values))}]"
 
 
@@ -71,18 +80,19 @@ def _other_is(name: str, values: Sequence[Any]) -> Q:
     return Q(_raw(ONE_OF, name, [json.dumps(value) for value in values]))
 
 
-def _comparisons(name: str, wanted: Mapping[str, Any]) -> Iterator[Q]:
-    bounds = {SIGNS[word]: wanted[word] for word in SIGNS if word in wanted}
+def _comparisons(name: str, comparison: Mapping[str, Any]) -> Iterator[Q]:
+    bounds = {SIGNS[word]: comparison[word] for word in SIGNS if word in comparison}
     if bounds:
         yield Q(_raw(COMPARED, _path(json.dumps(name), bounds)))
-    if "present" in wanted:
+    if "present" in comparison:
         present = Q(_raw(PRESENT, name))
-        yield present if wanted["present"] else ~present
+        yield present if comparison["present"] else ~present
 
 
 def _path(key: str, bounds: Mapping[str, Any]) -> str:
-    """A number may be written as text, as many a spreadsheet has it; of an instant the day counts,
-    as it is written. The tilde sorts after all that may follow a day."""
+    """Return the jsonpath of a comparison."""
+    # `double()` also reads numbers that are stored as text, as spreadsheets do. Of a time the date
+    # counts, as it is written: the tilde sorts after everything that may follow a date.
     if not any(isinstance(bound, str) for bound in bounds.values()):
         tests = [f"@ {sign} {json.dumps(bound)}" for sign, bound in bounds.items()]
         return f"strict $.{key}.double() ? ({' && '.join(tests)})"
@@ -91,6 +101,6 @@ def _path(key: str, bounds: Mapping[str, Any]) -> str:
 
 
 def _raw(template: str, *parameters: object) -> RawSQL:
-    """A condition of constant text; what users give are its parameters."""
-    # The template is a constant of ours, and all that was given is a parameter.
+    """Return a condition of constant SQL; values of users are its parameters."""
+    # The template is a constant, and all values of users are parameters.
     return RawSQL(template, parameters, output_field=BooleanField())  # noqa: S611

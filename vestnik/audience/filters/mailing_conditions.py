@@ -1,10 +1,10 @@
-"""What a filter may ask about earlier mailings: who got one, who did not, who answered it.
+"""Conditions on earlier mailings: who got one, who did not, who answered.
 
-`{"mailings": {"got": [12], "not_got": [12, 13], "answered": [12]}}`: those who got or answered any
-of the mailings that are named, and none of those that they must not have got.
+`{"mailings": {"got": [12], "not_got": [12, 13], "answered": [12]}}` selects clients who got or
+answered any of the named mailings, and none of those under `not_got`.
 
-The tables are of layers above, so they are named here in SQL alone. A message is found by the
-unique index of its mailing and client; PostgreSQL makes a join of it where many are looked at.
+The tables belong to layers above, so only SQL names them. A message is found by the unique index of
+its mailing and client; PostgreSQL turns that into a join for many clients.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +14,20 @@ from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
 WORDS = ("got", "not_got", "answered")
+#: Each mailing of a condition is one probe of an index per client.
 MOST_MAILINGS = 20
+#: The largest bigint of PostgreSQL.
 LARGEST_ID = 2**63 - 1
 
+#: The messages of the named mailings to the client of the outer query.
 THEIRS = """
 FROM dispatch_message earlier {join}
 WHERE earlier.mailing_id = ANY(%s::bigint[]) AND earlier.client_id = "audience_client"."id"
 """
 GOT = f"EXISTS (SELECT {THEIRS.format(join='')} AND earlier.state IN ('sent', 'delivered'))"
 
-# Whoever may have got it, or still may, has not "not got" it: in doubt, waiting or in flight.
+# A client whose message is unknown, queued or in flight may have got it, or still may, and does not
+# count as "not got".
 NOT_GOT = f"""
 NOT EXISTS (SELECT {THEIRS.format(join='JOIN mailings_mailing g ON g.id = earlier.mailing_id')}
     AND (earlier.state IN ('sent', 'delivered', 'unknown') OR earlier.state = 'queued' AND (
@@ -33,6 +37,7 @@ NOT EXISTS (SELECT {THEIRS.format(join='JOIN mailings_mailing g ON g.id = earlie
     ))
 )
 """
+#: An answer is an inbound message that came after the client's message had left.
 ANSWERED = f"""
 EXISTS (SELECT {THEIRS.format(join='''
     JOIN dispatch_inboundtext heard ON heard.phone_number = earlier.phone_number
@@ -43,11 +48,11 @@ STATEMENTS = {"got": GOT, "not_got": NOT_GOT, "answered": ANSWERED}
 KNOWN = "SELECT id FROM mailings_mailing WHERE id = ANY(%s::bigint[])"
 
 
-def mailing_condition(wanted: Mapping[str, Sequence[int]]) -> Q:
-    """Whether a client got, did not get or answered these mailings; never null."""
+def mailing_condition(mailings_by_word: Mapping[str, Sequence[int]]) -> Q:
+    """Return the condition that a client got, did not get or answered mailings; never null."""
     selected = Q()
-    for word, mailings in wanted.items():
-        # The statement is a constant of ours, and all that was given is a parameter.
+    for word, mailings in mailings_by_word.items():
+        # The statement is a constant, and all values of users are parameters.
         statement = RawSQL(  # noqa: S611
             STATEMENTS[word], [list(mailings)], output_field=BooleanField()
         )
@@ -56,14 +61,14 @@ def mailing_condition(wanted: Mapping[str, Sequence[int]]) -> Q:
 
 
 def unknown_mailings(ids: Iterable[int]) -> list[int]:
-    """Those of the ids that no mailing has."""
-    wanted = list(ids)
+    """Return the ids that belong to no mailing."""
+    candidates = list(ids)
     with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [wanted])
+        cursor.execute(KNOWN, [candidates])
         known = {id for (id,) in cursor.fetchall()}
-    return [id for id in wanted if id not in known]
+    return [id for id in candidates if id not in known]
 
 
 def is_mailing_id(value: object) -> bool:
-    """Whether a mailing could have that number."""
+    """Return whether the value could be the id of a mailing."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_ID

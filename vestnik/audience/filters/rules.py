@@ -1,4 +1,4 @@
-"""What an audience filter may consist of."""
+"""Validation of audience filters."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +20,12 @@ from vestnik.audience.filters.mailing_conditions import (
 from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
 
+#: Alternatives of one condition; a longer list belongs into a tag or an attribute.
 MOST_VALUES = 1000
+#: Each attribute is one more test per client of the directory.
 MOST_ATTRIBUTES = 20
 LONGEST_NAME = 200
+#: Characters of a value to compare with.
 LONGEST_VALUE = 1000
 KINDS = ("operator_codes", "tags", "attributes", "mailings")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -36,65 +39,68 @@ COMPARE = gettext_lazy(
 MOST = gettext_lazy("Give at most %(most)s values.")
 
 Problem = tuple[str, str]
-#: Further ones are not looked for: each costs time, and a body may hold 60,000.
+#: Further problems are not searched for: each costs time, and a body may contain 60,000.
 MOST_PROBLEMS = 100
 
 
-def checked_filter(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The filter as it is kept. Raises ValidationError naming each part that is wrong."""
-    problems = dict(islice(_problems(given, (*KINDS, "exclude")), MOST_PROBLEMS))
-    excluded = given.get("exclude", {})
+def validate_filter(filter_data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filter as it is stored. Raises ValidationError that names each wrong part."""
+    problems = dict(islice(_problems(filter_data, (*KINDS, "exclude")), MOST_PROBLEMS))
+    excluded = filter_data.get("exclude", {})
     if not isinstance(excluded, Mapping):
         problems["exclude"] = _("Give an object of the same form as the filter.")
     else:
+        # An exception cannot have an exception of its own.
         further = islice(_problems(excluded, KINDS), MOST_PROBLEMS)
         problems |= {f"exclude.{part}": why for part, why in further}
     if problems:
         raise ValidationError(problems)
-    kept = _kept(given)
-    return {**kept, "exclude": _kept(excluded)} if _kept(excluded) else kept
+    normalised = _kept(filter_data)
+    return {**normalised, "exclude": _kept(excluded)} if _kept(excluded) else normalised
 
 
-def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Without repeated values, and without what narrows nothing."""
-    kept: dict[str, Any] = {
-        kind: list(dict.fromkeys(given[kind])) for kind in VALUES if given.get(kind)
+def _kept(filter_data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filter without repeated values and without empty conditions."""
+    normalised: dict[str, Any] = {
+        kind: list(dict.fromkeys(filter_data[kind])) for kind in VALUES if filter_data.get(kind)
     }
     attributes = {
-        name: wanted
-        for name, wanted in given.get("attributes", {}).items()
-        if wanted not in ([], {})
+        name: value
+        for name, value in filter_data.get("attributes", {}).items()
+        if value not in ([], {})
     }
-    mailings = {word: list(dict.fromkeys(ids)) for word, ids in given.get("mailings", {}).items()}
-    kept |= {"attributes": attributes} if attributes else {}
-    return {**kept, "mailings": mailings} if mailings else kept
+    mailings = {
+        word: list(dict.fromkeys(ids)) for word, ids in filter_data.get("mailings", {}).items()
+    }
+    normalised |= {"attributes": attributes} if attributes else {}
+    return {**normalised, "mailings": mailings} if mailings else normalised
 
 
-def _problems(given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Problem]:
-    for kind in given:
+def _problems(filter_data: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Problem]:
+    for kind in filter_data:
         if kind not in known:
-            remedy = _("There is no such filter. Known are: %(known)s.")
+            remedy = _("Unknown filter. Available: %(known)s.")
             yield kind, remedy % {"known": ", ".join(known)}
     for kind, (check, wrong, limits) in VALUES.items():
-        values = given.get(kind, [])
+        values = filter_data.get(kind, [])
         if not isinstance(values, list) or not all(map(check, values)):
             yield kind, wrong % limits if limits else str(wrong)
         elif len(values) > MOST_VALUES:
             yield kind, MOST % {"most": MOST_VALUES}
-    yield from _attribute_problems(given.get("attributes", {}))
-    yield from _mailing_problems(given.get("mailings", {}))
+    yield from _attribute_problems(filter_data.get("attributes", {}))
+    yield from _mailing_problems(filter_data.get("mailings", {}))
 
 
-def _mailing_problems(given: object) -> Iterator[Problem]:
-    if not isinstance(given, Mapping):
+def _mailing_problems(conditions: object) -> Iterator[Problem]:
+    if not isinstance(conditions, Mapping):
         yield "mailings", _('Give an object, for example {"not_got": [12]}.')
         return
-    for word, ids in given.items():
+    for word, ids in conditions.items():
         if word not in WORDS:
-            remedy = _("There is no such condition. Known are: %(known)s.")
+            remedy = _("Unknown condition. Available: %(known)s.")
             yield f"mailings.{word}", remedy % {"known": ", ".join(WORDS)}
         elif not isinstance(ids, list) or not ids or not all(map(is_mailing_id, ids)):
-            yield f"mailings.{word}", _("Give a list of the numbers of mailings, one at least.")
+            yield f"mailings.{word}", _("Give a list of at least one mailing number.")
         elif len(ids) > MOST_MAILINGS:
             yield f"mailings.{word}", MOST % {"most": MOST_MAILINGS}
         elif unknown := unknown_mailings(ids):
@@ -102,24 +108,24 @@ def _mailing_problems(given: object) -> Iterator[Problem]:
             yield f"mailings.{word}", remedy % {"number": unknown[0]}
 
 
-def _attribute_problems(given: object) -> Iterator[Problem]:
-    if not isinstance(given, Mapping):
+def _attribute_problems(attributes: object) -> Iterator[Problem]:
+    if not isinstance(attributes, Mapping):
         yield "attributes", _('Give an object, for example {"city": "Казань"}.')
-    elif len(given) > MOST_ATTRIBUTES:
+    elif len(attributes) > MOST_ATTRIBUTES:
         yield "attributes", _("Name at most %(most)s attributes.") % {"most": MOST_ATTRIBUTES}
     else:
-        for name, wanted in given.items():
+        for name, value in attributes.items():
             if not 0 < len(name) <= LONGEST_NAME:
                 remedy = _("A name has 1 to %(most)s characters.")
                 yield "attributes", remedy % {"most": LONGEST_NAME}
-            if problem := _problem_with(wanted):
+            if problem := _problem_with(value):
                 yield f"attributes.{name}", problem
 
 
-def _problem_with(wanted: object) -> str:
-    if isinstance(wanted, Mapping):
-        return "" if is_comparison(wanted) else str(COMPARE)
-    values = wanted if isinstance(wanted, list) else [wanted]
+def _problem_with(value_or_values: object) -> str:
+    if isinstance(value_or_values, Mapping):
+        return "" if is_comparison(value_or_values) else str(COMPARE)
+    values = value_or_values if isinstance(value_or_values, list) else [value_or_values]
     if len(values) > MOST_VALUES:
         return MOST % {"most": MOST_VALUES}
     return "" if all(map(_is_value, values)) else str(COMPARE)
@@ -131,12 +137,12 @@ def _is_value(value: object) -> bool:
     return isinstance(value, bool | int | float)
 
 
-def is_comparison(wanted: Mapping[str, Any]) -> bool:
-    """Whether this is a range of numbers or of days, or asks whether there is a value."""
-    bounds = [wanted[word] for word in ("gte", "lte") if word in wanted]
+def is_comparison(comparison: Mapping[str, Any]) -> bool:
+    """Return whether this is a range of numbers or of dates, or a test for presence."""
+    bounds = [comparison[word] for word in ("gte", "lte") if word in comparison]
     return (
-        set(wanted) <= set(COMPARISONS)
-        and isinstance(wanted.get("present", True), bool)
+        set(comparison) <= set(COMPARISONS)
+        and isinstance(comparison.get("present", True), bool)
         and (all(map(_is_number, bounds)) or all(map(_is_date, bounds)))
     )
 
@@ -146,7 +152,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_date(value: object) -> bool:
-    """A day as YYYY-MM-DD alone: the other forms of ISO 8601 do not sort with it as texts."""
+    """Return whether the value is a date in the form YYYY-MM-DD."""
     try:
         return (
             isinstance(value, str)
@@ -165,7 +171,7 @@ def _is_tag(value: object) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_TAG
 
 
-#: What each kind's values have to be, what to say where they are not, and the limits it names.
+#: By kind: the check of a value, the error text, and the limits that the text names.
 VALUES: dict[str, tuple[Callable[[object], bool], Promise, dict[str, int]]] = {
     "operator_codes": (
         _is_code,

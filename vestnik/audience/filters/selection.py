@@ -1,9 +1,10 @@
-"""The audience filter: which clients a mailing is for.
+"""The audience filter: selects the clients of a mailing.
 
 A filter is `{"operator_codes": [...], "tags": [...], "attributes": {...}, "mailings": {...},
 "exclude": {...}}`.
-Values of one kind are alternatives, kinds narrow each other, and `{}` is everyone. `exclude` is of
-the same form and takes away whom it selects; an empty one takes nobody away.
+
+Values of one kind are alternatives, kinds narrow each other, and `{}` selects everyone. `exclude`
+has the same form and removes the clients that it selects; an empty one removes none.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,9 @@ from vestnik.audience.models import Client
 
 Filter = Mapping[str, Any]
 
+#: The number of suggested names; a page shows far fewer.
 MOST_NAMES = 1000
-# Those of the first and the last clients: a look at a million takes seconds.
+# Sampled from the first and the last clients: reading a million takes seconds.
 NAMES = """
 SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
     (SELECT attributes FROM audience_client ORDER BY id LIMIT 1000)
@@ -31,11 +33,11 @@ SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
 
 
 class UnknownCondition(ValueError):
-    """The filter has a condition that is not known here: to leave it out would select more."""
+    """Raised for an unknown condition; ignoring it would select more clients."""
 
 
 def matching(audience: Filter) -> QuerySet[Client]:
-    """The clients that `audience` selects, in no particular order. Raises UnknownCondition."""
+    """Return the clients that `audience` selects, unordered. Raises UnknownCondition."""
     unknown = (audience.keys() - {*KINDS, "exclude"}) | (
         audience.get("exclude", {}).keys() - set(KINDS)
     )
@@ -52,24 +54,24 @@ def _words_of(audience: Filter) -> set[str]:
 
 
 def _selected(audience: Filter) -> Q:
-    """A condition that is never null: its negation is everybody else."""
+    """Return the condition of a filter; it is never null, so that it can be negated."""
     selected = Q()
     if codes := audience.get("operator_codes"):
         selected &= Q(operator_code__in=list(codes))
     if tags := audience.get("tags"):
         selected &= tagged(tags)
-    for name, wanted in audience.get("attributes", {}).items():
-        selected &= condition(name, wanted)
+    for name, expected in audience.get("attributes", {}).items():
+        selected &= condition(name, expected)
     return selected & mailing_condition(audience.get("mailings", {}))
 
 
 def is_attribute(name: str) -> bool:
-    """Whether at least one client has an attribute of that name."""
+    """Return whether at least one client has an attribute of that name."""
     return Client.objects.order_by().filter(attributes__has_key=name).exists()
 
 
 def attribute_names() -> list[str]:
-    """The names of attributes that clients have, to suggest: rare ones may be missing."""
+    """Return the names of attributes for suggestions; rare ones may be missing."""
     with connection.cursor() as cursor:
         cursor.execute(NAMES, [MOST_NAMES])
         return [name for (name,) in cursor.fetchall()]

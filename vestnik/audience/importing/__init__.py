@@ -1,1 +1,1 @@
-"""Files of clients: read as a stream, checked row by row, and taken over as one unit."""
+"""Imports of clients: read as a stream, validated row by row, saved all or not at all."""

@@ -1,4 +1,4 @@
-"""A file of which only the blocks are fetched that somebody reads."""
+"""A file-like object that fetches only the blocks that are read."""
 
 import io
 from abc import abstractmethod
@@ -6,9 +6,9 @@ from collections import OrderedDict
 
 
 class BlockFile(io.RawIOBase):
-    """A file that can be sought in, over something that has it in blocks of one size.
+    """A seekable file over a store of blocks of one size.
 
-    The blocks read last are kept: a workbook is read here and there.
+    The most recently read blocks are cached: a workbook is not read in order.
     """
 
     def __init__(self, size: int, block_size: int, kept: int = 1) -> None:
@@ -19,7 +19,7 @@ class BlockFile(io.RawIOBase):
 
     @abstractmethod
     def fetch(self, number: int) -> bytes:
-        """The block of that number, from 0; the last one may be shorter."""
+        """Return the block of that number, from 0; the last one may be shorter."""
 
     def readable(self) -> bool:
         return True

@@ -1,10 +1,10 @@
-"""Why a file, or a row of it, is not taken."""
+"""Errors that refuse a file or a row."""
 
 from vestnik.reasons.reason import Reason
 
 
 class FileProblem(Exception):
-    """The file as a whole cannot be taken; the reason says what to do about it."""
+    """Raised when the whole file is refused; the reason contains the remedy."""
 
     def __init__(self, reason: str) -> None:
         self.reason = Reason.of(reason)
@@ -12,5 +12,5 @@ class FileProblem(Exception):
 
 
 def reason_of(error: ValueError) -> Reason:
-    """What a reader of a cell or a number gives as the reason of its refusal."""
+    """Return the reason with which a reader of a cell or a number refused it."""
     return Reason.of(error.args[0] if error.args else "")

@@ -1,7 +1,7 @@
-"""The first rows of a file, read in a process of its own: `python -m` this module.
+"""Reads the first rows of a file in a child process: `python -m` this module.
 
-A file may be made to burst its reader. This process knows no database and no settings; it asks the
-one that started it for pieces of the file, and is held to some seconds and some memory.
+A hostile file may exhaust its reader. This process has no database and no settings. It requests
+pieces of the file from its parent, and its CPU time and memory are limited.
 """
 
 import io
@@ -18,15 +18,17 @@ from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress, Row
 from vestnik.reasons.reason import Reason
 
+#: The pieces in which the parent sends the file, in bytes, and how many are cached: 8 MiB.
 BLOCK = 128 * 1024
 KEPT = 64
+# The limits of the process: seconds of CPU time, and bytes of address space.
 SECONDS, MEMORY = 10, 512 * 2**20
-#: A longer answer has its cells shortened.
+#: If the answer would be longer, its cells are shortened.
 LONGEST_ANSWER, LONGEST_CELL = 512 * 1024, 150
 
 
 class PipedFile(BlockFile):
-    """The file, block by block, from the process that has it."""
+    """The file, block by block, from the parent process."""
 
     def __init__(self, size: int, answers: IO[bytes], questions: IO[bytes]) -> None:
         super().__init__(size, BLOCK, KEPT)
@@ -40,28 +42,29 @@ class PipedFile(BlockFile):
 
 
 def answer(file: IO[bytes], options: Options) -> dict[str, Any]:
-    """What the file is taken for, and its first rows."""
+    """Return the detected format of the file, and its first rows."""
     try:
         return _seen(open_file(file, options, Progress()))
     except FileProblem as error:
         return {"refused": error.reason.data}
     except MemoryError:
+        # The limit of the address space shows itself as MemoryError.
         return {"refused": limits.TOO_MUCH.data}
 
 
-def _seen(found: OpenedFile) -> dict[str, Any]:
-    rows = list(found.table.head)
+def _seen(opened: OpenedFile) -> dict[str, Any]:
+    rows = list(opened.table.head)
     longest = max((len(cell) for _, cells, _ in rows for cell in cells), default=0)
     if longest * sum(len(cells) for _, cells, _ in rows) > LONGEST_ANSWER:
         rows = [_shortened(row) for row in rows]
     return {
-        "kind": found.kind,
-        "encoding": found.encoding,
-        "separator": found.separator,
+        "kind": opened.kind,
+        "encoding": opened.encoding,
+        "separator": opened.separator,
         "head": [(line, cells, _told(problem)) for line, cells, problem in rows],
-        "place": found.table.place,
-        "sheets": [astuple(sheet) for sheet in found.sheets],
-        "problem": _told(found.problem),
+        "place": opened.table.place,
+        "sheets": [astuple(sheet) for sheet in opened.sheets],
+        "problem": _told(opened.problem),
     }
 
 
@@ -77,10 +80,11 @@ def _shortened(row: Row) -> Row:
 def main() -> None:
     limits.set_limits(SECONDS, MEMORY)
     answers, questions = sys.stdin.buffer, sys.stdout.buffer
-    asked = json.loads(answers.readline())
-    file = io.BufferedReader(PipedFile(asked["size"], answers, questions), BLOCK)
-    found = answer(file, Options(**asked["options"]))
-    questions.write(b"=" + json.dumps(found).encode() + b"\n")
+    request = json.loads(answers.readline())
+    file = io.BufferedReader(PipedFile(request["size"], answers, questions), BLOCK)
+    result = answer(file, Options(**request["options"]))
+    # The parent tells the answer from requests for blocks by its first character.
+    questions.write(b"=" + json.dumps(result).encode() + b"\n")
     questions.flush()
 
 

@@ -1,4 +1,4 @@
-"""What kind of file it is, and its rows."""
+"""Detects the format of a file, and opens its rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,14 @@ from vestnik.audience.importing.xlsx.workbook import Workbook
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Bytes from which the format, the encoding and the separator are detected.
 HEAD = 64 * 1024
+#: Bytes of the largest file; it is stored in the database until it is read.
 MOST_BYTES = 512 * 2**20
-#: What a form with such a file comes to, its other fields included.
+#: The size of a form with such a file and its other fields.
 MOST_FORM_BYTES = MOST_BYTES + 2**20
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+#: The signatures of files that users confuse with CSV and XLSX; each has a remedy of its own.
 OTHERS = (
     (b"\xd0\xcf\x11\xe0", Reason(Code.OLD_WORKBOOK)),
     (b"%PDF", Reason(Code.IS_PDF)),
@@ -35,7 +38,7 @@ NOT_TEXT = Reason(Code.NO_TABLE)
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file whose form is known. `problem` says why its rows may not be imported as they are."""
+    """A file of a detected format; `problem` says why its rows cannot be imported as they are."""
 
     kind: str
     encoding: str
@@ -46,12 +49,13 @@ class OpenedFile:
 
 
 def open_file(file: IO[bytes], options: Options, progress: Progress) -> OpenedFile:
-    """Raises FileProblem where the file is none that can be read, here or in mid-way."""
+    """Open a file. Raises FileProblem if it cannot be read, here or while its rows are read."""
     head = _head(file)
     if head.startswith(b"PK"):
         chosen = choose(Workbook(file), options, progress)
         return OpenedFile("xlsx", "", "", chosen.table, chosen.sheets, chosen.problem)
     encoding = options.encoding or encoding_of(file)
+    # NUL at the beginning means a binary file.
     if b"\x00" in head[:1000] and encoding != "utf-16":
         raise FileProblem(NOT_TEXT)
     text = head.decode(ENCODINGS[encoding], "ignore")
@@ -72,7 +76,7 @@ def _head(file: IO[bytes]) -> bytes:
 
 
 def _narrow(rows: Iterator[Row]) -> Iterator[Row]:
-    """Blank cells at the end of a row are none of it."""
+    """Yield rows without blank cells beyond the last column."""
     for line, cells, problem in rows:
         if len(cells) > MOST_COLUMNS:
             cells = _without_end(cells)

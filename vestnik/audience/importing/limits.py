@@ -1,4 +1,4 @@
-"""How much time and memory a process may take for a file that somebody else made."""
+"""Limits of CPU time and memory for a process that reads a user's file."""
 
 import resource
 import signal
@@ -9,19 +9,20 @@ from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 TOO_MUCH = Reason(Code.FILE_TOO_HEAVY)
-#: After the signal a process has so many seconds to say why it ends.
+#: Seconds between the signal and the kill, in which the process reports the reason.
 GRACE = 5
 
 
 def set_limits(seconds: int, memory: int) -> None:
-    """Raise FileProblem in this process after so much CPU time, and MemoryError beyond so much."""
+    """Raise FileProblem after so many seconds of CPU time, and MemoryError beyond so many bytes."""
     signal.signal(signal.SIGXCPU, _refuse)
     _lower(resource.RLIMIT_CPU, seconds, seconds + GRACE)
+    # The address space, since a limit of resident memory has no effect on Linux.
     _lower(resource.RLIMIT_AS, memory, memory)
 
 
 def _lower(what: int, soft: int, hard: int) -> None:
-    """Never above what this process may have."""
+    """Set a limit, never above the process's own hard limit."""
     _, most = resource.getrlimit(what)
     if most != resource.RLIM_INFINITY:
         soft, hard = min(soft, most), min(hard, most)

@@ -1,7 +1,7 @@
-"""A look at the first rows of a file, before somebody says what its columns are.
+"""Reads the first rows of a file, before the user maps its columns.
 
-The file is read by a process of its own, which is stopped where it takes too long: a file that is
-made to burst its reader holds no thread of the web for longer, and none of its memory.
+A child process reads the file and is killed after a time limit: a hostile file holds no thread of
+the web process for longer, and none of its memory.
 """
 
 import io
@@ -28,12 +28,14 @@ from vestnik.audience.phone_parsing import normalised
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: Rows that are shown. All first rows are looked at: by them the import itself recognises types.
+#: Rows that are shown. All first rows are read, since the import recognises types by them.
 PREVIEWED = 10
 COMMAND = [sys.executable, "-m", "vestnik.audience.importing.first_rows"]
-#: By the clock: its CPU time is held to less.
+#: Seconds of elapsed time; the limit of CPU time is lower.
 MOST_SECONDS = 20
+#: Child processes per web process: each may take MEMORY of `first_rows`.
 AT_ONCE = 4
+#: Bytes of an answer; the child shortens its cells, so a longer one is a fault.
 LONGEST_LINE = 8 * 2**20
 BUSY = Reason(Code.READERS_BUSY)
 PLACES = threading.BoundedSemaphore(AT_ONCE)
@@ -41,7 +43,7 @@ PLACES = threading.BoundedSemaphore(AT_ONCE)
 
 @dataclass(frozen=True)
 class Peek:
-    """What a file is taken for, and its first rows; `problem` tells why it is not read so."""
+    """The detected format and the first rows of a file; `problem` if it cannot be imported."""
 
     kind: str
     encoding: str
@@ -51,32 +53,32 @@ class Peek:
     problem: str = ""
 
     def numbers_in(self, column: int) -> int:
-        """How many of the first rows have a phone number there."""
+        """Return how many of the first rows have a phone number in that column."""
         cells = [cells[column] for _, cells, _ in self.table.first if column < len(cells)]
         return sum(normalised(cell) is not None for cell in cells)
 
 
 def peek(file: IO[bytes], options: Options) -> Peek:
-    """Raises FileProblem where it is no file that can be read."""
+    """Read the first rows. Raises FileProblem if the file cannot be read."""
     with _place(), _reader() as (questions, answers):
-        asked = {"options": asdict(options)}
-        found = _asked(questions, answers, file, asked)
-    if "refused" in found:
-        raise FileProblem(_reason_of(found["refused"]))
-    rows = [(line, cells, _reason_of(problem)) for line, cells, problem in found["head"]]
+        request = {"options": asdict(options)}
+        result = _asked(questions, answers, file, request)
+    if "refused" in result:
+        raise FileProblem(_reason_of(result["refused"]))
+    rows = [(line, cells, _reason_of(problem)) for line, cells, problem in result["head"]]
     return Peek(
-        found["kind"],
-        found["encoding"],
-        found["separator"],
-        Table(rows, found["place"]),
-        [SheetInfo(*sheet) for sheet in found["sheets"]],
-        _reason_of(found["problem"]),
+        result["kind"],
+        result["encoding"],
+        result["separator"],
+        Table(rows, result["place"]),
+        [SheetInfo(*sheet) for sheet in result["sheets"]],
+        _reason_of(result["problem"]),
     )
 
 
-def _reason_of(told: Any) -> str:
-    """A reason, as the reader's process hands it on; empty for none."""
-    return Reason.from_data(told) or ""
+def _reason_of(data: Any) -> str:
+    """Return the reason that the child process reported; empty if there is none."""
+    return Reason.from_data(data) or ""
 
 
 @contextmanager
@@ -97,18 +99,20 @@ def _reader() -> "Iterator[tuple[io.RawIOBase, io.RawIOBase]]":
         try:
             yield cast(io.RawIOBase, reader.stdin), cast(io.RawIOBase, reader.stdout)
         finally:
+            # Also after an answer: a process that hangs must not outlive the request.
             reader.kill()
 
 
 def _asked(
-    questions: io.RawIOBase, answers: io.RawIOBase, file: IO[bytes], asked: dict[str, Any]
+    questions: io.RawIOBase, answers: io.RawIOBase, file: IO[bytes], request: dict[str, Any]
 ) -> dict[str, Any]:
-    """Give it what it needs of the file until it answers."""
+    """Send the file's pieces to the child process until it answers."""
     until = time.monotonic() + MOST_SECONDS
     file.seek(0, io.SEEK_END)
     try:
-        _send(questions, json.dumps({**asked, "size": file.tell()}).encode() + b"\n")
+        _send(questions, json.dumps({**request, "size": file.tell()}).encode() + b"\n")
         for line in _lines(answers, until):
+            # The answer; other lines request a block by its number.
             if line.startswith(b"="):
                 return dict(json.loads(line[1:]))
             file.seek(int(line) * BLOCK)
@@ -116,6 +120,7 @@ def _asked(
             _send(questions, len(data).to_bytes(4, "big") + data)
     except BrokenPipeError:
         pass
+    # It was killed by its limits, or has not answered in time.
     raise FileProblem(TOO_MUCH)
 
 
@@ -126,7 +131,7 @@ def _send(pipe: io.RawIOBase, data: bytes) -> None:
 
 
 def _lines(pipe: io.RawIOBase, until: float) -> Iterator[bytes]:
-    """Each line that comes until then."""
+    """Yield each line until that time."""
     waiting, ready = b"", select.poll()
     ready.register(pipe, select.POLLIN)
     while (left := until - time.monotonic()) > 0 and len(waiting) < LONGEST_LINE:
@@ -137,12 +142,12 @@ def _lines(pipe: io.RawIOBase, until: float) -> Iterator[bytes]:
 
 
 class StoredFile(BlockFile):
-    """The content of an import, of which only the pieces are fetched that somebody reads."""
+    """The content of an import; only the pieces that are read are fetched."""
 
     def __init__(self, job: Import, piece: int) -> None:
         super().__init__(job.size, piece)
         self._pieces = ImportPiece.objects.filter(of=job)
 
     def fetch(self, number: int) -> bytes:
-        found = self._pieces.filter(number=number).values_list("data", flat=True).first()
-        return b"" if found is None else bytes(found)
+        data = self._pieces.filter(number=number).values_list("data", flat=True).first()
+        return b"" if data is None else bytes(data)

@@ -1,18 +1,19 @@
-"""What the readers of each format have in common: rows with their line, and how far they are."""
+"""Types that the readers of all formats share: rows with their line, and the progress."""
 
 from dataclasses import dataclass
 
+#: Columns of a file; further ones must be blank.
 MOST_COLUMNS = 256
-#: More digits than these are no number of ours. Python's int() refuses 4,300 and is slow before.
+#: A longer number is not a valid index. Python's int() refuses 4,300 digits and is slow before.
 MOST_DIGITS = 10
 
-#: The line, its cells, and why it could not be read; empty where it could.
+#: The line, its cells, and why it could not be read; empty if it could.
 Row = tuple[int, list[str], str]
 
 
 @dataclass
 class Progress:
-    """How much of the file is read, in bytes of whatever the reader counts."""
+    """How much of the file is read, in bytes as the reader counts them."""
 
     done: int = 0
     total: int = 0
@@ -23,7 +24,7 @@ class Progress:
 
 
 def index_in(written: str) -> int | None:
-    """The number that a file gives as a place, an id or a line; None where it is none."""
+    """Return the number that a file gives as an index, an id or a line; None if it is not one."""
     written = written.strip()
     if written.isascii() and written.isdecimal() and len(written) <= MOST_DIGITS:
         return int(written)

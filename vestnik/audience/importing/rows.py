@@ -1,4 +1,4 @@
-"""A row of a file becomes a client that can be saved, or a reason why not."""
+"""Turns a row of a file into a client, or into a reason for refusing it."""
 
 import json
 import re
@@ -25,20 +25,22 @@ from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON), and the zone of the city or region
-#: that an attribute names; None is "not given".
+#: in an attribute; None means "not given".
 Client = tuple[str, str | None, str | None, str | None, str | None, str | None]
 ZONE = Reason(Code.ZONE_WRONG)
+#: A longer number would lose digits as a double, so it stays a text.
 LONGEST_WHOLE = 15
 
-#: What Excel and LibreOffice write where a formula fails, in English and in Russian.
+#: What Excel and LibreOffice show for a failed formula, in English and in Russian.
 ERRORS = frozenset(
     """#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #GETTING_DATA #SPILL! #CALC! #FIELD! #BUSY!
     #BLOCKED! #CONNECT! #UNKNOWN! #Н/Д #ССЫЛКА! #ЗНАЧ! #ДЕЛ/0! #ИМЯ? #ЧИСЛО! #ПУСТО! #ПЕРЕНОС!
-    """.split()  # noqa: SIM905  (one line each would be a page)
+    """.split()  # noqa: SIM905  (a list would take a page)
 )
+#: LibreOffice Calc writes its errors as Err:502 and the like.
 OF_CALC = re.compile(r"Err:[0-9]{3}")
 
-#: Attributes that name a place, those first that tell more.
+#: Names of attributes that hold a place; the more precise ones come first.
 PLACES = (
     *("город", "city", "населенный пункт", "населённый пункт", "town"),
     *("регион", "region", "область", "субъект рф", "субъект"),
@@ -48,7 +50,7 @@ encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Refused(Exception):
-    """The row is not taken; the reason says what to do about it."""
+    """Raised when a row is refused; the reason contains the remedy."""
 
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
@@ -57,7 +59,7 @@ class Refused(Exception):
 
 @lru_cache(4096)
 def _is_right(validate: Callable[[str], None], value: str) -> bool:
-    """Few values repeat over millions of rows."""
+    """Return whether the value is valid; cached, since few values repeat over millions of rows."""
     try:
         validate(value)
     except ValidationError:
@@ -71,13 +73,13 @@ def _zone_of_place(written: str) -> str | None:
 
 
 def validate_reason(value: str) -> None:
-    """Raises ValidationError where the reason is too long."""
+    """Raise ValidationError if the reason is too long."""
     if len(value) > LONGEST_REASON:
         raise ValidationError(f"Shorten it to at most {LONGEST_REASON} characters.")
 
 
 def validate_zone(value: str) -> None:
-    """Raises ValidationError unless the words name a zone."""
+    """Raise ValidationError unless the words name a time zone."""
     if zone_named(value) is None:
         raise ValidationError(ZONE)
 
@@ -99,14 +101,14 @@ WRONG: Mapping[str, Reason] = {
 
 
 def is_error(cell: str) -> bool:
-    """Whether the cell says that its formula failed."""
+    """Return whether the cell shows a failed formula."""
     if not cell.startswith(("#", "Err:")):
         return False
     return cell.strip().upper() in ERRORS or bool(OF_CALC.fullmatch(cell.strip()))
 
 
 class Reader:
-    """Reads rows by a plan of columns."""
+    """Reads rows by their columns' meanings."""
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ class Reader:
         types: Mapping[str, ColumnType] | None = None,
     ) -> None:
         self._rules, self._types = rules, types or {}
-        #: Attributes of the row read last whose cells do not fit the recognised type, and why.
+        #: The attributes of the last row whose cells do not fit the recognised type, and why.
         self.misfits: list[tuple[str, Reason]] = []
         self.columns = list(columns)
         self._width = len(columns)
@@ -132,7 +134,7 @@ class Reader:
         ]
 
     def client(self, cells: list[str]) -> Client:
-        """Raises Refused."""
+        """Return the client of a row. Raises Refused."""
         self.misfits = []
         cells = self._as_wide_as_the_header(cells)
         exact = self._said_exactly(cells)
@@ -143,7 +145,8 @@ class Reader:
         return number, code, tag, zone, self._given(cells, exact), self._place(cells)
 
     def stopped(self, cells: list[str]) -> Client:
-        """The same for the stop list: a number and, in the place of the tag, a reason."""
+        """Return a row of the stop list: a number and, in place of the tag, a reason. Raises
+        Refused."""
         cells = self._as_wide_as_the_header(cells)
         return self._number(cells), None, self._field("reason", cells), None, None, None
 
@@ -158,9 +161,9 @@ class Reader:
         return cells
 
     def _without_errors(self, cells: list[str]) -> list[str]:
-        """An error is no value: it is missing, and a row whose number is one is refused."""
-        if self._phone < len(cells) and is_error(written := cells[self._phone]):
-            raise _refused("phone_number", Reason(Code.FORMULA_ERROR, error=written.strip()))
+        """Return the cells with failed formulas blanked; refuse the row if its number failed."""
+        if self._phone < len(cells) and is_error(number := cells[self._phone]):
+            raise _refused("phone_number", Reason(Code.FORMULA_ERROR, error=number.strip()))
         return ["" if is_error(cell) else cell for cell in cells]
 
     def _said_exactly(self, cells: list[str]) -> dict[str, Any]:
@@ -172,15 +175,15 @@ class Reader:
             raise Refused(exact_values.NOT_OURS) from None
 
     def _place(self, cells: list[str]) -> str | None:
-        """The zone of the first place that tells one."""
+        """Return the time zone of the first place that has one."""
         return next((zone for n in self._places if (zone := _zone_of_place(cells[n]))), None)
 
     def _number(self, cells: list[str]) -> str:
-        written = cells[self._phone]
-        if not written.strip():
+        number = cells[self._phone]
+        if not number.strip():
             raise Refused(Reason(Code.NUMBER_MISSING))
         try:
-            return self._rules.accept(written)
+            return self._rules.accept(number)
         except ValueError as error:
             raise _refused("phone_number", reason_of(error)) from None
 
@@ -208,21 +211,21 @@ class Reader:
         return value
 
     def _given(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
-        found = dict(exact.get(exact_values.OTHERS, {}))
+        attributes = dict(exact.get(exact_values.OTHERS, {}))
         for n, name in self._attributes:
             key = f"attributes.{name}"
             if key in exact and _stands(cells[n], exact[key]):
-                found[name] = exact[key]
+                attributes[name] = exact[key]
             elif (value := cells[n].strip()) and isinstance(exact.get(key), str):
-                found[name] = self._corrected(name, exact_values.as_text(value))
+                attributes[name] = self._corrected(name, exact_values.as_text(value))
             elif value:
-                found[name] = self._typed(name, value)
-        if not found:
+                attributes[name] = self._typed(name, value)
+        if not attributes:
             return None
-        return _as_json(found, checked=bool(exact))
+        return _as_json(attributes, checked=bool(exact))
 
     def _corrected(self, name: str, text: str) -> object:
-        """A text that was changed in an export stays one, unless another type is said."""
+        """Keep a changed text of an export as a text, unless another type is declared."""
         column = self._types.get(name)
         return self._typed(name, text) if column and column.is_said else text
 
@@ -230,9 +233,9 @@ class Reader:
         column = self._types.get(name)
         if column is None:
             return typed(value)
-        read = cell_types.read if column.is_said else cell_types.read_recognised
+        read_cell = cell_types.read if column.is_said else cell_types.read_recognised
         try:
-            return read(column.type, value)
+            return read_cell(column.type, value)
         except ValueError as error:
             if column.is_said:
                 raise _refused(name, reason_of(error)) from None
@@ -245,12 +248,12 @@ def _refused(field: str, reason: str) -> Refused:
 
 
 def reading(type: str | None) -> exact_values.Reading:
-    """How a cell of an attribute of this declared type is read."""
+    """Return the function that reads a cell of an attribute of this declared type."""
     return cell_types.READ[type] if type else typed
 
 
 def _stands(cell: str, value: object) -> bool:
-    """Whether a cell is as it was written; one that is an error was read as nothing."""
+    """Return whether a cell is unchanged; a failed formula was read as blank."""
     was_error = not cell and isinstance(value, str) and is_error(value)
     return was_error or exact_values.stands(cell, value)
 
@@ -261,15 +264,15 @@ def _as_json(attributes: dict[str, Any], *, checked: bool) -> str:
             validate_attributes(attributes)
         except ValidationError as error:
             raise _refused(exact_values.COLUMN, str(error.message)) from None
-    written = encode(attributes)
-    if len(written) > MOST_ATTRIBUTE_BYTES // 4 and len(written.encode()) > MOST_ATTRIBUTE_BYTES:
+    encoded = encode(attributes)
+    if len(encoded) > MOST_ATTRIBUTE_BYTES // 4 and len(encoded.encode()) > MOST_ATTRIBUTE_BYTES:
         most = MOST_ATTRIBUTE_BYTES // 1024
         raise Refused(Reason(Code.ATTRIBUTES_TOO_LARGE, most=most))
-    return written
+    return encoded
 
 
 def typed(value: str) -> str | int | float:
-    """A number where it stays the same when it is written again (so 007 and 1.50 are texts)."""
+    """Return a number if it is written the same way again (so 007 and 1.50 stay texts)."""
     if value[0] not in "-0123456789" or len(value) > LONGEST_WHOLE:
         return value
     try:

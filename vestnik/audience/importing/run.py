@@ -1,4 +1,4 @@
-"""An import from its file to its end."""
+"""Runs an import from its file to its end."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -37,10 +37,12 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
+#: Rows per COPY: enough to make the round trips cheap, few enough to show progress.
 STAGED_AT_ONCE = 5_000
+#: A file that stopped its process three times would probably stop it again.
 MOST_ATTEMPTS = 3
-#: A reader says something to the database every few thousand rows: one that is silent for so long
-#: is frozen or gone, and another may begin anew.
+#: Seconds. A reader writes to the database every few thousand rows. If it is silent for longer, it
+#: hangs or is gone, and another may start over.
 SILENT_SECONDS = 120.0
 STOPPED = Reason(Code.IMPORT_STOPPED)
 GIVEN_UP = Reason(Code.IMPORT_GIVEN_UP)
@@ -49,21 +51,22 @@ Watcher = Callable[[int, int], None]
 
 
 def ignore_progress(_rows: int, _percent: int) -> None:
-    """Watches nothing."""
+    """Ignore the progress."""
 
 
-def options_of(given: dict[str, object]) -> Options:
-    """As they are kept with the import."""
-    return Options(**given)  # type: ignore[arg-type]  # as it was stored
+def options_of(stored: dict[str, object]) -> Options:
+    """Return the options as they are stored with the import."""
+    return Options(**stored)  # type: ignore[arg-type]  # as it was stored
 
 
 @contextmanager
 def hold_reading_lock(import_id: int) -> Iterator[bool]:
-    """Whether nobody else reads this import while the block runs."""
+    """Hold the import's advisory lock during the block; yield False if another process has it."""
     with connection.cursor() as cursor:
+        # A lock of the session, since reading takes many transactions. It ends with its process.
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [IMPORT_LOCK, import_id])
-        (alone,) = cursor.fetchone()
-        if not alone:
+        (acquired,) = cursor.fetchone()
+        if not acquired:
             yield False
             return
         try:
@@ -71,12 +74,12 @@ def hold_reading_lock(import_id: int) -> Iterator[bool]:
                 yield True
         finally:
             if connection.connection is not None and not connection.connection.closed:
-                with connection.cursor() as anew:  # it may be another session by now
+                with connection.cursor() as anew:  # may be a new session
                     anew.execute("SELECT pg_advisory_unlock(%s, %s)", [IMPORT_LOCK, import_id])
 
 
 def run(job: Import, file: IO[bytes], watch: Watcher = ignore_progress) -> Import:
-    """Read the file and take it over; what is wrong with it is said in the import."""
+    """Read the file and save its rows; an error is stored in the import."""
     Import.objects.filter(id=job.id).update(
         state=ImportState.RUNNING,
         attempts=job.attempts + 1,
@@ -101,13 +104,13 @@ def run(job: Import, file: IO[bytes], watch: Watcher = ignore_progress) -> Impor
 
 @contextmanager
 def begun(**fields: object) -> Iterator[Import]:
-    """An import whose file this process reads itself, as `run` does.
+    """Create an import whose file this process reads itself with `run`.
 
-    It is locked before anybody can see it: one without its lock is taken for abandoned. Whatever
-    ends the block ends the import; what was taken over by then stays taken.
+    Whatever ends the block ends the import; rows that were saved by then stay saved.
     """
     with ExitStack() as held:
         with transaction.atomic():
+            # Locked before it is visible: an import without its lock counts as abandoned.
             job = Import.objects.create(stored=False, **fields)
             held.enter_context(hold_reading_lock(job.id))
         try:
@@ -118,7 +121,7 @@ def begun(**fields: object) -> Iterator[Import]:
 
 
 def _end(job: Import) -> None:
-    """End an import that was stopped. What it did just then may have taken its connection along."""
+    """End an import that was interrupted."""
     try:
         fail(job, STOPPED)
     except (DatabaseError, InterfaceError):
@@ -128,7 +131,7 @@ def _end(job: Import) -> None:
 
 
 def _drop_staged() -> None:
-    """What cannot be dropped goes with its session."""
+    """Drop the staging tables; if that fails, they end with the session."""
     try:
         staging.end()
     except (DatabaseError, InterfaceError):
@@ -136,13 +139,14 @@ def _drop_staged() -> None:
 
 
 def _connect_anew() -> None:
-    """An interrupt may leave the session in mid-statement, and Django in a transaction."""
+    """Open a new connection: an interrupt may leave the old one in mid-statement."""
     connection.close()
+    # A new wrapper: the old one would still believe in its open transaction.
     del connections[DEFAULT_DB_ALIAS]
 
 
 def fail(job: Import, why: Reason) -> None:
-    """End it: nothing of it was taken. One that has ended stays as it is."""
+    """End an import without saving any row. A finished one stays as it is."""
     why = why.fit()
     with transaction.atomic():
         Import.objects.filter(id=job.id).exclude(state=ImportState.DONE).update(
@@ -174,14 +178,15 @@ def _finish(job: Import) -> None:
 def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     progress, staged, rows = Progress(), [], 0
     options = options_of(job.options)
-    found = formats.open_file(file, options, progress)
-    if found.problem:
-        raise FileProblem(found.problem)
-    Import.objects.filter(id=job.id).update(read_as=_read_as(found))
-    for row in staged_rows(found.table, options, job.into):
+    opened = formats.open_file(file, options, progress)
+    if opened.problem:
+        raise FileProblem(opened.problem)
+    Import.objects.filter(id=job.id).update(read_as=_read_as(opened))
+    for row in staged_rows(opened.table, options, job.into):
         staged.append(row)
         if len(staged) == STAGED_AT_ONCE:
             staging.stage(staged)
+            # Cleared in place: the list is reused, and the memory stays constant.
             rows += len(staged)
             staged.clear()
             _tell(job, rows, progress.percent, watch)
@@ -189,13 +194,13 @@ def _stage(job: Import, file: IO[bytes], watch: Watcher) -> None:
     _tell(job, rows + len(staged), 99, watch)
 
 
-def _read_as(found: formats.OpenedFile) -> dict[str, object]:
+def _read_as(opened: formats.OpenedFile) -> dict[str, object]:
     return {
-        "encoding": found.encoding,
-        "separator": found.separator,
-        "sheets": [sheet.name for sheet in found.sheets if sheet.is_read],
-        "unread_sheets": [sheet.name for sheet in found.sheets if not sheet.is_read],
-        "header_line": found.table.header_line,
+        "encoding": opened.encoding,
+        "separator": opened.separator,
+        "sheets": [sheet.name for sheet in opened.sheets if sheet.is_read],
+        "unread_sheets": [sheet.name for sheet in opened.sheets if not sheet.is_read],
+        "header_line": opened.table.header_line,
     }
 
 
@@ -205,8 +210,8 @@ def _tell(job: Import, rows: int, percent: int, watch: Watcher) -> None:
         Import.objects.filter(id=job.id).update(rows=rows, percent=percent)
 
 
-def numbers_taken(options: Options, into: str) -> NumberRules:
-    """Which numbers are taken. Any may be stopped; else the deployment has its own rule."""
+def number_rules(options: Options, into: str) -> NumberRules:
+    """Return which numbers are accepted: any for the stop list, else by the deployment's rule."""
     without_sms = options.numbers_without_sms or settings.NUMBERS_WITHOUT_SMS
     return NumberRules(
         options.numbers_without_code, without_sms if into == Into.CLIENTS else ACCEPT
@@ -214,33 +219,33 @@ def numbers_taken(options: Options, into: str) -> NumberRules:
 
 
 def staged_rows(table: Table, options: Options, into: str) -> Iterator[staging.Staged]:
-    """Each row that is no header, good or refused."""
+    """Yield each row below the header, accepted or refused."""
     _refuse_headless(table)
     columns = plan(table.names, options.mapping, into, table.header_line)
     types = column_types(table, columns, options) if into == Into.CLIENTS else {}
-    reader = Reader(columns, numbers_taken(options, into), types)
-    read = reader.client if into == Into.CLIENTS else reader.stopped
+    reader = Reader(columns, number_rules(options, into), types)
+    read_row = reader.client if into == Into.CLIENTS else reader.stopped
     for line, cells, problem in table.rows:
         if problem:
             reason = table.placed(line, Reason.of(problem))
-            yield staging.refused(line, reason, _shown(cells))
+            yield staging.refused_row(line, reason, _shown(cells))
             continue
         try:
-            client = read(cells)
-            yield staging.taken(line, client, _remarks(reader, table, line))
+            client = read_row(cells)
+            yield staging.accepted_row(line, client, _remarks(reader, table, line))
         except Refused as error:
-            yield staging.refused(line, table.placed(line, error.reason), _shown(cells))
+            yield staging.refused_row(line, table.placed(line, error.reason), _shown(cells))
 
 
 def _remarks(reader: Reader, table: Table, line: int) -> str | None:
-    """What stayed a text in the row just read, as it is staged."""
+    """Return the misfits of the last row, as they are staged."""
     if not reader.misfits:
         return None
-    found = []
+    remarks = []
     for name, why in reader.misfits:
         reason = table.placed(line, Reason(Code.FIELD_WRONG, field=name, reason=why)).fit()
-        found.append([name, str(reason), reason.data])
-    return json.dumps(found)
+        remarks.append([name, str(reason), reason.data])
+    return json.dumps(remarks)
 
 
 def _refuse_headless(table: Table) -> None:
@@ -251,6 +256,6 @@ def _refuse_headless(table: Table) -> None:
 
 
 def _shown(cells: list[str]) -> str:
-    """As the refused row is kept: what PostgreSQL can hold of it."""
-    kept = [cell[:500].replace("\x00", "\ufffd") for cell in cells]
-    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace").decode()
+    """Return the cells of a refused row, as far as PostgreSQL can store them."""
+    storable = [cell[:500].replace("\x00", "\ufffd") for cell in cells]
+    return json.dumps(storable, ensure_ascii=False).encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""From a staged table into the directory, as one unit.
+"""Moves staged rows into the directory, all in one transaction.
 
-The rows wait in a temporary table, which dies with its session: killed in the middle, an import
-leaves nothing. What is final happens in one transaction.
+The rows wait in a temporary table, which ends with its session: an import that is killed leaves
+nothing behind.
 """
 
 import json
@@ -20,7 +20,9 @@ from vestnik.db.lock_ids import IMPORT_COMMIT_LOCK
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Passes over the rows, since clients may be created or deleted between two statements.
 PASSES = 3
+#: For this transaction, so that sorts and joins of large imports stay in memory.
 WORK_MEM = "64MB"
 
 STAGE = """
@@ -36,7 +38,7 @@ COPY staged (line, phone_number, operator_code, tag, timezone, attributes, probl
 FROM STDIN
 """
 
-# The first row of a number is the one that counts. Sorting once here makes what follows merge.
+# The first row of a number counts. Sorting once here lets the following joins be merges.
 UNIQUE = """
 CREATE TEMPORARY TABLE wanted AS
 SELECT DISTINCT ON (phone_number) phone_number, line, operator_code, tag, timezone, attributes,
@@ -45,18 +47,20 @@ FROM staged WHERE problem IS NULL
 ORDER BY phone_number, line
 """
 
-# Locked, so that an erasure comes before this or after all of it.
+# The row is locked, so that an erasure runs before or after all of this.
 ERASED = "SELECT erased FROM audience_import WHERE id = %s FOR NO KEY UPDATE"
+#: A row whose number was erased while the file was waiting is refused without its content.
 FORGET = f"""
 UPDATE staged SET problem = %s, problem_data = %s::jsonb, cells = '[]', phone_number = NULL
 WHERE problem IS NULL AND {HASH_OF.format(number="phone_number")} = ANY(%s)
 """
 FORGOTTEN = Reason(Code.FIELD_WRONG, field="phone_number", reason=Reason(Code.NUMBER_ERASED))
+#: Entries whose numbers were erased meanwhile keep only their hashes.
 HIDE = """
 UPDATE audience_stoplistentry SET phone_number = NULL, reason = '' WHERE phone_hash = ANY(%s)
 """
 
-# Few numbers are there twice: those are found by counting, and only they are looked at again.
+# Few numbers are repeated. They are found by counting, and only they are joined again.
 REPEATED = f"""
 INSERT INTO audience_refusedrow (of_id, line, reason, reason_details, cells)
 SELECT %s, s.line, 'phone_number: Line ' || w.line || ' has this number already: '
@@ -72,7 +76,7 @@ REFUSED = """
 INSERT INTO audience_refusedrow (of_id, line, reason, reason_details, cells)
 SELECT %s, line, problem, problem_data, cells FROM staged WHERE problem IS NOT NULL
 """
-# Of rows that are taken alone. The list is bounded, the count is not.
+# Only of accepted rows. The list is limited, the count is not.
 REMARKS = """
 SELECT count(*), coalesce(
     jsonb_agg(jsonb_build_object(
@@ -87,10 +91,11 @@ FROM (
     WHERE s.remarks IS NOT NULL
 ) AS found
 """
+#: Remarks that are stored with an import; the count has no limit.
 MOST_REMARKS = 100
 
-# In the order of the numbers, as LOCK is, so that imports and lists wait for each other and never
-# in a circle. See upsert.INSERT for the NOT EXISTS.
+# In the order of the numbers, like LOCK, so that imports and lists never deadlock. For the NOT
+# EXISTS see upsert.INSERT_OR_LOCK.
 INSERT = f"""
 INSERT INTO audience_client
     (phone_number, operator_code, tag, timezone, timezone_source, attributes)
@@ -109,12 +114,12 @@ ORDER BY phone_number
 ON CONFLICT (phone_number) DO NOTHING
 """
 
-# A city or region tells a zone where nobody has given one; a client of an earlier version may have
-# been given it, unless it is the deployment's own.
+# A city or region gives the zone if no zone was given. A zone of an earlier version may have been
+# given by a user, unless it is the deployment's own.
 PLACED = """w.timezone IS NULL AND w.place IS NOT NULL AND w.place <> c.timezone
         AND (c.timezone_source IN ('place', 'number', 'assumed')
             OR c.timezone_source = '' AND c.timezone = %(zone)s)"""
-# A column that the file does not have, or an empty cell, changes nothing.
+# A missing column or an empty cell changes nothing.
 CHANGED = f"""
 SELECT c.id FROM audience_client c JOIN wanted w USING (phone_number)
 WHERE (w.operator_code IS NOT NULL AND w.operator_code <> c.operator_code)
@@ -138,6 +143,7 @@ UPDATE audience_client c SET
 FROM wanted w
 WHERE c.phone_number = w.phone_number AND c.id IN ({CHANGED})
 """
+#: An erased entry gets its number back; an existing one stays unchanged.
 INTO_STOP_LIST = f"""
 INSERT INTO audience_stoplistentry (phone_number, phone_hash, reason, source)
 SELECT phone_number, {HASH_OF.format(number="phone_number")}, coalesce(tag, ''), %s
@@ -145,20 +151,20 @@ FROM wanted ORDER BY phone_number
 ON CONFLICT (phone_hash) DO UPDATE SET phone_number = excluded.phone_number, changed_in = DEFAULT
 WHERE audience_stoplistentry.phone_number IS NULL
 """
-# See stoplist.DELETE_DUPLICATES.
+# See stop_list.DELETE_DUPLICATES.
 DELETE_DUPLICATES = f"""
 DELETE FROM audience_stoplistentry e USING wanted w, audience_stoplistentry s
 WHERE e.phone_number IS NULL AND s.phone_number = w.phone_number
     AND e.phone_hash = {HASH_OF.format(number="w.phone_number")}
 """
-# See stoplist.REHASH.
+# See stop_list.REHASH.
 REHASH = f"""
 UPDATE audience_stoplistentry s SET phone_hash = {HASH_OF.format(number="w.phone_number")}
 FROM wanted w
 WHERE s.phone_number = w.phone_number
     AND s.phone_hash <> {HASH_OF.format(number="w.phone_number")}
 """
-# See stoplist.recall.
+# See stop_list.RECALL.
 RECALL = f"""
 UPDATE audience_stoplistentry s SET phone_number = w.phone_number, changed_in = DEFAULT
 FROM wanted w
@@ -175,7 +181,7 @@ Staged = tuple[Any, ...]
 
 @dataclass
 class Counts:
-    """What became of a file's rows."""
+    """How many rows of a file were created, updated, refused and so on."""
 
     rows: int = 0
     created: int = 0
@@ -189,42 +195,44 @@ class Counts:
 
 
 def begin() -> None:
-    """Have an empty table to stage in."""
+    """Create an empty staging table."""
     end()
     _run(STAGE)
 
 
 def end() -> None:
-    """Drop it: the session may go back to a pool."""
+    """Drop the staging tables, since the session may go back to a pool."""
     _run("DROP TABLE IF EXISTS staged, wanted")
 
 
-def taken(line: int, client: Client, remarks: str | None = None) -> Staged:
-    """A good row as it is staged; `remarks` are pairs of attribute and reason, as JSON."""
+def accepted_row(line: int, client: Client, remarks: str | None = None) -> Staged:
+    """Return an accepted row as it is staged; `remarks` are attributes and reasons, as JSON."""
     *fields, place = client
     return (line, *fields, None, None, place, remarks, None)
 
 
-def refused(line: int, reason: Reason, cells: str) -> Staged:
-    """A row that is not taken, as it is staged."""
+def refused_row(line: int, reason: Reason, cells: str) -> Staged:
+    """Return a refused row as it is staged."""
     reason = reason.fit()
     return (line, None, None, None, None, None, reason, cells, None, None, reason.json)
 
 
 def stage(rows: list[Staged]) -> None:
-    """Put rows into the table."""
+    """Copy rows into the staging table."""
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         for row in rows:
             copy.write_row(row)
 
 
 def take_over(import_id: int, into: str) -> Counts:
-    """Into the directory, or onto the stop list, all of it; to be called in a transaction."""
+    """Save all rows into the directory or the stop list. Call it in a transaction."""
     _run("SELECT set_config('work_mem', %s, true)", [WORK_MEM])
     _run("SELECT pg_advisory_xact_lock(%s)", [IMPORT_COMMIT_LOCK])
+    # After the lock: an erasure that ran before it has left its hash here.
     erased = _erased(import_id)
     if erased and into == Into.CLIENTS:
         _run(FORGET, [FORGOTTEN.text, FORGOTTEN.json, *pads(), erased])
+    # Autovacuum does not see temporary tables; without statistics the planner expects few rows.
     _run("ANALYZE staged")
     counts = Counts(rows=_number("SELECT count(*) FROM staged"))
     counts.refused = _run(REFUSED, [import_id])
@@ -239,7 +247,7 @@ def take_over(import_id: int, into: str) -> Counts:
         _run(REHASH, [*pads(), *pads()])
         counts.created = _run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
         _run(HIDE, [erased])
-        _run("ANALYZE audience_stoplistentry")  # workers have plans for a list that was short
+        _run("ANALYZE audience_stoplistentry")  # workers have plans for a short list
     else:
         _into_directory(counts, distinct)
         counts.without_sms = _number(WITHOUT_SMS)
@@ -254,8 +262,8 @@ def take_over(import_id: int, into: str) -> Counts:
 def _erased(import_id: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(ERASED, [import_id])
-        found: list[str] = cursor.fetchone()[0]
-    return found
+        hashes: list[str] = cursor.fetchone()[0]
+    return hashes
 
 
 def _remarks() -> tuple[int, list[dict[str, Any]]]:
@@ -266,8 +274,9 @@ def _remarks() -> tuple[int, list[dict[str, Any]]]:
 
 
 def _into_directory(counts: Counts, distinct: int) -> None:
-    """In rounds: meanwhile a client may be made by somebody else, or deleted."""
+    """Save the clients in up to PASSES passes."""
     zone = {"zone": default_timezone()}
+    # Another process may create or delete clients between the statements of a pass.
     existing = _number("SELECT count(*) FROM (SELECT FROM audience_client LIMIT 1) one")
     for _ in range(PASSES):
         counts.created += _run(INSERT, zone)
@@ -291,5 +300,5 @@ def _run(sql: str, parameters: Parameters = None) -> int:
 def _number(sql: str, parameters: Parameters = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        (found,) = cursor.fetchone()
-    return int(found)
+        (value,) = cursor.fetchone()
+    return int(value)

@@ -1,7 +1,7 @@
-"""The content of a file that was handed in, kept in the database until it is read.
+"""The content of an uploaded file, stored in the database until it is read.
 
-Not in a folder: whoever reads it may be on another machine, and what is in the database is there
-when it comes back.
+It is not stored in a folder: the reader may run on another machine, and a backup of the database
+includes it.
 """
 
 import io
@@ -37,12 +37,15 @@ from vestnik.db.lock_ids import IMPORT_LOCK
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Bytes of a stored piece: one row each, so that reading needs little memory.
 PIECE = 2**20
+#: Refused rows contain phone numbers, so they are deleted after this time.
 KEPT_FOR = timedelta(days=30)
+#: A file that was uploaded and not started is deleted after this time.
 DRAFTS_KEPT_FOR = timedelta(days=1)
 FIELDS = ("line", "phone_number", "operator_code", "tag", "timezone", "attributes", "problem")
 
-# Open ones that nobody reads: the session that reads one holds its lock.
+# Open imports that no process reads: the session of a reader holds its lock.
 WAITING = """
 SELECT i.id FROM audience_import i
 WHERE i.state IN ('waiting', 'running') AND i.stored AND NOT EXISTS (
@@ -53,7 +56,7 @@ WHERE i.state IN ('waiting', 'running') AND i.stored AND NOT EXISTS (
 ORDER BY i.id
 """
 
-# Those of a process that read its own file and is gone: nobody else can read it.
+# Imports of a process that read its own file and has ended: no other process can read it.
 ABANDONED = """
 UPDATE audience_import i SET state = 'failed', error = %s,
     reason = %s::jsonb, finished_at = statement_timestamp()
@@ -66,7 +69,7 @@ WHERE i.state IN ('waiting', 'running') AND NOT i.stored AND NOT EXISTS (
 
 
 def store(file: IO[bytes], **fields: Any) -> Import:
-    """Keep the file and that it is to be read; raises FileProblem where it is too large."""
+    """Store the file to be read later. Raises FileProblem if it is too large."""
     forget_old()
     with transaction.atomic():
         job = Import.objects.create(size=0, **fields)
@@ -83,49 +86,52 @@ def store(file: IO[bytes], **fields: Any) -> Import:
 
 
 def forget_old() -> None:
-    """Refused rows hold numbers: a month is enough to correct them. What was stopped is told so."""
+    """Delete old refused rows and drafts, and end abandoned imports."""
     end_abandoned()
+    # Refused rows contain phone numbers; a month is enough to correct them.
     RefusedRow.objects.filter(of__finished_at__lt=Now() - KEPT_FOR).delete()
     drafts().filter(created_at__lt=Now() - DRAFTS_KEPT_FOR).delete()
 
 
 def end_abandoned() -> None:
-    """Say of imports whose own process is gone that they were stopped."""
+    """Mark imports as stopped whose own process has ended."""
     with connection.cursor() as cursor:
         cursor.execute(ABANDONED, [STOPPED.text, STOPPED.json, IMPORT_LOCK])
 
 
 def drafts() -> QuerySet[Import]:
-    """Files that were handed in and not started yet."""
+    """Return the files that were uploaded and not started yet."""
     return Import.objects.filter(state=ImportState.DRAFT)
 
 
 def start(import_id: int) -> bool:
-    """Have a draft read from now on; False where it is none any more."""
+    """Queue a draft for reading; return False if it is no draft any more."""
     return bool(drafts().filter(id=import_id).update(state=ImportState.WAITING))
 
 
 def opened_in_place(job: Import) -> IO[bytes]:
-    """The stored file, of which no more is fetched than is read: for its first rows."""
+    """Return the stored file, fetched only as far as it is read."""
     return io.BufferedReader(StoredFile(job, PIECE), PIECE)
 
 
 @contextmanager
 def content(job: Import) -> Iterator[IO[bytes]]:
-    """The stored file, which can be sought in."""
+    """Provide the stored file as a seekable temporary file."""
     with tempfile.TemporaryFile(prefix="vestnik-import-") as file:
         pieces = ImportPiece.objects.filter(of=job).order_by("number")
+        # A few pieces at once, so that a large file does not fill the memory.
         for data in pieces.values_list("data", flat=True).iterator(chunk_size=4):
             file.write(data)
         yield file
 
 
 def read(import_id: int) -> None:
-    """Read a stored import, unless somebody else does or it has ended."""
-    with hold_reading_lock(import_id) as ours:
+    """Read a stored import, unless another process does or it has ended."""
+    with hold_reading_lock(import_id) as acquired:
         job = Import.objects.filter(id=import_id, stored=True).first()
-        if not ours or job is None or job.state in (ImportState.DONE, ImportState.FAILED):
+        if not acquired or job is None or job.state in (ImportState.DONE, ImportState.FAILED):
             return
+        # The attempts are counted before reading, so that a process that was killed counts.
         if job.attempts >= MOST_ATTEMPTS:
             fail(job, GIVEN_UP)
         else:
@@ -134,18 +140,18 @@ def read(import_id: int) -> None:
 
 
 def preview(file: IO[bytes], options: Options, into: str) -> dict[str, Any]:
-    """What the file is taken for, and its first rows as they would be taken."""
-    found = peek(file, options)
-    if found.problem:
-        raise FileProblem(found.problem)
-    table = found.table
+    """Return the detected format of the file, and its first rows as they would be imported."""
+    peeked = peek(file, options)
+    if peeked.problem:
+        raise FileProblem(peeked.problem)
+    table = peeked.table
     columns = plan(table.names, options.mapping, into, table.header_line) if table.head else []
     types = column_types(table, columns, options) if into == Into.CLIENTS else {}
     return {
-        "format": found.kind,
-        "encoding": found.encoding,
-        "separator": found.separator,
-        "sheets": [asdict(sheet) for sheet in found.sheets],
+        "format": peeked.kind,
+        "encoding": peeked.encoding,
+        "separator": peeked.separator,
+        "sheets": [asdict(sheet) for sheet in peeked.sheets],
         "header_line": table.header_line,
         "columns": [
             {"header": header, "meaning": meaning, "type": type_of(meaning, types)}

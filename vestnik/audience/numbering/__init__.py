@@ -1,1 +1,1 @@
-"""The numbering register: regions, and the time zones that follow from them."""
+"""The numbering register: regions, and their time zones."""

@@ -1,14 +1,14 @@
 """The time zones of regions and cities, by whole words of their names.
 
-The regions are those of the regulator's register, with the names that they had before: Kostroma's
-(Костромская) holds the letters of Omsk's (омская), so a part of a word says nothing.
+The regions are those of the regulator's register, former names included. Whole words are compared,
+since the adjective of Kostroma (Костромская) contains that of Omsk (омская).
 """
 
 import re
 from functools import cache
 
-#: Of each zone the words of its regions' names. `-` ends an adjective and `+` a feminine noun,
-#: which are read in every case; other words are masculine nouns.
+#: The words in the names of each zone's regions. `-` marks an adjective and `+` a feminine noun,
+#: which match in every case; other words are masculine nouns.
 REGIONS = {
     "Europe/Kaliningrad": "калининградск-",
     "Europe/Simferopol": "крым крымск- севастопол",
@@ -51,11 +51,12 @@ REGIONS = {
     "Asia/Qyzylorda": "байконур",
     "Asia/Almaty": "казахстан",
 }
-#: A name with one of these and another word is what this one says: the districts of the Buryats
-#: (Агинский, Усть-Ордынский) and of the Nenets (Таймырский) were not in Buryatia or beside Komi.
+#: One of these words decides against any other word of the name: the former Buryat districts
+#: (Агинский, Усть-Ордынский) and the Nenets one (Таймырский) have other zones than Buryatia and the
+#: Nenets region.
 DECISIVE = "агинск- агинско-бурятск- усть-ордынск- ордынск- таймырск- долгано-ненецк-"
 
-#: Cities by their zones; one that is its region's namesake is here as well.
+#: Cities by their zones, those included that share their region's name.
 CITIES = {
     "Europe/Kaliningrad": "калининград",
     "Europe/Simferopol": "симферополь|севастополь|керчь|евпатория|ялта|феодосия",
@@ -111,40 +112,44 @@ CITIES = {
 ADJECTIVE = ("ая", "ой", "ую", "ий", "ого", "ому", "им", "ом", "ое")
 FEMININE = ("а", "я", "ы", "и", "у", "ю", "е", "ой", "ей", "ью", "ия", "ии", "ию", "ией", "ье")
 MASCULINE = ("", "а", "у", "ом", "е", "ь", "я", "ем")
+#: A Russian word, with hyphens inside.
 WORD = re.compile(r"[а-я]+(?:-[а-я]+)*")
+#: The register writes «Ханты - Мансийский» in several ways.
 SPACED_DASH = re.compile(r"\s*([|–—−-])\s*")
+#: Separators of several regions in one field.
 BETWEEN = re.compile(r",|\*|;| и (?=[\w. -]+)")
+#: «г. Казань» is Казань.
 CITY_SIGN = re.compile(r"^(?:г\.|гор\.|город\b|г\b)\s*")
 
 
 def last_named(region: str) -> str:
-    """The region of `settlement|…|region`, as it is written; empty where none is named."""
+    """Return the region of `settlement|…|region`, verbatim; empty if none is named."""
     name = region.rpartition("|")[2].strip()
     return "" if name == "-" else name
 
 
 def zone_of(region: str) -> str | None:
-    """The time zone of a region as the register writes it; None where it is not known or two."""
+    """Return the zone of a region of the register; None if it is unknown or ambiguous."""
     zones = {_zone_of_one(part) for part in BETWEEN.split(_plain(last_named(region)))}
     return zones.pop() if len(zones) == 1 else None
 
 
 def zone_of_place(place: str) -> str | None:
-    """The time zone of a city or region as people write it."""
+    """Return the zone of a city or region as people write it; None as for `zone_of`."""
     names = [CITY_SIGN.sub("", part.strip()) for part in BETWEEN.split(_plain(place))]
     zones = {_cities().get(name) or zone_of(name) for name in names} - {None}
     return zones.pop() if len(zones) == 1 else None
 
 
 def _plain(name: str) -> str:
-    return SPACED_DASH.sub(lambda found: "|" if found[1] == "|" else "-", name.casefold()).replace(
+    return SPACED_DASH.sub(lambda match: "|" if match[1] == "|" else "-", name.casefold()).replace(
         "ё", "е"
     )
 
 
 def _zone_of_one(name: str) -> str | None:
     known, decisive = _words()
-    words = [word for written in WORD.findall(name) for word in _parts(written)]
+    words = [word for match in WORD.findall(name) for word in _parts(match)]
     for candidates in (
         [known[word] for word in words if word in decisive],
         [known[word] for word in words if word in known],
@@ -155,13 +160,13 @@ def _zone_of_one(name: str) -> str | None:
 
 
 def _parts(word: str) -> list[str]:
-    """A word with hyphens as a whole where that is known, else its parts."""
+    """Return a hyphenated word whole if it is known, else its parts."""
     return [word] if word in _words()[0] else word.split("-")
 
 
 @cache
 def _words() -> tuple[dict[str, str], frozenset[str]]:
-    """Each form of each word and its zone, and those forms that decide."""
+    """Return the zone of each form of each word, and the forms that decide."""
     forms = {
         form: zone
         for zone, words in REGIONS.items()

@@ -1,6 +1,6 @@
-"""The numbering register: which range of numbers was given out for which region.
+"""The numbering register: the region of each range of numbers.
 
-A number keeps its region when its owner changes the operator, so its region tells a time zone.
+A number keeps its region when its owner changes the operator, so the region gives the time zone.
 """
 
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ from vestnik.audience.numbering.register_file import ranges
 from vestnik.audience.numbering.register_table import shipped
 from vestnik.db.lock_ids import NUMBERING_LOCK
 
-#: To be read inside a statement, where {number} is the phone number's column; null: not known.
-#: Ranges do not overlap, so the last that begins at or before the number holds it or none does.
+#: A subquery, where {number} is the column of the phone number; null means unknown. Ranges do not
+#: overlap, so only the last range that begins at or before the number can contain it.
 ZONE_OF = """(
     SELECT CASE WHEN r.last >= near.number THEN r.timezone END
     FROM (SELECT {number}::bigint AS number) near
@@ -32,12 +32,12 @@ COPY = "COPY audience_numberrange (first, last, operator, region, timezone) FROM
 
 #: first, last, operator, region, timezone
 Row = tuple[int, int, str, str, str | None]
-#: All of Kazakhstan has had one time since 1 March 2024, so no register is needed for it.
+#: Kazakhstan has had a single time zone since 1 March 2024, so it needs no register.
 KAZAKHSTAN = (77_000_000_000, 77_999_999_999, "", "Казахстан", "Asia/Almaty")
 
 
 def zone_near(phone_number: str) -> str | None:
-    """The time zone of a number, where the register is there and tells it."""
+    """Return the time zone of a number by the register; None if it is unknown."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {ZONE_OF.format(number='%s')}", [phone_number])
         (zone,) = cursor.fetchone()
@@ -45,13 +45,13 @@ def zone_near(phone_number: str) -> str | None:
 
 
 def load_shipped() -> bool:
-    """Load the ranges that ship with the product, unless the operator's own or newer are there."""
+    """Load the shipped ranges, unless the operator's own or newer ones are loaded."""
     table = shipped()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING_LOCK])
         register = NumberingRegister.objects.first()
         if register is None and NumberRange.objects.exists():
-            return False  # the operator's, by a version that did not note where they are from
+            return False  # the operator's, of a version without sources
         if register and not (register.is_shipped and _is_older(register, table.published)):
             return False
         _replace(_shipped_rows())
@@ -61,13 +61,13 @@ def load_shipped() -> bool:
 
 @cache
 def _shipped_rows() -> tuple[Row, ...]:
-    """With each region's zone, looked for once."""
+    """Return the shipped ranges, with the zone of each region looked up once."""
     zones = {region: zone_of(region) for _first, _last, region in shipped().ranges}
     return tuple((first, last, "", name, zones[name]) for first, last, name in shipped().ranges)
 
 
 def published() -> date | None:
-    """When the register that tells the zones was published; None where there is none."""
+    """Return the date of the loaded register; None if none is loaded."""
     register = NumberingRegister.objects.first()
     if register is None:
         return None
@@ -84,18 +84,19 @@ def _note(*, is_shipped: bool, published: date | None = None) -> None:
 
 
 def replace(file: IO[bytes]) -> tuple[int, int]:
-    """Replace the ranges by those of the file: how many were taken, and how many rows skipped.
+    """Replace the ranges by those of the file; return how many were loaded and skipped.
 
-    Raises FileProblem, and changes nothing, where it is no such file or too much of it is odd.
+    Raises FileProblem, and changes nothing, if it is another file or too many rows are wrong.
     """
-    found = ranges(file)
+    parsed = ranges(file)
     with transaction.atomic():
-        _replace(found.taken)
+        _replace(parsed.taken)
         _note(is_shipped=False)
-    return len(found.taken), found.skipped
+    return len(parsed.taken), parsed.skipped
 
 
 def _replace(rows: Iterable[Row]) -> None:
+    # In one transaction: readers see the old ranges until all new ones are there.
     NumberRange.objects.all().delete()
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         for row in (*rows, KAZAKHSTAN):

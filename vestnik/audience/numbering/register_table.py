@@ -1,8 +1,8 @@
-"""The table of Russian mobile ranges that ships with the product, and how it is made.
+"""The table of Russian mobile ranges that ships with the product, and its generator.
 
-`make numbering REGISTER=DEF-9xx.csv PUBLISHED=2026-04-20` makes it from the regulator's register.
-Neighbours of one region are one range there, and the operators are left out: numbers are ported
-between operators, while a number keeps its region.
+`make numbering REGISTER=DEF-9xx.csv PUBLISHED=2026-04-20` generates it from the regulator's
+register. Adjacent ranges of one region are merged, and operators are left out: numbers are ported
+between operators, but keep their region.
 """
 
 import sys
@@ -17,7 +17,7 @@ ABOUT = (
     "# Russian mobile numbers: the region of each range, by the regulator's register DEF-9xx.csv.",
     "# Made by `make numbering`: do not edit.",
 )
-#: The country code and the code of a range stand before the seven digits of a number.
+#: A number is the country code, the three digits of the range, and seven more.
 CODE, REST = 3, 10**7
 
 #: The first and the last number, and the region.
@@ -26,7 +26,7 @@ Range = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class Table:
-    """The shipped ranges, and when the register said so."""
+    """The shipped ranges, and the publication date of the register."""
 
     published: date
     ranges: tuple[Range, ...]
@@ -34,7 +34,7 @@ class Table:
 
 @cache
 def shipped() -> Table:
-    """The table of this version of the product."""
+    """Return the table of this version of the product."""
     lines = FILE.read_text("utf-8").splitlines()
     rows = [line.split(";") for line in lines if line and not line.startswith("#")]
     (published,) = (row[1] for row in rows if row[0] == "published")
@@ -51,36 +51,41 @@ def shipped() -> Table:
 
 @cache
 def mobile_codes() -> frozenset[str]:
-    """The three digits after 7 with which some Russian mobile number begins."""
+    """Return the three digits after 7 with which Russian mobile numbers begin."""
     return frozenset(str(first)[1:4] for first, _last, _region in shipped().ranges)
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
-    """Sorted ranges, in which neighbours of one region and one code are one."""
-    found: list[Range] = []
+    """Merge adjacent ranges of one region and one code; the ranges must be sorted."""
+    result: list[Range] = []
     for first, last, region in ranges:
-        if found and (before := found[-1])[1] + 1 == first and before[2] == region and first % REST:
-            found[-1] = (before[0], last, region)
+        if (
+            result
+            and (before := result[-1])[1] + 1 == first
+            and before[2] == region
+            and first % REST
+        ):
+            result[-1] = (before[0], last, region)
         else:
-            found.append((first, last, region))
-    return found
+            result.append((first, last, region))
+    return result
 
 
 def written(ranges: Iterable[Range], published: date) -> Iterator[str]:
-    """The lines of the table."""
-    kept = merged(ranges)
-    numbers = {region: n for n, region in enumerate(sorted({region for _, _, region in kept}))}
+    """Yield the lines of the table."""
+    unique = merged(ranges)
+    numbers = {region: n for n, region in enumerate(sorted({region for _, _, region in unique}))}
     yield from ABOUT
     yield f"published;{published}"
     for region, n in numbers.items():
         yield f"region;{n};{region}"
-    for first, last, region in kept:
+    for first, last, region in unique:
         code = str(first)[1 : 1 + CODE]
         yield f"{code};{first % REST:07};{last % REST:07};{numbers[region]}"
 
 
 def main() -> None:
-    """Make the table: the register's file and the date on which it was published."""
+    """Generate the table from the register's file and its publication date."""
     from vestnik.audience.numbering.register_file import ranges
 
     register, published = sys.argv[1:]

@@ -6,8 +6,8 @@ from functools import lru_cache
 from vestnik.audience.numbering.regions import zone_of_place
 from vestnik.audience.validation import timezones
 
-# The zones of Russia by what they are ahead of UTC, in minutes, and others that never change their
-# clocks: who writes an offset means the same wall clock all the year round.
+# Zones by minutes ahead of UTC: those of Russia, and others without daylight saving time, since an
+# offset means the same wall clock all year.
 BY_OFFSET = {
     120: "Europe/Kaliningrad",
     180: "Europe/Moscow",
@@ -28,11 +28,15 @@ BY_OFFSET = {
     390: "Asia/Yangon",
     570: "Australia/Darwin",
 }
+#: Minutes ahead of UTC.
 MOSCOW = 180
 DASHES = re.compile("[\u2010-\u2015\u2212]")
+#: A remark in brackets: «МСК+2 (Екатеринбург)».
 NOTE = re.compile(r"\s*\([^()]*\)\s*")
 MOSCOW_WORDS = r"(?:мск|msk|московское(?: время)?|по москве|время московское)"
+#: МСК+2, «московское время», MSK -1 ч.
 RELATIVE = re.compile(rf"{MOSCOW_WORDS}(?:\s*([+-])\s*([0-9]{{1,2}})(?:\s*ч(?:\.|ас\w*)?)?)?")
+#: UTC+5, GMT+05:30, +3.
 ABSOLUTE = re.compile(
     r"(?:utc|gmt|ютс|гмт)?\s*([+-])\s*([0-9]{1,2})(?::?([0-5][0-9]))?(?:\s*ч(?:\.|ас\w*)?)?"
 )
@@ -41,44 +45,44 @@ ZERO = frozenset({"utc", "gmt", "ютс", "гмт", "z"})
 
 @lru_cache(4096)
 def zone_named(written: str) -> str | None:
-    """The zone's name in the IANA database; None where the words name none."""
+    """Return the IANA name of the zone; None if the words name none."""
     name = written.strip()
     if name in timezones():
         return name
     plain = NOTE.sub(" ", DASHES.sub("-", name).casefold()).strip()
-    for read in (_by_name, _by_moscow, _by_utc, zone_of_place):
-        if zone := read(plain):
+    for find in (_by_name, _by_moscow, _by_utc, zone_of_place):
+        if zone := find(plain):
             return zone if zone in timezones() else None
     return None
 
 
 def _by_name(plain: str) -> str | None:
-    """`europe/moscow`; abbreviations such as EST are no name of a place."""
+    """Return the zone of a name like `europe/moscow`; abbreviations such as EST name no place."""
     return next((zone for zone in timezones() if "/" in zone and zone.casefold() == plain), None)
 
 
 def _by_moscow(plain: str) -> str | None:
-    found = RELATIVE.fullmatch(plain)
-    if found is None:
+    match = RELATIVE.fullmatch(plain)
+    if match is None:
         return None
-    hours = int(found[2] or 0)
-    return _at(MOSCOW + (-60 if found[1] == "-" else 60) * hours)
+    hours = int(match[2] or 0)
+    return _at(MOSCOW + (-60 if match[1] == "-" else 60) * hours)
 
 
 def _by_utc(plain: str) -> str | None:
     if plain in ZERO:
         return BY_OFFSET[0]
-    found = ABSOLUTE.fullmatch(plain)
-    if found is None:
+    match = ABSOLUTE.fullmatch(plain)
+    if match is None:
         return None
-    minutes = 60 * int(found[2]) + int(found[3] or 0)
-    return _at(-minutes if found[1] == "-" else minutes)
+    minutes = 60 * int(match[2]) + int(match[3] or 0)
+    return _at(-minutes if match[1] == "-" else minutes)
 
 
 def _at(minutes: int) -> str | None:
-    """The zone that is always so many minutes ahead of UTC; the database's own have the sign of
-    POSIX, so that Etc/GMT-13 is ahead."""
+    """Return the zone that is always so many minutes ahead of UTC."""
     if minutes in BY_OFFSET:
         return BY_OFFSET[minutes]
+    # Etc zones have the sign of POSIX: Etc/GMT-13 is 13 hours ahead.
     hours, rest = divmod(minutes, 60)
     return f"Etc/GMT{-hours:+d}" if not rest and -12 <= hours <= 14 else None

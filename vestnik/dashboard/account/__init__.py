@@ -1,1 +1,1 @@
-"""A user's own things: logging in and out, preferences, the password, sessions."""
+"""The user's own account: login and logout, preferences, password, sessions."""

@@ -1,8 +1,8 @@
-"""Logging in and out, and being locked out.
+"""Login, logout and lock-out.
 
-A form that is sent after its session has ended is there again after the login. Where something of
-it was kept before, it is known whose it is: it is kept for that user alone, and another who logs in
-on the same computer gets an empty page. Else it is carried through the login, hidden in its page.
+A form that is submitted after its session has ended is restored after the login. If a part of it
+was autosaved, its owner is known: it is restored for that user only, and another user of the same
+computer gets an empty page. Otherwise the login page carries it in a hidden field.
 """
 
 import json
@@ -21,11 +21,12 @@ from vestnik.access.models import User
 from vestnik.dashboard.web import autosave
 
 TOO_MANY_REQUESTS = 429
+#: The hidden field of the login page with a form that was submitted without a session.
 CARRIED = "carried"
 
 
 class Login(LoginView):
-    """The one page that is open to everybody."""
+    """The login page, the only page that needs no session."""
 
     template_name = "dashboard/login.html"
     redirect_authenticated_user = True
@@ -42,13 +43,14 @@ class Login(LoginView):
         response = super().form_valid(form)
         page, fields = self.request.POST.get("next", ""), _carried(self.request)
         user = form.get_user()
+        # Only for a page that restores its input; the fields come from a hidden field of the login.
         if fields and autosave.is_autosaved(page) and isinstance(user, User):
             return redirect(autosave.save_before_login(user, page, fields))
         return response
 
 
 def carry_unsaved(request: HttpRequest) -> HttpResponse:
-    """The login for a form that was sent without a session; what is written comes back after it."""
+    """Answer a form without a session with the login page; its content is restored afterwards."""
     pairs = [
         pair
         for pair in autosave.field_pairs(request.POST)
@@ -74,7 +76,7 @@ def _carried(request: HttpRequest) -> Sequence[tuple[str, str]]:
 
 
 def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
-    """Says for how long, and what to do meanwhile. Also the answer to Django's admin's login."""
+    """Say how long the lock-out lasts, and what to do; also used by Django's admin."""
     wait = lockout.open_again(request, lockout.attempted_name(request, None).replace("\0", ""))
     response = render(
         request,
@@ -87,7 +89,7 @@ def locked_out(request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
 
 
 def admin_login(request: HttpRequest) -> HttpResponse:
-    """The login of Django's admin, with the same limits."""
+    """Answer the login of Django's admin, with the same limits."""
     if request.method == "POST" and lockout.is_too_busy(request):
         return locked_out(request)
     return admin.site.login(request)

@@ -1,4 +1,4 @@
-"""What a user prefers: the zone with their account, language and theme on this device."""
+"""Preferences of a user: the time zone per account, language and theme per browser."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ THEME_NAMES = dict(zip(THEMES, (_("Same as system"), _("Light"), _("Dark")), str
 
 
 class PreferencesForm(forms.ModelForm):
-    """The zone of all times, the language, the theme."""
+    """The time zone, the language and the theme."""
 
     timezone = forms.ChoiceField(label=_("Time zone"), choices=lazy(zones.choices, list))
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
@@ -36,7 +36,7 @@ class PreferencesForm(forms.ModelForm):
         return "" if zone == zones.OWN else zone
 
     def remember(self, response: HttpResponse) -> HttpResponse:
-        """Put into the browser's cookies what holds for this device."""
+        """Store language and theme in cookies, since they are per browser."""
         remember_language(response, self.cleaned_data["language"])
         remember_theme(response, self.cleaned_data["theme"])
         return response

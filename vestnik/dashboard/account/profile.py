@@ -1,4 +1,4 @@
-"""The page `account`: who one is, and what one has chosen."""
+"""The page `account`: the user's name, preferences, password and sessions."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ POST_ONLY = ("POST",)
 
 @page(methods=ANY, keeps=True)
 def account(request: OperatorRequest) -> HttpResponse:
-    """One's own page; posted, it keeps the preferences."""
+    """Show the account page; a POST saves the preferences."""
     if request.method != "POST":
         return _shown(request)
     form = PreferencesForm(request.POST, instance=request.user)
@@ -39,31 +39,31 @@ def account(request: OperatorRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @page(methods=POST_ONLY, home="account")
 def change_password(request: OperatorRequest) -> HttpResponse:
-    """Change one's own password, which ends all of one's other sessions."""
+    """Change the user's own password, which ends all other sessions."""
     form = PasswordChangeForm(request.user, request.POST)
     if not form.is_valid():
         return _shown(request, password=form)
     form.save()
     update_session_auth_hash(request, request.user)
     ended = _end_others(request)
-    messages.success(request, _("The password is changed.") + " " + _redirect_ended(ended))
+    messages.success(request, _("The password is changed.") + " " + _ended_text(ended))
     return redirect("account")
 
 
 @page(methods=POST_ONLY, home="account")
 def end_session(request: OperatorRequest, mark: str) -> HttpResponse:
-    """End one of one's own sessions."""
+    """End one of the user's own sessions."""
     for session in Session.objects.of(request.user.pk):
         if session.mark == mark:
             session.delete()
-            messages.success(request, _redirect_ended(1))
+            messages.success(request, _ended_text(1))
     return redirect("account")
 
 
 @page(methods=POST_ONLY, home="account")
 def end_other_sessions(request: OperatorRequest) -> HttpResponse:
-    """End all of one's own sessions but this one."""
-    messages.success(request, _redirect_ended(_end_others(request)))
+    """End all of the user's own sessions except this one."""
+    messages.success(request, _ended_text(_end_others(request)))
     return redirect("account")
 
 
@@ -71,9 +71,9 @@ def _end_others(request: OperatorRequest) -> int:
     return Session.objects.end(request.user.pk, but=request.session.session_key)
 
 
-def _redirect_ended(count: int) -> str:
-    said = ngettext("%(count)s session has ended.", "%(count)s sessions have ended.", count)
-    return said % {"count": count}
+def _ended_text(count: int) -> str:
+    text = ngettext("%(count)s session has ended.", "%(count)s sessions have ended.", count)
+    return text % {"count": count}
 
 
 def _shown(request: OperatorRequest, **forms: Any) -> HttpResponse:
@@ -83,17 +83,18 @@ def _shown(request: OperatorRequest, **forms: Any) -> HttpResponse:
         "sessions": _sessions(request),
         **forms,
     }
+    # Django focuses this field, which would scroll the page down.
     context["password"].fields["old_password"].widget.attrs.pop("autofocus", None)
     return render(request, "dashboard/account/profile.html", context)
 
 
 def _preferences(request: OperatorRequest) -> PreferencesForm:
     chosen = {"language": translation.get_language(), "theme": theme_of(request)}
-    kept = submitted_or_restored(request) if request.restored else None
-    if kept is not None:
-        for name, value in chosen.items():  # the foot of the page may have changed them since
-            kept[name] = value
-    form = PreferencesForm(kept, instance=request.user, initial=chosen)
+    restored = submitted_or_restored(request) if request.restored else None
+    if restored is not None:
+        for name, value in chosen.items():  # the footer of a page can change them, too
+            restored[name] = value
+    form = PreferencesForm(restored, instance=request.user, initial=chosen)
     clear_restored_errors(request, form)
     return form
 

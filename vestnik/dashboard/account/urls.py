@@ -1,4 +1,4 @@
-"""The addresses of a user's own pages."""
+"""The URLs of the user's own account."""
 
 from django.urls import path
 

@@ -1,10 +1,10 @@
-"""A browser's name in words: `Firefox, Windows`."""
+"""The name of a browser: `Firefox, Windows`."""
 
 import re
 
 from django.utils.translation import gettext
 
-# The first that fits: Edge and Opera call themselves Chrome too, and Chrome calls itself Safari.
+# The first match counts: Edge and Opera also name Chrome, and Chrome names Safari.
 BROWSERS = (
     ("Edge", r"Edg(e|A|iOS)?/"),
     ("Opera", r"OPR/|Opera"),
@@ -26,9 +26,9 @@ SYSTEMS = (
 
 
 def describe(agent: str) -> str:
-    """What a User-Agent header says of the browser and the system it runs on."""
-    found = [_first(agent, BROWSERS), _first(agent, SYSTEMS)]
-    return ", ".join(filter(None, found)) or gettext("another program")
+    """Return the browser and the system of a User-Agent header."""
+    names = [_first(agent, BROWSERS), _first(agent, SYSTEMS)]
+    return ", ".join(filter(None, names)) or gettext("another program")
 
 
 def _first(agent: str, table: tuple[tuple[str, str], ...]) -> str:

@@ -1,5 +1,8 @@
-"""Django's admin over what support looks at. It stands above the reports and the pipeline, so
-that it shows the states that they show and makes the transitions that they make."""
+"""Django's admin, for support.
 
-# Imported to be registered.
+It is above the reports and the pipeline in the layers, so that it shows the same states and makes
+the same transitions.
+"""
+
+# The imports register the models.
 from vestnik.dashboard.admin import batches, clients, mailings, messages  # noqa: F401

@@ -1,4 +1,4 @@
-"""The pipeline's own rows in Django's admin, to look at."""
+"""The pipeline's own rows in Django's admin, read-only."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from vestnik.dispatch.models import Batch, EnlistmentCursor
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin):
-    """How far each batch is, and who holds it."""
+    """The progress of each batch, and its lease."""
 
     list_display = ("id", "mailing_id", "number", "state", "due_at", "size", "queued", "unknown")
     list_filter = ("state",)
@@ -18,7 +18,7 @@ class BatchAdmin(ReadOnlyAdmin):
 
 @admin.register(EnlistmentCursor)
 class EnlistmentCursorAdmin(ReadOnlyAdmin):
-    """How far each audience has become messages."""
+    """How far each audience has been turned into messages."""
 
     list_display = ("mailing_id", "cursor", "bound", "next_number", "complete")
     list_filter = ("complete",)

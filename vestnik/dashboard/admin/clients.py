@@ -22,10 +22,10 @@ from vestnik.one_line import OneLine
 
 
 class ClientForm(forms.ModelForm):
-    """What is left empty is told by the number.
+    """The form of a client; empty fields are derived from the number.
 
-    Each field carries what the page showed in it: what another has changed meanwhile is not set
-    back by a page on which nobody has touched it.
+    Each field carries its initial value, so that a stale page does not revert fields that the user
+    has not touched.
     """
 
     tag = OneLine(required=False, max_length=LONGEST_TAG)
@@ -40,7 +40,7 @@ class ClientForm(forms.ModelForm):
         carry_initial(self, self.fields)
         for name in ("operator_code", "timezone"):
             self.fields[name].required = False
-            self.fields[name].help_text = "Left empty, it is told by the number."
+            self.fields[name].help_text = "If empty, it is derived from the number."
 
     def clean_phone_number(self) -> str:
         number: str = self.cleaned_data["phone_number"]
@@ -48,9 +48,9 @@ class ClientForm(forms.ModelForm):
         return number
 
     def clean_attributes(self) -> dict[str, Any]:
-        """Again here: an empty list would pass as an empty field."""
-        given = self.cleaned_data["attributes"]
-        attributes: dict[str, Any] = {} if given is None else given
+        """Validate the attributes again: Django takes an empty list for an empty field."""
+        submitted = self.cleaned_data["attributes"]
+        attributes: dict[str, Any] = {} if submitted is None else submitted
         validate_attributes(attributes)
         return attributes
 
@@ -63,29 +63,29 @@ class ClientForm(forms.ModelForm):
 
 @admin.register(Client)
 class ClientAdmin(LargeAdmin):
-    """Found by phone number, however it is written."""
+    """Clients, searched by phone number in any notation."""
 
     form = ClientForm
     list_display = ("phone_number", "operator_code", "tag", "timezone", "created_at")
     search_fields = ("phone_number__exact",)
-    search_help_text = "A phone number: 79261234567, or as people write it."
+    search_help_text = "A phone number, in any notation."
     readonly_fields = ("created_at", "their_messages")
 
     @admin.display(description="Messages")
     def their_messages(self, client: Client) -> str:
-        """Where this client's messages are."""
+        """Return a link to the messages of this client."""
         address = reverse("admin:dispatch_message_changelist")
         return format_html('<a href="{}?q={}">Messages</a>', address, client.phone_number)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By the unique index on the number; nothing else is searched."""
+        """Search by the unique index of the number, and by nothing else."""
         term = search_term.strip()
         return (queryset.filter(phone_number=normalised(term) or term) if term else queryset), False
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        """As the API does it: whoever was stopped stays so under a number that comes back."""
+        """Save like the API: a stopped number stays stopped when it is entered again."""
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
             if "timezone" in changes:
@@ -95,7 +95,7 @@ class ClientAdmin(LargeAdmin):
             obj.id = clients.create(form.cleaned_data).id
 
     def delete_model(self, request: HttpRequest, obj: Client) -> None:
-        """As the API does it: what is queued for the client is cancelled."""
+        """Delete like the API: messages that are queued for the client are cancelled."""
         delete_client(obj.id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

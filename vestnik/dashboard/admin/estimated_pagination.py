@@ -1,4 +1,4 @@
-"""Tables of many millions of rows in Django's admin: no page counts them or reads them whole."""
+"""Pagination of large tables in Django's admin, without counting or reading them whole."""
 
 from functools import cached_property
 from typing import Any
@@ -10,18 +10,20 @@ from django.http import HttpRequest
 
 from vestnik.access.admin import StrictLookups
 
+#: Beyond this number an exact count is not worth its time.
 COUNTED = 10_000
-# The planner's own estimate; -1 where the table was never analysed.
+# The planner's estimate; -1 if the table was never analysed.
 ESTIMATE = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = %s::regclass"
 
 
 class EstimatingPaginator(Paginator):
-    """Counts up to 10,000 rows; beyond that the planner's estimate has to do."""
+    """Counts up to 10,000 rows; beyond that it uses the planner's estimate."""
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
         counted = int(rows[: COUNTED + 1].count())
+        # The estimate is of the whole table, so it is useless with a filter.
         if counted <= COUNTED or rows.query.has_filters():
             return counted
         return max(counted, _estimate(rows))
@@ -34,7 +36,7 @@ def _estimate(rows: QuerySet[Any]) -> int:
 
 
 class LargeAdmin(StrictLookups):
-    """For a large table; newest first."""
+    """A model admin for a large table, newest rows first."""
 
     paginator = EstimatingPaginator
     show_full_result_count = False
@@ -43,7 +45,7 @@ class LargeAdmin(StrictLookups):
 
 
 class ReadOnlyAdmin(LargeAdmin):
-    """To look at: rows are made and changed by the pipeline alone."""
+    """A read-only model admin: only the pipeline creates and changes these rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

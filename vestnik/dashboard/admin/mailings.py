@@ -1,4 +1,4 @@
-"""Mailings in Django's admin: to look at, and to pause, resume and cancel."""
+"""Mailings in Django's admin: read-only, with the actions pause, resume and cancel."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from vestnik.mailings.models import (
 
 
 class EventInline(admin.TabularInline):
-    """What was done to the mailing."""
+    """The events of a mailing."""
 
     model = MailingEvent
     fields = readonly_fields = ("at", "actor", "event", "from_state", "to_state", "reason")
@@ -42,7 +42,7 @@ class EventInline(admin.TabularInline):
 
 @admin.register(Mailing)
 class MailingAdmin(ReadOnlyAdmin):
-    """Orders go the way that the API's go."""
+    """Mailings; their actions use the same functions as the API's."""
 
     list_display = ("id", "name", "state", "provider", "starts_at", "ends_at", "counts")
     list_display_links = ("id", "name")
@@ -56,7 +56,7 @@ class MailingAdmin(ReadOnlyAdmin):
         return _ChangeList
 
     def has_order_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change a mailing may tell it what to do."""
+        """Return whether the user may pause, resume and cancel: those who may change a mailing."""
         return request.user.has_perm("mailings.change_mailing")
 
     @admin.action(description="Pause", permissions=["order"])
@@ -73,19 +73,19 @@ class MailingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Messages by state")
     def counts(self, mailing: Mailing) -> str:
-        """Only the states that are not empty."""
+        """Return the counts of the states that are not empty."""
         progress = getattr(mailing, "progress", None) or progress_of([mailing.id])[mailing.id]
         return ", ".join(f"{state} {count}" for state, count in progress.items() if count) or "–"
 
     @admin.display(description="Messages")
     def its_messages(self, mailing: Mailing) -> str:
-        """Where this mailing's messages are."""
+        """Return a link to the messages of this mailing."""
         address = reverse("admin:dispatch_message_changelist")
         return format_html('<a href="{}?mailing={}">Messages</a>', address, mailing.id)
 
 
 class _ChangeList(ChangeList):
-    """Reads the progress of a whole page by one query."""
+    """Reads the progress of all mailings of a page in one query."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -95,7 +95,7 @@ class _ChangeList(ChangeList):
 
 
 def _order(request: HttpRequest, mailings: QuerySet[Mailing], order: Transition) -> None:
-    assert isinstance(request.user, User)  # noqa: S101  (the admin lets nobody else in)
+    assert isinstance(request.user, User)  # noqa: S101  (the admin requires a login)
     for mailing in mailings:
         try:
             with transaction.atomic():

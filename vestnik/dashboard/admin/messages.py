@@ -1,4 +1,4 @@
-"""Messages in Django's admin: to look at, in the states that the API shows."""
+"""Messages in Django's admin, read-only, in the states that the API shows."""
 
 from typing import Any
 
@@ -14,11 +14,12 @@ from vestnik.dispatch.models import Message
 from vestnik.dispatch.read import messages
 from vestnik.dispatch.states import MessageState
 
+#: A filter by id needs a list, so it is limited to the newest thousand.
 NEWEST = Keyset(ascending=False, after_id=None, limit=1000)
 
 
 class StateFilter(admin.SimpleListFilter):
-    """The newest thousand in a state, found by the batches that hold them."""
+    """The newest thousand messages in a state, found by the batches that contain them."""
 
     title = "state (the newest thousand)"
     parameter_name = "state"
@@ -30,12 +31,12 @@ class StateFilter(admin.SimpleListFilter):
         state = self.value()
         if state not in MessageState.values:
             return queryset
-        found = messages.find(NEWEST, mailing=_mailing(request), state=state)
-        return queryset.filter(id__in=[message.id for message in found])
+        newest = messages.find(NEWEST, mailing=_mailing(request), state=state)
+        return queryset.filter(id__in=[message.id for message in newest])
 
 
 class MailingFilter(admin.SimpleListFilter):
-    """The messages of one mailing, as its page links to them."""
+    """The messages of one mailing; its page links here."""
 
     title = "mailing"
     parameter_name = "mailing"
@@ -50,13 +51,13 @@ class MailingFilter(admin.SimpleListFilter):
 
 
 def _mailing(request: HttpRequest) -> int | None:
-    given = request.GET.get("mailing", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+    id_text = request.GET.get("mailing", "")
+    return int(id_text) if id_text.isascii() and id_text.isdigit() and len(id_text) < 19 else None
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    """Found by the phone number of a client."""
+    """Messages, searched by the phone number of a client."""
 
     list_display = ("id", "mailing", "phone_number", "shown_state", "attempts", "sent_at", "error")
     list_filter = (StateFilter, MailingFilter)
@@ -71,15 +72,16 @@ class MessageAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By the client: their messages have an index, the numbers in the messages have none."""
+        """Search by the client."""
         term = search_term.strip()
         if not term:
             return queryset, False
+        # Messages have an index on the client, and none on the number.
         client = Client.objects.filter(phone_number=normalised(term) or term).first()
         if client is None:
             return queryset.none(), False
-        found = messages.find(NEWEST, client=client.id)
-        return queryset.filter(id__in=[message.id for message in found]), False
+        newest = messages.find(NEWEST, client=client.id)
+        return queryset.filter(id__in=[message.id for message in newest]), False
 
     @admin.display(description="State")
     def shown_state(self, message: Any) -> str:

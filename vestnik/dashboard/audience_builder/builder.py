@@ -1,8 +1,8 @@
-"""The builder of an audience filter: rows of conditions, of which each is a form.
+"""The builder of an audience filter: rows of conditions, each of which is a form.
 
 The rows of a group (`include`, `exclude`) are named by the values of its hidden inputs, so that a
-row is removed by leaving it out. Adding and removing is done here, by buttons that post the form;
-htmx only saves the reload.
+row is removed by leaving it out. Buttons that post the form add and remove rows on the server; htmx
+only avoids the reload.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,10 @@ from django.http import QueryDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy
 
-from vestnik.audience.filters.rules import MOST_ATTRIBUTES, checked_filter
+from vestnik.audience.filters.rules import MOST_ATTRIBUTES, validate_filter
 from vestnik.audience.filters.selection import Filter
 from vestnik.audience.models import SavedAudience
-from vestnik.audience.saved_audiences import naming_a_taken_name
+from vestnik.audience.saved_audiences import unique_name
 from vestnik.dashboard.audience_builder.conditions import (
     OF_MAILINGS,
     ConditionForm,
@@ -28,28 +28,29 @@ from vestnik.dashboard.audience_builder.suggestions import Suggestions, suggesti
 from vestnik.dashboard.wording.filter_text import describe
 
 GROUPS = ("include", "exclude")
+#: As many conditions as a filter may have: attributes, codes, tags, and those on mailings.
 MOST_ROWS = MOST_ATTRIBUTES + 2 + len(OF_MAILINGS)
+#: Saved audiences in the list; a longer list cannot be searched on a page.
 MOST_SAVED = 200
-#: How many conditions the page had.
+#: The field with the number of conditions on the page.
 ROWS = "rows"
+#: Signatures with another salt are not valid here.
 SALT = "filter that is kept as it is"
-UNREADABLE = gettext_lazy(
-    "The audience that this page carried cannot be read any more: choose it anew."
-)
+UNREADABLE = gettext_lazy("The audience of this page cannot be read any more: choose it again.")
 NOT_TAKEN = gettext_lazy(
     "A saved audience is chosen in the list and not applied: press “Apply”, or choose none."
 )
-GONE = gettext_lazy("That audience has been deleted meanwhile: choose another one.")
+GONE = gettext_lazy("This audience has been deleted: choose another one.")
 NOT_WHOLE = gettext_lazy(
-    "The conditions did not arrive whole: reload the page and choose them again."
+    "Some conditions were not received: reload the page and choose them again."
 )
 
 
 class AudienceForm:
-    """Whom something is for.
+    """The form of an audience.
 
-    A filter that rows cannot say (one of the API's making, or "send again") is kept as it is, until
-    somebody chooses anew.
+    A filter that rows cannot express (one of the API, or of a follow-up) is kept unchanged until
+    the user starts over.
     """
 
     def __init__(self, *, kept: Filter | None = None, **groups: Sequence[ConditionForm]) -> None:
@@ -57,46 +58,46 @@ class AudienceForm:
         self.include = list(groups.get("include", ()))
         self.exclude = list(groups.get("exclude", ()))
         self.problems: list[str] = []
-        #: What is said of it although it is in order.
+        #: Warnings about a valid filter.
         self.warnings: list[str] = []
-        #: What the page carried and nobody can read: no filter can be made of it.
+        #: The page's carried filter if its signature is wrong: no filter can be built from it.
         self.unreadable: str | None = None
         self.name, self.name_problem, self.saved_as = "", "", ""
         self.is_shorter = False
-        #: The saved audience that stands in the list and is not taken.
+        #: The saved audience that is chosen in the list and not applied.
         self.chosen = ""
 
     @classmethod
     def from_filter(cls, audience: Filter) -> "AudienceForm":
-        """The builder with a filter in it."""
+        """Return the builder with the rows of a filter."""
         included, excluded = conditions_of(audience), conditions_of(audience.get("exclude", {}))
         if included is None or excluded is None:
             return cls(kept=audience)
         return cls(
-            include=[_row("include", n, initial=said) for n, said in enumerate(included)],
-            exclude=[_row("exclude", n, initial=said) for n, said in enumerate(excluded)],
+            include=[_row("include", n, initial=row) for n, row in enumerate(included)],
+            exclude=[_row("exclude", n, initial=row) for n, row in enumerate(excluded)],
         )
 
     @classmethod
     def submitted(cls, data: QueryDict) -> "AudienceForm":
-        """The builder as it was sent, to be checked."""
+        """Return the builder as it was submitted, to be validated."""
         groups = {g: [_row(g, n, data=data) for n in _numbers(data, g)] for g in GROUPS}
         form = cls(kept=None, **groups)._carrying(data)
         if data.get(ROWS) != str(form.rows) and not form.problems:
-            form.problems.append(str(NOT_WHOLE))  # no part that is missing becomes "everybody"
+            form.problems.append(str(NOT_WHOLE))  # a missing row must not select everyone
         if form.chosen:
             form.problems.append(str(NOT_TAKEN))
         return form
 
     @classmethod
     def restored(cls, data: QueryDict) -> "AudienceForm":
-        """The builder as it was sent, without a word about what is wrong."""
+        """Return the builder as it was submitted, without error messages."""
         form = cls(kept=None, **{group: list(_left(data, group)) for group in GROUPS})
         return form if "anew" in data else form._carrying(data)
 
     @classmethod
     def changed(cls, data: QueryDict) -> "AudienceForm | None":
-        """The builder after one of its own buttons was pressed; None where none was."""
+        """Return the builder after one of its buttons was pressed; None if none was."""
         if "keep" in data:
             return cls.submitted(data)._keep(data.get("audience_name", ""))
         if saved := _taken(data):
@@ -111,7 +112,7 @@ class AudienceForm:
         return form
 
     def _carrying(self, data: QueryDict) -> "AudienceForm":
-        """With the filter that the page carries as it is, and what is wrong with what was sent."""
+        """Set the carried filter, and the problems of the submitted rows."""
         self.chosen = str(data.get("saved", ""))
         try:
             self.kept = signing.loads(str(data["kept"]), salt=SALT) if "kept" in data else None
@@ -142,10 +143,10 @@ class AudienceForm:
         return self
 
     def is_valid(self) -> bool:
-        """Whether a filter can be made of it; what is wrong stands beside its field."""
+        """Validate all rows; each problem is attached to its field."""
         if self.kept is None and self.unreadable is None:
             rows = [*self.include, *self.exclude]
-            # Every row is asked, so that each shows what is wrong with it.
+            # Validate every row, so that each shows its problems.
             wrong = [row for row in rows if not row.is_valid()]
             if not wrong and not self._repeated() and not self.problems:
                 self._check()
@@ -154,38 +155,38 @@ class AudienceForm:
 
     @property
     def audience(self) -> dict[str, Any]:
-        """The filter, once it is valid. Raises ValidationError where none can be made."""
+        """The filter, once it is valid. Raises ValidationError if it cannot be built."""
         if self.unreadable is not None:
             raise ValidationError(UNREADABLE)
         if self.kept is not None:
             return dict(self.kept)
-        return checked_filter(self._built())
+        return validate_filter(self._built())
 
     @property
     def rows(self) -> int:
-        """How many conditions there are: what is sent without one of them is refused."""
+        """The number of conditions; a submission with fewer rows is refused."""
         return len(self.include) + len(self.exclude)
 
     @property
     def words(self) -> list[str]:
-        """The filter that is kept, in words."""
+        """The kept filter in words."""
         return describe(self.kept or {})
 
     @property
     def kept_signed(self) -> str:
-        """What the page carries of it: nobody can put another one in its place."""
+        """The kept filter for the page, signed so that it cannot be replaced."""
         if self.unreadable is not None:
             return self.unreadable
         return signing.dumps(self.kept, salt=SALT)
 
     @cached_property
     def suggestions(self) -> Suggestions:
-        """What may be written into the rows."""
+        """Suggested values for the rows."""
         return suggestions()
 
     @cached_property
     def saved(self) -> Sequence[SavedAudience]:
-        """The audiences to start from."""
+        """The saved audiences to start from."""
         return list(SavedAudience.objects.order_by("name").only("id", "name")[:MOST_SAVED])
 
     def _built(self) -> dict[str, Any]:
@@ -194,28 +195,30 @@ class AudienceForm:
 
     def _check(self) -> None:
         try:
-            checked_filter(self._built())
+            validate_filter(self._built())
         except ValidationError as error:
             self.problems = error.messages
 
     def _repeated(self) -> bool:
-        found = False
+        is_repeated = False
         for rows in (self.include, self.exclude):
             subjects = [row.subject for row in rows]
+            # Two conditions on the same thing would overwrite each other in the filter.
             for place, row in enumerate(rows):
                 if subjects[place] in subjects[:place]:
                     row.add_error(
-                        "what", gettext_lazy("Put it into the condition above about the same.")
+                        "what",
+                        gettext_lazy("A condition above is about the same: add the value there."),
                     )
-                    found = True
-        return found
+                    is_repeated = True
+        return is_repeated
 
 
 def save_audience(name: str, audience: Filter, id: int | None = None) -> SavedAudience:
-    """Save an audience, or change the one that there is. Raises ValidationError."""
+    """Create or change a saved audience. Raises ValidationError."""
     saved = SavedAudience(id=id, name=name, filter=audience)
     saved.clean_fields(exclude=["id", "filter", "created_at"])
-    with naming_a_taken_name():
+    with unique_name():
         if id is None:
             saved.save(force_insert=True)
         else:
@@ -232,26 +235,28 @@ def _row(
 
 
 def _numbers(data: QueryDict, group: str) -> list[int]:
-    given = dict.fromkeys(data.getlist(group))
-    return [int(n) for n in given if n.isascii() and n.isdigit() and len(n) < 4][:MOST_ROWS]
+    unique_numbers = dict.fromkeys(data.getlist(group))
+    return [int(n) for n in unique_numbers if n.isascii() and n.isdigit() and len(n) < 4][
+        :MOST_ROWS
+    ]
 
 
 def _left(data: QueryDict, group: str) -> Iterator[ConditionForm]:
-    """The rows as they were sent, without the one that is to be removed."""
+    """Yield the submitted rows, except the one that is to be removed."""
     for number in _numbers(data, group):
         if data.get("remove") != f"{group}-{number}":
-            sent = _row(group, number, data=data)
-            yield _row(group, number, initial=sent.as_sent())
+            submitted = _row(group, number, data=data)
+            yield _row(group, number, initial=submitted.as_sent())
 
 
 def _merged(rows: Sequence[ConditionForm]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for row in rows:
-        for kind, wanted in row.part().items():
+        for kind, values in row.part().items():
             if kind in ("attributes", "mailings"):
-                parts.setdefault(kind, {}).update(wanted)
+                parts.setdefault(kind, {}).update(values)
             else:
-                parts[kind] = wanted
+                parts[kind] = values
     return parts
 
 

@@ -1,5 +1,6 @@
-"""Conditions that may not mean what was meant: a range that finds nobody since the attribute is of
-another type, an attribute that nobody has, a mailing that nobody has got yet."""
+"""Hints for conditions that may not have the intended effect: a range that selects no clients since
+the attribute has another type, an attribute that no client has, and a mailing whose recipients are
+not known yet."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,27 +19,28 @@ from vestnik.mailings.text_warnings import suggestion_for
 
 Hint = tuple[str, Promise | str]
 
+#: Clients at each end of the directory: a hint must not read a million.
 SAMPLED = 1000
-#: Each is looked for among all clients.
+#: Each is searched among all clients.
 MOST_LOOKED_FOR = 5
 IS_TEXT = _(
-    "0: this attribute is text, and no range finds it. Declare its type, or import it as a number "
-    "or a date."
+    "0: this attribute is text, which ranges do not match. Declare its type, or import it as a "
+    "number or a date."
 )
 WRONG: dict[tuple[str, str], Promise] = {
     (Type.TEXT, Type.NUMBER): IS_TEXT,
     (Type.TEXT, Type.DATE): IS_TEXT,
-    (Type.BOOLEAN, Type.NUMBER): _("0: this attribute holds yes or no, and no range finds it."),
-    (Type.BOOLEAN, Type.DATE): _("0: this attribute holds yes or no, and no range finds it."),
+    (Type.BOOLEAN, Type.NUMBER): _("0: this attribute is yes or no, which ranges do not match."),
+    (Type.BOOLEAN, Type.DATE): _("0: this attribute is yes or no, which ranges do not match."),
     (Type.DATE, Type.NUMBER): _("0: this attribute holds dates: give dates."),
     (Type.NUMBER, Type.DATE): _("0: this attribute holds numbers: give numbers."),
 }
-#: Ranges that find whatever is of the type.
+#: Ranges that match every value of the type.
 ALL: dict[str, dict[str, Any]] = {Type.NUMBER: {"gte": -1e300}, Type.DATE: {"gte": "0001-01-01"}}
 
 
 def condition_hints(audience: Filter) -> list[Hint]:
-    """What a condition is about, and what is to be known of it."""
+    """Return the attribute or mailing of each doubtful condition, with the hint."""
     unknown = list(_unknown_attributes(audience))
     missing = {name for name, _hint in unknown}
     ranges = [hint for hint in _range_hints(audience) if hint[0] not in missing]
@@ -46,21 +48,23 @@ def condition_hints(audience: Filter) -> list[Hint]:
 
 
 def _unknown_attributes(audience: Filter) -> Iterator[Hint]:
-    """Attributes that no client has: an exception by one takes nobody away."""
-    asked = dict.fromkeys(name for part in _parts(audience) for name in part.get("attributes", {}))
-    names = attribute_names() if asked else []
-    rare = [name for name in asked if name not in names]
+    """Yield the attributes that no client has: excluding by one of them excludes no clients."""
+    names_in_filter = dict.fromkeys(
+        name for part in _parts(audience) for name in part.get("attributes", {})
+    )
+    names = attribute_names() if names_in_filter else []
+    rare = [name for name in names_in_filter if name not in names]
     for name in rare[:MOST_LOOKED_FOR]:
         if not is_attribute(name):
-            meant = suggestion_for(name, names)
+            suggestion = suggestion_for(name, names)
             hint = gettext("No client has this attribute.")
-            if meant in names:
-                hint += " " + gettext("Did you mean %(meant)s?") % {"meant": meant}
+            if suggestion in names:
+                hint += " " + gettext("Did you mean %(meant)s?") % {"meant": suggestion}
             yield name, hint
 
 
 def _mailing_hints(audience: Filter) -> Iterator[Hint]:
-    """Mailings of which it is not known yet who gets them."""
+    """Yield the mailings whose recipients are not known yet."""
     included, excluded = (part.get("mailings", {}) for part in _parts(audience))
     ids = [*included.get("not_got", []), *excluded.get("got", [])]
     mailings = Mailing.objects.filter(id__in=ids) if ids else Mailing.objects.none()
@@ -77,43 +81,45 @@ def _parts(audience: Filter) -> tuple[Filter, Filter]:
 
 
 def _range_hints(audience: Filter) -> list[Hint]:
-    """The attributes of which a range is asked that none of them can fit, and why."""
-    asked = dict([one for part in _parts(audience) for one in _ranges(part)])
-    declared = declared_types() if asked else {}
-    found = ((name, _hint(name, type, declared.get(name, ""))) for name, type in asked.items())
-    return [(name, hint) for name, hint in found if hint is not None]
+    """Return the attributes whose range cannot match any value, with the reason."""
+    type_by_name = dict([item for part in _parts(audience) for item in _ranges(part)])
+    declared = declared_types() if type_by_name else {}
+    hints = (
+        (name, _hint(name, type, declared.get(name, ""))) for name, type in type_by_name.items()
+    )
+    return [(name, hint) for name, hint in hints if hint is not None]
 
 
 def _ranges(audience: Filter) -> Iterator[tuple[str, str]]:
-    for name, wanted in audience.get("attributes", {}).items():
-        bounds = [wanted[w] for w in ("gte", "lte") if w in wanted] if _is_map(wanted) else []
+    for name, expected in audience.get("attributes", {}).items():
+        bounds = [expected[w] for w in ("gte", "lte") if w in expected] if _is_map(expected) else []
         if bounds:
             yield name, Type.DATE if isinstance(bounds[0], str) else Type.NUMBER
 
 
-def _is_map(wanted: object) -> bool:
-    return isinstance(wanted, Mapping)
+def _is_map(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
-def _hint(name: str, asked: str, declared: str) -> Promise | None:
+def _hint(name: str, range_type: str, declared: str) -> Promise | None:
     if declared:
-        return WRONG.get((declared, asked))
+        return WRONG.get((declared, range_type))
     is_there, of_type, of_other = (
-        _sampled(condition(name, wanted))
-        for wanted in ({"present": True}, ALL[asked], ALL[_other(asked)])
+        _sampled(condition(name, sample_condition))
+        for sample_condition in ({"present": True}, ALL[range_type], ALL[_other(range_type)])
     )
     if not is_there or of_type:
         return None
-    return WRONG[_other(asked), asked] if of_other else IS_TEXT
+    return WRONG[_other(range_type), range_type] if of_other else IS_TEXT
 
 
 def _other(type: str) -> str:
     return Type.NUMBER if type == Type.DATE else Type.DATE
 
 
-def _sampled(wanted: Q) -> bool:
-    """Whether one of the first or the last clients fits."""
+def _sampled(sample_condition: Q) -> bool:
+    """Return whether one of the first or the last clients matches."""
     clients = Client.objects.values("id")
     sampled = Q(id__in=clients.order_by("id")[:SAMPLED])
     sampled |= Q(id__in=clients.order_by("-id")[:SAMPLED])
-    return Client.objects.order_by().filter(sampled).filter(wanted).exists()
+    return Client.objects.order_by().filter(sampled).filter(sample_condition).exists()

@@ -1,8 +1,8 @@
-"""One condition of an audience filter, as a form.
+"""A condition of an audience filter, as a form.
 
-A row carries what the filter says in its place (`was`), because fields hold text alone: 42 and
-"42", `true` and "true" look the same in them. A row whose fields are as they were shown is that
-part of the filter again, whatever it holds, and a value that was there before keeps its type.
+A row carries its part of the filter (`was`), because fields hold only text: 42 and "42", `true` and
+"true" look the same in them. If a row's fields are unchanged, it yields that part again, whatever
+it holds. A value that was there before keeps its type.
 """
 
 import json
@@ -33,19 +33,21 @@ from vestnik.audience.phone import OPERATOR_CODE
 from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.wording.typed_numbers import normalise
 
+#: Codes may be pasted as a list with any separator.
 BETWEEN_CODES = re.compile(r"[\s,;]+")
 NUMBER = re.compile(r"[-−]?[0-9]{1,15}(?:[.,][0-9]{1,9})?", re.ASCII)
 DAYS = ("%Y-%m-%d", "%d.%m.%Y")
-#: As a client's page reads a flag.
+#: The words for booleans, as on a client's page.
 YES, NO = ("yes", "true", "да"), ("no", "false", "нет")
 SHOWN_YES, SHOWN_NO = ("yes", "да"), ("no", "нет")
+#: Characters of a number or a date in a range.
 LONGEST_BOUND = 30
-#: Of so many values each has an input of its own; more are lines of one.
+#: Up to this number, each value has an input of its own; more are lines of one input.
 MOST_INPUTS = 20
 
 
 class ConditionKind(models.TextChoices):
-    """What a condition asks."""
+    """The kinds of conditions."""
 
     CODE = "code", _("prefix is")
     TAG = "tag", _("tag is")
@@ -82,7 +84,7 @@ class ValuesInput(forms.Widget):
 
 
 class ConditionForm(forms.Form):
-    """A condition: all that is not asked by its `what` is left alone."""
+    """A condition; fields that its kind does not use are ignored."""
 
     what = forms.ChoiceField(choices=ConditionKind.choices, label=_("Condition"))
     name = forms.CharField(required=False, max_length=LONGEST_NAME, label=_("Attribute"))
@@ -108,11 +110,11 @@ class ConditionForm(forms.Form):
         return cleaned
 
     def _is_as_it_was(self, cleaned: Mapping[str, Any]) -> bool:
-        """Whether the fields are as they are shown for what the row was."""
-        name, wanted = parse_previous(cleaned.get("was", ""))
-        if wanted is None or self.errors:
+        """Return whether the fields are unchanged since the row was shown."""
+        name, previous = parse_previous(cleaned.get("was", ""))
+        if previous is None or self.errors:
             return False
-        rows = _in_each_language(name, wanted)
+        rows = _in_each_language(name, previous)
         return any(all(cleaned.get(field) == row[field] for field in row) for row in rows)
 
     def _clean_values(self, check: Callable[[str], str], cleaned: dict[str, Any]) -> None:
@@ -130,17 +132,17 @@ class ConditionForm(forms.Form):
                 cleaned[word] = bound(cleaned.get(word, ""))
             except ValidationError as error:
                 self.add_error(word, error)
-        given = [cleaned[word] for word in ("gte", "lte") if cleaned.get(word) is not None]
-        if not given and not self.errors:
+        bounds = [cleaned[word] for word in ("gte", "lte") if cleaned.get(word) is not None]
+        if not bounds and not self.errors:
             self.add_error("gte", _("Give a number or a date, or remove the condition."))
-        elif len({isinstance(one, str) for one in given}) > 1:
+        elif len({isinstance(one, str) for one in bounds}) > 1:
             self.add_error("lte", _("Give two numbers or two dates."))
-        elif len(given) == 2 and given[0] > given[1]:
+        elif len(bounds) == 2 and bounds[0] > bounds[1]:
             self.add_error("lte", _("Choose an upper bound that is not below the lower one."))
 
     @property
     def subject(self) -> tuple[str, str]:
-        """What the condition is about: there may be one condition about each thing."""
+        """The subject of the condition; a group may have one condition per subject."""
         what = self.cleaned_data["what"]
         if what in OF_ATTRIBUTES:
             return "attribute", self.cleaned_data["name"]
@@ -149,56 +151,56 @@ class ConditionForm(forms.Form):
         return ("code", "") if what == ConditionKind.CODE else ("tag", "")
 
     def part(self) -> dict[str, Any]:
-        """The condition as a part of a filter."""
-        asked = self.cleaned_data
-        if word := OF_MAILINGS.get(asked["what"]):
-            return {"mailings": {word: [int(value.lstrip("№#")) for value in asked["values"]]}}
-        match asked["what"]:
+        """Return the condition as a part of a filter."""
+        data = self.cleaned_data
+        if word := OF_MAILINGS.get(data["what"]):
+            return {"mailings": {word: [int(value.lstrip("№#")) for value in data["values"]]}}
+        match data["what"]:
             case ConditionKind.CODE:
-                return {"operator_codes": asked["values"]}
+                return {"operator_codes": data["values"]}
             case ConditionKind.TAG:
-                return {"tags": asked["values"]}
+                return {"tags": data["values"]}
             case ConditionKind.NO_TAG:
                 return {"tags": [""]}
-        return {"attributes": {asked["name"]: self._wanted(asked)}}
+        return {"attributes": {data["name"]: self._wanted(data)}}
 
-    def _wanted(self, asked: Mapping[str, Any]) -> Any:
-        name, was = parse_previous(asked["was"])
-        if self._is_as_it_was(asked):
+    def _wanted(self, data: Mapping[str, Any]) -> Any:
+        name, was = parse_previous(data["was"])
+        if self._is_as_it_was(data):
             return was
-        match asked["what"]:
+        match data["what"]:
             case ConditionKind.EQUALS:
-                before = was if name == asked["name"] else None
-                return [typed for value in asked["values"] for typed in _typed(value, before)]
+                before = was if name == data["name"] else None
+                return [typed for value in data["values"] for typed in _typed(value, before)]
             case ConditionKind.RANGE:
-                return {w: asked[w] for w in ("gte", "lte") if asked[w] is not None}
-        return {"present": asked["what"] == ConditionKind.PRESENT}
+                return {w: data[w] for w in ("gte", "lte") if data[w] is not None}
+        return {"present": data["what"] == ConditionKind.PRESENT}
 
     def as_sent(self) -> dict[str, Any]:
-        """What was sent, unchecked, to be shown again."""
+        """Return the submitted values, not validated, to show them again."""
         return {name: self[name].data for name in self.fields}
 
-    # What the template asks.
+    # Properties for the template.
 
     @property
     def shown_what(self) -> str:
-        """The chosen condition, also where it was not checked yet."""
+        """The chosen kind, also before validation."""
         return str(self["what"].value() or ConditionKind.CODE)
 
     @property
     def shown_values(self) -> Sequence[str]:
-        """The values of the inputs, the last of which is empty; none where there are too many."""
+        """The values of the inputs, with an empty one at the end; none if there are too many."""
         values: list[str] = self["values"].value() or []
         return [*values, ""] if len(values) <= MOST_INPUTS else []
 
     @property
     def shown_was(self) -> str:
-        """What the row carries of the filter."""
+        """The part of the filter that the row carries."""
         return str(self["was"].value() or "")
 
     @property
     def shown_lines(self) -> str:
-        """Many values, each on a line of its own."""
+        """Many values, one per line."""
         return "\n".join(self["values"].value() or [])
 
 
@@ -245,17 +247,19 @@ CHECKS: dict[str, Callable[[str], str]] = {
 
 
 def serialize(written: str) -> list[Any]:
-    """What attributes may hold where a person writes this: 42 is a number in one system and a text
-    in another, yes is a `true`, and 31.03.2026 is how the pages show 2026-03-31."""
+    """Return the values that this text may stand for.
+
+    42 may be a number or a text, yes a `true`, and the pages show 2026-03-31 as 31.03.2026.
+    """
     word = written.casefold()
     if word in YES or word in NO:
         return [written, word in YES]
-    meant = (read(written) for read in (_number, _day))
-    return [written, *(one for one in meant if one not in (None, written))]
+    values = (read(written) for read in (_number, _day))
+    return [written, *(value for value in values if value not in (None, written))]
 
 
 def _number(written: str) -> int | float | None:
-    """The number that is written, with a comma or with grouped digits; 007 and 1.50 are texts."""
+    """Return the number, also from a decimal comma or grouped digits; 007 and 1.50 are texts."""
     for digits in (written, normalise(written)):
         try:
             number: int | float = float(digits) if "." in digits else int(digits)
@@ -267,7 +271,7 @@ def _number(written: str) -> int | float | None:
 
 
 def _day(written: str) -> str | None:
-    """The date as an import stores it; with a year of two digits it may be an article."""
+    """Return the date as an import stores it; with a two-digit year it may be an article number."""
     if not FULL_YEAR.search(written):
         return None
     try:
@@ -277,24 +281,25 @@ def _day(written: str) -> str | None:
 
 
 def _typed(written: str, was: Any) -> list[Any]:
-    """What a value is that may have been in the row before."""
+    """Return the value; one that was in the row before keeps its type."""
     before = was if isinstance(was, list) else [was]
     same = [one for one in before if _is_value(one) and written in _writings(one)]
     return same or serialize(written)
 
 
 def _writings(one: Any) -> tuple[str, ...]:
-    """What a row shows of a value, in one language or the other."""
+    """Return how a row shows a value, in both languages."""
     if isinstance(one, bool):
         return SHOWN_YES if one else SHOWN_NO
     return (str(one),)
 
 
-def _in_each_language(name: str, wanted: Any) -> Iterator[dict[str, Any]]:
-    """As `of_attribute`: a page may be shown in one language and sent in another."""
+def _in_each_language(name: str, previous: Any) -> Iterator[dict[str, Any]]:
+    """Yield the row of `of_attribute` in each language."""
+    # A page may be shown in one language and submitted in another.
     for language, _label in settings.LANGUAGES:
         with override(language):
-            if row := of_attribute(name, wanted):
+            if row := of_attribute(name, previous):
                 yield row
 
 
@@ -303,15 +308,14 @@ def _is_value(one: Any) -> bool:
 
 
 def parse_previous(carried: str) -> tuple[str, Any]:
-    """The attribute and what was wanted of it, as a row carries them; None where that is nothing
-    of ours."""
+    """Return the attribute and its previous condition from a row; None if it is malformed."""
     try:
-        name, wanted = json.loads(carried, parse_constant=_finite, parse_float=_finite)
+        name, previous = json.loads(carried, parse_constant=_finite, parse_float=_finite)
     except (ValueError, TypeError, RecursionError):
         return "", None
-    values = wanted if isinstance(wanted, list) else [wanted]
-    fits = all(map(_is_value, values)) or (isinstance(wanted, dict) and is_comparison(wanted))
-    return (name, wanted) if isinstance(name, str) and values and fits else ("", None)
+    values = previous if isinstance(previous, list) else [previous]
+    fits = all(map(_is_value, values)) or (isinstance(previous, dict) and is_comparison(previous))
+    return (name, previous) if isinstance(name, str) and values and fits else ("", None)
 
 
 def _finite(written: str) -> float:
@@ -322,7 +326,7 @@ def _finite(written: str) -> float:
 
 
 def bound(written: str) -> int | float | str | None:
-    """A number, or a day as YYYY-MM-DD; None where nothing is written."""
+    """Return a number, or a date as YYYY-MM-DD; None for an empty text. Raises ValidationError."""
     if not written:
         return None
     number = normalise(written)
@@ -337,8 +341,7 @@ def bound(written: str) -> int | float | str | None:
 
 
 def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """A filter, or what it excludes, as the initial values of rows; None where rows cannot say it:
-    they would change it."""
+    """Return a filter as the initial values of rows; None if rows cannot express it."""
     if "again" in audience:
         return None
     rows: list[dict[str, Any] | None] = []
@@ -352,24 +355,24 @@ def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     words = {word: what for what, word in OF_MAILINGS.items()}
     for word, ids in audience.get("mailings", {}).items():
         rows.append({"what": words[word], "values": list(map(str, ids))})
-    said = [row for row in rows if row is not None]
-    return said if len(said) == len(rows) else None
+    expressed = [row for row in rows if row is not None]
+    return expressed if len(expressed) == len(rows) else None
 
 
-def of_attribute(name: str, wanted: Any) -> dict[str, Any] | None:
-    """What is wanted of an attribute as the initial values of a row; None where none can say it."""
-    if not isinstance(wanted, Mapping):
-        values = wanted if isinstance(wanted, list) else [wanted]
+def of_attribute(name: str, expected: Any) -> dict[str, Any] | None:
+    """Return a condition on an attribute as initial values; None if a row cannot express it."""
+    if not isinstance(expected, Mapping):
+        values = expected if isinstance(expected, list) else [expected]
         row = _valued(ConditionKind.EQUALS, [_written(value) for value in values])
-    elif set(wanted) == {"present"}:
-        row = {"what": ConditionKind.PRESENT if wanted["present"] else ConditionKind.ABSENT}
-    elif "present" not in wanted:
-        row = _bounded({word: _shown(wanted[word]) for word in wanted})
+    elif set(expected) == {"present"}:
+        row = {"what": ConditionKind.PRESENT if expected["present"] else ConditionKind.ABSENT}
+    elif "present" not in expected:
+        row = _bounded({word: _shown(expected[word]) for word in expected})
     else:
         return None
     if row is None or not _is_sayable(name):
         return None
-    return {**row, "name": name, "was": json.dumps([name, wanted])}
+    return {**row, "name": name, "was": json.dumps([name, expected])}
 
 
 def _bounded(written: Mapping[str, str]) -> dict[str, Any] | None:
@@ -378,12 +381,12 @@ def _bounded(written: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _valued(what: ConditionKind, values: Sequence[str]) -> dict[str, Any] | None:
-    said = list(dict.fromkeys(values))
-    return {"what": what, "values": said} if all(map(_is_sayable, said)) else None
+    unique_values = list(dict.fromkeys(values))
+    return {"what": what, "values": unique_values} if all(map(_is_sayable, unique_values)) else None
 
 
 def _is_sayable(text: str) -> bool:
-    """Whether a field of one line holds it as it is."""
+    """Return whether a one-line field preserves the text."""
     return text == text.strip() and text.splitlines() == [text]
 
 
@@ -393,7 +396,7 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _shown(wanted: Any) -> str:
-    if isinstance(wanted, str) and DAY.fullmatch(wanted) and get_language() == "ru":
-        return date.fromisoformat(wanted).strftime("%d.%m.%Y")
-    return str(wanted)
+def _shown(bound_value: Any) -> str:
+    if isinstance(bound_value, str) and DAY.fullmatch(bound_value) and get_language() == "ru":
+        return date.fromisoformat(bound_value).strftime("%d.%m.%Y")
+    return str(bound_value)

@@ -1,7 +1,7 @@
-"""What may be written into a filter or a text: suggested, never required.
+"""Suggestions for filters and texts; any other value may be entered as well.
 
-Cheap however many clients there are: an index is hopped through from value to value, and the names
-of attributes are those of the first and the last clients. Each process remembers them for a minute.
+The cost does not depend on the number of clients: an index is scanned from one distinct value to
+the next, and the names of attributes are sampled. Each process caches them for a minute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,16 @@ from django.core.cache import cache
 
 from vestnik.db import sql
 
+#: Seconds for which a process caches the suggestions.
 KEPT_SECONDS = 60
+#: Suggestions per list; browsers show a few and filter while typing.
 MOST = 200
-#: A page carries the values of no more attributes than these.
+#: A page contains the values of at most this many attributes.
 MOST_WITH_VALUES = 30
 CACHE_KEY = "dashboard-suggestions"
 
-# A `DISTINCT` would read a million entries of the index: this reads as many as there are values.
+# A loose index scan: DISTINCT would read a million entries of the index, this as many as there are
+# values.
 DISTINCT = """
 WITH RECURSIVE found AS (
     (SELECT {column} AS value FROM audience_client ORDER BY {column} LIMIT 1)
@@ -29,6 +32,7 @@ WITH RECURSIVE found AS (
 SELECT value FROM found WHERE value <> '' LIMIT %s
 """
 
+#: As in `audience.filters.selection`: names from both ends of the directory.
 NAMES = """
 SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
     (SELECT attributes FROM audience_client ORDER BY id LIMIT 1000)
@@ -37,7 +41,7 @@ SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
 ) AS sampled ORDER BY name LIMIT %s
 """
 
-# Of a name the values that most of the sampled clients have; one that each has anew is no help.
+# The most frequent values per name; values that are unique to each client would not help.
 VALUES = """
 SELECT name, array_agg(value ORDER BY value) FROM (
     SELECT name, value, row_number() OVER (PARTITION BY name ORDER BY count(*) DESC, value) AS place
@@ -60,12 +64,12 @@ class Suggestions:
     codes: Sequence[str]
     tags: Sequence[str]
     names: Sequence[str]
-    #: What the attributes of these names often are.
+    #: Frequent values by the names of attributes.
     values: Mapping[str, Sequence[str]]
 
 
 def suggestions() -> Suggestions:
-    """What clients have, as of a minute ago or less."""
+    """Return values that clients have, up to a minute old."""
     return cache.get_or_set(CACHE_KEY, _found, KEPT_SECONDS)  # type: ignore[return-value]  # never None
 
 

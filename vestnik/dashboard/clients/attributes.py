@@ -1,7 +1,7 @@
 """A client's attributes as rows of a form, each with the kind of its value.
 
-The rows are named by the values of a hidden input, as those of an audience: a row is removed by
-leaving it out, which the buttons do, and they need no JavaScript for it.
+The rows are named by the values of a hidden input, like those of an audience. A row is removed by
+leaving it out; the buttons do so without JavaScript.
 """
 
 import json
@@ -20,18 +20,18 @@ from vestnik.audience.filters.rules import LONGEST_NAME
 from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
 from vestnik.dashboard.wording.typed_numbers import normalise
 
-#: Further attributes, and names that a field of a form would change, are kept as they are.
+#: Further attributes, and names that a form field would alter, are not shown and stay as they are.
 SHOWN = 100
 MOST_ROWS = 200
 NOT_WHOLE = gettext_lazy(
-    "The attributes did not arrive whole: reload the page and change them again."
+    "Some attributes were not received: reload the page and change them again."
 )
 YES = ("yes", "true", "да", "1")
 NO = ("no", "false", "нет", "0")
 
 
 class Kind(models.TextChoices):
-    """What a value is. A filter tells the number 42 from the text 42."""
+    """The kind of a value. A filter distinguishes the number 42 from the text 42."""
 
     TEXT = "text", pgettext_lazy("kind of value", "text")
     NUMBER = "number", pgettext_lazy("kind of value", "number")
@@ -40,7 +40,7 @@ class Kind(models.TextChoices):
 
 
 class AttributeForm(forms.Form):
-    """A row: empty, it is none."""
+    """A row; an empty row is ignored."""
 
     name = forms.CharField(required=False, max_length=LONGEST_NAME, label=gettext_lazy("Name"))
     kind = forms.ChoiceField(choices=Kind.choices, label=pgettext_lazy("kind of value", "Kind"))
@@ -53,9 +53,9 @@ class AttributeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         if data.get("value") and not data.get("name") and "name" not in self.errors:
-            self.add_error("name", _("Name it."))
+            self.add_error("name", _("Give it a name."))
         if data.get("name") and not data["name"].isprintable():
-            self.add_error("name", _("Use printable letters."))
+            self.add_error("name", _("Use printable characters."))
         if data.get("name") and "kind" in data and "value" in data:
             self._read(data)
         return data
@@ -86,18 +86,18 @@ def _flag(written: str) -> bool:
 
 def _json(written: str) -> Any:
     try:
-        read = json.loads(written, parse_constant=_refused, object_pairs_hook=_without_repeats)
+        decoded = json.loads(written, parse_constant=_refused, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
         raise ValidationError(_("This is not valid JSON.")) from None
-    validate_attributes({"": read})
-    return read
+    validate_attributes({"": decoded})
+    return decoded
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    read = dict(pairs)
-    if len(read) < len(pairs):
+    unique_pairs = dict(pairs)
+    if len(unique_pairs) < len(pairs):
         raise ValidationError(_("A key is given twice: give it once."))
-    return read
+    return unique_pairs
 
 
 def _refused(constant: str) -> None:
@@ -118,14 +118,14 @@ class AttributeRows:
     def __init__(self, rows: Sequence[AttributeForm]) -> None:
         self.rows = list(rows)
         self.problems: list[str] = []
-        #: How many attributes the page does not show.
+        #: The number of attributes that the page does not show.
         self.more = 0
-        #: Whether a row was removed just now.
+        #: Whether a row has just been removed.
         self.is_shorter = False
 
     @classmethod
     def showing(cls, attributes: Mapping[str, Any]) -> "AttributeRows":
-        """The rows of a client, and an empty one where there is none."""
+        """Return the rows of a client, or an empty one if there are none."""
         some = shown_of(attributes)
         initial = [_initial(name, value) for name, value in some.items()] or [{}]
         rows = cls([_row(number, initial=each) for number, each in enumerate(initial)])
@@ -134,7 +134,7 @@ class AttributeRows:
 
     @classmethod
     def submitted(cls, data: QueryDict) -> "AttributeRows":
-        """The rows as they were sent, to be checked."""
+        """Return the rows as they were submitted, to be validated."""
         rows = cls([_row(number, data=data) for number in _numbers(data)])
         if len(rows.rows) != len(set(data.getlist("attribute"))):
             rows.problems.append(str(NOT_WHOLE))
@@ -142,7 +142,7 @@ class AttributeRows:
 
     @classmethod
     def changed(cls, data: QueryDict) -> "AttributeRows | None":
-        """The rows after one was added or removed, unchecked; None where none was."""
+        """Return the rows after one was added or removed, not validated; None if none was."""
         if "add" not in data and "remove" not in data:
             return None
         rows = cls.written(data)
@@ -155,13 +155,13 @@ class AttributeRows:
 
     @classmethod
     def written(cls, data: QueryDict) -> "AttributeRows":
-        """The rows as they are written, unchecked, without the one that is removed."""
-        left = [n for n in _numbers(data) if str(n) != data.get("remove")]
-        return cls([_row(n, initial=_sent(data, n)) for n in left])
+        """Return the submitted rows, not validated, without the removed one."""
+        numbers = [n for n in _numbers(data) if str(n) != data.get("remove")]
+        return cls([_row(n, initial=_sent(data, n)) for n in numbers])
 
     def is_valid(self) -> bool:
-        """What is wrong stands beside its row, or in `problems`."""
-        # Every row is asked, so that each shows what is wrong with it.
+        """Validate all rows; problems are attached to their rows, or in `problems`."""
+        # Validate every row, so that each shows its problems.
         wrong = [row for row in self.rows if not row.is_valid()]
         if not wrong and not self._repeated():
             try:
@@ -181,17 +181,17 @@ class AttributeRows:
                 yield row.cleaned_data["name"], row.cleaned_data["read"]
 
     def _repeated(self) -> bool:
-        seen: set[str] = set()
+        names: set[str] = set()
         for row in self.rows:
             name = row.cleaned_data["name"]
-            if name and name in seen:
+            if name and name in names:
                 row.add_error("name", _("There is a row with this name above."))
-            seen.add(name)
+            names.add(name)
         return any(row.errors for row in self.rows)
 
 
 def shown_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that the page of a client shows."""
+    """Return the attributes that the page of a client shows."""
     names = [name for name in sorted(attributes) if _is_writable(name)]
     return {name: attributes[name] for name in names[:SHOWN]}
 
@@ -207,8 +207,10 @@ def _row(number: int, *, data: Any = None, initial: Any = None) -> AttributeForm
 
 
 def _numbers(data: QueryDict) -> list[int]:
-    given = dict.fromkeys(data.getlist("attribute"))
-    return [int(n) for n in given if n.isascii() and n.isdigit() and len(n) < 4][:MOST_ROWS]
+    unique_numbers = dict.fromkeys(data.getlist("attribute"))
+    return [int(n) for n in unique_numbers if n.isascii() and n.isdigit() and len(n) < 4][
+        :MOST_ROWS
+    ]
 
 
 def _sent(data: QueryDict, number: int) -> dict[str, str]:

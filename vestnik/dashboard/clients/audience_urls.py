@@ -1,4 +1,4 @@
-"""The addresses under /clients/audiences/."""
+"""The URLs under /clients/audiences/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Saved audiences, and the builder that makes them."""
+"""Saved audiences, and the builder that edits them."""
 
 from typing import Any
 
@@ -26,24 +26,24 @@ PAGE_SIZE = 50
 
 @page(Action.SEND, methods=("POST",))
 def audience_builder(request: OperatorRequest) -> HttpResponse:
-    """The builder after one of its buttons was pressed, to be put into the page that is open."""
+    """Return the builder after one of its buttons was pressed, as a part of the open page."""
     audience = AudienceForm.changed(request.POST) or AudienceForm.submitted(request.POST)
     context = {"audience": audience, "may_keep": "audience_name" in request.POST}
     response = render(request, "components/audience.html", context)
-    # Whatever shows what the filter selects looks again.
+    # Counts and previews of the filter listen to this event and refresh.
     response["HX-Trigger-After-Settle"] = "audience-changed"
     return response
 
 
 @page(methods=("GET", "HEAD"))
 def audience_list(request: OperatorRequest) -> HttpResponse:
-    """All saved audiences by name, each counted once it is looked at."""
+    """List the saved audiences by name; each is counted when it becomes visible."""
     start = _start(request.GET.get("after", ""))
-    found = list(SavedAudience.objects.order_by("name", "id")[start : start + PAGE_SIZE + 1])
-    audiences = [(saved, describe(saved.filter)) for saved in found[:PAGE_SIZE]]
+    page_rows = list(SavedAudience.objects.order_by("name", "id")[start : start + PAGE_SIZE + 1])
+    audiences = [(saved, describe(saved.filter)) for saved in page_rows[:PAGE_SIZE]]
     context = {
         "audiences": audiences,
-        "older": f"?after={start + PAGE_SIZE}" if len(found) > PAGE_SIZE else "",
+        "older": f"?after={start + PAGE_SIZE}" if len(page_rows) > PAGE_SIZE else "",
         "newer": f"?after={max(0, start - PAGE_SIZE)}" if start else "",
         "section": "client-list",
     }
@@ -52,7 +52,7 @@ def audience_list(request: OperatorRequest) -> HttpResponse:
 
 @page(methods=("GET", "HEAD"))
 def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
-    """How many clients an audience selects."""
+    """Count the clients that an audience selects."""
     saved = get_object_or_404(SavedAudience, id=id)
     counted = {
         "count": select_recipients(saved.filter).count(),
@@ -66,26 +66,26 @@ def audience_count(request: OperatorRequest, id: int) -> HttpResponse:
 
 @page(Action.SEND, methods=("POST",))
 def filter_count(request: OperatorRequest) -> HttpResponse:
-    """How many clients the builder, as it stands, selects."""
+    """Count the clients that the unsaved filter of the builder selects."""
     counted = _counted(AudienceForm.submitted(request.POST))
     return render(request, "dashboard/clients/audience_count.html", counted)
 
 
 @page(Action.SEND, keeps=True)
 def new_audience(request: OperatorRequest) -> HttpResponse:
-    """Save a new audience."""
+    """Create a saved audience."""
     return _edit(request, None)
 
 
 @page(Action.SEND, keeps=True)
 def edit_audience(request: OperatorRequest, id: int) -> HttpResponse:
-    """Rename an audience, or change whom it selects."""
+    """Change the name or the filter of a saved audience."""
     return _edit(request, get_object_or_404(SavedAudience, id=id))
 
 
 @page(Action.SEND)
 def delete_audience(request: OperatorRequest, id: int) -> HttpResponse:
-    """Delete an audience, once that is confirmed."""
+    """Delete an audience after a confirmation."""
     saved = get_object_or_404(SavedAudience, id=id)
     if request.method == "POST":
         saved.delete()
@@ -107,6 +107,7 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
         return _page(request, context)
     context["name"] = name = unless_untouched(data.get("name", ""), saved.name if saved else "")
     context["marks"] = data.get(dirty_fields.FIELD, "")
+    # A button of the builder was pressed, so nothing is saved yet.
     if changed := AudienceForm.changed(data):
         return _page(request, {**context, "audience": changed})
     if request.restored:
@@ -125,7 +126,7 @@ def _page(request: OperatorRequest, context: dict[str, Any]) -> HttpResponse:
 
 
 def _counted(audience: AudienceForm) -> dict[str, Any]:
-    """How many clients it selects, and why a range of it finds nobody."""
+    """Count the clients of the filter, with hints on ranges that cannot match."""
     if not audience.is_valid():
         return {"count": None}
     selected = audience.audience
@@ -142,21 +143,23 @@ def _fields(saved: SavedAudience) -> dict[str, Any]:
 def _conflicts(
     name: str, audience: AudienceForm, saved: SavedAudience, marks: str
 ) -> dict[str, Any] | None:
-    """What somebody else has made of the same since the page was opened; None where nothing."""
+    """Return the context if another user has changed the same fields since the page was opened."""
     now = _fields(saved)
     names = dirty_fields.conflicts({"name": name, "filter": audience.audience}, marks, now)
     if not names:
         return None
-    told = {"name_problem": dirty_fields.conflict_text("", saved.name)} if "name" in names else {}
+    problems = (
+        {"name_problem": dirty_fields.conflict_text("", saved.name)} if "name" in names else {}
+    )
     if "filter" in names:
         audience.warnings.append(dirty_fields.conflict_text("", "; ".join(describe(saved.filter))))
-    return {**told, "marks": dirty_fields.refresh_marks(marks, now, names)}
+    return {**problems, "marks": dirty_fields.refresh_marks(marks, now, names)}
 
 
 def _problem(
     name: str, audience: AudienceForm, saved: SavedAudience | None, marks: str
 ) -> dict[str, Any] | None:
-    """Save the audience; what is wrong where it cannot be."""
+    """Save the audience; return the context of the problem if it cannot be saved."""
     if not audience.is_valid():
         return {"name_problem": ""}
     try:
@@ -169,11 +172,11 @@ def _problem(
 
 
 def _change(name: str, audience: AudienceForm, id: int, marks: str) -> dict[str, Any] | None:
-    """Write what was changed on the page, and nothing else; what somebody else has changed too."""
+    """Save the fields that were changed on the page; return the context of a conflict."""
     with transaction.atomic():
         saved = get_object_or_404(SavedAudience.objects.select_for_update(), id=id)
-        if rivals := _conflicts(name, audience, saved, marks):
-            return rivals
+        if conflict := _conflicts(name, audience, saved, marks):
+            return conflict
         touched = dirty_fields.changed_fields({"name": name, "filter": audience.audience}, marks)
         filter = audience.audience if "filter" in touched else saved.filter
         save_audience(name if "name" in touched else saved.name, filter, id)

@@ -1,7 +1,7 @@
-"""Many clients at once: a tag, the stop list, deletion. Asked on a page that says which.
+"""Actions on many clients: tag, stop list, deletion, each after a confirmation.
 
-The page carries a signed digest of the clients that it asked about. Where the same search or the
-same ticks mean other clients by then, nothing is done and the page asks again.
+The confirmation page carries a signed digest of its clients. If the same search or the same ids
+select other clients by then, nothing is done and the page asks again.
 """
 
 import hashlib
@@ -35,18 +35,21 @@ from vestnik.db.errors import retry_on_conflict
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 from vestnik.dispatch.suppress.revocation import delete_clients
 
-#: More at once would keep a request waiting for too long.
+#: More at once would exceed the time limit of a request.
 MOST_AT_ONCE = 10_000
+#: Clients per transaction, so that a STOP never waits long for their locks.
 CHUNK = 500
-#: No further chunk is begun after so long: the request still has the time to say what was done.
+#: Seconds after which no further chunk begins, so that the request can still report what was done.
 MOST_SECONDS = 15.0
 SEARCH = ("q", "code", "tag", "audience")
+#: A proof of another page is not valid here.
 SALT = "clients.bulk"
+#: Clients that the confirmation names.
 EXAMPLES = 5
 
 
 class BulkForm(forms.Form):
-    """What is asked before it is done. `shown` proves which clients the page asked about."""
+    """The confirmation; `shown` proves which clients the page asked about."""
 
     shown = forms.CharField(required=False, widget=forms.HiddenInput, max_length=200)
     new_tag = forms.CharField(required=False, max_length=LONGEST_TAG, label=gettext_lazy("New tag"))
@@ -66,39 +69,41 @@ class BulkForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if not is_signed(data.get("shown", ""), self.does, self.ids):
-            self.add_error(None, _("Other clients fit by now than the page showed: look again."))
+            self.add_error(
+                None, _("The matching clients have changed since the page was opened: check again.")
+            )
         elif self.does == "delete" and data.get("typed", "").replace(" ", "") != str(self.count):
             self.add_error("typed", _("Type %(count)s to delete them.") % {"count": self.count})
         return data
 
 
 def sign(does: str, ids: Sequence[int]) -> str:
-    """What a page carries that asks whether to do this to these clients."""
+    """Return the proof that a page asks for this action on these clients."""
     digest = hashlib.sha256(",".join(map(str, sorted(ids))).encode()).hexdigest()
     return signing.Signer(salt=SALT).sign(f"{does} {len(ids)} {digest}")
 
 
 def is_signed(proof: str, does: str, ids: Sequence[int]) -> bool:
-    """Whether a page with that proof asked about just these clients."""
+    """Return whether the proof is for this action on exactly these clients."""
     return constant_time_compare(proof, sign(does, ids))
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Ticked clients, or all that a search finds."""
+    """The chosen clients, or all that a search finds."""
 
     clients: QuerySet[Client]
     fields: list[tuple[str, str]]
-    #: The search in words; empty where clients are ticked, or all are meant.
+    #: The search in words; empty for chosen clients, or for all.
     search: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def read(cls, data: QueryDict) -> "Selection | None":
-        """None where the search cannot be read, which is never everybody."""
+        """Return the selection; None if the search is invalid, which must not select everyone."""
         if "all" not in data:
-            # Of more digits than an id has, Python would refuse to read some at all.
-            written = [one for one in data.getlist("id") if len(one) < 19 and one.isascii()]
-            ids = [int(one) for one in written if one.isdecimal()][: MOST_AT_ONCE + 1]
+            # Longer than an id, so int() could refuse it: it accepts 4,300 digits at most.
+            id_texts = [one for one in data.getlist("id") if len(one) < 19 and one.isascii()]
+            ids = [int(one) for one in id_texts if one.isdecimal()][: MOST_AT_ONCE + 1]
             fields = [("id", str(one)) for one in ids]
             return cls(Client.objects.filter(id__in=ids), fields)
         search = SearchForm({name: data[name] for name in SEARCH if name in data})
@@ -108,19 +113,20 @@ class Selection:
         return cls(selected(search.filters()), fields, search.describe())
 
     def ids(self) -> list[int]:
-        """In the order of the numbers, in which everything locks clients; at most one too many."""
-        found = self.clients.order_by("phone_number").values_list("id", flat=True)
-        return list(found[: MOST_AT_ONCE + 1])
+        """Return the ids in the order of the numbers; at most one too many."""
+        # All code locks clients in this order, so that none of it deadlocks.
+        ids = self.clients.order_by("phone_number").values_list("id", flat=True)
+        return list(ids[: MOST_AT_ONCE + 1])
 
 
 @page(Action.SEND, keeps=True)
 def client_bulk(request: OperatorRequest) -> HttpResponse:
-    """Ask whether it is meant, and do it."""
-    data = request.GET if (written := submitted_or_restored(request)) is None else written
+    """Ask for confirmation, and execute the action."""
+    data = request.GET if (submitted := submitted_or_restored(request)) is None else submitted
     does = data.get("does", "")
     selection = Selection.read(data)
     if does not in BULK_ACTIONS or selection is None:
-        messages.error(request, _("Nothing was done: choose clients in the list, and what to do."))
+        messages.error(request, _("Nothing was done: choose clients in the list and an action."))
         return redirect("client-list")
     if not may(request.user.role, BULK_ACTIONS[does].needs):
         return forbidden(request, BULK_ACTIONS[does].needs)
@@ -164,26 +170,27 @@ def _show_confirmation(
 def _report(
     request: OperatorRequest, act: "BulkAction", ids: Sequence[int], data: dict[str, Any]
 ) -> None:
-    """Do it, and say to how many it was done."""
-    looked_at, done = 0, 0
+    """Execute the action in chunks, and report the number of clients."""
+    looked_at, changed = 0, 0
     ends = time.monotonic() + MOST_SECONDS
     for chunk in _chunks(ids):
+        # At least one chunk, so that repeating the action always makes progress.
         if looked_at and time.monotonic() > ends:
             break
-        done += act.run(chunk, data)
+        changed += act.run(chunk, data)
         looked_at += len(chunk)
-    messages.success(request, act.success_text(done))
-    if left := len(ids) - looked_at:
-        messages.warning(request, _left(left))
+    messages.success(request, act.success_text(changed))
+    if remaining := len(ids) - looked_at:
+        messages.warning(request, _left(remaining))
 
 
 def _left(count: int) -> str:
-    said = ngettext(
-        "The time of a request was over: %(count)s client was left as it was. Do it again.",
-        "The time of a request was over: %(count)s clients were left as they were. Do it again.",
+    text = ngettext(
+        "The request ran out of time: %(count)s client is unchanged. Repeat the action.",
+        "The request ran out of time: %(count)s clients are unchanged. Repeat the action.",
         count,
     )
-    return said % {"count": number(count)}
+    return text % {"count": number(count)}
 
 
 def _search(selection: Selection) -> str:
@@ -200,8 +207,8 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def _tag(ids: Sequence[int], data: dict[str, Any]) -> int:
     with transaction.atomic():
         locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
-        there = [client.id for client in locked]
-        return Client.objects.filter(id__in=there).update(tag=data["new_tag"])
+        locked_ids = [client.id for client in locked]
+        return Client.objects.filter(id__in=locked_ids).update(tag=data["new_tag"])
 
 
 def _stop(ids: Sequence[int], data: dict[str, Any]) -> int:
@@ -215,25 +222,25 @@ def _delete(ids: Sequence[int], _data: dict[str, Any]) -> int:
 
 
 def _tagged_text(count: int) -> str:
-    said = ngettext("%(count)s client is tagged.", "%(count)s clients are tagged.", count)
-    return said % {"count": number(count)}
+    text = ngettext("%(count)s client is tagged.", "%(count)s clients are tagged.", count)
+    return text % {"count": number(count)}
 
 
 def _stopped_text(count: int) -> str:
-    said = ngettext(
+    text = ngettext(
         "%(count)s client is on the stop list.", "%(count)s clients are on the stop list.", count
     )
-    return said % {"count": number(count)}
+    return text % {"count": number(count)}
 
 
 def _deleted_text(count: int) -> str:
-    said = ngettext("%(count)s client is deleted.", "%(count)s clients are deleted.", count)
-    return said % {"count": number(count)}
+    text = ngettext("%(count)s client is deleted.", "%(count)s clients are deleted.", count)
+    return text % {"count": number(count)}
 
 
 @dataclass(frozen=True)
 class BulkAction:
-    """Something done to a chunk of clients: who may, what is done, and what is told of it."""
+    """An action on a chunk of clients: its label, permission, function and success message."""
 
     label: Promise
     needs: Action

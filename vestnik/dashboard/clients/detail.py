@@ -1,4 +1,4 @@
-"""One client: what is known of them, whether they may be sent to, and what they got."""
+"""The page of one client: the fields, the stop list, and the messages."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ SOURCES: dict[str, Promise] = {
 
 @page()
 def client_page(request: OperatorRequest, id: int) -> HttpResponse:
-    """A client and all their messages, the last first."""
+    """Show a client and their messages, the latest first."""
     client = client_or_404(id)
     listed = paginate(request, lambda keyset: messages.find(keyset, client=id), newest_first=True)
     now, entry = timezone.now(), entry_of(client.phone_number)
@@ -52,31 +52,31 @@ def client_page(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def client_or_404(id: int) -> Client:
-    """Ids of addresses may be larger than any that the database knows."""
+    """Return the client; a URL may hold a larger id than the database supports."""
     return get_object_or_404(Client, id=min(id, 2**63 - 1))
 
 
 def entry_of(number: str) -> StopListEntry | None:
-    """What the stop list has of a number."""
+    """Return the stop list's entry of a number, or None."""
     return StopListEntry.objects.filter(is_number(number)).first()
 
 
 def local_time(client: Client, now: datetime) -> datetime | None:
-    """The time where the client is, not to be converted again; None where the zone is unknown."""
+    """Return the client's naive local time, for display as it is; None if the zone is unknown."""
     zone = zones.find_zone(client.timezone)
     return None if zone is None else now.astimezone(zone).replace(tzinfo=None)
 
 
 def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Attributes as they are written on a page."""
-    return [(name, _shown(wanted)) for name, wanted in sorted(attributes.items())]
+    """Return attributes as pages show them."""
+    return [(name, _shown(item)) for name, item in sorted(attributes.items())]
 
 
 def _row(message: Any) -> dict[str, Any]:
     return {"message": message, "text": message.full_text, "why": said(message.why)}
 
 
-def _shown(wanted: Any) -> str:
-    if wanted is None or isinstance(wanted, dict | list):
-        return json.dumps(wanted, ensure_ascii=False)
-    return value(wanted)
+def _shown(item: Any) -> str:
+    if item is None or isinstance(item, dict | list):
+        return json.dumps(item, ensure_ascii=False)
+    return value(item)

@@ -1,4 +1,4 @@
-"""A client is added, or changed."""
+"""The forms that add and change a client."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ TAKEN = gettext_lazy("Another client has this number.")
 
 
 class ClientForm(forms.Form):
-    """A client but for the attributes."""
+    """The fields of a client, without the attributes."""
 
     phone_number = forms.CharField(max_length=40, label=gettext_lazy("Phone number"))
     operator_code = forms.CharField(
@@ -60,36 +60,37 @@ class ClientForm(forms.Form):
         self.fields["tag"].widget.attrs |= {"list": "tags"}
 
     def clean_tag(self) -> str:
-        """Blanks at its ends go where somebody types them, and stay where they were."""
+        """Trim a tag that was edited; keep the blanks of an unchanged one."""
         return unless_untouched(self.cleaned_data["tag"], self.initial.get("tag") or "")
 
     def clean_phone_number(self) -> str:
-        written: str = self.cleaned_data["phone_number"]
-        number = normalised(written)
+        typed: str = self.cleaned_data["phone_number"]
+        number = normalised(typed)
         if number is None:
-            raise ValidationError(problem_with(written, translate=True))
+            raise ValidationError(problem_with(typed, translate=True))
         validate_client_number(number)
         return number
 
     def given(self) -> dict[str, Any]:
-        """What is filled in; the rest is told by the number."""
+        """Return the fields that are filled in; the rest is derived from the number."""
         optional = ("operator_code", "timezone")
         return {k: v for k, v in self.cleaned_data.items() if v or k not in optional}
 
     def changes(self, marks: str) -> dict[str, Any]:
-        """What was changed on the page. What was emptied is told by the number."""
+        """Return the fields that were changed on the page; emptied ones are derived from the
+        number."""
         fields = {"operator_code": operator_code_of(self.cleaned_data["phone_number"])}
-        told = clients.placed({**fields, **self.given()})
+        derived = clients.placed({**fields, **self.given()})
         changed = {
-            name: told[name] for name in dirty_fields.changed_fields(self.cleaned_data, marks)
+            name: derived[name] for name in dirty_fields.changed_fields(self.cleaned_data, marks)
         }
-        source = {"timezone_source": told["timezone_source"]} if "timezone" in changed else {}
+        source = {"timezone_source": derived["timezone_source"]} if "timezone" in changed else {}
         return changed | source
 
 
 @page(Action.SEND, keeps=True)
 def client_add(request: OperatorRequest) -> HttpResponse:
-    """Add one client; many are imported."""
+    """Add one client."""
     number = request.GET.get("number", "")[:40]
     return _edited(
         request, None, ClientForm(request.POST or None, initial={"phone_number": number})
@@ -98,7 +99,7 @@ def client_add(request: OperatorRequest) -> HttpResponse:
 
 @page(Action.SEND, keeps=True)
 def client_edit(request: OperatorRequest, id: int) -> HttpResponse:
-    """Change what is known of a client."""
+    """Change a client."""
     client = client_or_404(id)
     return _edited(request, client, ClientForm(request.POST or None, initial=_fields(client)))
 
@@ -117,8 +118,8 @@ def _edited(request: OperatorRequest, client: Client | None, form: ClientForm) -
     if all([form.is_valid(), rows.is_valid()]):
         try:
             client = _saved(request, client, form, rows, marks)
-        except EditConflict as rivals:
-            marks = rivals.marks
+        except EditConflict as conflict:
+            marks = conflict.marks
         except clients.NumberTaken:
             form.add_error("phone_number", TAKEN)
         except ValidationError as error:
@@ -148,7 +149,7 @@ def _saved(
 
 
 class EditConflict(Exception):
-    """Somebody else has changed the same of the client; the marks once that has been shown."""
+    """Raised when another user changed the same fields; `marks` is for the next submission."""
 
     def __init__(self, marks: str) -> None:
         self.marks = marks
@@ -156,12 +157,13 @@ class EditConflict(Exception):
 
 
 def _check_conflicts(client: Client, form: ClientForm, rows: AttributeRows, marks: str) -> None:
-    """Say beside each field what somebody else has made of it meanwhile. Raises Rivals."""
-    written = form.cleaned_data | _named(rows.attributes)
+    """Attach to each conflicting field what another user made of it. Raises EditConflict."""
+    submitted = form.cleaned_data | _named(rows.attributes)
     now = _fields(client) | _named(client.attributes)
     known = dirty_fields.parse_marks(marks)
-    removed = {name: None for name in known if name.startswith(ATTRIBUTE) and name not in written}
-    names = dirty_fields.conflicts(written | removed, marks, now)
+    # An attribute that the page showed and did not submit was removed on the page.
+    removed = {name: None for name in known if name.startswith(ATTRIBUTE) and name not in submitted}
+    names = dirty_fields.conflicts(submitted | removed, marks, now)
     for name in names:
         if name in form.fields:
             form.add_error(name, dirty_fields.conflict_text("", str(now[name])))
@@ -172,14 +174,14 @@ def _check_conflicts(client: Client, form: ClientForm, rows: AttributeRows, mark
         raise EditConflict(dirty_fields.refresh_marks(marks, now, names))
 
 
-def _attributes(client: Client, given: dict[str, Any], marks: str) -> dict[str, Any]:
-    """The attributes of the client with what was changed on the page; nothing where that is none.
+def _attributes(client: Client, submitted: dict[str, Any], marks: str) -> dict[str, Any]:
+    """Return the attributes with the page's changes; empty if there are none.
 
-    Raises ValidationError where they are too many with what another has added meanwhile.
+    Raises ValidationError if they are too large together with those that another user has added.
     """
-    touched = dirty_fields.changed_fields(_named(given), marks)
-    seen = {name for name in dirty_fields.parse_marks(marks) if name.startswith(ATTRIBUTE)}
-    gone = seen - set(_named(given))
+    touched = dirty_fields.changed_fields(_named(submitted), marks)
+    shown_names = {name for name in dirty_fields.parse_marks(marks) if name.startswith(ATTRIBUTE)}
+    gone = shown_names - set(_named(submitted))
     if not touched and not gone:
         return {}
     now = {name: value for name, value in _named(client.attributes).items() if name not in gone}
@@ -193,7 +195,7 @@ def _named(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _marks_of(client: Client) -> str:
-    """The marks of a client as the page shows it."""
+    """Return the marks of a client as the page shows it."""
     return dirty_fields.marks_of(_fields(client) | _named(shown_of(client.attributes)))
 
 
@@ -221,8 +223,8 @@ def _fields(client: Client) -> dict[str, Any]:
 
 
 def _zones(current: str) -> list[tuple[str, Any]]:
-    """Those to choose from, and the one that the client has, whichever it is."""
+    """Return the choices, and the client's own zone whichever it is."""
     others = zones.choices()[1:]
     known = {name for _group, some in others if not isinstance(some, str) for name, _label in some}
-    kept = [(current, current)] if current and current not in known else []
-    return [("", _("by the number's region")), *kept, *others]
+    current_choice = [(current, current)] if current and current not in known else []
+    return [("", _("by the number's region")), *current_choice, *others]

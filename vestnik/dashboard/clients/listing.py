@@ -1,4 +1,4 @@
-"""The list of clients, on a page and as a file."""
+"""The list of clients, as a page and as a file."""
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -18,19 +18,20 @@ from vestnik.reports.files.downloads import FORMATS, download
 
 @page()
 def client_list(request: OperatorRequest) -> HttpResponse:
-    """Clients, the newest first."""
+    """List clients, the newest first."""
     form = SearchForm(request.GET)
-    asked = form.filters()
-    found = SearchResult(Client.objects.none(), 0) if form.errors else find(asked)
+    filters = form.filters()
+    # An invalid search shows no clients instead of all.
+    result = SearchResult(Client.objects.none(), 0) if form.errors else find(filters)
     suggested = suggestions()
     chosen = columns.chosen(request, list(suggested.names))
-    listed = paginate(request, lambda keyset: keyset.take(found.clients), newest_first=True)
+    listed = paginate(request, lambda keyset: keyset.take(result.clients), newest_first=True)
     context = {
         "form": form,
         "is_part": is_htmx(request),
-        "asked": asked,
-        "to_add": normalised(asked.get("q", "")),
-        "found": found,
+        "asked": filters,
+        "to_add": normalised(filters.get("q", "")),
+        "found": result,
         "listed": listed,
         "rows": [(client, columns.cells(client, chosen)) for client in listed.rows],
         "columns": chosen,
@@ -43,9 +44,9 @@ def client_list(request: OperatorRequest) -> HttpResponse:
 
 @page()
 def client_export(request: OperatorRequest) -> HttpResponseBase:
-    """What is listed, as a file that can be imported again, or as people read it."""
+    """Export the listed clients, as a file for imports or for people."""
     form, search = request.GET.get("format", ""), SearchForm(request.GET)
-    if not search.is_valid():  # a deleted audience is not everybody
+    if not search.is_valid():  # a deleted audience must not select everyone
         raise Http404
     table = exports.clients(selected(search.filters()))
     if readable_tables.is_for_people(request):
@@ -54,7 +55,7 @@ def client_export(request: OperatorRequest) -> HttpResponseBase:
 
 
 def _query(request: OperatorRequest) -> str:
-    """The search without the page, for the addresses of the files."""
+    """Return the search parameters without the page, for the links to the files."""
     query = request.GET.copy()
     for name in ("cursor", "format", readable_tables.PARAMETER, columns.CHOSEN, columns.COLUMN):
         query.pop(name, None)

@@ -1,4 +1,4 @@
-"""One client is put on the stop list, or erased: confirmed on a page that says what it does."""
+"""Puts one client on the stop list, or erases them, after a confirmation."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 
 class ReasonForm(forms.Form):
-    """Why."""
+    """The reason for the stop list."""
 
     reason = forms.CharField(
         required=False, max_length=LONGEST_REASON, label=gettext_lazy("Reason")
@@ -52,19 +52,19 @@ def client_erase(request: OperatorRequest, id: int) -> HttpResponse:
     if erased is None:
         raise Http404
     count = erased.messages
-    done = ngettext(
+    text = ngettext(
         "The client is erased. %(count)s message stays without the number.",
         "The client is erased. %(count)s messages stay without the number.",
         count,
     )
-    messages.success(request, done % {"count": number(count)})
+    messages.success(request, text % {"count": number(count)})
     return redirect("client-list")
 
 
 def confirmation(
     request: OperatorRequest, template: str, context: dict[str, Any], section: str = "client-list"
 ) -> HttpResponse:
-    """A page of its own, or in the dialog of the page that is open."""
+    """Render a confirmation as a page, or in the dialog of the open page."""
     in_dialog = is_htmx(request)
     frame = "dashboard/clients/fragment.html" if in_dialog else "dashboard/base.html"
     shared = {"section": section, "frame": frame, "in_dialog": in_dialog}

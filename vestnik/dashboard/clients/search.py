@@ -1,8 +1,8 @@
-"""Finding clients among a million: by a part of the number, and by what else is known of them.
+"""Searches clients by a part of the number and by other fields.
 
-There is no index on parts of numbers. One on trigrams made inserting a million clients two thirds
-slower (36 s for 21 s); reading a million numbers from the index on whole ones takes 0.15 s. So each
-search reads them once, for its rows and for their count together.
+There is no index on parts of numbers. A trigram index made inserting a million clients two thirds
+slower (36 s instead of 21 s). Reading a million numbers from the index on whole numbers takes 0.15
+s. So each search reads them once, for its rows and its count together.
 """
 
 import json
@@ -24,16 +24,18 @@ from vestnik.audience.validation import LONGEST_TAG
 from vestnik.dashboard.clients.text_search import containing_text
 from vestnik.dispatch.prepare.recipients import select_recipients
 
-#: More than these are not counted one by one.
+#: Above this number, matches are not counted one by one.
 MOST_COUNTED = 10_000
-#: Up to so many are counted by an index; beyond that the planner's estimate is said.
+#: Up to this number, clients are counted by an index; above it, the planner's estimate is shown.
 MOST_EXACT = 2_000_000
+#: Separators in a typed part of a number.
 NOT_DIGITS = re.compile(r"[^0-9]", re.ASCII)
+#: With letters, the search is for text and not for a number.
 LETTERS = re.compile(r"[^\W\d_]")
 
 
 class SearchForm(forms.Form):
-    """What is asked for. What is wrong with it stands beside its field, and selects nobody."""
+    """The search fields; an invalid value is reported at its field and selects no clients."""
 
     q = forms.CharField(required=False, max_length=100, label=_("Number, name or text"))
     code = forms.CharField(required=False, max_length=3, label=_("Prefix"))
@@ -51,9 +53,9 @@ class SearchForm(forms.Form):
         self.fields["tag"].widget.attrs |= {"list": "tags"}
 
     def clean_q(self) -> str:
-        written: str = self.cleaned_data["q"]
-        self.written = written
-        return written if LETTERS.search(written) else digits_of(written) or written
+        typed: str = self.cleaned_data["q"]
+        self.written = typed
+        return typed if LETTERS.search(typed) else digits_of(typed) or typed
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
@@ -62,24 +64,24 @@ class SearchForm(forms.Form):
         return code
 
     def filters(self) -> dict[str, Any]:
-        """What narrows the list; of `q` also as it was written: of a date the dashes count."""
+        """Return the active filters; `written` is `q` as typed: the dashes of a date matter."""
         self.is_valid()
-        asked = {name: value for name, value in self.cleaned_data.items() if value}
-        return asked | {"written": self.written} if "q" in asked else asked
+        active = {name: value for name, value in self.cleaned_data.items() if value}
+        return active | {"written": self.written} if "q" in active else active
 
     def describe(self) -> list[tuple[Any, str]]:
-        """Each field that narrows the list, with what it asks for."""
-        asked = self.filters()
+        """Return the label and the value of each active filter."""
+        active = self.filters()
         return [
-            (self.fields[name].label, asked["written"] if name == "q" else str(asked[name]))
+            (self.fields[name].label, active["written"] if name == "q" else str(active[name]))
             for name in self.fields
-            if name in asked
+            if name in active
         ]
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The clients that fit, and how many: exactly, about, or more than that."""
+    """The matching clients, and their number: exact, estimated, or a lower bound."""
 
     clients: QuerySet[Client]
     count: int
@@ -87,44 +89,45 @@ class SearchResult:
 
 
 def digits_of(written: str) -> str:
-    """The digits of a part of a number, however it is written; raises ValidationError."""
+    """Return the digits of a part of a number. Raises ValidationError if it has letters."""
     if LETTERS.search(written):
         raise ValidationError(_("A number has no letters: type some of its digits."))
     return normalised(written) or NOT_DIGITS.sub("", written)
 
 
-def find(asked: Mapping[str, Any]) -> SearchResult:
-    """The clients that fit all that is asked."""
-    clients = selected(asked)
-    # Read by the number alone, so that its index has all that the search needs.
+def find(filters: Mapping[str, Any]) -> SearchResult:
+    """Return the clients that match all filters, with their number."""
+    clients = selected(filters)
+    # Only the number is read, so that an index-only scan suffices.
     numbers = list(clients.values_list("phone_number", flat=True)[: MOST_COUNTED + 1])
     if len(numbers) <= MOST_COUNTED:
-        few = Client.objects.filter(phone_number__in=numbers) if asked else clients
+        few = Client.objects.filter(phone_number__in=numbers) if filters else clients
         return SearchResult(few, len(numbers))
-    if "q" in asked:
+    if "q" in filters:
         return SearchResult(clients, MOST_COUNTED, "more")
-    # By an index: 0.1 s a million. The planner's estimate was half of it after an import.
+    # Counting by an index takes 0.1 s per million. The planner's estimate was half of the true
+    # number after an import.
     exact = clients[: MOST_EXACT + 1].count()
     if exact <= MOST_EXACT:
         return SearchResult(clients, exact)
     return SearchResult(clients, max(_estimate(clients), MOST_EXACT), "about")
 
 
-def selected(asked: Mapping[str, Any]) -> QuerySet[Client]:
-    """All of them, in no order."""
-    saved = asked.get("audience")
+def selected(filters: Mapping[str, Any]) -> QuerySet[Client]:
+    """Return all matching clients, unordered."""
+    saved = filters.get("audience")
     clients = select_recipients(saved.filter if saved else {})
-    if searched := asked.get("q"):
-        clients = _matching(clients, searched, asked.get("written", searched))
-    if code := asked.get("code"):
+    if searched := filters.get("q"):
+        clients = _matching(clients, searched, filters.get("written", searched))
+    if code := filters.get("code"):
         clients = clients.filter(operator_code=code)
-    if tag := asked.get("tag"):
+    if tag := filters.get("tag"):
         clients = clients.filter(tagged([tag]))
     return clients
 
 
 def _matching(clients: QuerySet[Client], searched: str, written: str) -> QuerySet[Client]:
-    """By the number; by tags and attributes where it has letters, or where no number fits."""
+    """Match the number; match tags and attributes if it has letters, or if no number matches."""
     if not searched.isdecimal():
         return clients.filter(containing_text(searched))
     by_number = clients.filter(holding_digits(searched))
@@ -134,12 +137,12 @@ def _matching(clients: QuerySet[Client], searched: str, written: str) -> QuerySe
 
 
 def _estimate(clients: QuerySet[Client]) -> int:
-    """What the planner expects: good for all clients, for an operator code and for a tag."""
-    (found,) = json.loads(clients.explain(format="json"))
-    return _rounded(int(found["Plan"]["Plan Rows"]))
+    """Return the planner's estimate, which is good for all clients, a prefix or a tag."""
+    (plan,) = json.loads(clients.explain(format="json"))
+    return _rounded(int(plan["Plan"]["Plan Rows"]))
 
 
 def _rounded(count: int) -> int:
-    """To three figures: more would pretend to know."""
+    """Round to three digits, since the estimate is not more exact."""
     unit = 10 ** max(0, len(str(count)) - 3)
     return int(round(count / unit) * unit)

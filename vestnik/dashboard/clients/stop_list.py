@@ -1,4 +1,4 @@
-"""The stop list: who must never be sent to."""
+"""The page of the stop list."""
 
 from typing import Any
 
@@ -27,13 +27,14 @@ from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
+#: Numbers that are typed or pasted at once; more are imported as a file.
 MOST_NUMBERS = 1000
 MOST_NAMED = 5
 SECTION = "stop-list-page"
 
 
 class SearchForm(forms.Form):
-    """Which numbers."""
+    """The search by a part of a number."""
 
     q = forms.CharField(required=False, max_length=40, label=gettext_lazy("Part of the number"))
 
@@ -42,7 +43,7 @@ class SearchForm(forms.Form):
 
 
 class NumbersForm(forms.Form):
-    """Numbers to put on the list, however they are written."""
+    """Numbers to put on the list, in any notation."""
 
     numbers = forms.CharField(
         max_length=40 * MOST_NUMBERS,
@@ -54,15 +55,17 @@ class NumbersForm(forms.Form):
     )
 
     def clean_numbers(self) -> list[str]:
-        written = [part.strip() for part in _parts(self.cleaned_data["numbers"])]
-        wrong = [part for part in written if normalised(part) is None]
+        parts = [part.strip() for part in _parts(self.cleaned_data["numbers"])]
+        wrong = [part for part in parts if normalised(part) is None]
         if wrong:
-            named = ", ".join(part[:20] for part in wrong[:MOST_NAMED])
-            raise ValidationError(_("These are not phone numbers: %(named)s.") % {"named": named})
-        if len(written) > MOST_NUMBERS:
+            examples = ", ".join(part[:20] for part in wrong[:MOST_NAMED])
+            raise ValidationError(
+                _("These are not phone numbers: %(named)s.") % {"named": examples}
+            )
+        if len(parts) > MOST_NUMBERS:
             remedy = _("At most %(most)s numbers at once: import a file with more.")
             raise ValidationError(remedy % {"most": MOST_NUMBERS})
-        return [number for part in written if (number := normalised(part))]
+        return [number for part in parts if (number := normalised(part))]
 
 
 def _parts(written: str) -> list[str]:
@@ -72,11 +75,11 @@ def _parts(written: str) -> list[str]:
 
 @page(methods=ANY, keeps=True)
 def stop_list(request: OperatorRequest) -> HttpResponse:
-    """The list, the newest first; posted, numbers are put on it."""
+    """Show the list, the newest first; a POST adds numbers."""
     if request.method != "POST":
-        kept = NumbersForm(submitted_or_restored(request))
-        clear_restored_errors(request, kept)
-        return _shown(request, kept)
+        restored = NumbersForm(submitted_or_restored(request))
+        clear_restored_errors(request, restored)
+        return _shown(request, restored)
     if not may(request.user.role, Action.SEND):
         return forbidden(request, Action.SEND)
     form = NumbersForm(request.POST)
@@ -84,24 +87,24 @@ def stop_list(request: OperatorRequest) -> HttpResponse:
         return _shown(request, form, status=422)
     numbers = set(form.cleaned_data["numbers"])
     added = stop_numbers(numbers, Source.PAGES, form.cleaned_data["reason"])
-    messages.success(request, _told(added, len(numbers) - added))
+    messages.success(request, _added_text(added, len(numbers) - added))
     return redirect("stop-list-page")
 
 
 @page(Action.MANAGE)
 def remove(request: OperatorRequest, id: int) -> HttpResponse:
-    """Take a number off the list."""
+    """Remove a number from the list after a confirmation."""
     entry = get_object_or_404(StopListEntry, id=min(id, 2**63 - 1))
     if request.method != "POST":
         context = {"entry": entry, "client": _client_of(entry)}
         return confirmation(request, "dashboard/clients/stop_list_remove.html", context, SECTION)
     StopListEntry.objects.filter(id=entry.id).delete()
-    messages.success(request, _("The number is off the stop list."))
+    messages.success(request, _("The number was removed from the stop list."))
     client = _client_of(entry)
     return redirect("client-page", client) if client else redirect("stop-list-page")
 
 
-def _told(added: int, known: int) -> str:
+def _added_text(added: int, known: int) -> str:
     new = ngettext(
         "%(count)s number is put on the stop list.",
         "%(count)s numbers are put on the stop list.",
@@ -132,16 +135,16 @@ def _shown(request: OperatorRequest, form: NumbersForm, status: int = 200) -> Ht
 
 
 def _entries(digits: str) -> QuerySet[StopListEntry]:
-    """As `finding.find`, and an erased one by its whole number."""
+    """Return the matching entries; an erased one is found by its whole number."""
     entries = StopListEntry.objects.all()
     if not digits:
         return entries
-    wanted = holding_digits(digits)
+    matches = holding_digits(digits)
     if len(digits) == 11:
-        wanted |= Q(phone_hash=hash_of(digits))
-    found = entries.filter(wanted)
-    ids = list(found.order_by().values_list("id", flat=True)[: MOST_COUNTED + 1])
-    return entries.filter(id__in=ids) if len(ids) <= MOST_COUNTED else found
+        matches |= Q(phone_hash=hash_of(digits))
+    matching = entries.filter(matches)
+    ids = list(matching.order_by().values_list("id", flat=True)[: MOST_COUNTED + 1])
+    return entries.filter(id__in=ids) if len(ids) <= MOST_COUNTED else matching
 
 
 def _rows(entries: list[StopListEntry]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Clients by words: each word is found in the tag or in the value of an attribute, in any case.
+"""Searches clients by words: each word must occur in the tag or in an attribute, in any case.
 
-No index helps: values are read as they are. Where there are a million clients a search takes about
-a second, as one for a rare part of a number does.
+No index supports this. A search over a million clients takes about a second, like one for a rare
+part of a number.
 """
 
 import json
@@ -10,23 +10,23 @@ import re
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
-#: A number as jsonpath writes one: 007 is none there, and an error of the whole path.
+#: A number as jsonpath accepts it: 007 is not one, and would be a syntax error.
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
 
 
 def containing_text(written: str) -> Q:
-    """The clients in whose tag or attributes every word is found."""
-    found = Q()
+    """Return the condition that the tag or an attribute contains each word."""
+    condition = Q()
     for word in written.split():
         in_attributes = RawSQL(
             "audience_client.attributes @? %s::jsonpath", [_path(word)], BooleanField()
         )
-        found &= Q(in_attributes) | Q(tag__icontains=word)
-    return found
+        condition &= Q(in_attributes) | Q(tag__icontains=word)
+    return condition
 
 
 def _path(word: str) -> str:
-    """A path to a value that holds the word as it stands, also within a list."""
+    """Return a jsonpath to a value that contains the word, also within a list."""
     tests = [f'@ like_regex {json.dumps(word, ensure_ascii=False)} flag "iq"']
     number = word.replace(",", ".")
     if NUMBER.fullmatch(number):

@@ -1,4 +1,4 @@
-"""The addresses under /clients/ and /stop-list/."""
+"""The URLs under /clients/ and /stop-list/."""
 
 from django.urls import include, path
 

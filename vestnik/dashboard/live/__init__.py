@@ -1,7 +1,7 @@
-"""Pages that move: what is shown is looked at once a second for all who watch, wherever they are.
+"""Live pages: one query a second serves all viewers of a topic, over all processes.
 
-topics → what there is to watch, and how it is written
-shared → one look a second over all processes, by way of Redis
-broadcast → one thread a topic and process, which wakes all streams
-stream → server-sent events, or one answer for those who ask again and again
+topics → what can be watched, and how it is rendered
+shared_cache → one query a second over all processes, by way of Redis
+broadcast → one thread per topic and process, which wakes all streams
+stream → server-sent events, or one answer for clients that poll
 """

@@ -1,6 +1,6 @@
-"""One thread for each topic that somebody watches in this process: it looks, and wakes the streams.
+"""One thread per watched topic in this process: it polls the topic and wakes the streams.
 
-A stream is a thread that waits; what it sends is written once for each language and zone.
+Each stream is a waiting thread; its events are rendered once per language and zone.
 """
 
 import json
@@ -26,19 +26,19 @@ _registering = threading.Lock()
 
 
 class Event(NamedTuple):
-    """What is said of a look, for one language and zone: the same where nothing has changed."""
+    """The content of a poll for one language and zone; equal if nothing has changed."""
 
     now: datetime
     payload: str
 
 
 class Broadcast:
-    """A topic, as it was last seen."""
+    """A topic with its latest data."""
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.watchers = 0
-        #: Set at each look: a stream of several topics waits for any of them.
+        #: Set at each poll: a stream of several topics waits for any of them.
         self.listeners: set[threading.Event] = set()
         self._updated = threading.Condition()
         self._number = 0
@@ -46,10 +46,10 @@ class Broadcast:
         self._payloads: dict[tuple[str, str], str] = {}
 
     def next_event(self, number: int, since: datetime, seconds: float) -> tuple[int, Event | None]:
-        """The next look after that number, for the current language and zone; the same number, and
-        nothing, where there is none within so many seconds.
+        """Return the poll after that number, rendered for the current language and zone.
 
-        A look from before `since` says nothing either: who asks has seen what came after it.
+        Without one in so many seconds, return the same number and None. A poll from before `since`
+        yields None as well, since the page already shows newer data.
         """
         with self._updated:
             self._updated.wait_for(lambda: self._number != number, seconds)
@@ -67,7 +67,7 @@ class Broadcast:
         return Event(self._data["now"], self._payloads[locale])
 
     def run(self) -> None:
-        """Look, for as long as somebody watches."""
+        """Poll as long as the topic has watchers."""
         while self._is_watched():
             began = time.monotonic()
             self._poll()
@@ -77,13 +77,13 @@ class Broadcast:
         try:
             data = fetch_shared(self.topic.name, self.topic.every, self.topic.fetch)
         except Exception as error:
-            # The database is away: the pages say themselves that they are stale.
-            log.warning("nothing to show", topic=self.topic.name, trouble=type(error).__name__)
+            # The database is unavailable; the pages show by themselves that they are stale.
+            log.warning("topic cannot be polled", topic=self.topic.name, error=type(error).__name__)
             return
         finally:
             connections.close_all()
         if data and self._data and data["now"] < self._data["now"]:
-            return  # What another process saw, before what this one knows.
+            return  # another process polled earlier than this one
         with self._updated:
             self._data, self._payloads = data, {}
             self._number += 1
@@ -95,15 +95,15 @@ class Broadcast:
     def _is_watched(self) -> bool:
         with _registering:
             if not self.watchers:
+                # Under the lock, so that no subscriber joins a thread that is ending.
                 _broadcasts.pop(self.topic.name, None)
             return self.watchers > 0
 
 
 @contextmanager
 def subscribe(topic: Topic, listener: threading.Event | None = None) -> Iterator[Broadcast]:
-    """The topic's broadcast in this process, which goes on at least as long as the block; the
-    listener is set at each of its looks."""
-    # One of each stream: without one it is an event that nobody waits for.
+    """Provide the topic's broadcast in this process; it sets the listener at each poll."""
+    # Each stream has one; otherwise a dummy event is set.
     listener = listener or threading.Event()
     with _registering:
         broadcast = _broadcasts.get(topic.name)

@@ -1,5 +1,8 @@
-"""One query a second for all web processes: the process that has the turn runs it and stores the
-result in Redis for the others. Without Redis each process queries for itself."""
+"""One query a second for all web processes.
+
+The process that has the turn runs it and stores the result in Redis for the others. Without Redis
+each process queries for itself.
+"""
 
 import json
 import time
@@ -15,13 +18,14 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
+#: A page should not wait longer for Redis than a query of its own would take.
 TIMEOUT_SECONDS = 0.5
 ATTEMPTS = 10
 INSTANT_KEY, REASON_KEY = "$at", "$reason"
-#: Counts the looks at anything, in the order in which they began. What is stored has another form
-#: than in the versions before, which may run beside this one.
+#: A counter of all polls, in the order in which they began. The suffix changes with the form of the
+#: stored data, since the version before may run beside this one.
 KEY_PREFIX = "vestnik:seen:3"
-#: Who looked longer than its turn must not hide what was seen in a later one.
+#: A poll that outlasted its turn must not overwrite a newer one.
 STORE_IF_NEWER = """
 local kept = redis.call('GET', KEYS[1])
 if not kept or tonumber(string.match(kept, '^%d+')) < tonumber(ARGV[1]) then
@@ -31,16 +35,16 @@ end
 
 
 def fetch_shared(name: str, every: float, fetch: Callable[[], Any]) -> Any:
-    """What `look` answers, or what another process was answered within the last `every` seconds."""
+    """Return what `fetch` answers, here or in another process within `every` seconds."""
     try:
         return _fetch(f"{KEY_PREFIX}:{name}", every, fetch)
     except redis.RedisError as error:
-        log.warning("what is seen cannot be shared", trouble=type(error).__name__)
+        log.warning("live data cannot be shared", error=type(error).__name__)
         return fetch()
 
 
 def _fetch(key: str, every: float, fetch: Callable[[], Any]) -> Any:
-    # A little less, so that who comes every second finds the turn free each time.
+    # A little less than the interval, so that a poll every second finds the turn free each time.
     has_turn = _redis().set(f"{key}:turn", 1, nx=True, px=int(every * 950))
     if not has_turn and (stored := _wait_for_stored(key)):
         return json.loads(stored.split(" ", 1)[1], object_hook=_decode)
@@ -52,7 +56,7 @@ def _fetch(key: str, every: float, fetch: Callable[[], Any]) -> Any:
 
 
 def _wait_for_stored(key: str) -> Any:
-    """What was seen; who has the first turn may still be looking."""
+    """Return the stored result; the process that has the first turn may still be querying."""
     for _ in range(ATTEMPTS):
         if stored := _redis().get(key):
             return stored
@@ -61,7 +65,7 @@ def _wait_for_stored(key: str) -> Any:
 
 
 def _mark_reasons(value: Any) -> Any:
-    """The value with its reasons as data: JSON would take them for texts."""
+    """Return the value with its reasons as data, since JSON would store them as texts."""
     match value:
         case Reason():
             return {REASON_KEY: value.data}
@@ -75,7 +79,7 @@ def _mark_reasons(value: Any) -> Any:
 def _encode(value: Any) -> Any:
     if isinstance(value, datetime):
         return {INSTANT_KEY: value.isoformat()}
-    raise TypeError(f"{type(value).__name__} cannot be handed on")
+    raise TypeError(f"{type(value).__name__} is not serializable")
 
 
 def _decode(value: dict[str, Any]) -> Any:
@@ -85,5 +89,5 @@ def _decode(value: dict[str, Any]) -> Any:
 
 
 def _redis() -> redis.Redis:
-    # Tried once: a page that waits for it could long have looked for itself.
+    # No retry: a query is faster than waiting for Redis.
     return client_without_retries(TIMEOUT_SECONDS)

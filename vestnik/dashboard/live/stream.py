@@ -1,9 +1,7 @@
-"""Server-sent events: a thread that waits for each stream, and an answer at once for those who
-cannot have one.
+"""Server-sent events, one waiting thread per stream, and single answers for clients that poll.
 
-A stream holds no connection to the database. It is cut after some minutes, so that the session is
-asked again, and it ends when its process does. Where a process has no more places, the page
-asks every few seconds instead.
+A stream holds no database connection. It ends after some minutes, so that the session is checked
+again, and when its process stops. Without a free slot, further clients fall back to polling.
 """
 
 import random
@@ -27,44 +25,49 @@ from vestnik.dashboard.live.writers import EventWriter, MultiplexedWriter, Singl
 from vestnik.dashboard.web.decorators import OperatorRequest
 
 EVENTS = "text/event-stream"
-#: Not all at once, lest they all come back at once.
+#: Seconds. A random length, so that streams do not all reconnect at once.
 STREAM_SECONDS = (240.0, 300.0)
+#: How often a stream checks whether its browser or its process has gone.
 WAIT_SECONDS = 1.0
+#: Milliseconds after which a browser reconnects.
 RETRY = 2000
+#: X-Accel-Buffering: nginx would collect events instead of forwarding them.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 _slots = threading.BoundedSemaphore(settings.LIVE_STREAMS)
-#: Whether this process is to end; gunicorn's worker says so.
+#: Returns whether this process is stopping; set by gunicorn's worker.
 _ending: list[Callable[[], bool]] = []
 
 
 def set_ending_check(is_ending: Callable[[], bool]) -> None:
-    """How a stream learns that its process is to end."""
+    """Set the function by which streams learn that their process is stopping."""
     _ending[:] = [is_ending]
 
 
 def respond(request: OperatorRequest, topic: Topic) -> HttpResponseBase:
-    """One topic, for pages of the versions before: as a stream for those who accept one, else
-    once. Nothing from before `since`, of which the page was made; nor, to who connects again,
-    from before what came last."""
+    """Answer one topic, for pages of earlier versions: as a stream if it is accepted, else once.
+
+    Nothing older than `since` is sent, the time of the page's data, nor older than the last event
+    of a client that reconnects.
+    """
     last = request.headers.get("Last-Event-ID", "")
     since = max(parse_instant(request.GET.get("since", "")), parse_instant(last))
     reader = translation.get_language(), timezone.get_current_timezone()
     one = Subscription(topic.name, topic, since, *reader)
     if _wants_stream(request):
         return _stream(request, [one], SingleTopicWriter())
-    word = _current_content(one)
-    return HttpResponse(status=404) if word is None else JsonResponse(word)
+    content = _current_content(one)
+    return HttpResponse(status=404) if content is None else JsonResponse(content)
 
 
 def respond_all(
     request: OperatorRequest, subscriptions: Sequence[Subscription]
 ) -> HttpResponseBase:
-    """All that the pages of a browser show: as a stream, or once."""
+    """Answer all topics of a browser's pages: as a stream, or once."""
     if _wants_stream(request):
         return _stream(request, subscriptions, MultiplexedWriter())
-    words = [(one.key, _current_content(one)) for one in subscriptions]
-    return JsonResponse({"words": [{"on": key, **word} for key, word in words if word]})
+    contents = [(one.key, _current_content(one)) for one in subscriptions]
+    return JsonResponse({"words": [{"on": key, **content} for key, content in contents if content]})
 
 
 def _wants_stream(request: OperatorRequest) -> bool:
@@ -84,6 +87,7 @@ def _stream(
 def _current_content(one: Subscription) -> dict[str, Any] | None:
     topic = one.topic
     data = fetch_shared(topic.name, topic.every, topic.fetch)
+    # The shared result is older than the page, so query again.
     if data is not None and data["now"] < one.since:
         data = topic.fetch()
     if data is None:
@@ -93,7 +97,7 @@ def _current_content(one: Subscription) -> dict[str, Any] | None:
 
 
 class Stream(StreamingHttpResponse):
-    """Has a place among the streams of this process, and gives it back when it is closed."""
+    """Holds one of this process's stream slots until it is closed."""
 
     def __init__(
         self,
@@ -116,10 +120,11 @@ class Stream(StreamingHttpResponse):
 
 
 def _has_disconnected(line: socket.socket | None) -> bool:
-    """Whether the browser has closed its side: it opens another page long before a write fails."""
+    """Return whether the browser has closed its side, which a write notices much later."""
     if line is None:
         return False
     try:
+        # An empty read is the end of the stream; no data yet is BlockingIOError.
         return not line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
@@ -130,7 +135,7 @@ def _has_disconnected(line: socket.socket | None) -> bool:
 def _events(
     subscriptions: Sequence[Subscription], write: EventWriter, has_left: Callable[[], bool]
 ) -> Iterator[str]:
-    connections.close_all()  # what the session was read by
+    connections.close_all()  # the session was read over one
     deadline = time.monotonic() + random.uniform(*STREAM_SECONDS)  # noqa: S311  (no secret)
     listener = threading.Event()
     yield f"retry: {RETRY}\n\n"
@@ -138,8 +143,8 @@ def _events(
         while not (_is_over(deadline) or has_left()):
             listener.wait(WAIT_SECONDS)
             listener.clear()
-            if sent := write([(one, one.next_event(broadcast)) for one, broadcast in pairs]):
-                yield sent
+            if events := write([(one, one.next_event(broadcast)) for one, broadcast in pairs]):
+                yield events
 
 
 def _is_over(deadline: float) -> bool:

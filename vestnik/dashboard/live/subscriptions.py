@@ -1,8 +1,8 @@
-"""What one stream tells: topics, each for the language and the zone of the page that shows it.
+"""Subscriptions of one stream: topics, each with the language and the zone of its page.
 
-A browser has one stream for all its pages: it opens six connections to a host at most. A page
-names what it shows by `on=mailing:12,1764403200.5,ru,Europe/Moscow`: the topic, the instant of the
-database's clock of which the page is, and how it is written.
+A browser has one stream for all its pages, since it opens at most six connections to a host. A page
+lists what it shows by `on=mailing:12,1764403200.5,ru,Europe/Moscow`: the topic, the time of its
+data by the database's clock, the language and the zone.
 """
 
 import threading
@@ -19,14 +19,14 @@ from vestnik.dashboard.live.topics import Topic, topic_of
 from vestnik.dashboard.wording import zones
 
 PARAMETER = "on"
-#: More windows than anybody looks at.
+#: More than the windows that a user has open.
 MAX_SUBSCRIPTIONS = 32
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
 class Subscription:
-    """A topic for one language and zone, as far as it was told."""
+    """A topic for one language and zone, with the last event that was sent."""
 
     key: str
     topic: Topic
@@ -34,12 +34,12 @@ class Subscription:
     language: str | None
     zone: tzinfo
     last_payload: str = ""
-    #: Whether it was looked at since the last beat.
+    #: Whether it was polled since the last heartbeat.
     is_fresh: bool = False
     _number: int = field(default=0, repr=False)
 
     def next_event(self, broadcast: Broadcast, seconds: float = 0.0) -> Event | None:
-        """The look that came since the last one; None where none did."""
+        """Return the poll after the last one; None if there is none."""
         with translation.override(self.language), timezone.override(self.zone):
             self._number, event = broadcast.next_event(self._number, self.since, seconds)
         self.is_fresh |= event is not None
@@ -47,7 +47,7 @@ class Subscription:
 
 
 def parse_instant(seconds: str) -> datetime:
-    """A moment that is none is before everything."""
+    """Return the time of a timestamp; a malformed one is before everything."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)
     except (ValueError, OverflowError, OSError):
@@ -55,7 +55,7 @@ def parse_instant(seconds: str) -> datetime:
 
 
 def parse_subscriptions(parameters: Sequence[str]) -> list[Subscription]:
-    """What is asked for, as far as it is understood and there is something to watch."""
+    """Return the valid subscriptions whose topics exist."""
     subscriptions = {}
     for one in parameters[:MAX_SUBSCRIPTIONS]:
         name, since, language, zone = [*one.split(",", 3), "", "", ""][:4]
@@ -79,6 +79,6 @@ def _zone(name: str) -> tzinfo:
 def subscribe_all(
     subscriptions: Sequence[Subscription], listener: threading.Event
 ) -> Iterator[list[tuple[Subscription, Broadcast]]]:
-    """Each with its broadcast, for as long as the block runs."""
+    """Provide each subscription with its broadcast during the block."""
     with ExitStack() as held:
         yield [(one, held.enter_context(subscribe(one.topic, listener))) for one in subscriptions]

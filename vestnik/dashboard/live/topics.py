@@ -1,4 +1,4 @@
-"""What can be watched."""
+"""The topics of live pages."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -26,41 +26,41 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class TopicContent:
-    """How a topic is written, for one language and zone.
+    """A rendered topic, for one language and zone.
 
-    When `state` or `revision` changes, more of the page has to change than this; `told` is read
-    out now and then.
+    When `state` or `revision` changes, the page has to reload more than this. Screen readers
+    announce `told` from time to time.
     """
 
     html: str
     state: str = ""
     told: str = ""
-    #: The badge of the navigation: of the same look as the list, where the page has one.
+    #: The badge of the navigation, from the same poll as the list on the page.
     badge: str = ""
-    #: The mark of what the page shows beside this.
+    #: The revision of what the page shows beside this.
     revision: str = ""
-    #: What elements elsewhere on the page hold, by their ids.
+    #: The content of other elements of the page, by their ids.
     slots: Mapping[str, str] = field(default_factory=dict)
 
 
 class Topic(ABC):
-    """Something that is looked at for all, and written for each language and zone."""
+    """Data that is polled once for all viewers, and rendered per language and zone."""
 
     name: str
     every = 1.0
 
     @abstractmethod
     def fetch(self) -> Any:
-        """What is to be known, as JSON with instants, one of them `now`; None where there is
-        nothing to watch."""
+        """Return the data, JSON-compatible with datetimes, one of them `now`; None if it does not
+        exist."""
 
     @abstractmethod
     def render(self, data: Any) -> TopicContent:
-        """What was seen, in the language and the zone that are set."""
+        """Render the data in the active language and zone."""
 
 
 class MailingTopic(Topic):
-    """The progress of one mailing; of one that waits, the time that is left."""
+    """The progress of a mailing; before its start, the time that is left."""
 
     def __init__(self, mailing_id: int) -> None:
         self.mailing_id, self.name = mailing_id, f"mailing:{mailing_id}"
@@ -89,7 +89,7 @@ def _badge(decisions: int) -> str:
 
 
 class OverviewTopic(Topic):
-    """Everything that goes on."""
+    """The overview of everything that is running."""
 
     name = "overview"
     every = 2.0
@@ -103,7 +103,7 @@ class OverviewTopic(Topic):
 
 
 class ImportTopic(Topic):
-    """How far a file is read."""
+    """The progress of an import."""
 
     def __init__(self, import_id: int) -> None:
         self.import_id, self.name = import_id, f"import:{import_id}"
@@ -117,13 +117,13 @@ class ImportTopic(Topic):
 
 
 def mailing_topic(id: int) -> Topic | None:
-    """None where there is no such mailing."""
+    """Return the topic of a mailing; None if it does not exist."""
     exists = id <= LARGEST_ID and Mailing.objects.filter(id=id).exists()
     return MailingTopic(id) if exists else None
 
 
 def import_topic(id: int) -> Topic | None:
-    """None where there is no such import."""
+    """Return the topic of an import; None if it does not exist."""
     exists = id <= LARGEST_ID and Import.objects.filter(id=id).exists()
     return ImportTopic(id) if exists else None
 
@@ -135,7 +135,7 @@ KINDS: Mapping[str, Callable[[int], Topic | None]] = {
 
 
 def topic_of(name: str) -> Topic | None:
-    """The topic of that name; None where there is nothing to watch."""
+    """Return the topic of that name; None if it does not exist."""
     kind, _colon, id = name.partition(":")
     if name == OverviewTopic.name:
         return OverviewTopic()

@@ -1,4 +1,4 @@
-"""The addresses that the pages' scripts listen to."""
+"""The endpoints of the live pages' scripts."""
 
 from django.http import Http404, HttpResponseBase
 
@@ -10,25 +10,25 @@ from vestnik.dashboard.web.decorators import OperatorRequest, page
 
 @page()
 def live(request: OperatorRequest) -> HttpResponseBase:
-    """All that the open pages of a browser show."""
+    """Send all topics that the open pages of a browser show."""
     return respond_all(request, parse_subscriptions(request.GET.getlist(PARAMETER)))
 
 
 @page()
 def live_mailing(request: OperatorRequest, id: int) -> HttpResponseBase:
-    """The progress of a mailing."""
+    """Send the progress of a mailing, to pages of earlier versions."""
     return respond(request, _require_topic(mailing_topic(id)))
 
 
 @page()
 def live_import(request: OperatorRequest, id: int) -> HttpResponseBase:
-    """How far a file is read."""
+    """Send the progress of an import, to pages of earlier versions."""
     return respond(request, _require_topic(import_topic(id)))
 
 
 @page()
 def live_overview(request: OperatorRequest) -> HttpResponseBase:
-    """What the overview shows of this moment."""
+    """Send the overview, to pages of earlier versions."""
     return respond(request, OverviewTopic())
 
 

@@ -1,4 +1,4 @@
-"""The events that a stream sends."""
+"""Writes the events of a stream."""
 
 import json
 import time
@@ -23,8 +23,10 @@ class EventWriter(Protocol):
 
 
 class MultiplexedWriter:
-    """Events with their subscriptions, and a heartbeat every few seconds, which names the
-    subscriptions that were polled since the last one."""
+    """Writes events with their subscriptions, and heartbeats.
+
+    A heartbeat lists the subscriptions that were polled since the last one.
+    """
 
     def __init__(self) -> None:
         self._heartbeat_at = float("-inf")
@@ -59,10 +61,10 @@ class SingleTopicWriter:
         self._sent_at = time.monotonic()
 
     def __call__(self, updates: Updates) -> str:
-        sent = "".join(self._event(one, event) for one, event in updates)
-        if sent:
+        events = "".join(self._event(one, event) for one, event in updates)
+        if events:
             self._sent_at = time.monotonic()
-        return sent
+        return events
 
     def _event(self, one: Subscription, event: Event | None) -> str:
         silent = time.monotonic() - self._sent_at

@@ -1,1 +1,1 @@
-"""The pages of mailings: the list, a new one, one that runs, its report."""
+"""The pages of mailings: the list, the editor, the detail page, the report."""

@@ -1,4 +1,4 @@
-"""All mailings, the newest first."""
+"""The list of all mailings, the newest first."""
 
 import re
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from vestnik.mailings.models import Mailing
 
 SIZE = 20
 TESTS = "test"
+#: A search for "№ 12", "#12" or "12" also finds the mailing of that number.
 NUMBER = re.compile(r"(?:№|#)?\s*(\d{1,18})", re.ASCII)
 
 Choice = tuple[str, Promise | str]
@@ -26,14 +27,14 @@ CHOICES: Sequence[Choice] = (*MAILING_STATES.items(), (TESTS, _("test sends")))
 
 
 class Search(forms.Form):
-    """Which mailings; what is not understood is not asked."""
+    """The search fields; invalid values are ignored."""
 
     state = forms.ChoiceField(required=False, choices=CHOICES)
     q = forms.CharField(required=False, max_length=200)
 
     @classmethod
     def read(cls, query: QueryDict) -> dict[str, str]:
-        """What is asked for; empty where it is not."""
+        """Return the valid values; empty for the others."""
         form = cls(query)
         form.is_valid()
         return {name: form.cleaned_data.get(name, "") for name in cls.base_fields}
@@ -41,15 +42,17 @@ class Search(forms.Form):
 
 @page()
 def mailing_list(request: OperatorRequest) -> HttpResponse:
-    """The list, by state, by a part of the name or by number."""
-    asked = Search.read(request.GET)
-    mailings = _by_name(_in_state(asked["state"]), asked["q"])
-    found = paginate(request, lambda keyset: keyset.take(mailings), newest_first=True, size=SIZE)
+    """List mailings, by state, by a part of the name or by number."""
+    search = Search.read(request.GET)
+    mailings = _by_name(_in_state(search["state"]), search["q"])
+    mailing_page = paginate(
+        request, lambda keyset: keyset.take(mailings), newest_first=True, size=SIZE
+    )
     context = {
-        "asked": asked,
-        "page": found,
-        "entries": _entries(found.rows),
-        "filters": _filters(asked),
+        "asked": search,
+        "page": mailing_page,
+        "entries": _entries(mailing_page.rows),
+        "filters": _filters(search),
         "section": "mailing-list",
     }
     return render(request, "dashboard/mailings/list.html", context)
@@ -65,10 +68,10 @@ def _in_state(state: str) -> QuerySet[Mailing]:
 def _by_name(mailings: QuerySet[Mailing], words: str) -> QuerySet[Mailing]:
     if not words:
         return mailings
-    named = Q(name__icontains=words)
+    matches = Q(name__icontains=words)
     if number := NUMBER.fullmatch(words):
-        named |= Q(id=int(number[1]))
-    return mailings.filter(named)
+        matches |= Q(id=int(number[1]))
+    return mailings.filter(matches)
 
 
 def _entries(mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
@@ -83,10 +86,9 @@ def _entries(mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
     ]
 
 
-def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
-    """Each filter with how many mailings it would show with the same search; those that would show
-    none are left out."""
-    searched = _by_name(Mailing.objects.order_by(), asked["q"])
+def _filters(search: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the filters with their counts under the same search; empty ones are left out."""
+    searched = _by_name(Mailing.objects.order_by(), search["q"])
     counted = searched.values_list("is_test", "state").annotate(Count("id"))
     counts = dict.fromkeys(("", *dict(CHOICES)), 0)
     for is_test, state, count in counted:
@@ -96,5 +98,5 @@ def _filters(asked: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {"state": state, "label": labels[state], "count": count}
         for state, count in counts.items()
-        if count or state in ("", asked["state"])
+        if count or state in ("", search["state"])
     ]

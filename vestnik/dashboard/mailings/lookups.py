@@ -1,4 +1,4 @@
-"""The mailing that an address names, and how far it is."""
+"""Looks up the mailing of a URL, and its counts."""
 
 from django.shortcuts import get_object_or_404
 
@@ -7,10 +7,10 @@ from vestnik.mailings.models import Mailing
 
 
 def mailing_or_404(id: int) -> Mailing:
-    """The mailing of that number; raises Http404 where there is none."""
+    """Return the mailing. Raises Http404 if it does not exist."""
     return get_object_or_404(Mailing, id=id)
 
 
 def progress_for(mailing: Mailing) -> Progress:
-    """The mailing's counts."""
+    """Return the mailing's counts."""
     return progress_of([mailing.id])[mailing.id]

@@ -1,4 +1,4 @@
-"""The providers to choose from, each with what it costs and how fast it is."""
+"""The choices of a provider, with price and rate."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from vestnik.providers.registry import aliases, describe
 
 
 def provider_choices(gone: str = "") -> list[tuple[str, str]]:
-    """Every configured provider; and one that is not any more, where a mailing still names it."""
+    """Return all configured providers, and `gone` if a mailing still names it."""
     known = [(alias, _label(alias)) for alias in aliases()]
     if gone and gone not in aliases():
         known.append((gone, _("%(provider)s (not configured any more)") % {"provider": gone}))
@@ -27,12 +27,12 @@ def _label(alias: str) -> str:
 
 
 def rate(per_second: float) -> str:
-    """A number a second, as short as it may be."""
+    """Return a rate per second with as few digits as useful."""
     whole = per_second >= 10 or per_second == int(per_second)
     return number(round(per_second) if whole else round(per_second, 2))
 
 
 def money(amount: Decimal) -> str:
-    """An amount in roubles, with its kopecks; a price of a part of a kopeck with all its digits."""
-    shown = amount.quantize(Decimal("0.01"))
-    return f"{number(shown if shown == amount else amount.normalize())}\u00a0₽"  # type: ignore[arg-type]  # a Decimal
+    """Return an amount in roubles and kopecks; fractions of a kopeck in full."""
+    rounded = amount.quantize(Decimal("0.01"))
+    return f"{number(rounded if rounded == amount else amount.normalize())}\u00a0₽"  # type: ignore[arg-type]  # a Decimal

@@ -1,5 +1,4 @@
-"""What is said where a mailing's state does not allow what was asked of it: nothing is lost, and
-the page shows how it stands now."""
+"""Errors for actions that the mailing's state does not allow; the page shows the current state."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -13,7 +12,7 @@ from vestnik.dashboard.wording.state_labels import MAILING_STATES
 from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.rules import database_now
 
-#: What is of no use once the end has come.
+#: Actions that are useless once the end has come.
 BEFORE_THE_END = ("schedule", "resume", "change", "new text")
 TEXTS: dict[str, Promise] = {
     "schedule": gettext_lazy("It cannot be scheduled: the mailing is “%(state)s” now."),
@@ -22,8 +21,8 @@ TEXTS: dict[str, Promise] = {
     "cancel": gettext_lazy("It was not cancelled: the mailing is “%(state)s” now."),
     "change": gettext_lazy("Nothing was changed: the mailing is “%(state)s” now."),
     "new text": gettext_lazy(
-        "The text was not changed: the mailing is “%(state)s” now. "
-        "Pause it to give a new text to those who still wait."
+        "The text was not changed: the mailing is “%(state)s” now. Pause it to change the text "
+        "of waiting messages."
     ),
     "send again": gettext_lazy(
         "It cannot be sent again yet: the mailing is “%(state)s”. Wait until it has ended."
@@ -42,24 +41,24 @@ TEXTS: dict[str, Promise] = {
 }
 
 
-def state_error(mailing: Mailing, wanted: str) -> str:
-    """Why it cannot be done."""
+def state_error(mailing: Mailing, action: str) -> str:
+    """Return why the action is not possible."""
     is_over = mailing.ends_at <= database_now()
-    if is_over and wanted == "resend":
-        wanted = "resend after the end"
-    if is_over and wanted in BEFORE_THE_END and mailing.state not in ENDED:
-        return _("The end of the mailing has passed: nothing can leave any more.")
-    return str(TEXTS[wanted] % {"state": MAILING_STATES[mailing.state]})
+    if is_over and action == "resend":
+        action = "resend after the end"
+    if is_over and action in BEFORE_THE_END and mailing.state not in ENDED:
+        return _("The end of the mailing has passed: nothing can be sent any more.")
+    return str(TEXTS[action] % {"state": MAILING_STATES[mailing.state]})
 
 
-def redirect_refused(request: OperatorRequest, mailing: Mailing, wanted: str) -> HttpResponse:
-    """Back to the mailing, with the reason."""
-    messages.error(request, state_error(mailing, wanted))
+def redirect_refused(request: OperatorRequest, mailing: Mailing, action: str) -> HttpResponse:
+    """Redirect to the mailing, with the reason."""
+    messages.error(request, state_error(mailing, action))
     return back_to(request, mailing)
 
 
 def back_to(request: OperatorRequest, mailing: Mailing) -> HttpResponse:
-    """To the page of the mailing, also from a dialog."""
+    """Redirect to the page of the mailing, also from a dialog."""
     if not is_htmx(request):
         return redirect("mailing-page", mailing.id)
     answer = HttpResponse(status=204)

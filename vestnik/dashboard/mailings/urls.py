@@ -1,4 +1,4 @@
-"""The addresses under /mailings/."""
+"""The URLs under /mailings/."""
 
 from django.urls import path
 

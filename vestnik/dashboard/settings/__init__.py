@@ -1,1 +1,1 @@
-"""Settings: what everybody may look at, and what is for admins."""
+"""The settings: some for all users, some for admins."""

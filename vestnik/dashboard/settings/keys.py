@@ -28,17 +28,17 @@ from vestnik.dashboard.wording.state_labels import ROLES
 log = structlog.get_logger(__name__)
 
 TAB = "api-keys"
-#: Revoked keys are kept on record; so many of them are shown.
+#: The number of revoked keys that are listed; all of them are stored.
 REVOKED_SHOWN = 20
 ISSUED = ("name", "role")
 ALREADY_SHOWN = gettext_lazy(
-    "The key %(key)s was made by the first click, and shown then. "
-    "If you have not seen it, revoke it and make another one."
+    "The key %(key)s was created by the first click and was shown then. If you have not seen it, "
+    "revoke it and create another one."
 )
 
 
 class KeyForm(IdempotentForm, forms.ModelForm):
-    """What the key is for, and what it may do."""
+    """The purpose and the role of a key."""
 
     name = forms.CharField(label=gettext_lazy("Purpose"), max_length=100)
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
@@ -50,7 +50,7 @@ class KeyForm(IdempotentForm, forms.ModelForm):
 
 @page(Action.MANAGE, keeps=True)
 def api_keys(request: OperatorRequest) -> HttpResponse:
-    """The keys there are; posted, a new one, which is shown this once."""
+    """List the keys; a POST issues one, which is shown once."""
     if request.method != "POST":
         initial = {"role": Role.OPERATOR, "token": new_token()}
         empty = KeyForm(submitted_or_restored(request), initial=initial)
@@ -82,7 +82,7 @@ def api_keys(request: OperatorRequest) -> HttpResponse:
 
 @page(Action.MANAGE)
 def revoke_key(request: OperatorRequest, key_id: int) -> HttpResponse:
-    """Says what revoking will do; posted, does it."""
+    """GET shows what revoking does, POST does it."""
     key = get_object_or_404(ApiKey, pk=key_id)
     if request.method != "POST":
         return show(request, TAB, "revoke_key", {"key": key})

@@ -37,12 +37,12 @@ class ProviderStatus:
 
 @page()
 def providers(request: OperatorRequest) -> HttpResponse:
-    """All providers."""
+    """Return all providers."""
     return show(request, "settings", "providers", {"ways": provider_statuses(aliases())})
 
 
 def provider_statuses(wanted: Iterable[str]) -> list[ProviderStatus]:
-    """The providers of these aliases, by three queries."""
+    """Return the providers of these aliases, by three queries."""
     breakers = breakers_of(wanted)
     running = list(Mailing.objects.filter(state=MailingState.RUNNING).order_by("-id")[:100])
     progress = progress_of(mailing.pk for mailing in running)

@@ -1,4 +1,4 @@
-"""The words that put whoever writes them on the stop list."""
+"""The stop words, which put their sender on the stop list."""
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -7,13 +7,13 @@ from vestnik.audience.stop_words import is_stop_word
 from vestnik.dashboard.settings.tabs import show
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 
-#: As much of a text as an inbound message may hold.
+#: The length of a text to try.
 LONGEST = 500
 
 
 @page()
 def stop_words(request: OperatorRequest) -> HttpResponse:
-    """The words, and what an answer of a client's would do."""
+    """List the words, and show whether a text would count as an opt-out."""
     text = request.GET.get("text", "")[:LONGEST]
     context = {"words": settings.STOP_WORDS, "text": text, "stops": text and is_stop_word(text)}
     return show(request, "stop-words", "stop_words", context)

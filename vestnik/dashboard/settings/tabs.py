@@ -1,4 +1,4 @@
-"""The parts of the settings, and who may open which."""
+"""The tabs of the settings, and the permission of each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from vestnik.dashboard.web.decorators import OperatorRequest
 
 @dataclass(frozen=True)
 class Tab:
-    """The name of its page, what it is called, and what one must be granted for it."""
+    """The URL name of a page, its label, and the permission that it requires."""
 
     name: str
     label: Promise
@@ -32,7 +32,7 @@ TABS = (
 def show(
     request: OperatorRequest, tab: str, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """A page of the settings, below the tabs that the user may open."""
+    """Render a page of the settings, with the tabs that the user may open."""
     open_to = [each for each in TABS if may(request.user.role, each.action)]
     frame = {
         "section": "settings",

@@ -1,4 +1,4 @@
-"""The test button: one message to one number by one provider."""
+"""The test send of a provider: one message to one number."""
 
 from django import forms
 from django.contrib import messages
@@ -24,13 +24,13 @@ from vestnik.dashboard.web.form_idempotency import (
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import checked_text
+from vestnik.mailings.rules import validate_text
 from vestnik.mailings.template import least_segments_of
 from vestnik.providers.registry import aliases, describe
 
 
 class TestSendForm(IdempotentForm):
-    """To whom, and what."""
+    """The number and the text."""
 
     phone_number = forms.CharField(
         label=gettext_lazy("Phone number"),
@@ -42,16 +42,16 @@ class TestSendForm(IdempotentForm):
     )
 
     def clean_phone_number(self) -> str:
-        written: str = self.cleaned_data["phone_number"]
-        number = normalised(written) or written
+        typed: str = self.cleaned_data["phone_number"]
+        number = normalised(typed) or typed
         validate_phone_number(number)
         return number
 
     def clean_text(self) -> str:
-        return checked_text(self.cleaned_data["text"])
+        return validate_text(self.cleaned_data["text"])
 
     def send(self, alias: str, content: str, actor: str) -> int | None:
-        """Send it; the test's mailing. None where something is wrong, which the form then says."""
+        """Send it and return the test's mailing id; None if the form has errors."""
         text = self.cleaned_data["text"]
         segments = least_segments_of(text)
         mailing = Mailing(text=text, provider=alias, filter={}, segments=segments)
@@ -70,15 +70,15 @@ class TestSendForm(IdempotentForm):
 
 @page(Action.SEND, keeps=True)
 def test_provider(request: OperatorRequest, alias: str) -> HttpResponse:
-    """Says what a test does; posted, sends it and shows what becomes of it."""
+    """GET shows what a test does; POST sends it and shows its progress."""
     if alias not in aliases():
         raise Http404
-    initial = {"text": _("A test of Vestnik."), "token": new_token()}
+    initial = {"text": _("A test message of Vestnik."), "token": new_token()}
     form = TestSendForm(submitted_or_restored(request), initial=initial)
     clear_restored_errors(request, form)
     is_right = request.method == "POST" and form.is_valid()
     if is_right and (id := form.send(alias, canonical_content(request.POST), actor(request))):
-        messages.success(request, _("The test is on its way: this page shows what becomes of it."))
+        messages.success(request, _("The test is being sent: this page shows its progress."))
         return redirect("mailing-page", id)
     context = {"form": form, "alias": alias, "provider": describe(alias)}
     return show(request, "settings", "test_provider", context)

@@ -1,4 +1,4 @@
-"""The addresses of the settings."""
+"""The URLs of the settings."""
 
 from django.urls import path
 

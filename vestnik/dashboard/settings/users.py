@@ -34,14 +34,14 @@ from vestnik.dashboard.wording.state_labels import ROLES
 
 TAB = "users"
 SET_BEFORE = gettext_lazy(
-    "The password of %(user)s was set by the first click, and shown then if it was made here. "
-    "If you have not seen it, set another one below."
+    "The password of %(user)s was set by the first click, and was shown then if it was "
+    "generated. If you have not seen it, set another one below."
 )
 POST_ONLY = ("POST",)
 
 
 class PasswordForm(forms.Form):
-    """A password that is typed, or made where nothing is typed."""
+    """A password that is typed, or generated if the field is empty."""
 
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -65,7 +65,7 @@ class PasswordForm(forms.Form):
 
 
 class NewUserForm(IdempotentForm, PasswordForm):
-    """Somebody who is to work here."""
+    """A new user."""
 
     username = UsernameField(
         label=gettext_lazy("User name"),
@@ -83,11 +83,11 @@ class NewUserForm(IdempotentForm, PasswordForm):
 
 
 class OtherPasswordForm(IdempotentForm, PasswordForm):
-    """Another password for somebody."""
+    """A new password for a user."""
 
 
 class RoleForm(forms.ModelForm):
-    """What a user may do."""
+    """The role of a user."""
 
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
 
@@ -98,7 +98,7 @@ class RoleForm(forms.ModelForm):
 
 @page(Action.MANAGE)
 def users(request: OperatorRequest) -> HttpResponse:
-    """All users."""
+    """List all users."""
     live = Count("sessions", filter=Q(sessions__expire_date__gt=Now()))
     listed = User.objects.annotate(live=live).order_by("-is_active", "username")
     return show(request, TAB, "users", {"users": listed})
@@ -108,7 +108,7 @@ def users(request: OperatorRequest) -> HttpResponse:
 @sensitive_variables()
 @page(Action.MANAGE, keeps=True)
 def add_user(request: OperatorRequest) -> HttpResponse:
-    """A new user, whose password is shown this once."""
+    """Add a user; a generated password is shown once."""
     initial = {"role": Role.OPERATOR, "token": new_token()}
     form = NewUserForm(submitted_or_restored(request), initial=initial)
     clear_restored_errors(request, form)
@@ -119,18 +119,19 @@ def add_user(request: OperatorRequest) -> HttpResponse:
 
 @sensitive_variables()
 def _create_and_redirect(request: OperatorRequest, form: NewUserForm) -> HttpResponse | None:
-    """Add the user; None where that is to be asked again, which the form then says."""
+    """Add the user; return None if the form has to be shown again with its errors."""
     if not form.is_valid():
         user = _of_the_first_click(form)
         return _added_before(request, user) if user else None
-    given = form.cleaned_data
-    typed, name = given["password"], given["username"]
+    cleaned = form.cleaned_data
+    typed, name = cleaned["password"], cleaned["username"]
     password = typed or access.new_password()
 
     def make() -> int:
-        return access.add(name, given["role"], password, actor=actor(request)).pk
+        return access.add(name, cleaned["role"], password, actor=actor(request)).pk
 
     try:
+        # The name is the content: a repeated submission with another password finds the same user.
         id, is_new = create_once(form.submitted_token, make, name)
     except TokenAlreadyUsed:
         form.require_resubmission(str(ALREADY_SUBMITTED))
@@ -143,30 +144,30 @@ def _create_and_redirect(request: OperatorRequest, form: NewUserForm) -> HttpRes
 
 
 def _of_the_first_click(form: NewUserForm) -> User | None:
-    """Whom this page has added, where the name is taken by just them."""
+    """Return the user that this page has added, if the name is taken by that user."""
     user = User.objects.filter(pk=form.created_id() or 0).first()
     same = user and user.username.casefold() == form.data.get("username", "").strip().casefold()
     return user if same else None
 
 
 def _added_before(request: OperatorRequest, user: User) -> HttpResponse:
-    said = _(
-        "%(user)s was added by the first click. "
-        "If you have not seen the password, make another one here."
+    warning = _(
+        "%(user)s was added by the first click. If you have not seen the password, set another "
+        "one here."
     )
-    messages.warning(request, said % {"user": isolate(user.username)})
+    messages.warning(request, warning % {"user": isolate(user.username)})
     return redirect("user-page", user.pk)
 
 
 @page(Action.MANAGE)
 def user_page(request: OperatorRequest, user_id: int) -> HttpResponse:
-    """One user."""
+    """Show one user."""
     return _shown(request, get_object_or_404(User, pk=user_id))
 
 
 @page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def change_role(request: OperatorRequest, user_id: int) -> HttpResponse:
-    """Give a user another role."""
+    """Change the role of a user."""
     user = get_object_or_404(User, pk=user_id)
     form = RoleForm(request.POST)
     if not form.is_valid():
@@ -182,7 +183,7 @@ def change_role(request: OperatorRequest, user_id: int) -> HttpResponse:
 @sensitive_variables()
 @page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def set_password(request: OperatorRequest, user_id: int) -> HttpResponse:
-    """Give a user another password: once, also where the page that shows it is reloaded."""
+    """Set a new password, once even if the page that shows it is reloaded."""
     user = get_object_or_404(User, pk=user_id)
     form = OtherPasswordForm(request.POST, user=user)
     if not form.is_valid():
@@ -203,7 +204,7 @@ def set_password(request: OperatorRequest, user_id: int) -> HttpResponse:
 
 @page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def deactivate(request: OperatorRequest, user_id: int) -> HttpResponse:
-    """Shut a user out."""
+    """Block a user."""
     user = get_object_or_404(User, pk=user_id)
     try:
         access.deactivate(user, actor=actor(request))
@@ -214,7 +215,7 @@ def deactivate(request: OperatorRequest, user_id: int) -> HttpResponse:
 
 @page(Action.MANAGE, methods=POST_ONLY, home="user-page")
 def activate(request: OperatorRequest, user_id: int) -> HttpResponse:
-    """Let a user in again."""
+    """Unblock a user."""
     user = get_object_or_404(User, pk=user_id)
     access.activate(user, actor=actor(request))
     return _done(request, user, _("%(user)s can log in again."))
@@ -233,18 +234,18 @@ def _shown(request: OperatorRequest, user: User, **forms: Any) -> HttpResponse:
 
 @sensitive_variables()
 def _success(request: OperatorRequest, user: User, made: str) -> HttpResponse:
-    """The password that was made, this once; one that was typed is known already."""
+    """Show a generated password once; a typed one is not shown."""
     if made:
         return show(request, TAB, "password_made", {"person": user, "plain": made})
     return _done(request, user, _("%(user)s can log in with the password that you typed."))
 
 
-def _done(request: OperatorRequest, user: User, said: str) -> HttpResponse:
-    messages.success(request, said % {"user": isolate(user.username)})
+def _done(request: OperatorRequest, user: User, text: str) -> HttpResponse:
+    messages.success(request, text % {"user": isolate(user.username)})
     return redirect(TAB)
 
 
 def _last_admin(request: OperatorRequest, user: User) -> HttpResponse:
-    said = _("%(user)s is the last admin: make somebody else an admin first.")
-    messages.error(request, said % {"user": isolate(user.username)})
+    text = _("%(user)s is the last admin: make another user an admin first.")
+    messages.error(request, text % {"user": isolate(user.username)})
     return redirect("user-page", user.pk)

@@ -1,4 +1,4 @@
-"""Numbers, times, phone numbers and states as the pages write them. Built in: no `{% load %}`."""
+"""Formats numbers, times, phone numbers and states. Built in: templates need no `{% load %}`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,20 +22,20 @@ from vestnik.mailings.models import MailingState
 
 register = template.Library()
 
-# A narrow no-break space, as Russian typography has it; a comma in English.
+# A narrow no-break space is usual in Russian typography; English has a comma.
 SEPARATORS = {"ru": "\u202f", "en": ","}
 NO_BREAK = "\u00a0"
 
 
 @register.filter
 def isolated(value: object) -> object:
-    """What somebody has written, so that it turns nothing beside it round; None stays None."""
+    """Isolate the direction of a user's text, so that it cannot affect its neighbours."""
     return value if value is None else bidi.isolate(value)
 
 
 @register.filter
 def number(value: float | None) -> str:
-    """1234567 as `1 234 567` in Russian and `1,234,567` in English; None as a dash."""
+    """Format 1234567 as `1 234 567` in Russian, `1,234,567` in English; None as a dash."""
     if value is None:
         return "–"
     plain = f"{value:,}".replace(",", SEPARATORS.get(translation.get_language() or "", ","))
@@ -48,19 +48,20 @@ def _with_decimal_sign(plain: str) -> str:
 
 @register.filter
 def percent(part: int, whole: int) -> str:
-    """The share of `part` in `whole`: never `100 %` before it is all, nor `0 %` of something."""
+    """Format the share of `part` in `whole`; never `100 %` below it, nor `0 %` above nothing."""
     if not whole:
         return f"0{NO_BREAK}%"
     share = 100 * part / whole
-    shown = round(share)
+    rounded = round(share)
+    # 99.9 % is not all, and 0.1 % is not nothing.
     if 0 < part < whole:
-        shown = min(max(shown, 1), 99)
-    return f"{shown}{NO_BREAK}%"
+        rounded = min(max(rounded, 1), 99)
+    return f"{rounded}{NO_BREAK}%"
 
 
 @register.filter
 def phone(value: str) -> str:
-    """79261234567 as `7 926 123-45-67`, in one piece."""
+    """Format 79261234567 as `7 926 123-45-67`, without line breaks."""
     if len(value) != 11:
         return value
     return f"{value[0]}{NO_BREAK}{value[1:4]}{NO_BREAK}{value[4:7]}-{value[7:9]}-{value[9:]}"
@@ -68,9 +69,9 @@ def phone(value: str) -> str:
 
 @register.filter
 def instant(value: datetime | None, form: str = "minutes") -> SafeString | str:
-    """A moment in the operator's zone, as `<time>`; `form` is `minutes`, `seconds` or `time`.
+    """Format a time in the user's zone as `<time>`; `form` is `minutes`, `seconds` or `time`.
 
-    The year stands there only where it is not this one. The page says the zone once, in its foot.
+    The year is included only if it is not the current one. The zone is in the footer of the page.
     """
     if value is None:
         return "–"
@@ -91,16 +92,16 @@ def _shown(local: datetime, form: str) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """`3 мин 20 с`: the two largest units."""
+    """Format seconds by the two largest units: `3 мин 20 с`."""
     if seconds is None:
         return "–"
-    left, parts = round(seconds), list[tuple[int, str]]()
+    remaining, parts = round(seconds), list[tuple[int, str]]()
     for size, unit in _units():
-        count, left = divmod(left, size)
+        count, remaining = divmod(remaining, size)
         if count or parts:
             parts.append((count, unit))
-    shown = [f"{count}{NO_BREAK}{unit}" for count, unit in parts[:2] if count]
-    return " ".join(shown) or f"0{NO_BREAK}{_units()[-1][1]}"
+    texts = [f"{count}{NO_BREAK}{unit}" for count, unit in parts[:2] if count]
+    return " ".join(texts) or f"0{NO_BREAK}{_units()[-1][1]}"
 
 
 def _units() -> tuple[tuple[int, str], ...]:
@@ -112,7 +113,7 @@ def _units() -> tuple[tuple[int, str], ...]:
 
 @register.filter
 def message_state(state: str) -> SafeString:
-    """A message's state: its colour, and always the word beside it."""
+    """Format a message's state: its colour with its word."""
     return format_html(
         '<span class="state"><i class="swatch {}" aria-hidden="true"></i>{}</span>',
         f"is-{state}",
@@ -122,7 +123,7 @@ def message_state(state: str) -> SafeString:
 
 @register.filter
 def mailing_state(state: str) -> SafeString:
-    """A mailing's state, as a badge."""
+    """Format a mailing's state as a badge."""
     return format_html(
         '<span class="badge {}">{}</span>', f"is-{state}", MAILING_STATES.get(state, state)
     )
@@ -130,7 +131,7 @@ def mailing_state(state: str) -> SafeString:
 
 @register.simple_tag
 def mailing_badge(state: str, progress: Mapping[str, int]) -> SafeString:
-    """The same, where it is known what came of it: finished is only good where people got it."""
+    """Format a mailing's state; a finished one is green only if its clients were reached."""
     outcome = outcome_of(progress) if state == MailingState.FINISHED else None
     if outcome is None or outcome is Outcome.GOOD:
         return mailing_state(state)
@@ -140,7 +141,7 @@ def mailing_badge(state: str, progress: Mapping[str, int]) -> SafeString:
 
 @register.inclusion_tag("components/reach.html")
 def reach(progress: Mapping[str, int]) -> dict[str, Any]:
-    """Whom it has reached and whom not, in a few words; nothing of what still waits."""
+    """Summarise who was reached and who was not, without queued messages."""
     parts = [
         (MESSAGE_STATES[MessageState.DELIVERED], progress[MessageState.DELIVERED], False),
         (MESSAGE_STATES[MessageState.SENT], progress[MessageState.SENT], False),
@@ -153,26 +154,26 @@ def reach(progress: Mapping[str, int]) -> dict[str, Any]:
 
 @register.filter
 def reason(stored: str | None) -> str:
-    """Why it is so, as far as it is known, in the reader's language."""
+    """Format a reason in the reader's language."""
     return bidi.isolate(said(stored))
 
 
 @register.filter
 def role_name(role: str) -> str:
-    """What a role is called."""
+    """Format a role."""
     return str(ROLES.get(role, role))
 
 
 @register.inclusion_tag("components/bar.html")
 def bar(progress: Mapping[str, int], label: str = "", small: bool = False) -> dict[str, Any]:
-    """The stacked bar by state: the signature of the product, the same wherever it stands."""
+    """Render the stacked bar of states."""
     segments = _segments(progress)
     return {"segments": segments, "matched": progress["matched"], "label": label, "small": small}
 
 
 @register.inclusion_tag("components/counts.html")
 def counts(progress: Mapping[str, int]) -> dict[str, Any]:
-    """Every state with its count, and the sum: the promise that the numbers add up."""
+    """Render the count of every state, and whether they add up."""
     each = [(state, progress[state]) for state in MESSAGE_STATES]
     total = sum(count for _, count in each)
     matched = progress["matched"]
@@ -192,7 +193,7 @@ def _segments(progress: Mapping[str, int]) -> list[dict[str, Any]]:
 
 @register.inclusion_tag("components/field.html")
 def field(bound: Any, hint: str = "") -> dict[str, Any]:
-    """A form's field: its label, its hint, its control, and what is wrong with it beside it."""
+    """Render a form field with its label, hint, input and errors."""
     described = [f"{bound.auto_id}-hint"] if hint or bound.help_text else []
     if bound.errors:
         described.append(f"{bound.auto_id}-error")
@@ -204,14 +205,14 @@ def field(bound: Any, hint: str = "") -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def form_token(context: template.Context) -> str:
-    """Under which the form of the page keeps what is written on it; the same when it is sent."""
+    """Return the token under which the page's form is autosaved and submitted."""
     request = context["request"]
-    kept = getattr(request, "restored", None)
-    return str(read_token(request.POST) or (kept.token if kept else new_token()))
+    restored = getattr(request, "restored", None)
+    return str(read_token(request.POST) or (restored.token if restored else new_token()))
 
 
 @register.simple_tag(takes_context=True)
 def here(context: template.Context, name: str) -> str:
-    """`page` for `aria-current` where the navigation's entry is the section of this page."""
+    """Return `page` for `aria-current` if the navigation's entry is the current section."""
     section = context.get("section") or getattr(context["request"].resolver_match, "url_name", "")
     return "page" if section == name else "false"

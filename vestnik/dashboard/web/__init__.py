@@ -1,1 +1,1 @@
-"""What all pages share: decorators, middleware, kept forms, idempotency, errors."""
+"""Shared by all pages: decorators, middleware, kept forms, idempotency, errors."""

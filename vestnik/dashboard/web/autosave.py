@@ -1,8 +1,8 @@
-"""The unsaved content of a form, kept on the server for its user.
+"""Autosave: the unsaved content of a form, stored on the server for its user.
 
-Each opened form has a token (`vestnik.dashboard.web.form_idempotency`). The page sends its content
-under that token as it changes, and carries it in its address from then on (`?unsaved=…`). A form
-that the browser opens again is filled from here, and never by the browser alone.
+Each opened form has a token (`vestnik.dashboard.web.form_idempotency`). The page submits its
+content under that token as it changes, and from then on has it in its URL (`?unsaved=…`). A form
+that the browser opens again is filled from here, never by the browser alone.
 """
 
 import json
@@ -19,14 +19,17 @@ from vestnik.access.models import User
 from vestnik.dashboard.models import UnsavedForm
 
 PARAMETER = "unsaved"
+#: Unsaved input may contain personal data, so it is deleted after this time.
 RETENTION = timedelta(days=14)
+#: A finished token stays for a while, so that a late autosave of it is recognised.
 FINISHED_RETENTION = timedelta(days=1)
-#: Of the pages of one section.
+#: The number of unsaved forms per user and section.
 MAX_PER_USER = 20
+#: Bytes of one form as JSON; the largest form is a mailing with its conditions.
 MAX_BYTES = 256 * 1024
-#: Passwords are neither kept nor carried through a login.
+#: Passwords are neither stored nor carried through a login.
 SECRET_FIELDS = ("password", "old_password", "new_password1", "new_password2")
-#: What belongs to one request, and not to what is written.
+#: Fields that belong to one request, not to the content.
 TRANSIENT_FIELDS = (
     *SECRET_FIELDS,
     "csrfmiddlewaretoken",
@@ -44,7 +47,7 @@ TRANSIENT_FIELDS = (
 
 
 def is_autosaved(page: str) -> bool:
-    """Whether the page of that path keeps what is written on it: `@page(keeps=True)`."""
+    """Return whether the page of that path is autosaved: `@page(keeps=True)`."""
     try:
         return bool(getattr(resolve(page).func, "keeps", False))
     except Resolver404:
@@ -52,12 +55,12 @@ def is_autosaved(page: str) -> bool:
 
 
 def address_of(page: str, token: uuid.UUID | str) -> str:
-    """What opens the page as it was written."""
+    """Return the URL that opens the page with its unsaved content."""
     return f"{page}?{PARAMETER}={token}"
 
 
 def save(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, str]]) -> bool:
-    """Keep what is written; False where the form was saved or discarded, or is too large."""
+    """Store the content; return False if the form was saved or discarded, or is too large."""
     if is_too_large(fields := list(fields)):
         return False
     pairs = _pairs(fields)
@@ -65,6 +68,7 @@ def save(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, st
         unsaved, _is_new = UnsavedForm.objects.select_for_update().get_or_create(
             token=token, defaults={"user": user, "page": page[:200], "fields": pairs}
         )
+        # A token belongs to one user and one page; null fields mean that it is finished.
         if unsaved.user_id != user.pk or unsaved.page != page or unsaved.fields is None:
             return False
         unsaved.fields, unsaved.saved_at = pairs, Now()
@@ -74,7 +78,7 @@ def save(user: User, token: uuid.UUID, page: str, fields: Iterable[tuple[str, st
 
 
 def is_too_large(fields: Iterable[tuple[str, str]]) -> bool:
-    """Whether more is written than is kept."""
+    """Return whether the content exceeds MAX_BYTES."""
     return len(json.dumps(_pairs(fields))) > MAX_BYTES
 
 
@@ -85,7 +89,7 @@ def _pairs(fields: Iterable[tuple[str, str]]) -> list[list[str]]:
 
 
 def find(user: User, token: str, page: str) -> UnsavedForm | None:
-    """What was kept of this page under the token; its fields are None where it is done."""
+    """Return the unsaved form of this page and token; its fields are None if it is finished."""
     try:
         parsed_token = uuid.UUID(token)
     except ValueError:
@@ -94,7 +98,7 @@ def find(user: User, token: str, page: str) -> UnsavedForm | None:
 
 
 def owner_of(fields: Sequence[tuple[str, str]]) -> User | None:
-    """The user on whose page this was written; None where nothing of it was kept before."""
+    """Return the user whose page this is; None if nothing of it was autosaved."""
     token = next((value for name, value in fields if name == "token"), "")
     try:
         unsaved = UnsavedForm.objects.select_related("user").filter(token=uuid.UUID(token)).first()
@@ -104,10 +108,10 @@ def owner_of(fields: Sequence[tuple[str, str]]) -> User | None:
 
 
 def save_before_login(user: User, page: str, fields: Sequence[tuple[str, str]]) -> str:
-    """Keep what was written before the login; the address that opens it.
+    """Store the content before the login; return the URL that opens it.
 
-    Under a token of its own where that of the page is done, or is somebody else's: a page that was
-    saved, and written anew after Back, is lost no more than any other.
+    It gets a token of its own if the page's token is finished or belongs to another user. So a page
+    that was saved, and edited again after Back, is not lost either.
     """
     submitted_token = next((value for name, value in fields if name == "token"), "")
     for token in (submitted_token, str(uuid.uuid4())):
@@ -121,7 +125,7 @@ def save_before_login(user: User, page: str, fields: Sequence[tuple[str, str]]) 
 
 
 def data_of(unsaved: UnsavedForm) -> QueryDict:
-    """What was written, as a form sends it."""
+    """Return the content as a form submits it."""
     data = QueryDict(mutable=True)
     for name, value in unsaved.fields or ():
         data.appendlist(name, value)
@@ -129,32 +133,32 @@ def data_of(unsaved: UnsavedForm) -> QueryDict:
 
 
 def unfinished(user: User, page: str, most: int = 3) -> Sequence[UnsavedForm]:
-    """What the user has written on this page and left, the newest first."""
+    """Return the user's unsaved forms of this page, the newest first."""
     forms = UnsavedForm.objects.filter(user=user, page=page, fields__isnull=False)
     return list(forms.order_by("-saved_at")[:most])
 
 
 def finish(user: User, token: uuid.UUID, page: str) -> None:
-    """It was saved or discarded: what a slower request still brings is not kept."""
+    """Mark the form as saved or discarded, so that a slower autosave is ignored."""
     own = UnsavedForm.objects.filter(token=token, user=user)
     if not own.update(fields=None, saved_at=Now()):
-        done = UnsavedForm(token=token, user=user, page=page[:200], fields=None)
-        UnsavedForm.objects.bulk_create([done], ignore_conflicts=True)
-        own.update(fields=None, saved_at=Now())  # a first keeping that was under way just then
+        finished = UnsavedForm(token=token, user=user, page=page[:200], fields=None)
+        UnsavedForm.objects.bulk_create([finished], ignore_conflicts=True)
+        own.update(fields=None, saved_at=Now())  # a first autosave that ran at the same time
 
 
 def field_pairs(data: QueryDict) -> list[tuple[str, str]]:
-    """All that was sent, pair by pair."""
+    """Return all submitted fields as pairs."""
     return [(name, str(value)) for name, values in data.lists() for value in values]
 
 
 def _prune(user: User, page: str) -> None:
-    # Everybody's: whoever never writes again would leave theirs for ever.
+    # For all users: those of a user who never returns would stay for ever.
     UnsavedForm.objects.filter(saved_at__lte=Now() - RETENTION).delete()
     own = UnsavedForm.objects.filter(user=user)
     own.filter(fields=None, saved_at__lte=Now() - FINISHED_RETENTION).delete()
-    section = f"/{page.split('/')[1]}/"  # many small forms of one push out no mailing
-    left = own.filter(fields__isnull=False, page__startswith=section).order_by("-saved_at")
+    section = f"/{page.split('/')[1]}/"  # small forms of one section displace no mailing
+    unsaved = own.filter(fields__isnull=False, page__startswith=section).order_by("-saved_at")
     UnsavedForm.objects.filter(
-        token__in=list(left.values_list("token", flat=True)[MAX_PER_USER:])
+        token__in=list(unsaved.values_list("token", flat=True)[MAX_PER_USER:])
     ).delete()

@@ -1,4 +1,4 @@
-"""What surrounds every page: the navigation, the theme, the zone of its times."""
+"""The frame of every page: the navigation, the theme, the time zone."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ THEME_COOKIE = "theme"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the navigation: the name of its first page, and what it is called."""
+    """An entry of the navigation: the URL name of its first page, its label and its icon."""
 
     name: str
     label: Promise
@@ -36,29 +36,29 @@ SECTIONS = (
 
 
 def page_frame(request: HttpRequest) -> dict[str, Any]:
-    """The context of `dashboard/base.html`."""
+    """Return the context of `dashboard/base.html`."""
     role = getattr(getattr(request, "user", None), "role", "")
     return {
         "sections": SECTIONS,
-        "languages": settings.LANGUAGES,  # each in its own words, so never translated
+        "languages": settings.LANGUAGES,  # each in its own language, never translated
         "theme": theme_of(request),
         "same_page": same_page(request),
         "zone": timezone.get_current_timezone_name(),
         "may_send": may(role, Action.SEND),
         "may_manage": may(role, Action.MANAGE),
-        # Counted only where it is shown: the admin and the API's pages have no badge.
+        # A callable, so that the admin and the API's pages, which have no badge, run no query.
         "action_item_count": cache(count_action_items),
     }
 
 
 def same_page(request: HttpRequest) -> str:
-    """The address that opens what is shown: of a form that was refused, with what is written."""
+    """Return the URL of the current page; after a refused form, with its content."""
     if request.method == "POST":
         return getattr(request, "kept_at", "") or request.path
     return request.get_full_path()
 
 
 def theme_of(request: HttpRequest) -> str:
-    """What the user chose on this device; the system's own where they did not."""
+    """Return the theme that the user chose in this browser; by default the system's."""
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else "system"

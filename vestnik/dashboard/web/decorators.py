@@ -1,8 +1,8 @@
-"""What every page has in common: who may open it, and what an htmx request is.
+"""Shared by all views: permissions, and htmx requests.
 
-@page()                       # whoever is logged in looks
-@page(methods=ANY)            # and posts: the view itself asks who may
-@page(Action.SEND)            # operators and admins, to look and to post; others are told why not
+@page()                       # GET for all users
+@page(methods=ANY)            # also POST; the view checks the permission
+@page(Action.SEND)            # GET and POST for operators and admins
 def new_mailing(request: OperatorRequest) -> HttpResponse: ...
 """
 
@@ -27,16 +27,15 @@ from vestnik.dashboard.web.kept_forms import respond_with_autosave
 
 
 class OperatorRequest(HttpRequest):
-    """A request of somebody who is logged in."""
+    """A request of a logged-in user."""
 
     user: User
-    #: Of a page that keeps what is written on it: what was written before, and the address that
-    #: opens what was sent now.
+    #: For an autosaved page: the unsaved form, and the URL that opens what was submitted.
     restored: UnsavedForm | None
     kept_at: str
 
 
-#: Called with a request and with what its address names.
+#: Called with a request and the parameters of its URL.
 View = Callable[..., HttpResponseBase]
 
 
@@ -51,13 +50,12 @@ def page(
     keeps: bool = False,
     home: str = "",
 ) -> Callable[[View], View]:
-    """A page for those whose role grants `action`; what everybody may open is not posted to,
-    unless `methods` says so.
+    """Declare a view for users whose role grants `action`.
 
-    A visitor without a session is sent to the login and comes back; a user without the role is told
-    which role may. `keeps`: the form's unsaved content is kept, see
-    `vestnik.dashboard.web.kept_forms`. `home`: the page to which an address that only takes POST
-    redirects when it is opened, by a reload or after a login.
+    Pages for all users accept no POST unless `methods` includes it. A visitor without a session is
+    redirected to the login and returns. A user without the role is told which roles may. `keeps`:
+    the form is autosaved, see `vestnik.dashboard.web.kept_forms`. `home`: where a POST-only URL
+    redirects when it is opened by a reload or after a login.
     """
 
     def decorate(view: View) -> View:
@@ -74,7 +72,7 @@ def page(
                 return respond_with_autosave(request, lambda: view(request, *args, **kwargs))
             return view(request, *args, **kwargs)
 
-        answer.keeps = keeps  # type: ignore[attr-defined]  # asked by `autosave.is_autosaved`
+        answer.keeps = keeps  # type: ignore[attr-defined]  # read by `autosave.is_autosaved`
         allowed = methods or (READ if action is Action.SEE else ANY)
         return require_http_methods([*allowed, *(READ if home else ())])(answer)
 
@@ -82,17 +80,17 @@ def page(
 
 
 def forbidden(request: HttpRequest, action: Action) -> HttpResponse:
-    """Says that the role does not grant `action`, and which does."""
+    """Render the page that says which roles grant `action`."""
     return render(request, "dashboard/forbidden.html", {"action": action}, status=403)
 
 
 def is_htmx(request: HttpRequest) -> bool:
-    """Whether a part of a page is asked for, to be put into the page that is open."""
+    """Return whether htmx requests a part of the open page."""
     return request.headers.get("HX-Request") == "true"
 
 
 def actor(request: OperatorRequest) -> str:
-    """Who asks, for the record."""
+    """Return the user as events record them."""
     return f"user:{request.user.username}"
 
 
@@ -105,30 +103,31 @@ def _to_login(request: HttpRequest) -> HttpResponse:
         ):
             return carry_unsaved(request)
         return redirect_to_login(request.get_full_path())
-    if request.method == "POST":  # something is being written: to leave the page would lose it
+    if request.method == "POST":  # leaving the page would lose the input
         return render(request, "dashboard/logged_out.html", status=401)
-    # A login form must not appear in the middle of the page that is open.
+    # A login form must not appear in the middle of the open page.
     response = HttpResponse(status=401)
-    if request.headers.get("X-By-Itself") != "true":  # nobody has clicked: who reads goes on
+    if request.headers.get("X-By-Itself") != "true":  # a background request must not navigate away
         response["HX-Redirect"] = _login_and_back(request)
     return response
 
 
 def _login_and_back(request: HttpRequest) -> str:
-    """The login, and after it the page that is open."""
+    """Return the URL of the login that returns to the open page."""
     login = resolve_url("login")
     try:
         parts = urlsplit(request.headers.get("HX-Current-URL", ""))
     except ValueError:
         return login
     page = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    # Only local paths: `//host` would redirect to another site.
     if parts.netloc != request.get_host() or not page.startswith("/") or page.startswith("//"):
         return login
     return f"{login}?{urlencode({REDIRECT_FIELD_NAME: page})}"
 
 
-def _address_of(home: str, given: dict[str, Any]) -> str:
+def _address_of(home: str, parameters: dict[str, Any]) -> str:
     try:
-        return reverse(home, kwargs=given)
+        return reverse(home, kwargs=parameters)
     except NoReverseMatch:
         return reverse(home)

@@ -1,11 +1,11 @@
-"""What a page showed of a thing, so that only what was changed on the page is written.
+"""Marks of the values that a page showed, so that only changed fields are written.
 
 <input type="hidden" name="shown" value="{{ shown }}">         marks_of({"name": …, "tag": …})
 changes = changed({"name": …, "tag": …}, request.POST["shown"])
 both = conflicts({"name": …, "tag": …}, request.POST["shown"], now={"name": …, "tag": …})
 
-Two people may have the same page open: what one of them has not touched must not go back to what
-it was when they opened it, and where both have changed the same field the last one is asked.
+Two users may have the same page open. A field that one of them has not touched must not revert to
+its old value; if both have changed the same field, the second is asked.
 """
 
 import hashlib
@@ -22,19 +22,18 @@ FIELD = "shown"
 
 
 def marks_of(fields: Mapping[str, Any]) -> str:
-    """A mark of each value, for the page to carry."""
+    """Return a mark of each value, for a hidden field of the page."""
     return json.dumps({name: _mark(value) for name, value in fields.items()})
 
 
 def changed_fields(fields: Mapping[str, Any], marks: str) -> dict[str, Any]:
-    """Those of the fields that are not as the page showed them."""
+    """Return the fields that differ from what the page showed."""
     shown_marks = parse_marks(marks)
     return {name: value for name, value in fields.items() if shown_marks.get(name) != _mark(value)}
 
 
 def conflicts(fields: Mapping[str, Any], marks: str, now: Mapping[str, Any]) -> list[str]:
-    """The names of those that were changed on the page, and meanwhile to something else by
-    somebody else."""
+    """Return the names of fields that were changed both on the page and by another user."""
     touched, shown_marks = changed_fields(fields, marks), parse_marks(marks)
     return [
         name
@@ -46,33 +45,35 @@ def conflicts(fields: Mapping[str, Any], marks: str, now: Mapping[str, Any]) -> 
 
 
 def refresh_marks(marks: str, now: Mapping[str, Any], names: Iterable[str]) -> str:
-    """The marks once the page has shown these as they are now."""
+    """Return the marks after the page has shown the current values of these fields."""
     return json.dumps({**parse_marks(marks), **{name: _mark(now[name]) for name in names}})
 
 
 def conflict_text(actor: str, theirs: str) -> str:
-    """What is said where two have changed the same; `actor` as events name them, if it is known."""
-    who = _("%(who)s has changed this meanwhile.") % {"who": isolate(actor.removeprefix("user:"))}
+    """Return the text about a conflict; `actor` is as in events, empty if unknown."""
+    who = _("%(who)s has changed this in the meantime.") % {
+        "who": isolate(actor.removeprefix("user:"))
+    }
     return " ".join(
         (
-            who if actor else _("Somebody else has changed this meanwhile."),
+            who if actor else _("Another user has changed this in the meantime."),
             _("Now it is: %(value)s.") % {"value": theirs},
-            _("Save again to put what is written here in its place."),
+            _("Save again to replace it with your value."),
         )
     )
 
 
 def parse_marks(marks: str) -> Mapping[str, Any]:
-    """The marks by name; none where it is nothing of ours."""
+    """Return the marks by name; empty if they are malformed."""
     try:
-        parsed = json.loads(marks)
+        decoded = json.loads(marks)
     except (ValueError, RecursionError):
         return {}
-    return parsed if isinstance(parsed, dict) else {}
+    return decoded if isinstance(decoded, dict) else {}
 
 
 def _mark(value: Any) -> str:
-    if isinstance(value, datetime):  # of which pages show the minute
+    if isinstance(value, datetime):  # pages show the minute
         value = value.astimezone(UTC).replace(second=0, microsecond=0).isoformat()
     canonical = json.dumps(value, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

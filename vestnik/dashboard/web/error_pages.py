@@ -1,7 +1,7 @@
-"""The pages of what went wrong.
+"""The error pages.
 
-Where nothing is known to work (`server_error`, `bad_request`), the page asks nothing: no database,
-no session, no user.
+`server_error` and `bad_request` use no database, session or user, since any of them may have
+failed.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -20,12 +20,12 @@ from vestnik.db.errors import RETRY_AFTER, FailureKind
 
 
 def not_found(request: HttpRequest) -> HttpResponse:
-    """404, with the navigation for whoever is logged in."""
+    """404, with the navigation for logged-in users."""
     return _within(request, "dashboard/not_found.html", 404)
 
 
 def forbidden(request: HttpRequest) -> HttpResponse:
-    """403, likewise."""
+    """403, with the navigation for logged-in users."""
     return _within(request, "dashboard/refused.html", 403)
 
 
@@ -35,8 +35,11 @@ def bad_request(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest) -> HttpResponse:
-    """403 of a form that is too old. One that asked for a part of its page is told the new token:
-    who has logged in again in another tab goes on, and what is written stays."""
+    """403 for an expired form.
+
+    A request of htmx gets the new token, so that the page continues after a login in another tab
+    and keeps its content.
+    """
     if is_htmx(request):
         answer = render(request, "dashboard/csrf_retry.html", status=403)
         answer["HX-Reswap"] = "none"
@@ -47,10 +50,14 @@ def csrf_failure(request: HttpRequest) -> HttpResponse:
 
 
 def _is_written_here(request: HttpRequest) -> bool:
-    """Whether a page of ours was sent that keeps what is written: by its origin, for its token is
-    that of an earlier login. Nothing is done of it but to show it again."""
+    """Return whether an autosaved page of ours was submitted.
+
+    It is recognised by its origin, since its token is that of an earlier login. The form is only
+    shown again, not executed.
+    """
     own = f"{request.scheme}://{request.get_host()}"
     return (
+        # A page of another site cannot set this header.
         request.headers.get("Origin") == own
         and "token" in request.POST
         and autosave.is_autosaved(request.path)
@@ -68,13 +75,13 @@ def _returned(request: HttpRequest) -> HttpResponse:
 
 
 def _way_back(request: HttpRequest) -> str:
-    """The page on which another language or theme was pressed, with what is written on it."""
+    """Return the page on which the language or the theme was changed, with its content."""
     is_of_the_foot = request.path in (resolve_url("set_language"), resolve_url("set-theme"))
     return where_from(request) if is_of_the_foot else ""
 
 
 def unavailable(request: HttpRequest, trouble: FailureKind) -> HttpResponse:
-    """503: nothing is wrong with the request, and why it was not served."""
+    """503: why the request was not served, although it is valid."""
     answer = _alone(request, "dashboard/unavailable.html", 503, trouble=trouble.name)
     answer["Retry-After"] = str(RETRY_AFTER[trouble])
     return answer
@@ -107,7 +114,7 @@ def _alone(request: HttpRequest, template: str, status: int, **more: str) -> Htt
 
 
 def _guarded(response: HttpResponse) -> HttpResponse:
-    """Not every failure passes through our middleware."""
+    """Set the security headers, since not every error passes through our middleware."""
     response["Content-Security-Policy"] = POLICY
     response["Cache-Control"] = PRIVATE
     return response

@@ -1,4 +1,4 @@
-"""A form that is sent twice, by a second click or a reload, makes one thing."""
+"""Idempotent forms: submitting a form twice, by a second click or a reload, creates one object."""
 
 import hashlib
 import uuid
@@ -16,19 +16,22 @@ from django.utils.translation import gettext_lazy
 from vestnik.dashboard.models import Submission
 from vestnik.db import deadline
 
+#: Extra time of the request's limit, so that the token is released even after a time-out.
 SECONDS_TO_FREE = 2.0
+#: For this time a repeated submission of a page is recognised.
 RETENTION = timedelta(days=2)
+#: Rows per request, so that no request pays for a backlog.
 PRUNED_AT_ONCE = 100
 
 
 ALREADY_SUBMITTED = gettext_lazy(
-    "This page was sent already, and nothing more was done now. "
-    "To send it once more as it is written here, press again."
+    "This page was submitted already, and nothing was done again. To submit it once more, press "
+    "again."
 )
 
 
 class TokenAlreadyUsed(Exception):
-    """The page has made something of another content: whoever wants both has to say so."""
+    """Raised when the page has created an object with another content."""
 
     def __init__(self, created_id: int) -> None:
         self.created_id = created_id
@@ -36,34 +39,34 @@ class TokenAlreadyUsed(Exception):
 
 
 class IdempotentForm(forms.Form):
-    """A form that makes something: it carries a token, hidden, `initial={"token": new_token()}`."""
+    """A form that creates an object; it has a hidden token, `initial={"token": new_token()}`."""
 
     token = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
-        self.errors.pop("token", None)  # a page that was not opened here has a new one
+        self.errors.pop("token", None)  # a request without a token gets a new one
         return super().clean() or {}
 
     @property
     def submitted_token(self) -> uuid.UUID:
-        """The token that the page was opened with; a new one where it came without."""
-        cleaned = getattr(self, "cleaned_data", {})  # a form that was sent empty has none
+        """The token of the page; a new one if it has none."""
+        cleaned = getattr(self, "cleaned_data", {})  # missing before validation
         return cleaned.get("token") or uuid.UUID(new_token())
 
     def created_id(self) -> int | None:
-        """The id of what the page has made, if it has."""
-        made = Submission.objects.filter(token=self.submitted_token).values_list("made", flat=True)
-        return made.first()
+        """Return the id of the object that the page has created, or None."""
+        ids = Submission.objects.filter(token=self.submitted_token).values_list("made", flat=True)
+        return ids.first()
 
-    def require_resubmission(self, said: str) -> None:
-        """Say why nothing was made; sent once more, it is."""
+    def require_resubmission(self, message: str) -> None:
+        """Add an error and renew the token, so that the next submission creates an object."""
         self.data = self.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
         self.data[self.add_prefix("token")] = new_token()  # type: ignore[index]  # the copy may be written to
-        self.add_error(None, said)
+        self.add_error(None, message)
 
 
 def read_token(sent: Mapping[str, Any], name: str = "token") -> uuid.UUID | None:
-    """The token that a page was sent with; None where it came without."""
+    """Return the submitted token; None if there is none."""
     try:
         return uuid.UUID(str(sent.get(name, "")))
     except ValueError:
@@ -71,19 +74,19 @@ def read_token(sent: Mapping[str, Any], name: str = "token") -> uuid.UUID | None
 
 
 def new_token() -> str:
-    """What a page carries that makes something, hidden, and new each time that it is opened."""
+    """Return a token for a page that creates an object."""
     return str(uuid.uuid4())
 
 
 def create_once(token: uuid.UUID, make: Callable[[], int], content: str = "") -> tuple[int, bool]:
-    """The id of what the page made, and whether it was made just now.
+    """Return the id of the page's object, and whether it was created by this call.
 
-    The token is kept in the transaction that makes it: a second request that comes meanwhile waits
-    at the primary key, and what fails leaves the token to be used again. Raises UsedAlready where
-    the content is another than the first time.
+    Raises TokenAlreadyUsed if the content differs from the first time.
     """
     mark = hashlib.sha256(content.encode()).hexdigest()
     with transaction.atomic():
+        # In the same transaction: a concurrent request waits for the primary key, and a failure
+        # leaves the token unused.
         submission, is_first = Submission.objects.get_or_create(token=token)
         if not is_first and submission.made is not None:
             if submission.content not in ("", mark):
@@ -96,13 +99,13 @@ def create_once(token: uuid.UUID, make: Callable[[], int], content: str = "") ->
 
 
 def release_token(token: uuid.UUID) -> None:
-    """Let the page be sent again: what it has begun was broken off."""
+    """Allow the page to be submitted again after its action was interrupted."""
     deadline.extend(SECONDS_TO_FREE)
     Submission.objects.filter(token=token).delete()
 
 
 def canonical_content(sent: QueryDict) -> str:
-    """All that is written on a page, as it was sent."""
+    """Return all submitted fields in a canonical order."""
     fields = ((name, each) for name, values in sent.lists() for each in values)
     return urlencode(sorted(field for field in fields if field[0] != "csrfmiddlewaretoken"))
 

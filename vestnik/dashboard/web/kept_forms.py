@@ -1,8 +1,8 @@
-"""Pages that autosave their form: whatever opens them again is filled from the saved input.
+"""Pages with an autosaved form: when they are opened again, the form is restored.
 
 @page(Action.SEND, keeps=True)
 def client_add(request): ...
-    form = ClientForm(submitted_or_restored(request))  # what was sent or kept; else None
+    form = ClientForm(submitted_or_restored(request))  # submitted or restored, else None
     if request.method == "POST" and form.is_valid(): ...
     clear_restored_errors(request, form)               # restored input is not validated
 
@@ -28,7 +28,7 @@ AUTOSAVE, DISCARD = "autosave", "discard"
 
 
 def respond_with_autosave(request: Any, view: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """The answer of a page that keeps what is written on it, whatever becomes of it now."""
+    """Answer a request to an autosaved page."""
     if request.method != "POST":
         request.restored = _find_unsaved(request)
         return view()
@@ -43,29 +43,31 @@ def respond_with_autosave(request: Any, view: Callable[[], HttpResponseBase]) ->
     if request.headers.get("HX-Request") != "true" and _autosave(request, token):
         request.kept_at = autosave.address_of(request.path, token)
     answer = view()
-    if answer.status_code == 302:  # it was saved, or there is nothing left to be saved to
+    if answer.status_code == 302:  # saved, or its object is gone
         autosave.finish(request.user, token, request.path)
     return answer
 
 
 def submitted_or_restored(request: Any) -> QueryDict | None:
-    """What was sent, or what was kept of the page before; None on a new page."""
+    """Return the submitted or the restored content; None on a new page."""
     if request.method == "POST":
-        sent: QueryDict = request.POST
-        return sent
+        data: QueryDict = request.POST
+        return data
     return autosave.data_of(request.restored) if request.restored else None
 
 
 def clear_restored_errors(request: Any, form: forms.BaseForm) -> None:
-    """What was kept is shown without a word about what is wrong: it was not sent."""
+    """Remove the errors of a restored form, which was not submitted."""
     if request.method != "POST" and request.restored:
-        form.is_valid()  # what can be read of it may be counted
+        form.is_valid()  # valid fields may be counted
         form._errors = ErrorDict()  # type: ignore[attr-defined]  # as Django has it
 
 
 def _autosave_status(request: Any, token: uuid.UUID | None) -> int:
-    """409 where the form was saved or discarded elsewhere, 413 where it is too large to be kept:
-    the page says so, for it is lost with the page."""
+    """Return the status of an autosave: 409 if the form is finished, 413 if it is too large.
+
+    The page tells the user about both, since the content would be lost with the page.
+    """
     if token and _autosave(request, token):
         return 204
     return 413 if autosave.is_too_large(autosave.field_pairs(request.POST)) else 409
@@ -77,10 +79,10 @@ def _autosave(request: Any, token: uuid.UUID) -> bool:
 
 
 def _find_unsaved(request: Any) -> UnsavedForm | None:
-    """What the address says was written before; says so where it was saved since."""
+    """Return the unsaved form that the URL names; add a message if it was saved since."""
     token = request.GET.get(autosave.PARAMETER, "")
     unsaved = autosave.find(request.user, token, request.path) if token else None
     if unsaved is not None and unsaved.fields is None:
-        messages.info(request, _("What was written on this page is saved or discarded by now."))
+        messages.info(request, _("The input of this page has been saved or discarded."))
         return None
     return unsaved

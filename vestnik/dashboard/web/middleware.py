@@ -1,4 +1,4 @@
-"""What holds for every page: where its parts may come from, and whose time it tells."""
+"""Middleware of all pages: Content-Security-Policy, caching, language, time zone, sessions."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,25 +15,24 @@ from vestnik.dashboard.wording.moments import PAGE_ZONE
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-#: Nothing from another host, no script or style within a page: what somebody writes into a
-#: mailing's name can never run.
+#: No other hosts and no inline scripts or styles, so that text in a mailing's name can never run.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 PRIVATE = "no-store"
+#: A session in use is saved once a day, which renews its expiry.
 PROLONGED_EVERY = timedelta(days=1)
 
 
 def strict_pages(answer: GetResponse) -> GetResponse:
-    """Sets the Content-Security-Policy where a view has not set its own, and keeps what is shown
-    to one user out of every cache."""
+    """Set the default Content-Security-Policy, and keep users' pages out of caches."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = answer(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
-        if getattr(request.user, "is_authenticated", False):  # an API key is no user
+        if getattr(request.user, "is_authenticated", False):  # not for API keys
             response.headers.setdefault("Cache-Control", PRIVATE)
         return response
 
@@ -41,7 +40,7 @@ def strict_pages(answer: GetResponse) -> GetResponse:
 
 
 def operators_zone(answer: GetResponse) -> GetResponse:
-    """Tells each user the time in their own zone, and everybody else in the service's."""
+    """Activate the user's time zone, or the service's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         with timezone.override(zones.find_zone(getattr(request.user, "timezone", ""))):
@@ -51,8 +50,10 @@ def operators_zone(answer: GetResponse) -> GetResponse:
 
 
 def as_the_page_is(answer: GetResponse) -> GetResponse:
-    """Writes a part of an open page in the language and the zone of that page, which another tab
-    may have changed since: two languages, or two clocks, are never on one page."""
+    """Render a part of an open page in the page's own language and zone.
+
+    Another tab may have changed them since; a page never mixes two languages or two clocks.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.headers.get("HX-Request") != "true":
@@ -67,8 +68,10 @@ def as_the_page_is(answer: GetResponse) -> GetResponse:
             return answer(request)
 
     def process_view(request: HttpRequest, *_: Any) -> None:
-        """A form with times brings its zone along: they are read as they were written. It is left
-        again with the zone of the user, which `operators_zone` has set around this."""
+        """Activate the zone in which a form's times were written.
+
+        `operators_zone`, which runs around this, resets it afterwards.
+        """
         if _is_form(request) and (zone := zones.find_zone(request.POST.get(PAGE_ZONE, ""))):
             timezone.activate(zone)
 
@@ -77,13 +80,13 @@ def as_the_page_is(answer: GetResponse) -> GetResponse:
 
 
 def _is_form(request: HttpRequest) -> bool:
-    """Whether a page's form was sent: its body is read by now, for the CSRF token."""
+    """Return whether a page's form was submitted; the CSRF check has read its body."""
     of_pages = not request.path_info.startswith("/api/")
     return request.method == "POST" and of_pages and request.user.is_authenticated
 
 
 def seen_sessions(answer: GetResponse) -> GetResponse:
-    """Notes in the list of sessions when each was last used; one that is used does not end."""
+    """Record when each session was last used, and prolong it."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.user.is_authenticated and isinstance(request.session, SessionStore):
@@ -95,7 +98,7 @@ def seen_sessions(answer: GetResponse) -> GetResponse:
 
 
 def _prolong(session: SessionStore) -> None:
-    """Once a day: a session that is saved lasts its whole time from then on."""
+    """Save the session once a day, which renews its expiry."""
     lasts = timedelta(seconds=session.get_session_cookie_age())
     if session.row and session.row.expire_date - timezone.now() < lasts - PROLONGED_EVERY:
         session.modified = True

@@ -1,6 +1,6 @@
-"""Pages of a list on a page: the rows, and the addresses of the pages beside them.
+"""Pagination of lists: the rows, and the URLs of the neighbouring pages.
 
-page = paged(request, lambda walk: walk.take(clients))
+page = paginate(request, lambda keyset: keyset.take(clients))
 {% include "components/pager.html" with newer=page.newer older=page.older %}
 """
 
@@ -18,7 +18,7 @@ SIZE = 50
 
 @dataclass(frozen=True)
 class TablePage(Generic[Row]):
-    """A page's rows; an address is empty where there is no such page."""
+    """The rows of a page; a URL is empty if there is no such page."""
 
     rows: list[Row]
     newer: str
@@ -32,8 +32,11 @@ def paginate(
     newest_first: bool = False,
     size: int = SIZE,
 ) -> TablePage[Row]:
-    """The page that the address names. A cursor that is none of ours is the first page; of a page
-    whose rows are gone by now the one before is shown."""
+    """Return the page of the URL's cursor.
+
+    A malformed cursor gives the first page. If all rows of a page are gone, the one before it is
+    returned.
+    """
     cursor = _cursor_of(request)
     page = fetch_page(cursor, size, take, newest_first=newest_first)
     if cursor is not None and not page.rows:

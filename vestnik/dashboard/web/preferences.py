@@ -1,4 +1,4 @@
-"""What a user prefers on this device: the theme. The language is Django's own `set_language`."""
+"""Preferences of a browser: the theme. The language uses Django's own `set_language`."""
 
 from datetime import timedelta
 
@@ -13,14 +13,14 @@ REMEMBERED = timedelta(days=365)
 
 
 def set_theme(request: HttpRequest) -> HttpResponse:
-    """Remember light, dark, or the system's own; back to the page that it was asked from."""
+    """Store the theme, and return to the page that the form names."""
     response = HttpResponseRedirect(where_from(request))
     remember_theme(response, request.POST.get("theme", ""))
     return response
 
 
 def remember_theme(response: HttpResponse, theme: str) -> None:
-    """In a cookie, if there is such a theme."""
+    """Store the theme in a cookie, if it exists."""
     if theme in THEMES:
         response.set_cookie(
             THEME_COOKIE,
@@ -33,7 +33,7 @@ def remember_theme(response: HttpResponse, theme: str) -> None:
 
 
 def remember_language(response: HttpResponse, language: str) -> None:
-    """In the cookie in which Django looks for it."""
+    """Store the language in Django's cookie."""
     if language in dict(settings.LANGUAGES):
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
@@ -45,9 +45,10 @@ def remember_language(response: HttpResponse, language: str) -> None:
 
 
 def where_from(request: HttpRequest) -> str:
-    """The page of ours that the form names, or the overview."""
-    wanted = request.POST.get("next", "")
-    here = wanted.startswith("/") and url_has_allowed_host_and_scheme(
-        wanted, {request.get_host()}, request.is_secure()
+    """Return the local page that the form names, or the overview."""
+    target = request.POST.get("next", "")
+    # Only local addresses, so that the form cannot be used as an open redirect.
+    here = target.startswith("/") and url_has_allowed_host_and_scheme(
+        target, {request.get_host()}, request.is_secure()
     )
-    return wanted if here else resolve_url("overview")
+    return target if here else resolve_url("overview")

@@ -1,13 +1,12 @@
-"""Static files under names that hold a digest of their content, compressed on the way.
+"""Static files under names with a digest of their content, compressed in transit.
 
-A browser keeps such a file for ten years, and asks for another name after an upgrade. Django's own
-storage of that kind wants `collectstatic` before the start; here the names are made from the files
-where the packages have them, so `make run` needs no such step. A file that a style sheet names has
-its version in its name instead (`inter-5.3.0-…`).
+Browsers cache such a file for ten years; after an upgrade its name differs. Django's own storage of
+this kind requires `collectstatic` before the start. Here the names are derived from the installed
+files, so `make run` needs no such step. A file that a style sheet names has its version in its name
+instead (`inter-5.3.0-…`).
 
-During a release a page of one version asks the other version's process for its files. A name with a
-digest of another content is therefore served as the plain name is: the file as it is here, to be
-asked for again within a minute.
+During a release, a page of one version requests files from a process of the other version. A name
+with another digest is therefore served like the plain name: the local file, cached for a minute.
 """
 
 import hashlib
@@ -24,9 +23,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+#: Hexadecimal digits of the digest: 48 bits are enough for some dozens of files.
 DIGITS = 12
 HAS_VERSION = re.compile(r"-\d+\.\d+\.\d+-")
 HAS_DIGEST = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}(?=\.)")
+#: Content types that are text. Compressing images and archives would only cost time.
 COMPRESSIBLE = (
     "text/",
     "application/javascript",
@@ -39,7 +40,7 @@ STREAM = "text/event-stream"
 
 
 class HashedStorage(StaticFilesStorage):
-    """Addresses of static files with a digest of their content."""
+    """URLs of static files with a digest of their content."""
 
     def url(self, name: str | None) -> str:
         return super().url(hashed(name or ""))
@@ -47,7 +48,7 @@ class HashedStorage(StaticFilesStorage):
 
 @cache
 def hashed(name: str) -> str:
-    """`a/b.css` as `a/b.0123456789ab.css`; as it is where it has a version or does not exist."""
+    """Return `a/b.css` as `a/b.0123456789ab.css`; unchanged if versioned or missing."""
     path = finders.find(name)
     if not path or HAS_VERSION.search(name) or not Path(path).is_file():
         return name
@@ -57,19 +58,20 @@ def hashed(name: str) -> str:
 
 
 class HashedWhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc]  # has no types
-    """Serves each file by its own name and by the one with the digest."""
+    """Serves each file by its own name and by the name with the digest."""
 
     def add_file_to_dictionary(
         self, url: str, path: str, stat_cache: dict[str, stat_result] | None = None
     ) -> None:
         super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
         if url.startswith(self.static_prefix):
-            named = self.static_prefix + hashed(url.removeprefix(self.static_prefix))
-            if named != url:
-                super().add_file_to_dictionary(named, path, stat_cache=stat_cache)
+            hashed_url = self.static_prefix + hashed(url.removeprefix(self.static_prefix))
+            if hashed_url != url:
+                super().add_file_to_dictionary(hashed_url, path, stat_cache=stat_cache)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
+        # With DEBUG the files are looked up per request.
         plain = None if self.autorefresh else self.files.get(self._plain(path))
         if plain is not None and path not in self.files:
             return cast(HttpResponseBase, self.serve(plain, request))
@@ -84,18 +86,21 @@ class HashedWhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc]  # has no ty
         return HAS_VERSION.search(url) is not None or _is_current(self._plain(url), url)
 
     def _plain(self, url: str) -> str:
-        """The address without a digest, of whatever content it is."""
+        """Return the URL without a digest, whatever the content."""
         return HAS_DIGEST.sub("", url) if url.startswith(self.static_prefix) else url
 
 
 def _is_current(plain: str, url: str) -> bool:
-    """Whether the digest in the address of a file that is there is that file's."""
+    """Return whether the digest in the URL is that of the current file."""
     name = plain.rpartition("/static/")[2]
     return plain != url and url.endswith(hashed(name))
 
 
 class CompressedText(GZipMiddleware):
-    """Compresses what is text and whole. Live streams are not: their events would wait."""
+    """Compresses complete text responses.
+
+    Live streams are excluded, since their events would be delayed.
+    """
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase

@@ -1,4 +1,4 @@
-"""What is too large to be any file of ours is refused before it is read."""
+"""Refuses uploads that are larger than any valid file, before they are read."""
 
 from typing import Any
 
@@ -9,8 +9,7 @@ from vestnik.audience.importing.formats import MOST_FORM_BYTES
 
 
 class UploadLimit(FileUploadHandler):
-    """Stands before Django's own. A form is read before anybody knows who sends it, since its CSRF
-    token is in it: without this whoever can reach the login could fill the disk."""
+    """An upload handler in front of Django's own."""
 
     def handle_raw_input(
         self,
@@ -20,12 +19,14 @@ class UploadLimit(FileUploadHandler):
         boundary: Any,
         encoding: Any = None,
     ) -> None:
+        # The CSRF token is in the form, so the form is read before its sender is known. Without
+        # this limit, anyone who reaches the login could fill the disk.
         if content_length > MOST_FORM_BYTES:
             raise RequestDataTooBig(f"{content_length} bytes")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Leave it to the next handler."""
+        """Pass the data to the next handler."""
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        """It is the next handler's."""
+        """Leave the file to the next handler."""

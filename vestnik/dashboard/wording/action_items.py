@@ -1,4 +1,4 @@
-"""What wants a decision, in words, each with the address where it is decided."""
+"""Action items in words, each with the page on which it is resolved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from vestnik.reports.action_items import count_action_items
 
 __all__ = ["ActionItemText", "count_action_items", "describe"]
 
-#: What a kind is called, and what is done about it where.
+#: By kind: its label, its action, and the page of the action.
 KINDS: Mapping[str, tuple[Promise, Promise, str]] = {
-    "breaker": (gettext_lazy("held back"), gettext_lazy("Look at it"), "settings"),
-    "paused": (gettext_lazy("paused automatically"), gettext_lazy("Look at it"), "mailing-page"),
+    "breaker": (gettext_lazy("on hold"), gettext_lazy("View"), "settings"),
+    "paused": (gettext_lazy("paused automatically"), gettext_lazy("View"), "mailing-page"),
     "unknown": (pgettext_lazy("message", "unknown"), gettext_lazy("Decide"), "mailing-page"),
-    "nobody": (gettext_lazy("nobody matched"), gettext_lazy("Copy it"), "copy-mailing"),
+    "nobody": (gettext_lazy("no recipients"), gettext_lazy("Copy it"), "copy-mailing"),
     "missed": (gettext_lazy("missed"), gettext_lazy("Copy it"), "copy-mailing"),
 }
 
 
 @dataclass(frozen=True)
 class ActionItemText:
-    """A decision as it stands on the page."""
+    """An action item as the page shows it."""
 
     kind: Promise
     text: str
@@ -38,33 +38,33 @@ class ActionItemText:
     is_bad: bool
 
 
-def describe(found: Mapping[str, Any]) -> ActionItemText:
-    """By the fields of a `ActionItem`."""
-    kind, action, address = KINDS[found["kind"]]
-    href = reverse(address, args=[found["mailing"]] if found["mailing"] else [])
-    anchor = "#unknown" if found["kind"] == "unknown" else ""
-    reason = isolate(said(found["reason"]))
+def describe(item: Mapping[str, Any]) -> ActionItemText:
+    """Return the text of an `ActionItem`, given as its fields."""
+    kind, action, address = KINDS[item["kind"]]
+    href = reverse(address, args=[item["mailing"]] if item["mailing"] else [])
+    anchor = "#unknown" if item["kind"] == "unknown" else ""
+    reason = isolate(said(item["reason"]))
     return ActionItemText(
-        kind, _text(found), reason, action, href + anchor, found["kind"] == "breaker"
+        kind, _text(item), reason, action, href + anchor, item["kind"] == "breaker"
     )
 
 
-def _text(found: Mapping[str, Any]) -> str:
-    name = isolate(found["name"]) or f"№ {found['mailing']}"
-    match found["kind"]:
+def _text(item: Mapping[str, Any]) -> str:
+    name = isolate(item["name"]) or f"№ {item['mailing']}"
+    match item["kind"]:
         case "breaker":
-            text = _("Messages by %(provider)s wait, since it fails one after the other")
-            return text % {"provider": found["provider"]}
+            text = _("Messages through %(provider)s wait, since the provider keeps failing")
+            return text % {"provider": item["provider"]}
         case "paused":
-            return _("“%(name)s” stands still") % {"name": name}
+            return _("“%(name)s” is paused") % {"name": name}
         case "nobody":
             text = _("“%(name)s” finished without a message: no client matched its conditions")
             return text % {"name": name}
         case "missed":
-            return _("“%(name)s” was never sent: its whole window went by") % {"name": name}
+            return _("“%(name)s” was never sent: its window has passed") % {"name": name}
     text = ngettext(
         "%(shown)s message of “%(name)s” was handed over and never answered",
         "%(shown)s messages of “%(name)s” were handed over and never answered",
-        found["count"],
+        item["count"],
     )
-    return text % {"shown": number(found["count"]), "name": name}
+    return text % {"shown": number(item["count"]), "name": name}

@@ -1,4 +1,4 @@
-"""An audience filter in words, as a person would say it."""
+"""An audience filter in words."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -13,12 +13,12 @@ from vestnik.audience.filters.selection import Filter
 from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 
-#: Of a longer list the rest is only counted.
+#: The number of listed values; the rest is counted.
 MOST_NAMED = 8
 
 
 def describe(audience: Filter) -> list[str]:
-    """A line for each condition, all of which have to hold; never empty."""
+    """Return a line per condition, all of which must hold; never empty."""
     lines = list(_describe_follow_up(audience.get("again"))) + list(_conditions(audience))
     if excluded := list(_conditions(audience.get("exclude", {}))):
         lines.append(_("except: %(whom)s") % {"whom": _(" and ").join(excluded)})
@@ -39,8 +39,8 @@ def _conditions(audience: Filter) -> Iterator[str]:
         yield _("prefix %(codes)s") % {"codes": alternatives(codes)}
     if tags := audience.get("tags"):
         yield _tags(tags)
-    for name, wanted in audience.get("attributes", {}).items():
-        yield _attribute(name, wanted)
+    for name, expected in audience.get("attributes", {}).items():
+        yield _attribute(name, expected)
     for word, ids in audience.get("mailings", {}).items():
         yield MAILING_WORDS[word] % {"mailings": alternatives(f"№ {id}" for id in ids)}
 
@@ -53,53 +53,55 @@ MAILING_WORDS = {
 
 
 def _tags(tags: Sequence[str]) -> str:
-    named = [_("“%(tag)s”") % {"tag": isolate(tag)} for tag in tags if tag]
-    if not named:
+    quoted_tags = [_("“%(tag)s”") % {"tag": isolate(tag)} for tag in tags if tag]
+    if not quoted_tags:
         return _("without a tag")
-    said = _("tag %(tags)s") % {"tags": alternatives(named)}
-    return said if len(named) == len(tags) else _("%(this)s or none") % {"this": said}
+    tags_text = _("tag %(tags)s") % {"tags": alternatives(quoted_tags)}
+    return (
+        tags_text if len(quoted_tags) == len(tags) else _("%(this)s or none") % {"this": tags_text}
+    )
 
 
-def _attribute(name: str, wanted: Any) -> str:
+def _attribute(name: str, expected: Any) -> str:
     name = isolate(name)
-    if not isinstance(wanted, Mapping):
-        values = alternatives(wanted if isinstance(wanted, list) else [wanted])
+    if not isinstance(expected, Mapping):
+        values = alternatives(expected if isinstance(expected, list) else [expected])
         return _("%(name)s = %(values)s") % {"name": name, "values": values}
-    bounds = {word: value(wanted[word]) for word in ("gte", "lte") if word in wanted}
+    bounds = {word: value(expected[word]) for word in ("gte", "lte") if word in expected}
     if bounds:
         return _range(name, bounds)
-    if wanted.get("present", True):
+    if expected.get("present", True):
         return _("%(name)s is given") % {"name": name}
     return _("%(name)s is not given") % {"name": name}
 
 
 def _range(name: str, bounds: Mapping[str, str]) -> str:
-    said = {"name": name, **bounds}
+    params = {"name": name, **bounds}
     if len(bounds) == 2:
-        return _("%(name)s from %(gte)s to %(lte)s") % said
+        return _("%(name)s from %(gte)s to %(lte)s") % params
     if "gte" in bounds:
-        return _("%(name)s from %(gte)s") % said
-    return _("%(name)s up to %(lte)s") % said
+        return _("%(name)s from %(gte)s") % params
+    return _("%(name)s up to %(lte)s") % params
 
 
 def alternatives(values: Iterable[Any]) -> str:
-    """`905, 916 or 926`; of many only the first, and how many more there are."""
-    said = list(dict.fromkeys(map(value, values)))
-    if len(said) > MOST_NAMED:
-        more = len(said) - MOST_NAMED
+    """Return `905, 916 or 926`; of many values the first ones and the number of the others."""
+    texts = list(dict.fromkeys(map(value, values)))
+    if len(texts) > MOST_NAMED:
+        more = len(texts) - MOST_NAMED
         rest = ngettext("%(count)d more", "%(count)d more", more) % {"count": more}
-        said = [*said[:MOST_NAMED], rest]
-    *first, last = said
+        texts = [*texts[:MOST_NAMED], rest]
+    *first, last = texts
     return _("%(first)s or %(last)s") % {"first": ", ".join(first), "last": last} if first else last
 
 
-def value(wanted: Any) -> str:
-    """A value of a filter as it is written on a page."""
-    if isinstance(wanted, bool):
-        return _("yes") if wanted else _("no")
-    if isinstance(wanted, str) and (day := _day(wanted)):
+def value(item: Any) -> str:
+    """Return a filter's value as pages show it."""
+    if isinstance(item, bool):
+        return _("yes") if item else _("no")
+    if isinstance(item, str) and (day := _day(item)):
         return date_format(day, "d.m.Y" if get_language() == "ru" else "j M Y")
-    return isolate(wanted)
+    return isolate(item)
 
 
 def _day(written: str) -> date | None:

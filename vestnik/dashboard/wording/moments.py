@@ -1,7 +1,7 @@
-"""Instants and times of the day as people type them: plain text fields, read by the server.
+"""Text fields for times, parsed by the server.
 
-The browser's own fields for dates and numbers are not used: what they cannot read they send as
-empty, and they write dates in the browser's language instead of the page's.
+The browser's own fields for dates and numbers are not used: they submit what they cannot parse as
+empty, and format dates in the browser's language instead of the page's.
 """
 
 import re
@@ -20,12 +20,14 @@ from django.utils.translation import gettext as _
 from vestnik.dashboard.wording.zones import here, offset
 
 FORMATS = {"ru": "%d.%m.%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
+#: Characters of a typed time.
 LONGEST = 60
-#: The field by which a form says in which zone its times are written.
+#: The field with the zone of a form's times.
 PAGE_ZONE = "page_zone"
 DAY_FIRST = r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"
 YEAR_FIRST = r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
 CLOCK = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+#: An optional offset, which decides a repeated hour.
 AHEAD = r"(?:\s*(?:UTC|GMT)?(?P<sign>[+\-−])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?)?"
 TYPED_FORMATS = tuple(
     re.compile(rf"{day}(?:T|,?\s+){CLOCK}{AHEAD}", re.ASCII | re.IGNORECASE)
@@ -33,24 +35,26 @@ TYPED_FORMATS = tuple(
 )
 NAMES = ("year", "month", "day", "hour", "minute", "second")
 HOUR = re.compile(r"(\d{1,2})(?:[:.](\d{2})(?::\d{2})?)?", re.ASCII)
+#: Digits, or groups of three with spaces.
 WHOLE = re.compile(r"\d{1,9}|\d{1,3}(?:[ \u00a0\u202f]\d{3})+", re.ASCII)
+# Hours of the quick choices: a start in the morning, an end in the evening.
 MORNING, EVENING = 10, 21
 
 
 def format_moment(instant: datetime) -> str:
-    """As the page's field shows it; an hour that comes twice with what it is ahead of UTC."""
+    """Return the time as the page's field shows it; a repeated hour with its UTC offset."""
     local = zones_of_django.localtime(instant)
-    shown = local.strftime(FORMATS[_language()])
+    text = local.strftime(FORMATS[_language()])
     if _is_repeated(local):
-        shown += f" {offset(zones_of_django.get_current_timezone_name(), instant)}"
-    return shown
+        text += f" {offset(zones_of_django.get_current_timezone_name(), instant)}"
+    return text
 
 
 def parse_moment(text: str) -> datetime:
-    """The instant, in the page's zone where the text names none. Raises ValidationError."""
-    found = next(filter(None, (form.fullmatch(text.strip()) for form in TYPED_FORMATS)), None)
+    """Return the time, in the page's zone unless the text has an offset. Raises ValidationError."""
+    match = next(filter(None, (form.fullmatch(text.strip()) for form in TYPED_FORMATS)), None)
     try:
-        parts = {} if found is None else found.groupdict()
+        parts = {} if match is None else match.groupdict()
         year, month, day, hour, minute, second = (int(parts[name] or 0) for name in NAMES)
         wall = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  (placed next)
         instant = _localize(wall, parts)
@@ -68,6 +72,7 @@ def _localize(wall: datetime, parts: dict[str, Any]) -> datetime:
         ahead = timedelta(hours=int(parts["hours"]), minutes=int(parts["minutes"] or 0))
         return wall.replace(tzinfo=timezone(ahead if parts["sign"] == "+" else -ahead))
     local = wall.replace(tzinfo=zones_of_django.get_current_timezone())
+    # A time in the gap of a clock change does not survive the round trip.
     if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != wall:
         raise ValidationError(_("The clocks are put forward then, and this time does not exist."))
     if _is_repeated(local):
@@ -82,14 +87,14 @@ def _is_repeated(local: datetime) -> bool:
 
 def _ambiguous_choices(local: datetime) -> str:
     name = zones_of_django.get_current_timezone_name()
-    ways = (offset(name, local.replace(fold=fold)) for fold in (0, 1))
-    said = dict(zip(("first", "second"), ways, strict=True))
+    offsets = (offset(name, local.replace(fold=fold)) for fold in (0, 1))
+    params = dict(zip(("first", "second"), offsets, strict=True))
     return (
         _(
             "The clocks are put back then, and this hour comes twice: "
             "write %(first)s or %(second)s after it."
         )
-        % said
+        % params
     )
 
 
@@ -98,11 +103,14 @@ class MomentInput(forms.TextInput):
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
-        given = context["widget"]["attrs"]
-        described = [given.get("aria-describedby", ""), f"{given.get('id', name)}-zone"]
-        given["aria-describedby"] = " ".join(filter(None, described))
-        given.update(autocomplete="off", maxlength=str(LONGEST), inputmode="text")
-        given["placeholder"] = zones_of_django.localtime().strftime(FORMATS[_language()])
+        widget_attrs = context["widget"]["attrs"]
+        described = [
+            widget_attrs.get("aria-describedby", ""),
+            f"{widget_attrs.get('id', name)}-zone",
+        ]
+        widget_attrs["aria-describedby"] = " ".join(filter(None, described))
+        widget_attrs.update(autocomplete="off", maxlength=str(LONGEST), inputmode="text")
+        widget_attrs["placeholder"] = zones_of_django.localtime().strftime(FORMATS[_language()])
         return context
 
     def render(
@@ -127,7 +135,7 @@ class MomentInput(forms.TextInput):
 
 
 def _labels() -> SafeString:
-    """What the calendar's buttons are called."""
+    """Return the labels of the calendar's buttons."""
     labels = {
         "calendar": _("Choose in a calendar"),
         "back": _("Previous month"),
@@ -146,18 +154,18 @@ def _choices(name: str) -> SafeString:
 
 
 def quick_choices(name: str) -> Sequence[tuple[str, datetime]]:
-    """What is chosen most often, by its words: the morning for a start, the evening for an end."""
+    """Return frequent times with labels: the morning for a start, the evening for an end."""
     now = zones_of_django.localtime()
     hour = EVENING if name.endswith("ends_at") else MORNING
     days = {0: _("today"), 1: _("tomorrow")}
     days.setdefault(7 - now.weekday(), _("on Monday"))
-    found = []
+    choices = []
     for days_ahead, word in days.items():
         day = now + timedelta(days=days_ahead)
         at = day.replace(hour=hour, minute=0, second=0, microsecond=0, fold=0)
         if at > now + timedelta(minutes=30):
-            found.append((f"{word} {hour}:00", at))
-    return found
+            choices.append((f"{word} {hour}:00", at))
+    return choices
 
 
 def _instant_of(value: Any) -> datetime | None:
@@ -168,7 +176,7 @@ def _instant_of(value: Any) -> datetime | None:
 
 
 class Moment(forms.Field):
-    """An instant, written in the operator's zone."""
+    """A time in the user's zone."""
 
     widget = MomentInput
 
@@ -182,7 +190,7 @@ class Moment(forms.Field):
 
 
 class Hour(forms.CharField):
-    """A time of the client's day: `9`, `09:00` and `9.30` are understood."""
+    """A time of the client's day; accepts `9`, `09:00` and `9.30`."""
 
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"inputmode": "numeric", "placeholder": "09:00", "autocomplete": "off"}
@@ -191,12 +199,12 @@ class Hour(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         text = str(super().to_python(value) or "")
-        found = HOUR.fullmatch(text)
-        return f"{int(found[1]):02}:{found[2] or '00'}" if found else text
+        match = HOUR.fullmatch(text)
+        return f"{int(match[1]):02}:{match[2] or '00'}" if match else text
 
 
 class WholeNumber(forms.IntegerField):
-    """A number that may be written with spaces; what is no number is an error, never "none"."""
+    """A number that may contain spaces; anything else is an error, never "none"."""
 
     widget = forms.TextInput
 

@@ -1,5 +1,7 @@
-"""Tables of exports as people read them: headings, states and reasons in the reader's language,
-times in their zone. Programs, and imports, get the same tables as they are."""
+"""Exported tables for people: headings, states, reasons and times for the reader.
+
+Programs and imports get the same tables in raw form.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, tzinfo
@@ -42,7 +44,7 @@ MEASURES: dict[str, Promise] = {
     "state": _("State"),
     "state_reason": _("Reason"),
     "progress.matched": _("Matched"),
-    "settled": _("Settled"),
+    "settled": _("Outcome known"),
     "segments.per_message": _("Segments of a message"),
     "segments.sent": _("Segments sent"),
     "price": _("Price"),
@@ -52,7 +54,7 @@ MEASURES: dict[str, Promise] = {
     "enlisted_at": _("Audience complete, %(zone)s"),
     "finished_at": _("Finished, %(zone)s"),
 }
-#: A reason is in the column of its text, in the reader's language.
+#: Columns for programs; the reason's text has a column of its own.
 FOR_PROGRAMS = ("reason_code", "reason_params")
 PERCENT = gettext_noop("%(state)s, %%")
 DAYS = {"ru": "%d.%m.%Y %H:%M:%S"}
@@ -62,37 +64,37 @@ Reader = Callable[[Sequence[Cell]], Row]
 
 
 def is_for_people(request: HttpRequest) -> bool:
-    """Whether the file is asked for as people read it."""
+    """Return whether the file is requested in the form for people."""
     return request.GET.get(PARAMETER) == FOR_PEOPLE
 
 
 def clients(table: Table) -> Iterator[Row]:
-    """Clients: without the column that is for imports alone."""
+    """Return clients without the column for imports."""
     rows = iter(table)
     head = list(next(rows))
-    kept = [n for n, name in enumerate(head) if name != exact_values.COLUMN]
-    named = [_heading(str(head[n])) if head[n] in FIELDS else head[n] for n in kept]
-    return _read(named, ([row[n] for n in kept] for row in rows), list)
+    shown_columns = [n for n, name in enumerate(head) if name != exact_values.COLUMN]
+    headings = [_heading(str(head[n])) if head[n] in FIELDS else head[n] for n in shown_columns]
+    return _read(headings, ([row[n] for n in shown_columns] for row in rows), list)
 
 
 def messages(table: Table) -> Iterator[Row]:
-    """The messages of a mailing."""
+    """Return the messages of a mailing."""
     rows = iter(table)
     head = [str(name) for name in next(rows)]
     state, error = head.index("state"), head.index("error")
-    kept = [n for n, name in enumerate(head) if name not in FOR_PROGRAMS]
+    shown_columns = [n for n, name in enumerate(head) if name not in FOR_PROGRAMS]
 
     def read(row: Sequence[Cell]) -> Row:
         cells = list(row)
         cells[state] = str(MESSAGE_STATES.get(str(row[state]), row[state]))
         cells[error] = _said(row[error])
-        return [cells[n] for n in kept]
+        return [cells[n] for n in shown_columns]
 
-    return _read([_heading(head[n]) for n in kept], rows, read)
+    return _read([_heading(head[n]) for n in shown_columns], rows, read)
 
 
 def statistics(table: Table) -> Iterator[Row]:
-    """A mailing in numbers."""
+    """Return the statistics of a mailing."""
     rows = iter(table)
     head = [_heading(str(name)) for name in next(rows)]
     return _read(head, (row for row in rows if row[0] not in FOR_PROGRAMS), _measure)
@@ -131,7 +133,8 @@ def _in_columns(heading: "Promise | str") -> str:
 
 
 def _read(head: Sequence[Cell], rows: Iterator[Sequence[Cell]], read: Reader) -> Iterator[Row]:
-    """The language and the zone are those of now: rows are read while the file is sent."""
+    """Return the rows in the current language and zone."""
+    # Rows are read while the file is sent, after the request's own language and zone are reset.
     language, zone = translation.get_language(), timezone.get_current_timezone()
     yes, no = translation.gettext("yes"), translation.gettext("no")
 
@@ -144,8 +147,8 @@ def _read(head: Sequence[Cell], rows: Iterator[Sequence[Cell]], read: Reader) ->
         yield list(head)
         for row in rows:
             with translation.override(language), timezone.override(zone):
-                made = [cell(value) for value in read(row)]
-            yield made
+                cells = [cell(value) for value in read(row)]
+            yield cells
 
     return table()
 

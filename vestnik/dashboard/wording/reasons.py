@@ -1,4 +1,4 @@
-"""Why something is as it is, in the reader's language."""
+"""Reasons in the reader's language."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from vestnik.dashboard.wording.state_labels import FIELDS, MESSAGE_STATES
 from vestnik.reasons.reason import Reason
 from vestnik.reasons.translation import Names, translated
 
-#: Fields of a file.
+#: Names of the fields of a file.
 COLUMNS: Mapping[str, Promise] = {
     "phone_number": gettext_lazy("Phone number"),
     "operator_code": gettext_lazy("Prefix"),
@@ -21,7 +21,7 @@ COLUMNS: Mapping[str, Promise] = {
 
 
 def said(reason: str | None) -> str:
-    """A reason as the reader understands it; a text of somebody's own as it is."""
+    """Return a reason in the reader's language; a user's own text as it is."""
     return translated(reason, NAMES) if isinstance(reason, Reason) else reason or ""
 
 

@@ -1,4 +1,4 @@
-"""What states are called on the pages, and in which order they stand there."""
+"""The labels of states, in the order in which pages show them."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +8,7 @@ from vestnik.dispatch.read.progress import Outcome
 from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import MailingState
 
-#: Also the order of the segments of the bar: what went well, what did not, what is still to come.
+#: Also the order of the bar's segments: success, failure, still to come.
 MESSAGE_STATES: dict[str, Promise] = {
     MessageState.DELIVERED: _("delivered"),
     MessageState.SENT: _("sent"),
@@ -32,7 +32,7 @@ MAILING_STATES: dict[str, Promise] = {
     MailingState.MISSED: pgettext_lazy("mailing", "missed"),
 }
 
-#: What of a mailing can be changed.
+#: The fields of a mailing that can be changed.
 FIELDS: dict[str, Promise] = {
     "name": _("Name"),
     "text": _("Text"),
@@ -44,11 +44,11 @@ FIELDS: dict[str, Promise] = {
     "local_hours": _("Client's hours"),
 }
 
-#: Of a finished mailing that did not reach all.
+#: Outcomes of a finished mailing that did not reach all clients.
 OUTCOMES: dict[str, Promise] = {
     Outcome.PARTLY: _("finished, not all were reached"),
     Outcome.MOSTLY_NOT: _("finished, most were not reached"),
-    Outcome.NOBODY: _("finished, nobody matched"),
+    Outcome.NOBODY: _("finished, no recipients"),
 }
 
 ROLES: dict[str, Promise] = {

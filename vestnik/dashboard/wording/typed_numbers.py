@@ -1,18 +1,20 @@
-"""Numbers as people type them on a page, whose language says what a comma is."""
+"""Parses typed numbers; the language of the page decides what a comma means."""
 
 import re
 
 from django.utils import translation
 
-#: In English 1,000 is a thousand, and 1.000 in no language of the pages.
+#: In English 1,000 is a thousand; 1.000 is a thousand in neither language of the pages.
 ENGLISH_GROUPS = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
 SPACED_GROUPS = re.compile(r"-?[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?", re.ASCII)
 SPACES = re.compile("[ \u00a0\u202f]")
 
 
 def normalise(written: str) -> str:
-    """The number with a decimal point and without what groups its digits; what is no number stays
-    none."""
+    """Return the number with a decimal point and without group separators.
+
+    The result may still not be a number; the caller validates it.
+    """
     number = written.strip().replace("−", "-")
     if SPACED_GROUPS.fullmatch(number):
         number = SPACES.sub("", number)

@@ -1,4 +1,4 @@
-"""Time zones to choose from: Russia's by the names that people give them, then all others."""
+"""The choices of a time zone: Russia's zones by their usual names, then all others."""
 
 import zoneinfo
 from datetime import datetime, timedelta
@@ -26,23 +26,23 @@ RUSSIAN: dict[str, Promise] = {
 }
 REGIONS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
-#: Stands for the service's own zone where one is chosen.
+#: The choice of the service's own zone.
 OWN = "own"
 
 Choices = list[tuple[str, str]]
 
 
 def choices() -> list[tuple[str, str | Choices]]:
-    """For a form's field: OWN, then Russia's, then all others."""
+    """Return the choices of a form field: OWN, then Russia's, then all others."""
     now = timezone.now()
-    own = gettext("as the service: %(zone)s") % {"zone": labelled(settings.TIME_ZONE, now)}
+    own = gettext("same as the service: %(zone)s") % {"zone": labelled(settings.TIME_ZONE, now)}
     russian = [(name, labelled(name, now)) for name in RUSSIAN]
     others = [(name, labelled(name, now)) for name in _others()]
     return [(OWN, own), (gettext("Russia"), russian), (gettext("Other zones"), others)]
 
 
 def find_zone(name: str) -> zoneinfo.ZoneInfo | None:
-    """The zone of that name; None where this machine's database has none."""
+    """Return the zone of that name; None if this machine's tz database does not have it."""
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -50,23 +50,23 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo | None:
 
 
 def labelled(name: str, at: datetime) -> str:
-    """`Moscow, UTC+3`."""
+    """Return the zone with its offset: `Moscow, UTC+3`."""
     return f"{RUSSIAN.get(name, name)}, {offset(name, at)}"
 
 
 def here(at: datetime | None = None) -> str:
-    """The zone that the page's times are in, and what it is ahead of UTC at that moment or now."""
+    """Return the zone of the page's times, with its UTC offset at that time or now."""
     return labelled(timezone.get_current_timezone_name(), at or timezone.now())
 
 
 def current_name() -> str:
-    """The zone that the page's times are in; what it is ahead of UTC depends on the day."""
+    """Return the name of the zone of the page's times; its UTC offset depends on the day."""
     name = timezone.get_current_timezone_name()
     return str(RUSSIAN.get(name, name))
 
 
 def offset(name: str, at: datetime) -> str:
-    """What the zone is ahead of UTC at that moment, as `UTC+3` or `UTC+5:30`."""
+    """Return the zone's UTC offset at that time, as `UTC+3` or `UTC+5:30`."""
     if (zone := find_zone(name)) is None:
         return gettext("unknown time zone")
     ahead = at.astimezone(zone).utcoffset() or timedelta()

@@ -1,1 +1,1 @@
-"""What adapters of HTTP gateways share: requests from templates, one exchange, the answer read."""
+"""Shared by adapters of HTTP gateways: requests from templates, the transport, answers."""

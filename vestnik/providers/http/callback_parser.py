@@ -1,4 +1,4 @@
-"""A gateway's callbacks: receipts and what clients wrote, found by JSON paths."""
+"""Parses a gateway's callbacks: receipts and inbound messages, found by JSON paths."""
 
 import logging
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class CallbackParser:
-    """Reads one notice, or a list of them, from a JSON body, a form or a query string."""
+    """Parses one item, or a list of them, from a JSON body, a form or a query string."""
 
     def __init__(self, alias: str, options: Options) -> None:
         self._alias = alias
@@ -66,24 +66,27 @@ class CallbackParser:
                 self._parse_item(item, receipts, inbound)
             except CallbackRefused as problem:
                 problems.append(str(problem))
+        # Refuse only if nothing could be parsed: a refusal makes the vendor repeat all of it.
         if problems and len(problems) == len(items):
             raise CallbackRefused(problems[0])
         for reason in dict.fromkeys(problems):
-            log.warning("%d notices of a list cannot be read: %s", problems.count(reason), reason)
+            log.warning(
+                "%d items of a callback cannot be parsed: %s", problems.count(reason), reason
+            )
         return CallbackResult(receipts, inbound, self._answer)
 
     def _parse_item(self, item: object, receipts: list[Receipt], inbound: list[Inbound]) -> None:
-        """One that is unreadable takes no other along. Raises CallbackRefused."""
+        """Parse one item of a callback. Raises CallbackRefused, which affects only this item."""
         if self._is_text(item):
             inbound.append(self._inbound(item))
         elif (receipt := self._receipt(item)) is not None:
             receipts.append(receipt)
 
     def _is_text(self, item: object) -> bool:
-        """A receipt may repeat the text that we sent: with an id and the state of a message that
-        we sent it is one. An empty text is none."""
+        """Return whether the item is an inbound message and not a receipt."""
         if not self._word(item, "text"):
             return False
+        # A receipt may repeat the text that we sent, but then it has an id and a known state.
         state = (self._word(item, "state") or "").lower()
         has_id = self._word(item, "id") or self._word(item, "provider_id")
         return not (has_id and (state in self.states or state in UNDER_WAY))
@@ -92,14 +95,14 @@ class CallbackParser:
         return scalar_text(step_into(item, self._paths[f"callback_{name}_path"]))
 
     def _receipt(self, item: object) -> Receipt | None:
-        """None for a state that is not final."""
+        """Return the receipt, or None if the state is not final."""
         word = self._word(item, "state")
-        named = self._word(item, "id")
-        our_id, their_id = parse_id(named or ""), normalize_id(self._word(item, "provider_id"))
-        if word is None or not (named or their_id):
+        id_text = self._word(item, "id")
+        our_id, their_id = parse_id(id_text or ""), normalize_id(self._word(item, "provider_id"))
+        if word is None or not (id_text or their_id):
             raise CallbackRefused("there is neither a text nor an id with a state")
         if our_id is None and not their_id:
-            log.warning("a receipt is dropped: its id is none of ours")
+            log.warning("a receipt is ignored: its id is not one of ours")
             return None
         state = self.states.get(word.lower())
         return state and Receipt(
@@ -125,7 +128,7 @@ def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState
 
 
 class CallbackSignature:
-    """A keyed digest of the body in a header: it stands for the secret of the address."""
+    """Verifies a keyed digest of the body in a header, which replaces the secret."""
 
     def __init__(self, options: Options) -> None:
         self._header = options.text("callback_signature_header", "").lower()
@@ -133,16 +136,21 @@ class CallbackSignature:
         self._secret = options.secret("callback_signature_secret", "")
         self.is_configured = bool(self._header)
         if self.is_configured and not self._secret:
-            raise OptionError("callback_signature_secret", "is required beside the header")
+            raise OptionError(
+                "callback_signature_secret", "is required with callback_signature_header"
+            )
 
     def check(self, callback: Callback) -> None:
-        """In hexadecimal or base64, with or without `sha256=` before it. Raises CallerUnknown."""
+        """Raise CallerUnknown if the signature is wrong.
+
+        It may be hexadecimal or base64, with or without a prefix like `sha256=`.
+        """
         if not self.is_configured:
             return
         headers = {name.lower(): value for name, value in callback.headers.items()}
-        shown = headers.get(self._header, "").strip()
-        shown = shown.removeprefix(f"{self._method.removeprefix('hmac-')}=")
+        signature = headers.get(self._header, "").strip()
+        signature = signature.removeprefix(f"{self._method.removeprefix('hmac-')}=")
         secret = self._secret.reveal()
         right = [digest(self._method, secret, callback.body, kind) for kind in ("hex", "base64")]
-        if not any(matches_secret(shown, Secret(one)) for one in right):
+        if not any(matches_secret(signature, Secret(one)) for one in right):
             raise CallerUnknown("the signature is missing or wrong")

@@ -1,8 +1,8 @@
-"""Connections of which each answer belongs to the request before it.
+"""Connections on which each answer belongs to the request before it.
 
-HTTP/1.1 numbers neither requests nor answers: what a kept connection says unasked would be taken
-as the answer to the next message, which the gateway may never have seen. So a connection is used
-again only where its last answer ended exactly, and nothing has come since.
+HTTP/1.1 numbers neither requests nor answers. Unsolicited data on a kept connection would be taken
+as the answer to the next message, which the gateway may never have received. So a connection is
+reused only if its last answer ended exactly and nothing has arrived since.
 """
 
 import functools
@@ -17,27 +17,29 @@ from aiohttp.client_proto import ResponseHandler
 
 from vestnik.providers.base import OutboundMessage, TooLate
 
-#: aiohttp rounds time-outs above this up to whole seconds; ours must be exact.
+#: aiohttp rounds time-outs above this threshold up to whole seconds; ours must be exact.
 EXACT = 1e9
-#: An answer about one message is shorter, with its head.
+#: Any answer about one message is shorter, including its head.
 LONGEST_ANSWER = 128 * 1024
+#: The declared length of a body (RFC 9112, 6.2).
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r\n|$)", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
+#: The end of a chunked body without trailers (RFC 9112, 7.1).
 LAST_CHUNK = b"0\r\n\r\n"
 #: Answers that never have a body, whatever their head says (RFC 9112, 6.3).
 BODILESS = re.compile(rb"HTTP/1\.[01] (?:204|304)\b")
 
 
 class AutomaticResend(Exception):
-    """The library was about to send a request again by itself."""
+    """Raised when aiohttp is about to send a request again by itself."""
 
 
 class UnsolicitedData(Exception):
-    """The gateway said something before anything was asked."""
+    """Raised when the gateway sent data before any request."""
 
 
 class PendingDeparture:
-    """A message on its way to its first byte; `connecting` while its connection is opened."""
+    """A message that has not left yet; `connecting` while its connection is opened."""
 
     __slots__ = ("connecting", "message")
 
@@ -46,7 +48,8 @@ class PendingDeparture:
 
     @property
     def is_waiting(self) -> bool:
-        """It has not left, and nothing is being tried for it: it waits for a free connection."""
+        """Whether it waits for a free connection: it has not left, and no connection is opened for
+        it."""
         return self.message.departed_at is None and not self.connecting
 
     def mark_departed(self) -> None:
@@ -59,35 +62,38 @@ pending_departure: ContextVar[PendingDeparture | None] = ContextVar("leaving", d
 
 
 class CheckedConnection(ResponseHandler):
-    """A connection that remembers what came since the last request."""
+    """A connection that records what arrived since the last request."""
 
     def __init__(self, loop: Any) -> None:
         super().__init__(loop=loop)
-        self._heard = b""
-        self.asked = False
+        self._received = b""
+        self.has_requested = False
 
     def begin_request(self) -> None:
-        """A request is about to be written. Raises Unasked where something came before it."""
+        """Prepare for a request. Raises UnsolicitedData if something arrived before it."""
         if not self.is_clean:
             raise UnsolicitedData
-        self._heard, self.asked = b"", True
+        self._received, self.has_requested = b"", True
 
     def data_received(self, data: bytes) -> None:
-        if len(self._heard) <= LONGEST_ANSWER:
-            self._heard += data
+        # Beyond the limit the connection is closed anyway, so no more is kept.
+        if len(self._received) <= LONGEST_ANSWER:
+            self._received += data
         super().data_received(data)
 
     @property
     def should_close(self) -> bool:
-        return super().should_close or (self.asked and not is_one_whole_response(self._heard))
+        return super().should_close or (
+            self.has_requested and not is_one_whole_response(self._received)
+        )
 
     @property
     def is_clean(self) -> bool:
-        """Whether it may carry a request: nothing came that nobody has asked for."""
-        return not (self.should_close or (self.asked and self._readable()))
+        """Whether it may carry a request: nothing unsolicited has arrived."""
+        return not (self.should_close or (self.has_requested and self._readable()))
 
     def _readable(self) -> bool:
-        """Something, or the end, lies in the socket that the loop has not read yet."""
+        """Return whether the socket holds data, or its end, that the loop has not read yet."""
         if self.transport is None or self.transport.is_closing():
             return True
         poll = select.poll()
@@ -96,7 +102,7 @@ class CheckedConnection(ResponseHandler):
 
 
 def is_one_whole_response(received: bytes) -> bool:
-    """Whether what was heard is one whole answer and no more, by the lengths that it gives."""
+    """Return whether the data is exactly one complete response, by the lengths that it declares."""
     head, separator, body = received.partition(b"\r\n\r\n")
     if not separator:
         return False
@@ -109,10 +115,10 @@ def is_one_whole_response(received: bytes) -> bool:
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool of conversations.
+    """A pool of checked connections.
 
-    A message whose time is over once its connection stands leaves it for others: a connection
-    that takes longer than a message may wait is opened all the same.
+    A connection that takes longer to open than its message may wait is opened all the same, for
+    others.
     """
 
     def __init__(self, *, limit: int, tls: ssl.SSLContext, keepalive: float) -> None:
@@ -130,9 +136,11 @@ class Connector(aiohttp.TCPConnector):
         if message is not None and message.message.departed_at is not None:
             raise AutomaticResend
         connection: Any = await super().connect(req, traces, timeout)
+        # A pooled connection may have become dirty while it was idle.
         while not connection.protocol.is_clean:
             connection.close()
             connection = await super().connect(req, traces, timeout)
+        # The connection is good; only its message has no time left.
         if message is not None and message.message.is_late:
             connection.release()
             raise TooLate
@@ -149,9 +157,9 @@ class Connector(aiohttp.TCPConnector):
 
 
 class DepartingRequest(aiohttp.ClientRequest):
-    """A request that asks its message for leave right before its first byte is written.
+    """A request that marks its message as departed right before the first byte is written.
 
-    What fails before, has not left.
+    A failure before that has not sent anything.
     """
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
@@ -160,14 +168,14 @@ class DepartingRequest(aiohttp.ClientRequest):
         return await super().send(conn)
 
     async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
-        """A body leaves in here together with its head; before Python 3.12 that is a task of its
-        own, which may run long after `send`."""
+        """Write the body, and the head with it."""
         try:
             if self.body:
                 _depart(conn)
         except (TooLate, AutomaticResend, UnsolicitedData) as refused:
-            conn.protocol.set_exception(refused)  # for whoever waits for the answer
+            conn.protocol.set_exception(refused)  # for the reader of the answer
         else:
+            # Before Python 3.12 this runs as a task of its own, possibly long after `send`.
             await super().write_bytes(writer, conn, content_length)
 
 

@@ -1,12 +1,12 @@
-"""Which statuses and codes of a gateway mean what: configured, with defaults that never guess."""
+"""The meaning of a gateway's statuses and codes: configured, with defaults that never guess."""
 
 from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 
-#: In this order, a later one wins. 408: the gateway did not read all of the request, or says so.
-#: 409: it may know this id already. A redirect may follow a request that was taken (RFC 9110,
-#: 15.4.4), and a 5xx says nothing: both are ambiguous by not being named here.
+#: In this order; a later one wins. 408: the gateway may or may not have read the request. 409: it
+#: may know this id already. A redirect may follow a request that was processed (RFC 9110, 15.4.4),
+#: and a 5xx has no details: both are ambiguous, since they are not listed here.
 STATUSES = (
     ("success_statuses", ErrorClass.ACCEPTED, "200-299"),
     ("permanent_statuses", ErrorClass.PERMANENT, "400-499"),
@@ -29,7 +29,8 @@ OTHER_CODES = {
 
 
 class ErrorCodes:
-    """A code that is listed says more than the status; a success code only with a success."""
+    """Maps answers to error classes: a listed code beats the status, but a success code does not
+    beat an error status."""
 
     def __init__(self, options: Options) -> None:
         self._statuses = {
@@ -45,7 +46,7 @@ class ErrorCodes:
         self._other = OTHER_CODES[options.choice("other_codes", "permanent", list(OTHER_CODES))]
 
     def lists(self, code: str) -> bool:
-        """Whether an option names the code."""
+        """Return whether an option names the code."""
         return code in self._codes
 
     def by_status(self, status: int) -> ErrorClass:
@@ -59,10 +60,10 @@ class ErrorCodes:
 
 
 def _statuses(option: str, words: frozenset[str]) -> set[int]:
-    found: set[int] = set()
+    statuses: set[int] = set()
     for word in words:
         first, _, last = word.partition("-")
         if not (first.isdigit() and (last or first).isdigit()):
             raise OptionError(option, f"{word!r} is not a status or a range like 400-499")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+        statuses.update(range(int(first), int(last or first) + 1))
+    return statuses

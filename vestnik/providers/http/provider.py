@@ -1,4 +1,4 @@
-"""The base of adapters over HTTP: a request from a message, an outcome from an answer."""
+"""The base of HTTP adapters: a request from a message, an outcome from an answer."""
 
 from abc import abstractmethod
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from vestnik.providers.options import Options
 
 
 class HttpProvider(Provider):
-    """A subclass says how a message becomes a request and how an answer becomes an outcome."""
+    """A provider over HTTP; a subclass builds the request and interprets the answer."""
 
     transport_options: TransportOptions
 
@@ -28,7 +28,7 @@ class HttpProvider(Provider):
 
     @abstractmethod
     def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
-        """What the answer to it means."""
+        """Return the outcome that the answer means."""
 
 
 HttpProviderT = TypeVar("HttpProviderT", bound=HttpProvider)

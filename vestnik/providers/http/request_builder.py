@@ -1,4 +1,4 @@
-"""The shape of a request, from options."""
+"""Builds requests from the templates of the options."""
 
 import base64
 import re
@@ -25,12 +25,12 @@ CONTENT_TYPES = {
     "text": "text/plain; charset=utf-8",
     "none": "",
 }
-#: Written with capitals, so that one of an option takes the place of our own.
+#: Names are stored in title case, so that a configured header replaces a default one.
 HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class RequestBuilder:
-    """`method url+path?query`, headers and body, each a template compiled once."""
+    """The method, the URL, the headers and the body; each is a template compiled once."""
 
     def __init__(self, options: Options, sender: str) -> None:
         self.compiler = compiler = Compiler(
@@ -47,15 +47,16 @@ class RequestBuilder:
 
     @property
     def authorization(self) -> dict[str, str]:
-        """The header that shows whose request it is, where that is always the same."""
+        """The constant header that authenticates the request, if there is one."""
         return {k: v for k, v in self._fixed.items() if k == "Authorization"}
 
     def with_token(self, token: str) -> dict[str, str]:
-        """The same with a token that was fetched."""
+        """Return the header that authenticates by a fetched token."""
         return {"Authorization": f"{self._token_type} {token}".strip()}
 
     def build(self, message: OutboundMessage, token: str = "") -> Request:
         values = TemplateValues(message)
+        # A signature of the body needs the body first; any other may be part of the body.
         if not self._signature.of_the_body:
             values.signature = self._signature.sign(values)
         values.body = self._body.fill(values) if self._body else ""
@@ -65,7 +66,7 @@ class RequestBuilder:
         if self._varying:
             headers = headers | {name: t.fill(values) for name, t in self._varying.items()}
         body = values.body.encode() if self._body else None
-        # Escaped by the template already: parsing it once more costs as much as the rest.
+        # The template has escaped it already; parsing it again costs as much as all the rest.
         return Request(self.method, URL(self._url.fill(values), encoded=True), headers, body)
 
     def _target(self, options: Options, compiler: Compiler) -> Template:
@@ -91,7 +92,7 @@ class RequestBuilder:
     ) -> tuple[dict[str, str], dict[str, Template]]:
         fixed = {"Content-Type": CONTENT_TYPES[self._format]} if self._body else {}
         self.account = _authorization(options, self._token_type)
-        # Where tokens are handed out, the account is for fetching them alone.
+        # With a token endpoint, the account is only for fetching tokens.
         self.fetches_tokens = options.text_is_set("token_url")
         fixed |= {} if self.fetches_tokens else self.account
         more = options.json("headers", {})
@@ -108,7 +109,7 @@ def _authorization(options: Options, kind: str) -> dict[str, str]:
     token, username = options.secret("token", ""), options.text("username", "")
     password = options.secret("password", "")
     if token and username:
-        raise OptionError("token", "cannot stand beside username")
+        raise OptionError("token", "cannot be combined with username")
     if username:
         return {"Authorization": "Basic " + _basic(username, password)}
     return {"Authorization": f"{kind} {token.reveal().strip()}".strip()} if token else {}

@@ -1,4 +1,4 @@
-"""An answer of a gateway, and where in it the code, the id and the reason stand."""
+"""An answer of a gateway, and finders of the code, the id and the reason in it."""
 
 import json
 import re
@@ -13,8 +13,9 @@ from vestnik.providers.outcomes import PROVIDER_ID_LENGTH
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Characters of a gateway's reason; a page of HTML would fill the log.
 LONGEST_REASON = 200
-#: No gateway's Retry-After stops its provider for longer.
+#: Seconds. A longer Retry-After is cut, so that one answer cannot stop a provider for days.
 LONGEST_RETRY_AFTER = 3600.0
 
 MISSING = object()
@@ -22,7 +23,7 @@ MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer: half of one is never classified."""
+    """A complete answer; a partial one is never classified."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,7 +33,7 @@ class Response:
         return self.body.decode("utf-8", "replace")
 
     def document(self) -> object:
-        """The body as JSON; MISSING where it is not."""
+        """Return the body as JSON; MISSING if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -40,7 +41,7 @@ class Response:
 
 
 def retry_after(answer: Response) -> float | None:
-    """`Retry-After` in seconds (RFC 9110, 10.2.3: seconds, or a date)."""
+    """Return `Retry-After` in seconds (RFC 9110, 10.2.3: seconds or a date), or None."""
     word = answer.headers.get("Retry-After", "").strip()
     if word.isascii() and word.isdigit():
         return min(float(word[:9]), LONGEST_RETRY_AFTER)
@@ -52,15 +53,16 @@ def retry_after(answer: Response) -> float | None:
 
 
 def _answered_at(answer: Response) -> float:
-    """By the gateway's own clock where it says so (RFC 9110, 6.6.1): ours may be another."""
+    """Return the time of the answer as a timestamp."""
     try:
+        # By the gateway's own clock if it sends a Date (RFC 9110, 6.6.1), since ours may differ.
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except (ValueError, TypeError):
         return time.time()
 
 
 def step_into(document: object, path: tuple[str, ...]) -> object:
-    """The value at `path`, MISSING where there is none. Digits step into lists."""
+    """Return the value at `path`; MISSING if there is none. Digits step into lists."""
     for step in path:
         if isinstance(document, dict) and step in document:
             document = document[step]
@@ -72,27 +74,28 @@ def step_into(document: object, path: tuple[str, ...]) -> object:
 
 
 def scalar_text(value: object) -> str | None:
-    """A scalar of JSON as text; None for what is missing, null or has parts."""
+    """Return a JSON scalar as text; None for a missing value, null, a list or an object."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int | float) else None
 
 
-#: Finds one word in an answer: given its text, its document and the number that it is about.
+#: Finds a value in an answer: takes its text, its document and the recipient's number.
 Finder = Callable[[str, object, str], str | None]
-#: A step of a path where the answer is keyed by the number, with or without a plus.
+#: A step of a path through an object keyed by the number, with or without a plus.
 BY_NUMBER = "{phone_number}"
 
 
 def make_finder(options: Options, name: str, default_path: str = "") -> Finder | None:
-    """From the options `<name>_path` (`data.0.id`) or `<name>_regex` (group 1, or all of it).
+    """Return a finder by the option `<name>_path` (`data.0.id`) or `<name>_regex`.
 
-    None where neither is set; a regular expression takes the place of the default path.
+    The expression's group 1 counts, or all of it without groups. None if neither option is set; an
+    expression replaces the default path.
     """
     pattern = options.pattern(f"{name}_regex")
     path = options.text(f"{name}_path", "" if pattern else default_path).strip()
     if pattern and path:
-        raise OptionError(f"{name}_regex", f"cannot stand beside {name}_path")
+        raise OptionError(f"{name}_regex", f"cannot be combined with {name}_path")
     if pattern:
         return _by_pattern(pattern)
     return _by_path(tuple(path.split("."))) if path else None
@@ -121,21 +124,23 @@ def _by_pattern(pattern: re.Pattern[str]) -> Finder:
 
 
 def normalize_id(word: str | None) -> str:
-    """A provider's id as it is kept, in an answer and in a receipt alike; empty where there is
-    none, or one that cannot be stored: with NUL, with half of a character."""
+    """Return a provider's id as it is stored, in an answer and in a receipt alike.
+
+    Empty if there is none, or if it cannot be stored: with NUL, or with a lone surrogate.
+    """
     word = (word or "").strip()
     return word[:PROVIDER_ID_LENGTH] if word.isprintable() else ""
 
 
 def gateway_said(code: str, reason: str = "") -> Reason:
-    """The code of an answer, and the reason in the gateway's own words if it gives one."""
+    """Return a reason with the code of an answer and the gateway's own words, if any."""
     if not reason:
         return Reason(Code.GATEWAY_CODE, code=code)
     return Reason(Code.GATEWAY_SAID, code=code, reason=reason)
 
 
 def make_readable(reason: str, *hidden: str) -> str:
-    """A reason fit to be stored and logged: one short line, without what must not be shown."""
+    """Return the reason as one short line that can be stored and logged, with `hidden` masked."""
     for word in filter(None, hidden):
         reason = reason.replace(word, "…")
     line = " ".join("".join(c if c.isprintable() else " " for c in reason[:2000]).split())

@@ -1,4 +1,4 @@
-"""From an answer to an outcome, as configured."""
+"""Turns an answer into an outcome, as configured."""
 
 from vestnik.providers.base import (
     Accepted,
@@ -23,15 +23,15 @@ from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: Seconds of pause for a gateway that says "too much", and not for how long.
+#: Seconds of pause after "too many requests" without a Retry-After.
 DEFAULT_THROTTLE_PAUSE = 1.0
 
 
 class ResponseParser:
-    """Finds the code, the id and the reason in an answer, and makes an outcome of them.
+    """Finds the code, the id and the reason in an answer, and derives the outcome.
 
-    What is configured to stand in an answer must stand in an accepting one: where it does not,
-    the answer is not the gateway's and the message is in doubt.
+    Each configured element must be in an accepting answer. If one is missing, the answer is not the
+    gateway's own and the outcome is unknown.
     """
 
     def __init__(self, options: Options) -> None:
@@ -63,6 +63,7 @@ class ResponseParser:
         if self._code and code is None:
             return Unknown(Reason(Code.FOREIGN_ANSWER))
         number = message.phone_number
+        # An echo of another id shows that answers were mixed up.
         if self._echo and self._echo(text, document, number) != str(message.message_id):
             return Unknown(Reason(Code.OTHER_MESSAGE))
         if not self._id:
@@ -74,17 +75,17 @@ class ResponseParser:
 def _refusal(
     error_class: ErrorClass, answer: Response, code: str | None, reason: str, is_listed: bool
 ) -> Outcome:
-    named = code or f"HTTP {answer.status}"
+    code_text = code or f"HTTP {answer.status}"
     if error_class is ErrorClass.PERMANENT:
-        return Rejected(named, reason or Reason(Code.GATEWAY_REFUSED))
-    reason_with_code = gateway_said(named, reason)
+        return Rejected(code_text, reason or Reason(Code.GATEWAY_REFUSED))
+    reason_with_code = gateway_said(code_text, reason)
     if error_class is ErrorClass.TEMPORARY:
         pause, too_much = retry_after(answer), answer.status == 429
         if too_much and pause is None:
             pause = DEFAULT_THROTTLE_PAUSE
         return Deferred(reason_with_code, pause, provider_wide=too_much)
     if error_class is ErrorClass.ACCOUNT:
-        # A 403 may be about one number; a code that is configured as the account's is not.
+        # A 403 may concern one number; a code that is configured as the account's does not.
         perhaps = answer.status == 403 and not is_listed
         account_code = code or str(answer.status)
         return account_refused(account_code, retry_after(answer), reason=reason, perhaps=perhaps)

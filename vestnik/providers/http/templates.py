@@ -1,7 +1,7 @@
 """Templates with placeholders, compiled once and filled for each message.
 
-Those of NUMBERS become JSON numbers where they stand alone in a JSON template's string; all others
-are text. `{text_hex}` is UTF-16 whatever the text, `{octets_hex}` is the text in its encoding.
+Those of NUMBERS become JSON numbers if they are alone in a JSON string; all others are text.
+`{text_hex}` is always UTF-16; `{octets_hex}` is the text in its encoding.
 """
 
 import json
@@ -21,9 +21,9 @@ from vestnik.providers.segments import Encoding, encoding_of, segments_of
 
 
 class TemplateValues:
-    """What a request's templates are filled with: a message, and what holds for the whole request.
+    """The values for the templates of one request: a message, and those of the whole request.
 
-    `body` and `signature` are known once they are made; `provider_id` where a message is asked for.
+    `body` and `signature` are set once they are built, `provider_id` for a status query.
     """
 
     __slots__ = (
@@ -48,9 +48,9 @@ PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 NUMBERS = (
     "id", "phone_number_int", "validity_seconds", "validity_minutes", "coding", "segments"
 )  # fmt: skip
-#: Fields that no context can misread.
+#: Fields that need no escaping in any context.
 PLAIN = frozenset({*NUMBERS, "id_text", "text_hex", "octets_hex"})
-#: First a JSON string that is nothing but one placeholder of a number.
+#: The first alternative is a JSON string that holds only a placeholder of a number.
 JSON_PLACEHOLDER = re.compile(rf'"\{{({"|".join(NUMBERS)})\}}"|\{{([a-z_]+)\}}')
 PRINTABLE = string.ascii_letters + string.digits + string.punctuation + " "
 
@@ -64,7 +64,7 @@ def in_path(value: str) -> str:
 
 
 def in_header(value: str) -> str:
-    """Percent-encoded where it is not printable ASCII, so that no text can add a header."""
+    """Percent-encode what is not printable ASCII, so that no text can add a header."""
     return quote(value, safe=PRINTABLE)
 
 
@@ -73,10 +73,10 @@ def in_json(value: str) -> str:
 
 
 class Template:
-    """Text with placeholders, each filled with its field of a message, escaped."""
+    """Text with placeholders, each filled with its escaped field of a message."""
 
     def __init__(self, pieces: list[str], fields: list[Field]) -> None:
-        """`pieces` are the literal texts around the fields: one more than there are fields."""
+        """Take the literal texts around the fields: one more than there are fields."""
         self._pieces, self._fields = pieces, fields
         self._rest = list(zip(fields, pieces[1:], strict=True))
 
@@ -94,7 +94,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Alphabets:
-    """What the gateway calls GSM 7-bit and UCS-2: as a number, and by a name."""
+    """The gateway's names of GSM 7-bit and UCS-2, as a number and as a word."""
 
     codings: tuple[str, str]
     encodings: tuple[str, str]
@@ -107,16 +107,16 @@ class Alphabets:
         return cls(codings, _pair_of(options, "encoding_values", "gsm-7,ucs-2"))
 
 
-# Most mailings say the same to all.
+# Most mailings send the same text to all clients, so results are cached.
 @lru_cache(maxsize=256)
 def in_ucs_2(text: str) -> bool:
-    """Whether the text travels as UCS-2; the index of its words in `Alphabets`."""
+    """Return whether the text is sent as UCS-2; also the index of its names in `Alphabets`."""
     return encoding_of(text) is Encoding.UCS_2
 
 
 @lru_cache(maxsize=256)
 def octets_hex(text: str) -> str:
-    """The text's octets in hexadecimal: one for each septet of GSM 7-bit, else UTF-16."""
+    """Return the octets in hexadecimal: one per septet of GSM 7-bit, else UTF-16."""
     if in_ucs_2(text):
         return text.encode("utf-16-be", "replace").hex()
     return b"".join(map(gsm_alphabet.encode_letter, text)).hex()
@@ -126,7 +126,7 @@ count_segments = lru_cache(maxsize=256)(segments_of)
 
 
 class Compiler:
-    """Makes templates of one provider, whose sender and names of alphabets are known."""
+    """Compiles the templates of one provider, with its sender and names of alphabets."""
 
     def __init__(self, sender: str, alphabets: Alphabets, longest_validity: int) -> None:
         self._fields: dict[str, Field] = {
@@ -145,17 +145,17 @@ class Compiler:
             "timestamp": lambda message: message.timestamp,
             "signature": lambda message: message.signature,
             "body": lambda message: message.body,
-            # 0 is the gateway's own default to many: a day or more.
+            # Many gateways take 0 as their own default, a day or more.
             "validity_seconds": lambda m: str(max(1, min(m.validity, longest_validity))),
             "validity_minutes": lambda m: str(max(1, min(m.validity, longest_validity) // 60)),
         }
 
     def plain(self, option: str, source: str, escape: Escape = as_is) -> Template:
-        """Raises OptionError where a placeholder is not known."""
+        """Compile a template. Raises OptionError if a placeholder is unknown."""
         return self._compile(option, source, PLACEHOLDER, escape)
 
     def address(self, option: str, source: str) -> Template:
-        """A part of an address: what stands there is kept, but for spaces and non-ASCII."""
+        """Compile a part of a URL: literal text is kept, except for spaces and non-ASCII."""
         return self._compile(option, quote(source, safe=string.punctuation), PLACEHOLDER, in_path)
 
     def json(self, option: str, value: object) -> Template:
@@ -163,10 +163,10 @@ class Compiler:
         return self._compile(option, source, JSON_PLACEHOLDER, in_json)
 
     def form(self, option: str, source: str) -> Template:
-        """A query string or form: `to={phone_number}&text={text}`."""
+        """Compile a query string or form: `to={phone_number}&text={text}`."""
         pairs = parse_qsl(source, keep_blank_values=True)
         if source and not pairs:
-            raise OptionError(option, "must read like name={placeholder}&name=value")
+            raise OptionError(option, "must have the form name={placeholder}&name=value")
         return self._compile(option, "&".join(map(_pair, pairs)), PLACEHOLDER, quote_plus)
 
     def _compile(
@@ -182,7 +182,7 @@ class Compiler:
     def _field(self, option: str, name: str, escape: Escape) -> Field:
         if name not in self._fields:
             known = ", ".join(f"{{{known}}}" for known in self._fields)
-            raise OptionError(option, f"knows no placeholder {{{name}}}; it knows {known}")
+            raise OptionError(option, f"has no placeholder {{{name}}}; available: {known}")
         field = self._fields[name]
         if escape is as_is or name in PLAIN:
             return field

@@ -1,4 +1,4 @@
-"""Tokens that a gateway hands out for a while: fetched when they are needed, and anew in time."""
+"""Temporary tokens of a gateway: fetched when needed, and renewed in time."""
 
 import asyncio
 import time
@@ -11,14 +11,16 @@ from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: A token is fetched anew so many seconds before it ends; one without a lifetime after an hour.
+#: Seconds before the end at which a token is renewed; the lifetime of one that
+#: states none.
 MARGIN, USUAL = 30.0, 3600.0
-#: A token that is refused so soon after it was fetched is no old one: the account is refused.
+#: Seconds. A token that is refused sooner after it was fetched is not expired: the account is
+#: refused.
 FRESH = 5.0
 
 
 class TokenRefused(Exception):
-    """The gateway gives us no token: what is configured is wrong."""
+    """Raised when the gateway issues no token, because the configuration is wrong."""
 
     def __init__(self, code: str, reason: str) -> None:
         self.code, self.reason = code, reason
@@ -58,20 +60,24 @@ class Tokens:
         self._fetching: asyncio.Task[None] | None = None
 
     async def get(self) -> str:
-        """The token; fetched once for all that wait for it. Raises TokenRefused, or what goes wrong
-        on the line."""
+        """Return the token, fetched once for all that wait for it.
+
+        Raises TokenRefused, or the error of the connection.
+        """
         if time.monotonic() >= self._ends_at:
             self._token = ""
         while not self._token:  # one just fetched is used, however short its lifetime is
             if self._fetching is None or self._fetching.done():
                 self._fetching = asyncio.create_task(self._fetch())
+            # A message that is given up must not cancel the fetch for the others.
             await asyncio.shield(self._fetching)
         return self._token
 
     def is_old(self, departed_at: float) -> bool:
-        """Whether a request of then was refused for its token, which is fetched anew by now."""
+        """Return whether a request that departed then was refused because its token had expired."""
         now = time.monotonic()
         if self._token and departed_at >= self._fetched_at:
+            # A fresh token that is refused means that the account is refused, not the token.
             if now - self._fetched_at < FRESH:
                 return False
             self._token = ""
@@ -90,8 +96,10 @@ CONTENT_TYPES = {"form": "application/x-www-form-urlencoded", "json": "applicati
 
 
 def _seconds(lifetime: str) -> float:
-    """How long a token is used: the margin is for those that last. Gateways whose tokens do not
-    expire answer 0, or less."""
+    """Return the seconds for which a token is used; the margin applies only to long lifetimes.
+
+    Gateways whose tokens do not expire answer 0, or less.
+    """
     try:
         lifetime_seconds = float(lifetime)
     except ValueError:

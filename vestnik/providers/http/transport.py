@@ -134,7 +134,7 @@ def _tls(ca_file: str) -> ssl.SSLContext:
 
 
 def explain(error: Exception) -> Reason:
-    """What went wrong, without the address (it may hold a secret in its query)."""
+    """Return the reason of an error, without the address, whose query may hold a secret."""
     for kind, code in CODES:
         if isinstance(error, kind):
             return Reason(code)

@@ -1,1 +1,1 @@
-"""SMPP 3.4 as an ESME, along the way of a message: coding, parts, session, link, receipts."""
+"""SMPP 3.4 as an ESME: coding, PDUs, session, connection, responses, receipts."""

@@ -1,8 +1,8 @@
-"""From a text to the octets of its parts.
+"""Encodes a text into the octets of its parts.
 
 Limits: 140 octets of user data (3GPP TS 23.040, 9.2.3.24), so 160 septets or 70 UTF-16 units
-alone; a header of 6 octets leaves 153 or 67 to a part, one of 7 octets (16-bit reference) 152 or
-66. Octets of GSM 7-bit travel unpacked, one septet each.
+without a header. A header of 6 octets leaves 153 or 67 per part, one of 7 octets (16-bit reference)
+152 or 66. Octets of GSM 7-bit are sent unpacked, one septet each.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 
 UCS_2 = 8
-#: `data_coding` of what an SMSC sends us, as Python names it (SMPP 3.4, 5.2.19); 0 is the SMSC's
-#: default alphabet, 2 and 4 are octets that say nothing of letters.
+#: Python's codecs of the `data_coding` of inbound PDUs (SMPP 3.4, 5.2.19). 0 is the SMSC's default
+#: alphabet; 2 and 4 are binary data.
 CODECS = {
     1: "ascii",
     2: "latin-1",
@@ -29,9 +29,10 @@ CODECS = {
     14: "euc_kr",
 }
 DEFAULT = None
-#: Bits 3 and 2 of the groups 00xx and 01xx (3GPP TS 23.038, 4); the last is reserved.
+#: By bits 3 and 2 of the groups 00xx and 01xx (3GPP TS 23.038, 4); the last is reserved.
 ALPHABETS = (DEFAULT, "latin-1", "utf-16-be", DEFAULT)
-#: The header's octets, the septets and the octets of UCS-2 that a part keeps beside it.
+#: The septets and the octets of UCS-2 per part: without a header, with an 8-bit reference, with a
+#: 16-bit one.
 ROOM_ALONE = (160, 140)
 ROOM_BESIDE_8_BIT = (153, 134)
 ROOM_BESIDE_16_BIT = (152, 132)
@@ -46,7 +47,7 @@ class EncodedText:
 
 
 class Coding:
-    """How this connection's texts travel: its default alphabet is 0's meaning at its SMSC."""
+    """The encodings of one connection; `data_coding` 0 means the SMSC's default alphabet."""
 
     def __init__(self, options: Options, room: tuple[int, int]) -> None:
         self._room = room
@@ -57,7 +58,7 @@ class Coding:
         self._ucs_2 = options.whole("ucs2_data_coding", UCS_2, most=255)
 
     def encode(self, text: str) -> EncodedText:
-        """In the default alphabet where all letters are in it, else in UCS-2."""
+        """Encode in the default alphabet if it has all letters, else in UCS-2."""
         parts = self._cut(text)
         if self._fits_default(text):
             return EncodedText(
@@ -66,8 +67,8 @@ class Coding:
         return EncodedText(self._ucs_2, list(map(utf_16, parts)))
 
     def _cut(self, text: str) -> Sequence[str]:
-        """By what the air takes, whatever the octets on the way to the SMSC: GSM 7-bit where all
-        letters are in it, else UCS-2. So there are as many parts as are counted and billed."""
+        """Split the text by the limits of the radio network: GSM 7-bit if possible, else UCS-2."""
+        # Whatever octets go to the SMSC, the parts are as many as are counted and billed.
         if self._alphabet != "none" and gsm_alphabet.covers(text):
             widths, alone, beside = (
                 list(map(gsm_alphabet.width, text)),
@@ -79,7 +80,7 @@ class Coding:
         return [text] if sum(widths) <= alone else fill(text, widths, beside)
 
     def decode(self, octets: bytes, data_coding: int) -> str:
-        """What an SMSC sent; what cannot be read becomes replacement characters."""
+        """Decode an inbound text; what cannot be decoded becomes replacement characters."""
         codec = self._codec(data_coding)
         if codec == "utf-16-be":
             return from_utf_16(octets)
@@ -89,7 +90,7 @@ class Coding:
         return octets.decode(codec or alphabet, "replace")
 
     def _codec(self, data_coding: int) -> str | None:
-        """By what we send by ourselves, then by the standard."""
+        """Return the codec of an inbound `data_coding`: our own values first, then the standard."""
         if data_coding == self._data_coding:
             return DEFAULT
         return "utf-16-be" if data_coding == self._ucs_2 else codec_of(data_coding)
@@ -111,33 +112,33 @@ class Coding:
 
 
 def codec_of(data_coding: int) -> str | None:
-    """What a value of `data_coding` says of the alphabet; DEFAULT is the SMSC's own.
+    """Return the codec of a `data_coding`; DEFAULT is the SMSC's own alphabet.
 
-    By the groups of 3GPP TS 23.038, 4, but for the lowest, which SMPP 3.4 defines (5.2.19).
+    By the groups of 3GPP TS 23.038, 4, except for the lowest, which SMPP 3.4 defines (5.2.19).
     """
     group = data_coding >> 4
     if group == 0:
         return CODECS.get(data_coding, DEFAULT)
-    if group < 0x8:  # general, compressed or not, and to be deleted after it is read
+    if group < 0x8:  # general, compressed or not, and marked for automatic deletion
         return ALPHABETS[data_coding >> 2 & 3]
-    if group == 0xE:  # a message waits, stored, in UCS-2
+    if group == 0xE:  # message waiting indication, stored, UCS-2
         return "utf-16-be"
     return "latin-1" if group == 0xF and data_coding & 4 else DEFAULT
 
 
 def from_utf_16(octets: bytes) -> str:
-    """Big-endian, unless a mark says otherwise."""
+    """Decode UTF-16, big-endian unless a byte order mark says otherwise."""
     codec = "utf-16" if octets[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-16-be"
     return octets.decode(codec, "replace")
 
 
 def utf_16(text: str) -> bytes:
-    """Big-endian without a mark; a lone surrogate is replaced."""
+    """Encode as big-endian UTF-16 without a byte order mark; a lone surrogate is replaced."""
     return text.encode("utf-16-be", "replace")
 
 
 def fill(text: str, widths: Iterable[int], room: int) -> Sequence[str]:
-    """Parts filled greedily: no letter is split, neither a surrogate pair nor an escaped one."""
+    """Split the text greedily; neither a surrogate pair nor an escaped letter is split."""
     parts, start, used = [], 0, 0
     for place, width in enumerate(widths):
         if used + width > room:
@@ -148,9 +149,9 @@ def fill(text: str, widths: Iterable[int], room: int) -> Sequence[str]:
 
 
 def sender_kind(sender: str) -> tuple[int, int]:
-    """TON and NPI: alphanumeric 5/0, international 1/1 from 10 digits on, short code 3/0.
+    """Return TON and NPI: alphanumeric 5/0, international 1/1 from 10 digits on, short code 3/0.
 
-    Source: what Kannel and most SMSCs expect; an option overrides it.
+    Source: what Kannel and most SMSCs expect; options override it.
     """
     if not sender.isascii() or len(sender) > 20:
         raise OptionError("sender", "must be at most 20 ASCII characters")

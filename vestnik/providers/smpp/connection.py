@@ -72,7 +72,7 @@ class ReconnectingConnection:
         return self._session is not None and self._session.usable
 
     async def session(self) -> Session:
-        """The bound session; waits while one is being bound. Raises NotBound."""
+        """Return the bound session; wait while one is being bound. Raises NotBound."""
         session = self._session
         if session is not None and session.usable:
             return session
@@ -171,8 +171,10 @@ class Window:
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def try_take(self, count: int) -> bool:
-        """Takes `count` places, all at once, so that the parts of a message leave together;
-        False where they are not free, or somebody came first."""
+        """Take `count` places at once, so that the parts of a message leave together.
+
+        Returns False if they are not free, or if others are waiting already.
+        """
         if self._queue or count > self._free:
             return False
         self._free -= count
@@ -194,9 +196,9 @@ class Window:
     def release(self, count: int) -> None:
         self._free += count
         while self._queue and (self._queue[0][1].done() or self._queue[0][0] <= self._free):
-            wanted, turn = self._queue.popleft()
+            places, turn = self._queue.popleft()
             if not turn.done():
-                self._free -= wanted
+                self._free -= places
                 turn.set_result(None)
 
 
@@ -223,9 +225,9 @@ def _explain(error: Exception) -> str:
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:
-    wanted, ca_file = options.flag("tls"), options.text("ca_file", "")
+    is_used, ca_file = options.flag("tls"), options.text("ca_file", "")
     try:
-        return ssl.create_default_context(cafile=ca_file or None) if wanted else None
+        return ssl.create_default_context(cafile=ca_file or None) if is_used else None
     except (OSError, ssl.SSLError) as error:
         raise OptionError("ca_file", f"cannot be read: {error.strerror or error}") from None
 

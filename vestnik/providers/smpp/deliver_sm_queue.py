@@ -1,4 +1,4 @@
-"""What the SMSC sends by itself: stored in bulk first, acknowledged after."""
+"""The queue of inbound PDUs: stored in bulk first, acknowledged afterwards."""
 
 import asyncio
 import logging
@@ -16,12 +16,13 @@ from vestnik.providers.smpp.session import SEND_AGAIN, Session
 
 log = logging.getLogger(__name__)
 
-#: More than the database takes in a while; what comes on top is asked for again later.
+#: More than the database stores in a while; further PDUs are refused for now.
 MOST_WAITING = 10_000
+#: Deliveries per statement: they are stored in bulk, and acknowledged together.
 MOST_AT_ONCE = 1_000
-#: Nothing can be stored now, whatever it is.
+#: Errors of the database itself: nothing can be stored now.
 AWAY = (OperationalError, InterfaceError, OSError)
-#: What a delivery that can never be stored meets, whenever it comes again.
+#: Errors that recur whenever the delivery is repeated.
 UNSTORABLE = (DataError, UnicodeError)
 
 
@@ -33,7 +34,7 @@ class Delivery(NamedTuple):
 
 
 class DeliverSmQueue:
-    """A listener that hands over to the sink and acknowledges what the sink has stored."""
+    """A listener that passes PDUs to the sink and acknowledges them once they are stored."""
 
     def __init__(self, parser: DeliverSmParser, sink: Sink) -> None:
         self._parser, self._sink = parser, sink
@@ -57,7 +58,7 @@ class DeliverSmQueue:
         self._some.set()
 
     async def close(self) -> None:
-        """What is not stored stays unacknowledged: the SMSC sends it again."""
+        """Stop storing. What is not stored stays unacknowledged, so the SMSC repeats it."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -65,18 +66,19 @@ class DeliverSmQueue:
         while True:
             await self._some.wait()
             self._some.clear()
-            # Whoever writes STOP waits for nobody's receipts.
+            # Inbound messages first: an opt-out must not wait behind receipts.
             while waiting := self._inbound or self._receipts:
                 count = min(len(waiting), MOST_AT_ONCE)
                 await self._store([waiting.popleft() for _ in range(count)])
 
     async def _store(self, deliveries: Sequence[Delivery]) -> None:
-        """Store and acknowledge them; in halves where one of them is the reason that none is."""
+        """Store and acknowledge the deliveries."""
         status = 0
         try:
             await self._put([delivery.event for delivery in deliveries])
         except Exception as error:
             if len(deliveries) > 1 and not isinstance(error, AWAY):
+                # One bad delivery fails the whole statement, so halving isolates it.
                 middle = len(deliveries) // 2
                 await self._store(deliveries[:middle])
                 await self._store(deliveries[middle:])
@@ -87,7 +89,8 @@ class DeliverSmQueue:
 
     @staticmethod
     def _refusal(error: Exception, count: int) -> int:
-        """What the SMSC is told: not to send again what would be refused for ever."""
+        """Return the status for the SMSC: 0 for what could never be stored, so that it is not
+        repeated."""
         if isinstance(error, UNSTORABLE):
             log.error("a delivery is dropped, it can never be stored: %s", type(error).__name__)
             return 0

@@ -1,4 +1,4 @@
-"""From a message to its `submit_sm` PDUs."""
+"""Builds the `submit_sm` PDUs of a message."""
 
 import itertools
 import random
@@ -19,33 +19,34 @@ from vestnik.providers.smpp.coding import (
     sender_kind,
 )
 
-#: How a long text is cut: the room beside the header, and the range of its reference. An SMSC
-#: makes `sar` a header by itself, and one of 16 bits from a reference above 255.
+#: How a long text is split: the room beside the header, and the range of its reference. SMSCs turn
+#: `sar` into a header, one of 16 bits if the reference is above 255.
 LONG = {
     "udh8": (ROOM_BESIDE_8_BIT, 256),
     "udh16": (ROOM_BESIDE_16_BIT, 65_536),
     "sar": (ROOM_BESIDE_8_BIT, 256),
     "payload": (ROOM_BESIDE_8_BIT, 1),
 }
+#: The number of parts is one octet in the header.
 MOST_PARTS = 255
-#: More days than a month has are not sure to be read; SMSCs keep nothing for longer anyway.
+#: Seconds. More than 30 days may not be parsed, and SMSCs keep no message for longer anyway.
 LONGEST_VALIDITY = 30 * 86_400
 
-#: Makes a PDU's octets once its sequence number is known.
+#: Builds the octets of a PDU for a sequence number.
 Submit = Callable[[int], bytes]
 
 
 class PduBuilder:
-    """Writes messages as this connection's options say."""
+    """Builds PDUs as the options of one connection say."""
 
     def __init__(self, options: Options, sender: str) -> None:
         self._long = options.choice("long_messages", "udh8", list(LONG))
         room, references = LONG[self._long]
         self.coding = Coding(options, room)
-        # Most mailings say the same to all.
+        # Most mailings send the same text to all clients, so results are cached.
         self._encode = lru_cache(maxsize=256)(self.coding.encode)
-        # From a random start: another worker, or the one before us, counts from elsewhere, so
-        # that parts of two messages to one number are not put together.
+        # References start at random: another worker, or the previous process, counts from
+        # elsewhere, so that a phone does not join parts of two messages.
         self._numbers = itertools.count(random.randrange(references))  # noqa: S311  (no secret)
         self._references = references
         self._sender = sender
@@ -53,11 +54,11 @@ class PduBuilder:
 
     @property
     def requests_receipts(self) -> bool:
-        """By the lowest two bits of `registered_delivery` (spec 5.2.17)."""
+        """Whether receipts are requested: the lowest two bits of `registered_delivery` (5.2.17)."""
         return bool(self._fields["registered_delivery"] & 3)
 
     def build(self, message: OutboundMessage) -> list[Submit]:
-        """One for each part. Raises ValueError where the text needs more than 255."""
+        """Return one PDU per part. Raises ValueError if the text needs more than 255 parts."""
         coded = self._encode(message.text)
         fields = self._fields | {
             "destination_addr": message.phone_number,
@@ -84,6 +85,7 @@ class PduBuilder:
         header = (b"\x05\x00\x03" if self._long == "udh8" else b"\x06\x08\x04") + (
             reference.to_bytes(1 if self._long == "udh8" else 2, "big")
         )
+        # The user data header indicator (SMPP 3.4, 5.2.12).
         fields = fields | {"esm_class": fields["esm_class"] | wire.UDH_INDICATOR}
         return [
             _submit(message, fields, header + bytes([total, number]) + part)
@@ -92,7 +94,7 @@ class PduBuilder:
 
     @staticmethod
     def _constant(options: Options, sender: str) -> dict[str, Any]:
-        """The fields that are the same in every PDU."""
+        """Return the fields that are the same in every PDU."""
         ton, npi = sender_kind(sender)
         return {
             "source_addr": sender,
@@ -109,7 +111,10 @@ class PduBuilder:
 
 @lru_cache(maxsize=16)
 def relative(seconds: int) -> str:
-    """A relative validity period (spec 7.1.1.2), `YYMMDDhhmmss000R`: years and months stay 0."""
+    """Return a relative validity period (spec 7.1.1.2): `YYMMDDhhmmss000R`.
+
+    Years and months are always 0, since their length varies.
+    """
     seconds = min(max(seconds, 1), LONGEST_VALIDITY)
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
@@ -118,8 +123,9 @@ def relative(seconds: int) -> str:
 
 
 def _submit(message: OutboundMessage, fields: dict[str, Any], short_message: bytes) -> Submit:
-    """The validity is what remains at the last instant at which it may leave: a part that goes
-    out again, or from a process that stood still, does not promise more."""
+    """Return a builder of one `submit_sm`."""
+    # Counted from the last instant at which the message may leave: a resent part, or one of a
+    # process that was suspended, must not promise more.
     validity = relative(int(message.expires_at - message.depart_before))
     return lambda sequence: smpp34.SubmitSm(
         short_message=short_message,

@@ -1,4 +1,4 @@
-"""The SMPP provider: a message becomes its parts, their answers become its outcome."""
+"""The SMPP provider: splits a message into parts and combines their responses into an outcome."""
 
 import asyncio
 import time
@@ -28,14 +28,14 @@ from vestnik.providers.smpp.throttle import Throttle
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: A worker that ends waits so long for late answers to be recorded.
+#: Seconds that a stopping worker waits for late responses to be recorded.
 LAST_RECORDS = 0.8
-#: What we may be bound as. Sending is by the first, and a transmitter alone hears nothing.
+#: The kinds of bind. Messages are sent over the first; a transmitter alone receives nothing.
 BINDS = ("transceiver", "transmitter+receiver", "transmitter")
 
 
 class SmppProvider(Provider):
-    """An ESME on one connection in each worker, or a pair of them; `window` counts parts."""
+    """An ESME with one connection per worker, or a pair of them; `window` counts parts."""
 
     paced_by: ClassVar[Literal["message", "segment"]] = "segment"
 
@@ -108,7 +108,7 @@ class SmppConnection(Connection[SmppProvider]):
         for submission in submissions:
             if submission.is_resolved:
                 continue
-            # What only waited for its place in the window was not tried: the SMSC is there.
+            # A message that only waited for a slot was not tried, and the SMSC is reachable.
             waited = submission.message.departed_at is None and self._connection.is_bound
             submission.give_up(None if waited else submission.message.deferred_or_unknown(trouble))
 
@@ -139,14 +139,16 @@ class SmppConnection(Connection[SmppProvider]):
 
     @staticmethod
     async def _wait_for_throttle(pause: float, message: OutboundMessage) -> None:
-        """A rest of the connection is no word on a message that has not left: it waits, or stays
-        here where it could not leave after it."""
+        """Wait for the pause of the connection. Raises TooLate if the message could not leave after
+        it."""
+        # A pause says nothing about a message that has not left, so it is queued again.
         if time.monotonic() + pause >= message.depart_before:
             raise TooLate
         await asyncio.sleep(pause)
 
     def _on_answered(self, submission: Submission) -> None:
-        """All parts are answered; of a message that was given up, too late."""
+        """Record that all parts are answered; for a message that was given up, it is a late
+        response."""
         if submission.too_late:
             self._on_not_written(submission)
             return
@@ -160,8 +162,7 @@ class SmppConnection(Connection[SmppProvider]):
             submission.resolve(outcome)
 
     def _on_not_written(self, submission: Submission) -> None:
-        """Its time was over before it was written; or before parts of it went out again, while
-        others of it are taken."""
+        """Resolve a message whose parts were not written in time, the first time or in a resend."""
         if any(submission.answers):
             submission.resolve(
                 self._classifier.refusal(submission.answers, self._throttle.retry_after)
@@ -171,15 +172,17 @@ class SmppConnection(Connection[SmppProvider]):
             submission.resolve(None)
 
     def _report_late(self, message: OutboundMessage, outcome: Outcome | None) -> None:
-        """A late answer settles what stands as unknown, and receipts will come under its id."""
+        """Report a late response: it settles an unknown message and gives the id for receipts."""
         if outcome is not None and not isinstance(outcome, Unknown):
             task = asyncio.create_task(self._sink.on_late(LateOutcome(message, outcome)))
             self._late_reports.add(task)
             task.add_done_callback(self._late_reports.discard)
 
     def _refusal(self, submission: Submission) -> Outcome | None:
-        """None where parts go out again by themselves: they were refused for now, while others
-        of their message were taken."""
+        """Return the outcome of a refused message; None if some of its parts are resent.
+
+        Parts are resent if they were refused for now while others of the message were accepted.
+        """
         answers, pause = submission.answers, self._throttle.retry_after
         if self._classifier.is_unbound(answers):
             submission.session.leave()

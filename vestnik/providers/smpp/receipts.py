@@ -1,9 +1,9 @@
-"""From a `deliver_sm` to a receipt or an inbound message.
+"""Parses a `deliver_sm` as a receipt or an inbound message.
 
-Facts: SMPP 3.4 appendix B (the text is advisory only), and what is met in the wild: dates of 10,
-12 or 14 digits without a zone, `Text:` in any case, an id that is a UUID, letters in `err`,
-fields that are missing, the text in `message_payload`, TLVs instead of a text. So TLVs come first
-and the text is searched field by field.
+The text of a receipt is only a recommendation (SMPP 3.4, appendix B). SMSCs send dates of 10, 12 or
+14 digits without a zone, `Text:` in any case, UUIDs as ids, letters in `err`, incomplete fields,
+the text in `message_payload`, or TLVs instead of a text. So TLVs have precedence, and each field of
+the text is searched for on its own.
 """
 
 import logging
@@ -22,11 +22,12 @@ from vestnik.providers.smpp.coding import Coding, codec_of, from_utf_16
 
 log = logging.getLogger(__name__)
 
+# Bits 5 to 2 of esm_class are the type of the message (SMPP 3.4, 5.2.12).
 TYPE_MASK, SMSC_RECEIPT = 0x3C, 0x04
-#: The type of number that begins with a country's code.
+#: The type of number (TON) that begins with a country code.
 INTERNATIONAL = 1
-#: Only final states settle anything: ACCEPTD (6) is intermediate for Kannel; UNKNOWN (7) is
-#: failed for Kannel and waits for Jasmin.
+#: Only final states count. Kannel treats ACCEPTD (6) as intermediate and UNKNOWN (7) as failed;
+#: Jasmin waits after UNKNOWN.
 BY_NUMBER: Mapping[int, tuple[str, ReceiptState]] = {
     2: ("DELIVRD", "delivered"),
     3: ("EXPIRED", "undelivered"),
@@ -36,35 +37,35 @@ BY_NUMBER: Mapping[int, tuple[str, ReceiptState]] = {
 }
 BY_WORD: Mapping[str, ReceiptState] = {
     **dict(BY_NUMBER.values()),
-    # Met in the wild.
+    # Variants that SMSCs use.
     "DELIVERED": "delivered",
     "UNDELIVERED": "undelivered",
     "UNDELIVERABLE": "undelivered",
     "REJECTED": "undelivered",
     "FAILED": "undelivered",
 }
-#: Known, and not final.
+#: Known states that are not final.
 UNDER_WAY = frozenset(
     {"ENROUTE", "ACCEPTD", "ACCEPTED", "UNKNOWN", "BUFFRED", "BUFFERD", "BUFFERED", "SCHEDULED"}
     | {"SKIPPED", "ACKED"}
 )
 UNDER_WAY_BY_NUMBER = {0: "SCHEDULED", 1: "ENROUTE", 6: "ACCEPTD", 7: "UNKNOWN", 9: "SKIPPED"}
-#: The fields of appendix B: one that is empty is followed by the next.
+#: The fields of appendix B; an empty field is followed by the next name.
 NAMES = r"(?:id|sub|dlvrd|submit date|done date|stat|err|text):"
 FIELD = {
     name: re.compile(rf"(?:^|[\s\0]){name}:\s?(?!{NAMES})([^\s\0]+)", re.IGNORECASE)
     for name in ("id", "stat", "err")
 }
-#: Behind it stand words of our own text.
+#: After this field follows the text that we sent.
 OUR_TEXT = re.compile(r"(?:^|[\s\0])text:", re.IGNORECASE)
-#: What no text is made of: control characters but for tabs and line ends. PostgreSQL takes no NUL.
+#: Control characters other than tabs and line ends; PostgreSQL does not store NUL.
 CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"})
 
 Normal = Callable[[str], str]
 
 
 def printable(word: str) -> str:
-    """Without what cannot be seen, or stored."""
+    """Return the word without characters that cannot be printed or stored."""
     return word if word.isprintable() else "".join(filter(str.isprintable, word))
 
 
@@ -73,8 +74,10 @@ def as_written(number: str) -> str:
 
 
 def _in_base(base: int) -> Normal:
+    """Return a normaliser for numbers of this base."""
+
     def normal(number: str) -> str:
-        """The same number whatever its padding and case; what is no number stays as it is."""
+        """Return the number without padding, in lower case; other text as it is."""
         try:
             return str(int(as_written(number), base))
         except ValueError:
@@ -83,12 +86,13 @@ def _in_base(base: int) -> Normal:
     return normal
 
 
-#: How ids are written: never guessed per message, since all-digit hexadecimal is ambiguous.
+#: The configured forms of ids. They are never guessed per message, since a hexadecimal id may
+#: consist of digits only.
 IDS: Mapping[str, Normal] = {"text": as_written, "decimal": _in_base(10), "hex": _in_base(16)}
 
 
 class DeliverSmParser:
-    """Reads what one SMSC delivers."""
+    """Parses what one SMSC delivers."""
 
     def __init__(self, alias: str, options: Options, coding: Coding) -> None:
         self._alias, self._coding = alias, coding
@@ -96,7 +100,7 @@ class DeliverSmParser:
         self._receipted_id = IDS[options.choice("receipt_ids", "text", list(IDS))]
 
     def parse(self, pdu: smpp34.DeliverSm) -> Receipt | Inbound | None:
-        """None for what is neither: a state that is not final, an acknowledgement by a user."""
+        """Return the event; None for a state that is not final, or a user's acknowledgement."""
         tlvs = {tlv.tag: tlv.value for tlv in pdu.tlvs}
         kind = pdu.esm_class & TYPE_MASK
         if kind == SMSC_RECEIPT or wire.RECEIPTED_MESSAGE_ID in tlvs:
@@ -105,20 +109,20 @@ class DeliverSmParser:
             return None
         octets = pdu.short_message or tlvs.get(wire.MESSAGE_PAYLOAD, b"")
         if part_number(octets, pdu.esm_class, tlvs) > 1:
-            log.info("a later part of a long text is acknowledged: it is no text of its own")
+            log.info("a later part of a long text is acknowledged and ignored")
             return None
         return self._inbound(pdu, tlvs)
 
     def _receipt(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Receipt | None:
-        said = self._fields(pdu, tlvs)
-        named = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", said)
-        provider_id = self._receipted_id(named)[:PROVIDER_ID_LENGTH]
-        word, state = _state(tlvs.get(wire.MESSAGE_STATE), _field("stat", said))
+        text = self._fields(pdu, tlvs)
+        id_text = _c_string(tlvs.get(wire.RECEIPTED_MESSAGE_ID)) or _field("id", text)
+        provider_id = self._receipted_id(id_text)[:PROVIDER_ID_LENGTH]
+        word, state = _state(tlvs.get(wire.MESSAGE_STATE), _field("stat", text))
         if not provider_id or state is None:
             if not provider_id or word not in UNDER_WAY:
-                log.warning("a receipt that says nothing: state %r, id %r", word[:20], provider_id)
+                log.warning("a receipt is ignored: state %r, id %r", word[:20], provider_id)
             return None
-        error = _network_error(tlvs.get(wire.NETWORK_ERROR_CODE)) or _field("err", said)
+        error = _network_error(tlvs.get(wire.NETWORK_ERROR_CODE)) or _field("err", text)
         return Receipt(
             self._alias,
             state,
@@ -128,11 +132,11 @@ class DeliverSmParser:
         )
 
     def _fields(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> str:
-        """The text of a receipt up to our own text, of which it repeats the beginning."""
+        """Return the text of a receipt without the beginning of our own text, which it repeats."""
         octets = _octets(pdu, tlvs)
         wide = codec_of(pdu.data_coding) == "utf-16-be" and b"\0" in octets[:2]
-        said = from_utf_16(octets) if wide else octets.decode("latin-1")
-        return OUR_TEXT.split(said, maxsplit=1)[0]
+        text = from_utf_16(octets) if wide else octets.decode("latin-1")
+        return OUR_TEXT.split(text, maxsplit=1)[0]
 
     def _inbound(self, pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> Inbound | None:
         phone_number = normalize_sender(
@@ -146,9 +150,10 @@ class DeliverSmParser:
 
 
 def part_number(octets: bytes, esm_class: int, tlvs: Mapping[int, bytes]) -> int:
-    """Which part of a long text this is; 1 where it is all of it.
+    """Return which part of a long text this is; 1 if it is complete.
 
-    A header's elements are read one by one (3GPP TS 23.040, 9.2.3.24): 0 and 8 concatenate.
+    The elements of a header are read one by one (3GPP TS 23.040, 9.2.3.24): 0 and 8 are
+    concatenation.
     """
     if not esm_class & wire.UDH_INDICATOR:
         number = tlvs.get(wire.SAR_NUMBER)
@@ -163,7 +168,7 @@ def part_number(octets: bytes, esm_class: int, tlvs: Mapping[int, bytes]) -> int
 
 
 def _octets(pdu: smpp34.DeliverSm, tlvs: Mapping[int, bytes]) -> bytes:
-    """The text's octets, wherever they stand, without a user data header."""
+    """Return the octets of the text without a user data header, from whichever field has them."""
     octets = pdu.short_message or tlvs.get(wire.MESSAGE_PAYLOAD, b"")
     headed = pdu.esm_class & wire.UDH_INDICATOR and octets
     return octets[octets[0] + 1 :] if headed else octets
@@ -176,8 +181,8 @@ def _state(tlv: bytes | None, stat: str) -> tuple[str, ReceiptState | None]:
     return word, BY_WORD.get(word)
 
 
-def _field(name: str, said: str) -> str:
-    match = FIELD[name].search(said)
+def _field(name: str, text: str) -> str:
+    match = FIELD[name].search(text)
     return printable(match[1]) if match else ""
 
 
@@ -186,5 +191,5 @@ def _c_string(value: bytes | None) -> str:
 
 
 def _network_error(value: bytes | None) -> str:
-    """Three octets: the network's type, then its code (spec 5.3.2.31)."""
+    """Return the network's error code; the first of three octets is its type (spec 5.3.2.31)."""
     return str(int.from_bytes(value[1:3], "big")) if value and len(value) == 3 else ""

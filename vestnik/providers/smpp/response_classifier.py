@@ -1,4 +1,4 @@
-"""From the answers to a message's parts to its outcome."""
+"""Derives the outcome of a message from the responses to its parts."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,14 +22,15 @@ Answers = Sequence[Answer | None]
 
 
 class ResponseClassifier:
-    """Classifies by the table of this connection; `id_of` writes ids as receipts will."""
+    """Classifies responses by this connection's table; `id_of` normalises ids as receipts do."""
 
     def __init__(self, options: Options, id_of: Callable[[str], str]) -> None:
         self._error_classes = error_classes(options)
         self._id_of = id_of
 
     def acceptance(self, answers: Answers) -> Accepted | None:
-        """What nearly every message meets: all its parts are taken."""
+        """Return the acceptance if all parts are accepted, else None."""
+        # The common case, so it comes first and takes no table.
         for answer in answers:
             if answer is None or answer.status:
                 return None
@@ -42,22 +43,22 @@ class ResponseClassifier:
         return any(self._classify(answer) is ErrorClass.UNBOUND for answer in answers)
 
     def parts_to_resend(self, answers: Answers) -> list[int]:
-        """The parts that were refused for now while others of the message were taken."""
-        found = [self._classify(answer) for answer in answers]
-        if None not in found or not TEMPORARY_CLASSES.issuperset(filter(None, found)):
+        """Return the parts that were refused for now while others of the message were accepted."""
+        classes = [self._classify(answer) for answer in answers]
+        if None not in classes or not TEMPORARY_CLASSES.issuperset(filter(None, classes)):
             return []
-        return [index for index, error_class in enumerate(found) if error_class]
+        return [index for index, error_class in enumerate(classes) if error_class]
 
     def refusal(self, answers: Answers, pause: float) -> Outcome:
-        """Of a message that is not accepted.
+        """Return the outcome of a message that is not accepted.
 
-        Parts of which only some were taken make no message that a handset shows. Refused for
-        good it is rejected; refused for now, to the end of its time, it is in doubt, since it
-        cannot be sent again whole.
+        A handset shows no message of which parts are missing. Refused for good, it is rejected.
+        Refused for now until the end of its time, it is unknown, since it cannot be sent again as a
+        whole.
         """
         worst, answer = min(
             ((self._classify(answer), answer) for answer in answers),
-            key=lambda found: SEVERITY.index(found[0]),
+            key=lambda classified: SEVERITY.index(classified[0]),
         )
         if answer is None:
             return Unknown(Reason(Code.CONNECTION_CLOSED))
@@ -65,19 +66,22 @@ class ResponseClassifier:
         answered = Reason(Code.SMSC_ANSWERED, name=name)
         if worst is ErrorClass.AMBIGUOUS:
             return Unknown(answered)
-        taken = sum(self._classify(answer) is None for answer in answers)
+        accepted_parts = sum(self._classify(answer) is None for answer in answers)
         if worst is ErrorClass.PERMANENT:
-            return Rejected(name, _with_parts(Reason(Code.SMSC_REFUSED), taken, len(answers)))
-        if taken:
-            return Unknown(_with_parts(answered, taken, len(answers)))
+            return Rejected(
+                name, _with_parts(Reason(Code.SMSC_REFUSED), accepted_parts, len(answers))
+            )
+        if accepted_parts:
+            return Unknown(_with_parts(answered, accepted_parts, len(answers)))
         if worst is ErrorClass.ACCOUNT:
             return account_refused(name, perhaps=True)
         wide = worst is not ErrorClass.TEMPORARY
-        wish = pause if worst is ErrorClass.THROTTLED else None
-        return Deferred(answered, wish, provider_wide=wide)
+        retry_after = pause if worst is ErrorClass.THROTTLED else None
+        return Deferred(answered, retry_after, provider_wide=wide)
 
     def _classify(self, answer: Answer | None) -> ErrorClass | None:
-        """None is accepted; what has no answer, or is in no table, is in doubt."""
+        """Return the error class; None means accepted. No response, or an unlisted status, is
+        ambiguous."""
         if answer is None:
             return ErrorClass.AMBIGUOUS
         return (
@@ -94,7 +98,7 @@ def _with_parts(reason: Reason, taken: int, all: int) -> Reason:
 
 
 TEMPORARY_CLASSES = frozenset({ErrorClass.TEMPORARY, ErrorClass.THROTTLED})
-#: The gravest answer speaks for the message: doubt outweighs all else.
+#: The most severe response decides for the message; doubt outweighs everything else.
 SEVERITY = (
     ErrorClass.AMBIGUOUS,
     ErrorClass.PERMANENT,

@@ -1,7 +1,7 @@
-"""One bound connection to an SMSC: framing, sequence numbers, who waits for which answer.
+"""One bound connection to an SMSC: framing, sequence numbers, and who waits for which response.
 
-PDUs are encoded and decoded by smpp34. The session is our own because smpp34's acknowledges a
-`deliver_sm` before we could store it, and takes no authority for TLS but the system's.
+smpp34 encodes and decodes the PDUs. Its own session is not used, since it acknowledges a
+`deliver_sm` before we could store it, and trusts only the system's authorities for TLS.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ import smpp34
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.status import name_of
 
-#: The SMSC sends it again later (ESME_RX_T_APPN).
+#: ESME_RX_T_APPN: the SMSC sends the PDU again later.
 SEND_AGAIN = 0x64
+#: ESME_RINVCMDID: the command is not supported.
 NOT_FOR_US = 0x03
 BINDS = {
     "transceiver": wire.BIND_TRANSCEIVER,
@@ -27,28 +28,29 @@ BINDS = {
 
 
 class Answer(NamedTuple):
-    """What came back for a request: its status and the string with which its body begins."""
+    """The response to a request: its status and the string at the start of its body."""
 
     status: int
     text: str
 
 
-#: What a request that was not written hears: by then its time was over.
+#: The result of a request that was not written, because its time was over.
 NOT_WRITTEN = Answer(-1, "")
+#: The range of sequence numbers (SMPP 3.4, 5.1.4).
 SEQUENCES = 0x7FFFFFFF
-#: A session that is left stays for so long at most for what is still in flight on it.
+#: Seconds that a session without new requests stays open for outstanding responses.
 LAST_ANSWERS = 5.0
 
-#: Takes the answer to a request; None where the line was lost before it came.
+#: Takes the response; None if the connection was lost before it came.
 OnAnswer = Callable[[Answer | None], None]
 
 
 class ConnectionLost(ConnectionError):
-    """The connection is gone; whatever was in flight on it is in doubt."""
+    """Raised when the connection is lost; the outcome of what was in flight on it is unknown."""
 
 
 class BindRefused(Exception):
-    """The SMSC does not let us bind."""
+    """Raised when the SMSC refuses the bind."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -56,7 +58,7 @@ class BindRefused(Exception):
 
 
 class Listener(Protocol):
-    """Takes what the SMSC sends by itself and later calls `session.acknowledge`."""
+    """Takes the PDUs that the SMSC sends, and later calls `session.acknowledge`."""
 
     def delivered(
         self, session: "Session", pdu: smpp34.DeliverSm, command: int = wire.DELIVER_SM
@@ -64,9 +66,10 @@ class Listener(Protocol):
 
 
 class Session(asyncio.Protocol):
-    """Requests out, answers in, in any order.
+    """Sends requests and takes responses, in any order.
 
-    `usable`: something may go out by it. `useful`, once it is lost: it answered more than the bind.
+    `usable`: new requests may be sent. `useful`, set once it is lost: it answered more than the
+    bind.
     """
 
     _transport: asyncio.Transport
@@ -74,17 +77,17 @@ class Session(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._rest, self._sequence, self._written = b"", 0, 0
-        #: Octets, the instant from which they must not be written, their sequence number.
+        #: Octets, the instant from which they must not be written, and their sequence number.
         self._out: list[tuple[bytes, float, int]] = []
-        #: By sequence number: the command that was sent, and who hears its answer.
+        #: By sequence number: the command that was sent, and the callback for its response.
         self._waiting: dict[int, tuple[int, OnAnswer]] = {}
         self._leaving = False
-        #: The SMSC's own `unbind`, which is answered once what is in flight is.
+        #: The sequence number of the SMSC's own `unbind`, which is answered last.
         self._unbind_of_peer: int | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.usable = self.useful = False
-        self.heard_at = self._loop.time()
+        self.received_at = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not its subclasses
@@ -106,9 +109,11 @@ class Session(asyncio.Protocol):
         before: float = math.inf,
         command: int = wire.SUBMIT_SM,
     ) -> int:
-        """Write a PDU now, under the sequence number that is returned. Raises Lost.
+        """Queue a PDU for this turn of the loop and return its sequence number. Raises
+        ConnectionLost.
 
-        It is written before that instant of `time.monotonic()`, or it hears NOT_WRITTEN.
+        It is written before that instant of `time.monotonic()`; otherwise the callback gets
+        NOT_WRITTEN.
         """
         if self.lost.done():
             raise ConnectionLost("the line is closed")
@@ -118,12 +123,12 @@ class Session(asyncio.Protocol):
         return sequence
 
     def forget(self, sequences: Iterable[int]) -> None:
-        """Nobody waits for these answers any more, and they may never come."""
+        """Stop waiting for these responses, which may never come."""
         for sequence in sequences:
             self._waiting.pop(sequence, None)
 
     async def ask(self, command: int, body: bytes = b"") -> Answer:
-        """Raises Lost."""
+        """Send a request and return its response. Raises ConnectionLost."""
         future: asyncio.Future[Answer | None] = self._loop.create_future()
         make, on_answer = partial(wire.pdu, command, 0, body=body), partial(_resolve, future)
         sequence = self.send(make, on_answer, command=command)
@@ -136,16 +141,16 @@ class Session(asyncio.Protocol):
         return answer
 
     async def bind(self, kind: str, body: bytes) -> None:
-        """Raises Refused, or Lost."""
+        """Bind the session. Raises BindRefused or ConnectionLost."""
         status, _ = await self.ask(BINDS[kind], body)
         if status:
             raise BindRefused(status)
         self.usable = not self.lost.done()
 
     async def probe(self, every: float, patience: float) -> None:
-        """Ask for a sign of life whenever it was silent, until the line is gone."""
+        """Send `enquire_link` after each silence of `every` seconds; abort without a response."""
         while not self.lost.done():
-            silent = self._loop.time() - self.heard_at
+            silent = self._loop.time() - self.received_at
             if silent < every:
                 await asyncio.sleep(every - silent)
                 continue
@@ -157,7 +162,7 @@ class Session(asyncio.Protocol):
                 return
 
     async def unbind(self, patience: float) -> None:
-        """Leave politely; the line is closed afterwards in any case."""
+        """Unbind, and close the connection in any case."""
         try:
             if self.usable:
                 self.usable = False
@@ -173,23 +178,22 @@ class Session(asyncio.Protocol):
         self._transport.abort()
 
     def leave(self) -> None:
-        """It is of no more use: nothing new goes out by it, and once what is in flight is
-        answered it ends."""
+        """Accept no new requests, and close once all outstanding ones are answered."""
         if self.usable:
             self.usable, self._leaving = False, True
             self._loop.call_later(LAST_ANSWERS, self.abort)
 
     def acknowledge(self, sequence: int, status: int = 0, command: int = wire.DELIVER_SM) -> None:
-        """Answer a `deliver_sm`, whose message_id is unused and empty (spec 4.6.2), or a
-        `data_sm`."""
+        """Answer a `deliver_sm` (its message_id is unused and empty, spec 4.6.2) or a `data_sm`."""
         self._answer(command, status, sequence, b"\0")
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = self._loop.time()
+        self.received_at = self._loop.time()
         data = self._rest + data if self._rest else data
         at, end = 0, len(data)
         while end - at >= wire.HEADER.size:
             length, command, status, sequence = wire.HEADER.unpack_from(data, at)
+            # The stream is out of step: no later PDU could be found.
             if not wire.HEADER.size <= length <= wire.LONGEST_PDU:
                 self.abort()
                 return
@@ -216,9 +220,11 @@ class Session(asyncio.Protocol):
             self._write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
 
     def _dispatch_response(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
-        """Only the answer to what was asked is one, or a `generic_nack`; and only to what left."""
-        asked, on_answer = self._waiting.get(sequence, (0, None))
-        is_answer = command in (asked | wire.ANSWER, wire.GENERIC_NACK)
+        """Pass a response to its request's callback."""
+        # It must answer the command that was sent, or be a `generic_nack`, and its request must
+        # have been written: anything else is not an answer to it.
+        requested, on_answer = self._waiting.get(sequence, (0, None))
+        is_answer = command in (requested | wire.ANSWER, wire.GENERIC_NACK)
         if on_answer is None or not is_answer or self._is_unwritten(sequence):
             return
         del self._waiting[sequence]
@@ -226,18 +232,19 @@ class Session(asyncio.Protocol):
         on_answer(Answer(self._status_of(command, status), text))
 
     def _is_unwritten(self, sequence: int) -> bool:
-        """Sequence numbers go up by one, so what is not flushed yet is a range of them."""
+        """Return whether the request is still queued."""
+        # Sequence numbers are consecutive, so queued requests are a range of them.
         waiting = (self._sequence - self._written) % SEQUENCES
         return 0 < (sequence - self._written) % SEQUENCES <= waiting
 
     def _end_by_unbind(self, sequence: int) -> None:
-        """The SMSC unbinds: nothing new goes out, and what is in flight is answered first."""
+        """Handle the SMSC's `unbind`: no new requests; outstanding ones are answered first."""
         self.usable, self._leaving = False, True
         self._unbind_of_peer = sequence
         self._loop.call_later(LAST_ANSWERS, self._finish)
 
     def _finish(self) -> None:
-        """A session that is left ends: all that was in flight on it is answered, or had time."""
+        """Close a session that is being left; its responses have come or had their time."""
         if not self._leaving or self._transport.is_closing():
             return
         if self._unbind_of_peer is None:
@@ -249,7 +256,7 @@ class Session(asyncio.Protocol):
 
     @staticmethod
     def _status_of(command: int, status: int) -> int:
-        """A generic_nack is never a success, whatever its status says."""
+        """Return the status; a generic_nack is never a success, whatever its status says."""
         return 0xFF if command == wire.GENERIC_NACK and not status else status
 
     def _deliver(self, sequence: int, pdu: bytes) -> None:
@@ -272,18 +279,19 @@ class Session(asyncio.Protocol):
         self._write(wire.pdu(command | wire.ANSWER, status, sequence, body))
 
     def _write(self, octets: bytes, before: float = math.inf, sequence: int = 0) -> None:
-        """Together with all else of this turn of the loop: a call of the system for each PDU
-        costs two thirds of the throughput."""
+        """Queue octets to be written at the end of this turn of the loop."""
+        # One system call per PDU costs two thirds of the throughput.
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append((octets, before, sequence))
 
     def _flush(self) -> None:
-        """The last look at the clock, right before the system's call: the process may have stood
-        still since its messages departed."""
+        """Write what is queued and still in time."""
         out, self._out = self._out, []
         self._written = self._sequence
         now = time.monotonic()
+        # Checked right before the system call: the process may have been suspended since its
+        # messages departed.
         timely = [octets for octets, before, _ in out if now < before]
         if timely and not self._transport.is_closing():
             self._transport.write(b"".join(timely))
@@ -298,7 +306,7 @@ class Session(asyncio.Protocol):
 
 
 def data_sm(pdu: bytes) -> smpp34.DeliverSm:
-    """A `data_sm` as the `deliver_sm` that says the same (spec 4.7.1): its text is a parameter.
+    """Convert a `data_sm` to an equivalent `deliver_sm` (spec 4.7.1); its text is a parameter.
 
     Raises SmppError.
     """
@@ -314,8 +322,8 @@ def data_sm(pdu: bytes) -> smpp34.DeliverSm:
         raise smpp34.SmppError("a data_sm without its fields")
     (source_kind, source), (to_kind, to) = words
     body = service_type + b"\0" + source_kind + source + b"\0" + to_kind + to + b"\0"
-    # esm_class, then protocol_id and priority; no times; registered_delivery, replace_if_present,
-    # data_coding, sm_default_msg_id, and no short_message.
+    # esm_class; protocol_id and priority; no times; registered_delivery, replace_if_present,
+    # data_coding, sm_default_msg_id; an empty short_message.
     body += rest[:1] + b"\0\0" + b"\0\0" + rest[1:2] + b"\0" + rest[2:3] + b"\0\0" + rest[3:]
     sequence = wire.HEADER.unpack_from(pdu)[3]
     return cast(smpp34.DeliverSm, smpp34.decode(wire.pdu(wire.DELIVER_SM, 0, sequence, body)))

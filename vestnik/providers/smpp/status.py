@@ -1,9 +1,9 @@
-"""What each command_status of a `submit_sm_resp` means for the message.
+"""The meaning of each command_status of a `submit_sm_resp`.
 
-Sources: SMPP 3.4, 5.1.3 for the names; Kannel's `gw/smsc/smsc_smpp.c` for the temporary ones
-(0x08, 0x14, 0x58, 0x64: its whole list). An error means that the SMSC did not take the message
-(4.4.2: no message_id is returned), except where the code does not say what happened: 0xFF and
-all that vendors and other versions add are in doubt, unless an option names them.
+Sources: SMPP 3.4, 5.1.3 for the names; Kannel's `gw/smsc/smsc_smpp.c` for the temporary ones (0x08,
+0x14, 0x58, 0x64: its whole list). An error means that the SMSC did not take the message (4.4.2: no
+message_id is returned). The exceptions do not say what happened: 0xFF, and codes of vendors and
+other versions, are ambiguous unless an option lists them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,7 +72,7 @@ def name_of(status: int) -> str:
 
 
 def error_classes(options: Options) -> Mapping[int, ErrorClass]:
-    """The table, as this provider's options change it: `temporary_statuses=0x45,0x400`."""
+    """Return the table with this provider's options applied: `temporary_statuses=0x45,0x400`."""
     table = {status: error_class for status, (_, error_class) in NAMES.items()}
     for option, error_class in OPTIONS.items():
         table |= dict.fromkeys(_numbers(option, options.words(option)), error_class)

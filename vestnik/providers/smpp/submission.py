@@ -1,6 +1,6 @@
-"""A message on its way over a session: its parts out, their answers in.
+"""A message on its way over a session: its parts and their responses.
 
-There is neither a task nor a future for each message: they were half of what one cost.
+There is neither a task nor a future per message: they were half of its cost.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from vestnik.providers.smpp.connection import Window
 from vestnik.providers.smpp.pdu_builder import Submit
 from vestnik.providers.smpp.session import NOT_WRITTEN, Answer, ConnectionLost, Session
 
-#: An SMSC that has not answered by then does not know the request any more.
+#: Seconds after which an SMSC does not know the request any more.
 LATE_ANSWER_SECONDS = 300.0
 
 
 class ResolvedCounter:
-    """Counts those of a flight whose outcome is known."""
+    """Counts the messages of a flight whose outcome is known."""
 
     def __init__(self, expected: int) -> None:
         self._left, self.all = expected, asyncio.Event()
@@ -31,8 +31,8 @@ class ResolvedCounter:
 class Submission:
     """One message of a flight; it is resolved once its outcome is known.
 
-    An answer is None while it is awaited, and for good where the line was lost. `too_late`: the
-    parts of the last sending were not written, and what was heard before stands.
+    An answer is None while it is awaited, and for good if the connection was lost. `too_late`: the
+    last parts were not written, and earlier answers count.
     """
 
     __slots__ = (
@@ -70,19 +70,19 @@ class Submission:
         self._sequences: list[int] = []
 
     async def take_slots(self, slots: int) -> None:
-        """Wait for so many slots of the window, and hold them until it is resolved."""
+        """Wait for slots of the window, and hold them until the message is resolved."""
         if not self._window.try_take(slots):
             await self._window.wait_and_take(slots)
         self._slots = slots
 
     def send(self, session: Session, submits: Sequence[Submit]) -> None:
-        """Write all parts at once, so that none is late when the first was not."""
+        """Write all parts at once, so that none is late if the first was not."""
         self.session, self._submits = session, submits
         self.answers = [None] * len(submits)
         self.send_parts(range(len(submits)))
 
     def send_parts(self, numbers: Sequence[int]) -> None:
-        """Write these parts; once all of them are answered, the message gets its outcome."""
+        """Write these parts; once all are answered, the message gets its outcome."""
         if self.is_resolved:
             return
         self._awaited, before = len(numbers), self.message.depart_before
@@ -105,7 +105,7 @@ class Submission:
             self._on_answered(self)
 
     def resolve(self, outcome: Outcome | None) -> None:
-        """Its outcome is known, or its time is over: the first word counts."""
+        """Set the outcome, or none if the time is over; only the first call counts."""
         if self.is_resolved:
             return
         self.outcome, self.is_resolved = self.message.resolve(outcome), True
@@ -114,7 +114,7 @@ class Submission:
         self._counter.note()
 
     def give_up(self, outcome: Outcome | None) -> None:
-        """Resolve without the answers. They are awaited for a while yet, and reported late."""
+        """Resolve without the answers, which are awaited for a while longer and reported late."""
         self.resolve(outcome)
         if self._awaited:
             loop = asyncio.get_running_loop()

@@ -1,15 +1,15 @@
-"""Slowing down for an SMSC that says it is too much."""
+"""Pauses after responses that say "throttled"."""
 
 import time
 
-#: Nothing goes out for so long after a throttled answer; twice as long again and again while more
-#: than this share of the answers is throttled. One now and then is no reason to stand still.
+#: Seconds without sending after a throttled response. The pause doubles while more than this share
+#: of the responses is throttled; a rare one is no reason to stop.
 SHORTEST_PAUSE = 0.05
 FREQUENT_SHARE = 0.1
 
 
 class Throttle:
-    """The pauses of one connection; `longest` is what they grow to."""
+    """The pauses of one connection; `longest` limits them, in seconds."""
 
     def __init__(self, longest: float) -> None:
         self._longest = longest
@@ -18,19 +18,19 @@ class Throttle:
 
     @property
     def pause_left(self) -> float:
-        """For how many seconds nothing may go out; 0 or less where something may."""
+        """Seconds for which nothing may be sent; 0 or less if something may."""
         return self._until - time.monotonic()
 
     @property
     def retry_after(self) -> float:
-        """When a message that was throttled may go again, in seconds."""
+        """Seconds after which a throttled message may be sent again."""
         return max(self.pause_left, min(SHORTEST_PAUSE, self._longest))
 
     def record(self, throttled: bool) -> None:
-        """Learn from an answer. Of what left before a pause began, the answers lengthen only the
-        next one."""
+        """Record a response, and begin a pause if it is throttled."""
         self._answers += 1
         self._throttled += throttled
+        # Responses to what left before a pause began do not lengthen it, only the next one.
         if throttled and self.pause_left <= 0:
             often = self._throttled > self._answers * FREQUENT_SHARE
             pause = 2 * self._pause if often else 0.0

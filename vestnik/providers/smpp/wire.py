@@ -1,12 +1,13 @@
-"""SMPP 3.4 on the wire: the header, the commands and the tags that we use (spec, chapter 5)."""
+"""SMPP 3.4 on the wire: the header, and the commands and tags in use (spec, chapter 5)."""
 
 import struct
 
 #: command_length, command_id, command_status, sequence_number
 HEADER = struct.Struct(">IIII")
-#: Longer than anything that an SMSC sends us; more is not SMPP.
+#: Octets. No PDU of an SMSC is longer; more is not SMPP.
 LONGEST_PDU = 65_536
 
+#: The bit of command_id that marks a response.
 ANSWER = 0x80000000
 GENERIC_NACK = 0x80000000
 BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 0x01, 0x02, 0x09
@@ -29,5 +30,5 @@ def c_string(text: str) -> bytes:
 
 
 def first_string(body: bytes) -> str:
-    """The C-octet string with which a body begins; some peers forget its end."""
+    """Return the C-octet string at the start of a body; some peers omit its final NUL."""
     return body.split(b"\0", 1)[0].decode("latin-1")

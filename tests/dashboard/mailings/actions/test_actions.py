@@ -113,7 +113,7 @@ def test_cancel_says_that_it_is_for_good(browser: Browser) -> None:
     mailing = make_running(10)
     page = asked(browser, mailing, "cancel")
     assert "<strong>10 waiting messages</strong> become cancelled" in page
-    assert "This is for good" in page
+    assert "This cannot be undone" in page
 
     given(browser, mailing, "cancel")
     assert mailing.state == "cancelled"
@@ -186,7 +186,7 @@ def test_an_action_that_is_asked_about_too_late_tells_how_it_is(browser: Browser
     told = browser.get(f"/mailings/{mailing.id}/schedule/", follow=True).content.decode()
     assert "It cannot be scheduled: the mailing is “running” now." in told
     told = browser.get(f"/mailings/{mailing.id}/resume/", follow=True).content.decode()
-    assert "The mailing goes on." in told
+    assert "The mailing is running again." in told
 
 
 def test_a_dialog_that_comes_too_late_leads_back(browser: Browser) -> None:
@@ -246,7 +246,7 @@ def test_more_than_was_agreed_to_is_asked_about_again(browser: Browser, way: str
     answer = given(browser, mailing, f"unknown/{way}", agreed="1")
 
     page = " ".join(answer.content.decode().split())
-    assert "you were asked about 1, and now 3 are unknown" in page
+    assert "you confirmed 1, and now 3 are unknown" in page
     assert 'name="agreed" value="3"' in page
     assert set(mailing.messages.values_list("state", flat=True)) == {"unknown"}
     assert mailing.events.count() == events
@@ -316,7 +316,7 @@ def test_what_cannot_be_asked_or_resent_says_why(browser: Browser, settings: Any
         browser.get(f"/mailings/{mailing.id}/unknown/ask/", follow=True),
         given(browser, mailing, "unknown/ask"),
     ):
-        assert "cannot be asked" in answer.content.decode()
+        assert "does not answer status queries" in answer.content.decode()
     end(mailing)
     for answer in (
         browser.get(f"/mailings/{mailing.id}/unknown/resend/", follow=True),
@@ -357,7 +357,7 @@ def test_a_question_that_has_become_another_one_is_asked_again(
     page = given(browser, mailing, "cancel", seen=seen).content.decode()
     assert (mailing.state == "cancelled") is is_done
     if not is_done:
-        assert "Nothing was done: it is no longer as you were shown." in page
+        assert "Nothing was done: the state has changed since this page was shown." in page
         assert f'name="seen" value="started {sent}"' in page
 
 

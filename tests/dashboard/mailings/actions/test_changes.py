@@ -82,8 +82,8 @@ def test_an_end_that_is_not_touched_stays_though_another_tab_has_changed_the_zon
         ({"rate_limit": "x"}, "whole number"),
         ({"rate_limit": "5-"}, "whole number"),
         ({"rate_limit": "2e"}, "whole number"),
-        ({"rate": "limit"}, "Write how many a second at most"),
-        ({"rate": "provider", "rate_limit": "5"}, "A rate is written"),
+        ({"rate": "limit"}, "Enter the maximum per second"),
+        ({"rate": "provider", "rate_limit": "5"}, "A rate is entered"),
         ({"rate": ""}, "This field is required"),
         ({"ends_at": "soon"}, "valid date"),
         ({"ends_at": ""}, "required"),
@@ -149,7 +149,7 @@ def test_one_that_has_not_started_has_a_form_of_its_own(browser: Browser) -> Non
 def test_a_change_that_loses_to_the_end_is_told(browser: Browser) -> None:
     mailing = make_running(1)
     end(mailing)
-    assert "nothing can leave any more" in change(browser, mailing, name="Other")
+    assert "nothing can be sent any more" in change(browser, mailing, name="Other")
     assert mailing.name == "Test"
 
 
@@ -186,7 +186,7 @@ def test_a_typo_is_corrected_for_those_whom_the_cancel_came_before(browser: Brow
     close(mailing.id)
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
     assert 'value="cancelled" data-count="3">' in page  # as over the API: taken back on purpose
-    assert "tick them to send them after all" in page
+    assert "select them to send them anyway" in page
 
     answer = again(browser, mailing, states=["cancelled"], text="The sale")
 
@@ -227,7 +227,7 @@ def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
 
     page = again(browser, mailing, token=token, states=["failed"]).content.decode()
 
-    assert "made the mailing № " in page
+    assert "created mailing № " in page
     assert token not in page
     assert Mailing.objects.count() == before
 
@@ -240,7 +240,7 @@ def test_another_form_of_the_same_page_asks_first(browser: Browser) -> None:
         ({"text": "Dear {{ nobody }}"}, "No client has an attribute"),
         ({"text": "Dear {name}"}, "{name} is sent as it is written"),
         ({"states": ["sent"]}, "Select a valid choice"),
-        ({"states": ["expired"]}, "Nobody is in these states"),
+        ({"states": ["expired"]}, "No clients are in these states"),
         ({"ends_at": local(-60)}, "Choose an end"),
         ({"starts": "later", "starts_at": ""}, "Choose when it starts"),
         ({"starts": "x"}, "Select a valid choice"),
@@ -296,7 +296,7 @@ def test_those_who_are_on_the_stop_list_were_not_reached(browser: Browser) -> No
     page = browser.get(f"/mailings/{mailing.id}/again/").content.decode()
 
     assert "Everyone was reached" not in page
-    assert "There is nobody to send to again" in page
+    assert "There are no clients to send to again" in page
 
 
 def test_who_was_deleted_since_is_not_counted(browser: Browser) -> None:

@@ -72,11 +72,11 @@ def test_what_looks_like_a_placeholder_is_shown_before_it_is_agreed_to(browser: 
     ("changes", "said"),
     [
         ({"agreed": ""}, "still wait and get the new text"),
-        ({"agreed": "1 1 e3b0c44298fc"}, "Look at it once more"),
-        ({"text": "Another"}, "Look at it once more"),
-        ({"version": 7}, "Somebody has changed the text meanwhile"),
+        ({"agreed": "1 1 e3b0c44298fc"}, "Check again"),
+        ({"text": "Another"}, "Check again"),
+        ({"version": 7}, "Another user has changed the text"),
         ({"version": ""}, "required"),
-        ({"text": "Teh sale"}, "The text is as it was"),
+        ({"text": "Teh sale"}, "The text is unchanged"),
         ({"text": ""}, "an empty message is never sent"),
         ({"text": "Dear {{ nobody }}"}, "No client has an attribute"),
     ],
@@ -95,7 +95,7 @@ def test_what_was_not_agreed_to_is_asked(
 
 def test_a_running_mailing_is_to_be_paused_first(browser: Browser) -> None:
     mailing = make_running(1, text="Old")
-    assert "Pause it to give a new text" in posted(browser, mailing)
+    assert "Pause it to change the text" in posted(browser, mailing)
     assert mailing.text == "Old"
 
 

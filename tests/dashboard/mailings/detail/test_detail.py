@@ -172,7 +172,7 @@ def test_what_is_in_doubt_says_which_ways_are_open(browser: Browser, settings: A
     mailing = make_mailing_with_unknown()
     page = page_of(browser, mailing)
     assert "1 message is in an unknown state." in page
-    assert "cannot be asked what became of a message" in page
+    assert "does not answer status queries" in page
     assert f"/mailings/{mailing.id}/unknown/resend/" in page
     assert f"/mailings/{mailing.id}/unknown/ask/" not in page
 

@@ -69,7 +69,7 @@ def test_another_day_is_named(going: Snapshot) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "paused", "rate": None}, "paused: nothing leaves until it is resumed"),
+        ({"state": "paused", "rate": None}, "paused: nothing is sent until it is resumed"),
         ({"has_hours": True, "rate": 0.0}, "waits for the clients' hours"),
         (
             {"held": "the provider refuses the account (403)", "rate": 0.0},
@@ -146,7 +146,7 @@ EXPIRED = {"matched": 6117, "delivered": 238, "expired": 5879}
         ({"matched": 9, "sent": 4, "unknown": 5}, "4 of 9 · 44 %", "most were not reached"),
         ({"matched": 9, "sent": 8, "suppressed": 1}, "8 of 9 · 89 %", "finished"),
         ({"matched": 9, "suppressed": 9}, "0 of 9 · 0 % · not sent 9", "most were not reached"),
-        ({"matched": 0}, "0 of 0", "nobody matched"),
+        ({"matched": 0}, "0 of 0", "no recipients"),
     ],
 )
 def test_the_headline_is_what_reached_people(

@@ -139,7 +139,7 @@ def test_a_form_is_not_taken_whose_count_was_of_another_audience() -> None:
 
     for do in ("schedule", "save"):
         refused = page(opened.post(NEW, written(do="schedule", counted=proof)))
-        assert "The count that stood here was of other conditions" in refused
+        assert "The number of clients has changed, or was counted for other conditions" in refused
         assert "4 clients get it" in refused
         assert 'id="confirmation"' not in refused, do
     assert not Mailing.objects.exists()
@@ -237,7 +237,7 @@ def test_what_two_have_changed_is_shown_with_both_values(
     refused = page(opened.post(address, written(do="draft", **kept | mine)))
     draft.refresh_from_db()
 
-    assert "anna has changed this meanwhile" in refused
+    assert "anna has changed this in the meantime" in refused
     assert said in refused
     (name, value), *_ = theirs.items()
     assert getattr(draft, name) == value
@@ -336,7 +336,7 @@ def test_a_mailing_that_waits_says_whom_it_reaches_and_schedule_is_its_first_but
     for words in ("3 clients get it", "7.50", "Hi", "Their own time"):
         assert words in look
     assert draft.move(CANCEL)
-    assert "It cannot go as it is" in page(opened.get(f"{address}look/"))
+    assert "It cannot be sent as it is" in page(opened.get(f"{address}look/"))
 
 
 def test_a_draft_is_scheduled_from_its_page_as_it_was_shown() -> None:

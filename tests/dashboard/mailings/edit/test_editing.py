@@ -209,18 +209,18 @@ WRONG = [
     ({"ends_at": local(-60), "starts_at": local(-120)}, "Choose an end that is still to come."),
     ({"ends_at": local(1800)}, "Choose an end that is later than the start."),
     ({"starts_at": ""}, "Choose when it starts."),
-    ({"starts": "now", "starts_at": local(3600)}, "A time is written here, and “at once” is"),
+    ({"starts": "now", "starts_at": local(3600)}, "A time is entered, but “at once” is"),
     ({"starts_at": "2026-02-30 10:00"}, "Enter a valid date/time"),
     ({"starts_at": "10:00"}, "Enter a valid date/time"),
     ({"hours": ""}, "This field is required"),
-    ({"hours": "any", "hours_from": "09:00", "hours_until": "21:00"}, "Hours are written, and"),
+    ({"hours": "any", "hours_from": "09:00", "hours_until": "21:00"}, "Hours are entered, but"),
     ({"hours": "between"}, "Write the time as HH:MM"),
     ({"hours": "between", "hours_from": "09:00", "hours_until": ""}, "Write the time as HH:MM"),
     ({"hours": "between", "hours_from": "9h", "hours_until": "21"}, "Write the time as HH:MM"),
     ({"hours": "between", "hours_from": "24", "hours_until": "9"}, "Write the time as HH:MM"),
     ({"rate": ""}, "This field is required"),
-    ({"rate": "limit"}, "Write how many a second at most"),
-    ({"rate": "provider", "rate_limit": "5"}, "A rate is written, and"),
+    ({"rate": "limit"}, "Enter the maximum per second"),
+    ({"rate": "provider", "rate_limit": "5"}, "A rate is entered, but"),
     ({"rate_limit": "5-"}, "Write a whole number in digits"),
     ({"rate_limit": "2e"}, "Write a whole number in digits"),
     ({"rate_limit": "1,000"}, "Write a whole number in digits"),
@@ -283,7 +283,7 @@ def test_two_conditions_about_the_same_are_refused() -> None:
 
     found = shown(browser(), **written(do="schedule", include=["0", "1"], **rows))
 
-    assert "Put it into the condition above" in found
+    assert "A condition above is about the same" in found
 
 
 def test_a_form_that_is_sent_twice_makes_one_mailing() -> None:
@@ -315,7 +315,7 @@ def test_another_content_of_the_same_page_is_not_taken_for_the_first() -> None:
     page = shown(opened, **{**form, "text": "Another"})
 
     first = Mailing.objects.get()
-    assert f"made the mailing № {first.id} already, and nothing more was made now" in page
+    assert f"created mailing № {first.id}, and no other one was created now" in page
     assert "Another" in page
     token = page.split('name="token" value="')[1].split('"')[0]
     assert agreed(opened, NEW, {**form, "text": "Another", "token": token}).status_code == 302
@@ -454,7 +454,7 @@ def test_an_audience_that_cannot_be_read_is_not_everybody(kept: str, do: str) ->
     again = opened.post(NEW, written(do=do, kept=answered.context["audience"].kept_signed))
 
     for page in (answered, again):
-        assert "choose it anew" in page.content.decode()
+        assert "choose it again" in page.content.decode()
         assert not page.context["preview"].counted
     assert not Mailing.objects.exists()
     counted = opened.post("/clients/audiences/count/", {"kept": kept}).content.decode()
@@ -508,7 +508,7 @@ def test_an_audience_that_contradicts_itself_is_nobody(changes: dict[str, str], 
     found = shown(browser(), **{**written(do=do), **changes})
 
     assert "clients get it" not in found
-    assert "Finish the conditions" in found
+    assert "Complete the conditions" in found
     assert not Mailing.objects.exists()
 
 
@@ -594,7 +594,7 @@ def test_what_is_written_stays_where_the_mailing_has_started(changes: dict[str, 
         opened, f"/mailings/{mailing.id}/edit/", **written(**{"do": "save", **times, **changes})
     )
 
-    assert "cannot be changed any more: it is running. Nothing of what is" in page
+    assert "cannot be changed any more: it is running. Your changes were not saved" in page
     assert changes.get("text", "Hello") in page
     mailing.refresh_from_db()
     assert mailing.text == "Hello"
@@ -717,7 +717,7 @@ def test_the_preview_of_a_page_that_is_not_finished_counts_what_it_can() -> None
 
     assert "3 clients get it" in empty
     assert "Still to fix" in empty
-    assert "Finish the conditions" in unfinished
+    assert "Complete the conditions" in unfinished
 
 
 def test_without_javascript_a_button_counts() -> None:

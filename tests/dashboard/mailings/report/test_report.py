@@ -91,8 +91,8 @@ def test_the_curves_are_told_to_those_who_cannot_see_them(browser: Browser) -> N
     report = browser.get(f"/mailings/{mailing.id}/report/").content.decode()
     page = browser.get(f"/mailings/{mailing.id}/").content.decode()
     for said in (
-        "Не больше 1 в секунду, в среднем 1, под конец 1.",
-        "К этому времени отправлено 60, доставлено 30.",
+        "Максимум 1 в секунду, в среднем 1, в конце 1.",
+        "Всего отправлено 60, доставлено 30.",
     ):
         assert f'aria-label="{said}"' in report
         assert page.count(f'aria-label="{said}"') == 1

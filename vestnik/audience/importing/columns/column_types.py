@@ -14,8 +14,11 @@ PREFIX = "attributes."
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A type, and whether somebody said it: then a cell that does not fit refuses its row. What was
-    only recognised by the first rows is left as a text where it does not fit."""
+    """A type, and whether it is declared or chosen.
+
+    If so, a cell that does not fit refuses its row. If the type was only recognised from the first
+    rows, such a cell stays a text.
+    """
 
     type: str
     is_said: bool
@@ -24,24 +27,26 @@ class ColumnType:
 def column_types(
     table: Table, columns: Sequence[str], options: Options
 ) -> Mapping[str, ColumnType]:
-    """The types of attributes: declared, else said for this file, else recognised."""
+    """Return the types of attributes: declared, else chosen for this file, else recognised."""
     declared, is_ours = declared_types(), exact_values.COLUMN in columns
     types: dict[str, ColumnType] = {}
     for place, column in enumerate(columns):
         name = column.removeprefix(PREFIX)
         if column == name:
             continue
-        if said := declared.get(name, options.types.get(name)):
-            types[name] = ColumnType(said, is_said=True)
-        elif not is_ours and name not in options.types and (found := _found(table, place)):
-            types[name] = ColumnType(found, is_said=False)
+        if declared_type := declared.get(name, options.types.get(name)):
+            types[name] = ColumnType(declared_type, is_said=True)
+        elif (
+            not is_ours and name not in options.types and (recognised_type := _found(table, place))
+        ):
+            types[name] = ColumnType(recognised_type, is_said=False)
     return types
 
 
 def type_of(column: str, types: Mapping[str, ColumnType]) -> str:
-    """The type of a column; empty of one that is no attribute, or is read cell by cell."""
-    found = types.get(column.removeprefix(PREFIX)) if column.startswith(PREFIX) else None
-    return found.type if found else ""
+    """Return the type of a column; empty if it is no attribute or is read cell by cell."""
+    column_type = types.get(column.removeprefix(PREFIX)) if column.startswith(PREFIX) else None
+    return column_type.type if column_type else ""
 
 
 def _found(table: Table, place: int) -> str:

@@ -1,9 +1,9 @@
-"""What the cells of our own exports cannot say is said beside them, so that a file that comes back
-as it was changes nothing.
+"""Exact values of an export, so that importing an unchanged export changes nothing.
 
-The last column of an export of clients, `exact_values`, is empty, or a JSON object of those values
-of its row that their cells would not be read as: `{"tag": "-10%", "attributes.size": "42"}`, and
-under `attributes` those that have no column. A cell that was changed meanwhile goes before it.
+The last column of an export of clients, `exact_values`, is empty or a JSON object. It holds the
+values of the row that would be read differently from their cells: `{"tag": "-10%",
+"attributes.size": "42"}`, and under `attributes` those without a column. A cell that was edited has
+precedence.
 """
 
 import json
@@ -16,17 +16,17 @@ from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 COLUMN = "exact_values"
-#: The key of the attributes that have no column.
+#: The key of attributes without a column.
 OTHERS = "attributes"
 TAG = "tag"
 PREFIX = "attributes."
-#: What readers of sheets cut off, join or leave out.
+#: Characters that readers of spreadsheets trim, join or drop.
 UNSEEN = re.compile(
     "[\\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202f\u2060\ufeff\ufffd\ufffe\uffff]+"
 )
-#: What XML cannot hold, and what XLSX would take for an escaped letter.
+#: Characters that XML cannot hold, and the start of an XLSX escape.
 ESCAPED = re.compile("_(?=x)|[\x7f-\x9f\ufffe\uffff]")
-#: A letter as XLSX escapes it; the escape of its own underscore among them.
+#: An escaped character of XLSX, the escape of its own underscore included.
 ESCAPES = re.compile("_x(005F|00[01][0-9A-F])(?=_)", re.IGNORECASE)
 NOT_OURS = Reason(Code.FIELD_WRONG, field=COLUMN, reason=Reason(Code.NOT_OF_AN_EXPORT))
 
@@ -34,8 +34,10 @@ Reading = Callable[[str], object]
 
 
 def of(tag: str, attributes: Mapping[str, Any], columns: Mapping[str, Reading]) -> str:
-    """What the cell of a client says. `columns` are the attributes that have one, and how a cell
-    of it is read."""
+    """Return the content of the cell for a client.
+
+    `columns` maps the attributes with a column to the function that reads their cells.
+    """
     exact: dict[str, Any] = {} if not tag or _is_read_as_it_is(tag, str) else {TAG: tag}
     others: dict[str, Any] = {}
     for name, value in attributes.items():
@@ -50,34 +52,35 @@ def of(tag: str, attributes: Mapping[str, Any], columns: Mapping[str, Reading]) 
 
 def _as_json(exact: Mapping[str, Any]) -> str:
     text = json.dumps(exact, ensure_ascii=False)
-    return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _is_read_as_it_is(value: object, read: Reading) -> bool:
-    """Whether the cell of a value is read as that value from CSV and XLSX alike."""
+    """Return whether the value's cell is read as the same value, from CSV and from XLSX."""
     if value is None or isinstance(value, dict | list):
         return False
     if isinstance(value, str) and not _is_smooth(value):
         return False
+    # Spreadsheets show 15 digits, so a float with more would change.
     if isinstance(value, float) and ("e" in str(value) or f"{value:.15g}" != str(value)):
         return False
     try:
-        found = read(written(value))
+        reread = read(written(value))
     except ValueError:
         return False
-    return type(found) is type(value) and found == value
+    return type(reread) is type(value) and reread == value
 
 
 def _is_smooth(text: str) -> bool:
-    """Whether nothing of a text is cut off, joined, escaped or guarded on its way."""
+    """Return whether nothing of the text is trimmed, joined, escaped or quoted."""
     whole = text.isprintable() and " ".join(text.split()) == text
-    if text.startswith(("#", "Err:")):  # maybe a formula that failed
+    if text.startswith(("#", "Err:")):  # a reader may take it for a failed formula
         return False
     return whole and bool(text) and "_x" not in text and written(text) == text
 
 
 def parsed(cell: str) -> dict[str, Any]:
-    """The values that the cell says. Raises ValueError where it is not of our writing."""
+    """Return the values in the cell. Raises ValueError if an export did not write it."""
     if not cell.strip():
         return {}
     try:
@@ -94,13 +97,13 @@ def _refused(constant: str) -> None:
 
 
 def stands(cell: str, value: object) -> bool:
-    """Whether the cell is still as it was written for this value; blanks are not looked at."""
+    """Return whether the cell is unchanged since it was written for this value, blanks aside."""
     was = written(value)
     return cell == was or _bare(cell) == _bare(was) or _same_number(cell, value)
 
 
 def as_text(cell: str) -> str:
-    """A text that was changed in its cell: without the quote that was put before it."""
+    """Return a text that was edited in its cell, without the quote that protected it."""
     return cell[1:] if cell.startswith("'") and is_dangerous(cell[1:]) else cell
 
 
@@ -109,12 +112,12 @@ def _bare(text: str) -> str:
 
 
 def _same_number(cell: str, value: object) -> bool:
-    """Sheets keep 15 digits of a number."""
+    """Return whether both are the same number to 15 digits, which is all that sheets keep."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
-        read, was = float(cell), float(value)
+        cell_number, number = float(cell), float(value)
     except (ValueError, OverflowError):
         return False
-    shown = f"{was:.15g}"
-    return read == was or shown in (f"{read:.15g}", cell)
+    digits = f"{number:.15g}"
+    return cell_number == number or digits in (f"{cell_number:.15g}", cell)

@@ -1,4 +1,4 @@
-"""Which column is what: by the names in the first row, or as somebody says."""
+"""The meaning of each column, by the headings or by the user's mapping."""
 
 import re
 from collections import Counter
@@ -31,36 +31,39 @@ FIELDS = {
     "clients": (PHONE, "operator_code", "tag", "timezone"),
     "stop_list": (PHONE, "reason"),
 }
+#: Everything that separates words: «Номер_телефона» equals «номер телефона».
 BETWEEN = re.compile(r"[\W_]+")
+#: Characters of a heading that becomes an attribute; a longer text is a sentence.
 LONGEST_NAME = 100
 IGNORE = ""
 #: The space separators of Unicode.
 BLANKS = " \xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 OWN = "attributes."
 UNNAMED = Reason(Code.NO_HEADER)
-#: So many digits in a heading are a phone number rather than a year or an article.
+#: A heading with as many digits is a phone number rather than a year or an article number.
 FEWEST_DIGITS = 9
-# What our own export says beside: it is not the file's to set.
+# Columns of our own export that an import must not set.
 OURS = frozenset({"id", "created_at"})
 
 
 def is_phone_name(name: str) -> bool:
-    """Whether a heading is one of those that we know for the phone number."""
+    """Return whether a heading is a known name of the phone number's column."""
     return _known(name) == PHONE
 
 
 def plan(
     names: Sequence[str], mapping: Mapping[str, str], into: str = "clients", line: int = 1
 ) -> list[str]:
-    """What each column is, by the names in the header at `line` (0: the file has none).
+    """Return the meaning of each column, by the names in the header at `line` (0: no header).
 
-    A column is one of our fields, else an attribute `attributes.NAME`, or "" and left out. Names
-    in `mapping` (a column's name, or its number from 1, to what it is) go before what we know.
+    A column is one of our fields, else an attribute `attributes.NAME`, or "" and ignored. The names
+    in `mapping` (a column's name, or its number from 1, to its meaning) have precedence.
     """
+    # A single column without a header can only be the number.
     if not line and not mapping and len(names) == 1:
         return [PHONE]
-    fields, given = FIELDS[into], by_place(mapping, names)
-    columns = [meaning(n, name, given, fields, line) for n, name in enumerate(names, start=1)]
+    fields, mapped = FIELDS[into], by_place(mapping, names)
+    columns = [meaning(n, name, mapped, fields, line) for n, name in enumerate(names, start=1)]
     _refuse_repeats(columns, line)
     if PHONE not in columns:
         raise FileProblem(_no_number(names, line) if line else UNNAMED)
@@ -68,20 +71,20 @@ def plan(
 
 
 def meaning(
-    number: int, name: str, given: Mapping[int, str], fields: Sequence[str], line: int = 1
+    number: int, name: str, mapped: Mapping[int, str], fields: Sequence[str], line: int = 1
 ) -> str:
-    """What the column of this number and name is; `given` is what somebody said, by number."""
-    said = given.get(number)
-    if said is None and (name in OURS or is_blank(name)):
+    """Return the meaning of the column; `mapped` holds the user's choices by column number."""
+    chosen = mapped.get(number)
+    if chosen is None and (name in OURS or is_blank(name)):
         return IGNORE
-    if said is None:
+    if chosen is None:
         known = _known(name)
-        said = known if known and known in fields else _attribute(name)
-    if said == exact_values.COLUMN and fields == FIELDS["clients"]:
-        return said
-    if said in fields or not said or fields == FIELDS["stop_list"]:
-        return said if said in fields else IGNORE
-    attribute = said.removeprefix("attributes.")
+        chosen = known if known and known in fields else _attribute(name)
+    if chosen == exact_values.COLUMN and fields == FIELDS["clients"]:
+        return chosen
+    if chosen in fields or not chosen or fields == FIELDS["stop_list"]:
+        return chosen if chosen in fields else IGNORE
+    attribute = chosen.removeprefix("attributes.")
     if len(attribute) > LONGEST_NAME or not _may_be_name(attribute, name):
         raise FileProblem(
             Reason(Code.COLUMN_NAME_WRONG, line=line, number=number, most=LONGEST_NAME)
@@ -90,39 +93,37 @@ def meaning(
 
 
 def _may_be_name(attribute: str, heading: str) -> bool:
-    """Whether the name is readable: printable, in a heading of an export with any kind of blank.
-
-    An export keeps all other names beside its columns, to the letter: see `exact_values`.
-    """
+    """Return whether the name is readable; a heading of an export may have any blanks."""
+    # An export keeps all other names beside its columns, verbatim: see `exact_values`.
     blanks = BLANKS if heading.startswith(OWN) else ""
     return attribute.translate(dict.fromkeys(map(ord, blanks))).isprintable()
 
 
 def by_place(mapping: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:
-    """What somebody said of columns, by their numbers.
+    """Return the user's mapping by column numbers.
 
-    Where every column is said by its number, a heading that is a digit means nothing. Else one
-    that could be another column's number as well is refused.
+    If every column is mapped by its number, digits as headings have no meaning. Otherwise a heading
+    that could also be another column's number is refused.
     """
     numbers = [str(number) for number in range(1, len(names) + 1)]
     if set(mapping) == set(numbers):
-        return {int(number): said for number, said in mapping.items()}
-    return {_number_of(name, names, numbers): said for name, said in mapping.items()}
+        return {int(number): chosen for number, chosen in mapping.items()}
+    return {_number_of(name, names, numbers): chosen for name, chosen in mapping.items()}
 
 
 def _number_of(name: str, names: Sequence[str], numbers: Sequence[str]) -> int:
-    named = [n for n, one in enumerate(names, 1) if _same(one, name)]
-    if name in numbers and named and named != [int(name)]:
-        raise FileProblem(Reason(Code.MAPPING_AMBIGUOUS, name=name, number=named[0]))
-    if len(named) > 1:
-        first, second = named[:2]
+    matching = [n for n, one in enumerate(names, 1) if _same(one, name)]
+    if name in numbers and matching and matching != [int(name)]:
+        raise FileProblem(Reason(Code.MAPPING_AMBIGUOUS, name=name, number=matching[0]))
+    if len(matching) > 1:
+        first, second = matching[:2]
         raise FileProblem(
             Reason(Code.MAPPING_NAMED_TWICE, first=first, second=second, name=repr(name[:50]))
         )
-    if named or name in numbers:
-        return named[0] if named else int(name)
-    there = ", ".join(column_name(one) for one in names if not is_blank(one))[:300] or "none"
-    raise FileProblem(Reason(Code.MAPPING_MISSING, name=repr(name[:50]), names=there))
+    if matching or name in numbers:
+        return matching[0] if matching else int(name)
+    headings = ", ".join(column_name(one) for one in names if not is_blank(one))[:300] or "none"
+    raise FileProblem(Reason(Code.MAPPING_MISSING, name=repr(name[:50]), names=headings))
 
 
 def _same(heading: str, name: str) -> bool:
@@ -135,7 +136,7 @@ def _known(name: str) -> str | None:
 
 
 def _attribute(name: str) -> str:
-    """An attribute that our own export names is kept to the letter."""
+    """Return the name of the attribute; a name from our own export is kept verbatim."""
     return name.strip() if name.startswith(OWN) else column_name(name)
 
 
@@ -143,8 +144,8 @@ def _refuse_repeats(columns: Sequence[str], line: int) -> None:
     for column, times in Counter(columns).items():
         if column and times > 1:
             places = [str(n) for n, name in enumerate(columns, start=1) if name == column]
-            named = " and ".join(places[:5])
-            raise FileProblem(Reason(Code.COLUMNS_ALIKE, line=line, places=named, field=column))
+            numbers = " and ".join(places[:5])
+            raise FileProblem(Reason(Code.COLUMNS_ALIKE, line=line, places=numbers, field=column))
 
 
 def _no_number(names: Sequence[str], line: int) -> Reason:
@@ -152,6 +153,6 @@ def _no_number(names: Sequence[str], line: int) -> Reason:
         is_like_number(name) and sum(map(str.isdecimal, name)) >= FEWEST_DIGITS for name in names
     ):
         return Reason(Code.HEADER_IS_CLIENT, line=line)
-    shown = [column_name(name) for name in names if not is_like_phone(name)]
-    there = ", ".join(filter(None, shown))[:300] or "none"
-    return Reason(Code.NO_NUMBER_COLUMN, line=line, names=there)
+    texts = [column_name(name) for name in names if not is_like_phone(name)]
+    headings = ", ".join(filter(None, texts))[:300] or "none"
+    return Reason(Code.NO_NUMBER_COLUMN, line=line, names=headings)

@@ -1,4 +1,4 @@
-"""Which row of a file names its columns: often the first, sometimes below a title, or none."""
+"""Finds the row that names the columns: often the first, sometimes below a title, or none."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,20 +16,21 @@ from vestnik.audience.importing.row_types import Row
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: The header is looked for in so many rows that hold something.
+#: The number of rows, blank ones not counted, among which the header is searched.
 LOOKED_AT = 30
+#: The `header_line` of a file without a header; lines count from 1.
 NO_HEADER = 0
 
 
 @dataclass
 class Table:
-    """The rows of a file that are read, and the one that names their columns."""
+    """The rows of a file, and the row that names their columns."""
 
     head: Sequence[Row]
-    #: The place of the header in `head`; None where the file has none.
+    #: The index of the header in `head`; None if the file has none.
     place: int | None
     rest: Iterable[Row] = ()
-    #: The first line of each sheet after the first, and the sheet's name.
+    #: The first line of each sheet after the first, and the name of the sheet.
     sheets: list[tuple[int, str]] = field(default_factory=list)
 
     @property
@@ -42,7 +43,7 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """The headings; where there are none, an empty one for each column of the first rows."""
+        """The headings; without a header, an empty one for each column of the first rows."""
         if self.header is not None:
             return [name.lstrip("\ufeff") for name in self.header[1]]
         return [""] * max((len(cells) for _, cells, _ in self.head), default=0)
@@ -58,7 +59,7 @@ class Table:
         return chain(self.first, self.rest)
 
     def placed(self, line: int, reason: Reason) -> Reason:
-        """The reason with the sheet and the line of it where it is beyond the first sheet."""
+        """Return the reason with sheet and line added if the line is beyond the first sheet."""
         for first, name in reversed(self.sheets):
             if line >= first:
                 number = line - first + 1
@@ -67,7 +68,7 @@ class Table:
 
 
 def table(rows: Iterator[Row], mapping: Mapping[str, str], header_line: int | None) -> Table:
-    """The rows with their header found, or at the line that somebody gave (0: there is none)."""
+    """Return the rows with their header found, or at the given line (0: there is none)."""
     head = list(islice(rows, LOOKED_AT))
     return Table(head, _place(head, mapping, header_line), rows)
 
@@ -84,12 +85,14 @@ def _place(head: Sequence[Row], mapping: Mapping[str, str], line: int | None) ->
 
 
 def guess_table(head: Sequence[Row], mapping: Mapping[str, str]) -> int | None:
-    """The place of the row that names the columns; None where the first row is a client already."""
+    """Return the index of the header; None if the first row is a client already."""
     first_client = next((n for n, row in enumerate(head) if _has_phone(row[1])), len(head))
-    named = {name for name in mapping if not name.isdecimal()}
+    mapped_names = {name for name in mapping if not name.isdecimal()}
     for place, (_, cells, _) in enumerate(head[:first_client]):
         names = {column_name(cell) for cell in cells}
-        if any(map(is_phone_name, names)) or (named and named <= names | set(cells)):
+        # A known name is certain. Otherwise the widest row above the first client is the header,
+        # since titles are narrow.
+        if any(map(is_phone_name, names)) or (mapped_names and mapped_names <= names | set(cells)):
             return place
     if first_client == len(head):
         return 0 if head and not _is_bare_list(head) else None
@@ -104,7 +107,7 @@ def _has_phone(cells: Sequence[str]) -> bool:
 
 
 def _is_bare_list(head: Sequence[Row]) -> bool:
-    """Whether each row is one number, of whatever kind: landlines look like no mobile ones."""
+    """Return whether each row is a single number; landlines do not look like mobile numbers."""
     return all(len(cells) == 1 and is_like_number(cells[0]) for _, cells, _ in head)
 
 

@@ -1,17 +1,20 @@
-"""Cells of the files that we write."""
+"""Writes cells so that no spreadsheet takes them for formulas.
+
+Source: OWASP, "CSV Injection".
+"""
 
 import json
 import unicodedata
 
-#: Also in their full width, which East Asian editions of spreadsheets take for the same.
+#: Full-width variants included: East Asian editions of spreadsheets treat them alike.
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
 BREAKS = "\t\r\n"
-#: Letters by their category that nobody sees.
+#: Letters by their Unicode category, but without a glyph.
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 def written(value: object) -> str:
-    """A value as the text of a cell that no spreadsheet takes for a formula."""
+    """Return the value as the text of a cell that is not a formula."""
     match value:
         case None:
             return ""
@@ -25,12 +28,12 @@ def written(value: object) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text so that no spreadsheet takes it for a formula: a quote before it says "text"."""
+    """Return the text, with a quote before it if it could be a formula."""
     return f"'{text}" if is_dangerous(text) else text
 
 
 def is_dangerous(text: str) -> bool:
-    """Whether it begins as a formula does, or would once what cannot be seen before is cut off."""
+    """Return whether it begins like a formula, also after invisible characters are trimmed."""
     if not text or (text[0].isalnum() and text[0] not in FILLERS):
         return False
     return text[0] in BREAKS or next((one for one in text if not _is_unseen(one)), " ") in SIGNS

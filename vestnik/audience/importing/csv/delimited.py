@@ -1,4 +1,4 @@
-"""The rows of a CSV file, whatever its encoding and separator."""
+"""Reads the rows of a CSV file in any encoding and with any separator."""
 
 import csv
 import io
@@ -14,8 +14,9 @@ from vestnik.audience.importing.row_types import Progress, Row
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Bytes of a line. A longer one is not a CSV file, and would fill the memory.
 LONGEST_LINE = 256 * 1024
-# More lines than this in one quoted cell, or so many letters, is a quote that nobody closed.
+# A quoted cell with more lines, or more characters, has an unclosed quote.
 MOST_LINES, LONGEST_CELL = 50, 64 * 1024
 
 UNCLOSED = Reason(Code.QUOTE_UNCLOSED)
@@ -33,7 +34,7 @@ def _broken(text: str) -> bool:
 
 
 class Lines:
-    """Lines one by one, of which those of a record that broke can be read once more."""
+    """An iterator of lines that can go back to the second line of a broken record."""
 
     def __init__(self, text: IO[str], progress: Progress) -> None:
         self._text, self._progress = text, progress
@@ -56,21 +57,21 @@ class Lines:
             raise csv.Error("a cell over too many lines")
         return line
 
-    def taken(self) -> list[str]:
-        """The lines since the last call."""
-        taken, self._record = self._record, []
-        return taken
+    def take_record(self) -> list[str]:
+        """Return the lines since the last call."""
+        record, self._record = self._record, []
+        return record
 
-    def only_the_first(self) -> str:
-        """Go back to right after the first line of the record; that line."""
-        first, *others = self.taken() or [""]
+    def rewind_to_first(self) -> str:
+        """Return the first line of the record, and go back to the line after it."""
+        first, *others = self.take_record() or [""]
         self._again.extendleft(reversed(others))
         self.line -= len(others)
         return first
 
 
 def rows(file: IO[bytes], encoding: str, separator: str, progress: Progress) -> Iterator[Row]:
-    """Each record that holds something, with the line that it begins on."""
+    """Yield each record that is not blank, with its first line number."""
     file.seek(0, 2)
     progress.total = file.tell()
     file.seek(0)
@@ -82,7 +83,7 @@ def rows(file: IO[bytes], encoding: str, separator: str, progress: Progress) -> 
     except UnicodeError:
         raise FileProblem(broken) from None
     finally:
-        if not file.closed:  # by a reader that was stopped in mid-way
+        if not file.closed:  # closed by a reader that was stopped
             text.detach()
 
 
@@ -99,10 +100,12 @@ def _records(lines: Lines, file: IO[bytes], separator: str, broken: str) -> Iter
         except StopIteration:
             return
         except csv.Error:
-            yield begins, [lines.only_the_first().rstrip("\r\n")[:200]], UNCLOSED
+            # An unclosed quote swallows the following rows: refuse its first line, and read the
+            # others again.
+            yield begins, [lines.rewind_to_first().rstrip("\r\n")[:200]], UNCLOSED
             reader = _reader(lines, separator)
             continue
-        raw = lines.taken()
+        raw = lines.take_record()
         if begins == 1 and named_separator(raw[0]):
             continue
         if begins % 1000 == 0:
@@ -112,7 +115,7 @@ def _records(lines: Lines, file: IO[bytes], separator: str, broken: str) -> Iter
 
 
 def _reader(lines: Lines, separator: str) -> Iterator[list[str]]:
-    """A blank before a quote does not keep it from being one."""
+    """Return a reader that accepts blanks before a quote."""
     return csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
 
 

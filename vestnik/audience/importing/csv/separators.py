@@ -1,4 +1,4 @@
-"""What parts the cells of a CSV file: found out by its first rows, not by its header alone."""
+"""Detects the separator of a CSV file by its first rows, not by its header alone."""
 
 import csv
 import re
@@ -7,18 +7,20 @@ from collections import Counter
 from vestnik.audience.importing.columns.cell_text import is_like_phone
 
 CANDIDATES = (";", "\t", ",", "|")
+#: Excel writes such a first line when it saves a file for another locale.
 NAMED = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
+#: As many rows as the header is searched in.
 LOOKED_AT = 30
 
 
 def named_separator(line: str) -> str:
-    """What a first line `sep=;` names, as Excel writes it, in quotes or not; else nothing."""
+    """Return the separator that a first line `sep=;` of Excel names; empty if it names none."""
     match = NAMED.fullmatch(line)
     return match[1] if match else ""
 
 
 def separator_of(head: str) -> str:
-    """The separator under which most rows have a phone number, and else the same width."""
+    """Return the separator that gives most rows a phone number, or else equal widths."""
     lines = [line for line in head.splitlines(keepends=True) if line.strip()]
     if lines and (separator := named_separator(lines[0])):
         return separator

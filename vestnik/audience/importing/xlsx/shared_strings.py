@@ -1,7 +1,7 @@
-"""The shared strings of an XLSX file, in a fraction of what Python strings would take.
+"""The shared strings of an XLSX file, in a fraction of the memory of Python strings.
 
-Excel writes each text once and refers to it by number. A million names and a million numbers are
-160 MB as Python strings, and 45 MB as UTF-8 end to end with the place where each begins.
+Excel writes each text once and refers to it by number. A million names and a million numbers take
+160 MB as Python strings, and 45 MB as consecutive UTF-8 with the offset of each.
 """
 
 import re
@@ -14,23 +14,25 @@ from vestnik.audience.importing.xlsx import xlsx_archive
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: The limits of the texts of a workbook, in bytes of UTF-8 and in number.
 MOST_BYTES = 200 * 2**20
 MOST_STRINGS = 8_000_000
 TOO_MANY = Reason(Code.WORKBOOK_TEXTS)
+#: ECMA-376, 22.9.2.19: _xHHHH_ stands for a UTF-16 unit.
 ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 def unescaped(text: str) -> str:
-    """The text with what XML cannot hold written as Excel does: `_x000D_` is a line break."""
+    """Replace Excel's escapes of characters that XML cannot hold: `_x000D_` is a line break."""
     if "_x" not in text:
         return text
-    found = ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\r\n", "\n")
-    whole = found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    replaced = ESCAPED.sub(lambda match: chr(int(match[1], 16)), text).replace("\r\n", "\n")
+    whole = replaced.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\r", "\n").replace("\x00", "")
 
 
 class SharedStrings:
-    """`strings[n]` is the n-th text. The part is read as far as somebody asks for."""
+    """`strings[n]` is the n-th text. The part is read only as far as it is needed."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._bytes = bytearray()
@@ -63,12 +65,12 @@ class SharedStrings:
 
 
 def read(archive: xlsx_archive.Archive, part: zipfile.ZipInfo | None) -> SharedStrings:
-    """The file's shared strings; none where it has none."""
+    """Return the file's shared strings; empty if it has none."""
     return SharedStrings(iter(()) if part is None else archive.pieces(part))
 
 
 class _Reader:
-    """Collects `<si><t>…</t></si>` and `<si><r><t>…</t></r></si>`, but no phonetic hints."""
+    """Collects `<si><t>…</t></si>` and `<si><r><t>…</t></r></si>`, without phonetic hints."""
 
     def __init__(self, strings: SharedStrings) -> None:
         self._strings = strings

@@ -1,6 +1,6 @@
-"""The rows of a sheet of an XLSX file, read as a stream.
+"""Reads the rows of a sheet of an XLSX file as a stream.
 
-openpyxl took 104 s for a million rows and python-calamine 410 MB; this takes neither.
+openpyxl took 104 s for a million rows, and python-calamine 410 MB of memory.
 """
 
 import re
@@ -13,15 +13,19 @@ from vestnik.audience.importing.xlsx.styles import Styles
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: The last row of a sheet in Excel.
 LAST_LINE = 1_048_576
+#: Characters of a cell; Excel allows 32,767.
 LONGEST_CELL = 64 * 1024
+#: A cell reference such as AB12.
 PLACE = re.compile(r"([A-Za-z]{1,3})[0-9]{1,10}", re.ASCII)
 TOO_FAR = Reason(Code.BEYOND_LAST_LINE, line=f"{LAST_LINE:,}")
+#: Excel stores flags as 1 and 0, and shows words.
 BOOLEANS = {"1": "TRUE", "true": "TRUE", "0": "FALSE", "false": "FALSE"}
 
 
 class SheetReader:
-    """Takes the parser's events, and has the rows that are complete."""
+    """Handles the parser's events, and collects complete rows."""
 
     def __init__(
         self, shared: shared_strings.SharedStrings, styles: Styles, from_1904: bool
@@ -36,9 +40,9 @@ class SheetReader:
         self._into: list[str] | None = None
         self._in_inline = self._in_hint = False
 
-    def taken(self) -> list[Row]:
-        done, self._done = self._done, []
-        return done
+    def take_rows(self) -> list[Row]:
+        rows, self._done = self._done, []
+        return rows
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
@@ -59,10 +63,11 @@ class SheetReader:
             self._in_hint = True
 
     def _start_row(self, written: str) -> None:
-        before, given = self._line, index_in(written)
-        self._line = before + 1 if given is None else given
+        before, numbered = self._line, index_in(written)
+        self._line = before + 1 if numbered is None else numbered
         if self._line > LAST_LINE:
             raise FileProblem(TOO_FAR)
+        # Lines must ascend; a damaged file could otherwise overwrite earlier rows.
         if self._line <= before:
             raise FileProblem(xlsx_archive.BROKEN)
         self._cells, self._column = [], 0
@@ -102,27 +107,28 @@ class SheetReader:
                 return
             raise FileProblem(Reason(Code.TOO_MANY_COLUMNS, line=self._line, most=MOST_COLUMNS))
         missing = self._column - 1 - len(self._cells)
+        # Cells of a row must ascend, too.
         if missing < 0:
             raise FileProblem(xlsx_archive.BROKEN)
         self._cells += [""] * missing
         self._cells.append(text)
 
     def _shown(self) -> str:
-        """What Excel shows; where a cell has a value and a text of its own, its type decides."""
+        """Return what Excel shows; of a cell with a value and an inline text, the type decides."""
         if self._inline and (self._kind == "inlineStr" or not self._value):
             return shared_strings.unescaped("".join(self._inline))
-        written = "".join(self._value)
+        value = "".join(self._value)
         match self._kind:
             case "s":
-                number = index_in(written)
+                number = index_in(value)
                 return self._shared[-1 if number is None else number]
             case "n":
-                return self._number(written)
+                return self._number(value)
             case "b":
-                return BOOLEANS.get(written.strip().lower(), written)
+                return BOOLEANS.get(value.strip().lower(), value)
             case "d":
-                return shown_values.instant(written, self._styles.shown(index_in(self._style)))
-        return shared_strings.unescaped(written)
+                return shown_values.instant(value, self._styles.shown(index_in(self._style)))
+        return shared_strings.unescaped(value)
 
     def _number(self, written: str) -> str:
         form = self._styles.shown(index_in(self._style)) if self._style else None

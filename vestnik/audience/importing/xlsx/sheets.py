@@ -1,7 +1,7 @@
-"""Which sheets of a workbook are read: the first that holds rows, with those that go on with it.
+"""Chooses the sheets to read: the first with rows, and those that continue it.
 
-A workbook with a second list of clients is not guessed at, and a hidden sheet is read only where
-somebody names it.
+If a workbook has a second list of clients, the user has to choose. A hidden sheet is read only if
+the user names it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ class SheetInfo:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rows that are read, and the sheets of the file; `problem` where none can be chosen."""
+    """The rows to read, and the sheets of the file; `problem` if none can be chosen."""
 
     table: Table
     sheets: tuple[SheetInfo, ...]
@@ -38,7 +38,7 @@ class Choice:
 
 
 def choose(book: Workbook, options: Options, progress: Progress) -> Choice:
-    """Raises FileProblem where the sheet that somebody named is not there."""
+    """Choose the sheets. Raises FileProblem if the sheet that the user named does not exist."""
     if options.sheet:
         return _read(book, [_named(book, options.sheet)], options, progress)
     filled = [(s, head) for s in book.sheets if not s.is_hidden and (head := _head(book, s))]
@@ -46,6 +46,7 @@ def choose(book: Workbook, options: Options, progress: Progress) -> Choice:
         hidden = [s.name for s in book.sheets if s.is_hidden and _head(book, s)]
         problem = Reason(Code.ONLY_HIDDEN_SHEETS, names=_listed(hidden)) if hidden else ""
         return Choice(Table([], None), _shown(book, []), problem)
+    # A first reading without progress, only to find the header.
     first = _read(book, [filled[0][0]], options, Progress()).table
     joined = [s for n, (s, head) in enumerate(filled) if not n or _same(head, first) is not None]
     others = [s.name for s, head in filled if s not in joined and _holds_clients(head)]
@@ -74,7 +75,7 @@ def _read(book: Workbook, sheets: Sequence[Sheet], options: Options, progress: P
 def _one_after_the_other(
     first: Table, rest: Iterable[Row], others: Iterable[tuple[str, Iterator[Row]]]
 ) -> Iterator[Row]:
-    """The rest of the first sheet and the rows of the others, whose lines are counted on."""
+    """Yield the rest of the first sheet and the rows of the others, with continued line numbers."""
     last = first.head[-1][0]
     for row in rest:
         last = row[0]
@@ -92,8 +93,8 @@ def _named(book: Workbook, name: str) -> Sheet:
     for sheet in book.sheets:
         if sheet.name == name:
             return sheet
-    there = _listed([s.name for s in book.sheets])
-    raise FileProblem(Reason(Code.SHEET_MISSING, name=repr(name[:50]), names=there))
+    names = _listed([s.name for s in book.sheets])
+    raise FileProblem(Reason(Code.SHEET_MISSING, name=repr(name[:50]), names=names))
 
 
 def _shown(book: Workbook, read: Sequence[Sheet]) -> tuple[SheetInfo, ...]:
@@ -101,11 +102,11 @@ def _shown(book: Workbook, read: Sequence[Sheet]) -> tuple[SheetInfo, ...]:
 
 
 def _same(head: Sequence[Row], first: Table) -> int | None:
-    """The place of the row that has the headings of the first sheet."""
+    """Return the index of the row that repeats the headings of the first sheet."""
     if first.header is None:
         return None
-    wanted = _names(first.header[1])
-    return next((n for n, (_, cells, _) in enumerate(head) if _names(cells) == wanted), None)
+    headings = _names(first.header[1])
+    return next((n for n, (_, cells, _) in enumerate(head) if _names(cells) == headings), None)
 
 
 def _names(cells: Sequence[str]) -> list[str]:

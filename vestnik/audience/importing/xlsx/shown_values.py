@@ -1,7 +1,7 @@
-"""What Excel shows for the number or the instant that is stored in a cell.
+"""Formats a stored number or time as Excel shows it.
 
-Dates and times are ISO 8601. Excel counts days from 1900, with a 29 February 1900 that never was,
-or from 1904; a number below one is a time alone.
+Dates and times become ISO 8601. Excel counts days from 1900, with a 29 February 1900 that did not
+exist, or from 1904; a number below one is a time of day.
 """
 
 import math
@@ -11,21 +11,26 @@ from decimal import Decimal
 
 from vestnik.audience.importing.xlsx.styles import DisplayFormat
 
+#: Day 0 of Excel, two days before 1900: it counts from 1, and has a false 29 February.
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  (a sheet knows no time zones)
 EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
-#: The day that Excel has and the calendar has not; those before it are one later.
+#: The day that exists only in Excel; those before it are one later.
 FALSE_DAY, LAST_DAY, FROM_1904 = 60, 2_958_466, 1_462
 DAY = 86_400
+#: A number as XML stores it, with an exponent.
 NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:E[+-]?[0-9]{1,4})?", re.IGNORECASE | re.ASCII)
+#: Strict files store dates and times as ISO 8601.
 ISO = re.compile(
     r"(?:([0-9]{4}-[0-9]{2}-[0-9]{2})T?)?(?:([0-9]{2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]+)?))?Z?)?",
     re.ASCII,
 )
+# Doubles are exact up to 2**53; digits of an integer that is shown as stored; digits that are shown
+# without an exponent.
 EXACT, LONGEST_EXACT, LONGEST_PLAIN = 2**53, 17, 21
 
 
 def number(written: str) -> str:
-    """A number as Excel shows it, of 15 digits: 0.30000000000000004 is 0.3, 7.9E+10 is 79000…"""
+    """Return a number with the 15 digits of Excel: 0.30000000000000004 is 0.3, 7.9E+10 is 79000…"""
     if written.isdecimal() and len(written) <= LONGEST_EXACT:
         return written
     value = _float(written)
@@ -33,8 +38,8 @@ def number(written: str) -> str:
         return written
     if value.is_integer() and abs(value) < EXACT:
         return str(int(value))
-    shown = format(value, ".15g")
-    return format(Decimal(shown), "f") if 1e-10 < abs(value) < 10**LONGEST_PLAIN else shown
+    digits = format(value, ".15g")
+    return format(Decimal(digits), "f") if 1e-10 < abs(value) < 10**LONGEST_PLAIN else digits
 
 
 def _float(written: str) -> float | None:
@@ -49,7 +54,7 @@ def _float(written: str) -> float | None:
 
 
 def shown(written: str, form: DisplayFormat, from_1904: bool) -> str:
-    """What a stored number is in this form; what cannot be one stays a number."""
+    """Return a stored number in this format; an impossible date stays a number."""
     value = _float(written)
     if value is None:
         return written
@@ -81,7 +86,7 @@ def _clock(seconds: int) -> str:
 
 
 def _time(seconds: int, form: DisplayFormat) -> str:
-    """The time of a day; the seconds where they are shown, or where the date hid them."""
+    """Return the time of day; with seconds if they are shown, or hidden by a date format."""
     with_seconds = form.has_seconds or (form.has_date and seconds % 60)
     return _clock(seconds) if with_seconds else _clock(seconds)[:5]
 
@@ -90,19 +95,19 @@ def _duration(seconds: int, form: DisplayFormat) -> str:
     if form.elapsed == "s":
         return str(seconds)
     if form.elapsed == "m":
-        minutes, left = divmod(seconds, 60)
-        return f"{minutes}:{left:02}" if form.has_seconds else str(minutes)
-    hours, left = divmod(seconds, 3600)
+        minutes, remaining = divmod(seconds, 60)
+        return f"{minutes}:{remaining:02}" if form.has_seconds else str(minutes)
+    hours, remaining = divmod(seconds, 3600)
     parts = [str(hours)]
     if form.has_minutes:
-        parts.append(f"{left // 60:02}")
+        parts.append(f"{remaining // 60:02}")
     if form.has_seconds:
-        parts.append(f"{left % 60:02}")
+        parts.append(f"{remaining % 60:02}")
     return ":".join(parts)
 
 
 def instant(written: str, form: DisplayFormat | None) -> str:
-    """What a strict file stores as ISO 8601, without the digits that no clock shows."""
+    """Return what a strict file stores as ISO 8601, without fractions of seconds."""
     match = ISO.fullmatch(written.strip())
     if not match or not written.strip():
         return written

@@ -1,4 +1,4 @@
-"""How the cells of an XLSX file show their numbers: as dates, times, durations or numbers."""
+"""The number formats of the cells of an XLSX file: date, time, duration or number."""
 
 import re
 import zipfile
@@ -21,29 +21,33 @@ BUILT_IN = {
     46: "[h]:mm:ss",
     47: "mmss.0",
 }
-#: What a format says beside its codes: texts, escaped letters, fills, colours and languages.
+#: Parts of a format that are not codes: texts, escapes, fills, colours and languages.
 BESIDE = re.compile(r'"[^"]*"?|[\\_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]?', re.IGNORECASE)
+#: Words of a format whose letters are not codes of dates.
 NOT_CODES = re.compile(r"general|standard|основной|am/pm|a/p")
+#: [h], [m] or [s] counts beyond a day, an hour or a minute.
 ELAPSED = re.compile(r"\[([hms])[hms]*\]")
+#: A format such as 00000 pads a number with zeros, as postcodes need.
 PADDED = re.compile(r"0{2,15}")
+# Excel allows 65,490 cell styles and formats of 255 characters; hostile files have more.
 MOST_STYLES, LONGEST_FORMAT = 100_000, 1_000
 
 
 @dataclass(frozen=True)
 class DisplayFormat:
-    """How a number is shown. `elapsed` is the largest unit of a duration: h, m or s."""
+    """How a number is shown; `elapsed` is the largest unit of a duration: h, m or s."""
 
     has_date: bool = False
     has_time: bool = False
     has_minutes: bool = False
     has_seconds: bool = False
     elapsed: str = ""
-    #: A number is filled up with zeros to so many digits.
+    #: The number of digits to which a number is padded with zeros.
     digits: int = 0
 
 
 def parse_format_code(code: str) -> DisplayFormat | None:
-    """What a format makes of a number; None where it stays a number."""
+    """Return the format of a code; None if it shows a plain number."""
     codes = NOT_CODES.sub("", BESIDE.sub("", code[:LONGEST_FORMAT]).lower().split(";")[0])
     if PADDED.fullmatch(codes):
         return DisplayFormat(digits=len(codes))
@@ -58,7 +62,7 @@ def parse_format_code(code: str) -> DisplayFormat | None:
 
 
 class Styles:
-    """How each style of the file shows a number."""
+    """The formats of the file by style number."""
 
     def __init__(self) -> None:
         self._formats = {number: parse_format_code(code) for number, code in BUILT_IN.items()}
@@ -67,14 +71,14 @@ class Styles:
 
     @classmethod
     def read(cls, archive: xlsx_archive.Archive, part: zipfile.ZipInfo | None) -> "Styles":
-        found = cls()
+        styles = cls()
         if part is not None:
-            made = xlsx_archive.parser(found._start, found._end, lambda _: None)
-            xlsx_archive.parse(archive, part, made)
-        return found
+            parser = xlsx_archive.parser(styles._start, styles._end, lambda _: None)
+            xlsx_archive.parse(archive, part, parser)
+        return styles
 
     def shown(self, style: int | None) -> DisplayFormat | None:
-        """How a cell of this style shows a number."""
+        """Return the format of a cell of this style."""
         if style is None or style >= len(self._styles):
             return None
         return self._styles[style]

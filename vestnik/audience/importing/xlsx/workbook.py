@@ -1,4 +1,4 @@
-"""An XLSX file: which sheets it has, and the rows of each."""
+"""An XLSX file: its sheets, and the rows of each."""
 
 import posixpath
 import zipfile
@@ -28,7 +28,7 @@ class Sheet:
 
 
 class Workbook:
-    """Raises FileProblem where the file is none."""
+    """An opened workbook. Raises FileProblem if the file is not one."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._archive = xlsx_archive.open_archive(file)
@@ -43,18 +43,18 @@ class Workbook:
         self._from_1904 = any(one.get("date1904") in ("1", "true") for one in settings)
 
     def rows(self, sheet: Sheet, progress: Progress) -> Iterator[Row]:
-        """Each row that holds something, with its line."""
+        """Yield each row that is not blank, with its line number."""
         reader = SheetReader(self._strings, self._styles, self._from_1904)
-        made = xlsx_archive.parser(reader.start, reader.end, reader.text)
+        parser = xlsx_archive.parser(reader.start, reader.end, reader.text)
         for piece in self._archive.pieces(sheet.part):
-            xlsx_archive.feed(made, piece)
+            xlsx_archive.feed(parser, piece)
             progress.done += len(piece)
-            yield from reader.taken()
-        xlsx_archive.feed(made, b"", last=True)
-        yield from reader.taken()
+            yield from reader.take_rows()
+        xlsx_archive.feed(parser, b"", last=True)
+        yield from reader.take_rows()
 
     def _book(self) -> zipfile.ZipInfo:
-        """The part that the package names as its document, or the one where it usually is."""
+        """Return the document of the package, or the part with its usual name."""
         links = self._links("").values()
         targets = [target for kind, target in links if kind == "officeDocument"]
         for name in (*targets, BOOK):
@@ -63,7 +63,7 @@ class Workbook:
         raise FileProblem(NOT_A_BOOK)
 
     def _links(self, owner: str) -> dict[str, tuple[str, str]]:
-        """The relations of a part, by their ids: the kind and the name of the part."""
+        """Return the relations of a part by their ids: the kind and the name of the target."""
         folder, name = posixpath.split(owner.replace("\\", "/").lstrip("/"))
         part = self._archive.part(posixpath.join(folder, "_rels", f"{name}.rels"))
         links = xlsx_archive.elements(self._archive, part, "Relationship") if part else []
@@ -82,19 +82,20 @@ class Workbook:
         return self._archive.part(targets[0] if targets else usual)
 
     def _sheets(self, book: zipfile.ZipInfo, links: dict[str, tuple[str, str]]) -> list[Sheet]:
-        found = []
+        sheets = []
         for sheet in xlsx_archive.elements(self._archive, book, "sheet"):
+            # The prefix of the relationships' namespace differs between programs.
             id = next((value for name, value in sheet.items() if name.endswith(":id")), "")
             kind, target = links.get(id, ("worksheet" if id else "", ""))
-            if kind != "worksheet":  # charts and macros are sheets, too; and some have no content
+            if kind != "worksheet":  # charts and macros are sheets, too; some are empty
                 continue
             if (part := self._archive.part(target)) is None:
                 raise FileProblem(xlsx_archive.BROKEN)
             is_hidden = sheet.get("state", "visible") != "visible"
-            found.append(Sheet(sheet.get("name", ""), is_hidden, part))
-        if not found:
+            sheets.append(Sheet(sheet.get("name", ""), is_hidden, part))
+        if not sheets:
             raise FileProblem(xlsx_archive.BROKEN)
-        return found
+        return sheets
 
 
 def _absolute(folder: str, target: str) -> str:
@@ -103,6 +104,6 @@ def _absolute(folder: str, target: str) -> str:
 
 
 def rows(file: IO[bytes], progress: Progress) -> Iterator[Row]:
-    """The rows of the first sheet."""
+    """Yield the rows of the first sheet."""
     book = Workbook(file)
     return book.rows(book.sheets[0], progress)

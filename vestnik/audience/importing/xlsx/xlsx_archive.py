@@ -1,4 +1,4 @@
-"""The outer form of an XLSX file: a zip archive of XML, which may be made to burst its reader."""
+"""The container of an XLSX file: a zip archive of XML, which may be hostile."""
 
 import struct
 import zipfile
@@ -10,13 +10,19 @@ from vestnik.audience.importing.errors import FileProblem
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Parts of the archive: a workbook has a few per sheet.
 MOST_PARTS = 5_000
+#: Bytes of the table of contents, which zipfile reads into memory.
 MOST_DIRECTORY = 2 * 2**20
+#: Bytes of one unpacked part.
 MOST_UNPACKED = 4 * 2**30
-# Sheets pack to a fifteenth, very monotonous ones to an eightieth; bombs to a thousandth.
+# Sheets compress 15 times, very uniform ones 80 times; bombs 1,000 times.
 MOST_RATIO, FREE_OF_RATIO = 200, 8 * 2**20
+#: Bytes that are unpacked and parsed at once.
 PIECE = 256 * 1024
+#: The nesting of XML elements; a workbook needs far fewer levels.
 DEEPEST = 32
+#: The end record of a zip archive, and the longest comment after it (APPNOTE 4.3.16).
 TAIL = 22 + 65_535
 BROKEN = Reason(Code.WORKBOOK_DAMAGED)
 BOMB = Reason(Code.WORKBOOK_TOO_LARGE)
@@ -24,7 +30,7 @@ DTD = Reason(Code.WORKBOOK_DOCUMENT_TYPE)
 
 
 class Archive:
-    """The archive, its parts by their names: `/` for a backslash, and in no matter which case."""
+    """The archive; its parts are found without regard to case or the kind of slash."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -37,11 +43,11 @@ class Archive:
         self._archive.close()
 
     def part(self, name: str) -> zipfile.ZipInfo | None:
-        """The part of this name, if there is one."""
+        """Return the part of this name, or None."""
         return self._parts.get(_key(name))
 
     def pieces(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
-        """The unpacked content of a part, piece by piece, never more than it may be."""
+        """Yield the unpacked content of a part in pieces. Raises FileProblem for a bomb."""
         if part.flag_bits & 1:
             raise FileProblem(Reason(Code.WORKBOOK_PASSWORD))
         _refuse_bombs(part.file_size, part.compress_size)
@@ -52,7 +58,7 @@ class Archive:
             yield from self._read(part)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
             raise FileProblem(BROKEN) from None
-        except Exception as error:  # zlib and lzma raise errors of their own, with no common base
+        except Exception as error:  # zlib and lzma have no common base of errors
             if isinstance(error, FileProblem | MemoryError) or not _is_error(error):
                 raise
             raise FileProblem(BROKEN) from None
@@ -61,6 +67,7 @@ class Archive:
         unpacked = 0
         with self._archive.open(part) as content:
             while piece := content.read(PIECE):
+                # The declared size may be wrong, so the actual bytes are counted.
                 unpacked += len(piece)
                 _refuse_bombs(unpacked, part.compress_size)
                 yield piece
@@ -75,7 +82,7 @@ def _key(name: str) -> str:
 
 
 def open_archive(file: IO[bytes]) -> Archive:
-    """The archive, once its table of contents is known to be of a sane size."""
+    """Open the archive, once its table of contents has a plausible size."""
     file.seek(0, 2)
     size = file.tell()
     file.seek(max(0, size - TAIL))
@@ -90,7 +97,7 @@ def open_archive(file: IO[bytes]) -> Archive:
 
 
 def _contents(tail: bytes) -> tuple[int, int]:
-    """How many parts the end of the archive says that there are, and how large their table is."""
+    """Return the number of parts and the size of their table, by the end of the archive."""
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) < end + 22:
         raise FileProblem(BROKEN)
@@ -113,12 +120,13 @@ End = Callable[[str], None]
 
 
 def parser(start: Start, end: End, text: Callable[[str], None]) -> expat.XMLParserType:
-    """A parser that knows no entities of the file's own, and names without their name spaces."""
+    """Return a parser that refuses entities and strips namespaces."""
     depth = 0
 
     def opening(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
+        # Deep nesting would exhaust the parser's stack.
         if depth > DEEPEST:
             raise FileProblem(BROKEN)
         start(name.rpartition(":")[2], attributes)
@@ -128,42 +136,44 @@ def parser(start: Start, end: End, text: Callable[[str], None]) -> expat.XMLPars
         depth -= 1
         end(name.rpartition(":")[2])
 
-    made = expat.ParserCreate()
-    made.buffer_text = True
-    made.buffer_size = 2**16
-    made.StartElementHandler = opening
-    made.EndElementHandler = closing
-    made.CharacterDataHandler = text
-    made.StartDoctypeDeclHandler = _refuse_dtd
-    return made
+    expat_parser = expat.ParserCreate()
+    # One call per text instead of one per line or entity.
+    expat_parser.buffer_text = True
+    expat_parser.buffer_size = 2**16
+    expat_parser.StartElementHandler = opening
+    expat_parser.EndElementHandler = closing
+    expat_parser.CharacterDataHandler = text
+    # Without a DTD there are no entities: neither exponential expansion nor external files.
+    expat_parser.StartDoctypeDeclHandler = _refuse_dtd
+    return expat_parser
 
 
 def _refuse_dtd(*_: Any) -> None:
     raise FileProblem(DTD)
 
 
-def feed(made: expat.XMLParserType, piece: bytes, last: bool = False) -> None:
-    """Parse a piece; raises FileProblem where it is no XML."""
+def feed(parser: expat.XMLParserType, piece: bytes, last: bool = False) -> None:
+    """Parse a piece. Raises FileProblem if it is not XML."""
     try:
-        made.Parse(piece, last)
+        parser.Parse(piece, last)
     except expat.ExpatError:
         raise FileProblem(BROKEN) from None
 
 
-def parse(archive: Archive, part: zipfile.ZipInfo, made: expat.XMLParserType) -> None:
+def parse(archive: Archive, part: zipfile.ZipInfo, parser: expat.XMLParserType) -> None:
     """Parse a whole part."""
     for piece in archive.pieces(part):
-        feed(made, piece)
-    feed(made, b"", last=True)
+        feed(parser, piece)
+    feed(parser, b"", last=True)
 
 
-def elements(archive: Archive, part: zipfile.ZipInfo, wanted: str) -> list[dict[str, str]]:
-    """The attributes of each element of that name."""
-    found: list[dict[str, str]] = []
+def elements(archive: Archive, part: zipfile.ZipInfo, element_name: str) -> list[dict[str, str]]:
+    """Return the attributes of each element of that name."""
+    attributes_of_all: list[dict[str, str]] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        if name == wanted and len(found) < MOST_PARTS:
-            found.append(attributes)
+        if name == element_name and len(attributes_of_all) < MOST_PARTS:
+            attributes_of_all.append(attributes)
 
     parse(archive, part, parser(start, lambda _: None, lambda _: None))
-    return found
+    return attributes_of_all

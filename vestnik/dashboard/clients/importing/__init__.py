@@ -1,1 +1,1 @@
-"""A file of clients: handed in, said what its columns are, read, and what became of it."""
+"""The pages of an import: upload, mapping of columns, progress and result."""

@@ -1,4 +1,4 @@
-"""One file from its mapping to its result, on one page that tells where it is."""
+"""One import from its mapping to its result, on one page."""
 
 from collections.abc import Iterator
 
@@ -23,18 +23,21 @@ from vestnik.reasons.reason import Reason
 from vestnik.reports.files.downloads import FORMATS, download
 from vestnik.reports.files.table_writers import Cell
 
+#: Refused rows on the page; all of them are in the file.
 MOST_SHOWN = 50
+#: Characters of a refused row on the page.
 LONGEST = 300
+#: Rows that the download reads at once, so that its memory use is constant.
 READ_AT_ONCE = 2000
 SECTIONS = {Into.CLIENTS: "client-list", Into.STOP_LIST: "stop-list-page"}
 
 
 @page(methods=ANY, keeps=True)
 def import_page(request: OperatorRequest, id: int) -> HttpResponse:
-    """A draft's columns; how far one is that is read; what became of one that has ended."""
+    """Show the columns of a draft, the progress of a running import, or the result."""
     job = job_or_404(id)
     if request.method == "POST":
-        return _ordered(request, job)
+        return _act_on_draft(request, job)
     if job.state == ImportState.DRAFT and may(request.user.role, Action.SEND):
         return _draft(request, Draft(job, submitted_or_restored(request)))
     return _told(request, job)
@@ -42,19 +45,19 @@ def import_page(request: OperatorRequest, id: int) -> HttpResponse:
 
 @page()
 def import_refused(request: OperatorRequest, id: int) -> HttpResponseBase:
-    """The rows that were refused, as a file to be corrected."""
+    """Return the refused rows as a file, to be corrected."""
     job = job_or_404(id)
     form = request.GET.get("format", "")
     return download(f"refused-{id}", form if form in FORMATS else "csv", _refused(job))
 
 
 def job_or_404(id: int) -> Import:
-    """As `one.client_or_404`."""
+    """Return the import, with the same check of the id as `detail.client_or_404`."""
     return get_object_or_404(Import, id=min(id, 2**63 - 1))
 
 
-def _ordered(request: OperatorRequest, job: Import) -> HttpResponse:
-    """A draft is started, put aside, or its columns are named anew."""
+def _act_on_draft(request: OperatorRequest, job: Import) -> HttpResponse:
+    """Start or discard a draft, or change its mapping."""
     if not may(request.user.role, Action.SEND):
         return forbidden(request, Action.SEND)
     if job.state != ImportState.DRAFT:
@@ -72,7 +75,7 @@ def _ordered(request: OperatorRequest, job: Import) -> HttpResponse:
 
 
 def _start(job: Import, draft: Draft) -> None:
-    """As one: a look at the columns that comes in between would have other ones read."""
+    """Save the options and start the import in one transaction."""
     with transaction.atomic():
         stored.drafts().filter(id=job.id).update(options=draft.kept)
         if stored.start(job.id):
@@ -80,7 +83,7 @@ def _start(job: Import, draft: Draft) -> None:
 
 
 def _back_to(request: OperatorRequest, job: Import) -> HttpResponse:
-    """To the page of the import as a whole: a part of it would find no place in the columns'."""
+    """Redirect to the whole page: a part of it would not fit into the page of columns."""
     if not is_htmx(request):
         return redirect("import-page", job.id)
     answer = HttpResponse(status=204)
@@ -91,6 +94,7 @@ def _back_to(request: OperatorRequest, job: Import) -> HttpResponse:
 def _draft(request: OperatorRequest, draft: Draft, status: int = 200) -> HttpResponse:
     context = {"section": SECTIONS[Into(draft.job.into)], "job": draft.job, "draft": draft}
     answer = render(request, "dashboard/clients/importing/mapping.html", context, status=status)
+    # With other columns the whole table is replaced, not only its rows.
     if is_htmx(request) and not draft.is_same_head:
         for header in ("HX-Retarget", "HX-Reselect"):
             answer[header] = "#columns"
@@ -104,7 +108,7 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
         "section": SECTIONS[Into(job.into)],
         "job": job,
         "is_open": job.state in OPEN,
-        # What came of the file since the job was read the page learns from its first event.
+        # The first event of the live topic updates this.
         "progress": progress_of(job.id) if job.state in OPEN else None,
         "error": said(job.why),
         "read_as": list(_read_as(job)),
@@ -118,21 +122,21 @@ def _told(request: OperatorRequest, job: Import) -> HttpResponse:
 
 
 def _read_as(job: Import) -> Iterator[str]:
-    """How the file was read, each thing in words."""
-    read = job.read_as
-    if encoding := dict(ENCODINGS).get(read.get("encoding", "")):
+    """Yield in words how the file was read."""
+    details = job.read_as
+    if encoding := dict(ENCODINGS).get(details.get("encoding", "")):
         yield _("encoding %(encoding)s") % {"encoding": encoding}
-    if sheets := read.get("sheets"):
+    if sheets := details.get("sheets"):
         yield _("read: %(sheets)s") % {"sheets": ", ".join(sheets)}
-    if unread := read.get("unread_sheets"):
+    if unread := details.get("unread_sheets"):
         yield _("sheets not read: %(sheets)s") % {"sheets": ", ".join(unread)}
-    line = read.get("header_line")
+    line = details.get("header_line")
     if line is not None:
         yield _("header in line %(line)s") % {"line": line} if line else _("no header")
 
 
 def counted(job: Import) -> int:
-    """All rows, by what became of them."""
+    """Return the number of all processed rows."""
     return job.created + job.updated + job.unchanged + job.duplicates + job.refused
 
 

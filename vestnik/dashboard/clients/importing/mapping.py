@@ -1,4 +1,4 @@
-"""The second step: what the columns are, with the first rows as they would be taken."""
+"""The second step: the meaning of the columns, with a preview of the first rows."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ from vestnik.dashboard.wording.reasons import said
 
 @dataclass(frozen=True)
 class PreviewLine:
-    """A row of the file, the number that it gives, and why it would be refused."""
+    """A row of the file, its phone number, and why it would be refused."""
 
     number: int
     cells: Sequence[str]
@@ -50,7 +50,7 @@ class PreviewLine:
 
 
 class Draft:
-    """A file whose columns are being named."""
+    """An uploaded file whose columns are being mapped."""
 
     def __init__(self, job: Import, data: QueryDict | None = None) -> None:
         self.job, self.problem = job, ""
@@ -60,7 +60,7 @@ class Draft:
         self.options |= self.numbers.kept()
         self.peek = self._peek()
         self.format.show(self.peek)
-        #: Whether the page that was sent showed these columns: what it says is about them.
+        #: Whether the submitted page showed these columns, so that its choices apply to them.
         self.is_about_these = data is not None and (
             data.get("columns") == str(len(self._names))
             and data.get("read", self.read) == self.read
@@ -68,7 +68,7 @@ class Draft:
         self.columns = self._columns(data)
         self.lines = self._lines()
         self.problem = self.problem or said(self.peek.problem)
-        #: Whether that page had the same ones, so that only the rows below them are new.
+        #: Whether that page had the same columns, so that only the rows below them are updated.
         self.is_same_head = data is not None and data.get("head") == self.head
 
     @property
@@ -81,46 +81,51 @@ class Draft:
 
     @property
     def read(self) -> str:
-        """Which sheet and which header the page shows."""
+        """The sheet and the header that the page shows."""
         return f"{self.peek.table.header_line} {self.options.get('sheet', '')}"
 
     @property
     def head(self) -> str:
-        """Tells apart what stands above the rows."""
+        """A digest of everything above the rows."""
         titles = [column.title for column in self.columns]
         lines = [line for line, _, _ in self.peek.table.head]
-        shown = (titles, bool(self.lines), self.read, lines)
-        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+        content = (titles, bool(self.lines), self.read, lines)
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     @property
     def kept(self) -> dict[str, Any]:
-        """The options as they are kept with the import."""
-        said = {str(n): column.stated_type() for n, column in enumerate(self.columns, start=1)}
-        kept = {**self.options, "mapping": said}
+        """The options as they are stored with the import."""
+        mapping_by_number = {
+            str(n): column.stated_type() for n, column in enumerate(self.columns, start=1)
+        }
+        options = {**self.options, "mapping": mapping_by_number}
         if types := types_of(self.columns):
-            kept["types"] = types
+            options["types"] = types
         table = self.peek.table
         if table.head and (table.place != 0 or guess_table(table.head, {}) != 0):
-            kept["header_line"] = table.header_line
-        return kept
+            options["header_line"] = table.header_line
+        return options
 
     def may_start(self) -> bool:
-        """Whether it can be read as the page that was sent says; `problem` tells why not."""
+        """Return whether the file can be imported as submitted; if not, `problem` says why."""
         if not self.problem and not self.is_about_these:
-            self.problem = str(_("The file has other columns now: look at them, then start it."))
+            self.problem = str(
+                _("The columns of the file have changed: check them, then start the import.")
+            )
         self.problem = self.problem or " ".join(self._wrong())
         return not self.problem
 
     def _wrong(self) -> Iterator[str]:
-        """What of the page cannot be read: what is shown there is never taken for a guess."""
+        """Yield the problems of the submitted fields; an invalid choice is never replaced by a
+        guess."""
         for one in (self.format, self.numbers):
             yield from (
                 f"{one[name].label}: {' '.join(map(str, why))}" for name, why in one.errors.items()
             )
         for number, column in enumerate(self.columns, start=1):
-            named = gettext("Column %(number)s") % {"number": number}
+            label = gettext("Column %(number)s") % {"number": number}
             for why in column.errors.values():
-                yield f"{named}: {' '.join(map(str, why))}"
+                yield f"{label}: {' '.join(map(str, why))}"
 
     def _peek(self) -> Peek:
         try:
@@ -130,7 +135,7 @@ class Draft:
             return Peek("csv", self.options["encoding"], self.options["separator"], Table([], None))
 
     def _peeked(self) -> Peek:
-        """A line that is the header no longer, read otherwise, is forgotten."""
+        """Read the first rows; forget a header line that does not exist any more."""
         options = Options(**{**self.options, "mapping": {}})
         try:
             return peek(stored.opened_in_place(self.job), options)
@@ -148,7 +153,7 @@ class Draft:
         return [gettext("Column %(number)s") % {"number": n} for n, _ in enumerate(names, start=1)]
 
     def _columns(self, data: QueryDict | None) -> list[ColumnForm]:
-        """Read anew, other columns may have come."""
+        """Return the forms of the columns, which may differ after a new reading."""
         names = self._names
         if not names:
             return []
@@ -167,7 +172,7 @@ class Draft:
         ]
 
     def _meanings(self, names: Sequence[str], data: QueryDict | None) -> list[str]:
-        """What was said before, or what the names say; the number may be known by its form."""
+        """Return the earlier choices, or guesses by headings and by the form of the numbers."""
         known = self.options["mapping"]
         if len(known) == len(names) and (data is None or self.is_about_these):
             return [known[str(n)] for n in range(1, len(names) + 1)]
@@ -179,19 +184,19 @@ class Draft:
         return meanings
 
     def _types_of(self, meanings: Sequence[str]) -> list["DisplayedType"]:
-        """By column: the type of its first rows, and the one that is chosen or declared."""
+        """Return by column the recognised type, and the chosen or declared one."""
         if self.job.into != Into.CLIENTS:
             return [DisplayedType() for _ in meanings]
-        found = column_types(self.peek.table, meanings, Options())
-        said = self.options.get("types", {})
-        return [_displayed_type(meaning, found, said) for meaning in meanings]
+        types = column_types(self.peek.table, meanings, Options())
+        chosen_types = self.options.get("types", {})
+        return [_displayed_type(meaning, types, chosen_types) for meaning in meanings]
 
     def _lines(self) -> list[PreviewLine]:
         if self.problem:
             return []
         table = self.peek.table
         try:
-            # The reasons are made in English, and said in the reader's language here.
+            # Reasons are created in English, and translated below.
             with translation.override("en"):
                 staged = list(staged_rows(table, Options(**self.kept), self.job.into))
         except FileProblem as error:
@@ -208,25 +213,25 @@ class Draft:
 
 @dataclass(frozen=True)
 class DisplayedType:
-    """The type that the first rows of a column are, and the one that is chosen."""
+    """The recognised type of a column, and the chosen one."""
 
     recognised: str = ""
     chosen: str = ""
 
 
 def _displayed_type(
-    meaning: str, found: Mapping[str, ColumnType], said: Mapping[str, str]
+    meaning: str, types: Mapping[str, ColumnType], chosen_types: Mapping[str, str]
 ) -> DisplayedType:
     name = meaning.removeprefix(PREFIX)
-    type = found.get(name) if name != meaning else None
+    type = types.get(name) if name != meaning else None
     if type and type.is_said:
         return DisplayedType(chosen=type.type)
     recognised = type.type if type else ""
-    return DisplayedType(recognised, said.get(name, RECOGNISED if recognised else ""))
+    return DisplayedType(recognised, chosen_types.get(name, RECOGNISED if recognised else ""))
 
 
 def _without_guesses(options: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Another sheet has its header elsewhere."""
+    """Return the options; the header line of another sheet is dropped."""
     if options.get("sheet", "") != before.get("sheet", ""):
         options.pop("header_line", None)
     if not options.get("sheet"):

@@ -1,4 +1,4 @@
-"""The forms of the second step: how the file is read, which numbers are taken, what columns are."""
+"""The forms of the second step: the format, the accepted numbers, the columns."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,9 +22,10 @@ from vestnik.dashboard.wording.reasons import COLUMNS as FIELDS
 from vestnik.one_line import unless_untouched
 
 IGNORED, ATTRIBUTE = "", "attribute"
-#: Of a column whose type nobody chose.
+#: The type of a column that the user has not chosen.
 RECOGNISED = "recognised"
 PREFIX = "attributes."
+#: Characters of a cell in the preview.
 LONGEST_CELL = 60
 MOST_HEADER_LINES = 20
 ENCODINGS = (
@@ -44,7 +45,7 @@ SEPARATORS: tuple[tuple[str, str | Promise], ...] = (
 
 
 class FormatForm(forms.Form):
-    """How a file is to be read: what of it a CSV file needs, and what a workbook."""
+    """The format of a file: the fields of a CSV file, and those of a workbook."""
 
     use_required_attribute = False
 
@@ -60,12 +61,12 @@ class FormatForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         separator: Any = self.fields["separator"]
-        found = self.initial.get("separator", "")
-        odd = [] if found in dict(SEPARATORS) else [(found, found)]
+        current = self.initial.get("separator", "")
+        odd = [] if current in dict(SEPARATORS) else [(current, current)]
         separator.choices = [*SEPARATORS, *odd]
 
     def options(self) -> dict[str, Any]:
-        """What was chosen; a file of another kind has no such choice."""
+        """Return the choices; fields of the other format are not submitted."""
         if not self.is_bound or not self.is_valid():
             return {}
         return {
@@ -75,12 +76,12 @@ class FormatForm(forms.Form):
         }
 
     def show(self, peek: Peek) -> None:
-        """Offer the sheets and the lines that the file has, and mark those that are read."""
+        """Offer the sheets and lines of the file, and select those that are read."""
         widgets: Any = {name: self.fields[name].widget for name in ("sheet", "header_line")}
         widgets["sheet"].choices = list(_sheets(peek))
         widgets["header_line"].choices = list(_header_lines(peek))
         widgets["sheet"].attrs.pop("maxlength", None)
-        for one in self.fields.values():  # each has a choice already
+        for one in self.fields.values():  # each has a selected choice
             one.required = True
         self.initial["header_line"] = peek.table.header_line
         if isinstance(self.data, QueryDict):
@@ -89,9 +90,9 @@ class FormatForm(forms.Form):
 
 
 def _sheets(peek: Peek) -> Iterator[tuple[str, str]]:
-    """The first choice is what is read where nobody chooses."""
-    read = [sheet.name for sheet in peek.sheets if sheet.is_read]
-    yield "", ", ".join(read) if read and not peek.problem else gettext("choose a sheet")
+    """Yield the choices; the first one is the automatic selection."""
+    names = [sheet.name for sheet in peek.sheets if sheet.is_read]
+    yield "", ", ".join(names) if names and not peek.problem else gettext("choose a sheet")
     for sheet in peek.sheets:
         yield sheet.name, (
             gettext("%(sheet)s (hidden)") % {"sheet": sheet.name} if sheet.is_hidden else sheet.name
@@ -99,26 +100,26 @@ def _sheets(peek: Peek) -> Iterator[tuple[str, str]]:
 
 
 def _header_lines(peek: Peek) -> Iterator[tuple[int, str]]:
-    yield NO_HEADER, gettext("none: the first row is a client already")
+    yield NO_HEADER, gettext("none: the first row is a client")
     for line, cells, _problem in peek.table.head[:MOST_HEADER_LINES]:
-        shown = ", ".join(filter(None, map(column_name, cells)))
-        text = shown if len(shown) <= LONGEST_CELL else f"{shown[:LONGEST_CELL]}…"
+        headings = ", ".join(filter(None, map(column_name, cells)))
+        text = headings if len(headings) <= LONGEST_CELL else f"{headings[:LONGEST_CELL]}…"
         yield line, gettext("line %(line)s: %(cells)s") % {"line": line, "cells": text}
 
 
 class NumbersForm(forms.Form):
-    """Which numbers are taken."""
+    """Which numbers are accepted."""
 
     numbers_without_code = forms.ChoiceField(
         choices=[
-            (COMPLETE, _("complete where the number is certain")),
+            (COMPLETE, _("complete if the number is unambiguous")),
             (REFUSE, _("refuse")),
         ],
         required=False,
         label=_("Numbers without +7"),
     )
     numbers_without_sms = forms.ChoiceField(
-        choices=[(ACCEPT, _("keep, and never send to them")), (REFUSE, _("refuse"))],
+        choices=[(ACCEPT, _("accept, but never send to them")), (REFUSE, _("refuse"))],
         required=False,
         label=_("Landline and toll-free numbers"),
     )
@@ -128,13 +129,13 @@ class NumbersForm(forms.Form):
         super().__init__(data, initial=usual | options)
 
     def kept(self) -> dict[str, str]:
-        """What was chosen."""
-        given = self.cleaned_data if self.is_bound and self.is_valid() else {}
-        return {name: value for name, value in given.items() if value}
+        """Return the choices."""
+        choices = self.cleaned_data if self.is_bound and self.is_valid() else {}
+        return {name: value for name, value in choices.items() if value}
 
 
 class ColumnForm(forms.Form):
-    """What a column is."""
+    """The meaning of a column."""
 
     meaning = forms.ChoiceField(required=False, label=_("What it is"))
     name = forms.CharField(
@@ -152,11 +153,11 @@ class ColumnForm(forms.Form):
         super().__init__(**kwargs)
         self.title = title
         widget: Any = self.fields["type"].widget
-        widget.choices = [*_recognised(recognised), ("", _("each by itself")), *Type.choices]
+        widget.choices = [*_recognised(recognised), ("", _("cell by cell")), *Type.choices]
         meaning: Any = self.fields["meaning"]
         exact = [(exact_values.COLUMN, _("exact values of an export"))]
         is_exact = self.initial.get("meaning") == exact_values.COLUMN
-        # Set as a whole: the field and its widget each have a list of their own.
+        # Assigned, not changed in place: the field and its widget have separate lists.
         meaning.choices = [*_choices(into), *(exact if is_exact else ())]
 
     def clean_name(self) -> str:
@@ -169,23 +170,26 @@ class ColumnForm(forms.Form):
         return type
 
     def stated_type(self) -> str:
-        """As the mapping of an import has it; what is no choice is left out."""
-        given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
-        if given.get("meaning") != ATTRIBUTE:
-            return str(given.get("meaning", IGNORED))
+        """Return the meaning as an import's mapping has it; an invalid choice is ignored."""
+        values = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
+        if values.get("meaning") != ATTRIBUTE:
+            return str(values.get("meaning", IGNORED))
         is_nameless = self.initial.get("meaning") == ATTRIBUTE and self.initial.get("name") == ""
         usual = "" if is_nameless else self.title[: header.LONGEST_NAME]
-        return PREFIX + (given.get("name") or usual)
+        return PREFIX + (values.get("name") or usual)
 
     def chosen_type(self) -> str:
-        """What was chosen; RECOGNISED where the column is left to what its first rows are."""
-        given = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
-        return str(given.get("type", ""))
+        """Return the chosen type; RECOGNISED if the first rows decide."""
+        values = self.cleaned_data if self.is_bound and self.is_valid() else self.initial
+        return str(values.get("type", ""))
 
 
 def types_of(columns: Sequence[ColumnForm]) -> dict[str, str]:
-    """The types that somebody chose: what is only recognised is recognised again when it is read,
-    and refuses no row, as over the API."""
+    """Return the types that the user chose.
+
+    A recognised type is left out: the import recognises it again, and does not refuse rows because
+    of it, as over the API.
+    """
     meanings = ((column.stated_type(), column.chosen_type()) for column in columns)
     return {
         meaning.removeprefix(PREFIX): type
@@ -200,7 +204,7 @@ def _recognised(type: str) -> Iterator[tuple[str, str]]:
 
 
 def _choices(into: str) -> Iterator[tuple[str, Any]]:
-    yield IGNORED, _("leave out")
+    yield IGNORED, _("ignore")
     for field in header.FIELDS[into]:
         yield field, FIELDS[field]
     if into == Into.CLIENTS:

@@ -1,4 +1,4 @@
-"""How far a file is read, for those who watch it."""
+"""The progress of an import, for its live page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,23 +13,22 @@ FIELDS = ("id", "state", "rows", "percent", "started_at")
 
 
 def progress_of(import_id: int) -> dict[str, Any] | None:
-    """How far it is now, as it can be handed on; None where there is no such import."""
+    """Return the progress as JSON-compatible values; None if the import does not exist."""
     now = database_now()
-    found = Import.objects.filter(id=import_id).values(*FIELDS).first()
-    return None if found is None else {"now": now, **found, **_is_moving(found)}
+    row = Import.objects.filter(id=import_id).values(*FIELDS).first()
+    return None if row is None else {"now": now, **row, **_is_moving(row)}
 
 
-def render_progress(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `importing/progress.html` needs."""
-    return {"progress": found}
+def render_progress(progress: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the context of `importing/progress.html`."""
+    return {"progress": progress}
 
 
-def _is_moving(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether a process reads it at this moment, and whether there is one that could."""
-    if found["state"] not in OPEN:
+def _is_moving(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether a process reads it now, and whether any worker runs at all."""
+    if row["state"] not in OPEN:
         return {"is_being_read": False, "has_no_worker": False}
     return {
-        "is_being_read": found["state"] == ImportState.RUNNING
-        and found["id"] not in waiting_imports(),
+        "is_being_read": row["state"] == ImportState.RUNNING and row["id"] not in waiting_imports(),
         "has_no_worker": count_workers() == 0,
     }

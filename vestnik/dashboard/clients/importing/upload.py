@@ -1,4 +1,4 @@
-"""The first step: a file is handed in. And the files that were handed in before."""
+"""The first step: the upload of a file. Also lists earlier imports."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ EARLIER = 20
 
 
 class UploadForm(forms.Form):
-    """A file, and where its numbers go."""
+    """A file, and the target of its numbers."""
 
     into = forms.ChoiceField(
         choices=[
@@ -62,10 +62,11 @@ class UploadForm(forms.Form):
 
 @page(methods=ANY)
 def import_clients(request: OperatorRequest) -> HttpResponse:
-    """Where a file is handed in; posted, it is kept, to be said what its columns are."""
+    """Show the upload form; a POST stores the file as a draft."""
     if request.method != "POST":
         into = request.GET.get("into")
         return _shown(request, UploadForm(initial={"into": into if into in Into else Into.CLIENTS}))
+    # GET is for all roles, so a POST checks the permission here.
     if not may(request.user.role, Action.SEND):
         return forbidden(request, Action.SEND)
     form = UploadForm(request.POST, request.FILES)
@@ -75,9 +76,10 @@ def import_clients(request: OperatorRequest) -> HttpResponse:
 
 
 def _kept(request: OperatorRequest, form: UploadForm) -> Import:
-    """How the file is to be read is found out once: for that all of it has to be looked at."""
-    file, found = form.cleaned_data["file"], form.found
-    options = {"encoding": found.encoding, "separator": found.separator, "mapping": {}}
+    """Store the file with its detected encoding and separator."""
+    file, peeked = form.cleaned_data["file"], form.found
+    # Detected once, here: it takes reading the whole file.
+    options = {"encoding": peeked.encoding, "separator": peeked.separator, "mapping": {}}
     return stored.store(
         file,
         state=ImportState.DRAFT,

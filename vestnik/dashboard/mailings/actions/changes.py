@@ -1,4 +1,4 @@
-"""What may change of a mailing under way: its name, its rate and its end."""
+"""Changes a mailing that is under way: its name, its rate and its end."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ from vestnik.one_line import unless_untouched
 
 
 class ChangeForm(forms.Form):
-    """A mailing under way, as far as it may change."""
+    """The fields of a mailing that may change while it is under way."""
 
     name = forms.CharField(required=False, max_length=200, strip=False, label=gettext_lazy("Name"))
     rate = forms.ChoiceField(choices=RATES, widget=forms.RadioSelect, label=gettext_lazy("Rate"))
@@ -49,12 +49,12 @@ class ChangeForm(forms.Form):
     def __init__(self, data: Any = None, *, mailing: Mailing) -> None:
         self.mailing = mailing
         now = self.now()
-        #: The marks of what the page showed when it was opened.
+        #: The marks of the values that the page showed when it was opened.
         self.marks = (data or {}).get(dirty_fields.FIELD) or dirty_fields.marks_of(now)
         super().__init__(data, initial={**now, "rate": rate_of(mailing)})
 
     def now(self) -> dict[str, Any]:
-        """The fields as the mailing has them."""
+        """Return the current values of the fields."""
         return {name: getattr(self.mailing, name) for name in CHANGEABLE_UNDER_WAY}
 
     def clean_name(self) -> str:
@@ -75,11 +75,11 @@ class ChangeForm(forms.Form):
             self.add_error(None, error)
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were changed on the page; what was not touched keeps its seconds."""
+        """Return the fields that were changed on the page; an untouched time keeps its seconds."""
         return dirty_fields.changed_fields(self._written(), self.marks)
 
     def report_conflicts(self) -> bool:
-        """Say at each field what somebody else has made of it meanwhile, if anybody has."""
+        """Attach to each field what another user made of it; return whether there is a conflict."""
         names = dirty_fields.conflicts(self._written(), self.marks, self.now())
         for name in names:
             self.add_error(name, conflict_texts(self.mailing, name))
@@ -92,7 +92,7 @@ class ChangeForm(forms.Form):
 
 @page(Action.SEND, keeps=True)
 def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
-    """Change a mailing: on a small page while it is under way, on its own before."""
+    """Change a mailing under way; before its start, redirect to the editor."""
     mailing = mailing_or_404(id)
     if changeable(mailing) == CHANGEABLE:
         return redirect("edit-mailing", id)
@@ -106,17 +106,19 @@ def change_mailing(request: OperatorRequest, id: int) -> HttpResponse:
         "frame": "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html",
         "form": form,
         "mailing": mailing,
-        "end_hint": _("Nothing leaves after it: what still waits then expires."),
+        "end_hint": _("Nothing is sent after this time: messages that still wait then expire."),
         "section": "mailing-list",
     }
     return render(request, "dashboard/mailings/change.html", context)
 
 
 def _changed(request: OperatorRequest, form: ChangeForm) -> HttpResponse | None:
-    """Change it; None where it could be once more, as when somebody has paused it meanwhile."""
+    """Save the changes; return None if the form is to be shown again with its problems."""
     mailing = form.mailing
     try:
         with transaction.atomic():
+            # Locked before the comparison: what the form is compared with must be what is
+            # overwritten.
             Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
             mailing.refresh_from_db()
             if mailing.state not in UNDER_WAY:

@@ -1,7 +1,7 @@
-"""What an operator saw when they agreed: a question that has become another one is asked again.
+"""What a confirmation showed: if it has changed, the user is asked again.
 
-The page of a question carries what it showed, and the answer brings it back. Without it nothing
-was agreed to.
+The page of a confirmation carries what it showed, and the answer returns it. Without it nothing
+counts as confirmed.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ GIVEN_AWAY = (*LEFT_US, MessageState.SENDING, MessageState.UNKNOWN, MessageState
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedState:
-    """What a question says: of a mailing before its start or after it, a count, and of how many.
+    """What a confirmation says: whether the mailing has started, a count, and the whole.
 
-    `bound`: by which part of the whole the count may differ, 4 is a quarter.
+    The count may differ by the whole divided by `bound`: 4 means a quarter.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class ConfirmedState:
         return f"{self.kind} {self.count}"
 
     def covers(self, shown: str) -> bool:
-        """Whether that was shown, or about that."""
+        """Return whether the page showed this state, within the tolerance."""
         kind, _space, count = shown.partition(" ")
         if kind != self.kind or not (count.isascii() and count.isdigit() and len(count) < 19):
             return False
@@ -38,12 +38,14 @@ class ConfirmedState:
 
 
 def state_before_cancelling(mailing: Mailing, progress: Progress) -> ConfirmedState:
-    """How many have left already. Whoever wants to stop a fast mailing is not asked for ever."""
+    """Return how many messages have left."""
     kind = "waits" if mailing.state in BEFORE_THE_START else "started"
-    left = sum(progress[state] for state in GIVEN_AWAY)
-    return ConfirmedState(kind, left, progress["matched"], 4)
+    # With the tolerance of a quarter, the count of a fast mailing does not outrun the user's
+    # clicks.
+    departed = sum(progress[state] for state in GIVEN_AWAY)
+    return ConfirmedState(kind, departed, progress["matched"], 4)
 
 
 def state_before_scheduling(matched: int) -> ConfirmedState:
-    """How many clients match."""
+    """Return how many clients match."""
     return ConfirmedState("matches", matched, matched, 100)

@@ -1,4 +1,4 @@
-"""Sending again to those whom a mailing did not reach."""
+"""A follow-up: sends again to the clients whom a mailing did not reach."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.read.progress import Progress, reached
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import Mailing, StateConflict
-from vestnik.mailings.rules import checked_text, database_now, text_warnings
+from vestnik.mailings.rules import database_now, text_warnings, validate_text
 from vestnik.mailings.template import least_segments_of
 from vestnik.reports.mailing.preview import preview_of_text
 
 
 class FollowUpForm(WindowForm):
-    """To whom of a mailing's clients, and when."""
+    """The states whose clients get the follow-up, its text and its window."""
 
     states = forms.MultipleChoiceField(
         label=gettext_lazy("To whom"), widget=forms.CheckboxSelectMultiple
@@ -59,7 +59,7 @@ class FollowUpForm(WindowForm):
         self.choose("states", [(state, MESSAGE_STATES[state]) for state in UNREACHED])
 
     def counted(self) -> list[dict[str, Any]]:
-        """Each state, with how many clients it is about and whether it is chosen."""
+        """Return each state with its number of clients, and whether it is chosen."""
         chosen = self["states"].value() or []
         return [
             {"state": state, "count": self.progress[state], "chosen": state in chosen}
@@ -67,46 +67,48 @@ class FollowUpForm(WindowForm):
         ]
 
     def total(self) -> int:
-        """How many clients the chosen states are about."""
+        """Return the number of clients in the chosen states."""
         return sum(line["count"] for line in self.counted() if line["chosen"])
 
     def clean_text(self) -> str:
-        """The text to send. A page without the field says nothing of it, and sends nothing: the
-        other's text may be what is to be corrected."""
-        text = checked_text(self.cleaned_data["text"])
+        """Validate the text, which is required.
+
+        The text of the first mailing is no default, since it may be what is to be corrected.
+        """
+        text = validate_text(self.cleaned_data["text"])
         if text != self.mailing.text and "confirm_text" not in self.data:
-            self.asks_to_confirm = bool(found := text_warnings(text))
-            if found:
-                raise ValidationError([str(warning) for warning in found])
+            self.asks_to_confirm = bool(suspicious := text_warnings(text))
+            if suspicious:
+                raise ValidationError([str(warning) for warning in suspicious])
         return text
 
     def preview(self) -> dict[str, Any] | None:
-        """Whom it would reach by now and what it would cost; None where states or text are wrong,
-        or nobody is chosen."""
-        written = self.cleaned_data if self.is_bound else self.initial
-        states, text = written.get("states"), written.get("text")
+        """Return whom it would reach and its cost; None if states or text are invalid, or none is
+        chosen."""
+        values = self.cleaned_data if self.is_bound else self.initial
+        states, text = values.get("states"), values.get("text")
         if (self.is_bound and {"states", "text"} & set(self.errors)) or not (states and text):
             return None
         again = {"mailing": self.mailing.id, "states": list(states)}
-        provider = written.get("provider") or self.mailing.provider
-        found = preview_of_text(text, provider, select_recipients({"again": again}))
-        price, deleted = found["price"], max(0, self.total() - found["matched"])
-        return {**found, "price": "" if price is None else money(price), "deleted": deleted}
+        provider = values.get("provider") or self.mailing.provider
+        previewed = preview_of_text(text, provider, select_recipients({"again": again}))
+        price, deleted = previewed["price"], max(0, self.total() - previewed["matched"])
+        return {**previewed, "price": "" if price is None else money(price), "deleted": deleted}
 
     def clean_states(self) -> list[str]:
         states: list[str] = self.cleaned_data["states"]
         if not any(self.progress[state] for state in states):
-            raise ValidationError(_("Nobody is in these states: choose others."))
+            raise ValidationError(_("No clients are in these states: choose others."))
         return states
 
 
 @page(Action.SEND, keeps=True)
 def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
-    """A new mailing to the clients whose message of this one is in states that are chosen."""
+    """Create a mailing to the clients whose messages are in the chosen states."""
     mailing = mailing_or_404(id)
     if mailing.is_test or mailing.state not in ENDED_STATES:
-        wanted = "test send again" if mailing.is_test else "send again"
-        return redirect_refused(request, mailing, wanted)
+        action = "test send again" if mailing.is_test else "send again"
+        return redirect_refused(request, mailing, action)
     progress = progress_for(mailing)
     form = FollowUpForm(
         submitted_or_restored(request),
@@ -128,7 +130,7 @@ def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def _notes(progress: Progress) -> dict[str, bool]:
-    """What the page says of the other mailing's messages."""
+    """Return the notes of the page about the other mailing's messages."""
     matched = progress["matched"]
     return {
         "anybody": any(progress[state] for state in UNREACHED),
@@ -140,8 +142,11 @@ def _notes(progress: Progress) -> dict[str, bool]:
 
 
 def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
-    """The states that the API takes by default, but for those who may have got it: the page shows
-    both beside the chosen ones, to be ticked on purpose."""
+    """Return the initial values.
+
+    The states are the API's default without `unknown`: those clients may have got the message, so
+    the operator has to choose them.
+    """
     states = [state for state in BY_DEFAULT if progress[state] and state != "unknown"]
     return {
         **default_window(),
@@ -161,7 +166,7 @@ def _confirm_or_send(
 
 
 def _confirmation_of(other: Mailing, form: FollowUpForm) -> Confirmation:
-    """What would leave, as it is written."""
+    """Return the confirmation of the mailing that this form would create."""
     data = form.cleaned_data
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
     same = {name: getattr(other, name) for name in COPIED_FIELDS}
@@ -189,7 +194,7 @@ def _show_confirmation(
 def _send(
     request: OperatorRequest, other: Mailing, form: FollowUpForm, count: int
 ) -> HttpResponse | None:
-    """Make the mailing; None where that is to be asked again, which the form then says."""
+    """Create the mailing; return None if the form has to be shown again."""
     data = form.cleaned_data
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
 
@@ -198,6 +203,7 @@ def _send(
 
     try:
         content = request.POST.copy()
+        # The proof of the confirmation is no content: with it the token would look reused.
         content.pop(AGREED, None)
         id, is_new = create_once(form.submitted_token, make, canonical_content(content))
     except StateConflict:

@@ -1,4 +1,4 @@
-"""What an action would do, to be said before it is confirmed."""
+"""The impact of an action, shown before it is confirmed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from vestnik.reports.mailing.outlook import common_forecast, left_by_zone, outlo
 
 @dataclass(frozen=True)
 class Impact:
-    """How a mailing stands at this moment, and what comes of it if it goes on."""
+    """The state of a mailing now, and its forecast if it continues."""
 
     in_flight: int
     waiting: int
@@ -30,13 +30,13 @@ class Impact:
 
     @property
     def lasts(self) -> float | None:
-        """For how many seconds it goes on at its rate, if that is known."""
+        """Seconds until it finishes at its rate, if that is known."""
         finish = self.forecast.finishes_at
         return None if finish is None else (finish - self.now).total_seconds()
 
     @property
     def spare(self) -> timedelta | None:
-        """What is left of the window when it is through."""
+        """The time between its finish and the end of the window."""
         finish = self.forecast.finishes_at
         return None if finish is None else self.ends_at - finish
 
@@ -46,7 +46,7 @@ class Impact:
 
 
 def impact_of(mailing: Mailing, progress: Progress) -> Impact:
-    """By the mailing's counts, the rate that it is allowed and its clients' hours."""
+    """Return the impact, by the mailing's counts, its rate and its clients' hours."""
     now = database_now()
     waiting = progress["queued"]
     return Impact(
@@ -62,7 +62,9 @@ def impact_of(mailing: Mailing, progress: Progress) -> Impact:
 
 def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:
     if mailing.local_hours and now < mailing.ends_at:
-        found = outlook(mailing, left_by_zone(mailing.id), now)
-        return Forecast(found.per_second, found.finishes_at, found.will_stay, found.beside)
+        prediction = outlook(mailing, left_by_zone(mailing.id), now)
+        return Forecast(
+            prediction.per_second, prediction.finishes_at, prediction.will_stay, prediction.beside
+        )
     window = [(now, mailing.ends_at)] if now < mailing.ends_at else []
     return common_forecast(mailing, [(waiting, window)], now)

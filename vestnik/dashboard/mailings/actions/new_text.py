@@ -1,4 +1,4 @@
-"""A new text for those whose message still waits: written, looked at with its counts, agreed to."""
+"""A new text for queued messages: entered, previewed with its counts, confirmed."""
 
 import hashlib
 from typing import Any
@@ -23,12 +23,12 @@ from vestnik.dispatch.prepare import new_text as texts
 from vestnik.dispatch.prepare.new_text import TextChangeImpact, impact_of
 from vestnik.dispatch.read.backlog import waiting_clients
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
-from vestnik.mailings.rules import changeable, checked_text
+from vestnik.mailings.rules import changeable, validate_text
 from vestnik.reports.mailing.preview import preview_of_text
 
 
 class NewTextForm(forms.Form):
-    """The text, which version of it the page showed, and the counts that were agreed to."""
+    """The text, the version that the page showed, and the counts that were confirmed."""
 
     text = forms.CharField(
         strip=False,
@@ -45,21 +45,21 @@ class NewTextForm(forms.Form):
         super().__init__(data, initial=initial)
 
     def clean_text(self) -> str:
-        text = checked_text(self.cleaned_data["text"])
+        text = validate_text(self.cleaned_data["text"])
         if text == self.mailing.text:
-            raise ValidationError(_("The text is as it was: change it, or go back."))
+            raise ValidationError(_("The text is unchanged: change it, or go back."))
         return text
 
     def clean_version(self) -> int:
         version: int = self.cleaned_data["version"]
         if version != self.mailing.text_version:
-            raise ValidationError(_("Somebody has changed the text meanwhile: open the page anew."))
+            raise ValidationError(_("Another user has changed the text: reload the page."))
         return version
 
 
 @page(Action.SEND, keeps=True)
 def new_text(request: OperatorRequest, id: int) -> HttpResponse:
-    """GET shows the text; POST looks at a new one with its counts, or gives it."""
+    """Show the text; a POST previews a new one, or applies it after the confirmation."""
     mailing = mailing_or_404(id)
     if mailing.state not in UNDER_WAY or "text" not in changeable(mailing):
         return redirect_refused(request, mailing, "new text")
@@ -85,7 +85,7 @@ def _segments_fragment(form: NewTextForm) -> Any:
 
 
 def _counted(reach: TextChangeImpact, form: NewTextForm) -> str:
-    """What is agreed to: this text, for so many; who agreed to another one is asked again."""
+    """Return what is confirmed: this text and these counts. Any other one is asked again."""
     text = hashlib.sha256(form.cleaned_data["text"].encode()).hexdigest()[:12]
     return f"{reach.handed_over} {reach.waiting} {text}"
 
@@ -93,10 +93,10 @@ def _counted(reach: TextChangeImpact, form: NewTextForm) -> str:
 def _preview(form: NewTextForm, reach: TextChangeImpact) -> dict[str, Any]:
     mailing = form.mailing
     text = form.cleaned_data["text"]
-    found = preview_of_text(text, mailing.provider, waiting_clients(mailing.id))
-    price = found["price"]
+    previewed = preview_of_text(text, mailing.provider, waiting_clients(mailing.id))
+    price = previewed["price"]
     return {
-        "looked": found,
+        "looked": previewed,
         "price": "" if price is None else money(price),
         "counted": _counted(reach, form),
     }
@@ -108,10 +108,10 @@ def _apply(request: OperatorRequest, form: NewTextForm, reach: TextChangeImpact)
         texts.change(mailing, {"text": form.cleaned_data["text"]}, actor=actor(request))
     except StateConflict:
         return redirect_refused(request, mailing, "new text")
-    said = ngettext(
+    text = ngettext(
         "The new text is for %(count)s message that waits. Resume the mailing to send it.",
         "The new text is for %(count)s messages that wait. Resume the mailing to send them.",
         reach.waiting,
     )
-    messages.success(request, said % {"count": number(reach.waiting)})
+    messages.success(request, text % {"count": number(reach.waiting)})
     return redirect("mailing-page", mailing.id)

@@ -1,4 +1,4 @@
-"""Messages in doubt: the three things that an operator may do about them, each asked first."""
+"""Unknown messages: the three actions that an operator may take, each after a confirmation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ from vestnik.providers.registry import aliases, describe
 
 SENDABLE = (*UNDER_WAY, MailingState.FINISHED)
 NOT_QUERYABLE = gettext_lazy(
-    "The provider %(provider)s cannot be asked what became of a message: "
-    "send the messages again, or give them up."
+    "The provider %(provider)s does not answer status queries: send the messages again, or give "
+    "them up."
 )
 
 
 @dataclass(frozen=True)
 class UnknownChoice:
-    """One of the three: its button, its question, what does it, and what is said then."""
+    """One of the three actions: its button, its confirmation, its function, its success message."""
 
     settlement: UnknownAction
     button: Promise
@@ -50,7 +50,7 @@ class UnknownChoice:
 
     @property
     def needs_confirmed_count(self) -> bool:
-        """Whether it does something to a message that cannot be taken back."""
+        """Whether the action is irreversible, so that it applies only to the confirmed count."""
         return self.settlement is not UnknownAction.ASK
 
     @property
@@ -103,18 +103,18 @@ UNKNOWN_CHOICES: Mapping[str, UnknownChoice] = {
 
 
 class MoreThanConfirmed(Exception):
-    """More messages are in doubt than the operator was asked about."""
+    """Raised when more messages are unknown than the operator has confirmed."""
 
 
 class ConfirmedCountForm(IdempotentForm):
-    """The answer to the question: it is about so many messages, and given once."""
+    """The answer to the confirmation: it covers a number of messages, and counts once."""
 
     agreed = forms.IntegerField(required=False, min_value=0)
 
 
 @dataclass(frozen=True)
 class UnknownMessages:
-    """How many messages of a mailing are in doubt, and which choices are open."""
+    """The number of unknown messages of a mailing, and the actions that are possible."""
 
     count: int
     may_ask: bool
@@ -122,30 +122,30 @@ class UnknownMessages:
 
     @property
     def text(self) -> str:
-        """How many, as a sentence."""
+        """The number as a sentence."""
         return unknown_text(self.count)
 
 
 def unknown_messages_of(mailing: Mailing, unknown: int) -> UnknownMessages | None:
-    """None where nothing is in doubt."""
+    """Return the unknown messages; None if there are none."""
     if not unknown:
         return None
     return UnknownMessages(unknown, can_be_queried(mailing), can_be_resent(mailing))
 
 
 def can_be_queried(mailing: Mailing) -> bool:
-    """Whether the mailing's provider can tell what became of a message."""
+    """Return whether the mailing's provider answers status queries."""
     return mailing.provider in aliases() and describe(mailing.provider).can_query
 
 
 def can_be_resent(mailing: Mailing) -> bool:
-    """Whether messages may still leave, or might if the mailing were not finished."""
+    """Return whether messages may still leave, or may once the mailing is reopened."""
     return mailing.state in SENDABLE and database_now() < mailing.ends_at
 
 
 @page(Action.SEND)
 def resolve_unknown(request: OperatorRequest, id: int, choice: str) -> HttpResponse:
-    """GET says what would become of the messages in doubt, POST does it."""
+    """GET shows what the action does to the unknown messages, POST executes it."""
     mailing, action = mailing_or_404(id), UNKNOWN_CHOICES[choice]
     if request.method == "POST":
         return _resolve(request, mailing, action)
@@ -159,7 +159,7 @@ def resolve_unknown(request: OperatorRequest, id: int, choice: str) -> HttpRespo
 def _show_confirmation(
     request: OperatorRequest, mailing: Mailing, action: UnknownChoice, agreed: int | None = None
 ) -> HttpResponse:
-    """The question; once more, with the reason, where more has come than was agreed to."""
+    """Show the confirmation; again, with the reason, if more messages are unknown now."""
     context = {
         "action": action,
         "keep": _("Leave them as they are"),
@@ -199,9 +199,9 @@ def _resolve_once(
     token: UUID,
     agreed: int | None,
 ) -> int:
-    """Use the answer up, and do it: in slices, each a transaction. About how many messages it is.
+    """Use up the token and execute the action, in slices of a transaction each.
 
-    Raises MoreThanConfirmed, and what the choice raises.
+    Returns the number of messages. Raises MoreThanConfirmed, and what the action raises.
     """
     most = {"most": agreed or 0} if action.needs_confirmed_count else {}
 
@@ -212,11 +212,12 @@ def _resolve_once(
         return count
 
     count, is_new = create_once(token, agree)
+    # The same answer was sent before; it is reported, not executed again.
     if not is_new:
         return count
     try:
         return action.settle(mailing, actor=actor(request), **most)
-    except Exception:  # it broke off: the same answer, given again, does the rest
+    except Exception:  # interrupted: the same answer, sent again, continues
         release_token(token)
         raise
 

@@ -1,6 +1,6 @@
-"""The actions on a mailing, each with a page that says beforehand what it will do.
+"""The actions on a mailing, each with a page that shows its impact first.
 
-The page opens in a dialog where there is JavaScript.
+The page opens in a dialog if JavaScript is available.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ STARTED = (*UNDER_WAY, MailingState.FINISHED)
 
 @dataclass(frozen=True)
 class MailingAction:
-    """An action: its button, its question, the answer that confirms it, and what is said then."""
+    """An action: its button, its confirmation, its transition, its success message."""
 
     transition: Transition
     button: Promise
@@ -66,8 +66,11 @@ class MailingAction:
         return f"{self.name}-mailing"
 
     def is_fulfilled(self, mailing: Mailing) -> bool:
-        """Whether the mailing is as the action would make it: a second click is no error. What
-        was scheduled may have started since, and be through already."""
+        """Return whether the mailing is already in the wanted state, so that a second click is no
+        error.
+
+        A mailing that was scheduled may have started and finished since.
+        """
         if self.transition is SCHEDULE and mailing.state in STARTED:
             return True
         return mailing.state == self.transition.target
@@ -88,28 +91,28 @@ ACTIONS: Mapping[str, MailingAction] = {
             pgettext_lazy("order", "Pause"),
             _("Pause the mailing?"),
             _("Pause the mailing"),
-            _("The mailing is paused. What was on its way finishes."),
+            _("The mailing is paused. Messages that are being handed over still go out."),
         ),
         MailingAction(
             RESUME,
             pgettext_lazy("order", "Resume"),
             _("Resume the mailing?"),
             _("Resume the mailing"),
-            _("The mailing goes on."),
+            _("The mailing is running again."),
         ),
         MailingAction(
             CANCEL,
             pgettext_lazy("order", "Cancel"),
             _("Cancel the mailing for good?"),
             _("Cancel the mailing"),
-            _("The mailing is cancelled. What was on its way finishes."),
+            _("The mailing is cancelled. Messages that are being handed over still go out."),
             danger=True,
         ),
     )
 }
 
 
-#: What the other answer is called: the mailing stays as it is.
+#: The labels of the button that leaves the mailing as it is.
 KEEP: Mapping[str, Promise] = {
     MailingState.DRAFT: _("Leave it a draft"),
     MailingState.SCHEDULED: _("Keep it scheduled"),
@@ -119,13 +122,13 @@ KEEP: Mapping[str, Promise] = {
 
 
 def possible_actions(mailing: Mailing) -> list[MailingAction]:
-    """The actions that the mailing's state allows."""
+    """Return the actions that the mailing's state allows."""
     return [action for action in ACTIONS.values() if mailing.state in action.transition.sources]
 
 
 @page()
 def waiting_mailing(request: OperatorRequest, id: int) -> HttpResponse:
-    """What a mailing that waits would do: people, price, a sample, and the clients' own time."""
+    """Show what a mailing before its start would do: clients, price, a sample, local times."""
     mailing = mailing_or_404(id)
     is_waiting = mailing.state in BEFORE_THE_START
     confirmation = Confirmation.waiting(mailing) if is_waiting else None
@@ -141,21 +144,21 @@ def waiting_mailing(request: OperatorRequest, id: int) -> HttpResponse:
 
 @page(Action.SEND)
 def change_state(request: OperatorRequest, id: int, action: str) -> HttpResponse:
-    """GET says what the action would do, POST does it."""
-    mailing, wanted = mailing_or_404(id), ACTIONS[action]
+    """GET shows the impact of the action, POST executes it."""
+    mailing, definition = mailing_or_404(id), ACTIONS[action]
     if request.method == "POST":
-        return _apply(request, mailing, wanted)
-    if mailing.state == wanted.transition.target:
-        return _is_applied(request, mailing, wanted)
-    if mailing.state not in wanted.transition.sources:
-        return redirect_refused(request, mailing, wanted.name)
-    return _show_confirmation(request, mailing, wanted)
+        return _apply(request, mailing, definition)
+    if mailing.state == definition.transition.target:
+        return _is_applied(request, mailing, definition)
+    if mailing.state not in definition.transition.sources:
+        return redirect_refused(request, mailing, definition.name)
+    return _show_confirmation(request, mailing, definition)
 
 
 def _show_confirmation(
     request: OperatorRequest, mailing: Mailing, action: MailingAction, *, again: bool = False
 ) -> HttpResponse:
-    """The question; once more, with the reason, where it has become another one."""
+    """Show the confirmation; again, with the reason, if its content has changed."""
     context = {
         "action": action,
         "keep": KEEP[mailing.state],
@@ -168,33 +171,33 @@ def _show_confirmation(
 def render_confirmation(
     request: OperatorRequest, mailing: Mailing, context: Mapping[str, Any]
 ) -> HttpResponse:
-    """The page of a question about a mailing, or what of it goes into the dialog."""
+    """Render a confirmation about a mailing, as a page or as a part for the dialog."""
     frame = "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html"
-    given = {"mailing": mailing, "frame": frame, "section": "mailing-list", **context}
-    return render(request, "dashboard/mailings/actions/confirm.html", given)
+    full_context = {"mailing": mailing, "frame": frame, "section": "mailing-list", **context}
+    return render(request, "dashboard/mailings/actions/confirm.html", full_context)
 
 
 def _state_before(mailing: Mailing, action: MailingAction) -> dict[str, Any]:
     progress = progress_for(mailing)
-    found: dict[str, Any] = {"progress": progress, "c": impact_of(mailing, progress)}
+    state: dict[str, Any] = {"progress": progress, "c": impact_of(mailing, progress)}
     if mailing.state in BEFORE_THE_START:
-        found["matched"] = select_recipients(mailing.filter).count()
+        state["matched"] = select_recipients(mailing.filter).count()
     if action.transition is SCHEDULE:
-        found["confirmation"] = Confirmation.waiting(mailing)
-    found["seen"] = _confirmed_state(mailing, action, found)
-    return found
+        state["confirmation"] = Confirmation.waiting(mailing)
+    state["seen"] = _confirmed_state(mailing, action, state)
+    return state
 
 
 def _confirmed_state(
-    mailing: Mailing, action: MailingAction, found: Mapping[str, Any]
+    mailing: Mailing, action: MailingAction, state: Mapping[str, Any]
 ) -> ConfirmedState | SignedConfirmation | None:
-    """What has to be agreed to; None where the action can be taken back."""
+    """Return what has to be confirmed; None if the action can be undone."""
     if action.transition is CANCEL:
-        return state_before_cancelling(mailing, found["progress"])
-    if confirmation := found.get("confirmation"):
+        return state_before_cancelling(mailing, state["progress"])
+    if confirmation := state.get("confirmation"):
         agreement: SignedConfirmation = confirmation.agreement
         return agreement
-    return state_before_scheduling(found["matched"]) if action.transition is SCHEDULE else None
+    return state_before_scheduling(state["matched"]) if action.transition is SCHEDULE else None
 
 
 def _apply(request: OperatorRequest, mailing: Mailing, action: MailingAction) -> HttpResponse:
@@ -208,13 +211,14 @@ def _apply(request: OperatorRequest, mailing: Mailing, action: MailingAction) ->
     with transaction.atomic():
         mailing = Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
         if mailing.state in action.transition.sources:
-            seen = _state_before(mailing, action)["seen"]
-            if seen and not seen.covers(request.POST.get(FIELD, "")):
+            confirmed = _state_before(mailing, action)["seen"]
+            # Under the lock: what was confirmed must be what is executed.
+            if confirmed and not confirmed.covers(request.POST.get(FIELD, "")):
                 again = FIELD in request.POST
                 return _show_confirmation(request, mailing, action, again=again)
-        done = mailing.move(action.transition, actor=actor(request))
+        moved = mailing.move(action.transition, actor=actor(request))
         wake_for(mailing.id)
-    if not done and not action.is_fulfilled(mailing):
+    if not moved and not action.is_fulfilled(mailing):
         return redirect_refused(request, mailing, action.name)
     return _is_applied(request, mailing, action)
 

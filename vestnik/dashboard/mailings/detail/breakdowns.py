@@ -1,5 +1,7 @@
-"""A mailing's messages by operator code, by provider and by error: looked up once it is asked for,
-for every message has to be looked at."""
+"""A mailing's messages by operator code, by provider and by error.
+
+They are computed on request, since every message has to be read.
+"""
 
 from typing import Any
 
@@ -13,14 +15,15 @@ from vestnik.dispatch.read.progress import Progress
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.reports.mailing.breakdown import breakdown_of
 
+#: Operator codes that the table shows; the others are collapsed.
 MOST_CODES = 12
-#: 200,000 messages take a quarter of a second to be looked at.
+#: 200,000 messages take a quarter of a second to read.
 FEW = 200_000
 
 
 @page()
 def breakdown(request: OperatorRequest, id: int) -> HttpResponse:
-    """The breakdown: a part of the mailing's page, or a page of its own without JavaScript."""
+    """Return the breakdown as a part of the mailing's page, or as a page of its own."""
     mailing = mailing_or_404(id)
     frame = "dashboard/mailings/fragment.html" if is_htmx(request) else "dashboard/base.html"
     context = {"frame": frame, "mailing": mailing, "section": "mailing-list"}
@@ -31,21 +34,21 @@ def breakdown(request: OperatorRequest, id: int) -> HttpResponse:
 
 
 def watch_every(mailing: Mailing, progress: Progress) -> int | None:
-    """After how many seconds who watches it asks again; None where it does not change."""
+    """Return after how many seconds the page refreshes; None if nothing changes any more."""
     if mailing.state not in UNDER_WAY:
         return None
     return 15 if progress["matched"] <= FEW else 60
 
 
 def broken_down(mailing: Mailing, progress: Progress, every: float | None = None) -> dict[str, Any]:
-    """What the tables are drawn of; codes that few have are at the end, behind one word."""
-    found = breakdown_of(mailing, progress, every)
+    """Return the context of the tables; rare operator codes are collapsed at the end."""
+    groups = breakdown_of(mailing, progress, every)
     return {
-        "codes": found.codes[:MOST_CODES],
-        "other_codes": found.codes[MOST_CODES:],
-        "troubles": found.errors,
-        "segments": found.segments,
-        "spent": price_in_words(mailing, found.segments),
+        "codes": groups.codes[:MOST_CODES],
+        "other_codes": groups.codes[MOST_CODES:],
+        "troubles": groups.errors,
+        "segments": groups.segments,
+        "spent": price_in_words(mailing, groups.segments),
         "progress": progress,
         "watch_every": watch_every(mailing, progress),
     }

@@ -12,13 +12,13 @@ from vestnik.reports.files.downloads import FORMATS, download
 
 
 class DownloadForm(forms.Form):
-    """Of which kind the file is to be."""
+    """The format of the file."""
 
     format = forms.ChoiceField(required=False, choices=[(form, form) for form in FORMATS])
 
     @classmethod
     def requested_format(cls, request: OperatorRequest) -> str:
-        """CSV unless another is asked for."""
+        """Return the requested format; CSV by default."""
         form = cls(request.GET)
         form.is_valid()
         return form.cleaned_data.get("format") or "csv"
@@ -26,12 +26,12 @@ class DownloadForm(forms.Form):
 
 @page()
 def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
-    """The messages, all or those that the table of the page is filtered by."""
+    """Export the messages: all, or those that the page's filter shows."""
     mailing = mailing_or_404(id)
-    wanted = MessageFilter.read(request.GET)
-    if wanted.errors:  # a state that there is not is not all states
+    message_filter = MessageFilter.read(request.GET)
+    if message_filter.errors:  # an invalid state must not select all states
         raise Http404
-    table = exports.of_mailing(mailing, wanted.chosen or None, wanted.digits)
+    table = exports.of_mailing(mailing, message_filter.chosen or None, message_filter.digits)
     if is_for_people(request):
         table = messages(table)
     return download(f"mailing-{id}-messages", DownloadForm.requested_format(request), table)
@@ -39,7 +39,7 @@ def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
 
 @page()
 def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
-    """The mailing in numbers."""
+    """Export the mailing's statistics."""
     table = exports.statistics_of(mailing_or_404(id))
     if is_for_people(request):
         table = statistics(table)

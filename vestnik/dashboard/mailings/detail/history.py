@@ -1,4 +1,4 @@
-"""What was done to a mailing, in words: who, what, when and why."""
+"""The events of a mailing in words: who, what, when and why."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.reasons import said
 from vestnik.mailings.models import SYSTEM, Mailing, MailingEvent
 
+#: Events on the page; the API lists all of them.
 MOST = 100
 
 EVENTS: dict[str, Promise] = {
@@ -35,7 +36,7 @@ EVENTS: dict[str, Promise] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the record."""
+    """One line of the history."""
 
     at: datetime
     who: str
@@ -44,7 +45,7 @@ class Entry:
 
 
 def history_of(mailing: Mailing) -> list[Entry]:
-    """The latest of what was done, the newest first."""
+    """Return the latest events, the newest first."""
     return [_entry(event) for event in mailing.events.order_by("-id")[:MOST]]
 
 
@@ -54,7 +55,7 @@ def _entry(event: MailingEvent) -> Entry:
 
 
 def who(actor: str) -> str:
-    """Whoever did it: a user by name, a key by its own, or the service by itself."""
+    """Return the actor in words: a user by name, an API key by its name, or the service."""
     kind, _colon, name = actor.partition(":")
     if actor == SYSTEM:
         return _("by itself")

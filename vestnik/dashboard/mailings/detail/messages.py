@@ -1,4 +1,4 @@
-"""The table of a mailing's messages: by state, by a part of the number, page by page."""
+"""The table of a mailing's messages, filtered by state and by a part of the number."""
 
 import re
 from functools import partial
@@ -19,7 +19,7 @@ SIZE = 25
 
 
 class MessageFilter(forms.Form):
-    """Which messages; what is not understood is not asked."""
+    """The filter of the table; invalid values are ignored."""
 
     state = forms.ChoiceField(
         required=False,
@@ -41,29 +41,33 @@ class MessageFilter(forms.Form):
 
     @property
     def chosen(self) -> str:
-        """The state that is asked for; empty for all."""
+        """The chosen state; empty for all."""
         return str(self.cleaned_data.get("state", ""))
 
     @property
     def narrows(self) -> bool:
-        """Whether fewer than all are asked for."""
+        """Whether the filter excludes any messages."""
         return bool(self.chosen or self.digits)
 
     @property
     def digits(self) -> str:
-        """The digits of the number, as they are typed."""
+        """The digits of the number, as typed."""
         return re.sub(r"\D", "", self.cleaned_data.get("number", ""), flags=re.ASCII)
 
     @property
     def query(self) -> str:
-        """What of an address asks for the same messages; empty for all."""
-        asked = {"state": self.chosen, "number": self.cleaned_data.get("number", "")}
-        return urlencode({name: value for name, value in asked.items() if value})
+        """The query string for the same messages; empty for all."""
+        parameters = {"state": self.chosen, "number": self.cleaned_data.get("number", "")}
+        return urlencode({name: value for name, value in parameters.items() if value})
 
 
 def table(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
-    """What the table is drawn of."""
-    wanted = MessageFilter.read(request.GET)
-    state, digits = wanted.chosen or None, wanted.digits
+    """Return the context of the table."""
+    message_filter = MessageFilter.read(request.GET)
+    state, digits = message_filter.chosen or None, message_filter.digits
     find = partial(messages.find, mailing=mailing.id, state=state, digits=digits)
-    return {"wanted": wanted, "found": paginate(request, find, size=SIZE), "mailing": mailing}
+    return {
+        "wanted": message_filter,
+        "found": paginate(request, find, size=SIZE),
+        "mailing": mailing,
+    }

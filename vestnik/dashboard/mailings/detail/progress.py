@@ -1,6 +1,7 @@
-"""The card that says how far a mailing is, how fast it goes, and whether it is through in time.
+"""The card with a mailing's progress, its rate and its forecast.
 
-`mailings/progress_card.html` is the card, and listens; `mailings/progress.html` is what changes.
+`mailings/progress_card.html` is the card, which subscribes to the topic; `mailings/progress.html`
+is the part that changes.
 """
 
 from datetime import datetime
@@ -17,7 +18,7 @@ from vestnik.reports.mailing.snapshot import Snapshot
 
 
 def progress_context(snapshot: Snapshot) -> dict[str, Any]:
-    """What both templates want to know."""
+    """Return the context of both templates."""
     return {
         "snapshot": snapshot,
         "ends": clock(snapshot.ends_at),
@@ -28,13 +29,13 @@ def progress_context(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def template_of(snapshot: Snapshot) -> str:
-    """What moves on the page: the progress, or how long it is until the start."""
+    """Return the template of the part that changes: the progress, or the time until the start."""
     has_started = snapshot.started_at is not None
     return f"dashboard/mailings/{'progress' if has_started else 'before_start_status'}.html"
 
 
 def slots(snapshot: Snapshot) -> dict[str, str]:
-    """What moves with the progress elsewhere on the page, by the ids of the elements."""
+    """Return other parts of the page that change with the progress, by element ids."""
     unknown = snapshot.progress["unknown"]
     return {
         "mailing-state": mailing_badge(snapshot.state, snapshot.progress),
@@ -43,7 +44,7 @@ def slots(snapshot: Snapshot) -> dict[str, str]:
 
 
 def unknown_text(unknown: int) -> str:
-    """How many are in doubt, as a sentence."""
+    """Return the number of unknown messages as a sentence."""
     text = ngettext(
         "%(shown)s message is in an unknown state.",
         "%(shown)s messages are in an unknown state.",
@@ -53,8 +54,10 @@ def unknown_text(unknown: int) -> str:
 
 
 def state_of(snapshot: Snapshot) -> str:
-    """What the rest of the page depends on: with the state, whether there are messages already,
-    and whether one is in doubt."""
+    """Return what the rest of the page depends on.
+
+    Besides the state this is whether there are any messages, and whether any are unknown.
+    """
     words = [snapshot.state]
     words += [] if snapshot.progress["matched"] else ["empty"]
     words += ["in-doubt"] if snapshot.progress["unknown"] else []
@@ -62,7 +65,7 @@ def state_of(snapshot: Snapshot) -> str:
 
 
 def announcement(snapshot: Snapshot) -> str:
-    """Read out to those who cannot see the bar, each time that this changes: every ten per cent."""
+    """Return what screen readers announce; it changes with every ten per cent."""
     word = str(MAILING_STATES.get(snapshot.state, snapshot.state))
     whole = snapshot.progress["matched"]
     if not whole or not snapshot.is_under_way:
@@ -72,7 +75,7 @@ def announcement(snapshot: Snapshot) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """The time of day, and the day where it is not this one."""
+    """Return the time of day, with the date if it is not today."""
     local = timezone.localtime(moment)
     if local.date() == timezone.localdate():
         return date_format(local, "H:i")

@@ -1,4 +1,4 @@
-"""How a mailing is set up, in words."""
+"""The settings of a mailing in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class EarlierText:
 
 @dataclass(frozen=True)
 class Summary:
-    """What stands in the card of settings."""
+    """The content of the settings card."""
 
     mailing: Mailing
     audience: list[str]
@@ -40,13 +40,13 @@ class Summary:
 
     @property
     def hours(self) -> Mapping[str, Any] | None:
-        """The hours of the client's day, `since` and `until`; None is at any hour."""
-        kept = self.mailing.local_hours
-        return None if kept is None else {"since": kept["from"], "until": kept["until"]}
+        """The client's hours, `since` and `until`; None means at any hour."""
+        hours = self.mailing.local_hours
+        return None if hours is None else {"since": hours["from"], "until": hours["until"]}
 
 
 def summary_of(mailing: Mailing, progress: Progress) -> Summary:
-    """The settings of a mailing, and what it costs where every client gets the same text."""
+    """Return the settings of a mailing, and its price if every client gets the same text."""
     allowed = rate_of(mailing)
     own_texts = is_personalised(mailing.text)
     segments = mailing.segments * _billed(mailing, progress)
@@ -63,7 +63,7 @@ def summary_of(mailing: Mailing, progress: Progress) -> Summary:
 
 
 def _earlier_texts(mailing: Mailing) -> list[EarlierText]:
-    """The latest first; none are looked for where the text was never changed after the start."""
+    """Return earlier texts, the latest first; without a query if there are none."""
     texts = list(mailing.texts.all()) if mailing.text_version > 1 else []
     return [
         EarlierText(text.version, text.text, following.since) for text, following in pairwise(texts)
@@ -71,13 +71,13 @@ def _earlier_texts(mailing: Mailing) -> list[EarlierText]:
 
 
 def _billed(mailing: Mailing, progress: Progress) -> int:
-    """Those that left; as long as it is not over, all that may."""
+    """Return the number of billed messages: those that left; before the end, all that may leave."""
     if mailing.state in ENDED:
         return sum(progress[state] for state in LEFT_US)
     return progress["matched"] - progress["suppressed"]
 
 
 def price_in_words(mailing: Mailing, segments: int) -> str:
-    """Empty where nothing is known, or nothing was sent."""
+    """Return the price; empty if it is unknown, or if nothing was sent."""
     price = price_of(mailing.provider, segments) if segments else None
     return "" if price is None else money(price)

@@ -1,4 +1,4 @@
-"""One mailing: how far it is, how it is set up, what may be done about it, and what was."""
+"""The page of one mailing: progress, settings, actions and history."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ from vestnik.reports.mailing.snapshot import snapshot_of
 
 @page()
 def mailing_page(request: OperatorRequest, id: int) -> HttpResponse:
-    """The page of a mailing, or the one part of it that htmx asks for."""
+    """Return the page of a mailing, or the part of it that htmx requests."""
     mailing = mailing_or_404(id)
     match request.headers.get("HX-Target"):
         case "head" | "doubt" | "curves":
@@ -54,7 +54,7 @@ def _reload_page() -> HttpResponse:
 
 
 def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
-    """The name, the state, and what may be done."""
+    """Return the context of the head: the name, the state, and the possible actions."""
     return {
         "mailing": mailing,
         "progress": progress,
@@ -68,13 +68,13 @@ def head(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 
 
 def state_update(mailing: Mailing) -> dict[str, Any]:
-    """What changes with the state."""
+    """Return the context of the parts that change with the state."""
     progress = progress_for(mailing)
     return {**head(mailing, progress), **summary_and_history(mailing, progress), "is_update": True}
 
 
 def summary_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
-    """What the mailing is, and what was done to it."""
+    """Return the context of the settings and of the history."""
     return {
         "summary": summary_of(mailing, progress),
         "history": history_of(mailing),
@@ -83,7 +83,7 @@ def summary_and_history(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 
 
 def unknown_of(mailing: Mailing) -> dict[str, Any]:
-    """What is in doubt, and what may be done about it."""
+    """Return the context of the unknown messages and their actions."""
     unknown = progress_for(mailing)["unknown"]
     return {"mailing": mailing, "unknown": unknown_messages_of(mailing, unknown)}
 
@@ -101,7 +101,8 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
     snapshot = snapshot_of(mailing.id)
     if snapshot is None:
         raise Http404
-    # The mailing was read before: what has come of it since, the page has to learn.
+    # The snapshot is newer than the mailing. The page shows the older state, so that the first
+    # live event updates all of it.
     snapshot = replace(
         snapshot, state=mailing.state, starts_at=mailing.starts_at, started_at=mailing.started_at
     )
@@ -120,5 +121,5 @@ def _whole(request: OperatorRequest, mailing: Mailing) -> dict[str, Any]:
 
 
 def _is_for_nobody(mailing: Mailing) -> bool:
-    """Whether it would finish without a message, if it started now."""
+    """Return whether no client matches, so that it would finish without a message."""
     return mailing.state in BEFORE_THE_START and not select_recipients(mailing.filter).exists()

@@ -1,8 +1,8 @@
-"""What is about to be sent, as it is shown before anything leaves, and the proof of what was shown.
+"""The confirmation before a mailing is sent, and the proof of what it showed.
 
 confirmation = Confirmation.of(mailing, starts_at_once=True)    # the mailing may be unsaved
 <input type="hidden" name="agreed" value="{{ confirmation.agreement.signed }}">
-confirmation.is_confirmed(request.POST)                           # of the count within a bound
+confirmation.is_confirmed(request.POST)                           # counts may differ by 1 %
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,15 @@ from vestnik.reports.mailing.local_times import LocalTime, local_times
 from vestnik.reports.mailing.preview import preview
 
 AGREED = "agreed"
+#: Zones that the confirmation lists, those at night first.
 MOST_ZONES = 6
+#: The fields that decide who gets what and when: a change of any requires a new confirmation.
 CONTENT = ("name", "text", "ends_at", "local_hours", "provider", "rate_limit", "filter")
 
 
 @dataclass(frozen=True)
 class SignedConfirmation:
-    """What was shown: the content by its mark, and the numbers."""
+    """What was shown: a digest of the content, and the numbers."""
 
     content: str
     messages: int
@@ -42,27 +44,27 @@ class SignedConfirmation:
 
     @property
     def signed(self) -> str:
-        """What a page carries of it."""
+        """The signed form, for a hidden field of the page."""
         return signing.dumps(astuple(self), salt=SALT)
 
     def __str__(self) -> str:
         return self.signed
 
     def covers(self, shown: str) -> bool:
-        """Whether a page that carries that has shown this."""
+        """Return whether the page with that signed form has shown this."""
         was = SignedConfirmation.read(shown)
         return was is not None and was.holds(self)
 
     @classmethod
     def read(cls, signed: str) -> "SignedConfirmation | None":
-        """None where it is nothing of ours."""
+        """Return what was shown; None if the signature is wrong."""
         try:
             return cls(*signing.loads(signed, salt=SALT))
         except (signing.BadSignature, TypeError, ValueError):
             return None
 
     def holds(self, now: "SignedConfirmation") -> bool:
-        """Whether what would be sent now is what was shown, within the bound."""
+        """Return whether what would be sent now is what was shown, within the tolerance."""
         same = (self.content, self.starts_at_once) == (now.content, now.starts_at_once)
         return same and all(
             is_near(getattr(self, name), getattr(now, name))
@@ -72,7 +74,7 @@ class SignedConfirmation:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """The last look at a mailing: whom it reaches, what it costs, what time it is for them."""
+    """The final check of a mailing: its clients, its price, its local times."""
 
     mailing: Mailing
     counted: Mapping[str, Any]
@@ -81,7 +83,7 @@ class Confirmation:
 
     @classmethod
     def of(cls, mailing: Mailing, *, starts_at_once: bool) -> "Confirmation":
-        """Count it, saved or not."""
+        """Compute it for a mailing, saved or not."""
         counted = preview(mailing)
         forecast = counted["forecast"]
         finishes_at = mailing.ends_at if forecast.will_not_fit else forecast.finishes_at
@@ -90,8 +92,11 @@ class Confirmation:
 
     @classmethod
     def waiting(cls, mailing: Mailing) -> "Confirmation | None":
-        """Of a mailing that waits; None where it cannot go as it is any more: its end has passed,
-        or its provider is gone."""
+        """Compute it for a mailing before its start.
+
+        None if it cannot be sent as it is: its end has passed, or its provider is not configured
+        any more.
+        """
         now = database_now()
         if mailing.ends_at <= now or mailing.provider not in aliases():
             return None
@@ -99,7 +104,7 @@ class Confirmation:
 
     @cached_property
     def agreement(self) -> SignedConfirmation:
-        """What one agrees to."""
+        """What the user confirms."""
         price = self.counted["price"]
         kopecks = -1 if price is None else round(price * 100)
         content = _content_of(self.mailing, self.starts_at_once)
@@ -108,21 +113,21 @@ class Confirmation:
         )
 
     def is_confirmed(self, data: Mapping[str, Any]) -> bool:
-        """Whether the page that was sent has shown this."""
+        """Return whether the submitted page has shown this."""
         return self.agreement.covers(str(data.get(AGREED, "")))
 
     def is_about(self, mailing: Mailing) -> bool:
-        """Whether it is this mailing's content that was agreed to."""
+        """Return whether this mailing's content was confirmed."""
         return self.agreement.content == _content_of(mailing, self.starts_at_once)
 
     @property
     def at_night(self) -> int:
-        """How many of the clients would get it in their night."""
+        """The number of clients who would get it at night."""
         return sum(zone.clients for zone in self.zones if zone.is_night)
 
     @property
     def shown_zones(self) -> Sequence[tuple[Any, LocalTime]]:
-        """Those where it is night, and those with most clients; by their names."""
+        """The zones where it is night, and those with most clients; by their names."""
         night_first = sorted(self.zones, key=lambda zone: not zone.is_night)
         return [(RUSSIAN.get(one.zone, one.zone), one) for one in night_first[:MOST_ZONES]]
 
@@ -132,7 +137,7 @@ class Confirmation:
 
     @property
     def excluded(self) -> Sequence[tuple[Promise, int]]:
-        """Why how many get nothing; only where there are any."""
+        """The reasons for excluding clients with their numbers, if not zero."""
         left_out = self.counted["excluded"]
         return [(label, left_out[why]) for why, label in REASONS.items() if left_out.get(why)]
 
@@ -146,7 +151,7 @@ class Confirmation:
 
     @property
     def zone(self) -> str:
-        """The page's zone on the day that it starts."""
+        """The page's zone on the day of the start."""
         return here(self.mailing.starts_at)
 
     @property
@@ -160,7 +165,7 @@ class Confirmation:
 
     @property
     def sample(self) -> Any:
-        """What the first of them gets; None where nobody gets anything."""
+        """The first client's message; None if there are no recipients."""
         return next(iter(self.counted["samples"]), None)
 
 

@@ -1,4 +1,4 @@
-"""Two people have changed the same field of a mailing: both values are shown, and none is lost."""
+"""Edit conflicts: two users changed the same field; both values are shown, and none is lost."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,13 +13,15 @@ from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dashboard.wording.moments import format_moment
 from vestnik.mailings.models import Mailing
 
-#: Where on the page it stands, if not at the field of the same name.
+#: The field that shows the problem, if it has another name.
 PLACES = {"local_hours": "hours_from"}
 
 
 def report_conflicts(editor: MailingEditor, now: Mailing) -> bool:
-    """Say at each field what somebody else has made of it, if anybody has; the next time that it
-    is sent the page has shown it."""
+    """Attach to each field what another user made of it; return whether there is any.
+
+    The next submission of the page replaces those values.
+    """
     names = editor.conflicts(now)
     for name in names:
         words = conflict_texts(now, name)
@@ -32,7 +34,7 @@ def report_conflicts(editor: MailingEditor, now: Mailing) -> bool:
 
 
 def conflict_texts(now: Mailing, name: str) -> str:
-    """What is said at a field of a mailing that somebody else has changed."""
+    """Return the text at a field that another user has changed."""
     changes = now.events.filter(
         event="change", reason_details__params__fields__contains=name
     ).order_by("-id")

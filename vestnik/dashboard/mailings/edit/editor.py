@@ -1,4 +1,4 @@
-"""The page on which a mailing is written: what stands on it, and what is said about that."""
+"""The page on which a mailing is written: its fields, and everything that is shown about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,16 +24,17 @@ from vestnik.mailings.models import BEFORE_THE_START, Mailing, MailingState
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import least_segments_of
 
-#: What of a client itself a text may name; the code and the zone are seldom wanted.
+#: The client's fields to insert into a text; code and zone are rarely wanted.
 INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
+#: Buttons that insert a placeholder; others can be typed.
 MAX_INSERTED = 12
-#: What may change of a scheduled mailing without asking once more: nobody gets anything else.
+#: Fields of a scheduled mailing that may change without a confirmation: the messages stay the same.
 UNCONFIRMED_FIELDS = frozenset({"name"})
 
 
 @dataclass
 class MailingEditor:
-    """The page as it is shown: what is written on it, and what is said about that."""
+    """The page as it is shown: its fields, and everything that is shown about them."""
 
     form: MailingForm
     audience: AudienceForm
@@ -41,17 +42,17 @@ class MailingEditor:
     preview: Preview | None = None
     test_send: TestSend | None = None
     is_wrong: bool = False
-    #: The marks of what the page showed when it was opened.
+    #: The marks of the values that the page showed when it was opened.
     marks: str = ""
-    #: What was written before and not saved, where the page is filled from it.
+    #: The unsaved form from which the page is filled.
     restored: UnsavedForm | None = None
-    #: What else the user has left unsaved on this page.
+    #: Other unsaved forms of the user on this page.
     unfinished: Sequence[UnsavedForm] = field(default_factory=tuple)
     notice: Any = ""
 
     @classmethod
     def unvalidated(cls, data: QueryDict, mailing: Mailing | None) -> "MailingEditor":
-        """The page as it was written, without a word about what is wrong."""
+        """Return the page as it was submitted, without error messages."""
         form = MailingForm(initial=data.dict(), mailing=mailing)
         marks = str(data.get(dirty_fields.FIELD, "")) or (marks_of(mailing) if mailing else "")
         return cls(form, AudienceForm.restored(data), mailing, marks=marks)
@@ -62,7 +63,7 @@ class MailingEditor:
 
     @property
     def is_too_late(self) -> bool:
-        """Whether nothing of the mailing may change any more."""
+        """Whether the mailing cannot be changed here any more."""
         return self.mailing is not None and self.mailing.state not in BEFORE_THE_START
 
     @property
@@ -70,11 +71,11 @@ class MailingEditor:
         return bool(self.form.cleaned_data["starts"] == NOW)
 
     def values(self) -> dict[str, Any]:
-        """The fields as they are written, once they are valid."""
+        """Return the submitted fields, once they are valid."""
         return {**self.form.mailing_fields(), "filter": self.audience.audience}
 
     def changes(self) -> dict[str, Any]:
-        """What of the mailing was changed on the page; once it is valid."""
+        """Return the fields that were changed on the page, once they are valid."""
         fields = self.form.mailing_fields()
         touched = dirty_fields.changed_fields(self.values(), self.marks)
         if self.starts_now:
@@ -82,26 +83,26 @@ class MailingEditor:
         return touched
 
     def conflicts(self, now: Mailing) -> list[str]:
-        """The fields that somebody else has changed as well since the page was opened."""
+        """Return the fields that another user has changed as well since the page was opened."""
         return dirty_fields.conflicts(self.values(), self.marks, fields_of(now))
 
     def preview_mailing(self, basis: Mailing | None) -> Mailing:
-        """The mailing, unsaved, as it would be with what is written here."""
+        """Return the mailing, unsaved, with the submitted fields."""
         if basis is None:
             fields = {**self.form.mailing_fields(), "filter": self.audience.audience}
         else:
-            kept = {name: getattr(basis, name) for name in (*forms.FIELDS, "filter")}
-            fields = {**kept, **self.changes()}
+            current = {name: getattr(basis, name) for name in (*forms.FIELDS, "filter")}
+            fields = {**current, **self.changes()}
         return Mailing(**fields, segments=least_segments_of(fields["text"]))
 
     def confirmation(self) -> Confirmation:
-        """What is to be agreed to before it is saved as it is written here."""
+        """Return what has to be confirmed before the page is saved."""
         mailing = self.preview_mailing(self.mailing)
         at_once = self.starts_now or mailing.starts_at <= database_now()
         return Confirmation.of(mailing, starts_at_once=at_once)
 
     def needs_confirmation(self, action: str) -> bool:
-        """Whether saving it changes what somebody gets."""
+        """Return whether saving changes what any client gets."""
         if self.is_too_late:
             return False
         if action == "schedule":
@@ -109,12 +110,12 @@ class MailingEditor:
         return not self.is_draft and not set(self.changes()) <= UNCONFIRMED_FIELDS
 
     def matches(self, mailing: Mailing) -> bool:
-        """Whether the mailing is what is written here: then it was sent twice."""
+        """Return whether the mailing equals the page, so that it was submitted twice."""
         now = replace(self, marks=marks_of(mailing)).changes()
         return set(now) <= ({"starts_at"} if self.starts_now else set())
 
     def _attributes(self) -> list[tuple[str, str]]:
-        """Those that may be inserted: a text cannot name one with a brace in it."""
+        """Return the attributes to insert; a text cannot name one with a brace."""
         names = self.audience.suggestions.names
         return [(name, name) for name in names if not set(name) & set('{}|"')][:MAX_INSERTED]
 
@@ -138,10 +139,10 @@ class MailingEditor:
 
 
 def fields_of(mailing: Mailing) -> dict[str, Any]:
-    """The fields of a mailing as its page shows them."""
+    """Return the fields of a mailing that its page shows."""
     return {name: getattr(mailing, name) for name in (*forms.FIELDS, "filter")}
 
 
 def marks_of(mailing: Mailing) -> str:
-    """The marks of a mailing as its page shows it."""
+    """Return the marks of a mailing as its page shows it."""
     return dirty_fields.marks_of(fields_of(mailing))

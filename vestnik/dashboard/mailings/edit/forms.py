@@ -1,4 +1,4 @@
-"""A mailing as an operator writes it."""
+"""The form of a mailing."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,22 +12,24 @@ from vestnik.dashboard.mailings.edit.window import LATER, WindowForm, default_wi
 from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dashboard.wording.moments import Hour, WholeNumber
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import MOST_RATE, checked_hours, checked_text, text_warnings
+from vestnik.mailings.rules import MOST_RATE, text_warnings, validate_hours, validate_text
 from vestnik.one_line import unless_untouched
 
-#: Of the mailing, which the form fills.
+#: The fields of a mailing that the form fills.
 FIELDS = ("name", "text", "starts_at", "ends_at", "local_hours", "provider", "rate_limit")
 
 
 HOURS_NOT_CHOSEN = gettext_lazy(
-    "Hours are written, and “only in these hours” is not chosen: choose it, or empty the fields."
+    "Hours are entered, but “only in these hours” is not chosen: choose it, or clear the fields."
+)
+RATE_MISSING = gettext_lazy(
+    "Enter the maximum per second, or choose “as fast as the provider takes them”."
 )
 HOURS_ALIKE = gettext_lazy(
     "Choose another time than the first one, or “at any hour” for the whole day."
 )
-RATE_MISSING = gettext_lazy("Write how many a second at most, or choose “as fast as the provider”.")
 RATE_NOT_CHOSEN = gettext_lazy(
-    "A rate is written, and “at most” is not chosen: choose it, or empty the field."
+    "A rate is entered, but “at most” is not chosen: choose it, or clear the field."
 )
 ANY_HOUR, BETWEEN = "any", "between"
 AS_THE_PROVIDER, LIMITED = "provider", "limit"
@@ -38,7 +40,7 @@ RATES = (
 
 
 class MailingForm(WindowForm):
-    """All of a mailing but its audience, which has a form of its own."""
+    """A mailing without its audience, which has a form of its own."""
 
     name = forms.CharField(required=False, max_length=200, strip=False, label=gettext_lazy("Name"))
     text = forms.CharField(
@@ -48,7 +50,7 @@ class MailingForm(WindowForm):
         error_messages={"required": gettext_lazy("Write a text: an empty message is never sent.")},
     )
     confirm_text = forms.BooleanField(
-        required=False, label=gettext_lazy("The text is meant as it is written")
+        required=False, label=gettext_lazy("Send the text as it is written")
     )
     hours = forms.ChoiceField(
         choices=[
@@ -82,7 +84,7 @@ class MailingForm(WindowForm):
         return unless_untouched(self.cleaned_data["name"], self.initial.get("name") or "")
 
     def clean_text(self) -> str:
-        return checked_text(self.cleaned_data["text"])
+        return validate_text(self.cleaned_data["text"])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -91,54 +93,57 @@ class MailingForm(WindowForm):
         return cleaned
 
     def to_the_second(self, field: str, chosen: datetime | None) -> datetime | None:
-        """What was not touched keeps the seconds that the input does not show."""
-        kept: datetime | None = getattr(self.mailing, field, None)
-        minute = None if kept is None else kept.replace(second=0, microsecond=0)
-        return kept if chosen is not None and chosen == minute else chosen
+        """Return the chosen time; an unchanged one keeps its seconds, which the input hides."""
+        stored: datetime | None = getattr(self.mailing, field, None)
+        minute = None if stored is None else stored.replace(second=0, microsecond=0)
+        return stored if chosen is not None and chosen == minute else chosen
 
     def _clean_hours(self, cleaned: dict[str, Any]) -> None:
-        """The hours that are chosen; an empty field is no choice."""
-        written = {end: cleaned.get(f"hours_{end}", "") for end in ("from", "until")}
+        """Set the chosen hours; an empty field is an error, not "any hour"."""
+        typed_hours = {end: cleaned.get(f"hours_{end}", "") for end in ("from", "until")}
         cleaned["local_hours"] = None
         if cleaned.get("hours") == BETWEEN:
-            cleaned["local_hours"] = self._checked_hours(written)
-        elif any(written.values()):
+            cleaned["local_hours"] = self._validate_hours(typed_hours)
+        elif any(typed_hours.values()):
             self.add_error("hours", HOURS_NOT_CHOSEN)
 
-    def _checked_hours(self, written: Mapping[str, str]) -> dict[str, str] | None:
-        """The hours; None where they are wrong, which their fields then say."""
-        if written["from"] and written["from"] == written["until"]:
+    def _validate_hours(self, typed_hours: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the hours; if they are invalid, add the errors to their fields and return None."""
+        if typed_hours["from"] and typed_hours["from"] == typed_hours["until"]:
             self.add_error("hours_until", HOURS_ALIKE)
             return None
         try:
-            return checked_hours(written)
+            return validate_hours(typed_hours)
         except ValidationError as error:
             for end, messages in error.message_dict.items():
                 self.add_error(f"hours_{end}", messages)
         return None
 
     def is_confirmed(self) -> bool:
-        """Whether the text of a valid form may be saved: what looks like a placeholder and is none
-        is confirmed, or there before. Otherwise the form says what it is."""
+        """Return whether the text of a valid form may be saved.
+
+        Parts that look like placeholders and are none must be confirmed or unchanged; if not, they
+        are added as errors.
+        """
         if self.asks_to_confirm:
             return False
         text: str = self.cleaned_data["text"]
         same = self.mailing is not None and self.mailing.text == text
         if same or self.cleaned_data["confirm_text"]:
             return True
-        found = text_warnings(text)
-        self.asks_to_confirm = bool(found)
-        for warning in found:
+        suspicious = text_warnings(text)
+        self.asks_to_confirm = bool(suspicious)
+        for warning in suspicious:
             self.add_error("confirm_text", str(warning))
-        return not found
+        return not suspicious
 
     def mailing_fields(self) -> dict[str, Any]:
-        """The fields of the mailing, once they are valid."""
+        """Return the fields of the mailing, once they are valid."""
         return {name: self.cleaned_data[name] for name in FIELDS}
 
 
 def clean_rate(form: forms.Form, cleaned: dict[str, Any]) -> None:
-    """The rate that is chosen; an empty field is no choice, and never "no limit"."""
+    """Validate the chosen rate; an empty field is an error, never "no limit"."""
     is_written = str(form["rate_limit"].value() or "").strip()
     if cleaned.get("rate") == LIMITED:
         if not is_written:
@@ -148,27 +153,27 @@ def clean_rate(form: forms.Form, cleaned: dict[str, Any]) -> None:
 
 
 def rate_of(mailing: Mailing) -> str:
-    """Which of the rates a mailing has."""
+    """Return the choice that matches a mailing's rate."""
     return LIMITED if mailing.rate_limit else AS_THE_PROVIDER
 
 
 def copied(mailing: Mailing) -> dict[str, Any]:
-    """What a copy begins with: all but the window, which is over."""
-    return empty() | _is_name_taken(mailing)
+    """Return the initial values of a copy: everything except the window, which has passed."""
+    return empty() | _copied_fields(mailing)
 
 
 def empty() -> dict[str, Any]:
-    """What a new mailing begins with."""
+    """Return the initial values of a new mailing."""
     return {**default_window(), "hours": ANY_HOUR, "rate": AS_THE_PROVIDER}
 
 
 def of(mailing: Mailing) -> dict[str, Any]:
-    """What the page of a mailing that is there begins with."""
+    """Return the initial values for an existing mailing."""
     window = {"starts": LATER, "starts_at": mailing.starts_at, "ends_at": mailing.ends_at}
-    return {"token": new_token(), **_is_name_taken(mailing), **window}
+    return {"token": new_token(), **_copied_fields(mailing), **window}
 
 
-def _is_name_taken(mailing: Mailing) -> dict[str, Any]:
+def _copied_fields(mailing: Mailing) -> dict[str, Any]:
     hours: Mapping[str, str] = mailing.local_hours or {}
     return {
         "name": mailing.name,

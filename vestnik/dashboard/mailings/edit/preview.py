@@ -1,4 +1,4 @@
-"""What a mailing would do, beside the form that makes it: the right column of the page."""
+"""The preview of a mailing beside its form: the right column of the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,21 +34,21 @@ REASONS: dict[str, Promise] = {
     "stop_list": _("on the stop list"),
     "no_sms": _("landline and toll-free numbers: they get no SMS"),
     "missing_value": _("no value for a placeholder, and no default"),
-    "too_long": _("the text gets longer than 10 segments"),
-    "empty_text": _("nothing of their text can be seen"),
+    "too_long": _("the text is longer than 10 segments"),
+    "empty_text": _("the text would be empty"),
     "never_open": _("their hours do not open before the end"),
 }
-#: What cannot be previewed as long as these are wrong.
+#: The fields that the forecast depends on.
 TIMES = ("starts", "starts_at", "ends_at", "hours", "hours_from", "hours_until")
 WAYS = ("provider", "rate_limit")
 STAND_IN = "…"
-#: Said in places of their own.
+#: Fields whose errors are shown elsewhere.
 HIDDEN = ("token", "confirm_text")
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What is known of a mailing that need not be finished."""
+    """The preview of a mailing that may be incomplete."""
 
     form: MailingForm
     audience: AudienceForm
@@ -56,18 +56,18 @@ class Preview:
 
     @property
     def excluded(self) -> Sequence[tuple[Promise, int]]:
-        """Why how many get nothing."""
-        found = self.counted["excluded"]
-        return [(label, found[reason]) for reason, label in REASONS.items()]
+        """The reasons for excluding clients, with their numbers."""
+        excluded = self.counted["excluded"]
+        return [(label, excluded[reason]) for reason, label in REASONS.items()]
 
     @property
     def condition_hints(self) -> Sequence[Hint]:
-        """The conditions that may not mean what was meant, and why."""
+        """The conditions that may not have the intended effect, with the hints."""
         return condition_hints(self.audience.audience)
 
     @property
     def proof(self) -> str:
-        """What the page carries that shows whom and how many it has counted."""
+        """The signed count for the page."""
         return sign(self.audience.audience, self.counted["messages"])
 
     @property
@@ -76,7 +76,7 @@ class Preview:
 
     @property
     def zones(self) -> Mapping[str, Any]:
-        """For how many the zone is assumed, which it is, and of when the zones by number are."""
+        """How many zones are assumed, which zone that is, and the date of the register."""
         return {
             "assumed": self.counted["timezone_assumed"],
             "zone": zones.labelled(settings.TIME_ZONE, timezone.now()),
@@ -93,7 +93,7 @@ class Preview:
 
     @property
     def wrong(self) -> Sequence[Any]:
-        """What is still to be filled in, or wrong."""
+        """The labels of missing or invalid fields."""
         labels = {name: field.label for name, field in self.form.fields.items()}
         labels |= dict.fromkeys(("hours", "hours_from", "hours_until"), _("Client’s hours"))
         return list(
@@ -104,8 +104,10 @@ class Preview:
 
     @property
     def reasons(self) -> Sequence[tuple[Any, bool]]:
-        """Each field of the left column, and whether to be quiet: what is still empty is no
-        mistake while somebody writes."""
+        """The fields of the left column, and whether to hide the error.
+
+        An empty field is no mistake yet while the user is writing.
+        """
         fields = [self.form[name] for name in self.form.fields if name not in HIDDEN]
         return [(field, not str(field.data or "").strip()) for field in fields]
 
@@ -116,8 +118,8 @@ class Preview:
 
     @property
     def per_second(self) -> str:
-        found = self.counted["forecast"].per_second
-        return "" if found is None else rate(found)
+        expected_rate = self.counted["forecast"].per_second
+        return "" if expected_rate is None else rate(expected_rate)
 
     @property
     def takes(self) -> float | None:
@@ -155,7 +157,7 @@ class Preview:
 
 
 def build_preview(form: MailingForm, audience: AudienceForm) -> Preview:
-    """The preview of a form as it was sent; what is wrong is left out of it."""
+    """Return the preview of a submitted form; invalid parts are left out."""
     form.is_valid()
     if "text" in form.cleaned_data:
         form.is_confirmed()
@@ -165,28 +167,31 @@ def build_preview(form: MailingForm, audience: AudienceForm) -> Preview:
 
 
 def _build_mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
-    """A mailing to count with, in which something stands in for what is wrong."""
-    given = form.cleaned_data
-    text = given.get("text") or STAND_IN
+    """Return a mailing to count with, in which invalid fields have stand-ins."""
+    values = form.cleaned_data
+    text = values.get("text") or STAND_IN
     now = database_now()
     window = {"starts_at": now, "ends_at": now + timedelta(days=1), "local_hours": None}
     if not any(name in form.errors for name in TIMES):
-        window = {name: given[name] for name in window}
-    way = {"provider": given.get("provider") or aliases()[0], "rate_limit": given.get("rate_limit")}
+        window = {name: values[name] for name in window}
+    sending = {
+        "provider": values.get("provider") or aliases()[0],
+        "rate_limit": values.get("rate_limit"),
+    }
     segments = least_segments_of(text)
-    return Mailing(text=text, filter=audience.audience, segments=segments, **window, **way)
+    return Mailing(text=text, filter=audience.audience, segments=segments, **window, **sending)
 
 
 @page(Action.SEND, methods=("POST",))
 def preview_fragment(request: OperatorRequest) -> HttpResponse:
-    """The right column for the form as it stands."""
+    """Return the right column for the current form."""
     form = MailingForm(request.POST, initial=forms.empty())
-    shown = build_preview(form, AudienceForm.submitted(request.POST))
-    return render(request, "dashboard/mailings/preview.html", {"preview": shown, "is_live": True})
+    current = build_preview(form, AudienceForm.submitted(request.POST))
+    return render(request, "dashboard/mailings/preview.html", {"preview": current, "is_live": True})
 
 
 @page(Action.SEND, methods=("POST",))
 def segments_fragment(request: OperatorRequest) -> HttpResponse:
-    """The segment counter for the text as it stands."""
+    """Return the segment counter for the current text."""
     context = {"segment_count": count_segments(request.POST.get("text", "")), "is_live": True}
     return render(request, "dashboard/mailings/segment_counter.html", context)

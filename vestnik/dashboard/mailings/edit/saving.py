@@ -1,4 +1,4 @@
-"""A mailing is saved as its page has it: asked once more, then made or changed."""
+"""Saves a mailing as its page has it, after a confirmation."""
 
 from collections.abc import Callable
 
@@ -37,12 +37,15 @@ SAVE_ACTIONS = ("draft", "schedule", "save")
 
 
 class EditConflict(Exception):
-    """The mailing is not the one that was agreed to, or that the page showed."""
+    """Raised when the mailing is not the one that was confirmed, or that the page showed."""
 
 
 def save(request: OperatorRequest, editor: MailingEditor) -> HttpResponse | None:
-    """Save what is written, or ask once more; None where it cannot be, which the form then says."""
-    # Both are asked, so that each shows what is wrong with it.
+    """Save the page, or ask for a confirmation.
+
+    None if it cannot be saved; the form then has the errors.
+    """
+    # Validate both, so that each shows its problems.
     if (
         not all([editor.form.is_valid(), editor.audience.is_valid()])
         or not editor.form.is_confirmed()
@@ -53,6 +56,7 @@ def save(request: OperatorRequest, editor: MailingEditor) -> HttpResponse | None
         _refuse(editor)
         return None
     confirmation = None
+    # A page that has created its mailing already is only redirected to it.
     if editor.needs_confirmation(str(request.POST["do"])) and not _is_created(editor):
         confirmation = editor.confirmation()
         if question := _confirm(request, editor, confirmation):
@@ -67,14 +71,14 @@ def _refuse(editor: MailingEditor) -> None:
 
 
 def _is_created(editor: MailingEditor) -> bool:
-    """Whether this page has made its mailing already: then nobody is asked again."""
+    """Return whether this page has created its mailing, so that no confirmation is needed."""
     return editor.mailing is None and editor.form.created_id() is not None
 
 
 def _confirm(
     request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation
 ) -> HttpResponse | None:
-    """The question that is still to be answered; None where it was, about this very mailing."""
+    """Return the confirmation page; None if this mailing was confirmed."""
     if confirmation.is_confirmed(request.POST):
         return None
     counted = str(request.POST.get(COUNTED, ""))
@@ -130,7 +134,7 @@ def _save_and_redirect(
 def _store(
     request: OperatorRequest, editor: MailingEditor, confirmation: Confirmation | None
 ) -> int | None:
-    """The id of the mailing that is saved; None where it cannot be, which the form then says."""
+    """Save and return the mailing's id; None if it cannot be saved, and the form has the errors."""
     action = str(request.POST["do"])
     try:
         if editor.mailing is None:
@@ -150,7 +154,7 @@ def _store(
 
 
 def _is_repeated(editor: MailingEditor, action: str, mailing: Mailing) -> bool:
-    """Whether it was sent twice, and the first time has had its way: the mailing has started."""
+    """Return whether the page was submitted twice, and the mailing has started since."""
     return action != "draft" and mailing.state in STARTED and editor.matches(mailing)
 
 
@@ -172,7 +176,7 @@ def _create(request: OperatorRequest, editor: MailingEditor, action: str) -> int
 
 
 def _content(data: QueryDict) -> QueryDict:
-    """What is written on the page and what it is to become, without what was shown of it."""
+    """Return the fields of the page and its action, without what was only shown."""
     content = data.copy()
     for name in autosave.TRANSIENT_FIELDS:
         if name != "do":
@@ -192,7 +196,7 @@ def _change(
             raise EditConflict
         changes = editor.changes()
         window = (changes.get(name, getattr(mailing, name)) for name in ("starts_at", "ends_at"))
-        check_window(*window)  # of which another may have changed the other side
+        check_window(*window)  # another user may have changed the other end
         mailing.change(changes, actor=actor)
         if action == "schedule":
             mailing.apply(SCHEDULE, actor=actor)
@@ -203,7 +207,7 @@ def _change(
 def _is_confirmed(
     editor: MailingEditor, mailing: Mailing, action: str, confirmation: Confirmation | None
 ) -> bool:
-    """Whether the row, which is held now, becomes what was agreed to."""
+    """Return whether the locked row becomes what was confirmed."""
     editor.mailing = mailing
     if confirmation is None:
         return not editor.needs_confirmation(action)
@@ -211,7 +215,7 @@ def _is_confirmed(
 
 
 def started_text(mailing: Mailing) -> str:
-    """Why its page does not open any more."""
+    """Return why the page of a mailing cannot be opened any more."""
     state = MAILING_STATES[mailing.state]
     return _(
         "This mailing cannot be changed any more: it is %(state)s. Copy it to send another one."
@@ -221,15 +225,14 @@ def started_text(mailing: Mailing) -> str:
 def _too_late_text(mailing: Mailing) -> str:
     state = MAILING_STATES[mailing.state]
     return _(
-        "This mailing cannot be changed any more: it is %(state)s. "
-        "Nothing of what is written here was saved."
+        "This mailing cannot be changed any more: it is %(state)s. Your changes were not saved."
     ) % {"state": state}
 
 
 def _count_changed_text(now: int) -> str:
     return _(
-        "The count that stood here was of other conditions, or has changed. "
-        "As it is written now, the number of clients is %(count)s: check it and press again."
+        "The number of clients has changed, or was counted for other conditions. It is %(count)s "
+        "now: check it and press again."
     ) % {"count": number(now)}
 
 

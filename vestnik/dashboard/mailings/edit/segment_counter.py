@@ -1,4 +1,4 @@
-"""What the letters of a text cost: the segment counter beside it."""
+"""The segment counter beside a text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +14,24 @@ from vestnik.mailings.text import (
     units_of,
 )
 
-#: What looks much the same and costs nothing.
+#: Similar characters that do not force UCS-2.
 PLAIN = {
     "—": "-", "–": "-", "−": "-", "‑": "-", "«": '"', "»": '"', "“": '"', "”": '"', "„": '"',
     "‘": "'", "’": "'", "…": "...", "№": "N", "•": "*", "×": "x", "₽": "RUB",
     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\t": " ",
 }  # fmt: skip
 NAMED = {"\u00a0": "NBSP", "\u202f": "NNBSP", "\u2009": "THSP", "\t": "TAB"}
+#: Characters that the counter names; more would be a list of the text's letters.
 MOST_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentCount:
-    """A text before anybody's values are in it."""
+    """The count of a text without any client's values."""
 
     encoding: Encoding
     characters: int
-    #: What they take of the segments: some characters count twice.
+    #: Units in the segments; some characters count twice.
     units: int
     segments: int
     foreign: Sequence[str]
@@ -46,33 +47,33 @@ class SegmentCount:
 
     @property
     def needs_cyrillic(self) -> bool:
-        """Whether it is the words that need UCS-2: then nothing can be put in a letter's place."""
+        """Whether letters force UCS-2, so that replacing characters cannot help."""
         return any(one.isalpha() for one in self.foreign)
 
     @property
     def shown_foreign(self) -> Sequence[str]:
-        """The characters that force UCS-2, by a name where they cannot be seen."""
+        """The characters that force UCS-2; invisible ones by name."""
         return [NAMED.get(one, one) for one in self.foreign[:MOST_SHOWN]]
 
     @property
     def replacements(self) -> Sequence[tuple[str, str]]:
-        """What may stand in their place."""
+        """Characters with their possible replacements."""
         pairs = [(NAMED.get(one, one), PLAIN[one]) for one in self.foreign if one in PLAIN]
         return [(one, plain if plain.strip() else "␣") for one, plain in pairs[:MOST_SHOWN]]
 
 
 def count_segments(text: str) -> SegmentCount:
-    """What the letters of a text cost, also of one that is not finished."""
-    sent = normalise(text)
+    """Count the segments of a text, which may be incomplete."""
+    normalised = normalise(text)
     try:
-        words = least(parse(sent)) if is_personalised(sent) else sent
+        words = least(parse(normalised)) if is_personalised(normalised) else normalised
     except Malformed:
-        words = sent
+        words = normalised
     return SegmentCount(
         encoding=encoding_of(words),
         characters=len(words),
         units=units_of(words),
         segments=segments_of(words) if words else 0,
         foreign=foreign_characters(words),
-        is_personalised=is_personalised(sent),
+        is_personalised=is_personalised(normalised),
     )

@@ -1,4 +1,4 @@
-"""A test send from the page of a mailing: its text, to a few numbers, at once."""
+"""A test send from the page of a mailing: its text to a few numbers, at once."""
 
 import re
 import uuid
@@ -18,30 +18,30 @@ from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of
 
 BETWEEN_NUMBERS = re.compile(r"[,;\n]+")
-#: What of the page a test sends; where that is wrong there is nothing to try.
+#: The fields that a test uses; if one is invalid, the test is refused.
 SENT_FIELDS = ("name", "text", "provider", "rate_limit")
 VALIDATED = (*SENT_FIELDS, "rate")
 
 
 @dataclass
 class TestSend:
-    """The numbers that are written there, what is wrong, or what was sent."""
+    """The numbers, and the problems or the result."""
 
     numbers: str = ""
-    #: What was sent, as it is written on the page.
+    #: The text as it is on the page.
     text: str = ""
     problems: Sequence[str] = field(default_factory=list)
     result: SentTest | None = None
-    #: The test that the same click or a reload has sent already.
+    #: The test that an earlier submission of the same page has sent.
     earlier_mailing_id: int | None = None
-    #: Of the next test: one is sent once.
+    #: The token of the next test, which is sent once.
     token: str = field(default_factory=new_token)
 
     @classmethod
     def send(
         cls, form: MailingForm, audience: AudienceForm, data: Mapping[str, Any], actor: str
     ) -> "TestSend":
-        """Send the test, or say why not."""
+        """Send the test; the result has the problems if it was refused."""
         text = str(data.get("text", "")).replace("\r\n", "\n")
         test_send = cls(numbers=str(data.get("test_numbers", "")), text=text)
         try:
@@ -52,8 +52,8 @@ class TestSend:
                 return test_send.result.mailing.id
 
             token = read_token(data, "test_token") or uuid.UUID(test_send.token)
-            made, is_new = create_once(token, make)
-            test_send.earlier_mailing_id = None if is_new else made
+            mailing_id, is_new = create_once(token, make)
+            test_send.earlier_mailing_id = None if is_new else mailing_id
         except ValidationError as error:
             test_send.problems = error.messages
         return test_send

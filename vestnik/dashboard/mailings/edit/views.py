@@ -1,4 +1,4 @@
-"""Making a mailing, and changing one that has not started: one page."""
+"""The pages that create a mailing and change one before its start."""
 
 from typing import Any
 
@@ -24,8 +24,11 @@ from vestnik.mailings.models import BEFORE_THE_START, Mailing
 
 @page(Action.SEND, keeps=True)
 def new_mailing(request: OperatorRequest) -> HttpResponse:
-    """A new mailing: empty, a copy of another (`?copy=`), to an audience (`?audience=`), or what
-    was written before and not saved (`?unsaved=`)."""
+    """Create a mailing.
+
+    The page begins empty, as a copy (`?copy=`), with a saved audience (`?audience=`), or with
+    unsaved input (`?unsaved=`).
+    """
     if request.method == "POST":
         return _answer(request, None)
     if request.restored:
@@ -40,7 +43,7 @@ def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
     """Change a draft or a scheduled mailing."""
     mailing = get_object_or_404(Mailing, id=id)
     if request.method == "POST":
-        return _answer(request, mailing)  # also where it is too late: what is written stays
+        return _answer(request, mailing)  # also if it is too late, to keep the input
     if mailing.state not in BEFORE_THE_START:
         messages.warning(request, started_text(mailing))
         return redirect("mailing-page", mailing.id)
@@ -56,7 +59,7 @@ def edit_mailing(request: OperatorRequest, id: int) -> HttpResponse:
 
 @page(Action.SEND)
 def copy_mailing(request: OperatorRequest, id: int) -> HttpResponse:
-    """To the page of a new mailing that is written as an old one."""
+    """Redirect to a new mailing with the fields of this one."""
     get_object_or_404(Mailing, id=id)
     return redirect(f"{reverse('new-mailing')}?copy={id}")
 
@@ -76,7 +79,7 @@ def _restored(request: OperatorRequest, kept: UnsavedForm, mailing: Mailing | No
 
 
 def _answer(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
-    """What the button that was pressed asks for."""
+    """Handle the button that was pressed."""
     if request.POST.get("do") == "back":
         return MailingEditor.unvalidated(request.POST, mailing).show(request)
     return _checked(request, mailing)
@@ -95,7 +98,7 @@ def _checked(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
     if "test" in data:
         editor.test_send = TestSend.send(editor.form, editor.audience, data, actor(request))
         if is_htmx(request):
-            return editor.show(request)  # of which what was sent is all that is taken
+            return editor.show(request)  # the script uses only the result of the test
     elif data.get("do") in SAVE_ACTIONS and (saved := save(request, editor)):
         return saved
     editor.preview = build_preview(editor.form, editor.audience)
@@ -103,9 +106,9 @@ def _checked(request: OperatorRequest, mailing: Mailing | None) -> HttpResponse:
 
 
 def _named(request: OperatorRequest, parameter: str, model: Any) -> Any:
-    """The row that a parameter of the address names; None where the address has none.
+    """Return the row that a URL parameter names; None if the parameter is missing.
 
-    One that is deleted is a 404: without it the mailing would be to everybody.
+    A deleted row is a 404: without it the mailing would select everyone.
     """
     id = request.GET.get(parameter)
     if id is None:

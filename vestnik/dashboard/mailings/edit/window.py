@@ -1,4 +1,4 @@
-"""When a mailing goes, and which way: what every form that makes one asks."""
+"""The window and the provider: the common fields of forms that create a mailing."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,14 +14,15 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from vestnik.dashboard.mailings.provider_choices import provider_choices
 from vestnik.dashboard.web.form_idempotency import IdempotentForm, new_token
 from vestnik.dashboard.wording.moments import EVENING, Moment
-from vestnik.mailings.rules import check_ahead, check_window, checked_provider, database_now
+from vestnik.mailings.rules import check_ahead, check_window, database_now, validate_provider
 
 NOW, LATER = "now", "later"
+#: If less is left until the evening, the default end is the next evening.
 MIN_WINDOW = timedelta(hours=1)
 
 
 class WindowForm(IdempotentForm):
-    """The start (at once or later), the end and the provider; made once, by its token."""
+    """The start (at once or later), the end and the provider; its token makes it idempotent."""
 
     starts = forms.ChoiceField(
         choices=[(NOW, gettext_lazy("at once")), (LATER, gettext_lazy("later"))],
@@ -36,17 +37,17 @@ class WindowForm(IdempotentForm):
         super().__init__(*args, **kwargs)
         self.choose("provider", provider_choices(provider))
         if self.is_bound or not self.initial.get("follows_start"):
-            # What somebody has chosen does not follow the start, see moments.js.
+            # An end that the user has chosen does not follow the start, see moments.js.
             self.fields["ends_at"].widget.attrs["data-chosen"] = "1"
 
     def choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        """Between these, in the field of that name."""
+        """Set the choices of the field."""
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
         field.choices = choices
 
     def clean_provider(self) -> str:
-        return checked_provider(self.cleaned_data["provider"])
+        return validate_provider(self.cleaned_data["provider"])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -55,6 +56,7 @@ class WindowForm(IdempotentForm):
             cleaned["starts_at"] = database_now()
         elif not cleaned.get("starts_at") and "starts_at" not in self.errors:
             self.add_error("starts_at", _("Choose when it starts."))
+        # Inputs show minutes, and an unchanged time must keep its seconds.
         for field in ("starts_at", "ends_at"):
             cleaned[field] = self.to_the_second(field, cleaned.get(field))
         if cleaned.get("ends_at"):
@@ -64,13 +66,13 @@ class WindowForm(IdempotentForm):
         return cleaned
 
     def _refuse_both(self) -> None:
-        """At once and at a time that is written: nobody can know which is meant."""
+        """Refuse "at once" together with a time, since it is unclear which is meant."""
         if str(self["starts_at"].value() or "").strip():
             self.errors.pop("starts_at", None)
             self.add_error("starts_at", BOTH_STARTS)
 
     def to_the_second(self, field: str, chosen: datetime | None) -> datetime | None:
-        """The instant that was chosen; the input shows its minute."""
+        """Return the chosen time, which the input shows to the minute."""
         return chosen
 
     def _naming_fields(self, check: Callable[..., None], *instants: datetime) -> None:
@@ -81,16 +83,16 @@ class WindowForm(IdempotentForm):
 
 
 BOTH_STARTS = gettext_lazy(
-    "A time is written here, and “at once” is chosen: choose “later”, or empty the field."
+    "A time is entered, but “at once” is chosen: choose “later”, or clear the field."
 )
 ALREADY_CREATED = gettext_lazy(
-    "This page has made the mailing № %(made)s already, and nothing more was made now. "
-    "To make another one as it is written here, press again."
+    "This page has already created mailing № %(made)s, and no other one was created now. To "
+    "create another mailing from this page, press again."
 )
 
 
 def default_window() -> dict[str, Any]:
-    """What a new mailing begins with: at once, until the evening."""
+    """Return the initial values of a new mailing: at once, until the evening."""
     now = timezone.localtime().replace(second=0, microsecond=0)
     evening = now.replace(hour=EVENING, minute=0)
     if evening - now < MIN_WINDOW:

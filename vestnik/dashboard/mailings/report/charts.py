@@ -1,4 +1,4 @@
-"""A mailing over time: how fast it was, and how many were handed over and delivered by when."""
+"""The charts of a mailing: its rate, and handed-over and delivered messages over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import Mailing
 from vestnik.reports.timeline.samples import Point, handed_over, series, thinned
 
+#: Steps of the rate: more than the pixels of a line cannot be told apart.
 MOST_RATES = 100
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: what it is, the state whose colour it has (empty is the accent), its values."""
+    """One line: its label, the state that gives its colour (empty for the accent), its values."""
 
     label: str | Promise
     state: str
@@ -30,17 +31,17 @@ class Series:
 
 @dataclass(frozen=True)
 class LineChart:
-    """Lines over the same instants, of which there are at least two."""
+    """Lines over the same times, of which there are at least two."""
 
     title: str | Promise
-    #: The same in words, for those who cannot see it.
+    #: The content in words, for screen readers.
     text: str
     times: Sequence[datetime]
     lines: Sequence[Series]
 
 
 def charts_of(mailing: Mailing) -> list[LineChart]:
-    """Its rate and its growth; none where nothing was sampled yet."""
+    """Return the charts of rate and growth; none before there are samples."""
     points = series(mailing.id)
     over = mailing.finished_at
     sending = thinned([point for point in points if over is None or point.at <= over], MOST_RATES)
@@ -50,11 +51,12 @@ def charts_of(mailing: Mailing) -> list[LineChart]:
 
 
 def _without_flat_end(points: Sequence[Point]) -> list[Point]:
-    """Without the end of which nothing is to be told: receipts are looked for for two days."""
-    kept = list(points)
-    while len(kept) > 2 and _counts(kept[-1]) == _counts(kept[-2]):
-        kept.pop()
-    return kept
+    """Return the points up to the last change."""
+    remaining = list(points)
+    # Receipts are sampled for two days, mostly without any change.
+    while len(remaining) > 2 and _counts(remaining[-1]) == _counts(remaining[-2]):
+        remaining.pop()
+    return remaining
 
 
 def _counts(point: Point) -> tuple[int, int]:
@@ -63,12 +65,12 @@ def _counts(point: Point) -> tuple[int, int]:
 
 def _rate_chart(points: Sequence[Point]) -> LineChart:
     rates = [_a_second(before, after) for before, after in pairwise(points)]
-    text = gettext("At most %(most)s a second, %(mean)s on average, %(last)s at last.") % {
+    text = gettext("Maximum %(most)s a second, %(mean)s on average, %(last)s at the end.") % {
         "most": rate(max(rates)),
         "mean": rate(_a_second(points[0], points[-1])),
         "last": rate(rates[-1]),
     }
-    # Steps: a rate holds from one sample to the next, and an outage begins where it began.
+    # As steps: a rate holds from one sample to the next, so an outage shows its true beginning.
     steps = [rate for rate in rates for _end in range(2)]
     times = [point.at for pair in pairwise(points) for point in pair]
     line = Series(_("handed over"), "", steps)
@@ -85,7 +87,7 @@ def _a_second(before: Point, after: Point) -> float:
 def _growth_chart(points: Sequence[Point]) -> LineChart:
     accepted = [handed_over(point.counts) for point in points]
     delivered = [point.counts[MessageState.DELIVERED] for point in points]
-    text = gettext("%(given)s handed over and %(delivered)s delivered by then.") % {
+    text = gettext("In total %(given)s handed over and %(delivered)s delivered.") % {
         "given": number(accepted[-1]),
         "delivered": number(delivered[-1]),
     }
@@ -93,7 +95,7 @@ def _growth_chart(points: Sequence[Point]) -> LineChart:
         Series(_("handed over"), "sent", accepted),
         Series(_("delivered"), "delivered", delivered, dashed=True),
     ]
-    return LineChart(_("Handed over and delivered, in all"), text, _times(points), lines)
+    return LineChart(_("Handed over and delivered in total"), text, _times(points), lines)
 
 
 def _times(points: Sequence[Point]) -> list[datetime]:

@@ -1,4 +1,4 @@
-"""Curves as SVG, drawn here: they are on paper and in a shared file as on the page."""
+"""Draws charts as SVG on the server, so that print and shared files show them, too."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,15 @@ from django.utils.functional import Promise
 
 from vestnik.dashboard.mailings.report.charts import LineChart, Series
 
+# Units of the SVG's view box; it scales with the page.
 WIDTH, HEIGHT = 640, 190
 LEFT, RIGHT, TOP, BOTTOM = 4, 4, 18, 24
+#: About two units of the width per point.
 MOST_POINTS = 300
+#: Round numbers for the top of the axis, times a power of ten.
 STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 MOST_TICKS = 5
-#: Between ticks of the time.
+#: Spans between the ticks of time, in seconds.
 DAY = 86_400
 SPANS = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200),
@@ -25,7 +28,7 @@ SPANS = (
 
 @dataclass(frozen=True)
 class AxisLabel:
-    """A value of an axis, and where it stands."""
+    """A label of an axis, with its position."""
 
     at: str
     label: object
@@ -34,7 +37,7 @@ class AxisLabel:
 
 @dataclass(frozen=True)
 class SvgChart:
-    """What the template draws."""
+    """The context of the template."""
 
     title: str | Promise
     text: str
@@ -46,12 +49,12 @@ class SvgChart:
 
     @property
     def foot(self) -> int:
-        """Where the times are written."""
+        """The height at which the times are written."""
         return self.height - 6
 
 
 def draw(chart: LineChart) -> SvgChart:
-    """The chart of a curve."""
+    """Draw a chart."""
     top = _round_up(max(max(line.values, default=0) for line in chart.lines))
     seconds = [(time - chart.times[0]).total_seconds() for time in chart.times]
     length = seconds[-1] or 1.0
@@ -62,8 +65,8 @@ def draw(chart: LineChart) -> SvgChart:
 
 def _path(seconds: Sequence[float], values: Sequence[float], length: float, top: float) -> str:
     every = max(1, math.ceil(len(seconds) / MOST_POINTS))
-    kept = sorted({*range(0, len(seconds), every), len(seconds) - 1})
-    points = (f"{_x(seconds[n], length):.1f},{_y(values[n], top):.1f}" for n in kept)
+    indexes = sorted({*range(0, len(seconds), every), len(seconds) - 1})
+    points = (f"{_x(seconds[n], length):.1f},{_y(values[n], top):.1f}" for n in indexes)
     return " ".join(points)
 
 
@@ -76,7 +79,7 @@ def _y(value: float, top: float) -> float:
 
 
 def _round_up(highest: float) -> float:
-    """The next round number."""
+    """Return the next round number."""
     if highest <= 0:
         return 1.0
     size = 10.0 ** math.floor(math.log10(highest))
@@ -88,7 +91,7 @@ def _tick_text(value: float) -> float | int:
 
 
 def _time_labels(start: datetime, length: float) -> list[AxisLabel]:
-    """Round moments in the reader's zone; the seconds only where they differ."""
+    """Return round times in the reader's zone; with seconds only if they differ."""
     span = next((span for span in SPANS if length / span <= MOST_TICKS), SPANS[-1])
     first = timezone.localtime(start)
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -97,7 +100,7 @@ def _time_labels(start: datetime, length: float) -> list[AxisLabel]:
     marks = []
     for n in range(MOST_TICKS + 1):
         moment = midnight + timedelta(seconds=past + n * span)
-        at = moment.timestamp() - first.timestamp()  # a change of the clocks may lie between
+        at = moment.timestamp() - first.timestamp()  # across a change of the clocks
         if at > length:
             break
         x = _x(at, length)

@@ -1,4 +1,4 @@
-"""The report of a mailing: to read, to print, and to share as one file that needs nothing else."""
+"""The report of a mailing, to read, to print, and to share as one self-contained file."""
 
 import re
 from functools import cache
@@ -23,21 +23,22 @@ from vestnik.dashboard.wording.zones import here
 from vestnik.dispatch.read.progress import reached
 from vestnik.mailings.models import Mailing
 
-#: Nothing is fetched and nothing runs, wherever the file is opened.
+#: The file loads nothing and runs no scripts, wherever it is opened.
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+#: Fonts would be loaded from the server, which the shared file must not do.
 FONT = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 
 
 @page()
 def report(request: OperatorRequest, id: int) -> HttpResponse:
-    """The report within the pages."""
+    """Show the report within the dashboard."""
     return render(request, "dashboard/mailings/report.html", _report_of(mailing_or_404(id)))
 
 
 @page()
 def report_file(request: OperatorRequest, id: int) -> HttpResponse:
-    """The report as one file, its styles and charts within it."""
+    """Download the report as one file that includes its styles and charts."""
     context = {**_report_of(mailing_or_404(id)), "styles": styles(), "policy": FILE_POLICY}
     answer = render(request, "dashboard/mailings/report_file.html", context)
     answer["Content-Disposition"] = f'attachment; filename="mailing-{id}-report.html"'
@@ -47,7 +48,7 @@ def report_file(request: OperatorRequest, id: int) -> HttpResponse:
 
 def _report_of(mailing: Mailing) -> dict[str, Any]:
     progress = progress_for(mailing)
-    found = {} if not progress["matched"] else broken_down(mailing, progress)
+    breakdown_context = {} if not progress["matched"] else broken_down(mailing, progress)
     return {
         "mailing": mailing,
         "progress": progress,
@@ -59,13 +60,13 @@ def _report_of(mailing: Mailing) -> dict[str, Any]:
         "made_at": timezone.now(),
         "zone_label": here(mailing.starts_at),
         "section": "mailing-list",
-        **found,
+        **breakdown_context,
     }
 
 
 @cache
 def styles() -> SafeString:
-    """The styles of the pages, without what they would fetch: the system's font does as well."""
+    """Return the pages' styles without fonts, which would have to be loaded."""
     path = finders.find("dashboard/vestnik.css")
     text = FONT.sub("", Path(str(path)).read_text(encoding="utf-8"))
     return mark_safe(COMMENT.sub("", text))  # noqa: S308  (our own file, without a tag in it)

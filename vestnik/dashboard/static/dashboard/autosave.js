@@ -1,7 +1,7 @@
-/* What is written on a page keeps itself on the server, and the page's address says where: whatever
-   the browser opens again (back, reload, a second tab, another language or theme, the session of
-   yesterday) comes from there, and is whole. Leaving a page with data-warn on which something is
-   written warns. */
+/* Autosave: the input of a page is stored on the server, under a token in the page's address.
+   Whatever the browser opens again (back, reload, a second tab, another language or theme,
+   yesterday's session) is restored from there. Leaving a page with data-warn shows a warning if its
+   input has changed. */
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-autosave]")) autosaveForm(form);
@@ -15,7 +15,7 @@ function autosaveForm(form) {
   let last = isChanged ? written() : "";
   if (isChanged) replaceAddress(form.dataset.changed);
 
-  /* Neither passwords, nor files, nor what belongs to one request. */
+  /* Passwords, files and fields of a single request are not stored. */
   function written() {
     const data = new FormData(form);
     for (const name of ["counted", "test_numbers", "test_token"]) data.delete(name);
@@ -23,7 +23,7 @@ function autosaveForm(form) {
     return new URLSearchParams([...data].filter(([, value]) => typeof value === "string")).toString();
   }
 
-  /* From now on the address opens what is kept, also after a change of language or theme. */
+  /* From now on the address restores the input, also after a change of language or theme. */
   function replaceAddress(there = address()) {
     if (location.pathname + location.search === there) return;
     history.replaceState(history.state, "", there);
@@ -56,11 +56,11 @@ function autosaveForm(form) {
       replaceAddress();
       showSaved();
     } catch {
-      /* It is tried again at the next change. */
+      /* The next change tries again. */
     }
   }
 
-  /* What is not kept is lost with the page: that is said, and what to do. */
+  /* Input that is not stored would be lost with the page, so the user is told what to do. */
   const LOST = { 409: "done", 413: "large" };
   const lost = document.createElement("p");
   lost.className = "notice is-warning";
@@ -92,7 +92,7 @@ function autosaveForm(form) {
     if (event.target === form && !event.defaultPrevented) isSent = true;
   });
 
-  /* Another language or theme waits until what is written is kept, and opens it there. */
+  /* A change of language or theme waits until the input is stored, and restores it. */
   document.addEventListener("submit", async (event) => {
     const { target, submitter } = event;
     if (!target.closest(".foot") || isSent || !isChanged) return;
@@ -108,7 +108,7 @@ function autosaveForm(form) {
     if ("warn" in form.dataset) event.preventDefault();
   });
   addEventListener("pagehide", () => save(true));
-  /* A page that comes back as it was is counted anew. */
+  /* A page from the back-forward cache is counted again. */
   addEventListener("pageshow", (event) => {
     isSent = false;
     if (event.persisted) document.body.dispatchEvent(new CustomEvent("audience-changed"));

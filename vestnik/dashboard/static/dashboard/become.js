@@ -1,14 +1,14 @@
-/* What is there becomes what came: elements stay, so that focus, scroll, open details and moving
-   bars stay as they are; only what differs changes.
+/* Morphs the existing elements into the received ones. Elements stay, so that focus, scroll
+   position, open details and moving bars stay as they are; only differences change.
 
-   Nothing moves under the hand of somebody who marks text: a table, a list or a paragraph that the
-   selection touches waits until it is let go, and the page says since when. All else changes. */
+   A text selection is not disturbed: a table, list or paragraph that the selection touches waits
+   until it is released, and the page shows since when. Everything else changes. */
 "use strict";
 
 {
   const UNITS = "table, dl, ul, ol, p, h1, h2, figure";
 
-  /* What is held back, what it is to become, and since when it is not what it should be. */
+  /* The deferred elements, their new content, and since when they are outdated. */
   const held = new Map();
 
   function become(old, next) {
@@ -26,7 +26,7 @@
     return (name === "open" && element.matches("details")) || ["tabindex", "data-fitted"].includes(name);
   }
 
-  /* A child with an id stays who it is when others come or go; the rest is known by its place. */
+  /* A child with an id is matched by the id; all others are matched by position. */
   function becomeAll(old, next) {
     const stays = (child) => child.id && [...next.children].some((node) => isAlike(child, node));
     let there = old.firstChild;
@@ -46,7 +46,7 @@
     while (there) there = without(there);
   }
 
-  /* What comes after it. */
+  /* The nodes after it. */
   function without(node) {
     const next = node.nextSibling;
     node.remove();
@@ -70,7 +70,7 @@
     return !selection.isCollapsed && selection.containsNode(element, true);
   }
 
-  /* What is no longer marked becomes what it should be. */
+  /* Apply deferred changes that the selection no longer touches. */
   function release() {
     const free = [...held].filter(([unit]) => !unit.isConnected || !isMarked(unit));
     for (const [unit, { next }] of free) {
@@ -83,8 +83,8 @@
   }
   document.addEventListener("selectionchange", () => setTimeout(release));
 
-  /* hx-swap="become", hx-swap-oob="become": the same for what htmx brings. What came is htmx's at
-     once: left to it, a link would lead away until it settles. */
+  /* hx-swap="become", hx-swap-oob="become": the same for content from htmx. It is processed by htmx
+     at once: otherwise a link would navigate until the swap settles. */
   window.htmx?.defineExtension("become", {
     isInlineSwap: (style) => style === "become",
     handleSwap(style, target, fragment) {
@@ -95,7 +95,7 @@
     },
   });
 
-  /* Since when something is held back; undefined where nothing is. */
+  /* Since when a change is deferred; undefined if none is. */
   function heldSince() {
     const since = [...held].filter(([unit]) => unit.isConnected).map(([, one]) => one.since);
     return since.length ? Math.min(...since) : undefined;

@@ -1,7 +1,7 @@
-/* A part of a form whose own buttons add and remove rows: [data-builder], with an id. */
+/* A part of a form with buttons that add and remove rows: [data-builder], with an id. */
 "use strict";
 
-/* What is typed into it while it waits for an answer is put into the answer. */
+/* Input that is typed while the answer is awaited is copied into the answer. */
 let sentValues = new Map();
 const controlsOf = (root) => [...root.querySelectorAll("input:not([type=hidden]), select, textarea")];
 function valuesOf(root) {
@@ -40,7 +40,8 @@ function putBack(id, typed, focused) {
   if (control && typed.has(focused) && document.activeElement !== control) control.focus();
 }
 
-/* While it waits, nothing is sent: what would be sent is not what is shown. */
+/* While an answer is awaited, the form is not submitted: its content would differ from what is
+   shown. */
 const isBuilding = (root) => root.querySelector("[data-builder].htmx-request, [data-builder] .htmx-request");
 document.addEventListener("submit", (event) => {
   if (!isBuilding(event.target)) return;

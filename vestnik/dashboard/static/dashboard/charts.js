@@ -16,7 +16,7 @@
                 "values": [12, …]}]}
 
    The page loads vendor/uPlot.min.css, vendor/uPlot.iife.min.js and this file, in that order. It
-   is drawn anew when the theme, the width or the data change. */
+   is redrawn when the theme, the width or the data change. */
 "use strict";
 
 {
@@ -40,7 +40,8 @@
     return value.toLocaleString(language(), { notation: "compact", maximumFractionDigits: 1 });
   }
 
-  /* Each on top of those before it; drawn from the highest, so that the lower ones cover it. */
+  /* Each series is stacked on those before it. The highest is drawn first, so that lower ones cover
+     it. */
   function stacked(series) {
     const heights = series[0].values.map(() => 0);
     return series
@@ -66,12 +67,12 @@
     ];
   }
 
-  /* Ticks closer than the clock is written would say the same several times. */
+  /* Closer ticks would repeat the same time. */
   function onlyOnce(labels) {
     return labels.map((label, place) => (label === labels[place - 1] ? "" : label));
   }
 
-  /* Nobody is sent half a message. */
+  /* Counts of messages are whole numbers. */
   function whole() {
     const found = [];
     for (let size = 1; size < 1e12; size *= 10) found.push(size, 2 * size, 5 * size);

@@ -1,4 +1,4 @@
-/* A file may be dropped onto its field; the field alone does as well. */
+/* Drag and drop of a file onto its field; the field also works without it. */
 "use strict";
 
 for (const zone of document.querySelectorAll("[data-drop]")) {

@@ -1,11 +1,11 @@
-/* Comforts of the pages on which a mailing or an audience is written. Without them the same forms
-   post: every field is shown, and a button adds, removes or counts. */
+/* Enhancements of the pages that edit a mailing or an audience. Without them the same forms work by
+   posting: all fields are shown, and buttons add, remove and count. */
 "use strict";
 
-/* Only the fields that the condition asks for, and suggestions that fit it. */
+/* Show only the fields that the kind of condition uses, with suggestions for it. */
 const SUGGESTED = { code: "known-codes", tag: "known-tags" };
 
-/* Values are suggested that clients have of the attribute that is named. */
+/* Suggest values that clients have for the chosen attribute. */
 function suggestedFor(condition, what) {
   if (what !== "equals") return SUGGESTED[what] || "";
   const name = condition.querySelector("[list='known-names']").value.trim();
@@ -25,7 +25,7 @@ function fitCondition(condition) {
   }
 }
 
-/* There is always one more empty place for a value. */
+/* Keep one empty input at the end. */
 function addPlace(input) {
   const places = [...input.parentElement.querySelectorAll("[data-value]")];
   if (input !== places[places.length - 1] || !input.value || places.length > 20) return;
@@ -36,7 +36,7 @@ function addPlace(input) {
   input.after(next);
 }
 
-/* Lines that are pasted are values of their own, and never one long one. */
+/* Pasted lines become separate values. */
 function pasteLines(event) {
   const input = event.target;
   const lines = (event.clipboardData?.getData("text") || "").split(/[\r\n\t]+/).map((line) => line.trim());
@@ -82,12 +82,12 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.id === "send-test" && isBuilding(document)) event.preventDefault();
 });
 
-/* From the first key on the count is of what was written before, and proves nothing. */
+/* After a change the count belongs to the old conditions, so it proves nothing. */
 document.addEventListener("input", ({ target }) => {
   if (target.closest("#counted")) document.querySelector("#preview [name=counted]")?.remove();
 });
 
-/* A count that could not be brought up to date is no count. */
+/* A count that could not be refreshed is removed. */
 for (const errorType of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(errorType, ({ detail }) => {
     const preview = document.getElementById("preview");
@@ -99,8 +99,8 @@ for (const errorType of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]
   });
 }
 
-/* What was said of a form that was sent, such as a conflict, stays until its field is changed: the
-   preview, which runs by itself, does not know of it. */
+/* An error from a submission, such as a conflict, stays until its field is changed: the automatic
+   preview does not know it. */
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   if (detail.target.matches(".field-errors[data-sent]")) detail.shouldSwap = false;
 });
@@ -110,7 +110,7 @@ for (const change of ["input", "change"]) {
   });
 }
 
-/* What the server says is wrong, at its field as one types. */
+/* Show the server's errors at their fields while the user types. */
 document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
   if (!target.matches(".field-errors")) return;
   const control = document.getElementById(target.id.replace(/_why$/, ""));
@@ -124,7 +124,7 @@ document.addEventListener("htmx:oobAfterSwap", ({ detail: { target } }) => {
   else control.removeAttribute("aria-describedby");
 });
 
-/* A test is of the text that was sent: beside another text it says so. */
+/* The result of a test belongs to the text that was sent; if the text differs, a notice says so. */
 function fitTested() {
   const note = document.querySelector("#test-result [data-tested]");
   if (note) note.hidden = note.dataset.tested === document.getElementById("id_text").value;
@@ -132,7 +132,7 @@ function fitTested() {
 document.addEventListener("input", ({ target }) => { if (target.id === "id_text") fitTested(); });
 document.addEventListener("htmx:afterSwap", fitTested);
 
-/* {{ city|default:"…" }} at the caret, with the default selected to be written over. */
+/* Insert {{ city|default:"…" }} at the caret, with the default selected. */
 function insertPlaceholder(button) {
   const text = document.getElementById("id_text");
   const start = text.selectionStart;
@@ -143,7 +143,7 @@ function insertPlaceholder(button) {
   text.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-/* One example at a time. */
+/* Show one example at a time. */
 function showSample(samples, index) {
   samples.forEach((sample, n) => { sample.hidden = n !== index % samples.length; });
 }
@@ -171,7 +171,7 @@ document.addEventListener("DOMContentLoaded", () => {
   fitSamples(document);
   document.querySelector("[aria-invalid='true']")?.focus();
 });
-/* At once, so that the other examples are never seen. */
+/* At once, so that the other examples do not flash up. */
 document.addEventListener("htmx:afterSwap", (event) => fitSamples(event.target));
 document.addEventListener("htmx:afterSettle", (event) => fitConditions(event.target));
 document.addEventListener("change", (event) => {

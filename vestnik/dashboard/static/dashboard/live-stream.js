@@ -1,29 +1,29 @@
-/* What the server tells, for all pages of a browser by one connection: a browser opens six to a host
-   at most. This file is the worker that they share, and, where there can be none, the page's own.
+/* One connection to the server for all pages of a browser, which opens at most six per host. This
+   file is the shared worker; if there is none, each page runs it itself.
 
-   A page wants keys, `topic,language,zone`, each with the instant of which it is. It is told:
-   { on, update }      what is to be seen of it now
-   { on, isFresh }   that nothing has changed
-   { …, isPolled }   that it is asked for every few seconds: one stream tells of so many and no more
-   { isLoggedOut }   that nobody is told anything any more
-   { wasSilent }     that the network was dead: what is under way by it gets no answer */
+   A page subscribes to keys, `topic,language,zone`, each with the time of its data. It receives:
+   { on, update }      the current content
+   { on, isFresh }   nothing has changed
+   { …, isPolled }   beyond the limit of one stream: polled every few seconds
+   { isLoggedOut }   the session has ended
+   { wasSilent }     the connection was dead: requests under way get no answer */
 "use strict";
 
 {
-  /* The server says something every four seconds, so that a dead connection is known by its silence. */
+  /* The server sends a heartbeat every four seconds, so that silence reveals a dead connection. */
   const SILENT_AFTER = 10_000;
   const TICK = 1_000;
-  /* A tick that comes so much later: the machine, or the tab, was asleep. */
+  /* A tick that is later by as much: the machine, or the tab, was asleep. */
   const ASLEEP = 4_000;
   const BACK_OFF = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
   const REFUSED_FOR = 60_000;
   const REFUSALS = 3;
   const ASK_EVERY = 5_000;
   const ANSWERED_WITHIN = 8_000;
-  /* Where one connection died in silence, those that the browser keeps for later did as well. */
+  /* If one connection died silently, other idle connections of the browser have died, too. */
   const CONNECTIONS = 6;
   const FLUSHED_WITHIN = 3_000;
-  /* Of so many the server tells by one stream, or answers at once (subscriptions.MOST). */
+  /* The limit of subscriptions of one stream (subscriptions.MAX_SUBSCRIPTIONS). */
   const MOST = 32;
 
   class LiveStream {
@@ -45,7 +45,7 @@
       this.opening = setTimeout(() => this.open(), 20);
     }
 
-    /* As far as one stream goes. */
+    /* Up to the limit of one stream. */
     url() {
       return this.urlOf([...this.wanted].slice(0, MOST));
     }
@@ -80,7 +80,7 @@
       this.source = null;
     }
 
-    /* Nobody wants anything. */
+    /* There are no subscriptions. */
     stopAsking() {
       this.isAsking = false;
       this.answering?.abort();
@@ -99,7 +99,7 @@
       this.tell({ on: update.on, update, isPolled });
     }
 
-    /* Silent for too long. A request that is given up takes its dead connection along. */
+    /* Silent for too long. Aborting the request also closes its dead connection. */
     async giveUp() {
       this.close();
       this.again = Infinity;
@@ -113,7 +113,7 @@
       this.again = 0;
     }
 
-    /* It ended, or was refused: until there is another one the page asks. */
+    /* The stream ended or was refused: poll until there is another one. */
     lose(source) {
       if (source !== this.source) return;
       this.close();
@@ -137,7 +137,7 @@
       if (this.wanted.size > MOST && Date.now() > this.pollAt) this.poll();
     }
 
-    /* What the stream does not tell of. */
+    /* Subscriptions beyond the stream's limit. */
     async poll() {
       this.pollAt = Date.now() + ASK_EVERY;
       const beyond = [...this.wanted].slice(MOST);
@@ -151,7 +151,7 @@
       }
     }
 
-    /* Somebody looks again, or the network is back. */
+    /* The page is visible again, or the network is back. */
     wake() {
       if (!this.wanted.size || (this.source && this.hasSpoken && this.silent < SILENT_AFTER / 2)) return;
       this.failures = 0;
@@ -175,7 +175,7 @@
       if (this.answering === stopper) this.answering = null;
     }
 
-    /* Without a session the answer is then 401, and not the way to the login. */
+    /* Without a session the answer is then 401 instead of a redirect to the login. */
     fetch(url, signal) {
       const headers = { Accept: "application/json", "HX-Request": "true", "X-By-Itself": "true" };
       return fetch(url, { headers, redirect: "error", cache: "no-store", signal });
@@ -192,7 +192,7 @@
 
   /* --- the worker ------------------------------------------------------------------------------- */
 
-  /* A page says every five seconds what it wants; one that is gone is known by its silence. */
+  /* A page repeats its subscriptions every five seconds; one that has vanished does not. */
   const SAY_EVERY = 5_000;
   const GONE_AFTER = 30_000;
 
@@ -267,7 +267,7 @@
     }
   }
 
-  /* By the worker that all pages share; a page has a stream of its own where there is none. */
+  /* Use the shared worker; without one the page has a stream of its own. */
   class Connection {
     constructor(script, address, receive) {
       this.wanted = new Map();

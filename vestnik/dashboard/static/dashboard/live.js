@@ -1,11 +1,11 @@
 /* <section data-live data-topic="mailing:12" data-since="1764403200.5" data-state="running"
-   data-revision="…" data-told="running, 10 % done" data-stale="These numbers are from">: what is in
-   it changes by itself (see live-stream.js). What is told is read out when it changes. Another state
-   or revision than the page was made for: `live-state` on the body, and whoever has
-   hx-trigger="live-state from:body" fetches itself anew, and again where that failed; with
-   data-reload all the content is, and what was just said above it stays.
+   data-revision="…" data-told="running, 10 % done" data-stale="These numbers are from">: a section
+   that updates itself (see live-stream.js). `data-told` is announced when it changes. If the state or
+   the revision differs from that of the page, the body gets `live-state`, and each element with
+   hx-trigger="live-state from:body" refreshes itself, and retries after a failure. With data-reload
+   the whole content is refreshed, and the messages above it stay.
 
-   A hidden page listens to nothing, and comes right again as soon as it is looked at. */
+   A hidden page has no subscription, and is updated as soon as it is visible again. */
 "use strict";
 
 {
@@ -22,7 +22,7 @@
   announcer.className = "unseen";
   announcer.setAttribute("role", "status");
 
-  /* As the page writes its times: in its zone, with 24 hours. */
+  /* Times as the page writes them: in its zone, with 24 hours. */
   function clock(instant) {
     const time = document.createElement("time");
     time.dateTime = new Date(instant).toISOString();
@@ -37,7 +37,7 @@
       this.element.setAttribute("role", "status");
     }
 
-    /* Said once: what is said again and again is not read out each time. */
+    /* Only on a change, since screen readers announce each update. */
     say(text, since) {
       if (this.text === text && this.since === since) return;
       [this.text, this.since] = [text, since];
@@ -69,9 +69,9 @@
       if (Date.now() - this.at > STALE_AFTER) this.note.say(this.section.dataset.stale, this.at);
     }
 
-    /* An update; or that nothing has changed since the last. Nothing from before what is shown: but
-       where the looks after that find it as the last update says, it is what is to be seen now. The
-       second beat is of looks after the update alone. */
+    /* An event, or a heartbeat. Events older than the shown data are ignored. But if later polls
+       confirm the last event, its content is current; the second heartbeat covers only polls after
+       that event. */
     receive(update, isPolled) {
       this.isPolled = isPolled;
       if (update && update.now < this.now) {
@@ -115,7 +115,7 @@
       document.body.dispatchEvent(new CustomEvent("live-state"));
     }
 
-    /* Not stopped before it is there: where this fails, the next update or beat tries it again. */
+    /* Stop only once it has arrived: after a failure, the next event or heartbeat tries again. */
     async reload() {
       if (this.isLoading) return;
       this.isLoading = true;
@@ -127,7 +127,7 @@
     }
   }
 
-  /* What moves elsewhere on the page. */
+  /* Other elements of the page that change. */
   function fillSlots(slots) {
     for (const [id, html] of Object.entries(slots)) {
       const element = document.getElementById(id);
@@ -143,7 +143,7 @@
   const OWN = "[hx-trigger*='live-state'], [hx-trigger*='every ']";
   const REQUEST_ERRORS = ["htmx:responseError", "htmx:sendError", "htmx:timeout", "htmx:sendAbort"];
 
-  /* Since when a part should be another one, by its id; its last request; and whose request failed. */
+  /* By the part's id: since when it is outdated, its last request, and whether that failed. */
   const behind = new Map();
   const asked = new Map();
   const failed = new Set();
@@ -170,7 +170,7 @@
     });
   }
 
-  /* What could not fetch itself anew does it at the next update or beat. */
+  /* Parts that failed to refresh try again at the next event or heartbeat. */
   function tryAgain() {
     const again = [...failed].map((id) => document.getElementById(id)).filter(Boolean);
     failed.clear();
@@ -179,7 +179,7 @@
     }
   }
 
-  /* By its request: htmx keeps that at another element where the part waits for a form (hx-sync). */
+  /* By the request: htmx stores it at another element if the part waits for a form (hx-sync). */
   function giveUpSilent(within = ANSWERED_WITHIN) {
     for (const id of behind.keys()) {
       const { at, xhr } = asked.get(id) ?? {};
@@ -188,7 +188,7 @@
     }
   }
 
-  /* --- what is said of it ----------------------------------------------------------------------- */
+  /* --- notices --------------------------------------------------------------------------------- */
 
   const notes = document.createElement("div");
   notes.className = "floating";
@@ -203,7 +203,7 @@
     polled.say(all.some((one) => one.isPolled) ? labels.polled : "");
   }
 
-  /* Who was told so: a stream goes on for some minutes after the session has ended. */
+  /* The notice is shown once: a stream continues for some minutes after the session has ended. */
   const out = new Set();
 
   function logIn(whose) {
@@ -250,7 +250,7 @@
     connection.wake();
   }
 
-  /* With what a swap has brought, and without what it has taken away. */
+  /* Include elements that a swap has added, and drop removed ones. */
   function begin() {
     if (!announcer.isConnected) document.body.append(announcer, notes);
     const gone = all.filter(({ section }) => !section.isConnected);

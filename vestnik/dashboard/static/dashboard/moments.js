@@ -1,10 +1,10 @@
-/* Dates and times: typed as text, or chosen here. Without this the fields are typed into. */
+/* Dates and times: typed as text, or chosen here. Without this script the fields are typed. */
 "use strict";
 
 const DAY_MS = 86_400_000;
 const two = (number) => String(number).padStart(2, "0");
 
-/* The wall clock's time as if it were UTC, so that days are counted without any zone; or null. */
+/* The wall-clock time as if it were UTC, so that days are counted without a zone; or null. */
 function readMoment(text) {
   const found = /^\s*(?:(\d{1,2})\.(\d{1,2})\.(\d{4})|(\d{4})-(\d{1,2})-(\d{1,2}))(?:T|,?\s+)(\d{1,2})[:.](\d{2})/.exec(text);
   if (!found) return null;
@@ -25,7 +25,7 @@ function wallNow(zone) {
   return new Date(Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute));
 }
 
-/* The zone's offset on the day that is chosen. */
+/* The zone's offset on the chosen day. */
 function fitOffset(moment) {
   const shown = moment.querySelector("[data-offset]");
   const at = readMoment(moment.querySelector("input").value);
@@ -43,7 +43,8 @@ function setMoment(input, at) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-/* The end follows the start: to its evening, where it would not be later or nobody has chosen it. */
+/* The end follows the start, to its evening, if it would otherwise not be later, or if the user has
+   not chosen it. */
 function followStart(start) {
   const end = start.form?.elements.ends_at;
   const begins = readMoment(start.value), ends = end && readMoment(end.value);
@@ -54,7 +55,7 @@ function followStart(start) {
   delete end.dataset.chosen;
 }
 
-/* A calendar below the field, by the pattern of a date picker's dialog: arrows go by day and week,
+/* A calendar below the field, by the pattern of a date picker dialog: arrows move by day and week,
    PageUp and PageDown by month, Home and End within the week, Enter chooses, Escape closes. */
 function openCalendar(moment, button) {
   const input = moment.querySelector("input"), lang = document.documentElement.lang;

@@ -1,10 +1,10 @@
-/* What every page needs of JavaScript. All of it is a comfort: without it forms still post, and
-   confirmations still have pages of their own. */
+/* The JavaScript of every page. All of it is optional: without it forms still post, and
+   confirmations have pages of their own. */
 "use strict";
 
-/* An answer that is an error (a field is wrong, the state changed meanwhile) is shown like any
-   other: the server has written it for the operator's eyes. A whole page is none, unless the part
-   that was asked for is in it: no page stands within another. */
+/* An answer with an error (a wrong field, a changed state) is shown like any other, since the
+   server has rendered it for the user. A whole page is not shown unless it contains the requested
+   part: no page is nested in another. */
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const part = detail.select || detail.requestConfig.elt.closest("[hx-select]")?.getAttribute("hx-select");
   const page = wholePage(detail.xhr);
@@ -22,8 +22,8 @@ function wholePage({ responseText }) {
   return new DOMParser().parseFromString(responseText, "text/html");
 }
 
-/* Every request of a page ends. What somebody pressed is given up soon; what is typed or counted
-   may take as long as the server gives itself. */
+/* Every request has a time limit: a short one for actions, the server's own for requests while
+   typing or counting. */
 const PRESSED_FOR = 8_000, COUNTED_FOR = 35_000;
 const isPressed = (event) => ["click", "submit"].includes(event?.type);
 document.addEventListener("htmx:configRequest", ({ detail }) => {
@@ -31,9 +31,9 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   detail.timeout = waits ? PRESSED_FOR : COUNTED_FOR;
 });
 
-/* What somebody did failed: a link leads to its own page, which says why; for the rest it is said
-   above the content, until something works. Where no answer came, a link's own page is the way out.
-   What the page fetches by itself says nothing. */
+/* A failed action: a link opens its own page, which gives the reason; otherwise a notice is shown
+   above the content until something works. Without an answer, the link's own page is offered.
+   Background requests fail silently. */
 for (const errorType of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(errorType, ({ detail: { xhr, requestConfig: { elt, triggeringEvent } } }) => {
     if (!triggeringEvent?.isTrusted) return;
@@ -73,30 +73,30 @@ function showNotice(text, link = null) {
   noticeShownAt = Date.now();
 }
 
-/* Once the server is heard again, a failure from before is over; it stays for as long as it takes
-   to read it. */
+/* Once the server answers again, an earlier failure is over; its notice stays long enough to be
+   read. */
 const NOTICE_SHOWN_FOR = 10_000;
 let noticeShownAt = 0;
 document.addEventListener("live:received", () => {
   if (Date.now() - noticeShownAt > NOTICE_SHOWN_FOR) notices.remove();
 });
 
-/* What is read out is read out when it changes, and not each time that it is found to be the same. */
+/* Announce a live region only when its text changes. */
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target, fragment } = event.detail;
   const isSame = target.textContent.trim() === fragment.textContent.trim();
   if (target.matches(".unseen[role=status]") && isSame) event.detail.shouldSwap = false;
 });
 
-/* A part is asked for as the page is: another language or zone, chosen in another tab, comes into an
-   open page as a whole and never piece by piece. And who asks by itself is not sent to the login. */
+/* Request a part in the language and zone of the page: a change in another tab applies to an open
+   page as a whole, never to parts. A background request is not redirected to the login. */
 document.addEventListener("htmx:configRequest", ({ detail: { headers, triggeringEvent } }) => {
   const { lang, dataset: { zone } } = document.documentElement;
   Object.assign(headers, { "X-Page-Language": lang, "X-Page-Zone": zone });
   if (!triggeringEvent?.isTrusted) headers["X-By-Itself"] = "true";
 });
 
-/* Each page that opens says how it is read, and those that are read otherwise say that they are. */
+/* Each page broadcasts its language and zone when it opens; pages with other ones show a notice. */
 function tellOtherTabs() {
   const { lang, dataset: { zone } } = document.documentElement;
   const reader = [lang, zone, document.body.dataset.user].join();
@@ -118,25 +118,25 @@ if (window.BroadcastChannel && document.body.dataset.user) {
   tellOtherTabs();
 }
 
-/* A link with Ctrl, ⌘ or Shift opens a tab or a window, also where a click would open the dialog. */
+/* A link with Ctrl, ⌘ or Shift opens a tab or a window, also if a click would open the dialog. */
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   if (link && (event.ctrlKey || event.metaKey || event.shiftKey)) event.stopPropagation();
 }, true);
 
-/* What is typed is one search, and no new entry of the history; what is chosen or sent is one, unless
-   it is the search that is there already. */
+/* Typing is one search and adds no entry to the history; choosing or submitting adds one, unless it
+   equals the current search. */
 document.addEventListener("htmx:beforeHistoryUpdate", ({ detail: { history, requestConfig } }) => {
   const isTyped = requestConfig?.triggeringEvent?.type === "input";
   const isThere = new URL(history.path, location).href === location.href;
   if (isTyped || isThere) history.type = "replace";
 });
 
-/* A form is sent once: pressing again, while the answer is under way, does nothing. After a while
-   it does, and that is said: what was stopped, or hangs, has no answer. */
+/* A form is submitted once: a second press is ignored while the answer is awaited. After a while a
+   notice allows another one, since a stopped or hanging request gets no answer. */
 const DOUBLE_CLICK = 1_000, UPLOADED_FOR = 600_000;
-/* The second half of a double click that began on the page before presses nothing of this one, which
-   nobody has read yet. */
+/* Ignore the second half of a double click that began on the previous page, since the user has not
+   read this one yet. */
 let isClicked = false;
 document.addEventListener("click", (event) => {
   if (event.detail > 1 && !isClicked && event.target.closest("form[method=post] button")) {
@@ -156,7 +156,7 @@ document.addEventListener("submit", (event) => {
   }
   sent.set(form, Date.now());
   clearTimeout(hanging);
-  if (isUpload) return; // which may take its time, and would begin anew
+  if (isUpload) return; // an upload may take its time, and would start over
   hanging = setTimeout(() => showNotice(document.body.dataset.unanswered), PRESSED_FOR);
 });
 window.addEventListener("pageshow", () => {
@@ -164,8 +164,9 @@ window.addEventListener("pageshow", () => {
   clearTimeout(hanging);
 });
 
-/* A choice of its own, and what belongs to it: <fieldset data-either="hours" data-chosen-by="between">
-   hides its [data-part] and sends nothing of it unless "between" is chosen. Writing there chooses. */
+/* An explicit choice with dependent fields: <fieldset data-either="hours" data-chosen-by="between">
+   hides its [data-part] and submits none of it unless "between" is chosen. Typing in it chooses it.
+*/
 function fitChoices(root) {
   for (const group of root.querySelectorAll("[data-either]")) {
     const { either, chosenBy } = group.dataset;
@@ -190,14 +191,14 @@ document.addEventListener("input", ({ target }) => {
   group.querySelector(`[name="${either}"][value="${chosenBy}"]`).checked = true;
 });
 
-/* What Enter presses where only a button may: components/no_implicit_submit.html. */
+/* The button that Enter presses where Enter must do nothing: components/no_implicit_submit.html. */
 document.addEventListener("submit", (event) => {
   if (event.submitter?.getAttribute("formmethod") !== "dialog") return;
   event.preventDefault();
   event.stopImmediatePropagation();
 }, true);
 
-/* What a browser cannot read it would send as empty: it is an error at the field. */
+/* The browser would submit invalid input as empty, so it is an error at the field. */
 document.addEventListener("submit", (event) => {
   const unread = [...event.target.elements].find((control) => control.validity?.badInput);
   if (!unread) return;
@@ -207,7 +208,7 @@ document.addEventListener("submit", (event) => {
   unread.reportValidity();
 }, true);
 
-/* Wide tables scroll within themselves, and by the keyboard too. */
+/* Wide tables scroll by themselves, also by keyboard. */
 function makeScrollable(root) {
   for (const element of root.querySelectorAll(".scroll")) {
     element.tabIndex = element.scrollWidth > element.clientWidth ? 0 : -1;
@@ -217,9 +218,9 @@ document.addEventListener("DOMContentLoaded", () => makeScrollable(document));
 document.addEventListener("htmx:afterSwap", () => makeScrollable(document));
 window.addEventListener("resize", () => makeScrollable(document));
 
-/* A confirmation that has a page of its own opens in the dialog: hx-get="…" hx-target="#dialog".
-   What it was opened from has the focus again once it is closed, as dialogs do by themselves.
-   While one is on its way or open, there is no other; one that hangs makes place for the next. */
+/* A confirmation with a page of its own opens in the dialog: hx-get="…" hx-target="#dialog". After
+   closing, the opener has the focus again, as usual for dialogs. There is one dialog at a time; a
+   hanging request makes room for the next. */
 let asking = null, askedAt = 0;
 document.addEventListener("click", ({ target }) => {
   const isLate = Date.now() - askedAt > DOUBLE_CLICK;
@@ -249,8 +250,8 @@ document.addEventListener("click", (event) => {
   }
 });
 
-/* Pressed and let go beside it, on what is behind: not on its edge, not at the end of a selection
-   that began within it, and not once something was written in it. */
+/* Only a press and release on the backdrop close the dialog: not on its edge, not at the end of a
+   selection that began inside, and not once the user has typed in it. */
 let pressedBeside = false;
 document.addEventListener("pointerdown", (event) => {
   pressedBeside = isBeside(document.getElementById("dialog"), event);
@@ -268,8 +269,8 @@ function isWrittenIn(dialog) {
   );
 }
 
-/* What is shown once is copied by a button. Without a secure origin there is no clipboard to write
-   to, so the text is selected, ready for Ctrl-C. */
+/* Copy button for a value that is shown once. Without a secure origin there is no clipboard, so the
+   text is selected for Ctrl-C. */
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -283,7 +284,7 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-/* <fieldset data-sum="total">: <output id="total"> is the sum of what is ticked. */
+/* <fieldset data-sum="total">: <output id="total"> is the sum of the ticked values. */
 function addUp(group) {
   const ticked = [...group.querySelectorAll("[data-count]:checked")];
   const sum = ticked.reduce((all, box) => all + Number(box.dataset.count), 0);
@@ -294,12 +295,12 @@ document.addEventListener("change", (event) => {
   const group = event.target.closest("[data-sum]");
   if (group) addUp(group);
 });
-/* Coming back, a browser ticks again what was ticked. */
+/* After Back the browser restores the ticks. */
 window.addEventListener("pageshow", () => {
   for (const group of document.querySelectorAll("[data-sum]")) addUp(group);
 });
 
-/* <button data-print hidden>: where there is JavaScript it prints the page. */
+/* <button data-print hidden>: shown with JavaScript, and prints the page. */
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());

@@ -202,6 +202,13 @@ def test_every_span_has_its_labels_and_each_once(days: float) -> None:
     assert float(chart.times[-1].at) > chart.width / 2
 
 
+def test_a_part_of_a_second_has_its_start_as_a_label() -> None:
+    start = datetime(2026, 10, 24, 22, 0, 1, 100_000, tzinfo=UTC)
+    times = [start, start + timedelta(seconds=0.5)]
+    chart = draw(LineChart("x", "x", times, [Series("x", "", [0, 1])]))
+    assert [mark.label for mark in chart.times] == [f"{timezone.localtime(start):%H:%M:%S}"]
+
+
 def test_a_label_stands_at_its_hour_also_after_a_change_of_the_clocks() -> None:
     """In Berlin the night has an hour more; all that came after it stood an hour off."""
     with timezone.override("Europe/Berlin"):

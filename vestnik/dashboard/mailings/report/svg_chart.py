@@ -106,4 +106,5 @@ def _time_labels(start: datetime, length: float) -> list[AxisLabel]:
         x = _x(at, length)
         anchor = "start" if x < WIDTH * 0.05 else "end" if x > WIDTH * 0.95 else "middle"
         marks.append(AxisLabel(f"{x:.1f}", moment.strftime(form), anchor))
-    return marks
+    # No round time lies within a part of a second.
+    return marks or [AxisLabel(f"{_x(0, length):.1f}", first.strftime(form))]

@@ -4,7 +4,6 @@ A `Form` tells how it is opened, what is written into it, and what is stored whe
 the page shows it. `Case.run` writes one thing, submits it in one manner, and judges.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -47,7 +46,15 @@ REASONS = """() => {
 MARK = "() => { document.isSeen = true; }"
 IS_ANOTHER = "() => !document.isSeen && document.readyState !== 'loading'"
 BUILDING = "[data-builder].htmx-request, [data-builder] .htmx-request"
-KEEP = "() => window.dispatchEvent(new Event('pagehide'))"
+# Resolves once what is written is saved, at once where there is nothing to save.
+KEEP = """async () => {
+    const fetched = window.fetch;
+    let saved = Promise.resolve();
+    window.fetch = (...request) => (saved = fetched(...request));
+    window.dispatchEvent(new Event("pagehide"));
+    window.fetch = fetched;
+    await saved;
+}"""
 
 
 class Shown(dict[str, list[str]]):
@@ -293,8 +300,7 @@ def _while_held(case: Case, visitor: Visitor, button: Locator) -> bool:
 def _keep(page: Page) -> None:
     """Until what is written has kept itself, where the page does that."""
     if page.locator("form[data-autosave]").count():
-        with page.expect_response(re.compile(r"\?autosave")):
-            page.evaluate(KEEP)
+        page.evaluate(KEEP)
 
 
 def cases(forms: Sequence[Form]) -> Iterator[Case]:

@@ -37,7 +37,7 @@ def test_whatever_meets_nothing_is_sent_lost_or_miscounted_that_must_not_be(
 
 
 def lock(situation: Situation, seconds: float) -> None:
-    """Hold the mailing for so long."""
+    """Lock the mailing's row for this many seconds."""
     with transaction.atomic():
         sql.run("SELECT FROM mailings_mailing WHERE id = %s FOR UPDATE", [situation.mailing])
         sql.run("SELECT pg_sleep(%s)", [seconds])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -65,10 +66,19 @@ def terminated(stack: RunningStack) -> None:
     stack.process.send_signal(signal.SIGTERM)
 
 
+@pytest.fixture
+def hang_up_by_default() -> Iterator[None]:
+    """Let SIGHUP end the processes that a test starts, also where `nohup` runs the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def hung_up(stack: RunningStack) -> None:
     os.killpg(stack.process.pid, signal.SIGHUP)
 
 
+@pytest.mark.usefixtures("hang_up_by_default")
 @pytest.mark.parametrize("how", [to_make_alone, to_the_group, terminated, hung_up])
 def test_whoever_hears_the_interrupt_all_of_it_ends(tmp_path, old_home, how):
     with RunningStack(home=old_home, command=make(tmp_path), demo=True, workers=1) as stack:

@@ -66,7 +66,7 @@ def finish_if_done(mailing_id: int) -> bool:
     if not _is_done(mailing):
         return False
     with transaction.atomic():
-        # Asked again under a lock: whoever queues unknown messages again has locked it as well.
+        # Checked again under the lock that queueing unknown messages again takes, too.
         Mailing.objects.select_for_update(no_key=True).get(id=mailing_id)
         finished = _is_done(mailing) and mailing.move(FINISH)
     if finished:

@@ -56,7 +56,7 @@ NO_FURTHER = 2**63 - 1
 #: Of what is sent again by itself, in one tick: slices of which some messages were.
 MOST_SLICES_A_RUN = 5
 
-# For so long it is asked what became of a mailing's messages.
+# Mailings whose receipts may still come: the provider is asked about their messages.
 RECENT = f"""
 coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '{RECEIPT_DAYS} days'
 """

@@ -405,7 +405,7 @@ def action(name: str, target: str, meanwhile: Callable[[World], None]) -> Form:
         state,
         meant,
         meanwhile=meanwhile,
-        form="main form",
+        form="main form[method=post]",
         button="button:not([hidden])",
         answer="main form:has([name=seen]) button:not([hidden])",
     )

@@ -3,6 +3,7 @@
     --pair mark delete      one pair, both ways round
     --sample 300 --seed 7   so many, chosen at random
     --each 3                of each pair so many, chosen at random
+    --share 1/2             every second meeting, from the first on: a process for each processor
     --storm 200             so many mailings, to each of which six threads do four things each
 
 It prints how many ran and what was found, and ends with status 1 where something was.
@@ -16,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from tests.stack.embedded_servers import Servers
 
@@ -42,6 +44,7 @@ def main() -> None:
             else:
                 chosen = tuple(options.pair) if options.pair else None
                 meetings = pairs.every(chosen, options.situation)
+            meetings = islice(meetings, options.share[0] - 1, None, options.share[1])
             broken = _report(pairs.run_all(stage, meetings))
     sys.exit(broken)
 
@@ -54,7 +57,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--each", type=int, default=0)
     parser.add_argument("--storm", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", type=_share, default=(1, 1))
     return parser.parse_args()
+
+
+def _share(text: str) -> tuple[int, int]:
+    """`2/3` is the second of three."""
+    which, _, of = text.partition("/")
+    if not 1 <= int(which) <= int(of):
+        raise ValueError(text)
+    return int(which), int(of)
 
 
 def _set_up(servers: Servers) -> None:

@@ -75,7 +75,7 @@ def _once(worker: Worker) -> None:
     claims.promote_due()
     local_hours.schedule_closed()
     for mailing_id in enlist.mailings_to_enlist():
-        enlist.enlist(mailing_id)
+        enlist.enlist([mailing_id])
     for mailing_id in new_text.mailings_to_renew():
         new_text.renew_all(mailing_id)
     receipts.match_kept()

@@ -116,8 +116,8 @@ def test_a_mailing_to_few_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) ->
     busy = EnlistQueue(0)
     monkeypatch.setattr(enlist, "_queue", busy)
 
-    enlist.enlist(large.id)
-    enlist.enlist(small.id)
+    enlist.enlist([large.id])
+    enlist.enlist([small.id])
 
     one.refresh_from_db()
     assert one.enlisted_at is not None
@@ -125,8 +125,24 @@ def test_a_mailing_to_few_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) ->
     assert not large.messages.exists()
     assert not AudienceSlice.objects.exists()
     monkeypatch.setattr(enlist, "_queue", EnlistQueue())
-    enlist.enlist(large.id)
+    enlist.enlist([large.id])
     assert large.messages.count() == 2000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_small_ones_are_enlisted_before_a_large_one_that_is_launched_with_them() -> None:
+    ids = make_clients(2000)
+    Client.objects.filter(id=ids[5]).update(attributes={"n": 1})
+    large = make_mailing()
+    small = [make_mailing(filter={"attributes": {"n": {"present": True}}}) for _ in range(3)]
+
+    launched = launch.launch_when_due(large.id)
+    enlist.enlist(launched)
+
+    assert sorted(launched) == sorted(one.id for one in (large, *small))
+    at = dict(Mailing.objects.values_list("id", "enlisted_at"))
+    assert max(at[one.id] for one in small) < at[large.id]
+    assert [one.messages.count() for one in (large, *small)] == [2000, 1, 1, 1]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -136,6 +152,6 @@ def test_few_that_have_become_many_are_kept_before_they_are_enlisted() -> None:
 
     assert enlist.enlist_chunk(mailing.id, few=True)
     assert not mailing.messages.exists()
-    enlist.enlist(mailing.id)
+    enlist.enlist([mailing.id])
 
     assert mailing.messages.count() == 1500

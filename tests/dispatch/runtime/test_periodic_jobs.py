@@ -3,10 +3,12 @@
 import itertools
 import threading
 import time
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.db import OperationalError, connection, connections
+from django.utils import timezone
 
 from tests.builders import make_mailing, make_running
 from tests.stack.embedded_servers import wait_until
@@ -17,7 +19,7 @@ from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.runtime import scheduler as tick
 from vestnik.dispatch.runtime.periodic_jobs import Job
 from vestnik.dispatch.signals.metrics import counters, totals
-from vestnik.mailings.models import LAUNCH
+from vestnik.mailings.models import LAUNCH, Mailing
 from vestnik.outages import OutageLog
 
 
@@ -101,6 +103,21 @@ def test_whichever_step_fails_all_others_run_and_the_failure_is_counted(
         counters().flush()
         assert ran == names
         assert totals()[f"job_failures|{failing}"] - before == 1
+
+
+@pytest.mark.django_db
+def test_one_wakeup_is_for_all_that_start_in_the_same_moment() -> None:
+    """What is late has one of its own: it may be missed, which is decided for each."""
+    noon = timezone.now().replace(microsecond=0) + timedelta(seconds=2)
+    made = [make_mailing(starts_in=1) for _ in range(7)]
+    for mailing, ms in zip(made, [0, 10, 20, 40, 60, 90, 100], strict=True):
+        Mailing.objects.filter(id=mailing.id).update(starts_at=noon + timedelta(milliseconds=ms))
+    late = [make_mailing(starts_in=-10, ends_in=-1) for _ in range(3)]
+
+    found = [mailing for mailing, _ in sql.rows(tick.DUE_SOON, [5.0])]
+
+    assert sorted(found[:3]) == [one.id for one in late]
+    assert found[3:] == [made[3].id, made[5].id, made[6].id]
 
 
 def test_the_scheduler_launches_before_all_else() -> None:

@@ -8,7 +8,7 @@ Who is in it is decided at one instant: what a filter matches is kept as lists o
 first chunk is made, so that a tag that changes meanwhile changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -79,19 +79,30 @@ def mailings_to_enlist() -> list[int]:
     return [mailing for (mailing,) in sql.rows(ALL_TO_ENLIST, {"most": MOST_FAILURES})]
 
 
-def enlist(mailing_id: int, stopping: Callable[[], bool] = lambda: False) -> None:
-    """Enlist to the bound, chunk by chunk, in turn with other mailings of this process; at once
-    done where there is nothing to do, or enough threads are at it.
+def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False) -> None:
+    """Enlist each mailing to its bound: small ones at once, one after the other; then the others
+    chunk by chunk, in turn with other mailings of this process. Return at once where there is
+    nothing to do, or enough threads enlist chunks.
 
-    A mailing to few waits for no other. Where it fails again and again, the mailing is paused and
-    says why.
+    So a mailing to few waits for no large one that is launched with it. A mailing that fails again
+    and again is paused, with the reason.
     """
-    if not sql.rows(IS_TO_ENLIST, {"most": MOST_FAILURES, "mailing": mailing_id}):
-        return
-    few = _is_small(EnlistmentCursor.objects.select_related("mailing").get(mailing=mailing_id))
-    if not few or enlist_next(mailing_id, few=True):
-        _queue.add(mailing_id)
-        _queue.work(enlist_next, stopping)
+    for mailing_id in mailings:
+        if stopping():
+            return
+        if _is_to_enlist(mailing_id) and not _enlist_small(mailing_id):
+            _queue.add(mailing_id)
+    _queue.work(enlist_next, stopping)
+
+
+def _is_to_enlist(mailing_id: int) -> bool:
+    return bool(sql.rows(IS_TO_ENLIST, {"most": MOST_FAILURES, "mailing": mailing_id}))
+
+
+def _enlist_small(mailing_id: int) -> bool:
+    """Whether the mailing was small, and there is no more to enlist."""
+    enlistment = EnlistmentCursor.objects.select_related("mailing").get(mailing=mailing_id)
+    return _is_small(enlistment) and not enlist_next(mailing_id, few=True)
 
 
 def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
@@ -132,7 +143,8 @@ def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:
     """
     with transaction.atomic():
         enlistment = (
-            EnlistmentCursor.objects.select_for_update(skip_locked=True)
+            EnlistmentCursor.objects.select_related("mailing")
+            .select_for_update(skip_locked=True, of=("self",))
             .filter(mailing=mailing_id, complete=False)
             .first()
         )
@@ -152,12 +164,17 @@ def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:
         enlistment.next_number += batches
         enlistment.failures = 0
         enlistment.save()
-        gone = {} if enlistment.complete else {"last_client_id__lte": enlistment.cursor}
-        AudienceSlice.objects.filter(mailing=mailing_id, **gone).delete()
+        _forget_slices(enlistment)
         if enlistment.complete:
             Mailing.objects.filter(id=mailing_id).update(enlisted_at=Clock())
             log.info("mailing enlisted", mailing=mailing_id, batches=enlistment.next_number)
     return not enlistment.complete
+
+
+def _forget_slices(enlistment: EnlistmentCursor) -> None:
+    if enlistment.frozen:
+        gone = {} if enlistment.complete else {"last_client_id__lte": enlistment.cursor}
+        AudienceSlice.objects.filter(mailing=enlistment.mailing_id, **gone).delete()
 
 
 @dataclass(frozen=True, slots=True)

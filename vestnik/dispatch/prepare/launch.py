@@ -57,14 +57,17 @@ FROM mailings_mailing WHERE id = %s AND state = '{MailingState.SCHEDULED}'
 """
 
 
-def launch_when_due(mailing_id: int) -> bool:
-    """Launch a mailing that is due, or will be in a moment, and all that are due with it. False
-    where it is not."""
+def launch_when_due(mailing_id: int) -> list[int]:
+    """Launch a mailing that is due, or will be in a moment, and all that are due with it. Return
+    the ids of those that were launched, up to `MOST_AT_ONCE`."""
     until = sql.value(UNTIL_START, [mailing_id])
     if until is None or until > EARLY:
-        return False
+        return []
     time.sleep(max(0.0, until))
-    return mailing_id in launch_all_due() or launch(mailing_id)
+    launched = launch_all_due()
+    if mailing_id not in launched and launch(mailing_id):
+        launched.append(mailing_id)
+    return launched
 
 
 def launch_all_due() -> list[int]:

@@ -24,7 +24,7 @@ from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.dispatch.states import DONE, HANDED_OVER, QUEUED
 from vestnik.dispatch.transitions.renew import renew_sql
-from vestnik.mailings.models import UNDER_WAY, UNDER_WAY_SQL, Mailing
+from vestnik.mailings.models import UNDER_WAY_SQL, Mailing
 from vestnik.mailings.template import parse, placeholders
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -48,6 +48,7 @@ WHERE m.state IN {UNDER_WAY_SQL} AND m.text_version > 1 AND EXISTS (
     WHERE b.mailing_id = m.id AND b.state <> '{DONE}' AND b.text_version < m.text_version
 )
 """
+IS_TO_RENEW = f"{TO_RENEW} AND m.id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,9 @@ def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | 
 
 def renew_all(mailing_id: int) -> None:
     """The same for all batches of a mailing under way; returns at once where another is at it."""
-    mailing = Mailing.objects.get(id=mailing_id)
-    if mailing.text_version == 1 or mailing.state not in UNDER_WAY:
+    if not sql.rows(IS_TO_RENEW, [mailing_id]):
         return
+    mailing = Mailing.objects.get(id=mailing_id)
     with advisory_lock(TEXT_RENEWAL_LOCK + mailing_id % 2**32) as is_acquired:
         if is_acquired:
             count = sum(map(renew, _behind(mailing)))

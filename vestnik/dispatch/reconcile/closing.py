@@ -40,6 +40,13 @@ SELECT DISTINCT m.id FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.m
 WHERE b.state IN {OPEN_SQL} AND m.state IN {OVER_SQL}
 """
 
+IS_TO_CLOSE = f"""
+SELECT FROM mailings_mailing m
+WHERE id = %s AND (state IN {OVER_SQL} OR state IN {UNDER_WAY_SQL} AND (
+    ends_at <= clock_timestamp() OR enlisted_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> '{DONE}')
+))
+"""
 
 NEVER_OPEN = Reason(Code.HOURS_NEVER_OPEN)
 ZONES = f"""
@@ -50,10 +57,11 @@ WHERE mailing_id = %s AND state IN {OPEN_SQL} AND timezone IS NOT NULL
 
 def close(mailing_id: int) -> None:
     """Close what is left of an ended mailing, and finish one of which nothing is left."""
-    never_open = _never_open(Mailing.objects.get(id=mailing_id))
-    while _close_some(mailing_id, never_open):
-        pass
-    finish_if_done(mailing_id)
+    if sql.rows(IS_TO_CLOSE, [mailing_id]):
+        never_open = _never_open(Mailing.objects.get(id=mailing_id))
+        while _close_some(mailing_id, never_open):
+            pass
+        finish_if_done(mailing_id)
 
 
 def finish_if_done(mailing_id: int) -> bool:

@@ -4,6 +4,7 @@ A lease has a deadline, renewed with each flight. A worker that dies leaves its 
 then the ids that were in flight become `unknown`, and the rest of the batch is claimed again.
 """
 
+import json
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -101,8 +102,7 @@ def claim(
             "resting": list(cooling_down),
             "claim": claim_id,
             "lease": lease,
-            "mailings": list(order.rates),
-            "rates": list(order.rates.values()),
+            "rates": json.dumps({**order.rates}),
             "rate": order.rate,
             "turn": order.turn,
             "new_first": order.new_first,

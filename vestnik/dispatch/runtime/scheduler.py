@@ -35,11 +35,21 @@ log = structlog.get_logger(__name__)
 #: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
 LOCK_SECONDS = 1.0
 
+# Of those that start within the same 50 ms, the last: who launches it launches all that are due. A
+# task for each of 500 mailings cost 8 ms of processor time, and held back the first messages.
 DUE_SOON = f"""
 SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
-FROM mailings_mailing
-WHERE state = '{MailingState.SCHEDULED}'
-    AND starts_at <= clock_timestamp() + %s * interval '1 second'
+FROM (
+    SELECT DISTINCT ON (due_id, slot) id, starts_at
+    FROM mailings_mailing m
+    CROSS JOIN LATERAL (SELECT
+        CASE WHEN starts_at <= clock_timestamp() THEN id END AS due_id,
+        date_bin('50 milliseconds', starts_at, 'epoch') AS slot
+    ) s
+    WHERE state = '{MailingState.SCHEDULED}'
+        AND starts_at <= clock_timestamp() + %s * interval '1 second'
+    ORDER BY due_id, slot, starts_at DESC, id
+) last_of_slot
 ORDER BY starts_at
 """
 
@@ -91,7 +101,7 @@ def _run_steps(lock: int, steps: Sequence[Step]) -> bool:
 
 
 def launch_due() -> None:
-    """Publish a wake-up for each mailing that is about to start, for the moment of its start."""
+    """Publish wake-ups for the mailings that are about to start, for the moments of the starts."""
     for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
         wakeups.publish("vestnik.look_at", mailing, after=seconds)
 

@@ -30,8 +30,8 @@ def run_scheduler() -> None:
 @shared_task(name="vestnik.look_at")
 def look_at(mailing_id: int) -> None:
     """Do what is next for a mailing: launch, enlist, renew texts, have it sent, close."""
-    launch.launch_when_due(mailing_id)
-    enlist.enlist(mailing_id, this_worker().is_stopping)
+    launched = launch.launch_when_due(mailing_id)
+    enlist.enlist(launched or [mailing_id], this_worker().is_stopping)
     new_text.renew_all(mailing_id)
     wakeups.wake_dispatchers_for(mailing_id)
     closing.close(mailing_id)

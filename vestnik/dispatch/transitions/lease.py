@@ -14,18 +14,16 @@ MOST_BEHIND, LONGEST_TURN = 1.0, 1.5
 # first than `MOST_BEHIND` seconds and one turn, however long it was paused. What is claimed now
 # counts as handed over. Of one mailing, the batch is next whose hours close first.
 # Candidates are looked up without locks, a few for each running mailing, so the cost grows with
-# those alone; of them one is taken that nobody else holds.
+# those alone; of them one is taken that no other worker holds. The cost must not grow with the
+# square of the mailings: without MATERIALIZED the planner computes `mean` for each of them, and an
+# array of rates is searched through for each: at 500 mailings a claim took 214 ms instead of 7.
 CLAIM = f"""
 WITH claimed AS MATERIALIZED (
     SELECT mailing_id, count(*) AS n FROM dispatch_batch WHERE state = '{CLAIMED}'
     GROUP BY mailing_id
 ),
 rated AS MATERIALIZED (
-    SELECT m.id, coalesce((
-        SELECT given.rate
-        FROM unnest(%(mailings)s::bigint[], %(rates)s::float8[]) AS given (id, rate)
-        WHERE given.id = m.id
-    ), %(rate)s::float8) AS rate
+    SELECT m.id, coalesce((%(rates)s::jsonb ->> m.id::text)::float8, %(rate)s::float8) AS rate
     FROM mailings_mailing m
     WHERE m.state = '{MailingState.RUNNING}' AND m.provider = %(alias)s
         AND NOT m.id = ANY(%(resting)s::bigint[])
@@ -42,8 +40,10 @@ running AS MATERIALIZED (
 bounded AS (
     SELECT coalesce(max(virtual_time) - max(longest) - {MOST_BEHIND}, 0) AS least FROM running
 ),
-mean AS (SELECT coalesce(avg(greatest(virtual_time, least)), 0) AS virtual_time
-    FROM running, bounded WHERE virtual_time IS NOT NULL),
+mean AS MATERIALIZED (
+    SELECT coalesce(avg(greatest(virtual_time, least)), 0) AS virtual_time
+    FROM running, bounded WHERE virtual_time IS NOT NULL
+),
 candidates AS MATERIALIZED (
     SELECT b.id, m.rate, m.longest, now.virtual_time, row_number() OVER (
             ORDER BY m.is_new DESC, now.virtual_time + m.under_way, m.turn, m.id,

@@ -146,6 +146,21 @@ def test_small_ones_are_enlisted_before_a_large_one_that_is_launched_with_them()
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_task_enlists_all_that_wait() -> None:
+    """The one that it was sent for first; nothing where that one was enlisted meanwhile."""
+    make_clients(3)
+    mailings = [launched() for _ in range(4)]
+    ids = [one.id for one in mailings]
+
+    found = enlist.to_enlist_from(ids[2])
+    enlist.enlist(found)
+
+    assert found == [ids[2], ids[3], ids[0], ids[1]]
+    assert [one.messages.count() for one in mailings] == [3, 3, 3, 3]
+    assert enlist.to_enlist_from(ids[2]) == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_few_that_have_become_many_are_kept_before_they_are_enlisted() -> None:
     make_clients(1500)
     mailing = launched(filter={"operator_codes": ["900"]})

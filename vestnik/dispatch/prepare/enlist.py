@@ -50,6 +50,8 @@ WHERE NOT e.complete AND (e.failures < %(most)s OR m.state = '{MailingState.RUNN
 """
 IS_TO_ENLIST = f"{TO_ENLIST} AND e.mailing_id = %(mailing)s"
 ALL_TO_ENLIST = f"{TO_ENLIST} ORDER BY e.mailing_id"
+# Those that are not begun come first, since they may be small ones.
+SOME_TO_ENLIST = f"{TO_ENLIST} ORDER BY e.next_number > 0, random() LIMIT %(limit)s"
 FAILED = """
 UPDATE dispatch_enlistment SET failures = least(failures + 1, 32767)
 WHERE mailing_id = %s AND NOT complete RETURNING failures
@@ -74,9 +76,20 @@ SELECT %s, max(c.id), array_agg(c.id) FROM ({clients}) c GROUP BY c.id / %s
 AMONG = '"audience_client"."id" = ANY(%s::bigint[])'
 
 
-def mailings_to_enlist() -> list[int]:
-    """The mailings whose audience is to be enlisted."""
-    return [mailing for (mailing,) in sql.rows(ALL_TO_ENLIST, {"most": MOST_FAILURES})]
+def mailings_to_enlist(limit: int | None = None) -> list[int]:
+    """The mailings whose audience is to be enlisted, or up to `limit` of them, at random."""
+    given = {"most": MOST_FAILURES, "limit": limit}
+    return [mailing for (mailing,) in sql.rows(SOME_TO_ENLIST, given)]
+
+
+def to_enlist_from(mailing_id: int) -> list[int]:
+    """All mailings to enlist, that one first and those with lower ids last; none where that one is
+    not to be enlisted. Tasks that begin at different mailings seldom meet."""
+    found = [mailing for (mailing,) in sql.rows(ALL_TO_ENLIST, {"most": MOST_FAILURES})]
+    if mailing_id not in found:
+        return []
+    place = found.index(mailing_id)
+    return found[place:] + found[:place]
 
 
 def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False) -> None:
@@ -90,7 +103,8 @@ def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False
     for mailing_id in mailings:
         if stopping():
             return
-        if _is_to_enlist(mailing_id) and not _enlist_small(mailing_id):
+        is_queued = mailing_id in _queue
+        if not is_queued and _is_to_enlist(mailing_id) and not _enlist_small(mailing_id):
             _queue.add(mailing_id)
     _queue.work(enlist_next, stopping)
 

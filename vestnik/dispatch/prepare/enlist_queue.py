@@ -21,6 +21,10 @@ class EnlistQueue:
         self._known: set[int] = set()
         self._free = most
 
+    def __contains__(self, mailing: int) -> bool:
+        with self._lock:
+            return mailing in self._known
+
     def add(self, mailing: int) -> None:
         """Have a mailing enlisted; those that have waited longer come first."""
         with self._lock:

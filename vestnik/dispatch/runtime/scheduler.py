@@ -57,6 +57,10 @@ ORDER BY starts_at
 #: during a release that changes a deadline.
 LEASE_BOUND_MARGIN = 300.0
 
+#: Wake-ups to enlist in one run of the scheduler. A task enlists all that wait, so a few are
+#: enough for all processes.
+ENLIST_WAKEUPS = 8
+
 TO_SEND = f"""
 SELECT DISTINCT m.provider FROM mailings_mailing m
 WHERE m.state = '{MailingState.RUNNING}' AND EXISTS (
@@ -118,7 +122,7 @@ def wake_unfinished() -> None:
     """Publish wake-ups for mailings to enlist or close, and for texts to render anew."""
     for mailing in {
         *closing.mailings_to_close(),
-        *enlist.mailings_to_enlist(),
+        *enlist.mailings_to_enlist(ENLIST_WAKEUPS),
         *new_text.mailings_to_renew(),
     }:
         wakeups.publish("vestnik.look_at", mailing)

@@ -31,7 +31,7 @@ def run_scheduler() -> None:
 def look_at(mailing_id: int) -> None:
     """Do what is next for a mailing: launch, enlist, renew texts, have it sent, close."""
     launched = launch.launch_when_due(mailing_id)
-    enlist.enlist(launched or [mailing_id], this_worker().is_stopping)
+    enlist.enlist(launched or enlist.to_enlist_from(mailing_id), this_worker().is_stopping)
     new_text.renew_all(mailing_id)
     wakeups.wake_dispatchers_for(mailing_id)
     closing.close(mailing_id)

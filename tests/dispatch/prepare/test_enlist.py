@@ -104,9 +104,12 @@ def test_after_the_end_messages_are_born_expired():
     assert mailing.batches.get().state == "done"
 
 
-def test_enlisting_again_makes_nobody_a_second_message():
+@pytest.mark.parametrize("behind", [0, 1, 9, 10], ids="{} behind the cursor".format)
+def test_enlisting_again_makes_nobody_a_second_message(behind: int) -> None:
     mailing = make_running(clients=10)
-    mailing.enlistment.complete, mailing.enlistment.cursor = False, 0
+    clients = [0, *mailing.messages.order_by("client_id").values_list("client_id", flat=True)]
+    mailing.enlistment.complete, mailing.enlistment.cursor = False, clients[behind]
     mailing.enlistment.save()
     enlist_all(mailing)
     assert mailing.messages.count() == 10
+    assert sum(mailing.batches.values_list("size", flat=True)) == 10

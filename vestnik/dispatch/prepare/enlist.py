@@ -25,7 +25,7 @@ from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql, select_recipients
 from vestnik.dispatch.signals import wakeups
-from vestnik.dispatch.transitions.enlist import enlist_sql
+from vestnik.dispatch.transitions.enlist import ENLISTED_BEYOND, enlist_sql
 from vestnik.mailings.models import PAUSE, Mailing, MailingState
 from vestnik.mailings.window import Clock
 from vestnik.reasons.codes import Code
@@ -255,6 +255,7 @@ def _make_messages(
         f"{picked_sql} ORDER BY c.id",
         rendered_sql(text, "SELECT * FROM picked"),
         by_zone=enlistment.mailing.local_hours is not None,
+        skip_enlisted=sql.value(ENLISTED_BEYOND, [enlistment.mailing_id, enlistment.cursor]),
     )
     mailing, number = enlistment.mailing_id, enlistment.next_number
     sql.rows(AT_WORK, [ENLISTING_LOCK])

@@ -27,15 +27,24 @@ numbered AS (
 """
 
 
-def enlist_sql(picked: str, recipients: str, *, by_zone: bool) -> str:
+# Whether clients beyond the cursor have messages of the mailing: only if the cursor was set back.
+ENLISTED_BEYOND = """
+SELECT EXISTS (SELECT FROM dispatch_message WHERE mailing_id = %s AND client_id > %s)
+"""
+# It looks for each row before inserting it, which takes a third of the time of enlisting.
+SKIP_ENLISTED = "ON CONFLICT DO NOTHING"
+
+
+def enlist_sql(picked: str, recipients: str, *, by_zone: bool, skip_enlisted: bool) -> str:
     """The statement for clients and a text that only the mailing knows: `picked` are the clients,
     `recipients` what each of them gets.
 
     It makes the messages, cuts them into batches, and says how far it came. Batches are cut from
-    the rows really made, so their counts cannot differ from them. Its parameters follow those of
-    `picked`.
+    the rows really made, so their counts cannot differ from them. A client who has a message
+    already is an error, unless they are to be skipped. Its parameters follow those of `picked`.
     """
     order, numbered = ("r.timezone, r.id", BY_ZONE) if by_zone else ("r.id", ALL_ALIKE)
+    conflicts = SKIP_ENLISTED if skip_enlisted else ""
     return f"""
 WITH picked AS MATERIALIZED ({picked}),
 recipients AS ({recipients}),
@@ -55,7 +64,7 @@ made AS (
         CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
         CASE WHEN r.why IS NULL THEN r.text END, r.why, r.reason, %s
     FROM recipients r, born ORDER BY {order}
-    ON CONFLICT DO NOTHING
+    {conflicts}
     RETURNING id, client_id, error IS NULL AS goes
 ),
 {numbered},

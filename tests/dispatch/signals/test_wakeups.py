@@ -11,8 +11,10 @@ import pytest
 import redis
 from django.conf import settings
 
+from tests.builders import make_running
 from tests.dispatch.dispatching import provider
 from tests.stack.embedded_servers import wait_until
+from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.signals import wakeups
 
 QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
@@ -115,6 +117,25 @@ def test_what_is_published_while_the_same_waits_is_one_wakeup(broker: redis.Redi
         "vestnik.work ('null',)": 4,
         "vestnik.look_at (8,)": 1,
     }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("ready", "wakeups_given"),
+    [(0, 0), (1, 1), (3, 3), (20, 4), (wakeups.MANY_READY, 1)],
+)
+def test_dispatchers_are_woken_for_what_is_ready(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch, ready: int, wakeups_given: int
+) -> None:
+    monkeypatch.setattr(enlist, "BATCH_SIZE", 1)
+    mailing = make_running(clients=ready, provider="null")
+
+    wakeups.wake_dispatchers_for(mailing.id)
+    wakeups.publish("vestnik.look_at", 12)
+
+    wait_until(lambda: "(12,)" in [one["argsrepr"] for one in queued(broker)], 10)
+    tasks = [one["task"] for one in queued(broker)]
+    assert tasks == ["vestnik.work"] * wakeups_given + ["vestnik.look_at"]
 
 
 def test_what_is_published_once_a_worker_has_taken_the_wakeup_is_another_one(

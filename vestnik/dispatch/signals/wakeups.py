@@ -34,12 +34,18 @@ from vestnik.mailings.models import MailingState
 from vestnik.outages import OutageLog
 from vestnik.providers.registry import aliases, describe
 
-PROVIDER_IF_READY = f"""
-SELECT provider FROM mailings_mailing m
-WHERE id = %s AND state = '{MailingState.RUNNING}' AND EXISTS (
-    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = '{READY}'
+# How many batches are ready, as far as that makes a difference.
+READY_BATCHES = f"""
+SELECT provider, (
+    SELECT count(*) FROM (
+        SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state = '{READY}' LIMIT %s
+    ) AS ready
 )
+FROM mailings_mailing m WHERE id = %s AND state = '{MailingState.RUNNING}'
 """
+#: With so many batches ready some were ready before: dispatchers are at them.
+MANY_READY = 21
+MOST_DISPATCHERS = 4
 
 MOST_PENDING = 5000
 MOST_QUEUED = 1000
@@ -129,7 +135,7 @@ def wake_for(mailing_id: int) -> None:
     transaction.on_commit(partial(publish, "vestnik.look_at", mailing_id))
 
 
-def wake_dispatchers(alias: str, dispatchers: int = 4) -> None:
+def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS) -> None:
     """Have workers look for batches of that provider; a worker with enough of it ignores it. One
     is enough for a rate-limited provider."""
     dispatchers = 1 if alias in aliases() and describe(alias).max_rate else dispatchers
@@ -138,9 +144,14 @@ def wake_dispatchers(alias: str, dispatchers: int = 4) -> None:
 
 
 def wake_dispatchers_for(mailing_id: int) -> None:
-    """Have workers send what is ready of a mailing, if there is something."""
-    if alias := sql.value(PROVIDER_IF_READY, [mailing_id]):
-        wake_dispatchers(alias)
+    """Have workers send what is ready of a mailing, if there is something.
+
+    One for each batch; but one alone where so much is ready that they are at work, since receiving
+    a wake-up costs a worker 3 to 4 ms.
+    """
+    for alias, ready in sql.rows(READY_BATCHES, [MANY_READY, mailing_id]):
+        if ready:
+            wake_dispatchers(alias, min(ready, MOST_DISPATCHERS) if ready < MANY_READY else 1)
 
 
 def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:

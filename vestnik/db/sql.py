@@ -111,6 +111,12 @@ def array(values: Sequence[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
+def one_line(statement: str) -> str:
+    """The statement without its indentation: psycopg remembers what it made of one of up to 4,096
+    characters, and takes a longer one apart at every call (0.15 ms)."""
+    return " ".join(statement.split())
+
+
 def literals(words: Iterable[str]) -> str:
     """Constants of the code as a list of SQL, for IN: no input of others."""
     return "(" + ", ".join(f"'{word}'" for word in words) + ")"

@@ -13,6 +13,8 @@ from vestnik.dispatch.record.recorder import (
     record_late,
 )
 from vestnik.dispatch.states import STORED_STATES
+from vestnik.dispatch.transitions.lease import CLAIM
+from vestnik.dispatch.transitions.record import RECORD_AND_MARK, RECORD_AND_RELEASE
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,14 @@ def assert_it_adds_up(mailing: Mailing) -> None:
 def let_the_lease_run_out() -> None:
     sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
     claims.rescue_expired()
+
+
+@pytest.mark.parametrize(
+    "statement", [CLAIM, due_messages.LOAD, RECORD_AND_MARK, RECORD_AND_RELEASE]
+)
+def test_psycopg_remembers_what_it_made_of_a_hot_statement(statement: str) -> None:
+    """A longer one it takes apart at every call."""
+    assert len(statement) <= 4096
 
 
 def test_a_batch_is_claimed_once():

@@ -62,17 +62,18 @@ class Flight:
 
     def collect(self) -> list[SendResult]:
         """Return the results that came since the last call."""
-        outcomes = self._outcomes() if self.answers.done() else None
-        results = []
-        for place, (message, outgoing) in [*self.out.items()]:
-            if outgoing.is_resolved:
-                results.append(SendResult(message, outgoing, outgoing.outcome))
-            elif outcomes is not None:
-                results.append(SendResult(message, outgoing, outcomes[place]))
-            else:
-                continue
-            del self.out[place]
-        return results
+        if self.answers.done():
+            return self._collect_all(self._outcomes())
+        places = [place for place, (_, outgoing) in self.out.items() if outgoing.is_resolved]
+        taken = [self.out.pop(place) for place in places]
+        return [SendResult(message, outgoing, outgoing.outcome) for message, outgoing in taken]
+
+    def _collect_all(self, outcomes: Mapping[int, Outcome | None]) -> list[SendResult]:
+        out, self.out = self.out, {}
+        return [
+            SendResult(message, sent, sent.outcome if sent.is_resolved else outcomes[place])
+            for place, (message, sent) in out.items()
+        ]
 
     def _outcomes(self) -> Mapping[int, Outcome | None]:
         try:

@@ -134,7 +134,7 @@ async def _hand_over_nonblank(
     connection: Connection[Any], flight: Sequence[OutboundMessage]
 ) -> list[Outcome | None]:
     """Hand over what has a text. Whatever made it, a blank one never leaves."""
-    if not any(is_blank(outgoing.text) for outgoing in flight):
+    if not any(map(is_blank, {outgoing.text for outgoing in flight})):
         return await connection.hand_over_all(flight)
     nonblank = [outgoing for outgoing in flight if not is_blank(outgoing.text)]
     outcomes = iter(await connection.hand_over_all(nonblank) if nonblank else [])

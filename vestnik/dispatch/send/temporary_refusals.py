@@ -64,6 +64,8 @@ class RefusalTracker:
 
     def sort(self, results: Sequence[SendResult]) -> SortedResults:
         """Learn from the results, and sort them."""
+        if {type(result.outcome) for result in results} == {Accepted}:  # nearly always
+            return self._sort_accepted(results)
         refused = [result for result in results if asks_to_wait(result.outgoing, result.outcome)]
         with self._lock:
             self._record_good(results)
@@ -86,6 +88,13 @@ class RefusalTracker:
             [result for result in results if not own.get(result.message.message_id)],
             cooldown,
         )
+
+    def _sort_accepted(self, results: Sequence[SendResult]) -> SortedResults:
+        with self._lock:
+            if self._refusals:
+                self._record_good(results)
+            self._good_at = max(self._good_at, *(r.outgoing.departed_at or 0.0 for r in results))
+        return SortedResults(results, {}, results, 0.0)
 
     def _record_good(self, results: Sequence[SendResult]) -> None:
         for message, outgoing, outcome in results:

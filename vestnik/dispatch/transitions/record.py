@@ -1,5 +1,6 @@
 """Recording what became of a flight, and marking the next: `record`, `record late`, `release`."""
 
+from vestnik.db.sql import one_line
 from vestnik.dispatch.states import (
     DONE,
     DOUBTED,
@@ -125,7 +126,7 @@ listed AS MATERIALIZED (
 
 # `held` takes the batch's row first: whoever comes second sees what the first has left, and finds
 # that the attempt is no longer theirs.
-RECORD_AND_MARK = f"""
+RECORD_AND_MARK = one_line(f"""
 WITH {_outcomes("outcome")}, {LISTED},
 held AS (
     UPDATE dispatch_batch b SET
@@ -146,7 +147,7 @@ held AS (
 ),
 {SETTLED_IN_FLIGHT}
 SELECT (SELECT count(*) FROM settled) AS recorded, marked, marked_at, seconds_to_end FROM held
-"""
+""")
 
 # Writes nothing, so that it is quick where a commit is slow.
 STILL_MARKED = f"""

@@ -35,7 +35,7 @@ WHERE mailing_id = ANY(%s) AND sent_at IS NOT NULL ORDER BY 1
 START_SOON = """
 UPDATE mailings_mailing SET starts_at = clock_timestamp() + interval '5 seconds' WHERE id = ANY(%s)
 """
-FALSE_LINES = ("the broker takes no messages",)
+FALSE_LINES = ("the broker accepts no messages",)
 
 
 def fairness(_: RunningStack, report: Report, scale: float) -> None:

@@ -1,1 +1,1 @@
-"""The connection to PostgreSQL, below everything else."""
+"""PostgreSQL and Redis: connections, sessions, locks, statements. The lowest package."""

@@ -1,4 +1,4 @@
-"""Advisory locks: a block of code runs in one process at a time."""
+"""Advisory locks of PostgreSQL: a block of code runs in one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from django.db import connection
 
 from vestnik.db.session_locks import session_timeouts
 
-#: A process that is frozen within a block loses the lock after so long, unless told otherwise.
+#: Seconds after which a process that is frozen within a block loses the lock (decision 0032).
 MOST_IDLE_SECONDS = 5.0
 
 
@@ -20,10 +20,10 @@ def advisory_lock(
 ) -> Iterator[bool]:
     """Try to take the lock for the block; yield whether it was free.
 
-    It is held by this thread's session with the database, so a process that dies lets go of it. One
-    that is frozen, or whose host is gone without a word, does not: the server ends a session that
-    says nothing for `most_idle_seconds` within the block, and the block's next statement raises
-    OperationalError. Statements of the block wait `lock_seconds` at most for locks of others.
+    This thread's database session holds the lock, so it ends with the process. For a process that
+    is frozen, or whose host is gone, the server ends a session that sends no statement for
+    `most_idle_seconds` within the block; the block's next statement then raises OperationalError.
+    Statements of the block wait at most `lock_seconds` for locks of other sessions.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
@@ -35,6 +35,7 @@ def advisory_lock(
         with session_timeouts(most_idle_seconds, lock_seconds=lock_seconds):
             yield True
     finally:
+        # A closed session has released the lock already, and must not be opened again for it.
         if connection.connection is not None and not connection.connection.closed:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])

@@ -1,15 +1,15 @@
-"""Filling a new column of a large table, while workers of two versions write to it."""
+"""Fills a new column of a large table while workers of two versions write to the table."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
 
-#: So many rows are locked at once, for about a tenth of a second.
+#: Ids read in one transaction, which locks its rows for about a tenth of a second.
 ROWS_AT_ONCE = 5_000
 
-# Rows that somebody else has locked are being written just now, and waiting for them might be
-# waiting in a circle: they are left as they are.
+# Rows that another transaction has locked are skipped and keep their text alone: waiting for them
+# could be a deadlock.
 READ_ROWS = """
 SELECT id, {text} FROM {table}
 WHERE id BETWEEN %s AND %s AND {text} <> '' AND {data} IS NULL AND {which}
@@ -30,8 +30,11 @@ def convert(
     read: Callable[[str], str | None],
     which: str = "true",
 ) -> int:
-    """Give each row of a table the data that `read` makes of its text, some thousand rows at a
-    time, each time in a transaction of its own; how many got some."""
+    """Set `data` of each row to what `read` makes of its `text`; return the number of rows set.
+
+    Works on ROWS_AT_ONCE ids at a time, each time in a transaction of its own. `which` is a further
+    SQL condition.
+    """
     names = {"table": table, "text": text, "data": data, "which": which}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM {table}")

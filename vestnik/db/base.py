@@ -1,8 +1,9 @@
-"""Django's PostgreSQL backend, except that every stored instant can be read.
+"""Django's PostgreSQL backend, extended so that every stored instant can be read.
 
-PostgreSQL holds instants from 4713 BC to the year 294276, and two infinite ones; Python ends at
-the year 9999, and converting its last day to another time zone overflows. So an instant beyond the
-bounds below is read as the bound: no page and no answer fails because of what a row holds.
+PostgreSQL stores instants from 4713 BC to the year 294276, and two infinite ones. Python ends at
+the year 9999, and converting its last day to another time zone overflows. Therefore an instant
+beyond the bounds below is read as the bound, so no page and no answer fails because of a stored
+value (decision 0091).
 """
 
 from datetime import UTC, datetime
@@ -18,13 +19,13 @@ from psycopg.adapt import AdaptersMap
 
 from vestnik.db import sessions
 
-# A year and more from Python's own limits: zones, windows and forecasts are added to what is read.
+# Years away from Python's own limits, since zones, windows and forecasts are added to what is read.
 EARLIEST = datetime(100, 1, 1, tzinfo=UTC)
 LATEST = datetime(9900, 1, 1, tzinfo=UTC)
 
 
 class BoundedLoader(BaseTzLoader):  # type: ignore[misc]  # untyped
-    """Reads an instant, within the bounds."""
+    """Loads an instant (UTC) within EARLIEST and LATEST."""
 
     timezone = UTC
 
@@ -38,7 +39,11 @@ class BoundedLoader(BaseTzLoader):  # type: ignore[misc]  # untyped
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
-    """A session that the server has ended is a lost connection, whatever the reason."""
+    """Raises OperationalError for a session that the server ended, as for any lost connection.
+
+    psycopg files `idle_in_transaction_session_timeout` (25P03) under internal errors (decision
+    0030).
+    """
 
     wrapper: "DatabaseWrapper"
 
@@ -55,7 +60,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Named by ENGINE."""
+    """The backend that `DATABASES["default"]["ENGINE"]` names."""
 
     @cached_property
     def wrap_database_errors(self) -> ErrorWrapper:
@@ -68,11 +73,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {**parameters, "context": adapters}
 
     def _configure_connection(self, connection: Any) -> bool:
-        """Once for each connection, new in the pool or not."""
+        """Apply the session settings; called once for each connection, pooled or not."""
         super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
         wanted = [*sessions.session_settings(), sessions.name()]
         with connection.cursor() as cursor:
             cursor.execute(
                 sessions.SET, [[one.name for one in wanted], [one.value for one in wanted]]
             )
-        return True  # to be committed
+        return True  # tells Django to commit

@@ -1,4 +1,4 @@
-"""System checks: what the pipeline's promises rest on in the database's configuration."""
+"""System checks of the database's settings on which the pipeline's guarantees depend."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 from vestnik.db import sql
 
+# Without these a committed mark may be missing after a crash.
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s) ORDER BY name"
@@ -14,7 +15,8 @@ SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s) ORDER BY 
 
 @register(Tags.database)
 def check_durability(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """A flight that was marked and is forgotten in a crash is handed over twice."""
+    """Check that commits are durable: a flight whose mark is lost in a crash is handed over
+    twice."""
     if not databases:
         return []
     return [

@@ -1,7 +1,6 @@
-"""How long a request may take: no statement longer, and none begun after that.
+"""The deadline of a request: no statement begins after it.
 
-What a request does without the database is bounded by the size of its body; longer loops call
-`check`.
+Work without the database is bounded by the size of the request's body; longer loops call `check`.
 """
 
 import threading
@@ -16,12 +15,12 @@ _this_thread = threading.local()
 
 
 class DeadlineExceeded(Exception):
-    """The request has had its time."""
+    """The deadline of the request has passed."""
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Statements and `check` in the block raise DeadlineExceeded once the time is over."""
+    """Set a deadline of `seconds` for the block: statements and `check` raise DeadlineExceeded."""
     _this_thread.ends = time.monotonic() + seconds
     try:
         with connection.execute_wrapper(_checked):
@@ -31,14 +30,14 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def extend(seconds: float) -> None:
-    """At least so long from here on, where what came before was the caller's own slowness."""
+    """Move the deadline to at least `seconds` from now, after time that the caller itself took."""
     ends = getattr(_this_thread, "ends", None)
     if ends is not None:
         _this_thread.ends = max(ends, time.monotonic() + seconds)
 
 
 def check() -> None:
-    """Raises DeadlineExceeded where the time of this thread's request is over."""
+    """Raise DeadlineExceeded if the deadline of this thread's request has passed."""
     ends = getattr(_this_thread, "ends", None)
     if ends is not None and time.monotonic() > ends:
         raise DeadlineExceeded

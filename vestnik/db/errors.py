@@ -1,4 +1,4 @@
-"""What an exception of the database means for the one who asked."""
+"""Classifies exceptions of the database for the caller, and retries deadlocks."""
 
 import random
 import time
@@ -16,22 +16,23 @@ from vestnik.db.deadline import DeadlineExceeded
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: Retries after a deadlock, and the longest random pause before each, in seconds.
 RETRIES = 3
 LONGEST_PAUSE = 0.1
 
 
 class FailureKind(StrEnum):
-    """Why a request was not served though nothing is wrong with it."""
+    """Why a valid request was not served."""
 
-    #: Others held the same rows; nothing was kept, and the same request may well succeed.
+    #: Another transaction held the same rows; nothing was stored, and a repetition may succeed.
     BUSY = "busy"
-    #: It took longer than a request may.
+    #: The request exceeded its deadline.
     TOO_LONG = "too long"
     #: The database does not answer.
     AWAY = "away"
 
 
-#: Seconds after which to try again.
+#: Seconds after which to repeat the request: the Retry-After of the answer.
 RETRY_AFTER = {FailureKind.BUSY: 1, FailureKind.TOO_LONG: 30, FailureKind.AWAY: 5}
 
 DIGITS = "for integer string conversion"
@@ -40,7 +41,8 @@ LOCK_CONFLICTS = (*RETRYABLE, errors.LockNotAvailable)
 
 
 def classify_failure(error: BaseException | None) -> FailureKind | None:
-    """None where the exception is of another kind: a fault of ours."""
+    """Return the kind of failure; None for any other exception, which is a defect of the
+    service."""
     if isinstance(error, DeadlineExceeded):
         return FailureKind.TOO_LONG
     if isinstance(error, PoolTimeout | InterfaceError):
@@ -57,8 +59,11 @@ def classify_failure(error: BaseException | None) -> FailureKind | None:
 
 
 def is_unstorable(error: BaseException | None) -> bool:
-    """Whether a text was sent that no database can hold, or digits that Python does not count: the
-    last line behind what reads input, so that it is the sender's mistake and not ours."""
+    """Return whether the error is about input that cannot be stored: NUL, a lone surrogate, or more
+    digits than Python converts.
+
+    Parsers refuse such input; this catches what they missed, so that the sender gets a 400.
+    """
     if isinstance(error, DataError):
         return isinstance(error.__cause__, errors.DataError) and "NUL" in str(error)
     if isinstance(error, UnicodeEncodeError):
@@ -67,10 +72,9 @@ def is_unstorable(error: BaseException | None) -> bool:
 
 
 def retry_on_conflict(work: Callable[P, T]) -> Callable[P, T]:
-    """The same work, done again where it met others in a circle of locks and was rolled back.
+    """Decorate a function that is one transaction, to be repeated after a deadlock.
 
-    Only for what is one transaction. Within a larger one nothing can be done again: whoever began
-    that has to.
+    Within a larger transaction it is not repeated: the caller that began the transaction has to.
     """
 
     @wraps(work)
@@ -79,7 +83,7 @@ def retry_on_conflict(work: Callable[P, T]) -> Callable[P, T]:
             try:
                 return work(*args, **kwargs)
             except OperationalError as error:
-                # Whoever holds a lock that was waited for in vain will not be quicker now.
+                # A lock timeout is not retried: the holder of the lock will not be faster now.
                 if connection.in_atomic_block or not isinstance(error.__cause__, RETRYABLE):
                     raise
                 time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  (no secret)

@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 
 Row = TypeVar("Row", bound=Model)
 
+#: The largest bigint.
 MAX_ID = 2**63 - 1
 CURSOR = re.compile(r"([nb])([0-9]{1,19})", re.ASCII)
 
@@ -68,7 +69,7 @@ class Cursor:
 
 
 def _match_earlier_version(cursor: str) -> re.Match[str] | None:
-    """Match a base64 cursor of an earlier version."""
+    """Match a cursor of an earlier version, which was the same text in base64."""
     try:
         return CURSOR.fullmatch(urlsafe_b64decode(cursor.encode()).decode())
     except (Base64Error, UnicodeError):

@@ -1,4 +1,4 @@
-"""Operations of migrations that may be broken off and begun anew."""
+"""Operations of migrations that can be interrupted and run again."""
 
 from typing import Any
 
@@ -6,17 +6,19 @@ from django.contrib.postgres.operations import AddIndexConcurrently
 
 from vestnik.db.sessions import LOCK_TIMEOUT
 
-#: Whether an index of that name can be used: PostgreSQL leaves an invalid one where it was broken
-#: off, by a kill, a deadlock or a lost connection.
+#: Whether an index exists and is valid. PostgreSQL leaves an invalid index if CREATE INDEX
+#: CONCURRENTLY is interrupted by a kill, a deadlock or a lost connection.
 IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 SETTING = "SELECT current_setting(%s)"
 SET = "SELECT set_config(%s, %s, false)"
 
 
 class AddIndexAnew(AddIndexConcurrently):
-    """Add an index concurrently; what an earlier try has left of it is replaced or used.
+    """Add an index concurrently; a valid index is kept, an invalid one of an earlier try is
+    replaced.
 
-    It waits for all older transactions, however long they take: nobody waits for it meanwhile.
+    The lock timeout is off: the statement waits for all older transactions, and no other session
+    waits for it meanwhile.
     """
 
     def database_forwards(

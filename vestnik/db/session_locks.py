@@ -1,4 +1,4 @@
-"""Locks that a session of the database holds: each has an end of its own."""
+"""Time limits for a session that holds locks, so that a frozen process does not keep them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)
 
 @contextmanager
 def session_timeouts(seconds: float, *, lock_seconds: float | None = None) -> Iterator[None]:
-    """Within the block the server ends this thread's session where it says nothing for so long, and
-    with it whatever lock it holds: the block's next statement raises OperationalError then.
+    """Have the server end this thread's session if it sends nothing for `seconds` within the block.
 
-    With `lock_seconds` no statement of the block waits longer for a lock of somebody else.
+    All locks of the session end with it, and the block's next statement raises OperationalError.
+    With `lock_seconds`, no statement of the block waits longer for a lock of another session.
     """
     limits = {IDLE_SESSION: seconds, LOCK_TIMEOUT: lock_seconds}
     before = _change({name: milliseconds(limit) for name, limit in limits.items() if limit})
@@ -33,13 +33,13 @@ def session_timeouts(seconds: float, *, lock_seconds: float | None = None) -> It
 
 
 def _change(settings: Mapping[str, str]) -> Mapping[str, str]:
-    """Set them for the session; what they were before."""
+    """Change settings of the session; return their previous values."""
     with connection.cursor() as cursor:
         cursor.execute(CHANGE, [[*settings], [*settings.values()]])
         return {name: before for name, before, _ in cursor.fetchall()}
 
 
-# A setting of a socket reads as zero where the session came by none of TCP.
+# Settings of TCP read as zero in a session over a Unix socket, so they are left out there.
 IN_EFFECT = """
 SELECT s.name, s.setting FROM pg_settings s
 WHERE s.name = ANY(%s) AND (inet_server_addr() IS NOT NULL OR s.name NOT LIKE 'tcp\\_%%')
@@ -48,8 +48,10 @@ WHERE s.name = ANY(%s) AND (inet_server_addr() IS NOT NULL OR s.name NOT LIKE 't
 
 
 def settings_not_in_effect() -> list[str]:
-    """Which of the settings that end locks this thread's session does not have, each as
-    `name = value`: a pooler that shares sessions between transactions loses them."""
+    """Return the settings that this thread's session should have and has not, as `name = value`.
+
+    A pooler that shares sessions between transactions loses them.
+    """
     wanted = {one.name: one.value for one in sessions.session_settings()}
     with connection.cursor() as cursor:
         cursor.execute(IN_EFFECT, [[*wanted]])

@@ -1,4 +1,4 @@
-"""Running the pipeline's own statements."""
+"""Runs SQL statements."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,30 +33,32 @@ def _ran_prepared(
 
 
 def rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-    """All rows that a statement answers."""
+    """Run a statement and return all its rows."""
     with _ran(sql, parameters) as cursor:
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
 
 def prepared_rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-    """The same by a prepared statement, for those that run for every flight or batch: PostgreSQL
-    then parses and plans them once for each connection.
+    """Run a prepared statement and return all its rows.
 
-    Such a statement finds its rows by keys alone, whatever the planner believes of the tables.
+    For statements that run for every flight or batch: PostgreSQL parses and plans them once for
+    each connection (decision 0075). Such a statement must find its rows by keys alone, so that a
+    generic plan is right for any table statistics.
     """
     with _ran_prepared(sql, parameters) as cursor:
         return cursor.fetchall()
 
 
 def rows_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> list[Row]:
-    """All rows that a statement answers, by name: its columns are the fields of `kind`."""
+    """Run a statement and return all its rows as `kind`, whose fields are the statement's
+    columns."""
     with _ran(sql, parameters) as cursor:
         return _named(kind, cursor)
 
 
 def prepared_rows_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> list[Row]:
-    """The same by a prepared statement."""
+    """Run a prepared statement and return all its rows as `kind`."""
     with _ran_prepared(sql, parameters) as cursor:
         return _named(kind, cursor)
 
@@ -64,50 +66,50 @@ def prepared_rows_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> 
 def _named(kind: type[Row], cursor: Any) -> list[Row]:
     columns = tuple(column.name for column in cursor.description)
     if columns != kind._fields:
-        raise TypeError(f"{kind.__name__} has {kind._fields}, the statement answers {columns}")
+        raise TypeError(f"{kind.__name__} has {kind._fields}, the statement returns {columns}")
     return list(map(kind._make, cursor.fetchall()))
 
 
 def prepared_record(sql: str, parameters: Parameters = ()) -> dict[str, Any] | None:
-    """The first row that a prepared statement answers, by the names of its columns, or None."""
+    """Run a prepared statement and return its first row by column names, or None."""
     with _ran_prepared(sql, parameters, dict_row) as cursor:
         return cursor.fetchone()
 
 
 def row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
-    """The first row that a statement answers, or None."""
+    """Run a statement and return its first row, or None."""
     return next(iter(rows(sql, parameters)), None)
 
 
 def row_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> Row | None:
-    """The first row that a statement answers, by name, or None."""
+    """Run a statement and return its first row as `kind`, or None."""
     return next(iter(rows_of(kind, sql, parameters)), None)
 
 
 def prepared_row_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> Row | None:
-    """The first row that a prepared statement answers, by name, or None."""
+    """Run a prepared statement and return its first row as `kind`, or None."""
     return next(iter(prepared_rows_of(kind, sql, parameters)), None)
 
 
 def prepared_row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
-    """The first row that a prepared statement answers, or None."""
+    """Run a prepared statement and return its first row, or None."""
     return next(iter(prepared_rows(sql, parameters)), None)
 
 
 def value(sql: str, parameters: Parameters = ()) -> Any:
-    """The one value that a statement answers; None where it answers nothing."""
+    """Run a statement and return the first column of its first row; None without a row."""
     found = row(sql, parameters)
     return found[0] if found else None
 
 
 def run(sql: str, parameters: Parameters = ()) -> int:
-    """Run a statement; how many rows it touched."""
+    """Run a statement and return the number of rows that it changed or returned."""
     with _ran(sql, parameters) as cursor:
         return int(cursor.rowcount)
 
 
 def array(values: Sequence[object]) -> str:
-    """A PostgreSQL array of numbers or plain words, as text."""
+    """Return a PostgreSQL array of numbers or plain words as text; words are not escaped."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
@@ -118,21 +120,24 @@ def one_line(statement: str) -> str:
 
 
 def literals(words: Iterable[str]) -> str:
-    """Constants of the code as a list of SQL, for IN: no input of others."""
+    """Return constants of the code as an SQL list for IN. Not for input: words are not escaped."""
     return "(" + ", ".join(f"'{word}'" for word in words) + ")"
 
 
 @contextmanager
 def lock_timeout(seconds: float) -> Iterator[None]:
-    """A transaction that waits for no lock of others for longer: then it is rolled back, and
-    OperationalError raised."""
+    """Run the block as a transaction that waits at most `seconds` for a lock of another
+    transaction.
+
+    A longer wait rolls it back and raises OperationalError.
+    """
     with transaction.atomic():
         before = value("SELECT current_setting('lock_timeout')")
         run(LOCK_TIMEOUT, [f"{round(seconds * 1000)}ms"])
         yield
-        run(LOCK_TIMEOUT, [before])  # of the transaction in which this one may be
+        run(LOCK_TIMEOUT, [before])  # an outer transaction may go on
 
 
 def is_connected() -> bool:
-    """Whether this thread's connection still stands after an error."""
+    """Return whether this thread's connection is still open, after an error."""
     return connection.connection is not None and not connection.connection.closed

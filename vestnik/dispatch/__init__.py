@@ -1,4 +1,4 @@
-"""From a due mailing to messages on record: launch → enlist → claim → send → record → close.
+"""The pipeline: launch → enlist → claim → send → record → close.
 
-PostgreSQL is the truth; a Celery message is only a wake-up that says where to look.
+PostgreSQL is the source of truth. A Celery message is only a wake-up that names what to look at.
 """

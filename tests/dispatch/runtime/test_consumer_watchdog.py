@@ -57,7 +57,7 @@ def test_a_worker_that_no_longer_consumes_ends_itself(
     watchdog.check()
 
     assert killed == [(os.getpid(), signal.SIGKILL)]
-    assert "worker is deaf" in caplog.text
+    assert "worker no longer consumes" in caplog.text
 
 
 def test_one_that_consumes_goes_on(killed: list[tuple[int, int]]) -> None:

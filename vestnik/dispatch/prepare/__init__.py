@@ -1,1 +1,1 @@
-"""Before a mailing sends: launch it, select its recipients, enlist one message for each of them."""
+"""Preparing a mailing: launch it, select its recipients, enlist a message for each of them."""

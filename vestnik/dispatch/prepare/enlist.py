@@ -1,11 +1,12 @@
-"""The audience of a launched mailing becomes messages, in batches.
+"""Enlisting: the audience of a launched mailing becomes messages, in batches.
 
-Always to the frozen bound, also while paused, after the end or after a cancel: `matched` is then
-the same number whatever happened meanwhile. What is made after the end is born `expired`, after a
-cancel `cancelled`, and who must not or cannot be written to `suppressed`, with the reason.
+The audience is enlisted completely, even if the mailing is paused, ends or is cancelled meanwhile,
+so `matched` is the same number in each case. Messages created after the end are `expired`, after a
+cancellation `cancelled`. Clients who must not or cannot get the text get a `suppressed` message
+with the reason.
 
-Who is in it is decided at one instant: what a filter matches is kept as lists of ids before the
-first chunk is made, so that a tag that changes meanwhile changes nothing.
+The audience is fixed at one instant (decision 0015): the ids that the filter matches are stored
+before the first chunk, so that a tag that changes meanwhile has no effect.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,56 +36,66 @@ log = structlog.get_logger(__name__)
 
 _queue = EnlistQueue()
 
+#: The messages of a batch (decision 0002).
 BATCH_SIZE = 1000
+#: Characters of a database error that are stored as the reason of a pause.
 LONGEST_REASON = 300
-# The first chunk is small, so that sending begins at once; 50,000 a transaction made a million
-# rows fastest (155,000 a second).
+#: Clients of the first transaction and of each later one. The first is small, so that sending
+#: begins at once. For the rate alone 50,000 were best (155,000 rows a second).
 FIRST_CHUNK, CHUNK = 1_000, 20_000
-# An audience that is made at once, whatever others are being enlisted.
+#: The size up to which an audience is enlisted at once, by one statement, without waiting its turn.
 FEW = 500
 
-# What is to be enlisted, without what is paused since it could not be.
+# Mailings to enlist, without those that were paused because enlisting failed.
 TO_ENLIST = f"""
 SELECT e.mailing_id FROM dispatch_enlistment e JOIN mailings_mailing m ON m.id = e.mailing_id
 WHERE NOT e.complete AND (e.failures < %(most)s OR m.state = '{MailingState.RUNNING}')
 """
 IS_TO_ENLIST = f"{TO_ENLIST} AND e.mailing_id = %(mailing)s"
 ALL_TO_ENLIST = f"{TO_ENLIST} ORDER BY e.mailing_id"
-# Those that are not begun come first, since they may be small ones.
+# Mailings of which nothing is enlisted yet come first: they may be small ones.
 SOME_TO_ENLIST = f"{TO_ENLIST} ORDER BY e.next_number > 0, random() LIMIT %(limit)s"
+# 32767 is the largest smallint.
 FAILED = """
 UPDATE dispatch_enlistment SET failures = least(failures + 1, 32767)
 WHERE mailing_id = %s AND NOT complete RETURNING failures
 """
+#: Failures in a row after which the mailing pauses itself (decision 0016).
 MOST_FAILURES = 3
-# Who deletes or erases a client waits for the chunks that are at work.
+# Held by each chunk until it is committed; the erasure of a client takes the lock exclusively.
 AT_WORK = "SELECT pg_advisory_xact_lock_shared(%s)"
-# Connections, deadlocks, resources, locks, an operator's shut-down: these pass.
+#: Classes of SQLSTATE that pass by themselves, so they are not counted as failures: connection,
+#: deadlock, resources, locks, an operator's shutdown.
 PASSING = ("08", "40", "53", "55", "57")
 
 
 def freeze_sql(clients: str) -> str:
-    """The statement that keeps the clients that a filter matches: by ranges of ids, which needs no
-    sort. Slices of few ids are read together."""
+    """Return the statement that stores the ids of a filter's clients, in slices.
+
+    A slice is a range of ids, so no sort is needed. Small slices are later read together.
+    """
     return f"""
 INSERT INTO dispatch_audienceslice (mailing_id, last_client_id, client_ids)
 SELECT %s, max(c.id), array_agg(c.id) FROM ({clients}) c GROUP BY c.id / %s
 """
 
 
-# As a constant the planner knows how many there are; of a sub-query it would expect ten.
+# A constant array: the planner knows its length, where it would assume ten rows of a subquery.
 AMONG = '"audience_client"."id" = ANY(%s::bigint[])'
 
 
 def mailings_to_enlist(limit: int | None = None) -> list[int]:
-    """The mailings whose audience is to be enlisted, or up to `limit` of them, at random."""
+    """Return the mailings whose audience is to be enlisted, or up to `limit` of them at random."""
     given = {"most": MOST_FAILURES, "limit": limit}
     return [mailing for (mailing,) in sql.rows(SOME_TO_ENLIST, given)]
 
 
 def to_enlist_from(mailing_id: int) -> list[int]:
-    """All mailings to enlist, that one first and those with lower ids last; none where that one is
-    not to be enlisted. Tasks that begin at different mailings seldom meet."""
+    """Return all mailings to enlist, in the order of their ids, beginning with `mailing_id`.
+
+    Mailings with lower ids follow at the end. The list is empty if `mailing_id` is not to be
+    enlisted. Tasks begin at different mailings, so two of them seldom lock the same one.
+    """
     found = [mailing for (mailing,) in sql.rows(ALL_TO_ENLIST, {"most": MOST_FAILURES})]
     if mailing_id not in found:
         return []
@@ -93,12 +104,12 @@ def to_enlist_from(mailing_id: int) -> list[int]:
 
 
 def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False) -> None:
-    """Enlist each mailing to its bound: small ones at once, one after the other; then the others
-    chunk by chunk, in turn with other mailings of this process. Return at once where there is
-    nothing to do, or enough threads enlist chunks.
+    """Enlist mailings: the small ones at once, one after the other, then the others in chunks.
 
-    So a mailing to few waits for no large one that is launched with it. A mailing that fails again
-    and again is paused, with the reason.
+    Chunks take turns with those of other mailings of this process, so a mailing to few clients does
+    not wait for a large one that is launched with it. Return at once if there is nothing to do, or
+    enough threads of the process enlist already. After MOST_FAILURES failures a mailing is paused,
+    with the error as its reason.
     """
     for mailing_id in mailings:
         if stopping():
@@ -114,13 +125,14 @@ def _is_to_enlist(mailing_id: int) -> bool:
 
 
 def _enlist_small(mailing_id: int) -> bool:
-    """Whether the mailing was small, and there is no more to enlist."""
+    """Enlist a small mailing; return whether it was small and is complete."""
     enlistment = EnlistmentCursor.objects.select_related("mailing").get(mailing=mailing_id)
     return _is_small(enlistment) and not enlist_next(mailing_id, few=True)
 
 
 def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
-    """Enlist the next chunk and have it sent; False where none is left, or it cannot be."""
+    """Enlist the next chunk and wake dispatchers; return whether there are more chunks to
+    enlist."""
     try:
         more = enlist_chunk(mailing_id, few=few)
     except Exception as trouble:
@@ -140,7 +152,7 @@ def _is_transient(trouble: Exception) -> bool:
 
 
 def _note_failure(mailing_id: int, trouble: Exception) -> None:
-    """One line each time, with the traceback the first time alone; after a few, a pause."""
+    """Count and log a failure, with a traceback the first time; pause after MOST_FAILURES."""
     failures = sql.value(FAILED, [mailing_id]) or 0
     log.error("mailing not enlisted", mailing=mailing_id, failures=failures, exc_info=failures == 1)
     if failures >= MOST_FAILURES:
@@ -150,10 +162,11 @@ def _note_failure(mailing_id: int, trouble: Exception) -> None:
 
 
 def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:
-    """Enlist the next chunk; False where none is left, or somebody else is at it.
+    """Enlist the next chunk; return False if none is left or another worker enlists this mailing.
 
-    An audience of a `few` is made by one statement, so at one instant: nobody has to be kept. Where
-    it has become more than a chunk meanwhile, nothing is made.
+    With `few` the audience is enlisted by one statement, which is one instant, so no ids are
+    stored. If the audience has grown beyond a chunk meanwhile, nothing is enlisted and True is
+    returned.
     """
     with transaction.atomic():
         enlistment = (
@@ -193,8 +206,11 @@ def _forget_slices(enlistment: EnlistmentCursor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The clients that are next. Of a slice it is known to which id, and whether none is left; else
-    that shows by how many of `size` are there."""
+    """The clients of the next chunk.
+
+    With stored slices `last` and `is_last` are known. Otherwise the chunk is the last one if fewer
+    than `size` clients are returned.
+    """
 
     clients: QuerySet[Client]
     size: int = 0
@@ -208,8 +224,11 @@ def _is_small(enlistment: EnlistmentCursor) -> bool:
 
 
 def _freeze(enlistment: EnlistmentCursor) -> None:
-    """Keep whom the filter matches at this instant; once, and where there is a filter at all. One
-    that an earlier version has begun goes on without."""
+    """Store the ids that the filter matches now, once.
+
+    Not needed without a filter, where the bound alone decides. An enlistment that an earlier
+    version began goes on without stored ids.
+    """
     if enlistment.frozen or enlistment.next_number or enlistment.cursor:
         return
     clients = select_recipients(enlistment.mailing.filter)
@@ -248,7 +267,7 @@ def _next_of_slices(enlistment: EnlistmentCursor, size: int) -> Chunk:
 def _make_messages(
     enlistment: EnlistmentCursor, clients: QuerySet[Client]
 ) -> tuple[int, int | None, int]:
-    """How many clients there were, the last of them, and in how many batches they are."""
+    """Create a chunk's messages; return the number of clients, the last id, and the batches."""
     text, version = enlistment.mailing.text, enlistment.mailing.text_version
     picked_sql, parameters = clients_sql(text, clients)
     statement = enlist_sql(

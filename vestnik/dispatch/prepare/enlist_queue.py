@@ -1,19 +1,20 @@
-"""Which mailings a worker process enlists: a chunk of each in turn, in a few of its threads.
+"""The queue of mailings that a worker process enlists: a chunk of each in turn, in two threads.
 
-Each chunk is a long statement. As many mailings starting together as a worker has threads had
-stopped its sending until all of them were enlisted.
+Each chunk is a long statement. Without this limit, as many mailings starting together as a worker
+has threads stopped its sending until all of them were enlisted (decision 0021).
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
 
-#: So many threads of a process enlist at once.
+#: Threads of a process that enlist at the same time.
 ENLISTING_AT_ONCE = 2
 
 
 class EnlistQueue:
-    """The mailings that wait for their next chunk; each is in it once, or in work, or neither."""
+    """The mailings that wait for their next chunk. A mailing is in the queue at most once, and not
+    while a thread works on it."""
 
     def __init__(self, most: int = ENLISTING_AT_ONCE) -> None:
         self._lock = threading.Lock()
@@ -26,16 +27,17 @@ class EnlistQueue:
             return mailing in self._known
 
     def add(self, mailing: int) -> None:
-        """Have a mailing enlisted; those that have waited longer come first."""
+        """Append a mailing, unless it is known already."""
         with self._lock:
             if mailing not in self._known:
                 self._known.add(mailing)
                 self._waiting.append(mailing)
 
     def work(self, step: Callable[[int], bool], stopping: Callable[[], bool]) -> None:
-        """Do steps until no mailing waits; at once done where enough threads are at it.
+        """Call `step` for each mailing in turn until none waits; return at once if enough threads
+        do.
 
-        `step` does one of a mailing and returns whether there are more.
+        `step` enlists one chunk of a mailing and returns whether there are more.
         """
         if not self._enter():
             return

@@ -1,5 +1,7 @@
-"""Sending again to those whom a mailing did not reach: a mailing of its own, to the clients whose
-message of the other is in certain states when it starts."""
+"""Follow-ups: a new mailing to the clients whom another mailing did not reach.
+
+Its audience is the clients whose message of the other mailing is in certain states when it starts.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +22,7 @@ UNREACHED = (
     MessageState.UNDELIVERED.value,
     MessageState.CANCELLED.value,
 )
-#: Whom it is for unless states are named: a mailing is cancelled on purpose.
+#: The states unless others are named. Cancelled is left out: a mailing is cancelled on purpose.
 BY_DEFAULT = tuple(state for state in UNREACHED if state != MessageState.CANCELLED)
 ENDED_STATES = (MailingState.FINISHED, MailingState.CANCELLED)
 COPIED_FIELDS = ("name", "text", "provider", "rate_limit", "local_hours")
@@ -29,14 +31,15 @@ COPIED_FIELDS = ("name", "text", "provider", "rate_limit", "local_hours")
 def create_follow_up(
     original: Mailing, states: Sequence[str], *, actor: str, **fields: Any
 ) -> Mailing:
-    """A new mailing to those clients; what `fields` leave out is as of the other.
+    """Create a follow-up to the clients whose message of `original` is in one of `states`.
 
-    Raises StateConflict while the other may still reach them.
+    What `fields` leave out is copied from `original`. Raises StateConflict while `original` has not
+    ended, since it may still reach them (decision 0107).
     """
     same = {name: getattr(original, name) for name in COPIED_FIELDS}
     again = {"mailing": original.id, "states": list(states)}
     with transaction.atomic():
-        # Its unknown messages may be resent just now, which makes it run again.
+        # Locked: resending unknown messages at the same moment makes the mailing run again.
         original = Mailing.objects.select_for_update(no_key=True).get(id=original.id)
         if original.state not in ENDED_STATES:
             raise StateConflict(original, "send again")
@@ -52,9 +55,10 @@ def create_follow_up(
 
 
 def unreached(mailing: int, states: Sequence[str]) -> Exists:
-    """Whether a client's message of that mailing is in one of the states; by a unique index.
+    """Return the condition that a client's message of the mailing is in one of the states.
 
-    What a cancel has not come to yet is cancelled, too: nothing of it leaves any more.
+    Queued messages of a cancelled mailing count as cancelled, although closing has not updated them
+    yet. Each client takes one probe of the unique index (mailing, client).
     """
     reads_so = Q(state__in=states)
     if MessageState.CANCELLED in states:
@@ -66,6 +70,6 @@ def unreached(mailing: int, states: Sequence[str]) -> Exists:
 
 
 def ids_in_flight(mailing: int) -> QuerySet[Batch, int]:
-    """The ids of the mailing's messages that are being handed over."""
+    """Return the ids of the mailing's messages in flight."""
     claimed = Batch.objects.filter(mailing=mailing, state=BatchState.CLAIMED).order_by()
     return claimed.values_list(Func(F("in_flight"), function="unnest"), flat=True)

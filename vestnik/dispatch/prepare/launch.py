@@ -1,4 +1,4 @@
-"""Starting what is due: a scheduled mailing becomes running, or missed."""
+"""Launching: a scheduled mailing becomes running at its start, or missed after its end."""
 
 import time
 
@@ -16,13 +16,17 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
+#: Seconds before its start at which the scheduler publishes a mailing's wake-up: more than the
+#: second between two runs.
 LOOK_AHEAD = 1.5
-# A wake-up that comes a moment early waits rather than be wasted.
+#: A wake-up that arrives up to so many seconds early waits for the start.
 EARLY = 0.1
 MISSED = Reason(Code.WINDOW_MISSED)
 
-# All that are due in one statement: as many as start in the same second had each waited for a dozen
-# statements of each one before.
+# Launch all due mailings by one statement. Launched one by one, each of the mailings that start in
+# the same second waited for a dozen statements of each mailing before it. The bound of the audience
+# is the highest client id at this instant. NO KEY UPDATE: inserts that refer to a mailing do not
+# wait.
 LAUNCH_DUE = f"""
 WITH due AS (
     SELECT id FROM mailings_mailing
@@ -49,6 +53,7 @@ enlistments AS (
 )
 SELECT id, provider, late FROM launched
 """
+#: Mailings launched by one statement; the next wake-up launches the rest.
 MOST_AT_ONCE = 500
 
 UNTIL_START = f"""
@@ -58,8 +63,10 @@ FROM mailings_mailing WHERE id = %s AND state = '{MailingState.SCHEDULED}'
 
 
 def launch_when_due(mailing_id: int) -> list[int]:
-    """Launch a mailing that is due, or will be in a moment, and all that are due with it. Return
-    the ids of those that were launched, up to `MOST_AT_ONCE`."""
+    """Launch a mailing that is due within EARLY seconds, and all due ones with it.
+
+    Return the ids of the launched mailings, at most MOST_AT_ONCE.
+    """
     until = sql.value(UNTIL_START, [mailing_id])
     if until is None or until > EARLY:
         return []
@@ -71,7 +78,7 @@ def launch_when_due(mailing_id: int) -> list[int]:
 
 
 def launch_all_due() -> list[int]:
-    """Launch what is due, as `launch` does one of them; which."""
+    """Launch all due mailings as `launch` does; return their ids."""
     launched = sql.rows(LAUNCH_DUE, [MOST_AT_ONCE, SYSTEM])
     for mailing, provider, late in launched:
         _note_launch(mailing, provider, late)
@@ -84,9 +91,9 @@ def _note_launch(mailing_id: int, provider: str, late: float) -> None:
 
 
 def launch(mailing_id: int) -> bool:
-    """Launch a due mailing, freezing the upper bound of its audience; False where it is not due.
+    """Launch a due mailing and fix the bound of its audience; return whether it was launched.
 
-    Where the whole window went by, the mailing is missed instead.
+    A mailing whose end has passed becomes missed instead.
     """
     mailing = Mailing.objects.get(id=mailing_id)
     with transaction.atomic():

@@ -1,8 +1,8 @@
-"""Batches of a mailing with local hours.
+"""Schedules the batches of a mailing with local hours.
 
-Each is of one time zone, waits until the hours open there, and is let go of when they close. The
-next opening is set whether or not the mailing's end comes first: then the end expires the batch,
-and an end that an operator moves away lets it go after all.
+A batch belongs to one time zone. It waits until the hours open there and is released when they
+close. The next opening is stored even if the mailing ends before it: the end expires the batch,
+unless an operator postpones it.
 """
 
 from datetime import timedelta
@@ -27,14 +27,18 @@ WHERE state = '{READY}' AND open_until <= clock_timestamp() + %s * interval '1 s
 
 
 def schedule_new(mailing: Mailing, first: int) -> int:
-    """Have the batches from that number on wait for the hours to open; how many. For the
-    transaction that makes them."""
+    """Have the batches from number `first` on wait for the hours; return how many.
+
+    To be called in the transaction that creates them.
+    """
     return _schedule(mailing, ZONES_NEW, SCHEDULE_NEW, first)
 
 
 def schedule(mailing: Mailing) -> int:
-    """Have the batches whose hours are over wait for the next; how many. Others without hours of
-    their own wait for whom a worker finds in them."""
+    """Have the batches whose hours are over wait for the next opening; return how many.
+
+    Batches without `open_until` are left to the worker that claims them: it reads their clients.
+    """
     return _schedule(mailing, ZONES_OVER, SCHEDULE_OVER, END_GUARD)
 
 
@@ -51,6 +55,6 @@ def _schedule(mailing: Mailing, zones_of: str, scheduling: str, bound: float) ->
 
 
 def schedule_closed() -> None:
-    """Have every batch whose hours are over wait for the next."""
+    """Have all batches whose hours are over wait for the next opening."""
     for (mailing_id,) in sql.rows(CLOSED, [END_GUARD]):
         schedule(Mailing.objects.get(id=mailing_id))

@@ -1,10 +1,10 @@
-"""A new text for the messages of a mailing that still wait, once its text was changed.
+"""Renders queued messages again after their mailing's text was changed (decision 0050).
 
-A batch has the version of its messages' text, and a flight is marked only where batch, mailing and
-what the worker has loaded are of one version. So nobody is sent one text and recorded with another:
-what is in flight when the text changes keeps its own, and the rest is rendered anew, batch by
-batch, at once or at the latest when its batch is claimed. Should a message come back from a flight
-to be tried again, it gets the new text then.
+A batch stores the version of its messages' text. A flight is marked only if the batch, the mailing
+and what the worker has loaded have the same version, so no client gets one text and is recorded
+with another. Messages in flight keep their text; the others are rendered again, batch by batch, at
+the latest when their batch is claimed. A message that returns from a flight to be retried gets the
+new text then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 GONE = Reason(Code.CLIENT_DELETED)
 NUMBER = "phone_number"
 
+# The queued messages of a batch with an older text, except those in flight.
 WAITING_MESSAGES = f"""
 SELECT m.id, m.client_id FROM dispatch_batch b
 JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
@@ -41,6 +42,7 @@ JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
 WHERE b.id = %s AND m.state = '{QUEUED}' AND m.text_version < %s AND NOT m.id = ANY(b.in_flight)
 """
 
+# Mailings under way with an unfinished batch of an older text. Version 1 has never been changed.
 TO_RENEW = f"""
 SELECT m.id FROM mailings_mailing m
 WHERE m.state IN {UNDER_WAY_SQL} AND m.text_version > 1 AND EXISTS (
@@ -53,14 +55,14 @@ IS_TO_RENEW = f"{TO_RENEW} AND m.id = %s"
 
 @dataclass(frozen=True, slots=True)
 class TextChangeImpact:
-    """How many messages were handed over, or are just now, and how many still wait."""
+    """How many messages were or are being handed over, and how many still wait."""
 
     handed_over: int
     waiting: int
 
 
 def impact_of(mailing: Mailing) -> TextChangeImpact:
-    """Whom a new text would come too late for, and who would get it; by the batches' counts."""
+    """Return how many messages a new text would reach, by the batches' counts."""
     flying = Func(F("in_flight"), function="cardinality", output_field=IntegerField())
     sums = {state: Sum(state) for state in HANDED_OVER}
     counts = mailing.batches.aggregate(flying=Sum(flying), queued=Sum("queued"), **sums)
@@ -70,7 +72,7 @@ def impact_of(mailing: Mailing) -> TextChangeImpact:
 
 
 def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
-    """Change a mailing; where its text is new and it is under way, put on record for how many.
+    """Change a mailing; record an event with the numbers of messages if its text changed.
 
     Raises StateConflict as `Mailing.change` does.
     """
@@ -90,7 +92,7 @@ def change(mailing: Mailing, changes: Mapping[str, Any], *, actor: str) -> None:
 
 
 def renew(batch_id: int) -> int:
-    """Give the batch's messages that wait the mailing's text of now; how many."""
+    """Render the waiting messages of a batch with the mailing's present text; return how many."""
     with transaction.atomic():
         batch = Batch.objects.select_for_update(no_key=True).get(id=batch_id)
         mailing = Mailing.objects.get(id=batch.mailing_id)
@@ -100,11 +102,12 @@ def renew(batch_id: int) -> int:
 
 
 def show_new_numbers(batch_id: int, messages: Sequence[tuple[int, int]]) -> None:
-    """Render the texts of messages (id and client) anew whose clients have another number by now,
-    where the mailing's text shows it; to be called in a transaction.
+    """Render messages (pairs of id and client id) again if the mailing's text shows the phone
+    number.
 
-    The same digits may be in a text for another reason, so nothing is replaced in it. A text of an
-    earlier version that shows the number is renewed when its batch is claimed, if not here.
+    For clients whose number has changed; to be called in a transaction. The digits are not replaced
+    in the stored text, since they may be in it for another reason. A text of an earlier version is
+    rendered when its batch is claimed, if not here.
     """
     batch = Batch.objects.select_for_update(no_key=True).get(id=batch_id)
     mailing = Mailing.objects.get(id=batch.mailing_id)
@@ -128,7 +131,7 @@ def _render(mailing: Mailing, batch_id: int, waiting: Sequence[tuple[int, int | 
 
 
 def renew_all(mailing_id: int) -> None:
-    """The same for all batches of a mailing under way; returns at once where another is at it."""
+    """Render all batches of a mailing under way again; return at once if another worker does."""
     if not sql.rows(IS_TO_RENEW, [mailing_id]):
         return
     mailing = Mailing.objects.get(id=mailing_id)
@@ -145,5 +148,5 @@ def _behind(mailing: Mailing) -> list[int]:
 
 
 def mailings_to_renew() -> list[int]:
-    """The mailings under way with batches whose messages have an earlier text."""
+    """Return the mailings under way that have batches with an earlier text."""
     return [mailing for (mailing,) in sql.rows(TO_RENEW)]

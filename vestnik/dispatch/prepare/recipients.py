@@ -1,5 +1,7 @@
-"""Whom a mailing goes to, and what each of them gets: the same statement makes messages of it and
-previews it, so that the two cannot differ."""
+"""Selects a mailing's recipients and renders the text of each.
+
+Enlisting and preview use the same statement, so they cannot differ.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +20,13 @@ from vestnik.mailings.template import is_personalised
 NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
 NEEDED_BY_ALL = ("id", "phone_number", "timezone")
 
-# Samples come from the first so many clients.
+#: Samples are taken from this many of the first clients.
 LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one client would get."""
+    """The text that one client would get."""
 
     client: int
     text: str
@@ -32,17 +34,18 @@ class Sample:
 
 
 def select_recipients(audience: Filter) -> QuerySet[Client]:
-    """The clients that a mailing with this filter goes to, in no particular order."""
+    """Return the clients that a mailing with this filter goes to, in no particular order."""
     clients = matching({kind: audience[kind] for kind in audience if kind != "again"})
     again = audience.get("again")
     return clients.filter(unreached(**again)) if again else clients
 
 
 def clients_sql(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
-    """A statement of the clients with what `rendered` needs of them, and its parameters.
+    """Return the query of the clients with the columns that `rendered_sql` needs, and its
+    parameters.
 
-    A join and not a sub-query: of a million clients that is probed a million times for each
-    mention.
+    The stop list is joined: a subquery would be probed for each of a million clients and each time
+    that it is mentioned.
     """
     values = rendering_of(text).values()
     columns = NEEDED if values else NEEDED_BY_ALL
@@ -57,9 +60,11 @@ FROM ({selected}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 
 
 def rendered_sql(text: str, clients_sql: str) -> str:
-    """A statement of `id`, `phone_number`, `timezone`, why they get nothing (`code`, `why` and
-    `reason`), `text` and `segments`, over one made by `picked`. Text and segments are null where
-    all get the same."""
+    """Return the query that renders the clients of `clients_sql`.
+
+    Its columns are `id`, `phone_number`, `timezone`; the refusal as `code`, `why` and `reason`,
+    null without one; `text` and `segments`, null if all clients get the same text.
+    """
     return rendering_of(text).over(clients_sql)
 
 
@@ -72,7 +77,10 @@ SELECT id, text, segments FROM ({rendered}) AS r WHERE code IS NULL ORDER BY id 
 def sample_messages(
     mailing: Mailing, most: int, clients: QuerySet[Client] | None = None
 ) -> list[Sample]:
-    """What the first clients of an unsaved mailing would get; or the first of `clients`."""
+    """Return what the first clients of a mailing would get, or the first of `clients`.
+
+    The mailing need not be saved. At most `most` samples.
+    """
     among = select_recipients(mailing.filter) if clients is None else clients
     statement, parameters = clients_sql(mailing.text, among.order_by("id")[:LOOKED_AT])
     sampling = _sample_sql(rendered_sql(mailing.text, statement))

@@ -1,7 +1,8 @@
-"""A test send: what a client would get, sent to a few numbers before anything else is.
+"""Test sends: the text that a client would get, sent to a few numbers before the mailing.
 
-A mailing of its own, marked as a test and running at once, so that rate limit, stop list, breaker,
-receipts and all else hold as for any other. Its messages have a number and no client.
+A test send is a mailing of its own, marked as a test and running at once, so rate limit, stop list,
+breaker and receipts apply as to any other (decision 0108). Its messages have a number and no
+client.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,7 +29,9 @@ from vestnik.mailings.window import Clock
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Numbers of one test send.
 MOST_NUMBERS = 5
+#: From the start to the end of a test send.
 WINDOW = timedelta(minutes=10)
 COPIED_FIELDS = ("text", "filter", "provider", "rate_limit")
 NOBODY_HAS = gettext_lazy(
@@ -39,7 +42,7 @@ NOBODY_HAS = gettext_lazy(
 
 @dataclass(frozen=True)
 class SentTest:
-    """A test under way, and what each number gets, or why it does not."""
+    """A test send that was started: its text, and its messages with the reason of a refusal."""
 
     mailing: Mailing
     text: str
@@ -48,11 +51,11 @@ class SentTest:
 
 
 def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> SentTest:
-    """Send the text of a mailing, saved or not, to up to five numbers; nothing of it changes.
+    """Send the text of a mailing, saved or not, to up to five numbers; the mailing is not changed.
 
-    All of them get the text of the preview's first sample. Numbers on the stop list, and those
-    that get no SMS, get nothing, and their messages say so. Raises ValidationError naming what
-    is wrong.
+    All numbers get the text of the preview's first sample. Numbers on the stop list and numbers
+    that receive no SMS get a suppressed message with the reason. Raises ValidationError with the
+    field.
     """
     given = list(dict.fromkeys(numbers))
     if not 1 <= len(given) <= MOST_NUMBERS:
@@ -68,7 +71,7 @@ def send_test(mailing: Mailing, numbers: Collection[str], actor: str) -> SentTes
 
 
 def _sample(mailing: Mailing) -> tuple[str, int]:
-    """What the first client would get; where nobody is matched, what the defaults make of it."""
+    """Return what the first client would get; without clients, the text with all defaults."""
     for sample in sample_messages(mailing, 1):
         return sample.text, sample.segments
     pieces = parse(mailing.text)
@@ -81,7 +84,7 @@ def _sample(mailing: Mailing) -> tuple[str, int]:
 
 
 def _launched(mailing: Mailing, actor: str) -> Mailing:
-    """A mailing of its own, under way; nobody is enlisted for it."""
+    """Create the running mailing of a test send, with an enlistment that is complete already."""
     now = database_now()
     test = Mailing.objects.schedule(
         actor=actor,
@@ -99,7 +102,7 @@ def _launched(mailing: Mailing, actor: str) -> Mailing:
 
 
 def _messages(test: Mailing, numbers: Sequence[str], text: str, segments: int) -> list[Message]:
-    """One batch of a message each. Who was erased and is on the stop list is known by the hash."""
+    """Create the messages in one batch; `recall` restores stopped numbers that were erased."""
     recall(numbers)
     listed = StopListEntry.objects.filter(phone_number__in=numbers)
     why = {number: NO_SMS for number in numbers if gets_no_sms(number)}

@@ -1,1 +1,1 @@
-"""Reading the pipeline's tables: what reports, pages and the API ask of them."""
+"""Queries of the pipeline's tables for reports, pages and the API."""

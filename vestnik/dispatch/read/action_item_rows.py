@@ -11,7 +11,8 @@ from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 #: Days for which a missed mailing is listed.
 MISSED_DAYS = 3
 
-# By partial indexes alone: what is closed, settled and in good order costs nothing.
+# Partial indexes alone: the cost grows with the open items, not with all mailings. A mailing
+# without batches matched no client.
 ACTION_ITEMS = f"""
 SELECT 'breaker' AS kind, NULL::bigint AS id, '' AS name, alias, 0::bigint AS messages, reason,
     reason_details AS details, until AS at
@@ -41,7 +42,7 @@ WHERE state = '{MailingState.FINISHED}'
 
 
 class ActionItemRow(NamedTuple):
-    """One of them; `id` is its mailing's."""
+    """One item; `id` is the id of its mailing."""
 
     kind: str
     id: int | None

@@ -1,4 +1,4 @@
-"""What is left to be sent, and what is in doubt: by partial indexes of what is open."""
+"""The messages that are queued and those that are unknown, by partial indexes of open batches."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from vestnik.dispatch.models import Batch, Message
 from vestnik.dispatch.states import CLAIMED, DONE, WAITING, MessageState
 from vestnik.mailings.models import MailingState
 
-# Never a finished mailing.
+# Only running mailings: finished ones are not read.
 BY_PROVIDER = f"""
 SELECT m.provider,
     coalesce(sum(b.queued - cardinality(b.in_flight)), 0)::bigint,
@@ -40,8 +40,8 @@ GROUP BY m.id, b.timezone ORDER BY m.id, b.timezone
 
 
 def backlogs() -> list[tuple[str, int, float]]:
-    """Return the providers of running mailings, how many messages are due, and for how many
-    seconds the oldest has been."""
+    """Return the providers of running mailings with the number of due messages and the seconds for
+    which the oldest has been due."""
     return [(alias, count, seconds) for alias, count, seconds in sql.rows(BY_PROVIDER)]
 
 
@@ -51,7 +51,7 @@ def in_doubt() -> dict[str, int]:
 
 
 class WaitingBeside(NamedTuple):
-    """How many messages of a mailing and zone wait; `local_hours` is JSON."""
+    """The number of waiting messages of a mailing in a time zone; `local_hours` is JSON."""
 
     id: int
     rate_limit: float | None
@@ -63,7 +63,7 @@ class WaitingBeside(NamedTuple):
 
 
 def waiting_beside(provider: str, mailing_id: int | None) -> list[WaitingBeside]:
-    """Return what waits of the other running mailings of that provider, a row for each zone."""
+    """Return the waiting messages of the provider's other running mailings, a row for each zone."""
     return sql.rows_of(WaitingBeside, BESIDE, [provider, mailing_id])
 
 

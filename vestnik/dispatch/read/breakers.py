@@ -1,4 +1,4 @@
-"""The circuit breakers of providers, to show, and why a mailing's provider takes nothing."""
+"""The circuit breakers of providers as pages and the API show them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ NOT_CLOSED = Breaker.objects.exclude(state=BreakerState.CLOSED)
 
 @dataclass(frozen=True)
 class BreakerStatus:
-    """A provider's breaker: `until` is when one message tries again, `openings` how often in a row
-    it opened."""
+    """A provider's breaker: `until` is the time of the next probe, `openings` the number of
+    openings in a row."""
 
     state: str = BreakerState.CLOSED
     openings: int = 0

@@ -1,8 +1,8 @@
 """The displayed state of a message, derived from the stored one.
 
-A message that is stored as queued is being sent while its id is in the flight of a claimed batch.
-Once its mailing is cancelled or over, it reads as cancelled or expired at once, before the rows are
-updated.
+A message that is stored as queued reads as sending while a claimed batch has its id in flight. Once
+its mailing is cancelled or over, it reads as cancelled or expired at once, before its row is
+updated (decision 0077).
 """
 
 from django.db.models import Case, CharField, F, Func, IntegerField, Q, QuerySet, Value, When

@@ -1,6 +1,7 @@
-"""Find messages among millions, without an index on their state.
+"""Finds messages among millions without an index on their state (decision 0078).
 
-Messages of a state are found by their batches, those of a client by one index probe a mailing.
+Messages in a state are found by their batches' counts, those of a client by one index probe for
+each mailing.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from vestnik.dispatch.read.message_state import batches_with_state, messages
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing, MailingText
 
+#: Batches read beyond the page size: those that lie across its start may hold no row of the page.
 MORE_SPANS = 50
 
 Span = tuple[int, int]
@@ -53,26 +55,29 @@ def find(
         rows = rows.filter(holding_digits(digits))
     if client is not None:
         return keyset.take(rows.filter(id__in=_ids_of_client(client, mailing)))
-    # Few numbers match: the batches of the state would be read one by one.
+    # Few numbers match, so searching by state would read the batches one by one.
     if state is not None and not digits:
         return _by_state(keyset, rows, state, mailing)
     return keyset.take(rows if mailing is None else rows.filter(of_mailing(mailing)))
 
 
 def segments_left_us(mailing: int) -> int:
-    """Return how many segments of a mailing a provider has taken."""
+    """Return how many segments of a mailing the provider has accepted."""
     rows = Message.objects.filter(of_mailing(mailing), state__in=LEFT_US)
     return rows.aggregate(sum=Sum("segments"))["sum"] or 0
 
 
 def of_mailing(mailing: int) -> Q:
-    """Return the condition for a mailing's messages, by primary key: no index has the mailing."""
+    """Return the condition for a mailing's messages, as a range of the primary key."""
     return Q(mailing_id=mailing, id__range=_span_of(mailing))
 
 
 def _ids_of_client(client: int, mailing: int | None) -> list[int]:
-    """Return a scalar subquery per mailing: PostgreSQL cannot turn it into a scan of messages, and
-    the index on (mailing, client) answers each in microseconds, on every version."""
+    """Return the ids of a client's messages.
+
+    A scalar subquery for each mailing: PostgreSQL cannot turn it into a scan of messages, and the
+    index on (mailing, client) answers each in microseconds, on every version.
+    """
     mailings = Mailing.objects.order_by()
     if mailing is not None:
         mailings = mailings.filter(id=mailing)
@@ -108,8 +113,7 @@ def _by_state(
 def _spans(keyset: Keyset, batches: QuerySet[Batch]) -> tuple[list[Span], int | None]:
     """Return the next id ranges and the id up to which they are complete; None is the end.
 
-    Each batch holds at least one message, so as many batches as rows are wanted are enough, and
-    where they hold more, fewer are.
+    Each batch holds at least one matching message, so a page of n rows needs at most n batches.
     """
     most = keyset.limit + MORE_SPANS
     while True:
@@ -121,7 +125,7 @@ def _spans(keyset: Keyset, batches: QuerySet[Batch]) -> tuple[list[Span], int | 
         reach = nearest[taken][0] - 1 if keyset.ascending else nearest[taken][1] + 1
         if _is_ahead(keyset, reach):
             return _merged(spans), reach
-        most *= 2  # every batch lies across the start: read further
+        most *= 2  # all batches lie across the start of the page: read more
 
 
 def _nearest(keyset: Keyset, batches: QuerySet[Batch], most: int) -> list[tuple[int, int, int]]:

@@ -1,1 +1,1 @@
-"""What providers report by themselves: receipts, late responses, texts from clients."""
+"""Events that providers send: receipts, late responses, texts from clients."""

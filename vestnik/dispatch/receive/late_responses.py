@@ -1,6 +1,6 @@
-"""Late answers: a provider's word on a hand-over that had been given up, when it is `unknown`.
+"""Late responses: a provider answers a hand-over after its deadline, when the message is `unknown`.
 
-Like a worker's own late outcomes it settles only what still carries its attempt.
+Like a worker's late outcome, it settles only a message that still carries its attempt.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from vestnik.providers.registry import describe
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is noted of a message in doubt; `departed` is in seconds after `marked_at`."""
+    """The attempt of an unknown message; `departed` is in seconds after `marked_at`."""
 
     batch: Claim
     attempt_id: int | None
@@ -28,7 +28,10 @@ class Attempt:
 
 
 def apply(late: LateOutcome) -> bool:
-    """Settle what is unknown by it; False where nothing was, perhaps as it is not recorded yet."""
+    """Settle the unknown message of a late response; return whether there was one.
+
+    False may also mean that its flight is not recorded yet.
+    """
     attempt = late.message.attempt
     if not isinstance(attempt, Attempt):
         return False

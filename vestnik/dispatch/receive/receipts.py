@@ -1,9 +1,9 @@
-"""Receipts: a provider's later word on its messages, in bulk, in any order, any number of times.
+"""Delivery receipts: providers send them in bulk, in any order, and any number of times.
 
-A receipt finds its message by the provider's id or by ours, among those of its provider alone. One
-that finds none yet is kept, and applied when the hand-over is recorded. The first final word
-stands; a receipt also settles a message that was `unknown`. A message that went in parts has a
-receipt for each of them.
+A receipt finds its message by the provider's id or by ours, among the messages of that provider
+alone (decision 0070). One that matches no message yet is kept, and applied when the hand-over is
+recorded. The first final state is not changed by later receipts. A receipt also settles a message
+that was `unknown`. A message sent in parts has a receipt for each part.
 """
 
 from collections import defaultdict
@@ -26,13 +26,16 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
+#: Days for which a receipt without a message is kept.
 KEEP_DAYS = 3
+#: Days after a mailing's end for which receipts can match its messages.
 MEANT_DAYS = 3
+#: Seconds for which the scheduler tries to match a kept receipt again.
 MATCH_FOR = 300.0
 
-# A provider whose ids start again gives one of long ago to a message of now, and its receipt may
-# come before the hand-over is recorded: what ended days ago is not meant, a receipt's validity was
-# over then.
+# A provider whose ids start over reuses an old id for a new message, and the receipt may arrive
+# before the new hand-over is recorded. So messages of mailings that ended MEANT_DAYS ago are left
+# out: the validity period of their messages is over.
 FIND = f"""
 SELECT h.provider_message_id AS provider_id, h.message_id AS message, h.parts, m.phone_number
 FROM dispatch_handover h
@@ -42,13 +45,14 @@ WHERE h.alias = %s AND h.provider_message_id = ANY(%s::text[])
     AND g.ends_at > clock_timestamp() - interval '{MEANT_DAYS} days'
 """
 
-# Our ids are no secret and go up by one: whoever may speak for one provider must not settle the
-# messages of another. A mailing keeps its provider from its launch on.
+# Our ids are sequential and not secret: a caller with one provider's secret must not settle
+# messages of another provider. A mailing keeps its provider from its launch on.
 OURS = """
 SELECT m.id, m.phone_number FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
 WHERE m.id = ANY(%s::bigint[]) AND g.provider = %s
 """
 
+# The first state of a part stays.
 UPDATE_PARTS = """
 UPDATE dispatch_handover h SET state = g.state
 FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
@@ -60,14 +64,15 @@ SELECT message_id, array_agg(state) FROM dispatch_handover
 WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
 """
 
+# Deleted and applied in one transaction: a kept receipt is applied once.
 KEPT = """
 DELETE FROM dispatch_keptreceipt
 WHERE alias = %s AND (provider_message_id = ANY(%s::text[]) OR message_id = ANY(%s::bigint[]))
 RETURNING provider_message_id AS provider_id, message_id, state, at, error, reason
 """
 
-# A receipt may come between the recording of its hand-over and the look for kept ones, or for a
-# message whose worker is gone: what is kept is matched again for a while.
+# A receipt may arrive between the recording of its hand-over and the search for kept receipts, or
+# for a message whose worker has died. So kept receipts are matched again for MATCH_FOR seconds.
 MATCHED = f"""
 SELECT k.alias, array_agg(k.provider_message_id), array_agg(coalesce(k.message_id, 0))
 FROM dispatch_keptreceipt k
@@ -87,7 +92,7 @@ DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interv
 
 
 class KeptRow(NamedTuple):
-    """A receipt as it was kept."""
+    """A row of a kept receipt."""
 
     provider_id: str
     message_id: int | None
@@ -97,7 +102,7 @@ class KeptRow(NamedTuple):
     reason: Any
 
     def receipt(self, alias: str) -> Receipt:
-        """The receipt of that provider that it was."""
+        """Return the receipt, of the provider with that alias."""
         return Receipt(
             alias,
             self.state,
@@ -110,7 +115,7 @@ class KeptRow(NamedTuple):
 
 @retry_on_conflict
 def apply(alias: str, receipts: Sequence[Receipt]) -> int:
-    """Apply receipts and keep those that match nothing yet; how many were kept."""
+    """Apply receipts and keep those that match no message yet; return how many were kept."""
     with transaction.atomic():
         kept = _apply(alias, receipts)
         _keep(alias, kept)
@@ -120,7 +125,7 @@ def apply(alias: str, receipts: Sequence[Receipt]) -> int:
 
 @retry_on_conflict
 def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[int]) -> None:
-    """Apply what was kept for hand-overs that have just been recorded."""
+    """Apply the kept receipts of hand-overs that have just been recorded."""
     if not sql.value(HAS_KEPT, [alias]):
         return
     with transaction.atomic():
@@ -129,13 +134,13 @@ def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[in
 
 
 def match_kept() -> None:
-    """Apply the kept receipts whose messages have been recorded meanwhile."""
+    """Apply the kept receipts whose hand-overs have been recorded meanwhile."""
     for alias, provider_ids, message_ids in sql.rows(MATCHED, [MATCH_FOR]):
         apply_kept(alias, [*filter(None, provider_ids)], [*filter(None, message_ids)])
 
 
 def forget_old() -> None:
-    """Drop the kept receipts that nothing will match any more."""
+    """Delete receipts that were kept for KEEP_DAYS days."""
     sql.run(FORGET, [KEEP_DAYS])
 
 
@@ -155,8 +160,11 @@ def _keep(alias: str, receipts: Iterable[Receipt]) -> None:
 
 
 def _apply(alias: str, receipts: Sequence[Receipt]) -> list[Receipt]:
-    """Apply within the caller's transaction; those that matched nothing, or a message whose
-    hand-over is not recorded, which they name from then on."""
+    """Apply receipts in the caller's transaction; return those to keep.
+
+    They match no message, or a message whose hand-over is not recorded yet; the latter then name
+    the message's id.
+    """
     if not receipts:
         return []
     by_message, unmatched = _find(alias, receipts)
@@ -189,7 +197,7 @@ def _reason_of(receipt: Receipt) -> Reason | None:
 
 
 def _deciding_receipt(state: ReceiptState, by_message: Sequence[Receipt], parts: int) -> Receipt:
-    """Which of the receipts made the message that: of several parts that are delivered the last."""
+    """Return the receipt that decided the state: of several delivered parts, the latest one."""
     words = [receipt for receipt in by_message if receipt.state == state] or by_message
     if parts > 1 and state == "delivered":
         return max(words, key=lambda receipt: receipt.at)
@@ -197,7 +205,7 @@ def _deciding_receipt(state: ReceiptState, by_message: Sequence[Receipt], parts:
 
 
 class MatchedMessage(NamedTuple):
-    """A message that a receipt names, in how many parts it went, and to whom."""
+    """A message that a receipt names, its number of parts, and its phone number."""
 
     provider_id: str
     message: int
@@ -209,8 +217,9 @@ ReceiptsByMessage = dict[int, tuple[list[Receipt], int]]
 
 
 def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[ReceiptsByMessage, list[Receipt]]:
-    """Receipts by their message, with how many parts it has; and those without one."""
+    """Return the receipts by message id with the number of parts, and those without a message."""
     once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
+    # `once`: of several receipts with the same ids the first one counts, and their order is kept.
     named = [receipt.provider_id for receipt in once if receipt.provider_id]
     known = {row.provider_id: row for row in sql.rows_of(MatchedMessage, FIND, [alias, named])}
     ours = _match_own_ids(alias, once)
@@ -222,7 +231,7 @@ def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[ReceiptsByMessage, l
         if found is None:
             unmatched.append(receipt)
         elif not _is_about(receipt, found.phone_number):
-            log.warning("a receipt about another number is dropped", provider=alias)
+            log.warning("receipt dropped: it names another phone number", provider=alias)
         else:
             by_message[found.message].append(receipt)
             parts_of[found.message] = found.parts
@@ -230,14 +239,18 @@ def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[ReceiptsByMessage, l
 
 
 def _match_own_ids(alias: str, receipts: Iterable[Receipt]) -> dict[int, MatchedMessage]:
-    """The messages of that provider among those that are named by our own ids."""
+    """Return the provider's messages that receipts name by our own ids."""
     named = [r.message_id for r in receipts if r.message_id is not None]
     rows = sql.rows(OURS, [named, alias]) if named else []
     return {message: MatchedMessage("", message, 1, number) for message, number in rows}
 
 
 def _is_about(receipt: Receipt, phone_number: str) -> bool:
-    """Whether it may speak of a message to that number; one that was erased has none."""
+    """Return whether a receipt can be about a message to that number.
+
+    Gateways write numbers with or without the country code, so the last ten digits are compared. An
+    erased message has no number.
+    """
     said = receipt.phone_number
     return not said or not phone_number or said[-10:] == phone_number[-10:]
 
@@ -245,7 +258,7 @@ def _is_about(receipt: Receipt, phone_number: str) -> bool:
 def _combined_states(
     alias: str, by_message: ReceiptsByMessage
 ) -> Mapping[int, ReceiptState | None]:
-    """What the messages of several parts are now; None where a part is still out."""
+    """Return the states of messages in several parts; None while a part has no receipt."""
     several = {message: found for message, (found, parts) in by_message.items() if parts > 1}
     if not several:
         return {}

@@ -1,4 +1,4 @@
-"""Where providers put what comes in by itself: into the database, before it is acknowledged."""
+"""The sink of providers' events: they are stored in the database before they are acknowledged."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -17,22 +17,23 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+#: Seconds before each attempt to apply a late response.
 LATE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 def store_receipts(events: Sequence[Receipt]) -> None:
-    """Apply receipts, those of each provider at once."""
+    """Apply receipts, grouped by provider."""
     for alias, group in groupby(events, key=lambda receipt: receipt.alias):
         receipts.apply(alias, list(group))
 
 
 def store_inbound(messages: Sequence[Inbound]) -> None:
-    """Take what clients wrote to us."""
+    """Process texts from clients."""
     opt_out.process_inbound(messages)
 
 
 class DatabaseSink:
-    """Called on the event loop; works in threads of its own, so the loop never waits."""
+    """Stores events in threads, so that the event loop, which calls it, never waits."""
 
     async def on_receipts(self, events: Sequence[Receipt]) -> None:
         await asyncio.to_thread(_with_connection, store_receipts, events)
@@ -41,14 +42,15 @@ class DatabaseSink:
         await asyncio.to_thread(_with_connection, store_inbound, messages)
 
     async def on_late(self, answer: LateOutcome) -> None:
-        """Tried for a while: its message is `unknown` only once its flight is recorded."""
+        """Apply a late response, in several attempts: the message becomes `unknown` only when its
+        flight is recorded."""
         for pause in LATE_PAUSES:
             await asyncio.sleep(pause)
             try:
                 if await asyncio.to_thread(_with_connection, late_responses.apply, answer):
                     return
             except DatabaseError as trouble:
-                log.warning("late answer waits", trouble=type(trouble).__name__)
+                log.warning("late response waits", trouble=type(trouble).__name__)
 
 
 def _with_connection(store: Callable[[T], R], events: T) -> R:

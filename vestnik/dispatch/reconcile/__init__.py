@@ -1,1 +1,1 @@
-"""After sending: unknown messages, status queries, and the end of a mailing."""
+"""After sending: unknown messages, status queries, closing mailings."""

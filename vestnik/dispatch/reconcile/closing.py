@@ -1,6 +1,6 @@
-"""Closing what has ended: what is left becomes expired or cancelled, then the mailing finishes.
+"""Closes ended mailings: queued messages become expired or cancelled, then the mailing finishes.
 
-What is in flight finishes by itself: its batch is claimed, and closed once it is let go.
+Messages in flight are finished first: their batch is claimed, and closed after its release.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,15 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-# 50 batches a transaction: a million leftovers take about eight seconds, and no lock is long.
+#: Batches closed in one transaction: a million queued messages take about eight seconds, and no
+#: lock is held for long (decision 0042).
 BATCHES_AT_ONCE = 50
 
 ALL_DONE = f"""
 SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE mailing_id = %s AND state <> '{DONE}')
 """
 
-# Driven by what is still open, so that finished mailings cost nothing.
+# Starts from open batches and mailings under way, so finished mailings cost nothing.
 TO_CLOSE = f"""
 SELECT id FROM mailings_mailing m
 WHERE state IN {UNDER_WAY_SQL} AND enlisted_at IS NOT NULL AND (
@@ -56,7 +57,7 @@ WHERE mailing_id = %s AND state IN {OPEN_SQL} AND timezone IS NOT NULL
 
 
 def close(mailing_id: int) -> None:
-    """Close what is left of an ended mailing, and finish one of which nothing is left."""
+    """Close the queued messages of an ended mailing, and finish a mailing that has none left."""
     if sql.rows(IS_TO_CLOSE, [mailing_id]):
         never_open = _never_open(Mailing.objects.get(id=mailing_id))
         while _close_some(mailing_id, never_open):
@@ -74,7 +75,7 @@ def finish_if_done(mailing_id: int) -> bool:
     if not _is_done(mailing):
         return False
     with transaction.atomic():
-        # Checked again under the lock that queueing unknown messages again takes, too.
+        # Checked again under the lock that resending unknown messages takes, too.
         Mailing.objects.select_for_update(no_key=True).get(id=mailing_id)
         finished = _is_done(mailing) and mailing.move(FINISH)
     if finished:
@@ -87,12 +88,12 @@ def _is_done(mailing: Mailing) -> bool:
 
 
 def mailings_to_close() -> list[int]:
-    """The mailings that have something to close."""
+    """Return the mailings to close or to finish."""
     return [mailing for (mailing,) in sql.rows(TO_CLOSE)]
 
 
 def _never_open(mailing: Mailing) -> list[str]:
-    """The zones of the messages that are left in which the hours never opened within the window."""
+    """Return the open batches' zones in which the hours never opened between start and end."""
     if mailing.local_hours is None or mailing.started_at is None:
         return []
     hours, guard = LocalHours.read(mailing.local_hours), timedelta(seconds=END_GUARD)

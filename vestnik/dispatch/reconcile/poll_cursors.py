@@ -1,7 +1,7 @@
-"""How far each mailing's messages have been asked about, over all workers.
+"""The positions of status queries in each mailing's messages, over all workers.
 
-A round asks once about each message. It is kept in Redis: losing it begins all rounds anew, and
-with Redis away nothing is asked.
+A round queries each message once. Positions are in Redis: losing them starts all rounds from the beginning, and
+while Redis is away no status is queried.
 """
 
 import json
@@ -12,25 +12,27 @@ from typing import Any, cast
 
 from vestnik.db.redis_client import client
 
-# Vendors refuse to be asked more often about one message (SMSC.ru: five times a minute).
+#: Seconds between the starts of two rounds. Vendors refuse more frequent queries about one message
+#: (SMSC.ru: five a minute).
 POLL_EVERY = 60.0
+#: Seconds after which the position of a mailing without queries is deleted.
 KEEP_SECONDS = 3 * 86_400
 
 
 @dataclass(slots=True)
 class PollCursor:
-    """One question about each of a mailing's messages in that state. Instants are Unix time."""
+    """The round of a mailing's messages in one state. Instants are Unix time by the database."""
 
     mailing_id: int
     state: str
     began: float = 0.0
-    #: When the round before it began; 0 where there was none.
+    #: When the previous round began; 0 without one.
     before: float = 0.0
-    #: In which pass it had its last turn.
+    #: The start of the poll in which this mailing had its last turn.
     turn: float = 0.0
-    #: The message that was asked about last; None where it is over.
+    #: The id of the message queried last; None after the end of the round.
     after: int | None = None
-    #: Messages that have been read and not yet asked about.
+    #: Messages that were read and not yet queried.
     rows: deque[Any] = field(default_factory=deque)
 
     @property
@@ -46,7 +48,10 @@ class PollCursors:
         self._client = client()
 
     def due(self, mailings: Iterable[tuple[int, str]], now: float) -> list[PollCursor]:
-        """Of these mailings and states, and begun where it is time; first who waits longest."""
+        """Return the cursors of these mailings and states that have messages to query.
+
+        A round that is due is begun. The cursor that has waited longest comes first.
+        """
         saved = self._load(now)
         cursors = [PollCursor(*each) for each in dict.fromkeys(mailings)]
         for cursor in cursors:
@@ -60,7 +65,7 @@ class PollCursors:
         )
 
     def _load(self, now: float) -> dict[str, list[Any]]:
-        """What is kept; of mailings that had no turn for days it is forgotten."""
+        """Load the positions; delete those without a turn for KEEP_SECONDS."""
         saved_json = cast(dict[str, str], self._client.hgetall(self._key))
         saved = {name: json.loads(value) for name, value in saved_json.items()}
         if old := [name for name, (_, _, turn, _) in saved.items() if now - turn > KEEP_SECONDS]:

@@ -1,8 +1,8 @@
-"""Asking a provider what became of messages that are in doubt; of those that were sent as well,
-where it is configured to be asked for receipts.
+"""Polls providers for the status of unknown messages, and of sent ones if receipts are polled.
 
-One pass at a time asks a provider, over all workers, and for a slice of time, so that one that is
-slow to answer takes one thread of all workers' and no more. The next pass goes on where it ended.
+One poll at a time runs for each provider, over all workers, for a slice of time (decision 0068). So
+a provider that answers slowly takes one thread of all workers together. The next poll continues
+where the last one ended.
 """
 
 import time
@@ -32,17 +32,20 @@ from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
+#: Seconds that one poll takes.
 SLICE = 10.0
-# A group is asked about at once and waited for: no more than vendors answer at once, so that even
-# one whose questions all run into their deadline is over within that.
+#: Messages queried at the same time. Vendors answer that many in parallel, so a group takes one
+#: deadline at most, even if no query is answered.
 GROUP_SIZE = 4
-# Beside a question's deadline, in which nothing is said to the database.
+#: Seconds beyond a query's deadline for which the session with the lock may send no statement.
 LONGEST_SILENCE = 10.0
+#: Messages read by one statement.
 READ_AT_ONCE = 200
-# How old a message that was sent is when it is asked about.
+#: The ages at which a sent message is queried for its receipt (decision 0069).
 AGES = "{1 min,3 min,10 min,30 min,90 min,4 h,12 h,24 h,48 h}"
 
-# Those that came to one of these ages since the round before: no message has to keep a date.
+# Messages that have reached one of these ages since the previous round, derived from `sent_at` and
+# the starts of both rounds: no message stores the date of its next query, and no index is needed.
 CAME_OF_AGE = """
 AND width_bucket(to_timestamp(%(began)s) - m.sent_at, %(ages)s::interval[])
     > width_bucket(to_timestamp(%(before)s) - m.sent_at, %(ages)s::interval[])
@@ -50,8 +53,10 @@ AND width_bucket(to_timestamp(%(began)s) - m.sent_at, %(ages)s::interval[])
 
 
 def _to_ask(state: MessageState, and_due: str = "") -> str:
-    """Batch by batch, in the order of their messages: what was asked about already is not read
-    again."""
+    """Return the query of the next messages in a state, in the order of their ids.
+
+    It starts after the message queried last, in its batch, so earlier messages are not read again.
+    """
     return f"""
 SELECT m.id AS message_id, m.phone_number,
     coalesce(m.provider_message_id, '') AS provider_message_id, m.attempt_id, b.id AS batch_id
@@ -78,7 +83,7 @@ NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
 class MessageToAsk(NamedTuple):
-    """A message that the provider is asked about."""
+    """A message whose status is queried."""
 
     message_id: int
     phone_number: str
@@ -88,15 +93,15 @@ class MessageToAsk(NamedTuple):
 
 
 def mailings_to_poll(provider: Provider) -> list[int]:
-    """The mailings of which the provider can tell something."""
+    """Return the mailings with messages whose status the provider can report."""
     return [mailing for mailing, _ in _pollable(provider)]
 
 
 def poll(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> int:
-    """Ask that mailing's provider about it and about all others that it can tell something of, in
-    turns; how many messages were settled.
+    """Poll the mailing's provider about this mailing and all its others, in turns.
 
-    Returns at once where another worker is at it, and after a slice of time.
+    Return how many messages were settled. Return at once if another worker polls this provider, and
+    otherwise after SLICE seconds.
     """
     alias = Mailing.objects.values_list("provider", flat=True).get(id=mailing_id)
     provider = describe(alias)
@@ -112,7 +117,7 @@ def poll(mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]) -> i
 
 
 def _pollable(provider: Provider) -> list[tuple[int, MessageState]]:
-    """Mailings, each with the state of the messages that are asked about."""
+    """Return pairs of mailing and state of the messages to query."""
     if not provider.can_query:
         return []
     mailings = [
@@ -126,7 +131,7 @@ def _pollable(provider: Provider) -> list[tuple[int, MessageState]]:
 def _poll_in_turns(
     provider: Provider, mailing_id: int, pool: ProviderPool, stopping: Callable[[], bool]
 ) -> int:
-    """A group of each mailing after the other, so that a large one keeps none waiting."""
+    """Query a group of each mailing in turn, so that a large mailing delays no other."""
     settled = polled = 0
     cursors, end = PollCursors(provider.alias), time.monotonic() + SLICE
     now = sql.value(NOW)
@@ -136,21 +141,22 @@ def _poll_in_turns(
             cursor = waiting.popleft()
             group = _next_group(cursor)
             cursor.turn, cursor.after = now, group[-1].message_id if group else None
-            # Before it is asked: what a provider chokes on is not asked about again at once.
+            # Saved before the query: a message on which the provider fails is not queried again
+            # soon.
             cursors.save(cursor)
             if group:
                 settled += _query_group(provider, cursor.mailing_id, group, pool)
                 polled += len(group)
                 waiting.append(cursor)
     except redis.RedisError as trouble:
-        log.info("asking waits", provider=provider.alias, trouble=type(trouble).__name__)
+        log.info("status poll waits", provider=provider.alias, trouble=type(trouble).__name__)
     if polled:
-        log.info("asked", provider=provider.alias, messages=polled, settled=settled)
+        log.info("status polled", provider=provider.alias, messages=polled, settled=settled)
     return settled
 
 
 def _next_group(cursor: PollCursor) -> list[MessageToAsk]:
-    """The next messages of the round; none where it is over."""
+    """Return the next messages of the round; an empty list at its end."""
     if not cursor.rows:
         cursor.rows.extend(
             sql.rows_of(
@@ -184,7 +190,7 @@ def _query_about(row: MessageToAsk) -> StatusQuery:
 
 
 def record_replies(mailing_id: int, rows: Sequence[MessageToAsk], replies: Sequence[Reply]) -> int:
-    """What is in doubt and known to be with the provider, or not to be."""
+    """Settle unknown messages that the provider has, or does not have; return how many."""
     known = [
         (row, reply)
         for row, reply in zip(rows, replies, strict=True)

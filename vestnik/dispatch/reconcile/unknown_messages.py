@@ -1,7 +1,7 @@
-"""Messages in doubt: nobody knows whether the provider has them.
+"""Unknown messages: it is not known whether the provider has accepted them.
 
-They stay `unknown` until a receipt, the provider's answer or the operator settles them; where the
-provider is configured to resend (`in_doubt = "resend"`), they are sent again by themselves.
+They stay `unknown` until a receipt, a status answer or an operator settles them. If the provider is
+configured with `in_doubt = "resend"`, they are sent again automatically.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,25 +38,26 @@ log = structlog.get_logger(__name__)
 
 
 class UnknownAction(StrEnum):
-    """What an operator may do with a mailing's unknown messages."""
+    """An operator's decision about a mailing's unknown messages."""
 
     ASK = "ask"
     RESEND = "resend"
     GIVE_UP = "give_up"
 
 
-# In slices of some batches, each a transaction of its own: as one statement 299,000 messages made a
-# pause wait for 1.3 s, in which 359 messages left.
+# Slices of BATCHES_AT_ONCE batches, each a transaction of its own (decision 0041): as one
+# statement, 299,000 messages made a pause wait for 1.3 s, in which 359 messages left.
 NEXT_BATCHES = """
 SELECT id, unknown FROM dispatch_batch WHERE mailing_id = %s AND unknown > 0 AND id > %s
 ORDER BY id LIMIT %s
 """
 BATCHES_AT_ONCE = 20
+#: Beyond every id: the largest bigint.
 NO_FURTHER = 2**63 - 1
-#: Of what is sent again by itself, in one tick: slices of which some messages were.
+#: Slices with messages to resend in one run of the scheduler, for each mailing.
 MOST_SLICES_A_RUN = 5
 
-# Mailings whose receipts may still come: the provider is asked about their messages.
+# Mailings whose receipts may still arrive. Later, status queries are pointless.
 RECENT = f"""
 coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '{RECEIPT_DAYS} days'
 """
@@ -71,19 +72,19 @@ TO_RESEND = f"""{WITH_UNKNOWN}
 
 
 class StatusQueryUnsupported(Exception):
-    """The provider of the mailing cannot tell what became of a message."""
+    """The provider of the mailing cannot report the status of a message."""
 
 
 def count_unknown(mailing: Mailing) -> int:
-    """How many messages of the mailing are unknown."""
+    """Return the number of the mailing's unknown messages."""
     return mailing.batches.aggregate(n=Sum("unknown"))["n"] or 0
 
 
 def resend(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
-    """Queue the unknown messages again, at most so many; how many. A finished mailing runs again.
+    """Queue up to `most` unknown messages again; return how many. A finished mailing runs again.
 
-    Raises StateConflict at or after the mailing's end, and where it was cancelled. Where that
-    comes in between, what was not queued by then stays unknown.
+    Raises StateConflict if the mailing has ended or was cancelled. If that happens during the call,
+    the remaining messages stay unknown.
     """
     note = _EventRecord(mailing, "resend", actor)
 
@@ -99,7 +100,7 @@ def resend(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
 
 
 def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
-    """Count the unknown messages as failed, at most so many; how many."""
+    """Mark up to `most` unknown messages as failed; return how many."""
     note = _EventRecord(mailing, "give_up", actor)
 
     def settle(batches: Sequence[int]) -> int:
@@ -110,7 +111,7 @@ def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
 
 
 class _EventRecord:
-    """The record of what was decided of how many messages, written with the first slice."""
+    """The event of a decision with the number of messages, written with the first slice."""
 
     def __init__(self, mailing: Mailing, event: str, actor: str) -> None:
         self._mailing, self._event, self._actor = mailing, event, actor
@@ -126,11 +127,12 @@ class _EventRecord:
 def _in_slices(
     mailing: Mailing, settle: Callable[[Sequence[int]], int | None], most: int | None = None
 ) -> Iterator[int]:
-    """Settle some batches at a time, by their ids: how many messages of each slice. Without any,
-    `settle` is asked once about none.
+    """Call `settle` with the ids of some batches at a time; yield the messages settled by each
+    slice.
 
-    It ends where `settle` answers None, and before a slice with which there would be more than
-    `most` in all: as counted before it, and as settled by it, for others may be in doubt since.
+    Without unknown messages `settle` is called once with no ids. The iteration ends if `settle`
+    returns None, and before a slice that would exceed `most` messages in all: both by the counts
+    read before, and by the number settled, since more messages may have become unknown meanwhile.
     """
     after, seen, settled = 0, 0, 0
     found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
@@ -152,9 +154,9 @@ def _in_slices(
 
 
 def request_status(mailing: Mailing, *, actor: str) -> int:
-    """Have a worker ask the provider what became of the unknown messages; how many there are.
+    """Have a worker query the status of the unknown messages; return their number.
 
-    Raises CannotBeAsked where the provider cannot tell, or is not configured any more.
+    Raises StatusQueryUnsupported if the provider cannot report it or is no longer configured.
     """
     if mailing.provider not in aliases() or not describe(mailing.provider).can_query:
         raise StatusQueryUnsupported
@@ -168,10 +170,10 @@ def request_status(mailing: Mailing, *, actor: str) -> int:
 def resend_automatically(
     resending: Sequence[str], workers_are_gone: Callable[[], bool] = lambda: True
 ) -> None:
-    """Queue again what is unknown by providers that are configured so, until the end.
+    """Queue unknown messages of the providers in `resending` again, until their mailings' end.
 
-    Not what is unknown since a lease ran out, where it is not certain that its worker is gone: that
-    is asked after the messages are read, and before it is committed.
+    Messages of an expired lease are left out unless `workers_are_gone`, which is called before the
+    messages are read and again before the commit (decision 0181).
     """
     if not resending:
         return
@@ -179,22 +181,24 @@ def resend_automatically(
         mailing = Mailing.objects.get(id=mailing_id)
         again = partial(_queue_by_itself, mailing, workers_are_gone)
         slices = _in_slices(mailing, again)
-        # What may not be sent again stays unknown, and is not in the way of others.
+        # Slices without messages to resend do not count, so they do not block later ones.
         if count := sum(islice(filter(None, slices), MOST_SLICES_A_RUN)):
             log.info("unknown messages queued again", mailing=mailing_id, count=count)
 
 
 def mailings_to_ask(asked: Sequence[str]) -> list[int]:
-    """The mailings with unknown messages by providers that can be asked."""
+    """Return the recent mailings with unknown messages of the providers in `asked`."""
     if not asked:
         return []
     return [mailing for (mailing,) in sql.rows(TO_ASK, [list(asked)])]
 
 
 def _may_send(mailing: Mailing) -> bool:
-    """Whether messages may leave, or might if it were not finished. Its row is locked before it is
-    looked at, so that it is not finished with a message queued, and the end did not come while the
-    lock was waited for."""
+    """Lock the mailing, and return whether messages may leave, or could if it ran again.
+
+    The row is locked before it is read. So the mailing cannot be finished with a message queued,
+    and an end that came during the wait for the lock is seen (decision 0012).
+    """
     Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
     held = Mailing.objects.filter(is_ahead("ends_at"), id=mailing.id)
     return held.filter(state__in=SENDABLE).exists()
@@ -205,7 +209,7 @@ def _queue_by_itself(
 ) -> int | None:
     are_gone = workers_are_gone()
     count = _queue_again(mailing, SYSTEM, batches, only_answered=not are_gone)
-    if count and are_gone and not workers_are_gone():  # it came while the messages were read
+    if count and are_gone and not workers_are_gone():  # the clock was set meanwhile
         transaction.set_rollback(True)
         return None
     return count
@@ -214,7 +218,7 @@ def _queue_by_itself(
 def _queue_again(
     mailing: Mailing, actor: str, batches: Sequence[int], *, only_answered: bool = False
 ) -> int | None:
-    """Queue the unknown messages of some batches; None where nothing may leave any more."""
+    """Queue the unknown messages of some batches; return None if nothing may leave any more."""
     if not _may_send(mailing):
         return None
     statement = RESEND_AUTOMATICALLY if actor == SYSTEM else RESEND

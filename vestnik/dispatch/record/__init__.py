@@ -1,1 +1,1 @@
-"""The lease on a batch: claim it, mark messages as in flight, record their outcomes."""
+"""The lease of a batch: claim it, mark its messages as in flight, record their outcomes."""

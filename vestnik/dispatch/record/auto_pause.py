@@ -1,4 +1,4 @@
-"""A mailing that is refused again and again pauses itself and says why."""
+"""Pauses a mailing of which too many messages are refused, with the reason (decision 0047)."""
 
 import structlog
 
@@ -10,7 +10,9 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
+#: A smaller number of messages proves nothing about the list or the text.
 LEAST_MESSAGES = 200
+#: The share of permanently refused messages from which the mailing pauses itself.
 MOST_REFUSED = 0.2
 
 TALLY = """
@@ -19,7 +21,8 @@ SELECT coalesce(sum(failed), 0)::bigint,
 FROM dispatch_batch WHERE mailing_id = %s
 """
 
-# What an operator gave up was not refused. Counted only where it decides.
+# Messages that an operator gave up are `failed`, but were not refused. The query reads messages, so
+# it runs only for a mailing whose counts alone would pause it.
 GIVEN_UP = f"""
 SELECT count(*) FROM dispatch_batch b JOIN dispatch_message m ON m.mailing_id + 0 = b.mailing_id
     AND m.id BETWEEN b.first_message_id AND b.last_message_id
@@ -29,14 +32,15 @@ WHERE b.mailing_id = %s AND b.failed > 0 AND m.state = '{FAILED}'
 
 
 def pause_if_refused(mailing_id: int, last_refusal: str) -> bool:
-    """Pause a mailing of which at least a fifth of at least 200 messages was refused for good.
+    """Pause a mailing of which a fifth of at least 200 messages was refused; return whether it was.
 
-    Once only: an operator who resumes it has decided.
+    A mailing pauses itself once: an operator who resumes it has decided to go on.
     """
     failed, handed_over = sql.row(TALLY, [mailing_id]) or (0, 0)
     if handed_over < LEAST_MESSAGES or failed < handed_over * MOST_REFUSED:
         return False
     mailing = Mailing.objects.get(id=mailing_id)
+    # The event of the first pause is the memory of it.
     pauses = mailing.events.filter(event=PAUSE.name, actor=SYSTEM)
     if pauses.filter(reason_details__code=Code.MANY_REFUSED).exists():
         return False

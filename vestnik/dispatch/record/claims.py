@@ -1,7 +1,7 @@
 """Claiming a batch: a lease on up to 1,000 messages of a running mailing.
 
-A lease has a deadline, renewed with each flight. A worker that dies leaves its lease to run out;
-then the ids that were in flight become `unknown`, and the rest of the batch is claimed again.
+A lease has a deadline, which each mark of a flight renews. If a worker dies, its lease expires: the
+messages that were in flight become `unknown`, and the rest of the batch is claimed again.
 """
 
 import json
@@ -21,7 +21,8 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-# How much longer than a hand-over may take a lease lasts.
+#: Seconds that a lease lasts beyond the provider's deadline for a hand-over, so that a hand-over
+#: always ends before its lease (`lease_of`).
 LEASE_MARGIN = 10.0
 WORKER_STOPPED = Reason(Code.WORKER_STOPPED)
 
@@ -38,11 +39,11 @@ WHERE m.state = '{MailingState.RUNNING}' AND m.provider = %s
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A batch that is ours until its lease runs out."""
+    """A batch that this worker holds until its lease expires."""
 
     alias: str
     claim_id: int
-    #: Whether receipts will have to find the messages by the provider's ids.
+    #: Whether the provider sends receipts, so its message ids have to be stored.
     receipts: bool
     batch_id: int
     mailing_id: int
@@ -52,13 +53,14 @@ class Claim:
     text: str
     rate_limit: int | None
     segments: int
-    #: Of `text`, and of the queued messages as far as the batch knows.
+    #: The version of `text`, and the version that the batch's queued messages have.
     text_version: int
     batch_text_version: int
-    #: Of the mailing, as JSON.
+    #: The mailing's local hours, as JSON.
     local_hours: str | None = None
     timezone: str | None = None
-    #: Its fair share in messages a second, how long its turn may be, and its virtual time then.
+    #: The mailing's fair rate in messages a second, the longest turn in seconds, and the mailing's
+    #: virtual time in seconds at the claim.
     rate: float = 1.0
     longest_turn: float = LONGEST_TURN
     virtual_time: float = 0.0
@@ -66,19 +68,19 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimOrder:
-    """In which order mailings are next: by the fair rate of each, and `rate` of others."""
+    """The order in which mailings are claimed: `rates` by mailing id, and `rate` for all others."""
 
     rates: Mapping[int, float] = field(default_factory=dict)
     rate: float = 1.0
-    #: About how many messages one turn is.
+    #: About how many messages one turn has.
     turn: int = 1
-    #: Whether those go first that have handed over fewer than so many.
+    #: Whether mailings that have handed over fewer than `new_below` messages go first.
     new_first: bool = False
     new_below: int = 0
 
 
 def new_id() -> int:
-    """An id for a claim or an attempt: 63 random bits, so that no two are ever the same."""
+    """Return a new id of a claim or an attempt: 63 random bits, unique without coordination."""
     return secrets.randbits(63)
 
 
@@ -90,9 +92,9 @@ def claim(
     receipts: bool = True,
     order: ClaimOrder | None = None,
 ) -> Claim | None:
-    """Claim for `lease` seconds a ready batch of the running mailing of that provider that is next.
+    """Claim, for `lease` seconds, a ready batch of the provider's next mailing; None without one.
 
-    Mailings that are `cooling_down` are passed over: they have no permits just now.
+    Mailings that are `cooling_down` are passed over: their rate limit has no permits at the moment.
     """
     claim_id, order = new_id(), order or ClaimOrder()
     record = sql.prepared_record(
@@ -115,7 +117,7 @@ def claim(
 
 
 def rescue_expired() -> None:
-    """Take back the leases that ran out."""
+    """Take back expired leases."""
     why = [WORKER_STOPPED.text, WORKER_STOPPED.json]
     for batch, mailing, unknown in sql.rows(RESCUE_EXPIRED, why):
         counters().count("leases_lost", "")
@@ -123,11 +125,11 @@ def rescue_expired() -> None:
 
 
 def promote_due() -> int:
-    """Make the waiting batches that are due ready again; how many."""
+    """Make waiting batches that are due ready again; return their number."""
     return sql.run(PROMOTE_DUE)
 
 
 def next_due(alias: str) -> float | None:
-    """In how many seconds the first waiting batch of that provider is due; None without any."""
+    """Return the seconds until the provider's first waiting batch is due; None without one."""
     wait: float | None = sql.value(NEXT_DUE, [alias])
     return wait

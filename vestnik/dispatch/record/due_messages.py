@@ -1,4 +1,5 @@
-"""The messages of a claimed batch that may be handed over now, also by their clients' hours."""
+"""Reads the messages of a claimed batch that may be handed over now, within their clients'
+hours."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -12,8 +13,9 @@ from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.window import END_GUARD
 
-# `mailing_id + 0` keeps the planner on the primary key: between two analyzes it takes a new mailing
-# for small, and reads all of it by the other index to find these thousand.
+# `mailing_id + 0` keeps the planner on the primary key. Until the next ANALYZE it takes a new
+# mailing for a small one, and would read all of it by the index on `mailing_id` to find these 1,000
+# rows.
 LOAD = f"""
 SELECT id AS message_id, phone_number, text, segments, attempts, text_version,
     doubted_attempt_id AS earlier_attempt
@@ -24,7 +26,7 @@ ORDER BY id LIMIT %s
 """
 NO_LIMIT = 2**31 - 1
 
-# The zones of the clients as they are now, which may have been corrected since the batch was made.
+# The clients' present time zones: they may have been corrected since the batch was enlisted.
 ZONES = """
 SELECT m.id, (SELECT timezone FROM audience_client WHERE id = m.client_id)
 FROM dispatch_message m WHERE m.id = ANY(%s::bigint[])
@@ -38,7 +40,7 @@ WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = '{QUEUED}'
 
 
 class QueuedMessage(NamedTuple):
-    """A message that may be handed over now."""
+    """A message of a claimed batch that is due."""
 
     message_id: int
     phone_number: str
@@ -46,37 +48,42 @@ class QueuedMessage(NamedTuple):
     segments: int
     attempts: int
     text_version: int = 1
-    #: An earlier attempt that may have arrived.
+    #: The id of an earlier attempt that may have arrived.
     earlier_attempt: int | None = None
 
 
 class OpenHours(TypedDict, total=False):
-    """In which zones the clients' hours are open, and until when."""
+    """The time zones in which the clients' hours are open, and when the first of them closes."""
 
     zones: Sequence[str]
     closes: datetime | None
 
 
 class DueMessages(NamedTuple):
-    """What of a batch may be handed over now, and in how many seconds the next of the others is
-    due. With local hours only to clients of these zones, and until they close in one of them."""
+    """The messages of a batch that may be handed over now.
+
+    `next_retry` is the number of seconds until the next of the other messages is due. With local
+    hours, `zones` are the open time zones, and `closes` is when the first of them closes.
+    """
 
     messages: list[QueuedMessage]
     next_retry: float | None
     zones: Sequence[str] | None = None
     closes: datetime | None = None
-    #: Whether others of the batch are due as well, that were not read.
+    #: Whether more messages of the batch are due than were read.
     more: bool = False
 
     @property
     def hours(self) -> OpenHours:
-        """What the mark is to ask of a flight of these."""
+        """The hours that the mark has to check for a flight of these messages."""
         return {} if self.zones is None else {"zones": self.zones, "closes": self.closes}
 
 
 def load_queued(batch: Claim, most: int = NO_LIMIT) -> tuple[list[QueuedMessage], float | None]:
-    """The batch's messages that are due, and in how many seconds the next of the others is: None
-    where there are none, or `most` are due."""
+    """Return up to `most` due messages of the batch, and the seconds until the next one is due.
+
+    The seconds are None if all messages are due, or `most` of them.
+    """
     bounds = [batch.mailing_id, batch.first_message_id, batch.last_message_id]
     messages = sql.prepared_rows_of(QueuedMessage, LOAD, [*bounds, most])
     if len(messages) in (batch.queued, most):
@@ -85,7 +92,10 @@ def load_queued(batch: Claim, most: int = NO_LIMIT) -> tuple[list[QueuedMessage]
 
 
 def load_due(batch: Claim, most: int = NO_LIMIT) -> DueMessages:
-    """What of the batch may be handed over now, also by the hours of its clients; about `most`."""
+    """Return about `most` messages of the batch that may be handed over now.
+
+    With local hours all due messages are read: which of them are open is known only by their zones.
+    """
     if batch.local_hours is None:
         messages, retry = load_queued(batch, most)
         return DueMessages(messages, retry, more=len(messages) == most < batch.queued)
@@ -95,7 +105,7 @@ def load_due(batch: Claim, most: int = NO_LIMIT) -> DueMessages:
 def _filter_open(
     batch: Claim, messages: Sequence[QueuedMessage], retry: float | None
 ) -> DueMessages:
-    """Those of the messages whose clients' hours are open, by the zones of now."""
+    """Keep the messages whose clients' hours are open in their present time zones."""
     if not messages:
         return DueMessages([], retry)
     hours = LocalHours.read(json.loads(batch.local_hours or "{}"))
@@ -112,8 +122,7 @@ def _filter_open(
 
 
 class OpenZones(NamedTuple):
-    """The zones in which the hours are open, until they close in the first of them, and in how
-    many seconds they open in the first of the others."""
+    """The open time zones, when the first of them closes, and the seconds until the next opens."""
 
     zones: Sequence[str]
     closes: datetime | None
@@ -121,8 +130,10 @@ class OpenZones(NamedTuple):
 
 
 def open_zones(hours: LocalHours, zones: Collection[str], now: datetime) -> OpenZones:
-    """In which of the zones messages may leave now: while `opens <= now < closes`, less the guard
-    for the way to the receiving end."""
+    """Return the zones in which messages may leave: while `opens <= now < closes - END_GUARD`.
+
+    The guard is the time that a message may take to reach the provider.
+    """
     guard = timedelta(seconds=END_GUARD)
     spans = {zone: hours.next_open(zone, now, guard) for zone in zones}
     open_ones = [zone for zone, (opens, _) in spans.items() if opens <= now]

@@ -1,4 +1,4 @@
-"""The outcomes of a flight, column by column, as the statements that record them want them."""
+"""The outcomes of a flight in columns, as the recording statements take them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,16 +10,17 @@ from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.states import DOUBTED, FAILED, QUEUED, RESENT, SENT, UNKNOWN
 from vestnik.reasons.reason import Reason
 
+#: ASCII "unit separator". Texts of outcomes go through `storable`, which removes control
+#: characters.
 SEPARATOR = "\x1f"
 
 
 @dataclass(slots=True)
 class OutcomeBatch:
-    """What became of the messages of one flight; empty before the first.
+    """The outcomes of one flight; empty before the first flight.
 
-    A state is that of the message, or `resent`: queued again although this attempt may have
-    arrived, or `doubted`: not sent by this attempt, which leaves an earlier one that may have
-    arrived. `departed` is in seconds after the flight's mark; `retry_in` counts from the recording.
+    `states` are message states, or RESENT or DOUBTED (see `states`). `departed` is in seconds after
+    the flight's mark. `retries` are in seconds after the recording; -1 is no retry.
     """
 
     attempt_id: int | None = None
@@ -30,11 +31,11 @@ class OutcomeBatch:
     provider_ids: list[str] = field(default_factory=list)
     reasons: list[Reason | None] = field(default_factory=list)
     retries: list[float] = field(default_factory=list)
-    #: The provider's id of each part, its message, and how many parts that has.
+    #: For each part of a message: the provider's id, the message's id, and its number of parts.
     part_ids: list[str] = field(default_factory=list)
     part_owners: list[int] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
-    #: Did not leave in time; nothing to record of them.
+    #: Messages that did not leave in time: nothing is recorded for them.
     not_sent: list[int] = field(default_factory=list)
 
     def add(
@@ -55,52 +56,54 @@ class OutcomeBatch:
         self.retries.append(retry_in)
 
     def add_parts(self, message_id: int, part_ids: Sequence[str]) -> None:
-        """By which of the provider's ids receipts will find the message."""
+        """Add the provider's ids by which receipts find the message."""
         for part_id in part_ids:
             self.part_ids.append(part_id)
             self.part_owners.append(message_id)
             self.parts.append(len(part_ids))
 
     def not_sent_of(self, flight: Sequence[QueuedMessage]) -> list[QueuedMessage]:
-        """Those of the flight that may go with the next one."""
+        """Return the messages of the flight that did not leave and may join the next flight."""
         not_sent = set(self.not_sent)
         return [message for message in flight if message.message_id in not_sent] if not_sent else []
 
     def first_retry(self, otherwise: float | None) -> float | None:
-        """In how many seconds the first of those that were refused for now is due again."""
+        """Return the seconds until the first temporarily refused message is due again."""
         waits = [wait for wait in self.retries if wait >= 0]
         return min([*waits, *([] if otherwise is None else [otherwise])], default=None)
 
     def with_not_sent(self) -> "OutcomeBatch":
-        """The same, with those that did not leave as queued: their lease was taken back, so
-        they stand as unknown."""
+        """Add the messages that did not leave as `queued`, and return this batch.
+
+        Needed after the lease was taken back: those messages have become unknown.
+        """
         for message_id in self.not_sent:
             self.add(message_id, QUEUED, 0.0)
         self.not_sent = []
         return self
 
     def extend(self, other: "OutcomeBatch") -> None:
-        """Take over the outcomes of the other."""
+        """Append the outcomes of `other`."""
         for column in fields(self):
             mine = getattr(self, column.name)
             if isinstance(mine, list):
                 mine.extend(getattr(other, column.name))
 
     def last_refusal(self) -> Reason | None:
-        """Why the last of those that were refused for good was."""
+        """Return the reason of the last permanently refused message; None without one."""
         reasons = (r for s, r in zip(self.states, self.reasons, strict=True) if s == FAILED)
         return next(reversed([*reasons]), None)
 
     def parameters(self) -> dict[str, object]:
-        """The columns as text, and the counts. psycopg's own array dumping costs 2 µs a message,
-        this 0.3.
+        """Return the columns as text and the counts, as parameters of the recording statements.
 
-        An id of the provider's that was given twice is the last one's. They stand in order, so that
-        two flights that take over the same ids never wait for each other.
+        Text costs 0.3 µs a message; psycopg's dumping of arrays costs 2 µs.
         """
         counted = Counter(self.states)
         owners = zip(self.part_owners, self.parts, strict=True)
         last = dict(zip(self.part_ids, owners, strict=True))
+        # Sorted: two flights that insert the same ids lock them in the same order. An id that the
+        # provider gave twice belongs to the last message that got it.
         part_ids = sorted(last)
         return {
             "ids": array(self.ids),
@@ -121,8 +124,10 @@ class OutcomeBatch:
         }
 
     def _why(self) -> dict[str, str]:
-        """The reasons as text and as data: nothing at all where there are none, which unnest fills
-        with nulls."""
+        """Return the reasons as text and as JSON; two empty strings if no message has one.
+
+        `unnest` fills the shorter column with nulls.
+        """
         if not any(self.reasons):
             return {"errors": "", "reasons": ""}
         return {

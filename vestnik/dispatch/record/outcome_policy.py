@@ -1,4 +1,4 @@
-"""What an outcome of a hand-over makes of the message."""
+"""Decides the state of a message from the outcome of its hand-over."""
 
 import random
 
@@ -23,6 +23,7 @@ from vestnik.reasons.reason import Reason, storable
 
 log = structlog.get_logger(__name__)
 
+#: Seconds before the first and before any later retry of a temporarily refused message.
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
 
 
@@ -36,10 +37,10 @@ def add_outcome(
     *,
     retry_in_seconds: float | None = None,
 ) -> None:
-    """Add to `outcomes` what became of a message that departed so many seconds after the mark.
+    """Add the outcome of a message that departed `departed` seconds after the flight's mark.
 
-    A refusal of everybody costs no attempt: the message stays, or is tried again after
-    `retry_in_seconds`, with the reason on record.
+    A provider-wide refusal costs no attempt: the message stays in the batch, or is retried after
+    `retry_in_seconds` with the reason stored.
     """
     if isinstance(outcome, Accepted):
         provider_id = storable(outcome.provider_id, PROVIDER_ID_LENGTH)
@@ -77,7 +78,7 @@ def _add_failure(
 ) -> None:
     state, reason, retry_in = _decide(provider, message, outcome)
     if state == FAILED and message.earlier_attempt is not None:
-        state = DOUBTED  # nobody knows whether the earlier attempt has arrived
+        state = DOUBTED  # the earlier attempt may have arrived
     reason = reason.fit()
     outcomes.add(message.message_id, state, departed, error=reason, retry_in=retry_in)
     log.warning(
@@ -109,7 +110,11 @@ def _decide(
 
 
 def back_off(attempts: int) -> float:
-    """Seconds before the next attempt: doubling, capped, and spread so that a gateway that comes
-    back is not met by everybody at once."""
+    """Return the seconds before the next attempt: doubled with each attempt, at most LONGEST_RETRY.
+
+    The delay is random within its upper half, so that a gateway that comes back does not get all
+    retries at the same moment.
+    """
+    # 2 ** 16 is beyond LONGEST_RETRY; the bound keeps the power small for any number of attempts.
     longest = min(FIRST_RETRY * 2 ** min(attempts, 16), LONGEST_RETRY)
     return random.uniform(longest / 2, longest)  # noqa: S311  (not a secret)

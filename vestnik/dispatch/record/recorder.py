@@ -1,9 +1,9 @@
 """Marking flights and recording their outcomes.
 
-A flight is marked, and committed, before its first byte goes out: its ids stand in the batch's
-`in_flight`, under an `attempt_id` of its own. Recording flight k and marking flight k + 1 is one
-statement. That statement is where pause, cancel, STOP, the end, a new text and a lost lease take
-hold.
+A flight is marked, and the mark committed, before its first byte leaves: the mark writes the ids
+into the batch's `in_flight` under a new `attempt_id`. One statement records flight k and marks
+flight k + 1. Pause, cancel, STOP, the end, a new text and a lost lease take effect in that
+statement.
 """
 
 from collections.abc import Sequence
@@ -34,24 +34,24 @@ MAILING_ENDED = Reason(Code.MAILING_ENDED)
 
 
 class LeaseLost(Exception):
-    """The batch is not ours any more."""
+    """Another worker may hold the batch: this worker's claim or attempt is no longer in its row."""
 
 
 class Mismatch(Exception):
-    """Rows of messages in flight were changed by somebody who is not their worker."""
+    """Messages in flight were changed by another transaction than their worker's: a defect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A flight that may leave: since when, by the database's clock, and how long until the end."""
+    """A marked flight: when it was marked, by the database's clock, and the seconds to the end."""
 
     marked_at: datetime
     seconds_to_end: float
 
 
 class Marked(NamedTuple):
-    """How many outcomes were recorded, and whether the next flight is marked, since when and until
-    when."""
+    """The row of RECORD_AND_MARK: the number of outcomes recorded, and the mark of the next
+    flight."""
 
     recorded: int
     marked: bool
@@ -69,13 +69,16 @@ def record_and_mark(
     zones: Sequence[str] | None = None,
     closes: datetime | None = None,
 ) -> Mark | None:
-    """Record the outcomes known and mark the next flight, in one statement. What is still `out`
-    stays in flight, under the new attempt. With local hours only clients of these zones are in
-    the next flight, and it leaves before they close.
+    """Record the known outcomes and mark the next flight, in one statement.
 
-    None where the next must not leave: paused, cancelled, ended, another text since it was claimed,
-    or somebody of it was stopped, deleted or changed, who is then taken out or written to anew.
-    Raises LeaseLost where the batch is not ours any more; then nothing was recorded.
+    Messages that are still `out` stay in flight, under the new attempt. With local hours, `zones`
+    are the time zones that the flight's clients must have, and `closes` is when the first zone
+    closes.
+
+    Return None if the flight must not leave: the mailing is paused, cancelled or ended, or its text
+    has changed since the claim, or a client of the flight was stopped, deleted or changed. Messages
+    of such clients are taken back or corrected before the batch is claimed again. Raise LeaseLost
+    if this worker no longer holds the batch; then nothing was recorded.
     """
     found = sql.prepared_row_of(
         Marked,
@@ -95,7 +98,8 @@ def record_and_mark(
     _check(batch, outcomes, found.recorded)
     if found.marked:
         return Mark(found.marked_at, found.seconds_to_end)
-    if flight:  # somebody of it may have been stopped, deleted or changed
+    # A client of the flight may have been stopped, deleted or changed: take those messages back.
+    if flight:
         sweep_batch(batch.batch_id)
         recheck(batch.batch_id)
     return None
@@ -108,7 +112,7 @@ def seconds_to_end(
     zones: Sequence[str] | None = None,
     closes: datetime | None = None,
 ) -> float | None:
-    """Of a marked flight, how long it is until the end; None where it must not leave any more."""
+    """Return the seconds to the end for a marked flight; None if it must no longer leave."""
     found: float | None = sql.value(
         STILL_MARKED,
         {
@@ -127,10 +131,11 @@ def seconds_to_end(
 def record_and_release(
     batch: Claim, outcomes: OutcomeBatch, *, wait: float = 0.0, served: int = 0
 ) -> str | None:
-    """Record a flight's outcomes and let the batch go, for `wait` seconds or to be claimed now; its
-    state then. Under this claim `served` messages were handed over.
+    """Record a flight's outcomes and release the batch; return the state of the batch.
 
-    None where the batch is not ours any more, or under another attempt: nothing was recorded.
+    The batch can be claimed again after `wait` seconds. `served` is the number of messages handed
+    over under this claim. Return None if this worker no longer holds the batch, or holds it under
+    another attempt: then nothing was recorded.
     """
     seconds = min(max(served, 1) / batch.rate, batch.longest_turn)
     turn = {"served": served, "seconds": seconds, "virtual_time": batch.virtual_time}
@@ -145,7 +150,7 @@ def record_and_release(
 
 
 def record_late(batch: Claim, outcomes: OutcomeBatch) -> int:
-    """Record the outcomes of a flight whose lease was taken back; how many they settled."""
+    """Record the outcomes of a flight whose lease was taken back; return how many were settled."""
     parameters = _parameters(batch, outcomes.with_not_sent())
     parameters |= {"ended": MAILING_ENDED.text, "ended_reason": MAILING_ENDED.json}
     count: int = sql.value(RECORD_LATE, parameters) or 0

@@ -1,8 +1,8 @@
-"""How far the clocks of the hosts are from the database's, which is the one that the pipeline uses.
+"""Measures how far the clocks of the hosts and of Redis are from the database's clock.
 
-No decision rests on how far they are: that is for people and monitoring. A clock that is wrong
-shows in logs, in what is signed for a gateway, and in what a browser is told of "now". One decision
-rests on whether the database's clock has stepped: see `StepWatch`.
+The pipeline uses the database's clock alone; the differences are for operators and monitoring. A
+wrong clock shows in logs, in requests signed for a gateway, and in the "now" of a page. One
+decision depends on whether the database's clock was set: see `StepWatch`.
 """
 
 import os
@@ -20,7 +20,7 @@ from vestnik.dispatch.signals import heartbeat
 from vestnik.outages import OutageLog
 from vestnik.readiness import process_name
 
-#: A clock further away is one that is wrong.
+#: Seconds of difference from which a clock counts as wrong.
 MOST_SECONDS = 1.0
 BROKER = "broker"
 NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
@@ -31,25 +31,27 @@ _broker_wrong = OutageLog("the clock of Redis is not the database's", REMEDY)
 
 
 class WrongClock(Exception):
-    """A clock is further from the database's than it should be."""
+    """A clock differs from the database's by more than MOST_SECONDS."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """By how many seconds a clock is ahead of the database's, and how far that may be wrong: the
-    answer was under way for some time."""
+    """By how many seconds a clock is ahead of the database's, with the error of the measurement.
+
+    The error is half of the time that the database's answer took.
+    """
 
     ahead: float
     uncertainty: float
 
     @property
     def is_sharp(self) -> bool:
-        """Whether the answer came so soon that the figure says something."""
+        """Whether the measurement is exact enough to be shown."""
         return 2 * self.uncertainty < MOST_SECONDS
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the clock is certainly further away than it should be."""
+        """Whether the clock differs by more than MOST_SECONDS in any case."""
         return abs(self.ahead) - self.uncertainty > MOST_SECONDS
 
     def __str__(self) -> str:
@@ -58,20 +60,20 @@ class ClockReading:
 
 
 class StepWatch:
-    """Notices that the database's clock steps, by the monotonic clock of this process.
+    """Detects that the database's clock was set, by the monotonic clock of this process.
 
-    A step forward ends all leases at once, also those of workers that live: what is in flight then
-    counts as unknown until its answer is recorded.
+    A step forward expires all leases at once, including those of live workers. What is in flight
+    then counts as unknown until its outcome is recorded (decision 0181).
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: Of the last look: the monotonic clock, and the database's.
+        #: The monotonic clock and the database's clock at the last look.
         self._last: tuple[float, float] | None = None
         self._since = 0.0
 
     def steady_seconds(self) -> float:
-        """Look, and say for how long this process knows the database's clock without a step."""
+        """Read the clock; return the seconds for which it is known to have run without a step."""
         with self._lock:
             before = time.monotonic()
             database = float(sql.value(NOW))
@@ -92,7 +94,7 @@ step_watch = StepWatch()
 
 
 def measure_host() -> ClockReading:
-    """This host's clock."""
+    """Measure this host's clock."""
     before = time.time()
     database = float(sql.value(NOW))
     after = time.time()
@@ -100,7 +102,10 @@ def measure_host() -> ClockReading:
 
 
 def measure_broker(ours: ClockReading) -> ClockReading:
-    """The clock of Redis, by way of ours. Raises RedisError where Redis is away."""
+    """Measure the clock of Redis against this host's, whose reading is `ours`.
+
+    Raises RedisError if Redis does not answer.
+    """
     before = time.time()
     seconds, microseconds = redis_client.client().time()
     after = time.time()
@@ -109,7 +114,7 @@ def measure_broker(ours: ClockReading) -> ClockReading:
 
 
 def measure() -> ClockReading:
-    """Measure both clocks, keep the figures for /readyz and /metrics, and log what is wrong."""
+    """Measure both clocks, store the figures for /readyz and /metrics, and log a wrong clock."""
     step_watch.steady_seconds()
     ours = measure_host()
     _keep(_name(), ours, _wrong)
@@ -120,7 +125,7 @@ def measure() -> ClockReading:
 
 @every(10.0, "clock")
 def measure_periodically() -> None:
-    """In each worker, and in `vestnik beat`."""
+    """Measure in each worker and in `vestnik beat`."""
     measure()
 
 

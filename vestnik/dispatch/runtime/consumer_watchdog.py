@@ -1,9 +1,9 @@
-"""Ends a worker that no longer consumes.
+"""Ends a worker that no longer consumes (decision 0036).
 
 A Celery consumer can stop consuming after a reconnect while its process lives on (celery issues
 8030, 9054, 10205). So each worker sends itself a heartbeat through the broker, by a queue of its
-own. A worker whose heartbeats do not come back ends itself, and its supervisor starts another.
-While every thread is busy none can come back, so none is sent or counted.
+own. A worker whose heartbeats do not come back kills itself, and its supervisor starts another.
+While every thread has a task no heartbeat can come back, so none is sent or counted.
 """
 
 import os
@@ -19,12 +19,14 @@ from vestnik.dispatch.signals import heartbeat
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between two heartbeats.
 HEARTBEAT_EVERY = 5.0
+#: A minute without any heartbeat that came back.
 MOST_UNANSWERED_HEARTBEATS = 12
 
 
 class ConsumerWatchdog:
-    """The heartbeats of one worker with so many threads."""
+    """Sends and counts the heartbeats of one worker with `threads` threads."""
 
     def __init__(self, hostname: str, threads: int) -> None:
         self._hostname, self._threads = hostname, threads
@@ -38,22 +40,24 @@ class ConsumerWatchdog:
             self.check()
 
     def note_received(self) -> None:
-        """A task came in: this worker consumes."""
+        """Note that a task was received: this worker consumes."""
         self._unanswered = 0
 
     def check(self) -> None:
-        """Send one more heartbeat; end the process if too many did not come back."""
+        """Send a heartbeat; kill the process if more than MOST_UNANSWERED_HEARTBEATS are
+        missing."""
         if len(active_requests) >= self._threads:
             self._note_busy()
             return
         self._busy_checks = 0
         self._unanswered += self._send()
         if self._unanswered > MOST_UNANSWERED_HEARTBEATS:
-            log.error("worker is deaf: it ends itself", worker=self._hostname)
+            log.error("worker no longer consumes: it kills itself", worker=self._hostname)
+            # SIGKILL: a consumer that hangs may also hang in Celery's orderly shutdown.
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _note_busy(self) -> None:
-        """What was not answered until now says nothing of the consumer."""
+        """Discard the count: with all threads busy, missing heartbeats say nothing."""
         self._unanswered = 0
         self._busy_checks += 1
         if self._busy_checks % MOST_UNANSWERED_HEARTBEATS == 0:

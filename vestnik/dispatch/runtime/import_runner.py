@@ -1,7 +1,7 @@
-"""Reading the files that wait, one at a time, each in a process of its own.
+"""Reads uploaded files that wait, one at a time, each in a process of its own (decision 0114).
 
-Reading a million rows takes half a minute of one core: in a worker's own process it would slow
-down every message meanwhile, and a file that bursts its reader would take the worker with it.
+A million rows take half a minute of one core. In the worker's process this would slow down every
+message meanwhile, and a file that exhausts the reader's memory would end the worker.
 """
 
 import subprocess
@@ -19,9 +19,12 @@ from vestnik.dispatch.signals import wakeups
 log = structlog.get_logger(__name__)
 
 TASK = "vestnik.import_file"
-#: How often the child is looked at, and for how long its import may have no reader: it has not
-#: begun, or it was frozen and has lost its session. Then it is ended.
+#: In seconds: how often the child is checked, and for how long its import may have no reader. An
+#: import has none if its process has not begun, or was frozen and lost its database session; such a
+#: process is killed.
 CHECK_EVERY, LONGEST_UNREAD = 2.0, 60.0
+# Whether a session holds the advisory lock, without trying to take it: a failed attempt of this
+# check would keep a worker from its turn. `objsubid = 1` marks a lock with one 64-bit key.
 TURN_TAKEN = """
 SELECT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
@@ -32,14 +35,15 @@ SELECT EXISTS (
 
 
 def enqueue(import_id: int) -> None:
-    """Once the transaction is committed: have a worker read the file."""
+    """Publish the wake-up for a file once the current transaction is committed."""
     transaction.on_commit(lambda: wakeups.publish(TASK, import_id))
 
 
 def wake_for_waiting() -> None:
-    """Publish a wake-up for the next file unless one is being read: a lost one is repeated.
+    """Publish a wake-up for the next file unless one is being read.
 
-    Those that a command was reading, and was stopped, are said to have ended.
+    Run periodically, so a lost wake-up is repeated. Imports whose command was stopped are marked as
+    failed first.
     """
     end_abandoned()
     for import_id in waiting_imports()[:1]:
@@ -48,12 +52,12 @@ def wake_for_waiting() -> None:
 
 
 def waiting_imports() -> list[int]:
-    """The files that wait to be read, and those whose reader was killed."""
+    """Return the imports that wait to be read, and those whose reader was killed."""
     return [import_id for (import_id,) in sql.rows(WAITING, [IMPORT_LOCK])]
 
 
 def run_import(import_id: int) -> None:
-    """Read the file, unless this or another is being read: it then waits for its turn."""
+    """Read the file in a child process, unless another file is being read: then it waits."""
     with advisory_lock(IMPORT_TURN_LOCK) as ours:
         if ours and import_id in waiting_imports():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
@@ -62,7 +66,10 @@ def run_import(import_id: int) -> None:
 
 
 def _supervise(child: "subprocess.Popen[bytes]", import_id: int) -> None:
-    """Until it ends. Each look tells the database that we are there, which keeps our turn."""
+    """Wait until the child ends; kill it if its import has no reader for LONGEST_UNREAD seconds.
+
+    Each check is a statement, which keeps this session from its idle timeout and so keeps the lock.
+    """
     unread = 0.0
     while True:
         try:
@@ -70,7 +77,7 @@ def _supervise(child: "subprocess.Popen[bytes]", import_id: int) -> None:
         except subprocess.TimeoutExpired:
             unread = unread + CHECK_EVERY if import_id in waiting_imports() else 0.0
             if unread > LONGEST_UNREAD:
-                log.error("a reader that does not read is ended", import_id=import_id)
+                log.error("import process does not read: killed", import_id=import_id)
                 child.kill()
         else:
             return

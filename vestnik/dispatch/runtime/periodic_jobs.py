@@ -1,9 +1,9 @@
-"""Runs what is due every second, in threads of each worker process and of `vestnik beat`.
+"""Runs periodic jobs in threads of each worker process and of `vestnik beat`.
 
-No message passes the broker for it: none piles up while workers are away, and the clocks of two
-hosts are never compared. Intervals are of the monotonic clock, so a step of the wall clock neither
-stops nor repeats anything. Any number of processes may do this side by side: a job that must not
-run twice at once takes an advisory lock.
+No job passes the broker, so none piles up while workers are away, and the clocks of two hosts are
+never compared (decision 0028). Intervals use the monotonic clock: a step of the wall clock neither
+stops nor repeats a job. Any number of processes may run them side by side; a job that must not run
+twice at once takes an advisory lock.
 """
 
 import threading
@@ -19,7 +19,7 @@ from vestnik.outages import OutageLog
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that a run may take before the job counts as hanging.
+#: Seconds after which a run counts as hanging, for /readyz.
 LONGEST_RUN = 60.0
 HEARTBEAT_EVERY = 5.0
 
@@ -32,14 +32,14 @@ class Job:
     seconds: float
     run: Callable[[], object]
     outage: OutageLog = field(init=False)
-    #: When it last came to an end, well or not.
+    #: When the last run ended, failed or not; by the monotonic clock.
     ended: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.outage = OutageLog(f"job failed: {self.name}")
 
     def attempt(self) -> None:
-        """Run once. An error is logged and counted, and the next run is not affected."""
+        """Run once. An error is logged and counted, and does not affect the next run."""
         try:
             self.run()
         except Exception as error:
@@ -50,7 +50,7 @@ class Job:
             self.ended = time.monotonic()
 
     def note_failure(self, error: Exception) -> None:
-        """Count a failed run, and log it unless that was said a moment ago."""
+        """Count a failed run, and log it unless the same was logged a moment ago."""
         counters().count("job_failures", self.name)
         self.outage.failed(error)
 
@@ -59,7 +59,7 @@ _jobs: dict[str, Job] = {}
 
 
 def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Register a function to be run every so many seconds, in a thread of its own."""
+    """Register a function to be run every `seconds` seconds, in a thread of its own."""
 
     def register(run: Callable[[], None]) -> Callable[[], None]:
         _jobs[name] = Job(name, seconds, run)
@@ -69,8 +69,10 @@ def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[
 
 
 def overdue_jobs() -> list[str]:
-    """The jobs that were due long ago and have not come to an end since. Of the rare ones nothing
-    is said: to thin out what is old may take minutes."""
+    """Return the names of the jobs that should have ended LONGEST_RUN seconds ago or earlier.
+
+    Jobs with a longer interval are left out: deleting old rows may take minutes.
+    """
     now = time.monotonic()
     often = [job for job in _jobs.values() if job.seconds <= LONGEST_RUN]
     return [job.name for job in often if now - job.ended - job.seconds > LONGEST_RUN]
@@ -93,15 +95,16 @@ def _repeat(job: Job, stopping: threading.Event) -> None:
     while not stopping.wait(max(0.0, due - time.monotonic())):
         job.attempt()
         _close_if_unusable()
-        # What took longer than its interval is not made up for.
+        # A run that took longer than the interval is followed by one run, not by all missed ones.
         due = max(due + job.seconds, time.monotonic())
     connections.close_all()
 
 
 def _take_own_connection() -> None:
-    """Not one of the process's pool: its other threads may hold all of those, and a job would wait.
+    """Give this thread a connection outside the process's pool; it stays open between runs.
 
-    It stays open from run to run.
+    The Celery threads may hold all connections of the pool, and a job would wait for them
+    (decision 0029).
     """
     own = connections[DEFAULT_DB_ALIAS].copy()
     options = own.settings_dict.get("OPTIONS", {})
@@ -111,9 +114,9 @@ def _take_own_connection() -> None:
 
 
 def _close_if_unusable() -> None:
-    """Whatever became of the connection: the next run has one that works, and the thread lives."""
+    """Close a broken connection, so that the next run opens a new one; never raise."""
     try:
         connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
     except Exception:
-        log.exception("a connection could not be closed")
+        log.exception("database connection could not be closed")
         _take_own_connection()

@@ -1,9 +1,10 @@
-"""The scheduler: once a second, find what is due and what is stalled.
+"""The scheduler: once a second it finds what is due and what is stalled.
 
 It only changes states and publishes wake-ups, so it is never late itself: enlisting or sending in
-its thread made it three seconds late. An advisory lock lets one process at a time run it.
-What starts and feeds mailings is apart from the chores, which may take longer; each step runs apart
-too: one that fails, or waits for somebody else's lock, stops no other.
+its thread made it three seconds late (decision 0033). An advisory lock lets one process at a time
+run it. The steps that launch and feed mailings have a thread and a lock of their own, since
+maintenance may take longer. Each step runs apart: one that fails, or waits for another
+transaction's lock, does not stop the others.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,11 +33,13 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-#: No step waits longer for a lock that somebody else holds, a frozen process perhaps.
+#: Seconds that a step waits for a lock of another session, which may be a frozen process.
 LOCK_SECONDS = 1.0
 
-# Of those that start within the same 50 ms, the last: who launches it launches all that are due. A
-# task for each of 500 mailings cost 8 ms of processor time, and held back the first messages.
+# Of the mailings that start within the same 50 ms only the last one gets a wake-up: the worker that
+# launches it launches all due ones. A task for each of 500 mailings cost 8 ms of processor time and
+# delayed the first messages. The mailings are found by a partial index, and the seconds are computed
+# here, so no host's clock counts.
 DUE_SOON = f"""
 SELECT id, greatest(0, extract(epoch FROM starts_at - clock_timestamp()))::float8
 FROM (
@@ -53,14 +56,15 @@ FROM (
 ORDER BY starts_at
 """
 
-#: Beside the longest lease of the providers configured here: another host may have a longer one,
-#: during a release that changes a deadline.
+#: Seconds above the longest lease of the providers configured here. During a release that changes a
+#: deadline, another host's leases may be longer.
 LEASE_BOUND_MARGIN = 300.0
 
-#: Wake-ups to enlist in one run of the scheduler. A task enlists all that wait, so a few are
-#: enough for all processes.
+#: Wake-ups to enlist in one run of the scheduler. A task enlists all mailings that wait, so a few
+#: wake-ups are enough for all processes.
 ENLIST_WAKEUPS = 8
 
+# The providers with a batch to claim: one probe of the index of ready batches a running mailing.
 TO_SEND = f"""
 SELECT DISTINCT m.provider FROM mailings_mailing m
 WHERE m.state = '{MailingState.RUNNING}' AND EXISTS (
@@ -70,8 +74,11 @@ WHERE m.state = '{MailingState.RUNNING}' AND EXISTS (
 
 
 class Step(Job):
-    """One step of a run. A lost connection fails every further step, so its error is passed on:
-    the log then has one line for the run instead of one for each step."""
+    """One step of a run.
+
+    A lost connection would fail every further step. Its error is raised instead, so the log has one
+    line for the run and not one for each step.
+    """
 
     def note_failure(self, error: Exception) -> None:
         if not sql.is_connected():
@@ -81,14 +88,14 @@ class Step(Job):
 
 @every(1.0, "tick")
 def schedule() -> None:
-    """Run once what starts and feeds mailings; return at once where another process runs it."""
+    """Run the steps that launch and feed mailings; return at once if another process runs them."""
     if _run_steps(SCHEDULER_LOCK, SCHEDULE_STEPS):
         heartbeat.note_scheduler()
 
 
 @every(1.0, "chores")
 def run_maintenance() -> None:
-    """Run everything else once; return at once where another process runs it."""
+    """Run the other steps once; return at once if another process runs them."""
     _run_steps(MAINTENANCE_LOCK, MAINTENANCE_STEPS)
 
 
@@ -105,21 +112,21 @@ def _run_steps(lock: int, steps: Sequence[Step]) -> bool:
 
 
 def launch_due() -> None:
-    """Publish wake-ups for the mailings that are about to start, for the moments of the starts."""
+    """Publish wake-ups for the mailings that are about to start, timed for their starts."""
     for mailing, seconds in sql.rows(DUE_SOON, [LOOK_AHEAD]):
         wakeups.publish("vestnik.look_at", mailing, after=seconds)
 
 
 def bound_leases() -> None:
-    """Shorten leases that lie further ahead than any lease lasts."""
+    """Shorten leases that end later than any lease can last."""
     longest = max((lease_of(describe(alias)) for alias in aliases()), default=0.0)
     found = sql.run(BOUND_LEASES, {"longest": longest + LEASE_BOUND_MARGIN})
     if found:
-        log.warning("leases shortened: the database's clock has gone back", batches=found)
+        log.warning("leases shortened: the database's clock was set back", batches=found)
 
 
 def wake_unfinished() -> None:
-    """Publish wake-ups for mailings to enlist or close, and for texts to render anew."""
+    """Publish wake-ups for mailings to enlist or to close, or whose text has changed."""
     for mailing in {
         *closing.mailings_to_close(),
         *enlist.mailings_to_enlist(ENLIST_WAKEUPS),
@@ -135,23 +142,26 @@ def wake_senders() -> None:
 
 
 def resolve_unknown() -> None:
-    """By the provider's declared ability: ask it, or send again; without one they are held."""
+    """Resend unknown messages or ask about them, as each provider is configured.
+
+    Messages of other providers stay unknown until a receipt comes or an operator decides.
+    """
     described_ones = [describe(alias) for alias in aliases()]
     resending = [provider for provider in described_ones if provider.in_doubt == "resend"]
     longest = max(map(lease_of, resending), default=0.0)
     unknown_messages.resend_automatically(
         [provider.alias for provider in resending],
-        # Where the database's clock stepped lately, a lease has run out whose worker lives.
+        # A step of the database's clock expires leases of live workers.
         workers_are_gone=lambda: clock_skew.step_watch.steady_seconds() > longest,
     )
     for provider in described_ones:
-        # One wake-up is enough: the pass that it starts asks about all mailings of that provider.
+        # One wake-up is enough: its poll asks about all mailings of that provider.
         for mailing in status_poller.mailings_to_poll(provider)[:1]:
             wakeups.publish("vestnik.ask", mailing)
 
 
 def pause_without_provider() -> None:
-    """Pause what runs by a provider that is not configured any more."""
+    """Pause running mailings whose provider is no longer configured."""
     running = Mailing.objects.filter(state=MailingState.RUNNING)
     for mailing in running.exclude(provider__in=aliases()):
         log.error("mailing paused", mailing=mailing.id, missing_provider=mailing.provider)
@@ -162,6 +172,7 @@ def _step(run: Callable[[], object]) -> Step:
     return Step(f"tick.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run)
 
 
+#: In this order, `wake_senders` finds the batches that were rescued or promoted in the same run.
 SCHEDULE_STEPS = [
     _step(run)
     for run in (

@@ -1,4 +1,5 @@
-"""Celery tasks: each is a wake-up that says where to look; PostgreSQL says what is to be done."""
+"""Celery tasks. Each is a wake-up that names what to look at; PostgreSQL holds what is to be
+done."""
 
 from collections.abc import Sequence
 
@@ -17,19 +18,19 @@ log = structlog.get_logger(__name__)
 
 @task_prerun.connect
 def mark_taken(task: Task, args: Sequence[object], **_signal: object) -> None:
-    """Mark the wake-up as taken: later ones are handled by another task."""
+    """Mark the wake-up as taken: an equal one may be published from now on."""
     wakeups.mark_taken(task.name, args)
 
 
 @shared_task(name="vestnik.tick")
 def run_scheduler() -> None:
-    """Run the scheduler for a task of the version before; workers run it by themselves."""
+    """Run the scheduler for a message of the previous version; workers need no task for it."""
     scheduler.schedule()
 
 
 @shared_task(name="vestnik.look_at")
 def look_at(mailing_id: int) -> None:
-    """Do what is next for a mailing: launch, enlist, renew texts, have it sent, close."""
+    """Do what is next for a mailing: launch, enlist, renew texts, wake its senders, close."""
     launched = launch.launch_when_due(mailing_id)
     enlist.enlist(launched or enlist.to_enlist_from(mailing_id), this_worker().is_stopping)
     new_text.renew_all(mailing_id)
@@ -39,23 +40,24 @@ def look_at(mailing_id: int) -> None:
 
 @shared_task(name="vestnik.work")
 def work(alias: str) -> None:
-    """Send batches by that provider for a while."""
+    """Send batches of that provider for a slice of time."""
     this_worker().dispatcher(alias).work()
 
 
 @shared_task(name="vestnik.ask")
 def ask(mailing_id: int) -> None:
-    """Ask the provider what became of a mailing's unknown messages, and of its others'."""
+    """Query the status of a mailing's unknown messages, and of its provider's other mailings."""
     worker = this_worker()
     status_poller.poll(mailing_id, worker.provider_pool, worker.is_stopping)
 
 
 @shared_task(name=import_runner.TASK)
 def import_file(import_id: int) -> None:
-    """Read a file that was handed in."""
+    """Read an uploaded file."""
     import_runner.run_import(import_id)
 
 
 @shared_task(name="vestnik.pulse")
 def heartbeat() -> None:
-    """Sent by each worker to itself: that it comes in is all that is asked of it."""
+    """Do nothing: a worker sends this to itself, and its arrival proves that the worker
+    consumes."""

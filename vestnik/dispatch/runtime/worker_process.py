@@ -1,4 +1,4 @@
-"""A worker process: its event loop, its dispatchers and its watchdog."""
+"""A worker process: its provider pool, its dispatchers and its watchdog."""
 
 import gc
 import sys
@@ -21,16 +21,16 @@ from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import aliases, describe
 
-# The event loop keeps the interpreter busy while a thread waits to mark the next flight; Python's
-# own 5 ms before it may have its turn were most of a flight's time.
+# Seconds after which a thread gives up the interpreter. The event loop keeps it busy while a thread
+# waits to mark the next flight; Python's default of 5 ms was most of a flight's time.
 SWITCH_INTERVAL = 0.0005
-# Python looks for garbage after every 700 new objects, which a hundred hand-overs at once make
-# several times: a tenth of a worker's time.
+# By default Python collects garbage after every 700 new objects. A hundred hand-overs at once
+# create several times as many, which took a tenth of a worker's time.
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 
 class WorkerProcess:
-    """One worker process: its connections, its dispatchers, and whether it is ending."""
+    """One worker process: its provider pool, its dispatchers, and whether it is stopping."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -61,7 +61,7 @@ class WorkerProcess:
         return self._stopping.is_set()
 
     def start(self, hostname: str, threads: int) -> None:
-        """Receive what providers send, run the periodic jobs, and watch the consumer."""
+        """Start to receive from providers, to run periodic jobs and to watch the consumer."""
         self._dispatcher_threads.resize(threads)
         self._listen()
         periodic_jobs.start(self._stopping)
@@ -71,11 +71,11 @@ class WorkerProcess:
         ).start()
 
     def stop(self) -> None:
-        """Finish the flights that are out and mark no more."""
+        """Mark no further flight; those in flight are finished."""
         self._stopping.set()
 
     def close(self) -> None:
-        """After all tasks: wait for late answers, flush counters, close connections."""
+        """Wait for late answers, flush the counters and close the connections, after all tasks."""
         for each in self._dispatchers.values():
             each.finish()
         counters().flush()
@@ -83,13 +83,15 @@ class WorkerProcess:
             self._pool.close()
 
     def note_task(self) -> None:
-        """Note that a task came in: this worker consumes."""
+        """Note that a task was received: this worker consumes."""
         if self.watchdog:
             self.watchdog.note_received()
 
     def _listen(self) -> None:
-        """Receive receipts and STOP from the start of the process, not from its first flight: that
-        one may go to a number which has just sent STOP."""
+        """Receive receipts and STOP from the start of the process.
+
+        Connecting with the first flight would be too late: it may go to a number whose STOP waits.
+        """
         for alias in aliases():
             if describe(alias).listens:
                 self.provider_pool.listen(alias)
@@ -97,7 +99,7 @@ class WorkerProcess:
 
 @cache
 def this_worker() -> WorkerProcess:
-    """Return the object of this process, for its tasks and for Celery's signals."""
+    """Return the object of this process, for tasks and for Celery's signals."""
     return WorkerProcess()
 
 
@@ -108,9 +110,10 @@ def note_task(**_signal: object) -> None:
 
 @worker_ready.connect
 def start(sender: Any, **_signal: object) -> None:
-    """Tune the interpreter for this process, and start what it runs beside its tasks."""
+    """Tune the interpreter for this process, and start its threads."""
     gc.collect()
-    gc.freeze()  # half a million objects that live as long as the process: not to be looked at
+    # Half a million objects of imported modules live as long as the process: never collect them.
+    gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
     this_worker().start(sender.hostname, int(sender.controller.concurrency))

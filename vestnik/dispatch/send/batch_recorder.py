@@ -1,6 +1,6 @@
-"""Marking the flights of one claimed batch, and recording what becomes of its messages.
+"""Marks the flights of one claimed batch and records their outcomes.
 
-What is known is recorded by the statement that marks the next flight, or that lets the batch go.
+Known outcomes are recorded by the statement that marks the next flight or releases the batch.
 """
 
 import time
@@ -35,9 +35,10 @@ from vestnik.providers.base import Unknown
 
 log = structlog.get_logger(__name__)
 
-# A message leaves within this many seconds of its flight's mark or not at all, so that a
-# pause or a cancellation takes effect within a second.
+# A message leaves within this many seconds of its flight's mark or not at all, so that a pause or a
+# cancellation takes effect within a second (decision 0024).
 FLIGHT_SECONDS = 0.75
+#: Seconds between two attempts to record while the database is away.
 DATABASE_WAIT = 0.5
 NO_RETRY_DELAYS: Mapping[int, float] = {}
 DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -45,7 +46,8 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 @dataclass(frozen=True, slots=True)
 class FlightTimes:
-    """Until when messages of a marked flight may leave, and when its mailing ends; monotonic."""
+    """When the last message of a marked flight may leave, and when the mailing or the local hours
+    end; by the monotonic clock."""
 
     depart_before: float
     expires_at: float
@@ -65,10 +67,10 @@ class BatchRecorder:
     def mark(
         self, flight: Sequence[QueuedMessage], in_flight: Sequence[Flight], hours: OpenHours
     ) -> FlightTimes | None:
-        """Record what is known and mark the flight beside what is out; no flight with nothing to
-        record is nothing to mark.
+        """Record the known outcomes and mark the flight; what is `in_flight` stays in flight.
 
-        None where the flight must not leave. Raises LeaseLost as `record_and_mark` does.
+        With an empty flight only the outcomes are recorded. Return None if the flight must not
+        leave. Raises LeaseLost as `record_and_mark` does.
         """
         asked_at = time.monotonic()
         if not flight and not self.outcomes.ids:
@@ -89,8 +91,11 @@ class BatchRecorder:
         return None if mark is None else self._confirm(mark, asked_at, hours)
 
     def _confirm(self, mark: Mark, asked_at: float, hours: OpenHours) -> FlightTimes:
-        """The times of a marked flight; of a mark that took long since it was asked again whether
-        the flight may leave."""
+        """Return the times of a marked flight, after asking again if the mark was slow.
+
+        A slow mark leaves nothing of FLIGHT_SECONDS, so the second statement starts a new count. If
+        that is slow as well, the times lie in the past and no message leaves (decision 0025).
+        """
         took = self._marked_by - asked_at
         if took < SLOW_SECONDS:
             self._context.mark_watch.record_fast()
@@ -108,7 +113,9 @@ class BatchRecorder:
     def add(
         self, results: Sequence[SendResult], retry_delays: Mapping[int, float] = NO_RETRY_DELAYS
     ) -> list[QueuedMessage]:
-        """Add what became of messages; those that did not leave and may go with the next flight."""
+        """Add results to the outcomes; return the messages that did not leave and may be sent
+        next."""
+
         if not results:
             return []
         messages, outgoing, found = zip(*results, strict=True)
@@ -130,7 +137,7 @@ class BatchRecorder:
         return self.outcomes.not_sent_of(messages)
 
     def release(self, *, wait: float, served: int) -> None:
-        """Record what is known and let the batch go, for so many seconds."""
+        """Record the known outcomes and release the batch, claimable again after `wait` seconds."""
         state = record_and_release(self._batch, self.outcomes, wait=wait, served=served)
         if state is None:
             record_late(self._batch, self.outcomes)
@@ -139,7 +146,7 @@ class BatchRecorder:
         self._after_recording(self.outcomes)
 
     def record_late(self, outcomes: OutcomeBatch | None = None) -> None:
-        """Record what is known once the lease was taken back."""
+        """Record outcomes after the lease was taken back."""
         outcomes = outcomes or self.outcomes
         record_late(self._batch, outcomes)
         self._after_recording(outcomes)
@@ -151,8 +158,11 @@ class BatchRecorder:
             pause_if_refused(self._batch.mailing_id, refusal)
 
     def release_once_database_is_back(self, collect: Callable[[], Sequence[SendResult]]) -> None:
-        """Record and let go after the database went away: `collect` waits for what was out then,
-        which is known by the time it is back."""
+        """Record and release after the database was away.
+
+        `collect` waits for the messages in flight: by the provider's deadline all outcomes are
+        known.
+        """
         known, self.outcomes = self.outcomes, OutcomeBatch(self._attempt_id, self._marked_at)
         self.add(collect())
         known.extend(self.outcomes)
@@ -164,13 +174,16 @@ class BatchRecorder:
                 connection.close()
                 return self._release_unclear(known, self.outcomes)
             except DATABASE_AWAY:
-                log.info("database still away", batch=self._batch.batch_id)
+                log.info("database still unavailable", batch=self._batch.batch_id)
 
     def _release_unclear(self, known: OutcomeBatch, results: OutcomeBatch) -> None:
-        """Nobody knows whether the last statement took effect. Either the batch is still under
-        the attempt of all outcomes known, or those before it are recorded and it is under the
-        next one, whose flight has not left, with what has landed since; or its lease was taken
-        back, under either."""
+        """Record outcomes although it is unclear whether the last statement was committed.
+
+        If it was not, the batch is under the attempt of `known`, which holds all outcomes. If it
+        was, the batch is under the next attempt, whose flight has not left, and only `results` are
+        still to be recorded. If neither matches, the lease was taken back under one of the two
+        attempts.
+        """
         has_two_attempts = results.attempt_id != known.attempt_id
         if record_and_release(self._batch, known):
             return
@@ -182,7 +195,9 @@ class BatchRecorder:
 
 
 def _times(seconds_to_end: float, since: float) -> FlightTimes:
-    """The end counts from before the mark, and departures from after it: the one is rather too
-    early, and the others never later than they were."""
+    """Return the times of a flight whose mark was requested at `since`.
+
+    Counted from before the mark, the end is never too late, however long the mark took.
+    """
     expires_at = since + seconds_to_end
     return FlightTimes(min(since + FLIGHT_SECONDS, expires_at - END_GUARD), expires_at)

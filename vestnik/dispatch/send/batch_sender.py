@@ -1,8 +1,8 @@
-"""Sending one claimed batch: flight by flight, until it is empty or must be let go.
+"""Sends one claimed batch, flight by flight, until it is empty or must be released.
 
-No transaction is open while a flight is out. A flight whose slowest answers are still to come does
-not hold up the next one: they stay in flight beside it. Once nothing is left to send, the
-dispatcher goes on without them: see `flight.Stragglers`.
+No transaction is open while a flight is out. The slowest answers of a flight do not delay the next
+one: they stay in flight beside it (decision 0006). Once nothing is left to send, the dispatcher
+goes on without them: see `flight.Stragglers`.
 """
 
 import time
@@ -30,14 +30,15 @@ from vestnik.providers.base import Accepted, OutboundMessage, Rejected
 
 log = structlog.get_logger(__name__)
 
-# A flight of which nothing left is not tried again at once. By SMPP it is the one that finds the
-# connection resting, for 0.05 s at first.
+# Seconds before the next flight after one of which no message left. With SMPP this happens when the
+# connection is throttled, at first for 0.05 s.
 STUCK_WAIT = 0.1
+# Seconds before the rate limiter is asked again while Redis is away.
 REDIS_WAIT = 1.0
-# A rate limit is asked again after so long: its rate or Redis's clock may have changed.
+# The longest wait in seconds for permits: the rate or the clock of Redis may have changed.
 LONGEST_RATE_WAIT = 5.0
-# A flight with nothing but trouble so far is not judged by it while answers that are slower than
-# a gateway's refusals may still come; for so many seconds.
+# Seconds to wait for further answers of a flight whose first answers are all failures: a gateway
+# refuses faster than it accepts, and the breaker must not open on the refusals alone.
 SLOW_ANSWER_WAIT = 1.0
 
 
@@ -55,15 +56,19 @@ class BatchSender:
         self.waiting, self.next_retry = self.due.messages, self.due.next_retry
         self.in_flight: list[Flight] = []
         self.recorder = BatchRecorder(context, batch)
-        #: How many were handed over under this claim, those that are out included.
+        #: Messages handed over under this claim, with those in flight. `served` excludes those that
+        #: did not leave.
         self.served = self.handed_over = 0
-        #: Draining: no flight leaves any more under this claim. None leaves before these instants.
+        #: While draining, no further flight leaves under this claim.
         self.draining = self._renew_outdated_text()
+        #: No flight leaves before these instants of the monotonic clock.
         self.paused_until = self.next_grant_at = 0.0
 
     def _renew_outdated_text(self) -> bool:
-        """Whether some of it has another text than the mailing had when it was claimed: then it
-        gets the mailing's, and is claimed anew."""
+        """Render messages with an outdated text again; return whether there were any.
+
+        Such a batch is released and claimed again, since the loaded texts are outdated too.
+        """
         version = self.batch.text_version
         kept = {self.batch.batch_text_version, *(one.text_version for one in self.waiting)}
         if kept == {version}:
@@ -72,10 +77,11 @@ class BatchSender:
         return True
 
     def send(self) -> bool:
-        """Send what is due of the batch and let it go. False where nothing more leaves, and some
-        of it is still out: what has landed is recorded; call again for the rest.
+        """Send the due messages of the batch and release it; return whether it was released.
 
-        Where the database goes away, the outcomes known are kept and recorded once it is back.
+        False means that no further flight leaves and some answers are still missing: the others are
+        recorded, and `send` has to be called again. If the database goes away, the known outcomes
+        are kept and recorded once it is back.
         """
         try:
             return self._send_flights()
@@ -105,7 +111,7 @@ class BatchSender:
         return True
 
     def _may_send_more(self) -> bool:
-        """Whether messages may leave once others are answered, or a pause is over."""
+        """Return whether messages may leave once others are answered, or a pause is over."""
         more = self.waiting and not self.draining and not self.context.stopping()
         return bool(more and self.in_flight)
 
@@ -118,12 +124,15 @@ class BatchSender:
             return []
         window = 1 if self.context.breaker.is_probing else self.context.provider.window
         room = window - sum(len(flight.out) for flight in self.in_flight)
+        # A flight of at least half a window is large enough for the cost of its statement.
         if 2 * room < window:
             return []
         grant = self._acquire_permits(
             min(room, len(self.waiting), turn, self.context.mark_watch.flight_limit)
         )
-        if self.context.breaker.is_probing:  # never the same one twice, where there is another
+        # A probe is a message that was not refused lately: one refused recipient must not keep the
+        # breaker open.
+        if self.context.breaker.is_probing:
             last_refused = self.context.refusals.last_refused
             self.waiting.sort(key=lambda one: (one.attempts, last_refused(one.phone_number)))
         return self.waiting[: grant.granted]
@@ -157,7 +166,10 @@ class BatchSender:
 
     @property
     def _weight(self) -> int:
-        """Of a personalised text the longest of the next flight counts: rather too slow."""
+        """The permits that a message takes: 1, or the segments of the longest message to come.
+
+        Counting the longest one sends rather too slowly than too fast.
+        """
         if self.context.provider.paced_by == "message":
             return 1
         return max(message.segments for message in self.waiting[: self.context.provider.window])
@@ -206,14 +218,16 @@ class BatchSender:
             self._pause(STUCK_WAIT)
 
     def _is_last_of_turn(self) -> bool:
-        """Whether others go on while this one's answers come: of a slow gateway under a pace they
-        take longer than a turn."""
+        """Return whether the turn is over, so that the answers are not waited for here.
+
+        With a rate limit and a slow gateway they take longer than a turn of another mailing.
+        """
         if not self.context.provider.max_rate or self.context.breaker.is_probing:
             return False
         return self._turn_left() <= 0
 
     def _process_results(self, results: Sequence[SendResult]) -> None:
-        """Add the outcomes of results, and decide by them whether to go on."""
+        """Add the outcomes of results; pause or drain if the provider asks to wait or is down."""
         if not results:
             return
         found = self.context.refusals.sort(results)
@@ -233,7 +247,7 @@ class BatchSender:
         self.context.cooldowns.add(None, seconds)
 
     def _wait_for_answers(self) -> None:
-        """Of what is out: until there are some, or it is time to look again."""
+        """Wait for an answer to any flight, at most SHORTEST_ANSWER_WAIT seconds."""
         wait_for_any(self.in_flight, SHORTEST_ANSWER_WAIT)
 
     def _collect(self) -> None:
@@ -261,7 +275,7 @@ class BatchSender:
         self.recorder.release(wait=self._seconds_to_next(), served=self.served)
 
     def _seconds_to_next(self) -> float:
-        """Until something of the batch is due."""
+        """Return the seconds until a message of the batch is due."""
         if self.waiting:
             return max(0.0, self.paused_until - time.monotonic())
         return 0.0 if self.due.more else self.next_retry or 0.0

@@ -1,15 +1,19 @@
-"""The circuit breaker of a provider, shared by all workers through its row.
+"""The circuit breaker of a provider: a row in PostgreSQL that all workers share (decision 0043).
 
-Closed: messages go. Open: none go until `until`, so a provider that is down costs nobody an
-attempt. Half-open: one worker sends one message to try; what becomes of it closes the breaker or
+Closed: messages leave. Open: none leave until `until`, so a provider that is down costs no message
+an attempt. Half-open: one worker sends one message as a probe; its outcome closes the breaker or
 opens it for longer.
 
-It opens on what departed and went wrong. A provider that says by when it wants more is not down
-but busy: its wish is a rest of the lane, and only one that is long, and of all that was answered,
-opens the breaker, for so long. A refused account opens it at once, with that reason: for a moment
-only where it may be that one recipient alone is refused. Where nothing even departs it may be this
-worker alone that does not get through: it pauses alone, and opens the breaker only if nobody
-else gets an answer.
+What opens it:
+
+- FAILURES_TO_OPEN failures in a row of messages that departed.
+- Deferrals with a Retry-After do not count as failures: the provider is busy, not down, and the
+  dispatcher only cools down (decision 0044). The breaker opens for that time if FAILURES_TO_OPEN
+  answers in a row are such and the time is longer than LONGEST_COOLDOWN.
+- A refused account opens it at once, with that reason; for SHORTEST seconds only while the refusal
+  may concern one recipient.
+- If nothing departs, the cause may be this worker. It rests alone, and opens the breaker only if no
+  other worker gets answers (decision 0045).
 """
 
 import threading
@@ -28,12 +32,13 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-# So many messages in a row of which none was taken or refused for good.
+#: Failures in a row that open the breaker; an accepted or permanently refused message ends the row.
 FAILURES_TO_OPEN = 20
+#: Seconds for which it opens the first time, and at most; doubled with each failed probe.
 SHORTEST, LONGEST = 2.0, 60.0
-# No gateway's Retry-After opens the breaker for longer.
+#: Seconds for which a gateway's Retry-After can open the breaker at most.
 LONGEST_RETRY_AFTER = 3600.0
-# Seconds for which a closed state is cached.
+#: Seconds for which a dispatcher caches a closed state: two small reads a second.
 STATE_CACHE_SECONDS = 0.5
 
 READ = """
@@ -41,6 +46,8 @@ SELECT state, greatest(0, extract(epoch FROM until - clock_timestamp()))::float8
 FROM dispatch_breaker WHERE alias = %s AND state <> 'closed'
 """
 
+# Only the first worker opens it (`state <> 'open'`): failures of other workers in the same moment
+# do not double the time. 2 ^ 16 is beyond `longest`; the bound keeps the power from overflowing.
 OPEN = """
 INSERT INTO dispatch_breaker
     (alias, state, openings, until, reason, reason_details, changed_at)
@@ -57,6 +64,8 @@ ON CONFLICT (alias) DO UPDATE SET
 WHERE dispatch_breaker.state <> 'open'
 """
 
+# The update is the election: one worker's statement changes the row, and all others match none. The
+# probe has a lease, so a worker that dies while probing does not keep the breaker half-open.
 START_PROBE = """
 UPDATE dispatch_breaker SET
     state = 'half-open', until = clock_timestamp() + %s * interval '1 second',
@@ -64,6 +73,7 @@ UPDATE dispatch_breaker SET
 WHERE alias = %s AND state <> 'closed' AND until <= clock_timestamp()
 """
 
+# A probe without a result is due again at once.
 RELEASE_PROBE = """
 UPDATE dispatch_breaker SET until = clock_timestamp() WHERE alias = %s AND state = 'half-open'
 """
@@ -82,27 +92,28 @@ class CircuitBreaker:
         self.alias, self._lease = alias, lease
         self._prober: int | None = None
         self._closed_until = 0.0
-        #: Since the last good answer, and when that one's message departed.
+        #: Failures and busy answers since the last good answer; when its message departed.
         self._failures = self._busy_answers = 0
         self._good_at = 0.0
-        #: Whose hand-overs were answered by a refusal of the account since then, and how often.
+        #: Recipients whose messages met a refused account since then, and the number of refusals.
         self._refused: set[str] = set()
         self._refusals = 0
-        #: Of this worker alone: what did not depart in a row, how often it rested for it.
+        #: Of this worker alone: messages in a row that did not depart, and rests because of them.
         self._undeparted = self._local_openings = 0
         self._locally_open_until = 0.0
 
     @property
     def is_probing(self) -> bool:
-        """Whether this thread holds the probe: all threads of a dispatcher share this."""
+        """Whether the current thread holds the probe. The threads of a dispatcher share this
+        object."""
         return self._prober == threading.get_ident()
 
     @contextmanager
     def admit(self) -> Iterator[float]:
         """Yield the seconds to wait before sending; 0 to send, one message if `is_probing`.
 
-        A probe that is without a result at the end of the block is given back: another thread may
-        take it at once.
+        A probe without a result at the end of the block is released: another thread may take it at
+        once.
         """
         wait, start_probe = self._read()
         if start_probe and not start_probe():
@@ -113,9 +124,9 @@ class CircuitBreaker:
             self._release_probe()
 
     def _read(self) -> tuple[float, Callable[[], bool] | None]:
-        """Return the seconds to wait, and what starts the probe if it is time for one.
+        """Return the seconds to wait, and the function that starts the probe if one is due.
 
-        Reading changes nothing that other threads or workers see.
+        Reading changes no state that other threads or workers see.
         """
         now = time.monotonic()
         if now < self._locally_open_until:
@@ -129,20 +140,21 @@ class CircuitBreaker:
         state, wait = row
         if wait == 0:
             return 0.0, self._start_probe
-        # How a try ends shows soon; an open breaker stays open for its time.
+        # A probe ends soon, so its result is read again soon; an open breaker stays open.
         if state == "half-open":
             return STATE_CACHE_SECONDS, None
         return min(max(float(wait), STATE_CACHE_SECONDS), LONGEST), None
 
     def _start_probe(self) -> bool:
-        """Return whether this thread got the probe, of which there is one over all workers."""
+        """Try to take the one probe of all workers; return whether this thread got it."""
         if not sql.run(START_PROBE, [self._lease, self.alias]):
             return False
         self._prober = threading.get_ident()
         return True
 
     def _start_local_probe(self) -> bool:
-        """After a rest of this worker alone: by one message, though others send theirs."""
+        """Try to take this worker's probe after it rested alone; return whether this thread got
+        it."""
         if self._prober is None:
             self._prober = threading.get_ident()
         return self.is_probing
@@ -153,11 +165,12 @@ class CircuitBreaker:
             sql.run(RELEASE_PROBE, [self.alias])
 
     def record(self, sent: Sequence[OutboundMessage], outcomes: Sequence[Outcome | None]) -> float:
-        """Learn from outcomes; return for how many seconds nothing may be sent because of them.
+        """Count outcomes; return the seconds for which nothing may be sent because of them.
 
-        A good answer speaks for all that departed before its own message did.
+        A good answer cancels failures of all messages that departed before its own message did.
         """
-        if {*map(type, outcomes)} == {Accepted}:  # nearly always, and a fifth of the time
+        # The usual case, in a fifth of the time of the loop below.
+        if {*map(type, outcomes)} == {Accepted}:
             return self._record_success(sent[-1].departed_at or 0.0)
         failures: list[tuple[OutboundMessage, Deferred | Unknown]] = []
         undeparted: list[Deferred | Unknown] = []
@@ -216,7 +229,7 @@ class CircuitBreaker:
     def _record_account_refusals(
         self, failures: Sequence[tuple[OutboundMessage, Deferred | Unknown]]
     ) -> float:
-        """Open at once where the account is refused, or perhaps is and nobody was taken since."""
+        """Open if the account is certainly refused, or was refused twice without a good answer."""
         refusals = [
             (m.phone_number, o) for m, o in failures if isinstance(o, Deferred) and o.account
         ]
@@ -233,7 +246,7 @@ class CircuitBreaker:
         return self._open(last.reason, longest=SHORTEST)
 
     def _record_undeparted(self, outcomes: Sequence[Deferred | Unknown]) -> float:
-        """Nothing got as far as the provider."""
+        """Count messages that did not depart; rest this worker after FAILURES_TO_OPEN of them."""
         if not outcomes:
             return 0.0
         now = time.monotonic()
@@ -254,6 +267,7 @@ class CircuitBreaker:
             self._open(outcomes[-1].reason)
         return pause
 
+    # Returns the shortest time: the dispatcher reads the row then, which has the exact one.
     def _open(self, reason: str, retry_after: float = 0.0, longest: float = LONGEST) -> float:
         self._failures = self._busy_answers = 0
         self._closed_until, self._prober = 0.0, None
@@ -275,5 +289,5 @@ class CircuitBreaker:
 
 
 def _is_busy(outcome: Outcome) -> bool:
-    """It says when it wants more: it works."""
+    """Return whether the provider asks to wait: it works, and takes messages later."""
     return isinstance(outcome, Deferred) and outcome.retry_after is not None

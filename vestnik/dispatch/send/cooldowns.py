@@ -1,11 +1,11 @@
-"""Cooldowns: for how long a dispatcher claims nothing of a mailing, or of its provider."""
+"""Cooldowns: times during which a dispatcher claims nothing of a mailing or of its provider."""
 
 import threading
 import time
 
 
 class Cooldowns:
-    """The cooldowns of a dispatcher, shared by its threads. None stands for the whole provider."""
+    """The cooldowns of a dispatcher, shared by its threads. The key None is the whole provider."""
 
     def __init__(self) -> None:
         self._until: dict[int | None, float] = {}
@@ -13,20 +13,20 @@ class Cooldowns:
         self._throttled_until = 0.0
 
     def add(self, mailing: int | None, seconds: float) -> None:
-        """Claim nothing of it for so many seconds; a longer cooldown stands."""
+        """Claim nothing of a mailing for `seconds`; a longer cooldown is kept."""
         until = time.monotonic() + seconds
         with self._lock:
             self._until[mailing] = max(until, self._until.get(mailing, until))
 
     def throttle_provider(self, seconds: float) -> None:
-        """The provider wants less: what is claimed already sends nothing either."""
+        """Cool down the whole provider, including batches that are already claimed."""
         self.add(None, seconds)
         with self._lock:
             self._throttled_until = max(self._throttled_until, time.monotonic() + seconds)
 
     @property
     def provider_throttled_for(self) -> float:
-        """For how many seconds the provider wants nothing; 0 or less where it takes some."""
+        """Seconds for which the provider takes nothing; 0 or less if it takes messages."""
         return self._throttled_until - time.monotonic()
 
     def active(self) -> set[int | None]:
@@ -36,8 +36,10 @@ class Cooldowns:
             return {mailing for mailing, until in self._until.items() if until > now}
 
     def remaining(self) -> list[float]:
-        """Return the seconds until each cooldown ends. One that has ended counts as due, once:
-        its mailing was left out a moment ago."""
+        """Return the seconds until each cooldown ends.
+
+        A cooldown that has ended is returned once, as 0: the last claim left its mailing out.
+        """
         now = time.monotonic()
         with self._lock:
             remaining = [max(until - now, 0.0) for until in self._until.values()]

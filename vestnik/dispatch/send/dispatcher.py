@@ -1,8 +1,7 @@
-"""A dispatcher for each provider in each worker process claims and sends its batches.
+"""The dispatcher of one provider in one worker process claims and sends its batches.
 
-Each dispatcher sends a few batches at once, so a slow provider does not delay other mailings.
-It works for as long as there is work, at most for a slice of time; a wake-up starts it
-again.
+It sends two batches at once (decision 0022) and works as long as there is work, at most for a slice
+of time. A wake-up starts it again.
 """
 
 import threading
@@ -30,28 +29,31 @@ from vestnik.providers.registry import describe
 
 log = structlog.get_logger(__name__)
 
-# Two batches fill each other's gaps: one is recorded while the other's flight is out.
+#: Two batches fill each other's gaps: one is recorded while the other's flight is out.
 BATCHES_AT_ONCE = 2
+#: Seconds after which a dispatcher gives its thread back to Celery, so other tasks get their turn.
 SLICE = 10.0
-# An idle dispatcher waits for what is due so soon, rather than for the scheduler's wake-up.
+#: An idle dispatcher waits up to so many seconds for a batch to become due; for a later one, the
+#: scheduler publishes a wake-up. It never waits for less than SHORTEST_IDLE.
 LONGEST_IDLE = 1.0
 SHORTEST_IDLE = 0.01
-# How often a dispatcher makes waiting batches ready that are due again.
+#: Seconds between two promotions of waiting batches by one dispatcher.
 PROMOTE_EVERY = 0.25
-# How often a dispatcher wakes others because it has found work itself. Receiving a task costs a
-# worker 3 to 4 ms, and each dispatcher that starts would start another one: 210 tasks for
-# 200,000 messages, a tenth of all that was computed.
+#: Seconds between two wake-ups for other dispatchers. Receiving a task costs a worker 3 to 4 ms,
+#: and each dispatcher that starts would wake another one: 210 tasks for 200,000 messages, a tenth
+#: of all computing time.
 WAKE_OTHERS_EVERY = 0.5
-# A quarter of the threads stays for launching, enlisting, closing and asking.
+#: The share of threads that dispatchers may hold; the rest launches, enlists, closes and polls.
 DISPATCHER_SHARE = 0.75
+#: Seconds that an idle dispatcher keeps its only thread although another provider waits for one.
 SHORTEST_STAY = 1.0
 
 
 class DispatcherThreads:
     """The threads that the dispatchers of a worker process share: never all of its threads.
 
-    Under a rate limit a dispatcher waits in its thread most of the time. If dispatchers took all
-    threads of the process, nothing else would be looked at: mailings started seconds late.
+    With a rate limit a dispatcher waits in its thread most of the time. When dispatchers could take
+    all threads of the process, no other task ran, and mailings started seconds late.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -60,13 +62,15 @@ class DispatcherThreads:
         self._used = self._waiting = 0
 
     def resize(self, pool_size: int) -> None:
-        """Leave a part of that many threads to others: Celery's own command line may say another
-        number than WORKER_CONCURRENCY."""
+        """Set the limit by the real number of threads.
+
+        Celery's command line may give another number than WORKER_CONCURRENCY.
+        """
         with self._lock:
             self._limit = _share_of(pool_size)
 
     def acquire(self) -> bool:
-        """Take a thread if there is one; otherwise ask an idle dispatcher to give one up."""
+        """Take a thread and return True; if none is free, ask an idle dispatcher to give one up."""
         with self._lock:
             if self._used >= self._limit:
                 self._waiting += 1
@@ -75,15 +79,16 @@ class DispatcherThreads:
             return True
 
     def release(self) -> None:
-        """Give a thread back. A dispatcher that got none is woken again by the scheduler, if it
-        still wants one."""
+        """Give a thread back. The scheduler wakes a dispatcher that got none and has work."""
         with self._lock:
             self._used -= 1
             self._waiting = max(0, self._waiting - 1)
 
     def should_yield(self, *, has_siblings: bool, held_for: float) -> bool:
-        """Whether an idle dispatcher is to give up this thread: where it has others, or has
-        stayed for a while."""
+        """Return whether an idle dispatcher should give this thread to a waiting one.
+
+        It should if it has another thread, or has held this one for SHORTEST_STAY seconds.
+        """
         if not self._waiting or not (has_siblings or held_for > SHORTEST_STAY):
             return False
         with self._lock:
@@ -153,8 +158,10 @@ class Dispatcher:
                 return
 
     def _wake_others(self) -> bool:
-        """Publish a wake-up: where one dispatcher has work, others may have some, too. One is
-        enough for a rate-limited provider. False where it is too soon after the last one."""
+        """Publish a wake-up for another process; return False if the last one is too recent.
+
+        A rate-limited provider needs no second process.
+        """
         if self._context.provider.max_rate:
             return True
         now = time.monotonic()
@@ -165,7 +172,7 @@ class Dispatcher:
         return True
 
     def _should_yield(self, end: float) -> bool:
-        """Whether to give this idle thread to another dispatcher."""
+        """Return whether to give this idle thread to another dispatcher."""
         has_free_slot = self._slots.acquire(blocking=False)
         if has_free_slot:
             self._slots.release()
@@ -173,7 +180,7 @@ class Dispatcher:
         return self._threads.should_yield(has_siblings=not has_free_slot, held_for=held_for)
 
     def finish(self) -> None:
-        """Wait for the answers that are out: their deadlines end that."""
+        """Wait for missing answers, at most until their deadlines."""
         self._stragglers.finish(self._context.lease)
 
     def _send_one(self) -> bool:
@@ -187,7 +194,7 @@ class Dispatcher:
             return self._send_claimed(cooling_down)
 
     def _send_claimed(self, cooling_down: Collection[int | None]) -> bool:
-        """Claim a batch and send it; False where there is none to claim."""
+        """Claim a batch and send it; return False if there is none to claim."""
         allowance = Allowance(self._context.provider, self._weight)
         try:
             batch = self._claim(allowance, cooling_down)
@@ -201,7 +208,7 @@ class Dispatcher:
     def _claim(
         self, allowance: Allowance, cooling_down: Collection[int | None]
     ) -> claims.Claim | None:
-        """Claim the batch whose turn it is, once the provider's rate limit grants permits."""
+        """Claim the next batch, once the provider's rate limit grants permits (decision 0020)."""
         window = 1 if self._breaker.is_probing else self._context.provider.window
         try:
             grant = allowance.reserve(window)
@@ -224,24 +231,27 @@ class Dispatcher:
             self._stragglers.add(sender)
 
     def _is_full(self) -> bool:
-        """Slow and lost answers hold their places in the window: half of it at the most. Under a
-        pace all that is out is left to be answered beside what goes on."""
+        """Return whether missing answers hold too much of the window to send another batch.
+
+        They may hold half of the window; with a rate limit all but one place, since each turn
+        leaves its last answers behind.
+        """
         provider = self._context.provider
         return self._stragglers.messages_in_flight > (
             provider.window - 1 if provider.max_rate else provider.window // 2
         )
 
     def _wake_fully_sent(self) -> None:
-        """Publish wake-ups for mailings with a fully sent batch: they may be finished."""
+        """Publish wake-ups for mailings with a fully sent batch: the mailing may be finished."""
         with suppress(KeyError):  # another thread may take the last one
             while self._context.fully_sent:
                 wakeups.publish("vestnik.look_at", self._context.fully_sent.pop())
 
     def _wait_for_work(self) -> bool:
-        """Wait for what is due soon; False where nothing is."""
+        """Wait for work that is due soon; return False if there is none."""
         self._wake_fully_sent()
         if self._is_full():
-            time.sleep(SHORTEST_ANSWER_WAIT)  # answers come or run out meanwhile
+            time.sleep(SHORTEST_ANSWER_WAIT)  # answers arrive or reach their deadline meanwhile
             return True
         if self._promote_due():
             return True

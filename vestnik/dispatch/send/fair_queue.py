@@ -1,13 +1,13 @@
-"""Whose turn it is: how the mailings of one provider share it.
+"""Start-time fair queuing: which mailing of a provider sends next (decision 0018).
 
-Start-time fair queuing. Each mailing has a virtual time and a fair rate, made of what it needs to
-be through by its end and of an equal part of the rest (`mailings.fair_share`). What it hands over
-moves its time ahead by the seconds that this takes at its rate; the one with the least is next. The
-times are in PostgreSQL, so all workers see the same; the rates are worked out once a second by each
-dispatcher, and may differ a little.
+Each mailing has a virtual time and a fair rate. The fair rate is what the mailing needs to finish
+by its end plus an equal part of the rest (`mailings.fair_share`). Handing over n messages advances
+the virtual time by n / rate seconds, and the mailing with the least virtual time is next. Virtual
+times are in PostgreSQL, so all workers see the same ones. Each dispatcher computes the rates once a
+second, so the rates of two workers may differ a little.
 
-A mailing that is new gets its first messages in every third turn: so five messages do not wait for
-a rotation of twenty mailings, and a stream of small mailings takes a third and no more.
+Every third turn serves the first messages of new mailings. So five messages do not wait for a
+rotation of twenty mailings, and a stream of small mailings takes a third of the capacity at most.
 """
 
 import threading
@@ -26,20 +26,22 @@ from vestnik.mailings.fair_share import Demand, fair_rates
 from vestnik.mailings.models import MailingState
 from vestnik.providers.base import Provider
 
-# The rates are read again after so many seconds, or once work is announced.
+#: Seconds after which the rates are computed again; earlier if a wake-up announces work.
 REPLAN_EVERY = 1.0
-# Not sooner than so long, and a multiple of what reading took: hundreds of mailings that start
-# together are announced one by one.
+#: The least seconds between two computations, and the least multiple of the time that the last one
+#: took: hundreds of mailings that start together are announced one by one.
 EARLIEST_REPLAN, REPLAN_COST_FACTOR = 0.05, 10.0
-# A turn is what a mailing gets in so many seconds, if others wait.
+#: A turn is what a mailing gets in so many seconds if others wait.
 TURN_SECONDS = 1.0
-# Every so many turns one is for the first messages of new mailings: a second's worth of them.
+#: Every NEW_EVERY-th turn is for new mailings: those that have handed over less than NEW_SECONDS
+#: worth of the capacity, or fewer than NEW_AT_LEAST messages.
 NEW_EVERY, NEW_SECONDS, NEW_AT_LEAST = 3, 1.0, 5
-# Assumed of a provider without a rate limit until something is measured.
+#: Messages a second assumed for a provider without a rate limit until a rate is measured.
 FIRST_CAPACITY = 1000.0
 
-# What is claimable or claimed, by the instant by which it must be through: its hours, unless they
-# open again before the end.
+# The queued messages of running mailings, grouped by the time by which they must be handed over:
+# the close of the local hours in the last 20 hours of the mailing, otherwise the mailing's end,
+# since the hours open again before it. Waiting batches do not count: they cannot be claimed yet.
 READ_BACKLOGS = f"""
 SELECT m.id AS mailing, m.rate_limit::float8 AS rate_limit, m.segments,
     max(t.served)::float8 AS served, sum(b.queued)::float8 AS queued,
@@ -53,8 +55,9 @@ WHERE m.state = '{MailingState.RUNNING}' AND m.provider = %s AND m.ends_at > clo
 GROUP BY m.id, d.until ORDER BY m.id, d.until
 """
 
-# One that is new begins at the mean of those that wait, the ones that were paused for long aside.
-# Inserted in order: other workers may insert the same.
+# A new mailing starts at the mean virtual time of those with queued messages; one that was paused
+# for long counts as if it were at the bound. Rows are inserted in the order of their ids, as other
+# workers may insert the same ones.
 ADD_NEW = f"""
 WITH running AS (
     SELECT m.id, t.virtual_time FROM mailings_mailing m
@@ -77,12 +80,12 @@ ON CONFLICT DO NOTHING
 
 
 class BacklogPart(NamedTuple):
-    """So many queued messages of a mailing that must be through within so many seconds."""
+    """`queued` messages of a mailing that must be handed over within `seconds`."""
 
     mailing: int
     rate_limit: float | None
     segments: int
-    #: None where the mailing has no turn yet.
+    #: Messages handed over so far; None for a mailing without a row in `dispatch_mailingturn`.
     served: float | None
     queued: float
     seconds: float
@@ -90,7 +93,7 @@ class BacklogPart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What a mailing has to hand over: so many messages within so many seconds, the first first."""
+    """The queue of a mailing: `parts` are pairs of messages and seconds, the earliest first."""
 
     limit: float | None
     segments: int
@@ -103,7 +106,7 @@ class Backlog:
 
     @property
     def needed_rate(self) -> float:
-        """The rate at which each part is through in time."""
+        """The least rate in messages a second at which each part is handed over in time."""
         total = rate = 0.0
         for queued, seconds in self.parts:
             total += queued
@@ -113,43 +116,44 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The fair rate of each mailing that waits, and what all of them are handed over at."""
+    """The fair rate of each mailing with queued messages, and the provider's capacity, both in
+    messages a second."""
 
     rates: Mapping[int, float]
     capacity: float
 
     @property
     def rate_of_others(self) -> float:
-        """Of a mailing that has begun to wait since."""
+        """The rate assumed for a mailing that is not in the plan yet."""
         return self.capacity / (len(self.rates) + 1)
 
 
 def make_plan(backlogs: Mapping[int, Backlog], capacity: float) -> Plan:
-    """Share the capacity."""
+    """Share the capacity among the mailings."""
     demands = [Demand(one.needed_rate, one.limit) for one in backlogs.values()]
     rates = fair_rates(capacity, demands) if demands else []
     return Plan(dict(zip(backlogs, rates, strict=True)), capacity)
 
 
 class FairQueue:
-    """A dispatcher's view of whose turn it is, shared by its threads."""
+    """A dispatcher's plan of fair rates, shared by its threads."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._lock = threading.Lock()
         self._claims = count(1)
         self._plan = Plan({}, provider.max_rate or FIRST_CAPACITY)
-        #: When the plan is made again, and when it may be at the earliest.
+        #: When the plan is computed again, and the earliest time for it.
         self._replan_at = self._earliest_replan_at = 0.0
         self._measured_at = -REPLAN_EVERY
         self._served: dict[int, float] = {}
 
     def replan_soon(self) -> None:
-        """Somebody else may have begun to wait: look again soon."""
+        """Compute the plan again soon: another mailing may have messages by now."""
         self._replan_at = min(self._replan_at, self._earliest_replan_at)
 
     def claim_order(self, permits: int) -> ClaimOrder:
-        """In which order mailings are next to be claimed, with permits for so many messages."""
+        """Return the order of the next claim, for a provider that granted `permits` messages."""
         now = self.current_plan()
         return ClaimOrder(
             now.rates,
@@ -160,20 +164,20 @@ class FairQueue:
         )
 
     def turn_left(self, mailing: int, served: int) -> int | None:
-        """How many messages are left of a turn in which so many were handed over; None where nobody
-        else waits."""
+        """Return how many messages of a turn are left after `served`; None if no other mailing
+        waits."""
         now = self.current_plan()
         if not now.rates.keys() - {mailing}:
             return None
         return self._turn_size(now.rates.get(mailing, now.rate_of_others)) - served
 
     def _turn_size(self, rate: float) -> int:
-        """Messages of a turn: never less than are handed over at once."""
+        """Return the messages of a turn: at least those of one flight."""
         least = 1 if self._provider.max_rate else self._provider.window
         return max(least, round(TURN_SECONDS * rate))
 
     def current_plan(self) -> Plan:
-        """The plan of now, or of a moment ago."""
+        """Return the plan, computed again if it is due."""
         with self._lock:
             if time.monotonic() >= self._replan_at:
                 self._replan()
@@ -195,7 +199,8 @@ class FairQueue:
         return self._provider.max_rate / _mean_segments(backlogs.values())
 
     def _measure_capacity(self, backlogs: Mapping[int, Backlog]) -> float:
-        """What all workers together have handed over a second since the last look."""
+        """Return the messages a second that all workers together handed over since the last
+        look."""
         now = time.monotonic()
         served = {mailing: one.served for mailing, one in backlogs.items()}
         done = sum(total - self._served.get(mailing, 0.0) for mailing, total in served.items())
@@ -207,7 +212,7 @@ class FairQueue:
 
 
 def read_backlogs(alias: str) -> dict[int, Backlog]:
-    """What the running mailings of a provider have to hand over; new ones get their place."""
+    """Return the queues of a provider's running mailings; new ones get a virtual time."""
     parts: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
     backlogs: dict[int, Backlog] = {}
     rows = sql.rows_of(BacklogPart, READ_BACKLOGS, [alias])

@@ -1,7 +1,8 @@
-"""The one event loop of a worker process, which owns the connections to providers.
+"""The event loop of a worker process, which owns the connections to providers.
 
-They are opened at the first flight, or at the worker's start where a provider listens, and stay
-open between batches. The threads that claim and record get a flight's outcomes from here.
+A connection is opened with the first flight, or at the worker's start if the provider sends
+receipts or texts through it, and stays open between batches. The threads that claim and record get
+the outcomes of a flight as a future.
 """
 
 import asyncio
@@ -32,7 +33,9 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+#: Seconds that a provider gets beyond its own deadline; and that closing the connections may take.
 GRACE = 2.0
+#: Seconds before the first and before any later attempt to connect; doubled each time.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 
 
@@ -50,25 +53,28 @@ class ProviderPool:
         self._thread.start()
 
     def listen(self, alias: str) -> None:
-        """Connect to a provider before its first flight, for what it hears; returns at once, and
-        tries until it is connected."""
+        """Connect to a provider before its first flight, to receive what it sends.
+
+        Returns at once; the connection is tried until it succeeds.
+        """
         self._submit(self._listen(alias))
 
     def hand_over(
         self, provider: Provider, flight: Sequence[OutboundMessage]
     ) -> Future[list[Outcome | None]]:
-        """Hand a flight over; its outcomes to come, of which None is a message that did not leave.
+        """Hand a flight over; return the future of its outcomes. None is a message that did not
+        leave.
 
-        They are a TimeoutError where the provider does not keep its own deadline.
+        The future raises TimeoutError if the provider exceeds its own deadline by GRACE seconds.
         """
         return self._submit(self._hand_over(provider, flight))
 
     def ask(self, provider: Provider, queries: Sequence[StatusQuery]) -> list[Reply]:
-        """Ask a provider what became of messages, and wait for its replies."""
+        """Query the status of messages, and wait for the replies."""
         return self._wait_for(self._ask(provider, queries))
 
     def close(self) -> None:
-        """Close the connections, as far as that ends in time; stop the loop."""
+        """Close the connections, for at most GRACE seconds, and stop the loop."""
         with contextlib.suppress(TimeoutError):
             self._wait_for(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -87,7 +93,7 @@ class ProviderPool:
             return await connection.ask(queries)
 
     async def _listen(self, alias: str) -> None:
-        """Ends at once, too: the trying is a task that closing ends."""
+        """Start the attempts as a task, which `close` cancels."""
         task = asyncio.create_task(self._open_with_retries(alias))
         self._listening.add(task)
         task.add_done_callback(self._listening.discard)
@@ -99,7 +105,7 @@ class ProviderPool:
                 await self._connection(alias)
                 return
             except Exception as error:
-                log.warning("provider does not open", provider=alias, trouble=type(error).__name__)
+                log.warning("provider not connected", provider=alias, trouble=type(error).__name__)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_RETRY)
 
@@ -108,11 +114,12 @@ class ProviderPool:
         if connecting is None or (connecting.done() and connecting.exception()):
             connecting = asyncio.create_task(self._connect(alias))
             self._connections[alias] = connecting
+        # Shielded: a flight whose deadline passes must not cancel the connect that others wait for.
         return await asyncio.shield(connecting)
 
     async def _connect(self, alias: str) -> Connection[Any]:
         connection = await describe(alias).connect(self._sink)
-        log.info("provider opened", provider=alias)
+        log.info("provider connected", provider=alias)
         return connection
 
     async def _close(self) -> None:
@@ -133,7 +140,7 @@ class ProviderPool:
 async def _hand_over_nonblank(
     connection: Connection[Any], flight: Sequence[OutboundMessage]
 ) -> list[Outcome | None]:
-    """Hand over what has a text. Whatever made it, a blank one never leaves."""
+    """Hand over the messages that have a text; refuse blank ones as a last safeguard."""
     if not any(map(is_blank, {outgoing.text for outgoing in flight})):
         return await connection.hand_over_all(flight)
     nonblank = [outgoing for outgoing in flight if not is_blank(outgoing.text)]

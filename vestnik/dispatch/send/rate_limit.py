@@ -1,12 +1,12 @@
-"""Messages per second, over all workers together: permits in Redis, taken in blocks.
+"""Rate limits in messages a second over all workers: permits in Redis, taken in blocks.
 
-Each rate is one key that holds the instant at which its next permit is due (GCRA). A permit not
-taken in time is kept for `SLACK` seconds and then lost, and a block is at most `BLOCK` seconds'
-worth: together they bound how far any ten seconds can be over the rate to 3 %.
+Each rate is one key with the time at which its next permit is due (GCRA, decision 0038). A permit
+that is not taken in time is kept for SLACK seconds and then lost, and a block is worth at most
+BLOCK seconds. Together they bound the excess over the rate in any ten seconds to 3 %.
 
-Redis's clock may step. After a step forward a rate grants what `SLACK` allows, once. After a step
-back its key lies in the future: no rate ever has one that lies further ahead than a message of the
-greatest weight takes, so what lies further is not believed.
+The clock of Redis may be set. After a step forward a rate grants what SLACK allows, once. After a
+step back its key lies in the future. A valid key is never further ahead than the heaviest message
+takes, so a key that is further ahead is reduced to that.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,17 @@ import redis
 from vestnik.db.redis_client import run_script
 from vestnik.mailings.text import MOST_SEGMENTS
 
+#: Seconds' worth of permits in one block: a rate costs a handful of calls a second.
 BLOCK = 0.1
+#: Seconds for which permits that were not taken are kept.
 SLACK = 0.2
-#: Permits that one message takes at the most: one for each of its segments.
+#: The most permits that one message takes: one for each of its segments.
 MOST_WEIGHT = MOST_SEGMENTS
 
-# For each key: how many permits are due by now; nobody gets more than the tightest rate allows,
-# and all rates advance by what was granted. Too few for a block: how long until there are.
-# Redis's own clock is the only one that all workers share here.
+# Take up to ARGV[1] messages' permits of all rates. The tightest rate decides, and all rates
+# advance by what was granted. If a rate has too few permits for a block, nothing is taken, and the
+# seconds until there are enough are returned with the number of that rate. The clock is Redis's
+# own, the only one that all workers share here. A key expires a minute after its permit is due.
 TAKE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
@@ -53,7 +56,7 @@ return {granted, '0', 0}
 """
 
 
-# Permits that were taken and not used are due again.
+# Make permits that were not used due again.
 GIVE_BACK = """
 local due = tonumber(redis.call('GET', KEYS[1]))
 if due then
@@ -64,16 +67,17 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A rate that is shared by everybody who names the same key; `weight` permits a message."""
+    """A rate limit, shared by all callers with the same key; a message takes `weight` permits."""
 
     key: str
     per_second: float
     weight: int = 1
-    #: Whether others may take more permits for a message than this one does.
+    #: Whether other callers may take more permits for a message.
     by_segment: bool = False
 
     def arguments(self) -> list[float]:
-        """Seconds for a message, messages in a block, and how far ahead the next can be due."""
+        """Return the seconds for a message, the messages of a block, and the seconds that the next
+        permit can be ahead."""
         unit = self.weight / self.per_second
         longest = max(unit, MOST_WEIGHT / self.per_second if self.by_segment else 0.0)
         return [unit, max(1, int(BLOCK / unit)), longest]
@@ -81,7 +85,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many messages may leave now; where none, for how long, and which rate is the reason."""
+    """How many messages may leave now; if none, the seconds to wait and the rate that decided."""
 
     granted: int
     wait: float = 0.0
@@ -89,11 +93,11 @@ class Grant:
 
 
 class RateLimiterUnavailable(Exception):
-    """Redis did not answer: a rate-limited mailing waits."""
+    """Redis did not answer. A rate-limited mailing waits, since its contract forbids more."""
 
 
 def take(rates: list[Rate], want: int) -> Grant:
-    """Take permits for up to `want` messages under all `rates`; raises RateLimiterUnavailable."""
+    """Take permits for up to `want` messages under all `rates`. Raises RateLimiterUnavailable."""
     if not rates:
         return Grant(want)
     arguments = [argument for rate in rates for argument in rate.arguments()]
@@ -108,7 +112,7 @@ def take(rates: list[Rate], want: int) -> Grant:
 
 
 def give_back(rate: Rate) -> None:
-    """Give back the permits of one message of that weight; raises RateLimiterUnavailable."""
+    """Give back `rate.weight` permits. Raises RateLimiterUnavailable."""
     try:
         run_script(GIVE_BACK, [f"vestnik:pace:{rate.key}"], [rate.weight / rate.per_second])
     except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""What all batches of one provider share in a worker process."""
+"""The objects that all batches of one provider share in a worker process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from vestnik.providers.base import Provider
 
 @dataclass(frozen=True, slots=True)
 class SendContext:
-    """What all batches of one provider share."""
+    """The provider, its connections and limits, as a batch sender needs them."""
 
     provider: Provider
     pool: ProviderPool
@@ -28,7 +28,7 @@ class SendContext:
     mark_watch: MarkWatch = field(init=False)
     lease: float = field(init=False)
     refusals: RefusalTracker = field(default_factory=RefusalTracker)
-    #: Mailings with a fully sent batch: they may be finished.
+    #: Ids of mailings with a fully sent batch: they may be finished.
     fully_sent: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -38,5 +38,5 @@ class SendContext:
 
 
 def lease_of(provider: Provider) -> float:
-    """How long a claim lasts without a new flight: longer than any hand-over can take."""
+    """Return the seconds that a claim lasts without a new flight: longer than any hand-over."""
     return provider.deadline + LEASE_MARGIN

@@ -1,9 +1,9 @@
-"""Marks that take long: a flight leaves within a moment of its mark, so after a slow one none did.
+"""Slow marks: a flight must leave within 0.75 s of its mark, so after a slow mark nothing left.
 
-A mark is a commit, which a slow disk, a standby far away or a lock holds up. It is asked again
-then, by a statement that writes nothing, and the flight's time counts from there. Where that is
-slow as well nothing leaves: the next flight is a smaller one, and the log, /readyz and the pages of
-the mailings say so.
+A mark is a commit, which a slow disk, a distant standby or a lock delays. After a slow mark a
+second statement, which writes nothing, asks whether the flight may leave, and its time counts from
+there (decision 0025). If that is slow as well, nothing leaves: the next flight is smaller, and the
+log, /readyz and the mailings' pages report it.
 """
 
 import threading
@@ -11,7 +11,7 @@ import threading
 from vestnik.dispatch.signals import heartbeat
 from vestnik.outages import OutageLog
 
-#: A mark that takes longer is asked again.
+#: Seconds from which a mark counts as slow.
 SLOW_SECONDS = 0.3
 
 _outage = OutageLog(
@@ -21,11 +21,12 @@ _outage = OutageLog(
 
 
 class SlowMark(Exception):
-    """How long a mark took."""
+    """A mark took too long; the text is its duration."""
 
 
 class MarkWatch:
-    """How long marks take, and how many messages the next flight may have."""
+    """Adapts the size of flights to slow marks: halved after a missed one, doubled after a fast
+    one."""
 
     def __init__(self, window: int) -> None:
         self._window = self._flight_limit = window
@@ -36,14 +37,14 @@ class MarkWatch:
         return self._flight_limit
 
     def record_fast(self) -> None:
-        """A mark that did not take long, or of which its flight could leave nevertheless."""
+        """Record a mark after which the flight could leave."""
         if self._flight_limit < self._window:
             with self._lock:
                 self._flight_limit = min(self._window, 2 * self._flight_limit)
             _outage.worked()
 
     def record_missed(self, seconds: float, messages: int) -> None:
-        """After a mark that took so long nothing of its flight could leave in time."""
+        """Record a mark that took `seconds`, after which none of `messages` could leave in time."""
         with self._lock:
             self._flight_limit = max(1, messages // 2)
         heartbeat.note_slow_marks(seconds)

@@ -1,9 +1,9 @@
-"""Refusals for now that may be about the provider, or about one recipient alone.
+"""Tells temporary refusals by the provider from those that concern one recipient (decision 0060).
 
-A 429, a full queue or a 403 says that the provider takes nothing just now, or that it takes nothing
-for this number. Other recipients tell which: a recipient who is refused again although others were
-taken since is refused alone. Such a refusal starts no cooldown and does not count for the breaker;
-after some of them it counts as an attempt, with a growing back-off.
+A 429, a full queue or a 403 means that the provider takes nothing at the moment, or nothing for
+this number. Other recipients decide: a recipient who is refused again although others were accepted
+since is refused alone. Such a refusal starts no cooldown and does not count for the breaker. From
+COUNTED_FROM of them on, each counts as an attempt, with a growing back-off.
 """
 
 import random
@@ -15,22 +15,25 @@ from typing import NamedTuple
 from vestnik.dispatch.send.flight import SendResult
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected
 
-#: After so many that were a recipient's own each counts as an attempt: by then it is no accident
-#: of a provider that throttles every other message.
+#: The number of a recipient's own refusals from which each counts as an attempt. Fewer may be
+#: chance with a provider that throttles every other message.
 COUNTED_FROM = 3
-#: With so many recipients known to be refused for themselves, a few more start no cooldown.
+#: With KNOWN_RECIPIENTS refused on their own, refusals of up to FEW_SHARE of a flight start no
+#: cooldown.
 KNOWN_RECIPIENTS, FEW_SHARE = 3, 0.05
+#: Seconds of a cooldown without a Retry-After, and at most.
 SHORTEST_COOLDOWN, LONGEST_COOLDOWN = 1.0, 30.0
-#: A refusal that may be about one recipient alone starts no longer cooldown, whatever it asks for.
+#: Seconds of a cooldown for a refusal that may concern one recipient, whatever it asks for.
 LONGEST_COOLDOWN_FOR_ONE = 2.0
-#: The refused come after those whom the end of the rest lets go.
+#: Random seconds added to a retry, so that refused messages follow those that waited.
 RETRY_SPREAD = (0.25, 0.5)
-#: More than these are not remembered: an entry is some 200 bytes.
+#: Recipients remembered at most: an entry takes about 200 bytes.
 MOST_REMEMBERED = 20_000
 
 
 class Refusal(NamedTuple):
-    """The last one of a recipient: when the message departed, and how many were their own."""
+    """A recipient's last refusal: when the message departed, and how many were the recipient's
+    own."""
 
     departed_at: float
     own: int
@@ -38,8 +41,11 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SortedResults:
-    """Results, sorted: `retry_delays` has the seconds until a message may be tried again, without
-    an attempt; `about_provider` are the results that say something about the provider."""
+    """Sorted results.
+
+    `retry_delays` are the seconds until a message may be retried without an attempt being counted.
+    `about_provider` are the results that concern the provider. `cooldown` is in seconds.
+    """
 
     results: Sequence[SendResult]
     retry_delays: dict[int, float]
@@ -57,13 +63,15 @@ class RefusalTracker:
         self._refused_recipients = 0
 
     def last_refused(self, phone_number: str) -> float:
-        """When a message to it departed to be refused, 0 where none was: who comes first to try
-        with."""
+        """Return when the last refused message to a number departed; 0 without one.
+
+        A probe takes the number with the lowest value.
+        """
         refusal = self._refusals.get(phone_number)
         return refusal.departed_at if refusal else 0.0
 
     def sort(self, results: Sequence[SendResult]) -> SortedResults:
-        """Learn from the results, and sort them."""
+        """Remember the results' refusals, and sort the results."""
         if {type(result.outcome) for result in results} == {Accepted}:  # nearly always
             return self._sort_accepted(results)
         refused = [result for result in results if asks_to_wait(result.outgoing, result.outcome)]
@@ -104,7 +112,7 @@ class RefusalTracker:
                 self._refused_recipients -= was is not None and was.own > 0
 
     def _record_refused(self, result: SendResult) -> int:
-        """How many refusals were its recipient's own."""
+        """Remember a refusal; return how many of the recipient's refusals were its own."""
         number, departed_at = result.message.phone_number, result.outgoing.departed_at or 0.0
         last = self._refusals.pop(number, None)
         own = 0
@@ -117,7 +125,7 @@ class RefusalTracker:
         return own
 
     def _cooldown(self, shared: Sequence[SendResult], results: Sequence[SendResult]) -> float:
-        """For how many seconds nothing of this provider is sent here."""
+        """Return the seconds for which this dispatcher sends nothing to the provider."""
         retry_afters = [_retry_after(result.outcome) for result in shared]
         if not retry_afters:
             return 0.0
@@ -130,7 +138,7 @@ class RefusalTracker:
 
 
 def asks_to_wait(outgoing: OutboundMessage, outcome: Outcome | None) -> bool:
-    """Whether it is a word on more than the message, as far as it goes."""
+    """Return whether a refusal may concern more than its own message."""
     return (
         isinstance(outcome, Deferred)
         and outgoing.departed_at is not None
@@ -148,13 +156,16 @@ def _retry_after(outcome: Outcome | None) -> float:
 
 
 def _has_final_answers(results: Sequence[SendResult]) -> bool:
-    """Others were taken beside those that were refused."""
+    """Return whether some messages were accepted or permanently refused."""
     return any(isinstance(result.outcome, Accepted | Rejected) for result in results)
 
 
 def _retry_delay(result: SendResult, cooldown: float, *, alone: bool) -> float:
-    """One that may be refused for itself waits for as long as it is told to, and longer than a
-    breaker is open for it: others are tried meanwhile."""
+    """Return the seconds before a refused message is retried.
+
+    A recipient that may be refused alone waits longer than a breaker opens for it, so others are
+    tried first.
+    """
     account = isinstance(result.outcome, Deferred) and result.outcome.account
     wait = max(cooldown, LONGEST_COOLDOWN_FOR_ONE if account else 0.0)
     if alone:
@@ -163,7 +174,7 @@ def _retry_delay(result: SendResult, cooldown: float, *, alone: bool) -> float:
 
 
 def _as_single_refusal(result: SendResult) -> SendResult:
-    """As a refusal of this message alone."""
+    """Return the result as a refusal of this message alone."""
     outcome = result.outcome
     if not isinstance(outcome, Deferred):
         return result

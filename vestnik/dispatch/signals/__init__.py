@@ -1,1 +1,1 @@
-"""What processes tell each other by Redis: wakeups, heartbeats, counters."""
+"""Signals between processes, by Redis: wake-ups, heartbeats, counters."""

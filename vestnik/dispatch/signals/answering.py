@@ -1,7 +1,8 @@
-"""Which providers have answered lately, over all workers.
+"""Records which providers have answered lately, over all workers.
 
-A worker that cannot reach a provider learns here whether others can. Each worker notes good answers
-in memory and publishes them once a second, so that the sending thread never waits for Redis.
+A worker that cannot reach a provider reads here whether other workers can (decision 0045). Each
+worker notes good answers in memory and publishes them once a second, so that a sending thread never
+waits for Redis.
 """
 
 from contextlib import suppress
@@ -18,12 +19,12 @@ _noted: set[str] = set()
 
 
 def note_answer(alias: str) -> None:
-    """Note that this worker had a good answer of the provider."""
+    """Note that this worker got a good answer from the provider."""
     _noted.add(alias)
 
 
 def publish_answers() -> None:
-    """Publish what was noted since the last call. While Redis is away it is forgotten."""
+    """Publish the answers noted since the last call. While Redis is away they are dropped."""
     aliases = [*_noted]
     _noted.difference_update(aliases)
     with suppress(redis.RedisError):
@@ -32,7 +33,7 @@ def publish_answers() -> None:
 
 
 def is_answering(alias: str) -> bool:
-    """Whether some worker has had a good answer of this provider lately; no while Redis is away."""
+    """Return whether a worker got a good answer lately; False while Redis is away."""
     try:
         return bool(client().exists(ANSWERING.format(alias)))
     except redis.RedisError:

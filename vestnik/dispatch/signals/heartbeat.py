@@ -1,7 +1,7 @@
-"""Signs of life: which workers are there, when the scheduler ran last, whose clock is wrong.
+"""Heartbeats: which workers run, when the scheduler ran last, how far the clocks differ.
 
-Kept in Redis, which measures the ages by its own clock. They are for people and monitoring alone:
-no decision of the pipeline rests on them.
+They are keys in Redis with a time to live, so ages are measured by the clock of Redis. They are for
+operators and monitoring: no decision of the pipeline depends on them.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,13 @@ from vestnik.providers.registry import aliases, describe
 
 CLOCK = "vestnik:clock:{}"
 SCHEDULER = "vestnik:scheduler"
-#: A worker says every five seconds that it is there, and counts for three times as long.
+#: Seconds. A worker sets its key every five seconds, and counts for three intervals.
 WORKER_TTL = 15
+#: A day: the age of the last run is derived from the remaining time to live.
 SCHEDULER_TTL = 86_400
-#: A clock is measured every ten seconds.
+#: Seconds. A clock is measured every ten seconds.
 CLOCK_TTL = 60
-#: A mailing starts within a second; after so long something is wrong.
+#: Seconds after which a mailing that has not started counts as overdue; usually it takes 0.1 s.
 OVERDUE_SECONDS = 5.0
 
 SLOW_MARKS = "vestnik:slow-marks"
@@ -35,9 +36,10 @@ FROM mailings_mailing
 WHERE state = '{MailingState.SCHEDULED}'
     AND starts_at < clock_timestamp() - %s * interval '1 second'
 """
-# By partial indexes of what is open. What waits for a pace could have been sent once the message
-# before it was, and nothing could be in a pause: of a paced mailing the last two batches that were
-# begun are looked at, at most 2,000 messages.
+# For how long the oldest message that could have been sent has waited, by provider. A message could
+# have been sent since its batch was due, the mailing was resumed, and, with a rate limit, the
+# message before it left. For the last, the two latest batches that were begun are read, at most
+# 2,000 messages; all else uses partial indexes of what is open.
 OLDEST_DUE = f"""
 SELECT m.provider, max(greatest(0, extract(epoch FROM clock_timestamp()
     - greatest(b.due_at, resumed.at, paced.at))))::float8
@@ -70,54 +72,55 @@ GROUP BY provider
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """What is known of the processes behind the pages. None where Redis is away."""
+    """The state of the processes behind the pages. Values are None while Redis is away."""
 
     workers: int | None
-    #: Seconds since the scheduler ran last; None also where it has not run for a day.
+    #: Seconds since the scheduler ran last; None also if it has not run for a day.
     scheduler_age: float | None
     overdue_mailings: int
     overdue_seconds: float
-    #: By how many seconds whose clock is ahead of the database's.
+    #: Seconds by which each clock is ahead of the database's, by process.
     clocks: Mapping[str, float] = field(default_factory=dict)
-    #: For how long the oldest message that could have been sent waits, also of a mailing that has
-    #: not begun.
+    #: Seconds for which the oldest message that could have been sent waits, also of a mailing that
+    #: has not started.
     oldest_due_seconds: float = 0.0
-    #: Seconds that a mark took of which nothing could leave in time; None where all is well.
+    #: Seconds of the last mark after which nothing could leave in time; None if there was none.
     slow_marks: float | None = None
 
     @property
     def clock_skew(self) -> float | None:
-        """The clock that is furthest away; None where none was measured."""
+        """The largest difference in seconds; None if no clock was measured."""
         return max(self.clocks.values(), key=abs, default=None)
 
 
 def note_worker(name: str) -> None:
-    """A worker is there. Does nothing while Redis is away."""
+    """Note that a worker runs. Does nothing while Redis is away."""
     _set(WORKER.format(name), WORKER_TTL)
 
 
 def note_beat(name: str) -> None:
-    """A process of `vestnik beat` is there, and its jobs run. Does nothing while Redis is away."""
+    """Note that a process of `vestnik beat` runs its jobs. Does nothing while Redis is away."""
     _set(BEAT.format(name), WORKER_TTL)
 
 
 def note_scheduler() -> None:
-    """The scheduler has looked. Does nothing while Redis is away."""
+    """Note that the scheduler has run. Does nothing while Redis is away."""
     _set(SCHEDULER, SCHEDULER_TTL)
 
 
 def note_clock(whose: str, ahead: float) -> None:
-    """By how much a clock is ahead of the database's. Does nothing while Redis is away."""
+    """Note the seconds by which a clock is ahead of the database's. Does nothing while Redis is
+    away."""
     _set(CLOCK.format(whose), CLOCK_TTL, f"{ahead:.3f}")
 
 
 def note_slow_marks(seconds: float) -> None:
-    """Nothing left, as its mark took so long. Does nothing while Redis is away."""
+    """Note the seconds of a mark after which nothing left. Does nothing while Redis is away."""
     _set(SLOW_MARKS, SLOW_MARKS_TTL, f"{seconds:.1f}")
 
 
 def slow_marks() -> float | None:
-    """How long marks took lately of which nothing left; None where all is well or Redis is away."""
+    """Return the seconds of the last such mark; None if there was none, or Redis is away."""
     try:
         found = client().get(SLOW_MARKS)
     except redis.RedisError:
@@ -126,7 +129,7 @@ def slow_marks() -> float | None:
 
 
 def read_status() -> ProcessStatus:
-    """What is seen now: one query, and a few requests to Redis."""
+    """Return the present state, by two queries and a few requests to Redis."""
     count, seconds = sql.rows(OVERDUE, [OVERDUE_SECONDS])[0]
     oldest = max((age for _, age in oldest_due()), default=0.0)
     workers = count_workers()
@@ -136,8 +139,10 @@ def read_status() -> ProcessStatus:
 
 
 def oldest_due() -> list[tuple[str, float]]:
-    """For how many seconds the oldest that could have been sent has waited: by providers, some of
-    them twice."""
+    """Return pairs of provider and seconds for which its oldest sendable message has waited.
+
+    A provider with mailings that have started and others that have not is listed twice.
+    """
     paced = [alias for alias in aliases() if describe(alias).max_rate]
     rows = sql.rows(OLDEST_DUE, {"paced": paced})
     return [(provider, float(seconds)) for provider, seconds in rows]
@@ -148,7 +153,7 @@ def _age_and_clocks() -> tuple[float | None, dict[str, float]]:
         left, clocks = int(client().pttl(SCHEDULER)), _clocks()
     except redis.RedisError:
         return None, {}
-    # Redis's clock may have gone back since: then the time left is longer than it ever was.
+    # If the clock of Redis was set back, the remaining time is longer than the whole time to live.
     return (max(0.0, SCHEDULER_TTL - left / 1000) if left > 0 else None), clocks
 
 
@@ -161,7 +166,7 @@ def _clocks() -> dict[str, float]:
 
 
 def count_workers() -> int | None:
-    """How many workers have said lately that they are there; None where Redis is away."""
+    """Return the number of workers with a recent heartbeat; None while Redis is away."""
     try:
         return sum(1 for _ in client().scan_iter(WORKER.format("*"), count=1000))
     except redis.RedisError:

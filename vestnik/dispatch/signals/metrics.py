@@ -1,7 +1,7 @@
-"""What workers count for /metrics, right over any number of processes and machines.
+"""Counters of the workers for /metrics, over any number of processes and machines (decision 0049).
 
-Counted in the process, and added once a second to one hash in Redis. Losing Redis resets the
-counts, as a restart does: Prometheus expects that of counters.
+Each process counts in memory and adds its counts to one hash in Redis once a second. Losing Redis
+resets the counters, as a restart does; Prometheus expects that.
 """
 
 import threading
@@ -19,7 +19,9 @@ from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome,
 
 log = structlog.get_logger(__name__)
 
+#: Shared with processes of other versions, so it keeps its name.
 KEY = "vestnik:meters"
+#: Seconds between two flushes.
 FLUSH_EVERY = 1.0
 #: Upper bounds in seconds; the last one is infinite.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -38,7 +40,7 @@ class Counters:
             self._counts[f"{name}|{label}"] += by
 
     def observe(self, name: str, label: str, seconds: float, buckets: Sequence[float]) -> None:
-        """Into a histogram: the first bucket that it fits, the sum and the number."""
+        """Add a value to a histogram: to the first bucket that holds it, and to the sum."""
         with self._lock:
             self._counts[f"{name}_bucket|{label}|{bisect_left(buckets, seconds)}"] += 1
             self._counts[f"{name}_sum|{label}"] += seconds
@@ -46,7 +48,7 @@ class Counters:
     def count_flight(
         self, alias: str, outgoing: Sequence[OutboundMessage], found: Sequence[Outcome | None]
     ) -> None:
-        """A flight came back."""
+        """Count the outcomes and the response times of a flight."""
         counted = Counter(map(_outcome_label, found))
         took = [m.answered_at - m.departed_at for m in outgoing if m.departed_at and m.answered_at]
         buckets = Counter(bisect_left(LATENCY_BUCKETS, seconds) for seconds in took)
@@ -58,19 +60,21 @@ class Counters:
             self._counts[f"hand_over_seconds_sum|{alias}"] += sum(took)
 
     def flush_forever(self) -> None:
-        """In a thread of its own."""
+        """Flush every FLUSH_EVERY seconds; runs in a thread of its own."""
         while True:
             time.sleep(FLUSH_EVERY)
             self.flush()
 
     def flush(self) -> None:
-        """Add what was counted to the hash; what cannot be added now waits for the next time."""
+        """Add the counts to the hash; while Redis is away they are kept for the next flush."""
         with self._lock:
             counts, self._counts = self._counts, defaultdict(float)
         if not counts:
             return
         try:
-            pipe = client().pipeline()  # all or nothing
+            pipe = (
+                client().pipeline()
+            )  # a transaction: a failed flush adds nothing, and is repeated
             for name, value in counts.items():
                 pipe.hincrbyfloat(KEY, name, value)
             pipe.execute()
@@ -90,7 +94,7 @@ def counters() -> Counters:
 
 
 def totals() -> dict[str, float]:
-    """All that all workers have counted; empty while Redis is away."""
+    """Return the counts of all workers; empty while Redis is away."""
     try:
         found = client().hgetall(KEY)
     except redis.RedisError:

@@ -1,14 +1,16 @@
-"""Wake-ups: "look at this mailing". Losing, doubling or delaying one changes nothing.
+"""Wake-ups: messages that tell a worker to look at a mailing or a provider.
 
-Published from a thread of their own, so that a broker that is slow or away never delays or fails
-its caller. The scheduler finds what a lost wake-up would have pointed to.
+A wake-up may be lost, doubled or late without any effect on results: the scheduler finds the same
+work within a second. A thread publishes them, so that a slow or absent broker never delays or fails
+the caller (decision 0034).
 
-A wake-up carries no time: publisher and consumer may be on two hosts, whose clocks differ.
-One that is to come a moment later waits here, by the monotonic clock. While workers are away the
-queue does not grow beyond `MOST_QUEUED`, so a worker that returns works through it in a moment.
+A wake-up carries no time, since publisher and consumer may be on two hosts whose clocks differ. A
+delayed one waits in the publisher, by the monotonic clock. While no worker consumes, the queue does
+not grow beyond MOST_QUEUED, so a worker that comes back reads it within a second.
 
-Equal wake-ups that wait at the same time are sent once: each is on record in Redis until a worker
-takes it. The record ends by itself after `WAITS_SECONDS`, so a lost wake-up is sent again.
+Equal wake-ups are merged (decision 0035): each is recorded in Redis until a worker takes it, and
+not published again meanwhile. The record expires after PENDING_SECONDS, so a lost wake-up is
+repeated.
 """
 
 import heapq
@@ -34,7 +36,7 @@ from vestnik.mailings.models import MailingState
 from vestnik.outages import OutageLog
 from vestnik.providers.registry import aliases, describe
 
-# How many batches are ready, as far as that makes a difference.
+# The provider of a running mailing and the number of its ready batches, counted up to a limit.
 READY_BATCHES = f"""
 SELECT provider, (
     SELECT count(*) FROM (
@@ -43,16 +45,19 @@ SELECT provider, (
 )
 FROM mailings_mailing m WHERE id = %s AND state = '{MailingState.RUNNING}'
 """
-#: With so many batches ready some were ready before: dispatchers are at them.
+#: From this number of ready batches on, some were ready before, so dispatchers send them already.
 MANY_READY = 21
+#: The dispatchers that one call wakes at most.
 MOST_DISPATCHERS = 4
 
+#: Wake-ups of this process that wait for the publisher; further ones are dropped.
 MOST_PENDING = 5000
+#: The length of the broker's queue from which nothing more is added.
 MOST_QUEUED = 1000
 #: Seconds for which a wake-up counts as pending unless a worker takes it.
 PENDING_SECONDS = 2.0
 PENDING_KEY = "vestnik:hint:{}:{}"
-# Adds one of a kind, unless so many wait.
+# Count one more equal wake-up, unless ARGV[1] of them wait already; returns 1 or 0.
 ADD = """
 local waiting = redis.call('INCR', KEYS[1])
 if waiting > tonumber(ARGV[1]) then
@@ -62,11 +67,12 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+# A worker took one. Never below zero: the record may have expired meanwhile.
 TAKE = """
 if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
 """
 TRACKED_TASKS = ("vestnik.look_at", "vestnik.work", "vestnik.ask")
-#: How often the queue's length is looked at.
+#: Seconds for which the measured length of the queue is used.
 QUEUE_CHECK_EVERY = 0.2
 
 _numbers = itertools.count()
@@ -74,14 +80,14 @@ _numbers = itertools.count()
 
 @dataclass(order=True, slots=True)
 class Wakeup:
-    """In the order in which they are due; of those that are due together the first given first."""
+    """A wake-up. They are ordered by due time; equal times by the order of creation."""
 
     due: float
     task: str = field(compare=False)
     arguments: tuple[object, ...] = field(compare=False)
     #: How many equal wake-ups may wait at the same time.
     most: int = field(compare=False)
-    #: Not one that is to come later.
+    #: False for a delayed wake-up, which does not count towards `most`.
     is_counted: bool = field(compare=False)
     number: int = field(default_factory=lambda: next(_numbers))
 
@@ -98,7 +104,7 @@ class _Unpublished:
         self._lock = threading.Lock()
 
     def add(self, wakeup: Wakeup) -> bool:
-        """Whether it is not one too many."""
+        """Count the wake-up; return False if `most` equal ones wait already."""
         with self._lock:
             if wakeup.is_counted and self._counts[wakeup.key] >= wakeup.most:
                 return False
@@ -117,37 +123,39 @@ _unpublished = _Unpublished()
 _publisher_lock = threading.Lock()
 _publisher: threading.Thread | None = None
 _outage = OutageLog(
-    "the broker takes no messages",
-    "see that Redis runs, may write to its disk and has memory left; nothing is lost meanwhile",
+    "the broker accepts no messages",
+    "check that Redis runs, can write to its disk and has free memory; nothing is lost meanwhile",
 )
 _overflow = OutageLog(
-    "wake-ups come faster than they can be published",
-    "nothing is lost: what they point to is looked for each second",
+    "wake-ups are created faster than they can be published",
+    "nothing is lost: the scheduler finds the same work each second",
 )
 _unconsumed = OutageLog(
-    "no worker takes the wake-ups that are queued",
-    "start workers, or see why they take none; nothing is lost meanwhile",
+    "no worker takes the queued wake-ups",
+    "start workers, or check why they take none; nothing is lost meanwhile",
 )
 
 
 def wake_for(mailing_id: int) -> None:
-    """Once the transaction is committed: have a worker look whether the mailing is due."""
+    """Publish a wake-up for the mailing once the current transaction is committed."""
     transaction.on_commit(partial(publish, "vestnik.look_at", mailing_id))
 
 
 def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS) -> None:
-    """Have workers look for batches of that provider; a worker with enough of it ignores it. One
-    is enough for a rate-limited provider."""
+    """Publish wake-ups for up to `dispatchers` dispatchers of the provider.
+
+    A dispatcher that is fully busy ignores them. A rate-limited provider gets one.
+    """
     dispatchers = 1 if alias in aliases() and describe(alias).max_rate else dispatchers
     for _ in range(dispatchers):
         publish("vestnik.work", alias, most=dispatchers)
 
 
 def wake_dispatchers_for(mailing_id: int) -> None:
-    """Have workers send what is ready of a mailing, if there is something.
+    """Wake the dispatchers of a mailing's provider if the mailing has ready batches.
 
-    One for each batch; but one alone where so much is ready that they are at work, since receiving
-    a wake-up costs a worker 3 to 4 ms.
+    One wake-up is published for each batch, up to MOST_DISPATCHERS, and a single one from
+    MANY_READY batches on: receiving a wake-up costs a worker 3 to 4 ms.
     """
     for alias, ready in sql.rows(READY_BATCHES, [MANY_READY, mailing_id]):
         if ready:
@@ -155,8 +163,10 @@ def wake_dispatchers_for(mailing_id: int) -> None:
 
 
 def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:
-    """Publish a wake-up, now or `after` so many seconds (under two: a process that ends loses it),
-    unless `most` equal ones are waiting already."""
+    """Publish a wake-up after `after` seconds, unless `most` equal ones are waiting.
+
+    `after` should be below two seconds: a delayed wake-up is lost if the process ends.
+    """
     wakeup = Wakeup(time.monotonic() + after, task, arguments, most, is_counted=not after)
     if not _unpublished.add(wakeup):
         return
@@ -170,7 +180,7 @@ def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) ->
 
 
 def mark_taken(task: str, arguments: Sequence[object]) -> None:
-    """Record that a worker has taken the wake-up: an equal one may be sent from now on."""
+    """Record that a worker has taken the wake-up: an equal one may be published from now on."""
     if task not in TRACKED_TASKS:
         return
     with suppress(redis.RedisError):
@@ -199,7 +209,7 @@ def _publish_forever() -> None:
 
 
 def _seconds_to(waiting: list[Wakeup]) -> float | None:
-    """Until the first of those that wait is due; None where none waits."""
+    """Return the seconds until the first delayed wake-up is due; None without one."""
     return max(0.0, waiting[0].due - time.monotonic()) if waiting else None
 
 
@@ -215,7 +225,7 @@ def _send(wakeup: Wakeup) -> None:
 
 
 def _is_not_redundant(wakeup: Wakeup) -> bool:
-    """Whether fewer than it may be of the same wait to be taken."""
+    """Record the wake-up in Redis; return False if `most` equal ones wait to be taken."""
     if wakeup.task not in TRACKED_TASKS:
         return True
     limits = [wakeup.most, int(PENDING_SECONDS * 1000)]
@@ -223,18 +233,19 @@ def _is_not_redundant(wakeup: Wakeup) -> bool:
 
 
 class QueueTooLong(Exception):
-    """The queue is as long as it may be."""
+    """The broker's queue has MOST_QUEUED or more wake-ups."""
 
 
 class _QueueLength:
-    """How long the queue was a moment ago. For the publisher's thread alone."""
+    """The length of the broker's queue, read every QUEUE_CHECK_EVERY seconds. Not thread-safe: the
+    publisher's thread alone uses it."""
 
     def __init__(self) -> None:
         self._checked_at = -QUEUE_CHECK_EVERY
         self._full = False
 
     def is_full(self) -> bool:
-        """Whether nothing more is to be added. Raises what the client raises."""
+        """Return whether nothing may be added. Raises RedisError."""
         now = time.monotonic()
         if now - self._checked_at >= QUEUE_CHECK_EVERY:
             length = int(redis_client.client().llen(settings.CELERY_TASK_DEFAULT_QUEUE))

@@ -1,1 +1,1 @@
-"""Taking queued messages back: opt-outs, deleted clients, erased numbers."""
+"""Taking queued messages back: stop list, deleted clients, erased clients."""

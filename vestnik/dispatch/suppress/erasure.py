@@ -1,4 +1,4 @@
-"""Forgetting somebody on request: the number and all that was personal go, the counts stay."""
+"""Erases a client on request: the number and all personal data are removed, the counts stay."""
 
 from dataclasses import dataclass
 
@@ -19,16 +19,17 @@ from vestnik.dispatch.transitions.revoke import CANCEL_AMONG, CANCEL_OF_CLIENTS
 
 log = structlog.get_logger(__name__)
 
-#: Sent with `number` and `client`, its id, before the erasure is committed: who keeps either
-#: elsewhere forgets it, too.
+#: Sent with `number` and `client` (the id) before the erasure is committed, so that other packages
+#: remove what they store about them.
 erasing = Signal()
 
-# By the number too: it may stand in the messages of an earlier client who was deleted, or in tests.
-# There is no index on it, and an erasure is rare enough to read all messages once, without a lock.
+# All messages of the client or the number: test sends and messages of a client who was deleted
+# earlier have the number alone. Numbers have no index; an erasure is rare enough to read all
+# messages once, without a lock (decision 0118).
 THEIRS = """
 SELECT id FROM dispatch_message WHERE phone_number = %(number)s OR client_id = %(client)s
 """
-# Made since they were read, by one probe for each mailing that may have enlisted somebody since.
+# Messages created since those were read: one probe for each mailing that may have enlisted since.
 LATEST = """
 SELECT m.id FROM mailings_mailing g
 CROSS JOIN LATERAL (
@@ -39,7 +40,7 @@ WHERE (g.enlisted_at IS NULL OR g.enlisted_at > clock_timestamp() - interval '1 
 """
 
 
-# A text is stored where it was personalised; null would show the mailing's own.
+# A personalised text becomes empty, not null: null would show the mailing's text.
 def _blank(which: str) -> str:
     return f"""
 UPDATE dispatch_message SET
@@ -53,16 +54,17 @@ WHERE id = ANY(%(ids)s::bigint[]) AND {which}
 PAST = f"state <> '{QUEUED}' AND phone_number <> ''"
 BLANK_PAST = _blank(PAST)
 BLANK_REST = _blank("phone_number <> ''")
-# Receipts hold messages of several mailings as well, in an order of their own: what waits for one
-# of those must hold none itself.
+# Receipts lock messages of several mailings in their own order. A transaction that waits for one of
+# them must hold none itself, so locked rows are skipped here and updated one by one afterwards.
 NOBODY_HOLDS = f"""
 SELECT id FROM dispatch_message WHERE id = ANY(%(ids)s::bigint[]) AND {PAST}
 FOR UPDATE SKIP LOCKED
 """
 BLANK_FREE = _blank(f"id IN ({NOBODY_HOLDS})")
 NOT_BLANKED = f"SELECT id FROM dispatch_message WHERE id = ANY(%(ids)s::bigint[]) AND {PAST}"
+#: Messages blanked by one statement.
 AT_ONCE = 500
-# Whoever is enlisted just then is waited for.
+# Exclusive: waits for the chunks that are being enlisted, which may include the client.
 WAIT_FOR_CHUNKS = "SELECT pg_advisory_xact_lock(%s)"
 FORGET_TEXTS_OF = "DELETE FROM dispatch_inboundtext WHERE phone_number = %s"
 BLANK_REFUSED_ROWS = """
@@ -70,7 +72,8 @@ UPDATE audience_refusedrow SET cells = '[]'
 WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s
 """
 UNFINISHED = (ImportState.DRAFT, ImportState.WAITING, ImportState.RUNNING)
-# First of all: an import that is taken over just then has the row, and is waited for.
+# The first statement of the transaction: an import that is committing at this moment holds its row,
+# and is waited for.
 WARN_IMPORTS = f"""
 UPDATE audience_import SET erased = array_append(erased, %s::varchar)
 WHERE state IN {literals(UNFINISHED)}
@@ -79,18 +82,18 @@ WHERE state IN {literals(UNFINISHED)}
 
 @dataclass(frozen=True)
 class ErasureResult:
-    """What was found of them."""
+    """The result of an erasure: how many messages, and whether the number is on the stop list."""
 
     messages: int
     on_stop_list: bool
 
 
 def erase_client(client_id: int) -> ErasureResult | None:
-    """Delete a client and blank what is personal in all that stays; None where there is none.
+    """Delete a client and blank all personal data about them; return None if there is no client.
 
-    What is in flight at this moment finishes. On the stop list a keyed hash of the number remains,
-    and with the imports that are open, so that it does not come back by one. The client is there
-    until all is done: where it breaks off, erasing again does the rest.
+    Messages in flight finish. A keyed hash of the number stays on the stop list and with unfinished
+    imports, so that no file uploaded earlier brings the number back (decision 0116). The client is
+    deleted last: after an interruption, erasing again does the rest.
     """
     clients = Client.objects.filter(id=client_id)
     while number := clients.values_list("phone_number", flat=True).first():
@@ -102,10 +105,10 @@ def erase_client(client_id: int) -> ErasureResult | None:
 
 
 def _blank_past(client_id: int, number: str) -> list[int]:
-    """The ids of all messages; those that have left us or never will are blanked.
+    """Blank the settled messages of the client or the number; return the ids of all of them.
 
-    All of the table is read, and rows that somebody else has locked are waited for, one by one: so
-    nothing is locked meanwhile for which others would have to wait.
+    The whole table is read without locks. Rows that another transaction has locked are updated one
+    by one afterwards, so this transaction never holds one row while it waits for another.
     """
     given = {"number": number, "client": client_id}
     ids = [message for (message,) in sql.rows(THEIRS, given)]
@@ -119,9 +122,10 @@ def _blank_past(client_id: int, number: str) -> list[int]:
 
 @retry_on_conflict
 def _erase(client_id: int, number: str, ids: list[int]) -> ErasureResult | None:
-    """Delete the client, with all that is quickly found; None where they were deleted meanwhile,
-    or have another number by now. Whoever is stopped or enlisted waits only for what comes after
-    the lock."""
+    """Delete the client and blank the rest; return None if they are gone or have another number.
+
+    What needs no lock comes first, so enlisting waits only for the statements after the lock.
+    """
     with transaction.atomic():
         sql.run(WARN_IMPORTS, [stop_list.hash_of(number)])
         sql.run(BLANK_REFUSED_ROWS, [f"%{number[1:]}%"])

@@ -1,8 +1,9 @@
-"""The stop list and what is under way: a number that is put on it gets nothing more, at once.
+"""The stop list and running mailings: a number on the list gets no further message.
 
-At enlisting the list is asked as well, and once more when a flight is marked, by the messages' own
-numbers: from the moment at which a number is on the list, no flight with it is marked. What is on
-its way at that moment finishes; should it come back to be tried again, that mark takes it then.
+The list is read when a mailing is enlisted and when a flight is marked, by the messages' own
+numbers. From the moment at which a number is on the list, no flight with it is marked (decision
+0039). A message in flight at that moment finishes; if it returns to be retried, the next mark
+refuses it.
 """
 
 from collections.abc import Collection
@@ -39,21 +40,23 @@ log = structlog.get_logger(__name__)
 
 WHY = Reason(Code.STOP_LIST)
 
+#: Days for which it is stored that a number wrote to us: conditions on answers may look back a
+#: year.
 TEXTS_KEPT_DAYS = 366
 FORGET_TEXTS = """
 DELETE FROM dispatch_inboundtext WHERE received_at < clock_timestamp() - %s * interval '1 day'
 """
+#: Numbers whose messages are taken back by one statement.
 NUMBERS_AT_ONCE = 500
 
 
 def _changed_since(seen: str) -> str:
-    """Entries of the stop list that a snapshot may not have seen.
+    """Return the condition for entries of the stop list that a snapshot may not have seen.
 
-    By the transactions that have changed the list, and not by the ids of its entries: an id is
-    given before the entry is committed, so one with a lower id may come after one that was swept
-    for; and an erased number that is stopped again keeps its entry. What the snapshot of the last
-    look did not see is new. In a database that was restored elsewhere greater ids of transactions
-    than there are now are of the former one.
+    Entries are compared by the transaction that wrote them, not by id: an id is assigned before the
+    commit, so an entry with a lower id may appear after a sweep has passed it; and an erased number
+    that is stopped again keeps its entry (decision 0178). Transaction ids above the present ones
+    come from the server from which this database was restored.
     """
     return f"""
 changed_in >= pg_snapshot_xmin({seen}::pg_snapshot)::text::bigint
@@ -62,6 +65,8 @@ changed_in >= pg_snapshot_xmin({seen}::pg_snapshot)::text::bigint
 """
 
 
+# Mailings whose last sweep has not seen the whole list, with the present snapshot. The snapshot is
+# read before the entries, so an entry that commits during the sweep is new in the next one.
 BEHIND = f"""
 SELECT e.mailing_id, pg_current_snapshot()::text, e.stop_list_seen
 FROM mailings_mailing g JOIN dispatch_enlistment e ON e.mailing_id = g.id
@@ -76,7 +81,8 @@ WHERE {_changed_since("%(seen)s")}
     AND NOT pg_visible_in_snapshot(changed_in::text::xid8, %(seen)s::pg_snapshot)
 ORDER BY changed_in LIMIT %(most)s
 """
-#: More new entries than these are looked for batch by batch: each batch is then locked once.
+#: New entries up to which messages are found entry by entry. For more, each batch is checked by its
+#: numbers, which locks it once.
 FEW_ENTRIES = 2_000
 QUEUED_BATCHES = """
 SELECT id FROM dispatch_batch WHERE mailing_id = %s AND queued > 0 ORDER BY id
@@ -85,11 +91,11 @@ SWEPT = "UPDATE dispatch_enlistment SET stop_list_seen = %s WHERE mailing_id = %
 
 
 def stop_numbers(numbers: Collection[str], source: Source, reason: str = "") -> int:
-    """Put numbers on the stop list and take back what is queued for them; how many are new on it.
+    """Put numbers on the stop list and take back their queued messages; return how many are new.
 
-    They are on the list before anything is waited for, and nothing more is sent to them from then
-    on. What is held by others just then, or being enlisted, is taken back by the mark that would
-    let it leave, or by the sweep.
+    The numbers are committed to the list before anything is waited for, and nothing is sent to them
+    from then on. Messages that another transaction holds or is enlisting are taken back by the mark
+    that would send them, or by the sweep.
     """
     added = _listed(numbers, source, reason)
     take_back(numbers)
@@ -98,7 +104,7 @@ def stop_numbers(numbers: Collection[str], source: Source, reason: str = "") -> 
 
 
 def stop_pending() -> None:
-    """Fulfil the wishes that had to wait for another transaction."""
+    """Put numbers on the list whose STOP had to wait for another transaction (decision 0180)."""
     for pending in PendingStop.objects.order_by("id"):
         reason = Reason.from_data(pending.reason_details) or pending.reason
         if not _is_listed_soon(pending.phone_number, Source(pending.source), reason):
@@ -114,15 +120,17 @@ def _is_listed_soon(number: str, source: Source, reason: str) -> bool:
     except OperationalError as error:
         if classify_failure(error) is not FailureKind.BUSY:
             raise
-        log.warning("a stop waits for the stop list", reason=one_line(error))
+        log.warning("a STOP waits for another transaction", reason=one_line(error))
         return False
     log.info("numbers stopped", source=source, added=added, given=1)
     return True
 
 
 def take_back(numbers: Collection[str]) -> None:
-    """Suppress what is queued for numbers that are on the list. Where somebody holds it, that is
-    waited for only for a moment: no mark lets it leave."""
+    """Suppress the queued messages of numbers that are on the list.
+
+    Messages that another transaction holds are waited for only briefly: no mark lets them leave.
+    """
     given = sorted(set(numbers))
     for start in range(0, len(given), NUMBERS_AT_ONCE):
         some = given[start : start + NUMBERS_AT_ONCE]
@@ -137,11 +145,11 @@ def _listed(numbers: Collection[str], source: Source, reason: str) -> int:
 
 
 def sweep_new_entries() -> None:
-    """Take back what is queued for numbers that came onto the list since, as by imports of it.
+    """Take back the queued messages of numbers put on the list since the last sweep, as by imports.
 
-    One sweep at a time in all processes. Of each mailing it is known what the last one saw of the
-    list. Messages are found by probes of an index, some at a time: a sweep of 400,000 numbers holds
-    nobody up.
+    One sweep runs at a time over all processes. The snapshot of the last sweep is stored with each
+    mailing. Messages are found by index probes, NUMBERS_AT_ONCE entries a statement, so a sweep of
+    400,000 numbers holds no lock for long.
     """
     with advisory_lock(STOP_LIST_SWEEP_LOCK) as ours:
         if ours:
@@ -162,25 +170,31 @@ def _sweep_mailing(mailing: int, seen: str | None) -> None:
 
 
 def _new_entries(seen: str) -> list[int] | None:
-    """What has come onto the list since; None where that is too much to look up one by one."""
+    """Return the entries that the snapshot has not seen; None if there are more than
+    FEW_ENTRIES."""
     found = sql.rows(NEW_ENTRIES, {"seen": seen, "most": FEW_ENTRIES + 1})
     return None if len(found) > FEW_ENTRIES else [id for (id,) in found]
 
 
 def sweep_batch(batch_id: int) -> None:
-    """Take back what is queued in one batch, by the numbers of its messages."""
+    """Take back queued messages of one batch whose number is on the list."""
     revoke(SUPPRESS_LISTED_OF_BATCH, WHY, {"batch": batch_id})
 
 
 def process_inbound(messages: Collection[Inbound]) -> None:
-    """Stop the numbers of those who wrote a stop word; that they wrote is kept, for conditions on
-    who answered a mailing."""
+    """Put senders of a stop word on the list, and store that each sender wrote.
+
+    The latter is for filters by who answered a mailing.
+    """
     take_back(list_senders(messages))
 
 
 def list_senders(messages: Collection[Inbound]) -> list[str]:
-    """The same but for what is queued for them, which the caller takes back: return whose. A caller
-    with a transaction does so after it, for until then nobody sees the numbers on the list."""
+    """Do the same without taking back queued messages; return the numbers put on the list.
+
+    The caller takes the messages back, after its own transaction: before the commit, other
+    transactions do not see the numbers on the list.
+    """
     heard, listed = [], []
     for message in messages:
         number = normalised(message.phone_number)
@@ -195,8 +209,11 @@ def list_senders(messages: Collection[Inbound]) -> list[str]:
 
 
 def _list_surely(number: str, alias: str) -> bool:
-    """Put a number on the list on a wish that is told only once. False where another transaction,
-    such as an import, writes the same number: then the wish is kept, and fulfilled after that."""
+    """Put a number on the list, or store the STOP as pending; return whether it is on the list.
+
+    A provider reports a STOP once, so it must not be lost while another transaction, such as an
+    import, writes the same number.
+    """
     reason = Reason(Code.WROTE_TO, alias=alias)
     is_listed = _is_listed_soon(number, Source.INBOUND, reason)
     if not is_listed:
@@ -210,5 +227,5 @@ def _list_surely(number: str, alias: str) -> bool:
 
 
 def forget_old_texts() -> None:
-    """Drop what is kept of texts to us after a year."""
+    """Delete the records of texts to us that are older than TEXTS_KEPT_DAYS days."""
     sql.run(FORGET_TEXTS, [TEXTS_KEPT_DAYS])

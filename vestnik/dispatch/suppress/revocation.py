@@ -1,4 +1,4 @@
-"""Taking back what has not left: a client is deleted, or a number stopped, while mailings run."""
+"""Takes back queued messages of clients who are deleted, or whose number is stopped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,18 +25,21 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that a stop or a deletion waits for somebody who holds a batch.
+#: Seconds that a stop or a deletion waits for a transaction that holds a batch (decision 0039).
 LONGEST_WAIT = 2.0
-#: And a chore that comes back to it.
+#: Seconds that a periodic job waits, which tries again a second later.
 SHORT_WAIT = 0.5
 WHY = Reason(Code.CLIENT_DELETED)
 DOUBTED = Reason(Code.EARLIER_ATTEMPT)
 
-# The row is locked before the look: whoever asks to look again meanwhile does so after it.
+# The batch is locked before its clients are read: a transaction that sets `recheck` meanwhile
+# commits after this one, and the flag stays. With messages in flight the flag stays, too: they may
+# return.
 LOOK = "SELECT FROM dispatch_batch WHERE id = %s FOR UPDATE"
 LOOKED = "UPDATE dispatch_batch SET recheck = in_flight <> '{}' WHERE id = %s AND recheck"
 
-# Sub-queries for the same reason.
+# Give queued messages the number that their client has now (decision 0009). Subqueries instead of a
+# join, for which the planner may build a hash of all clients.
 READDRESS = f"""
 UPDATE dispatch_message m SET
     phone_number = (SELECT phone_number FROM audience_client WHERE id = m.client_id)
@@ -48,8 +51,9 @@ WHERE b.id = %s AND m.mailing_id + 0 = b.mailing_id
 RETURNING m.id, m.client_id
 """
 
-# Until nothing is left for them it is known who was deleted. A chunk that has read them before may
-# still be at work: after a moment without any, each that begins knows that they are gone.
+# Ids of deleted clients are kept until none of their messages is queued (decision 0179). A chunk
+# that read a client before the deletion may still be running; once no chunk is running, every later
+# one sees the deletion.
 KEEP_DELETED = """
 INSERT INTO dispatch_deletedclient (client_id) SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING
 """
@@ -57,7 +61,7 @@ DELETED = """
 SELECT client_id FROM dispatch_deletedclient WHERE client_id > %s ORDER BY client_id LIMIT %s
 """
 NO_CHUNK_AT_WORK = "SELECT pg_try_advisory_xact_lock(%s)"
-# Not of whom a message is in flight: it may come back to be tried again.
+# A message in flight is `queued` in its row, so its client is kept: it may return to be retried.
 FORGET_DELETED = f"""
 DELETE FROM dispatch_deletedclient d WHERE client_id = ANY(%s::bigint[]) AND NOT EXISTS (
     SELECT FROM mailings_mailing g
@@ -65,20 +69,21 @@ DELETE FROM dispatch_deletedclient d WHERE client_id = ANY(%s::bigint[]) AND NOT
     WHERE g.state IN {UNDER_WAY_SQL} AND m.state = '{QUEUED}'
 )
 """
+#: Deleted clients swept by one statement.
 CLIENTS_AT_ONCE = 500
 
 
 def delete_client(client_id: int) -> bool:
-    """Delete a client; their queued messages become cancelled. False where there is none."""
+    """Delete a client; their queued messages become cancelled. Return whether there was one."""
     return delete_clients([client_id]) == 1
 
 
 def delete_clients(ids: Sequence[int]) -> int:
-    """Delete clients; their queued messages become cancelled. How many were there.
+    """Delete clients; their queued messages become cancelled. Return how many clients there were.
 
-    What is held by others just then, or is made for them by a chunk that is being enlisted, leaves
-    by no mark: `sweep_deleted` takes it back. What is in flight at this moment finishes; should it
-    come back to be tried again, it is taken back then.
+    Messages that another transaction holds, or that a running chunk creates, are refused by the
+    mark and taken back by `sweep_deleted`. Messages in flight finish; one that returns to be
+    retried is taken back then.
     """
     if there := _deleted(ids):
         try_revoke(CANCEL_OF_CLIENTS, WHY, {"clients": there})
@@ -88,7 +93,8 @@ def delete_clients(ids: Sequence[int]) -> int:
 @retry_on_conflict
 def _deleted(ids: Sequence[int]) -> Sequence[int]:
     with transaction.atomic():
-        # In the order of the numbers, in which everything locks clients.
+        # In the order of the numbers, in which all code locks clients: no deadlocks (decision
+        # 0093).
         locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
         there = [client.id for client in locked]
         Client.objects.filter(id__in=there).delete()
@@ -97,7 +103,7 @@ def _deleted(ids: Sequence[int]) -> Sequence[int]:
 
 
 def sweep_deleted() -> None:
-    """Take back what is queued for clients who were deleted, where their deletion could not."""
+    """Take back queued messages of deleted clients that their deletion could not take back."""
     after = 0
     while some := [client for (client,) in sql.rows(DELETED, [after, CLIENTS_AT_ONCE])]:
         is_sure = sql.value(NO_CHUNK_AT_WORK, [ENLISTING_LOCK])
@@ -109,9 +115,11 @@ def sweep_deleted() -> None:
 
 
 def recheck(batch_id: int) -> None:
-    """Take back what is queued for clients who were deleted, and write to the numbers that clients
-    have by now; again later, as long as something of the batch is in flight. For the worker that
-    lets go of the batch."""
+    """Take back queued messages of deleted clients, and update changed phone numbers, in one batch.
+
+    Called by the worker that releases the batch. As long as messages are in flight, `recheck` stays
+    set, and the next worker does it again.
+    """
     with transaction.atomic():
         sql.run(LOOK, [batch_id])
         revoke(CANCEL_GONE_OF_BATCH, WHY, {"batch": batch_id})
@@ -127,9 +135,9 @@ def try_revoke(
     parameters: Mapping[str, Any],
     seconds: float | None = None,
 ) -> bool:
-    """The same, waiting for others only for a moment; whether it was done.
+    """Call `revoke`, waiting at most `seconds` for locks; return whether it was done.
 
-    For what no mark lets leave any more: what is not taken back here is when it would leave.
+    For messages that no mark lets leave: what is not taken back here is taken back by the mark.
     """
     try:
         with sql.lock_timeout(LONGEST_WAIT if seconds is None else seconds):
@@ -143,8 +151,10 @@ def try_revoke(
 
 
 def revoke(statement: str, why: Reason, parameters: Mapping[str, Any]) -> None:
-    """Take queued messages back by a statement of `transitions.revoke`, except what is in flight.
-    One of which an earlier attempt may have arrived becomes unknown instead."""
+    """Take queued messages back by a statement of `transitions.revoke`, except those in flight.
+
+    A message whose earlier attempt may have arrived becomes unknown instead.
+    """
     given = {
         "why": why.text,
         "reason": why.json,

@@ -1,5 +1,5 @@
-"""The statements that move messages and batches between states, each by its name.
+"""The SQL statements that move messages and batches between states, one module for each move.
 
-One shape: which batches, locked first and in order; which of their messages, by the states that
-they are in; what they become; and how the batches' counts follow, by `counts`.
+All statements have one shape: lock the batches in the order of their ids, select their messages by
+state, update the messages, and update the batches' counts (see `counts`).
 """

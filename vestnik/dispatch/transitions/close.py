@@ -1,4 +1,4 @@
-"""What is left of a mailing that has ended: `close`."""
+"""Closing a mailing: its queued messages become `expired` or `cancelled`. The move `close`."""
 
 from vestnik.db.sql import literals
 from vestnik.dispatch.states import (
@@ -13,12 +13,16 @@ from vestnik.dispatch.transitions import counts
 from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 
 TARGETS = (IN_DOUBT, EXPIRED, CANCELLED)
-#: A mailing that has ended although messages were left. One that was missed has none.
+#: States of an ended mailing that may still have queued messages. A missed mailing has none.
 OVER_SQL = literals((MailingState.CANCELLED, MailingState.FINISHED))
 
-# The mailing's row is locked before its end is believed: whoever moves the end away has their way,
-# or comes too late. Messages are looked at by the next statement, once their batches are locked:
-# what was queued again while the lock was waited for is closed as well.
+# Lock the mailing, then its open batches; return the batches and the state for their messages.
+#
+# The mailing's row is locked before its end is read, so a transaction that postpones the end either
+# commits first and is respected, or waits until the mailing is closed. FOR SHARE lets closing tasks
+# run side by side. The messages are read by the next statement (CLOSE): this one's snapshot is
+# older than its wait, and messages that a resend queued during the wait would be missed (decision
+# 0051). SKIP LOCKED: a batch that another transaction holds is closed by a later run.
 TAKE = f"""
 WITH over AS (
     SELECT id, CASE WHEN state = '{MailingState.CANCELLED}' THEN '{CANCELLED}' ELSE '{EXPIRED}' END
@@ -33,7 +37,12 @@ WHERE b.state IN {OPEN_SQL} ORDER BY b.id LIMIT %s
 FOR UPDATE OF b SKIP LOCKED
 """
 
-# Of what was queued again although an earlier attempt may have arrived, nobody knows.
+# Close the queued messages of the batches that TAKE has locked.
+#
+# A message that was queued again although an earlier attempt may have arrived becomes unknown, not
+# expired: the earlier attempt is still unresolved. `never_open` are zones in which the mailing's
+# local hours had no open moment; their messages get that as the reason.
+# `mailing_id + 0` keeps the planner on the primary key (see due_messages.LOAD).
 CLOSE = f"""
 WITH taken AS (
     SELECT id, mailing_id, first_message_id, last_message_id,

@@ -1,8 +1,8 @@
-"""How the counts of a batch follow its messages: one piece of SQL for all statements.
+"""SQL fragments that keep a batch's counts equal to the states of its messages.
 
-A statement that moves messages returns their states from its `UPDATE`; `columns` counts those for
-each batch, and `changes` sets the batch's counts by them. What stays in the state that it was in
-counts for nothing.
+A statement that moves messages returns their new states from its `UPDATE`. `columns` counts these
+for each batch, and `changes` adds the numbers to the batch's counts. A message that keeps its state
+changes no count.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,18 @@ from vestnik.dispatch.states import CLAIMED, DONE, QUEUED, READY, MessageState
 States = Sequence[MessageState]
 Format = Callable[[str], str]
 
-#: Where a count stands: in a row `c`; in one that may be missing; in a parameter.
+#: Where `changes` reads a count: from the row `c`; from a row `c` that an outer join may leave
+#: null; from a parameter of the statement.
 COUNTED: Format = "c.{}".format
 COUNTED_IF_ANY: Format = "coalesce(c.{}, 0)".format
 GIVEN: Format = "%({})s".format
 
 
 def columns(sources: States, targets: States) -> str:
-    """Count rows by their `state` of now, and by the one before: `was` where there are several."""
+    """Return the SELECT columns that count rows by their new `state` and by their previous state.
+
+    With several `sources` the rows must have the previous state as the column `was`.
+    """
     left = [f"count(*) FILTER (WHERE state <> '{sources[0]}') AS leaving"]
     if len(sources) > 1:
         left = [_count("was", state, f"was_{state}") for state in sources]
@@ -27,7 +31,7 @@ def columns(sources: States, targets: States) -> str:
 
 
 def changes(sources: States, targets: States, count: Format = COUNTED) -> str:
-    """Assign the counts of a batch `b` whose messages have gone from the ones to the others."""
+    """Return the SET items for a batch `b` whose messages moved from `sources` to `targets`."""
     left = [f"{sources[0]} = b.{sources[0]} - {count('leaving')}"]
     if len(sources) > 1:
         left = [f"{state} = b.{state} - {count(f'was_{state}')}" for state in sources]
@@ -39,8 +43,10 @@ def _count(column: str, state: MessageState, name: str) -> str:
 
 
 def emptied(leaving: str) -> str:
-    """The state of a batch `b` that so many queued messages leave; one that is claimed is let go by
-    its worker."""
+    """Return the state of a batch `b` after `leaving` of its queued messages have left.
+
+    A claimed batch stays claimed: the worker that holds the lease releases it.
+    """
     return (
         f"CASE WHEN b.state <> '{CLAIMED}' AND b.{QUEUED} = {leaving} THEN '{DONE}' "
         "ELSE b.state END"
@@ -48,7 +54,10 @@ def emptied(leaving: str) -> str:
 
 
 def reopened(queued: str) -> str:
-    """Assign what makes a batch `b` claimable again in which so many messages are queued."""
+    """Return the SET items that make a done batch `b` ready again if `queued` is above zero.
+
+    `due_at` is set too, since the oldest due batch of a mailing is reported by it.
+    """
     return f"""
     due_at = CASE WHEN b.state = '{DONE}' THEN clock_timestamp() ELSE b.due_at END,
     open_until = CASE WHEN b.state = '{DONE}' THEN NULL ELSE b.open_until END,

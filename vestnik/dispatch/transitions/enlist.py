@@ -1,4 +1,4 @@
-"""The audience becomes messages and batches: `enlist`."""
+"""Enlisting: the audience of a mailing becomes messages and batches. The move `enlist`."""
 
 from vestnik.dispatch.states import (
     CANCELLED,
@@ -10,14 +10,14 @@ from vestnik.dispatch.states import (
 )
 from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 
-# Which message is in which batch: `n` is the batch's number.
+# Number the batches: `n` is the batch of each message, counted from 0 within this statement.
 ALL_ALIKE = """
 numbered AS (
     SELECT id, goes, NULL::text AS timezone, (row_number() OVER (ORDER BY id) - 1) / %s AS n
     FROM made
 )
 """
-# With local hours a batch is of one time zone, so that it opens and closes as a whole.
+# With local hours a batch holds messages of one time zone, so it opens and closes as a whole.
 BY_ZONE = """
 numbered AS (
     SELECT m.id, m.goes, p.timezone,
@@ -27,24 +27,30 @@ numbered AS (
 """
 
 
-# Whether clients beyond the cursor have messages of the mailing: only if the cursor was set back.
+# Whether clients beyond the cursor have messages already, which is so only if the cursor was set
+# back.
 ENLISTED_BEYOND = """
 SELECT EXISTS (SELECT FROM dispatch_message WHERE mailing_id = %s AND client_id > %s)
 """
-# It looks for each row before inserting it, which takes a third of the time of enlisting.
+# PostgreSQL then looks each row up before it inserts it: a third of the time of enlisting.
 SKIP_ENLISTED = "ON CONFLICT DO NOTHING"
 
 
 def enlist_sql(picked: str, recipients: str, *, by_zone: bool, skip_enlisted: bool) -> str:
-    """The statement for clients and a text that only the mailing knows: `picked` are the clients,
-    `recipients` what each of them gets.
+    """Return the statement that enlists one chunk of an audience.
 
-    It makes the messages, cuts them into batches, and says how far it came. Batches are cut from
-    the rows really made, so their counts cannot differ from them. A client who has a message
-    already is an error, unless they are to be skipped. Its parameters follow those of `picked`.
+    `picked` is the query of the clients, `recipients` the query of the text or the refusal of each;
+    both depend on the mailing. The statement inserts the messages, cuts them into batches, and
+    returns how many clients it read, the last client's id, and the number of batches. Batches are
+    cut from the rows that were really inserted, so their counts cannot differ from their messages
+    (decision 0002). A client who has a message already is an error, unless `skip_enlisted` is set.
+    The statement's parameters follow those of `picked`.
     """
+    # Neighbouring ids of one zone make a batch a range of ids, which is found by the primary key.
     order, numbered = ("r.timezone, r.id", BY_ZONE) if by_zone else ("r.id", ALL_ALIKE)
     conflicts = SKIP_ENLISTED if skip_enlisted else ""
+    # `born` reads the mailing once: messages of a mailing that was cancelled or ended meanwhile are
+    # inserted in their final state and are never claimed.
     return f"""
 WITH picked AS MATERIALIZED ({picked}),
 recipients AS ({recipients}),

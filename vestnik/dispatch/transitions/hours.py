@@ -1,11 +1,11 @@
-"""Batches wait for the hours of their clients: `local hours`."""
+"""Local hours: batches of a time zone wait until the hours open there. The move `local hours`."""
 
 from vestnik.dispatch.states import READY, WAITING
 
 
 def _of_hours(which: str) -> tuple[str, str]:
-    """Of which zones a mailing's batches are, and the statement that has them wait for the hours to
-    open there."""
+    """Return two statements about the batches that `which` selects: the query of their time zones,
+    and the update that sets their opening and closing times."""
     batches = f"mailing_id = %s AND state = '{READY}' AND timezone IS NOT NULL AND {which}"
     zones = f"""
 SELECT DISTINCT timezone FROM dispatch_batch WHERE {batches}
@@ -21,8 +21,8 @@ WHERE b.timezone = o.zone AND b.id IN (
     return zones, schedule
 
 
-# Which of a mailing's batches: those whose hours are over, and those of a chunk that is not
-# committed yet. A chunk locks no row that others know of: it holds back nobody, and waits for
-# nobody who holds the mailing and waits for a batch.
+# OVER: ready batches whose hours have ended. NEW: the batches of a chunk that is not committed yet.
+# A chunk locks only rows that no other transaction can see, so it blocks no other transaction and
+# cannot deadlock with one that holds the mailing and waits for a batch.
 ZONES_OVER, SCHEDULE_OVER = _of_hours("open_until <= clock_timestamp() + %s * interval '1 second'")
 ZONES_NEW, SCHEDULE_NEW = _of_hours("open_until IS NULL AND number >= %s")

@@ -1,4 +1,4 @@
-"""A receipt settles a message: `receipt`."""
+"""A delivery receipt settles a message. The move `receipt`."""
 
 from vestnik.dispatch.states import (
     CLAIMED,
@@ -14,7 +14,8 @@ from vestnik.dispatch.transitions import counts
 
 SOURCES, TARGETS = (*RECEIVABLE, *RECEIVABLE_IN_DOUBT), (DELIVERED, UNDELIVERED)
 
-# Batches are locked first and in order, as every other writer does: no two can wait for each other.
+# Lock the messages' batches in the order of their ids, as all other writers do: no deadlocks.
+# The batch of a message is the last one that starts at or before its id: one probe of an index.
 LOCK = """
 SELECT b.id FROM dispatch_batch b WHERE b.id IN (
     SELECT (
@@ -26,7 +27,11 @@ SELECT b.id FROM dispatch_batch b WHERE b.id IN (
 ) ORDER BY b.id FOR UPDATE
 """
 
-# A receipt's instant is of another clock, a vendor's or a host's: none is still to come.
+# Apply receipts; return the ids of messages that need no further try.
+#
+# The time of a receipt comes from another clock, the vendor's or another host's, so it is capped at
+# the database's present. A receipt of an earlier attempt (`doubted_attempt_id`) settles the message
+# too, but not while the message is in flight again: that hand-over's outcome comes first.
 APPLY = f"""
 WITH given AS (
     SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
@@ -36,7 +41,7 @@ found AS (
     SELECT m.id, m.state AS was, given.state, given.at, given.error, given.reason
     FROM given JOIN dispatch_message m ON m.id = given.id
 ),
--- Also of an earlier attempt: of one that was given up, or queued again and is not out just now.
+-- Also an earlier attempt that may have arrived: of a failed message, or a queued one not in flight.
 open AS (
     SELECT f.* FROM found f JOIN dispatch_message m ON m.id = f.id
     WHERE CASE WHEN m.state IN {RECEIVABLE_SQL} THEN true

@@ -1,4 +1,7 @@
-"""Recording what became of a flight, and marking the next: `record`, `record late`, `release`."""
+"""Recording a flight's outcomes and marking the next flight.
+
+The moves `record`, `record late` and `release`.
+"""
 
 from vestnik.db.sql import one_line
 from vestnik.dispatch.states import (
@@ -16,13 +19,16 @@ from vestnik.dispatch.transitions import counts
 from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 from vestnik.mailings.window import END_GUARD
 
-#: Instead of the instant of its departure: this try is no attempt of the message's.
+#: Value of `departed` for an outcome that does not count as an attempt of the message.
 NOT_COUNTED = -1.0
 RECORDED = (SENT, FAILED, UNKNOWN)
 
 
 def _outcomes(name: str) -> str:
-    """The outcomes that are given, column by column."""
+    """Return the CTE of the outcomes, passed as one array or separated text for each column.
+
+    Texts are joined by 0x1f, which no stored text contains: see `OutcomeBatch.parameters`.
+    """
     return f"""
 {name} AS (
     SELECT * FROM unnest(
@@ -36,14 +42,18 @@ def _outcomes(name: str) -> str:
 
 
 def _recorded(still: str, doubted: str, tries: str) -> str:
-    """Bring each message of an `outcome` to its state, where it is `still` in the one before, once
-    its batch is `held`; one that is `doubted` may have arrived by an earlier attempt.
+    """Return the CTEs that move each message of `outcome` to its new state, once `held` has its
+    batch.
 
-    By the primary key alone. With the mailing or the batch's range of ids named as well, the
-    planner is tempted, as long as its statistics are older than the mailing, to read that range for
-    each outcome or to hash it: 24 ms a flight against 0.6 ms.
-    An id that the provider uses again stands for the newest message: so do the receipts from then
-    on.
+    `still` is the condition that the message has not been moved by another transaction; `doubted`
+    the condition that an earlier attempt of it may have arrived.
+
+    Messages are found by the primary key alone. If the mailing or the batch's range of ids is named
+    as well, the planner may read or hash that range for each outcome as long as its statistics are
+    older than the mailing: 24 ms a flight instead of 0.6 ms (decision 0013).
+
+    If a provider reuses one of its ids, the id belongs to the newest message, and so do the
+    receipts that arrive from then on.
     """
     return f"""
 settled AS (
@@ -80,17 +90,21 @@ handed_over AS (
 """
 
 
+# Under a valid lease: the message is queued and in flight.
 SETTLED_IN_FLIGHT = _recorded(
     still=f"m.state = '{QUEUED}'",
     doubted=f"o.state = '{DOUBTED}'",
     tries=f"CASE WHEN o.departed = {NOT_COUNTED} THEN 0 ELSE 1 END",
 )
+# After the lease was taken back: the message is unknown and still carries this attempt.
 SETTLED_LATE = _recorded(
     still=f"m.state = '{UNKNOWN}' AND m.attempt_id = %(attempt)s",
     doubted=f"(o.state = '{DOUBTED}' OR o.state = '{FAILED}' AND m.doubted_attempt_id IS NOT NULL)",
     tries="0",
 )
 
+# The one condition for a flight to leave: pause, cancel, an expired lease, a new text, the end of
+# the mailing or of the local hours, STOP and deletion all take effect here (decision 0005).
 MAY_GO = f"""
     m.state = '{MailingState.RUNNING}' AND NOT b.recheck AND b.due_at > clock_timestamp()
     AND m.text_version = %(text_version)s AND b.text_version = %(text_version)s
@@ -98,11 +112,14 @@ MAY_GO = f"""
         > clock_timestamp() + interval '{END_GUARD} second'
     AND NOT (SELECT any_barred FROM listed)
 """
-# By the messages' numbers, so that a message without a client, or one that is tried again before
-# the sweep has seen it, is found too. And by their clients as they are at this moment: one that was
-# deleted, or whose number or time zone has changed, is not written to as before.
-# Both tables are asked with arrays of keys: one descent of an index and a walk along its leaves
-# where a join descends for each message, 20 blocks a flight instead of 1,261 (PostgreSQL 17 on).
+# Whether a message of the next flight must not leave as it is (`any_barred`).
+#
+# The stop list is searched by the messages' own numbers: a test send has no client, and a message
+# may be retried before the sweep of the stop list has seen it (decision 0007). The clients are
+# compared as they are at this moment: one that was deleted, or whose number or time zone has
+# changed, does not get the message as it was enlisted (decision 0008). Both tables are searched by
+# arrays of keys, which take one descent of the index and a walk along its leaves; a join descends
+# for each message: 20 blocks a flight instead of 1,261 (PostgreSQL 17 on).
 LISTED = """
 next_ones AS MATERIALIZED (
     SELECT client_id, phone_number FROM dispatch_message WHERE id = ANY(%(next_ids)s::bigint[])
@@ -124,8 +141,11 @@ listed AS MATERIALIZED (
 )
 """
 
-# `held` takes the batch's row first: whoever comes second sees what the first has left, and finds
-# that the attempt is no longer theirs.
+# Record the last flight's outcomes and mark the next flight: one statement, so one commit a flight.
+#
+# `held` locks the batch's row first. If two transactions record under the same attempt, the second
+# one waits, finds another attempt id in the row, and changes nothing. `OFFSET 0` keeps MAY_GO a
+# subquery of its own: it is evaluated once for the two columns set from it.
 RECORD_AND_MARK = one_line(f"""
 WITH {_outcomes("outcome")}, {LISTED},
 held AS (
@@ -149,7 +169,8 @@ held AS (
 SELECT (SELECT count(*) FROM settled) AS recorded, marked, marked_at, seconds_to_end FROM held
 """)
 
-# Writes nothing, so that it is quick where a commit is slow.
+# Whether a marked flight may still leave, asked after a mark that took longer than 0.3 s. It writes
+# nothing, so it is fast even where a commit is slow (decision 0025).
 STILL_MARKED = f"""
 WITH {LISTED}
 SELECT extract(epoch FROM least(m.ends_at, b.open_until, %(closes)s::timestamptz)
@@ -158,8 +179,10 @@ FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
 WHERE b.id = %(batch)s AND b.claim_id = %(claim)s AND b.attempt_id = %(attempt)s AND {MAY_GO}
 """
 
-# The mailing's virtual time goes ahead by what it has handed over under this claim, and by one
-# message for a turn that it could not use. The last of all locks: claims wait for none of these.
+# Advance the mailing's virtual time by the messages handed over under this claim, at least by one:
+# a mailing that could not use its turn must not stay first. This row is locked last, after the
+# batch, the messages and the hand-overs (the WHERE clause reads both CTEs for that); claims do not
+# lock it.
 TAKE_TURN = """
 taken AS (
     INSERT INTO dispatch_mailingturn AS t (mailing_id, virtual_time, turn, served)
@@ -173,6 +196,8 @@ taken AS (
 )
 """
 
+# Record the last flight's outcomes and end the claim: the batch is done, waits, or is ready again.
+# A batch with a time zone that waits forgets `open_until`, so its hours are computed again.
 RECORD_AND_RELEASE = f"""
 WITH {_outcomes("outcome")},
 held AS (
@@ -192,8 +217,9 @@ held AS (
 SELECT (SELECT count(*) FROM settled) AS recorded, state FROM held
 """
 
-# The lease was taken back meanwhile: the flight's messages are unknown, under our attempt. Those
-# that never left are queued again where the mailing still is under way.
+# Record outcomes of a flight whose lease was taken back: its messages are unknown and carry our
+# attempt. Those that never left are queued again if the mailing is still under way; otherwise they
+# fail with the mailing's end as the reason. The mailing is locked before the batch, as everywhere.
 RECORD_LATE = f"""
 WITH {_outcomes("given")},
 owner AS MATERIALIZED (

@@ -1,4 +1,4 @@
-"""Queued messages get the mailing's new text, or nothing: `renew`."""
+"""Queued messages get the mailing's changed text, or are not sent. The move `renew`."""
 
 from vestnik.dispatch.states import CANCELLED, IN_DOUBT, QUEUED, SUPPRESSED
 from vestnik.dispatch.transitions import counts
@@ -7,11 +7,14 @@ TARGETS = (CANCELLED, SUPPRESSED, IN_DOUBT)
 
 
 def renew_sql(picked: str, recipients: str) -> str:
-    """The statement for clients and a text that only the mailing knows: `picked` are the clients,
-    `recipients` what each of them gets, as where they are enlisted. The batch is locked by then.
+    """Return the statement that renders the queued messages of one batch again.
 
-    Its parameters follow those of `picked`.
+    `picked` and `recipients` are the queries that enlisting uses, so a client gets the text that
+    enlisting would give. The caller holds the lock of the batch. The statement's parameters follow
+    those of `picked`.
     """
+    # A client without a row in `recipients` was deleted: the message is cancelled. One with a
+    # refusal (`why`) is suppressed. Either becomes unknown if an earlier attempt may have arrived.
     return f"""
 WITH picked AS MATERIALIZED ({picked}),
 recipients AS ({recipients}),

@@ -1,11 +1,12 @@
-"""What becomes of unknown messages: `resend`, `give up`, `status answer`."""
+"""Resolving unknown messages. The moves `resend`, `give up` and `status answer`."""
 
 from vestnik.dispatch.states import FAILED, QUEUED, SENT, UNKNOWN, MessageState
 from vestnik.dispatch.transitions import counts
 from vestnik.mailings.models import UNDER_WAY_SQL
 from vestnik.reasons.codes import Code
 
-# Messages of clients who were deleted, erased or stopped meanwhile stay unknown: no resend.
+# Not resent, and therefore still unknown: messages of clients who were deleted, erased or put on
+# the stop list meanwhile.
 CAN_BE_SENT = """
     AND m.phone_number <> '' AND (m.client_id IS NULL
         OR (SELECT id FROM audience_client WHERE id = m.client_id) IS NOT NULL)
@@ -14,11 +15,12 @@ CAN_BE_SENT = """
 
 
 def _resolve(target: MessageState, which: str, reopened: str = "") -> str:
-    """Bring the unknown messages of some batches to a state.
+    """Return the statement that moves the unknown messages of some batches to `target`.
 
-    The attempt stays on record, for it may have arrived. Batch by batch, each locked before its
-    messages: a late outcome or a receipt that comes first has its way, and one that comes second
-    finds nothing to change.
+    `which` is a further condition on the messages; `reopened` the SET items that make their batches
+    claimable. The attempt is kept as `doubted_attempt_id`, since it may have arrived. Each batch is
+    locked before its messages: a late outcome or a receipt that commits first wins, and one that
+    commits second finds no unknown message.
     """
     return f"""
 WITH held AS (
@@ -46,18 +48,22 @@ RETURNING c.leaving
 
 REOPENED = f", {counts.reopened('c.queued')}"
 RESEND = _resolve(QUEUED, CAN_BE_SENT, REOPENED)
-# By itself: what was given up after another attempt is not sent again.
+# Without an operator a message is resent once: not if its last attempt was already in doubt before.
 ONCE = "AND m.attempt_id IS DISTINCT FROM m.doubted_attempt_id"
 RESEND_AUTOMATICALLY = _resolve(QUEUED, f"{CAN_BE_SENT} {ONCE}", REOPENED)
-# A reason without a code, by the version before, may be a worker that stopped as well.
+# After an unclear answer of the provider; messages of a lost lease are left to
+# RESEND_AUTOMATICALLY. A reason without a code was stored by the version before and may be a
+# stopped worker's: NULL <> ... is not true, so such a message is left, too.
 RESEND_ANSWERED = _resolve(
     QUEUED, f"{CAN_BE_SENT} {ONCE} AND m.reason ->> 'code' <> '{Code.WORKER_STOPPED}'", REOPENED
 )
+# An operator declares the messages failed.
 GIVE_UP = _resolve(FAILED, "")
 
-# What the provider has is sent; what it does not have is queued again while the mailing is under
-# way, unless its client was erased meanwhile; `recheck`, since they may have been deleted. The
-# attempt has to be the one that was asked about.
+# Record answers to status queries. A message that the provider knows is sent. One that it does not
+# know is queued again while the mailing is under way, unless its client was erased (an empty
+# number); `recheck` makes the next worker look for deleted clients. An answer counts only for the
+# attempt that was asked about.
 RECORD_ANSWERS = f"""
 WITH reply AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::bigint[], %(states)s::text[],

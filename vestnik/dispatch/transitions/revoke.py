@@ -1,6 +1,6 @@
-"""Queued messages are taken back: `opt out` and `revoke`.
+"""Taking queued messages back. The moves `opt out` (stop list) and `revoke` (client deleted).
 
-Each statement names whose messages: `theirs` are `id` and `mailing_id`.
+Each statement selects its messages by a CTE `theirs` with the columns `id` and `mailing_id`.
 """
 
 from vestnik.audience.phone import GETS_NO_SMS
@@ -10,14 +10,16 @@ from vestnik.mailings.models import UNDER_WAY_SQL
 
 
 def _take_back(state: MessageState, theirs: str) -> str:
-    """Bring their queued messages to that state, or in doubt where an earlier attempt may have
-    arrived.
+    """Return the statement that moves the queued messages in `theirs` to `state`.
 
-    The batch's row is locked before the message's is touched, so what a worker has marked by then
-    counts as in flight and finishes. `recheck` makes a worker that has the batch loaded let go of
-    it before its next flight, and look then for what was in flight and came back to be tried again;
-    not for who was stopped: that each mark asks by itself.
+    A message whose earlier attempt may have arrived becomes unknown instead. The batch's row is
+    locked before the message is updated, so a message that a worker has marked by then counts as in
+    flight and finishes. `recheck` makes the worker that has the batch loaded release it before its
+    next flight and look for messages that came back from a flight to be retried.
     """
+    # For `cancelled` a claimed batch gets `recheck` even if no message was taken back: the client's
+    # message may be in flight and return to the queue. The stop list needs none: each mark reads
+    # it.
     looked_for = f"OR b.state = '{CLAIMED}'" if state is CANCELLED else ""
     return f"""
 WITH {theirs},
@@ -52,7 +54,7 @@ WHERE b.id = c.id AND (c.leaving > 0 {looked_for})
 """
 
 
-# The unique index finds the messages by one probe a mailing under way.
+# The unique index (mailing_id, client_id) finds the messages: one probe for each mailing under way.
 OF_CLIENTS = f"""
 theirs AS (
     SELECT m.id, m.mailing_id
@@ -61,6 +63,7 @@ theirs AS (
     WHERE g.state IN {UNDER_WAY_SQL} AND m.state = '{QUEUED}'
 )
 """
+# Of the messages with these ids.
 AMONG = f"""
 theirs AS (
     SELECT m.id, m.mailing_id FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
@@ -82,14 +85,16 @@ theirs AS MATERIALIZED (
 """
 
 
-# A sub-query and not NOT EXISTS: that the planner may answer by a hash of all clients.
+# Messages whose client was deleted or erased. A scalar subquery instead of NOT EXISTS, for which
+# the planner may build a hash of all clients.
 GONE = """
 AND (m.phone_number = '' OR m.client_id IS NOT NULL
     AND (SELECT id FROM audience_client WHERE id = m.client_id) IS NULL)
 """
-# By the messages' own numbers: a test send has no client, and a client's number may have changed.
-# There is no index on them, so it is asked of a batch alone. A stop that still waits for another
-# transaction counts as well: the mark lets no message of it leave.
+# Messages whose own number is on the stop list: a test send has no client, and a client's number
+# may have changed. Messages have no index on the number, so this runs for one batch at a time. A
+# stop that still waits for another transaction's lock (pendingstop) counts, as it does for the
+# mark.
 LISTED = """
 CROSS JOIN LATERAL (
     SELECT 1 FROM audience_stoplistentry WHERE phone_number = m.phone_number
@@ -100,10 +105,12 @@ CROSS JOIN LATERAL (
 
 
 def _stopped(which: str, of: str) -> str:
-    """A client's number may have changed since: the message's own is what counts.
+    """Return the CTEs that find the queued messages of entries of the stop list.
 
-    From the few on the list to their messages, a probe of an index each: left to itself the planner
-    takes a new mailing for small, and read its 100,000 messages once for each batch, 1.4 s a tick.
+    `which` selects the entries, `of` the mailings. The message's own number is compared, since the
+    client's may have changed. LATERAL with LIMIT 1 fixes the direction: from the few entries to
+    their messages, one index probe each. Otherwise the planner assumed a new mailing to be small
+    and read its 100,000 messages once for each batch: 1.4 s for each run of the scheduler.
     """
     return f"""
 stopped AS MATERIALIZED (
@@ -131,7 +138,7 @@ CANCEL_OF_CLIENTS = _take_back(CANCELLED, OF_CLIENTS)
 CANCEL_AMONG = _take_back(CANCELLED, AMONG)
 CANCEL_GONE_OF_BATCH = _take_back(CANCELLED, _of_batch(GONE))
 SUPPRESS_LISTED_OF_BATCH = _take_back(SUPPRESSED, _of_batch(also=LISTED))
-# A number that was corrected may be a landline now.
+# A client's corrected number may be a landline.
 SUPPRESS_NO_SMS_OF_BATCH = _take_back(
     SUPPRESSED, _of_batch(f"AND {GETS_NO_SMS.format(number='m.phone_number')}")
 )

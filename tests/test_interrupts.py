@@ -119,4 +119,4 @@ def test_it_ends(script: str, times: int, status: int, said: str, number: signal
     assert process.returncode == status, err
     assert said in out
     assert "all the same" not in out
-    assert ("did not end in time" in err) is (status == 130)
+    assert ("did not stop in time" in err) is (status == 130)

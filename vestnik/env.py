@@ -1,9 +1,8 @@
-"""The environment, read once and typed: the one place that knows the variables' names.
+"""Reads and converts environment variables.
 
-Each variable may also be given as `NAME_FILE`, the path of a file that holds the value, as
-Docker's and Kubernetes' secrets are. A `.env` file beside the working directory is read first;
-what the process was started with wins over it. An empty variable is the same as none, and so is
-one of spaces alone.
+Each variable may also be given as `NAME_FILE`, the path of a file with the value, as Docker and
+Kubernetes provide secrets. A file `.env` in the working directory is read first; variables of the
+process take precedence over it. An empty variable, or one of spaces, counts as not set.
 """
 
 import os
@@ -30,7 +29,7 @@ CONSOLE = f"{PROVIDER_PREFIX}CONSOLE{BACKEND_SUFFIX}"
 
 
 class Hidden(str):
-    """An option's text, which may be a secret: `diffsettings` and others print settings."""
+    """A text whose `repr` is hidden: it may be a secret, and `diffsettings` prints settings."""
 
     __slots__ = ()
 
@@ -39,7 +38,7 @@ class Hidden(str):
 
 
 def load(path: Path | None = None) -> None:
-    """Read `.env` into the process's environment, where it says nothing yet, and check all of it.
+    """Read `.env` into variables of the process that are not set, and check all variables.
 
     Raises ImproperlyConfigured, with a line for each mistake.
     """
@@ -65,14 +64,16 @@ def _read_env_file(path: Path) -> dict[str, str]:
     for binding in parse_stream(StringIO(content)):
         if binding.error:
             raise ImproperlyConfigured(
-                f"{path}, line {binding.original.line}: not NAME=value: is a quotation mark open?"
+                f"{path}, line {binding.original.line}: not NAME=value: check for an open "
+                "quotation mark."
             )
     values = dotenv_values(stream=StringIO(content))
     return {name: value for name, value in values.items() if value is not None}
 
 
 def text(name: str, default: str = "", *, older: tuple[str, ...] = ()) -> str:
-    """The value of `name`, of `name_FILE`'s file, or of the first of the `older` names set."""
+    """Return the value of `name`, of the file in `name_FILE`, or of the first `older` name that is
+    set."""
     for key in (name, *older):
         if (value := os.environ.get(key, "")).strip():
             return value
@@ -96,7 +97,7 @@ def _secret(name: str, path: Path) -> str:
 
 
 def flag(name: str, default: bool = False) -> bool:
-    """A yes-or-no variable: 1, true, yes, on; 0, false, no, off."""
+    """Return a boolean: 1, true, yes, on; 0, false, no, off. Raises ImproperlyConfigured."""
     word = text(name, str(default)).strip().lower()
     if word in TRUE_WORDS | FALSE_WORDS:
         return word in TRUE_WORDS
@@ -104,7 +105,7 @@ def flag(name: str, default: bool = False) -> bool:
 
 
 def number(name: str, default: int) -> int:
-    """A whole number."""
+    """Return a whole number of at most nine characters. Raises ImproperlyConfigured."""
     word = text(name, str(default)).strip()
     if not word.isascii() or not word.removeprefix("-").isdecimal() or len(word) > 9:
         raise ImproperlyConfigured(f"{name} is {shown(word)}: write a whole number.")
@@ -112,7 +113,7 @@ def number(name: str, default: int) -> int:
 
 
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
-    """One of a few words."""
+    """Return one of the `choices`, in lower case. Raises ImproperlyConfigured."""
     word = text(name, default).strip().lower() or default
     if word not in choices:
         raise ImproperlyConfigured(f"{name} is {word!r}: write {' or '.join(choices)}.")
@@ -120,25 +121,25 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """A comma-separated list."""
+    """Return the items of a comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
 def home() -> Path:
-    """The data folder of the embedded stack."""
+    """Return the home folder of the embedded stack."""
     return Path(text("VESTNIK_HOME", ".vestnik")).expanduser().absolute()
 
 
 def require_secret_key() -> None:
-    """Raise ImproperlyConfigured where there is no SECRET_KEY: sessions could be forged."""
+    """Raise ImproperlyConfigured without a SECRET_KEY, which signs sessions."""
     if not text("SECRET_KEY"):
         raise ImproperlyConfigured(
-            "SECRET_KEY is not set: give web and workers one long random text."
+            "SECRET_KEY is not set: give web and workers the same long random text."
         )
 
 
 def database_url() -> str:
-    """`DATABASE_URL`, or one put together from the older names; empty where neither is set."""
+    """Return `DATABASE_URL`, or an address built from the older variables; empty without either."""
     if url := text("DATABASE_URL"):
         return url
     host = text("DB_HOST")
@@ -151,18 +152,20 @@ def database_url() -> str:
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands before a port: an IPv6 address in brackets."""
+    """Return a host as it is written before a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def redis_url() -> str:
-    """`REDIS_URL`, or the older `CELERY_BROKER_URL`; empty where neither is set."""
+    """Return `REDIS_URL`, or the older `CELERY_BROKER_URL`; empty without either."""
     return text("REDIS_URL", older=("CELERY_BROKER_URL",))
 
 
 def celery_url(redis_url: str) -> str:
-    """The same server as Celery writes its address: it has another form for a socket's, and takes
-    no options there but those of TLS."""
+    """Return the address of the same server in Celery's form.
+
+    Celery has another scheme for a Unix socket, and accepts only the options of TLS in the address.
+    """
     parts = urlsplit(redis_url)
     options = dict(parse_qsl(parts.query))
     database = options.get("db", "")
@@ -174,7 +177,7 @@ def celery_url(redis_url: str) -> str:
 
 
 def celery_options(redis_url: str) -> dict[str, int | bool]:
-    """The other options of the address, as Celery takes them apart from it."""
+    """Return the other options of the address, which Celery takes as transport options."""
     options = dict(parse_qsl(urlsplit(redis_url).query))
     return {
         name: int(value) if value.isdigit() else value.lower() == "true"
@@ -184,18 +187,19 @@ def celery_options(redis_url: str) -> dict[str, int | bool]:
 
 
 def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, object]]:
-    """`SMS_PROVIDERS` from `SMS_PROVIDER_<ALIAS>_BACKEND` and `SMS_PROVIDER_<ALIAS>_<OPTION>`.
+    """Return `SMS_PROVIDERS`, read from the variables `SMS_PROVIDER_<ALIAS>_…`.
 
-    The alias is lower-case with hyphens: `SMS_PROVIDER_SMPP_MAIN_BACKEND` declares `smpp-main`.
-    `console` is always declared, so that a first mailing can cost nobody anything.
-    Options stay text here; each backend reads its own into types and reports what is wrong.
+    `SMS_PROVIDER_SMPP_MAIN_BACKEND` declares the provider `smpp-main`; all further variables with
+    the prefix are its options. `console` is always declared, so that a first mailing costs nothing.
+    Options are texts here: each backend converts its own and reports invalid ones. Raises
+    ImproperlyConfigured for an option of an undeclared provider.
     """
     names = {_owner_of_file(name) for name in environ if name.startswith(PROVIDER_PREFIX)}
     backends = {CONSOLE, *(name for name in names if name.endswith(BACKEND_SUFFIX))}
     declared = sorted((name.removesuffix(BACKEND_SUFFIX) + "_" for name in backends), key=len)
     options: dict[str, dict[str, object]] = {_alias(stem): {} for stem in declared}
     for name in sorted(names - backends):
-        # The longest stem wins: SMS_PROVIDER_SMPP_MAIN_URL is not option MAIN_URL of "smpp".
+        # The longest prefix wins: SMS_PROVIDER_SMPP_MAIN_URL is not the option MAIN_URL of "smpp".
         owner = next((stem for stem in reversed(declared) if name.startswith(stem)), None)
         if owner is None:
             raise ImproperlyConfigured(
@@ -210,8 +214,10 @@ def providers(environ: Mapping[str, str] = os.environ) -> dict[str, dict[str, ob
 
 
 def _owner_of_file(name: str) -> str:
-    """The variable that `NAME_FILE` gives the value of. `CA_FILE` is an option of its own: a path
-    that a provider reads."""
+    """Return the variable whose value `NAME_FILE` provides.
+
+    `CA_FILE` is an option of its own: a path that the provider reads.
+    """
     return name if name.endswith("_CA_FILE") else name.removesuffix("_FILE")
 
 

@@ -1,4 +1,4 @@
-"""What Django answers when no view does: a page for who looks, a problem for who programs."""
+"""Django's error handlers: HTML for browsers, problem+json for API clients (decision 0145)."""
 
 import sys
 from collections.abc import Callable
@@ -15,22 +15,23 @@ KINDS = ["text/html", problems.CONTENT_TYPE, "application/json"]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """An unknown host, a forged cookie, a header that is too long."""
+    """Answer 400: an unknown host, a forged cookie, a header that is too long."""
     return _either(request, lambda: problems.bad_request(request, exception), pages.bad_request)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Refused by Django itself."""
+    """Answer 403: Django refused the request."""
     return _either(request, lambda: problems.forbidden(request, exception), pages.forbidden)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """No such address, or nothing of that number."""
+    """Answer 404: there is no such address or object."""
     return _either(request, lambda: problems.not_found(request, exception), pages.not_found)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Something broke; or only the database is busy, slow or away, or refuses a text."""
+    """Answer 500 for a defect, 503 for a busy, slow or absent database, 400 for unstorable
+    input."""
     error = sys.exc_info()[1]
     if is_unstorable(error):
         return bad_request(request, BadRequest())
@@ -44,7 +45,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without its token, or with that of an earlier login."""
+    """Answer 403: a form without its CSRF token, or with that of an earlier login."""
     denied = PermissionError(reason)
     return _either(request, lambda: problems.forbidden(request, denied), pages.csrf_failure)
 
@@ -54,7 +55,10 @@ def _either(
     program: Callable[[], HttpResponse],
     person: Callable[[HttpRequest], HttpResponse],
 ) -> HttpResponse:
-    """Whoever says nothing of what they accept gets the page, outside of the API."""
+    """Answer with the page or the problem document, by the address and the header Accept.
+
+    Outside the API, a client without the header Accept gets the page.
+    """
     wants_page = request.get_preferred_type(KINDS) == "text/html"
     return person(request) if wants_page and not _for_programs(request) else program()
 

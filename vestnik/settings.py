@@ -1,4 +1,4 @@
-"""Django's settings, from the environment alone; `.env.example` lists every variable."""
+"""Django's settings, all from the environment; `.env.example` lists every variable."""
 
 import secrets
 from datetime import timedelta
@@ -18,8 +18,8 @@ BASE_DIR = Path(__file__).resolve().parent
 VESTNIK_HOME = env.home()
 
 DEBUG = env.flag("DEBUG")
-# Without one each process has a key of its own, which is good for commands that sign nothing: web
-# and workers refuse to start so.
+# Without the variable each process has a random key. Commands that sign nothing work with it; web
+# and workers refuse to start (`env.require_secret_key`).
 SECRET_KEY = env.Hidden(env.text("SECRET_KEY") or secrets.token_urlsafe(50))
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
@@ -94,12 +94,14 @@ TEMPLATES = [
     },
 ]
 
-# --- PostgreSQL: the truth -------------------------------------------------------------------
+# --- PostgreSQL: the source of truth ---------------------------------------------------------
 _database = environ.Env.db_url_config(env.database_url() or "postgresql:///vestnik")
 _options = _database.get("OPTIONS", {})
 for _name in ("password", "sslpassword"):
     if _name in _options:
         _options[_name] = env.Hidden(_options[_name])
+# The pool waits ten seconds for a connection, then the request is answered 503. Statements are
+# prepared at their fifth run by psycopg; those of the hot path at once (vestnik.db.sql).
 _database["OPTIONS"] = {
     **OUR_SIDE,
     **_options,
@@ -109,23 +111,25 @@ _database["OPTIONS"] = {
     "application_name": "vestnik",
 }
 _database["CONN_HEALTH_CHECKS"] = True
-_database["CONN_MAX_AGE"] = 0  # the pool keeps them
+_database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
 _database["PASSWORD"] = env.Hidden(_database.get("PASSWORD") or "")
 _database["ENGINE"] = "vestnik.db"
 if not env.database_url():
-    # What asks no database (makemigrations, check) must not wait ten seconds for one.
+    # Commands without a database (makemigrations, check) must not wait ten seconds for one.
     _database = {"ENGINE": "django.db.backends.dummy"}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Celery over Redis or Valkey: hints, never the truth ---------------------------------------
+# --- Celery over Redis or Valkey: wake-ups, never state ----------------------------------------
 REDIS_URL = env.Hidden(env.redis_url() or "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = env.Hidden(env.celery_url(REDIS_URL))
+# No results, and no retries in the caller: a wake-up that cannot be published is found by the
+# scheduler.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# A Redis whose disk or memory is full answers with an error: the worker waits, and does not end.
+# A Redis with a full disk or memory answers with an error: the worker waits and does not exit.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
@@ -134,6 +138,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "retry_on_timeout": False,
     **env.celery_options(REDIS_URL),
 }
+# One task at a time for each thread, so that a busy worker holds no tasks that another could run.
+# The direct queue carries the worker's own heartbeat (consumer_watchdog).
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DIRECT = True
@@ -143,13 +149,13 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_DEFAULT_QUEUE = "vestnik"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
-# Empty: workers and `vestnik beat` run periodic jobs by themselves
+# Empty: workers and `vestnik beat` run periodic jobs in threads
 # (vestnik.dispatch.runtime.periodic_jobs). Messages of a scheduler would pile up in the broker
-# while workers are away, and their expiry would compare the clocks of two hosts.
+# while no worker runs, and their expiry would compare the clocks of two hosts (decision 0028).
 CELERY_BEAT_SCHEDULE: dict[str, object] = {}
 
 # --- Mailings -----------------------------------------------------------------------------------
-# How far from now, to either side, a mailing may start and end.
+# Years from now, in the past and in the future, between which a mailing may start and end.
 MAILING_HORIZON_YEARS = env.number("MAILING_HORIZON_YEARS", 5)
 if not 1 <= MAILING_HORIZON_YEARS <= 100:
     raise ImproperlyConfigured("MAILING_HORIZON_YEARS: write a number of years from 1 to 100.")
@@ -158,13 +164,14 @@ if not 1 <= MAILING_HORIZON_YEARS <= 100:
 SMS_PROVIDERS = env.providers()
 SMS_DEFAULT_PROVIDER = env.text("DEFAULT_SMS_PROVIDER", "console")
 
-# Whoever writes one of these to us is put on the stop list.
+# A client who sends one of these words is put on the stop list.
 STOP_WORDS = env.words("STOP_WORDS", "СТОП,STOP,ОТПИСКА,ОТПИСАТЬСЯ,ОТПИСАТЬ,ОТКАЗ,UNSUBSCRIBE")
 
-# Landline and toll-free numbers: kept and never sent to, or refused (accept or refuse).
+# Landline and toll-free numbers: `accept` keeps them and never sends to them, `refuse` refuses
+# them.
 NUMBERS_WITHOUT_SMS = env.choice("NUMBERS_WITHOUT_SMS", "accept", ("accept", "refuse"))
 
-# --- Who may do what ---------------------------------------------------------------------------
+# --- Authentication and sessions ---------------------------------------------------------------
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -190,17 +197,17 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "vestnik.error_handlers.csrf_failure"
 
-# Behind a proxy: whether it speaks TLS to the browser, and how many there are.
+# Behind a proxy: whether it serves TLS to the browser, and the number of proxies.
 WEB_HTTPS = env.flag("WEB_HTTPS")
 WEB_PROXIES = env.number("WEB_PROXIES", int(WEB_HTTPS))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = WEB_HTTPS
 if WEB_HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Pages that move: so many streams a process, each a thread; whoever comes beyond asks by itself.
+# Live pages: streams of each process, one thread each. Further clients fall back to polling.
 LIVE_STREAMS = env.number("WEB_STREAMS", 250)
 
-# --- Lock-out after wrong passwords, by user name and address together --------------------------
+# --- Lockout after wrong passwords, by user name and address together (decision 0143) ------------
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -213,12 +220,14 @@ AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
-# --- How long a request may take --------------------------------------------------------------
+# --- Time limit of a request ------------------------------------------------------------------
 WEB_REQUEST_SECONDS = env.number("WEB_REQUEST_SECONDS", 30)
 if WEB_REQUEST_SECONDS < 1:
     raise ImproperlyConfigured("WEB_REQUEST_SECONDS: write a number of seconds, 1 or more.")
 
 # --- The API -----------------------------------------------------------------------------------
+# The largest body kept in memory: 10,000 clients of clients/bulk/. Each parser has its own limit
+# below.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
     "vestnik.dashboard.web.uploads.UploadLimit",
@@ -272,7 +281,7 @@ DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = DEBUG_LEVEL
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
 
 # --- Language, time, files ---------------------------------------------------------------------
-# What logs, commands and stored reasons are written in; a page follows its reader.
+# The language of logs, commands and stored reasons. A page uses the language of its user.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
 TIME_ZONE = env.text("TIME_ZONE", "Europe/Moscow")
@@ -282,7 +291,7 @@ LOCALE_PATHS = [BASE_DIR / "dashboard" / "locale"]
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "/static/"
-# Only for `collectstatic`: the files are served from where the packages have them.
+# Only for `collectstatic`: the files are served from the packages' own folders (decision 0127).
 STATIC_ROOT = env.text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

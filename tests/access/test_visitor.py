@@ -46,9 +46,9 @@ def test_a_header_that_is_not_believed_is_said_with_its_remedy(
 @pytest.mark.parametrize(
     ("proxies", "https", "said", "is_well"),
     [
-        (0, False, "WEB_PROXIES=0, X-Forwarded-For is not read", True),
-        (2, True, "WEB_PROXIES=2, entry 2 from the right is read", True),
-        (0, True, "WEB_PROXIES=0, X-Forwarded-For is not read", False),
+        (0, False, "WEB_PROXIES=0, X-Forwarded-For is ignored", True),
+        (2, True, "WEB_PROXIES=2, entry 2 from the right is used", True),
+        (0, True, "WEB_PROXIES=0, X-Forwarded-For is ignored", False),
     ],
 )
 def test_the_doctor_names_the_proxies(settings, proxies, https, said, is_well) -> None:

@@ -215,7 +215,7 @@ def test_the_command_names_what_does_not_fit(capsys: pytest.CaptureFixture[str])
     assert print_result(take(recognised_columns(f"{NUMBER};spring;5")), strict=True) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert "1 values do not fit the type of their column and stay texts" in lines
+    assert "1 values do not fit the type of their column and are stored as text" in lines
     assert "line 42: born: This is no date: write it as 2026-03-31 or 31.03.2026." in lines
 
 

@@ -127,7 +127,7 @@ def test_a_make_that_cannot_be_looked_at_is_not_gone():
         ("FATAL:  could not open file: Too many open files", "ulimit -n"),
         ("LOG:  could not fork process: Resource temporarily unavailable", "ulimit -u"),
         ('FATAL:  data directory "x" has wrong ownership', "account that the stack ran as"),
-        ("PANIC:  could not locate a valid checkpoint record", "back from a copy"),
+        ("PANIC:  could not locate a valid checkpoint record", "from a backup"),
     ],
 )
 def test_a_remedy_is_for_the_fault_that_it_is_given_for(tmp_path, line, said):
@@ -135,7 +135,7 @@ def test_a_remedy_is_for_the_fault_that_it_is_given_for(tmp_path, line, said):
     told = str(postgres.trouble([line]))
     postgres.runtime_dir.remove()
     assert said in told
-    assert ("move" in told) == (said == "back from a copy")
+    assert ("move" in told) == (said == "from a backup")
 
 
 @pytest.mark.parametrize("name", ["x" * 101, "", "  ", "a\nb", "a\0b"])

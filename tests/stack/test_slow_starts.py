@@ -80,7 +80,7 @@ def test_one_that_only_saves_memory_is_not_waited_for_long(said: Said) -> None:
     assert process.restarts  # it is tried again beside the others
     wait_until(process.reap, 5)
     assert process.restart_at is not None
-    assert any("does not get ready: the others start without it" in line for line in said.lines())
+    assert any("is not ready: the other processes start without it" in line for line in said.lines())
 
 
 def test_a_server_that_ends_is_not_waited_for(said: Said) -> None:
@@ -136,4 +136,4 @@ def test_a_migration_that_takes_long_is_named(
 
     monkeypatch.setattr(setup, "call_command", slow)
     said = told_in_time(monkeypatch, capsys, setup.migrate)
-    assert "vestnik: migrating (audience.0007_numbering): let it finish" in said
+    assert "vestnik: migrating (audience.0007_numbering): do not interrupt it" in said

@@ -33,7 +33,7 @@ def test_a_taken_port(home):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         line = refusal(home, VESTNIK_PORT=str(port))
-    assert f"port {port} is taken" in line
+    assert f"port {port} is used" in line
     assert f"VESTNIK_PORT={port + 1}" in line
 
 
@@ -67,20 +67,20 @@ def test_a_data_folder_with_a_part_missing(old_home, name):
     (old_home / "postgres" / name).unlink()
     line = refusal(old_home)
     assert f"the data folder is damaged: {old_home}/postgres/{name} is missing" in line
-    assert "back from a copy" in line
+    assert "from a backup" in line
 
 
 def test_a_data_folder_of_another_major_version(old_home):
     (old_home / "postgres" / "PG_VERSION").write_text("17\n")
     line = refusal(old_home)
-    assert "is of PostgreSQL 17, and this Vestnik brings 18" in line
+    assert "has data of PostgreSQL 17, and this Vestnik has PostgreSQL 18" in line
     assert "vestnik upgrade-database" in line
 
 
 def test_a_data_folder_of_a_newer_major_version(old_home):
     (old_home / "postgres" / "PG_VERSION").write_text("19\n")
     line = refusal(old_home)
-    assert "is of PostgreSQL 19, and this Vestnik brings 18" in line
+    assert "has data of PostgreSQL 19, and this Vestnik has PostgreSQL 18" in line
     assert "start the newer Vestnik" in line
 
 
@@ -89,7 +89,7 @@ def test_a_data_folder_with_a_part_damaged(old_home, name):
     (old_home / "postgres" / name).write_bytes(b"\xff" * 8192)
     line = refusal(old_home)
     assert "PostgreSQL does not start: " in line
-    assert "back from a copy" in line
+    assert "from a backup" in line
 
 
 def test_a_damaged_broker_folder(old_home):

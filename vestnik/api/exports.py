@@ -1,4 +1,4 @@
-"""Files to download: clients, a mailing's messages and its statistics, as CSV or XLSX."""
+"""Downloads as CSV or XLSX: clients, a mailing's messages, a mailing's statistics."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ FILES = {(200, CSV): OpenApiTypes.BINARY, (200, XLSX): OpenApiTypes.BINARY}
 
 
 class AnyContentType(BaseContentNegotiation):
-    """Ignores the header Accept: the address names the file format."""
+    """Ignores the header Accept: the query parameter `format` decides."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -35,7 +35,7 @@ class AnyContentType(BaseContentNegotiation):
 
 
 class FileQuery(StrictSerializer):
-    """Of which kind the file is to be."""
+    """The format of the file."""
 
     format = serializers.ChoiceField(
         tuple(FORMATS), default="csv", error_messages={"invalid_choice": "Name csv or xlsx."}
@@ -43,11 +43,11 @@ class FileQuery(StrictSerializer):
 
 
 class ClientFileQuery(ClientFilter, FileQuery):
-    """Which clients, and the kind of file."""
+    """Conditions for clients, and the format of the file."""
 
 
 class MessageFileQuery(FileQuery):
-    """Messages in which state, and the kind of file."""
+    """The state of the messages, and the format of the file."""
 
     state = state_field()
 
@@ -69,12 +69,12 @@ class ClientsExport(Download):
 
     @extend_schema(parameters=[ClientFileQuery], responses=FILES, operation_id="clients_export")
     def get(self, request: Request) -> HttpResponseBase:
-        """Download clients, all or some. Each attribute has a column of its own.
+        """Download all clients, or those that match. Each attribute has a column of its own.
 
-        The file can be changed and imported again. The last column, `exact_values`, is for that:
-        empty, or a JSON object of the row's values that their cells cannot say, `{"tag": "-10%",
-        "attributes.size": "42", "attributes": {…}}`, the last of which are those that have no
-        column of their own. A cell that was changed goes before it.
+        The file can be changed and imported again. For that, the last column, `exact_values`, is
+        empty or a JSON object of values that the row's cells cannot represent: `{"tag": "-10%",
+        "attributes.size": "42", "attributes": {…}}`, where `attributes` are those without a column.
+        A cell that was changed takes precedence.
         """
         wanted: dict[str, Any] = {name: self.query[name] for name in FILTERS & self.query.keys()}
         return self.file("clients", exports.clients(Client.objects.filter(**wanted)))
@@ -87,7 +87,7 @@ class MessagesExport(Download):
 
     @extend_schema(parameters=[MessageFileQuery], responses=FILES, operation_id="messages_export")
     def get(self, request: Request, id: int) -> HttpResponseBase:
-        """Download a mailing's messages, all or those in one state."""
+        """Download all messages of a mailing, or those in one state."""
         table = exports.of_mailing(get_mailing(id), self.query.get("state"))
         return self.file(f"mailing-{id}-messages", table)
 
@@ -97,5 +97,5 @@ class StatisticsExport(Download):
 
     @extend_schema(parameters=[FileQuery], responses=FILES, operation_id="statistics_export")
     def get(self, request: Request, id: int) -> HttpResponseBase:
-        """Download a mailing in numbers."""
+        """Download the statistics of a mailing."""
         return self.file(f"mailing-{id}-statistics", exports.statistics_of(get_mailing(id)))

@@ -1,4 +1,4 @@
-"""Messages, to read."""
+"""Messages: list and read."""
 
 from functools import partial
 from typing import Any
@@ -41,30 +41,32 @@ ANSWERED = {
     component_name="Message", examples=[OpenApiExample("A message", ANSWERED, response_only=True)]
 )
 class MessageShown(serializers.Serializer[Any]):
-    """What one client gets from one mailing."""
+    """The message of a mailing to one client."""
 
     id = serializers.IntegerField()
     mailing = serializers.IntegerField(source="mailing_id")
     client = serializers.IntegerField(
-        source="known_client", allow_null=True, help_text="Null once the client is deleted."
+        source="known_client", allow_null=True, help_text="Null after the client was deleted."
     )
     phone_number = serializers.CharField()
-    text = serializers.CharField(source="full_text", help_text="As this client gets or got it.")
-    text_version = serializers.IntegerField(help_text="Of the mailing's text; 1 is the first.")
+    text = serializers.CharField(source="full_text", help_text="The text for this client.")
+    text_version = serializers.IntegerField(
+        help_text="The version of the mailing's text; 1 is the first."
+    )
     state = serializers.ChoiceField(MessageState.choices, source="reads_as")
     segments = serializers.IntegerField()
     attempts = serializers.IntegerField()
     provider = serializers.CharField(source="mailing.provider")
     provider_message_id = serializers.CharField(allow_null=True)
-    error = serializers.CharField(allow_null=True, help_text="Why it is so, in English.")
+    error = serializers.CharField(allow_null=True, help_text="The reason of the state, in English.")
     reason = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
     created_at = Instant()
-    sent_at = Instant(allow_null=True, help_text="Right before its first byte went out.")
+    sent_at = Instant(allow_null=True, help_text="The time right before its first byte was sent.")
     delivered_at = Instant(allow_null=True)
 
 
 def state_field() -> serializers.ChoiceField:
-    """Only messages that read as this."""
+    """Return the query parameter for the displayed state of messages."""
     return serializers.ChoiceField(
         MessageState.choices,
         required=False,

@@ -7,7 +7,7 @@ from vestnik.access.models import ApiKey
 
 
 class IdempotencyRecord(models.Model):
-    """The answer to a creation that carried an `Idempotency-Key`."""
+    """The response to a creation with an `Idempotency-Key`."""
 
     api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255)

@@ -1,11 +1,11 @@
-"""The commands that end by themselves, and `vestnik up`."""
+"""The commands that do not run a single process of the service."""
 
 import argparse
 from collections.abc import Sequence
 
 from vestnik.cli.startup import need_database, start_django
 
-# Commands of `vestnik manage` that need no database.
+#: Commands of `vestnik manage` that run without a database.
 WITHOUT_DATABASE = {
     "",
     "check",
@@ -63,7 +63,9 @@ def create_key(options: argparse.Namespace) -> None:
 
     from vestnik.access.models import ApiKey
 
-    with transaction.atomic():  # a key that could not be printed is not created
+    # A key that could not be printed is not created: it is stored as a hash, and cannot be shown
+    # later.
+    with transaction.atomic():
         _, key = ApiKey.objects.issue(name=options.name, role=options.role)
         print(key, flush=True)  # noqa: T201
 

@@ -16,11 +16,12 @@ if TYPE_CHECKING:  # Django is not set up yet when this module is imported
 ENCODINGS = ("utf-8", "cp1251", "utf-16", "cp866", "koi8-r", "mac-cyrillic")
 COUNTS = ("created", "updated", "unchanged", "duplicates", "refused")
 SWITCHES = ("numbers_without_code", "numbers_without_sms")
+#: The exit status with --strict if rows were refused.
 SOME_REFUSED = 3
-#: CPU time and address space of the child process that reads an uploaded file.
+#: CPU seconds and bytes of address space of the child process that reads an uploaded file.
 MOST_SECONDS, MOST_MEMORY = 3600, 2 * 2**30
-#: The error where the database stopped answering.
-UNSURE = "It was stopped. The list of imports says whether it was taken."
+#: The message if the database stopped answering, so the result is unknown.
+UNSURE = "The import was stopped. The list of imports shows whether it was completed."
 ABOUT = """\
 Import clients from a CSV or XLSX file: all accepted rows, or none if it is stopped midway. Each
 refused row is printed with its line number and the reason. The exit status is 0 if the file was
@@ -88,7 +89,7 @@ def import_file(options: argparse.Namespace) -> int:
 
 
 def _read_stored(import_id: int) -> int:
-    """Read an uploaded file, as the child of a worker. The process ends with the worker."""
+    """Read an uploaded file as the child of a worker. The process ends with the worker."""
     from vestnik.audience.importing import limits, stored
     from vestnik.stack.processes.linux import die_with_parent
 
@@ -100,7 +101,7 @@ def _read_stored(import_id: int) -> int:
 
 
 def _read_file(options: argparse.Namespace) -> int:
-    """Read a local file. Where Ctrl-C stops it, say whether it was imported by then."""
+    """Read a local file. After Ctrl-C, report whether the file was imported."""
     from vestnik.audience.importing.run import STOPPED
     from vestnik.cli.interrupts import noted
 
@@ -180,7 +181,7 @@ def _reading_options(options: argparse.Namespace) -> dict[str, object]:
 def print_result(job: "Import", *, strict: bool, interrupts: "Interrupts | None" = None) -> int:
     """Print the result of the import. Return the exit status.
 
-    Ctrl-C ends the list of refused rows; the counts are printed all the same.
+    Ctrl-C ends the list of refused rows; the counts are printed nevertheless.
     """
     if job.state != "done":
         raise StackError(f"{job.file_name}: {_why(job)}")
@@ -201,18 +202,20 @@ def print_result(job: "Import", *, strict: bool, interrupts: "Interrupts | None"
 
 
 def _why(job: "Import") -> str:
-    """Why nothing was taken, and that it was not, where the reason does not say so itself."""
+    """Return why the import failed, and that nothing was imported unless the reason says so."""
     from vestnik.reasons.codes import Code
 
     why = job.why
     if why is None or why.code in (Code.IMPORT_STOPPED, Code.IMPORT_GIVEN_UP):
         return why or UNSURE
-    return f"{why} Nothing was taken."
+    return f"{why} Nothing was imported."
 
 
 def _print_misfits(job: "Import") -> None:
-    """Print the values that do not fit the type of their column; they were stored as texts."""
-    print(f"{job.misfits} values do not fit the type of their column and stay texts")  # noqa: T201
+    """Print the values that do not fit the type of their column. They were stored as text."""
+    print(  # noqa: T201
+        f"{job.misfits} values do not fit the type of their column and are stored as text"
+    )
     for remark in job.remarks:
         print(f"line {remark['line']}: {remark['reason']}")  # noqa: T201
 
@@ -228,5 +231,5 @@ def import_numbering(options: argparse.Namespace) -> int:
             taken, skipped = register.replace(file)
     except FileProblem as error:
         raise StackError(f"{options.file}: {error}") from None
-    print(f"{options.file.name}: {taken} ranges taken, {skipped} rows skipped")  # noqa: T201
+    print(f"{options.file.name}: {taken} ranges loaded, {skipped} rows skipped")  # noqa: T201
     return 0

@@ -1,7 +1,7 @@
-"""Handle Ctrl-C in a command that has to clean up before it ends.
+"""Handles Ctrl-C in a command that has to clean up before it ends.
 
-A signal only asks the command to stop. An exception raised between any two instructions could come
-after a row is committed and before the code that ends it, or leave a lock of a library held.
+A signal only requests the stop. An exception raised between any two instructions could come after a
+commit and before the code that reports it, or leave a lock of a library held.
 """
 
 import os
@@ -11,25 +11,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-#: Seconds after which work that did not look is interrupted; the process is ended at the third.
+#: Seconds after the request at which work that has not checked for it is interrupted, and between
+#: further alarms; the process is ended at the third.
 SECONDS = 5
 ALARMS = 3
-#: Seconds between two cancellations of a statement: one comes too early for the next statement.
+#: Seconds between two cancellations: a single one may come before the next statement has begun.
 CANCEL_EVERY = 0.25
+#: 128 + SIGINT, as shells report an interrupted command.
 STATUS = 130
-ENDED = b"vestnik: it did not end in time and is stopped; the list of imports says what was taken\n"
+ENDED = b"vestnik: the import did not stop in time: see the list of imports for its result\n"
 STANDARD_ERROR = 2
 
 
 class Interrupts:
-    """What SIGINT and SIGTERM have asked for."""
+    """The request to stop, by SIGINT or SIGTERM."""
 
     def __init__(self) -> None:
         self.requested = False
         self._is_working, self._alarms = False, 0
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal. Only the alarm raises, and only in work that did not end by itself."""
+        """Handle a signal. Only the alarm raises, and only in work that did not stop in time."""
         if number != signal.SIGALRM:
             if not self.requested:
                 self.requested = True
@@ -50,9 +52,9 @@ class Interrupts:
 
     @contextmanager
     def work(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """Call `cancel`, in a thread, while the block goes on after a request to stop.
+        """Run the block; after a request to stop, call `cancel` repeatedly in a thread.
 
-        An error in the block after the request is the interrupt.
+        An error in the block after the request is raised as KeyboardInterrupt.
         """
         ended = threading.Event()
         thread = threading.Thread(target=self._cancel, args=(cancel, ended), daemon=True)
@@ -78,7 +80,7 @@ class Interrupts:
 
 @contextmanager
 def noted() -> Iterator[Interrupts]:
-    """In the block, SIGINT and SIGTERM are requests to stop, and raise nothing."""
+    """Handle SIGINT and SIGTERM as requests to stop during the block; they raise nothing."""
     interrupts = Interrupts()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     handlers = {number: signal.signal(number, interrupts.handle) for number in numbers}
@@ -86,6 +88,6 @@ def noted() -> Iterator[Interrupts]:
         yield interrupts
     finally:
         signal.alarm(0)
-        # An interrupted process is about to end, and a second Ctrl-C may come until then.
+        # An interrupted process ends soon, and a second Ctrl-C must not break its output.
         for number, handler in () if interrupts.requested else handlers.items():
             signal.signal(number, handler)

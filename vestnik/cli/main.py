@@ -1,4 +1,4 @@
-"""Parse the command line, run the command, turn its errors into an exit status."""
+"""Parses the command line, runs the command, and converts its errors to an exit status."""
 
 import signal
 import sys
@@ -60,7 +60,8 @@ def run(words: Sequence[str]) -> int:
 
 
 def _one_line_of(error: Exception) -> str | None:
-    """Return one line for an error outside this program; None for an error of its own."""
+    """Return one line for an error outside this program; None for a defect, which needs a
+    traceback."""
     from django.core.management import CommandError
     from django.db import OperationalError
 

@@ -1,4 +1,4 @@
-"""Print what is wrong."""
+"""Prints errors."""
 
 import sys
 

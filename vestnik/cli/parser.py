@@ -6,7 +6,7 @@ from pathlib import Path
 from vestnik.cli import commands, import_commands, processes
 
 ABOUT = """\
-Vestnik sends SMS mailings: each starts by itself, reaches each client once, stops at its end.
+Vestnik sends SMS mailings. Each starts by itself, reaches each client once and stops at its end.
 
   vestnik up                 run the whole service here: PostgreSQL, Valkey, web, workers
   vestnik apikey create      create an API key
@@ -16,9 +16,9 @@ Vestnik sends SMS mailings: each starts by itself, reaches each client once, sto
   vestnik manage shell       run Django's commands against the running stack
 """
 MORE = """\
-Everything is configured by environment variables, or by a file .env in the working directory:
-.env.example lists them. In containers, run `vestnik setup` once, then `vestnik web`,
-`vestnik worker` and `vestnik beat`, one process each, with DATABASE_URL, REDIS_URL, SECRET_KEY.
+Settings are environment variables, or lines of a file .env in the working directory; .env.example
+lists them. In containers, run `vestnik setup` once, then `vestnik web`, `vestnik worker` and
+`vestnik beat`, one process each, with DATABASE_URL, REDIS_URL and SECRET_KEY.
 """
 LONGEST_KEY_NAME = 100
 

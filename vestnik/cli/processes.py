@@ -31,7 +31,7 @@ def web(_options: argparse.Namespace) -> None:
 
 
 def worker(_options: argparse.Namespace) -> int:
-    """Run `vestnik worker`: a `celery worker` without Celery's command line (20 MiB)."""
+    """Run `vestnik worker`: a `celery worker` without Celery's command line, which takes 20 MiB."""
     need_secret()
     refuse_mistakes()
     from celery.exceptions import SecurityWarning
@@ -39,7 +39,7 @@ def worker(_options: argparse.Namespace) -> int:
 
     from vestnik.celery import app
 
-    # Celery warns of pickled messages under root; our messages are JSON.
+    # Celery warns of pickled messages when it runs as root; our messages are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     name = process_name(f"worker-{os.getpid()}")
     process = app.Worker(
@@ -48,6 +48,7 @@ def worker(_options: argparse.Namespace) -> int:
         concurrency=env.number("WORKER_CONCURRENCY", 16),
         loglevel="WARNING",
         quiet=True,
+        # Workers need nothing from each other: PostgreSQL holds the state, Redis the wake-ups.
         without_gossip=True,
         without_mingle=True,
     )
@@ -56,7 +57,7 @@ def worker(_options: argparse.Namespace) -> int:
 
 
 def beat(_options: argparse.Namespace) -> None:
-    """Run `vestnik beat`: the scheduler of a worker in a process of its own."""
+    """Run `vestnik beat`: the periodic jobs of a worker, in a process of their own."""
     need_secret()
     refuse_mistakes()
     from vestnik.db import sessions
@@ -75,6 +76,7 @@ def beat(_options: argparse.Namespace) -> None:
     name = f"{process_name(f'beat-{os.getpid()}')}@{socket.gethostname()}"
     heartbeat.note_beat(name)
     while not stopping.wait(periodic_jobs.HEARTBEAT_EVERY):
+        # A hanging job stops the heartbeat, so the container's health check restarts the process.
         if not periodic_jobs.overdue_jobs():
             heartbeat.note_beat(name)
     for thread in threads:
@@ -82,7 +84,7 @@ def beat(_options: argparse.Namespace) -> None:
 
 
 def _load_tasks() -> None:
-    """Register Celery's tasks and the scheduler's jobs, as Celery's worker does."""
+    """Import the modules that register tasks and periodic jobs, as Celery's worker does."""
     from vestnik.celery import app
 
     app.loader.import_default_modules()

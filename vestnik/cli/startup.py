@@ -1,4 +1,4 @@
-"""What a command needs before it runs: addresses, a secret, Django, an answering database."""
+"""Prepares a command: addresses, the secret key, Django, a database that answers."""
 
 import os
 
@@ -8,7 +8,7 @@ from vestnik.stack.errors import StackError
 
 NO_STACK = (
     "the stack is not running: start it with `make run` (or `vestnik up`), "
-    "or set DATABASE_URL to a server of yours"
+    "or set DATABASE_URL to your own server"
 )
 
 
@@ -19,7 +19,7 @@ def need_secret() -> None:
 
 
 def refuse_mistakes() -> None:
-    """Refuse wrong settings in a container's process; in a stack `setup` has checked them."""
+    """Refuse invalid settings. In a stack, `setup` has checked them already."""
     start_django()
     if not is_supervised():
         from vestnik.stack import setup
@@ -28,7 +28,8 @@ def refuse_mistakes() -> None:
 
 
 def need_database(*, strict: bool = True) -> None:
-    """Start Django and check that the database answers: an error at once, not from a pool."""
+    """Set up Django and check that the database answers; the pool would report it after ten
+    seconds."""
     start_django(strict=strict)
     if strict:
         from vestnik.stack import wait_for
@@ -47,7 +48,7 @@ def start_django(*, strict: bool = True) -> None:
 
 
 def need_servers(*, strict: bool = True) -> None:
-    """Use the addresses of the running stack where none are configured."""
+    """Use the addresses of the running stack for those that are not configured."""
     from vestnik.stack import home
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")

@@ -1,4 +1,4 @@
-"""A file whose reader is told that it has to stop."""
+"""A file whose reader can be stopped."""
 
 import io
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class WatchedFile(io.FileIO):
-    """A file that calls `check` before each read; `check` raises where the reader has to stop."""
+    """A file that calls `check` before each read; `check` raises if the reader has to stop."""
 
     def __init__(self, path: Path, check: Callable[[], None]) -> None:
         super().__init__(path)

@@ -1,7 +1,7 @@
-"""A gateway to try things with: it speaks HTTP and SMPP, misbehaves on command, and remembers.
+"""A test gateway for HTTP and SMPP, which fails on request and records the messages it accepts.
 
-`vestnik sandbox` runs it for users without a contract, and the tests run the same piece: its own
-list of what it took is the judge of what was sent.
+`vestnik sandbox` runs it for users without a contract. The tests run the same gateway and check its
+ledger, the list of accepted messages (decision 0074).
 """
 
 from vestnik.sandbox.command import main

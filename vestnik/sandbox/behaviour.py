@@ -1,4 +1,4 @@
-"""What the gateway does with what arrives: set beforehand, by chance, or one by one."""
+"""The gateway's behaviour: which action each message meets, by number, by queue or by chance."""
 
 import random
 from collections import deque
@@ -8,18 +8,20 @@ from typing import Any
 
 
 class Action(StrEnum):
-    """What becomes of one message."""
+    """The action that the gateway takes for one message."""
 
     ACCEPT = "accept"
-    REFUSE = "refuse"  # for good; not taken
-    THROTTLE = "throttle"  # 429 with Retry-After, ESME_RTHROTTLED; not taken
-    FORBID = "forbid"  # 403, ESME_RINVSYSID: the account is refused; not taken
-    FAIL = "fail"  # 500, ESME_RSYSERR; not taken
-    DROP = "drop"  # read, not taken, the line closed
-    TAKE_AND_FAIL = "take_and_fail"  # taken, then 500, ESME_RUNKNOWNERR
-    TAKE_AND_DROP = "take_and_drop"  # taken, the line closed before the answer
-    TAKE_AND_HANG = "take_and_hang"  # taken, never answered
-    TAKE_AND_BABBLE = "take_and_babble"  # taken, answered with what makes no sense
+    # Not accepted:
+    REFUSE = "refuse"  # a permanent refusal
+    THROTTLE = "throttle"  # 429 with Retry-After, ESME_RTHROTTLED
+    FORBID = "forbid"  # 403, ESME_RINVSYSID: the account is refused
+    FAIL = "fail"  # 500, ESME_RSYSERR
+    DROP = "drop"  # the connection is closed without an answer
+    # Accepted, although the answer does not say so:
+    TAKE_AND_FAIL = "take_and_fail"  # 500, ESME_RUNKNOWNERR
+    TAKE_AND_DROP = "take_and_drop"  # the connection is closed without an answer
+    TAKE_AND_HANG = "take_and_hang"  # no answer
+    TAKE_AND_BABBLE = "take_and_babble"  # an answer that is not of the API
 
 
 TAKING = frozenset({Action.ACCEPT, *(act for act in Action if act.startswith("take"))})
@@ -27,12 +29,12 @@ TAKING = frozenset({Action.ACCEPT, *(act for act in Action if act.startswith("ta
 
 @dataclass
 class Behaviour:
-    """Everything that can be set; over the control API by the same names.
+    """The settings, which the control API changes by the same names. Times are in seconds.
 
-    `percent` maps acts to their share of 100, the rest is accepted. `once` is a queue of acts for
-    the messages that come next, before chance has its say; `numbers` maps phone numbers to the act
-    that each message to them meets. `decimal_receipts`: receipts by SMPP
-    write the hexadecimal ids of the answers in decimal, as some SMSCs do.
+    `numbers` maps phone numbers to the action for all their messages; it takes precedence. `once`
+    is a queue of actions for the next messages. `percent` maps actions to their share of all other
+    messages; the rest is accepted. With `decimal_receipts`, receipts by SMPP have the hexadecimal
+    ids of the answers in decimal, as those of some SMSCs.
     """
 
     delay: float = 0.0
@@ -53,7 +55,7 @@ class Behaviour:
         self._chance = random.Random(self.seed)  # noqa: S311  (not a secret)
 
     def act(self, phone_number: str = "") -> Action:
-        """What to do with the next message, to that number."""
+        """Return the action for the next message, which is to that number."""
         if self.numbers and phone_number in self.numbers:
             return self.numbers[phone_number]
         if self.once:
@@ -71,7 +73,7 @@ class Behaviour:
         return percent > 0 and self._chance.uniform(0, 100) < percent
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Set some fields; raises ValueError where a name or an act is not known."""
+        """Change some settings. Raises ValueError for an unknown name or action."""
         for name, value in changes.items():
             if name not in SETTINGS:
                 raise ValueError(f"{name!r} is not one of {', '.join(sorted(SETTINGS))}")

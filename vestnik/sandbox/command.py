@@ -23,22 +23,24 @@ Control it, for example:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of `vestnik sandbox`."""
+    """Return the parser of `vestnik sandbox`."""
     found = argparse.ArgumentParser(
-        prog="vestnik sandbox", description="A gateway by HTTP and SMPP to try things with."
+        prog="vestnik sandbox", description="Run a test gateway for HTTP and SMPP."
     )
     found.add_argument("--host", default="127.0.0.1")
     found.add_argument("--http-port", type=int, default=8090, help="default 8090")
     found.add_argument("--smpp-port", type=int, default=2775, help="default 2775")
-    found.add_argument("--token", default="", help="the bearer token to insist on")
-    found.add_argument("--password", default="", help="the SMPP password to insist on")
-    found.add_argument("--ledger", type=Path, help="a file that keeps what was taken")
+    found.add_argument("--token", default="", help="the bearer token to require")
+    found.add_argument("--password", default="", help="the SMPP password to require")
+    found.add_argument("--ledger", type=Path, help="a file to record accepted messages in")
     found.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
-    found.add_argument("--deduplicate", action="store_true", help="take each message id once")
+    found.add_argument("--deduplicate", action="store_true", help="accept each message id once")
     found.add_argument("--receipts", action="store_true", help="send delivery receipts")
     found.add_argument("--receipt-delay", type=float, default=1.0)
-    found.add_argument("--callback-url", default="", help="where receipts of HTTP messages go")
-    found.add_argument("--seed", type=int, help="for the same chance each time")
+    found.add_argument(
+        "--callback-url", default="", help="the address for receipts of HTTP messages"
+    )
+    found.add_argument("--seed", type=int, help="a seed that makes random actions repeatable")
     for act in Action:
         if act is not Action.ACCEPT:
             name = f"--{act.replace('_', '-')}"
@@ -47,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until interrupted; the exit code."""
+    """Serve until interrupted; return the exit status."""
     given = parser().parse_args(argv)
     sandbox = Sandbox(
         host=given.host,

@@ -1,10 +1,10 @@
-"""The control API: `/control/…` on the HTTP port, beside the gateway's own addresses.
+"""The control API at `/control/…` on the HTTP port, beside the gateway's own addresses.
 
 - `GET /control` — the behaviour and the counts
 - `POST /control/behaviour` — change fields of the behaviour
-- `GET /control/messages?after=N` — what was taken, from the Nth on; `DELETE` forgets it
-- `POST /control/inbound` — `{"phone_number", "text"}`: somebody writes to us
-- `POST /control/drop` — cut all lines
+- `GET /control/messages?after=N` — the accepted messages after the first N; `DELETE` forgets them
+- `POST /control/inbound` — `{"phone_number", "text"}`: send a text from a client
+- `POST /control/drop` — close all connections
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ MOST_LISTED = 10_000
 
 
 class Control:
-    """Answers what is asked about the gateway and changes what is wished."""
+    """Handles the requests of the control API."""
 
     def __init__(self, sandbox: "Sandbox") -> None:
         self._sandbox = sandbox

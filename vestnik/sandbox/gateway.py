@@ -1,4 +1,4 @@
-"""The gateway itself: servers, behaviour and ledger under one roof."""
+"""The gateway: its servers, behaviour and ledger."""
 
 import asyncio
 import ssl
@@ -25,9 +25,9 @@ from vestnik.sandbox.smpp_server import SmppServer
 
 
 class Sandbox:
-    """`async with Sandbox() as sandbox:` serves on free ports of 127.0.0.1.
+    """A gateway: `async with Sandbox() as sandbox:` serves HTTP on a free port of 127.0.0.1.
 
-    A port of None serves nothing by that protocol, 0 takes a free one.
+    A port of None disables the protocol; 0 takes a free port.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sandbox:
 
     @property
     def smpp_port(self) -> int:
-        assert self._smpp_port is not None  # noqa: S101  (asked for only where it is served)
+        assert self._smpp_port is not None  # noqa: S101  (read only if SMPP is served)
         return self._smpp_port
 
     async def __aenter__(self) -> Self:
@@ -75,7 +75,7 @@ class Sandbox:
         await self.stop()
 
     async def start(self) -> None:
-        """Raises OSError where a port is taken. A free port that was found is kept for later."""
+        """Open the ports. Raises OSError if one is in use. A restart takes the same ports."""
         loop = asyncio.get_running_loop()
         if self._http_port is not None:
             self._http_port = await self._listen(
@@ -99,7 +99,7 @@ class Sandbox:
         return int(server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Close the ports and drop all lines, as a crash would."""
+        """Close the ports and drop all connections, as a crash would."""
         for server in self._servers:
             server.close()
         self.drop_connections()
@@ -109,7 +109,7 @@ class Sandbox:
         await self.receipts.close()
 
     def drop_connections(self) -> None:
-        """Cut every connection where it stands."""
+        """Drop all connections, also in the middle of an answer."""
         for connection in list(self.connections):
             connection.drop()
         self.smpp.drop_connections()
@@ -143,7 +143,7 @@ class Sandbox:
             self._answer(api, act, provider_id, connection)
 
     def _take(self, api: HttpApi, received: ReceivedMessage) -> str:
-        """Into the ledger; where the gateway deduplicates, a known id is not taken again."""
+        """Add the message to the ledger, unless the gateway deduplicates and knows its id."""
         known = self.ledger.with_id(received.message_id) if self.behaviour.deduplicates else None
         if known:
             return known.provider_id

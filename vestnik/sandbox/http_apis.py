@@ -1,6 +1,6 @@
-"""The HTTP APIs that the gateway speaks: Vestnik's default one, and SMSC.ru's.
+"""The HTTP APIs of the gateway: Vestnik's default one, and that of SMSC.ru.
 
-A shape reads a request into what arrived, and says each act in the words of its API.
+An API parses a request into a message, and formats the answer to each action.
 """
 
 import re
@@ -20,19 +20,19 @@ BABBLE = b"<html><body>It works!</body></html>"
 
 
 class Malformed(Exception):
-    """The request is not one of this API's."""
+    """The request is not valid for this API."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message as it came over the wire."""
+    """A message as it was received."""
 
     message_id: int | None
     phone_number: str
     text: str
     sender: str = ""
     validity: str = ""
-    #: The id under which the sender wants to find it again, where the API has such a thing.
+    #: The id that the sender chose for status queries, if the API has one.
     wanted_id: str = ""
 
 
@@ -44,7 +44,7 @@ class HttpApi(ABC):
 
     @abstractmethod
     def read(self, request: Request) -> ReceivedMessage:
-        """Raises Malformed."""
+        """Parse a request. Raises Malformed."""
 
     @abstractmethod
     def accepted(self, provider_id: str, connection: Connection) -> None: ...
@@ -59,7 +59,7 @@ class HttpApi(ABC):
 class DefaultApi(HttpApi):
     """`POST …/send/{id}` with `{"id": int, "phone": int, "text": str}`.
 
-    The validity may stand in the body, the query string or `X-Validity-Seconds`.
+    The validity may be in the body, the query string or the header `X-Validity-Seconds`.
     """
 
     path = re.compile(r"/send/(\d+)$")
@@ -78,7 +78,7 @@ class DefaultApi(HttpApi):
             body = request.json()
             message_id, phone, text = int(body["id"]), body["phone"], str(body["text"])
         except (ValueError, KeyError, TypeError) as error:
-            raise Malformed(f"the body is not as agreed: {error!r}") from None
+            raise Malformed(f"the body is invalid: {error!r}") from None
         if not match or int(match[1]) != message_id or not isinstance(phone, int):
             raise Malformed("the id differs from the path's, or phone is not a number")
         return ReceivedMessage(
@@ -105,7 +105,7 @@ class DefaultApi(HttpApi):
 
 
 class SmscApi(HttpApi):
-    """SMSC.ru's `sys/send.php` with `fmt=3`: an error is a 200 with `error_code`."""
+    """SMSC.ru's `sys/send.php` with `fmt=3`. An error is a 200 with `error_code`."""
 
     def takes(self, request: Request) -> bool:
         return request.path.endswith("/sys/send.php")
@@ -146,7 +146,8 @@ class SmscApi(HttpApi):
 
 
 def smsc_status(request: Request, sandbox: "Sandbox", connection: Connection) -> None:
-    """SMSC.ru's `sys/status.php` about one message; final once receipts are sent."""
+    """Answer SMSC.ru's `sys/status.php` about one message; the state is final if receipts are
+    on."""
     fields = request.fields
     wanted = (fields.get("id"), fields.get("phone"))
     known = {(entry.provider_id, entry.phone_number) for entry in sandbox.ledger.taken}

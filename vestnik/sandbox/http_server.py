@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the gateway: small, quick, and able to do what no server should."""
+"""A small and fast HTTP/1.1 server, which can drop a connection at any point."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-#: Given a request and the connection that waits for its answer.
+#: Called with a request and the connection that waits for its answer.
 Handler = Callable[["Request", "Connection"], None]
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -33,13 +33,13 @@ class Request:
 
     @cached_property
     def fields(self) -> dict[str, str]:
-        """Query string and form together."""
+        """The fields of the query string and of the form together."""
         if "form" not in self.headers.get("content-type", ""):
             return self.query
         return {**self.query, **dict(parse_qsl(self.body.decode(), keep_blank_values=True))}
 
     def json(self) -> Any:
-        """Raises ValueError where the body is not JSON."""
+        """Parse the body as JSON. Raises ValueError."""
         return json.loads(self.body)
 
 
@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        """Answer the request and go on to the next."""
+        """Answer the request, and handle the next one."""
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Length: {len(body)}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self.raw(head.encode() + b"\r\n" + body)
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
             self._handle(request, self)
 
     def _parsed(self) -> Request | None:
-        """The next whole request in the buffer, taken out of it."""
+        """Remove the next complete request from the buffer and return it; None without one."""
         end = self._buffer.find(END_OF_HEAD)
         if end < 0:
             return None

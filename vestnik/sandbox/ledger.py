@@ -1,4 +1,4 @@
-"""What the gateway took, in order: the judge. Kept in a file where it must outlive the process."""
+"""The ledger: the messages that the gateway accepted, in order; optionally in a file."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from typing import TextIO
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One message that the gateway has taken, with the instant by the wall clock."""
+    """One accepted message; `at` is Unix time."""
 
     at: float
     protocol: str
@@ -28,7 +28,11 @@ class LedgerEntry:
 
 
 class Ledger:
-    """Appends; a file's line is with the operating system before the sender gets an answer."""
+    """The list of accepted messages.
+
+    A line of the file is written to the operating system before the sender gets an answer, so a
+    killed gateway loses no accepted message.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self.taken: list[LedgerEntry] = []
@@ -48,7 +52,7 @@ class Ledger:
             self._file.flush()
 
     def with_id(self, message_id: int | None) -> LedgerEntry | None:
-        """The first that was taken under this id of the sender's."""
+        """Return the first message that was accepted with this id of the sender."""
         return None if message_id is None else self._ids.get(message_id)
 
     def clear(self) -> None:
@@ -62,11 +66,11 @@ class Ledger:
             self._file.close()
 
     def times_taken(self) -> Counter[str]:
-        """How many messages each number has got."""
+        """Return how many messages were accepted for each number."""
         return Counter(entry.phone_number for entry in self.taken)
 
     def next_provider_id(self) -> str:
-        """A hexadecimal number unlike any before it, also across restarts."""
+        """Return a new hexadecimal id, unique also across restarts."""
         self._last_id = max(self._last_id + 1, time.time_ns() // 1000)
         return f"{self._last_id:x}"
 
@@ -77,7 +81,7 @@ class Ledger:
 
 
 def _repair(path: Path) -> None:
-    """Cut off a last line that was not finished, so that the next one starts afresh."""
+    """Remove an incomplete last line, which a killed gateway left."""
     if path.exists():
         whole, _, rest = path.read_bytes().rpartition(b"\n")
         if rest:
@@ -85,7 +89,7 @@ def _repair(path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[LedgerEntry]:
-    """The entries of a ledger's file; a last line that a kill cut short is left out."""
+    """Yield the entries of a ledger's file, without an incomplete last line."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True):

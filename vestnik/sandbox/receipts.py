@@ -1,4 +1,4 @@
-"""What the gateway says by itself: receipts, on time, late or doubled, and what clients write."""
+"""Events that the gateway sends: receipts (late or doubled on request) and texts from clients."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ WORDS = {True: ("UNDELIV", "027"), False: ("DELIVRD", "000")}
 
 
 class Receipts:
-    """Sends each receipt as the behaviour says, by callback or by `deliver_sm`."""
+    """Sends receipts as the behaviour is set, by callback or by `deliver_sm`."""
 
     def __init__(self, sandbox: "Sandbox") -> None:
         self._sandbox = sandbox
@@ -35,7 +35,7 @@ class Receipts:
             self._send(lambda: self._post(notice))
 
     def by_smpp(self, session: "Session", submitted: "Submitted", provider_id: str) -> None:
-        """A receipt for one part, on the session that sent it or another of the same name."""
+        """Send the receipt of one part, on its session or on another one that listens."""
         behaviour = self._sandbox.behaviour
         if not behaviour.receipts or not submitted.registered:
             return
@@ -49,7 +49,8 @@ class Receipts:
         self._send(lambda: self._sandbox.smpp.deliver_receipt(session, submitted, text))
 
     def inbound(self, phone_number: str, text: str) -> int:
-        """To every listener; how many there are."""
+        """Send a text from a client, by one SMPP session and by callback; return by how many
+        ways."""
         listeners = self._sandbox.smpp.listeners()
         for session in listeners[:1]:
             self._start(self._sandbox.smpp.deliver_text(session, phone_number, text), 0)

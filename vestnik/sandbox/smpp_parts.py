@@ -1,4 +1,4 @@
-"""Putting long messages together again, as a handset does."""
+"""Joins the parts of long messages, as a handset does."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from vestnik.providers.smpp import wire
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """One part of a message as it came: a message of one part is its own only part."""
+    """One part of a message as it was received."""
 
     source: str
     destination: str
@@ -28,13 +28,13 @@ class Submitted:
 
 
 class Assembly:
-    """Holds parts until all of their message are there."""
+    """Keeps the parts of a message until it is complete."""
 
     def __init__(self) -> None:
         self.waiting: dict[tuple[str, str, int, int], dict[int, bytes]] = {}
 
     def add(self, part: Submitted) -> str | None:
-        """The whole text, once there is one."""
+        """Add a part; return the whole text if the message is complete, otherwise None."""
         key = (part.source, part.destination, part.reference, part.total)
         parts = self.waiting.setdefault(key, {})
         parts[part.number] = part.octets
@@ -45,7 +45,7 @@ class Assembly:
 
 
 def submitted(pdu: smpp34.SubmitSm) -> Submitted:
-    """Reads the concatenation, by user data header, by `sar_*` or none, and the payload."""
+    """Parse a `submit_sm`: the payload, and the concatenation by user data header or `sar_*`."""
     tlvs = {tlv.tag: tlv.value for tlv in pdu.tlvs}
     octets = tlvs.get(wire.MESSAGE_PAYLOAD, pdu.short_message)
     reference, number, total = 0, 1, 1
@@ -69,7 +69,10 @@ def submitted(pdu: smpp34.SubmitSm) -> Submitted:
 
 
 def _header(octets: bytes) -> tuple[int, int, int, bytes]:
-    """3GPP TS 23.040, 9.2.3.24.1 and .8: `05 00 03 rr tt nn` or `06 08 04 rr rr tt nn`."""
+    """Parse a user data header: reference, number, total, and the octets after it.
+
+    3GPP TS 23.040, 9.2.3.24.1 and .8: `05 00 03 rr tt nn` or `06 08 04 rr rr tt nn`.
+    """
     length, kind = octets[0], octets[1]
     reference = octets[3:5] if kind == 8 else octets[3:4]
     total, number = octets[length - 1], octets[length]

@@ -1,4 +1,4 @@
-"""An SMSC's side of SMPP 3.4: binds, takes, misbehaves, and sends receipts."""
+"""The SMSC side of SMPP 3.4: binds, submissions, configured failures, receipts."""
 
 import asyncio
 import time
@@ -45,7 +45,7 @@ STATUS = {
 
 
 class SmppServer:
-    """All sessions, and what they share: behaviour, ledger, and the parts of long messages."""
+    """All sessions, and the behaviour, the ledger and the parts of messages that they share."""
 
     def __init__(self, behaviour: Behaviour, ledger: Ledger, receipts: "Receipts") -> None:
         self.behaviour, self.ledger, self.receipts = behaviour, ledger, receipts
@@ -66,7 +66,7 @@ class SmppServer:
         return [session for session in self.sessions if session.listens]
 
     async def deliver_receipt(self, session: "Session", about: Submitted, text: str) -> None:
-        """On the session that sent, while it stands; else on any that listens."""
+        """Send a receipt on the session of its message, or on another one if that is closed."""
         for target in [session, *self.listeners()]:
             if target.listens:
                 source, to = about.destination, about.source
@@ -78,7 +78,10 @@ class SmppServer:
         await session.deliver(phone_number, "Vestnik", octets, data_coding=8)
 
     def take(self, session: "Session", pdu: smpp34.SubmitSm) -> tuple[int, str]:
-        """Decide about one part; the answer's status and id."""
+        """Decide about one part; return the status and the id of the answer.
+
+        The status -1 closes the connection, -2 sends no answer.
+        """
         act = self.behaviour.act(pdu.destination_addr)
         if act not in TAKING:
             return STATUS.get(act, -1), ""
@@ -185,7 +188,7 @@ class Session(asyncio.Protocol):
             self._answer(sequence, status, provider_id)
 
     def _answer(self, sequence: int, status: int, provider_id: str) -> None:
-        """-1 drops the line instead, -2 never answers."""
+        """Send the answer; see `SmppServer.take` for negative statuses."""
         self._in_flight -= 1
         if status == -1:
             self.transport.abort()
@@ -203,7 +206,7 @@ class Session(asyncio.Protocol):
         data_coding: int = 0,
         tlvs: Sequence[smpp34.Tlv] = (),
     ) -> None:
-        """A `deliver_sm`, once: an SMSC would send again what is not acknowledged."""
+        """Send a `deliver_sm` once. (A real SMSC repeats one that is not acknowledged.)"""
         self._sequence += 1
         self._awaited[self._sequence] = asyncio.get_running_loop().create_future()
         pdu = smpp34.DeliverSm(

@@ -1,4 +1,4 @@
-"""The embedded stack: PostgreSQL, Valkey, and the web and workers over them.
+"""The embedded stack: PostgreSQL, Valkey, web processes and workers.
 
     up ──► home (folder, lock, secrets) ──► servers: postgres, valkey ──► setup (migrate, first
     account, sample) ──► web, workers

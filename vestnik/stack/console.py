@@ -1,8 +1,8 @@
-"""One console for all processes: each line under its process's name.
+"""One console for all processes: each line has the name of its process in front.
 
-A thread per pipe reads large chunks and writes whole ones, so a provider that prints 50,000 lines
-a second costs a few percent of a core. Where our own output is blocked the pipe fills and the
-process waits: no line is ever dropped.
+A thread for each pipe reads and writes large chunks, so a provider that prints 50,000 lines a
+second costs a few percent of a core. If our own output is blocked, the pipe fills and the process
+waits: no line is dropped.
 """
 
 import contextlib
@@ -13,8 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 
+#: Bytes read at once, and requested as the size of a pipe.
 CHUNK = 1 << 18
+#: Bytes after which a line without an end is printed in pieces.
 LONGEST_LINE = 1 << 16
+#: Bytes of a process's output kept to explain its end.
 REMEMBERED = 4096
 WIDTH = 9
 OWN = "vestnik"

@@ -1,4 +1,4 @@
-"""Create a small audience and a first mailing through the console provider, which sends nothing."""
+"""Creates a small audience and a first mailing by the console provider, which sends nothing."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from vestnik.mailings.rules import database_now
 
 TEXT = "Здравствуйте! Это первая рассылка Вестника: завтра доставка с 10 до 14."
 WINDOW = timedelta(days=1)
-# Unassigned numbers: no subscriber gets a seven-digit part of 000 00NN.
+# Unassigned numbers: no subscriber has a number that ends in 000 00NN.
 AUDIENCE = (
     ("903", "vip", "Europe/Moscow"),
     ("903", "new", "Europe/Kaliningrad"),

@@ -1,4 +1,4 @@
-"""`vestnik doctor`: check the database, Redis, clocks and processes. A fault names its remedy."""
+"""`vestnik doctor`: checks the database, Redis, clocks and processes. A fault names its remedy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.signals import heartbeat
 from vestnik.stack import wait_for
 
+#: The oldest supported major version of PostgreSQL.
 OLDEST_VERSION = 14
-#: Seconds since the last run of the scheduler, which runs every second.
+#: Seconds since the last run of the scheduler, which runs every second, from which it is a fault.
 OLDEST_TICK = 15.0
 BROKER_TIMEOUT = 2.0
 
@@ -44,7 +45,7 @@ def examine() -> Iterator[Finding]:
         for check in (_version, _durability, _migrations, _sessions, _clock):
             yield from _run_check(check)
     else:
-        remedy = "see that it runs and that DATABASE_URL names it"
+        remedy = "check that it runs and that DATABASE_URL is its address"
         yield Finding("database", wait_for.first_line(error), remedy)
     yield from _broker()
     yield _proxies()
@@ -72,9 +73,9 @@ def _durability() -> Iterator[Finding]:
     faults = checks.run_checks(tags=[checks.Tags.database], databases=[DEFAULT_DB_ALIAS])
     for fault in faults:
         if fault.is_serious():
-            yield Finding("durability", str(fault.msg), str(fault.hint or "see its settings"))
+            yield Finding("durability", str(fault.msg), str(fault.hint or "check its settings"))
     if not any(fault.is_serious() for fault in faults):
-        yield Finding("durability", "what is committed outlives a crash")
+        yield Finding("durability", "committed data survives a crash")
 
 
 def _migrations() -> Iterator[Finding]:
@@ -87,12 +88,12 @@ def _migrations() -> Iterator[Finding]:
 def _sessions() -> Iterator[Finding]:
     if missing := settings_not_in_effect():
         remedy = (
-            "a lock of a frozen process may stay for good: connect without a pooler, through one "
+            "a lock of a frozen process may never end: connect without a pooler, or through one "
             f"that pools sessions, or set in PostgreSQL's own configuration: {', '.join(missing)}"
         )
-        yield Finding("locks", f"{len(missing)} settings of a session are not kept", remedy)
+        yield Finding("locks", f"{len(missing)} settings of a session are lost", remedy)
     else:
-        yield Finding("locks", "the server ends those of a frozen or vanished process")
+        yield Finding("locks", "the server ends the locks of a frozen or lost process")
 
 
 def _clock() -> Iterator[Finding]:
@@ -113,20 +114,20 @@ def _broker() -> Iterator[Finding]:
             info = client.info()
     except redis.RedisError as error:
         problem = wait_for.first_line(error)
-        yield Finding("Redis", problem, "see that it runs and that REDIS_URL names it")
+        yield Finding("Redis", problem, "check that it runs and that REDIS_URL is its address")
         return
     policy = info.get("maxmemory_policy", "noeviction")
     wrong = policy != "noeviction" and bool(info.get("maxmemory"))
-    remedy = "set maxmemory-policy to noeviction: else hints and paces are thrown away"
+    remedy = "set maxmemory-policy to noeviction: otherwise wake-ups and rate limits are evicted"
     version = info.get("valkey_version") or info.get("redis_version")
     yield Finding("Redis", f"version {version}, {policy}", remedy if wrong else "")
 
 
 def _proxies() -> Finding:
     count = settings.WEB_PROXIES
-    said = "X-Forwarded-For is not read" if not count else f"entry {count} from the right is read"
+    said = "X-Forwarded-For is ignored" if not count else f"entry {count} from the right is used"
     wrong = settings.WEB_HTTPS and not count
-    remedy = "WEB_HTTPS is for a proxy that speaks TLS: set WEB_PROXIES to the number of proxies"
+    remedy = "WEB_HTTPS is for a proxy with TLS: set WEB_PROXIES to the number of proxies"
     return Finding("visitors' address", f"WEB_PROXIES={count}, {said}", remedy if wrong else "")
 
 
@@ -135,11 +136,11 @@ def _pipeline() -> Iterator[Finding]:
     if signs.workers is None:
         return
     remedy = "" if signs.workers else "start a worker: `vestnik worker`"
-    yield Finding("workers", f"{signs.workers} seen in the last 15 s", remedy)
+    yield Finding("workers", f"{signs.workers} with a heartbeat in the last 15 s", remedy)
     age = signs.scheduler_age
     ticks = age is not None and age < OLDEST_TICK
     result = "it has not run for a day" if age is None else f"it ran {age:.0f} s ago"
-    remedy = "each worker has a scheduler: see the log of one for `job failed: tick`"
+    remedy = "each worker runs a scheduler: look for `job failed: tick` in a worker's log"
     yield Finding("scheduler", result, "" if ticks else remedy)
     if signs.overdue_mailings:
         result = f"{signs.overdue_mailings} are due and have not started"

@@ -10,7 +10,7 @@ NO_ROOM = "No space left on device"
 
 
 class StackError(Exception):
-    """One line for the operator: what is wrong, and the remedy."""
+    """An error for the operator, in one line: the fault and the remedy."""
 
 
 class Interrupted(Exception):
@@ -23,7 +23,7 @@ def of_folder(path: Path, error: OSError) -> StackError:
         return disk_is_full(path)
     return StackError(
         f"cannot use {path}: {error.strerror or error}{_owned(path)}: make it a folder that you "
-        "may write to, or set VESTNIK_HOME to another one"
+        "can write to, or set VESTNIK_HOME to another one"
     )
 
 
@@ -39,5 +39,5 @@ def _owned(path: Path) -> str:
 def disk_is_full(path: Path) -> StackError:
     """Return the error for a full disk."""
     return StackError(
-        f"the disk of {path} is full: free some room, or set VESTNIK_HOME to a folder elsewhere"
+        f"the disk of {path} is full: free some space, or set VESTNIK_HOME to another disk"
     )

@@ -1,6 +1,6 @@
-"""gunicorn's configuration: threads in a few processes, which share the code they were forked from.
+"""gunicorn's configuration: threads in a few processes, forked after the code was loaded.
 
-`vestnik web` names this module to gunicorn, which reads the names it knows.
+`vestnik web` passes this module to gunicorn, which reads the names that it knows.
 """
 
 import os
@@ -14,16 +14,16 @@ from vestnik.stack.processes import linux
 bind = f"{env.bracketed(env.text('WEB_HOST', '127.0.0.1'))}:{env.number('VESTNIK_PORT', 8000)}"
 workers = env.number("WEB_CONCURRENCY", 2)
 worker_class = "gthread"
-# Threads are created on demand: those of live streams only wait.
-# `vestnik.middleware.concurrency_limit` holds back other requests to as many as the connections of
-# a process can serve.
+# Threads are created on demand; those of live streams only wait. Other requests are limited by
+# `vestnik.middleware.concurrency_limit` to what the database connections of a process can serve.
 threads = REQUESTS + env.number("WEB_STREAMS", 250)
 preload_app = True
 accesslog = None
 loglevel = "warning"
+# Seconds for running requests to finish.
 graceful_timeout = 4
-# A folder in memory: a busy disk must not make a worker look dead. gunicorn names its file there by
-# itself, safely.
+# gunicorn's heartbeat file in memory: a busy disk must not make a worker look dead. gunicorn
+# creates the file with a safe name.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 control_socket_disable = True
 

@@ -1,7 +1,7 @@
-"""`vestnik healthcheck`: check the web, worker or scheduler process of this container.
+"""`vestnik healthcheck`: checks the web, worker or beat process of this container.
 
-It is run every few seconds, so it starts no Django. It connects by itself, since a client that
-heeds `HTTP_PROXY` would ask a proxy for what is in this very container.
+It runs every few seconds, so it does not start Django. It uses http.client, since a client that
+follows `HTTP_PROXY` would ask a proxy for an address of this container.
 """
 
 import http.client
@@ -11,7 +11,7 @@ from vestnik import env
 
 SECONDS = 4.0
 #: The address to connect to if the web process listens on all addresses.
-OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (it listens nowhere itself)
+OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (nothing listens here)
 
 
 def problem_with(kind: str) -> str:
@@ -28,14 +28,14 @@ def _web() -> str:
         answer = line.getresponse()
         body = answer.read(4096).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        return f"the web does not answer: {error or type(error).__name__}"
+        return f"the web process does not answer: {error or type(error).__name__}"
     finally:
         line.close()
     return "" if answer.status == http.HTTPStatus.OK else body
 
 
 def _heartbeat_of(kind: str) -> str:
-    import redis  # with what follows a quarter of a second, which the web's check does without
+    import redis  # takes 0.25 s with the imports below, which the check of the web does not need
 
     from vestnik.db import redis_client
     from vestnik.dispatch.signals.heartbeat_keys import KEYS
@@ -45,7 +45,7 @@ def _heartbeat_of(kind: str) -> str:
         with redis_client.connect(env.redis_url(), SECONDS) as broker:
             seen = any(True for _ in broker.scan_iter(pattern, count=1000))
     except redis.RedisError:
-        return ""  # unknown: a restart would leave messages in the state `unknown`
+        return ""  # healthy as far as known: a needless restart would make messages `unknown`
     except ValueError:
         return "REDIS_URL is not set"
-    return "" if seen else f"no {kind} of {socket.gethostname()} has been seen in the last 15 s"
+    return "" if seen else f"no heartbeat of a {kind} of {socket.gethostname()} in the last 15 s"

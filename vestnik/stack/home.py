@@ -1,9 +1,9 @@
 """The home folder of an embedded stack.
 
 postgres/ valkey/   the servers' data
-secrets.json        passwords and the secret key, made once
+secrets.json        passwords and the secret key, created at the first start
 credentials         the first account and API key
-stack.json          who runs, and how to reach it; only while the stack runs
+stack.json          the processes and addresses, only while the stack runs
 """
 
 import contextlib
@@ -22,14 +22,16 @@ from typing import Any
 from vestnik.stack.errors import StackError, disk_is_full, of_folder
 
 MIB = 1 << 20
+#: Free bytes that a start needs: for new data folders, and for existing ones.
 ROOM_FOR_NEW = 256 * MIB
 ROOM_FOR_OLD = 48 * MIB
+#: Seconds to wait for the home's lock.
 LOCK_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder's parts."""
+    """The paths in the home folder."""
 
     path: Path
 
@@ -70,12 +72,12 @@ def open_home(path: Path) -> Home:
 
 
 def check_room(home: Home) -> None:
-    """Refuse a disk that is too full for the servers."""
+    """Raise StackError if the disk has too little space for the servers."""
     needed = ROOM_FOR_NEW if home.is_new() else ROOM_FOR_OLD
     free = shutil.disk_usage(home.path).free
     if free < needed:
         raise StackError(
-            f"{disk_is_full(home.path)} ({free // MIB} MB are left, {needed // MIB} are needed)"
+            f"{disk_is_full(home.path)} ({free // MIB} MB are free, {needed // MIB} are needed)"
         )
 
 
@@ -126,18 +128,19 @@ def keep_secrets(home: Home) -> dict[str, str]:
         if home.postgres.exists():
             raise StackError(
                 f"{home.secrets} is missing, and without it the data in {home.postgres} cannot be "
-                "opened: bring it back, or move the whole folder away to start anew"
+                "opened: restore the file, or move the whole folder away to start with new data"
             )
         write_private(home.secrets, {name: secrets.token_urlsafe(32) for name in names})
     kept = read(home.secrets)
     if not set(names) <= kept.keys():
-        raise StackError(f"{home.secrets} is damaged: bring it back from a copy")
+        raise StackError(f"{home.secrets} is damaged: restore it from a backup")
     return kept
 
 
 def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool = True) -> None:
     """Write a file atomically, readable only by its owner."""
     text = content if isinstance(content, str) else json.dumps(content, indent=1)
+    # Written beside the file and renamed: a crash leaves the old content or the new one.
     draft = path.with_name(f"{path.name}.new")
     try:
         draft.unlink(missing_ok=True)
@@ -153,7 +156,7 @@ def write_private(path: Path, content: Mapping[str, Any] | str, *, lasting: bool
 
 
 def _give_to_owner_of(folder: Path, file: int) -> None:
-    """Give a file that root wrote to the owner of the home, where the disk has owners."""
+    """Give a file that root wrote to the owner of the home, if the file system has owners."""
     owner = folder.stat()
     if os.geteuid() == 0 and os.fstat(file).st_uid != owner.st_uid:
         with contextlib.suppress(OSError):

@@ -1,6 +1,7 @@
-"""Run a stack that root started as the user who owns its home.
+"""Runs a stack that root started as the user who owns its home.
 
-One `sudo vestnik up` would otherwise take the home from its user, who could not start it again.
+Otherwise one `sudo vestnik up` would leave files of root, and the user could not start the stack
+again.
 """
 
 import os
@@ -39,8 +40,8 @@ def run_as(account: pwd.struct_passwd, home: Path) -> NoReturn:
     """
     if not _can_run(account):
         raise StackError(
-            f"{home} belongs to {account.pw_name}, who cannot read {sys.prefix} and what is in the "
-            "working directory: make them readable, or set VESTNIK_HOME to a folder of root's"
+            f"{home} belongs to {account.pw_name}, who cannot read {sys.prefix} and the working "
+            "directory: make them readable, or set VESTNIK_HOME to a folder of root"
         )
     give_home(home, account)
     told = f"{home} belongs to {account.pw_name}: everything runs as {account.pw_name}"
@@ -64,8 +65,10 @@ def _can_run(account: pwd.struct_passwd) -> bool:
 
 
 def give_home(home: Path, account: pwd.struct_passwd) -> None:
-    """Give back what an earlier start by root left. Work by descriptors and skip hard links: the
-    user may have put anything into the folder."""
+    """Give the user the files that an earlier start as root left.
+
+    By descriptors and without hard links: the user may have put anything into the folder.
+    """
     os.chown(home, account.pw_uid, account.pw_gid)
     for _, folders, files, folder in os.fwalk(home):
         for name in (*folders, *files):

@@ -18,9 +18,10 @@ from pathlib import Path
 from vestnik.stack.errors import StackError
 from vestnik.stack.processes.process import Program
 
-PARENTS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (mkdtemp makes a private one in it)
+PARENTS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (mkdtemp creates a private folder in it)
 PREFIX = "vestnik-"
 LOWERED_ACCOUNTS = ("postgres", "nobody")
+#: What a server and `initdb` need of an installation.
 PARTS = ("bin/postgres", "bin/initdb", "lib", "share")
 
 
@@ -36,15 +37,15 @@ def lowered_uid() -> int:
         if name in names:
             return names[name]
     raise StackError(
-        "PostgreSQL does not run as root, and there is no account 'nobody' to run it as: "
-        "start the stack as another user, or set DATABASE_URL"
+        "PostgreSQL does not run as root, and there is no account 'postgres' or 'nobody' to run it "
+        "as: start the stack as another user, or set DATABASE_URL"
     )
 
 
 class RuntimeDir:
     """A private folder outside the home that exists while the stack runs.
 
-    Its path is short: a socket's must stay under 107 bytes, however deep the home lies.
+    Its path is short, since the path of a socket is limited to 107 bytes, and the home may be deep.
     """
 
     def __init__(self, home: Path, uid: int) -> None:

@@ -1,4 +1,4 @@
-"""`vestnik setup`: migrate a database; create the first account in an empty one."""
+"""`vestnik setup`: migrates a database, and creates the first account in an empty one."""
 
 import logging
 import re
@@ -31,16 +31,17 @@ log = logging.getLogger(__name__)
 
 FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
-#: Seconds for which a frozen container, or one whose host is gone, blocks the others.
+#: Seconds after which the lock of a frozen container, or of one whose host is gone, ends.
 SILENT_SECONDS = 300.0
 SECONDS_BETWEEN_TRIES = 0.25
-#: For so long a migration waits for a table, and others behind it; then they have their turn.
+#: Seconds that a migration waits for a table, while other sessions wait behind it; and seconds
+#: before its next attempt, in which they can work.
 LOCK_SECONDS, SECONDS_BETWEEN_MIGRATIONS = 1.0, 3.0
 
 
 def set_up(*, demo: bool, seconds: float) -> None:
     """Check, migrate, and fill an empty database."""
-    # The fork server sets the web's time limits, and a migration may take longer.
+    # The fork server has set the time limits of the web, and a migration may take longer.
     sessions.limit(idle=sessions.IDLE_SECONDS)
     refuse_mistakes()
     wait_for.for_connection(seconds)
@@ -62,10 +63,10 @@ def set_up(*, demo: bool, seconds: float) -> None:
 
 
 def _take_lock(cursor: CursorWrapper) -> None:
-    """Wait for other setups by asking again and again.
+    """Wait for other setups by repeated attempts.
 
-    A statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY of the other setup waits
-    for all older snapshots: each would wait for the other.
+    A waiting statement would hold a snapshot, and CREATE INDEX CONCURRENTLY of the other setup
+    waits for all older snapshots: a deadlock.
     """
     while True:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [SETUP_LOCK])
@@ -75,14 +76,14 @@ def _take_lock(cursor: CursorWrapper) -> None:
 
 
 def migrate() -> None:
-    """Migrate the database, and name a migration that takes long.
+    """Migrate the database, and report a migration that takes long.
 
-    While a migration waits for a table that somebody reads for long, a backup for example, every
-    other session that wants the table waits behind it. So it gives up soon and tries again.
+    While a migration waits for a table that another session reads for long (a backup, for example),
+    all further sessions wait behind it. So it gives up after LOCK_SECONDS and tries again.
     """
     steps = Steps()
     with wait_for.report_while(
-        lambda: f"migrating ({steps.current}): let it finish, or it begins anew"
+        lambda: f"migrating ({steps.current}): do not interrupt it, or it starts again"
     ):
         while not _has_migrated(steps):
             steps.current = f"{steps.last}, which waits for a table that another session uses"
@@ -90,7 +91,7 @@ def migrate() -> None:
 
 
 def _has_migrated(steps: "Steps") -> bool:
-    """Whether all migrations are applied; False where one waited for a lock in vain."""
+    """Apply the migrations; return False if one did not get its lock in time."""
     try:
         call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)
     except OperationalError as error:
@@ -113,7 +114,7 @@ class Steps(TextIOBase):
 
 
 def refuse_mistakes() -> None:
-    """Raise ImproperlyConfigured for settings that cannot work; warn of others."""
+    """Raise ImproperlyConfigured for invalid settings; log warnings of others."""
     found = checks.run_checks()
     _refuse(found, ImproperlyConfigured)
     for warning in found:
@@ -139,7 +140,7 @@ def refuse_newer_database() -> None:
     if newer:
         raise StackError(
             f"the database was migrated by a newer Vestnik ({newer[-1]}): start that version, or "
-            "restore a backup from before"
+            "restore a backup of this version"
         )
 
 

@@ -1,4 +1,4 @@
-"""`vestnik up`: start the whole stack in order and run it until it is stopped."""
+"""`vestnik up`: starts the whole stack in order and runs it until it is stopped."""
 
 import contextlib
 import os
@@ -23,17 +23,21 @@ from vestnik.stack.servers.postgres import Postgres
 from vestnik.stack.servers.valkey import LOOPBACK, Valkey, is_free
 from vestnik.variables import PROVIDER_PREFIX
 
-#: Steps that may take long at a start.
+#: The explanation of steps that may take long at a start.
 WORK = {
-    "postgres": "it recovers what a crash left, which may take minutes; let it finish",
-    "valkey": "it loads its data; let it finish",
-    "setup": "it brings the database up to this version; let it finish",
+    "postgres": "it recovers after a crash, which may take minutes; do not interrupt it",
+    "valkey": "it loads its data; do not interrupt it",
+    "setup": "it migrates the database to this version; do not interrupt it",
 }
+#: Seconds for all services to become ready.
 SECONDS_TO_SERVE = 60.0
+#: Seconds for the remaining output at the end.
 SECONDS_TO_PRINT = 0.5
+#: Seconds that `setup` waits for a database of DATABASE_URL.
 SECONDS_FOR_YOUR_DATABASE = "5"
+#: Seconds to wait for the port of a killed stack.
 PORT_TIMEOUT = 2.0
-#: A worker's scheduler has a thread with a connection for each job.
+#: Connections of a worker's periodic jobs: one for the thread of each.
 CONNECTIONS_OF_JOBS = 6
 
 
@@ -55,7 +59,7 @@ class Stack:
 
     def __init__(self, home: Home, *, demo: bool) -> None:
         self.home = home
-        self.demo = demo and not demo_could_reach_somebody()
+        self.demo = demo and not demo_could_reach_clients()
         self.port = env.number("VESTNIK_PORT", 8000)
         self.address = f"http://{LOOPBACK}:{self.port}"
         self.environ = dict(os.environ)
@@ -79,7 +83,7 @@ class Stack:
             self.supervisor.stop()
             self.servers.close()
             self.home.state.unlink(missing_ok=True)
-            self.console.say(f"stopped; the data stays in {self.home.path}")
+            self.console.say(f"stopped; the data is kept in {self.home.path}")
             self.console.close(SECONDS_TO_PRINT)
 
     def _start(self) -> None:
@@ -106,7 +110,7 @@ class Stack:
         }
 
     def _remove_leftovers(self) -> None:
-        """Remove what a killed supervisor left."""
+        """Remove the files of a killed supervisor."""
         runtime_dir.remove_leftovers(self.home.path)
         self.home.state.unlink(missing_ok=True)
 
@@ -173,7 +177,7 @@ class Stack:
         if self.home.credentials.exists():
             say(f"credentials: {self.home.credentials}")
         say(f"ready in {seconds:.1f} s: {self.address} (API: {self.address}/docs/)")
-        say("Ctrl-C stops everything; the data stays")
+        say("Ctrl-C stops everything; the data is kept")
 
     def _record(self) -> None:
         """Write the running processes and their addresses into the home, for other commands."""
@@ -201,7 +205,7 @@ class Stack:
 
 
 def connections() -> int:
-    """Return the connections that all processes may hold, and some for commands."""
+    """Return the number of connections that all processes may hold, plus some for commands."""
     processes = worker_processes() + env.number("WEB_CONCURRENCY", 2) + 1
     jobs = worker_processes() * CONNECTIONS_OF_JOBS
     return max(200, processes * env.number("DATABASE_POOL_SIZE", 20) + jobs + 20)
@@ -215,20 +219,21 @@ def worker_processes() -> int:
 SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 
 
-def demo_could_reach_somebody() -> bool:
+def demo_could_reach_clients() -> bool:
     """Return whether a real provider is configured: a demo never uses one."""
     configured = any(name.startswith(PROVIDER_PREFIX) for name in os.environ)
     return configured or bool(env.database_url()) or bool(env.redis_url())
 
 
 def check_port(port: int) -> None:
-    """Refuse a port that is in use; those of a killed stack are free within a moment."""
+    """Raise StackError if the port is in use. The port of a killed stack is free within a
+    moment."""
     deadline = time.monotonic() + PORT_TIMEOUT
     while not is_free(port):
         if time.monotonic() > deadline:
             raise StackError(
-                f"port {port} is taken by another program: end that one, or choose another port, "
-                f"for example VESTNIK_PORT={port + 1}"
+                f"port {port} is used by another program: end that program, or choose another "
+                f"port, for example VESTNIK_PORT={port + 1}"
             )
         time.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""Wait for what a process needs: containers start in no particular order."""
+"""Waits for the database and its migrations, since containers start in any order."""
 
 import sys
 import threading
@@ -12,8 +12,11 @@ from django.db.migrations.executor import MigrationExecutor
 
 from vestnik.readiness import is_supervised
 
+#: Seconds between two attempts; the last one is repeated.
 PAUSES = (0.1,) * 20 + (0.5,)
+#: Seconds before the wait for a connection is reported.
 SECONDS_OF_SILENCE = 2.0
+#: Seconds before a slow step is reported, and the longest time between two reports.
 SECONDS_UNTIL_REPORT = 10.0
 LONGEST_SILENCE = 300.0
 
@@ -61,7 +64,7 @@ def has_pending_migrations() -> bool:
 
 
 def connection_error() -> OperationalError | None:
-    """Return the error of a connection outside the pool, which would hide the reason."""
+    """Try a connection outside the pool, which would hide the reason; return its error or None."""
     connection = connections[DEFAULT_DB_ALIAS].copy()
     connection.settings_dict["OPTIONS"] = {
         name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"

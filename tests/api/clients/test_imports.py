@@ -114,7 +114,7 @@ FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no file": ({"file": ""}, "file", "file"),
     "two files": ({"file": [b"phone\n79261110001\n", b"phone\n79261110002\n"]}, "file", "once"),
     "an option twice": ({"preview": ["true", "false"]}, "preview", "once"),
-    "an unknown key": ({"file2": "x"}, "file2", "Known are: file"),
+    "an unknown key": ({"file2": "x"}, "file2", "Known fields: file"),
     "a mapping that is no JSON": ({"mapping": "{"}, "mapping", "Give an object as JSON"),
     "a mapping of numbers": ({"mapping": '{"a": 1}'}, "mapping", "Give an object as JSON"),
     "a mapping with a NUL": ({"mapping": '{"a\\u0000": "tag"}'}, "mapping", "NUL"),

@@ -41,7 +41,7 @@ BODIES: dict[str, tuple[Any, str, str]] = {
     "an empty list": ({"phone_numbers": []}, "phone_numbers", "a list of 1 to"),
     "a wrong number": ({"phone_numbers": [NUMBER, "8926"]}, "phone_numbers.1", "7XXXXXXXXXX"),
     "a long reason": ({"phone_numbers": [NUMBER], "reason": "x" * 201}, "reason", "at most 200"),
-    "an unknown key": ({"phone_numbers": [NUMBER], "number": 1}, "number", "Known are"),
+    "an unknown key": ({"phone_numbers": [NUMBER], "number": 1}, "number", "Known fields"),
 }
 
 

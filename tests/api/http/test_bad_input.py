@@ -44,7 +44,7 @@ CLIENTS: dict[str, tuple[Any, str, str]] = {
         "attributes",
         "8 levels",
     ),
-    "an unknown key": ({"phone": NUMBER}, "phone", "Known are: phone_number, operator_code"),
+    "an unknown key": ({"phone": NUMBER}, "phone", "Known fields: phone_number, operator_code"),
     "an id": ({"id": 5}, "id", "set by the service"),
     "a NUL": ({"tag": "a\x00b"}, "tag", "NUL"),
     "a NUL in a key": ({"attributes": {"a\x00": 1}}, "attributes.a\x00", "NUL"),
@@ -229,7 +229,7 @@ MAILINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown key": (
         {"end": "2099-01-01T00:00:00Z"},
         "end",
-        "Known are: name, text, confirm_text, filter",
+        "Known fields: name, text, confirm_text, filter",
     ),
 }
 

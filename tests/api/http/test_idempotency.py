@@ -102,7 +102,7 @@ def test_a_second_request_while_the_first_is_under_way_is_refused() -> None:
     first.join()
 
     assert answer.status_code == 409
-    assert "under way" in answer.json()["detail"]
+    assert "is running" in answer.json()["detail"]
     assert caller.post("clients/", NUMBER, idempotency_key="k").status_code == 201
 
 
@@ -188,6 +188,6 @@ def test_an_erasure_frees_no_key(api: Caller) -> None:
     again = api.post("mailings/test-send/", body, idempotency_key="k")
 
     assert again.status_code == 409
-    assert "erased meanwhile" in again.json()["detail"]
+    assert "was erased" in again.json()["detail"]
     assert Mailing.objects.count() == 1
     assert not IdempotencyRecord.objects.filter(body__contains="9261234567").exists()

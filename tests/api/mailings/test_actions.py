@@ -49,7 +49,7 @@ def test_an_action_that_the_state_does_not_allow_says_what_it_does_allow(
     assert answer.status_code == 409
     assert answer.json()["detail"] == (
         f"Mailing {mailing.id} is scheduled: {action} is not possible. "
-        "Possible is: cancel, change."
+        "Allowed actions: cancel, change."
     )
 
 

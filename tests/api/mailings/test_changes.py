@@ -112,7 +112,7 @@ def test_nothing_of_an_ended_mailing_may_change(api: Caller) -> None:
     answer = api.patch(f"mailings/{mailing.id}/", {"name": "new"})
 
     assert answer.status_code == 409
-    assert "Possible is: nothing any more." in answer.json()["detail"]
+    assert "Allowed actions: none." in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

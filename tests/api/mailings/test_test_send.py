@@ -104,7 +104,7 @@ def test_a_landline_gets_nothing_and_the_answer_says_so(api: Caller) -> None:
         ({"text": "Hi {{ name }}"}, "text", "No client has an attribute"),
         ({"filter": {"tag": ["vip"]}}, "filter.tag", "Available"),
         ({"provider": "pigeon"}, "provider", "Name a configured provider"),
-        ({"ends_at": "2099-01-01T00:00:00Z"}, "ends_at", "Known are: name, text, filter"),
+        ({"ends_at": "2099-01-01T00:00:00Z"}, "ends_at", "Known fields: name, text, filter"),
         ({"test": False}, "test", "set by the service"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_provider_that_cannot_tell_is_not_asked(
     answer = decide(api, mailing, "ask")
 
     assert answer.status_code == 409
-    assert "cannot be asked" in answer.json()["detail"]
+    assert "cannot report the status" in answer.json()["detail"]
 
 
 def test_a_provider_that_can_tell_is_asked(api: Caller, mailing: Mailing) -> None:

@@ -54,7 +54,7 @@ def test_a_mailing_is_created_with_no_more_than_what_it_needs(api: Caller) -> No
     assert answer.status_code == 201
     shown = answer.json()
     assert shown.pop("warnings") == [
-        "No client matches the filter by now: started so, it finishes without a message."
+        "No client matches the filter now: a start would finish without any message."
     ]
     assert list(shown) == SHAPE
     assert shown["progress"] == dict.fromkeys(COUNTS, 0)

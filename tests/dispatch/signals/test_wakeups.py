@@ -76,7 +76,7 @@ def test_wakeups_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, 
 
     def last_is_seen() -> bool:
         wakeups.publish("vestnik.look_at", 0)
-        return "no worker takes the wake-ups" in caplog.text
+        return "no worker takes the queued wake-ups" in caplog.text
 
     wait_until(last_is_seen, 10)
     # Its length is looked at five times a second: what a publisher sends in that time is over.

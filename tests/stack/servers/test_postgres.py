@@ -64,7 +64,7 @@ def test_a_server_that_does_not_end_is_named(postgres, server_in, monkeypatch):
 @pytest.mark.parametrize("beside", ["postgres-15", "postgres.upgraded"])
 def test_no_empty_database_is_made_beside_one_that_has_another_name(postgres, beside):
     postgres.folder.rename(postgres.folder.with_name(beside))
-    with pytest.raises(StackError, match=f"{beside} is there, of an upgrade that was cut off"):
+    with pytest.raises(StackError, match=f"{beside} is left from an interrupted upgrade"):
         postgres.prepare()
     assert not postgres.folder.exists()
 
@@ -83,8 +83,8 @@ def test_the_data_of_another_account_is_given_to_the_servers(postgres):
         (["LOG:  hello", "2026 FATAL:  it is broken"], "does not start: it is broken: "),
         (["initdb: error: it is not there", "hint"], "does not start: it is not there: "),
         (["something else"], "does not start: something else: "),
-        ([], "does not start: no word of why: "),
-        (["PANIC:  could not write: No space left on device"], "is full: free some room"),
+        ([], "does not start: no message: "),
+        (["PANIC:  could not write: No space left on device"], "is full: free some space"),
     ],
 )
 def test_its_last_words_become_one_line(postgres, lines, told):

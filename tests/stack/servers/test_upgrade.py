@@ -103,7 +103,7 @@ def test_the_data_of_an_older_version_are_brought_over_and_the_old_ones_kept(
     done = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
 
     assert done.returncode == 0, done.stderr
-    assert f"the old data stay in {home}/postgres-{version}" in done.stderr
+    assert f"the old data is in {home}/postgres-{version}" in done.stderr
     assert (home / f"postgres-{version}" / "PG_VERSION").read_text() == f"{version}\n"
     assert not (home / "upgrade").exists()
     assert processes_of(home) == []
@@ -116,7 +116,7 @@ def test_the_data_of_an_older_version_are_brought_over_and_the_old_ones_kept(
         assert ("other",) in stack.sql("SELECT datname FROM pg_database")
         assert stack.api("GET", "clients/?page_size=1").status == 200
     again = vestnik("upgrade-database", f"--programs={programs}", VESTNIK_HOME=str(home))
-    assert (again.returncode, "nothing is to be done" in again.stderr) == (0, True)
+    assert (again.returncode, "there is nothing to do" in again.stderr) == (0, True)
 
 
 @needs_older
@@ -177,8 +177,8 @@ def refuse(*_: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        ("18", "nothing is to be done"),
-        ("17", "postgres is of 18, and the data are of 17"),
+        ("18", "there is nothing to do"),
+        ("17", "postgres is PostgreSQL 18, and the data is of PostgreSQL 17"),
     ],
 )
 def test_only_the_programs_that_made_the_data_are_taken(old_home, version, said):

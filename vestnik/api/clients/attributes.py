@@ -30,13 +30,15 @@ from vestnik.audience.attribute_types import (
 )
 
 EXAMPLE = {"name": "born", "type": "date"}
-TAKEN = "The type of this attribute is declared already: change that."
+TAKEN = "The type of this attribute is declared already: change that declaration."
+#: Examples of misfits in one answer.
 MOST_SHOWN = 10
 
 
 @extend_schema_serializer(component_name="AttributeTypeMisfits")
 class Misfits(serializers.Serializer[Any]):
-    """Clients whose value is of another type: they keep it, and no range finds it."""
+    """Clients whose value has another type: they keep the value, and no range condition matches
+    it."""
 
     count = serializers.IntegerField(help_text=f"At most {MOST_COUNTED} are counted.")
     examples = serializers.ListField(child=serializers.DictField())
@@ -59,9 +61,11 @@ class Misfits(serializers.Serializer[Any]):
     ],
 )
 class AttributeTypeBody(StrictSerializer):
-    """What the values of an attribute are. Values that do not fit are refused from then on: by
-    the API, by the pages, and row by row by imports, which read dates, numbers and flags as people
-    write them."""
+    """The type of an attribute's values.
+
+    From the declaration on, the API and the pages refuse values that do not fit, and imports refuse
+    rows. Imports read dates, numbers and flags as people write them.
+    """
 
     id = serializers.IntegerField(read_only=True)
     name = Text(max_length=LONGEST_NAME)
@@ -138,14 +142,14 @@ class OneAttributeType(StrictAPIView):
 
     @extend_schema(responses=AttributeTypeBody, operation_id="attributes_read")
     def get(self, request: Request, id: int) -> Response:
-        """Read a declared type, and which clients have a value of another."""
+        """Read a declared type, and the clients whose value has another type."""
         return Response(AttributeTypeBody(_get_declared(id)).data)
 
     @extend_schema(
         request=AttributeTypeBody, responses=AttributeTypeBody, operation_id="attributes_change"
     )
     def patch(self, request: Request, id: int) -> Response:
-        """Declare another type. Values that clients have stay as they are."""
+        """Change a declared type. Existing values are not changed."""
         changes = validate(AttributeTypeBody, request.data, _get_declared(id))
         with _naming_what_is_declared():
             AttributeType.objects.filter(id=id).update(**changes)
@@ -153,7 +157,7 @@ class OneAttributeType(StrictAPIView):
 
     @extend_schema(responses={204: None}, operation_id="attributes_delete")
     def delete(self, request: Request, id: int) -> Response:
-        """Declare nothing of an attribute any more. Its values stay as they are."""
+        """Delete the declaration of a type. Existing values are not changed."""
         deleted, _ = AttributeType.objects.filter(id=id).delete()
         if not deleted:
             raise NotFound
@@ -161,6 +165,7 @@ class OneAttributeType(StrictAPIView):
 
 
 @contextmanager
+# A race is decided by the unique constraint, so the check cannot be made before.
 def _naming_what_is_declared() -> Iterator[None]:
     try:
         with transaction.atomic():

@@ -42,7 +42,8 @@ EXAMPLE = {
     ],
 )
 class AudienceBody(StrictSerializer):
-    """A filter with a name. A mailing takes a copy of the filter: a later change leaves it."""
+    """A filter with a name. A mailing stores a copy of the filter, so later changes do not affect
+    it."""
 
     id = serializers.IntegerField(read_only=True)
     name = Text(max_length=LONGEST_NAME)
@@ -65,7 +66,7 @@ class CountBody(StrictSerializer):
 
 
 class Counted(serializers.Serializer[Any]):
-    """How many clients the filter selects at this moment."""
+    """The number of clients that the filter selects now."""
 
     matched = serializers.IntegerField()
 
@@ -105,7 +106,7 @@ class Audiences(StrictAPIView):
 class OneAudience(StrictAPIView):
     """One saved audience."""
 
-    # As on the pages: an audience is an operator's own tool, and no client goes with it.
+    # An operator may delete an audience, as on the pages: no client is deleted with it.
     needs = {"DELETE": Action.SEND}
 
     @extend_schema(responses=AudienceBody)
@@ -115,7 +116,7 @@ class OneAudience(StrictAPIView):
 
     @extend_schema(request=AudienceBody, responses=AudienceBody)
     def patch(self, request: Request, id: int) -> Response:
-        """Change a saved audience. Mailings that took its filter keep what they took."""
+        """Change a saved audience. Mailings keep the copy of the filter that they took."""
         saved = _get_audience(id)
         changes = validate(AudienceBody, request.data, saved)
         with unique_name():
@@ -124,7 +125,7 @@ class OneAudience(StrictAPIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
-        """Delete a saved audience. Clients and mailings are not touched."""
+        """Delete a saved audience. Clients and mailings are not affected."""
         deleted, _ = SavedAudience.objects.filter(id=id).delete()
         if not deleted:
             raise NotFound

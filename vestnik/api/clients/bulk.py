@@ -20,20 +20,22 @@ NOT_A_LIST = f"Give a list of at most {MOST_AT_ONCE} clients."
 
 
 class FieldProblem(serializers.Serializer[Any]):
-    """A field that is wrong, and the remedy."""
+    """An invalid field, and the remedy."""
 
     field = serializers.CharField()
     message = serializers.CharField()
 
 
 class BulkResult(serializers.Serializer[Any]):
-    """What became of one item of the list."""
+    """The result of one item of the list."""
 
     index = serializers.IntegerField()
     status = serializers.ChoiceField(STATUSES)
-    id = serializers.IntegerField(required=False, help_text="Of the client, if it was saved.")
+    id = serializers.IntegerField(
+        required=False, help_text="The id of the client, if the item was saved."
+    )
     errors = FieldProblem(
-        many=True, required=False, help_text="If the item was not saved; the first 100 of all."  # type: ignore[assignment]  # a field
+        many=True, required=False, help_text="If the item was not saved. At most 100 in all."  # type: ignore[assignment]  # a field
     )
 
 
@@ -64,7 +66,7 @@ class BulkResult(serializers.Serializer[Any]):
     ]
 )
 class BulkAnswer(serializers.Serializer[Any]):
-    """How many items were created, updated and refused, and each in the list's order."""
+    """The numbers of created, updated and invalid items, and the result of each item in order."""
 
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
@@ -73,7 +75,7 @@ class BulkAnswer(serializers.Serializer[Any]):
 
 
 class ClientsInBulk(StrictAPIView):
-    """Clients, each made or changed by its phone number."""
+    """Clients, created or changed by their phone numbers."""
 
     parser_classes = [BulkJSONParser]
 
@@ -85,11 +87,10 @@ class ClientsInBulk(StrictAPIView):
     def post(self, request: Request) -> Response:
         """Create or change up to 10,000 clients.
 
-        The client of each phone number is made, or changed where there is one: what an item
-        leaves out then stays as it is. `attributes` that are given replace all that the client
-        has (an import of a file merges them one by one instead). Items that are wrong are refused
-        one by one, with the reason; the others are saved together. Sending a list again is
-        harmless.
+        An item changes the client with its phone number, or creates one. Fields that an item leaves
+        out keep their values. `attributes` replace all attributes of the client; an import of a
+        file merges them one by one instead. Invalid items are refused with the reason, and all
+        others are saved together. Sending a list twice has the effect of sending it once.
         """
         items = request.data
         if not isinstance(items, list) or len(items) > MOST_AT_ONCE:

@@ -20,11 +20,13 @@ ERASED = {"messages": 3, "on_stop_list": True}
 
 @extend_schema_serializer(examples=[OpenApiExample("Erased", ERASED, response_only=True)])
 class ErasedAnswer(serializers.Serializer[Any]):
-    """What was found of the client."""
+    """What the erasure found."""
 
-    messages = serializers.IntegerField(help_text="They keep their state, without the number.")
+    messages = serializers.IntegerField(
+        help_text="The client's messages. They keep their state, without the number."
+    )
     on_stop_list = serializers.BooleanField(
-        help_text="The list knows the number by a keyed hash from now on."
+        help_text="Whether the number is on the stop list, where a keyed hash of it remains."
     )
 
 
@@ -41,10 +43,11 @@ class ClientErasure(StrictAPIView):
         operation_id="clients_erase",
     )
     def post(self, request: Request, id: int) -> Response:
-        """Erase a client: the number and the attributes go for good, everywhere.
+        """Erase a client: the number and all personal data are removed permanently.
 
-        Messages keep their state, queued ones are cancelled, and counts stay as they are. Only the
-        stop list still knows the number, by a keyed hash: imported again, it is stopped again.
+        Messages keep their state, queued ones are cancelled, and counts do not change. If the
+        number is on the stop list, a keyed hash of it remains there: a client imported later with
+        the same number is stopped again.
         """
         refuse_body(request)
         erased = erase_client(id)
@@ -54,7 +57,9 @@ class ClientErasure(StrictAPIView):
 
 
 def forget_elsewhere(number: str, **_: Any) -> None:
-    """Erase the client in stored responses, and in the admin's log, which quotes the number. The
-    keys of those responses stay used: a repeated test send is not sent again."""
+    """Erase the number in stored responses and in the admin's log.
+
+    The keys of those responses stay used, so a repeated test send is not sent again.
+    """
     IdempotencyRecord.objects.filter(body__contains=number).update(body="", fingerprint="")
     LogEntry.objects.filter(object_repr__contains=number).update(object_repr="erased")

@@ -1,4 +1,4 @@
-"""An audience filter as it is sent to the API and answered by it."""
+"""The audience filter in requests and responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ def _between(bound: dict[str, Any]) -> dict[str, Any]:
 
 
 COMPARISON = {
-    "description": "Both bounds are numbers, or both are dates; each is itself included.",
+    "description": "Both bounds are numbers, or both are dates. The bounds are included.",
     "anyOf": [_between({"type": "number"}), _between({"type": "string", "format": "date"})],
 }
 KINDS: dict[str, Any] = {
@@ -52,7 +52,8 @@ KINDS: dict[str, Any] = {
     },
     "attributes": {
         "type": "object",
-        "description": "What is wanted of each: a value, one of several, or a comparison.",
+        "description": "The condition for each attribute: a value, a list of values, or a "
+        "comparison.",
         "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME},
         "maxProperties": MOST_ATTRIBUTES,
         "additionalProperties": {
@@ -73,9 +74,9 @@ MAILING_IDS = {
 KINDS["mailings"] = {
     "type": "object",
     "description": (
-        "Who got any of these mailings (`got`: sent or delivered), wrote to us after any of them "
-        "(`answered`), and got none of these (`not_got`): in doubt, waiting or on its way counts "
-        "as got."
+        "Clients who got one of these mailings (`got`: sent or delivered), wrote to us after one "
+        "of them (`answered`), or got none of them (`not_got`: an unknown, queued or sending "
+        "message counts as got)."
     ),
     "properties": dict.fromkeys(WORDS, MAILING_IDS),
     "additionalProperties": False,
@@ -83,9 +84,9 @@ KINDS["mailings"] = {
 SCHEMA = {
     "type": "object",
     "description": (
-        "Values of one kind are alternatives, kinds narrow each other; {} is everyone, and so is "
-        "an empty list. Tags and texts are compared without regard to case. `exclude` "
-        "takes away whom it selects; an empty one nobody."
+        "A client must match one value of each kind that is given. An empty object selects all "
+        "clients; an empty list sets no condition. Tags and texts are compared without regard to "
+        "case. Clients that match `exclude` are left out; an empty `exclude` leaves out none."
     ),
     "properties": {
         **KINDS,
@@ -93,7 +94,8 @@ SCHEMA = {
         "again": {
             "type": "object",
             "readOnly": True,
-            "description": "Of a mailing made by send-again: those whom another did not reach.",
+            "description": "Of a mailing created by send-again: the clients whom another mailing "
+            "did not reach.",
             "properties": {
                 "mailing": {"type": "integer"},
                 "states": {"type": "array", "items": {"type": "string"}},
@@ -106,7 +108,7 @@ SCHEMA = {
 
 @extend_schema_field(SCHEMA)
 class Filter(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
-    """Whom something is for. Answered with every kind, whether it was given or not."""
+    """An audience filter. A response has every kind of condition, given or not."""
 
     default_error_messages = {**COMMON, "invalid": "Give an object; an empty one is everyone."}
 

@@ -1,4 +1,4 @@
-"""What is answered of a file: how it would be read, how far it is, what became of its rows."""
+"""Responses about an import: the preview, the progress, and the results of the rows."""
 
 import json
 from collections.abc import Mapping
@@ -56,17 +56,17 @@ ANSWERED = {
 class ReadAs(serializers.Serializer[Any]):
     """How a file was read."""
 
-    encoding = serializers.CharField(default="", help_text="Empty of a workbook.")
+    encoding = serializers.CharField(default="", help_text="Empty for a workbook.")
     separator = serializers.CharField(default="", trim_whitespace=False)
     sheets = serializers.ListField(child=serializers.CharField(), default=list)
     unread_sheets = serializers.ListField(child=serializers.CharField(), default=list)
     header_line = serializers.IntegerField(
-        default=None, allow_null=True, help_text="0 where the file has no header."
+        default=None, allow_null=True, help_text="0 if the file has no header."
     )
 
 
 class ImportRemark(serializers.Serializer[Any]):
-    """A cell that was imported as it is, since it does not fit the type of its column."""
+    """A cell that was imported as text, since it does not fit the type of its column."""
 
     line = serializers.IntegerField()
     attribute = serializers.CharField()
@@ -78,28 +78,31 @@ class ImportRemark(serializers.Serializer[Any]):
     component_name="Import", examples=[OpenApiExample("Done", ANSWERED, response_only=True)]
 )
 class ImportShown(serializers.Serializer[Any]):
-    """A file that was handed in, how far it is, and what became of its rows."""
+    """An uploaded file, the progress of its import, and the results of its rows."""
 
     id = serializers.IntegerField()
     into = serializers.ChoiceField(Into.choices)
     state = serializers.ChoiceField(
-        ImportState.choices, help_text="Of one that failed nothing was taken."
+        ImportState.choices, help_text="If the import failed, nothing of the file was stored."
     )
     file_name = serializers.CharField()
-    size = serializers.IntegerField(help_text="Bytes.")
-    percent = serializers.IntegerField(help_text="How much of the file is read.")
-    rows = serializers.IntegerField(help_text="Rows read, the header not counted.")
+    size = serializers.IntegerField(help_text="In bytes.")
+    percent = serializers.IntegerField(help_text="The share of the file that has been read.")
+    rows = serializers.IntegerField(help_text="Rows read, without the header.")
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
-    unchanged = serializers.IntegerField(help_text="Known already, just so.")
-    duplicates = serializers.IntegerField(help_text="Number was in an earlier row of the file.")
-    refused = serializers.IntegerField(help_text="Rows that are wrong: see refused/.")
+    unchanged = serializers.IntegerField(help_text="Clients that had the same values already.")
+    duplicates = serializers.IntegerField(
+        help_text="Rows whose number was in an earlier row of the file."
+    )
+    refused = serializers.IntegerField(help_text="Invalid rows: download them from refused/.")
     without_sms = serializers.IntegerField(
-        help_text="Of those taken, landline and toll-free numbers: they are never sent to."
+        help_text="Imported landline and toll-free numbers. They are never sent to."
     )
     misfits = serializers.IntegerField(
-        help_text="Of those taken, cells that do not fit the recognised type of their column: they "
-        "stay texts, and ranges do not find them. Say the type in `types` to refuse such rows."
+        help_text="Imported cells that do not fit the recognised type of their column. They are "
+        "stored as text, and range conditions do not match them. Give the type in `types` to "
+        "refuse such rows."
     )
     remarks = ImportRemark(
         many=True,
@@ -108,7 +111,7 @@ class ImportShown(serializers.Serializer[Any]):
     )
     error = serializers.CharField(help_text="Why the whole file was refused.")
     reason = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
-    read_as = ReadAs(help_text="How the file was read. Empty until it is.")
+    read_as = ReadAs(help_text="How the file was read. Empty before that.")
     created_at = Instant()
     started_at = Instant(allow_null=True)
     finished_at = Instant(allow_null=True)
@@ -118,14 +121,16 @@ class Column(serializers.Serializer[Any]):
     """A column of a file."""
 
     header = serializers.CharField()
-    meaning = serializers.CharField(help_text="A field, `attributes.NAME`, or nothing.")
+    meaning = serializers.CharField(help_text="A field, `attributes.NAME`, or empty.")
     type = serializers.CharField(
-        allow_blank=True, help_text="Of an attribute, declared, said or recognised; else empty."
+        allow_blank=True,
+        help_text="The type of an attribute: declared, given in `types` or recognised. Empty for "
+        "other columns.",
     )
 
 
 class PreviewedRow(serializers.Serializer[Any]):
-    """A row as it would be taken, or why not."""
+    """A row as it would be imported, or the reason of its refusal."""
 
     line = serializers.IntegerField()
     phone_number = serializers.CharField(allow_null=True)
@@ -154,6 +159,6 @@ class Preview(serializers.Serializer[Any]):
     encoding = serializers.CharField(allow_blank=True)
     separator = serializers.CharField(allow_blank=True, trim_whitespace=False)
     sheets = PreviewedSheet(many=True)
-    header_line = serializers.IntegerField(help_text="0 where there is none.")
+    header_line = serializers.IntegerField(help_text="0 if the file has no header.")
     columns = Column(many=True)
     rows = PreviewedRow(many=True)

@@ -1,4 +1,4 @@
-"""A file that is handed in, and how it is to be read."""
+"""Requests with a file to import, and the options of reading it."""
 
 import json
 import re
@@ -30,12 +30,12 @@ TYPES = f'Name types: {", ".join(Type.values)}, for example {{"born": "date"}}.'
 
 
 def _is_text(written: str) -> bool:
-    """Whether the database can hold it."""
+    """Return whether the database can store the text."""
     return not UNSTORABLE.search(written)
 
 
 class FileParser(MultiPartParser):
-    """A form with a file, as large as the address takes."""
+    """Parses a form with a file, up to MOST_FORM_BYTES."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         if content_length((parser_context or {})["request"].META) > MOST_FORM_BYTES:
@@ -46,14 +46,14 @@ class FileParser(MultiPartParser):
 
 
 def _check_each_is_given_once(*parts: MultiValueDict[str, Any]) -> None:
-    """Of several values with one name all but the last would be ignored."""
+    """Refuse repeated names, of which all values but the last would be ignored."""
     repeated = {name for part in parts for name, values in part.lists() if len(values) > 1}
     if repeated:
         raise serializers.ValidationError({name: [REPEATED] for name in repeated})
 
 
 class Mapped(serializers.CharField):
-    """A JSON object from columns to what they are, as a form has it."""
+    """A form field with a JSON object from columns to their meanings."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -71,7 +71,7 @@ class Mapped(serializers.CharField):
 
 
 class Types(Mapped):
-    """A JSON object from attributes to their types, as a form has it."""
+    """A form field with a JSON object from attributes to their types."""
 
     def to_internal_value(self, data: Any) -> Any:
         found = super().to_internal_value(data)
@@ -82,7 +82,7 @@ class Types(Mapped):
 
 @extend_schema_serializer(component_name="File")
 class FileBody(StrictSerializer):
-    """A file, and how to read it where that is not to be found out."""
+    """A file, and the options of reading it. Options that are left out are detected."""
 
     file = serializers.FileField(
         allow_empty_file=True,
@@ -97,50 +97,51 @@ class FileBody(StrictSerializer):
     )
     into = serializers.ChoiceField(Into.choices, default=Into.CLIENTS)
     encoding = serializers.ChoiceField(
-        tuple(ENCODINGS), required=False, help_text="Of a CSV file. Else found out."
+        tuple(ENCODINGS), required=False, help_text="Of a CSV file. Detected if it is left out."
     )
     separator = serializers.ChoiceField(
-        tuple(SEPARATORS), required=False, help_text="Else found out."
+        tuple(SEPARATORS), required=False, help_text="Of a CSV file. Detected if it is left out."
     )
     sheet = serializers.CharField(
         required=False,
         max_length=255,
         trim_whitespace=False,
-        help_text="Of a workbook, by its name. Else the first one that is not hidden and holds "
-        "rows, with those that have the same header.",
+        help_text="The name of a workbook's sheet. If it is left out, the first sheet that is not "
+        "hidden and has rows is read, with all sheets that have the same header.",
     )
     header_line = serializers.IntegerField(
         required=False,
         min_value=0,
         max_value=2**20,
-        help_text="The line of the header; 0 where there is none. Else found out.",
+        help_text="The line of the header; 0 if there is none. Detected if it is left out.",
     )
     mapping = Mapped(
         required=False,
-        help_text="What columns are, by name or number from 1, as JSON: phone_number, "
-        "operator_code, tag, timezone, the name of an attribute, or an empty text to leave it out.",
+        help_text="The meaning of columns as a JSON object. Keys are names or numbers from 1; "
+        "values are phone_number, operator_code, tag, timezone, the name of an attribute, or an "
+        "empty text to leave the column out.",
     )
     types = Types(
         required=False,
-        help_text="What attributes are, by their names, as JSON: text, number, date or boolean, or "
-        "an empty text to read each cell for itself. A row with a cell that does not fit is "
-        "refused. A declared type (attributes/) goes before it. Of others dates and numbers are "
-        "recognised by the first rows.",
+        help_text="The types of attributes as a JSON object: text, number, date, boolean, or an "
+        "empty text to read each cell by itself. A row with a cell that does not fit is refused. "
+        "A declared type (attributes/) takes precedence. For other attributes, dates and numbers "
+        "are recognised by the first rows.",
     )
     numbers_without_code = serializers.ChoiceField(
         WITHOUT_CODE,
         required=False,
-        help_text="Numbers without +7 (8XXXXXXXXXX, ten digits): `complete` those that can only be "
-        "one number, as by default, or `refuse` them.",
+        help_text="Numbers without +7 (8XXXXXXXXXX, ten digits): `complete` the unambiguous ones "
+        "(the default), or `refuse` them.",
     )
     numbers_without_sms = serializers.ChoiceField(
         WITHOUT_SMS,
         required=False,
-        help_text="Landline and toll-free numbers, which get no SMS: `accept` and never send to "
-        "them, or `refuse`. Left out, NUMBERS_WITHOUT_SMS of the service holds.",
+        help_text="Landline and toll-free numbers, which get no SMS: `accept` them and never "
+        "send to them, or `refuse` them. The default is the service's NUMBERS_WITHOUT_SMS.",
     )
     preview = serializers.BooleanField(
-        default=False, help_text="Only say how the first ten rows would be read."
+        default=False, help_text="Return how the first ten rows would be read; import nothing."
     )
 
     def options(self, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files of clients: handing them in, how far they are, and what was refused."""
+"""Imports of clients from files: upload, progress, refused rows."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ from vestnik.dispatch.runtime.import_runner import enqueue
 
 
 class Imports(StrictAPIView):
-    """Files of clients."""
+    """Imports of clients from files."""
 
     parser_classes = [FileParser]
 
@@ -37,13 +37,13 @@ class Imports(StrictAPIView):
         operation_id="clients_import",
     )
     def post(self, request: Request) -> Response:
-        """Hand in a CSV or XLSX file of clients.
+        """Upload a CSV or XLSX file of clients.
 
-        It is read in the background: the address in `Location` says how far it is. The file is
-        taken over whole; rows that are wrong are left out, and listed under `refused/`. Of a
-        client that is known already each attribute that the file gives is set and all others stay
-        (`clients/bulk/` replaces them together instead); an empty cell changes nothing. With
-        `preview` nothing is kept, and the first rows are answered as they would be read.
+        The file is read in the background; the address in `Location` reports the progress. All
+        valid rows are imported together; invalid rows are left out and listed under `refused/`. For
+        a known client, the attributes in the file are set and all others are kept (`clients/bulk/`
+        replaces all of them instead); an empty cell changes nothing. With `preview` nothing is
+        stored, and the response has the first rows as they would be read.
         """
         fields = validate(FileBody, request.data)
         options = FileBody().options(fields)
@@ -74,16 +74,16 @@ class Imports(StrictAPIView):
 
 
 class OneImport(StrictAPIView):
-    """One file."""
+    """One import."""
 
     @extend_schema(responses=ImportShown, operation_id="clients_import_read")
     def get(self, request: Request, id: int) -> Response:
-        """Read how far an import is, and what became of its rows."""
+        """Read the progress of an import and the results of its rows."""
         return Response(ImportShown(get_import(id)).data)
 
 
 class RefusedRows(StrictAPIView):
-    """What was refused of a file."""
+    """The refused rows of an import."""
 
     content_negotiation_class = AnyContentType
 

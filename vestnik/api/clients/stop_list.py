@@ -35,7 +35,8 @@ class EntryShown(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     phone_number = serializers.CharField(
-        allow_null=True, help_text="Null once erased: the entry knows it by a keyed hash alone."
+        allow_null=True,
+        help_text="Null after the client's erasure: the entry then has a keyed hash of the number.",
     )
     reason = serializers.CharField()
     source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]  # a field
@@ -45,7 +46,9 @@ class EntryShown(serializers.Serializer[Any]):
 class EntryQuery(pagination.PageQuery):
     """Which entries to list."""
 
-    phone_number = PhoneNumber(required=False, help_text="Found after its erasure, too.")
+    phone_number = PhoneNumber(
+        required=False, help_text="Also finds the entry of an erased number."
+    )
 
 
 class EntryPage(serializers.Serializer[Any]):
@@ -70,7 +73,7 @@ class StoppedBody(StrictSerializer):
     examples=[OpenApiExample("One", {"added": 1, "known": 0}, response_only=True)]
 )
 class StoppedAnswer(serializers.Serializer[Any]):
-    """How many numbers are new on the list, and how many were on it."""
+    """How many numbers were added to the list, and how many were on it already."""
 
     added = serializers.IntegerField()
     known = serializers.IntegerField()
@@ -98,7 +101,7 @@ class StopList(StrictAPIView):
         operation_id="stop_list_add",
     )
     def post(self, request: Request) -> Response:
-        """Put numbers on the stop list. Messages that are queued for them are revoked at once."""
+        """Put numbers on the stop list. Their queued messages are taken back at once."""
         fields = validate(StoppedBody, request.data)
         numbers = set(fields["phone_numbers"])
         added = stop_numbers(numbers, Source.API, fields.get("reason", ""))
@@ -110,7 +113,7 @@ class OneEntry(StrictAPIView):
 
     @extend_schema(responses={204: None}, operation_id="stop_list_remove")
     def delete(self, request: Request, id: int) -> Response:
-        """Take a number off the stop list. What was taken back stays so."""
+        """Remove a number from the stop list. Messages that were taken back are not sent."""
         deleted, _ = StopListEntry.objects.filter(id=id).delete()
         if not deleted:
             raise NotFound

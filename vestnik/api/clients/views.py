@@ -1,4 +1,4 @@
-"""Clients."""
+"""Clients: list, create, read, replace, change, delete."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,22 +53,22 @@ EXAMPLE = {
     ],
 )
 class ClientBody(StrictSerializer):
-    """Somebody with a phone number."""
+    """A client."""
 
     id = serializers.IntegerField(read_only=True)
     phone_number = PhoneNumber(rule=validate_client_number, help_text="7XXXXXXXXXX")
     operator_code = OperatorCode(
         required=False,
-        help_text="Digits two to four of the number unless it was ported.",
+        help_text="By default digits two to four of the number. Give it for a ported number.",
     )
     tag = Text(required=False, allow_blank=True, max_length=LONGEST_TAG, help_text="Any label.")
-    timezone = Text(rule=validate_timezone, required=False, help_text="As IANA names it.")
+    timezone = Text(rule=validate_timezone, required=False, help_text="An IANA time zone name.")
     attributes = Attributes(required=False)
     created_at = Instant(read_only=True)
 
 
 class ClientFilter(StrictSerializer):
-    """Which clients."""
+    """Conditions for clients."""
 
     phone_number = PhoneNumber(required=False)
     operator_code = OperatorCode(required=False)
@@ -128,7 +128,7 @@ class OneClient(StrictAPIView):
 
     @extend_schema(request=ClientBody, responses=ClientBody)
     def put(self, request: Request, id: int) -> Response:
-        """Replace a client. What is left out gets its default."""
+        """Replace a client. Fields that are left out get their defaults."""
         _get_client(id)
         fields = placed(completed(validate(ClientBody, request.data)))
         with _naming_a_taken_number():
@@ -146,7 +146,7 @@ class OneClient(StrictAPIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
-        """Delete a client. Their messages stay on record; queued ones are cancelled."""
+        """Delete a client. Their messages are kept; queued ones are cancelled."""
         if not delete_client(id):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)

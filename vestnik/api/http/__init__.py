@@ -1,1 +1,1 @@
-"""Shared by all endpoints: views, parsing, fields, problems, pagination, idempotency."""
+"""What all endpoints share: views, parsing, fields, problems, pagination, idempotency."""

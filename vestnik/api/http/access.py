@@ -1,4 +1,5 @@
-"""Access by `Authorization: Bearer KEY`, and what the key's role permits by HTTP method."""
+"""Authentication by `Authorization: Bearer KEY`, and permissions by the key's role and the
+method."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # the framework loads this module while it loads its views
     from rest_framework.views import APIView
 
 CHALLENGE = 'Bearer realm="vestnik"'
+#: What a method needs unless the view says otherwise: deleting is for administrators.
 NEEDED = {
     "GET": Action.SEE,
     "HEAD": Action.SEE,
@@ -27,7 +29,7 @@ NEEDED = {
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Finds the API key of the request and sets it as `request.user` and `request.auth`."""
+    """Sets the request's API key as `request.user` and `request.auth`."""
 
     def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
         given = request.headers.get("Authorization", "")
@@ -66,7 +68,7 @@ class RolePermission(BasePermission):
 def key_of(request: Request) -> ApiKey:
     """Return the API key of a permitted request."""
     key: Any = request.auth
-    assert isinstance(key, ApiKey)  # noqa: S101  (they let nobody else in)
+    assert isinstance(key, ApiKey)  # noqa: S101  (permitted requests have one)
     return key
 
 
@@ -76,6 +78,7 @@ def actor_of(key: ApiKey) -> str:
 
 
 def _note_use(key: ApiKey) -> None:
+    # At most one update in USE_NOTED_EVERY for a key, whatever its rate of requests.
     if key.last_used_at is None or datetime.now(UTC) - key.last_used_at > USE_NOTED_EVERY:
         key.note_use()
 

@@ -1,4 +1,4 @@
-"""Convert exceptions to problem responses."""
+"""Converts exceptions to problem responses."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -32,9 +32,11 @@ from vestnik.mailings.rules import allowed_actions
 log = structlog.get_logger(__name__)
 
 WHOLE = api_settings.NON_FIELD_ERRORS_KEY
+#: The field of an error that concerns the whole body.
 BODY = "body"
+#: Characters of one error: messages may quote the request.
 LONGEST_MESSAGE = 1000
-UNSTORABLE = "Leave out NUL characters, half characters and numbers of thousands of digits."
+UNSTORABLE = "Leave out NUL characters, unpaired surrogates and numbers of thousands of digits."
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -42,6 +44,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     known = _translate(error)
     if known is None:
         return None
+    # Otherwise a request in a transaction would commit what it did before the exception.
     set_rollback()
     errors = _name_fields(known)
     detail = _summary(errors) if isinstance(known, ValidationError) else _detail(known)
@@ -70,8 +73,10 @@ def _translate(error: Exception) -> APIException | None:
         case StateConflict():
             return Conflict(_allowed_actions(error))
         case IntegrityError():
-            log.warning("two requests met", exc_info=error)
-            return Conflict("Somebody changed the same thing just now: read it and try again.")
+            log.warning("conflicting requests", exc_info=error)
+            return Conflict(
+                "Another request changed the same object at the same time: read it and try again."
+            )
     return _database_error(error)
 
 
@@ -83,23 +88,23 @@ def _database_error(error: Exception) -> APIException | None:
         return None
     if trouble is FailureKind.BUSY:
         log.warning(
-            "requests met in a circle of locks", trouble=str(error.__cause__).split("\n")[0]
+            "requests waited for the same locks", trouble=str(error.__cause__).split("\n")[0]
         )
         return Busy()
-    log.error("not served", why=str(trouble), trouble=str(error))
+    log.error("request not served", why=str(trouble), trouble=str(error))
     return Unavailable(trouble)
 
 
 def as_detail(error: DjangoValidationError) -> Any:
-    """Return the messages of a Django validation error, by field where it names fields."""
+    """Return the messages of a Django validation error, by field if it names fields."""
     if hasattr(error, "error_dict"):
         return error.message_dict
     return error.messages
 
 
 def _allowed_actions(error: StateConflict) -> str:
-    can = ", ".join(allowed_actions(error.mailing)) or "nothing any more"
-    return f"{error} Possible is: {can}."
+    can = ", ".join(allowed_actions(error.mailing)) or "none"
+    return f"{error} Allowed actions: {can}."
 
 
 def _headers(error: APIException) -> dict[str, str]:
@@ -118,9 +123,9 @@ def _detail(error: APIException) -> str:
         case NotFound():
             return "There is nothing with this id or at this address."
         case MethodNotAllowed():
-            return f"{error.detail} The header Allow names what is."
+            return f"{error.detail} The header Allow lists the allowed methods."
         case NotAcceptable():
-            return "Answers are application/json: ask for it in the header Accept."
+            return "Responses are application/json: request it in the header Accept."
         case UnsupportedMediaType():
             return "Send JSON, with the header 'Content-Type: application/json'."
     return str(error.detail)
@@ -152,4 +157,4 @@ def field_error(path: Iterable[str], message: str) -> FieldError:
 
 def _summary(errors: list[FieldError]) -> str:
     fields = ", ".join(dict.fromkeys(error["field"] for error in errors))
-    return f"Nothing was changed: see what is said of {fields[:500]}."
+    return f"Nothing was changed. Invalid fields: {fields[:500]}."

@@ -18,6 +18,7 @@ COMMON: dict[str, Any] = {
     "null": "Give a value, or leave the field out: it may not be null.",
     "blank": "Give a value, or leave the field out: it may not be empty.",
 }
+#: The largest bigint.
 LARGEST_ID = 2**63 - 1
 
 
@@ -70,7 +71,7 @@ class PhoneNumbers(serializers.ListField):
         )
 
     def to_internal_value(self, data: Any) -> Any:
-        """Check the count first: every wrong number of a long list would be named."""
+        """Check the length first, so that a list that is too long is not validated item by item."""
         if isinstance(data, list) and len(data) > (self.max_length or 0):
             self.fail("max_length")
         return super().to_internal_value(data)
@@ -202,7 +203,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def _unknown(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         known = [name for name, field in self.fields.items() if not field.read_only]
-        remedy = "There is no such field here. Known are: {}.".format(", ".join(known) or "none")
+        remedy = "There is no such field here. Known fields: {}.".format(", ".join(known) or "none")
         unchangeable = "This field is set by the service: leave it out."
         unknown = (name for name in data if name not in known)
         return {
@@ -212,4 +213,4 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class NoBody(StrictSerializer):
-    """For a request without a body."""
+    """The body of a request that takes none."""

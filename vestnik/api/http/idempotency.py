@@ -1,4 +1,7 @@
-"""`Idempotency-Key`: a repeated creation creates one object and gets the same response."""
+"""`Idempotency-Key`: a repeated creation creates one object and gets the same response.
+
+The response is stored in the transaction that creates the object (decision 0081).
+"""
 
 import hashlib
 import json
@@ -23,12 +26,16 @@ from vestnik.api.models import IdempotencyRecord
 HEADER = "Idempotency-Key"
 SAFE_METHODS = ("GET", "HEAD")
 REPLAYED_HEADER = "Idempotency-Replayed"
+#: How long a response is stored. The API's description promises it.
 RETENTION = timedelta(hours=24)
+#: Expired records deleted by one creation, so that pruning needs no job.
 PRUNED_AT_ONCE = 100
 ERASED = (
-    f"What was made under this {HEADER} was erased meanwhile, and nothing is made now: "
-    "choose a new one to make it again."
+    f"The object created with this {HEADER} was erased, and nothing is created now: "
+    "use a new key to create it again."
 )
+# One 64-bit lock for each pair of API key and idempotency key; a collision of the hash refuses one
+# of two concurrent requests with 409, which its client repeats.
 KEY_FORMAT = re.compile(r"[\x21-\x7e]{1,255}")
 LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
@@ -37,9 +44,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
     OpenApiParameter.HEADER,
     description=(
-        "Any string of your own. Sent again within 24 hours with the same body, the request "
-        f"creates nothing and gets the same answer, with the header {REPLAYED_HEADER}: true. With "
-        "another body it is answered 422, while the first is still under way 409."
+        "Any string. A request with the same key and body within 24 hours creates nothing and "
+        f"gets the same response, with the header {REPLAYED_HEADER}: true. With another body the "
+        "response is 422; while the first request is still running, it is 409."
     ),
 )
 
@@ -50,8 +57,8 @@ KEY_WITHOUT_EFFECT = OpenApiParameter(
     {"type": "string"},
     OpenApiParameter.HEADER,
     description=(
-        "Accepted and not needed: repeating this request does nothing more while it is fulfilled. "
-        "No answer is kept, so a repetition is carried out anew where that changed meanwhile."
+        "Accepted and not needed: a repeated request has no further effect. No response is "
+        "stored, so a repetition is carried out again if the state has changed meanwhile."
     ),
 )
 
@@ -64,7 +71,7 @@ def check_key_allowed(request: Request, methods: Iterable[str]) -> None:
     `methods` are those that honour a key or need none.
     """
     if HEADER in request.headers and request.method not in (*methods, *SAFE_METHODS):
-        remedy = "This address takes no such key: leave the header out. What creates takes one."
+        remedy = "This address takes no such key: leave the header out. Only creations take one."
         raise serializers.ValidationError({HEADER: [remedy]})
 
 
@@ -106,7 +113,7 @@ def _lock_key(key: ApiKey, name: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [f"idempotency {key.id} {name}"])
         if not cursor.fetchone()[0]:
-            raise Conflict(f"A request with this {HEADER} is under way: ask again in a moment.")
+            raise Conflict(f"A request with this {HEADER} is running: repeat it in a moment.")
 
 
 def _fingerprint(request: Request) -> str:

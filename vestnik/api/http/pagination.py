@@ -1,4 +1,4 @@
-"""Pages of a list, `{next, previous, results}`, by a cursor over ids."""
+"""Pages of a list as `{next, previous, results}`, by a cursor over ids."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,9 @@ class CursorField(Text):
 class PageQuery(StrictSerializer):
     """The query parameters of every list."""
 
-    cursor = CursorField(required=False, help_text="From `next` or `previous` of another page.")
+    cursor = CursorField(
+        required=False, help_text="The cursor in `next` or `previous` of another page."
+    )
     page_size = QueryInteger(
         required=False, min_value=1, max_value=MAX_PAGE_SIZE, default=DEFAULT_PAGE_SIZE
     )

@@ -13,6 +13,7 @@ from rest_framework.parsers import BaseParser
 from vestnik.api.http.exceptions import TooLarge
 
 MIB = 1024 * 1024
+#: Levels of nesting, so that a small body cannot exhaust the stack.
 DEEPEST = 20
 #: The most errors in a response, and the longest path of a field in it.
 MOST_ERRORS = 100
@@ -23,10 +24,10 @@ Path = tuple[str | int, ...]
 
 
 class StrictJSONParser(BaseParser):
-    """JSON in UTF-8, up to the `most_bytes` of the view.
+    """Parses JSON in UTF-8, up to `most_bytes`.
 
-    It refuses values that PostgreSQL or JSON cannot hold (NUL, lone surrogates, infinity), and
-    repeated keys, of which all but one would be ignored.
+    Refused are values that PostgreSQL or JSON cannot represent (NUL, unpaired surrogates,
+    infinity), and repeated keys, of which all but one would be ignored.
     """
 
     media_type = "application/json"
@@ -44,7 +45,9 @@ class StrictJSONParser(BaseParser):
         try:
             body: bytes = stream.read(self.most_bytes + 1)
         except OSError:
-            raise ParseError("The request broke off before its end: send it again.") from None
+            raise ParseError(
+                "The request ended before its body was complete: send it again."
+            ) from None
         if len(body) > self.most_bytes:
             raise TooLarge(f"Send at most {self.most_bytes // MIB} MiB at once.")
         return body
@@ -57,9 +60,9 @@ class BulkJSONParser(StrictJSONParser):
 
 
 def read_json(body: bytes) -> Any:
-    """Parse a document by the rules above. Raises ParseError or ValidationError."""
+    """Parse a document by the rules of StrictJSONParser. Raises ParseError or ValidationError."""
     parsed = _load(body)
-    # A path is joined only for a problem: else a long key would be copied for each value.
+    # A path is joined only for a problem: otherwise a long key would be copied for each value.
     problems = islice(_unstorable_paths(parsed, ()), MOST_ERRORS)
     if named := {dotted(path): remedies for path, remedies in problems}:
         raise ValidationError(named)

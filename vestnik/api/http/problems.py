@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457), outside views as well."""
+"""Errors as `application/problem+json` (RFC 9457), in views and outside them (decision 0086)."""
 
 import json
 from collections.abc import Sequence
@@ -46,12 +46,12 @@ def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict
 
 
 def printable(text: str) -> str:
-    """Make sent text quotable: lone surrogates cannot be encoded as UTF-8."""
+    """Escape unpaired surrogates, which cannot be encoded as UTF-8, so that input can be quoted."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def answer(status: int, detail: str, errors: Sequence[FieldError] = ()) -> HttpResponse:
-    """Return a problem as a Django response, outside the API's views."""
+    """Return a problem as a Django response, for code outside the API's views."""
     body = json.dumps(problem(status, detail, errors), ensure_ascii=False)
     return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
 
@@ -73,19 +73,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 DETAILS = {
     FailureKind.BUSY: (
-        "Somebody else changed the same thing at this moment, and nothing of this request was "
-        "kept: send it again."
+        "Another request changed the same objects at the same time, and nothing of this request "
+        "was stored: send it again."
     ),
     FailureKind.TOO_LONG: (
-        "This took too long and was stopped. Ask for less at once: a shorter list, a smaller page, "
-        "a narrower filter; or try again later."
+        "The request took too long and was stopped. Request less at once (a shorter list, a "
+        "smaller page, a narrower filter), or try again later."
     ),
     FailureKind.AWAY: "The database does not answer: try again in a few seconds.",
 }
 
 
 def unavailable(trouble: FailureKind) -> HttpResponse:
-    """Answer 503 outside the API's views."""
+    """Return a 503 outside the API's views."""
     response = answer(503, DETAILS[trouble])
     response["Retry-After"] = str(RETRY_AFTER[trouble])
     return response
@@ -93,4 +93,6 @@ def unavailable(trouble: FailureKind) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Handle Django's 500."""
-    return answer(500, "Something broke here; it is in the log. Nothing of this request was kept.")
+    return answer(
+        500, "The service failed; the log has the error. Nothing of this request was stored."
+    )

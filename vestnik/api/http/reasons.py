@@ -1,4 +1,4 @@
-"""Why something is as it is, as the API answers it beside the text."""
+"""Reasons as the API returns them, beside the text."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ NO_VALUE = Reason(Code.NO_VALUE, names=["name"]).data
     examples=[OpenApiExample("A missing value", NO_VALUE, response_only=True)],
 )
 class ReasonShown(serializers.Serializer[Any]):
-    """A reason for programs: a code, and the parameters of its text.
+    """A machine-readable reason: a code, and the parameters of its text.
 
-    A parameter is a number, a text, a list of texts, or a reason itself. Later versions may have
-    more codes. What a gateway said, and what has no code, is a parameter as it was said.
+    A parameter is a number, a text, a list of texts, or a reason. Later versions may add codes. The
+    words of a gateway, and texts without a code of their own, are parameters, unchanged.
     """
 
     code = serializers.ChoiceField([(str(code), str(code)) for code in Code])

@@ -20,16 +20,16 @@ SENTENCE = re.compile(r"\.\s")
 
 PROBLEM = {
     "type": "object",
-    "description": "What went wrong (RFC 9457).",
+    "description": "An error (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "description": "Tells problems apart for a program."},
+        "type": {"type": "string", "description": "The kind of error, for programs."},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "errors": {
             "type": "array",
-            "description": "Each field that is wrong, as a dotted path, with the remedy.",
+            "description": "Each invalid field as a dotted path, with the remedy.",
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
@@ -41,21 +41,21 @@ PROBLEM = {
         "type": "urn:vestnik:problem:invalid",
         "title": "Bad Request",
         "status": 400,
-        "detail": "Nothing was changed: see what is said of phone_number.",
+        "detail": "Nothing was changed. Invalid fields: phone_number.",
         "errors": [{"field": "phone_number", "message": "Write it as 7XXXXXXXXXX: 79261234567."}],
     },
 }
 ALWAYS = {
-    400: "A field, a parameter or the request itself is wrong.",
-    401: "There is no API key, or it is not known.",
+    400: "A field, a parameter or the request itself is invalid.",
+    401: "The API key is missing or unknown.",
     403: "The API key's role does not grant this.",
-    406: "The header Accept asks for something else than JSON.",
-    503: "The database does not answer just now, or this took too long: Retry-After says when.",
+    406: "The header Accept does not allow JSON.",
+    503: "The database does not answer, or the request took too long: repeat it after Retry-After.",
 }
-# Providers authenticate in their own ways, and ignore the content type of responses.
+# Providers authenticate by their own means, and ignore the content type of responses.
 FOR_PROVIDERS = {
-    400: "What the provider says cannot be read or stored.",
-    403: "The caller does not show that it is the provider, or what it says cannot be read.",
+    400: "The callback cannot be read or stored.",
+    403: "The caller is not authenticated as the provider, or the callback cannot be read.",
     429: "Too many wrong secrets came from this address.",
     503: ALWAYS[503],
 }
@@ -66,11 +66,11 @@ WITH_BODY = {
     415: "The body is not JSON.",
 }
 ACTIONS = {409: "The mailing's state does not allow this.", 415: "The body is not JSON."}
-CONFLICTS = {409: "Somebody changed the same thing at the same moment."}
-#: Optional keys of responses.
+CONFLICTS = {409: "Another request changed the same object at the same time."}
+#: Keys that a response may leave out, by component.
 SOMETIMES = {"Mailing": {"warnings"}}
 CREATION = {
-    409: "A request with this Idempotency-Key is under way.",
+    409: "A request with this Idempotency-Key is running.",
     422: "This Idempotency-Key was used for another body.",
 }
 
@@ -147,7 +147,7 @@ def with_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def with_exact_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Forbid unknown keys in requests; require all keys of responses but SOMETIMES."""
+    """Forbid unknown keys in requests; require all keys of responses except SOMETIMES."""
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():
         if name.endswith("Request"):

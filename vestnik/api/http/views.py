@@ -19,11 +19,11 @@ from vestnik.api.http.idempotency import check_key_allowed
 
 
 class NoQuery(StrictSerializer):
-    """For an address that takes no query parameters."""
+    """The query of an address that takes no parameters."""
 
 
 class StrictAPIView(APIView):
-    """Validates the query string strictly and answers in English."""
+    """The base of all views: it validates the query string strictly and answers in English."""
 
     query_class: ClassVar[type[StrictSerializer]] = NoQuery
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
@@ -70,7 +70,7 @@ def validate(
 
     Raises ValidationError naming each invalid field.
     """
-    sent = [] if data is None else data  # null must get the error of a value that is no object
+    sent = [] if data is None else data  # null is refused like any value that is not an object
     serializer = body(instance, data=sent, partial=instance is not None)
     serializer.is_valid(raise_exception=True)
     checked: dict[str, Any] = serializer.validated_data
@@ -89,7 +89,7 @@ def actor(request: Request) -> str:
 
 @extend_schema(exclude=True)
 class UnknownAddress(StrictAPIView):
-    """Any other address under /api/: without a key it answers 401 as well."""
+    """All other addresses under /api/. Without a key the response is 401, as everywhere."""
 
     def _refuse(self, request: Request, rest: str = "") -> Any:
         raise NotFound

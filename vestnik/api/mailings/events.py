@@ -1,4 +1,4 @@
-"""What was done to a mailing, by whom, when and why."""
+"""The events of a mailing: what was done, by whom, when and why."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class EventPage(serializers.Serializer[Any]):
 
 
 class Events(StrictAPIView):
-    """The record of one mailing."""
+    """The events of one mailing."""
 
     query_class = pagination.PageQuery
 
@@ -30,7 +30,7 @@ class Events(StrictAPIView):
         parameters=[pagination.PageQuery], responses=EventPage, operation_id="mailings_events"
     )
     def get(self, request: Request, id: int) -> Response:
-        """List what was done to a mailing, oldest first."""
+        """List the events of a mailing, oldest first."""
         events = get_mailing(id).events.all()
         page = pagination.paginate(self.query, lambda keyset: keyset.take(events))
         return pagination.page_response(request, page, EventShown(page.rows, many=True).data)

@@ -1,4 +1,4 @@
-"""A mailing to those whom another did not reach."""
+"""Follow-ups: a mailing to the clients whom another mailing did not reach."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ NAME_STATES = f"Name each state once: {', '.join(UNREACHED)}."
 
 
 class States(serializers.ListField):
-    """States in which a client was not reached, each once."""
+    """States in which a client was not reached; each may occur once."""
 
     def to_internal_value(self, data: Any) -> list[str]:
         known = isinstance(data, list) and all(isinstance(state, str) for state in data)
@@ -39,15 +39,15 @@ class States(serializers.ListField):
     examples=[OpenApiExample("The next day", EXAMPLE, request_only=True)],
 )
 class SendAgainBody(MailingBody):
-    """A mailing of which all but the window is by default as that of the other."""
+    """A follow-up. All fields except the window default to those of the original mailing."""
 
     filter = None  # type: ignore[assignment]  # left out
-    text = Text(required=False, help_text="The other's where it is left out, and so is the rest.")
+    text = Text(required=False, help_text="By default the text of the original mailing.")
     states = States(
         child=serializers.ChoiceField(UNREACHED),
         required=False,
         min_length=1,
-        help_text="In which the other's messages are; by default all but cancelled.",
+        help_text="The states of the original mailing's messages; by default all but cancelled.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class SendAgainBody(MailingBody):
 
 
 class MailingSendAgain(StrictAPIView):
-    """A mailing to those whom another did not reach."""
+    """A mailing to the clients whom another mailing did not reach."""
 
     once_by_key = ("POST",)
 
@@ -70,10 +70,10 @@ class MailingSendAgain(StrictAPIView):
         operation_id="mailings_send_again",
     )
     def post(self, request: Request, id: int) -> Response:
-        """Send to those whom a mailing did not reach, once it has ended.
+        """Create a mailing to the clients whom an ended mailing did not reach.
 
-        A new mailing goes to the clients whose message of this one is in one of the states when it
-        starts.
+        It goes to the clients whose message of the original mailing is in one of `states` when the
+        new mailing starts.
         """
         return create_once(request, lambda request: self._create(request, id))
 

@@ -1,4 +1,4 @@
-"""A mailing before it is sent."""
+"""The preview of a mailing."""
 
 from typing import Any
 
@@ -43,20 +43,23 @@ ANSWERED = {
 
 
 class Excluded(serializers.Serializer[Any]):
-    """How many get nothing, by the reason."""
+    """The numbers of clients who get nothing, by reason."""
 
     stop_list = serializers.IntegerField()
     no_sms = serializers.IntegerField(help_text="Landline and toll-free numbers.")
-    missing_value = serializers.IntegerField(help_text="And there is no default.")
-    too_long = serializers.IntegerField(help_text="Over 10 segments with their values.")
-    empty_text = serializers.IntegerField(help_text="Nothing of their text can be seen.")
+    missing_value = serializers.IntegerField(
+        help_text="Clients without a value for a placeholder that has no default."
+    )
+    too_long = serializers.IntegerField(help_text="Texts of more than 10 segments.")
+    empty_text = serializers.IntegerField(help_text="Texts without a visible character.")
     never_open = serializers.IntegerField(
-        help_text="Their local hours do not open before the end: they would expire."
+        help_text="Clients whose local hours do not open before the end. Their messages would "
+        "expire."
     )
 
 
 class Sample(serializers.Serializer[Any]):
-    """What one client would get."""
+    """The text that one client would get."""
 
     client = serializers.IntegerField()
     text = serializers.CharField()
@@ -64,25 +67,29 @@ class Sample(serializers.Serializer[Any]):
 
 
 class ForecastShown(serializers.Serializer[Any]):
-    """When it would be through, at the lower of the mailing's rate and its share of the
+    """When the mailing would finish, at the lower of its own rate and its share of the
     provider's."""
 
     per_second = serializers.FloatField(
         allow_null=True,
-        help_text="Null without any limit. Beside other mailings, the mean while it is sent.",
+        help_text="Messages a second; null without a limit. If other mailings share the "
+        "provider, the mean over the time of sending.",
     )
-    finishes_at = Instant(allow_null=True, help_text="Null where it is not known, or not in time.")
+    finishes_at = Instant(
+        allow_null=True,
+        help_text="Null if it is unknown, or if not all messages would be sent in time.",
+    )
     will_not_fit = serializers.IntegerField(help_text="Messages that would expire at the end.")
     beside = serializers.IntegerField(
-        help_text="How many running mailings share the provider's pace with it."
+        help_text="The number of running mailings that share the provider's rate with it."
     )
 
 
 class TextWarning(serializers.Serializer[Any]):
-    """A part of the text that looks like a placeholder and is none: it is sent as it is written."""
+    """A part of the text that looks like a placeholder and is none. It is sent as it is written."""
 
     found = serializers.CharField()
-    suggestion = serializers.CharField(help_text="What was probably meant; empty if not known.")
+    suggestion = serializers.CharField(help_text="The probable placeholder; empty if unknown.")
 
 
 @extend_schema_serializer(
@@ -90,24 +97,26 @@ class TextWarning(serializers.Serializer[Any]):
     examples=[OpenApiExample("A preview", ANSWERED, response_only=True)],
 )
 class Preview(serializers.Serializer[Any]):
-    """What a mailing would do at this moment."""
+    """What a mailing would do if it started now."""
 
     matched = serializers.IntegerField()
     timezone_assumed = serializers.IntegerField(
-        help_text="Of whom no time zone is known: the service's own is taken for theirs."
+        help_text="Clients without a known time zone. The service's own zone is used for them."
     )
     excluded = Excluded()
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
-    price = Price(help_text="Null where the provider's price of a segment is not known.")
-    encoding = serializers.CharField(help_text="Of what is the same for all: gsm-7 or ucs-2.")
+    price = Price(help_text="Null if the provider's price of a segment is unknown.")
+    encoding = serializers.CharField(
+        help_text="The encoding of the text without its placeholders: gsm-7 or ucs-2."
+    )
     ucs2_because_of = serializers.ListField(
-        child=serializers.CharField(), help_text="The characters that are not in GSM 7-bit."
+        child=serializers.CharField(), help_text="The characters that GSM 7-bit lacks."
     )
     text_warnings = TextWarning(
-        many=True, help_text="A mailing with such a text takes `confirm_text`: true."
+        many=True, help_text="A mailing with such a text needs `confirm_text`: true."
     )
-    samples = Sample(many=True, help_text="Up to three of the first 1,000 clients.")
+    samples = Sample(many=True, help_text="Up to three samples from the first 1,000 clients.")
     forecast = ForecastShown()
 
 
@@ -121,18 +130,19 @@ class PreviewBody(MailingBody):
     name = None  # type: ignore[assignment]  # left out
 
     def check_text(self, attrs: dict[str, Any]) -> None:
-        """A preview names what would have to be confirmed."""
+        """Accept any text: the preview lists what would have to be confirmed."""
         attrs.pop("confirm_text", None)
 
 
 class MailingPreview(StrictAPIView):
-    """What a mailing would do."""
+    """The preview of a mailing."""
 
     @extend_schema(request=PreviewBody, responses=Preview, operation_id="mailings_preview")
     def post(self, request: Request) -> Response:
-        """Preview a mailing: whom it would reach, what it would cost, whether it would fit.
+        """Preview a mailing: how many clients it would reach, its price, whether it would end in
+        time.
 
-        Nothing is kept and nothing is sent.
+        Nothing is stored and nothing is sent.
         """
         fields = validate(PreviewBody, request.data)
         mailing = Mailing(segments=least_segments_of(fields["text"]), **fields)

@@ -1,4 +1,4 @@
-"""A mailing as it is sent to the API and answered by it."""
+"""Mailings in requests and responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -75,9 +75,10 @@ HOUR = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
     {
         "type": "object",
         "description": (
-            "The hours of the client's own day, by their time zone. `until` itself is not in them; "
-            "past midnight where `from` is the later. Who they do not open for before the "
-            "mailing's end expires."
+            "The hours of the client's own day, in their time zone, in which the mailing is "
+            "sent. `until` is excluded. If `from` is later than `until`, the hours span "
+            "midnight. Messages to clients for whom the hours do not open before the mailing's "
+            "end expire."
         ),
         "properties": {"from": HOUR, "until": HOUR},
         "required": ["from", "until"],
@@ -100,7 +101,7 @@ class LocalHours(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
 
 @extend_schema_serializer(component_name="Progress")
 class ProgressShown(serializers.Serializer[Any]):
-    """How many messages the mailing has, and how many of them are in each state."""
+    """The number of messages of the mailing, in all and in each state."""
 
     matched = serializers.IntegerField()
 
@@ -116,27 +117,27 @@ class ProgressShown(serializers.Serializer[Any]):
     ],
 )
 class MailingBody(StrictSerializer):
-    """A text, whom it is for, and a window in which it goes out."""
+    """A mailing: a text, an audience, and a window in which it is sent."""
 
     id = serializers.IntegerField(read_only=True)
     name = Text(required=False, allow_blank=True, max_length=200)
     text = Text(
         help_text=(
-            'At most 10 segments. `{{ name }}` or `{{ name|default:"…" }}` stands for a field or '
-            "an attribute of the client."
+            'At most 10 segments. `{{ name }}` or `{{ name|default:"…" }}` is replaced by a field '
+            "or an attribute of the client."
         )
     )
     confirm_text = StrictBoolean(
         required=False,
         write_only=True,
         help_text=(
-            "The text is meant as it is, although a part of it looks like a placeholder and is "
-            "none, such as `{name}`."
+            "Confirms a text of which a part looks like a placeholder and is none, such as "
+            "`{name}`."
         ),
     )
     filter = Filter()
-    starts_at = Instant(help_text="May be past: the mailing then starts at once.")
-    ends_at = Instant(help_text="Nothing leaves at or after it.")
+    starts_at = Instant(help_text="If it is in the past, the mailing starts at once.")
+    ends_at = Instant(help_text="No message is sent at or after this time.")
     local_hours = LocalHours(required=False, allow_null=True)
     provider = Text(required=False, help_text="The alias of a configured provider.")
     rate_limit = StrictInteger(
@@ -144,13 +145,13 @@ class MailingBody(StrictSerializer):
         allow_null=True,
         min_value=1,
         max_value=MOST_RATE,
-        help_text="Messages a second over all workers; null is the provider's own limit.",
+        help_text="Messages a second over all workers; null leaves the provider's own limit.",
     )
     test = serializers.BooleanField(
-        source="is_test", read_only=True, help_text="A test send, to numbers that were given."
+        source="is_test", read_only=True, help_text="Whether this is a test send."
     )
     text_version = serializers.IntegerField(
-        read_only=True, help_text="1, and one more with each new text after the start."
+        read_only=True, help_text="1, plus one for each change of the text after the start."
     )
     state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
@@ -158,17 +159,18 @@ class MailingBody(StrictSerializer):
         source="why",
         read_only=True,
         allow_null=True,
-        help_text="Why it is in its state, for programs.",
+        help_text="The reason of the state, for programs.",
     )
     held = serializers.SerializerMethodField(
-        help_text="Why nothing goes out although it runs, as its provider says; else empty."
+        help_text="Why no message leaves although the mailing runs, by its provider; otherwise "
+        "empty."
     )
     held_reason = serializers.SerializerMethodField(help_text="The same for programs.")
     progress = serializers.SerializerMethodField()
     warnings = serializers.ListField(
         child=serializers.CharField(),
         read_only=True,
-        help_text="In the answer to a creation or a change alone: what may not be as it was meant.",
+        help_text="Only in the response to a creation or a change: what may not be intended.",
     )
     created_at = Instant(read_only=True)
     enlisted_at = Instant(read_only=True, allow_null=True)
@@ -219,12 +221,14 @@ class TextShown(serializers.Serializer[Any]):
 
     version = serializers.IntegerField()
     text = serializers.CharField()
-    segments = serializers.IntegerField(help_text="At least: values may make it longer.")
+    segments = serializers.IntegerField(
+        help_text="The least number: values of placeholders may make a text longer."
+    )
     since = Instant(allow_null=True, help_text="Null before the start.")
 
     @staticmethod
     def only_one_of(mailing: Mailing) -> dict[str, Any]:
-        """The text of a mailing that was not changed after its start."""
+        """Return the one version of a text that was not changed after the start."""
         own = {name: getattr(mailing, name) for name in ("text", "segments")}
         return {"version": 1, "since": mailing.started_at, **own}
 
@@ -243,14 +247,16 @@ class NewMailing(MailingBody):
     """A mailing to create."""
 
     draft = StrictBoolean(
-        required=False, write_only=True, help_text="Save it for later: it starts once scheduled."
+        required=False,
+        write_only=True,
+        help_text="Save the mailing as a draft, which starts only after it is scheduled.",
     )
 
 
 class MailingQuery(pagination.PageQuery):
     """Which mailings to list."""
 
-    test = QueryBoolean(required=False, help_text="Only test sends, or only what is none.")
+    test = QueryBoolean(required=False, help_text="true: only test sends; false: everything else.")
 
 
 class MailingPage(serializers.Serializer[Any]):

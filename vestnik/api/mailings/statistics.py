@@ -1,4 +1,4 @@
-"""Counts by state: over all mailings, and of one in detail."""
+"""Statistics: counts over all mailings, and of one mailing in detail."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ from vestnik.reports.mailing import statistics
 
 
 class MailingCounts(serializers.Serializer[Any]):
-    """How many mailings are in each state."""
+    """The number of mailings in each state."""
 
     def get_fields(self) -> dict[str, Any]:
         return {state: serializers.IntegerField() for state in MailingState.values}
 
 
 class Percentages(serializers.Serializer[Any]):
-    """The share of each state in what was matched, in per cent."""
+    """The share of each state in all messages of the mailing, in percent."""
 
     def get_fields(self) -> dict[str, Any]:
         return {state: serializers.FloatField() for state in STATES}
@@ -39,17 +39,17 @@ class Totals(serializers.Serializer[Any]):
 
 
 class SegmentCounts(serializers.Serializer[Any]):
-    """Billed parts."""
+    """The numbers of segments, which providers bill."""
 
     per_message = serializers.IntegerField(
-        allow_null=True, help_text="Null where each client gets a text of their own."
+        allow_null=True, help_text="Null for a personalised text."
     )
     sent = serializers.IntegerField()
 
 
 @extend_schema_serializer(component_name="MailingEvent")
 class EventShown(serializers.Serializer[Any]):
-    """What somebody did to the mailing."""
+    """Something that was done to a mailing."""
 
     at = Instant()
     actor = serializers.CharField(help_text="`key:NAME`, `user:NAME` or `system`.")
@@ -63,7 +63,7 @@ class EventShown(serializers.Serializer[Any]):
 
 
 class MailingDetail(serializers.Serializer[Any]):
-    """A mailing in numbers."""
+    """The statistics of a mailing."""
 
     mailing = serializers.IntegerField()
     state = serializers.ChoiceField(MailingState.choices)
@@ -73,10 +73,10 @@ class MailingDetail(serializers.Serializer[Any]):
     percentages = Percentages()
     settled = serializers.IntegerField(help_text="Messages that are neither queued nor sending.")
     segments = SegmentCounts()
-    price = Price(help_text="Of the segments sent. Null where a segment's price is not known.")
+    price = Price(help_text="The price of the segments sent. Null if a segment's price is unknown.")
     seconds_under_way = serializers.FloatField(allow_null=True)
     messages_per_second = serializers.FloatField(
-        allow_null=True, help_text="Those that left, over the time since the start."
+        allow_null=True, help_text="Messages sent, divided by the seconds since the start."
     )
     started_at = Instant(allow_null=True)
     enlisted_at = Instant(allow_null=True)
@@ -85,26 +85,26 @@ class MailingDetail(serializers.Serializer[Any]):
 
 
 class TotalsQuery(StrictSerializer):
-    """What to count."""
+    """The mailings to count."""
 
-    test = QueryBoolean(required=False, help_text="Only test sends, or only what is none.")
+    test = QueryBoolean(required=False, help_text="true: only test sends; false: everything else.")
 
 
 class Statistics(StrictAPIView):
-    """All mailings in numbers."""
+    """The statistics of all mailings."""
 
     query_class = TotalsQuery
 
     @extend_schema(parameters=[TotalsQuery], responses=Totals, operation_id="statistics")
     def get(self, request: Request) -> Response:
-        """Count mailings and messages by state. Test sends count, unless they are left out."""
+        """Count mailings and messages by state. Test sends are included unless `test` is false."""
         return Response(Totals(statistics.of_everything(self.query.get("test"))).data)
 
 
 class MailingStatistics(StrictAPIView):
-    """One mailing in numbers."""
+    """The statistics of one mailing."""
 
     @extend_schema(responses=MailingDetail, operation_id="mailings_statistics")
     def get(self, request: Request, id: int) -> Response:
-        """Count a mailing's messages by state, and say what was done to it."""
+        """Count a mailing's messages by state, and list its latest events."""
         return Response(MailingDetail(statistics.of_mailing(get_mailing(id))).data)

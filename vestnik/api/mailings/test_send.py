@@ -1,4 +1,4 @@
-"""A test send: a mailing's text to a few numbers before anything else is sent."""
+"""Test sends: the text of a mailing, sent to a few numbers before the mailing."""
 
 from typing import Any
 
@@ -51,24 +51,26 @@ SENT = {
     examples=[OpenApiExample("To two numbers", ASKED, request_only=True)],
 )
 class TrialBody(MailingBody):
-    """What to send, and to which numbers. It goes out at once."""
+    """A text and the numbers to send it to. It is sent at once."""
 
     starts_at = ends_at = local_hours = None  # type: ignore[assignment]  # left out
-    filter = Filter(required=False, help_text="The first of these clients lends their values.")
-    confirm_text = None  # type: ignore[assignment]  # a test is there to be looked at
+    filter = Filter(
+        required=False, help_text="The values of the first of these clients fill the placeholders."
+    )
+    confirm_text = None  # type: ignore[assignment]  # a test needs no confirmation
     phone_numbers = PhoneNumbers(most=MOST_NUMBERS)
 
     def check_text(self, attrs: dict[str, Any]) -> None:
-        """Whatever is written is what is tried."""
+        """Accept any text: the test shows what would be sent."""
 
 
 class TrialMessage(serializers.Serializer[Any]):
-    """What becomes of one number."""
+    """The message to one number."""
 
     id = serializers.IntegerField()
     phone_number = serializers.CharField()
     state = serializers.ChoiceField(["queued", "suppressed"])
-    error = serializers.CharField(allow_null=True, help_text="Why nothing is sent.")
+    error = serializers.CharField(allow_null=True, help_text="Why nothing is sent to this number.")
     reason = ReasonShown(source="why", allow_null=True, help_text="The same for programs.")
 
 
@@ -76,15 +78,15 @@ class TrialMessage(serializers.Serializer[Any]):
     component_name="SentTest", examples=[OpenApiExample("Two", SENT, response_only=True)]
 )
 class TrialShown(serializers.Serializer[Any]):
-    """A test under way."""
+    """A test send that was started."""
 
-    text = serializers.CharField(help_text="What all of the numbers get.")
+    text = serializers.CharField(help_text="The text that all numbers get.")
     segments = serializers.IntegerField()
     messages = TrialMessage(many=True)
     mailing = serializers.SerializerMethodField()
 
     def get_mailing(self, trial: SentTest) -> MailingBody:
-        """A mailing of its own, by which the test is followed."""
+        """Return the mailing of the test send, by which its progress can be read."""
         body: MailingBody = serialize(trial.mailing)[0]
         return body
 
@@ -103,8 +105,8 @@ class MailingTestSend(StrictAPIView):
     def post(self, request: Request) -> Response:
         """Send a mailing's text to up to five numbers, at once.
 
-        All of them get what the first client of the filter would get. It is a mailing of its own,
-        marked as a test; numbers on the stop list get nothing.
+        All numbers get the text that the first client of the filter would get. The test is a
+        mailing of its own, marked as a test. Numbers on the stop list get nothing.
         """
         return create_once(request, self._create)
 

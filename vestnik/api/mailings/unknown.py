@@ -1,4 +1,4 @@
-"""Messages in doubt: what the operator decides about a mailing's unknown ones."""
+"""Unknown messages: an operator's decision about those of a mailing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +23,11 @@ WAYS: dict[UnknownAction, Callable[..., int]] = {
     UnknownAction.GIVE_UP: unknown_messages.give_up,
 }
 TOO_LATE = (
-    "Mailing {id} is {state} and its messages cannot be resent any more: to reach these clients, "
+    "Mailing {id} is {state} and its messages can no longer be resent: to reach these clients, "
     "send again with a new mailing."
 )
-NOT_ASKED = (
-    "The provider {provider!r} cannot be asked what became of a message: resend them, or give up."
-)
+NOT_ASKED = "The provider {provider!r} cannot report the status of a message: resend the "
+"messages, or give up."
 CHOICES = [(way.value, way.value) for way in UnknownAction]
 
 
@@ -36,23 +35,23 @@ CHOICES = [(way.value, way.value) for way in UnknownAction]
     examples=[OpenApiExample("Send them again", {"action": "resend"}, request_only=True)]
 )
 class Decision(StrictSerializer):
-    """What is to become of the unknown messages."""
+    """The decision about the unknown messages."""
 
     action = serializers.ChoiceField(
         CHOICES,
         error_messages={
             **COMMON,
-            "invalid_choice": f"Name what to do: {', '.join(way.value for way in UnknownAction)}.",
+            "invalid_choice": f"Name an action: {', '.join(way.value for way in UnknownAction)}.",
         },
         help_text="`ask` the provider, `resend` them before the mailing's end, or `give_up`.",
     )
 
 
 class Decided(serializers.Serializer[Any]):
-    """What was decided, and for how many messages."""
+    """The decision, and the number of messages."""
 
     action = serializers.ChoiceField(CHOICES)
-    messages = serializers.IntegerField(help_text="How many messages it is about.")
+    messages = serializers.IntegerField(help_text="The number of messages that it concerns.")
     mailing = MailingBody()
 
 

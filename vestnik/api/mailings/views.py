@@ -1,4 +1,4 @@
-"""Mailings: creating, listing, reading, changing them, and what they are told to do."""
+"""Mailings: list, create, read, change, schedule, pause, resume, cancel."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ from vestnik.mailings.models import (
 from vestnik.mailings.rules import check_changeable, check_ready
 from vestnik.reports.mailing.held import hold_reasons
 
-NOBODY_MATCHES = "No client matches the filter by now: started so, it finishes without a message."
+NOBODY_MATCHES = "No client matches the filter now: a start would finish without any message."
 
 
 class Mailings(StrictAPIView):
@@ -60,9 +60,9 @@ class Mailings(StrictAPIView):
 
     @extend_schema(request=NewMailing, responses={201: MailingBody}, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> Response:
-        """Create a mailing. It starts by itself at `starts_at`, or at once where that is past.
+        """Create a mailing. It starts by itself at `starts_at`, or at once if that is in the past.
 
-        A draft starts only once it is scheduled.
+        A draft starts only after it is scheduled.
         """
         return create_once(request, self._create)
 
@@ -88,10 +88,10 @@ class OneMailing(StrictAPIView):
 
     @extend_schema(request=MailingBody, responses=MailingBody)
     def patch(self, request: Request, id: int) -> Response:
-        """Change a mailing: all of it until it starts, then `name`, `rate_limit` and `ends_at`.
+        """Change a mailing: all fields until it starts, then `name`, `rate_limit` and `ends_at`.
 
-        While it is paused its `text` may change, too: messages that wait get the new one, and what
-        was handed over keeps the text that it went out with.
+        While the mailing is paused, `text` may change, too: queued messages get the new text, and
+        messages that were handed over keep theirs.
         """
         mailing = get_mailing(id)
         changes = validate(MailingBody, request.data, mailing)
@@ -105,9 +105,9 @@ class MailingTexts(StrictAPIView):
 
     @extend_schema(responses=TextShown(many=True), operation_id="mailings_texts")
     def get(self, request: Request, id: int) -> Response:
-        """List the versions of a mailing's text, the first one first.
+        """List the versions of a mailing's text, the oldest first.
 
-        Each message names its own in `text_version`.
+        Each message names its version in `text_version`.
         """
         mailing = get_mailing(id)
         versions: list[Any] = list(mailing.texts.all())
@@ -116,7 +116,7 @@ class MailingTexts(StrictAPIView):
 
 
 class MailingAction(StrictAPIView):
-    """Something that a mailing is told to do."""
+    """A change of a mailing's state."""
 
     key_without_effect = ("POST",)
     order: Transition = PAUSE
@@ -140,7 +140,8 @@ class MailingSchedule(MailingAction):
         operation_id="mailings_schedule",
     )
     def post(self, request: Request, id: int) -> Response:
-        """Schedule a draft. It starts by itself at `starts_at`, or at once where that is past."""
+        """Schedule a draft. It starts by itself at `starts_at`, or at once if that is in the
+        past."""
         check_ready(get_mailing(id))
         return super().post(request, id)
 
@@ -155,7 +156,7 @@ class MailingPause(MailingAction):
         operation_id="mailings_pause",
     )
     def post(self, request: Request, id: int) -> Response:
-        """Pause a running mailing. What is in flight finishes."""
+        """Pause a running mailing. Messages in flight finish."""
         return super().post(request, id)
 
 
@@ -183,7 +184,7 @@ class MailingCancel(MailingAction):
         operation_id="mailings_cancel",
     )
     def post(self, request: Request, id: int) -> Response:
-        """Cancel a mailing for good. What is in flight finishes, the rest is never sent."""
+        """Cancel a mailing permanently. Messages in flight finish; all others are never sent."""
         return super().post(request, id)
 
 

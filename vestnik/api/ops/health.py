@@ -1,7 +1,7 @@
 """Liveness and readiness probes.
 
-Kubernetes and load balancers use a Host that ALLOWED_HOSTS does not name: only these two addresses
-answer any Host.
+Kubernetes and load balancers send a Host that ALLOWED_HOSTS does not contain, so these two
+addresses accept any Host.
 """
 
 import time
@@ -28,8 +28,10 @@ from vestnik.dispatch.signals import heartbeat
 
 log = structlog.get_logger(__name__)
 
+#: Seconds for all checks of a request together.
 SECONDS = 2
 BROKER_PROBE = "vestnik:readyz"
+#: Seconds after which the probe's key expires in Redis.
 SECONDS_OF_PROBE = 60
 OK = "ok"
 
@@ -39,17 +41,17 @@ _ask = SingleFlight("readyz", after_each=connections.close_all)
 @require_safe
 @never_cache
 def livez(request: HttpRequest) -> HttpResponse:
-    """This process answers."""
+    """Answer 200: this process handles requests."""
     return JsonResponse({"status": OK})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database, its migrations and the broker are there; 503 names what is not.
+    """Answer 200 if the database, its migrations and the broker are available; otherwise 503.
 
-    `pipeline` says whether mailings are started and sent, `warnings` what is to be mended. Neither
-    makes this process less ready.
+    `pipeline` has figures of starting and sending, `warnings` has faults to repair. Neither changes
+    the status: the process can still serve requests.
     """
     ends = time.monotonic() + SECONDS
     asked = {name: _ask.ask(check) for name, check in CHECKS.items()}
@@ -115,15 +117,15 @@ def _of_clocks(skew: float | None) -> Iterator[str]:
 def _of_marks(signs: heartbeat.ProcessStatus | None) -> Iterator[str]:
     if signs is not None and signs.slow_marks is not None:
         yield (
-            f"marking messages takes {signs.slow_marks:.1f} s, so that none leave: see the "
-            "database's disk, its locks, its standby and the load of the hosts"
+            f"marking messages takes {signs.slow_marks:.1f} s, so none leave: check the database's "
+            "disk, its locks, its standby and the load of the hosts"
         )
 
 
 def _of_settings(missing: Iterable[str]) -> Iterator[str]:
     if names := ", ".join(missing):
         yield (
-            f"sessions with PostgreSQL do not keep {names}: a lock of a frozen process may stay. "
+            f"database sessions lose the settings {names}: a lock of a frozen process may stay. "
             "Connect without a pooler, or through one that pools sessions"
         )
 
@@ -180,7 +182,7 @@ def _broker() -> None:
         broker.set(BROKER_PROBE, 1, ex=SECONDS_OF_PROBE)
 
 
-#: What is said besides, in this order.
+#: Further figures, in this order. They do not decide about readiness.
 ALSO: dict[str, Callable[[], Any]] = {
     "signs": heartbeat.read_status,
     "clock": clock_skew.measure_host,

@@ -13,11 +13,11 @@ TEXT = OpenApiResponse(OpenApiTypes.STR, "The text format of Prometheus.")
 
 
 class Metrics(StrictAPIView):
-    """How the service does, in numbers."""
+    """The metrics of the service."""
 
     content_negotiation_class = NoNegotiation
 
     @extend_schema(responses={(200, "text/plain"): TEXT}, operation_id="metrics")
     def get(self, request: Request) -> HttpResponse:
-        """Measure the service. The numbers are of all its processes together."""
+        """Return the metrics of all processes of the service together."""
         return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Calls that may hang run in threads, one at a time for each function."""
+"""Runs calls that may hang in threads, one at a time for each function."""
 
 import threading
 import time

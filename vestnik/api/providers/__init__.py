@@ -1,1 +1,1 @@
-"""Endpoints of providers, and the callbacks that vendors post to."""
+"""Endpoints about providers, and the addresses of their callbacks."""

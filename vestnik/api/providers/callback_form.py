@@ -1,7 +1,8 @@
-"""The fields of a provider's callback, in whatever charset the provider writes them.
+"""Decodes the fields of a provider's callback (decision 0095).
 
-Django reads addresses and forms as UTF-8 and replaces what is none, so a STOP in windows-1251 would
-be lost. Here each field is read by the declared charset, then as UTF-8, then as windows-1251.
+Django decodes query strings and forms as UTF-8 and replaces invalid bytes, so a STOP in
+windows-1251 would be lost. Here each field is decoded by the declared charset, then as UTF-8, then
+as windows-1251.
 """
 
 import codecs
@@ -13,27 +14,27 @@ from vestnik.middleware.concurrency_limit import DECLARED_CHARSET
 from vestnik.providers.callbacks import CallbackRefused
 
 FORM = "application/x-www-form-urlencoded"
-#: Stands each byte for a character of its own, so that what was sent is still known.
+#: Maps each byte to one character, so that the bytes that were sent can be restored.
 AS_BYTES = "latin-1"
 UNDECLARED = ("utf-8", "cp1251")
-#: Python's names. Some of its other codecs are none of texts.
+#: Python's names of charsets. Some of Python's other codecs do not decode text.
 KNOWN = frozenset(
     ["cp1251", "cp1252", "cp866", "iso8859-1", "iso8859-5", "koi8-r", "koi8-u", "utf-8"]
 )
-UNREADABLE = "a field is neither of the declared charset nor UTF-8 nor windows-1251"
+UNREADABLE = "a field is neither in the declared charset nor in UTF-8 nor in windows-1251"
 
 
 def query_of(request: HttpRequest) -> dict[str, str]:
-    """The query string's fields; raises CallbackRefused.
+    """Return the fields of the query string. Raises CallbackRefused.
 
-    Beside a body the label is the body's alone.
+    If there is a body, the declared charset is the body's alone.
     """
     raw = QueryDict(request.META.get("QUERY_STRING", ""), encoding=AS_BYTES)
     return _read(raw, "" if request.body else _label(request))
 
 
 def form_of(request: HttpRequest) -> dict[str, str]:
-    """The body's fields, none where it is no form; raises CallbackRefused."""
+    """Return the fields of the body; none if it is not a form. Raises CallbackRefused."""
     if request.content_type == FORM:
         return _read(QueryDict(request.body, encoding=AS_BYTES), _label(request))
     request.encoding = AS_BYTES  # for the parts of a multipart body

@@ -1,4 +1,5 @@
-"""Where providers call us: receipts, and what clients wrote. The provider shows who it is."""
+"""Callbacks of providers: receipts and texts from clients, authenticated by the provider's
+means."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,24 +31,25 @@ from vestnik.providers.registry import describe
 log = structlog.get_logger(__name__)
 
 MAX_BYTES = MIB
-UNREADABLE = "What it says cannot be stored: an id is too long, or has a character that is none."
-NOT_AUTHENTICATED = (
-    "This is not taken: the caller does not show that it is a provider. The log says why."
-)
+UNREADABLE = "The callback cannot be stored: an id is too long or has an invalid character."
+NOT_AUTHENTICATED = "The callback is refused: the caller is not authenticated as a provider. The "
+"log has the reason."
+#: Characters of an unknown alias that are logged.
 MAX_ALIAS_LENGTH = 64
+#: Wrong secrets of one address within a minute, after which none is compared.
 guesses = FailedAttempts(most=20, seconds=60.0)
-CALLBACK_RESPONSE = OpenApiResponse(OpenApiTypes.STR, "What the provider wants to hear.")
+CALLBACK_RESPONSE = OpenApiResponse(OpenApiTypes.STR, "The response that the provider expects.")
 
 
 class AnyQuery(StrictSerializer):
-    """A provider's own words: read by its adapter."""
+    """Accepts any query: the provider's adapter reads it."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         return {}
 
 
 class NoNegotiation(BaseContentNegotiation):
-    """The provider gets the answer that it wants, whatever its client says that it accepts."""
+    """Ignores the headers Accept and Content-Type: the provider's adapter decides."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return None
@@ -68,17 +70,17 @@ class ProviderCallbacks(StrictAPIView):
     permission_classes = ()
     content_negotiation_class = NoNegotiation
     http_method_names = ["get", "post"]
-    key_without_effect = ("GET", "POST")  # a vendor's own header is none of our business
+    key_without_effect = ("GET", "POST")  # a vendor may send such a header for its own purposes
     query_class = AnyQuery
 
     @extend_schema(operation_id="receipts_get")
     def get(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
-        """Take what a provider tells in the address, where its secret or signature is right."""
+        """Receive a provider's callback in the query string, with a valid secret or signature."""
         return self._handle(request._request, alias, secret)
 
     @extend_schema(operation_id="receipts_post")
     def post(self, request: Request, alias: str, secret: str = "") -> HttpResponse:
-        """Take receipts and inbound messages, where the provider's secret or signature is right."""
+        """Receive receipts and inbound messages, with a valid secret or signature."""
         return self._handle(request._request, alias, secret)
 
     def _handle(self, request: HttpRequest, alias: str, secret: str) -> HttpResponse:
@@ -91,13 +93,13 @@ class ProviderCallbacks(StrictAPIView):
 
 @extend_schema(exclude=True)
 class CallbacksBySecret(ProviderCallbacks):
-    """The same, with the secret in the path."""
+    """The same address with the secret in the path."""
 
 
 def _callback(request: HttpRequest, secret: str) -> Callback:
     if content_length(request.META) > MAX_BYTES:
         raise TooLarge(f"Send at most {MAX_BYTES // MIB} MiB at once.")
-    body = request.body  # before POST, which would use it up
+    body = request.body  # read before request.POST, which would consume it
     return Callback(
         query=query_of(request),
         form=form_of(request),
@@ -109,10 +111,10 @@ def _callback(request: HttpRequest, secret: str) -> Callback:
 
 
 def _read(alias: str, request: HttpRequest, secret: str) -> CallbackResult:
-    """Whether there is no such provider or its secret is wrong is told to nobody.
+    """Read a callback. An unknown provider and a wrong secret get the same refusal (decision 0094).
 
-    The right secret is taken whatever else came from the same address: behind a proxy all callers
-    may share one, and nobody is to silence a provider by wrong ones.
+    A valid secret is accepted regardless of wrong ones from the same address: behind a proxy all
+    callers may share an address, and wrong secrets must not block a provider.
     """
     try:
         return describe(alias).read_callback(_callback(request, secret))
@@ -122,11 +124,11 @@ def _read(alias: str, request: HttpRequest, secret: str) -> CallbackResult:
         ) from None
     except CallbackRefused as refusal:
         log.warning("callback refused", provider=alias[:MAX_ALIAS_LENGTH], reason=str(refusal))
-        raise PermissionDenied(f"This is not taken: {refusal}.") from None
+        raise PermissionDenied(f"The callback is refused: {refusal}.") from None
 
 
 def _count_refusal(alias: str, remote_addr: str, reason: str) -> APIException:
-    """Count a wrong secret; after many there is no line in the log for each."""
+    """Count and log a wrong secret; after too many, return 429 without a line in the log."""
     if seconds := guesses.wait(alias, remote_addr):
         return TooManyGuesses(seconds)
     guesses.record(alias, remote_addr)

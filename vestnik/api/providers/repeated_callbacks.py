@@ -1,4 +1,4 @@
-"""What clients wrote, told to us twice: the second time does nothing."""
+"""Recognises repeated callbacks with texts of clients, so that the repetition has no effect."""
 
 import hashlib
 import hmac
@@ -14,11 +14,11 @@ from vestnik.providers.base import Inbound
 
 
 def record_new_inbound(messages: Sequence[Inbound]) -> None:
-    """Take what was not taken before. One that has no id of the vendor's is new each time: of two
-    that read the same, the second may well be meant.
+    """Process the messages that were not processed before.
 
-    The marks are kept in the transaction of what they are about, both or neither. What is queued
-    for those who wrote a stop word is taken back after it: somebody may hold it.
+    A message without an id of the vendor is always new: of two equal texts the second may be
+    intended. The digests are stored in the transaction that puts numbers on the stop list. Queued
+    messages of these numbers are taken back after it, since another transaction may hold them.
     """
     with transaction.atomic():
         listed = list_senders([message for message in messages if _is_new(message)])

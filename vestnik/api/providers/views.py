@@ -1,4 +1,4 @@
-"""The configured providers: what they can do, and whether they are used just now."""
+"""The configured providers: their abilities, limits and circuit breakers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,10 +33,10 @@ ANSWERED = {
 
 @extend_schema_serializer(component_name="Breaker")
 class BreakerShown(serializers.Serializer[Any]):
-    """The circuit breaker, which keeps messages from a provider that fails."""
+    """The circuit breaker of a provider: while it is open, no message is sent."""
 
     state = serializers.ChoiceField(BreakerState.choices)
-    until = Instant(allow_null=True, help_text="When one message tries again.")
+    until = Instant(allow_null=True, help_text="The time of the next probe, by one message.")
     reason = serializers.CharField(allow_blank=True)
     reason_details = ReasonShown(
         source="why", allow_null=True, help_text="The reason for programs."
@@ -48,22 +48,29 @@ class BreakerShown(serializers.Serializer[Any]):
     examples=[OpenApiExample("A provider", ANSWERED, response_only=True)],
 )
 class ProviderShown(serializers.Serializer[Any]):
-    """A configured way out. Its addresses and secrets are never shown."""
+    """A configured provider. Its addresses and secrets are never shown."""
 
     alias = serializers.CharField()
     backend = serializers.CharField()
     in_doubt = serializers.ChoiceField(["hold", "resend"])
     window = serializers.IntegerField(help_text="Messages in flight at once, in each worker.")
-    max_rate = serializers.FloatField(allow_null=True, help_text="A second, over all workers.")
+    max_rate = serializers.FloatField(
+        allow_null=True,
+        help_text="Messages or segments a second (see `paced_by`), over all workers.",
+    )
     paced_by = serializers.ChoiceField(["message", "segment"])
-    deduplicates = serializers.BooleanField(help_text="The same message id reaches nobody twice.")
-    can_query = serializers.BooleanField(help_text="It can be asked what became of a message.")
+    deduplicates = serializers.BooleanField(
+        help_text="Whether the provider sends a message id only once."
+    )
+    can_query = serializers.BooleanField(
+        help_text="Whether the provider reports the status of a message."
+    )
     price_per_segment = serializers.DecimalField(None, None, allow_null=True)
     breaker = BreakerShown()
 
 
 class ProviderPage(serializers.Serializer[Any]):
-    """All providers: they are few, and there is one page."""
+    """All providers, on one page."""
 
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)

@@ -1,9 +1,8 @@
-"""Prepare a process and execute its program: `exec_helper.py PARENT SIGNAL UID COMMAND…`
+"""Prepares a process and executes its program: `exec_helper.py PARENT SIGNAL UID COMMAND…`
 
-It switches to UID (-1 keeps the current one), requests SIGNAL at the supervisor's death, then
-executes COMMAND. It is a program rather than a `preexec_fn`, which is unsafe with threads; with
-`-I -S` it imports no other module and takes 15 ms. The order matters: a change of the uid clears
-the requested signal.
+It switches to UID (-1 keeps the current one), requests SIGNAL at the supervisor's death, and
+executes COMMAND. It is a program and not a `preexec_fn`, which is unsafe with threads; with `-I -S`
+it imports few modules and takes 15 ms.
 """
 
 import ctypes
@@ -16,17 +15,18 @@ CANNOT_RUN = 126
 
 
 def main(parent: int, signal: int, uid: int, command: list[str]) -> None:
-    """Execute the command of the arguments. Never returns."""
+    """Execute the command. Never returns."""
     if uid >= 0:
         gid = pwd.getpwuid(uid).pw_gid
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
+    # After the change of the uid, which clears the requested signal.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit("the supervisor is gone")
+        sys.exit("the supervisor has ended")
     try:
-        os.execv(command[0], command)  # noqa: S606  (what we were told to become)
+        os.execv(command[0], command)  # noqa: S606  (the requested program)
     except OSError as error:
         print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         sys.exit(CANNOT_RUN)

@@ -1,14 +1,16 @@
-"""Start web and workers by forking a process that has imported the code.
+"""Starts web and workers by forking a process that has imported the code.
 
 Each of them imports the same 70 MiB of code. Forked from one process they share it: with two
-workers and two web processes the whole stack takes 299 MiB rather than 501.
+workers and two web processes the whole stack takes 299 MiB instead of 501.
 
-The supervisor asks by a socket pair: a JSON object with the words of the command and the
-environment, and beside it two descriptors: one for the output, and one by which the supervisor
-confirms that it knows the new process. The answer is that process's id. A process is forked twice,
-so that it falls to the supervisor, which is the subreaper: the supervisor waits for it and signals
-it as one that it started itself, and it outlives this server. One that nobody confirms ends: the
-supervisor has given the request up, and started the program by itself.
+The supervisor sends requests by a socket pair: a JSON object with the words of the command and the
+environment, and two descriptors: one for the output, and one by which the supervisor confirms that
+it knows the new process. The response is that process's id.
+
+A process is forked twice, so that it becomes a child of the supervisor, which is the subreaper: the
+supervisor waits for it and signals it like any child, and the process outlives this server. A
+process without a confirmation ends: the supervisor has given the request up and started the program
+itself.
 """
 
 import contextlib
@@ -27,8 +29,11 @@ from vestnik.stack.processes import linux
 
 #: Names the descriptor of the server's end of the socket pair.
 SOCKET = "VESTNIK_FORKSERVER_FD"
+#: Bytes of a request.
 LONGEST_REQUEST = 1 << 16
+#: Seconds that the supervisor waits for a response before it starts the program itself.
 SECONDS_TO_ANSWER = 5.0
+#: Seconds that a forked process waits until the supervisor is its parent.
 SECONDS_TO_BE_ADOPTED = 5.0
 Words = Sequence[str]
 Pipe = tuple[int, int]
@@ -52,9 +57,9 @@ class ForkClient:
         return pid
 
     def reset(self) -> None:
-        """Drop unread requests and late answers of an earlier server.
+        """Drop unread requests and late responses of an earlier server.
 
-        The descriptors keep their numbers, which stand in the environment of the next server.
+        The descriptors keep their numbers, which the environment of the next server contains.
         """
         for old, new in zip((self.ours, self.theirs), _pair(), strict=True):
             with new:
@@ -63,7 +68,7 @@ class ForkClient:
 
 @contextlib.contextmanager
 def confirmation() -> Iterator[Pipe]:
-    """Return the pipe for one request. Raises OSError if no descriptor is left."""
+    """Yield the pipe for one request. Raises OSError if no descriptor is left."""
     pipe = os.pipe()
     try:
         yield pipe
@@ -107,9 +112,10 @@ def load_everything() -> None:
     _ = get_resolver().url_patterns
     wait_for.close_connections()
     gc.collect()
-    gc.freeze()  # a collection in a forked process would copy the pages that it marks
+    gc.freeze()  # otherwise a collection in a forked process would copy the pages that it marks
 
 
+#: What web and workers import later, on their own: each module here is shared memory.
 MODULES = (
     "billiard.pool",
     "celery.app.amqp",
@@ -147,7 +153,7 @@ def _announce() -> None:
 
 
 def _answer(requests: socket.socket, request: dict[str, Any], given: list[int]) -> Words | None:
-    """Fork twice and send the supervisor the id. Return the words in the new process, else None."""
+    """Fork twice and send the new process's id. Return the words in the new process, None here."""
     reading, writing = os.pipe()
     if _fork_twice(writing):
         for descriptor in (reading, writing):
@@ -164,8 +170,10 @@ def _answer(requests: socket.socket, request: dict[str, Any], given: list[int]) 
 
 
 def _fork_twice(writing: int) -> bool:
-    """Return True in the new process, after the intermediate one has written its id. Without a
-    free process no id is written."""
+    """Fork twice; return True in the new process, whose id the intermediate one has written.
+
+    If no process can be created, no id is written.
+    """
     try:
         first = os.fork()
     except OSError:
@@ -184,7 +192,7 @@ def _fork_twice(writing: int) -> bool:
 
 
 def _become(request: dict[str, Any], output: int, confirmed: int) -> None:
-    """Take over the session, output and environment of the requested process."""
+    """Set up the session, output and environment of the requested process."""
     os.setsid()
     for number in (1, 2):
         os.dup2(output, number)

@@ -1,4 +1,4 @@
-"""Linux calls that Python's standard library lacks."""
+"""Calls of Linux that Python's standard library lacks."""
 
 import ctypes
 import errno
@@ -21,9 +21,10 @@ def prctl(option: int, value: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the one that forked it is gone."""
+    """Have the kernel kill this process when its parent ends."""
     parent = os.getppid()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have ended before the request took effect.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -49,7 +50,7 @@ def children() -> set[int]:
         lists = [
             Path("/proc/self/task", task, "children") for task in os.listdir("/proc/self/task")
         ]
-    except OSError:  # no descriptor is left: nobody is known for now
+    except OSError:  # no descriptor is left: the children are unknown for now
         return set()
     return {int(pid) for path in lists for pid in _read(path).split()}
 
@@ -77,16 +78,16 @@ def parent_named(*names: str) -> int:
 
 
 def has_lost_make(make: int) -> bool:
-    """Return whether GNU make, the parent, was stopped and waits for this process to end.
+    """Return whether GNU make, the parent, was interrupted and waits for this process to end.
 
-    It hands SIGTERM on to us, and a terminal sends SIGINT to both; but of a SIGINT sent to make
-    alone we hear nothing: its handler only waits, with the signal blocked and uncaught.
+    make passes SIGTERM on, and a terminal sends SIGINT to both. A SIGINT sent to make alone is not
+    passed on: make only waits, with the signal blocked and uncaught, which /proc shows.
     """
     try:
         text = Path(f"/proc/{make}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
-    except OSError:  # no descriptor is left, which says nothing of make
+    except OSError:  # no descriptor is left: the state of make is unknown
         return False
     status = dict(line.split(":\t", 1) for line in text.splitlines())
     bit = 1 << (signal.SIGINT - 1)
@@ -94,7 +95,7 @@ def has_lost_make(make: int) -> bool:
 
 
 def cores() -> int:
-    """Return the processors that affinity and the control group's quota allow."""
+    """Return the number of processors that affinity and the control group's quota allow."""
     allowed = len(os.sched_getaffinity(0))
     for folder in _groups("cpu"):
         quota, period = _quota(folder)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from vestnik.stack.processes import exec_helper, linux
 
+#: Seconds before a restart, by the number of short runs before it.
 RESTART_DELAYS = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0)
+#: Seconds of readiness after which a run is not short.
 STABLE_AFTER = 3.0
 
 
 class Stage(IntEnum):
-    """Processes that stop together; the higher stage stops first, for it uses the lower."""
+    """Processes that stop together. The higher stage stops first, since it uses the lower one."""
 
     SERVER = 0
     SERVICE = 1
@@ -140,7 +142,7 @@ class Process:
         return RESTART_DELAYS[min(self.short_runs, len(RESTART_DELAYS) - 1)]
 
     def send(self, number: signal.Signals) -> None:
-        """Signal it, if it lives."""
+        """Send a signal if the process runs."""
         if self.child and self.child.poll() is None:
             self.child.send_signal(number)
 

@@ -1,7 +1,7 @@
-"""Start processes, restart those that end, and stop all of them in order.
+"""Starts processes, restarts those that end, and stops all of them in order.
 
-Everything runs in the main thread: the kernel ties the signal at a parent's death to the thread
-that forked.
+Everything runs in the main thread: the kernel sends the signal at a parent's death when the thread
+that forked ends.
 """
 
 import contextlib
@@ -22,14 +22,18 @@ from vestnik.stack.processes import linux
 from vestnik.stack.processes.forkserver import SOCKET, ForkClient, confirmation
 from vestnik.stack.processes.process import AdoptedChild, Process, Program, Stage
 
-# The stop takes ten seconds at most. Time that a stage leaves is there for the next.
+# The stop takes ten seconds at most: for each stage GRACE, then QUICK_END after a SIGQUIT, then
+# KILLED_END after a SIGKILL; then DRAINED_END for the remaining output.
 GRACE = {Stage.SERVICE: 3.5, Stage.SERVER: 3.5}
 QUICK_END = 0.5
 KILLED_END = 0.3
 DRAINED_END = 0.5
+#: Seconds between two checks without an event: GNU make, whose end is no event.
 POLL_SECONDS = 0.5
-REPORT_AFTER = 10.0  # seconds until a slow start is reported; doubled after each report
-MAX_STARTS = 2  # of a service that does not get ready
+#: Seconds until a slow start is reported; doubled after each report.
+REPORT_AFTER = 10.0
+#: Starts of a service that does not get ready.
+MAX_STARTS = 2
 FORK_SERVER = "forkserver"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -57,7 +61,7 @@ class Supervisor:
             end.setblocking(False)
 
     def close(self) -> None:
-        """Close the descriptors of one that is not used any more."""
+        """Close the descriptors of a supervisor that is no longer used."""
         for end in (self._woken, self._waking, self._forks.ours, self._forks.theirs):
             end.close()
         for descriptor in (self._announced, self._announcing):
@@ -68,10 +72,9 @@ class Supervisor:
         signal.set_wakeup_fd(self._waking.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _on_child_end)
         for number in STOP_SIGNALS:
+            # nohup has set SIGHUP to be ignored, and it stays so.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(
-                    number, self.request_stop
-                )  # under nohup a hang-up stays without effect
+                signal.signal(number, self.request_stop)
         linux.adopt_orphans()
 
     def request_stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
@@ -79,15 +82,16 @@ class Supervisor:
         self.is_wanted = False
 
     def start(self, program: Program, *, lasting: bool = True) -> Process:
-        """Start a process; one that `restarts` is started again whenever it ends."""
+        """Start a process; a `lasting` one is started again whenever it ends."""
         process = self.processes[program.name] = Process(program, restarts=lasting)
         self._start_or_retry(process)
         return process
 
     def wait_ready(self, process: Process, is_ready: Callable[[], bool], work: str) -> None:
-        """Wait until a server is ready; from then on it is restarted. Raises EndedEarly.
+        """Wait until a server is ready; from then on it is restarted when it ends. Raises
+        EndedEarly.
 
-        There is no time limit: a server that is killed while it recovers would start over.
+        There is no time limit: a server that is killed during its recovery would begin it again.
         """
         self._wait(lambda: process.child is None or is_ready(), process.name, work=work)
         if process.child is None:
@@ -97,8 +101,10 @@ class Supervisor:
     def wait_or_do_without(
         self, process: Process, is_ready: Callable[[], bool], seconds: float
     ) -> None:
-        """Wait for an optional process; one that does not get ready is killed and restarted
-        beside the others. Raises EndedEarly."""
+        """Wait for an optional process. Raises EndedEarly.
+
+        One that does not get ready in time is killed, and restarted while the others start.
+        """
         deadline = time.monotonic() + seconds
         self._wait(
             lambda: process.child is None or is_ready() or time.monotonic() > deadline,
@@ -108,7 +114,7 @@ class Supervisor:
             raise EndedEarly(process)
         process.restarts = True
         if not is_ready():
-            self.console.say(f"{process.name} does not get ready: the others start without it")
+            self.console.say(f"{process.name} is not ready: the other processes start without it")
             process.kill()
 
     def wait_done(self, process: Process, work: str) -> None:
@@ -180,8 +186,10 @@ class Supervisor:
             self.run_once(0.05)
 
     def _start_or_retry(self, process: Process) -> None:
-        """Start a process. One that `restarts` and cannot start (no descriptor, memory or process
-        is left) is tried again, like one that ended at once."""
+        """Start a process; a lasting one that cannot start is tried again, like one that ended.
+
+        It cannot start if no descriptor, memory or process is left.
+        """
         try:
             self._start_child(process)
         except (OSError, RuntimeError) as error:  # a thread that cannot start is a RuntimeError
@@ -221,7 +229,7 @@ class Supervisor:
             try:
                 return AdoptedChild(self._forks.fork(program.arguments, environ, output, pipe))
             except (OSError, ValueError) as error:
-                self.console.say(f"{FORK_SERVER}: {error or type(error).__name__}; it is ended")
+                self.console.say(f"{FORK_SERVER}: {error or type(error).__name__}; restarting it")
                 server.kill()
                 return None
 
@@ -275,7 +283,7 @@ class Supervisor:
             process.send(process.program.stop_signal)
         self._await_end(group, grace)
         for process in group:
-            # PostgreSQL stops at once, its write-ahead log is complete. Others just end.
+            # PostgreSQL stops at once and recovers from its write-ahead log. Others just end.
             process.send(signal.SIGQUIT)
         self._await_end(group, QUICK_END)
         for process in group:

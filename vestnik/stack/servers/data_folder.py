@@ -1,4 +1,5 @@
-"""The folder of the embedded PostgreSQL: created, checked, and handed to the server's account."""
+"""The data folder of the embedded PostgreSQL: creates it, checks it, gives it to the server's
+account."""
 
 import contextlib
 import os
@@ -18,8 +19,11 @@ from vestnik.stack.runtime_dir import RuntimeDir
 from vestnik.stack.servers.start_errors import restore_hint, start_error
 
 OWNER = "postgres"
+#: The process's working directory, which needs no permission on the folders above it.
 HERE = "/proc/self/cwd"
+#: Seconds to wait for the server of a killed supervisor.
 PREDECESSOR_TIMEOUT = 6.0
+#: Parts without which a folder is damaged.
 VITAL = ("PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_hba.conf", "postgresql.conf")
 INITDB = (
     "--auth=scram-sha-256",
@@ -33,7 +37,7 @@ INITDB = (
 
 
 class DataFolder:
-    """The data of one server, and the programs and the account that it runs with."""
+    """The data folder of one server, with the programs and the account that the server uses."""
 
     def __init__(self, home: Home, runtime_dir: RuntimeDir, passwords: dict[str, str]) -> None:
         self.folder, self.runtime_dir, self.passwords = home.postgres, runtime_dir, passwords
@@ -55,12 +59,15 @@ class DataFolder:
         self._wait_for_predecessor()
 
     def _refuse_half_an_upgrade(self) -> None:
-        """Refuse a home whose data have the name of an upgrade: a new folder would be empty."""
+        """Raise StackError if the data is still under the name of an interrupted upgrade.
+
+        A new folder would be empty.
+        """
         home, name = self.folder.parent, self.folder.name
         for beside in sorted({*home.glob(f"{name}-*"), *home.glob(f"{name}.upgraded")}):
             raise StackError(
-                f"{self.folder} is missing, and {beside} is there, of an upgrade that was cut off: "
-                f"rename it to {name}, or move it away to start anew"
+                f"{self.folder} is missing, and {beside} is left from an interrupted upgrade: "
+                f"rename it to {name}, or move it away to start with new data"
             )
 
     def trouble(self, lines: list[str]) -> StackError:
@@ -69,10 +76,11 @@ class DataFolder:
 
     def initialise(self) -> None:
         """Create the folder. Raises StackError."""
-        # Under another name until it is complete: a partial folder is no damaged one.
+        # Under another name until it is complete: after a crash a partial folder would be damaged
+        # data.
         draft = self.folder.with_name("postgres.new")
         shutil.rmtree(draft, ignore_errors=True)
-        # In a private folder: an account that may write in the server's could plant a link.
+        # In a private folder: an account that can write to the server's folder could plant a link.
         password = self.runtime_dir.path / "password"
         try:
             draft.mkdir(mode=0o700)
@@ -112,20 +120,20 @@ class DataFolder:
             )
 
     def _check_version(self) -> None:
-        """Refuse data of another major version."""
+        """Raise StackError for data of another major version."""
         ours = major()
         with contextlib.suppress(OSError, UnicodeDecodeError):
             theirs = (self.folder / "PG_VERSION").read_text().strip()
             if re.fullmatch("[0-9]{1,2}", theirs) and theirs != ours:
                 way = (
-                    "bring them over by `vestnik upgrade-database --programs FOLDER`, where the "
-                    f"programs of PostgreSQL {theirs} are"
+                    "upgrade it by `vestnik upgrade-database --programs FOLDER`, the folder of the "
+                    f"programs of PostgreSQL {theirs}"
                     if int(theirs) < int(ours)
-                    else "start the newer Vestnik that they were made with"
+                    else "start the newer Vestnik that created it"
                 )
                 raise StackError(
-                    f"{self.folder} is of PostgreSQL {theirs}, and this Vestnik brings {ours}. The "
-                    f"data are whole: {way}"
+                    f"{self.folder} has data of PostgreSQL {theirs}, and this Vestnik has "
+                    f"PostgreSQL {ours}. The data is intact: {way}"
                 )
 
     def _check_owner(self) -> None:
@@ -135,7 +143,7 @@ class DataFolder:
         if self.uid < 0:
             raise StackError(
                 f"{self.folder} belongs to another user (uid {owner}): start the stack as root or "
-                "as that user, as before, or set VESTNIK_HOME to a folder of your own"
+                "as that user, or set VESTNIK_HOME to a folder of your own"
             )
         for path in (self.folder, *self.folder.rglob("*")):
             self.give(path)
@@ -156,7 +164,8 @@ class DataFolder:
     def _wait_for_predecessor(self) -> None:
         """Wait for the server of a killed supervisor, which ends within a moment.
 
-        The home is locked by us, so whoever else the file names is not a server over this folder.
+        This process holds the home's lock, so any other process named in the pid file is not a
+        server of this folder.
         """
         pid_file = self.folder / "postmaster.pid"
         deadline = time.monotonic() + PREDECESSOR_TIMEOUT
@@ -185,6 +194,6 @@ def install() -> Path:
     if wheel is None or wheel.origin is None:
         raise StackError(
             "the embedded PostgreSQL is not installed: run `make .venv`, "
-            "or set DATABASE_URL to a server of yours"
+            "or set DATABASE_URL to your own server"
         )
     return Path(wheel.origin).parent / "pginstall"

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its program, settings and readiness."""
+"""The embedded PostgreSQL: its program, its settings, its readiness."""
 
 import shutil
 import signal
@@ -17,11 +17,12 @@ from vestnik.stack.servers.data_folder import HERE, OWNER, DataFolder
 
 USER = DATABASE = "vestnik"
 GIB = 1 << 30
-STATUS_LINE = 8  # of postmaster.pid
+#: The line of postmaster.pid that says "ready".
+STATUS_LINE = 8
 
 
 class Postgres(DataFolder):
-    """One server over one folder."""
+    """The server of one data folder."""
 
     def __init__(
         self,
@@ -70,13 +71,16 @@ class Postgres(DataFolder):
             if "password authentication failed" in str(error):
                 raise StackError(
                     f"the passwords in {self.folder.parent / 'secrets.json'} are not those of "
-                    f"{self.folder}: bring back the file that belongs to it"
+                    f"{self.folder}: restore the file that belongs to it"
                 ) from error
             return False
         return True
 
     def says_ready(self) -> bool:
-        """Read its pid file, as `pg_ctl` does: a refused connection would be logged as FATAL."""
+        """Return whether its pid file says "ready", which `pg_ctl` reads, too.
+
+        A refused connection would be logged as FATAL.
+        """
         try:
             lines = (self.folder / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -88,17 +92,21 @@ class Postgres(DataFolder):
             "listen_addresses": "",
             "unix_socket_directories": str(self.runtime_dir.sockets),
             "max_connections": str(self.connections),
+            # Compiling a plan takes longer than most of our statements.
             "jit": "off",
             "fsync": "on",
             "synchronous_commit": "on",
             "wal_compression": "on",
+            # Fewer checkpoints, so fewer full-page writes while a mailing runs.
             "checkpoint_timeout": "15min",
+            # For SSDs.
             "random_page_cost": "1.1",
-            # For sessions of others; ours ask for less (vestnik.db.sessions).
+            # For other sessions; ours have a shorter limit (vestnik.db.sessions).
             "idle_in_transaction_session_timeout": "1min",
             "timezone": "UTC",
             "log_timezone": "UTC",
-            # The detail of an ERROR quotes the row with its phone number; clients get it anyway.
+            # The detail of an ERROR quotes the row with its phone number. The client gets the error
+            # in any case.
             "log_min_messages": "fatal",
             "log_min_error_statement": "panic",
             "log_error_verbosity": "terse",
@@ -125,7 +133,7 @@ def _ensure_database(connection: psycopg.Connection) -> None:
 
 
 def sized(folder: Path) -> dict[str, str]:
-    """Return the memory and write-ahead log settings for this machine or container."""
+    """Return the settings of memory and write-ahead log for this machine or container."""
     memory = linux.memory()
     log = min(max(shutil.disk_usage(folder).free // 8, 256 * MIB), 8 * GIB)
     return {

@@ -1,7 +1,8 @@
-"""`vestnik upgrade-database`: the data of an older PostgreSQL, dumped and restored into ours.
+"""`vestnik upgrade-database`: dumps the data of an older PostgreSQL and restores it into ours.
 
-The old server is run by its own programs, which have to be given; it is dumped and restored by the
-new version's, as PostgreSQL advises. The old folder is only read and stays beside the new one.
+The old server runs by its own programs, whose folder is an option. The dump and the restore use the
+new version's programs, as PostgreSQL advises. The old folder is only read, and kept beside the new
+one.
 """
 
 import contextlib
@@ -28,11 +29,13 @@ from vestnik.stack.processes import linux
 from vestnik.stack.servers.data_folder import OWNER, install, major
 from vestnik.stack.servers.postgres import DATABASE, USER, Postgres
 
+#: Seconds for a server to stop: it writes a checkpoint.
 SECONDS_TO_STOP = 600.0
+#: Seconds between two checks of a condition.
 PAUSE = 0.1
 #: Free space as a multiple of the old data: the compressed dump, the new data and their log.
 ROOM = 1.5
-#: Roles that a new server has already.
+#: Roles that exist in a new server already.
 KNOWN_ROLES = {f"CREATE ROLE {name};" for name in (OWNER, USER)}
 DATABASES = """
 SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname
@@ -44,9 +47,9 @@ WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2
 
 
 def upgrade_database(programs: Path) -> None:
-    """Upgrade the embedded database. Raises StackError; the old data stay untouched."""
+    """Upgrade the embedded database. Raises StackError; the old data is not changed."""
     if env.database_url():
-        raise StackError("DATABASE_URL is set: that server is upgraded by its own means")
+        raise StackError("DATABASE_URL is set: upgrade that server by its own means")
     account = owner.account_of(env.home())
     home = homes.open_home(env.home())
     lock = homes.lock(home)
@@ -61,7 +64,7 @@ def upgrade_database(programs: Path) -> None:
 def _upgrade(home: Home, programs: Path) -> None:
     theirs = version_of_data(home.postgres)
     if theirs == major():
-        say(f"{home.postgres} is of PostgreSQL {theirs} already: nothing is to be done")
+        say(f"{home.postgres} has data of PostgreSQL {theirs} already: there is nothing to do")
         return
     _check_programs(programs, theirs)
     _check_room(home)
@@ -92,24 +95,24 @@ class Upgrade:
         }
 
     def run(self, kept: Path) -> None:
-        """Dump, restore, compare, and replace the old data, which are kept."""
+        """Dump, restore, compare, and put the new data in place of the old data, which is kept."""
         self._remove_leftovers()
         if kept.exists():
-            raise StackError(f"{kept} is there already, from an earlier upgrade: move it away")
+            raise StackError(f"{kept} exists already, from an earlier upgrade: move it away")
         self.dumps.mkdir(mode=0o700)
         try:
             before = self._dump()
             after = self._restore()
             if before != after:
-                raise StackError(f"not all rows were carried over: {_difference(before, after)}")
+                raise StackError(f"not all rows were restored: {_difference(before, after)}")
             exchange(self.new.folder, self.old.folder, kept)
         finally:
             shutil.rmtree(self.dumps, ignore_errors=True)
             shutil.rmtree(self.new.folder, ignore_errors=True)
-        say(f"done: {sum(after.values()):,} rows; the old data stay in {kept}: remove it some day")
+        say(f"done: {sum(after.values()):,} rows; the old data is in {kept}: remove it later")
 
     def _remove_leftovers(self) -> None:
-        """Remove what an interrupted upgrade left."""
+        """Remove the files of an interrupted upgrade."""
         draft = self.new.folder
         if draft.exists() and version_of_data(draft) != major():
             raise StackError(f"{draft} has data from before an earlier upgrade: move it away")
@@ -160,7 +163,7 @@ class Upgrade:
     @contextlib.contextmanager
     def _served(self, server: Postgres) -> Iterator[None]:
         """Run the server during the block."""
-        server.make_startable()  # and nothing is left of one that was killed
+        server.make_startable()  # removes the pid file of a killed server
         log = self.dumps / "log"
         with log.open("wb") as output:
             process = server.program().spawn(output=output.fileno())
@@ -183,7 +186,7 @@ class Upgrade:
         )
         if done.returncode != 0:
             said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-            raise StackError(f"{name} failed: {said[0]}: the old data are untouched")
+            raise StackError(f"{name} failed: {said[0]}: the old data is not changed")
 
     def _connected(self, database: str) -> "psycopg.Connection[tuple[str, ...]]":
         return psycopg.connect(
@@ -213,9 +216,12 @@ class Upgrade:
 
 
 def exchange(new: Path, old: Path, kept: Path) -> None:
-    """Put `new` where `old` is, which is kept. Cut off at any moment, it leaves one of them there;
-    on a disk that cannot exchange two names, none may be for an instant, and no start makes another
-    one then (`Postgres.prepare`)."""
+    """Put the folder `new` in the place of `old`, which is kept as `kept`.
+
+    Interrupted at any moment, one of them is in that place. Only on a file system that cannot
+    exchange two names may the place be empty for a moment; `DataFolder.prepare` creates no folder
+    then.
+    """
     try:
         linux.exchange(new, old)
     except OSError:
@@ -253,8 +259,10 @@ def _check_programs(programs: Path, wanted: str) -> None:
         raise StackError(f"cannot run {programs}/postgres: {error.strerror}") from error
     found = re.search(r"\) (\d+)", said)
     if found is None or found[1] != wanted:
-        version = found[1] if found else "an unknown version"
-        raise StackError(f"{programs}/postgres is of {version}, and the data are of {wanted}")
+        version = found[1] if found else "of an unknown version"
+        raise StackError(
+            f"{programs}/postgres is PostgreSQL {version}, and the data is of PostgreSQL {wanted}"
+        )
 
 
 def _check_room(home: Home) -> None:
@@ -262,7 +270,7 @@ def _check_room(home: Home) -> None:
     free, needed = shutil.disk_usage(home.path).free, int(size * ROOM)
     if free < needed:
         raise StackError(
-            f"the disk of {home.path} has {free // MIB} MB left, and {needed // MIB} are needed"
+            f"the disk of {home.path} has {free // MIB} MB free, and {needed // MIB} are needed"
         )
 
 

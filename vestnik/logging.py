@@ -1,6 +1,6 @@
-"""Structured logs on standard error, without phone numbers.
+"""Structured logs on standard error, without phone numbers (decision 0087).
 
-Every line, ours or a library's, goes through one formatter: JSON for a collector
+Every line, of this service or of a library, goes through one formatter: JSON for a collector
 (`LOG_FORMAT=json`), or coloured text for a terminal.
 """
 
@@ -15,6 +15,8 @@ from structlog.types import EventDict, Processor
 from vestnik.audience.phone import hide
 from vestnik.outages import one_line
 
+#: A phone number in a text, and as a number. A digit or a point before it makes it part of a
+#: fraction.
 NUMBER = re.compile(r"(?<![\d.])7[0-9]{10}(?!\d)", re.ASCII)
 NUMBERS = range(70_000_000_000, 80_000_000_000)
 CALLBACK_SECRET = re.compile(r"(/receipts/[^/]+/)[^/]+")
@@ -23,7 +25,7 @@ LIBRARIES = ("django", "celery", "gunicorn.error", "gunicorn.access", "py.warnin
 
 
 def without_numbers(logger: Any, name: str, event: EventDict) -> MutableMapping[str, Any]:
-    """Hide every phone number, wherever in the line it is."""
+    """Hide phone numbers in all parts of the event."""
     return {key: _hidden(value) for key, value in event.items()}
 
 
@@ -43,22 +45,24 @@ def _hidden(value: Any) -> Any:
 
 
 def without_query(logger: Any, name: str, event: EventDict) -> MutableMapping[str, Any]:
-    """Cut what an address asks for, since a filter by phone number can be written in many ways,
-    and the secret by which a provider shows who it is."""
+    """Remove query strings and the secrets of callbacks from addresses.
+
+    A filter by phone number can be written in many ways, so the whole query string is removed.
+    """
     if isinstance(request := event.get("request"), str):
         event["request"] = CALLBACK_SECRET.sub(r"\1***", request.partition("?")[0])
     return event
 
 
 def without_health_checks(logger: Any, name: str, event: EventDict) -> EventDict:
-    """Leave out what is asked every few seconds and was answered well."""
+    """Drop successful health checks, which run every few seconds."""
     if event.get("code") == 200 and event.get("request") in WELL:
         raise structlog.DropEvent
     return event
 
 
 def celery_in_one_line(logger: Any, name: str, event: EventDict) -> EventDict:
-    """A broker that is away is one line of Celery's, without a traceback of its client library."""
+    """Shorten Celery's report of an absent broker to one line without a traceback."""
     if str(event.get("logger", "")).startswith("celery.worker.consumer"):
         cause = event.pop("exc_info", None)
         words = " ".join(str(event["event"]).split())
@@ -87,7 +91,7 @@ def _renderer(form: str) -> Processor:
 
 
 def configured(level: str, form: str) -> dict[str, Any]:
-    """Django's LOGGING; configures structlog on the way."""
+    """Configure structlog, and return Django's LOGGING."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -119,11 +123,11 @@ def configured(level: str, form: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             **{name: {"handlers": [], "propagate": True} for name in LIBRARIES},
-            # Four hints a second are no news; what they lead to has lines of its own.
+            # A line for each wake-up has no information; the work has lines of its own.
             "celery": {"level": "WARNING", "handlers": [], "propagate": True},
-            # That the login works is no news either; who guesses passwords is a warning.
+            # Successful logins are not logged; guessed passwords are warnings.
             "axes": {"level": "WARNING", "handlers": [], "propagate": True},
-            # Each request, and what went wrong in it, is a line of django_structlog's already.
+            # django_structlog logs each request and its error already.
             "django.request": {"level": "CRITICAL", "handlers": [], "propagate": True},
             "django.server": {"level": "ERROR", "handlers": [], "propagate": True},
         },

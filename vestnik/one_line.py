@@ -1,7 +1,7 @@
-"""Values in a field of one line, out of which a browser leaves the line breaks.
+"""Single-line form fields for values that may contain line breaks.
 
-What the API or a file has put into a name or a tag stays as it is until somebody writes another
-one: blanks at its ends and breaks within it are not lost by saving a page.
+A browser removes line breaks from such a field. A name or a tag from the API or a file may have
+them, or spaces at its ends; saving a page must not change it unless the user edits the field.
 """
 
 import re
@@ -13,13 +13,15 @@ BREAKS = re.compile(r"[\r\n]")
 
 
 def unless_untouched(written: str, before: str) -> str:
-    """What is written, without blanks at its ends; `before` where the field holds it still."""
+    """Return the input without spaces at its ends, or `before` if the field was not edited."""
     return before if written == BREAKS.sub("", before) else written.strip()
 
 
 class OneLine(forms.CharField):
-    """A field that has not changed while it holds what a browser shows of its initial value. Of
-    what is typed, blanks at the ends go."""
+    """A field that counts as unchanged while it equals the initial value without line breaks.
+
+    Spaces at the ends of an edited value are removed.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)

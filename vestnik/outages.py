@@ -1,4 +1,4 @@
-"""One log line for a fault that lasts, instead of one for each attempt that fails."""
+"""Logs a lasting fault by a few lines, instead of one for each failed attempt."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+#: Seconds before a fault is logged again: at first, and at most.
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 600.0
 
@@ -14,8 +15,8 @@ LONGEST_PAUSE = 600.0
 class OutageLog:
     """Logs a fault at once, again after 10 s, 20 s, 40 s … up to 10 minutes, and its end.
 
-    One that comes and goes is logged once in 10 s. Any thread may report. `what` names the fault in
-    the log; `remedy` says what to do.
+    A fault that comes and goes is logged once in 10 s. Thread-safe. `what` names the fault in the
+    log; `remedy` says what to do.
     """
 
     def __init__(self, what: str, remedy: str = "") -> None:
@@ -28,7 +29,7 @@ class OutageLog:
         self._is_said = False
 
     def failed(self, error: BaseException) -> None:
-        """Report an attempt that failed."""
+        """Report a failed attempt."""
         now = time.monotonic()
         with self._lock:
             if self._began is None:
@@ -45,7 +46,7 @@ class OutageLog:
         log.error(self.what, error=one_line(error), failures=failures, **remedy)
 
     def worked(self) -> None:
-        """Report an attempt that succeeded; costs nothing where none has failed before."""
+        """Report a successful attempt. Without a fault before it, this costs nothing."""
         if self._began is None:
             return
         with self._lock:
@@ -57,6 +58,6 @@ class OutageLog:
 
 
 def one_line(error: BaseException) -> str:
-    """The class of an error and the first line of its text."""
+    """Return the class of an error and the first line of its text."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

@@ -1,6 +1,6 @@
-"""How a process of the stack tells the supervisor that it is ready: a line on a pipe it inherits.
+"""Reports the readiness of a process to the supervisor, by a line on an inherited pipe.
 
-The supervisor says by the environment which descriptor that is, and under which name.
+The supervisor passes the descriptor and the name of the process in the environment.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ NAME = "VESTNIK_PROCESS"
 
 
 def announce() -> None:
-    """Say that this process does its work now. Nothing happens outside a stack."""
+    """Report that this process is ready. Does nothing outside a stack."""
     descriptor = os.environ.pop(DESCRIPTOR, "")
     if descriptor:
         with contextlib.suppress(OSError):
@@ -20,10 +20,11 @@ def announce() -> None:
 
 
 def process_name(default: str) -> str:
-    """What the stack calls this process."""
+    """Return the name of this process in the stack, or the default outside a stack."""
     return os.environ.get(NAME, default)
 
 
 def is_supervised() -> bool:
-    """Whether this process is part of a stack, whose supervisor has migrated the database."""
+    """Return whether this process is part of a stack, whose supervisor has migrated the
+    database."""
     return NAME in os.environ

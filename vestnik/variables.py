@@ -1,7 +1,7 @@
-"""Every variable of the environment: its form, and what to say of a value that has another one.
+"""All environment variables, with a check of the value of each.
 
-`check` looks at all of them before anything starts, so that a mistake is one line that names the
-variable, and never a traceback. No message holds the value of a variable that may hold a password.
+`problems` checks all of them before anything starts, so a mistake is one line with the variable's
+name, and never a traceback. No message contains the value of a variable that may hold a password.
 """
 
 import difflib
@@ -14,11 +14,12 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 Check = Callable[[str], str]
-"""Says what is wrong with a value, as the end of a sentence that begins with the variable's name;
-empty for nothing."""
+"""Returns the fault of a value, as the end of a sentence that begins with the variable's name.
+
+Empty for a valid value."""
 
 PROVIDER_PREFIX = "SMS_PROVIDER_"
-#: Names that begin so are ours: one that is not known is a mistake.
+#: Prefixes of our variables: an unknown name with one of them is a mistake.
 PREFIXES = ("VESTNIK_", "WEB_", "WORKER_", PROVIDER_PREFIX)
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
@@ -38,19 +39,19 @@ ENCODE = (
 
 @dataclass(frozen=True)
 class Variable:
-    """What a value must be. A secret one is never shown."""
+    """The check of a variable. The value of a `secret` one is never shown."""
 
     check: Check
     secret: bool = False
 
 
 def one_line(value: str) -> str:
-    """Any text without control characters."""
+    """Check a text without control characters."""
     return "" if not CONTROL.search(value) else "holds a control character or a line break"
 
 
 def secret_text(value: str) -> str:
-    """Any text; a line break may be part of a key that a file holds."""
+    """Check a text that may have line breaks, as a key in a file has."""
     return "" if not CONTROL.search(re.sub(r"[\r\n\t]", "", value)) else "holds a control character"
 
 
@@ -59,7 +60,7 @@ def words(value: str) -> str:
 
 
 def whole_number(least: int, most: int) -> Check:
-    """A number in digits, within bounds."""
+    """Return the check of a whole number within bounds."""
 
     def check(value: str) -> str:
         if re.fullmatch(r"[0-9]{1,9}", value.strip()) and least <= int(value) <= most:
@@ -84,7 +85,7 @@ def yes_or_no(value: str) -> str:
 
 
 def one_of(*choices: str) -> Check:
-    """One of these words, in any case."""
+    """Return the check of a word among `choices`, in any case."""
 
     def check(value: str) -> str:
         if value.strip().lower() in {choice.lower() for choice in choices}:
@@ -95,7 +96,7 @@ def one_of(*choices: str) -> Check:
 
 
 def each(pattern: re.Pattern[str], what: str) -> Check:
-    """A comma-separated list whose items all have that form."""
+    """Return the check of a comma-separated list whose items match the pattern."""
 
     def check(value: str) -> str:
         items = [item.strip() for item in value.split(",") if item.strip()]
@@ -151,14 +152,17 @@ def database_url(value: str) -> str:
 
 
 def _database_options() -> set[str]:
-    """Imported where it is needed alone: it takes 0.3 s, which every command would wait."""
+    """Return the options of PostgreSQL's client.
+
+    psycopg is imported here, since the import takes 0.3 s of every command.
+    """
     from psycopg import pq
 
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     return known | {"conn_max_age", "disable_server_side_cursors"}
 
 
-#: Options at the end of a Redis address, by redis-py's names. Celery gets them by its own settings.
+#: Options in the query of a Redis address, by redis-py's names. Celery gets them as settings.
 REDIS_OPTIONS: Mapping[str, Check] = {
     "socket_timeout": whole_number(2, 60),
     "socket_connect_timeout": whole_number(1, 60),
@@ -208,7 +212,7 @@ def _wrong_option(parts: SplitResult) -> str:
 
 
 def _address(value: str, schemes: tuple[str, ...], example: str) -> tuple[SplitResult | None, str]:
-    """The parts of an address, or what is wrong with it, without a word of it."""
+    """Return the parts of an address, or its fault, which does not quote the address."""
     scheme = value.partition("://")[0] if "://" in value else ""
     if scheme not in schemes:
         named = scheme.isalpha() and len(scheme) < 12
@@ -262,16 +266,16 @@ VARIABLES: dict[str, Variable] = {
     "DEFAULT_SMS_PROVIDER": Variable(each(re.compile(r"[a-z0-9-]+"), "an alias, for example main")),
     "STOP_WORDS": Variable(words),
 }
-#: What we set ourselves for processes that we start.
+#: Variables that the stack sets for its own processes.
 INTERNAL = {"VESTNIK_READY_FD", "VESTNIK_PROCESS", "VESTNIK_FORKSERVER_FD"}
-#: Of others, with a prefix of ours.
+#: Variables of other programs with one of our prefixes.
 FOREIGN = {"WEB_BROWSER", "VESTNIK_CONTAINERS"}
 
 
 def problems(environ: Mapping[str, str], read: Callable[[str], str]) -> list[str]:
-    """What is wrong with the names and the values, a sentence each.
+    """Return the faults of names and values, one sentence each.
 
-    `read` answers the value of a variable, also where a file holds it; empty where it is not set.
+    `read` returns the value of a variable, also from a file; empty if it is not set.
     """
     found = [*_names(environ), *_pairs(environ)]
     for name, variable in VARIABLES.items():
@@ -281,7 +285,7 @@ def problems(environ: Mapping[str, str], read: Callable[[str], str]) -> list[str
 
 
 def _pairs(environ: Mapping[str, str]) -> list[str]:
-    """What contradicts itself, or is set by half."""
+    """Return faults of variables that contradict each other or are incomplete."""
     given = {name for name in environ if environ[name].strip()}
     found = [
         f"{name} and {name}_FILE are both set: keep one of them."
@@ -296,7 +300,7 @@ def _pairs(environ: Mapping[str, str]) -> list[str]:
 
 
 def _names(environ: Mapping[str, str]) -> list[str]:
-    """Names that look like ours and are not."""
+    """Return faults of names with our prefixes that are unknown or misspelled."""
     found = []
     for name in sorted(environ):
         plain = name.upper().replace("-", "_")
@@ -317,5 +321,5 @@ def _is_known(name: str) -> bool:
 
 
 def shown(value: str) -> str:
-    """A value that is no secret, short and on one line."""
+    """Return a value for a message, shortened and quoted. Not for secrets."""
     return repr(value if len(value) <= 60 else f"{value[:60]}…")

@@ -7,7 +7,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vestnik.settings")
 
-import vestnik.celery  # noqa: F401  (hints are published by the default application)
+import vestnik.celery  # noqa: F401  (wake-ups are published by the default application)
 from vestnik import env
 from vestnik.db import sessions
 from vestnik.middleware.concurrency_limit import REQUESTS, at_most

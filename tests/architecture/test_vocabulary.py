@@ -100,7 +100,7 @@ PACKAGES = {
 NAMED = ("access", "audience", "dashboard", "mailings", "middleware", "providers", "reasons")
 #: Packages whose docstrings and comments are held to plain English, and whose functions' docstrings
 #: begin with a verb.
-PLAIN = (*NAMED, "api", "cli", "db", "dispatch", "sandbox", "stack")
+PLAIN = (*NAMED, "api", "cli", "db", "dispatch", "reports", "sandbox", "stack")
 #: Pronouns without a subject, and archaic words.
 RIDDLES = re.compile(r"\b(whoever|nobody|somebody|anybody|anew|lest|thereof)\b", re.IGNORECASE)
 #: Words with which a docstring tells what is, instead of what the function does.

@@ -1,1 +1,1 @@
-"""What became of the messages: progress, statistics, exports."""
+"""Reports: action items, snapshots, statistics, exports, metrics."""

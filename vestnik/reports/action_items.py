@@ -1,4 +1,4 @@
-"""What needs an operator's decision, the most serious first."""
+"""Action items: what needs an operator's decision, the most serious first."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +18,12 @@ BADGE_SECONDS = 3
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """`kind` is `breaker`, `paused`, `unknown`, `missed` or `nobody`, which is finished and matched
-    nobody; `at` is when it opens again, or ends, or ended. Of a breaker there is no mailing."""
+    """One action item.
+
+    `kind` is `breaker`, `paused`, `unknown`, `missed`, or the kind of a finished mailing that
+    matched no client. `mailing` is None for a breaker. `at` is the time of the breaker's next
+    probe, or of the mailing's end.
+    """
 
     kind: str
     mailing: int | None
@@ -31,14 +35,14 @@ class ActionItem:
 
 
 def action_items() -> list[ActionItem]:
-    """Return all action items."""
+    """Return all action items, without those that resolve themselves."""
     items = [_item_from(row) for row in action_item_rows(aliases())]
     now = database_now() if any(_may_resolve_itself(one) for one in items) else None
     return [one for one in items if not (now and _is_resolving_itself(one, now))]
 
 
 def count_action_items() -> int:
-    """Return their number, for the badge in the navigation."""
+    """Return the number of action items, for the badge in the navigation."""
     count: int | None = cache.get("decisions")
     if count is None:
         count = len(action_items())

@@ -1,7 +1,6 @@
 """The content of /metrics: gauges from the database, counters and histograms from the workers.
 
-Collected anew at each request into a registry of its own, so it does not matter which of several
-processes answers.
+Each request collects them into a registry of its own, so any of several processes can answer.
 """
 
 from collections import defaultdict
@@ -44,7 +43,7 @@ class VestnikCollector(Collector):
     """Reads the database and the workers' counters at each collection."""
 
     def describe(self) -> Iterable[Metric]:
-        return ()  # or registering would collect
+        return ()  # otherwise registering would collect all metrics
 
     def collect(self) -> Iterator[Metric]:
         yield _messages()
@@ -63,11 +62,13 @@ def _heartbeats(signs: heartbeat.ProcessStatus) -> Iterator[Metric]:
         signs.overdue_mailings,
     )  # fmt: skip
     yield _gauge(
-        "overdue_seconds", "For how long the start of the oldest of them has passed.",
+        "overdue_seconds", "Seconds since the start time of the oldest overdue mailing.",
         signs.overdue_seconds,
     )  # fmt: skip
     if signs.workers is not None:
-        yield _gauge("workers", "Worker processes seen in the last 15 s.", signs.workers)
+        yield _gauge(
+            "workers", "Worker processes with a heartbeat in the last 15 s.", signs.workers
+        )
     if signs.scheduler_age is not None:
         said = "Seconds since the scheduler ran last."
         yield _gauge("scheduler_age_seconds", said, signs.scheduler_age)
@@ -107,8 +108,8 @@ def _backlog() -> Iterator[Metric]:
     )
     age = GaugeMetricFamily(
         "vestnik_oldest_due_seconds",
-        "For how long the oldest message that could have been sent waits, also before its mailing "
-        "begins.",
+        "Seconds for which the oldest message that could have been sent has waited, including "
+        "mailings that have not started.",
         labels=["provider"],
     )
     found = {alias: due for alias, due, _ in backlogs()}
@@ -124,7 +125,7 @@ def _backlog() -> Iterator[Metric]:
 def _in_doubt() -> Metric:
     found = GaugeMetricFamily(
         "vestnik_messages_in_doubt",
-        "Messages of which nobody knows whether the provider has them, of all mailings.",
+        "Messages in the state unknown, of all mailings.",
         labels=["provider"],
     )
     for alias, count in {**dict.fromkeys(aliases(), 0), **in_doubt()}.items():
@@ -134,10 +135,14 @@ def _in_doubt() -> Metric:
 
 def _breakers() -> Iterator[Metric]:
     state = GaugeMetricFamily(
-        "vestnik_breaker_state", "1 for the state it is in.", labels=["provider", "state"]
+        "vestnik_breaker_state",
+        "1 for the state of the circuit breaker, 0 for the others.",
+        labels=["provider", "state"],
     )
     openings = GaugeMetricFamily(
-        "vestnik_breaker_openings", "How often in a row it opened.", labels=["provider"]
+        "vestnik_breaker_openings",
+        "Openings of the circuit breaker in a row.",
+        labels=["provider"],
     )
     for alias, breaker in breakers_of(aliases()).items():
         for word in BreakerState.values:
@@ -149,7 +154,7 @@ def _breakers() -> Iterator[Metric]:
 def _rate_limits() -> Metric:
     found = GaugeMetricFamily(
         "vestnik_rate_limit_per_second",
-        "What the provider allows; vestnik_permits_total over it is the pace used.",
+        "The rate limit of the provider; the rate of vestnik_permits_total is its use.",
         labels=["provider"],
     )
     for alias in aliases():
@@ -160,19 +165,27 @@ def _rate_limits() -> Metric:
 
 def _counted(counts: Totals) -> Iterator[Metric]:
     yield _counter(
-        counts, "hand_overs", "Messages given to a provider, by outcome.", ["provider", "outcome"]
+        counts,
+        "hand_overs",
+        "Messages handed over to a provider, by outcome.",
+        ["provider", "outcome"],
     )
-    yield _counter(counts, "permits", "Messages that a pace has let go.", ["provider"])
-    yield _counter(counts, "hints", "Messages put into the broker, by what they ask for.", ["hint"])
-    yield _counter(counts, "leases_lost", "Batches whose worker was lost.", [])
+    yield _counter(counts, "permits", "Messages that a rate limit permitted.", ["provider"])
+    yield _counter(counts, "hints", "Wake-ups published to the broker, by task.", ["hint"])
+    yield _counter(counts, "leases_lost", "Batches whose lease expired.", [])
     yield _counter(counts, "job_failures", "Runs of a periodic job that failed.", ["job"])
     yield _histogram(
         counts,
         "hand_over_seconds",
-        "From the first byte of a message to its provider's answer.",
+        "Seconds from the first byte of a message to the provider's answer.",
         LATENCY_BUCKETS,
     )
-    yield _histogram(counts, "start_delay_seconds", "How late mailings started.", DELAY_BUCKETS)
+    yield _histogram(
+        counts,
+        "start_delay_seconds",
+        "Seconds from a mailing's start time to its start.",
+        DELAY_BUCKETS,
+    )
 
 
 def _counter(counts: Totals, name: str, what: str, labels: Sequence[str]) -> Metric:

@@ -1,4 +1,4 @@
-"""Samples of counts, so that charts never read messages."""
+"""Samples of counts, so that charts do not read messages (decision 0140)."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from vestnik.mailings.window import Clock
 
 
 class Sample(models.Model):
-    """How many messages of a mailing were in each state at an instant."""
+    """The number of a mailing's messages in each state at an instant."""
 
     mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="samples", db_index=False)
     at = models.DateTimeField(db_default=Clock())

@@ -1,4 +1,5 @@
-"""Samples for charts and rates: scheduler jobs, and tasks that the version before sends."""
+"""The periodic jobs of samples, and tasks of the same names for messages of the previous
+version."""
 
 from celery import shared_task
 
@@ -9,7 +10,7 @@ from vestnik.reports.timeline import sampling
 @shared_task(name="vestnik.sample")
 @every(1.0, "sample")
 def sample() -> None:
-    """Take samples, in a job apart from the tick, which must never be late."""
+    """Take samples. This is a job of its own, since the scheduler must never be late."""
     sampling.take_samples()
 
 

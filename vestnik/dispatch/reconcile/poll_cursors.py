@@ -1,7 +1,7 @@
 """The positions of status queries in each mailing's messages, over all workers.
 
-A round queries each message once. Positions are in Redis: losing them starts all rounds from the beginning, and
-while Redis is away no status is queried.
+A round queries each message once. Positions are in Redis: losing them starts all rounds from the
+beginning, and while Redis is away no status is queried.
 """
 
 import json

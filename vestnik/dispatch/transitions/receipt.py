@@ -41,7 +41,7 @@ found AS (
     SELECT m.id, m.state AS was, given.state, given.at, given.error, given.reason
     FROM given JOIN dispatch_message m ON m.id = given.id
 ),
--- Also an earlier attempt that may have arrived: of a failed message, or a queued one not in flight.
+-- Also of an earlier attempt that may have arrived: failed messages, or queued ones not in flight.
 open AS (
     SELECT f.* FROM found f JOIN dispatch_message m ON m.id = f.id
     WHERE CASE WHEN m.state IN {RECEIVABLE_SQL} THEN true

@@ -1,1 +1,1 @@
-"""Tables as files."""
+"""Downloads: tables as CSV and XLSX files."""

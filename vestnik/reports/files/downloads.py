@@ -1,4 +1,4 @@
-"""A table as a file to download."""
+"""Downloads of tables."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ FORMATS: dict[str, tuple[str, Callable[[Table], Iterator[bytes]]]] = {
 
 
 def download(name: str, form: str, table: Table) -> StreamingHttpResponse:
-    """The table as `name.csv` or `name.xlsx`, written while it is read."""
+    """Return a response with the table as `name.csv` or `name.xlsx`, written while it is read."""
     kind, written = FORMATS[form]
     answer = StreamingHttpResponse(written(table), content_type=kind)
     answer["Content-Disposition"] = f'attachment; filename="{name}.{form}"'

@@ -1,4 +1,4 @@
-"""What can be had as a file: clients, a mailing's messages, its statistics. Each as a table."""
+"""The tables that can be downloaded: clients, a mailing's messages, a mailing's statistics."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,9 @@ from vestnik.mailings.models import Mailing
 from vestnik.reports.files.table_writers import Cell
 from vestnik.reports.mailing import statistics
 
+#: Rows fetched at once from a cursor of the server.
 ROWS_AT_ONCE = 2_000
+#: Attributes that get a column; the others are in the column of exact values.
 MOST_ATTRIBUTES = 200
 FIELDS = ("id", "phone_number", "operator_code", "tag", "timezone", "created_at")
 TAG = FIELDS.index("tag")
@@ -47,7 +49,7 @@ Row = list[Cell]
 
 
 def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
-    """Clients, each attribute a column of its own, so that the file can be imported again."""
+    """Return the table of clients, which can be imported again (decision 0117)."""
     rows = wanted.order_by("id").values_list(*FIELDS, "attributes")
     return table_of(rows.iterator(chunk_size=ROWS_AT_ONCE), _attributes(), declared_types())
 
@@ -55,7 +57,7 @@ def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
 def table_of(
     rows: Iterable[Sequence[Any]], names: Sequence[str], types: Mapping[str, str]
 ) -> Iterator[Row]:
-    """The table of clients, their FIELDS and attributes; `names` are those that get a column."""
+    """Yield the rows of clients: their FIELDS, the attributes in `names`, and the exact values."""
     names = [name for name in names if headings.is_column(name)]
     columns = {name: reading(types.get(name)) for name in names}
     yield [*FIELDS, *map(headings.heading_of, names), exact_values.COLUMN]
@@ -65,15 +67,15 @@ def table_of(
 
 
 def _attributes() -> list[str]:
-    """Names that get a column; what has none is in the last one."""
+    """Return the names of attributes that get a column."""
     with connection.cursor() as cursor:
         cursor.execute(ATTRIBUTES, [MOST_ATTRIBUTES])
         return [name for (name,) in cursor.fetchall()]
 
 
 def of_mailing(mailing: Mailing, state: str | None, digits: str = "") -> Iterator[Row]:
-    """The messages of a mailing, in one state or in all, to all numbers or to those with these
-    digits."""
+    """Yield the rows of a mailing's messages, optionally in one state or to numbers with
+    `digits`."""
     rows = messages.detailed().filter(messages.of_mailing(mailing.id)).order_by("id")
     if state is not None:
         rows = rows.filter(reads_as=state)
@@ -102,7 +104,7 @@ def _of_message(message: Any, name: str) -> Cell:
 
 
 def statistics_of(mailing: Mailing) -> Iterator[Row]:
-    """A mailing in numbers: what is counted, and how much of it there is."""
+    """Yield the rows of a mailing's statistics: pairs of measure and value."""
     found = statistics.of_mailing(mailing)
     found.pop("events")
     reason = found.pop("reason")

@@ -1,4 +1,4 @@
-"""Tables as files, written as they are read: CSV and XLSX of any length in constant memory."""
+"""Writes tables of any length as CSV and XLSX, in constant memory."""
 
 import csv
 import io
@@ -14,13 +14,15 @@ from vestnik.audience.importing.csv.csv_escape import written
 Cell = object
 Table = Iterable[Sequence[Cell]]
 
+#: Rows formatted at once.
 ROWS_AT_ONCE = 500
-#: What a sheet can hold; what is beyond goes onto the next.
+#: The rows of a sheet and the characters of a cell, by Excel's limits. Further rows go to another
+#: sheet.
 ROWS_OF_A_SHEET = 1_048_576
 LONGEST_CELL = 32_767
-#: What XML cannot hold.
+#: Characters that XML cannot represent.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-#: What readers of XLSX take for an escaped letter.
+#: The beginning of what readers of XLSX take for an escaped character: `_x0041_`.
 ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -33,14 +35,14 @@ END_OF_SHEET = "</sheetData></worksheet>"
 
 
 def format_cell(value: Cell) -> str:
-    """The value as a text of a cell that no spreadsheet takes for a formula."""
+    """Format a value as text that no spreadsheet takes for a formula; instants are in UTC."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return written(value)
 
 
 def as_csv(table: Table) -> Iterator[bytes]:
-    """UTF-8 with its mark, by which Excel knows it; separated by `;`, as Excel wants it here."""
+    """Yield CSV with a byte order mark and `;`, as the Russian Excel reads UTF-8 and columns."""
     rows = iter(table)
     yield b"\xef\xbb\xbf"
     while some := list(islice(rows, ROWS_AT_ONCE)):
@@ -50,7 +52,7 @@ def as_csv(table: Table) -> Iterator[bytes]:
 
 
 class _ChunkBuffer(io.RawIOBase):
-    """Takes what the archive writes, to be handed on; it cannot go back in it."""
+    """A file that the archive writes to, which cannot be sought; `take` empties it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,8 +73,11 @@ class _ChunkBuffer(io.RawIOBase):
 
 
 def as_xlsx(table: Table) -> Iterator[bytes]:
-    """A workbook, its texts in the cells themselves: a table of them would have to be held. Each
-    further sheet begins with the header again, so that it can be read for itself."""
+    """Yield a workbook.
+
+    Texts are in the cells and not in a table of shared strings, which would have to be kept in
+    memory. Each further sheet repeats the header, so that it can be read on its own.
+    """
     outbox, rows, sheets = _ChunkBuffer(), iter(table), 0
     head = list(islice(rows, 1))
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -92,7 +97,7 @@ def _sheet(
     rows: Iterator[Sequence[Cell]],
     outbox: _ChunkBuffer,
 ) -> Generator[bytes, None, bool]:
-    """Write one sheet; whether there are rows left for another."""
+    """Write one sheet; return whether rows are left for another one."""
     left = ROWS_OF_A_SHEET - len(head)
     with archive.open(f"xl/worksheets/sheet{number}.xml", "w", force_zip64=True) as part:
         part.write((SHEET + "".join(map(_row, head))).encode())
@@ -120,7 +125,7 @@ def _cell(value: Cell) -> str:
 
 
 def _book(sheets: int) -> dict[str, str]:
-    """The parts of a workbook beside its sheets."""
+    """Return the parts of a workbook except its sheets."""
     numbers = range(1, sheets + 1)
     parts = "".join(
         f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{KINDS}.worksheet+xml"/>'

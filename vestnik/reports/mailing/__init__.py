@@ -1,1 +1,1 @@
-"""One mailing in figures: progress, forecast, breakdowns, statistics."""
+"""Reports of one mailing: snapshot, forecast, breakdown, statistics, preview."""

@@ -1,4 +1,4 @@
-"""A mailing's messages by the operator code of their number, and by what went wrong.
+"""A mailing's messages by operator code and by error.
 
 The only report that reads every message of a mailing: 50,000 of them take 60 ms, so it is loaded
 separately, and cached until the mailing's counts change.
@@ -20,7 +20,9 @@ from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing
 from vestnik.reasons.reason import Reason
 
+#: The cache's key contains the counts, so an entry is never outdated, only unused.
 CACHE_SECONDS = 24 * 60 * 60
+#: Groups of errors that are listed; the rest is summed by state.
 MAX_ERRORS = 30
 
 
@@ -34,7 +36,7 @@ class BreakdownRow:
 
 @dataclass(frozen=True)
 class ErrorGroup:
-    """Messages of one state for one reason; without it where there are too many."""
+    """Messages in one state with one reason; None sums the reasons beyond MAX_ERRORS."""
 
     state: str
     reason: Reason | None
@@ -51,8 +53,10 @@ class Breakdown:
 
 
 def breakdown_of(mailing: Mailing, progress: Progress, every: float | None = None) -> Breakdown:
-    """Return the breakdown of a mailing with this progress. For live pages it is computed once
-    in `every` seconds, for all of them."""
+    """Return the breakdown of a mailing with this progress.
+
+    For live pages it is computed once in `every` seconds, for all of them together.
+    """
     counts = ".".join(map(str, progress.values()))
     moment = counts if every is None else f"at-{time.time() // every:.0f}"
     key = f"breakdown-2:{mailing.id}:{mailing.state}:{moment}"
@@ -64,7 +68,7 @@ def breakdown_of(mailing: Mailing, progress: Progress, every: float | None = Non
 
 
 def _query_breakdown(rows: QuerySet[Any]) -> Breakdown:
-    """Group by digits 2 to 4 of the message's number, which a change of the client leaves as is."""
+    """Group by digits 2 to 4 of the message's own number, which a change of the client keeps."""
     by_code = rows.values_list(Substr("phone_number", 2, 3), "reads_as")
     codes: dict[str, Progress] = {}
     left = 0

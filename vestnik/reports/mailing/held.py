@@ -1,5 +1,4 @@
-"""Why a running mailing sends nothing: its provider's circuit breaker is open, or the database is
-too slow."""
+"""The reasons why a running mailing sends nothing: an open circuit breaker, or a slow database."""
 
 import time
 from collections.abc import Iterable
@@ -11,13 +10,15 @@ from vestnik.mailings.models import Mailing, MailingState
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
+#: Seconds between two reads of Redis; between two reads while it is down; and the duration of a
+#: read from which it counts as down.
 CACHE_SECONDS, AWAY_SECONDS, SLOW_ANSWER = 1.0, 30.0, 0.2
 
 
 def hold_reasons(mailings: Iterable[Mailing]) -> dict[int, Reason]:
     """Return the reasons of running mailings that send nothing, by id.
 
-    Mailings annotated with `held=hold_reason()` bring it; for others it is queried.
+    Mailings annotated with `held=hold_reason()` need no query.
     """
     running = [one for one in mailings if one.state == MailingState.RUNNING]
     if all(hasattr(one, "held") for one in running):
@@ -28,7 +29,7 @@ def hold_reasons(mailings: Iterable[Mailing]) -> dict[int, Reason]:
     if slow := slow_database_reason() if running else None:
         silent = {a for a in {one.provider for one in running} if not is_answering(a)}
         for one in running:
-            if not reasons[one.id] and one.provider in silent:  # else another worker sends it
+            if not reasons[one.id] and one.provider in silent:  # otherwise another worker sends
                 reasons[one.id] = slow
     return {mailing: why for mailing, why in reasons.items() if why}
 

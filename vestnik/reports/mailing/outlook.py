@@ -13,9 +13,10 @@ from vestnik.mailings.shared_forecast import Load, forecast_beside
 from vestnik.mailings.window import END_GUARD
 from vestnik.providers.registry import aliases, describe
 
-#: Seconds over which a rate is measured.
+#: The period over which a rate is measured.
 MEASURED_OVER = timedelta(seconds=10)
-#: Most mailings finish by then, and a year in all zones costs 0.1 s.
+#: The period that is forecast first: most mailings finish in it, and a year in all zones takes 0.1
+#: s.
 SOON = timedelta(days=8)
 
 

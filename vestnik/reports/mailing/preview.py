@@ -1,4 +1,4 @@
-"""Preview a mailing: the statement that would create its messages counts them instead."""
+"""The preview of a mailing: the statement that would create its messages counts them instead."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from vestnik.reports.mailing.outlook import common_forecast
 
 SAMPLES = 3
 
-# One row a zone: two seconds or less for a million clients.
+# One row for each time zone; two seconds or less for a million clients.
 COUNT = """
 SELECT timezone AS zone, count(*), count(*) FILTER (WHERE code = 'stop_list'),
     count(*) FILTER (WHERE code = 'no_sms'), count(*) FILTER (WHERE code = 'no_value'),

@@ -1,4 +1,4 @@
-"""A revision mark of what pages show of a mailing beside its counts."""
+"""The revision of a mailing: a digest of what pages show of it, without its counts."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ FIELDS = (
     *("name", "text", "text_version", "filter", "starts_at", "ends_at", "local_hours"),
     *("provider", "rate_limit", "state", "state_reason", "started_at", "finished_at"),
 )
+#: Hexadecimal digits of a revision.
 LENGTH = 16
 
 
@@ -29,7 +30,7 @@ def current_revision(mailing: Mailing, now: datetime) -> str:
 
 def revision_of(mailing: Mailing, last_event: int | None, now: datetime) -> str:
     """Return the revision, given the id of the newest event."""
-    is_over = now >= mailing.ends_at  # then unknown messages cannot be sent once more
+    is_over = now >= mailing.ends_at  # then unknown messages can no longer be resent
     return _digest([*(getattr(mailing, name) for name in FIELDS), last_event, is_over])
 
 

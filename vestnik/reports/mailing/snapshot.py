@@ -34,7 +34,8 @@ from vestnik.reports.mailing.revision import last_event_of, revision_of
 from vestnik.reports.models import Sample
 from vestnik.reports.timeline.samples import handed_over
 
-#: The period over which the rate is measured.
+#: The period over which the rate is measured: ten samples, of which the first may come a little
+#: late.
 RATE_PERIOD = timedelta(seconds=9.5)
 SUMMED = ("matched", "flying", *(f"{state}_kept" for state in KEPT_COUNTS))
 
@@ -65,12 +66,12 @@ class Snapshot:
     rate: float | None
     #: Why a running mailing sends nothing; empty if it sends.
     held: str = ""
-    #: With local hours: when it will be through, how many will not fit before the end, and of how
-    #: many the hours are open.
+    #: With local hours: when it will finish, how many messages will not be sent in time, and for
+    #: how many messages the hours are open.
     finishes_at: datetime | None = None
     hours_stay: int = 0
     open_now: int = 0
-    #: The mark of what a page shows of it beside these numbers.
+    #: See `revision`.
     revision: str = ""
     started_at: datetime | None = None
 
@@ -210,7 +211,7 @@ def _hold_reason(row: Any, slow: Reason | None) -> Reason | None:
 
 
 def _forecast_with_hours(row: Any, rate: float | None) -> dict[str, Any]:
-    """What comes of a mailing that has local hours and runs."""
+    """Return the fields of the forecast of a running mailing with local hours."""
     left = {one["zone"]: one["left"] for one in row.by_zone}
     if rate is None or row.local_hours is None or row.ends_at <= row.now:
         return {}

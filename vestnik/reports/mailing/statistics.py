@@ -1,4 +1,4 @@
-"""Counts by state: over all mailings, and of one in detail."""
+"""Statistics: counts over all mailings, and of one mailing in detail."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from vestnik.mailings.price import price_of
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.template import is_personalised
 
+#: Events in the statistics of a mailing.
 MOST_EVENTS = 100
 
 
@@ -61,12 +62,12 @@ def _seconds_under_way(mailing: Mailing) -> float | None:
     if mailing.started_at is None:
         return None
     until = mailing.finished_at or min(database_now(), mailing.ends_at)
-    # Never less than none: the database's clock may have gone back since the start.
+    # Never negative: the database's clock may have been set back since the start.
     return max(0.0, round((until - mailing.started_at).total_seconds(), 3))
 
 
 def _percentages(progress: Progress) -> dict[str, float]:
-    """Return each state's share of the matched clients, in per cent to two places."""
+    """Return each state's share of the matched clients, in percent with two decimals."""
     matched = progress["matched"]
     shares = {state: count for state, count in progress.items() if state != "matched"}
     if not matched:

@@ -19,7 +19,8 @@ from vestnik.reports.models import Sample
 MAX_POINTS = 300
 COLUMNS = ("matched", *STATES)
 
-# A probe for each mailing and hour, however many samples there are.
+# The growth of counts in each hour: one index probe for each mailing and hour, for any number of
+# samples.
 BY_HOUR = """
 WITH edges AS (
     SELECT generate_series(%s::timestamptz, %s::timestamptz, interval '1 hour') AS at

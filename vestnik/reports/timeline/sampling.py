@@ -1,9 +1,9 @@
-"""Take samples once a second, of the mailings for which one is due.
+"""Takes samples once a second, of the mailings for which one is due.
 
-While a mailing runs there is one for each second of its last half minute, from which its rate is
-read. What is older thins out as the mailing ages, to one in a 150th of its age: 300 points for five
-minutes, 1,500 for a day. Where nothing changes the last sample moves along, so a standstill is two
-points however long it lasts.
+A running mailing has a sample for each second of its last half minute, from which its rate is
+computed. Older samples are thinned out as the mailing ages, to one in a 150th of its age: 300
+points for five minutes, 1,500 for a day. While nothing changes, the last sample is moved, so a
+standstill of any length has two points.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,13 @@ from vestnik.dispatch.read.progress import Progress, progress_of
 from vestnik.mailings.window import RECEIPT_DAYS
 from vestnik.reports.models import Sample
 
+#: Samples kept of a mailing after its receipts can no longer arrive.
 MAX_FOLLOWED = 200
 
 CLAIM_SAMPLING = "SELECT pg_try_advisory_xact_lock(%s), clock_timestamp()"
 
-# Only partial indexes are read: old mailings cost nothing.
+# The mailings for which a sample is due: running ones every second, others every five seconds to a
+# 150th of their age. Only partial indexes are read, so old mailings cost nothing.
 DUE = f"""
 SELECT m.id FROM mailings_mailing m LEFT JOIN LATERAL (
     SELECT s.at FROM reports_sample s WHERE s.mailing_id = m.id ORDER BY s.at DESC LIMIT 1
@@ -36,7 +38,7 @@ WHERE m.started_at IS NOT NULL
 ORDER BY m.id
 """
 
-# Samples from the future, after the clock was set back: they would block new ones.
+# Samples from the future exist after the clock was set back, and would prevent new ones.
 FORGET_FUTURE = """
 DELETE FROM reports_sample WHERE mailing_id = ANY(%s) AND at > clock_timestamp()
 """
@@ -47,9 +49,10 @@ SELECT s.* FROM unnest(%s::bigint[]) AS due (id) CROSS JOIN LATERAL (
 ) s
 """
 
-# Of each slot the first stays, and of each quarter of an hour the last: what was sent by the hour
-# and since midnight is read from it, and midnight of some zones is at half past or a quarter to.
-# Slots are 1 s wide for five minutes, and twice as wide each time the age has doubled.
+# The first sample of each slot is kept. Slots are 1 s wide for five minutes, and twice as wide each
+# time the age has doubled. The last sample of each quarter of an hour is kept as well: totals by
+# hour and since midnight are computed from it, and midnight of some zones is at half past or a
+# quarter to.
 SAME_QUARTER_HOUR = """EXISTS (
         SELECT FROM reports_sample later WHERE later.mailing_id = s.mailing_id AND later.at > s.at
             AND later.at < date_bin('15 minutes', s.at, 'epoch') + interval '15 minutes'
@@ -71,7 +74,7 @@ WHERE m.id = s.mailing_id AND m.id = ANY(%s)
     AND {SAME_QUARTER_HOUR}
 """
 
-# Nothing comes after two days: what is then left of a mailing is enough for its curves.
+# After RECEIPT_DAYS no receipt arrives, and MAX_FOLLOWED samples are enough for the charts.
 THIN_OUT_FOR_GOOD = f"""
 DELETE FROM reports_sample WHERE id IN (
     SELECT id FROM (

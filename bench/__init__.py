@@ -1,1 +1,1 @@
-"""Measurements, side by side in one run: `make bench`. Ratios go to docs/benchmarks.{md,json}."""
+"""Benchmarks: `make bench` measures side by side and writes docs/benchmarks.{md,json}."""

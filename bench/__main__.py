@@ -1,4 +1,4 @@
-"""`python -m bench`: everything; `python -m bench speed latency growth`: only these."""
+"""`python -m bench` runs all parts; `python -m bench speed latency growth` runs these."""
 
 import argparse
 import statistics
@@ -20,7 +20,7 @@ ENVIRON = {"SMS_PROVIDER_NULL_BACKEND": "null", "SMS_PROVIDER_NULL_WINDOW": "250
 
 
 def speed(stack: RunningStack, report: Report, scale: float) -> None:
-    """The whole pipeline against the usual design and against COPY."""
+    """Measure the whole pipeline against the usual design and against COPY."""
     many, few = int(200_000 * scale), int(5_000 * scale)
     fill(stack, many)
     runs: dict[str, list[float]] = {"pipeline": [], "usual": [], "copy": []}
@@ -50,7 +50,7 @@ def shown(runs: list[float]) -> list[str]:
 
 
 def delays(stack: RunningStack, report: Report, scale: float) -> None:
-    """How soon the first message is at the console."""
+    """Measure the delay of the first message at the console."""
     starts = latency.start_delays(stack, max(10, int(100 * scale)))
     firsts = latency.first_messages(stack, 20)
     report.table(
@@ -72,7 +72,7 @@ def of(values: list[float]) -> list[str]:
 
 
 def gateways_part(_: RunningStack, report: Report, scale: float) -> None:
-    """HTTP and SMPP on loopback; its stacks are its own."""
+    """Measure HTTP and SMPP on loopback, with stacks of its own."""
     gateways.measure(report, scale)
 
 

@@ -1,5 +1,7 @@
-"""A million clients: how soon a filter is counted and a mailing previewed, over HTTP, and whether
-what the preview says is what then happens."""
+"""Times of counting a filter and previewing a mailing over 1,000,000 clients, by HTTP.
+
+It also checks that the mailing then does what the preview shows.
+"""
 
 import statistics
 import time
@@ -53,7 +55,7 @@ MAILINGS: dict[str, dict[str, Any]] = {
 
 
 def audience(stack: RunningStack, report: Report, scale: float) -> None:
-    """Counting and previewing; the stack's directory is its own."""
+    """Measure counting and previewing, with a stack of its own."""
     clients = int(1_000_000 * scale)
     with_retries(stack, "TRUNCATE audience_client, audience_stoplistentry")
     stack.sql(MAKE, (clients,))
@@ -79,7 +81,7 @@ def _whole(mailing: dict[str, Any]) -> dict[str, Any]:
 
 
 def _median(ask: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of the median answer, and the last one."""
+    """Return the seconds of the median answer, and the last answer."""
     took = []
     for _ in range(REPEATS):
         began = time.perf_counter()
@@ -112,7 +114,7 @@ def _tables(report: Report, clients: int, counts: dict[str, Any], previews: dict
 
 
 def _check(stack: RunningStack, told: dict[str, Any]) -> None:
-    """What was told is what then happens, to the unit."""
+    """Check that the mailing matches its preview exactly."""
     shapes.clear(stack)
     mailing = create(stack, ends_in=3600, provider="null", text=OWN)
     progress = wait_ended(stack, mailing, seconds=600)["progress"]

@@ -1,4 +1,4 @@
-"""Bare clients of the libraries that the adapters stand on: no database, no promises.
+"""Bare clients of the libraries that the adapters use: without a database and without guarantees.
 
 `python -m bench.bare http PORT COUNT` and `… smpp PORT COUNT` print messages per second.
 """

@@ -14,7 +14,7 @@ FROM STDIN
 
 
 def copy_rows(url: str, mailing_id: int, count: int) -> float:
-    """Seconds to copy so many rows, as sent, of one mailing, over one connection."""
+    """Return the seconds to copy `count` sent messages of one mailing by one connection."""
     with psycopg.connect(url, autocommit=True) as connection:
         began = time.perf_counter()
         for first in range(0, count, ROWS_A_TRANSACTION):

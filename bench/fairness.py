@@ -1,4 +1,4 @@
-"""How mailings share a provider, and how late they start when many start together."""
+"""Measures how mailings share a provider, and how late they start when many start together."""
 
 import statistics
 import time
@@ -39,7 +39,7 @@ FALSE_LINES = ("the broker accepts no messages",)
 
 
 def fairness(_: RunningStack, report: Report, scale: float) -> None:
-    """All of it; the stacks are its own."""
+    """Run all parts, with stacks of its own."""
     parts: Sequence[Callable[[Report, float], list[Row]]] = (
         _twenty_equal,
         _two_limited,
@@ -58,7 +58,7 @@ def fairness(_: RunningStack, report: Report, scale: float) -> None:
 
 @contextmanager
 def _stack(**rates: int) -> Iterator[RunningStack]:
-    """Providers at the console with these paces, and one without that keeps nothing."""
+    """Run a stack with console providers of these rates, and a null provider without one."""
     environ = {"SMS_PROVIDER_NULL_BACKEND": "null", "SMS_PROVIDER_NULL_WINDOW": "250"}
     for alias, rate in rates.items():
         environ[f"SMS_PROVIDER_{alias}_BACKEND".upper()] = "console"
@@ -68,13 +68,13 @@ def _stack(**rates: int) -> Iterator[RunningStack]:
 
 
 def jain(got: Sequence[float]) -> float:
-    """Jain's index: 1 is equal, 1/n is one for all."""
+    """Return Jain's index: 1 for equal shares, 1/n if one gets all."""
     squares = len(got) * sum(value * value for value in got)
     return sum(got) ** 2 / squares if squares else 0.0
 
 
 def _times(stack: RunningStack, mailings: Sequence[int]) -> dict[int, list[float]]:
-    """When each mailing's messages were at the console."""
+    """Return the times at which each mailing's messages were at the console."""
     found: defaultdict[int, list[float]] = defaultdict(list)
     for sent in stack.sent():
         found[sent.mailing].append(sent.line.monotonic)
@@ -321,14 +321,14 @@ def _eight_providers(report: Report, scale: float) -> list[Row]:
 
 
 def _published(stack: RunningStack) -> int:
-    """How many messages were put into the broker so far."""
+    """Return the number of messages published to the broker so far."""
     with redis.Redis.from_url(stack.redis_url) as client:
         found = client.info("commandstats").get("cmdstat_lpush", {"calls": 0})
     return int(found["calls"])
 
 
 def _busy(stack: RunningStack) -> float:
-    """Seconds of processor time of the workers."""
+    """Return the seconds of processor time of the workers."""
     total = 0
     for name, pid in stack.pids.items():
         if name.startswith("worker"):

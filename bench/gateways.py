@@ -1,4 +1,4 @@
-"""Through a gateway on loopback: the pipeline in one worker process, a bare client, the usual."""
+"""A gateway on loopback: the pipeline in one worker process, a bare client, the usual design."""
 
 import os
 import statistics
@@ -22,7 +22,7 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Way:
-    """A way out that is measured, and how many messages last for at least ten seconds."""
+    """A measured provider, and the number of messages that last for at least ten seconds."""
 
     key: str
     title: str
@@ -40,7 +40,7 @@ WAYS = [
 
 
 def measure(report: Report, scale: float) -> None:
-    """Every way out, the shapes alternating."""
+    """Measure every provider, the shapes alternating."""
     rows = [_measure(way, report, scale) for way in WAYS]
     report.table(
         f"Through a gateway on loopback, one worker process, {AT_ONCE} in flight: "
@@ -79,7 +79,7 @@ def _measure(way: Way, report: Report, scale: float) -> list[str]:
 
 
 def provider(way: Way, port: int) -> dict[str, str]:
-    """The environment that declares the way out as `main`."""
+    """Return the environment that declares the provider as `main`."""
     options = {"BACKEND": "http_gateway", "URL": f"http://127.0.0.1:{port}", "TOKEN": "bench"}
     if way.kind == "smpp":
         options = {
@@ -96,7 +96,7 @@ def provider(way: Way, port: int) -> dict[str, str]:
 
 
 def bare(way: Way, port: int, count: int) -> float:
-    """The bare client's messages per second."""
+    """Return the bare client's messages per second."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.bare", way.kind, str(port), str(count)],
         capture_output=True,
@@ -108,7 +108,7 @@ def bare(way: Way, port: int, count: int) -> float:
 
 @contextmanager
 def gateway(way: Way, port: int) -> Iterator[None]:
-    """The sandbox gateway, in a process of its own, with nothing to remember on disk."""
+    """Run the sandbox gateway in a process of its own, without a ledger file."""
     other = free_port()
     ports = (port, other) if way.kind == "http" else (other, port)
     command = [sys.executable, "-m", "vestnik.sandbox", "--delay", str(way.delay)]

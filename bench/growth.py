@@ -1,4 +1,4 @@
-"""What a message costs as mailings grow: time, row writes, bytes on disk, memory."""
+"""The cost of a message by the size of its mailing: time, row writes, bytes on disk, memory."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ from tests.stack.running import RunningStack
 REPEATS = 3
 SMALL, LARGE, HUGE = 10_000, 1_000_000, 10_000_000
 
-# What the pipeline writes for a mailing: its messages, its batches and how far it was enlisted.
+# The row writes of the pipeline: messages, batches, the progress of enlisting and so on.
 WRITES = """
 SELECT sum(n_tup_ins + n_tup_upd)::bigint,
     sum(n_tup_upd) FILTER (WHERE relname = 'dispatch_message')::bigint,
@@ -24,13 +24,13 @@ BYTES = """
 SELECT (pg_total_relation_size('dispatch_message') + pg_total_relation_size('dispatch_batch'))
     ::bigint
 """
-# A connection that falls idle tells what it wrote within ten seconds (PostgreSQL, 27.2.2).
+# An idle connection reports its writes within ten seconds (PostgreSQL, 27.2.2).
 TOLD_AFTER = 11
 
 
 @dataclass
 class Size:
-    """What was found of mailings of one size."""
+    """The figures of mailings of one size."""
 
     clients: int
     micros: list[float] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Size:
 
 
 def growth(stack: RunningStack, report: Report, scale: float) -> None:
-    """Mailings of 10,000 and of 1,000,000 in turn, then one of 10,000,000."""
+    """Measure mailings of 10,000 and of 1,000,000 in turn, then one of 10,000,000."""
     small, large, huge = (Size(int(clients * scale)) for clients in (SMALL, LARGE, HUGE))
     for size in [small, large] * REPEATS + [huge]:
         _run(stack, size)
@@ -98,5 +98,5 @@ def _row(size: Size) -> list[str]:
 
 
 def _grown(small: Size, large: Size) -> float:
-    """How much more the process needs that needs most more."""
+    """Return the largest growth of memory of a process."""
     return max(large.peaks[who] - small.peaks[who] for who in small.peaks)

@@ -1,4 +1,5 @@
-"""A million clients from a file, against bare COPY of the same rows, and in how much memory."""
+"""The import of 1,000,000 clients from a file, against bare COPY of the same rows; time and
+memory."""
 
 import random
 import statistics
@@ -30,7 +31,7 @@ COPY_IN = f"COPY bare_client {COLUMNS} FROM STDIN"
 
 
 def people(count: int) -> Iterator[tuple[str, str, str, str, str]]:
-    """So many clients, their numbers in no order."""
+    """Yield `count` clients with unordered numbers."""
     dice = random.Random(6)
     numbers = list(range(count))
     dice.shuffle(numbers)
@@ -54,7 +55,7 @@ def write_xlsx(path: Path, count: int) -> None:
 
 
 class Peak(threading.Thread):
-    """The most anonymous memory of a process while it runs."""
+    """Return the peak of a process's anonymous memory."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -67,7 +68,7 @@ class Peak(threading.Thread):
 
 
 def imported(stack: RunningStack, path: Path, count: int) -> tuple[float, float]:
-    """Seconds and MiB of `vestnik import`, into an empty directory."""
+    """Return the seconds and MiB of `vestnik import` into an empty database."""
     stack.sql("TRUNCATE audience_client")
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -87,7 +88,8 @@ def imported(stack: RunningStack, path: Path, count: int) -> tuple[float, float]
 
 
 def copied(stack: RunningStack, rows: Path) -> float:
-    """Seconds of COPY of the same rows, in the file's order, into a table with all indexes."""
+    """Return the seconds of COPY of the same rows, in the file's order, into a table with all
+    indexes."""
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute(BARE)
         began = time.perf_counter()
@@ -100,7 +102,7 @@ def copied(stack: RunningStack, rows: Path) -> float:
 
 
 def keep_rows(stack: RunningStack, path: Path) -> None:
-    """The rows as they ended up, in the random order of the file."""
+    """Store the imported rows in the random order of the file."""
     columns = "id, phone_number, operator_code, tag, timezone, attributes"
     query = (
         f"COPY (SELECT {columns} FROM audience_client ORDER BY hashtext(phone_number)) TO STDOUT"
@@ -115,7 +117,7 @@ def keep_rows(stack: RunningStack, path: Path) -> None:
 
 
 def imports(stack: RunningStack, report: Report, scale: float) -> None:
-    """CSV against COPY, and the memory of both forms."""
+    """Measure CSV against COPY, and the memory of both formats."""
     count = int(1_000_000 * scale)
     with TemporaryDirectory() as folder:
         table, sheet, rows = (Path(folder, name) for name in ("a.csv", "a.xlsx", "rows"))

@@ -1,4 +1,4 @@
-"""How soon: the first message after the answer, and after the start time, at the console."""
+"""The delay of the first message at the console: after the answer, and after the start time."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ STARTS = "SELECT extract(epoch FROM starts_at)::float8 FROM mailings_mailing WHE
 
 
 def first_messages(stack: RunningStack, runs: int) -> list[float]:
-    """Milliseconds from the answer to the creation of a due mailing to its first message."""
+    """Return milliseconds from the answer to the creation of a due mailing to its first message."""
     fill(stack, 10)
     found = []
     for _ in range(runs):
@@ -28,7 +28,7 @@ def first_messages(stack: RunningStack, runs: int) -> list[float]:
 
 
 def start_delays(stack: RunningStack, runs: int) -> list[float]:
-    """Milliseconds from a mailing's start time to its first message; negative is early."""
+    """Return milliseconds from a mailing's start time to its first message; negative is early."""
     fill(stack, 10)
     found = []
     began = time.monotonic()

@@ -1,7 +1,7 @@
 """A database after a year of use: 1,000,000 clients, and 10,000,000 messages in 200 mailings.
 
-Filled by a statement a mailing, its counts added up from the very states that its messages have.
-Nothing of it has to outlive a crash, so the tables are not logged meanwhile.
+One statement fills each mailing, and its counts are computed from its messages. The data need not
+survive a crash, so the tables are unlogged meanwhile.
 """
 
 import time
@@ -52,8 +52,9 @@ FROM (SELECT n, now() - (%(all)s - n + 0.1) * interval '1.8 days' AS at
       FROM generate_series(1, %(all)s) n) made
 ORDER BY n
 """
-# One runs and one is paused, the last tenth of their batches still to be sent: in one transaction,
-# as a tick takes back what is queued in a mailing that has ended, and ends one with nothing left.
+# One mailing runs and one is paused, with the last tenth of their batches unsent. In one
+# transaction: the scheduler would close queued messages of an ended mailing, and finish one without
+# any.
 QUEUED = """
 UPDATE dispatch_message m SET state = 'queued', sent_at = NULL, delivered_at = NULL, error = NULL,
     attempt_id = NULL, provider_message_id = NULL
@@ -71,8 +72,8 @@ UPDATE mailings_mailing SET finished_at = NULL, ends_at = now() + interval '1 da
     state = CASE id WHEN %(last)s THEN 'running' ELSE 'paused' END
 WHERE id > %(last)s - 2
 """
-# Of a hundred messages in a row 82 are delivered, and so on. A mailing's clients begin where those
-# of the one before it ended.
+# Of each hundred messages 82 are delivered, and so on. A mailing's clients begin where those of the
+# previous mailing end.
 MESSAGES = """
 INSERT INTO dispatch_message
     (mailing_id, client_id, phone_number, state, segments, attempts, attempt_id,
@@ -122,7 +123,7 @@ GROUP BY mailing_id, number, queued, sent, delivered, undelivered, failed, unkno
     suppressed
 ORDER BY number
 """
-# A curve of an hour, up to what the batches have in the end.
+# Samples of an hour, up to the final counts of the batches.
 SAMPLES = """
 INSERT INTO reports_sample
     (mailing_id, at, matched, queued, sending, sent, delivered, undelivered, failed, unknown,
@@ -151,7 +152,7 @@ BIG = ("dispatch_message", "audience_stoplistentry")
 
 
 def fill(url: str, clients: int, messages: int) -> float:
-    """Fill an empty database; the seconds that it took."""
+    """Fill an empty database; return the seconds that it took."""
     began = time.perf_counter()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
@@ -173,7 +174,7 @@ def fill(url: str, clients: int, messages: int) -> float:
 
 
 def reopen(connection: "psycopg.Connection[tuple[int, ...]]", each: int) -> None:
-    """Have the last mailing running, and the one before it paused."""
+    """Make the last mailing running, and the one before it paused."""
     last = _one(connection, "SELECT max(id) FROM mailings_mailing")
     given = {"last": last, "from": each // BATCH * 9 // 10}
     with connection.transaction():

@@ -1,4 +1,4 @@
-"""Anonymous memory of the stack's processes, and how it grows with a mailing."""
+"""Measures the anonymous memory of the stack's processes, and its growth during a mailing."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ ANONYMOUS = re.compile(r"^Anonymous:\s+(\d+) kB", re.MULTILINE)
 
 
 def anonymous(pid: int) -> float:
-    """MiB that only this process has; 0 once it is gone."""
+    """Return the MiB of memory that only this process has; 0 if it has ended."""
     try:
         found = ANONYMOUS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
     except (FileNotFoundError, ProcessLookupError):
@@ -19,7 +19,7 @@ def anonymous(pid: int) -> float:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all below it."""
+    """Return a process and its descendants."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
@@ -28,7 +28,7 @@ def family(pid: int) -> list[int]:
 
 
 class Watch(threading.Thread):
-    """The peak of each of the stack's processes while the block runs, by name."""
+    """Measure the peak of each of the stack's processes during the block, by name."""
 
     def __init__(self, stack: RunningStack) -> None:
         super().__init__(daemon=True)

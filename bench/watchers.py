@@ -1,7 +1,7 @@
-"""`python -m bench.watchers PORT PATH COUNT < cookies`: as many viewers of a page, in one process
-and one thread, so that they cost as little as viewers on other machines would.
+"""`python -m bench.watchers PORT PATH COUNT < cookies`: COUNT viewers of a page.
 
-Says `ready` once all of them listen, and how many events came when its input ends.
+They run in one process and one thread, so that they cost little, as viewers on other machines
+would. It prints `ready` when all of them listen, and the number of events when its input ends.
 """
 
 import selectors

@@ -1,4 +1,4 @@
-"""Somebody who calls the API."""
+"""A client of the API."""
 
 import json
 from datetime import UTC, datetime
@@ -11,12 +11,12 @@ from vestnik.access.models import ApiKey
 
 ROOT = "/api/v1/"
 TEXT = "Скидка 20 % до воскресенья"
-#: At its beginning mailings end, unless told otherwise: to come, and within the horizon.
+#: The default end of mailings is the beginning of this year: in the future, and within the horizon.
 YEAR = datetime.now(UTC).year + 2
 
 
 class Caller:
-    """A program with an API key; `role=None` is one without."""
+    """A client with an API key of that role; None is a client without a key."""
 
     def __init__(self, role: str | None = "admin", name: str = "tests") -> None:
         headers = {}
@@ -28,7 +28,7 @@ class Caller:
     def call(
         self, method: str, address: str, body: Any = None, raw: Any = None, **headers: str
     ) -> HttpResponse:
-        """The answer; every error has to be a problem with a status and a detail."""
+        """Send a request; every error must be a problem document with a status and a detail."""
         sent = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         kind = given.pop("content-type", "application/json")
@@ -57,17 +57,17 @@ class Caller:
 
 
 def errors_of(answer: HttpResponse) -> dict[str, str]:
-    """The remedy of each field that a problem names."""
+    """Return the remedies of a problem by field."""
     return {error["field"]: error["message"] for error in answer.json().get("errors", [])}
 
 
 def ids_of(answer: HttpResponse) -> list[int]:
-    """The ids on a page."""
+    """Return the ids on a page."""
     return [row["id"] for row in answer.json()["results"]]
 
 
 def mailing_body(**changes: Any) -> dict[str, Any]:
-    """A mailing that is due; a change to `...` leaves the field out."""
+    """Return the body of a due mailing; a change to `...` leaves the field out."""
     body = {
         "text": TEXT,
         "filter": {},

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def api(db: None) -> "Caller":
-    """Somebody whose key may do everything."""
+    """A client whose key has the role admin."""
     from tests.api.caller import Caller  # here: this file is read before Django's settings
 
     return Caller()

@@ -171,7 +171,7 @@ def test_a_message_that_is_not_there_is_404(api: Caller, id: str) -> None:
 
 
 def _mark_in_flight(count: int) -> list[int]:
-    """So many messages are being handed over just now."""
+    """Put `count` messages in flight."""
     batch = Batch.objects.get()
     ids = list(Message.objects.order_by("id").values_list("id", flat=True)[:count])
     batch.state, batch.claim_id, batch.attempt_id, batch.in_flight = "claimed", 1, 1, ids

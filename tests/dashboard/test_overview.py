@@ -102,7 +102,7 @@ def test_what_runs_has_its_bar_its_share_and_its_forecast() -> None:
     page = overview()
 
     assert f'href="/mailings/{mailing.id}/"' in page
-    assert 'aria-label="Weekend: queued 100.0 %"' in page
+    assert 'aria-label="Weekend: queued 100 %"' in page
     assert 'data-live="/live/overview/?since=' in page
 
 

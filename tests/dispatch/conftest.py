@@ -1,4 +1,4 @@
-"""The tests of the pipeline run with triggers that refuse a move outside the table of moves."""
+"""Fixtures of the pipeline's tests: triggers refuse moves that the table of moves does not list."""
 
 import pytest
 from django.db import connection
@@ -25,7 +25,7 @@ MACHINES: dict[str, tuple[Move, ...]] = {
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Builders make rows as they like; what the product changes is looked at."""
+    """Builders may insert rows in any state; only changes by the product are checked."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table, moves in MACHINES.items():
             pairs = ",".join(f"{was}>{now}" for was, now in allowed(moves))

@@ -1,4 +1,4 @@
-"""A dispatcher of a worker, run in the test's own thread, to a gateway over a real socket."""
+"""A worker's dispatcher, run in the test's thread, with a gateway over a real socket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from vestnik.providers.registry import describe
 
 @contextmanager
 def provider(settings: Any, alias: str, backend: str, **options: str) -> Iterator[None]:
-    """A provider of that alias for as long as the block lasts."""
+    """Configure a provider with that alias during the block."""
     settings.SMS_PROVIDERS = settings.SMS_PROVIDERS | {
         alias: {"BACKEND": backend, "OPTIONS": options}
     }
@@ -25,7 +25,7 @@ def provider(settings: Any, alias: str, backend: str, **options: str) -> Iterato
 
 @contextmanager
 def provider_pool() -> Iterator[ProviderPool]:
-    """An event loop with providers, as a worker process has it."""
+    """A provider pool, as a worker process has it."""
     found = ProviderPool(DatabaseSink())
     try:
         yield found
@@ -35,7 +35,7 @@ def provider_pool() -> Iterator[ProviderPool]:
 
 @contextmanager
 def open_dispatcher(alias: str) -> Iterator[Dispatcher]:
-    """A dispatcher with a provider pool of its own."""
+    """Yield a dispatcher with a provider pool of its own."""
     with provider_pool() as found:
         made = Dispatcher(alias, found, lambda: False)
         try:

@@ -1,4 +1,4 @@
-"""Messages that have been handed over, each with the outcome that a test wants."""
+"""Messages that were handed over, with the outcomes that a test needs."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def due_ids(claim: claims.Claim) -> list[int]:
 
 
 def mark_in_flight(claim: claims.Claim, ids: Sequence[int]) -> OutcomeBatch:
-    """Mark a flight; where its outcomes go."""
+    """Mark a flight; return the batch for its outcomes."""
     attempt = claims.new_id()
     mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, LEASE)
     assert mark is not None
@@ -32,8 +32,10 @@ def mark_in_flight(claim: claims.Claim, ids: Sequence[int]) -> OutcomeBatch:
 
 
 def record(mailing: Mailing, states: Sequence[str], first: int = 1) -> list[int]:
-    """Hand over the next messages of a batch and record these states; their ids. Those sent have
-    the provider's ids p-1, p-2 and so on, by their place."""
+    """Hand over the next messages of a batch with these resulting states; return their ids.
+
+    Sent messages have the provider's ids p-1, p-2 and so on, by position.
+    """
     claim = claim_of(mailing)
     ids = due_ids(claim)[: len(states)]
     settled = mark_in_flight(claim, ids)

@@ -1,4 +1,4 @@
-"""Two operations on one mailing meet at any statement: a sample of what `make interleave` runs."""
+"""Two operations on one mailing meet at any statement: a sample of `make interleave`."""
 
 import random
 import time
@@ -16,7 +16,7 @@ from vestnik.db import sql
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SEED, SIZE, LEAST = 18, 250, 10
-#: On a slow machine fewer are run.
+#: The number of runs; fewer on a slow machine.
 MOST_SECONDS = 25.0
 
 
@@ -47,7 +47,7 @@ def lock(situation: Situation, seconds: float) -> None:
 def test_what_is_held_for_long_while_the_other_waits_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, seconds: float, is_fault: bool
 ) -> None:
-    """The time in which the holder is stopped by the test is not counted."""
+    """Time in which the test stops the holder is not counted."""
     monkeypatch.setattr(meeting, "MOST_HELD", 1.2)
     for name, lasts in (("hold", seconds), ("want", 0.0)):
         one = Operation(name, ("paused",), lambda situation, _, lasts=lasts: lock(situation, lasts))

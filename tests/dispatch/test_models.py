@@ -1,4 +1,4 @@
-"""What the version before and this one share while both run: the tables."""
+"""The previous version and this one share the tables while both run."""
 
 import pytest
 from django.db import connection
@@ -6,7 +6,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from vestnik.dispatch.models import EnlistmentCursor, UnmatchedReceipt
 
-#: Models that have got another name, with the table that the version before reads.
+#: Renamed models, with the table that the previous version reads.
 RENAMED = {UnmatchedReceipt: "dispatch_keptreceipt", EnlistmentCursor: "dispatch_enlistment"}
 
 

@@ -1,4 +1,4 @@
-"""A vendor's status.php in a thread of its own, which sees how it is asked."""
+"""A vendor's status.php in a thread of its own, which records the requests."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ FOUND = b'{"status": %s, "last_timestamp": 1795500000, "err": 0}'
 
 
 class Vendor:
-    """Answers after `delay`, always the same, and counts what is open."""
+    """Gives the same answer after `delay`, and counts open requests."""
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
@@ -52,7 +52,7 @@ class Vendor:
             await writer.drain()
 
     async def _hung_up(self, reader: asyncio.StreamReader) -> bool:
-        """Whether who asks gave up before the answer."""
+        """Return whether the client gave up before the answer."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(reader.read(1), self.delay)
             return True

@@ -1,2 +1,5 @@
-"""Two operations on one mailing: the first is stopped before each of its statements while the
-second runs whole. `make interleave` runs all ordered pairs; see `__main__`."""
+"""Interleavings of two operations on one mailing.
+
+The first operation is stopped before each of its statements while the second runs completely. `make
+interleave` runs all ordered pairs; see `__main__`.
+"""

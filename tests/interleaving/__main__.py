@@ -1,12 +1,12 @@
 """`python -m tests.interleaving`: all ordered pairs of operations, each stopped at each statement.
 
-    --pair mark delete      one pair, both ways round
-    --sample 300 --seed 7   so many, chosen at random
-    --each 3                of each pair so many, chosen at random
-    --share 1/2             every second meeting, from the first on: a process for each processor
-    --storm 200             so many mailings, to each of which six threads do four things each
+    --pair mark delete      one pair in both orders
+    --sample 300 --seed 7   a random sample of that size
+    --each 3                a random sample of each pair
+    --share 1/2             every second meeting from the first on: one process for each processor
+    --storm 200             that many mailings, with six threads of four operations each
 
-It prints how many ran and what was found, and ends with status 1 where something was.
+It prints the number of runs and the faults, and exits with status 1 if there are any.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def _set_up(servers: Servers) -> None:
 
 
 def _report(results: Iterator["object"]) -> bool:
-    """Print what was found, with the pairs that have most first."""
+    """Print the faults, the pairs with most of them first."""
     began, ran, waited = time.monotonic(), 0, 0
     longest, which = 0.0, ""
     found: dict[tuple[str, str], list[str]] = {}

@@ -1,4 +1,4 @@
-"""What must hold once two operations have met and all that was left has been done."""
+"""The invariants that must hold after two operations have met and all work has been done."""
 
 import time
 from collections import Counter
@@ -49,7 +49,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Seen:
-    """A departure, to client `n`."""
+    """A departure to client `n`."""
 
     situation: Situation
     done: Mapping[str, Done]
@@ -57,17 +57,17 @@ class Seen:
     n: int
 
     def is_to(self, *clients: int) -> bool:
-        """Whether it is to the number that one of these had from the beginning."""
+        """Return whether it is to the first number of one of these clients."""
         return self.departure.phone_number in map(self.situation.number, clients)
 
     def expires_late(self) -> bool:
-        """Whether it was marked by an end that is later than the one that was set."""
+        """Return whether its mark used an end later than the one that was set."""
         ended = self.done["earlier end"].ended
         return self.departure.expires_at > ended + SHORT + SPARE and "later end" not in self.done
 
 
 class Rule(NamedTuple):
-    """What an operation forbids to be marked after it."""
+    """The marks that an operation forbids afterwards."""
 
     why: str
     forbids: Callable[[Seen], bool]
@@ -93,7 +93,7 @@ RULES = {
 
 
 class Judge:
-    """Looks at one run. `second_part` is when what was paused was resumed."""
+    """The check of one run. `second_part` is the time at which paused mailings were resumed."""
 
     def __init__(self, situation: Situation, done: Sequence[Done], marks: Marks) -> None:
         self.situation, self.marks = situation, marks
@@ -102,7 +102,7 @@ class Judge:
         self.messages = {m.id: m for m in Message.objects.filter(mailing=situation.mailing)}
         self.second_part = float("inf")
         ahead = (self.mailing.ends_at - database_now()).total_seconds()
-        #: By the monotonic clock.
+        #: Monotonic time.
         self.ends_at = time.monotonic() + ahead
 
     def faults(self) -> Iterator[str]:
@@ -119,7 +119,7 @@ class Judge:
                 yield f"batch {number} counts {({k: n for k, n in wrong.items() if n})} too many"
 
     def _ends(self) -> Iterator[str]:
-        """Everything is over, or waits for hours that are closed."""
+        """All messages are settled, or wait for closed hours."""
         batches = Batch.objects.filter(mailing=self.situation.mailing)
         if held := batches.filter(state="claimed").count():
             yield f"{held} batches are claimed by nobody"
@@ -161,7 +161,7 @@ class Judge:
             yield from self._forbidden(one)
 
     def _forbidden(self, one: Departure) -> Iterator[str]:
-        """What must not leave after something else is done."""
+        """No forbidden message was marked after the operation."""
         try:
             marked = self.marks.of(one.message_id, one.departed_at)
         except ValueError:  # it was out from the beginning
@@ -183,7 +183,7 @@ class Judge:
         return -1 if client is None else client - self.situation.base
 
     def _against(self, done: Done, one: Departure, n: int, marked: float) -> str:
-        """Why it must not have been marked after that; empty where it may."""
+        """Return why the mark is forbidden; empty if it is allowed."""
         rule = RULES.get(done.name)
         seen = Seen(self.situation, self.done, one, n)
         if rule is None or not rule.forbids(seen):

@@ -1,4 +1,4 @@
-"""A provider that takes everything and remembers what was handed over, and to whom."""
+"""A provider that accepts all messages and records the departures."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -33,22 +33,22 @@ MOST_BATCHES = 60
 
 @dataclass(frozen=True)
 class Departure:
-    """A message that left. Instants are of `time.monotonic()`."""
+    """A message that departed. Times are monotonic."""
 
     message_id: int
     phone_number: str
     text: str
     departed_at: float
-    #: The mailing's end as its flight was marked by.
+    #: The mailing's end at the flight's mark.
     expires_at: float
 
 
-#: What has left, in order.
+#: All departures, in order.
 departures: list[Departure] = []
 
 
 class Recorder(Provider):
-    """Accepts, and gives ids by which receipts find the messages."""
+    """Accepts messages, with ids by which receipts find them."""
 
     window = 100
 
@@ -57,7 +57,7 @@ class Recorder(Provider):
 
 
 class RecorderConnection(Connection[Recorder]):
-    """Notes what leaves."""
+    """Records departures."""
 
     async def hand_over(self, message: OutboundMessage) -> Outcome:
         message.mark_departed()
@@ -75,7 +75,7 @@ class RecorderConnection(Connection[Recorder]):
 
 
 def note(message: OutboundMessage) -> None:
-    """It has left."""
+    """Record the departure."""
     departures.append(
         Departure(
             message.message_id,
@@ -88,7 +88,7 @@ def note(message: OutboundMessage) -> None:
 
 
 class Worker:
-    """A worker's way of sending, without its loops."""
+    """A worker's sending, without its loops."""
 
     def __init__(self) -> None:
         self._pool = ProviderPool(DatabaseSink())
@@ -97,7 +97,7 @@ class Worker:
         self._pool.close()
 
     def send_one(self) -> bool:
-        """Claim a batch and send it; False where there is none."""
+        """Claim a batch and send it; return False without one."""
         provider = describe(ALIAS)
         breaker = CircuitBreaker(ALIAS, LEASE)
         context = SendContext(provider, self._pool, breaker, counters(), lambda: False, Cooldowns())
@@ -117,7 +117,7 @@ class Worker:
 
 @contextmanager
 def recorder() -> Iterator[None]:
-    """The recorder is a configured provider for as long as the block lasts."""
+    """Configure the recorder as a provider during the block."""
     before = settings.SMS_PROVIDERS
     backend = f"{Recorder.__module__}.{Recorder.__qualname__}"
     settings.SMS_PROVIDERS = before | {ALIAS: {"BACKEND": backend, "OPTIONS": {}}}

@@ -1,7 +1,7 @@
-"""Stops a thread before its n-th statement, and notes when flights are marked.
+"""Stops a thread before its n-th statement, and records when flights are marked.
 
-The hook stands below Django and below the prepared statements of the pipeline, at the one function
-of psycopg that all statements, commits and rollbacks pass. Only tests can set it.
+The hook wraps the one function of psycopg that all statements, commits and rollbacks pass, below
+Django and below prepared statements. Only tests can set it.
 """
 
 import threading
@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 LONGEST_STOP = 20.0
-#: What says nothing to the server, or neither reads, writes nor locks there.
+#: Statements that neither read, write nor lock, and calls that send nothing to the server.
 LOCAL = ("_set_autocommit_gen", "_set_isolation_level_gen")
 IDLE = ("SAVEPOINT", "RELEASE SAVEPOINT", "SET ", "RESET ")
 
@@ -21,13 +21,13 @@ _this_thread = threading.local()
 
 
 class Steps:
-    """The statements of an operation; it stops before the one numbered `stop_before`, from 1."""
+    """The statements of an operation, which stops before number `stop_before`, counted from 1."""
 
     def __init__(self, stop_before: int | None = None) -> None:
         self.stop_before = stop_before
         self.said: list[str] = []
         self.stopped = threading.Event()
-        #: Set once it has stopped; whoever waits for its end as well sets it then, too.
+        #: Set when it has stopped; also set at its end, for a thread that waits for either.
         self.noticed = threading.Event()
         self._go_on = threading.Event()
         self._began = 0.0
@@ -52,19 +52,19 @@ class Steps:
         self._spans.append((self._began, time.monotonic()))
 
     def waited_since(self, instant: float) -> float:
-        """How long after that the statement lasted that was under way then."""
+        """Return for how many seconds after `instant` the statement of that time went on."""
         return max(
             (end - instant for began, end in self._spans if began < instant < end), default=0
         )
 
     @property
     def stopped_at(self) -> str:
-        """The statement that it was stopped before; empty where it was not."""
+        """The statement before which it was stopped; empty if it was not."""
         return self.said[self.stop_before - 1] if self.stopped.is_set() and self.stop_before else ""
 
 
 class Marks:
-    """When the statements began that marked each message's flights."""
+    """When the statements that marked each message's flights began."""
 
     def __init__(self) -> None:
         self._began: list[tuple[float, int]] = []
@@ -86,7 +86,7 @@ class Marks:
 
 @contextmanager
 def steps(stop_before: int | None = None) -> Iterator[Steps]:
-    """Follow this thread's statements for as long as the block lasts."""
+    """Follow this thread's statements during the block."""
     _this_thread.steps = found = Steps(stop_before)
     try:
         yield found
@@ -101,7 +101,7 @@ def follow(found: Steps | None) -> None:
 
 @contextmanager
 def hooked(marks: Marks) -> Iterator[None]:
-    """All of this process's statements pass the hook for as long as the block lasts."""
+    """Install the hook for all statements of this process during the block."""
     original = psycopg.Connection.wait
 
     def wait(self: Any, generator: Generator[Any, Any, Any], *more: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One run: the first operation is stopped, the second runs whole, the first goes on."""
+"""One run: the first operation is stopped, the second runs completely, the first goes on."""
 
 import time
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.suppress import opt_out
 from vestnik.mailings.models import StateConflict
 
-#: An operator or a program is told that the other was first.
+#: Errors that tell the caller that the other operation was first.
 HONEST = (StateConflict, ValidationError, NumberTaken, ObjectDoesNotExist)
 LONGEST = 15.0
-#: Seconds for which an operation may hold, while it runs, what the other waits for.
+#: Seconds for which a running operation may hold a lock for which the other waits.
 MOST_HELD = 1.0
-#: How soon it is asked whether the second waits for the first.
+#: Seconds between two checks whether the second waits for the first.
 LOOK_AFTER = 0.004
 BLOCKED = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
-#: Instead of a statement's number: the first waits within a statement for a lock on these rows.
+#: Instead of a statement's number: the rows for whose lock the first waits within a statement.
 HOLDS = {
     "its mailing": "SELECT FROM mailings_mailing FOR NO KEY UPDATE",
     "its batches": "SELECT FROM dispatch_batch FOR NO KEY UPDATE",
@@ -43,14 +43,14 @@ HOLDS = {
 
 @dataclass(frozen=True)
 class Meeting:
-    """What is to be run."""
+    """The two operations and the place of their meeting."""
 
     first: str
     second: str
     situation: str
-    #: The number of the statement, or whose rows are held.
+    #: The number of the statement, or the rows that are held.
     stop: int | str
-    #: Before which statement the second stops in its turn, until the first is done.
+    #: The statement before which the second stops in its turn, until the first is done.
     then: int | None = None
 
     def __str__(self) -> str:
@@ -61,16 +61,15 @@ class Meeting:
 
 @dataclass
 class Result:
-    """What came of it. `reached` is whether the first operation has so many statements."""
+    """The result. `reached` is False if the first operation has fewer statements."""
 
     meeting: Meeting
     reached: bool = True
     stopped_at: str = ""
     faults: list[str] = field(default_factory=list)
-    #: Whether the second had to wait for what the first holds.
+    #: Whether the second had to wait for a lock of the first.
     waited: bool = False
-    #: For how many seconds at most one of them waited for the other while that one was running: not
-    #: while it was stopped.
+    #: The most seconds that one waited for the other while that one was running, not stopped.
     held: float = 0.0
 
 
@@ -96,15 +95,14 @@ class Stage:
         self._left.__exit__(*error)
 
     def statements(self, name: str, situation_name: str) -> int:
-        """How many statements an operation has there where nothing comes between."""
+        """Return the number of statements of an undisturbed operation."""
         situation = SITUATIONS[situation_name].made()
         found = Steps()
         self._threads[0].submit(self._run, name, situation, found, []).result(LONGEST)
         return len(found.said)
 
     def run(self, meeting: Meeting) -> Result:
-        """Once; a second time where something was held for long, which the machine may have been
-        the reason of."""
+        """Run once, and again if a lock was held for long, which a busy machine may cause."""
         result = self._once(meeting)
         if result.held > MOST_HELD:
             again = self._once(meeting)
@@ -176,7 +174,7 @@ class Stage:
         done.append(Done(name, began, time.monotonic()))
 
     def _wait(self, work: "Future[None]", thread: int, steps: Steps) -> bool:
-        """Until it is done, or stopped, or waits for a lock: True."""
+        """Wait until it has ended or stopped, or return True if it waits for a lock."""
         work.add_done_callback(lambda _: steps.noticed.set())
         until = time.monotonic() + LONGEST
         while time.monotonic() < until:
@@ -200,7 +198,7 @@ def _errors(name: str, work: "Future[None]") -> list[str]:
 
 @contextmanager
 def _held(stop: int | str) -> Iterator[Any]:
-    """Rows that somebody else has locked, until they are let go."""
+    """Hold locks on rows in another session, until they are released."""
     if isinstance(stop, int):
         yield lambda: None
         return
@@ -215,8 +213,8 @@ def _held(stop: int | str) -> Iterator[Any]:
 
 @contextmanager
 def everything(marks: Marks) -> Iterator[None]:
-    """No hint reaches a broker: a lost one changes nothing. Slices are small: they are met between
-    two of them as well."""
+    """Drop wake-ups, which changes no result, and make slices small, to meet between two of
+    them."""
     nothing: Any = lambda *given, **named: None  # noqa: E731
     with (
         patch.object(wakeups, "publish", nothing),

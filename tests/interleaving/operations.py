@@ -1,4 +1,4 @@
-"""What may happen to a mailing, each by the functions that views, tasks and workers call."""
+"""The operations on a mailing, each by the functions that views, tasks and workers call."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,15 +39,15 @@ from vestnik.reports.timeline import sampling
 ACTOR = "tests"
 SHORT = 3.0
 OTHER_HOURS = {"from": "00:00", "until": "23:59"}
-#: Clients whose messages are ready, in flight, in doubt, not enlisted yet, waiting.
+#: Clients whose messages are ready, in flight, unknown, not enlisted yet, waiting.
 CHANGED = (11, 1, 8, 14)
 DELETED = CORRECTED = (8, 11)
-#: By situation, and elsewhere.
+#: By situation; None for all others.
 ERASED, ERASED_ELSEWHERE = {"paused": 1, "hours": 14}, 8
 STOPPED = (14, 10, 8, 7, 1)
 LISTED = (14, 10, 7, 1)
 
-#: Everywhere but where nothing has begun.
+#: All situations except a mailing that has not started.
 LAUNCHED = ("running", "paused", "hours", "ending", "cancelled", "done")
 UNDER_WAY = ("running", "paused", "hours", "ending")
 ALL = (*LAUNCHED, "due")
@@ -55,7 +55,7 @@ ALL = (*LAUNCHED, "due")
 
 @dataclass(frozen=True)
 class Operation:
-    """Where it makes sense, and what it does."""
+    """An operation: the situations in which it is possible, and its function."""
 
     name: str
     situations: Sequence[str]
@@ -85,8 +85,8 @@ def mark(situation: Situation, worker: Worker) -> None:
 
 @_operation("record", *UNDER_WAY, "cancelled")
 def record(situation: Situation, worker: Worker) -> None:
-    """Four come back from a flight: sent, refused for now, in doubt, refused for good. A fifth is
-    in the next one."""
+    """Record four messages of a flight: sent, deferred, unknown, refused. A fifth is in the next
+    flight."""
     claim, at = claim_of(situation, 0), database_now()
     settled = OutcomeBatch(claim.claim_id, at)
     settled.add(situation.message(0), "sent", 0.0, provider_id=situation.provider_id(0))
@@ -110,8 +110,7 @@ def record(situation: Situation, worker: Worker) -> None:
 
 @_operation("late answer", *LAUNCHED)
 def late_answer(situation: Situation, worker: Worker) -> None:
-    """Of those in doubt: some were not taken, one was. And the word of a worker that was believed
-    dead on what has not left."""
+    """Record late outcomes of unknown messages: not accepted, accepted, and not sent."""
     _take_late(situation, 8, 3, Deferred("busy", 0.0, provider_wide=True))
     _take_late(situation, 9, 3, Accepted(situation.provider_id(9)))
     _take_late(situation, 12, 4, Deferred("busy", 0.0, provider_wide=True))
@@ -123,7 +122,7 @@ def late_answer(situation: Situation, worker: Worker) -> None:
 
 @_operation("answer to a question", *LAUNCHED)
 def answer(situation: Situation, worker: Worker) -> None:
-    """Of those in doubt the provider has one."""
+    """Record the provider's status answers: it has one of the unknown messages."""
     found = ((8, 3, False), (9, 3, True), (12, 4, False))
     rows = [
         status_poller.MessageToAsk(
@@ -155,7 +154,7 @@ def take_receipts(situation: Situation, worker: Worker) -> None:
     )
 
 
-# --- the tick --------------------------------------------------------------------------------
+# --- the scheduler ---------------------------------------------------------------------------
 
 
 @_operation("sweep", *UNDER_WAY, "cancelled")
@@ -187,7 +186,7 @@ def finish(situation: Situation, worker: Worker) -> None:
 
 @_operation("enlist", "running", "paused", "hours", "cancelled", "due")
 def enlist_chunks(situation: Situation, worker: Worker) -> None:
-    """As a process of its own, whose queue nobody else is in."""
+    """Enlist as a separate process, with its own queue."""
     launch.launch_when_due(situation.mailing)
     found = EnlistmentCursor.objects.filter(mailing=situation.mailing, complete=False)
     if (enlistment := found.select_related("mailing").first()) is None:
@@ -200,7 +199,7 @@ def enlist_chunks(situation: Situation, worker: Worker) -> None:
 
 @_operation("stop-list sweep", *UNDER_WAY)
 def sweep_stop_list(situation: Situation, worker: Worker) -> None:
-    """After an import onto the list."""
+    """Sweep the stop list after an import into it."""
     stop_list.put([situation.number(n) for n in LISTED], Source.IMPORT)
     opt_out.sweep_new_entries()
 
@@ -301,7 +300,7 @@ def erase(situation: Situation, worker: Worker) -> None:
 
 
 def erased_in(situation: Situation) -> int:
-    """Which client is erased there: one whose message is in flight, not enlisted yet, in doubt."""
+    """Return the client to erase: with a message in flight, not enlisted yet, or unknown."""
     return ERASED.get(situation.name, ERASED_ELSEWHERE)
 
 
@@ -329,11 +328,11 @@ def stop(situation: Situation, worker: Worker) -> None:
     opt_out.stop_numbers([situation.number(n) for n in STOPPED], Source.API)
 
 
-# --- what these are made of ------------------------------------------------------------------
+# --- helpers ---------------------------------------------------------------------------------
 
 
 def claim_of(situation: Situation, number: int) -> Claim:
-    """The claim of a batch that is claimed from the beginning."""
+    """Return the claim of a batch that is claimed at the start."""
     lot = situation.lots[number]
     return Claim(
         ALIAS,
@@ -365,7 +364,7 @@ def outgoing(situation: Situation, n: int, *, expires_at: float | None = None) -
 
 
 def _batch(situation: Situation, n: int) -> int:
-    """The batch of a message."""
+    """Return the batch of a message."""
     lots = (lot for lot in situation.lots if n in {row.n for row in lot.rows})
     return situation.batch(next(lots).number)
 

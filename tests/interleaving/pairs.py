@@ -1,4 +1,4 @@
-"""Which interleavings there are: all of them, those of one pair, or some at random."""
+"""Chooses the interleavings: all of them, those of one pair, or a random sample."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,10 @@ __all__ = ["Meeting", "Stage", "each", "every", "run_all", "sample"]
 
 
 def situations_of(first: str, second: str) -> list[str]:
-    """Where both may happen; two that never meet on one mailing have none. A flight is recorded by
-    its one worker."""
+    """Return the situations in which both operations are possible.
+
+    Operations that never meet on one mailing have none: a flight is recorded by one worker.
+    """
     if first == second == "record":
         return []
     one, other = OPERATIONS[first].situations, OPERATIONS[second].situations
@@ -21,7 +23,7 @@ def situations_of(first: str, second: str) -> list[str]:
 
 
 def every(pair: tuple[str, str] | None = None, only: str | None = None) -> Iterator[Meeting]:
-    """All ordered pairs, or one both ways round; of each the first stop."""
+    """Yield the first stop of all ordered pairs, or of one pair in both orders."""
     names = list(OPERATIONS)
     both = [pair, pair[::-1]] if pair else [(a, b) for a in names for b in names]
     for first, second in dict.fromkeys(both):
@@ -33,7 +35,7 @@ def every(pair: tuple[str, str] | None = None, only: str | None = None) -> Itera
 
 
 def run_all(stage: Stage, meetings: Iterable[Meeting]) -> Iterator[Result]:
-    """Each of them, and from one that is stopped before the first statement on all later stops."""
+    """Yield each interleaving; after one stopped before the first statement, all later stops."""
     for meeting in meetings:
         if meeting.stop != 1:
             yield stage.run(meeting)
@@ -46,15 +48,18 @@ def run_all(stage: Stage, meetings: Iterable[Meeting]) -> Iterator[Result]:
 
 
 def each(stage: Stage, size: int, chance: random.Random) -> Iterator[Meeting]:
-    """Of each ordered pair so many at random."""
+    """Yield `size` random interleavings of each ordered pair."""
     found = [(a, b) for a in OPERATIONS for b in OPERATIONS if situations_of(a, b)] * size
     chance.shuffle(found)
     yield from _at_random(stage, found, chance)
 
 
 def sample(stage: Stage, size: int, chance: random.Random) -> Iterator[Meeting]:
-    """So many at random. None is stopped before its first statement, which would be the one after
-    the other; of half of them the second is stopped as well."""
+    """Yield `size` random interleavings.
+
+    None is stopped before its first statement, which would be a sequence. In half of them the
+    second operation is stopped as well.
+    """
     found = [(a, b) for a in OPERATIONS for b in OPERATIONS if situations_of(a, b)]
     yield from _at_random(stage, [chance.choice(found) for _ in range(size)], chance)
 

@@ -1,4 +1,4 @@
-"""Does all that workers and the tick still have to do, until nothing changes any more."""
+"""Does all remaining work of workers and the scheduler, until nothing changes any more."""
 
 import time
 
@@ -13,10 +13,10 @@ from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import RESUME, Mailing, MailingState
 
 MOST_ROUNDS = 12
-#: A flight may come to nothing on a machine that is busy: so often it is tried again.
+#: Repetitions of a flight that may be too late on a busy machine.
 PATIENCE = 2
 
-# Leases run out, and what waits is due.
+# Leases expire, and waiting batches are due.
 LET_TIME_PASS = (
     """
     UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'
@@ -42,11 +42,11 @@ SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE state <> 'done')
 
 
 class NeverSettles(Exception):
-    """It changes and changes."""
+    """The mailing does not stop changing."""
 
 
 def settle(worker: Worker) -> None:
-    """Until all is over, or nothing changes. An end that is about to come is waited for."""
+    """Work until all is settled or nothing changes; wait for an end that comes soon."""
     ahead = sql.value(TO_THE_END) or 0.0
     time.sleep(max(0.0, ahead) if ahead < SOON + 1 else 0.0)
     seen, same = None, 0
@@ -61,7 +61,7 @@ def settle(worker: Worker) -> None:
 
 
 def resume(mailing_id: int) -> bool:
-    """Resume what is paused; False where it is not."""
+    """Resume a paused mailing; return False if it is not paused."""
     mailing = Mailing.objects.get(id=mailing_id)
     return mailing.state == MailingState.PAUSED and mailing.move(RESUME)
 

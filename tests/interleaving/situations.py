@@ -1,6 +1,6 @@
-"""The rows that two operations meet on: a mailing to a few clients, with a batch in each state.
+"""The rows on which two operations meet: a mailing to a few clients, with a batch in each state.
 
-All rows are made anew for each run, by one statement without parameters, with ids of their own.
+Each run creates its rows by one statement without parameters, with new ids.
 """
 
 import itertools
@@ -48,12 +48,12 @@ _bases = itertools.count(1_000_000, 100)
 
 @dataclass(frozen=True)
 class Row:
-    """A message, by the number of its client."""
+    """A message, by its client's number."""
 
     n: int
     state: str = "queued"
     attempt: int | None = None
-    #: An earlier attempt that may have arrived.
+    #: The id of an earlier attempt that may have arrived.
     doubted: int | None = None
 
 
@@ -69,9 +69,10 @@ class Lot:
     due: float = 0.0
 
 
-# Of 0 a live worker has four messages out. The worker of 1 is gone, and its lease has run out. 2
-# waited until a moment ago. Of 3 all are in doubt, of 4 one is, and one was until it was queued
-# again. Receipts find 13 by the provider's id. 14 and 15 are still to be enlisted.
+# Batch 0: a live worker has four messages in flight. Batch 1: its worker is dead, and the lease has
+# expired. Batch 2: it became due a moment ago. Batch 3: all messages are unknown. Batch 4: one is
+# unknown, and one was unknown and is queued again. Receipts find message 13 by the provider's id.
+# Clients 14 and 15 are not enlisted yet.
 FULL = (
     Lot(0, "claimed", [Row(n) for n in range(5)], in_flight=(0, 1, 2, 3), due=30.0),
     Lot(1, "claimed", [Row(5), Row(6)], in_flight=(5,), due=-1.0),
@@ -80,7 +81,7 @@ FULL = (
     Lot(4, "ready", [Row(10, doubted=4), Row(11), Row(12, "unknown", attempt=4)]),
     Lot(5, "done", [Row(13, "sent")]),
 )
-# Of 2 the hours are over.
+# The hours of batch 2 are over.
 BY_HOURS = tuple(Lot(2, "ready", [Row(7)]) if lot.number == 2 else lot for lot in FULL)
 DONE = (
     Lot(0, "done", [Row(n, "sent") for n in range(8)]),
@@ -92,7 +93,7 @@ DONE = (
 
 @dataclass(frozen=True)
 class Situation:
-    """How a mailing stands, and with which ids."""
+    """The state of a mailing, and the ids of its rows."""
 
     name: str
     state: str = "running"
@@ -104,7 +105,7 @@ class Situation:
     hours: dict[str, str] = field(default_factory=dict)
 
     def made(self) -> "Situation":
-        """The same with rows of its own; those of the one before go."""
+        """Create the same situation with new rows, and delete the previous ones."""
         situation = replace(self, base=next(_bases), hours=hours_now() if self.local_hours else {})
         with connection.cursor() as cursor:
             cursor.execute(CLEAR + situation.statement())
@@ -129,7 +130,7 @@ class Situation:
         return self.base + number
 
     def attempt(self, number: int) -> int:
-        """The attempt of a batch's flight."""
+        """Return the attempt of a batch's flight."""
         return self.base * 10 + number
 
     def statement(self) -> str:
@@ -182,7 +183,7 @@ class Situation:
         )
 
     def _open_until(self, lot: Lot) -> str:
-        """The hours of batch 2 have just closed: it has to wait for them to open."""
+        """Close the hours of batch 2: it has to wait until they open."""
         if not self.hours or lot.state not in ("ready", "claimed"):
             return "NULL"
         closes = LocalHours.read(self.hours).opening(OPEN_ZONE, database_now())[1]
@@ -210,7 +211,7 @@ class Situation:
         return f"'{self.provider_id(row.n)}'" if row.state == "sent" else ""
 
     def provider_id(self, n: int) -> str:
-        """The provider's id of a message that it has."""
+        """Return the provider's id of a message that it has."""
         return f"id-{self.message(n)}"
 
     def _enlistment(self) -> str:
@@ -229,7 +230,7 @@ class Situation:
 
 
 def hours_now() -> dict[str, str]:
-    """Hours that are open where the clients are, and closed in the other zone."""
+    """Return hours that are open in the clients' zone and closed in the other zone."""
     now: datetime = database_now().astimezone(ZoneInfo(OPEN_ZONE))
     ends = (now - timedelta(hours=1), now + timedelta(hours=1))
     return dict(zip(("from", "until"), (end.strftime("%H:%M") for end in ends), strict=True))

@@ -1,4 +1,4 @@
-"""Many operations at once, stopped nowhere: circles of locks that take more than two."""
+"""Many operations at once without stops, to find deadlocks of more than two."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ WHERE datname = current_database()
 
 
 class Storm:
-    """Threads with connections of their own, for many rounds."""
+    """Threads with their own connections, for many rounds."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS)
@@ -43,7 +43,7 @@ class Storm:
         self._left.__exit__(*error)
 
     def round(self, chance: random.Random) -> list[str]:
-        """One mailing, and what was wrong afterwards."""
+        """Run operations on one mailing; return the faults."""
         situation = chance.choice([*SITUATIONS.values()]).made()
         departures.clear()
         self._marks.clear()
@@ -76,5 +76,5 @@ class Storm:
 
 
 def deadlocks() -> int:
-    """How many the server has found so far, also those after which the work was done again."""
+    """Return the deadlocks that the server has detected so far, including repeated work."""
     return int(sql.value(DEADLOCKS))

@@ -1,9 +1,8 @@
-"""The kill loops: `make chaos`. Each row is a mailing during which something is killed, again and
-again, at random moments; the audit is the console, where its messages arrive, or a gateway's own
-list of what it took.
+"""The kill loops: `make chaos`. In each row something is killed repeatedly, at random moments,
+during a mailing. The audit uses the console, where the messages arrive, or the ledger of a gateway.
 
-`python -m tests.pipeline.chaos worker http` runs the rows that are named so, or all of them.
-`test_kills.py` runs those at the console, shorter.
+`python -m tests.pipeline.chaos worker http` runs the rows with these names; without names, all
+rows. `test_kills.py` runs shorter rows with the console.
 """
 
 import random
@@ -23,7 +22,7 @@ from tests.stack.running import RunningStack
 
 REPORT = Path(__file__).parents[2] / "docs" / "guarantees.md"
 CHAOS, FAULTS = "chaos", "clocks and stillness"
-# A short deadline makes a short lease, so that what a killed worker held is back sooner.
+# A short deadline makes a short lease, so the batches of a killed worker are rescued sooner.
 ENVIRON = {"SMS_PROVIDER_CONSOLE_DEADLINE": "1"}
 LEASE = 11.0
 IN_FLIGHT = "SELECT unnest(in_flight) FROM dispatch_batch WHERE mailing_id = %s"
@@ -36,20 +35,20 @@ UNKNOWN = "SELECT id FROM dispatch_message WHERE mailing_id = %s AND state = 'un
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one mailing under attack."""
+    """The result of one mailing under attack."""
 
     what: str
     seconds: float
     report: AuditReport
-    #: Ids that were in flight right after the attacks; None where the gateway lost answers too.
+    #: Ids that were in flight right after the attacks; None if the gateway lost answers, too.
     in_flight: frozenset[int] | None
     unknown: frozenset[int]
-    #: Every client has to have got it.
+    #: Whether every client must have got the message.
     everybody: bool = False
 
     @property
     def holds(self) -> bool:
-        """Whether every promise was kept."""
+        """Return whether all guarantees held."""
         report = self.report
         broken = report.doubled or report.lost or report.false_sent
         if self.in_flight is not None and not self.unknown <= self.in_flight:
@@ -92,7 +91,7 @@ Attack = Callable[[RunningStack], None]
 
 
 def kill_a_worker(stack: RunningStack) -> None:
-    """One that lives: after the kills before it none may for a moment."""
+    """Kill a running worker; after earlier kills there may be none for a moment."""
     wait_until(lambda: workers(stack), seconds=10)
     stack.kill(random.choice(workers(stack)))
 
@@ -114,7 +113,7 @@ def crash_postgres(stack: RunningStack) -> None:
 
 
 def freeze_a_worker(stack: RunningStack) -> None:
-    """Stopped for longer than its lease, then let go again."""
+    """Stop the process for longer than its lease, then continue it."""
     pid = stack.kill("worker.1", signal.SIGSTOP)
     time.sleep(LEASE + 3)
     assert stack.pids["worker.1"] == pid
@@ -142,7 +141,8 @@ SCENARIOS = [
 
 
 def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float) -> Row:
-    """A mailing to so many clients, paced to last so many seconds, attacked all the while."""
+    """Send a mailing to `clients` clients with a rate limit so that it lasts `seconds`, under
+    attack."""
     fill(stack, clients)
     began = time.monotonic()
     mailing = create(stack, ends_in=seconds * 10, rate_limit=int(clients / seconds))
@@ -167,38 +167,40 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
 
 
 def wait_for_statements(stack: RunningStack) -> None:
-    """Until PostgreSQL is through with everything that it was at when this was called."""
+    """Wait until PostgreSQL has finished all statements that run now."""
     ((now,),) = with_retries(stack, "SELECT clock_timestamp()")
     wait_until(lambda: with_retries(stack, BEGUN_BEFORE, now) == [(0,)], seconds=30)
 
 
 def moments(times: int, seconds: float) -> Iterator[float]:
-    """Pauses between attacks: random, and all of them while the mailing still runs."""
+    """Yield random pauses between attacks that all fit into the mailing's duration."""
     mean = seconds * 0.8 / times
     for _ in range(times):
         yield random.uniform(0.3 * mean, 1.5 * mean)
 
 
 def ids(stack: RunningStack, query: str, mailing: int) -> set[int]:
-    """The ids that a query answers."""
+    """Return the ids that a query returns."""
     return {row[0] for row in with_retries(stack, query, mailing)}
 
 
 def run_at_gateway(fault: CombinedFault, *, clients: int, seconds: float) -> Row:
-    """The same at a gateway, with everything going wrong at once."""
+    """Run the same with a gateway and all faults at once."""
     took, report = run_under_faults(fault, clients=clients, seconds=seconds)
     return Row(fault.what, took, report, None, frozenset(), fault.everybody)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """The rows, in Markdown."""
+    """Return the rows as Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def keep(mark: str, header: list[str], titles: Sequence[str], row: list[str]) -> None:
-    """Put a row between those marks of docs/guarantees.md; those not run now stay as they are, and
-    those that there are no more go."""
+    """Write the rows between the marks of docs/guarantees.md.
+
+    Rows that were not run are kept; rows that no longer exist are removed.
+    """
     begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
     before, _, rest = REPORT.read_text().partition(begin)
     old, _, after = rest.partition(end)
@@ -209,13 +211,13 @@ def keep(mark: str, header: list[str], titles: Sequence[str], row: list[str]) ->
 
 
 def main(chosen: Sequence[str]) -> None:
-    """Run the rows whose name begins with a chosen word, or all."""
+    """Run the rows whose name begins with one of the words, or all rows."""
     holds = [*run_kills(chosen), *run_fault_injection(chosen)]
     sys.exit(not all(holds))
 
 
 def run_kills(chosen: Sequence[str]) -> Iterator[bool]:
-    """The kill loops; whether each held."""
+    """Run the kill loops; return whether all held."""
     titles = [scenario.title for scenario in SCENARIOS] + [fault.what for fault in COMBINED_FAULTS]
     for row in run_all(chosen):
         print(row.cells(), row.report.rows, "holds" if row.holds else "BROKEN", flush=True)
@@ -224,7 +226,7 @@ def run_kills(chosen: Sequence[str]) -> Iterator[bool]:
 
 
 def run_fault_injection(chosen: Sequence[str]) -> Iterator[bool]:
-    """Clocks and stillness; whether each held."""
+    """Run the rows of clocks and frozen processes; return whether all held."""
     titles = [fault.what for fault in fault_injection.FAULTS]
     for fault in fault_injection.FAULTS:
         if not is_chosen(fault.name, chosen):

@@ -1,4 +1,4 @@
-"""Everything at once at a gateway: the rows of `make chaos` that a gateway judges."""
+"""All faults at once, with a gateway: the rows of `make chaos` that use a gateway's ledger."""
 
 import contextlib
 import random
@@ -16,7 +16,7 @@ from tests.stack.running import RunningStack
 Attack = Callable[[RunningStack, Standing], None]
 
 LOST = {"take_and_drop": 10, "fail": 2.5, "throttle": 2.5}
-# Where an answer is lost by cutting the line, all of SMPP's window is lost with it.
+# With SMPP, a dropped connection loses the answers of the whole window.
 LOST_SMPP = {"take_and_hang": 10, "fail": 2.5, "throttle": 2.5}
 
 
@@ -39,7 +39,7 @@ def restart_gateway(_: RunningStack, gateway: Standing) -> None:
 
 
 def kill_with_retries(stack: RunningStack, name: str, number: int = 9) -> None:
-    """One that is between two lives is killed in its next one."""
+    """Kill the process; one that is restarting is killed after its start."""
     for _ in range(100):
         with contextlib.suppress(ProcessLookupError):
             stack.kill(name, number)
@@ -58,12 +58,12 @@ TIMES: list[tuple[Attack, int]] = [
 
 @dataclass(frozen=True)
 class CombinedFault:
-    """A provider, how its gateway behaves, and what has to come of it."""
+    """A provider, the behaviour of its gateway, and the expected result."""
 
     name: str
     what: str
     provider: str
-    #: Whether every client has to have exactly one, or may be shown as unknown.
+    #: Whether every client must get exactly one message, or some may be unknown.
     everybody: bool = False
     wishes: Mapping[str, object] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ COMBINED_FAULTS = [
 def run_under_faults(
     fault: CombinedFault, *, clients: int, seconds: float
 ) -> tuple[float, AuditReport]:
-    """A mailing to so many clients during which everything goes wrong; how long, and what came."""
+    """Send a mailing during all attacks; return its duration and result."""
     wishes = {"delay": 0.01, "receipts": True, "receipt_delay": 0.5, **fault.wishes}
     with Standing(smpp=True, **wishes) as gateway, stack_at(gateway, environ(gateway)) as stack:
         fill(stack, clients)
@@ -110,7 +110,8 @@ def run_under_faults(
 
 
 def environ(gateway: Standing) -> dict[str, str]:
-    """A short deadline makes a short lease, so that what a killed worker held is back sooner."""
+    """A short deadline makes a short lease, so the batches of a killed worker are rescued
+    sooner."""
     return {
         **http(gateway, "main", deadline="1"),
         **http(gateway, "again", deadline="1", in_doubt="resend", deduplicates="true"),
@@ -119,7 +120,7 @@ def environ(gateway: Standing) -> dict[str, str]:
 
 
 def attack(stack: RunningStack, gateway: Standing, until: float) -> None:
-    """All attacks at random moments, the last of them before the mailing can have ended."""
+    """Run all attacks at random moments, the last of them before the mailing can have ended."""
     now = time.monotonic()
     attacks = [one for one, times in TIMES for _ in range(times)]
     moments = sorted(random.uniform(now + 2, until - 5) for _ in attacks)

@@ -1,7 +1,7 @@
-"""Vestnik as on several hosts: each process by itself, with a clock of its own where that is asked.
+"""Vestnik as on several hosts: each process runs by itself, optionally with a clock of its own.
 
-Clocks are moved by `clock.c`, which leaves sleeps and the monotonic clock alone. A host of its own
-is a network namespace, for which the test has to run as root.
+`clock.c` moves the wall clock of a process, and neither sleeps nor the monotonic clock. A separate
+host is a network namespace, for which the test has to run as root.
 """
 
 import os
@@ -29,7 +29,7 @@ from vestnik.stack.servers.postgres import Postgres
 from vestnik.stack.servers.valkey import Valkey
 
 SOURCE = Path(__file__).with_name("clock.c")
-#: Sessions say in their name which process they belong to.
+#: Sessions name their process in `application_name`.
 SESSIONS = """
 SELECT DISTINCT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
 WHERE application_name LIKE 'vestnik %%'
@@ -49,13 +49,13 @@ def compiled(folder: Path) -> Path:
 
 @dataclass
 class Clocks:
-    """By how many seconds each process's clock is off, and since when."""
+    """The offset of each process's clock in seconds, with its history."""
 
     folder: Path
     steps: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
 
     def environ(self, name: str) -> dict[str, str]:
-        """What makes a process read that clock."""
+        """Return the environment that makes a process read that clock."""
         self.step(name, 0)
         return {
             "LD_PRELOAD": str(compiled(self.folder)),
@@ -63,7 +63,7 @@ class Clocks:
         }
 
     def step(self, name: str, seconds: int) -> None:
-        """Put a clock so many seconds ahead of the true one."""
+        """Set a clock `seconds` ahead of the true one."""
         path = self.folder / f"{name}.clock"
         path.touch(mode=0o644)
         with path.open("r+b", buffering=0) as file:  # in place: programs have it mapped
@@ -71,25 +71,25 @@ class Clocks:
         self.steps.setdefault(name, []).append((time.time(), seconds))
 
     def ahead(self, name: str, at: float) -> int:
-        """By how much it was ahead at a true instant."""
+        """Return the offset of the clock at a true instant."""
         before = [seconds for since, seconds in self.steps.get(name, ()) if since <= at]
         return before[-1] if before else 0
 
     def stepped_near(self, at: float, within: float) -> bool:
-        """Whether any clock was put elsewhere about then."""
+        """Return whether a clock was set at about that time."""
         return any(abs(since - at) < within for steps in self.steps.values() for since, _ in steps)
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host of its own: a network namespace, reached by a pair of virtual Ethernet ports."""
+    """A separate host: a network namespace, connected by a pair of virtual Ethernet ports."""
 
     name: str
     network: str
 
     @property
     def near(self) -> str:
-        """Our end's address."""
+        """The address of our end."""
         return f"{self.network}.1"
 
     @property
@@ -97,18 +97,18 @@ class Host:
         return f"{self.network}.2"
 
     def vanish(self) -> None:
-        """No packet comes or goes any more, and nobody is told."""
+        """Drop all packets in both directions, without any notice."""
         ip("link", "set", f"{self.name}a", "down")
 
     @property
     def prefix(self) -> list[str]:
-        """Runs a command there."""
+        """Run a command on that host."""
         return ["ip", "netns", "exec", self.name]
 
 
 @contextmanager
 def another_host() -> Iterator[Host]:
-    """For as long as the block runs."""
+    """Run the deployment during the block."""
     number = random.randrange(1, 250)
     host = Host(f"vst{number}", f"10.231.{number}")
     ip("netns", "add", host.name)
@@ -135,7 +135,7 @@ def ip(*words: str) -> None:
 
 
 class Deployment(RunningStack):
-    """What tests ask of a running stack, over processes that nobody supervises."""
+    """The interface of a running stack, for processes without a supervisor."""
 
     def __init__(
         self, environ: Mapping[str, str], *, clocks: bool = False, host: Host | None = None
@@ -178,7 +178,7 @@ class Deployment(RunningStack):
         return self.environ["REDIS_URL"]
 
     def tail(self) -> str:
-        """The last lines of each log."""
+        """Return the last lines of each log."""
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(
             f"{log.stem} | {line}"
@@ -187,7 +187,7 @@ class Deployment(RunningStack):
         )
 
     def end(self, name: str) -> None:
-        """End a process in order, or at once where it does not."""
+        """Stop a process; kill it if it does not stop in time."""
         process = self.running.pop(name, None)
         if process is None:
             return
@@ -232,7 +232,7 @@ class Deployment(RunningStack):
                 rules.write(f"host all all {self.host.far}/32 scram-sha-256\n")
 
     def _serve(self, program: Program, *words: str) -> None:
-        # By `env`, which runs as the server's account.
+        # By `env`, which runs under the server's account.
         clock = [f"{name}={value}" for name, value in self._clock(program.name).items()]
         program = replace(program, argv=["/usr/bin/env", *clock, *program.argv, *words])
         with open(self.folder / f"{program.name}.log", "ab") as log:
@@ -262,7 +262,7 @@ class Deployment(RunningStack):
         prefix: Sequence[str] = (),
         environ: Mapping[str, str] = {},
     ) -> None:
-        """Start a process of ours."""
+        """Start a process of Vestnik."""
         with open(self.folder / f"{name}.log", "ab") as log:
             self.running[name] = subprocess.Popen(
                 [*prefix, sys.executable, "-m", "vestnik", *words],
@@ -277,7 +277,7 @@ class Deployment(RunningStack):
         return self.clocks.environ(name) if self.clocks else {}
 
     def _is_ready(self) -> bool:
-        """The API answers, and both workers and the scheduler have their sessions."""
+        """Return whether the API answers, and both workers and the scheduler have sessions."""
         try:
             found = {pid for (pid,) in self.sql(SESSIONS)}
             wanted = {self.pids[name] for name in ("worker.1", "worker.2", "beat")}

@@ -1,8 +1,8 @@
-"""Mailings while clocks are wrong and processes stand still: rows of `make chaos`.
+"""Mailings while clocks are wrong and processes are frozen: rows of `make chaos`.
 
-Four things run at the same time, and the gateway judges each message: a paced mailing to all, one
-that its end cuts off, one that its clients' hours cut off, and every few seconds a mailing to one
-person that starts by itself. Every few seconds a number is put on the stop list.
+Four things run at the same time, and each message is checked at the gateway: a rate-limited mailing
+to all clients, one that its end cuts off, one that its clients' hours cut off, and every few
+seconds a scheduled mailing to one client. Every few seconds a number is put on the stop list.
 """
 
 import threading
@@ -43,7 +43,7 @@ HEADER = [
 ]
 SECONDS = 80.0
 PROBE_EVERY = 3.0
-#: What each is sent to. Its name is the tag of its clients.
+#: The audiences of the mailings, by the tag of their clients.
 SIZES = {
     "paced": 4_800,
     "ended": 2_000,
@@ -55,8 +55,7 @@ SIZES = {
 FIRST = {kind: 10_000 * place for place, kind in enumerate(SIZES)}
 ZONE = ZoneInfo("Europe/Moscow")
 MOST_LATE, MOST_LATE_FROZEN, MOST_STOP = 1.0, 10.0, 5.0
-#: A flight that was marked before a STOP leaves within a second; one that was marked before a clock
-#: was put elsewhere as well.
+#: Seconds in which a flight may leave that was marked before a STOP, or before a clock was set.
 GRACE = 1.75
 STARTED = """
 SELECT c.phone_number, extract(epoch FROM g.started_at - g.starts_at)::float8
@@ -80,7 +79,7 @@ def phone(kind: str, number: int) -> str:
 
 @dataclass
 class Found:
-    """What came of a fault."""
+    """The result of one fault."""
 
     what: str
     seconds: float = 0.0
@@ -97,7 +96,7 @@ class Found:
 
     @property
     def holds(self) -> bool:
-        """Whether every promise was kept."""
+        """Return whether all guarantees held."""
         broken = self.doubled or self.lost or self.after or not self.adds_up
         in_time = max(self.late, default=0.0) <= MOST_LATE
         in_time_frozen = max(self.late_frozen, default=0.0) <= MOST_LATE_FROZEN
@@ -124,7 +123,7 @@ def _seconds(found: list[float]) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong while the mailings run."""
+    """A fault that is injected while the mailings run."""
 
     name: str
     what: str
@@ -134,7 +133,7 @@ class Fault:
 
 
 class Workload:
-    """The mailings of one fault on their way."""
+    """The running mailings of one fault."""
 
     def __init__(self, stack: Deployment, gateway: Standing) -> None:
         self.stack, self.gateway = stack, gateway
@@ -147,10 +146,10 @@ class Workload:
         self.stops: list[float] = []
         self.frozen: list[tuple[float, float]] = []
         self.probes: list[int] = []
-        #: Held while something is asked of the API, which is not to be what is frozen.
+        #: Held during a request to the API, so that the web process is not frozen in it.
         self.asking = threading.Lock()
 
-    # --- what runs ----------------------------------------------------------------------------
+    # --- mailings ------------------------------------------------------------------------------
 
     def fill(self) -> None:
         for kind, size in SIZES.items():
@@ -188,22 +187,23 @@ class Workload:
         return float(now)
 
     def sleep_until(self, seconds: float) -> None:
-        """Of the fault."""
+        """Sleep until that many seconds of the fault have passed."""
         time.sleep(max(0.0, self.began + seconds - time.monotonic()))
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """While the block runs, and until all has come round, somebody is frozen."""
+        """Record the time of the block, and two seconds to recover, as a time with a frozen
+        process."""
         since = time.time()
         try:
             yield
         finally:
             self.frozen.append((since - PROBE_EVERY, time.time() + 2.0))
 
-    # --- what is asked meanwhile --------------------------------------------------------------
+    # --- requests meanwhile --------------------------------------------------------------------
 
     def probe(self) -> None:
-        """A mailing to one person that starts by itself, and a STOP, again and again."""
+        """Schedule a mailing to one client and stop a number, repeatedly."""
         for number in range(SIZES["probe"]):
             with self.asking, suppress(URLError, OSError):
                 self._start_one(number)
@@ -224,7 +224,7 @@ class Workload:
         self.due[phone("probe", number)] = (starts, time.time())
 
     def _stop_one(self, number: int) -> None:
-        """Of those who come last."""
+        """Stop one of the last clients of the rate-limited mailing."""
         last = phone("paced", SIZES["paced"] - 1 - number)
         began = time.monotonic()
         answer = self.stack.api("POST", "stop-list/", {"phone_numbers": [last]})
@@ -232,7 +232,7 @@ class Workload:
         assert answer.status == 200, answer.body
         self.stopped[last] = time.time()
 
-    # --- what came of it ------------------------------------------------------------------------
+    # --- results --------------------------------------------------------------------------------
 
     def audited(self, what: str) -> Found:
         found = Found(what, stops=self.stops)
@@ -270,8 +270,11 @@ class Workload:
         ]
 
     def _check_starts(self, at: Mapping[str, list[float]], found: Found) -> None:
-        """Where nobody is frozen, by the message's arrival; else by the launch, since the message
-        may be one that a frozen worker has claimed, which is free after the lease."""
+        """Compute the delays of starts: by the message's arrival, or by the launch if a process was
+        frozen.
+
+        A message that a frozen worker has claimed leaves only after the lease.
+        """
         started = dict(self.stack.sql(STARTED))
         for number, (starts, asked) in self.due.items():
             if number not in at:
@@ -284,7 +287,7 @@ class Workload:
                 found.late.append(arrived - due)
 
     def _true_instant(self, instant: float, after: float) -> float:
-        """When it was that late by the database's clock first, by the true one."""
+        """Return the true time at which the database's clock first showed that instant."""
         if self.stack.clocks is None:
             return instant
         steps = self.stack.clocks.steps.get("postgres", [])
@@ -307,7 +310,7 @@ def _instant(seconds: float) -> str:
 
 
 def run_fault(fault: Fault) -> Found:
-    """One fault from its servers to its judgement."""
+    """Run one fault: start the servers, send the mailings, check the results."""
     if fault.own_host:
         with another_host() as host:
             return _run(fault, host)
@@ -338,9 +341,9 @@ def _run(fault: Fault, host: Host | None) -> Found:
         return workload.audited(fault.what)
 
 
-# --- what goes wrong ------------------------------------------------------------------------------
+# --- faults ---------------------------------------------------------------------------------------
 
-#: Ahead, behind, a step of forty seconds on, and one of forty back.
+#: Ahead, behind, a step forward by forty seconds, a step back by forty.
 STEPS = ((8.0, 10), (24.0, -10), (40.0, 30), (56.0, -10), (72.0, 0))
 FROZEN_FOR = 15.0
 
@@ -372,7 +375,7 @@ def freeze_in_ticks(workload: Workload) -> None:
 
 
 def freeze_the_scheduler(workload: Workload) -> None:
-    """`vestnik beat`, of all those that tick."""
+    """Freeze `vestnik beat` while it runs the scheduler."""
     workload.sleep_until(8.0)
     for _ in range(50):
         with frozen_in_a_tick(workload.stack) as pid, workload.noted():
@@ -405,7 +408,7 @@ def freeze_in_requests(workload: Workload) -> None:
 
 
 def lose_a_host(workload: Workload) -> None:
-    """For good, in the middle of a chunk, with whatever it had claimed."""
+    """Freeze a worker permanently, in the middle of a chunk, with its claimed batches."""
     workload.sleep_until(8.0)
     assert workload.stack.host is not None
     with workload.noted():

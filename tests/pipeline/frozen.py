@@ -1,4 +1,4 @@
-"""Processes that are stopped while they hold a lock of the database, and what waits for them."""
+"""Freezes processes that hold a lock of the database."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 from vestnik.db.lock_ids import ENLISTING_LOCK, SCHEDULER_LOCK
 
-#: Sessions say in their name which process they belong to.
+#: Sessions name their process in `application_name`.
 WAITING = """
 SELECT split_part(application_name, ' ', -1)::int FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND application_name LIKE 'vestnik %%'
@@ -31,7 +31,7 @@ TAKE_MAILINGS = "LOCK TABLE mailings_mailing IN ACCESS EXCLUSIVE MODE"
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """A process stands still for as long as the block runs."""
+    """Stop a process (SIGSTOP) during the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -42,7 +42,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 @contextmanager
 def held(stack: RunningStack, statement: str) -> Iterator[None]:
-    """A lock is held for as long as the block runs."""
+    """Hold a lock during the block."""
     with psycopg.connect(stack.database_url) as connection:
         connection.execute(statement)
         yield
@@ -50,7 +50,7 @@ def held(stack: RunningStack, statement: str) -> Iterator[None]:
 
 
 def waiting(stack: RunningStack, which: str) -> int:
-    """The process that waits for a lock. Raises TimeoutError where none does."""
+    """Return the process that waits for a lock. Raises TimeoutError without one."""
     found: list[tuple[int]] = []
 
     def waits() -> bool:
@@ -63,7 +63,7 @@ def waiting(stack: RunningStack, which: str) -> int:
 
 @contextmanager
 def frozen_in_a_chunk(stack: RunningStack) -> Iterator[int]:
-    """The process that enlists next is frozen in the middle of its chunk; its id."""
+    """Freeze the next process that enlists, in the middle of its chunk; yield its id."""
     with held(stack, TAKE_CLIENTS):
         pid = waiting(stack, IN_A_CHUNK)
         os.kill(pid, signal.SIGSTOP)
@@ -73,7 +73,7 @@ def frozen_in_a_chunk(stack: RunningStack) -> Iterator[int]:
 
 @contextmanager
 def frozen_in_a_tick(stack: RunningStack) -> Iterator[int]:
-    """The process that ticks next is frozen in the middle of it; its id."""
+    """Freeze the next process that runs the scheduler, in the middle of its run; yield its id."""
     with held(stack, TAKE_MAILINGS):
         pid = waiting(stack, IN_TICK)
         os.kill(pid, signal.SIGSTOP)
@@ -83,7 +83,7 @@ def frozen_in_a_tick(stack: RunningStack) -> Iterator[int]:
 
 @contextmanager
 def frozen_in_a_request(stack: RunningStack, ask: Callable[[], object]) -> Iterator[int]:
-    """A web process is frozen in the middle of a request that writes to the stop list; its id."""
+    """Freeze a web process during a request that writes to the stop list; yield its id."""
     with held(stack, TAKE_STOP_LIST):
         threading.Thread(target=ask, daemon=True).start()
         pid = waiting(stack, IN_A_REQUEST)

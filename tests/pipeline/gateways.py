@@ -1,4 +1,4 @@
-"""A stack whose providers are the sandbox gateway, in the several ways that tests want it."""
+"""Stacks whose providers are the sandbox gateway."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ VALIDITY = '{"X-Validity-Seconds": "{validity_seconds}"}'
 
 
 def http(gateway: Standing, alias: str, **options: str) -> dict[str, str]:
-    """The environment that declares a provider by HTTP."""
+    """Return the environment of an HTTP provider."""
     given = {
         "backend": "http_gateway",
         "url": gateway.url,
@@ -25,7 +25,7 @@ def http(gateway: Standing, alias: str, **options: str) -> dict[str, str]:
 
 
 def smpp(gateway: Standing, alias: str, **options: str) -> dict[str, str]:
-    """The same by SMPP."""
+    """Return the environment of an SMPP provider."""
     given = {
         "backend": "smpp",
         "host": "127.0.0.1",
@@ -45,7 +45,7 @@ def declared(alias: str, given: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def stack_at(gateway: Standing, environ: dict[str, str]) -> Iterator[RunningStack]:
-    """A stack with two workers and these providers; receipts are called back to it."""
+    """Run a stack with two workers and these providers; the gateway calls back with receipts."""
     port = free_port()
     with RunningStack(port=port, workers=2, environ=environ) as stack:
         gateway.set(callback_url=f"{stack.address}/api/v1/receipts/main/{SECRET}/")

@@ -1,4 +1,4 @@
-"""Mailings over the API of a running stack, and what became of them."""
+"""Mailings by the API of a running stack, and the audit of their messages."""
 
 import time
 from collections import Counter
@@ -19,18 +19,18 @@ ENDED = ("finished", "cancelled", "missed")
 
 
 def instant(seconds: float) -> str:
-    """So many seconds from now, as the API wants it."""
+    """Return the instant in `seconds` from now, as the API reads it."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 def fill(stack: RunningStack, clients: int) -> None:
-    """Exactly so many clients in the directory."""
+    """Create exactly `clients` clients."""
     with_retries(stack, "DELETE FROM audience_client")
     stack.sql(MAKE_CLIENTS, (0, clients - 1))
 
 
 def create(stack: RunningStack, starts_in: float = 0.0, ends_in: float = 600.0, **more: Any) -> int:
-    """A mailing to everybody unless `filter` says otherwise; its id."""
+    """Create a mailing to all clients, or to those of `filter`; return its id."""
     body = {"text": TEXT, "filter": {}, **more}
     body |= {"starts_at": instant(starts_in), "ends_at": instant(ends_in)}
     answer = stack.api("POST", "mailings/", body)
@@ -39,7 +39,7 @@ def create(stack: RunningStack, starts_in: float = 0.0, ends_in: float = 600.0, 
 
 
 def command(stack: RunningStack, mailing: int, verb: str) -> float:
-    """Pause, resume or cancel; when the answer was there, by the monotonic clock."""
+    """Pause, resume or cancel; return the monotonic time of the answer."""
     answer = stack.api("POST", f"mailings/{mailing}/{verb}/")
     assert answer.status == 200, answer.body
     return time.monotonic()
@@ -53,7 +53,8 @@ def read(stack: RunningStack, mailing: int) -> dict[str, Any]:
 
 
 def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, Any]:
-    """The mailing, once it has ended and nothing of it is open. Survives the API's absence."""
+    """Return the mailing when it has ended and has no open message; the API may be away
+    meanwhile."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -67,13 +68,13 @@ def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, A
 
 
 def is_open(mailing: dict[str, Any]) -> bool:
-    """Whether messages of it are still to be made, or to leave."""
+    """Return whether messages of it are still to be created or sent."""
     to_be_made = mailing["started_at"] and not mailing["enlisted_at"]
     return bool(to_be_made or mailing["progress"]["queued"] or mailing["progress"]["sending"])
 
 
 def with_retries(stack: RunningStack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Ask until the database, which may be restarting, answers."""
+    """Query repeatedly until the database, which may be restarting, answers."""
     for _ in range(1_000):
         try:
             return stack.sql(query, parameters)
@@ -84,21 +85,21 @@ def with_retries(stack: RunningStack, query: str, *parameters: object) -> list[t
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What the receiving end and the records say of a mailing."""
+    """A mailing by the receiving end and by the database."""
 
     matched: int
-    #: What the API answers for the mailing.
+    #: The API's response for the mailing.
     progress: dict[str, int]
-    #: How many messages are in each state, by their own rows and by what the batches keep; both
-    #: read at one instant, so that they are the same at any, whatever receipts come in meanwhile.
+    #: The messages in each state, by their rows and by the batches' counts. Both are read at one
+    #: instant, so they must be equal, also while receipts arrive.
     rows: dict[str, int]
     kept: dict[str, int]
-    #: How many numbers got something.
+    #: Numbers that got a message.
     arrived: int
     arrivals: list[Sent]
     #: Client numbers that arrived more than once.
     doubled: list[str]
-    #: Neither arrived, nor in a state that says why not.
+    #: Neither arrived, nor in a state that explains it.
     lost: list[str]
     #: Recorded as sent, but never arrived.
     false_sent: list[str]
@@ -110,7 +111,7 @@ class AuditReport:
         return self.rows == self.kept and shown == kept == self.matched
 
 
-# One statement, so one snapshot. Messages by their number, batches with none and their counts.
+# One statement, so one snapshot: messages with their number, and batches with their counts.
 STATES = """
 SELECT phone_number, state, 0 FROM dispatch_message WHERE mailing_id = %s
 UNION ALL
@@ -132,8 +133,7 @@ LEFT = {"sent", "delivered", "undelivered"}
 def audit(
     stack: RunningStack, mailing: int, at_gateway: Mapping[str, int] | None = None
 ) -> AuditReport:
-    """Judge an ended mailing where its messages arrive: at the console, or by how often a gateway
-    took each number."""
+    """Audit an ended mailing at the console, or by how often a gateway accepted each number."""
     with suppress(TimeoutError):  # they read as what they have become, and their rows come after
         wait_until(lambda: stack.sql(QUEUED, (mailing,)) == [(0,)], seconds=10)
     found = stack.sql(STATES, (mailing, mailing))

@@ -1,4 +1,5 @@
-"""The naive sender, to show that the kill tests can fail: status checked, sent, then updated.
+"""A naive sender, which shows that the kill tests can fail: it checks the state, sends, then
+updates.
 
 `python -m tests.pipeline.naive URL MAILING` sends the queued messages of a mailing.
 """

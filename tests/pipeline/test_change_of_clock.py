@@ -1,4 +1,4 @@
-"""Local hours on the days on which the clock jumps, with the database's clock moved there."""
+"""Local hours on days with a change of the clock, with the database's clock set to them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ BERLIN = "Europe/Berlin"
 PLACES = [*RUSSIAN, (BERLIN, 0)]
 EACH = 5
 ZONES = "UPDATE audience_client SET timezone = (%s::text[])[1 + phone_number::bigint %% %s]"
-# Whoever asks what time it is without saying whose gets ours, which stands before PostgreSQL's own.
+# An unqualified call of the function finds ours, whose schema precedes PostgreSQL's own.
 CLOCK = """
 CREATE SCHEMA IF NOT EXISTS moved;
 CREATE OR REPLACE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE

@@ -1,4 +1,4 @@
-"""A process that stands still holds up nobody for long: each lock has an end of its own."""
+"""A frozen process delays no other process for long: each of its locks ends."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
 CLIENTS = 3_000
-#: What the issue asks for.
+#: The required limit in seconds.
 STOP_SECONDS, START_SECONDS = 5.0, 10.0
 
 
@@ -37,7 +37,7 @@ def audience(stack: RunningStack, gateway: Standing) -> None:
 
 
 def stop(stack: RunningStack, number: str) -> float:
-    """Put a number on the stop list; how many seconds until the answer."""
+    """Put a number on the stop list; return the seconds until the answer."""
     began = time.monotonic()
     answer = stack.api("POST", "stop-list/", {"phone_numbers": [number]})
     assert answer.status == 200, answer.body
@@ -45,7 +45,7 @@ def stop(stack: RunningStack, number: str) -> float:
 
 
 def lateness(stack: RunningStack, mailing: int) -> float:
-    """How many seconds after its time a mailing started."""
+    """Return how many seconds after its start time a mailing started."""
     wait_until(lambda: read(stack, mailing)["started_at"], 60)
     [(late,)] = stack.sql(
         "SELECT extract(epoch FROM started_at - starts_at)::float8 FROM mailings_mailing"
@@ -81,7 +81,7 @@ def test_a_frozen_enlisting_holds_up_neither_a_stop_nor_another_mailing(
             assert time.monotonic() - began < STOP_SECONDS
             assert stopped_in.result() < STOP_SECONDS
         assert lateness(stack, other) < START_SECONDS
-        # Whoever is there goes on with what the frozen one has begun.
+        # Another process continues what the frozen one has begun.
         wait_until(lambda: read(stack, mailing)["enlisted_at"], 60)
     wait_ended(stack, other, seconds=60)
     wait_ended(stack, mailing, seconds=60)
@@ -113,6 +113,6 @@ def test_a_frozen_request_holds_up_no_other(stack: RunningStack, gateway: Standi
 
 
 def try_to_stop(stack: RunningStack, number: str) -> None:
-    """What its process was frozen in may fail: it says so, and may be sent again."""
+    """The request that was frozen may fail, with an answer that allows a repetition."""
     answer = stack.api("POST", "stop-list/", {"phone_numbers": [number]})
     assert answer.status in (200, 409, 503), answer

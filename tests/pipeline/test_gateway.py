@@ -1,4 +1,4 @@
-"""The whole stack and a gateway, audited at the gateway's own list of what it took."""
+"""The whole stack and a gateway, audited at the gateway's ledger."""
 
 import time
 from collections import Counter
@@ -56,7 +56,7 @@ def gateway(standing: Standing) -> Iterator[Standing]:
 def finished(
     stack: RunningStack, gateway: Standing, mailing: int, seconds: float = 30
 ) -> AuditReport:
-    """The report on the mailing, once it has ended: it adds up, and nobody is lost or doubled."""
+    """Return the audit of the ended mailing: the sums hold, and no message is lost or doubled."""
     wait_ended(stack, mailing, seconds)
     report = audit(stack, mailing, gateway.times())
     assert report.adds_up, report

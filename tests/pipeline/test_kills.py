@@ -1,4 +1,4 @@
-"""Nobody gets two and nobody is lost, whatever is killed; and these tests can fail."""
+"""No client gets two messages and no message is lost after kills; and these tests can fail."""
 
 import random
 import subprocess
@@ -51,7 +51,7 @@ def test_the_audit_finds_a_naive_sender_out(stack):
 
 
 def naive_until_killed(stack: RunningStack, mailing: int) -> list[str]:
-    """The numbers that the naive sender wrote to before it was killed."""
+    """Return the numbers that the naive sender sent to before it was killed."""
     sender = subprocess.Popen(
         [sys.executable, "-m", "tests.pipeline.naive", stack.database_url, str(mailing)],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Local hours at the receiving end: the console."""
+"""Local hours, checked at the receiving end: the console."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -34,14 +34,15 @@ def test_nobody_is_sent_to_outside_of_their_hours(stack):
 
 
 class Window(NamedTuple):
-    """Hours of a zone of which one end is at the same instant for all: minutes around it."""
+    """Return hours of a zone of which one end is the same instant in all zones."""
 
     zone: str
     since: int
     until: int
 
 
-#: Half hours, half an hour of summer time, quarters, one minute, all but a minute, over midnight.
+#: Half-hour zones, half an hour of summer time, quarters, one minute, all but a minute, past
+#: midnight.
 WINDOWS = (
     Window("Europe/Moscow", -90, 0),
     Window("Australia/Lord_Howe", 0, 1),
@@ -58,7 +59,7 @@ READ_LATE = 2.0
 
 
 def test_hours_that_open_or_close_while_it_runs(stack):
-    """Six mailings, of which three may be sent until an instant, and three from it on."""
+    """Create six mailings: three may be sent until an instant, and three from it on."""
     fill(stack, EACH * len(WINDOWS))
     stack.sql(TAGGED, (len(WINDOWS), [one.zone for one in WINDOWS], len(WINDOWS)))
     edge = (datetime.now(UTC) + timedelta(seconds=70)).replace(second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""A mailing from the request to the last message, at the receiving end: the console."""
+"""A mailing from the request to the last message, checked at the receiving end: the console."""
 
 import time
 
@@ -31,7 +31,7 @@ def test_a_mailing_starts_by_itself_and_never_early(stack):
 
 
 def test_nothing_leaves_at_or_after_the_end(stack):
-    # A rate at which what the console prints does not wait for whoever reads it.
+    # A rate at which the console is read as fast as it prints.
     fill(stack, 20_000)
     began = time.time()
     mailing = create(stack, ends_in=1.5, rate_limit=4_000)
@@ -87,7 +87,7 @@ def test_the_rate_is_held_over_all_workers(stack):
     assert len(times) == 2_400
     most = max(sum(start <= t < start + 10 for t in times) for start in times[::20])
     assert most <= 200 * 10 * 1.05
-    # And not below: from the first to the last at the rate, to within five per cent.
+    # Not below the rate either, within five percent, from the first message to the last.
     assert (len(times) - 1) / (times[-1] - times[0]) >= 200 * 0.95
 
 

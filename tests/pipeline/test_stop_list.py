@@ -1,4 +1,4 @@
-"""Numbers are stopped while their mailing runs: they get nothing more, at the receiving end."""
+"""Numbers that are stopped while their mailing runs get no further message."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Subscribers write СТОП while their mailing runs; what they get is audited at the gateway."""
+"""Subscribers write СТОП while their mailing runs; the gateway's ledger is audited."""
 
 import time
 from collections.abc import Iterator

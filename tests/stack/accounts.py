@@ -1,9 +1,9 @@
-"""An account that is not root's, for a stack to run as."""
+"""An unprivileged account for a stack to run as."""
 
 import sys
 
 NOBODY = 65534
-# Another uid that may still read this interpreter and this tree, wherever they lie.
+# Another uid that can still read this interpreter and this tree, in any folder.
 AS_NOBODY = (
     "setpriv",
     f"--reuid={NOBODY}",

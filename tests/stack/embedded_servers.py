@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Valkey for the tests that need no more than the two."""
+"""The embedded PostgreSQL and Valkey, for tests that need no whole stack."""
 
 import os
 import shutil
@@ -18,17 +18,18 @@ from vestnik.stack.servers.postgres import USER, Postgres
 from vestnik.stack.servers.valkey import Valkey
 
 SECONDS = 30.0
-#: A PostgreSQL of your own for the tests that start no stack: a role that may create databases.
+#: The address of another PostgreSQL for tests without a stack; its role must be able to create
+#: databases.
 DATABASE = "TEST_DATABASE_URL"
-#: For the data of tests, and a write-ahead log of an eighth of it.
+#: Bytes for the data of tests and a write-ahead log of an eighth of it.
 ROOM = 4 << 30
 PREFIX = "vestnik-tests-"
 
 
 class Servers(ExitStack):
-    """Both servers in a home of their own, which goes with them.
+    """Run both servers in a home of their own, which is deleted afterwards.
 
-    With TEST_DATABASE_URL that PostgreSQL is used, and the embedded one is not started.
+    With TEST_DATABASE_URL, that PostgreSQL is used, and the embedded one is not started.
     """
 
     def __init__(self) -> None:
@@ -53,27 +54,27 @@ class Servers(ExitStack):
         return self
 
     def run(self, program: Program) -> None:
-        """Start one, and stop it at the end."""
+        """Start a server, and stop it at the end of the block."""
         with open(self.home.path / f"{program.name}.log", "ab") as log:
             process = program.spawn(output=log.fileno())
         self.callback(process.wait)
         self.callback(process.send_signal, program.stop_signal)
 
     def hurry(self) -> None:
-        """New sessions find a deadlock soon, and their commits do not wait for the disk."""
+        """Have new sessions detect deadlocks soon, and commit without waiting for the disk."""
         url = self.postgres.url_for(OWNER, self.postgres.passwords["database_owner"], "postgres")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"ALTER ROLE {USER} SET deadlock_timeout = '50ms'")
             connection.execute(f"ALTER ROLE {USER} SET synchronous_commit = off")
 
     def environ(self) -> dict[str, str]:
-        """How to reach them."""
+        """Return the environment with the addresses of the servers."""
         url = os.environ.get(DATABASE) or self.postgres.url
         return {"DATABASE_URL": url, "REDIS_URL": self.valkey.url}
 
 
 def _in_memory(folder: Path = Path("/dev/shm")) -> Path | None:  # noqa: S108
-    """A folder in which nothing waits for a disk, where there is one with room; else the usual."""
+    """Return a folder in memory if it has enough space, otherwise the default folder."""
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         return None
     for left in folder.glob(f"{PREFIX}*"):  # by processes that were killed
@@ -83,7 +84,7 @@ def _in_memory(folder: Path = Path("/dev/shm")) -> Path | None:  # noqa: S108
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:
-    """Return once it holds; TimeoutError where it does not in time."""
+    """Return when the condition holds. Raises TimeoutError if it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -92,7 +93,7 @@ def wait_until(condition: Callable[[], object], seconds: float) -> None:
 
 
 def without_servers(environ: dict[str, str] | os._Environ[str] = os.environ) -> dict[str, str]:
-    """The environment of somebody who has configured nothing."""
+    """Return an environment without any setting of Vestnik."""
     ours = ("VESTNIK_", "SMS_PROVIDER_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAKE")
     ours += ("PYTHONDONTWRITEBYTECODE",)  # each start would compile every module anew
     return {name: value for name, value in environ.items() if not name.startswith(ours)}

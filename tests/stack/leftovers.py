@@ -1,4 +1,4 @@
-"""What of a stack is still there: processes, and folders outside its home."""
+"""Finds remains of a stack: processes, and folders outside its home."""
 
 import os
 from collections.abc import Iterator
@@ -8,12 +8,13 @@ from vestnik.stack.runtime_dir import PARENTS, prefix
 
 
 def processes_of(home: Path) -> list[str]:
-    """The command lines of whatever runs on this home, stands in it, or was started for it."""
+    """Return the command lines of processes that use this home, work in it, or were started for
+    it."""
     return [_command(pid) for pid in _pids() if _belongs(pid, home)]
 
 
 def children_of(pid: int) -> set[int]:
-    """The processes whose parent it is."""
+    """Return the child processes."""
     return {
         int(child)
         for task in os.listdir(f"/proc/{pid}/task")
@@ -22,7 +23,7 @@ def children_of(pid: int) -> set[int]:
 
 
 def runtime_dirs_of(home: Path) -> list[Path]:
-    """The folders outside the home."""
+    """Return the folders outside the home."""
     return [path for place in PARENTS for path in Path(place).glob(f"{prefix(home)}*")]
 
 

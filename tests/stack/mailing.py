@@ -1,10 +1,10 @@
-"""A mailing to everybody in a running stack, due now."""
+"""A mailing to all clients of a running stack, due now."""
 
 from tests.stack.running import RunningStack
 
 
 def make_mailing(stack: RunningStack) -> int:
-    """Its id."""
+    """Create the mailing; return its id."""
     body = {
         "text": "Здравствуйте!",
         "filter": {},

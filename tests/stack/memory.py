@@ -1,4 +1,4 @@
-"""How much memory a process and its descendants take, each shared page counted once."""
+"""Measures the memory of a process and its descendants; a shared page counts once."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ MIB = 1 << 20
 
 
 def of_tree(root: int) -> int:
-    """Bytes, by what the kernel calls the proportional set size."""
+    """Return the proportional set size in bytes."""
     return sum(of_process(pid) for pid in descendants(root))
 
 
@@ -21,7 +21,7 @@ def of_process(pid: int) -> int:
 
 
 def descendants(root: int) -> Iterator[int]:
-    """The process itself and all below it."""
+    """Yield the process and its descendants."""
     children = defaultdict(list)
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

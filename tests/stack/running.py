@@ -1,9 +1,8 @@
-"""A real `vestnik up` for tests: its own home and port, its console, its processes by name.
+"""A real `vestnik up` for tests, with its own home and port, its console, and its processes by
+name.
 
-with RunningStack(workers=2) as stack:
-    mailing = stack.api("POST", "mailings/", {"text": "…", …})
-    stack.wait_for_line("SMS ", seconds=5)
-    stack.kill("worker.1")
+with RunningStack(workers=2) as stack: mailing = stack.api("POST", "mailings/", {"text": "…", …})
+stack.wait_for_line("SMS ", seconds=5) stack.kill("worker.1")
 """
 
 import atexit
@@ -41,7 +40,7 @@ MESSAGE = re.compile(
 
 
 class Line(NamedTuple):
-    """A line of the console, and when it was read."""
+    """A line of the console, with the time at which it was read."""
 
     monotonic: float
     wall: float
@@ -49,7 +48,7 @@ class Line(NamedTuple):
 
     @property
     def process(self) -> str:
-        """Whose line it is."""
+        """The name of the line's process."""
         match = PREFIX.match(self.text)
         return match[1] if match else ""
 
@@ -69,7 +68,7 @@ class Sent(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the API answered."""
+    """A response of the API."""
 
     status: int
     body: Any
@@ -77,7 +76,8 @@ class Answer(NamedTuple):
 
 @cache
 def prepared_home() -> Path:
-    """A home on which a stack has run: on a copy of it another starts some seconds sooner."""
+    """Return a home on which a stack has run: a stack on a copy of it starts some seconds
+    sooner."""
     folder = Path(tempfile.mkdtemp(prefix="vestnik-prepared-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with RunningStack(home=folder / "home", workers=1):
@@ -86,12 +86,12 @@ def prepared_home() -> Path:
 
 
 def copy_home(source: Path, target: Path) -> None:
-    """With owners and modes, as the servers insist on them."""
+    """Copy a home with owners and modes, which the servers check."""
     subprocess.run(["cp", "-a", f"{source}/.", target], check=True)
 
 
 class RunningStack:
-    """Runs from `start` to `stop`; as a context manager, for the length of the block."""
+    """A stack that runs from `start` to `stop`, or during a `with` block."""
 
     def __init__(
         self,
@@ -125,10 +125,10 @@ class RunningStack:
         if self.own_home:
             shutil.rmtree(self.home, ignore_errors=True)
 
-    # --- its life ------------------------------------------------------------------------------
+    # --- start and stop ------------------------------------------------------------------------
 
     def start(self, seconds: float = SECONDS_TO_START) -> Self:
-        """Start it and wait until it is ready."""
+        """Start the stack and wait until it is ready."""
         if self.own_home and not self.demo and not any(self.home.iterdir()):
             copy_home(prepared_home(), self.home)
         self.spawn()
@@ -140,7 +140,7 @@ class RunningStack:
         return self
 
     def spawn(self) -> None:
-        """Start it, no more."""
+        """Start the stack without waiting."""
         began = len(self.lines)
         self.process = subprocess.Popen(
             self.command,
@@ -159,7 +159,7 @@ class RunningStack:
         self.since = began
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> float:
-        """Stop it in order; the seconds that it took. Fails where it takes too long."""
+        """Stop the stack in order; return the seconds that it took. Fails if it takes too long."""
         assert self.process is not None
         began = time.monotonic()
         if self.process.poll() is None:
@@ -174,17 +174,17 @@ class RunningStack:
         return time.monotonic() - began
 
     def wait_ended(self, seconds: float = SECONDS_TO_START) -> int:
-        """Its exit status, when it ends by itself."""
+        """Wait until the stack ends by itself; return the exit status."""
         assert self.process is not None
         status = self.process.wait(seconds)
         for reader in self.readers:
             reader.join(SECONDS_TO_STOP)
         return status
 
-    # --- its console ---------------------------------------------------------------------------
+    # --- console -------------------------------------------------------------------------------
 
     def wait_for_line(self, text: str, seconds: float) -> Line:
-        """The first line since the start that holds the text. TimeoutError where none comes."""
+        """Return the first line since the start with the text. Raises TimeoutError without one."""
         seen = self.since
         deadline = time.monotonic() + seconds
         while True:
@@ -198,7 +198,7 @@ class RunningStack:
             time.sleep(0.005)
 
     def sent(self, mailing: int | None = None) -> Iterator[Sent]:
-        """The messages on the console so far."""
+        """Yield the messages that the console provider has printed so far."""
         for line in tuple(self.lines):
             if match := MESSAGE.match(line.words):
                 found = Sent(line, match["phone"], int(match["mailing"]), int(match["message"]))
@@ -206,20 +206,20 @@ class RunningStack:
                     yield found
 
     def tail(self) -> str:
-        """The end of the console, for a failure's report."""
+        """Return the end of the console, for the report of a failure."""
         return "\n".join(line.text for line in self.lines[-30:])
 
-    # --- its parts -----------------------------------------------------------------------------
+    # --- parts ---------------------------------------------------------------------------------
 
     @property
     def state(self) -> dict[str, Any]:
-        """What it says of itself to other commands."""
+        """The state file that other commands read."""
         state: dict[str, Any] = json.loads((self.home / "stack.json").read_text())
         return state
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process ids by name: postgres, valkey, web, worker.1 …, beat."""
+        """The process ids by name: postgres, valkey, web, worker.1 and so on."""
         pids: dict[str, int] = self.state["processes"]
         return pids
 
@@ -244,18 +244,18 @@ class RunningStack:
         return kept["api_key"]
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """Signal one process; the pid that it had."""
+        """Signal a process; return its pid."""
         pid = self.pids[name]
         os.kill(pid, number)
         return pid
 
     def wait_reborn(self, name: str, old_pid: int, seconds: float = 10.0) -> int:
-        """The pid of the process's next life, once it is started."""
+        """Wait until the process is restarted; return its new pid."""
         wait_until(lambda: self.pids.get(name, old_pid) != old_pid, seconds)
         return self.pids[name]
 
     def api(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Ask the API, as an administrator."""
+        """Send a request to the API as an administrator."""
         request = Request(  # noqa: S310  (our own address)
             f"{self.address}/api/v1/{path}",
             method=method,
@@ -274,7 +274,7 @@ class RunningStack:
                 return _answer(error.code, error.read())
 
     def sql(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """Ask the database itself."""
+        """Run a query in the database."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
@@ -309,5 +309,5 @@ def _answer(status: int, content: bytes) -> Answer:
 
 
 def free_port() -> int:
-    """A port on which nobody listens, and which Linux gives to no outgoing connection."""
+    """Return a free port outside the range of outgoing connections."""
     return next(port for port in random.sample(PORTS, len(PORTS)) if is_free(port))

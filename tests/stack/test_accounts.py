@@ -1,4 +1,4 @@
-"""Root or not, under whatever folder: the stack runs, and opens no folder to anybody."""
+"""The stack runs as root or not, in any folder, and gives no other user access to a folder."""
 
 import os
 import pwd
@@ -39,7 +39,7 @@ def test_root_with_a_home_under_a_closed_folder(tmp_path):
     with RunningStack(home=home, workers=1) as stack:
         assert owner(stack.pids["postgres"]) == runtime_dir.lowered_uid()
         assert owner(stack.pids["web"]) == 0
-        # Its crash recovery finds its files by the same way.
+        # Crash recovery finds the files by the same path.
         stack.sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
         stack.wait_reborn("postgres", stack.kill("postgres"))
         stack.stop()
@@ -77,7 +77,7 @@ def test_a_home_that_root_used_is_refused_to_others(home, used_home, as_nobody):
     assert f"{home}/postgres belongs to another user" in stack.errors
 
 
-# As `sudo` does it, but what root becomes may still read this tree: see AS_NOBODY.
+# As `sudo` does, except that the account can still read this tree: see AS_NOBODY.
 AS_ROOT = (
     "setpriv",
     "--securebits=+no_setuid_fixup",
@@ -90,7 +90,7 @@ AS_ROOT = (
 def test_one_start_by_root_does_not_take_the_home_from_its_user(home, as_nobody):
     with RunningStack(home=home, workers=1, **as_nobody) as stack:
         key = stack.key
-    # As earlier versions left it after a start by root.
+    # As earlier versions left the home after a start by root.
     for path in (home / "postgres", *(home / "postgres").rglob("*")):
         os.chown(path, 1, 1, follow_symlinks=False)
     os.chown(home / "secrets.json", 0, 0)

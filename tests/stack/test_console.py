@@ -1,4 +1,4 @@
-"""One console: whose line is whose, and not one lost."""
+"""One console: each line has its process's name, and no line is lost."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ NAME = "web"
 
 
 class Reader(threading.Thread):
-    """Collects what comes out of the console, after a while."""
+    """Read the output of the console, after a while."""
 
     def __init__(self, pipe: int, *, after: float = 0.0) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A supervisor that runs out of descriptors, and processes beside it that are none of its own."""
+"""A supervisor that runs out of descriptors, and adopted processes that it did not start."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may raise the limit again")
 def test_a_passing_shortage_of_files_or_processes_ends_nothing(home, used_home, as_nobody):
-    """Of two stacks at once, since it has to last. Root ignores the limit of processes."""
+    """Two stacks at once, since the shortage has to last. Root ignores the limit of processes."""
     other = home.with_name("other")
     subprocess.run(["cp", "-a", used_home, other], check=True)
     with (
@@ -68,7 +68,7 @@ def test_a_passing_shortage_of_files_or_processes_ends_nothing(home, used_home, 
 
 @contextmanager
 def limited(pid: int, option: str, most: int, *, by: tuple[str, ...] = ()) -> Iterator[None]:
-    """A process with no more of that, for the length of the block; set by somebody who may."""
+    """Limit a resource of a process during the block."""
     limits = Path(f"/proc/{pid}/limits").read_text()
     (before,) = re.findall(rf"{NAMES[option]} +(\d+|unlimited) ", limits)
     command = [*by, "prlimit", f"--pid={pid}"]
@@ -76,7 +76,7 @@ def limited(pid: int, option: str, most: int, *, by: tuple[str, ...] = ()) -> It
     try:
         yield
     finally:
-        # It may have been replaced meanwhile.
+        # The process may have been replaced meanwhile.
         subprocess.run([*command, f"--{option}={before}:"], stderr=subprocess.DEVNULL)
 
 
@@ -86,7 +86,7 @@ def is_reborn(stack: RunningStack, name: str, killed: int) -> None:
 
 
 def is_whole(stack: RunningStack) -> None:
-    """All its processes are there and none beside them, and a mailing arrives once."""
+    """Assert that all processes run, and no others, and that a mailing arrives once."""
     wait_until(lambda: set(stack.state["ready"]) == set(stack.pids) == WHOLE, 30)
     wait_until(lambda: children_of(stack.process.pid) == set(stack.pids.values()), 10)
     stack.api("POST", "clients/", {"phone_number": "79261234567"})

@@ -1,4 +1,5 @@
-"""A broker whose disk is full: the workers wait, one line says why, and all goes on afterwards."""
+"""A broker with a full disk: the workers wait, one line names the reason, and work goes on
+afterwards."""
 
 import json
 import os
@@ -58,7 +59,7 @@ def test_workers_outlive_a_full_disk_of_the_broker(old_home):
 
 
 def fill(path: Path) -> None:
-    """Write until there is no room. Raises OSError."""
+    """Write until the disk is full. Raises OSError."""
     with path.open("wb", buffering=0) as file:
         while True:
             file.write(b"\0" * 65536)

@@ -1,4 +1,4 @@
-"""`vestnik healthcheck`, as the containers' checks run it."""
+"""`vestnik healthcheck`, as the health checks of containers run it."""
 
 import os
 import socket
@@ -30,7 +30,7 @@ class Web(BaseHTTPRequestHandler):
         self.wfile.write(b'{"status": "unavailable"}')
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Files of clients into a stack that runs: by command, over the API, killed in the middle."""
+"""Imports of files into a running stack: by command, by API, killed in the middle."""
 
 import json
 import signal
@@ -15,8 +15,8 @@ from tests.stack.running import RunningStack
 
 FAULTS = Path(__file__).parent.parent / "audience" / "files"
 BOUNDARY = "x-x-x"
-#: Rows of a file that takes seconds to be read, and how many are told to be read while it is: the
-#: progress is stored with each 50,000.
+#: Rows of a file that takes seconds to read, and the rows that the progress shows meanwhile: it is
+#: stored every 50,000.
 MANY, SOME = 100_000, 50_000
 
 

@@ -1,4 +1,4 @@
-"""A release is brought up while others work: other setups, a backup, a setup that was killed."""
+"""A release is set up beside other setups, a backup, and after a killed setup."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from tests.stack.embedded_servers import wait_until
 from tests.stack.test_wait_for import own_servers, vestnik  # noqa: F401
 
-#: Before the indexes that are made concurrently, and before a column of the messages.
+#: Before the indexes that are created concurrently, and before a column of the messages.
 BEFORE = (("audience", "0009"), ("dispatch", "0004"))
 INDEXES = """
 SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -40,7 +40,7 @@ def indexes(environ: Environ) -> list[object]:
 
 @contextmanager
 def setups(environ: Environ, count: int) -> Iterator[list[str]]:
-    """What these setups said, once the block has ended."""
+    """Run setups during the block; their output is complete at its end."""
     said: list[str] = []
 
     def set_up() -> None:

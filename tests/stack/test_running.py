@@ -1,4 +1,4 @@
-"""A stack that runs: what it shows, what it keeps, what it starts again."""
+"""A running stack: its output, the data that it keeps, the processes that it restarts."""
 
 import os
 import signal
@@ -113,7 +113,7 @@ def test_valkey_comes_back_and_the_workers_find_it(stack):
 
 
 def send_to_everyone(stack: RunningStack) -> int:
-    """How many got a mailing that is due now."""
+    """Send a mailing that is due now; return how many messages arrived."""
     body = {
         "name": "ещё одна",
         "text": "Здравствуйте!",

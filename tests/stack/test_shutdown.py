@@ -1,4 +1,4 @@
-"""The end of a stack, asked for or not: nothing is left behind, and the data stays."""
+"""The end of a stack, requested or not: no process or folder is left, and the data is kept."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ def test_a_killed_supervisor_takes_everything_along(old_home):
 
 
 def make(tmp_path) -> tuple[str, ...]:
-    """As `make run` does it, in an environment that is there already."""
+    """Run as `make run` does, in an existing virtual environment."""
     makefile = tmp_path / "Makefile"
     makefile.write_text(f"run:\n\t@exec {sys.executable} -m vestnik up --no-demo\n")
     return ("make", "--file", str(makefile), "run")
@@ -68,7 +68,7 @@ def terminated(stack: RunningStack) -> None:
 
 @pytest.fixture
 def hang_up_by_default() -> Iterator[None]:
-    """Let SIGHUP end the processes that a test starts, also where `nohup` runs the tests."""
+    """Let SIGHUP end the processes that a test starts, also if `nohup` runs the tests."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)

@@ -1,4 +1,4 @@
-"""What takes long at a start is said and not ended: begun anew, it would never be done."""
+"""A slow step of a start is reported and not killed: a restart would begin it again."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ WHERE query LIKE 'SELECT pg_try_advisory_lock%' AND pid <> pg_backend_pid()
 
 
 class Said:
-    """A supervisor whose console is kept."""
+    """A supervisor whose console is recorded."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -80,7 +80,9 @@ def test_one_that_only_saves_memory_is_not_waited_for_long(said: Said) -> None:
     assert process.restarts  # it is tried again beside the others
     wait_until(process.reap, 5)
     assert process.restart_at is not None
-    assert any("is not ready: the other processes start without it" in line for line in said.lines())
+    assert any(
+        "is not ready: the other processes start without it" in line for line in said.lines()
+    )
 
 
 def test_a_server_that_ends_is_not_waited_for(said: Said) -> None:
@@ -109,7 +111,7 @@ def test_a_setup_that_waits_for_another_one_says_so(
 
 
 def release_later(holder: "psycopg.Connection[tuple[object, ...]]") -> None:
-    """Some time after the other has begun to wait."""
+    """Run after the other one has begun to wait."""
     wait_until(lambda: holder.execute(WAITING).fetchall() != [], 60)
     time.sleep(0.5)  # what is said meanwhile
     holder.close()

@@ -1,4 +1,4 @@
-"""What keeps a stack from starting: one clear line on standard error, and nothing left running."""
+"""An error that prevents a start is one clear line on standard error, and no process is left."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
 def refusal(home: Path, status: int = 1, **environ: str) -> str:
-    """The one line with which it refuses."""
+    """Start the stack and return its one line of error."""
     stack = RunningStack(home=home, workers=1, environ=environ)
     stack.spawn()
     try:

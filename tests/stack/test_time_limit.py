@@ -1,4 +1,4 @@
-"""Every request ends: one that waits for the database, and one whose body does not come."""
+"""Every request ends, also one that waits for the database and one whose body does not arrive."""
 
 import contextlib
 import socket
@@ -45,7 +45,7 @@ def test_what_waits_too_long_is_answered_503_with_what_to_do(
 
 
 def test_whoever_sends_a_body_byte_by_byte_holds_no_place_for_good(stack: RunningStack) -> None:
-    """More of them than there are places; meanwhile others wait, and then they are served."""
+    """More slow requests than threads: other requests wait, and are served afterwards."""
     with contextlib.ExitStack() as opened:
         waiting = {opened.enter_context(_began(stack)) for _ in range(20)}
         began = time.monotonic()
@@ -69,7 +69,7 @@ def _began(stack: RunningStack) -> socket.socket:
 
 
 def _still_open(line: socket.socket) -> bool:
-    """Send one more byte; whether nobody has answered yet."""
+    """Send one more byte; return whether there is no answer yet."""
     try:
         line.sendall(b" ")
         line.setblocking(False)
@@ -84,7 +84,7 @@ def _still_open(line: socket.socket) -> bool:
 
 
 def _session(stack: RunningStack) -> str:
-    """The cookie of somebody who is logged in."""
+    """Return the cookie of a logged-in user."""
     key = "s" * 32
     code = (
         "from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY;"

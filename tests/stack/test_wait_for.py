@@ -1,4 +1,5 @@
-"""Processes that are started before what they need, as containers are; and servers of one's own."""
+"""Processes that start before the servers that they need, as containers do; and external
+servers."""
 
 import os
 import subprocess
@@ -20,7 +21,7 @@ DATABASE = "own"
 
 @pytest.fixture
 def own_servers():
-    """A server with an empty database, and the broker: as somebody has them already."""
+    """An existing PostgreSQL with an empty database, and a broker."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {DATABASE}")
         yield {
@@ -32,7 +33,7 @@ def own_servers():
 
 
 class Running:
-    """A `vestnik …` and what it has said so far."""
+    """A running `vestnik …` and its output so far."""
 
     def __init__(self, words: tuple[str, ...], environ: dict[str, str]) -> None:
         self.process = subprocess.Popen(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.utils import translation
+
 from vestnik.reasons.catalogue import TEXTS
 from vestnik.reasons.reason import Reason
 
@@ -16,13 +18,19 @@ def translated(reason: Reason, names: Names | None = None) -> str:
     return TEXTS[reason.code].on_pages % params
 
 
+def decimal(value: float) -> str:
+    """Return a number without needless zeros, with the decimal sign of the active language."""
+    plain = f"{value:g}"
+    return plain.replace(".", ",") if translation.get_language() == "ru" else plain
+
+
 def _written(name: str, value: Any, names: Names) -> str:
     if isinstance(value, Reason):
         return translated(value, names)
     if name in names:
         return names[name](value)
     if isinstance(value, float):
-        return f"{value:g}"
+        return decimal(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(value)
     return str(value)

@@ -1,4 +1,4 @@
-"""Requests that change the same clients at once: all are served, or told the truth."""
+"""Requests that change the same clients at once are all served, or get a correct error."""
 
 import random
 import threading
@@ -27,7 +27,7 @@ WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 @contextmanager
 def together(*jobs: Callable[[], None]) -> Iterator[None]:
-    """Run the jobs in threads of their own until the block and they have ended."""
+    """Run the jobs in threads; return when the block and the jobs have ended."""
 
     def run(job: Callable[[], None]) -> None:
         try:
@@ -69,7 +69,7 @@ def test_lists_and_deletions_side_by_side_never_wait_in_a_circle() -> None:
 
 
 def test_a_list_that_loses_against_somebody_else_is_sent_again_by_itself() -> None:
-    """The other one locks against the order of the numbers, as a change of numbers may."""
+    """The other transaction locks against the order of the numbers, as a change of numbers may."""
     caller = Caller()
     first, second = make_client("79000000001"), make_client("79000000002")
     answers = []
@@ -109,7 +109,7 @@ def test_a_list_that_loses_against_somebody_else_is_sent_again_by_itself() -> No
 def test_of_two_changes_of_a_client_at_once_none_is_lost(
     one: dict[str, Any], other: dict[str, Any], becomes: dict[str, Any]
 ) -> None:
-    """The first of each pair was undone by the second in 63 of 150."""
+    """The second request of a pair had undone the first in 63 of 150 pairs."""
     caller = Caller()
     starting = threading.Barrier(2)
 
@@ -130,7 +130,7 @@ def test_of_two_changes_of_a_client_at_once_none_is_lost(
 
 @contextmanager
 def another() -> Iterator[Any]:
-    """Somebody else's transaction."""
+    """Another session's transaction."""
     other = connection.copy()
     other.set_autocommit(False)
     try:

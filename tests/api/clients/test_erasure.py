@@ -19,12 +19,12 @@ from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
 
 NUMBER = "79000000000"
-#: The public register of numbering, which begins with that number.
+#: The public numbering register contains that number as a range.
 PUBLIC = "audience_numberrange"
 
 
 def everything() -> str:
-    """All that the database holds of our own, as text."""
+    """Return all rows of our tables as text."""
     with connection.cursor() as cursor:
         tables = set(connection.introspection.table_names(cursor)) - {PUBLIC}
         found = []

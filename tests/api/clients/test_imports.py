@@ -1,4 +1,4 @@
-"""Files of clients over the API."""
+"""Imports of files by the API."""
 
 import json
 from typing import Any
@@ -73,7 +73,7 @@ def test_refused_rows_are_a_file_that_no_sheet_takes_for_formulas(api: Caller):
 
 
 def test_a_reason_that_begins_with_a_heading_is_no_formula(api: Caller):
-    """The heading is the file's own, and the reason names it first."""
+    """The reason begins with the file's own heading."""
     types = json.dumps({"=1+1": "number"})
     job = send(api, b"phone;=1+1\n79261234567;spring\n", types=types).json()
     stored.read(job["id"])

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request: a clear 4xx that names the field and the remedy."""
+"""Every invalid request gets a 4xx that names the field and the remedy."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""However much is wrong with a request, work and answer stay small."""
+"""The work and the answer stay small for a request with any number of errors."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from vestnik.api.http.parsers import MIB
 
 LONG = "k" * 70_000
 SECONDS = 5
-#: Of an answer; of which most is the path and the remedy of each of a hundred errors.
+#: Bytes of an answer: mostly the paths and remedies of a hundred errors.
 MOST_BYTES = 256 * 1024
 
 CLIENT = {"phone_number": "79261234567"}

@@ -40,7 +40,7 @@ def test_every_body_that_is_sent_has_an_example() -> None:
 
 
 def test_what_becomes_of_other_attributes_is_said_of_a_list_and_of_a_file() -> None:
-    """A list replaces them all, a file changes those that it has."""
+    """A list replaces all attributes, a file changes those that it contains."""
     paths = Client().get("/api/schema/").json()["paths"]
     of_list, of_file = (
         paths[f"/api/v1/clients/{name}/"]["post"]["description"] for name in ("bulk", "imports")

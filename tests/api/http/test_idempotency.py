@@ -179,7 +179,7 @@ def test_a_number_is_stopped_and_a_client_erased_whatever_key_comes_with_it(api:
 
 
 def test_an_erasure_frees_no_key(api: Caller) -> None:
-    """Else a test send that is repeated, as after a time-out, would go out again."""
+    """Otherwise a repeated test send, as after a timeout, would be sent again."""
     body = {"text": "Hello", "phone_numbers": ["79261234567"]}
     client = api.post("clients/", NUMBER).json()["id"]
     api.post("mailings/test-send/", body, idempotency_key="k")

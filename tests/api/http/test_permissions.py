@@ -1,4 +1,4 @@
-"""Who may do what: API keys and their roles."""
+"""The permissions of API keys by their roles."""
 
 import pytest
 from django.db import connection
@@ -14,8 +14,11 @@ PUBLIC = {"/", "/livez", "/readyz", "/docs/", "/api/schema/", "/admin/login/", "
 
 
 def addresses() -> list[str]:
-    """Every address that the service has, with 1 for each id; those of the operator's pages lead
-    to the login and are gone through in `tests/dashboard/web/test_access_matrix.py`."""
+    """Return every address of the service, with 1 for each id.
+
+    Those of the operators' pages lead to the login; `tests/dashboard/web/test_access_matrix.py`
+    tests them.
+    """
 
     def walk(patterns: list[URLPattern | URLResolver], before: str) -> list[str]:
         found = []

@@ -1,4 +1,4 @@
-"""Errors, wherever they come from, are problems (RFC 9457)."""
+"""Errors of every origin are problem documents (RFC 9457)."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -19,7 +19,7 @@ def test_an_address_that_is_not_there_is_a_problem_too() -> None:
 
 
 def _because(cause: errors.Error) -> OperationalError:
-    """As Django hands on what psycopg says."""
+    """Return an error as Django wraps one of psycopg."""
     error = OperationalError("canceling statement")
     error.__cause__ = cause
     return error

@@ -1,4 +1,4 @@
-"""Reasons as programs read them: a code and parameters beside the text."""
+"""Machine-readable reasons: a code and parameters beside the text."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ def test_a_message_that_is_not_sent_says_why_to_programs(api: Caller) -> None:
 
 
 def test_a_text_of_the_version_before_is_answered_word_for_word(api: Caller) -> None:
-    """Its workers write the text alone, also where this version has left a code."""
+    """Workers of the previous version write the text alone, also over a code of this version."""
     mailing = make_running(1)
     message = mailing.messages.get()
     reason = Reason(Code.NO_VALUE, names=["name"])
@@ -106,7 +106,7 @@ def test_a_held_mailing_says_why_to_programs(api: Caller) -> None:
 
 
 def test_the_pause_after_refusals_is_known_by_its_code(api: Caller) -> None:
-    """A text alone decides nothing: that of the version before is one pause more."""
+    """A text without a code decides nothing: a pause by the previous version does not count."""
     mailing = make_running(250)
     mailing.batches.update(queued=0, failed=250)
     Message.objects.update(state="failed", error="6: spam")

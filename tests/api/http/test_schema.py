@@ -1,6 +1,6 @@
-"""Hostile input, made from the service's own description of itself.
+"""Hostile input generated from the OpenAPI document.
 
-No answer is a 5xx, and each is one that the description tells of.
+No response is a 5xx, and each is described by the document.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ schema = schemathesis.openapi.from_wsgi("/api/schema/", application)
 
 @schema.hook
 def filter_query(context: schemathesis.HookContext, query: dict[str, Any] | None) -> bool:
-    """Refuse empty lists: they are left out of the address, so the request is right."""
+    """Skip empty lists: they are left out of the address, so the request is valid."""
     return not any(value in ([], {}) for value in (query or {}).values())
 
 
@@ -47,11 +47,11 @@ def filter_query(context: schemathesis.HookContext, query: dict[str, Any] | None
     phases=[Phase.explicit, Phase.generate],
 )
 def test_every_answer_to_hostile_input_is_as_described(case: schemathesis.Case, key: str) -> None:
-    # A long list is taken with what is wrong in it, which its answer then names item by item.
-    # A form knows texts alone, and an empty one in it is one that was not given.
+    # A long list with invalid items is accepted; the answer names them item by item.
+    # A form has texts alone, and an empty text counts as not given.
     itemwise = case.operation.path.endswith(("/bulk/", "/imports/"))
     case.call_and_validate(
-        # The test client of WSGI does not unpack an answer that is compressed.
+        # The WSGI test client does not decompress answers.
         headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"},
         checks=CHECKS,
         excluded_checks=[checks.negative_data_rejection] if itemwise else [],

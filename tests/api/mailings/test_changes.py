@@ -1,4 +1,4 @@
-"""PATCH mailings/{id}/: what may change in which state."""
+"""PATCH mailings/{id}/: the fields that may change in each state."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Drafts: mailings that are saved for later, changed at leisure, and scheduled."""
+"""Drafts: mailings that are saved, changed and scheduled later."""
 
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks

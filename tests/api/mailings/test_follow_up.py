@@ -13,7 +13,7 @@ STATES = ["failed", "expired", "unknown", "undelivered", "cancelled", "suppresse
 
 
 def make_finished() -> Mailing:
-    """Ended, with a client in each of the states, and four whose message was not sent."""
+    """An ended mailing with a client in each of the states, and four whose message was not sent."""
     mailing = make_running(10, text="Hello {{ tag }}", rate_limit=7, name="First")
     for state, message in zip(STATES, mailing.messages.order_by("id"), strict=False):
         message.state, message.error, message.attempt_id = state, "so", 1
@@ -24,7 +24,7 @@ def make_finished() -> Mailing:
 
 
 def states_of(other: Mailing, mailing_id: int) -> list[str]:
-    """In which states those are with the other whom the new one is enlisted for."""
+    """Return the states in the original mailing of the clients of the follow-up."""
     mailing = Mailing.objects.get(id=mailing_id)
     assert launch(mailing_id)
     enlist_all(mailing)
@@ -53,7 +53,7 @@ def test_a_new_mailing_goes_to_those_who_were_not_reached(
 
 
 def test_those_whom_a_cancel_came_before_are_cancelled_before_their_rows_are(api: Caller) -> None:
-    """What is in flight then finishes: it is not sent again."""
+    """A message in flight at that moment finishes and is not sent again."""
     other = make_running(3)
     claim = claim_of(other)
     in_flight, *waiting = due_ids(claim)

@@ -1,4 +1,4 @@
-"""mailings/preview/, and that what it says is what then happens."""
+"""mailings/preview/, and that the mailing then does what the preview shows."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +26,7 @@ def stop(number: str) -> None:
 
 
 def make_audience() -> None:
-    """Some of everything, in all zones."""
+    """Clients of all kinds, in all zones."""
     for n, (zone, _) in enumerate(RUSSIAN * 4):
         attributes = {"name": "Анна" * (n % 7)} if n % 4 else {}
         make_client(f"790000000{n:02}", timezone=zone, tag=f"t{n % 2}", attributes=attributes)
@@ -101,7 +101,7 @@ def test_it_says_of_how_many_the_zone_is_assumed(api: Caller) -> None:
 
 
 def open_zones(mailing: Mailing) -> list[str]:
-    """Zones in which something leaves before the end."""
+    """Return the zones in which messages leave before the end."""
     if mailing.local_hours is None:
         return [zone for zone, _ in RUSSIAN]
     ready = mailing.batches.filter(state="ready") | mailing.batches.filter(
@@ -151,7 +151,7 @@ def test_price_and_forecast_are_by_the_provider(api: Caller, settings: Settings)
 def test_beside_others_it_has_its_share_of_the_provider_s_rate(
     api: Caller, settings: Settings
 ) -> None:
-    """Two equal ones at 10 a second: 5 each."""
+    """Two equal mailings at 10 a second get 5 each."""
     settings.SMS_PROVIDERS = {"narrow": {"BACKEND": "null", "OPTIONS": {"max_rate": "10"}}}
     describe.cache_clear()
     make_running(400, provider="narrow", ends_in=30.0)

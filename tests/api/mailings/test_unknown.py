@@ -1,4 +1,4 @@
-"""Messages in doubt: the operator asks, resends or gives up, and it is on record."""
+"""Unknown messages: the operator asks, resends or gives up, and an event records it."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ from django.test import Client
 from tests.stack.embedded_servers import wait_until
 from vestnik.api.ops import health
 
-#: What a probe of Kubernetes, a load balancer or a stranger sends; none is in ALLOWED_HOSTS.
+#: The Host of a probe of Kubernetes, a load balancer or a stranger; none is in ALLOWED_HOSTS.
 HOSTS = [
     "10.42.0.7:8000",
     "10.42.0.7",
@@ -91,7 +91,7 @@ def test_what_takes_too_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def silent_broker(settings: Any) -> Iterator[None]:
-    """One that takes connections and never says a word."""
+    """A server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         yield

@@ -1,4 +1,4 @@
-"""/metrics: what Prometheus reads, right whichever process answers."""
+"""/metrics is correct from any process that answers."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Questions that may hang."""
+"""Calls that may hang."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from vestnik.api.ops.single_flight import MOST_ATTEMPTS, SingleFlight
 
 
 class Hanging:
-    """A question that is answered when the test lets it."""
+    """A call that returns when the test lets it."""
 
     def __init__(self) -> None:
         self.times, self.released = 0, threading.Event()

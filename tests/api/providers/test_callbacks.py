@@ -1,4 +1,4 @@
-"""Where providers call us: only they change anything, and what they say is stored."""
+"""Callbacks: only authenticated providers change anything, and their events are stored."""
 
 import io
 import json
@@ -47,7 +47,7 @@ def providers(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def mailing() -> Mailing:
-    """Three messages that were sent by `main`, as p-1, p-2 and p-3."""
+    """Three messages sent by `main` with the ids p-1, p-2 and p-3."""
     mailing = make_running(3, provider="main")
     record(mailing, ["sent"] * 3)
     return mailing
@@ -182,7 +182,7 @@ def test_an_id_of_any_length_is_no_error() -> None:
 
 
 def test_a_signature_of_a_receipt_is_none_of_a_text_nor_the_other_way() -> None:
-    """Both are three words and the secret."""
+    """Both addresses have three words and the secret."""
     receipt = ("79261234567", "79001112233", "1")
     as_text = dict(zip(("phone", "mes", "to"), receipt, strict=True))
     text = ("79261234567", "79001112233", "20")
@@ -247,12 +247,12 @@ def test_a_secret_is_not_guessed_by_trying(mailing: Mailing) -> None:
 
 
 def guess(address: str) -> int:
-    """The status of the last of thirty wrong ones."""
+    """Return the status of the last of thirty wrong secrets."""
     return [post({}, address).status_code for _ in range(30)][-1]
 
 
 def test_a_provider_is_heard_whatever_others_send_from_its_address(mailing: Mailing) -> None:
-    """Behind a proxy the provider and who guesses may have one address."""
+    """Behind a proxy the provider and an attacker may have the same address."""
     words = ("79031234567", "STOP", "79001112233")
     text = dict(zip(("phone", "mes", "to"), words, strict=True)) | {"md5": signed(*words)}
     guessed = [guess(f"{ADDRESS}wrong/"), guess("/api/v1/receipts/vendor/")]
@@ -282,7 +282,7 @@ PARTS = (
 
 
 def send(body: bytes, content_type: str, query: str = "") -> int:
-    """The status of a callback, through what stands before Django in a web process."""
+    """Return the status of a callback through the WSGI layers before Django."""
     address = f"{ADDRESS}{SECRET}/{query and '?'}{query}"
     environ = RequestFactory().generic("POST", address, body).environ
     environ["CONTENT_TYPE"] = content_type
@@ -345,7 +345,7 @@ def test_the_label_of_a_body_says_nothing_of_the_address() -> None:
 
 @pytest.mark.parametrize("label", ["", "; charset=utf-8", "; charset=windows-1251"])
 def test_fields_in_no_charset_are_refused(label: str) -> None:
-    """0x98 is no letter of windows-1251, and there it is no UTF-8 either."""
+    """0x98 is not a character of windows-1251, and not valid UTF-8 there."""
     for body, content_type, query in [
         (b"phone=79261234567&text=%D1%98%98", FORM, ""),
         (PARTS % b"\xd1\x98\x98", MULTIPART, ""),
@@ -398,7 +398,7 @@ def test_an_unknown_receipt_is_kept_for_the_hand_over_to_come() -> None:
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """The lines of the log, as the service formats them."""
+    """Yield the lines of the log as the service formats them."""
     [ours] = [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]
     beside = logging.StreamHandler(io.StringIO())
     beside.setFormatter(ours.formatter)

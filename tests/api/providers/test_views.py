@@ -1,4 +1,4 @@
-"""Providers, as operators see them: what they can do, and never a secret."""
+"""The providers: their abilities, and never a secret."""
 
 from typing import Any
 

@@ -58,4 +58,4 @@ def test_statistics_are_in_the_readers_language() -> None:
 
     assert found["Показатель"] == "Значение"
     assert found["Состояние"] == "идёт"
-    assert (found["в очереди"], found["в очереди, %"]) == ("2", "100.0")
+    assert (found["в очереди"], found["в очереди, %"]) == ("2", "100")

@@ -1,4 +1,4 @@
-"""Texts of which nothing can be seen never leave, and no raw template either: at the gateway."""
+"""Texts without a visible character never reach the gateway, and raw templates do not either."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Many mailings that start together are enlisted in turn, by a few threads."""
+"""Many mailings that start together are enlisted in turn, by two threads."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from vestnik.mailings.models import Mailing
 
 
 class Away(Exception):
-    """The database is away."""
+    """Raise the error of an absent database."""
 
 
 def never() -> bool:

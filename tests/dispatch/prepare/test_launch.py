@@ -1,4 +1,4 @@
-"""Starting what is due."""
+"""Due mailings are launched."""
 
 import pytest
 

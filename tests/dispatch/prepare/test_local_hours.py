@@ -1,4 +1,4 @@
-"""Mailings with local hours: who is sent to when."""
+"""Mailings with local hours: which client is sent to at which time."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ LEASE = 30.0
 
 
 def hours_at(zone: str, first: float, last: float) -> dict[str, str]:
-    """Hours from so many minutes after the zone's present time to so many."""
+    """Return hours by minutes from the zone's present time: from the first to the second."""
     now = database_now().astimezone(ZoneInfo(zone))
     ends = [now + timedelta(minutes=first), now + timedelta(minutes=last)]
     return dict(zip(("from", "until"), (end.strftime("%H:%M") for end in ends), strict=True))
@@ -41,14 +41,14 @@ def launched(**fields) -> Mailing:
 
 
 def make_everybody(each: int = 2) -> None:
-    """So many clients in each Russian zone, mixed."""
+    """Create `each` clients in each Russian zone, interleaved."""
     for n in range(each):
         for place, (zone, _) in enumerate(RUSSIAN):
             make_client(f"7900000{n:02}{place:02}", timezone=zone)
 
 
 def claimed_numbers(mailing: Mailing) -> set[str]:
-    """Whose messages the workers may have now."""
+    """Return the clients whose messages workers may send now."""
     numbers = set()
     while claim := claims.claim(mailing.provider, LEASE):
         numbers |= {message.phone_number for message in due_messages.load_queued(claim)[0]}

@@ -1,4 +1,5 @@
-"""A new text after the start: who waits gets it, and what is on record is what was sent."""
+"""A text that changes after the start: waiting messages get it, and the recorded text is the sent
+one."""
 
 import threading
 from collections.abc import Callable
@@ -28,14 +29,14 @@ pytestmark = pytest.mark.django_db
 
 
 def change(mailing: Mailing, text: str = "New") -> None:
-    """Pause it, give it another text, resume it."""
+    """Pause the mailing, change its text, resume it."""
     mailing.apply(PAUSE, actor="test")
     new_text.change(mailing, {"text": text}, actor="test")
     mailing.apply(RESUME, actor="test")
 
 
 def got(mailing: Mailing) -> list[str]:
-    """The text of each message, as it reads."""
+    """Return the text of each message as it is displayed."""
     rows = mailing.messages.order_by("id").select_related("mailing")
     return [message.full_text for message in rows]
 
@@ -157,7 +158,7 @@ def test_whoever_is_enlisted_after_it_gets_the_new_text() -> None:
 def test_a_chunk_that_was_read_with_the_old_text_is_brought_up_to_the_new_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The text changes between the reading of the mailing and the statement that enlists."""
+    """The text changes after the mailing was read and before the statement that enlists."""
     make_clients(3)
     mailing = make_mailing(text="Old")
     assert launch(mailing.id)
@@ -207,7 +208,7 @@ def _work_until_sent(work: Callable[[], None], mailing: Mailing) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_each_gets_at_the_gateway_what_stands_on_record(settings: Any) -> None:
-    """The text changes five times while a dispatcher sends; the gateway tells what it took."""
+    """The text changes five times while a dispatcher sends; the gateway's list decides."""
     with Standing(delay=0.01) as gateway:
         mailing = make_running(600, text="Text 1", provider="main")
         options = {"url": gateway.url, "window": "10"}

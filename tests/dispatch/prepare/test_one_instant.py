@@ -1,4 +1,5 @@
-"""Who is in a mailing is decided at one instant, and what cannot be enlisted says so."""
+"""The audience is fixed at one instant, and a mailing that cannot be enlisted pauses with a
+reason."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +24,7 @@ THE_OTHERS = "UPDATE audience_client SET tag = CASE id %% 2 WHEN 0 THEN '' ELSE 
 
 
 def begun(**fields: Any) -> Mailing:
-    """A mailing to every other client, whose first chunk is enlisted."""
+    """Return a mailing to every second client, with the first chunk enlisted."""
     make_clients(3000)
     sql.run(EVERY_OTHER)
     mailing = make_mailing(**fields)
@@ -103,7 +104,7 @@ def test_one_that_an_earlier_version_goes_on_with_has_everybody_once() -> None:
 
 @pytest.fixture
 def broken() -> Iterator[None]:
-    """A database that refuses to store messages."""
+    """Make the database refuse to store messages."""
     sql.run(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'value out of range' USING ERRCODE = '22003'; END $$"

@@ -1,4 +1,4 @@
-"""Personalised mailings, and those who get nothing, when they are enlisted."""
+"""Enlisting of personalised mailings, and of clients who get nothing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A test send goes the way of any mailing."""
+"""A test send passes through the same steps as any mailing."""
 
 import pytest
 from django.core.exceptions import ValidationError

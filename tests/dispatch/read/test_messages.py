@@ -1,4 +1,4 @@
-"""Finding messages: right whatever lies beside them, and never by a scan."""
+"""Messages are found correctly beside any other rows, and never by a scan."""
 
 import random
 from itertools import product
@@ -45,7 +45,7 @@ def started(number: int) -> Mailing:
 
 
 def row(mailing: Mailing, client: int, state: str) -> Message:
-    """A message with what its state asks for."""
+    """Return a message with the columns that its state requires."""
     sent_at = from_now(0) if state == "sent" else None
     error = "x" if state == "failed" else None
     return Message.objects.create(

@@ -1,4 +1,4 @@
-"""The sums over batches, and how what is queued reads."""
+"""The sums over batches, and the displayed state of queued messages."""
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -18,7 +18,7 @@ def seen(mailing: Mailing) -> dict[str, int]:
 
 
 def mark_in_flight(count: int) -> None:
-    """So many messages of the first batch are being handed over."""
+    """Put `count` messages of the first batch in flight."""
     batch = Batch.objects.earliest("id")
     first = batch.first_message_id
     batch.in_flight = list(range(first, first + count))

@@ -1,4 +1,4 @@
-"""A provider's answer after the deadline settles what is unknown, and nothing else."""
+"""A provider's answer after the deadline settles its unknown message, and no other."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def null(settings: Any) -> Iterator[None]:
 
 
 def given_up(mailing: Mailing, outcome: Outcome) -> LateOutcome:
-    """The late answer to a message that is recorded as unknown."""
+    """Return the late answer to a message that is recorded as unknown."""
     claim = claim_of(mailing)
     (queued, *_), _ = due_messages.load_queued(claim)
     settled = mark_in_flight(claim, [queued.message_id])

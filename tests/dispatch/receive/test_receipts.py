@@ -1,4 +1,4 @@
-"""Receipts: in any order, repeated, late, too early; and the sums hold after each."""
+"""Receipts in any order, repeated, late or too early; the sums hold after each."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ def receipt(
 
 
 def apply(mailing: Mailing, *found: Receipt) -> dict[str, int]:
-    """The counts afterwards; they are the same by the messages and by the batches."""
+    """Return the counts; those by messages and those by batches are equal."""
     receipts.apply("null", found)
     assert_it_adds_up(mailing)
     return counts(mailing)
@@ -42,7 +42,7 @@ def apply(mailing: Mailing, *found: Receipt) -> dict[str, int]:
 
 @pytest.fixture
 def mailing() -> Iterator[Mailing]:
-    """Three messages that were sent, as p-1, p-2 and p-3."""
+    """Three sent messages with the provider's ids p-1, p-2 and p-3."""
     mailing = make_running(3)
     record(mailing, ["sent"] * 3)
     yield mailing
@@ -90,7 +90,7 @@ def test_who_speaks_for_another_provider_settles_nothing_by_our_ids(
 
 
 def test_what_is_kept_of_another_provider_is_not_kept_anew(mailing: Mailing) -> None:
-    """It would never be forgotten."""
+    """A receipt with a date in the future would never be deleted."""
     receipts.apply("other", [receipt(message=ids(mailing)[0])])
     kept = UnmatchedReceipt.objects.get()
     receipts.match_kept()
@@ -199,7 +199,7 @@ def test_a_receipt_does_not_change_what_is_final(state: str) -> None:
 
 
 def in_parts(mailing: Mailing, parts: int) -> int:
-    """A message that was sent in parts, p-1 and on; its id."""
+    """Create a message sent in parts p-1, p-2 and so on; return its id."""
     claim = claim_of(mailing)
     [message] = due_ids(claim)
     settled: OutcomeBatch = mark_in_flight(claim, [message])
@@ -259,7 +259,7 @@ def test_thousands_at_once_over_several_batches() -> None:
 
 
 def test_an_id_that_is_used_again_stands_for_the_newest_message(mailing: Mailing) -> None:
-    """An SMSC's counter began anew; and it gave one id to two messages at once."""
+    """An SMSC's counter starts over, or gives one id to two messages at once."""
     again = make_mailing()
     launch.launch(again.id)
     enlist_all(again)
@@ -294,7 +294,7 @@ def about(number: str, provider_id: str = "", message: int | None = None) -> Rec
 
 
 def test_a_receipt_about_another_number_settles_nothing(mailing: Mailing) -> None:
-    """As another application of the same account has, whose ids are numbers like ours."""
+    """Another application of the same account has numeric ids, too."""
     first, second, _ = mailing.messages.order_by("id")
     strangers = [about("79990000000", "p-1"), about("79990000000", message=second.id)]
     assert apply(mailing, *strangers) == {"sent": 3}

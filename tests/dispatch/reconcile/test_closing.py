@@ -1,4 +1,4 @@
-"""What is left at the end, and when a mailing is finished."""
+"""Closing: queued messages at the end, and the finish of a mailing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An attempt in doubt is remembered until it is settled, also once the message is queued again."""
+"""A doubtful attempt is remembered until it is settled, also after the message is queued again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def resent(clients: int = 2, **fields: Any) -> Mailing:
-    """One message is queued again after an attempt in doubt; the others were never out."""
+    """One message is queued again after a doubtful attempt; the others were never sent."""
     mailing = make_running(clients, starts_in=-10, **fields)
     record(mailing, ["unknown"])
     assert unknown_messages.resend(mailing, actor="test") == 1

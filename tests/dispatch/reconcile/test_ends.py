@@ -1,4 +1,4 @@
-"""The end that was answered is kept, whatever else holds the mailing's row meanwhile."""
+"""A mailing's confirmed end is kept, whichever transaction holds the mailing's row meanwhile."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A vendor that cannot call us back is asked about what was sent, less often as it gets older."""
+"""Receipts are polled from a vendor that cannot call back, less often for older messages."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def vendor(settings: Any, broker: redis.Redis, receipts: str) -> Iterator[Vendor
 
 
 def sent(count: int, minutes: float) -> Mailing:
-    """A mailing whose messages were sent so long ago."""
+    """Return a mailing whose messages were sent that long ago."""
     mailing = make_running(count, provider="vendor")
     record(mailing, ["sent"] * count)
     sql.run(
@@ -57,7 +57,7 @@ def ask(mailing: Mailing) -> int:
 
 
 def let_pass(broker: redis.Redis, mailing: Mailing, minutes: float) -> None:
-    """So much time since the last round: it began earlier, and what was sent is older."""
+    """Let time pass since the last round: move its start and the messages' dates back."""
     name = f"{mailing.id}:sent"
     began, before, turn, after = json.loads(broker.hget(KEY, name))
     broker.hset(KEY, name, json.dumps([began - minutes * 60, before, turn, after]))

@@ -1,4 +1,4 @@
-"""A vendor that is slow to tell, or never does: asking it holds up nobody and is never too much."""
+"""Status queries to a slow vendor, or one that never answers, delay no mailing and stay bounded."""
 
 import json
 import time
@@ -49,7 +49,7 @@ def mailing_with_unknown(messages: int) -> Mailing:
 
 
 def another_mailing_with_unknown(messages: int) -> Mailing:
-    """To the same clients."""
+    """Create mailings to the same clients."""
     mailing = make_mailing(provider="vendor")
     assert launch.launch(mailing.id)
     while enlist.enlist_chunk(mailing.id):
@@ -59,7 +59,7 @@ def another_mailing_with_unknown(messages: int) -> Mailing:
 
 
 def until_asked(vendor: Vendor) -> None:
-    """As many questions are out as may be."""
+    """The number of open queries is at its limit."""
     wait_until(lambda: vendor.open >= ALLOWED, seconds=10)
 
 
@@ -141,7 +141,8 @@ def test_passes_never_overlap_and_each_goes_on_where_the_last_one_ended(
 def test_a_pass_is_over_after_its_slice_and_nobody_starves(
     settings: Any, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is answered and each pass has time for one group: all of all are asked about."""
+    """Without answers a poll has time for one group; repeated polls query all messages of all
+    mailings."""
     monkeypatch.setattr(status_poller, "SLICE", 0.8)
     settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["deadline"] = "1"
     describe.cache_clear()
@@ -194,7 +195,7 @@ def test_a_small_mailing_does_not_wait_for_a_large_one(vendor: Vendor) -> None:
 
 @pytest.mark.parametrize("delay", [1.0])
 def test_messages_do_not_wait_for_questions(vendor: Vendor, settings: Any) -> None:
-    """They have connections of their own: with a window of one, they leave all the same."""
+    """Status queries have connections of their own: with a window of one, messages still leave."""
     settings.SMS_PROVIDERS["vendor"]["OPTIONS"]["window"] = "1"
     describe.cache_clear()
     mailing = mailing_with_unknown(8)

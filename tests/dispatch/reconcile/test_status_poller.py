@@ -1,4 +1,4 @@
-"""Providers that can be asked settle what is in doubt; over real sockets."""
+"""Status queries settle unknown messages, over real sockets."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ def gateway() -> Iterator[Standing]:
 
 
 class Askable(HttpGatewayProvider):
-    """Looks our ids up in the gateway's own list; what is not there never arrived."""
+    """Looks our ids up in the gateway's ledger; what is not there never arrived."""
 
     can_query: ClassVar[bool] = True
 
@@ -65,7 +65,7 @@ def askable(settings: Any, gateway: Standing) -> Iterator[None]:
 
 
 def mailing_with_unknown(gateway: Standing, *acts: str, alias: str = "main") -> Mailing:
-    """A mailing of which the gateway does this to the first messages and takes one more."""
+    """Send a mailing of which the first messages meet these actions and one more is accepted."""
     mailing = make_running(len(acts) + 1, provider=alias)
     gateway.set(once=acts)
     with open_dispatcher(alias) as found:

@@ -1,4 +1,4 @@
-"""Messages in doubt: resent before the end, given up, or sent again by themselves."""
+"""Unknown messages: resent by an operator or automatically before the end, or given up."""
 
 from typing import Any
 
@@ -132,7 +132,7 @@ def test_what_is_held_stays_unknown() -> None:
 
 @pytest.fixture
 def resending(settings: Any) -> Any:
-    """A provider that is configured to send again what is in unknown_messages."""
+    """Configure a provider with `in_doubt = resend`."""
     options = {"in_doubt": "resend"}
     settings.SMS_PROVIDERS |= {"again": {"BACKEND": "null", "OPTIONS": options}}
     describe.cache_clear()
@@ -160,7 +160,7 @@ def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> Non
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> StepWatch:
-    """Of a process that has looked at the database's clock for long."""
+    """Let this process know the database's clock as steady."""
     found = StepWatch()
     found.steady_seconds()
     found._since -= 1000
@@ -169,7 +169,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> StepWatch:
 
 
 def lose_lease(mailing: Mailing) -> tuple[Claim, OutcomeBatch, int]:
-    """A message is in flight, and its lease has run out by the database's clock."""
+    """A message is in flight, and its lease has expired by the database's clock."""
     claim = claim_of(mailing)
     [message] = due_ids(claim)
     settled = mark_in_flight(claim, [message])

@@ -1,4 +1,4 @@
-"""A mailing that is refused again and again pauses itself, once, and says why."""
+"""A mailing with many refused messages pauses itself once, with the reason."""
 
 import pytest
 

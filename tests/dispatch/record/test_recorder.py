@@ -1,4 +1,4 @@
-"""Claims, marks and outcomes: who may hand over what, and what becomes of it."""
+"""Claims, marks and outcomes: which worker may hand over a message, and which state results."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def claim_of(mailing: Mailing) -> claims.Claim:
 
 
 def mark_in_flight(claim: claims.Claim, ids: list[int], lease: float = LEASE) -> OutcomeBatch:
-    """Mark a flight; where its outcomes go."""
+    """Mark a flight; return the batch for its outcomes."""
     attempt = claims.new_id()
     mark = record_and_mark(claim, OutcomeBatch(), ids, attempt, lease)
     assert mark is not None
@@ -184,7 +184,7 @@ def test_no_flight_is_marked_at_the_end():
     assert record_and_mark(claim, OutcomeBatch(), due_ids(claim), claims.new_id(), LEASE) is None
 
 
-# Found before the real one: every look at it is two seconds after the last.
+# A function that is found before the real one: each call is two seconds later than the last.
 STRANGE_CLOCK = """
 CREATE SCHEMA strange;
 CREATE SEQUENCE strange.looks;
@@ -196,7 +196,7 @@ SET LOCAL search_path = strange, pg_catalog, public
 
 
 def test_whether_a_flight_may_leave_is_asked_once():
-    """Asked for each column, the end could come between the ids in flight and their attempt."""
+    """Evaluated for each column, the end could come between the ids in flight and their attempt."""
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)

@@ -1,4 +1,4 @@
-"""A worker whose own line does not stand rests alone; those that get through do not notice."""
+"""A worker that cannot connect rests alone; workers that can connect are not affected."""
 
 import time
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def two_workers(settings: Any, smsc: Standing) -> Iterator[tuple[Dispatcher, Dis
 
 
 def another() -> Mailing:
-    """To the same clients."""
+    """Create mailings to the same clients."""
     mailing = make_mailing(provider="narrow")
     assert launch.launch(mailing.id)
     enlist_all(mailing)

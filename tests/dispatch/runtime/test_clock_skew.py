@@ -1,4 +1,4 @@
-"""How far the clocks are apart is measured, and said where somebody looks."""
+"""Differences of clocks are measured, and reported in the log, /readyz and /metrics."""
 
 import re
 
@@ -29,7 +29,7 @@ def nothing_measured() -> None:
         (1.1, 0.0, True),
         (-1.1, 0.0, True),
         (-40.0, 0.1, True),
-        # The answer was under way for so long that it may be right.
+        # The answer took so long that the clock may be right.
         (1.5, 0.6, False),
         (-6.0, 0.6, True),
     ],
@@ -83,7 +83,7 @@ def test_where_all_is_well_nothing_is_said() -> None:
 
 
 def test_a_scheduler_is_never_younger_than_nothing() -> None:
-    """Redis's clock went back after the scheduler had noted that it ran."""
+    """The clock of Redis was set back after the scheduler had noted its run."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.set(heartbeat.SCHEDULER, 1, ex=heartbeat.SCHEDULER_TTL + 40)
 

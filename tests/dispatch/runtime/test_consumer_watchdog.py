@@ -1,4 +1,4 @@
-"""A worker ends itself if it no longer consumes, and not because it is busy."""
+"""A worker kills itself if it no longer consumes, and not while it is busy."""
 
 import os
 import signal
@@ -23,12 +23,12 @@ MANY = 5 * MOST_UNANSWERED_HEARTBEATS
 
 
 class Task:
-    """Something that a thread works on."""
+    """A request that a thread works on."""
 
 
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
-    """What this process would have been sent; heartbeats go to a queue that nobody reads."""
+    """Record signals instead of sending them; heartbeats go to a queue without a consumer."""
     found: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "kill", lambda *given: found.append(given))
     yield found

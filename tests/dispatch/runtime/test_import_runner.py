@@ -1,4 +1,4 @@
-"""Files that wait are read one at a time, however often they are hinted at."""
+"""Waiting files are read one at a time, for any number of wake-ups."""
 
 import io
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that were started; while one runs, the file is hinted at once more."""
+    """Record the started commands; while one runs, another wake-up for the file arrives."""
     found: list[list[str]] = []
 
     class Reader:
@@ -48,7 +48,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def _elsewhere(call: Any, *arguments: Any) -> None:
-    """By another session, as another thread of a worker has it."""
+    """Run in another session, as another thread of a worker does."""
     ours = connections["default"]
     connections["default"] = ours.copy()
     try:

@@ -1,4 +1,4 @@
-"""Periodic jobs: each runs apart, a fault is said once, and no frozen process stops the others."""
+"""Periodic jobs run apart: a fault is logged once, and a frozen process stops no other process."""
 
 import itertools
 import threading
@@ -189,7 +189,7 @@ def test_a_slow_job_holds_up_no_other_and_makes_up_for_nothing(monkeypatch) -> N
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lease_that_lies_too_far_ahead_is_shortened(caplog) -> None:
-    """The database's clock went back by a day after a worker had claimed a batch."""
+    """The database's clock is set back by a day after a worker has claimed a batch."""
     mailing = make_running()
     batch = claims.claim(mailing.provider, 10)
     assert batch is not None

@@ -1,4 +1,4 @@
-"""A worker process is one object: what it opens it closes, and two of them share nothing."""
+"""A worker process is one object: it closes what it opens, and two of them share nothing."""
 
 from collections.abc import Iterator
 from typing import Any

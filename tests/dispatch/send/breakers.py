@@ -1,4 +1,4 @@
-"""What a breaker is told, and one that has opened."""
+"""Outcomes for a circuit breaker, and an open breaker."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Landed = tuple[list[OutboundMessage], list[Outcome | None]]
 
 
 def departed(*outcomes: Outcome | None, at: float = 0.0) -> Landed:
-    """Messages that left, now or at that instant, and what became of them."""
+    """Return messages that departed, now or at that instant, with their outcomes."""
     messages = [outgoing() for _ in outcomes]
     for message in messages:
         message.departed_at = at or time.monotonic()
@@ -21,12 +21,12 @@ def departed(*outcomes: Outcome | None, at: float = 0.0) -> Landed:
 
 
 def stayed(outcomes: Sequence[Outcome | None]) -> Landed:
-    """Messages of which nothing left."""
+    """Return messages that did not depart, with their outcomes."""
     return [outgoing() for _ in outcomes], [*outcomes]
 
 
 def opened(alias: str, reason: str = "the gateway fails") -> CircuitBreaker:
-    """A breaker that has had enough."""
+    """Return a breaker that has just opened."""
     found = CircuitBreaker(alias, LEASE)
     failed = [Deferred(reason)] * FAILURES_TO_OPEN
     assert found.record(*departed(*failed)) == SHORTEST

@@ -1,4 +1,4 @@
-"""A batch on its way to a gateway over a real socket, and what becomes of its messages."""
+"""A batch is sent to a gateway over a real socket; its messages get the right states."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def gateway() -> Iterator[Standing]:
 
 @contextmanager
 def sending(settings: Any, gateway: Standing, **options: str) -> Iterator[Dispatcher]:
-    """A dispatcher to the gateway, with these options."""
+    """Yield a dispatcher for the gateway, with these options."""
     given = {"url": gateway.url, "window": str(WINDOW), "deadline": "1", **options}
     with provider(settings, "main", "http_gateway", **given), open_dispatcher("main") as found:
         yield found
@@ -50,7 +50,7 @@ def attempts(mailing: Mailing) -> list[int]:
 
 
 def work_until(dispatcher: Dispatcher, done: Callable[[], bool]) -> None:
-    """As its hints have it work, again and again."""
+    """Run the dispatcher repeatedly, as wake-ups do."""
 
     def look() -> bool:
         dispatcher.work()

@@ -1,4 +1,4 @@
-"""The circuit breaker: shared by all, it parks messages instead of burning their attempts."""
+"""The circuit breaker, shared by all workers: messages wait and lose no attempts."""
 
 import threading
 import time
@@ -46,7 +46,7 @@ def breaker() -> CircuitBreaker:
 
 
 def wait_of(found: CircuitBreaker) -> float:
-    """The wait of one that asks and sends nothing."""
+    """Return the wait of a dispatcher that asks and sends nothing."""
     with found.admit() as wait:
         return wait
 
@@ -164,7 +164,7 @@ def test_a_probe_is_given_back_though_its_sender_fails() -> None:
 
 
 def test_asking_an_open_breaker_writes_nothing() -> None:
-    """Only the one that gets the probe writes."""
+    """Only the dispatcher that gets the probe writes."""
     found = opened("main")
     seen = Row.objects.values().get()
     with CaptureQueriesContext(connection) as queries, found.admit() as wait:

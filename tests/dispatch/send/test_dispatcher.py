@@ -1,4 +1,4 @@
-"""How a dispatcher shares its process, and how little it asks of the others."""
+"""A dispatcher shares the threads of its process, and publishes few wake-ups."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ QUEUE = "vestnik"
 
 
 def count_wakeups(url: str) -> int:
-    """How many wake-ups are with the broker; the publisher's thread has had its time."""
+    """Return the number of wake-ups in the broker, after the publisher's thread had time."""
     time.sleep(0.5)
     with redis.Redis.from_url(url) as broker:
         return int(broker.llen(QUEUE))
@@ -42,7 +42,7 @@ def test_a_rate_limited_mailing_is_looked_at_when_it_is_through_and_not_in_each_
 
 
 def several(count: int, clients: int, **fields: Any) -> list[Mailing]:
-    """Running mailings to the same clients."""
+    """Create running mailings to the same clients."""
     make_clients(clients)
     mailings = [make_mailing(**fields) for _ in range(count)]
     for mailing in mailings:

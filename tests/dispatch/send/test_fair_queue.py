@@ -1,4 +1,4 @@
-"""Whose turn it is: the order of claims."""
+"""The order in which mailings are claimed."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ LEASE = 30.0
 
 
 def make_several(count: int, clients: int = 10, **fields: Any) -> list[Mailing]:
-    """Running mailings to the same clients."""
+    """Create running mailings to the same clients."""
     make_clients(clients)
     return [make_another(**fields) for _ in range(count)]
 
@@ -40,7 +40,8 @@ def make_another(**fields: Any) -> Mailing:
 
 
 def serve(turns_taken: int, order: ClaimOrder, served: int = 1) -> list[int]:
-    """Whose turns come one after another, each handing over so many messages."""
+    """Claim turns, each of which hands over `served` messages; return the mailings in that
+    order."""
     found = []
     for _ in range(turns_taken):
         claim = claims.claim("null", LEASE, order=order)

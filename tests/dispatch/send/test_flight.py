@@ -1,4 +1,4 @@
-"""Answers that are slow or lost hold their own places, and are in doubt by themselves."""
+"""A slow or lost answer holds one place of the window, and makes one message unknown."""
 
 import threading
 import time
@@ -128,7 +128,7 @@ def null(settings: Any) -> Iterator[None]:
 
 
 class Script:
-    """Hands whose gateway accepts all but the last, which is answered once the test says so."""
+    """A provider pool whose gateway accepts all but the last message, which the test answers."""
 
     def __init__(self) -> None:
         self.answers: Future[list[Outcome | None]] = Future()
@@ -156,7 +156,8 @@ def sender_of(mailing: Mailing, pool: Script) -> BatchSender:
 
 
 def failing(do: Callable[..., Any], at: int, *, afterwards: bool, then: Callable[[], None]) -> Any:
-    """The same function, but its nth call loses its connection, before or after it was obeyed."""
+    """Return the function with an nth call that loses its connection, before or after its
+    effect."""
     calls = iter(range(1, 1_000))
 
     def done(*given: Any) -> Any:
@@ -195,7 +196,7 @@ def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
 
 @pytest.mark.usefixtures("null")
 def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypatch: Any) -> None:
-    """Also where its lease was taken back, which makes it unknown: it certainly did not leave."""
+    """Also after its lease was taken back, which made it unknown: it certainly did not leave."""
     mailing = make_running(4)
     failed = failing(record_and_mark, 1, afterwards=True, then=let_the_lease_run_out)
     monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
@@ -229,7 +230,8 @@ def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> N
 
 
 class Told(Script):
-    """Hands whose gateway answers most of a flight at once, and the rest a moment later."""
+    """A provider pool whose gateway answers most of a flight at once, and the rest a moment
+    later."""
 
     def __init__(self, at_once: Outcome, later: Outcome) -> None:
         super().__init__()

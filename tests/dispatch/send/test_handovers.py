@@ -1,4 +1,4 @@
-"""Whose the provider's ids are: by them receipts find their messages."""
+"""The provider's ids belong to messages, and receipts find the messages by them."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def apply_to(mailing: Mailing, provider_id: str) -> dict[str, int]:
-    """The counts after a receipt of what that id stands for."""
+    """Return the counts after a receipt with that id."""
     receipts.apply("null", [Receipt("null", "delivered", datetime.now(UTC), provider_id)])
     assert_it_adds_up(mailing)
     return counts(mailing)

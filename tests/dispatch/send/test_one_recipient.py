@@ -1,4 +1,4 @@
-"""What a gateway says of one recipient is kept apart from what it says of the account."""
+"""Refusals of one recipient are distinguished from refusals of the account."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -114,7 +114,7 @@ def number_of(mailing: Mailing, place: int) -> str:
 
 
 def another(text: str) -> Mailing:
-    """One more mailing, to all clients."""
+    """Create one more mailing to all clients."""
     mailing = make_mailing(provider="main", text=text)
     assert launch.launch(mailing.id)
     enlist_all(mailing)
@@ -163,7 +163,7 @@ def test_some_recipients_that_are_refused_stop_nobody_else(
 def test_a_queue_that_is_full_for_some_recipients_stops_nobody_else(
     settings: Any, monkeypatch: pytest.MonkeyPatch, bad: int
 ) -> None:
-    """By SMPP: ESME_RMSGQFUL."""
+    """By SMPP a full queue is ESME_RMSGQFUL."""
     monkeypatch.setitem(smpp_server.STATUS, Action.THROTTLE, 0x14)
     mailing = make_running(300, provider="main")
     refused = [number_of(mailing, place) for place in range(bad)]

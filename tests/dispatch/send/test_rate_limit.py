@@ -1,4 +1,4 @@
-"""Permits, taken by several threads at once from the real Redis."""
+"""Permits are taken by several threads at once from a real Redis."""
 
 import threading
 import time
@@ -55,8 +55,8 @@ def test_several_threads_together_keep_the_rate():
         thread.start()
     for thread in threads:
         thread.join()
-    # Two seconds' worth, and at the most a block and the slack on top. What no hand came for within
-    # the slack is lost, as it should be: on a machine that stood still that is no fault.
+    # Two seconds' worth, and at most a block and the slack on top. Permits that no thread took
+    # within the slack are lost as intended, which may happen on a machine that stood still.
     times = sorted(now for now, _ in taken)
     lost = sum(max(0.0, later - now - SLACK) for now, later in pairwise(times)) * 200
     assert 380 - lost <= sum(granted for _, granted in taken) <= 460
@@ -85,7 +85,7 @@ def test_without_redis_a_rate_limited_mailing_waits(settings):
 def test_a_clock_of_redis_that_went_back_stops_nobody(settings, pace, longest):
     assert take([pace], 1).granted == 1
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        # What the clock's way back by forty seconds makes of the key.
+        # The key after the clock was set back by forty seconds.
         key = f"vestnik:pace:{pace.key}"
         client.set(key, float(client.get(key)) + 40, keepttl=True)
     assert take([pace], 1).wait <= longest + 0.001

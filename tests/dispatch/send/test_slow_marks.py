@@ -1,4 +1,4 @@
-"""A database in which a mark takes long: messages leave nevertheless, or it is said why not."""
+"""With slow marks messages leave nevertheless, or the reason is reported."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def slow_marks() -> Iterator[None]:
-    """Each mark takes longer than a flight may."""
+    """Make each mark take longer than a flight may."""
     sql.run(
         "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN PERFORM pg_sleep(0.9); RETURN NEW; END $$"
@@ -89,7 +89,8 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     assert seen is not None
     assert "marking messages takes" in seen.held
 
-    # A provider that answers somebody is not held, whatever one worker's marks take.
+    # A provider that answers some worker is not reported as held, however slow one worker's marks
+    # are.
     monkeypatch.setattr(held, "is_answering", lambda _: True)
     assert not serialize(mailing)[0]["held"]
 

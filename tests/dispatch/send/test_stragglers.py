@@ -1,4 +1,4 @@
-"""What is slow or lost of a batch holds no place of its dispatcher."""
+"""Slow and lost answers of a batch hold no slot of its dispatcher."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ def main(settings: Any, gateway: Standing) -> Iterator[Dispatcher]:
 
 
 def running(mailings: int, clients: int) -> list[Mailing]:
-    """Launched mailings to the same clients, so as many batches."""
+    """Launch mailings to the same clients: one batch for each."""
     found = [make_running(clients, provider="main")]
     found += [make_mailing(provider="main") for _ in range(mailings - 1)]
     for mailing in found[1:]:
@@ -46,7 +46,7 @@ def running(mailings: int, clients: int) -> list[Mailing]:
 
 
 def lose_one_in(every: int, times: int) -> list[str]:
-    """The acts of a gateway."""
+    """Return the actions of a gateway."""
     return [*["accept"] * (every - 1), "take_and_hang"] * times
 
 
@@ -58,7 +58,7 @@ def test_one_answer_lost_of_each_batch_costs_no_time(main: Dispatcher, gateway: 
     assert len(took) == 400
     assert max(took) - min(took) < DEADLINE  # and not once for each batch
 
-    # What has landed is recorded while the lost are waited for.
+    # Outcomes are recorded while lost answers are waited for.
     found = [counts(mailing) for mailing in mailings]
     assert sum(states.get("sent", 0) for states in found) == 396
     assert not any("unknown" in states for states in found)
@@ -78,7 +78,7 @@ def test_lost_answers_of_earlier_batches_leave_half_of_the_window(
     gateway.set(once=lose_one_in(5, 100))
     began = time.monotonic()
     main.work()
-    # Three batches with four lost of each fill it; then they must be given up first.
+    # Three batches with four lost answers each fill the window; then the deadlines must pass first.
     assert time.monotonic() - began > DEADLINE
     main.finish()
     assert set(gateway.times().values()) == {5}

@@ -1,4 +1,4 @@
-"""Which providers answer is noted by their senders, and read by all workers."""
+"""Senders note which providers answer, and all workers read it."""
 
 from collections.abc import Iterator
 from typing import Any

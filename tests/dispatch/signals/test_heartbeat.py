@@ -1,4 +1,4 @@
-"""Signs of life: of workers, of the scheduler, and of mailings that nobody starts."""
+"""Heartbeats of workers and of the scheduler, and overdue mailings."""
 
 from typing import Any
 

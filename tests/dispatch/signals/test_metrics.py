@@ -1,4 +1,4 @@
-"""Meters: counted in many processes, added up in Redis, which may be away."""
+"""Counters of many processes are summed in Redis, which may be unavailable."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Rejected
 
 @contextmanager
 def emptied() -> Iterator[None]:
-    """Nothing counted before and nothing left behind."""
+    """Start and end each test without counts."""
     redis_client.client().delete(KEY)
     yield
     redis_client.client().delete(KEY)

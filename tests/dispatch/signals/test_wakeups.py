@@ -1,4 +1,4 @@
-"""Hints name no instant, come when they are due, and do not pile up while nobody takes them."""
+"""Wake-ups carry no time, arrive when they are due, and do not pile up without a consumer."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ def forget(client: redis.Redis) -> None:
 
 
 def wait_until_accepted(broker: redis.Redis) -> None:
-    """Wait until the publisher has seen that the queue is short again: it looks now and then."""
+    """Wait until the publisher has measured the short queue again."""
     broker.delete(QUEUE)
     numbers = itertools.count(10**9)
 
@@ -46,7 +46,7 @@ def wait_until_accepted(broker: redis.Redis) -> None:
 
 
 def queued(broker: redis.Redis) -> list[dict[str, object]]:
-    """The headers of what waits, the first given first."""
+    """Return the headers of the queued messages, the oldest first."""
     return [json.loads(message)["headers"] for message in broker.lrange(QUEUE, 0, -1)][::-1]
 
 
@@ -79,7 +79,7 @@ def test_wakeups_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, 
         return "no worker takes the queued wake-ups" in caplog.text
 
     wait_until(last_is_seen, 10)
-    # Its length is looked at five times a second: what a publisher sends in that time is over.
+    # The length is measured five times a second, so a publisher may exceed it for that time.
     most = broker.llen(QUEUE)
     assert wakeups.MOST_QUEUED <= most < 3 * wakeups.MOST_QUEUED
 
@@ -93,7 +93,7 @@ def test_wakeups_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, 
 
 
 def test_many_at_once_are_not_taken_for_a_broker_that_is_away(broker: redis.Redis, caplog) -> None:
-    """As when hundreds of mailings start together: it was said 555 times."""
+    """As when hundreds of mailings start together, which had logged the line 555 times."""
     for number in range(2 * wakeups.MOST_PENDING):
         wakeups.publish("vestnik.look_at", number)
     wait_until(wakeups._pending.empty, 60)

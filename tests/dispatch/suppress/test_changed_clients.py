@@ -1,4 +1,4 @@
-"""A client is deleted, or their number or time zone corrected, while their message waits."""
+"""A client is deleted, or the number or time zone is corrected, while the message waits."""
 
 import threading
 from typing import Any
@@ -33,7 +33,7 @@ OLD, NEW = "79261234567", "79167654321"
 
 
 def sent_to(settings: Any, mailing: Mailing, rounds: int = 3) -> list[tuple[str, str]]:
-    """Number and text of what reaches the gateway."""
+    """Return the numbers and texts that reach the gateway."""
     with Standing() as gateway:
         options = {"url": gateway.url}
         with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
@@ -157,7 +157,7 @@ def test_two_clients_who_change_numbers_each_get_their_own(settings: Any) -> Non
 
 
 def test_whoever_is_deleted_while_resend_runs_is_not_sent_to(settings: Any) -> None:
-    """The resend has looked at the clients, and is committed after the client is deleted."""
+    """A resend reads the clients, and commits after the client was deleted."""
     mailing = make_running(clients=2, provider="main")
     gone, _ = record(mailing, ["unknown", "unknown"])
     client = mailing.messages.get(id=gone).client_id
@@ -178,7 +178,7 @@ def test_whoever_is_deleted_while_resend_runs_is_not_sent_to(settings: Any) -> N
 
 
 def test_a_wake_up_during_the_look_is_not_lost() -> None:
-    """Somebody asks to look again while the look is under way: the flag stays for the next."""
+    """Another transaction sets `recheck` during a recheck: the flag stays for the next one."""
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     batch = mailing.batches.get()
@@ -240,7 +240,7 @@ def test_a_time_zone_that_is_corrected_after_a_worker_has_looked_holds_the_fligh
 
 @pytest.mark.parametrize("how", ["resend", "late"])
 def test_a_batch_that_is_filled_again_waits_for_its_hours(settings: Any, how: str) -> None:
-    """It was emptied while it waited for tomorrow, whose hours had been set already."""
+    """The batch became empty while it waited for the hours of the next day."""
     make_client(OLD, timezone="Europe/Moscow")
     mailing = launched(
         provider="main", local_hours=hours_at("Europe/Moscow", -30, 30), ends_in=86_400 * 2

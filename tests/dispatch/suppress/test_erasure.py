@@ -1,4 +1,4 @@
-"""Erasing somebody while mailings run and others are stopped."""
+"""A client is erased while mailings run and other numbers are stopped."""
 
 import threading
 import time
@@ -33,7 +33,8 @@ WHERE datname = current_database() AND wait_event_type = 'Lock'
 
 @contextmanager
 def meanwhile(work: Callable[[], object]) -> Iterator[None]:
-    """Another thread, with a connection of its own, is through with it at the end of the block."""
+    """Run work in another thread and session during the block; it has ended at the end of the
+    block."""
 
     def run() -> None:
         try:
@@ -55,7 +56,7 @@ def id_of(number: str) -> int:
 
 @contextmanager
 def erasure_held_up(client: int, past: Mailing) -> Iterator[None]:
-    """The client is being erased, and that waits for a row of the past while the block runs."""
+    """Erase the client; during the block the erasure waits for the row of a settled message."""
     held, released = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -170,7 +171,7 @@ def fly_all(claim: claims.Claim, ids: list[int]) -> OutcomeBatch:
 
 
 def go_on(mailing: Mailing) -> set[int]:
-    """Who is marked next, if anybody."""
+    """Mark the mailing's due messages; return their ids, none if the mark was refused."""
     claim = claim_of(mailing)
     ids = due_ids(claim)
     mark = record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), 30.0)
@@ -181,7 +182,7 @@ def go_on(mailing: Mailing) -> set[int]:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_erasure_and_receipts_for_two_mailings_never_wait_for_each_other() -> None:
-    """Receipts settle the messages of several mailings by one transaction, in any order."""
+    """Receipts settle messages of several mailings in one transaction, in any order."""
     first = make_running(clients=1)
     record(first, ["sent"])
     second = make_mailing()

@@ -135,7 +135,8 @@ def test_what_turns_out_late_not_to_have_left_is_cancelled():
 def test_whoever_goes_while_their_message_is_out_is_not_sent_to_when_it_is_deferred(
     settings: Any, go: Callable[[int], object], refusal: str
 ) -> None:
-    """Judged at the gateway: it refuses for now what was out, and would take it a second later."""
+    """Checked at the gateway, which refuses the message temporarily and would accept it a second
+    later."""
     mailing = make_running(clients=2, provider="main")
     client = first_client()
     stays = Client.objects.exclude(id=client).get().phone_number

@@ -1,4 +1,5 @@
-"""A STOP and a deletion wait for nobody, and neither does who pauses a mailing that is resent."""
+"""A STOP, a deletion, and the pause of a mailing that is being resent wait for no other
+transaction."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ LEASE = 30.0
 
 @contextmanager
 def another() -> Iterator[Any]:
-    """Somebody else's transaction, which ends with the block."""
+    """Another session's transaction, which ends with the block."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
@@ -60,7 +61,7 @@ def delete_first() -> object:
 
 
 def is_out(act: Callable[[], object]) -> bool:
-    """Whether the number is on the list, or its client gone."""
+    """Return whether the number is on the stop list, or its client deleted."""
     if act is stop_first:
         return StopListEntry.objects.filter(phone_number=FIRST).exists()
     return not Client.objects.filter(phone_number=FIRST).exists()
@@ -74,7 +75,7 @@ def may_leave(mailing: Mailing) -> bool:
 
 @pytest.mark.parametrize("act", [stop_first, delete_first])
 def test_the_chunk_that_is_being_enlisted_is_not_waited_for(act: Callable[[], object]) -> None:
-    """What it makes for them afterwards, by what it has read before, does not leave."""
+    """A chunk that read the client before creates a message afterwards, and it does not leave."""
     make_clients(3)
     mailing = make_mailing()
     launch.launch_when_due(mailing.id)
@@ -168,7 +169,7 @@ def test_whoever_is_deleted_from_a_paused_mailing_is_cancelled_once_the_batch_is
 
 
 def test_whoever_is_deleted_in_mid_chunk_is_cancelled_in_a_paused_mailing_too() -> None:
-    """The chunk that has read them makes their message after it was looked for."""
+    """A chunk that read the client creates the message after the search for it."""
     make_clients(3)
     mailing = make_mailing()
     launch.launch_when_due(mailing.id)
@@ -228,7 +229,7 @@ def test_the_limit_of_a_wait_is_not_left_behind() -> None:
 
 
 def is_behind(mailing: Mailing) -> bool:
-    """Whether the list has changed since it was swept for the mailing."""
+    """Return whether the list has changed since its sweep for the mailing."""
     return mailing.id in [behind for behind, _, _ in sql.rows(opt_out.BEHIND)]
 
 
@@ -236,7 +237,7 @@ def is_behind(mailing: Mailing) -> bool:
 def test_what_came_onto_the_list_is_taken_back_once_and_the_cursor_goes_on(
     few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few are looked up one by one, and for many each batch is asked."""
+    """Few new entries are searched one by one; for many each batch is searched."""
     monkeypatch.setattr(opt_out, "FEW_ENTRIES", few)
     monkeypatch.setattr(enlist, "BATCH_SIZE", 3)
     mailing, other = make_running(8), make_mailing()
@@ -260,7 +261,7 @@ def test_what_came_onto_the_list_is_taken_back_once_and_the_cursor_goes_on(
 def test_a_number_that_another_transaction_stops_is_swept_for_once_that_is_over(
     few: int, comes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its entry has a lower id than one that was swept for already."""
+    """The entry has a lower id than one that was swept already."""
     monkeypatch.setattr(opt_out, "FEW_ENTRIES", few)
     if comes == "back after an erasure":
         put([FIRST], Source.API)
@@ -283,7 +284,7 @@ def test_a_number_that_another_transaction_stops_is_swept_for_once_that_is_over(
 
 
 def test_entries_of_an_earlier_version_are_swept_for_once() -> None:
-    """Nobody knows in which transaction they came onto the list."""
+    """Entries of an earlier version have no transaction id."""
     mailing = make_running(2)
     put([FIRST], Source.API)
     StopListEntry.objects.update(changed_in=None)
@@ -304,7 +305,7 @@ def test_entries_of_a_database_that_was_restored_are_not_new_for_ever() -> None:
 
 
 def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() -> None:
-    """The import holds the number, and comes to nothing."""
+    """The import holds the number, and is rolled back."""
     mailing = make_running(2)
     mailing.apply(PAUSE, actor="test")
     message = Inbound("null", FIRST, "STOP", datetime.now(UTC), key="k")
@@ -346,7 +347,7 @@ def test_one_sweep_at_a_time() -> None:
 
 @pytest.fixture
 def mailing_with_unknown(monkeypatch: pytest.MonkeyPatch) -> Mailing:
-    """Ten messages in doubt, in five batches, of which two are settled at once."""
+    """Ten unknown messages in five batches; a slice has two batches."""
     monkeypatch.setattr(enlist, "BATCH_SIZE", 2)
     monkeypatch.setattr(unknown_messages, "BATCHES_AT_ONCE", 2)
     mailing = make_running(10, starts_in=-10)
@@ -381,7 +382,7 @@ def test_no_slice_goes_beyond_what_was_agreed_to(
 def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_to(
     mailing_with_unknown: Mailing, settle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slice is counted, and then a lease runs out."""
+    """A lease expires after the slice was counted."""
     first, batch = (
         mailing_with_unknown.messages.earliest("id").id,
         mailing_with_unknown.batches.earliest("id").id,
@@ -407,7 +408,7 @@ def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_t
 def test_what_may_not_be_sent_again_is_not_in_the_way_of_others(
     mailing_with_unknown: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In each of the first batches, as many as one tick looks at, somebody is stopped."""
+    """Each of the first batches, as many as one run reads, has a stopped client."""
     monkeypatch.setattr(unknown_messages, "BATCHES_AT_ONCE", 1)
     monkeypatch.setattr(unknown_messages, "MOST_SLICES_A_RUN", 1)
     put([f"7900000{n:04}" for n in range(8)], Source.API)
@@ -424,7 +425,7 @@ def test_a_cancel_between_two_slices_ends_it(
     settled = unknown_messages._resolve_slice
 
     def settle(*args: Any, **given: Any) -> int:
-        """And then somebody cancels, for whom the next slice is another transaction."""
+        """Another session cancels the mailing between two slices."""
         slices.append(settled(*args, **given))
         transaction.on_commit(lambda: mailing_with_unknown.apply(CANCEL, actor="test"))
         return slices[-1]

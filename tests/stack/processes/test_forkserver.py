@@ -69,7 +69,7 @@ def test_a_frozen_fork_server_does_not_keep_a_worker_from_its_next_life(stack):
     assert command_of(stack.pids["worker.2"]).endswith("vestnik worker ")
     stack.wait_reborn("forkserver", frozen, 30)
     wait_until(lambda: is_ready(stack, "forkserver"), 30)
-    # The next server starts nothing that the frozen one was asked for.
+    # The next server handles no request to the frozen one.
     worker = stack.kill("worker.1")
     stack.wait_reborn("worker.1", worker, 30)
     wait_until(lambda: is_ready(stack, "worker.1"), 30)
@@ -78,7 +78,7 @@ def test_a_frozen_fork_server_does_not_keep_a_worker_from_its_next_life(stack):
 
 
 def test_a_process_that_nobody_waits_for_any_more_ends(tmp_path):
-    """The supervisor has given the request up, and the server has forked for it already."""
+    """The supervisor gives the request up after the server has forked for it."""
     output = (tmp_path / "output").open("wb")
     linux.adopt_orphans()
     client = ForkClient()

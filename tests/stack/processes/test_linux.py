@@ -1,4 +1,4 @@
-"""What a control group allows: processors and memory of a container, not of its host."""
+"""The processors and the memory that a control group allows, not those of the host."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from vestnik.stack.servers.postgres import sized
 
 WHOLE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 UNLIMITED_V1 = "9223372036854771712"
-#: What /proc/self/cgroup says, the files under /sys/fs/cgroup, and the memory in MiB.
+#: The content of /proc/self/cgroup, the files under /sys/fs/cgroup, and the memory in MiB.
 MEMORY = {
     "version 2, of a container": ("0::/", {"memory.max": f"{512 * MIB}"}, 512),
     "version 2, of a service": (
@@ -47,7 +47,7 @@ MEMORY = {
     ),
     "none to be seen": ("", {}, None),
 }
-#: The quotas, and of 64 processors how many there are.
+#: The quotas, and how many of 64 processors they allow.
 PROCESSORS = {
     "no quota": ("0::/", {"cpu.max": "max 100000"}, 64),
     "one and a half": ("0::/", {"cpu.max": "150000 100000"}, 2),

@@ -1,4 +1,4 @@
-"""When a process lives again."""
+"""The time of a process's restart."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The folder in which PostgreSQL is about to start, and the words with which it did not."""
+"""The data folder before PostgreSQL starts, and the errors of a failed start."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def postgres(tmp_path):
 
 @pytest.fixture
 def server_in(postgres):
-    """A process that stands in the data folder, as a PostgreSQL does."""
+    """A process that works in the data folder, as PostgreSQL does."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, cwd=postgres.folder)
     with process:
         wait_until(lambda: linux.working_folder(process.pid) == postgres.folder, 5)
@@ -51,7 +51,7 @@ def test_the_pid_file_of_a_server_that_is_gone_is_removed(postgres, content):
 def test_a_server_that_is_ending_is_waited_for(postgres, server_in):
     threading.Timer(0.3, lambda: (server_in.kill(), server_in.wait())).start()
     postgres.prepare()
-    # It is gone by then; the thread that killed it may be waiting for it just now.
+    # The process has ended by then; the thread that killed it may be waiting for it.
     wait_until(lambda: server_in.poll() is not None, 5)
 
 

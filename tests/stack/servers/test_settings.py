@@ -1,4 +1,4 @@
-"""What the servers are, asked of themselves."""
+"""The settings that the servers report."""
 
 import os
 import stat

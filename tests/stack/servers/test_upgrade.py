@@ -1,4 +1,4 @@
-"""Data of an older PostgreSQL, brought over by `vestnik upgrade-database`."""
+"""`vestnik upgrade-database` upgrades data of an older PostgreSQL."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ from vestnik.stack.servers.data_folder import install
 from vestnik.stack.servers.postgres import Postgres
 from vestnik.stack.servers.upgrade import exchange
 
-#: Debian's.
+#: The folder of Debian's programs.
 OLDER = sorted(Path("/usr/lib/postgresql").glob("1[4-7]/bin/postgres"))
 needs_older = pytest.mark.skipif(not OLDER, reason="no older PostgreSQL is installed")
 CLIENTS = 200
@@ -43,7 +43,7 @@ def vestnik(*words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def open_home() -> Iterator[Path]:
-    """In folders that all may enter: programs up to version 15 walk back to theirs by its path."""
+    """Copy the programs to a readable folder: programs up to version 15 resolve their own path."""
     folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
     home = folder / "home"
     home.mkdir()
@@ -55,7 +55,7 @@ def open_home() -> Iterator[Path]:
 
 @pytest.fixture
 def older_home(open_home: Path) -> tuple[Path, Path]:
-    """A home as an older Vestnik left it, and the programs of its PostgreSQL."""
+    """A home of an older Vestnik, and the programs of its PostgreSQL."""
     home = open_home
     programs = OLDER[-1].parent
     made = homes.open_home(home)
@@ -141,7 +141,7 @@ def test_an_upgrade_that_fails_leaves_the_old_data_as_they_were(
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """The new data, the old ones, and where these are to be kept."""
+    """The folders of the new data and of the old data, and the place to keep the latter."""
     new, old, kept = (tmp_path / name for name in ("new", "postgres", "kept"))
     for folder in (new, old):
         folder.mkdir()

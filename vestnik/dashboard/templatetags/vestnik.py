@@ -35,9 +35,14 @@ def isolated(value: object) -> object:
 
 @register.filter
 def number(value: float | None) -> str:
-    """Format 1234567 as `1 234 567` in Russian, `1,234,567` in English; None as a dash."""
+    """Format 1234567 as `1 234 567` in Russian, `1,234,567` in English; None as a dash.
+
+    A float has the decimal sign of the language, and none if it is whole: `0,5` and `50`.
+    """
     if value is None:
         return "–"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     plain = f"{value:,}".replace(",", SEPARATORS.get(translation.get_language() or "", ","))
     return plain if isinstance(value, int) else _with_decimal_sign(plain)
 
@@ -185,10 +190,21 @@ def _segments(progress: Mapping[str, int]) -> list[dict[str, Any]]:
     shares = [100 * progress[state] / whole for state in MESSAGE_STATES]
     starts = accumulate(shares, initial=0.0)
     return [
-        {"state": state, "label": label, "x": f"{x:.3f}", "width": f"{share:.3f}"}
+        {
+            "state": state,
+            "label": label,
+            "x": f"{x:.3f}",
+            "width": f"{share:.3f}",
+            "share": _share_text(share),
+        }
         for (state, label), x, share in zip(MESSAGE_STATES.items(), starts, shares, strict=False)
         if share
     ]
+
+
+def _share_text(share: float) -> str:
+    """Format a share in percent with one decimal; neither 0 nor 100 for a part of the whole."""
+    return number(100 if share == 100 else min(max(round(share, 1), 0.1), 99.9))
 
 
 @register.inclusion_tag("components/field.html")

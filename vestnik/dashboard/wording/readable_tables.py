@@ -5,6 +5,7 @@ Programs and imports get the same tables in raw form.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, tzinfo
+from decimal import Decimal
 
 from django.http import HttpRequest
 from django.utils import timezone, translation
@@ -93,11 +94,24 @@ def messages(table: Table) -> Iterator[Row]:
     return _read([_heading(head[n]) for n in shown_columns], rows, read)
 
 
-def statistics(table: Table) -> Iterator[Row]:
-    """Return the statistics of a mailing."""
+def statistics(table: Table, form: str) -> Iterator[Row]:
+    """Return the statistics of a mailing. In CSV, fractions have the decimal sign of the reader."""
     rows = iter(table)
     head = [_heading(str(name)) for name in next(rows)]
-    return _read(head, (row for row in rows if row[0] not in FOR_PROGRAMS), _measure)
+
+    def read(row: Sequence[Cell]) -> Row:
+        name, value = _measure(row)
+        return [name, _with_decimal_sign(value) if form == "csv" else value]
+
+    return _read(head, (row for row in rows if row[0] not in FOR_PROGRAMS), read)
+
+
+def _with_decimal_sign(value: Cell) -> Cell:
+    if translation.get_language() != "ru" or not isinstance(value, float | Decimal):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return value
+    return str(value).replace(".", ",")
 
 
 def _said(reason: Cell) -> str | None:
@@ -141,6 +155,8 @@ def _read(head: Sequence[Cell], rows: Iterator[Sequence[Cell]], read: Reader) ->
     def cell(value: Cell) -> Cell:
         if isinstance(value, bool):
             return yes if value else no
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
         return _time(value, language, zone) if isinstance(value, datetime) else value
 
     def table() -> Iterator[Row]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from vestnik.dashboard.wording.state_labels import FIELDS, MESSAGE_STATES
 from vestnik.reasons.reason import Reason
-from vestnik.reasons.translation import Names, translated
+from vestnik.reasons.translation import Names, decimal, translated
 
 #: Names of the fields of a file.
 COLUMNS: Mapping[str, Promise] = {
@@ -37,4 +37,12 @@ def _field(name: str) -> str:
     return str(COLUMNS.get(name, name.removeprefix("attributes.")))
 
 
-NAMES: Names = {"states": _states, "fields": _fields, "field": _field}
+def _seconds(value: float | str) -> str:
+    """Format seconds, which some reasons store as text."""
+    try:
+        return decimal(float(value))
+    except ValueError:
+        return str(value)
+
+
+NAMES: Names = {"states": _states, "fields": _fields, "field": _field, "seconds": _seconds}

@@ -49,7 +49,7 @@ Row = list[Cell]
 
 
 def clients(wanted: QuerySet[Client]) -> Iterator[Row]:
-    """Return the table of clients, which can be imported again (decision 0117)."""
+    """Yield the rows of clients, which can be imported again (decision 0117)."""
     rows = wanted.order_by("id").values_list(*FIELDS, "attributes")
     return table_of(rows.iterator(chunk_size=ROWS_AT_ONCE), _attributes(), declared_types())
 

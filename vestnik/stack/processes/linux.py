@@ -122,7 +122,7 @@ def _quota(folder: Path) -> tuple[int, int]:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Return the folders of this process's control group and its ancestors, versions 2 and 1.
+    """Yield the folders of this process's control group and its ancestors, versions 2 and 1.
 
     Inside a container the group's own path may not exist: its folders are mounted at the top.
     """

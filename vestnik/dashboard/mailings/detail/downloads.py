@@ -40,7 +40,7 @@ def messages_file(request: OperatorRequest, id: int) -> HttpResponseBase:
 @page()
 def statistics_file(request: OperatorRequest, id: int) -> HttpResponseBase:
     """Export the mailing's statistics."""
-    table = exports.statistics_of(mailing_or_404(id))
+    table, form = exports.statistics_of(mailing_or_404(id)), DownloadForm.requested_format(request)
     if is_for_people(request):
-        table = statistics(table)
-    return download(f"mailing-{id}-statistics", DownloadForm.requested_format(request), table)
+        table = statistics(table, form)
+    return download(f"mailing-{id}-statistics", form, table)

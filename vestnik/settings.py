@@ -209,6 +209,7 @@ LIVE_STREAMS = env.number("WEB_STREAMS", 250)
 
 # --- Lockout after wrong passwords, by user name and address together (decision 0143) ------------
 AXES_FAILURE_LIMIT = 10
+# A failure counts for a quarter of an hour, and a locked name waits as long.
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True

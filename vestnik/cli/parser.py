@@ -20,6 +20,7 @@ Settings are environment variables, or lines of a file .env in the working direc
 lists them. In containers, run `vestnik setup` once, then `vestnik web`, `vestnik worker` and
 `vestnik beat`, one process each, with DATABASE_URL, REDIS_URL and SECRET_KEY.
 """
+#: The length of the column that stores the name of an API key.
 LONGEST_KEY_NAME = 100
 
 

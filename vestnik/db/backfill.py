@@ -15,6 +15,7 @@ SELECT id, {text} FROM {table}
 WHERE id BETWEEN %s AND %s AND {text} <> '' AND {data} IS NULL AND {which}
 FOR NO KEY UPDATE SKIP LOCKED
 """
+# One statement for all rows of a slice. They are locked by READ_ROWS.
 WRITE = """
 UPDATE {table} t SET {data} = known.data::jsonb
 FROM unnest(%s::bigint[], %s::text[]) AS known (id, data) WHERE t.id = known.id

@@ -10,6 +10,7 @@ from vestnik.db.sessions import LOCK_TIMEOUT, milliseconds
 
 IDLE_SESSION = "idle_session_timeout"
 
+# Change settings and return the previous values, in one round trip.
 CHANGE = """
 SELECT name, current_setting(name), set_config(name, value, false)
 FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)

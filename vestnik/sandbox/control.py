@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vestnik.sandbox.gateway import Sandbox
 
 ROOT = "/control"
+#: Messages in one answer; `after` reads on.
 MOST_LISTED = 10_000
 
 

@@ -19,6 +19,7 @@ CHUNK = 1 << 18
 LONGEST_LINE = 1 << 16
 #: Bytes of a process's output kept to explain its end.
 REMEMBERED = 4096
+#: Characters of a process's name before its lines.
 WIDTH = 9
 OWN = "vestnik"
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)

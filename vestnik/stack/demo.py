@@ -7,6 +7,7 @@ from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 
 TEXT = "Здравствуйте! Это первая рассылка Вестника: завтра доставка с 10 до 14."
+#: From the start to the end of the first mailing.
 WINDOW = timedelta(days=1)
 # Unassigned numbers: no subscriber has a number that ends in 000 00NN.
 AUDIENCE = (

@@ -9,6 +9,7 @@ import socket
 
 from vestnik import env
 
+#: Seconds for an answer: below the time limit of the containers' health checks.
 SECONDS = 4.0
 #: The address to connect to if the web process listens on all addresses.
 OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (nothing listens here)

@@ -33,6 +33,7 @@ FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
 #: Seconds after which the lock of a frozen container, or of one whose host is gone, ends.
 SILENT_SECONDS = 300.0
+#: Seconds between two attempts to take the lock of setups.
 SECONDS_BETWEEN_TRIES = 0.25
 #: Seconds that a migration waits for a table, while other sessions wait behind it; and seconds
 #: before its next attempt, in which they can work.

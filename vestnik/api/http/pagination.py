@@ -12,6 +12,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from vestnik.api.http.fields import QueryInteger, StrictSerializer, Text
 from vestnik.db.keyset import Cursor, Keyset, Page, Row, fetch_page
 
+#: Rows of a page: by default, and at most, which bounds the work of a request (decision 0092).
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
 

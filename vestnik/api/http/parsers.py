@@ -12,6 +12,7 @@ from rest_framework.parsers import BaseParser
 
 from vestnik.api.http.exceptions import TooLarge
 
+#: Bytes of a mebibyte.
 MIB = 1024 * 1024
 #: Levels of nesting, so that a small body cannot exhaust the stack.
 DEEPEST = 20

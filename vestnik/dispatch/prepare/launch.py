@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 #: Seconds before its start at which the scheduler publishes a mailing's wake-up: more than the
 #: second between two runs.
 LOOK_AHEAD = 1.5
-#: A wake-up that arrives up to so many seconds early waits for the start.
+#: Seconds: a wake-up that arrives this much before the start, or less, waits for it.
 EARLY = 0.1
 MISSED = Reason(Code.WINDOW_MISSED)
 
@@ -56,6 +56,7 @@ SELECT id, provider, late FROM launched
 #: Mailings launched by one statement; the next wake-up launches the rest.
 MOST_AT_ONCE = 500
 
+# The seconds to the start, by the database's clock.
 UNTIL_START = f"""
 SELECT extract(epoch FROM starts_at - clock_timestamp())::float8
 FROM mailings_mailing WHERE id = %s AND state = '{MailingState.SCHEDULED}'

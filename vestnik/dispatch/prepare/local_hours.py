@@ -20,6 +20,7 @@ from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.window import END_GUARD
 
+# Mailings with a ready batch whose hours are over, by the partial index of `open_until`.
 CLOSED = f"""
 SELECT DISTINCT mailing_id FROM dispatch_batch
 WHERE state = '{READY}' AND open_until <= clock_timestamp() + %s * interval '1 second'

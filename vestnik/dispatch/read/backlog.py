@@ -23,6 +23,7 @@ WHERE m.state = '{MailingState.RUNNING}' AND m.ends_at > clock_timestamp()
     AND (b.state <> '{WAITING}' OR b.due_at <= clock_timestamp())
 GROUP BY m.provider
 """
+# The unknown messages of each provider, by the partial index of batches that have some.
 IN_DOUBT = """
 SELECT m.provider, sum(b.unknown)::bigint
 FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id

@@ -59,6 +59,7 @@ FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
 WHERE h.alias = %s AND h.provider_message_id = g.provider_id AND h.state IS NULL
 """
 
+# The states of all parts of messages with several parts; null for a part without a receipt.
 PARTS = """
 SELECT message_id, array_agg(state) FROM dispatch_handover
 WHERE message_id = ANY(%s::bigint[]) AND parts > 1 GROUP BY message_id
@@ -85,6 +86,7 @@ WHERE k.kept_at > clock_timestamp() - %s * interval '1 second' AND (m.state IN {
 GROUP BY k.alias
 """
 
+# Usually no receipt is kept, so the check saves each flight a transaction.
 HAS_KEPT = "SELECT EXISTS (SELECT FROM dispatch_keptreceipt WHERE alias = %s)"
 FORGET = """
 DELETE FROM dispatch_keptreceipt WHERE kept_at < clock_timestamp() - %s * interval '1 day'

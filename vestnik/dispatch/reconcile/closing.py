@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 #: lock is held for long (decision 0042).
 BATCHES_AT_ONCE = 50
 
+# By the partial index of batches that are not done: it is empty for a finished mailing.
 ALL_DONE = f"""
 SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE mailing_id = %s AND state <> '{DONE}')
 """
@@ -50,6 +51,7 @@ WHERE id = %s AND (state IN {OVER_SQL} OR state IN {UNDER_WAY_SQL} AND (
 """
 
 NEVER_OPEN = Reason(Code.HOURS_NEVER_OPEN)
+# The time zones of the open batches.
 ZONES = f"""
 SELECT DISTINCT timezone FROM dispatch_batch
 WHERE mailing_id = %s AND state IN {OPEN_SQL} AND timezone IS NOT NULL

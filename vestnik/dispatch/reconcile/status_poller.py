@@ -74,11 +74,13 @@ ORDER BY b.first_message_id, m.id LIMIT %(most)s
 
 TO_ASK = {UNKNOWN: _to_ask(UNKNOWN), SENT: _to_ask(SENT, CAME_OF_AGE)}
 
+# Recent mailings with sent messages whose receipts are polled.
 WITH_SENT = f"""
 SELECT m.id FROM mailings_mailing m
 WHERE m.provider = %s AND m.started_at IS NOT NULL AND {unknown_messages.RECENT}
     AND EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.sent > 0)
 """
+# Rounds are timed by the database's clock, which all workers share.
 NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 

@@ -61,6 +61,7 @@ MOST_SLICES_A_RUN = 5
 RECENT = f"""
 coalesce(m.finished_at, m.ends_at) > clock_timestamp() - interval '{RECEIPT_DAYS} days'
 """
+# By the partial index of batches with unknown messages.
 WITH_UNKNOWN = """
 SELECT DISTINCT m.id FROM mailings_mailing m JOIN dispatch_batch b ON b.mailing_id = m.id
 WHERE b.unknown > 0 AND m.provider = ANY(%s)

@@ -15,6 +15,7 @@ LEAST_MESSAGES = 200
 #: The share of permanently refused messages from which the mailing pauses itself.
 MOST_REFUSED = 0.2
 
+# Sums over the batches' counts: no message is read.
 TALLY = """
 SELECT coalesce(sum(failed), 0)::bigint,
     coalesce(sum(failed + sent + delivered + undelivered + unknown), 0)::bigint

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 LEASE_MARGIN = 10.0
 WORKER_STOPPED = Reason(Code.WORKER_STOPPED)
 
+# The first waiting batch of each running mailing of the provider.
 NEXT_DUE = f"""
 SELECT extract(epoch FROM min(b.due_at) - clock_timestamp())::float8
 FROM mailings_mailing m

@@ -24,6 +24,7 @@ WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = '{QUEUED}'
     AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
 ORDER BY id LIMIT %s
 """
+#: The largest integer of PostgreSQL, as LIMIT.
 NO_LIMIT = 2**31 - 1
 
 # The clients' present time zones: they may have been corrected since the batch was enlisted.
@@ -32,6 +33,7 @@ SELECT m.id, (SELECT timezone FROM audience_client WHERE id = m.client_id)
 FROM dispatch_message m WHERE m.id = ANY(%s::bigint[])
 """
 
+# The seconds until the first retry of the batch's messages is due.
 NEXT_RETRY = f"""
 SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp())::float8 FROM dispatch_message
 WHERE mailing_id + 0 = %s AND id BETWEEN %s AND %s AND state = '{QUEUED}'

@@ -23,6 +23,7 @@ from vestnik.readiness import process_name
 #: Seconds of difference from which a clock counts as wrong.
 MOST_SECONDS = 1.0
 BROKER = "broker"
+# clock_timestamp() and not now(), which is the start of the transaction.
 NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 REMEDY = "synchronise the clocks of the hosts (chrony, systemd-timesyncd); mailings go on meanwhile"
 

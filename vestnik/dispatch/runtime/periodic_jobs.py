@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds after which a run counts as hanging, for /readyz.
 LONGEST_RUN = 60.0
+#: Seconds between two heartbeats of `vestnik beat`.
 HEARTBEAT_EVERY = 5.0
 
 

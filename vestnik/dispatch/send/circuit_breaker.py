@@ -41,6 +41,7 @@ LONGEST_RETRY_AFTER = 3600.0
 #: Seconds for which a dispatcher caches a closed state: two small reads a second.
 STATE_CACHE_SECONDS = 0.5
 
+# No row means closed: a provider that never failed has none.
 READ = """
 SELECT state, greatest(0, extract(epoch FROM until - clock_timestamp()))::float8
 FROM dispatch_breaker WHERE alias = %s AND state <> 'closed'
@@ -78,6 +79,7 @@ RELEASE_PROBE = """
 UPDATE dispatch_breaker SET until = clock_timestamp() WHERE alias = %s AND state = 'half-open'
 """
 
+# `openings` starts again, so the next opening is short.
 CLOSE = """
 UPDATE dispatch_breaker SET state = 'closed', openings = 0, until = NULL, reason = '',
     reason_details = NULL, changed_at = clock_timestamp()

@@ -33,8 +33,8 @@ log = structlog.get_logger(__name__)
 BATCHES_AT_ONCE = 2
 #: Seconds after which a dispatcher gives its thread back to Celery, so other tasks get their turn.
 SLICE = 10.0
-#: An idle dispatcher waits up to so many seconds for a batch to become due; for a later one, the
-#: scheduler publishes a wake-up. It never waits for less than SHORTEST_IDLE.
+#: In seconds. An idle dispatcher waits up to LONGEST_IDLE for a batch to become due; for a later
+#: one, the scheduler publishes a wake-up. It never waits for less than SHORTEST_IDLE.
 LONGEST_IDLE = 1.0
 SHORTEST_IDLE = 0.01
 #: Seconds between two promotions of waiting batches by one dispatcher.

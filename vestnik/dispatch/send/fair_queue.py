@@ -31,7 +31,7 @@ REPLAN_EVERY = 1.0
 #: The least seconds between two computations, and the least multiple of the time that the last one
 #: took: hundreds of mailings that start together are announced one by one.
 EARLIEST_REPLAN, REPLAN_COST_FACTOR = 0.05, 10.0
-#: A turn is what a mailing gets in so many seconds if others wait.
+#: A turn is what a mailing gets in this number of seconds if others wait.
 TURN_SECONDS = 1.0
 #: Every NEW_EVERY-th turn is for new mailings: those that have handed over less than NEW_SECONDS
 #: worth of the capacity, or fewer than NEW_AT_LEAST messages.

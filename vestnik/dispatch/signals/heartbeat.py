@@ -28,8 +28,10 @@ CLOCK_TTL = 60
 OVERDUE_SECONDS = 5.0
 
 SLOW_MARKS = "vestnik:slow-marks"
+#: Seconds after which the last slow mark is no longer reported.
 SLOW_MARKS_TTL = 15
 
+# The number of overdue mailings, and the seconds of the oldest one.
 OVERDUE = f"""
 SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - starts_at)), 0)::float8
 FROM mailings_mailing

@@ -25,6 +25,7 @@ KEY = "vestnik:meters"
 FLUSH_EVERY = 1.0
 #: Upper bounds in seconds; the last one is infinite.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: The same for the delay of a mailing's start.
 DELAY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0)
 
 

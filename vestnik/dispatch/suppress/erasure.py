@@ -67,6 +67,8 @@ AT_ONCE = 500
 # Exclusive: waits for the chunks that are being enlisted, which may include the client.
 WAIT_FOR_CHUNKS = "SELECT pg_advisory_xact_lock(%s)"
 FORGET_TEXTS_OF = "DELETE FROM dispatch_inboundtext WHERE phone_number = %s"
+# Refused rows of imports, whose cells may have the number in any notation: digits alone are
+# compared, without the first one, which may be 7, 8 or missing.
 BLANK_REFUSED_ROWS = """
 UPDATE audience_refusedrow SET cells = '[]'
 WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s

@@ -75,6 +75,7 @@ WHERE g.state IN {UNDER_WAY_SQL} AND e.complete AND (e.stop_list_seen IS NULL OR
 ))
 ORDER BY e.mailing_id
 """
+# The entries that the snapshot has not seen, at most one more than FEW_ENTRIES.
 NEW_ENTRIES = f"""
 SELECT id FROM audience_stoplistentry
 WHERE {_changed_since("%(seen)s")}
@@ -87,6 +88,7 @@ FEW_ENTRIES = 2_000
 QUEUED_BATCHES = """
 SELECT id FROM dispatch_batch WHERE mailing_id = %s AND queued > 0 ORDER BY id
 """
+# The snapshot from before the sweep: later entries are swept next time.
 SWEPT = "UPDATE dispatch_enlistment SET stop_list_seen = %s WHERE mailing_id = %s"
 
 

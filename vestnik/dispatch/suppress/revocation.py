@@ -57,6 +57,7 @@ RETURNING m.id, m.client_id
 KEEP_DELETED = """
 INSERT INTO dispatch_deletedclient (client_id) SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING
 """
+# In slices by id, so a sweep of many deleted clients holds no lock for long.
 DELETED = """
 SELECT client_id FROM dispatch_deletedclient WHERE client_id > %s ORDER BY client_id LIMIT %s
 """

@@ -24,6 +24,7 @@ ROWS_AT_ONCE = 2_000
 MOST_ATTRIBUTES = 200
 FIELDS = ("id", "phone_number", "operator_code", "tag", "timezone", "created_at")
 TAG = FIELDS.index("tag")
+# Reads all clients once: an attribute need not be declared.
 ATTRIBUTES = """
 SELECT DISTINCT jsonb_object_keys(attributes) FROM audience_client
 WHERE attributes <> '{}' ORDER BY 1 LIMIT %s

@@ -34,7 +34,7 @@ class Outlook:
 
 def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
     """Return the messages allowed per second: the lower of the mailing's and the provider's limit,
-    for messages of so many segments."""
+    for messages of `segments` segments."""
     rates = [float(mailing.rate_limit)] if mailing.rate_limit else []
     if mailing.provider in aliases() and (most := describe(mailing.provider).max_rate):
         by_segment = describe(mailing.provider).paced_by == "segment"
@@ -45,7 +45,7 @@ def rate_of(mailing: Mailing, segments: float | None = None) -> float | None:
 def common_forecast(
     mailing: Mailing, groups: Sequence[Group], now: datetime, weight: float | None = None
 ) -> Forecast:
-    """Forecast when so many messages of a mailing will be sent, at the allowed rate and beside the
+    """Forecast when these messages of a mailing will be sent, at the allowed rate and beside the
     running mailings of its provider. `weight` is the mean of their segments."""
     segments = mailing.segments if weight is None else weight
     provider = describe(mailing.provider) if mailing.provider in aliases() else None

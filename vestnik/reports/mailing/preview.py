@@ -25,6 +25,7 @@ from vestnik.mailings.text import encoding_of, foreign_characters
 from vestnik.mailings.window import END_GUARD
 from vestnik.reports.mailing.outlook import common_forecast
 
+#: Texts of first clients that a preview shows.
 SAMPLES = 3
 
 # One row for each time zone; two seconds or less for a million clients.

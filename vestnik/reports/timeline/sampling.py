@@ -20,6 +20,7 @@ from vestnik.reports.models import Sample
 #: Samples kept of a mailing after its receipts can no longer arrive.
 MAX_FOLLOWED = 200
 
+# One process at a time samples. All samples of a run have the time from after the lock.
 CLAIM_SAMPLING = "SELECT pg_try_advisory_xact_lock(%s), clock_timestamp()"
 
 # The mailings for which a sample is due: running ones every second, others every five seconds to a
@@ -43,6 +44,7 @@ FORGET_FUTURE = """
 DELETE FROM reports_sample WHERE mailing_id = ANY(%s) AND at > clock_timestamp()
 """
 
+# Two index probes for each mailing: a standstill is recognised by two equal samples.
 LAST_TWO = """
 SELECT s.* FROM unnest(%s::bigint[]) AS due (id) CROSS JOIN LATERAL (
     SELECT * FROM reports_sample s WHERE s.mailing_id = due.id ORDER BY s.at DESC LIMIT 2

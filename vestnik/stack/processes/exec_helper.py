@@ -11,6 +11,7 @@ import pwd
 import sys
 
 PR_SET_PDEATHSIG = 1
+#: The exit status of shells for a command that cannot be executed.
 CANNOT_RUN = 126
 
 

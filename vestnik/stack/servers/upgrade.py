@@ -37,9 +37,11 @@ PAUSE = 0.1
 ROOM = 1.5
 #: Roles that exist in a new server already.
 KNOWN_ROLES = {f"CREATE ROLE {name};" for name in (OWNER, USER)}
+# All databases that can be connected to, without templates.
 DATABASES = """
 SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname
 """
+# All tables of users, whose rows are counted before and after.
 TABLES = """
 SELECT schemaname, tablename FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2

@@ -13,6 +13,7 @@ from vestnik.stack.processes.process import Program, Stage, plain_environ
 from vestnik.stack.runtime_dir import RuntimeDir
 
 LOOPBACK = "127.0.0.1"
+#: Seconds to wait for an answer to PING.
 SECONDS_TO_ANSWER = 2.0
 
 

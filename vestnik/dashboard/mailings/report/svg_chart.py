@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 4, 4, 18, 24
 MOST_POINTS = 300
 #: Round numbers for the top of the axis, times a power of ten.
 STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+#: Labels on the axis of time.
 MOST_TICKS = 5
 #: Spans between the ticks of time, in seconds.
 DAY = 86_400

@@ -26,8 +26,10 @@ TOO_LATE = (
     "Mailing {id} is {state} and its messages can no longer be resent: to reach these clients, "
     "send again with a new mailing."
 )
-NOT_ASKED = "The provider {provider!r} cannot report the status of a message: resend the "
-"messages, or give up."
+NOT_ASKED = (
+    "The provider {provider!r} cannot report the status of a message: resend the messages, or give "
+    "up."
+)
 CHOICES = [(way.value, way.value) for way in UnknownAction]
 
 

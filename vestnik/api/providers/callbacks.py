@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BYTES = MIB
 UNREADABLE = "The callback cannot be stored: an id is too long or has an invalid character."
-NOT_AUTHENTICATED = "The callback is refused: the caller is not authenticated as a provider. The log has the reason."
+NOT_AUTHENTICATED = "The caller is not authenticated as a provider. The log has the reason."
 #: Characters of an unknown alias that are logged.
 MAX_ALIAS_LENGTH = 64
 #: Wrong secrets of one address within a minute, after which none is compared.

@@ -1,8 +1,8 @@
-"""Which places of the product read a host's own clock, and why each of them may.
+"""The places of the product that read a host's own clock, and the reason why each of them may.
 
 The pipeline decides by the database's clock and waits by the monotonic one. A host's clock may be
-wrong and may step, and two hosts' clocks differ: whoever adds a place here says why that does no
-harm, or asks the database instead (`mailings.rules.database_now`, `Now()`, `Clock()`).
+wrong or be set, and two hosts' clocks differ. A new place needs a reason why that does no harm;
+otherwise use the database's clock (`mailings.rules.database_now`, `Now()`, `Clock()`).
 """
 
 import ast
@@ -90,7 +90,7 @@ def test_no_other_place_reads_the_clock_of_its_host() -> None:
 
 
 def test_no_task_is_sent_with_an_instant() -> None:
-    """Celery compares `eta`, `countdown` and `expires` with the clock of whoever takes the task."""
+    """Celery compares `eta`, `countdown` and `expires` with the worker's clock."""
     senders = {"send_task", "apply_async", "signature", "s"}
     calls = 0
     for path in ROOT.rglob("*.py"):

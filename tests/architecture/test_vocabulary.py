@@ -101,6 +101,8 @@ NAMED = ("access", "audience", "dashboard", "mailings", "middleware", "providers
 #: Packages whose docstrings and comments are held to plain English, and whose functions' docstrings
 #: begin with a verb.
 PLAIN = (*NAMED, "api", "cli", "db", "dispatch", "reports", "sandbox", "stack")
+#: Tests and benchmarks whose docstrings and comments are held to plain English.
+PLAIN_TESTS = ("api", "dispatch", "interleaving", "pipeline", "stack")
 #: Pronouns without a subject, and archaic words.
 RIDDLES = re.compile(r"\b(whoever|nobody|somebody|anybody|anew|lest|thereof)\b", re.IGNORECASE)
 #: Words with which a docstring tells what is, instead of what the function does.
@@ -220,6 +222,23 @@ def test_docstrings_and_comments_have_no_riddles() -> None:
     ] == []
 
 
+def test_tests_and_benchmarks_have_no_riddles() -> None:
+    folders = [ROOT / "bench", *(ROOT / "tests" / name for name in PLAIN_TESTS)]
+    prose = [
+        (path, text)
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+        for text in prose_of(path)
+    ]
+
+    assert len(prose) > 1500
+    assert [
+        f"{path.relative_to(ROOT)}: {found[0]}: {text[:80]}"
+        for path, text in prose
+        if (found := RIDDLES.search(text))
+    ] == []
+
+
 def test_the_docstring_of_a_function_begins_with_a_verb() -> None:
     functions = [(path, one) for path in modules_of(*PLAIN) for one in functions_of(path)]
 
@@ -254,7 +273,7 @@ def test_scripts_and_templates_of_the_pages_have_no_riddles() -> None:
 def test_local_names_say_what_a_value_is() -> None:
     names = [
         (path, node)
-        for path in modules_of(*PLAIN)
+        for path in modules_of(*NAMED)
         for function in functions_of(path)
         for node in ast.walk(function)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)

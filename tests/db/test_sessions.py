@@ -73,7 +73,7 @@ def test_a_transaction_that_stands_still_is_ended_and_its_lock_with_it(limited: 
     frozen.thawed.set()
     frozen.join(10)
 
-    # For whoever stood still it is a lost connection, which all code knows.
+    # For the frozen process it is a lost connection, which all code handles.
     assert isinstance(frozen.error, OperationalError)
     assert classify_failure(frozen.error) is FailureKind.AWAY
 
@@ -154,7 +154,7 @@ def is_gone(other, pid: int) -> bool:
 
 
 def test_a_peer_that_is_gone_is_noticed_from_both_sides() -> None:
-    """By TCP: whoever is reached by a socket of the same machine is never gone without a word."""
+    """By TCP: the host of a Unix socket cannot vanish."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW client_connection_check_interval")
         assert cursor.fetchone() == ("5s",)

@@ -164,7 +164,7 @@ class Judge:
         """No forbidden message was marked after the operation."""
         try:
             marked = self.marks.of(one.message_id, one.departed_at)
-        except ValueError:  # it was out from the beginning
+        except ValueError:  # it was in flight from the beginning
             return
         if one.departed_at >= self.ends_at:
             yield f"left {one.departed_at - self.ends_at:.3f} s after the end"

@@ -48,7 +48,7 @@ class Storm:
         departures.clear()
         self._marks.clear()
         there = [one.name for one in OPERATIONS.values() if situation.name in one.situations]
-        names = [name for name in there if name != "record"]  # a flight is recorded once
+        names = [name for name in there if name != "record"]  # a flight can be recorded only once
         works = [
             self._threads.submit(self._run, situation, chance.choices(names, k=EACH))
             for _ in range(THREADS)

@@ -233,7 +233,7 @@ def run_fault_injection(chosen: Sequence[str]) -> Iterator[bool]:
             continue
         try:
             found = fault_injection.run_fault(fault)
-        except Exception:  # one that could not be run keeps no other from it
+        except Exception:  # a row that fails to run does not stop the others
             traceback.print_exc()
             yield False
             continue

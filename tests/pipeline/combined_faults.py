@@ -34,7 +34,7 @@ def restart_postgres(stack: RunningStack, _: Standing) -> None:
 
 def restart_gateway(_: RunningStack, gateway: Standing) -> None:
     gateway.down()
-    time.sleep(random.uniform(0.1, 2.0))  # for which it is down
+    time.sleep(random.uniform(0.1, 2.0))  # seconds for which it is down
     gateway.up()
 
 
@@ -126,5 +126,5 @@ def attack(stack: RunningStack, gateway: Standing, until: float) -> None:
     moments = sorted(random.uniform(now + 2, until - 5) for _ in attacks)
     random.shuffle(attacks)
     for moment, one in zip(moments, attacks, strict=True):
-        time.sleep(max(0.0, moment - time.monotonic()))  # until its moment
+        time.sleep(max(0.0, moment - time.monotonic()))  # until the time of the attack
         one(stack, gateway)

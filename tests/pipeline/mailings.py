@@ -63,7 +63,7 @@ def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, A
             found = {"state": "?"}
         if found["state"] in ENDED and not is_open(found):
             return found
-        time.sleep(0.1)  # asked oftener, the API would slow down what it tells of
+        time.sleep(0.1)  # more frequent requests would slow the mailing down
     raise TimeoutError(f"mailing {mailing} has not ended: {found}\n{stack.tail()}")
 
 
@@ -134,13 +134,13 @@ def audit(
     stack: RunningStack, mailing: int, at_gateway: Mapping[str, int] | None = None
 ) -> AuditReport:
     """Audit an ended mailing at the console, or by how often a gateway accepted each number."""
-    with suppress(TimeoutError):  # they read as what they have become, and their rows come after
+    with suppress(TimeoutError):  # displayed states change at once, rows later
         wait_until(lambda: stack.sql(QUEUED, (mailing,)) == [(0,)], seconds=10)
     found = stack.sql(STATES, (mailing, mailing))
     states = {phone: state for phone, state, _ in found if phone}
     if at_gateway is None:
         left = sum(state in LEFT for state in states.values())
-        with suppress(TimeoutError):  # the console is read by a thread of the test's
+        with suppress(TimeoutError):  # a thread of the test reads the console
             wait_until(lambda: sum(1 for _ in stack.sent(mailing)) >= left, seconds=10)
     arrivals = list(stack.sent(mailing))
     arrived = Counter(sent.phone for sent in arrivals)

@@ -41,7 +41,7 @@ def stack(gateway: Standing) -> Iterator[RunningStack]:
     with stack_at(gateway, http(gateway, "main")) as running:
         move_clock(running, timedelta())
         running.stop()
-        yield running.start()  # with sessions that all look at the moved clock
+        yield running.start()  # so that all sessions use the moved clock
 
 
 def move_clock(stack: RunningStack, by: timedelta) -> None:

@@ -90,7 +90,7 @@ def test_every_client_gets_it_once_with_the_validity(
 def test_nothing_arrives_at_the_end_though_answers_are_slow_and_retries_pend(
     stack: RunningStack, gateway: Standing
 ) -> None:
-    fill(stack, 100)  # a flight, so there is time to try again
+    fill(stack, 100)  # a flight, so there is time to retry
     gateway.set(delay=2.0, percent={"fail": 60})
     mailing = create(stack, provider="slow", ends_in=7.0)
     ends_at = datetime.fromisoformat(read(stack, mailing)["ends_at"]).timestamp()
@@ -100,7 +100,7 @@ def test_nothing_arrives_at_the_end_though_answers_are_slow_and_retries_pend(
     assert max(taken.at for taken in gateway.taken) < ends_at
     time.sleep(1.0)
     assert len(gateway.taken) == report.arrived
-    assert attempts(stack, mailing)[2] > 0  # some were tried again
+    assert attempts(stack, mailing)[2] > 0  # some were retried
 
 
 def test_what_was_refused_for_now_is_tried_again_later(

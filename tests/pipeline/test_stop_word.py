@@ -25,7 +25,7 @@ def gateway() -> Iterator[Standing]:
 def stack(gateway: Standing) -> Iterator[RunningStack]:
     gateway.down()
     with stack_at(gateway, smpp(gateway, "main")) as running:
-        gateway.set(callback_url="")  # by SMPP and no other way
+        gateway.set(callback_url="")  # by SMPP only
         gateway.up()
         yield running
 

@@ -95,5 +95,5 @@ def wait_until(condition: Callable[[], object], seconds: float) -> None:
 def without_servers(environ: dict[str, str] | os._Environ[str] = os.environ) -> dict[str, str]:
     """Return an environment without any setting of Vestnik."""
     ours = ("VESTNIK_", "SMS_PROVIDER_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "MAKE")
-    ours += ("PYTHONDONTWRITEBYTECODE",)  # each start would compile every module anew
+    ours += ("PYTHONDONTWRITEBYTECODE",)  # otherwise each start would compile every module
     return {name: value for name, value in environ.items() if not name.startswith(ours)}

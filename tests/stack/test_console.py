@@ -148,7 +148,7 @@ def test_a_thread_that_cannot_be_had_costs_no_descriptor(pipe, monkeypatch):
             with pytest.raises(RuntimeError):
                 console.attach(NAME)
         assert len(os.listdir("/proc/self/fd")) == before
-    console.drain(NAME, 1)  # as at the end: of a process that never had a line
+    console.drain(NAME, 1)  # as for a process without any line
     console.say("still here")
     console.close(5)
     os.close(pipe[1])

@@ -44,7 +44,7 @@ def test_workers_outlive_a_full_disk_of_the_broker(old_home):
             mailing = make_mailing(stack)
             stack.wait_for_line("MISCONF", 20)
             wait_until(lambda: readiness(stack)["broker"] == "refuses writes", 20)
-            time.sleep(SECONDS_FULL)  # what is said meanwhile is what this is about
+            time.sleep(SECONDS_FULL)  # the log of this time is tested
             said = [line.text for line in stack.lines if "MISCONF" in line.text]
             assert stack.pids["worker.1"] == worker
             assert "Traceback" not in "\n".join(line.text for line in stack.lines)

@@ -110,5 +110,5 @@ def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_rare_job_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     job = periodic_jobs.Job("thin out", 3600.0, lambda: None)
     monkeypatch.setattr(periodic_jobs, "_jobs", {"thin out": job})
-    job.ended -= 3600.0 + 10 * periodic_jobs.LONGEST_RUN  # it is at it for ten minutes
+    job.ended -= 3600.0 + 10 * periodic_jobs.LONGEST_RUN  # it runs for ten minutes
     assert periodic_jobs.overdue_jobs() == []

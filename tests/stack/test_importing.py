@@ -91,7 +91,9 @@ def test_killed_in_the_middle_it_has_taken_nothing_and_can_be_started_again(
     enough = MANY if moment == "while it takes over" else SOME
 
     with psycopg.connect(stack.database_url) as reader:
-        reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # it cannot take over too soon
+        reader.execute(
+            "LOCK TABLE audience_client IN SHARE MODE"
+        )  # the import cannot commit too soon
         process = command(stack, "import", path)
         wait_until(lambda: (stack.sql(progress) or [(0,)])[0][0] >= enough, seconds=60)
         process.kill()
@@ -157,7 +159,7 @@ def test_stopped_by_ctrl_c_it_says_that_nothing_was_taken(
 ):
     path = many(tmp_path / "many.csv", MANY if "rows" in moment or "reads" in moment else 2_000)
     with psycopg.connect(stack.database_url) as reader:
-        reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # it cannot take over
+        reader.execute("LOCK TABLE audience_client IN SHARE MODE")  # the import cannot commit
         process = command(stack, "import", path)
         wait_until(lambda: MOMENTS[moment](stack), seconds=60)
         for _ in range(times):

@@ -77,7 +77,7 @@ def test_a_setup_that_takes_long_is_waited_for_and_said(said: Said) -> None:
 def test_one_that_only_saves_memory_is_not_waited_for_long(said: Said) -> None:
     process = said.supervisor.start(sleeper(60), lasting=False)
     said.supervisor.wait_or_do_without(process, lambda: False, 0.3)
-    assert process.restarts  # it is tried again beside the others
+    assert process.restarts  # it is restarted beside the other processes
     wait_until(process.reap, 5)
     assert process.restart_at is not None
     assert any(
@@ -113,7 +113,7 @@ def test_a_setup_that_waits_for_another_one_says_so(
 def release_later(holder: "psycopg.Connection[tuple[object, ...]]") -> None:
     """Run after the other one has begun to wait."""
     wait_until(lambda: holder.execute(WAITING).fetchall() != [], 60)
-    time.sleep(0.5)  # what is said meanwhile
+    time.sleep(0.5)  # the output meanwhile
     holder.close()
 
 

@@ -104,7 +104,7 @@ def test_it_all_works_once_the_database_is_migrated(own_servers, tmp_path):
         assert vestnik("setup", "--demo", **environ).returncode == 0
         wait_until(lambda: sum("SMS 7" in line for line in worker.said) == 12, 90)
         assert web.process.poll() is None
-    assert vestnik("setup", **environ).stdout == ""  # nothing is left to do
+    assert vestnik("setup", **environ).stdout == ""  # all migrations are applied
 
 
 def test_servers_of_ones_own_replace_the_embedded_ones(own_servers, tmp_path):
@@ -112,7 +112,7 @@ def test_servers_of_ones_own_replace_the_embedded_ones(own_servers, tmp_path):
     with RunningStack(home=home, workers=1, demo=True, environ=own_servers) as stack:
         assert set(stack.pids) == {"forkserver", "web", "worker.1"}
         assert stack.database_url == own_servers["DATABASE_URL"]
-        assert stack.api("GET", "clients/").body["results"] == []  # a demo is for us alone
+        assert stack.api("GET", "clients/").body["results"] == []  # no demo with an external server
     assert {path.name for path in home.iterdir()} == {"secrets.json", "credentials"}
     assert processes_of(home) == []
 

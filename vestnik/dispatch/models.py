@@ -337,7 +337,7 @@ class UnmatchedReceipt(models.Model):
 
 
 class InboundText(models.Model):
-    """That somebody wrote to us, and when it came in: not what they wrote."""
+    """A text from a client: its number and time, not its content."""
 
     phone_number = models.CharField(max_length=11)
     alias = models.CharField(max_length=64)
@@ -363,8 +363,10 @@ class DeletedClient(models.Model):
 
 
 class PendingStop(models.Model):
-    """A number whose stop was asked for while somebody else, as an import, was writing the same
-    number to the stop list. It is put on the list as soon as that has come to an end."""
+    """A STOP that waits until another transaction, such as an import, has written the same number.
+
+    The scheduler then puts the number on the stop list (decision 0180).
+    """
 
     phone_number = models.CharField(max_length=11)
     source = models.CharField(max_length=7)

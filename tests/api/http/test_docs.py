@@ -17,7 +17,7 @@ def test_the_document_is_openapi_3_1_and_tells_of_every_refusal() -> None:
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            if path.startswith("/api/v1/receipts/"):  # providers show who they are in other ways
+            if path.startswith("/api/v1/receipts/"):  # providers authenticate by other means
                 assert operation["responses"].keys() >= {"400", "403", "429", "503"}
                 continue
             assert operation["security"] == [{"bearer": []}]

@@ -90,7 +90,7 @@ def test_the_numbers_are_those_of_what_then_happens(
 
 
 def test_it_says_of_how_many_the_zone_is_assumed(api: Caller) -> None:
-    register.load_shipped()  # a test that emptied the database has taken the ranges away
+    register.load_shipped()  # a flush of the database removes the ranges
     for number in ("79240000001", "79350000001", "79350000002", "74951234567"):
         api.post("clients/", {"phone_number": number})
     api.post("clients/", {"phone_number": "79350000003", "timezone": "Asia/Omsk"})

@@ -87,10 +87,10 @@ VALUES (%s, {ago}, '', 'resume', '', '', '')
 @pytest.mark.parametrize(
     ("rate_limit", "sent_ago", "resumed_ago", "waits"),
     [
-        (None, 3.0, None, 90.0),  # nothing keeps it from leaving
+        (None, 3.0, None, 90.0),  # it could leave now
         (None, 60.0, 20.0, 20.0),
         (1, 0.5, None, 0.0),
-        (1, 31.0, None, 30.0),  # whatever its pace is, it stands still
+        (1, 31.0, None, 30.0),  # it does not move at any rate
         (1, None, None, 90.0),
         (1, 60.0, 20.0, 20.0),
     ],

@@ -208,7 +208,7 @@ def test_a_signature_of_a_receipt_is_none_of_a_text_nor_the_other_way() -> None:
 def test_a_stop_word_that_is_told_again_does_nothing_more() -> None:
     told = {"phone": "79261234567", "text": "STOP", "id": "in-1"}
     assert post(told).status_code == 200
-    StopListEntry.objects.all().delete()  # an administrator took the number off
+    StopListEntry.objects.all().delete()  # an administrator removed the number
 
     assert post(told).status_code == 200
     assert not StopListEntry.objects.exists()
@@ -243,7 +243,9 @@ def test_a_secret_is_not_guessed_by_trying(mailing: Mailing) -> None:
     assert (wrong[0], wrong[-1]) == (403, 429)
     assert (right.status_code, elsewhere.status_code) == (200, 200)
     assert 0 < int(post({}, f"{ADDRESS}wrong/")["Retry-After"]) <= 60
-    assert post({}, "/api/v1/receipts/other/other/").status_code == 403  # another's are not counted
+    assert (
+        post({}, "/api/v1/receipts/other/other/").status_code == 403
+    )  # another provider's are not counted
 
 
 def guess(address: str) -> int:

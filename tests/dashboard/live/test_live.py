@@ -19,7 +19,7 @@ from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 from vestnik.dashboard.live.shared_cache import KEY_PREFIX
 
-#: For each of two processes; whoever comes may all come to one of them.
+#: For each of two processes; all viewers may connect to one of them.
 STREAMS = 12
 ENVIRON = {"SMS_PROVIDER_NULL_BACKEND": "null", "WEB_STREAMS": str(STREAMS)}
 
@@ -174,7 +174,7 @@ def test_who_gets_no_stream_asks(stack: RunningStack, cookies: str, mailing: int
         assert (status, headers["Content-Type"]) == (200, "application/json")
         assert '"state": "running"' in text
         assert ask(stack, f"/mailings/{mailing}/", cookies, "text/html")[0] == 200
-    # Whoever leaves makes room as soon as the stream finds out.
+    # A closed viewer frees its place when the stream notices.
     wait_until(lambda: _has_room(stack, path, cookies), seconds=20)
 
 

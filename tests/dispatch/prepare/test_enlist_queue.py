@@ -84,7 +84,7 @@ def test_a_step_that_fails_takes_nothing_from_the_others() -> None:
         queue.work(step, never)
     queue.work(step, never)
     assert done == [2]
-    queue.add(1)  # the tick finds it again
+    queue.add(1)  # the scheduler finds it again
     with pytest.raises(Away):
         queue.work(step, never)
 

@@ -129,7 +129,7 @@ def test_the_messages_of_a_client_are_found_in_every_mailing(interleaved: list[M
 
 
 def test_a_deleted_client_is_not_known_any_more(interleaved: list[Message]) -> None:
-    client = make_client(id=10**9)  # none of those that the messages name
+    client = make_client(id=10**9)  # none of the clients of the messages
     Message.objects.filter(id=interleaved[0].id).update(client=client.id)
     assert messages.detailed().get(id=interleaved[0].id).known_client == client.id
 
@@ -150,7 +150,7 @@ def test_no_list_reads_the_messages_from_end_to_end() -> None:
     of_one: list[dict[str, Any]] = [{}, {"mailing": mailings[1].id}]
     of_state = [{}, *({"state": state} for state in ("sent", "failed", "unknown", "queued"))]
     for mailing, state in product(of_one, of_state):
-        assert rows_read(**mailing, **state) <= 12_000  # of 60,000: the batches that hold some
+        assert rows_read(**mailing, **state) <= 12_000  # of 60,000: only the batches with matches
         assert rows_read(**mailing, **state, client=100) <= 20
 
 

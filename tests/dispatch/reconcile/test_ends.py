@@ -45,7 +45,7 @@ def meanwhile(work: Callable[[], object], until: datetime | None = None) -> Iter
         yield found
         yielded.start()
         wait_until(lambda: bool(sql.value(WAITING)), seconds=10)
-        if until is not None:  # the end comes while the lock is waited for
+        if until is not None:  # the end comes during the wait for the lock
             wait_until(lambda: database_now() > until, seconds=10)
     yielded.join()
 

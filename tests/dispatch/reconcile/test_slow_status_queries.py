@@ -128,7 +128,7 @@ def test_passes_never_overlap_and_each_goes_on_where_the_last_one_ended(
         while time.monotonic() < deadline and not all(map(is_settled, mailings)):
             for mailing, found in product(mailings, (one, two)):
                 worker.submit(thread_of_a_worker, ask, mailing, found)
-            time.sleep(0.2)  # the next hints
+            time.sleep(0.2)  # the next wake-ups
 
     for mailing in mailings:
         assert counts(mailing) == {"sent": 20}
@@ -171,7 +171,7 @@ def test_the_scheduler_wakes_once_at_all_mailings_of_a_provider(
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         before = broker.llen("vestnik")
         run_maintenance()
-        time.sleep(0.5)  # the publisher's thread has had its time
+        time.sleep(0.5)  # time for the publisher's thread
         given = broker.lrange("vestnik", 0, broker.llen("vestnik") - before - 1)
     assert [json.loads(hint)["headers"]["task"] for hint in given].count("vestnik.ask") == 1
 

@@ -62,13 +62,13 @@ def test_who_may_not_bind_stops_nobody_who_is_bound(settings: Any, smsc: Standin
             unbound.work()
             assert counts(mailing) == {"queued": 200}
             assert claims.next_due("narrow") is None or claims.next_due("narrow") < 0.2
-            time.sleep(0.2)  # by then the batch is due for the others
+            time.sleep(0.2)  # then the batch is due for other workers
             claims.promote_due()
             bound.work()
             assert counts(mailing) == {"sent": 200}
             assert_it_adds_up(mailing)
             publish_answers()
-            time.sleep(SHORTEST / 2)  # within its rest
+            time.sleep(SHORTEST / 2)  # during its rest
         assert set(mailing.messages.values_list("attempts", flat=True)) == {1}
     assert not Breaker.objects.exists()
     assert set(smsc.times().values()) == {4}

@@ -22,7 +22,7 @@ from vestnik.dispatch.send import dispatcher
 from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.mailings.models import CANCEL, Mailing
 
-pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
+pytestmark = pytest.mark.django_db(transaction=True)  # slow answers are recorded by a thread
 
 WINDOW = 20
 
@@ -127,9 +127,7 @@ def test_what_the_gateway_does_becomes_the_messages_state(
 def test_what_the_gateway_vouches_for_is_tried_again_with_back_off(
     settings: Any, gateway: Standing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        dispatcher, "LONGEST_IDLE", 0.0
-    )  # a back-off of a second is waited for at once
+    monkeypatch.setattr(dispatcher, "LONGEST_IDLE", 0.0)  # a back-off of a second is skipped
     mailing = mailing_to(5)
     gateway.set(once=["fail"] * 7)
     with sending(settings, gateway, temporary_statuses="429,500") as main:
@@ -181,7 +179,7 @@ def test_a_provider_that_is_down_is_parked_and_recovers(settings: Any, gateway: 
         make_everything_due()
         work_until(main, lambda: Breaker.objects.get().openings == 2)
     assert sum(attempts(mailing)) <= WINDOW + 10
-    assert max(attempts(mailing)) == 1  # nobody's attempts are burnt
+    assert max(attempts(mailing)) == 1  # no message loses an attempt
 
     gateway.up()
     make_everything_due()

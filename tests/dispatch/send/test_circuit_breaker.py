@@ -219,7 +219,7 @@ def test_a_long_wish_of_all_that_is_answered_opens_it_for_all_and_for_so_long() 
     row = Row.objects.get()
     assert (row.state, row.reason) == ("open", "HTTP 429 (it says: after 3600 s)")
     assert seconds_open() == pytest.approx(3600, abs=1)
-    assert wait_of(breaker()) == LONGEST  # then it looks again
+    assert wait_of(breaker()) == LONGEST  # then it reads the row again
 
     let_its_time_pass()
     other = breaker()

@@ -19,7 +19,7 @@ def test_the_longer_rest_stands() -> None:
 def test_one_that_is_over_counts_as_due_once() -> None:
     cooldowns = Cooldowns()
     cooldowns.add(7, 0.0)
-    time.sleep(0.001)  # by then it is over
+    time.sleep(0.001)  # the cooldown is over by then
     assert cooldowns.remaining() == [0.0]
     assert cooldowns.remaining() == []
 

@@ -94,19 +94,21 @@ def test_mailings_share_a_rate(
 def test_dispatchers_leave_a_thread_to_others_and_one_that_waits_makes_room() -> None:
     threads = DispatcherThreads(2)
     assert [threads.acquire() for _ in range(2)] == [True, True]
-    assert not threads.should_yield(has_siblings=True, held_for=9)  # nobody wants one
+    assert not threads.should_yield(
+        has_siblings=True, held_for=9
+    )  # no dispatcher waits for a thread
     assert not threads.acquire()
     assert not threads.should_yield(has_siblings=False, held_for=0.1)
     assert threads.should_yield(has_siblings=True, held_for=0.1)
     threads.release()
-    assert not threads.should_yield(has_siblings=True, held_for=9)  # it was enough
+    assert not threads.should_yield(has_siblings=True, held_for=9)  # one was enough
     assert threads.acquire()
     assert not threads.acquire()
     assert threads.should_yield(has_siblings=False, held_for=9)
     assert not threads.acquire()
     threads.release()
     assert threads.acquire()
-    assert not threads.should_yield(has_siblings=True, held_for=9)  # who wanted it has it
+    assert not threads.should_yield(has_siblings=True, held_for=9)  # the waiting dispatcher has it
     threads.resize(4)
     assert [threads.acquire() for _ in range(2)] == [True, False]
 

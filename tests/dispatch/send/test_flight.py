@@ -34,7 +34,7 @@ from vestnik.providers.null import NullProvider
 from vestnik.providers.registry import describe
 from vestnik.reasons.reason import LONGEST as LONGEST_REASON
 
-pytestmark = pytest.mark.django_db(transaction=True)  # what is slow is recorded in a thread
+pytestmark = pytest.mark.django_db(transaction=True)  # slow answers are recorded by a thread
 
 
 def test_a_lost_answer_holds_up_neither_its_flight_nor_the_next(settings: Any) -> None:

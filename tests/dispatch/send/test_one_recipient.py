@@ -51,7 +51,7 @@ def flight(at: float, *outcomes: Outcome) -> list[SendResult]:
         ([BUSY] * 20, 1.0),
         ([LONG] * 20, LONGEST_COOLDOWN),
         ([Deferred("429", 5.0, provider_wide=True)] * 20, 5.0),
-        ([LONG], LONGEST_COOLDOWN_FOR_ONE),  # perhaps it is the number's
+        ([LONG], LONGEST_COOLDOWN_FOR_ONE),  # it may concern the number
         ([LONG] + [Accepted()] * 19, LONGEST_COOLDOWN_FOR_ONE),
         ([LONG] * 10 + [Accepted()] * 10, LONGEST_COOLDOWN_FOR_ONE),
         ([Deferred("503", 60.0)] + [Accepted()] * 19, LONGEST_COOLDOWN_FOR_ONE),
@@ -75,7 +75,7 @@ def test_who_is_refused_again_though_others_were_taken_is_refused_for_themself(
         repeats.sort([results(1, Accepted(), at - 0.5)])
         found = repeats.sort([results(0, word, at)])
         assert (found.cooldown, found.about_provider) == (0.0, [])
-        assert 0 in found.retry_delays  # without an attempt yet
+        assert 0 in found.retry_delays  # no attempt is counted yet
     repeats.sort([results(1, Accepted(), 3.5)])
     found = repeats.sort([results(0, word, 4.0)])
     assert (found.cooldown, found.about_provider, found.retry_delays) == (0.0, [], {})
@@ -213,7 +213,7 @@ def test_attempts_of_one_who_is_refused_again_and_again_end(
     with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
 
         def over() -> bool:
-            another("Meanwhile")  # others are taken
+            another("Meanwhile")  # other messages are accepted
             sql.run("UPDATE dispatch_message SET next_attempt_at = NULL WHERE state = 'queued'")
             sql.run("UPDATE dispatch_batch SET due_at = now() WHERE state = 'waiting'")
             if Breaker.objects.filter(state="open").exists():

@@ -107,7 +107,7 @@ def test_a_pause_is_done_while_lost_answers_are_out(main: Dispatcher, gateway: S
     worker.start()
     wait_until(lambda: len(gateway.taken) >= 20, seconds=5)
     mailing.apply(PAUSE, actor="test")
-    time.sleep(1.0)  # within a second a pause is obeyed
+    time.sleep(1.0)  # a pause takes effect within a second
     taken = len(gateway.taken)
     worker.join()
     main.finish()

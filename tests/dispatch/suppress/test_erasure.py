@@ -88,7 +88,7 @@ def test_whoever_says_stop_does_not_wait_for_an_erasure() -> None:
         still_there = Client.objects.filter(id=client).exists()
 
     assert took < 1.0
-    assert still_there  # so that it can be erased again, should this one break off
+    assert still_there  # so an interrupted erasure can be repeated
     assert StopListEntry.objects.get().phone_number == SECOND
     assert counts(mailing) == {"queued": 1, "sent": 1, "suppressed": 1}
     assert not Client.objects.filter(id=client).exists()
@@ -196,7 +196,9 @@ def test_an_erasure_and_receipts_for_two_mailings_never_wait_for_each_other() ->
         connection.close()
 
     def waits() -> bool:
-        sql.value("SELECT pg_stat_clear_snapshot()::text")  # what a transaction saw first stays
+        sql.value(
+            "SELECT pg_stat_clear_snapshot()::text"
+        )  # the transaction keeps its first snapshot
         return bool(sql.value(WAITING_FOR_A_LOCK))
 
     with transaction.atomic():

@@ -155,7 +155,7 @@ def test_whoever_goes_while_their_message_is_out_is_not_sent_to_when_it_is_defer
             until = time.monotonic() + 15
             while "queued" in counts(mailing) and time.monotonic() < until:
                 main.work()
-                time.sleep(0.1)  # it came back to be tried a second later
+                time.sleep(0.1)  # returned from the flight, to be retried a second later
         leaving.join()
         arrived = [taken.phone_number for taken in gateway.taken]
     assert arrived == [stays]

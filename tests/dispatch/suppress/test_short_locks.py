@@ -91,7 +91,7 @@ def test_the_chunk_that_is_being_enlisted_is_not_waited_for(act: Callable[[], ob
     chunk = threading.Thread(target=enlist_slowly)
     chunk.start()
     assert made.wait(30)
-    act()  # else it would wait for ever
+    act()  # otherwise it would wait forever
     assert is_out(act)
     assert not Batch.objects.exists()
     released.set()
@@ -312,7 +312,7 @@ def test_a_number_that_is_being_imported_is_stopped_by_its_owner_all_the_same() 
     with another() as importing:
         importing.execute(stop_list.PUT, ["", None, "import", [FIRST], [stop_list.hash_of(FIRST)]])
         record_new_inbound([message])
-        record_new_inbound([message])  # it need not be told again
+        record_new_inbound([message])  # no repetition is needed
         run_maintenance()
         assert not StopListEntry.objects.exists()
 

@@ -41,7 +41,7 @@ def test_workers_share_their_code_and_belong_to_the_supervisor(stack):
         pid = stack.pids[name]
         assert command_of(pid).endswith("forkserver ")
         assert parent_of(pid) == stack.process.pid
-        assert of_process(pid) < 75 * MIB  # 87 MiB where each imported for itself
+        assert of_process(pid) < 75 * MIB  # 87 MiB if each imports by itself
 
 
 def test_no_process_is_there_for_the_scheduler_alone(stack):

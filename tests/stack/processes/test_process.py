@@ -64,7 +64,7 @@ def test_a_killed_process_takes_its_group_along(nowhere):
     process.kill()
     wait_until(process.reap, 5)
     assert process.status == -signal.SIGKILL
-    process.kill()  # of one that is gone: nothing
+    process.kill()  # an ended process has none
 
 
 def test_what_cannot_be_run_is_said(tmp_path):

@@ -74,7 +74,7 @@ def older_home(open_home: Path) -> tuple[Path, Path]:
             connection.execute("CREATE DATABASE other")
             connection.execute("ALTER ROLE CURRENT_USER SET work_mem = '7MB'")
     finally:
-        process.kill()  # as a power failure would: the pid file stays, and says that it is ready
+        process.kill()  # as after a power failure: the pid file stays and says "ready"
         process.wait(30)
         private_dir.remove()
     return home, programs

@@ -171,7 +171,7 @@ def test_tiles_say_what_was_sent_today_and_what_it_cost(monkeypatch: pytest.Monk
 
     assert "Sent today 800 receipts came today: 600 delivered" in said
     assert "1,200" in said  # roubles: 800 segments at 1.50
-    assert "1.0 segments a message" in said
+    assert "segments a message on average: 1" in said
 
 
 def test_a_hostile_name_does_nothing() -> None:

@@ -26,7 +26,7 @@ SAID = [
     ("no value for name, city", "no_value", "нет значения: name, city"),
     ("longer than 10 segments", "too_long", "длиннее 10 сегментов"),
     ("no answer within 10 s", "no_answer_within", "нет ответа за 10 с"),
-    ("no answer within 2.5 s", "no_answer_within", "нет ответа за 2.5 с"),
+    ("no answer within 2.5 s", "no_answer_within", "нет ответа за 2,5 с"),
     (
         "gave up after 3 attempts: no answer in time",
         "attempts_exhausted",

@@ -192,7 +192,7 @@ def test_stopped_by_ctrl_c_at_the_end_it_says_what_is_so(
     was_taken = state == "done"
     assert (state, clients(stack)) in (("failed", 0), ("done", 60_000))
     assert was_taken or moment == "while it takes over"
-    assert ("Nothing was taken" in said + trouble) is not was_taken
+    assert ("Nothing was imported" in said + trouble) is not was_taken
     assert "Traceback" not in trouble
 
 

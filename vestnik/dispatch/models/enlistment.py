@@ -1,0 +1,67 @@
+"""How far each mailing is enlisted, and for whom it still is to be."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from vestnik.mailings.models import Mailing
+
+
+class CurrentSnapshot(models.Func):
+    """Which transactions the statement that evaluates the expression sees."""
+
+    template = "(pg_current_snapshot()::text)"
+    arity = 0
+    output_field = models.TextField()
+
+
+class EnlistmentCursor(models.Model):
+    """How far the audience of a launched mailing has become messages.
+
+    Apart from the mailing's row, so that an operator's pause never waits for a chunk.
+    """
+
+    mailing = models.OneToOneField(
+        Mailing, models.CASCADE, primary_key=True, related_name="enlistment"
+    )
+    cursor = models.BigIntegerField(default=0)
+    bound = models.BigIntegerField()
+    next_number = models.PositiveIntegerField(default=0)
+    complete = models.BooleanField(default=False)
+    #: Whether the clients stand in slices, as the filter matched them at one instant.
+    frozen = models.BooleanField(default=False, db_default=False)
+    #: Of an earlier version, by the ids of entries: those are given before they are committed.
+    stop_list_cursor = models.BigIntegerField(null=True)
+    #: Which transactions had changed the stop list when it was looked at last, at first for the
+    #: enlisting itself. Null: an earlier version did, and all that waits is looked at.
+    stop_list_seen = models.TextField(null=True, db_default=CurrentSnapshot())
+    #: How often in a row it could not be enlisted.
+    failures = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    class Meta:
+        db_table = "dispatch_enlistment"
+        indexes = [
+            models.Index(fields=["mailing"], name="enlistment_open", condition=Q(complete=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.cursor} of {self.bound}"
+
+
+class AudienceSlice(models.Model):
+    """Clients of a mailing that were matched at its start and are still to be enlisted: those of a
+    range of ids."""
+
+    mailing = models.ForeignKey(Mailing, models.CASCADE, db_index=False, related_name="+")
+    last_client_id = models.BigIntegerField()
+    client_ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "last_client_id"], name="audience_slice_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: to {self.last_client_id}"

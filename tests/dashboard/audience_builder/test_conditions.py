@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.dashboard.objects import filters
 from vestnik.dashboard.audience_builder.builder import GROUPS, AudienceForm
-from vestnik.dashboard.audience_builder.conditions import MOST_INPUTS
+from vestnik.dashboard.audience_builder.condition_kinds import MOST_INPUTS
 
 LANGUAGES = st.sampled_from(["en", "ru"])
 

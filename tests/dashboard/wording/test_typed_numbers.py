@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
-from vestnik.dashboard.audience_builder.conditions import bound
+from vestnik.dashboard.audience_builder.typed_values import bound
 from vestnik.dashboard.clients.attributes import _number
 
 #: What is typed, and what it is on an English page and on a Russian one; None: refused.

@@ -18,12 +18,9 @@ from vestnik.audience.filters.rules import MOST_ATTRIBUTES, validate_filter
 from vestnik.audience.filters.selection import Filter
 from vestnik.audience.models import SavedAudience
 from vestnik.audience.saved_audiences import unique_name
-from vestnik.dashboard.audience_builder.conditions import (
-    OF_MAILINGS,
-    ConditionForm,
-    ConditionKind,
-    conditions_of,
-)
+from vestnik.dashboard.audience_builder.condition_kinds import OF_MAILINGS, ConditionKind
+from vestnik.dashboard.audience_builder.conditions import ConditionForm
+from vestnik.dashboard.audience_builder.rows import conditions_of
 from vestnik.dashboard.audience_builder.suggestions import Suggestions, suggestions
 from vestnik.dashboard.wording.filter_text import describe
 

@@ -13,7 +13,8 @@ from tests.providers.contract import ContractCases
 from vestnik.providers.base import Accepted, Deferred, Receipt, Rejected, StatusQuery, Unknown
 from vestnik.providers.callbacks import Callback, CallbackRefused
 from vestnik.providers.errors import OptionError
-from vestnik.providers.smsc import SEND_ERRORS, SmscProvider, hours_and_minutes
+from vestnik.providers.smsc.codes import SEND_ERRORS
+from vestnik.providers.smsc.provider import SmscProvider, hours_and_minutes
 from vestnik.sandbox.behaviour import Behaviour
 from vestnik.sandbox.gateway import Sandbox
 

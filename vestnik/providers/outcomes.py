@@ -1,6 +1,7 @@
-"""The outcomes of a hand-over."""
+"""The outcomes of a hand-over, and the classes into which vendors' error codes are sorted."""
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Literal
 
 from vestnik.reasons.codes import Code
@@ -83,3 +84,21 @@ def account_refused(
 
 
 Outcome = Accepted | Rejected | Deferred | Unknown
+
+
+class ErrorClass(Enum):
+    """What a gateway's answer means for the message."""
+
+    ACCEPTED = auto()
+    #: The gateway refuses this message for good.
+    PERMANENT = auto()
+    #: The gateway refuses this message for now.
+    TEMPORARY = auto()
+    #: The gateway refuses everything from us for now.
+    THROTTLED = auto()
+    #: The gateway refuses everything until an operator fixes the account.
+    ACCOUNT = auto()
+    #: The session is not bound any more, so nothing can be sent over it.
+    UNBOUND = auto()
+    #: The gateway may or may not have taken the message.
+    AMBIGUOUS = auto()

@@ -8,7 +8,7 @@ from vestnik.providers.base import Inbound
 from vestnik.providers.options import Options
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.coding import Coding, codec_of
-from vestnik.providers.smpp.session import data_sm
+from vestnik.providers.smpp.data_sm import as_deliver_sm
 
 GSM, LATIN, UCS_2 = None, "latin-1", "utf-16-be"
 #: 3GPP TS 23.038, 4, but for 0x00 to 0x0F: SMPP 3.4, 5.2.19.
@@ -92,7 +92,7 @@ def packed(body: bytes) -> bytes:
 def test_a_data_sm_says_what_a_deliver_sm_says() -> None:
     text = "Стоп".encode("utf-16-be")
     tlv = b"\x04\x24" + len(text).to_bytes(2, "big") + text
-    pdu = data_sm(packed(b"\0\x01\x0179261234567\0\x05\0Vestnik\0\0\0\x08" + tlv))
+    pdu = as_deliver_sm(packed(b"\0\x01\x0179261234567\0\x05\0Vestnik\0\0\0\x08" + tlv))
     assert (pdu.source_addr, pdu.destination_addr, pdu.data_coding) == (
         "79261234567",
         "Vestnik",
@@ -105,4 +105,4 @@ def test_a_data_sm_says_what_a_deliver_sm_says() -> None:
 @pytest.mark.parametrize("body", [b"", b"\0", b"\0\x01\x01792", b"\0\x01\x01792\0\x05\0V\0\0"])
 def test_a_data_sm_that_breaks_off_is_refused(body: bytes) -> None:
     with pytest.raises(smpp34.SmppError):
-        data_sm(packed(body))
+        as_deliver_sm(packed(body))

@@ -1,8 +1,8 @@
 """The meaning of a gateway's statuses and codes: configured, with defaults that never guess."""
 
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import ErrorClass
 
 #: In this order; a later one wins. 408: the gateway may or may not have read the request. 409: it
 #: may know this id already. A redirect may follow a request that was processed (RFC 9110, 15.4.4),

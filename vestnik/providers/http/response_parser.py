@@ -9,7 +9,6 @@ from vestnik.providers.base import (
     Unknown,
     account_refused,
 )
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.http.error_codes import ErrorCodes
 from vestnik.providers.http.response import (
     Response,
@@ -20,6 +19,7 @@ from vestnik.providers.http.response import (
     retry_after,
 )
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import ErrorClass
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 

@@ -7,9 +7,9 @@ import ssl
 from collections import deque
 
 from vestnik.providers.base import account_refused
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError, reason_of_errno
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import ErrorClass
 from vestnik.providers.smpp import wire
 from vestnik.providers.smpp.session import BindRefused, ConnectionLost, Listener, Session
 from vestnik.providers.smpp.status import NAMES

@@ -11,8 +11,8 @@ from vestnik.providers.base import (
     Unknown,
     account_refused,
 )
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import ErrorClass
 from vestnik.providers.smpp.session import Answer
 from vestnik.providers.smpp.status import error_classes, name_of
 from vestnik.reasons.codes import Code

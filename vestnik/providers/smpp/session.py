@@ -1,4 +1,4 @@
-"""One bound connection to an SMSC: framing, sequence numbers, and who waits for which response.
+"""One bound connection to an SMSC: which request waits for which response, and how it ends.
 
 smpp34 encodes and decodes the PDUs. Its own session is not used, since it acknowledges a
 `deliver_sm` before we could store it, and trusts only the system's authorities for TLS.
@@ -6,7 +6,6 @@ smpp34 encodes and decodes the PDUs. Its own session is not used, since it ackno
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple, Protocol, cast
@@ -14,6 +13,8 @@ from typing import NamedTuple, Protocol, cast
 import smpp34
 
 from vestnik.providers.smpp import wire
+from vestnik.providers.smpp.data_sm import as_deliver_sm
+from vestnik.providers.smpp.pdu_stream import PduStream
 from vestnik.providers.smpp.status import name_of
 
 #: ESME_RX_T_APPN: the SMSC sends the PDU again later.
@@ -36,8 +37,6 @@ class Answer(NamedTuple):
 
 #: The result of a request that was not written, because its time was over.
 NOT_WRITTEN = Answer(-1, "")
-#: The range of sequence numbers (SMPP 3.4, 5.1.4).
-SEQUENCES = 0x7FFFFFFF
 #: Seconds that a session without new requests stays open for outstanding responses.
 LAST_ANSWERS = 5.0
 
@@ -65,32 +64,23 @@ class Listener(Protocol):
     ) -> None: ...
 
 
-class Session(asyncio.Protocol):
+class Session(PduStream):
     """Sends requests and takes responses, in any order.
 
     `usable`: new requests may be sent. `useful`, set once it is lost: it answered more than the
     bind.
     """
 
-    _transport: asyncio.Transport
-
     def __init__(self, listener: Listener) -> None:
+        super().__init__()
         self._listener = listener
-        self._rest, self._sequence, self._written = b"", 0, 0
-        #: Octets, the instant from which they must not be written, and their sequence number.
-        self._out: list[tuple[bytes, float, int]] = []
         #: By sequence number: the command that was sent, and the callback for its response.
         self._waiting: dict[int, tuple[int, OnAnswer]] = {}
         self._leaving = False
         #: The sequence number of the SMSC's own `unbind`, which is answered last.
         self._unbind_of_peer: int | None = None
-        self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.usable = self.useful = False
-        self.received_at = self._loop.time()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not its subclasses
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
@@ -117,8 +107,8 @@ class Session(asyncio.Protocol):
         """
         if self.lost.done():
             raise ConnectionLost("the line is closed")
-        self._sequence = sequence = self._sequence % SEQUENCES + 1
-        self._write(make(sequence), before, sequence)
+        sequence = self.next_sequence()
+        self.write(make(sequence), before, sequence)
         self._waiting[sequence] = command, on_answer
         return sequence
 
@@ -171,11 +161,7 @@ class Session(asyncio.Protocol):
         except (TimeoutError, ConnectionLost):
             pass
         finally:
-            self._flush()
-            self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
+            self.close()
 
     def leave(self) -> None:
         """Accept no new requests, and close once all outstanding ones are answered."""
@@ -188,24 +174,11 @@ class Session(asyncio.Protocol):
         self._answer(command, status, sequence, b"\0")
 
     def data_received(self, data: bytes) -> None:
-        self.received_at = self._loop.time()
-        data = self._rest + data if self._rest else data
-        at, end = 0, len(data)
-        while end - at >= wire.HEADER.size:
-            length, command, status, sequence = wire.HEADER.unpack_from(data, at)
-            # The stream is out of step: no later PDU could be found.
-            if not wire.HEADER.size <= length <= wire.LONGEST_PDU:
-                self.abort()
-                return
-            if end - at < length:
-                break
-            self._handle(command, status, sequence, data[at : at + length])
-            at += length
-        self._rest = data[at:]
+        super().data_received(data)
         if not self._waiting:
             self._finish()
 
-    def _handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
+    def handle(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         if command & wire.ANSWER:
             self._dispatch_response(command, status, sequence, pdu)
         elif command == wire.DELIVER_SM:
@@ -217,7 +190,7 @@ class Session(asyncio.Protocol):
         elif command == wire.UNBIND:
             self._end_by_unbind(sequence)
         elif command != wire.ALERT_NOTIFICATION:
-            self._write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
+            self.write(wire.pdu(wire.GENERIC_NACK, NOT_FOR_US, sequence))
 
     def _dispatch_response(self, command: int, status: int, sequence: int, pdu: bytes) -> None:
         """Pass a response to its request's callback."""
@@ -225,17 +198,11 @@ class Session(asyncio.Protocol):
         # have been written: anything else is not an answer to it.
         requested, on_answer = self._waiting.get(sequence, (0, None))
         is_answer = command in (requested | wire.ANSWER, wire.GENERIC_NACK)
-        if on_answer is None or not is_answer or self._is_unwritten(sequence):
+        if on_answer is None or not is_answer or self.is_unwritten(sequence):
             return
         del self._waiting[sequence]
         text = wire.first_string(pdu[wire.HEADER.size :])
         on_answer(Answer(self._status_of(command, status), text))
-
-    def _is_unwritten(self, sequence: int) -> bool:
-        """Return whether the request is still queued."""
-        # Sequence numbers are consecutive, so queued requests are a range of them.
-        waiting = (self._sequence - self._written) % SEQUENCES
-        return 0 < (sequence - self._written) % SEQUENCES <= waiting
 
     def _end_by_unbind(self, sequence: int) -> None:
         """Handle the SMSC's `unbind`: no new requests; outstanding ones are answered first."""
@@ -251,8 +218,7 @@ class Session(asyncio.Protocol):
             self.abort()
             return
         self._answer(wire.UNBIND, 0, self._unbind_of_peer)
-        self._flush()
-        self._transport.close()
+        self.close()
 
     @staticmethod
     def _status_of(command: int, status: int) -> int:
@@ -269,64 +235,20 @@ class Session(asyncio.Protocol):
 
     def _take_data(self, sequence: int, pdu: bytes) -> None:
         try:
-            decoded = data_sm(pdu)
+            decoded = as_deliver_sm(pdu)
         except smpp34.SmppError:
             self.acknowledge(sequence, NOT_FOR_US, wire.DATA_SM)
             return
         self._listener.delivered(self, decoded, wire.DATA_SM)
 
     def _answer(self, command: int, status: int, sequence: int, body: bytes = b"") -> None:
-        self._write(wire.pdu(command | wire.ANSWER, status, sequence, body))
+        self.write(wire.pdu(command | wire.ANSWER, status, sequence, body))
 
-    def _write(self, octets: bytes, before: float = math.inf, sequence: int = 0) -> None:
-        """Queue octets to be written at the end of this turn of the loop."""
-        # One system call per PDU costs two thirds of the throughput.
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append((octets, before, sequence))
-
-    def _flush(self) -> None:
-        """Write what is queued and still in time."""
-        out, self._out = self._out, []
-        self._written = self._sequence
-        now = time.monotonic()
-        # Checked right before the system call: the process may have been suspended since its
-        # messages departed.
-        timely = [octets for octets, before, _ in out if now < before]
-        if timely and not self._transport.is_closing():
-            self._transport.write(b"".join(timely))
-        if len(timely) < len(out):
-            self._keep_back(sequence for _, before, sequence in out if now >= before)
-
-    def _keep_back(self, sequences: Iterable[int]) -> None:
+    def keep_back(self, sequences: Iterable[int]) -> None:
         for sequence in sequences:
             _, on_answer = self._waiting.pop(sequence, (0, None))
             if on_answer is not None:
                 on_answer(NOT_WRITTEN)
-
-
-def data_sm(pdu: bytes) -> smpp34.DeliverSm:
-    """Convert a `data_sm` to an equivalent `deliver_sm` (spec 4.7.1); its text is a parameter.
-
-    Raises SmppError.
-    """
-    words, rest = [], pdu[wire.HEADER.size :]
-    service_type, _, rest = rest.partition(b"\0")
-    for _ in ("source", "destination"):
-        address, end, after = rest[2:].partition(b"\0")
-        if not end:
-            raise smpp34.SmppError("a data_sm without its addresses")
-        words.append((rest[:2], address))
-        rest = after
-    if len(rest) < 3:
-        raise smpp34.SmppError("a data_sm without its fields")
-    (source_kind, source), (to_kind, to) = words
-    body = service_type + b"\0" + source_kind + source + b"\0" + to_kind + to + b"\0"
-    # esm_class; protocol_id and priority; no times; registered_delivery, replace_if_present,
-    # data_coding, sm_default_msg_id; an empty short_message.
-    body += rest[:1] + b"\0\0" + b"\0\0" + rest[1:2] + b"\0" + rest[2:3] + b"\0\0" + rest[3:]
-    sequence = wire.HEADER.unpack_from(pdu)[3]
-    return cast(smpp34.DeliverSm, smpp34.decode(wire.pdu(wire.DELIVER_SM, 0, sequence, body)))
 
 
 def _resolve(future: asyncio.Future[Answer | None], answer: Answer | None) -> None:

@@ -8,9 +8,9 @@ other versions, are ambiguous unless an option lists them.
 
 from collections.abc import Iterable, Mapping
 
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
+from vestnik.providers.outcomes import ErrorClass
 
 NAMES: dict[int, tuple[str, ErrorClass]] = {
     0x01: ("ESME_RINVMSGLEN", ErrorClass.PERMANENT),

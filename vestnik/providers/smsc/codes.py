@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.events import ReceiptState
+from vestnik.providers.outcomes import ErrorClass
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 

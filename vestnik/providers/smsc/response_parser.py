@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from vestnik.providers.error_class import ErrorClass
 from vestnik.providers.http.response import (
     Response,
     gateway_said,
@@ -14,6 +13,7 @@ from vestnik.providers.outcomes import (
     PROVIDER_ID_LENGTH,
     Accepted,
     Deferred,
+    ErrorClass,
     Outcome,
     Rejected,
     Unknown,

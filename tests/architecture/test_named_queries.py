@@ -17,7 +17,7 @@ from tests.architecture.named_queries import (
     numbered,
     runs,
 )
-from vestnik.audience.importing import staging
+from vestnik.audience.importing import staging, take_over
 from vestnik.db import sql
 from vestnik.dispatch.states import BatchState, MessageState
 from vestnik.mailings.models import MailingState
@@ -34,7 +34,7 @@ COMPLETED = {
     "reports.timeline.samples.BY_HOUR",
 }
 #: An import's own tables, which exist while it runs.
-OF_AN_IMPORT = (staging.STAGE, staging.UNIQUE)
+OF_AN_IMPORT = (staging.STAGE, take_over.UNIQUE)
 #: Functions that run such a one, or one that is given to them by its name.
 GIVEN = {
     "dispatch.prepare.enlist:_freeze",
@@ -68,7 +68,7 @@ def prepare(statement: str) -> PGresult:
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(QUERIES.keys() - COMPLETED))
 def test_the_database_prepares_it(name: str) -> None:
-    if name.startswith("audience.importing.staging."):
+    if name.startswith(("audience.importing.take_over.", "audience.importing.into_directory.")):
         for statement in OF_AN_IMPORT:
             sql.run(statement)
     prepare(QUERIES[name])

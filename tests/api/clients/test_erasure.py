@@ -10,7 +10,7 @@ from tests.audience.import_files import refusals, take
 from tests.builders import counts, make_client, make_running
 from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, mark_in_flight
 from vestnik.audience.importing import stored
-from vestnik.audience.importing.staging import FORGOTTEN
+from vestnik.audience.importing.take_over import FORGOTTEN
 from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source, hash_of
 from vestnik.audience.upsert import upsert

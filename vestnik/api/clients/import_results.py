@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from vestnik.api.http.fields import Instant
 from vestnik.api.http.reasons import ReasonShown
-from vestnik.audience.importing.staging import MOST_REMARKS
+from vestnik.audience.importing.take_over import MOST_REMARKS
 from vestnik.audience.imports import ImportState, Into
 
 ANSWERED = {

@@ -27,6 +27,7 @@ from vestnik.audience.importing.limits import TOO_MUCH
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress
 from vestnik.audience.importing.rows import Reader, Refused
+from vestnik.audience.importing.take_over import take_over
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules
 from vestnik.db.errors import retry_on_conflict
@@ -162,7 +163,7 @@ def fail(job: Import, why: Reason) -> None:
 @retry_on_conflict
 def _finish(job: Import) -> None:
     with transaction.atomic():
-        counts = staging.take_over(job.id, job.into)
+        counts = take_over(job.id, job.into)
         job.pieces.all().delete()
         Import.objects.filter(id=job.id).update(
             state=ImportState.DONE,

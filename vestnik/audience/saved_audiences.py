@@ -8,6 +8,8 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from vestnik.audience.filters.selection import Filter
+
 LONGEST_NAME = 200
 TAKEN = _("Another audience has this name: change that one, or choose another name.")
 
@@ -34,3 +36,15 @@ def unique_name() -> Iterator[None]:
             yield
     except IntegrityError:
         raise ValidationError({"name": TAKEN}) from None
+
+
+def save_audience(name: str, audience: Filter, id: int | None = None) -> SavedAudience:
+    """Create or change a saved audience. Raises ValidationError."""
+    saved = SavedAudience(id=id, name=name, filter=audience)
+    saved.clean_fields(exclude=["id", "filter", "created_at"])
+    with unique_name():
+        if id is None:
+            saved.save(force_insert=True)
+        else:
+            SavedAudience.objects.filter(id=id).update(name=name, filter=audience)
+    return saved

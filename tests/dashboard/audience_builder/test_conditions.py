@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.dashboard.objects import filters
-from vestnik.dashboard.audience_builder.builder import GROUPS, AudienceForm
+from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.audience_builder.condition_kinds import MOST_INPUTS
+from vestnik.dashboard.audience_builder.submitted_rows import GROUPS
 
 LANGUAGES = st.sampled_from(["en", "ru"])
 

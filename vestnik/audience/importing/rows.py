@@ -1,8 +1,7 @@
 """Turns a row of a file into a client, or into a reason for refusing it."""
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,35 +9,19 @@ from django.core.exceptions import ValidationError
 
 from vestnik.audience.importing.columns import cell_types, exact_values
 from vestnik.audience.importing.columns.column_types import ColumnType
+from vestnik.audience.importing.columns.plain_cells import is_error, typed
 from vestnik.audience.importing.errors import reason_of
+from vestnik.audience.importing.field_rules import RULES, WRONG, Refused, is_valid, refusal
 from vestnik.audience.numbering.regions import zone_of_place
 from vestnik.audience.numbering.zone_words import zone_named
-from vestnik.audience.phone import NumberRules, validate_operator_code
-from vestnik.audience.stop_list import LONGEST_REASON
-from vestnik.audience.validation import (
-    LONGEST_TAG,
-    MOST_ATTRIBUTE_BYTES,
-    validate_attributes,
-    validate_tag,
-)
+from vestnik.audience.phone import NumberRules
+from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes, validate_tag
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 #: phone_number, operator_code, tag, timezone, attributes (JSON), and the zone of the city or region
 #: in an attribute; None means "not given".
 Client = tuple[str, str | None, str | None, str | None, str | None, str | None]
-ZONE = Reason(Code.ZONE_WRONG)
-#: A longer number would lose digits as a double, so it stays a text.
-LONGEST_WHOLE = 15
-
-#: What Excel and LibreOffice show for a failed formula, in English and in Russian.
-ERRORS = frozenset(
-    """#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #GETTING_DATA #SPILL! #CALC! #FIELD! #BUSY!
-    #BLOCKED! #CONNECT! #UNKNOWN! #Н/Д #ССЫЛКА! #ЗНАЧ! #ДЕЛ/0! #ИМЯ? #ЧИСЛО! #ПУСТО! #ПЕРЕНОС!
-    """.split()  # noqa: SIM905  (a list would take a page)
-)
-#: LibreOffice Calc writes its errors as Err:502 and the like.
-OF_CALC = re.compile(r"Err:[0-9]{3}")
 
 #: Names of attributes that hold a place; the more precise ones come first.
 PLACES = (
@@ -49,62 +32,9 @@ PLACES = (
 encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class Refused(Exception):
-    """Raised when a row is refused; the reason contains the remedy."""
-
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
-        super().__init__(reason)
-
-
-@lru_cache(4096)
-def _is_right(validate: Callable[[str], None], value: str) -> bool:
-    """Return whether the value is valid; cached, since few values repeat over millions of rows."""
-    try:
-        validate(value)
-    except ValidationError:
-        return False
-    return True
-
-
 @lru_cache(4096)
 def _zone_of_place(written: str) -> str | None:
     return zone_of_place(written)
-
-
-def validate_reason(value: str) -> None:
-    """Raise ValidationError if the reason is too long."""
-    if len(value) > LONGEST_REASON:
-        raise ValidationError(f"Shorten it to at most {LONGEST_REASON} characters.")
-
-
-def validate_zone(value: str) -> None:
-    """Raise ValidationError unless the words name a time zone."""
-    if zone_named(value) is None:
-        raise ValidationError(ZONE)
-
-
-RULES: dict[str, Callable[[str], None]] = {
-    "operator_code": validate_operator_code,
-    "tag": validate_tag,
-    "timezone": validate_zone,
-    "reason": validate_reason,
-}
-
-
-WRONG: Mapping[str, Reason] = {
-    "operator_code": Reason(Code.OPERATOR_CODE_WRONG),
-    "tag": Reason(Code.VALUE_TOO_LONG, most=LONGEST_TAG),
-    "timezone": ZONE,
-    "reason": Reason(Code.VALUE_TOO_LONG, most=LONGEST_REASON),
-}
-
-
-def is_error(cell: str) -> bool:
-    """Return whether the cell shows a failed formula."""
-    if not cell.startswith(("#", "Err:")):
-        return False
-    return cell.strip().upper() in ERRORS or bool(OF_CALC.fullmatch(cell.strip()))
 
 
 class Reader:
@@ -163,7 +93,7 @@ class Reader:
     def _without_errors(self, cells: list[str]) -> list[str]:
         """Return the cells with failed formulas blanked; refuse the row if its number failed."""
         if self._phone < len(cells) and is_error(number := cells[self._phone]):
-            raise _refused("phone_number", Reason(Code.FORMULA_ERROR, error=number.strip()))
+            raise refusal("phone_number", Reason(Code.FORMULA_ERROR, error=number.strip()))
         return ["" if is_error(cell) else cell for cell in cells]
 
     def _said_exactly(self, cells: list[str]) -> dict[str, Any]:
@@ -185,7 +115,7 @@ class Reader:
         try:
             return self._rules.accept(number)
         except ValueError as error:
-            raise _refused("phone_number", reason_of(error)) from None
+            raise refusal("phone_number", reason_of(error)) from None
 
     def _tag(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
         place, was = self._fields.get("tag"), exact.get(exact_values.TAG)
@@ -193,8 +123,8 @@ class Reader:
             return self._field("tag", cells)
         if not _stands(cells[place], was):
             was = exact_values.as_text(cells[place].strip())
-        if not _is_right(validate_tag, was):
-            raise _refused("tag", WRONG["tag"])
+        if not is_valid(validate_tag, was):
+            raise refusal("tag", WRONG["tag"])
         return was or None
 
     def _field(self, name: str, cells: list[str]) -> str | None:
@@ -206,8 +136,8 @@ class Reader:
             value = value.removesuffix(".0")
         if name == "timezone":
             value = zone_named(value) or value
-        if not _is_right(RULES[name], value):
-            raise _refused(name, WRONG[name])
+        if not is_valid(RULES[name], value):
+            raise refusal(name, WRONG[name])
         return value
 
     def _given(self, cells: list[str], exact: Mapping[str, Any]) -> str | None:
@@ -238,13 +168,9 @@ class Reader:
             return read_cell(column.type, value)
         except ValueError as error:
             if column.is_said:
-                raise _refused(name, reason_of(error)) from None
+                raise refusal(name, reason_of(error)) from None
             self.misfits.append((name, reason_of(error)))
             return typed(value)
-
-
-def _refused(field: str, reason: str) -> Refused:
-    return Refused(Reason(Code.FIELD_WRONG, field=field, reason=reason))
 
 
 def reading(type: str | None) -> exact_values.Reading:
@@ -263,20 +189,9 @@ def _as_json(attributes: dict[str, Any], *, checked: bool) -> str:
         try:
             validate_attributes(attributes)
         except ValidationError as error:
-            raise _refused(exact_values.COLUMN, str(error.message)) from None
+            raise refusal(exact_values.COLUMN, str(error.message)) from None
     encoded = encode(attributes)
     if len(encoded) > MOST_ATTRIBUTE_BYTES // 4 and len(encoded.encode()) > MOST_ATTRIBUTE_BYTES:
         most = MOST_ATTRIBUTE_BYTES // 1024
         raise Refused(Reason(Code.ATTRIBUTES_TOO_LARGE, most=most))
     return encoded
-
-
-def typed(value: str) -> str | int | float:
-    """Return a number if it is written the same way again (so 007 and 1.50 stay texts)."""
-    if value[0] not in "-0123456789" or len(value) > LONGEST_WHOLE:
-        return value
-    try:
-        number: int | float = float(value) if "." in value else int(value)
-    except ValueError:
-        return value
-    return number if str(number) == value else value

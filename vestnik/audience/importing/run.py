@@ -23,10 +23,11 @@ from vestnik.audience.importing.columns.column_types import column_types
 from vestnik.audience.importing.columns.header import plan
 from vestnik.audience.importing.columns.header_row import Table
 from vestnik.audience.importing.errors import FileProblem
+from vestnik.audience.importing.field_rules import Refused
 from vestnik.audience.importing.limits import TOO_MUCH
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.row_types import Progress
-from vestnik.audience.importing.rows import Reader, Refused
+from vestnik.audience.importing.rows import Reader
 from vestnik.audience.importing.take_over import take_over
 from vestnik.audience.imports import Import, ImportState, Into
 from vestnik.audience.phone import ACCEPT, NumberRules

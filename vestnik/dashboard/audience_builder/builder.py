@@ -5,7 +5,7 @@ row is removed by leaving it out. Buttons that post the form add and remove rows
 only avoids the reload.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core import signing
@@ -14,19 +14,24 @@ from django.http import QueryDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy
 
-from vestnik.audience.filters.rules import MOST_ATTRIBUTES, validate_filter
+from vestnik.audience.filters.rules import validate_filter
 from vestnik.audience.filters.selection import Filter
 from vestnik.audience.models import SavedAudience
-from vestnik.audience.saved_audiences import unique_name
-from vestnik.dashboard.audience_builder.condition_kinds import OF_MAILINGS, ConditionKind
+from vestnik.audience.saved_audiences import save_audience
+from vestnik.dashboard.audience_builder.condition_kinds import ConditionKind
 from vestnik.dashboard.audience_builder.conditions import ConditionForm
 from vestnik.dashboard.audience_builder.rows import conditions_of
+from vestnik.dashboard.audience_builder.submitted_rows import (
+    GROUPS,
+    MOST_ROWS,
+    merge_parts,
+    remaining_rows,
+    row_form,
+    row_numbers,
+)
 from vestnik.dashboard.audience_builder.suggestions import Suggestions, suggestions
 from vestnik.dashboard.wording.filter_text import describe
 
-GROUPS = ("include", "exclude")
-#: As many conditions as a filter may have: attributes, codes, tags, and those on mailings.
-MOST_ROWS = MOST_ATTRIBUTES + 2 + len(OF_MAILINGS)
 #: Saved audiences in the list; a longer list cannot be searched on a page.
 MOST_SAVED = 200
 #: The field with the number of conditions on the page.
@@ -71,14 +76,14 @@ class AudienceForm:
         if included is None or excluded is None:
             return cls(kept=audience)
         return cls(
-            include=[_row("include", n, initial=row) for n, row in enumerate(included)],
-            exclude=[_row("exclude", n, initial=row) for n, row in enumerate(excluded)],
+            include=[row_form("include", n, initial=row) for n, row in enumerate(included)],
+            exclude=[row_form("exclude", n, initial=row) for n, row in enumerate(excluded)],
         )
 
     @classmethod
     def submitted(cls, data: QueryDict) -> "AudienceForm":
         """Return the builder as it was submitted, to be validated."""
-        groups = {g: [_row(g, n, data=data) for n in _numbers(data, g)] for g in GROUPS}
+        groups = {g: [row_form(g, n, data=data) for n in row_numbers(data, g)] for g in GROUPS}
         form = cls(kept=None, **groups)._carrying(data)
         if data.get(ROWS) != str(form.rows) and not form.problems:
             form.problems.append(str(NOT_WHOLE))  # a missing row must not select everyone
@@ -89,7 +94,7 @@ class AudienceForm:
     @classmethod
     def restored(cls, data: QueryDict) -> "AudienceForm":
         """Return the builder as it was submitted, without error messages."""
-        form = cls(kept=None, **{group: list(_left(data, group)) for group in GROUPS})
+        form = cls(kept=None, **{group: list(remaining_rows(data, group)) for group in GROUPS})
         return form if "anew" in data else form._carrying(data)
 
     @classmethod
@@ -116,7 +121,7 @@ class AudienceForm:
         except signing.BadSignature:
             self.unreadable = str(data["kept"])
             self.problems.append(str(UNREADABLE))
-        if any(len(_numbers(data, group)) != len(set(data.getlist(group))) for group in GROUPS):
+        if any(len(row_numbers(data, group)) != len(set(data.getlist(group))) for group in GROUPS):
             self.problems.append(str(NOT_WHOLE))
         return self
 
@@ -124,7 +129,7 @@ class AudienceForm:
         rows: list[ConditionForm] = getattr(self, group) if group in GROUPS else []
         if group in GROUPS and len(rows) < MOST_ROWS:
             number = max((row.number for row in rows), default=-1) + 1
-            rows.append(_row(group, number, initial={"what": ConditionKind.CODE}, is_new=True))
+            rows.append(row_form(group, number, initial={"what": ConditionKind.CODE}, is_new=True))
 
     def _keep(self, name: str) -> "AudienceForm":
         """Save the filter as an audience of that name."""
@@ -187,8 +192,8 @@ class AudienceForm:
         return list(SavedAudience.objects.order_by("name").only("id", "name")[:MOST_SAVED])
 
     def _built(self) -> dict[str, Any]:
-        excluded = _merged(self.exclude)
-        return _merged(self.include) | ({"exclude": excluded} if excluded else {})
+        excluded = merge_parts(self.exclude)
+        return merge_parts(self.include) | ({"exclude": excluded} if excluded else {})
 
     def _check(self) -> None:
         try:
@@ -209,52 +214,6 @@ class AudienceForm:
                     )
                     is_repeated = True
         return is_repeated
-
-
-def save_audience(name: str, audience: Filter, id: int | None = None) -> SavedAudience:
-    """Create or change a saved audience. Raises ValidationError."""
-    saved = SavedAudience(id=id, name=name, filter=audience)
-    saved.clean_fields(exclude=["id", "filter", "created_at"])
-    with unique_name():
-        if id is None:
-            saved.save(force_insert=True)
-        else:
-            SavedAudience.objects.filter(id=id).update(name=name, filter=audience)
-    return saved
-
-
-def _row(
-    group: str, number: int, *, data: Any = None, initial: Any = None, is_new: bool = False
-) -> ConditionForm:
-    form = ConditionForm(data, initial=initial, prefix=f"{group}-{number}")
-    form.number, form.is_new = number, is_new
-    return form
-
-
-def _numbers(data: QueryDict, group: str) -> list[int]:
-    unique_numbers = dict.fromkeys(data.getlist(group))
-    return [int(n) for n in unique_numbers if n.isascii() and n.isdigit() and len(n) < 4][
-        :MOST_ROWS
-    ]
-
-
-def _left(data: QueryDict, group: str) -> Iterator[ConditionForm]:
-    """Yield the submitted rows, except the one that is to be removed."""
-    for number in _numbers(data, group):
-        if data.get("remove") != f"{group}-{number}":
-            submitted = _row(group, number, data=data)
-            yield _row(group, number, initial=submitted.as_sent())
-
-
-def _merged(rows: Sequence[ConditionForm]) -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    for row in rows:
-        for kind, values in row.part().items():
-            if kind in ("attributes", "mailings"):
-                parts.setdefault(kind, {}).update(values)
-            else:
-                parts[kind] = values
-    return parts
 
 
 def _taken(data: QueryDict) -> SavedAudience | None:

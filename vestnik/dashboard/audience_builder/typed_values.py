@@ -1,4 +1,4 @@
-"""Values of attributes: from the text that a user typed to their types, with the types that they had before."""
+"""Values of attributes, from the text that a user typed; a value that was there keeps its type."""
 
 import json
 import math

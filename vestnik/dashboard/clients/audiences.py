@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action
 from vestnik.audience.models import SavedAudience
-from vestnik.dashboard.audience_builder.builder import AudienceForm, save_audience
+from vestnik.audience.saved_audiences import save_audience
+from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.audience_builder.condition_hints import condition_hints
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page

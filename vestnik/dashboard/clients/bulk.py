@@ -6,34 +6,30 @@ select other clients by then, nothing is done and the page asks again.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core import signing
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action, may
 from vestnik.audience.models import Client
-from vestnik.audience.stop_list import LONGEST_REASON, Source
+from vestnik.audience.stop_list import LONGEST_REASON
 from vestnik.audience.validation import LONGEST_TAG
+from vestnik.dashboard.clients.bulk_actions import BULK_ACTIONS, BulkAction
 from vestnik.dashboard.clients.search import SearchForm, selected
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, forbidden, page
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
-from vestnik.db.errors import retry_on_conflict
-from vestnik.dispatch.suppress.opt_out import stop_numbers
-from vestnik.dispatch.suppress.revocation import delete_clients
 
 #: More at once would exceed the time limit of a request.
 MOST_AT_ONCE = 10_000
@@ -201,55 +197,3 @@ def _search(selection: Selection) -> str:
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
-
-
-@retry_on_conflict
-def _tag(ids: Sequence[int], data: dict[str, Any]) -> int:
-    with transaction.atomic():
-        locked = Client.objects.select_for_update().filter(id__in=ids).order_by("phone_number")
-        locked_ids = [client.id for client in locked]
-        return Client.objects.filter(id__in=locked_ids).update(tag=data["new_tag"])
-
-
-def _stop(ids: Sequence[int], data: dict[str, Any]) -> int:
-    numbers = list(Client.objects.filter(id__in=ids).values_list("phone_number", flat=True))
-    stop_numbers(numbers, Source.PAGES, data["reason"])
-    return len(numbers)
-
-
-def _delete(ids: Sequence[int], _data: dict[str, Any]) -> int:
-    return delete_clients(ids)
-
-
-def _tagged_text(count: int) -> str:
-    text = ngettext("%(count)s client is tagged.", "%(count)s clients are tagged.", count)
-    return text % {"count": number(count)}
-
-
-def _stopped_text(count: int) -> str:
-    text = ngettext(
-        "%(count)s client is on the stop list.", "%(count)s clients are on the stop list.", count
-    )
-    return text % {"count": number(count)}
-
-
-def _deleted_text(count: int) -> str:
-    text = ngettext("%(count)s client is deleted.", "%(count)s clients are deleted.", count)
-    return text % {"count": number(count)}
-
-
-@dataclass(frozen=True)
-class BulkAction:
-    """An action on a chunk of clients: its label, permission, function and success message."""
-
-    label: Promise
-    needs: Action
-    run: Callable[[Sequence[int], dict[str, Any]], int]
-    success_text: Callable[[int], str]
-
-
-BULK_ACTIONS = {
-    "tag": BulkAction(gettext_lazy("Change the tag"), Action.SEND, _tag, _tagged_text),
-    "stop": BulkAction(gettext_lazy("Put on the stop list"), Action.SEND, _stop, _stopped_text),
-    "delete": BulkAction(gettext_lazy("Delete"), Action.MANAGE, _delete, _deleted_text),
-}

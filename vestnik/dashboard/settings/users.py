@@ -2,11 +2,7 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import messages
-from django.contrib.auth.forms import UsernameField
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.http import HttpResponse
@@ -19,18 +15,17 @@ from vestnik.access import users as access
 from vestnik.access.models import User
 from vestnik.access.roles import Action, Role
 from vestnik.dashboard.settings.tabs import show
+from vestnik.dashboard.settings.user_forms import NewUserForm, OtherPasswordForm, RoleForm
 from vestnik.dashboard.web import autosave
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.form_idempotency import (
     ALREADY_SUBMITTED,
-    IdempotentForm,
     TokenAlreadyUsed,
     create_once,
     new_token,
 )
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dashboard.wording.bidi import isolate
-from vestnik.dashboard.wording.state_labels import ROLES
 
 TAB = "users"
 SET_BEFORE = gettext_lazy(
@@ -38,62 +33,6 @@ SET_BEFORE = gettext_lazy(
     "generated. If you have not seen it, set another one below."
 )
 POST_ONLY = ("POST",)
-
-
-class PasswordForm(forms.Form):
-    """A password that is typed, or generated if the field is empty."""
-
-    password = forms.CharField(
-        label=gettext_lazy("Password"),
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-
-    def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if typed := cleaned.get("password"):
-            try:
-                validate_password(typed, self.user or User(username=cleaned.get("username", "")))
-            except ValidationError as error:
-                self.add_error("password", error)
-        return cleaned
-
-
-class NewUserForm(IdempotentForm, PasswordForm):
-    """A new user."""
-
-    username = UsernameField(
-        label=gettext_lazy("User name"),
-        max_length=150,
-        validators=[User.username_validator],
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
-    )
-    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
-
-    def clean_username(self) -> str:
-        username: str = self.cleaned_data["username"]
-        if User.objects.filter(username__iexact=username).exists():
-            raise ValidationError(_("There is a user of this name already."))
-        return username
-
-
-class OtherPasswordForm(IdempotentForm, PasswordForm):
-    """A new password for a user."""
-
-
-class RoleForm(forms.ModelForm):
-    """The role of a user."""
-
-    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=list(ROLES.items()))
-
-    class Meta:
-        model = User
-        fields = ("role",)
 
 
 @page(Action.MANAGE)

@@ -3,17 +3,10 @@
 Each request collects them into a registry of its own, so any of several processes can answer.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
@@ -22,14 +15,13 @@ from vestnik.dispatch.read.breakers import breakers_of
 from vestnik.dispatch.read.message_state import STATES
 from vestnik.dispatch.read.progress import Progress, progress_of
 from vestnik.dispatch.signals import heartbeat
-from vestnik.dispatch.signals.metrics import DELAY_BUCKETS, LATENCY_BUCKETS, totals
+from vestnik.dispatch.signals.metrics import totals
 from vestnik.dispatch.states import BreakerState
 from vestnik.mailings.models import UNDER_WAY, Mailing
 from vestnik.providers.registry import aliases, describe
+from vestnik.reports.worker_metrics import worker_metrics
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-
-Totals = Mapping[str, float]
 
 
 def exposition() -> bytes:
@@ -52,7 +44,7 @@ class VestnikCollector(Collector):
         yield from _breakers()
         yield from _heartbeats(heartbeat.read_status())
         yield _rate_limits()
-        yield from _counted(totals())
+        yield from worker_metrics(totals())
 
 
 def _heartbeats(signs: heartbeat.ProcessStatus) -> Iterator[Metric]:
@@ -161,55 +153,3 @@ def _rate_limits() -> Metric:
         if rate := describe(alias).max_rate:
             found.add_metric([alias], rate)
     return found
-
-
-def _counted(counts: Totals) -> Iterator[Metric]:
-    yield _counter(
-        counts,
-        "hand_overs",
-        "Messages handed over to a provider, by outcome.",
-        ["provider", "outcome"],
-    )
-    yield _counter(counts, "permits", "Messages that a rate limit permitted.", ["provider"])
-    yield _counter(counts, "hints", "Wake-ups published to the broker, by task.", ["hint"])
-    yield _counter(counts, "leases_lost", "Batches whose lease expired.", [])
-    yield _counter(counts, "job_failures", "Runs of a periodic job that failed.", ["job"])
-    yield _histogram(
-        counts,
-        "hand_over_seconds",
-        "Seconds from the first byte of a message to the provider's answer.",
-        LATENCY_BUCKETS,
-    )
-    yield _histogram(
-        counts,
-        "start_delay_seconds",
-        "Seconds from a mailing's start time to its start.",
-        DELAY_BUCKETS,
-    )
-
-
-def _counter(counts: Totals, name: str, what: str, labels: Sequence[str]) -> Metric:
-    found = CounterMetricFamily(f"vestnik_{name}", what, labels=labels)
-    for values, count in _of(counts, name).items():
-        found.add_metric(values[: len(labels)], count)
-    return found
-
-
-def _histogram(counts: Totals, name: str, what: str, buckets: Sequence[float]) -> Metric:
-    found = HistogramMetricFamily(f"vestnik_{name}", what, labels=["provider"])
-    by_alias: defaultdict[str, dict[int, float]] = defaultdict(dict)
-    for (alias, place), count in _of(counts, f"{name}_bucket").items():
-        by_alias[alias][int(place)] = count
-    sums = _of(counts, f"{name}_sum")
-    bounds = [*map(str, buckets), "+Inf"]
-    for alias, places in by_alias.items():
-        up_to = accumulate(places.get(place, 0.0) for place in range(len(bounds)))
-        pairs = list(zip(bounds, up_to, strict=True))
-        found.add_metric([alias], pairs, sum_value=sums.get((alias,), 0.0))
-    return found
-
-
-def _of(counts: Totals, name: str) -> dict[tuple[str, ...], float]:
-    """Return the counts of a metric by their labels: `hand_overs|main|accepted`."""
-    split = ((key.split("|"), count) for key, count in counts.items())
-    return {tuple(labels): count for (first, *labels), count in split if first == name}

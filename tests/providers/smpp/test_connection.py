@@ -13,8 +13,8 @@ from tests.providers.contract import persistently
 from tests.providers.smpp.test_provider import smpp
 from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown
 from vestnik.providers.smpp import wire
-from vestnik.providers.smpp.connection import Window
 from vestnik.providers.smpp.provider import SmppProvider
+from vestnik.providers.smpp.submission import Window
 from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 

@@ -7,14 +7,9 @@ from yarl import URL
 
 from vestnik.providers.base import OutboundMessage
 from vestnik.providers.errors import OptionError
+from vestnik.providers.http.alphabets import Alphabets
 from vestnik.providers.http.signature import Signature
-from vestnik.providers.http.templates import (
-    Alphabets,
-    Compiler,
-    Template,
-    TemplateValues,
-    in_header,
-)
+from vestnik.providers.http.templates import Compiler, Template, TemplateValues, in_header
 from vestnik.providers.http.transport import Request
 from vestnik.providers.options import Options, Secret
 

@@ -4,21 +4,17 @@ import asyncio
 import logging
 import random
 import ssl
-from collections import deque
 
 from vestnik.providers.base import account_refused
-from vestnik.providers.errors import OptionError, reason_of_errno
-from vestnik.providers.options import Options
+from vestnik.providers.errors import reason_of_errno
 from vestnik.providers.outcomes import ErrorClass
-from vestnik.providers.smpp import wire
+from vestnik.providers.smpp.bind_options import BindOptions
 from vestnik.providers.smpp.session import BindRefused, ConnectionLost, Listener, Session
 from vestnik.providers.smpp.status import NAMES
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 log = logging.getLogger(__name__)
-
-INTERFACE_VERSION = 0x34
 #: A bind that is refused for its account is not tried again sooner: SMSCs lock out who insists.
 ACCOUNT_PAUSE = 10.0
 #: A session that ends sooner and has answered nothing counts as one more try that failed.
@@ -31,20 +27,6 @@ class NotBound(Exception):
     def __init__(self, reason: str, retry_after: float, *, account: bool = False) -> None:
         self.reason, self.retry_after, self.account = reason, retry_after, account
         super().__init__(reason)
-
-
-class BindOptions:
-    """Where an SMSC is, as whom to bind, and how often to try again."""
-
-    def __init__(self, options: Options) -> None:
-        self.host = options.text("host").strip()
-        self.port = options.whole("port", 2775, least=1, most=65_535)
-        self.tls = _tls(options)
-        self.body = _bind_body(options)
-        self.connect_timeout = options.number("connect_timeout", 5.0, least=0.05)
-        self.enquire_link = options.number("enquire_link", 30.0, least=0.05)
-        self.least_pause = options.number("reconnect_least", 1.0, least=0.01)
-        self.most_pause = options.number("reconnect_most", 60.0, least=0.01)
 
 
 class ReconnectingConnection:
@@ -163,45 +145,6 @@ class ReconnectingConnection:
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
 
 
-class Window:
-    """At most so many requests without an answer; who comes first is served first."""
-
-    def __init__(self, size: int) -> None:
-        self.size, self._free = size, size
-        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
-
-    def try_take(self, count: int) -> bool:
-        """Take `count` places at once, so that the parts of a message leave together.
-
-        Returns False if they are not free, or if others are waiting already.
-        """
-        if self._queue or count > self._free:
-            return False
-        self._free -= count
-        return True
-
-    async def wait_and_take(self, count: int) -> None:
-        """Waits until they are taken."""
-        if self.try_take(count):
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((count, turn))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.release(count)
-            raise
-
-    def release(self, count: int) -> None:
-        self._free += count
-        while self._queue and (self._queue[0][1].done() or self._queue[0][0] <= self._free):
-            places, turn = self._queue.popleft()
-            if not turn.done():
-                self._free -= places
-                turn.set_result(None)
-
-
 def _is_account_error(error: BindRefused) -> bool:
     return NAMES.get(error.status, ("", None))[1] is ErrorClass.ACCOUNT or error.status == 0x03
 
@@ -222,25 +165,3 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         why = reason_of_errno(error.errno, error.strerror)
     return Reason(Code.SMSC_NO_CONNECTION, reason=why)
-
-
-def _tls(options: Options) -> ssl.SSLContext | None:
-    is_used, ca_file = options.flag("tls"), options.text("ca_file", "")
-    try:
-        return ssl.create_default_context(cafile=ca_file or None) if is_used else None
-    except (OSError, ssl.SSLError) as error:
-        raise OptionError("ca_file", f"cannot be read: {error.strerror or error}") from None
-
-
-def _bind_body(options: Options) -> bytes:
-    """Lengths by the spec (4.1.1) are not insisted on: SMSCs take longer passwords."""
-    words = [
-        options.text("system_id"),
-        options.secret("password", "").reveal(),
-        options.text("system_type", ""),
-    ]
-    for name, word in zip(("system_id", "password", "system_type"), words, strict=True):
-        if not word.isascii() or "\0" in word:
-            raise OptionError(name, "must be ASCII")
-    address = bytes([INTERFACE_VERSION, 0, 0]) + wire.c_string(options.text("address_range", ""))
-    return b"".join(map(wire.c_string, words)) + address

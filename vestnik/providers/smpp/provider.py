@@ -18,12 +18,13 @@ from vestnik.providers.base import (
     Unknown,
 )
 from vestnik.providers.options import Options
-from vestnik.providers.smpp.connection import BindOptions, NotBound, ReconnectingConnection, Window
+from vestnik.providers.smpp.bind_options import BindOptions
+from vestnik.providers.smpp.connection import NotBound, ReconnectingConnection
 from vestnik.providers.smpp.deliver_sm_queue import DeliverSmQueue
 from vestnik.providers.smpp.pdu_builder import PduBuilder, Submit
 from vestnik.providers.smpp.receipts import DeliverSmParser
 from vestnik.providers.smpp.response_classifier import ResponseClassifier
-from vestnik.providers.smpp.submission import ResolvedCounter, Submission
+from vestnik.providers.smpp.submission import ResolvedCounter, Submission, Window
 from vestnik.providers.smpp.throttle import Throttle
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason

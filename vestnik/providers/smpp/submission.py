@@ -1,19 +1,58 @@
-"""A message on its way over a session: its parts and their responses.
+"""A message on its way over a session: its parts, their places in the window, their responses.
 
 There is neither a task nor a future per message: they were half of its cost.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from vestnik.providers.base import OutboundMessage, Outcome
-from vestnik.providers.smpp.connection import Window
 from vestnik.providers.smpp.pdu_builder import Submit
 from vestnik.providers.smpp.session import NOT_WRITTEN, Answer, ConnectionLost, Session
 
 #: Seconds after which an SMSC does not know the request any more.
 LATE_ANSWER_SECONDS = 300.0
+
+
+class Window:
+    """At most `size` requests without an answer; the first to wait is served first."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self._free = size, size
+        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    def try_take(self, count: int) -> bool:
+        """Take `count` places at once, so that the parts of a message leave together.
+
+        Returns False if they are not free, or if others are waiting already.
+        """
+        if self._queue or count > self._free:
+            return False
+        self._free -= count
+        return True
+
+    async def wait_and_take(self, count: int) -> None:
+        """Take the places; wait until they are free."""
+        if self.try_take(count):
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((count, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release(count)
+            raise
+
+    def release(self, count: int) -> None:
+        self._free += count
+        while self._queue and (self._queue[0][1].done() or self._queue[0][0] <= self._free):
+            places, turn = self._queue.popleft()
+            if not turn.done():
+                self._free -= places
+                turn.set_result(None)
 
 
 class ResolvedCounter:

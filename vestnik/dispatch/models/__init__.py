@@ -1,7 +1,7 @@
-"""Messages, the batches in which they are claimed, and how far each mailing is enlisted.
+"""The tables of the pipeline: messages, the batches in which they are claimed, and the rest.
 
-A batch holds the ids of its messages that are being handed over right now. So a message's row is
-written twice on the happy path, made and settled, and `sending` is read from the batch.
+A batch holds the ids of its messages that are being handed over. So a message's row is written
+twice if all goes well, when it is created and when it is settled; `sending` is read from the batch.
 """
 
 from vestnik.dispatch.models.batches import Batch, MailingTurn

@@ -1,12 +1,10 @@
-"""The batches in which messages are claimed, and what each mailing got of its provider."""
+"""The batches in which messages are claimed, and the place of each mailing in the fair queue."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from vestnik.dispatch.states import (
-    BatchState,
-)
+from vestnik.dispatch.states import BatchState
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.window import Clock
 
@@ -14,11 +12,11 @@ from vestnik.mailings.window import Clock
 class Batch(models.Model):
     """Up to 1,000 messages of a mailing with neighbouring ids: the unit of claim.
 
-    `due_at` is when a waiting batch is ready again, or when the lease of a claimed one runs out.
-    `claim_id` names the lease, `attempt_id` the flight whose messages are in `in_flight`.
-    Where the mailing has local hours, all its messages are of one `timezone`, and nothing leaves at
-    or after `open_until`. Its queued messages have the text of `text_version`, but for those that
-    come back from a flight that was out when it changed.
+    `due_at` is when a waiting batch is ready again, or when the lease of a claimed one expires.
+    `claim_id` identifies the lease, `attempt_id` the flight whose messages are in `in_flight`.
+    With local hours, all messages of a batch have one `timezone`, and nothing leaves at or after
+    `open_until`. Queued messages have the text of `text_version`, except those of a flight that was
+    out when the text changed.
     """
 
     mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="batches", db_index=False)
@@ -102,18 +100,18 @@ class Batch(models.Model):
 
 
 class MailingTurn(models.Model):
-    """What a mailing got of its provider, by which it is seen whose turn is next.
+    """The virtual time of a mailing; the mailing with the lowest one is next at its provider.
 
-    What it hands over moves its virtual time ahead by the seconds that this takes at its rate.
+    Handing over messages advances it by the seconds that they take at the mailing's rate.
     """
 
     mailing = models.OneToOneField(
         Mailing, models.CASCADE, primary_key=True, db_constraint=False, related_name="+"
     )
     virtual_time = models.FloatField()
-    #: The number of its last turn: of two with the same time the one that waits longer is next.
+    #: The number of its last turn; of two mailings with one time, the lower number is next.
     turn = models.BigIntegerField()
-    #: How many messages it has handed over.
+    #: The number of messages that it has handed over.
     served = models.BigIntegerField()
 
     def __str__(self) -> str:

@@ -2,15 +2,13 @@
 
 from django.db import models
 
-from vestnik.dispatch.states import (
-    BreakerState,
-)
+from vestnik.dispatch.states import BreakerState
 from vestnik.mailings.window import Clock
 from vestnik.reasons.reason import Reason
 
 
 class Breaker(models.Model):
-    """What keeps messages from a provider that fails: they wait instead of burning attempts."""
+    """Keeps messages from a provider that fails: they wait, and no attempt is used up."""
 
     alias = models.CharField(max_length=64, primary_key=True)
     state = models.CharField(
@@ -27,5 +25,5 @@ class Breaker(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """Why it is open."""
+        """The reason why it is open."""
         return Reason.stored(self.reason, self.reason_details)

@@ -1,4 +1,4 @@
-"""How far each mailing is enlisted, and for whom it still is to be."""
+"""How far each mailing is enlisted, and the matched clients that are not enlisted yet."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,7 +8,7 @@ from vestnik.mailings.models import Mailing
 
 
 class CurrentSnapshot(models.Func):
-    """Which transactions the statement that evaluates the expression sees."""
+    """The transactions that the evaluating statement sees."""
 
     template = "(pg_current_snapshot()::text)"
     arity = 0
@@ -18,7 +18,7 @@ class CurrentSnapshot(models.Func):
 class EnlistmentCursor(models.Model):
     """How far the audience of a launched mailing has become messages.
 
-    Apart from the mailing's row, so that an operator's pause never waits for a chunk.
+    It is not in the mailing's row, so that an operator's pause never waits for a chunk.
     """
 
     mailing = models.OneToOneField(
@@ -28,14 +28,14 @@ class EnlistmentCursor(models.Model):
     bound = models.BigIntegerField()
     next_number = models.PositiveIntegerField(default=0)
     complete = models.BooleanField(default=False)
-    #: Whether the clients stand in slices, as the filter matched them at one instant.
+    #: Whether the clients are stored in slices, as the filter matched them at one instant.
     frozen = models.BooleanField(default=False, db_default=False)
-    #: Of an earlier version, by the ids of entries: those are given before they are committed.
+    #: Used by an earlier version, by the ids of entries, which are assigned before the commit.
     stop_list_cursor = models.BigIntegerField(null=True)
-    #: Which transactions had changed the stop list when it was looked at last, at first for the
-    #: enlisting itself. Null: an earlier version did, and all that waits is looked at.
+    #: The transactions whose changes of the stop list are applied, at first by enlisting itself.
+    #: Null if an earlier version enlisted it: then all entries are applied.
     stop_list_seen = models.TextField(null=True, db_default=CurrentSnapshot())
-    #: How often in a row it could not be enlisted.
+    #: How many tries to enlist it failed in a row.
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
@@ -49,8 +49,7 @@ class EnlistmentCursor(models.Model):
 
 
 class AudienceSlice(models.Model):
-    """Clients of a mailing that were matched at its start and are still to be enlisted: those of a
-    range of ids."""
+    """Clients in a range of ids that matched at the mailing's start and are not enlisted yet."""
 
     mailing = models.ForeignKey(Mailing, models.CASCADE, db_index=False, related_name="+")
     last_client_id = models.BigIntegerField()

@@ -7,10 +7,10 @@ from vestnik.mailings.window import Clock
 
 
 class HandOver(models.Model):
-    """Which message a provider's id stands for: how its receipts find it.
+    """A provider's id of a message, by which receipts find it.
 
-    Apart from the message, whose update would otherwise touch an index each time. A message that
-    went in parts has a row for each; `state` is what its part's receipt said.
+    It is not in the message's row, whose updates would then change an index. A message of several
+    parts has a row per part; `state` is that of the part's receipt.
     """
 
     alias = models.CharField(max_length=64)
@@ -34,7 +34,7 @@ class HandOver(models.Model):
 
 
 class UnmatchedReceipt(models.Model):
-    """A receipt that matches no message yet: it came before its hand-over was recorded."""
+    """A receipt that came before its hand-over was recorded, so it matches no message yet."""
 
     alias = models.CharField(max_length=64)
     provider_message_id = models.CharField(max_length=100, blank=True, default="")

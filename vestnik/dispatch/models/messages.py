@@ -1,15 +1,11 @@
-"""What one client gets from one mailing."""
+"""Messages: what one client gets from one mailing."""
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from vestnik.audience.models import Client
-from vestnik.dispatch.states import (
-    LEFT_US,
-    STORED_STATES,
-    MessageState,
-)
+from vestnik.dispatch.states import LEFT_US, STORED_STATES, MessageState
 from vestnik.mailings.models import Mailing
 from vestnik.reasons.reason import Reason
 
@@ -19,9 +15,9 @@ State = MessageState
 class Message(models.Model):
     """What one client gets from one mailing.
 
-    No foreign key is checked by the database: a check for each of a million rows costs more than
-    the rows (59,000 a second against 155,000). Mailings are never deleted while they have
-    batches, whose key is checked; a deleted client leaves its id behind and reads as null.
+    The database does not check its foreign keys, since a check per row costs more than the row
+    itself (59,000 rows a second instead of 155,000). A mailing with batches, whose key is checked,
+    is never deleted; the id of a deleted client stays and reads as null.
     """
 
     mailing = models.ForeignKey(
@@ -42,12 +38,12 @@ class Message(models.Model):
     text = models.TextField(null=True)
     text_version = models.PositiveSmallIntegerField(default=1, db_default=1)
     attempt_id = models.BigIntegerField(null=True)
-    #: An earlier attempt that may have arrived, of a message that was queued again since.
+    #: An earlier attempt that may have reached the client, if the message was queued again since.
     doubted_attempt_id = models.BigIntegerField(null=True)
     next_attempt_at = models.DateTimeField(null=True)
     provider_message_id = models.CharField(max_length=100, null=True)
-    #: Why it is so: the text, and the code with its parameters. The version before writes the text
-    #: alone, so both are read by `Reason.stored`.
+    #: The reason of its state: the text, and the code with its parameters. The version before
+    #: writes the text alone, so `Reason.stored` reads both.
     error = models.TextField(null=True)
     reason = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -86,14 +82,14 @@ class Message(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """Why it is so."""
+        """The reason of its state, if there is one."""
         return Reason.stored(self.error, self.reason)
 
     @property
     def full_text(self) -> str:
-        """The text that the client gets or got, by the version of the mailing's text that it is.
+        """The text that the client gets or got; a text without values is that of its version.
 
-        Where many are read, annotate `version_text`: the text of the version, if it is on record.
+        A query for many messages annotates `version_text`, the stored text of the version.
         """
         if self.text is not None:
             return self.text

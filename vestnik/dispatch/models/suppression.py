@@ -1,4 +1,4 @@
-"""Stops and deletions that messages may still wait for, and who wrote to us."""
+"""Deletions and stops that queued messages have to follow, and times of inbound messages."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from vestnik.mailings.window import Clock
 
 
 class InboundText(models.Model):
-    """That somebody wrote to us, and when it came in: not what they wrote."""
+    """The sender and time of an inbound message, without its text."""
 
     phone_number = models.CharField(max_length=11)
     alias = models.CharField(max_length=64)
@@ -23,7 +23,7 @@ class InboundText(models.Model):
 
 
 class DeletedClient(models.Model):
-    """A client who was deleted, for as long as a message may wait for them."""
+    """A deleted client, for as long as a message to them may be queued."""
 
     client_id = models.BigIntegerField(primary_key=True)
 
@@ -32,8 +32,10 @@ class DeletedClient(models.Model):
 
 
 class PendingStop(models.Model):
-    """A number whose stop was asked for while somebody else, as an import, was writing the same
-    number to the stop list. It is put on the list as soon as that has come to an end."""
+    """A number to stop while another transaction, such as an import, writes it to the stop list.
+
+    It is put on the list as soon as that transaction has ended.
+    """
 
     phone_number = models.CharField(max_length=11)
     source = models.CharField(max_length=7)

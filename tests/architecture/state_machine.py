@@ -10,6 +10,10 @@ HEAD = """\
 Drawn from `vestnik/mailings/models.py` and `vestnik/dispatch/states.py` by
 `python -m tests.architecture.state_machine`; a test compares them. The tests of `tests/dispatch/`
 run with a trigger in the database that refuses any other move.
+
+The words of the states are in `vestnik/states.py`. The statements that change a state are in
+`vestnik/dispatch/transitions/`. Statements that only read compare a state with these constants, in
+the module that runs them ([decision 186](decisions/0186-moves-are-named-queries-in-one-folder.md)).
 """
 MAILINGS = """
 ## A mailing

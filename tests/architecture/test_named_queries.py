@@ -118,6 +118,17 @@ def test_statements_take_the_names_of_states_from_one_place() -> None:
     assert written == set()
 
 
+def test_no_statement_compares_a_state_with_a_literal() -> None:
+    literals = re.compile(r"\bstate (?:=|<>|IN|in|NOT IN) \(?'[a-z]")
+    written = {
+        f"{path.relative_to(PRODUCT)}: {found[0]}"
+        for path in PRODUCT.rglob("*.py")
+        if "migrations" not in path.parts
+        for found in literals.finditer(path.read_text())
+    }
+    assert written == set()
+
+
 def test_parameters_are_numbered_as_they_are_prepared() -> None:
     assert numbered("SELECT %(a)s, %(b)s, %(a)s, '%%'") == "SELECT $1, $2, $1, '%'"
     assert numbered("SELECT %s, %s") == "SELECT $1, $2"

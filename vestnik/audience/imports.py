@@ -20,6 +20,10 @@ class ImportState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+#: Uploaded, started and not ended.
+OPEN = (ImportState.WAITING, ImportState.RUNNING)
+
+
 class Into(models.TextChoices):
     """The target of an import's numbers."""
 
@@ -74,11 +78,7 @@ class Import(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [
-            models.Index(
-                fields=["id"], name="import_open", condition=Q(state__in=("waiting", "running"))
-            )
-        ]
+        indexes = [models.Index(fields=["id"], name="import_open", condition=Q(state__in=OPEN))]
 
     def __str__(self) -> str:
         return f"{self.id}: {self.state}"

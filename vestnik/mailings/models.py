@@ -16,26 +16,14 @@ from vestnik.mailings.template import least_segments_of
 from vestnik.mailings.window import Clock, has_come, is_ahead
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
+from vestnik.states import UNDER_WAY as UNDER_WAY
+from vestnik.states import MailingState as MailingState
 
 SYSTEM = "system"
-
-
-class MailingState(models.TextChoices):
-    """The states of a mailing."""
-
-    DRAFT = "draft", "Draft"
-    SCHEDULED = "scheduled", "Scheduled"
-    RUNNING = "running", "Running"
-    PAUSED = "paused", "Paused"
-    FINISHED = "finished", "Finished"
-    CANCELLED = "cancelled", "Cancelled"
-    MISSED = "missed", "Missed"
-
 
 State = MailingState
 BEFORE_THE_START = (State.DRAFT, State.SCHEDULED)
 NEVER_STARTED = (*BEFORE_THE_START, State.MISSED)
-UNDER_WAY = (State.RUNNING, State.PAUSED)
 ENDED = (State.FINISHED, State.CANCELLED, State.MISSED)
 #: Unknown messages may be queued again until its end: one that has finished runs again then.
 SENDABLE = (*UNDER_WAY, State.FINISHED)

@@ -3,7 +3,8 @@
 `{"mailings": {"got": [12], "not_got": [12, 13], "answered": [12]}}` selects clients who got or
 answered any of the named mailings, and none of those under `not_got`.
 
-The tables belong to layers above, so only SQL names them. A message is found by the unique index of
+The tables belong to layers above, so only SQL names them; their states are in `vestnik.states`. A
+message is found by the unique index of
 its mailing and client; PostgreSQL turns that into a join for many clients.
 """
 
@@ -12,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import connection
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
+
+from vestnik.db.sql import literals
+from vestnik.states import UNDER_WAY, BatchState, MessageState
 
 WORDS = ("got", "not_got", "answered")
 #: Each mailing of a condition is one probe of an index per client.
@@ -24,17 +28,19 @@ THEIRS = """
 FROM dispatch_message earlier {join}
 WHERE earlier.mailing_id = ANY(%s::bigint[]) AND earlier.client_id = "audience_client"."id"
 """
-GOT = f"EXISTS (SELECT {THEIRS.format(join='')} AND earlier.state IN ('sent', 'delivered'))"
+#: States in which the client got the message, and in which they may have got it.
+REACHED = (MessageState.SENT, MessageState.DELIVERED)
+PERHAPS_REACHED = (*REACHED, MessageState.UNKNOWN)
+GOT = f"EXISTS (SELECT {THEIRS.format(join='')} AND earlier.state IN {literals(REACHED)})"
 
 # A client whose message is unknown, queued or in flight may have got it, or still may, and does not
 # count as "not got".
 NOT_GOT = f"""
 NOT EXISTS (SELECT {THEIRS.format(join='JOIN mailings_mailing g ON g.id = earlier.mailing_id')}
-    AND (earlier.state IN ('sent', 'delivered', 'unknown') OR earlier.state = 'queued' AND (
-        g.state IN ('running', 'paused') OR earlier.id IN (
-            SELECT unnest(in_flight) FROM dispatch_batch WHERE state = 'claimed'
-        )
-    ))
+    AND (earlier.state IN {literals(PERHAPS_REACHED)} OR earlier.state = '{MessageState.QUEUED}'
+        AND (g.state IN {literals(UNDER_WAY)} OR earlier.id IN (
+            SELECT unnest(in_flight) FROM dispatch_batch WHERE state = '{BatchState.CLAIMED}'
+        )))
 )
 """
 #: An answer is an inbound message that came after the client's message had left.

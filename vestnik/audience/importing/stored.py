@@ -32,8 +32,9 @@ from vestnik.audience.importing.run import (
     run,
     staged_rows,
 )
-from vestnik.audience.imports import Import, ImportPiece, ImportState, Into, RefusedRow
+from vestnik.audience.imports import OPEN, Import, ImportPiece, ImportState, Into, RefusedRow
 from vestnik.db.lock_ids import IMPORT_LOCK
+from vestnik.db.sql import literals
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
@@ -46,9 +47,9 @@ DRAFTS_KEPT_FOR = timedelta(days=1)
 FIELDS = ("line", "phone_number", "operator_code", "tag", "timezone", "attributes", "problem")
 
 # Open imports that no process reads: the session of a reader holds its lock.
-WAITING = """
+WAITING = f"""
 SELECT i.id FROM audience_import i
-WHERE i.state IN ('waiting', 'running') AND i.stored AND NOT EXISTS (
+WHERE i.state IN {literals(OPEN)} AND i.stored AND NOT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
         AND l.classid = %s AND l.objid = i.id AND l.objsubid = 2
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -57,10 +58,10 @@ ORDER BY i.id
 """
 
 # Imports of a process that read its own file and has ended: no other process can read it.
-ABANDONED = """
-UPDATE audience_import i SET state = 'failed', error = %s,
+ABANDONED = f"""
+UPDATE audience_import i SET state = '{ImportState.FAILED}', error = %s,
     reason = %s::jsonb, finished_at = statement_timestamp()
-WHERE i.state IN ('waiting', 'running') AND NOT i.stored AND NOT EXISTS (
+WHERE i.state IN {literals(OPEN)} AND NOT i.stored AND NOT EXISTS (
     SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
         AND l.classid = %s AND l.objid = i.id AND l.objsubid = 2
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

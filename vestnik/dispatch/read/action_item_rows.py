@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from vestnik.db import sql
-from vestnik.dispatch.states import UNKNOWN
+from vestnik.dispatch.states import UNKNOWN, BreakerState
 from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 
 #: Days for which a missed mailing is listed.
@@ -16,7 +16,7 @@ MISSED_DAYS = 3
 ACTION_ITEMS = f"""
 SELECT 'breaker' AS kind, NULL::bigint AS id, '' AS name, alias, 0::bigint AS messages, reason,
     reason_details AS details, until AS at
-FROM dispatch_breaker WHERE state <> 'closed' AND alias = ANY(%(aliases)s)
+FROM dispatch_breaker WHERE state <> '{BreakerState.CLOSED}' AND alias = ANY(%(aliases)s)
 UNION ALL
 SELECT '{MailingState.PAUSED}', id, name, provider, 0, state_reason, reason, ends_at
 FROM mailings_mailing

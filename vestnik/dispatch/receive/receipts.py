@@ -19,7 +19,7 @@ from vestnik.db import sql
 from vestnik.db.errors import retry_on_conflict
 from vestnik.dispatch.models import UnmatchedReceipt
 from vestnik.dispatch.states import RECEIVABLE_IN_DOUBT_SQL, RECEIVABLE_SQL
-from vestnik.dispatch.transitions.receipt import APPLY, LOCK
+from vestnik.dispatch.transitions.receipt import APPLY, LOCK, UPDATE_PARTS
 from vestnik.providers.base import Receipt, ReceiptState
 from vestnik.providers.events import combined_state
 from vestnik.reasons.reason import Reason
@@ -50,13 +50,6 @@ WHERE h.alias = %s AND h.provider_message_id = ANY(%s::text[])
 OURS = """
 SELECT m.id, m.phone_number FROM dispatch_message m JOIN mailings_mailing g ON g.id = m.mailing_id
 WHERE m.id = ANY(%s::bigint[]) AND g.provider = %s
-"""
-
-# The first state of a part stays.
-UPDATE_PARTS = """
-UPDATE dispatch_handover h SET state = g.state
-FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
-WHERE h.alias = %s AND h.provider_message_id = g.provider_id AND h.state IS NULL
 """
 
 # The states of all parts of messages with several parts; null for a part without a receipt.

@@ -26,6 +26,8 @@ import structlog
 from vestnik.db import sql
 from vestnik.dispatch.send.temporary_refusals import LONGEST_COOLDOWN
 from vestnik.dispatch.signals.answering import is_answering, note_answer
+from vestnik.dispatch.states import BreakerState
+from vestnik.dispatch.transitions.breaker import CLOSE, OPEN, RELEASE_PROBE, START_PROBE
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected, Unknown
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -42,48 +44,9 @@ LONGEST_RETRY_AFTER = 3600.0
 STATE_CACHE_SECONDS = 0.5
 
 # No row means closed: a provider that never failed has none.
-READ = """
+READ = f"""
 SELECT state, greatest(0, extract(epoch FROM until - clock_timestamp()))::float8
-FROM dispatch_breaker WHERE alias = %s AND state <> 'closed'
-"""
-
-# Only the first worker opens it (`state <> 'open'`): failures of other workers in the same moment
-# do not double the time. 2 ^ 16 is beyond `longest`; the bound keeps the power from overflowing.
-OPEN = """
-INSERT INTO dispatch_breaker
-    (alias, state, openings, until, reason, reason_details, changed_at)
-VALUES (%(alias)s, 'open', 1,
-    clock_timestamp() + greatest(%(shortest)s::float8, %(wish)s::float8) * interval '1 second',
-    %(reason)s, %(details)s::jsonb, clock_timestamp())
-ON CONFLICT (alias) DO UPDATE SET
-    state = 'open', openings = dispatch_breaker.openings + 1, reason = excluded.reason,
-    reason_details = excluded.reason_details,
-    until = clock_timestamp() + greatest(
-        least(%(shortest)s * 2 ^ least(dispatch_breaker.openings, 16), %(longest)s), %(wish)s
-    ) * interval '1 second',
-    changed_at = clock_timestamp()
-WHERE dispatch_breaker.state <> 'open'
-"""
-
-# The update is the election: one worker's statement changes the row, and all others match none. The
-# probe has a lease, so a worker that dies while probing does not keep the breaker half-open.
-START_PROBE = """
-UPDATE dispatch_breaker SET
-    state = 'half-open', until = clock_timestamp() + %s * interval '1 second',
-    changed_at = clock_timestamp()
-WHERE alias = %s AND state <> 'closed' AND until <= clock_timestamp()
-"""
-
-# A probe without a result is due again at once.
-RELEASE_PROBE = """
-UPDATE dispatch_breaker SET until = clock_timestamp() WHERE alias = %s AND state = 'half-open'
-"""
-
-# `openings` starts again, so the next opening is short.
-CLOSE = """
-UPDATE dispatch_breaker SET state = 'closed', openings = 0, until = NULL, reason = '',
-    reason_details = NULL, changed_at = clock_timestamp()
-WHERE alias = %s AND state <> 'closed'
+FROM dispatch_breaker WHERE alias = %s AND state <> '{BreakerState.CLOSED}'
 """
 
 
@@ -143,7 +106,7 @@ class CircuitBreaker:
         if wait == 0:
             return 0.0, self._start_probe
         # A probe ends soon, so its result is read again soon; an open breaker stays open.
-        if state == "half-open":
+        if state == BreakerState.HALF_OPEN:
             return STATE_CACHE_SECONDS, None
         return min(max(float(wait), STATE_CACHE_SECONDS), LONGEST), None
 

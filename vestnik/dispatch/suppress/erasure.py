@@ -7,7 +7,7 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from vestnik.audience import stop_list
-from vestnik.audience.imports import ImportState
+from vestnik.audience.imports import OPEN, ImportState
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.db.errors import retry_on_conflict
@@ -73,7 +73,7 @@ BLANK_REFUSED_ROWS = """
 UPDATE audience_refusedrow SET cells = '[]'
 WHERE regexp_replace(cells::text, '[^0-9]', '', 'g') LIKE %s
 """
-UNFINISHED = (ImportState.DRAFT, ImportState.WAITING, ImportState.RUNNING)
+UNFINISHED = (ImportState.DRAFT, *OPEN)
 # The first statement of the transaction: an import that is committing at this moment holds its row,
 # and is waited for.
 WARN_IMPORTS = f"""

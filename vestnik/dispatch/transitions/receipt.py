@@ -27,6 +27,13 @@ SELECT b.id FROM dispatch_batch b WHERE b.id IN (
 ) ORDER BY b.id FOR UPDATE
 """
 
+# The first state of a part stays.
+UPDATE_PARTS = """
+UPDATE dispatch_handover h SET state = g.state
+FROM unnest(%s::text[], %s::text[]) AS g (provider_id, state)
+WHERE h.alias = %s AND h.provider_message_id = g.provider_id AND h.state IS NULL
+"""
+
 # Apply receipts; return the ids of messages that need no further try.
 #
 # The time of a receipt comes from another clock, the vendor's or another host's, so it is capped at

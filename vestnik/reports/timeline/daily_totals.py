@@ -10,6 +10,7 @@ from django.conf import settings
 from vestnik.db import sql
 from vestnik.dispatch.read.backlog import backlogs
 from vestnik.dispatch.states import LEFT_US
+from vestnik.mailings.models import UNDER_WAY_SQL
 from vestnik.mailings.price import price_of
 from vestnik.mailings.window import RECEIPT_DAYS
 
@@ -20,7 +21,7 @@ GROWTH = f"""
 WITH midnight AS (SELECT date_trunc('day', clock_timestamp(), %s) AS at)
 SELECT m.provider, m.segments, last.sent - coalesce(before.sent, 0) AS sent,
     last.delivered - coalesce(before.delivered, 0) AS delivered
-FROM midnight JOIN mailings_mailing m ON m.state IN ('running', 'paused')
+FROM midnight JOIN mailings_mailing m ON m.state IN {UNDER_WAY_SQL}
     OR m.finished_at > midnight.at - interval '{RECEIPT_DAYS} days'
 CROSS JOIN LATERAL (
     SELECT {LEFT.format(of="s")} AS sent, s.delivered FROM reports_sample s

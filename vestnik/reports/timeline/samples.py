@@ -10,7 +10,7 @@ from vestnik.db import sql
 from vestnik.dispatch.read.message_state import STATES
 from vestnik.dispatch.read.progress import NOTHING_YET, Progress
 from vestnik.dispatch.states import HANDED_OVER
-from vestnik.mailings.models import Mailing
+from vestnik.mailings.models import UNDER_WAY_SQL, Mailing
 from vestnik.mailings.rules import database_now
 from vestnik.mailings.window import RECEIPT_DAYS
 from vestnik.reports.models import Sample
@@ -27,7 +27,7 @@ WITH edges AS (
 ),
 recent AS (
     SELECT id, started_at, finished_at FROM mailings_mailing, (SELECT min(at) AS since FROM edges) e
-    WHERE NOT is_test AND started_at IS NOT NULL AND (state IN ('running', 'paused')
+    WHERE NOT is_test AND started_at IS NOT NULL AND (state IN {under_way}
         OR finished_at > e.since - interval '{days} days')
 ),
 known AS (
@@ -101,6 +101,7 @@ def _increments(first: datetime, end: datetime) -> list[Point]:
     """Return the increments of each hour from `first` until `end`."""
     statement = BY_HOUR.format(
         days=RECEIPT_DAYS,
+        under_way=UNDER_WAY_SQL,
         columns=", ".join(SHOWN_BY_HOUR),
         grown=", ".join(f"{_growth(state)} AS {state}" for state in SHOWN_BY_HOUR),
         summed=", ".join(f"sum({state})::bigint" for state in SHOWN_BY_HOUR),

@@ -14,6 +14,7 @@ from django.db import transaction
 from vestnik.db import sql
 from vestnik.db.lock_ids import SAMPLING_LOCK
 from vestnik.dispatch.read.progress import Progress, progress_of
+from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 from vestnik.mailings.window import RECEIPT_DAYS
 from vestnik.reports.models import Sample
 
@@ -30,11 +31,11 @@ SELECT m.id FROM mailings_mailing m LEFT JOIN LATERAL (
     SELECT s.at FROM reports_sample s WHERE s.mailing_id = m.id ORDER BY s.at DESC LIMIT 1
 ) last ON true
 WHERE m.started_at IS NOT NULL
-    AND (m.state IN ('running', 'paused')
+    AND (m.state IN {UNDER_WAY_SQL}
         OR m.finished_at > clock_timestamp() - interval '{RECEIPT_DAYS} days')
     AND (last.at IS NULL OR last.at > clock_timestamp() OR last.at < m.finished_at
         OR last.at < clock_timestamp() -
-        CASE WHEN m.state = 'running' THEN interval '0.5 seconds'
+        CASE WHEN m.state = '{MailingState.RUNNING}' THEN interval '0.5 seconds'
         ELSE greatest(interval '5 seconds', (clock_timestamp() - m.started_at) / 150) END)
 ORDER BY m.id
 """

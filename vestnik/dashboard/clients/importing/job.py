@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from vestnik.access.roles import Action, may
 from vestnik.audience.importing import stored
-from vestnik.audience.imports import Import, ImportState, Into, RefusedRow
+from vestnik.audience.imports import OPEN, Import, ImportState, Into, RefusedRow
 from vestnik.dashboard.clients.importing.mapping import Draft
 from vestnik.dashboard.clients.importing.mapping_forms import ENCODINGS
-from vestnik.dashboard.clients.importing.progress import OPEN, progress_of
+from vestnik.dashboard.clients.importing.progress import progress_of
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
 from vestnik.dashboard.web.kept_forms import submitted_or_restored
 from vestnik.dashboard.wording.reasons import said

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vestnik.audience.imports import Import, ImportState
+from vestnik.audience.imports import OPEN, Import, ImportState
 from vestnik.dispatch.runtime.import_runner import waiting_imports
 from vestnik.dispatch.signals.heartbeat import count_workers
 from vestnik.mailings.rules import database_now
 
-OPEN = (ImportState.WAITING, ImportState.RUNNING)
 FIELDS = ("id", "state", "rows", "percent", "started_at")
 
 

@@ -1,4 +1,4 @@
-"""Enlisting: the audience of a mailing becomes messages and batches. The move `enlist`."""
+"""The audience becomes messages and batches: `enlist`."""
 
 from vestnik.dispatch.states import (
     CANCELLED,
@@ -10,57 +10,19 @@ from vestnik.dispatch.states import (
 )
 from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 
-# Number the batches: `n` is the batch of each message, counted from 0 within this statement.
-ALL_ALIKE = """
-numbered AS (
-    SELECT id, goes, NULL::text AS timezone, (row_number() OVER (ORDER BY id) - 1) / %s AS n
-    FROM made
-)
-"""
-# With local hours a batch holds messages of one time zone, so it opens and closes as a whole.
-BY_ZONE = """
-numbered AS (
-    SELECT m.id, m.goes, p.timezone,
-        (row_number() OVER (PARTITION BY p.timezone ORDER BY m.id) - 1) / %s AS n
-    FROM made m JOIN picked p ON p.id = m.client_id
-)
-"""
-
-
-# Whether clients beyond the cursor have messages already, which is so only if the cursor was set
-# back.
-ENLISTED_BEYOND = """
-SELECT EXISTS (SELECT FROM dispatch_message WHERE mailing_id = %s AND client_id > %s)
-"""
-# PostgreSQL then looks each row up before it inserts it: a third of the time of enlisting.
-SKIP_ENLISTED = "ON CONFLICT DO NOTHING"
-
-
-def enlist_sql(picked: str, recipients: str, *, by_zone: bool, skip_enlisted: bool) -> str:
-    """Return the statement that enlists one chunk of an audience.
-
-    `picked` is the query of the clients, `recipients` the query of the text or the refusal of each;
-    both depend on the mailing. The statement inserts the messages, cuts them into batches, and
-    returns how many clients it read, the last client's id, and the number of batches. Batches are
-    cut from the rows that were really inserted, so their counts cannot differ from their messages
-    (decision 0002). A client who has a message already is an error, unless `skip_enlisted` is set.
-    The statement's parameters follow those of `picked`.
-    """
-    # Neighbouring ids of one zone make a batch a range of ids, which is found by the primary key.
-    order, numbered = ("r.timezone, r.id", BY_ZONE) if by_zone else ("r.id", ALL_ALIKE)
-    conflicts = SKIP_ENLISTED if skip_enlisted else ""
-    # `born` reads the mailing once: messages of a mailing that was cancelled or ended meanwhile are
-    # inserted in their final state and are never claimed.
-    return f"""
-WITH picked AS MATERIALIZED ({picked}),
-recipients AS ({recipients}),
+# Read the mailing once: messages of a mailing that was cancelled or ended meanwhile are inserted in
+# their final state and are never claimed.
+BORN = f"""
 born AS (
     SELECT id AS mailing_id, segments, CASE
         WHEN state = '{MailingState.CANCELLED}' THEN '{CANCELLED}'
         WHEN state IN {UNDER_WAY_SQL} AND ends_at > clock_timestamp() THEN '{QUEUED}'
         ELSE '{EXPIRED}' END AS state
     FROM mailings_mailing WHERE id = %s
-),
+)"""
+
+# Insert the messages. A client who gets nothing has the reason in `why`.
+MADE = f"""
 made AS (
     INSERT INTO dispatch_message
         (mailing_id, client_id, phone_number, state, segments, attempts, text, error, reason,
@@ -69,16 +31,41 @@ made AS (
         CASE WHEN r.why IS NULL THEN born.state ELSE '{SUPPRESSED}' END,
         CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
         CASE WHEN r.why IS NULL THEN r.text END, r.why, r.reason, %s
-    FROM recipients r, born ORDER BY {order}
-    {conflicts}
+    FROM recipients r, born ORDER BY"""
+MADE_ROWS = """
     RETURNING id, client_id, error IS NULL AS goes
-),
-{numbered},
+)"""
+# PostgreSQL then looks each row up before it inserts it: a third of the time of enlisting.
+SKIP_ENLISTED = "ON CONFLICT DO NOTHING"
+# Whether clients beyond the cursor have messages already, which is so only if the cursor was set
+# back.
+ENLISTED_BEYOND = """
+SELECT EXISTS (SELECT FROM dispatch_message WHERE mailing_id = %s AND client_id > %s)
+"""
+
+# Number the batches: `n` is the batch of each message, counted from 0 within this statement.
+ALL_ALIKE = """
+numbered AS (
+    SELECT id, goes, NULL::text AS timezone, (row_number() OVER (ORDER BY id) - 1) / %s AS n
+    FROM made
+)"""
+# With local hours a batch holds messages of one time zone, so it opens and closes as a whole.
+BY_ZONE = """
+numbered AS (
+    SELECT m.id, m.goes, p.timezone,
+        (row_number() OVER (PARTITION BY p.timezone ORDER BY m.id) - 1) / %s AS n
+    FROM made m JOIN picked p ON p.id = m.client_id
+)"""
+
+# Cut the batches from the rows that were really inserted, so their counts cannot differ from their
+# messages (decision 0002).
+CUT = """
 cut AS (
     SELECT timezone, min(id) AS first, max(id) AS last, count(*) AS size,
         count(*) FILTER (WHERE goes) AS going
     FROM numbered GROUP BY timezone, n
-),
+)"""
+BATCHES = f"""
 batches AS (
     INSERT INTO dispatch_batch
         (mailing_id, number, first_message_id, last_message_id, size, state,
@@ -90,7 +77,24 @@ batches AS (
         CASE born.state WHEN '{CANCELLED}' THEN going ELSE 0 END, size - going, timezone, %s
     FROM cut, born
     RETURNING id
-)
+)"""
+
+
+def enlist_sql(picked: str, recipients: str, *, by_zone: bool, skip_enlisted: bool) -> str:
+    """Return the statement that enlists one chunk of an audience.
+
+    `picked` is the query of the clients, `recipients` the query of the text or the refusal of each;
+    both depend on the mailing. The statement inserts the messages, cuts them into batches, and
+    returns how many clients it read, the last client's id, and the number of batches. A client who
+    has a message already is an error, unless `skip_enlisted` is set. The statement's parameters
+    follow those of `picked`.
+    """
+    # Neighbouring ids of one zone make a batch a range of ids, which is found by the primary key.
+    order, numbered = ("r.timezone, r.id", BY_ZONE) if by_zone else ("r.id", ALL_ALIKE)
+    conflicts = SKIP_ENLISTED if skip_enlisted else ""
+    return f"""
+WITH picked AS MATERIALIZED ({picked}),
+recipients AS ({recipients}),{BORN},{MADE} {order} {conflicts}{MADE_ROWS},{numbered},{CUT},{BATCHES}
 SELECT (SELECT count(*) FROM picked) AS taken, (SELECT max(id) FROM picked) AS last,
     (SELECT count(*) FROM batches) AS batches
 """

@@ -52,7 +52,7 @@ def doctor(_options: argparse.Namespace) -> int:
 
     findings = list(examine())
     for finding in findings:
-        print(finding)  # noqa: T201
+        print(finding)
     return int(not all(finding.is_well for finding in findings))
 
 
@@ -67,7 +67,7 @@ def create_key(options: argparse.Namespace) -> None:
     # later.
     with transaction.atomic():
         _, key = ApiKey.objects.issue(name=options.name, role=options.role)
-        print(key, flush=True)  # noqa: T201
+        print(key, flush=True)
 
 
 def manage(words: Sequence[str]) -> int:

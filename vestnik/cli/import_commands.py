@@ -189,15 +189,15 @@ def print_result(job: "Import", *, strict: bool, interrupts: "Interrupts | None"
     for line, reason in rows.iterator(chunk_size=2000):
         if interrupts and interrupts.requested:
             break
-        print(f"line {line}: {reason}")  # noqa: T201
+        print(f"line {line}: {reason}")
     counts = ", ".join(f"{getattr(job, name)} {name}" for name in COUNTS)
-    print(f"{job.file_name}: {job.rows} rows: {counts}")  # noqa: T201
+    print(f"{job.file_name}: {job.rows} rows: {counts}")
     if job.without_sms:
-        print(f"{job.without_sms} landline or toll-free numbers get no SMS")  # noqa: T201
+        print(f"{job.without_sms} landline or toll-free numbers get no SMS")
     if job.misfits:
         _print_misfits(job)
     if unread := job.read_as.get("unread_sheets"):
-        print(f"sheets that were not read: {', '.join(unread)}")  # noqa: T201
+        print(f"sheets that were not read: {', '.join(unread)}")
     return SOME_REFUSED if strict and (job.refused or job.duplicates) else 0
 
 
@@ -213,11 +213,9 @@ def _why(job: "Import") -> str:
 
 def _print_misfits(job: "Import") -> None:
     """Print the values that do not fit the type of their column. They were stored as text."""
-    print(  # noqa: T201
-        f"{job.misfits} values do not fit the type of their column and are stored as text"
-    )
+    print(f"{job.misfits} values do not fit the type of their column and are stored as text")
     for remark in job.remarks:
-        print(f"line {remark['line']}: {remark['reason']}")  # noqa: T201
+        print(f"line {remark['line']}: {remark['reason']}")
 
 
 def import_numbering(options: argparse.Namespace) -> int:
@@ -231,5 +229,5 @@ def import_numbering(options: argparse.Namespace) -> int:
             taken, skipped = register.replace(file)
     except FileProblem as error:
         raise StackError(f"{options.file}: {error}") from None
-    print(f"{options.file.name}: {taken} ranges loaded, {skipped} rows skipped")  # noqa: T201
+    print(f"{options.file.name}: {taken} ranges loaded, {skipped} rows skipped")
     return 0

@@ -25,7 +25,8 @@ def blank_unsaved_forms(number: str, client: int, **_: Any) -> None:
     pages = [reverse(name, args=[client]) for name in OF_A_CLIENT]
     UnsavedForm.objects.filter(page__in=pages).update(fields=None)
     pattern = _as_written(number)
-    forms = UnsavedForm.objects.extra(where=[HOLDING], params=[f"%{number[1:]}%"])  # noqa: S610
+    holding = f"%{number[1:]}%"
+    forms = UnsavedForm.objects.extra(where=[HOLDING], params=[holding])  # noqa: S610  (a constant)
     for form in forms.select_for_update().order_by("token"):
         form.fields = [[name, pattern.sub(BLANKED, value)] for name, value in form.fields]
         form.save(update_fields=["fields"])

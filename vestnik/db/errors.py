@@ -1,6 +1,5 @@
 """Classifies exceptions of the database for the caller, and retries deadlocks."""
 
-import random
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,6 +10,7 @@ from django.db import DataError, InterfaceError, OperationalError, connection
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
+from vestnik import jitter
 from vestnik.db.deadline import DeadlineExceeded
 
 P = ParamSpec("P")
@@ -86,7 +86,7 @@ def retry_on_conflict(work: Callable[P, T]) -> Callable[P, T]:
                 # A lock timeout is not retried: the holder of the lock will not be faster now.
                 if connection.in_atomic_block or not isinstance(error.__cause__, RETRYABLE):
                     raise
-                time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  (no secret)
+                time.sleep(jitter.between(0, LONGEST_PAUSE))
         return work(*args, **kwargs)
 
     return until_done

@@ -69,9 +69,9 @@ class Code(StrEnum):
     OTHER_MESSAGE = "other_message"
     NO_MESSAGE_ID = "no_message_id"
     UNREADABLE_ANSWER = "unreadable_answer"
-    NO_TOKEN = "no_token"  # noqa: S105  (not a secret)
-    NO_TOKEN_GIVEN = "no_token_given"  # noqa: S105
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    NO_TOKEN = "no_token"
+    NO_TOKEN_GIVEN = "no_token_given"
+    TOKEN_EXPIRED = "token_expired"
     STATUS_UNKNOWN = "status_unknown"
     STATUS_NOT_FINAL = "status_not_final"
 
@@ -170,7 +170,7 @@ class Code(StrEnum):
     WORKBOOK_DAMAGED = "workbook_damaged"
     WORKBOOK_TOO_LARGE = "workbook_too_large"
     WORKBOOK_DOCUMENT_TYPE = "workbook_document_type"
-    WORKBOOK_PASSWORD = "workbook_password"  # noqa: S105
+    WORKBOOK_PASSWORD = "workbook_password"
     WORKBOOK_TEXTS = "workbook_texts"
     BEYOND_LAST_LINE = "beyond_last_line"
     TOO_MANY_COLUMNS = "too_many_columns"

@@ -1,13 +1,13 @@
 """Events that the gateway sends: receipts (late or doubled on request) and texts from clients."""
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from vestnik import jitter
 from vestnik.sandbox.ledger import LedgerEntry
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Receipts:
 
     def _send(self, deliver: Callable[[], Coroutine[Any, Any, None]]) -> None:
         behaviour = self._sandbox.behaviour
-        delay = behaviour.receipt_delay * random.uniform(0.5, 1.5)  # noqa: S311  (no secret)
+        delay = behaviour.receipt_delay * jitter.between(0.5, 1.5)
         for _ in range(2 if behaviour.happens(behaviour.receipts_doubled) else 1):
             self._start(deliver(), delay)
 

@@ -24,7 +24,7 @@ loglevel = "warning"
 graceful_timeout = 4
 # gunicorn's heartbeat file in memory: a busy disk must not make a worker look dead. gunicorn
 # creates the file with a safe name.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  (see above)
 control_socket_disable = True
 
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from vestnik.stack.errors import StackError
 from vestnik.stack.processes.process import Program
+from vestnik.stack.stderr import say
 
 PROBE = "from vestnik import cli, env; env.load()"
 
@@ -44,8 +45,7 @@ def run_as(account: pwd.struct_passwd, home: Path) -> NoReturn:
             "directory: make them readable, or set VESTNIK_HOME to a folder of root"
         )
     give_home(home, account)
-    told = f"{home} belongs to {account.pw_name}: everything runs as {account.pw_name}"
-    print(f"vestnik: {told}", file=sys.stderr, flush=True)  # noqa: T201
+    say(f"{home} belongs to {account.pw_name}: everything runs as {account.pw_name}")
     os.environ |= {
         "HOME": account.pw_dir,
         "USER": account.pw_name,

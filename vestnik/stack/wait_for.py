@@ -1,6 +1,5 @@
 """Waits for the database and its migrations, since containers start in any order."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from vestnik.readiness import is_supervised
+from vestnik.stack.stderr import say
 
 #: Seconds between two attempts; the last one is repeated.
 PAUSES = (0.1,) * 20 + (0.5,)
@@ -120,5 +120,5 @@ def first_line(error: Exception) -> str:
 
 def report(text: str) -> bool:
     """Print the text to standard error and flush. Return True."""
-    print(f"vestnik: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    say(text)
     return True

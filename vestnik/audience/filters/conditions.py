@@ -102,5 +102,4 @@ def _path(key: str, bounds: Mapping[str, Any]) -> str:
 
 def _raw(template: str, *parameters: object) -> RawSQL:
     """Return a condition of constant SQL; values of users are its parameters."""
-    # The template is a constant, and all values of users are parameters.
-    return RawSQL(template, parameters, output_field=BooleanField())  # noqa: S611
+    return RawSQL(template, parameters, output_field=BooleanField())  # noqa: S611  (constant)

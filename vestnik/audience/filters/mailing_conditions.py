@@ -58,8 +58,7 @@ def mailing_condition(mailings_by_word: Mapping[str, Sequence[int]]) -> Q:
     """Return the condition that a client got, did not get or answered mailings; never null."""
     selected = Q()
     for word, mailings in mailings_by_word.items():
-        # The statement is a constant, and all values of users are parameters.
-        statement = RawSQL(  # noqa: S611
+        statement = RawSQL(  # noqa: S611  (a constant; values of users are its parameters)
             STATEMENTS[word], [list(mailings)], output_field=BooleanField()
         )
         selected &= Q(statement)

@@ -3,6 +3,10 @@
 import io
 from abc import abstractmethod
 from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class BlockFile(io.RawIOBase):
@@ -32,10 +36,11 @@ class BlockFile(io.RawIOBase):
         self._at = max(0, base + offset)
         return self._at
 
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]  # 3.12 has Buffer
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
         number, start = divmod(self._at, self._block_size)
-        part = self._block(number)[start : start + len(buffer)] if self._at < self._size else b""
-        buffer[: len(part)] = part
+        part = self._block(number)[start : start + len(view)] if self._at < self._size else b""
+        view[: len(part)] = part
         self._at += len(part)
         return len(part)
 

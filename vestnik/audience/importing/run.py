@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import IO
+from typing import IO, Any
 
 import structlog
 from django.conf import settings
@@ -56,9 +56,9 @@ def ignore_progress(_rows: int, _percent: int) -> None:
     """Ignore the progress."""
 
 
-def options_of(stored: dict[str, object]) -> Options:
+def options_of(stored: dict[str, Any]) -> Options:
     """Return the options as they are stored with the import."""
-    return Options(**stored)  # type: ignore[arg-type]  # as it was stored
+    return Options(**stored)
 
 
 @contextmanager

@@ -4,5 +4,7 @@ It is above the reports and the pipeline in the layers, so that it shows the sam
 the same transitions.
 """
 
-# The imports register the models.
-from vestnik.dashboard.admin import batches, clients, mailings, messages  # noqa: F401
+from vestnik.dashboard.admin import batches, clients, mailings, messages
+
+# Importing the modules registers the models.
+__all__ = ["batches", "clients", "mailings", "messages"]

@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -143,8 +143,9 @@ def _show_confirmation(
         _report(request, BULK_ACTIONS[does], ids, form.cleaned_data)
         return redirect(back)
     if form.is_bound:
-        form.data = form.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
-        form.data["shown"] = sign(does, ids)  # type: ignore[index]  # may be written to
+        shown = cast(QueryDict, form.data).copy()
+        shown["shown"] = sign(does, ids)
+        form.data = shown
     else:
         form.initial["shown"] = sign(does, ids)
     context = {

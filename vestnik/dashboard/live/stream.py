@@ -4,7 +4,6 @@ A stream holds no database connection. It ends after some minutes, so that the s
 again, and when its process stops. Without a free slot, further clients fall back to polling.
 """
 
-import random
 import socket
 import threading
 import time
@@ -18,6 +17,7 @@ from django.db import connections
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone, translation
 
+from vestnik import jitter
 from vestnik.dashboard.live.shared_cache import fetch_shared
 from vestnik.dashboard.live.subscriptions import Subscription, parse_instant, subscribe_all
 from vestnik.dashboard.live.topics import Topic
@@ -136,7 +136,7 @@ def _events(
     subscriptions: Sequence[Subscription], write: EventWriter, has_left: Callable[[], bool]
 ) -> Iterator[str]:
     connections.close_all()  # the session was read over one
-    deadline = time.monotonic() + random.uniform(*STREAM_SECONDS)  # noqa: S311  (no secret)
+    deadline = time.monotonic() + jitter.between(*STREAM_SECONDS)
     listener = threading.Event()
     yield f"retry: {RETRY}\n\n"
     with subscribe_all(subscriptions, listener) as pairs:

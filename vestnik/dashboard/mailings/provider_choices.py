@@ -35,4 +35,4 @@ def rate(per_second: float) -> str:
 def money(amount: Decimal) -> str:
     """Return an amount in roubles and kopecks; fractions of a kopeck in full."""
     rounded = amount.quantize(Decimal("0.01"))
-    return f"{number(rounded if rounded == amount else amount.normalize())}\u00a0₽"  # type: ignore[arg-type]  # a Decimal
+    return f"{number(rounded if rounded == amount else amount.normalize())}\u00a0₽"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
@@ -34,7 +35,7 @@ def isolated(value: object) -> object:
 
 
 @register.filter
-def number(value: float | None) -> str:
+def number(value: float | Decimal | None) -> str:
     """Format 1234567 as `1 234 567` in Russian, `1,234,567` in English; None as a dash.
 
     A float has the decimal sign of the language, and none if it is whole: `0,5` and `50`.

@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -60,8 +60,9 @@ class IdempotentForm(forms.Form):
 
     def require_resubmission(self, message: str) -> None:
         """Add an error and renew the token, so that the next submission creates an object."""
-        self.data = self.data.copy()  # type: ignore[attr-defined]  # what was sent is a QueryDict
-        self.data[self.add_prefix("token")] = new_token()  # type: ignore[index]  # the copy may be written to
+        data = cast(QueryDict, self.data).copy()
+        data[self.add_prefix("token")] = new_token()
+        self.data = data
         self.add_error(None, message)
 
 

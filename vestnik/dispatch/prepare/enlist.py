@@ -259,7 +259,8 @@ def _next_of_slices(enlistment: EnlistmentCursor, size: int) -> Chunk:
         ids += sorted(id for id in found if id > enlistment.cursor)
         if len(ids) > size:
             break
-    among = RawSQL(AMONG, [array(ids[:size])], output_field=BooleanField())  # noqa: S611
+    first = [array(ids[:size])]
+    among = RawSQL(AMONG, first, output_field=BooleanField())  # noqa: S611  (a constant)
     last = ids[size - 1] if len(ids) > size else enlistment.bound or 1
     return Chunk(Client.objects.order_by().filter(among), last=last, is_last=len(ids) <= size)
 

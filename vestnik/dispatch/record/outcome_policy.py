@@ -1,9 +1,8 @@
 """Decides the state of a message from the outcome of its hand-over."""
 
-import random
-
 import structlog
 
+from vestnik import jitter
 from vestnik.dispatch.record.claims import Claim
 from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
@@ -117,4 +116,4 @@ def back_off(attempts: int) -> float:
     """
     # 2 ** 16 is beyond LONGEST_RETRY; the bound keeps the power small for any number of attempts.
     longest = min(FIRST_RETRY * 2 ** min(attempts, 16), LONGEST_RETRY)
-    return random.uniform(longest / 2, longest)  # noqa: S311  (not a secret)
+    return jitter.between(longest / 2, longest)

@@ -6,12 +6,12 @@ since is refused alone. Such a refusal starts no cooldown and does not count for
 COUNTED_FROM of them on, each counts as an attempt, with a growing back-off.
 """
 
-import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from vestnik import jitter
 from vestnik.dispatch.send.flight import SendResult
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Outcome, Rejected
 
@@ -170,7 +170,7 @@ def _retry_delay(result: SendResult, cooldown: float, *, alone: bool) -> float:
     wait = max(cooldown, LONGEST_COOLDOWN_FOR_ONE if account else 0.0)
     if alone:
         wait = max(wait, _retry_after(result.outcome))
-    return wait + random.uniform(*RETRY_SPREAD)  # noqa: S311  (not a secret)
+    return wait + jitter.between(*RETRY_SPREAD)
 
 
 def _as_single_refusal(result: SendResult) -> SendResult:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import random
 import ssl
 
+from vestnik import jitter
 from vestnik.providers.base import account_refused
 from vestnik.providers.errors import reason_of_errno
 from vestnik.providers.outcomes import ErrorClass
@@ -142,7 +142,7 @@ class ReconnectingConnection:
         self._is_refused = isinstance(error, BindRefused) and _is_account_error(error)
         if self._is_refused:
             pause = max(pause, min(ACCOUNT_PAUSE, most))
-        return pause * random.uniform(0.75, 1.25)  # noqa: S311  (not a secret)
+        return pause * jitter.between(0.75, 1.25)
 
 
 def _is_account_error(error: BindRefused) -> bool:

@@ -7,9 +7,13 @@ import zipfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from vestnik.audience.importing.csv.csv_escape import written
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 Cell = object
 Table = Iterable[Sequence[Cell]]
@@ -61,8 +65,8 @@ class _ChunkBuffer(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        piece = bytes(data)  # type: ignore[call-overload]  # a buffer
+    def write(self, data: "ReadableBuffer") -> int:
+        piece = bytes(data)
         self._waiting += piece
         return len(piece)
 

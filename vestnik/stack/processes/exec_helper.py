@@ -29,7 +29,7 @@ def main(parent: int, signal: int, uid: int, command: list[str]) -> None:
     try:
         os.execv(command[0], command)  # noqa: S606  (the requested program)
     except OSError as error:
-        print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"cannot run {command[0]}: {error.strerror}\n")
         sys.exit(CANNOT_RUN)
 
 

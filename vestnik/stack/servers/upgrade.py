@@ -11,7 +11,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from vestnik.stack.home import MIB, Home
 from vestnik.stack.processes import linux
 from vestnik.stack.servers.data_folder import OWNER, install, major
 from vestnik.stack.servers.postgres import DATABASE, USER, Postgres
+from vestnik.stack.stderr import say
 
 #: Seconds for a server to stop: it writes a checkpoint.
 SECONDS_TO_STOP = 600.0
@@ -287,8 +287,3 @@ def until(condition: Callable[[], bool]) -> None:
     """Wait until the condition holds, without a limit: a recovery must not be interrupted."""
     while not condition():
         time.sleep(PAUSE)
-
-
-def say(text: str) -> None:
-    """Print the progress."""
-    print(f"vestnik: {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -13,7 +13,7 @@ from vestnik.audience.importing.xlsx.styles import DisplayFormat
 
 #: Day 0 of Excel, two days before 1900: it counts from 1, and has a false 29 February.
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  (a sheet knows no time zones)
-EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
+EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001  (likewise)
 #: The day that exists only in Excel; those before it are one later.
 FALSE_DAY, LAST_DAY, FROM_1904 = 60, 2_958_466, 1_462
 DAY = 86_400

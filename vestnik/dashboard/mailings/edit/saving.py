@@ -139,7 +139,7 @@ def _store(
     try:
         if editor.mailing is None:
             return _create(request, editor, action)
-        return _change(editor, action, actor(request), confirmation)
+        return _change(editor, editor.mailing.id, action, actor(request), confirmation)
     except StateConflict as conflict:
         editor.mailing = conflict.mailing
         if _is_repeated(editor, action, conflict.mailing):
@@ -185,11 +185,10 @@ def _content(data: QueryDict) -> QueryDict:
 
 
 def _change(
-    editor: MailingEditor, action: str, actor: str, confirmation: Confirmation | None
+    editor: MailingEditor, id: int, action: str, actor: str, confirmation: Confirmation | None
 ) -> int:
-    assert editor.mailing is not None  # noqa: S101  (for the type checker)
     with transaction.atomic():
-        mailing = Mailing.objects.select_for_update(no_key=True).get(id=editor.mailing.id)
+        mailing = Mailing.objects.select_for_update(no_key=True).get(id=id)
         if mailing.state not in BEFORE_THE_START:
             raise StateConflict(mailing, "change")
         if editor.conflicts(mailing) or not _is_confirmed(editor, mailing, action, confirmation):

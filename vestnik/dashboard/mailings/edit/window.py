@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -42,9 +42,7 @@ class WindowForm(IdempotentForm):
 
     def choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
         """Set the choices of the field."""
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
-        field.choices = choices
+        cast(forms.ChoiceField, self.fields[name]).choices = choices
 
     def clean_provider(self) -> str:
         return validate_provider(self.cleaned_data["provider"])

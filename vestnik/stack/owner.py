@@ -9,14 +9,32 @@ import pwd
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from vestnik import env
+from vestnik.stack import home as homes
 from vestnik.stack.errors import StackError
 from vestnik.stack.processes.process import Program
 from vestnik.stack.stderr import say
 
 PROBE = "from vestnik import cli, env; env.load()"
+
+
+@contextmanager
+def locked_home() -> Iterator[homes.Home]:
+    """Open and lock the home of the environment; if root runs this, run it as the home's owner."""
+    account = account_of(env.home())
+    home = homes.open_home(env.home())
+    lock = homes.lock(home)
+    try:
+        if account:
+            run_as(account, home.path)
+        yield home
+    finally:
+        os.close(lock)
 
 
 def account_of(home: Path) -> pwd.struct_passwd | None:

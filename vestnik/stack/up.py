@@ -43,15 +43,8 @@ CONNECTIONS_OF_JOBS = 6
 
 def up(*, demo: bool) -> None:
     """Run the stack. Raises StackError, with nothing left running, if it cannot."""
-    account = owner.account_of(env.home())
-    home = homes.open_home(env.home())
-    lock = homes.lock(home)
-    try:
-        if account:
-            owner.run_as(account, home.path)
+    with owner.locked_home() as home:
         Stack(home, demo=demo).run()
-    finally:
-        os.close(lock)
 
 
 class Stack:

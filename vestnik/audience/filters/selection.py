@@ -70,8 +70,8 @@ def is_attribute(name: str) -> bool:
     return Client.objects.order_by().filter(attributes__has_key=name).exists()
 
 
-def attribute_names() -> list[str]:
+def attribute_names(most: int = MOST_NAMES) -> list[str]:
     """Return the names of attributes for suggestions; rare ones may be missing."""
     with connection.cursor() as cursor:
-        cursor.execute(NAMES, [MOST_NAMES])
+        cursor.execute(NAMES, [most])
         return [name for (name,) in cursor.fetchall()]

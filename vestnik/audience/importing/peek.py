@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import IO, Any, cast
@@ -20,6 +20,7 @@ from vestnik.audience.importing.block_file import BlockFile
 from vestnik.audience.importing.columns.header_row import Table
 from vestnik.audience.importing.errors import FileProblem
 from vestnik.audience.importing.first_rows import BLOCK
+from vestnik.audience.importing.formats import OpenedFile
 from vestnik.audience.importing.limits import TOO_MUCH
 from vestnik.audience.importing.options import Options
 from vestnik.audience.importing.xlsx.sheets import SheetInfo
@@ -42,15 +43,8 @@ PLACES = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
-class Peek:
-    """The detected format and the first rows of a file; `problem` if it cannot be imported."""
-
-    kind: str
-    encoding: str
-    separator: str
-    table: Table
-    sheets: Sequence[SheetInfo] = ()
-    problem: str = ""
+class Peek(OpenedFile):
+    """The detected format and the first rows of a file."""
 
     def numbers_in(self, column: int) -> int:
         """Return how many of the first rows have a phone number in that column."""

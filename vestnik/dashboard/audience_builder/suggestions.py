@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 
+from vestnik.audience.filters.selection import attribute_names
 from vestnik.db import sql
 
 #: Seconds for which a process caches the suggestions.
@@ -30,15 +31,6 @@ WITH RECURSIVE found AS (
     FROM found WHERE found.value IS NOT NULL
 )
 SELECT value FROM found WHERE value <> '' LIMIT %s
-"""
-
-#: As in `audience.filters.selection`: names from both ends of the directory.
-NAMES = """
-SELECT DISTINCT jsonb_object_keys(attributes) AS name FROM (
-    (SELECT attributes FROM audience_client ORDER BY id LIMIT 1000)
-    UNION ALL
-    (SELECT attributes FROM audience_client ORDER BY id DESC LIMIT 1000)
-) AS sampled ORDER BY name LIMIT %s
 """
 
 # The most frequent values per name; values that are unique to each client would not help.
@@ -76,7 +68,7 @@ def suggestions() -> Suggestions:
 
 def _found() -> Suggestions:
     values = dict(sql.rows(VALUES, [MOST_WITH_VALUES]))
-    return Suggestions(_distinct("operator_code"), _distinct("tag"), _listed(NAMES), values)
+    return Suggestions(_distinct("operator_code"), _distinct("tag"), attribute_names(MOST), values)
 
 
 def _distinct(column: str) -> Sequence[str]:

@@ -52,15 +52,8 @@ def upgrade_database(programs: Path) -> None:
     """Upgrade the embedded database. Raises StackError; the old data is not changed."""
     if env.database_url():
         raise StackError("DATABASE_URL is set: upgrade that server by its own means")
-    account = owner.account_of(env.home())
-    home = homes.open_home(env.home())
-    lock = homes.lock(home)
-    try:
-        if account:
-            owner.run_as(account, home.path)
+    with owner.locked_home() as home:
         _upgrade(home, programs)
-    finally:
-        os.close(lock)
 
 
 def _upgrade(home: Home, programs: Path) -> None:

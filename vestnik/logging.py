@@ -7,13 +7,17 @@ Every line, of this service or of a library, goes through one formatter: JSON fo
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from django_structlog.signals import bind_extra_request_metadata
 from structlog.types import EventDict, Processor
 
 from vestnik.audience.phone import hide
 from vestnik.outages import one_line
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 #: A phone number in a text, and as a number. A digit or a point before it makes it part of a
 #: fraction.
@@ -70,6 +74,15 @@ def celery_in_one_line(logger: Any, name: str, event: EventDict) -> EventDict:
         event["event"] = f"{words} ({one_line(error)})" if error else words
     return event
 
+
+def bind_user(request: "HttpRequest", **_: Any) -> None:
+    """Bind the user's id to each log line of a request; the API binds the key's id."""
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        structlog.contextvars.bind_contextvars(actor=f"user:{user.pk}")
+
+
+bind_extra_request_metadata.connect(bind_user, dispatch_uid="bind_user")
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,

@@ -23,7 +23,7 @@ from vestnik.api.mailings.serializers import (
 from vestnik.dispatch.prepare import new_text
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.read.breakers import hold_reason
-from vestnik.dispatch.read.progress import progress_of
+from vestnik.dispatch.read.progress import NOTHING_YET, progress_of
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import (
     BEFORE_THE_START,
@@ -72,7 +72,7 @@ class Mailings(StrictAPIView):
         mailing = make(actor=actor(request), **fields)
         wake_for(mailing.id)
         return Response(
-            {**serialize(mailing)[0], "warnings": warnings_of(mailing)},
+            {**serialize_new(mailing), "warnings": warnings_of(mailing)},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )
@@ -201,6 +201,12 @@ def get_mailing(id: int) -> Mailing:
     if mailing is None:
         raise NotFound
     return mailing
+
+
+def serialize_new(mailing: Mailing) -> dict[str, Any]:
+    """Serialize a mailing that was just created, so that it has no messages and is not held."""
+    context = {"progress": {mailing.id: NOTHING_YET}, "held": {}}
+    return dict(MailingBody(mailing, context=context).data)
 
 
 def serialize(*mailings: Mailing) -> list[Any]:

@@ -62,7 +62,9 @@ def _selected(audience: Filter) -> Q:
         selected &= tagged(tags)
     for name, expected in audience.get("attributes", {}).items():
         selected &= condition(name, expected)
-    return selected & mailing_condition(audience.get("mailings", {}))
+    if mailings := audience.get("mailings"):
+        selected &= mailing_condition(mailings)
+    return selected
 
 
 def is_attribute(name: str) -> bool:

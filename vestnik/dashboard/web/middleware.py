@@ -43,7 +43,8 @@ def operators_zone(answer: GetResponse) -> GetResponse:
     """Activate the user's time zone, or the service's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        with timezone.override(zones.find_zone(getattr(request.user, "timezone", ""))):
+        zone = getattr(request.user, "timezone", "")
+        with timezone.override(zones.find_zone(zone) if zone else None):
             return answer(request)
 
     return middleware

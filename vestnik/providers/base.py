@@ -1,20 +1,20 @@
 """The contract between the pipeline and a provider.
 
-A `Provider` is a configured way out. Each worker process connects to it once, on its one event
-loop, and keeps the `Connection`: that one is handed flights of messages and answers each message
+A `Provider` is a configured way out. Each worker process connects to it once, on its event loop,
+and keeps the `Connection`. The connection is handed flights of messages and answers each message
 with one of four outcomes:
 
-- `Accepted`: the provider has it. Never sent again.
-- `Rejected`: the provider will not have it, now or later. The message is `failed`.
-- `Deferred`: the provider does not have it, but may take it later. Tried again with back-off.
-- `Unknown`: it is not known whether the provider has it. The message is `unknown`, and never
-  sent again on our own account unless the provider deduplicates by our message id.
+- `Accepted`: the provider has it. It is never sent again.
+- `Rejected`: the provider refuses it for good. The message is `failed`.
+- `Deferred`: the provider has not taken it and may take it later. It is tried again with back-off.
+- `Unknown`: it is not known whether the provider has it. The message is `unknown`. It is sent again
+  only by an operator, or if the provider deduplicates by our message id.
 
-The `reason` of an outcome is a `Reason` of the catalogue, or a text of the adapter's or the
-gateway's own, which is stored and shown as it is.
+The `reason` of an outcome is a `Reason` of the catalogue, or a text of the adapter or the gateway,
+which is stored and shown as it is.
 
-`Deferred` is a claim that the message has *not* been taken. Where that is not certain, the answer
-is `Unknown`: a read time-out, a reset, a 5xx that does not say, a 200 that cannot be parsed.
+`Deferred` means that the message has *not* been taken. If that is not certain, the outcome is
+`Unknown`: a read time-out, a reset, an unclear 5xx, a 200 that cannot be parsed.
 """
 
 import asyncio
@@ -108,15 +108,14 @@ class OutboundMessage:
         self.answered_at: float | None = None
         self.is_resolved = False
         self.outcome: Outcome | None = None
-        #: What the pipeline notes of an attempt that is in doubt, to know it again: see `Late`.
+        #: Set by the pipeline to identify an attempt that is in doubt, for a `LateOutcome`.
         self.attempt: object = None
 
     def mark_departed(self) -> None:
-        """Call right before the first byte goes out; raises TooLate where none may.
+        """Note the departure. Call it right before the first byte; raises TooLate if none may go.
 
-        What goes wrong before this call is safe to try again; what goes wrong after it is in
-        doubt. The check is by the monotonic clock, so a process that was stopped and let go again
-        finds its messages too late.
+        A failure before this call is safe to repeat; after it, the message is in doubt. The check
+        uses the monotonic clock, so messages of a process that was suspended are too late.
         """
         now = time.monotonic()
         if now >= self.depart_before:
@@ -125,46 +124,46 @@ class OutboundMessage:
 
     @property
     def is_late(self) -> bool:
-        """Whether it must not leave any more."""
+        """Whether the message must not leave any more."""
         return time.monotonic() >= self.depart_before
 
     def resolve(self, outcome: Outcome | None) -> Outcome | None:
-        """Set the outcome, for other threads to read before the flight is over."""
+        """Set the outcome, which other threads read before the flight is over."""
         self.outcome = outcome
         self.is_resolved = True
         return outcome
 
     def deferred_or_unknown(self, reason: str) -> Outcome:
-        """`Deferred` where nothing of the message had left, else `Unknown`."""
+        """Return `Deferred` if nothing of the message has left, else `Unknown`."""
         return Deferred(reason) if self.departed_at is None else Unknown(reason)
 
     @property
     def validity(self) -> int:
-        """Whole seconds until the mailing's end: the validity period for the provider.
+        """The validity period for the provider: whole seconds until the mailing's end.
 
-        Before it departs, it counts from the last instant at which it may: a request that is
-        written and then waits for a connection must not promise more than is left by then.
+        Before the departure it counts from the last instant at which the message may leave: a
+        request that is built and then waits for a connection must not promise more.
         """
         departs_at = self.depart_before if self.departed_at is None else self.departed_at
         return max(0, int(self.expires_at - departs_at))
 
 
-#: `Receipt`: its final state. `Accepted`: the provider has it, on its way. `Deferred`: the
-#: provider does not have it. `Unknown`: it could not be asked, or could not tell.
+#: `Receipt`: the final state. `Accepted`: the provider has the message and is sending it.
+#: `Deferred`: the provider does not have it. `Unknown`: there was no usable answer.
 Reply = Receipt | Accepted | Deferred | Unknown
 
 
 class LateOutcome(NamedTuple):
-    """The outcome of a hand-over whose answer came after its deadline."""
+    """The outcome of a hand-over that was answered after its deadline."""
 
     message: OutboundMessage
     outcome: Outcome
 
 
 class Sink(Protocol):
-    """Where a provider puts what comes in by itself. Returns once it is stored.
+    """Stores what a provider sends by itself; each method returns once it is stored.
 
-    Where it raises, the provider does not acknowledge, so that its peer sends again.
+    If a method raises, the provider does not acknowledge, so that its peer sends again.
     """
 
     async def on_receipts(self, receipts: Sequence[Receipt]) -> None: ...
@@ -175,42 +174,41 @@ class Sink(Protocol):
 
 
 class Provider(ABC):
-    """A configured way out: its options, what it can do, and how to connect to it.
+    """A configured way out: its options, its abilities, and how to connect to it.
 
-    A subclass overrides `connect`, and `configure` for options of its own. It holds no connection
-    and does not change, so that pages, the API and workers may share one.
+    A subclass overrides `connect`, and `configure` for options of its own. A provider holds no
+    connection and never changes, so pages, the API and workers share one.
     """
 
-    #: What `max_rate` counts.
+    #: The unit of `max_rate`.
     paced_by: ClassVar[Literal["message", "segment"]] = "message"
-    #: The provider can be asked what became of a message: `Connection.ask`.
+    #: Whether the provider answers status queries, by `Connection.ask`.
     can_query: bool = False
-
-    #: Sending the same message id twice reaches the client once.
+    #: Whether sending the same message id twice reaches the client once.
     deduplicates: bool = False
-    #: How many messages may be in flight at once in one process.
+    #: The most messages in flight at once in one process.
     window: int = 100
-    #: Messages (or segments, see `paced_by`) a second over all workers; None is without limit.
+    #: Messages, or segments by `paced_by`, a second over all workers; None means no limit.
     max_rate: float | None = None
-    #: Seconds after which a hand-over without an answer is `Unknown`. The lease outlives it.
+    #: Seconds after which a hand-over without an answer is `Unknown`. A lease lasts longer.
     deadline: float = 10.0
-    #: The sender's name or number; empty where the provider's account decides.
+    #: The sender's name or number; empty if the provider's account decides.
     sender: str = ""
-    #: What one segment costs, if that is known.
+    #: The price of a segment, if it is known.
     price_per_segment: Decimal | None = None
-    #: What becomes of a message in doubt: held for the operator, or sent again.
+    #: A message in doubt is held for the operator, or sent again.
     in_doubt: Literal["hold", "resend"] = "hold"
-    #: After how many temporary refusals a message is `failed`; None is until the mailing's end.
+    #: Temporary refusals after which a message is `failed`; None means until the mailing's end.
     max_attempts: int | None = None
-    #: Receipts may come for what it accepts, so its ids are kept for finding their messages.
+    #: Whether receipts may come, so that its ids are stored to find their messages.
     gives_receipts: bool = True
-    #: Whether it calls back about what was sent, or has to be asked.
+    #: Receipts come by callback, or by status queries.
     receipts: Literal["callback", "query"] = "callback"
-    #: It hears receipts or texts over a line of its own, so a worker connects at its start.
+    #: Whether receipts or texts come over its connection, so that a worker connects at its start.
     listens: bool = False
 
     def __init__(self, alias: str, options_by_name: Mapping[str, object]) -> None:
-        """Raises OptionError where `options` are not this provider's."""
+        """Read the options. Raises OptionError if they are not this provider's."""
         self.alias = alias
         options = Options(options_by_name)
         self.window = options.whole("window", self.window, least=1, most=10_000)
@@ -227,7 +225,7 @@ class Provider(ABC):
         return f"<{type(self).__name__} {self.alias}>"
 
     def configure(self, options: Options) -> None:
-        """Take the options that only this provider has."""
+        """Read the options that only this provider has."""
 
     @abstractmethod
     async def connect(self, sink: Sink) -> "Connection[Any]":
@@ -248,7 +246,7 @@ ProviderT = TypeVar("ProviderT", bound=Provider)
 class Connection(ABC, Generic[ProviderT]):
     """An open way to a provider, on the event loop of one worker process.
 
-    A subclass overrides `hand_over`, and `close` where it keeps something open.
+    A subclass overrides `hand_over`, and `close` if it keeps something open.
     """
 
     def __init__(self, provider: ProviderT) -> None:
@@ -258,22 +256,22 @@ class Connection(ABC, Generic[ProviderT]):
         return f"<{type(self).__name__} {self.provider.alias}>"
 
     async def close(self) -> None:
-        """Called once, when the worker process ends."""
+        """Close what is open. Called once, when the worker process ends."""
 
     @abstractmethod
     async def hand_over(self, message: OutboundMessage) -> Outcome:
-        """Give one message to the provider: `message.mark_departed()`, then the first byte."""
+        """Hand one message over: call `message.mark_departed()`, then write the first byte."""
 
     async def hand_over_all(self, flight: Sequence[OutboundMessage]) -> list[Outcome | None]:
-        """Give a flight to the provider, all at once: a flight is never larger than the window.
+        """Hand over a flight, all at once, since a flight is never larger than the window.
 
-        None stands for a message that did not leave in time and may be queued again.
+        None means that a message did not leave in time and may be queued again.
         """
         if not flight:
             return []
         tasks = [asyncio.create_task(self._guarded(message)) for message in flight]
         try:
-            # One timer for the flight: one for each message costs a tenth of the throughput.
+            # One timer for the flight: a timer per message costs a tenth of the throughput.
             await asyncio.wait(tasks, timeout=self.provider.deadline)
         finally:
             for task in tasks:

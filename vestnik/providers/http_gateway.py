@@ -1,7 +1,7 @@
-"""Any gateway of one request a message, configured by options alone: see docs/providers.md.
+"""Any gateway that takes one request per message, configured by options: see docs/providers.md.
 
-Left alone it speaks `POST {url}/send/{id}` with `{"id": int, "phone": int, "text": str}` and a
-bearer token, answered `{"code": 0, "message": "OK"}`.
+By default a message is `POST {url}/send/{id}` with `{"id": int, "phone": int, "text": str}` and a
+bearer token, answered by `{"code": 0, "message": "OK"}`.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from vestnik.providers.options import Options
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: A message whose token had ended goes again with the next one.
+#: Seconds after which a message whose token had expired is sent again, with a new token.
 NEXT_TOKEN = 0.5
 
 

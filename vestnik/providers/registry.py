@@ -1,4 +1,4 @@
-"""From `SMS_PROVIDERS` to providers.
+"""Builds the providers that `SMS_PROVIDERS` declares.
 
 `SMS_PROVIDERS = {alias: {"BACKEND": name or dotted path, "OPTIONS": {…}}}`, as Django declares
 its databases and caches.
@@ -29,8 +29,8 @@ def aliases() -> list[str]:
 def build(alias: str) -> Provider:
     """Return a new provider of that alias.
 
-    Raises UnknownProvider where there is none, OptionError where its options are wrong, and
-    ImportError or TypeError where its backend does not exist or is none.
+    Raises UnknownProvider if there is none, OptionError if its options are wrong, and ImportError
+    or TypeError if its backend does not exist or is not a provider.
     """
     try:
         declared = settings.SMS_PROVIDERS[alias]
@@ -45,5 +45,5 @@ def build(alias: str) -> Provider:
 
 @cache
 def describe(alias: str) -> Provider:
-    """Return the provider of that alias: all of a process share it, since it never changes."""
+    """Return the provider of that alias, which the whole process shares, since it never changes."""
     return build(alias)

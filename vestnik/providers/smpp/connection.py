@@ -1,4 +1,4 @@
-"""The way to one SMSC: a session that is bound again whenever it is lost."""
+"""A connection to one SMSC: a session that is bound again whenever it is lost."""
 
 import asyncio
 import logging
@@ -15,14 +15,17 @@ from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 log = logging.getLogger(__name__)
-#: A bind that is refused for its account is not tried again sooner: SMSCs lock out who insists.
+#: Seconds before a bind that was refused for its account is repeated: SMSCs lock accounts out.
 ACCOUNT_PAUSE = 10.0
-#: A session that ends sooner and has answered nothing counts as one more try that failed.
+#: A session that ends sooner and has answered nothing counts as a failed try.
 STABLE_SECONDS = 5.0
 
 
 class NotBound(Exception):
-    """Nothing can go out now; `retry_after` is when it is tried again; `account`: it is refused."""
+    """Raised when nothing can be sent now.
+
+    The next try is in `retry_after` seconds; `account` means that the account is refused.
+    """
 
     def __init__(self, reason: str, retry_after: float, *, account: bool = False) -> None:
         self.reason, self.retry_after, self.account = reason, retry_after, account
@@ -87,7 +90,7 @@ class ReconnectingConnection:
             await self._wait(pause, reason)
 
     def _log_once(self, reason: str) -> None:
-        """Once until it works again: it is tried every few seconds."""
+        """Log the reason once until a session works again, since it is tried every few seconds."""
         if reason not in self._told:
             self._told.add(reason)
             options = self._options
@@ -111,7 +114,7 @@ class ReconnectingConnection:
         return session
 
     async def _serve(self, session: Session) -> float:
-        """Until the session is lost; for how many seconds it stood."""
+        """Wait until the session is lost; return for how many seconds it was bound."""
         loop = asyncio.get_running_loop()
         self._session, bound_at = session, loop.time()
         self._is_refused = False

@@ -19,7 +19,7 @@ from vestnik.providers.http.response import make_readable, scalar_text
 from vestnik.providers.options import Options, Secret
 from vestnik.providers.smsc.codes import STATUSES, reason_of_status
 
-#: What a signature covers of a receipt, and of a text that a client wrote; how the former looks.
+#: The signed fields of a receipt, and those of an inbound message; the form of the former.
 SIGNED, SIGNED_TEXT = ("id", "phone", "status"), ("phone", "mes", "to")
 RECEIPT = re.compile(r"[^:]{1,100}:\+?[0-9]{5,15}:-?[0-9]{1,3}", re.ASCII)
 #: The fields that identify a client's text.
@@ -43,7 +43,7 @@ class CallbackParser:
 
         Signed strings (c): `id:phone:status:SECRET`, and `phone:mes:to:SECRET` for an inbound
         message; time, error and cost are not covered. Both are three words, so a signature of one
-        could be shown for the other: each has to look like what it is, and not like the other.
+        is also valid for the other: the form of the words has to tell which of the two it is.
         """
         fields = callback.fields
         is_text = "mes" in fields
@@ -119,7 +119,7 @@ def _digest(kind: str, octets: bytes) -> str:
 
 
 def _instant(timestamp: object) -> datetime:
-    """Seconds since 1970; `last_date` beside it is Moscow's time and is not read."""
+    """Return the time of seconds since 1970; `last_date`, in Moscow's time, is not read."""
     word = scalar_text(timestamp) or ""
     seconds = int(word) if word.isdecimal() and len(word) < 12 else 0
     return datetime.fromtimestamp(seconds, UTC) if seconds else datetime.now(UTC)

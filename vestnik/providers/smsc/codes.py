@@ -7,8 +7,8 @@ from vestnik.providers.outcomes import ErrorClass
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
-#: `error_code` of send.php (c). 9 is more than one identical request a minute or 15 concurrent
-#: ones of a login. The first kind may mean that the one before was taken; but ours go out once.
+#: `error_code` of send.php (c). 9 means more than one identical request a minute, or 15 concurrent
+#: ones of a login. The former could mean that an earlier one was accepted, but ours are sent once.
 SEND_ERRORS: Mapping[str, tuple[Code, ErrorClass]] = {
     "1": (Code.PARAMETER_WRONG, ErrorClass.PERMANENT),
     "2": (Code.LOGIN_WRONG, ErrorClass.ACCOUNT),
@@ -21,8 +21,8 @@ SEND_ERRORS: Mapping[str, tuple[Code, ErrorClass]] = {
     "9": (Code.TOO_MANY_REQUESTS, ErrorClass.TEMPORARY),
 }
 
-#: `status` of a message. Not final: -3 not found (an error of the look-up), -2 stopped (clients
-#: disagree), -1 waiting, 0 handed to the operator, 24 no money (sent again after a top-up).
+#: `status` of a message. Not final: -3 not found (an error of the look-up), -2 stopped (public
+#: clients disagree), -1 waiting, 0 handed to the operator, 24 no money (sent after a top-up).
 STATUSES: Mapping[str, tuple[Reason | None, ReceiptState]] = {
     "1": (None, "delivered"),
     "2": (None, "delivered"),  # read

@@ -1,9 +1,9 @@
 """SMSC.ru's HTTP API, as the model of a vendor's adapter.
 
 Sources: the vendor's pages smscentre.com/api/http/ (send/sms, status_messages and its statuses,
-miscellaneous/callback) and its library `smsc_api.py` 1.9; what several public clients agree on is
-marked (c). Answers come with HTTP 200 whatever happened, so the key `error_code` decides. One id
-names all numbers of a request: the message's key is (id, phone), and we send one number each.
+miscellaneous/callback) and its library `smsc_api.py` 1.9; facts from several public clients are
+marked (c). Every answer has HTTP status 200, so the key `error_code` decides. An id is that of a
+request with all its numbers: a message's key is (id, phone), and we send one number per request.
 """
 
 import asyncio
@@ -38,26 +38,26 @@ from vestnik.reasons.reason import Reason
 
 #: `valid` goes from a minute to a day (`hh:mm`).
 SHORTEST_VALIDITY, LONGEST_VALIDITY = 60, 86_400
-#: status.php refuses five concurrent requests (c). It also answers about many messages at once, but
-#: that once a minute: one by one is as fast and says which one it is about.
+#: status.php refuses five concurrent requests (c). It can also answer about many messages at once,
+#: but only once a minute; one by one is as fast, and each answer belongs to one message.
 MOST_QUESTIONS_AT_ONCE = 4
 OUR_ID = re.compile(r"[A-Za-z0-9._-]{0,20}")
 
 
 class SmscProvider(HttpProvider):
-    """One request a message; status by callback and by query.
+    """One request per message; status by callback and by query.
 
-    The vendor does not promise to take an id only once, so a message in doubt is asked for, and
-    not sent again.
+    The vendor does not promise to accept an id only once, so a message in doubt is queried and not
+    sent again.
     """
 
     can_query = True
-    #: 15 concurrent requests of one login are refused: two workers' ten, and four questions.
+    #: 15 concurrent requests of one login are refused: two workers have ten, and four queries.
     window = 5
 
     def configure(self, options: Options) -> None:
-        # Of its own, so that messages never wait for questions; by the same options, which are
-        # taken but once.
+        # Queries have connections of their own, so that messages never wait for them. The options
+        # are copied, because an option can be taken once.
         self.status_transport_options = TransportOptions(
             deepcopy(options), window=MOST_QUESTIONS_AT_ONCE, deadline=self.deadline
         )
@@ -128,7 +128,7 @@ class SmscProvider(HttpProvider):
 
 
 class SmscConnection(HttpConnection[SmscProvider]):
-    """The connections for messages, and others for questions."""
+    """The connections for messages, and those for status queries."""
 
     def __init__(self, provider: SmscProvider) -> None:
         super().__init__(provider)
@@ -157,7 +157,7 @@ class SmscConnection(HttpConnection[SmscProvider]):
 
 
 def hours_and_minutes(seconds: int) -> str:
-    """`valid`, rounded down: it must not outlive the mailing by a minute."""
+    """Return `valid`, rounded down, so that it does not outlive the mailing."""
     minutes = min(max(seconds, SHORTEST_VALIDITY), LONGEST_VALIDITY) // 60
     return f"{minutes // 60:02}:{minutes % 60:02}"
 

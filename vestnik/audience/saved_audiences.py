@@ -1,14 +1,13 @@
 """Audiences that are saved under a name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
-
-from vestnik.audience.filters.selection import Filter
 
 LONGEST_NAME = 200
 TAKEN = _("Another audience has this name: change that one, or choose another name.")
@@ -38,7 +37,7 @@ def unique_name() -> Iterator[None]:
         raise ValidationError({"name": TAKEN}) from None
 
 
-def save_audience(name: str, audience: Filter, id: int | None = None) -> SavedAudience:
+def save_audience(name: str, audience: Mapping[str, Any], id: int | None = None) -> SavedAudience:
     """Create or change a saved audience. Raises ValidationError."""
     saved = SavedAudience(id=id, name=name, filter=audience)
     saved.clean_fields(exclude=["id", "filter", "created_at"])

@@ -6,6 +6,7 @@ the next, and the names of attributes are sampled. Each process caches them for 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from django.core.cache import cache
 
@@ -62,8 +63,7 @@ class Suggestions:
 
 def suggestions() -> Suggestions:
     """Return values that clients have, up to a minute old."""
-    found: Suggestions = cache.get_or_set(CACHE_KEY, _found, KEPT_SECONDS)
-    return found
+    return cast(Suggestions, cache.get_or_set(CACHE_KEY, _found, KEPT_SECONDS))
 
 
 def _found() -> Suggestions:

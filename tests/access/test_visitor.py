@@ -3,13 +3,18 @@
 import pytest
 from django.test import RequestFactory
 
+from tests.monotonic import Clock
 from vestnik.access import visitor
 from vestnik.stack.doctor import examine
 
+HOURS = Clock()
+
 
 @pytest.fixture(autouse=True)
-def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visitor, "_said_at", float("-inf"))
+def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is an hour after the one before: what was said then may be said again."""
+    HOURS.ahead += visitor.SAY_EVERY + 1
+    monkeypatch.setattr(visitor, "clock", HOURS)
 
 
 @pytest.mark.parametrize(

@@ -44,14 +44,12 @@ def walk() -> Trace:
     """Send one message, in the database of the settings."""
     from django.test import Client as Browser
 
+    from tests.builders import make_client
     from vestnik.access.models import ApiKey
-    from vestnik.audience.models import Client
     from vestnik.celery import app
     from vestnik.dispatch.models import Message
 
-    Client.objects.create(
-        phone_number="79261234567", operator_code="926", tag="way", attributes={"name": "Anna"}
-    )
+    make_client(tag="way", attributes={"name": "Anna"})
     _, key = ApiKey.objects.issue(name="way", role="operator")
     browser = Browser(headers={"authorization": f"Bearer {key}"})
     app.loader.import_default_modules()

@@ -42,7 +42,7 @@ GIVEN = {
     "dispatch.prepare.local_hours:_schedule",
     "dispatch.prepare.new_text:_render",
     "dispatch.prepare.recipients:sample_messages",
-    "dispatch.reconcile.unknown_messages:_resolve_slice",
+    "dispatch.reconcile.unknown_messages:resolve_slice",
     "dispatch.suppress.revocation:revoke",
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tests.builders import counts, kept_counts
+from vestnik.db import sql
 from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
@@ -10,6 +11,7 @@ from vestnik.dispatch.states import STORED_STATES
 from vestnik.mailings.models import Mailing
 
 LEASE = 30.0
+RUN_OUT = "UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'"
 
 
 def claim_of(mailing: Mailing) -> claims.Claim:
@@ -51,6 +53,17 @@ def add(settled: OutcomeBatch, message: int, state: str, provider_id: str = "") 
         settled.add_parts(message, [provider_id] if provider_id else [])
     else:
         settled.add(message, state, 0.1, error="8: as the test wants")
+
+
+def run_out_leases() -> None:
+    """Let all leases be over."""
+    sql.run(RUN_OUT)
+
+
+def expire_leases() -> None:
+    """Let all leases be over, and take them back."""
+    run_out_leases()
+    claims.rescue_expired()
 
 
 def assert_it_adds_up(mailing: Mailing) -> None:

@@ -191,7 +191,7 @@ def enlist_chunks(situation: Situation, worker: Worker) -> None:
     found = EnlistmentCursor.objects.filter(mailing=situation.mailing, complete=False)
     if (enlistment := found.select_related("mailing").first()) is None:
         return
-    few = enlist._is_small(enlistment)
+    few = enlist.is_small(enlistment)
     if not few or enlist.enlist_next(situation.mailing, few=True):
         while enlist.enlist_next(situation.mailing):
             pass

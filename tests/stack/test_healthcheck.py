@@ -99,7 +99,7 @@ def test_nobody_is_ill_because_the_broker_is_away(
 
 def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     job = periodic_jobs.Job("slow", 1.0, lambda: None)
-    monkeypatch.setattr(periodic_jobs, "_jobs", {"slow": job})
+    monkeypatch.setattr(periodic_jobs, "jobs", {"slow": job})
     assert periodic_jobs.overdue_jobs() == []
     job.ended -= periodic_jobs.LONGEST_RUN + 2
     assert periodic_jobs.overdue_jobs() == ["slow"]
@@ -109,6 +109,6 @@ def test_a_job_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_rare_job_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     job = periodic_jobs.Job("thin out", 3600.0, lambda: None)
-    monkeypatch.setattr(periodic_jobs, "_jobs", {"thin out": job})
+    monkeypatch.setattr(periodic_jobs, "jobs", {"thin out": job})
     job.ended -= 3600.0 + 10 * periodic_jobs.LONGEST_RUN  # it runs for ten minutes
     assert periodic_jobs.overdue_jobs() == []

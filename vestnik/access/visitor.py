@@ -18,6 +18,7 @@ REMEDY = (
 #: Seconds between warnings in each process. Any client can send the header, so an unlimited warning
 #: would flood the log.
 SAY_EVERY = 3600.0
+clock = time.monotonic
 _saying = threading.Lock()
 _said_at = float("-inf")
 
@@ -41,7 +42,7 @@ def _warn_not_read(ours: int) -> None:
     # One warning per process and hour is enough: the fault is in the configuration.
     global _said_at
     with _saying:
-        now = time.monotonic()
+        now = clock()
         if now - _said_at < SAY_EVERY:
             return
         _said_at = now

@@ -125,6 +125,10 @@ class Session(asyncio.Protocol):
     def listens(self) -> bool:
         return self._bound_as in ("receiver", "transceiver") and not self.transport.is_closing()
 
+    def forget(self) -> None:
+        """Answer from now on as if the client had never bound."""
+        self._bound_as = ""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are not its subclasses
         self._server.sessions.add(self)

@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 
 from tests.api.caller import Caller, errors_of
-from tests.builders import counts, make_mailing, make_running
+from tests.builders import (
+    counts,
+    end,
+    make_mailing,
+    make_running,
+)
 from tests.dispatch.sent import record
-from vestnik.db import sql
 from vestnik.dispatch.reconcile import closing
 from vestnik.mailings.models import CANCEL, Mailing
 from vestnik.providers.registry import describe
@@ -32,13 +36,6 @@ def mailing(settings: Any) -> Mailing:
 
 def decide(api: Caller, mailing: Mailing, action: str) -> Any:
     return api.post(f"mailings/{mailing.id}/unknown/", {"action": action})
-
-
-def end(mailing: Mailing) -> None:
-    sql.run(
-        "UPDATE mailings_mailing SET ends_at = starts_at + interval '1 second' WHERE id = %s",
-        [mailing.id],
-    )
 
 
 def events(api: Caller, mailing: Mailing) -> list[tuple[str, str, str]]:

@@ -126,7 +126,7 @@ def test_no_more_of_the_texts_is_read_than_the_first_rows_need():
     book = workbook.Workbook(parts(sheet=f"{SHEET}{rows}{TAIL}", strings=strings))
     found = book.rows(book.sheets[0], Progress())
     assert [next(found)[1][0].strip() for _ in range(3)] == ["1", "2", "3"]
-    assert len(book._strings) < 10_000
+    assert len(book.strings) < 10_000
 
 
 HUGE = {

@@ -1,8 +1,11 @@
 """Mailings as the pages show them: with something in every state that can be made quickly."""
 
-from tests.builders import make_clients, make_mailing, make_running
+from tests.builders import (
+    make_clients,
+    make_mailing,
+    make_running,
+)
 from tests.dispatch.sent import record
-from vestnik.db import sql
 from vestnik.dispatch.reconcile import closing
 from vestnik.mailings.models import Mailing
 
@@ -20,13 +23,3 @@ def make_many(count: int) -> list[Mailing]:
     """Mailings that wait for their time, the oldest first."""
     make_clients(2)
     return [make_mailing(starts_in=3600, ends_in=7200, name=f"No {n}") for n in range(count)]
-
-
-def end(mailing: Mailing) -> None:
-    """Its end has come."""
-    sql.run(
-        "UPDATE mailings_mailing SET starts_at = clock_timestamp() - interval '2 s', "
-        "ends_at = clock_timestamp() - interval '1 s' WHERE id = %s",
-        [mailing.id],
-    )
-    mailing.refresh_from_db()

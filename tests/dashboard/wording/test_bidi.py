@@ -5,12 +5,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.builders import make_mailing
+from tests.builders import (
+    make_client,
+    make_mailing,
+)
 from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from vestnik.access.models import ApiKey
 from vestnik.audience.imports import Import
-from vestnik.audience.models import Client, SavedAudience
+from vestnik.audience.models import SavedAudience
 from vestnik.dashboard.wording.bidi import isolate
 
 pytestmark = pytest.mark.django_db
@@ -73,9 +76,7 @@ class Turning(HTMLParser):
 def pages() -> Iterator[str]:
     """The pages of a system in which everything has such a name."""
     anna = make_user(NAME, "admin")
-    client = Client.objects.create(
-        phone_number="79261234567", operator_code="926", tag=NAME, attributes={NAME: NAME}
-    )
+    client = make_client(tag=NAME, attributes={NAME: NAME})
     audience = {"tags": [NAME, "x"], "attributes": {NAME: NAME}}
     saved = SavedAudience.objects.create(name=NAME, filter=audience)
     waiting = make_mailing(3600, 7200, name=NAME, filter=audience)

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from vestnik.dashboard.audience_builder.typed_values import bound
-from vestnik.dashboard.clients.attributes import _number
+from vestnik.dashboard.clients.attributes import READ, Kind
 
 #: What is typed, and what it is on an English page and on a Russian one; None: refused.
 TYPED = [
@@ -26,7 +26,7 @@ TYPED = [
 ]
 
 
-@pytest.mark.parametrize("read", [bound, _number])
+@pytest.mark.parametrize("read", [bound, READ[Kind.NUMBER]])
 @pytest.mark.parametrize(("typed", "english", "russian"), TYPED)
 def test_a_comma_is_what_the_page_says(
     read: object, typed: str, english: float | None, russian: float | None

@@ -114,7 +114,7 @@ def test_a_mailing_to_few_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) ->
     one = Mailing.objects.get(id=small.id)
     Client.objects.filter(id=ids[5]).update(attributes={"n": 1})
     busy = EnlistQueue(0)
-    monkeypatch.setattr(enlist, "_queue", busy)
+    monkeypatch.setattr(enlist, "queue", busy)
 
     enlist.enlist([large.id])
     enlist.enlist([small.id])
@@ -124,7 +124,7 @@ def test_a_mailing_to_few_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) ->
     assert one.messages.count() == 1
     assert not large.messages.exists()
     assert not AudienceSlice.objects.exists()
-    monkeypatch.setattr(enlist, "_queue", EnlistQueue())
+    monkeypatch.setattr(enlist, "queue", EnlistQueue())
     enlist.enlist([large.id])
     assert large.messages.count() == 2000
 

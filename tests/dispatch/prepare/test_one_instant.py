@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.builders import counts, enlist_all, make_clients, make_mailing
+from tests.builders import (
+    counts,
+    enlist_all,
+    make_client,
+    make_clients,
+    make_mailing,
+)
 from tests.dispatch.sent import assert_it_adds_up
 from vestnik.audience.models import Client
 from vestnik.db import sql
@@ -72,7 +78,7 @@ def test_whoever_is_deleted_meanwhile_gets_nothing() -> None:
 
 def test_nobody_who_is_added_meanwhile_is_in_it() -> None:
     mailing = begun(filter={"tags": ["vip"]})
-    Client.objects.create(phone_number="79161234567", operator_code="916", tag="vip")
+    make_client("79161234567", tag="vip")
     enlist_all(mailing)
     assert len(got(mailing)) == 1500
 

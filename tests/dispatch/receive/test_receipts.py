@@ -8,13 +8,20 @@ from itertools import permutations
 import pytest
 
 from tests.builders import counts, enlist_all, make_mailing, make_running
-from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
+from tests.dispatch.sent import (
+    add,
+    assert_it_adds_up,
+    claim_of,
+    due_ids,
+    expire_leases,
+    mark_in_flight,
+    record,
+)
 from vestnik.db import sql
 from vestnik.dispatch.models import HandOver, UnmatchedReceipt
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.mailings.models import Mailing
@@ -153,8 +160,7 @@ def test_one_for_a_flight_whose_worker_died_settles_the_unknown() -> None:
     receipts.match_kept()
     assert counts(mailing) == {"queued": 1}
 
-    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.rescue_expired()
+    expire_leases()
     assert counts(mailing) == {"unknown": 1}
     receipts.match_kept()
 

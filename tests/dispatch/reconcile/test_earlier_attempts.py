@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.builders import counts, from_now, make_running
+from tests.builders import (
+    counts,
+    end,
+    from_now,
+    make_running,
+)
 from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
 from tests.gateways.builders import outgoing
 from vestnik.audience.stop_list import Source
-from vestnik.db import sql
 from vestnik.dispatch.prepare.new_text import change, renew
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.receive.late_responses import Attempt, apply
@@ -39,8 +43,8 @@ def doubted(mailing: Mailing) -> int:
     return int(mailing.messages.get(doubted_attempt_id__isnull=False).id)
 
 
-def end(mailing: Mailing) -> None:
-    sql.run("UPDATE mailings_mailing SET ends_at = starts_at + interval '1 second'")
+def close_at_end(mailing: Mailing) -> None:
+    end(mailing)
     closing.close(mailing.id)
 
 
@@ -61,7 +65,12 @@ def stop(mailing: Mailing) -> None:
 
 @pytest.mark.parametrize(
     ("over", "others"),
-    [(end, "expired"), (cancel, "cancelled"), (delete, "cancelled"), (stop, "suppressed")],
+    [
+        (close_at_end, "expired"),
+        (cancel, "cancelled"),
+        (delete, "cancelled"),
+        (stop, "suppressed"),
+    ],
 )
 def test_it_is_unknown_when_the_message_is_over(
     over: Callable[[Mailing], None], others: str
@@ -100,7 +109,7 @@ def test_it_is_remembered_by_the_policy_that_sends_again(settings: Any) -> None:
     add_outcome(settled, describe("null"), claim, message, Unknown("no answer"), 0.1)
     assert record_and_release(claim, settled, wait=1)
     assert counts(mailing) == {"queued": 1}
-    end(mailing)
+    close_at_end(mailing)
     unknown_messages.resend_automatically(["null"])
     describe.cache_clear()
     assert counts(mailing) == {"unknown": 1}
@@ -112,7 +121,7 @@ def test_a_receipt_for_an_earlier_attempt_settles_it(when: str) -> None:
     mailing = resent(clients=1)
     message = doubted(mailing)
     if when == "ended":
-        end(mailing)
+        close_at_end(mailing)
     elif when == "given up":
         record(mailing, ["unknown"])
         unknown_messages.give_up(mailing, actor="test")
@@ -159,7 +168,7 @@ def test_it_is_not_sent_again_by_itself_after_another_attempt_was_refused() -> N
 def test_what_was_sent_after_all_is_sent() -> None:
     mailing = resent(clients=1)
     record(mailing, ["sent"])
-    end(mailing)
+    close_at_end(mailing)
     assert counts(mailing) == {"sent": 1}
     assert_it_adds_up(mailing)
 

@@ -15,6 +15,7 @@ from vestnik.dispatch.suppress import erasure
 from vestnik.mailings.models import CANCEL, Mailing
 from vestnik.providers.base import Accepted, Deferred, Reply, Sink, StatusQuery
 from vestnik.providers.http_gateway import HttpGatewayConnection, HttpGatewayProvider
+from vestnik.providers.options import Options
 from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
@@ -31,30 +32,23 @@ class Askable(HttpGatewayProvider):
 
     can_query: ClassVar[bool] = True
 
+    def configure(self, options: Options) -> None:
+        self.gateway_url = options.peek("url")
+        super().configure(options)
+
     async def connect(self, sink: Sink) -> "AskableConnection":
         return AskableConnection(self)
 
 
 class AskableConnection(HttpGatewayConnection):
     async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
-        send_url = self.provider.request_builder._url.fill(EXAMPLE)
-        address = f"{send_url.split('/send')[0]}/control/messages"
+        address = f"{self.provider.gateway_url}/control/messages"
         async with aiohttp.ClientSession() as session, session.get(address) as answer:
             known = {taken["message_id"]: taken["provider_id"] for taken in await answer.json()}
         return [
             Accepted(known[q.message_id]) if q.message_id in known else Deferred("not there")
             for q in questions
         ]
-
-
-class Example:
-    """A message to fill the address with."""
-
-    mailing_id = message_id = 1
-    phone_number, text, validity = "79261234567", "x", 1
-
-
-EXAMPLE: Any = Example()
 
 
 @pytest.fixture

@@ -4,11 +4,24 @@ from typing import Any
 
 import pytest
 
-from tests.builders import counts, make_mailing, make_running
-from tests.dispatch.sent import add, assert_it_adds_up, claim_of, due_ids, mark_in_flight, record
-from vestnik.db import sql
+from tests.builders import (
+    counts,
+    end,
+    make_mailing,
+    make_running,
+)
+from tests.dispatch.sent import (
+    add,
+    assert_it_adds_up,
+    claim_of,
+    due_ids,
+    expire_leases,
+    mark_in_flight,
+    record,
+    run_out_leases,
+)
+from tests.monotonic import Clock
 from vestnik.dispatch.reconcile import closing, unknown_messages
-from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.claims import Claim
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_late
@@ -29,11 +42,6 @@ def mailing_with_unknown(**fields: Any) -> Mailing:
     assert closing.finish_if_done(mailing.id)
     mailing.refresh_from_db()
     return mailing
-
-
-def end(mailing: Mailing) -> None:
-    sql.run("UPDATE mailings_mailing SET ends_at = starts_at + interval '1 second'")
-    mailing.refresh_from_db()
 
 
 def test_who_was_deleted_while_in_doubt_is_not_sent_to_again() -> None:
@@ -103,7 +111,7 @@ def test_the_late_word_of_the_first_attempt_changes_nothing_after_a_resend() -> 
     claim = claim_of(mailing)
     [message] = due_ids(claim)
     settled = mark_in_flight(claim, [message])
-    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
+    run_out_leases()
     run_maintenance()
     unknown_messages.resend(mailing, actor="test")
     add(settled, message, "sent", "p-1")
@@ -161,9 +169,14 @@ def test_at_the_end_they_stay_unknown_rather_than_expire(resending: None) -> Non
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> StepWatch:
     """Let this process know the database's clock as steady."""
-    found = StepWatch()
-    found.steady_seconds()
-    found._since -= 1000
+    clock = Clock(ahead=-1000)
+    found = StepWatch(clock)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(
+            clock_skew, "NOW", clock_skew.NOW.replace("()", "() - interval '1000 seconds'")
+        )
+        found.steady_seconds()
+    clock.ahead = 0.0
     monkeypatch.setattr(clock_skew, "step_watch", found)
     return found
 
@@ -173,8 +186,7 @@ def lose_lease(mailing: Mailing) -> tuple[Claim, OutcomeBatch, int]:
     claim = claim_of(mailing)
     [message] = due_ids(claim)
     settled = mark_in_flight(claim, [message])
-    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.rescue_expired()
+    expire_leases()
     assert counts(mailing) == {"unknown": 1}
     return claim, settled, message
 

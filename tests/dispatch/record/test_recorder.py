@@ -3,6 +3,7 @@
 import pytest
 
 from tests.builders import counts, from_now, kept_counts, make_running
+from tests.dispatch.sent import expire_leases
 from vestnik.db import sql
 from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
@@ -43,11 +44,6 @@ def due_ids(claim: claims.Claim) -> list[int]:
 
 def assert_it_adds_up(mailing: Mailing) -> None:
     assert kept_counts(mailing, STORED_STATES) == counts(mailing)
-
-
-def let_the_lease_run_out() -> None:
-    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.rescue_expired()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +129,7 @@ def test_attempts_without_end_are_counted_as_far_as_they_fit():
     settled = mark_in_flight(claim, [deferred])
     settled.add(deferred, "queued", 0.0, error="throttled", retry_in=60)
     assert record_and_mark(claim, settled, [lost], claims.new_id(), LEASE) is not None
-    let_the_lease_run_out()
+    expire_leases()
     assert set(mailing.messages.values_list("state", "attempts")) == {
         ("queued", 32767),
         ("unknown", 32767),
@@ -212,7 +208,7 @@ def test_no_flight_is_marked_after_the_lease():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     ids = due_ids(claim)
-    let_the_lease_run_out()
+    expire_leases()
     with pytest.raises(LeaseLost):
         record_and_mark(claim, OutcomeBatch(), ids, claims.new_id(), LEASE)
 
@@ -222,7 +218,7 @@ def test_a_lost_lease_puts_in_doubt_what_was_in_flight_and_nothing_else():
     claim = claim_of(mailing)
     first, *others = due_ids(claim)
     mark_in_flight(claim, [first])
-    let_the_lease_run_out()
+    expire_leases()
     assert counts(mailing) == {"queued": 2, "unknown": 1}
     assert mailing.messages.get(state="unknown").id == first
     assert_it_adds_up(mailing)
@@ -234,7 +230,7 @@ def test_the_late_word_of_its_own_worker_settles_the_unknown():
     claim = claim_of(mailing)
     first, second, third = due_ids(claim)
     settled = mark_in_flight(claim, [first, second, third])
-    let_the_lease_run_out()
+    expire_leases()
     assert counts(mailing) == {"unknown": 3}
     settled.add(first, "sent", 0.1)
     settled.add(second, "failed", 0.1, error="8: no")
@@ -250,7 +246,7 @@ def test_what_did_not_leave_and_comes_to_light_after_a_cancel_has_failed():
     mailing = make_running(clients=1)
     claim = claim_of(mailing)
     settled = mark_in_flight(claim, due_ids(claim))
-    let_the_lease_run_out()
+    expire_leases()
     mailing.apply(CANCEL, actor="test")
     settled.not_sent.extend(due_ids(claim) or [mailing.messages.get().id])
     record_late(claim, settled)
@@ -263,7 +259,7 @@ def test_a_stale_answer_changes_nothing():
     claim = claim_of(mailing)
     ids = due_ids(claim)
     stale = mark_in_flight(claim, ids)
-    let_the_lease_run_out()
+    expire_leases()
     sql.run("UPDATE dispatch_message SET attempt_id = attempt_id + 1")
     stale.add(ids[0], "sent", 0.1)
     assert record_late(claim, stale) == 0

@@ -83,6 +83,6 @@ def test_a_reader_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(import_runner, "LONGEST_UNREAD", 0.2)
 
     with subprocess.Popen(["sleep", "60"]) as child:
-        import_runner._supervise(child, keep())
+        import_runner.supervise(child, keep())
 
     assert child.returncode == -9

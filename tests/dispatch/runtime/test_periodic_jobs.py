@@ -176,7 +176,7 @@ def test_a_slow_job_holds_up_no_other_and_makes_up_for_nothing(monkeypatch) -> N
         stopping.wait(0.3)
 
     jobs = {"slow": Job("slow", 0.01, dawdle), "quick": Job("quick", 0.01, lambda: quick.append(1))}
-    monkeypatch.setattr(periodic_jobs, "_jobs", jobs)
+    monkeypatch.setattr(periodic_jobs, "jobs", jobs)
     threads = periodic_jobs.start(stopping)
     wait_until(lambda: len(slow) >= 2, 5)
     stopping.set()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -12,9 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.dispatch.send.breakers import LEASE, departed, opened, stayed
+from tests.monotonic import Clock
 from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as Row
-from vestnik.dispatch.send import circuit_breaker as breakers
 from vestnik.dispatch.send.circuit_breaker import (
     FAILURES_TO_OPEN,
     LONGEST,
@@ -41,8 +41,8 @@ def nobody_answers() -> Iterator[None]:
         client.delete(ANSWERING.format("main"))
 
 
-def breaker() -> CircuitBreaker:
-    return CircuitBreaker("main", LEASE)
+def breaker(clock: Callable[[], float] = time.monotonic) -> CircuitBreaker:
+    return CircuitBreaker("main", LEASE, clock)
 
 
 def wait_of(found: CircuitBreaker) -> float:
@@ -184,12 +184,13 @@ def test_one_who_dies_while_trying_is_followed_by_another() -> None:
             assert (wait_of_other, other.is_probing) == (0, True)
 
 
-def test_a_closed_one_is_believed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, other = breaker(), breaker()
+def test_a_closed_one_is_believed_for_a_moment() -> None:
+    clock = Clock()
+    found, other = breaker(clock), breaker()
     assert wait_of(found) == 0
     other.record(*departed(*[FAILED] * FAILURES_TO_OPEN))
     assert wait_of(found) == 0
-    monkeypatch.setattr(found, "_closed_until", breakers.time.monotonic())
+    clock.ahead = STATE_CACHE_SECONDS
     assert wait_of(found) > 0
 
 
@@ -240,7 +241,8 @@ def test_a_short_wish_as_the_answer_to_the_try_closes_it() -> None:
 
 
 def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> None:
-    found, pauses = breaker(), []
+    clock, pauses = Clock(), list[float]()
+    found = breaker(clock)
     with ExitStack() as under_way:
         for _ in range(4):
             note_answer("main")
@@ -248,7 +250,7 @@ def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> Non
             pauses.append(found.record(*stayed([NOT_BOUND] * 100)))
             assert 0 < wait_of(found) <= pauses[-1]
             assert wait_of(breaker()) == 0
-            found._locally_open_until = time.monotonic()
+            clock.ahead += pauses[-1]
             assert under_way.enter_context(found.admit()) == 0
             assert found.is_probing  # by one message
         assert pauses == [2, 4, 8, 16]
@@ -259,10 +261,11 @@ def test_a_worker_that_does_not_get_through_rests_alone_while_others_do() -> Non
 
 
 def test_where_nobody_gets_through_it_opens_so_that_the_operator_sees_why() -> None:
-    found = breaker()
+    clock = Clock()
+    found = breaker(clock)
     assert found.record(*stayed([AWAY] * FAILURES_TO_OPEN)) == 2
     assert not Row.objects.exists()
-    found._locally_open_until = time.monotonic()
+    clock.ahead = 2
     with found.admit() as wait:
         assert wait == 0
         assert found.record(*stayed([AWAY])) == 4
@@ -283,9 +286,9 @@ def test_a_worker_that_does_not_get_through_leaves_the_try_to_another() -> None:
 
 
 def test_others_of_the_dispatcher_wait_while_one_tries_alone() -> None:
-    found = breaker()
-    found.record(*stayed([NOT_BOUND]))
-    found._locally_open_until = time.monotonic()
+    clock = Clock()
+    found = breaker(clock)
+    clock.ahead = found.record(*stayed([NOT_BOUND]))
     seen: list[float] = []
 
     def ask() -> None:

@@ -11,11 +11,17 @@ from django.db import OperationalError
 
 from tests.builders import counts, make_running
 from tests.dispatch.dispatching import open_dispatcher, provider
-from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, mark_in_flight
+from tests.dispatch.sent import (
+    LEASE,
+    assert_it_adds_up,
+    claim_of,
+    due_ids,
+    expire_leases,
+    mark_in_flight,
+)
 from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
-from vestnik.db import sql
 from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.due_messages import QueuedMessage
@@ -92,7 +98,7 @@ def test_what_is_out_stays_in_flight_beside_the_next_under_its_attempt() -> None
     assert mark is not None
     assert mailing.batches.get().in_flight == [slow, third]
 
-    let_the_lease_run_out()
+    expire_leases()
     assert counts(mailing) == {"queued": 1, "sent": 1, "unknown": 2}
     assert set(mailing.messages.filter(state="unknown").values_list("id", "attempt_id")) == {
         (slow, attempt),
@@ -114,11 +120,6 @@ def test_what_is_out_stays_in_flight_also_when_no_more_may_leave() -> None:
     last.add(slow, "sent", 0.0)
     assert record_and_release(claim, last)
     assert counts(mailing) == {"queued": 1, "sent": 1}
-
-
-def let_the_lease_run_out() -> None:
-    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.rescue_expired()
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
 
     def meanwhile() -> None:
         if lease_lost:
-            let_the_lease_run_out()
+            expire_leases()
         pool.answer()
 
     # The second mark: it records the three that are answered and keeps the fourth in flight.
@@ -198,7 +199,7 @@ def test_what_is_out_while_the_database_is_away_is_recorded_once_it_is_back(
 def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypatch: Any) -> None:
     """Also after its lease was taken back, which made it unknown: it certainly did not leave."""
     mailing = make_running(4)
-    failed = failing(record_and_mark, 1, afterwards=True, then=let_the_lease_run_out)
+    failed = failing(record_and_mark, 1, afterwards=True, then=expire_leases)
     monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
     sender_of(mailing, Script()).send()
     assert counts(mailing) == {"queued": 4}
@@ -214,7 +215,7 @@ def test_outcomes_after_their_lease_wait_for_the_database(monkeypatch: Any) -> N
             self, describe: Provider, flight: Sequence[OutboundMessage]
         ) -> Future[list[Outcome | None]]:
             super().hand_over(describe, flight)
-            let_the_lease_run_out()
+            expire_leases()
             assert counts(mailing) == {"unknown": 4}
             self.answer()
             return self.answers

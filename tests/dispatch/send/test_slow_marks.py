@@ -76,7 +76,7 @@ def test_where_nothing_can_leave_in_time_it_is_said(
     mailing = make_running(5)
     monkeypatch.setattr(batch_recorder, "FLIGHT_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "SLICE", 1.0)
-    monkeypatch.setattr(held, "_slow_marks", held._CachedSlowMarks())
+    monkeypatch.setattr(held, "slow_marks", held.CachedSlowMarks())
     monkeypatch.setattr(held, "is_answering", lambda _: False)
     with open_dispatcher("null") as null:
         null.work()

@@ -70,9 +70,9 @@ def test_a_wakeup_that_is_to_come_later_lets_others_pass(broker: redis.Redis) ->
 
 def test_wakeups_do_not_pile_up_while_no_worker_takes_them(broker: redis.Redis, caplog) -> None:
     for number in range(3 * wakeups.MOST_QUEUED):
-        wait_until(lambda: not wakeups._pending.full(), 10)
+        wait_until(lambda: wakeups.pending_count() < wakeups.MOST_PENDING, 10)
         wakeups.publish("vestnik.look_at", number)
-    wait_until(wakeups._pending.empty, 60)
+    wait_until(lambda: not wakeups.pending_count(), 60)
 
     def last_is_seen() -> bool:
         wakeups.publish("vestnik.look_at", 0)
@@ -96,7 +96,7 @@ def test_many_at_once_are_not_taken_for_a_broker_that_is_away(broker: redis.Redi
     """As when hundreds of mailings start together, which had logged the line 555 times."""
     for number in range(2 * wakeups.MOST_PENDING):
         wakeups.publish("vestnik.look_at", number)
-    wait_until(wakeups._pending.empty, 60)
+    wait_until(lambda: not wakeups.pending_count(), 60)
 
     assert "wake-ups are created faster than they can be published" in caplog.text
     assert "the broker accepts no messages" not in caplog.text

@@ -17,10 +17,10 @@ from tests.dispatch.record.test_recorder import (
     due_ids,
     mark_in_flight,
 )
+from tests.dispatch.sent import expire_leases
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
-from vestnik.db import sql
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
@@ -117,8 +117,7 @@ def test_what_turns_out_late_not_to_have_left_is_cancelled():
     claim = claim_of(mailing)
     ids = due_ids(claim)
     settled = mark_in_flight(claim, ids)
-    sql.run("UPDATE dispatch_batch SET due_at = clock_timestamp() - interval '1 second'")
-    claims.rescue_expired()
+    expire_leases()
     assert delete_client(first_client())
     settled.not_sent.extend(ids)
     assert record_late(claim, settled) == 1

@@ -393,13 +393,13 @@ def test_what_comes_into_doubt_meanwhile_is_not_settled_beyond_what_was_agreed_t
         WHERE id = %s
     """
     sql.run(move, ["queued", None, first, "ready", -1, -1, batch])
-    settled = unknown_messages._resolve_slice
+    settled = unknown_messages.resolve_slice
 
     def settle_later(*args: Any, **given: Any) -> int:
         sql.run(move, ["unknown", 1, first, "done", 1, 1, batch])
         return settled(*args, **given)
 
-    monkeypatch.setattr(unknown_messages, "_resolve_slice", settle_later)
+    monkeypatch.setattr(unknown_messages, "resolve_slice", settle_later)
     assert settle(mailing_with_unknown, actor="test", most=3) == 0
     assert counts(mailing_with_unknown) == {"queued": 1, "unknown": 9}
     assert not mailing_with_unknown.events.filter(event__in=["resend", "give_up"]).exists()
@@ -422,7 +422,7 @@ def test_a_cancel_between_two_slices_ends_it(
     mailing_with_unknown: Mailing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slices = []
-    settled = unknown_messages._resolve_slice
+    settled = unknown_messages.resolve_slice
 
     def settle(*args: Any, **given: Any) -> int:
         """Another session cancels the mailing between two slices."""
@@ -430,7 +430,7 @@ def test_a_cancel_between_two_slices_ends_it(
         transaction.on_commit(lambda: mailing_with_unknown.apply(CANCEL, actor="test"))
         return slices[-1]
 
-    monkeypatch.setattr(unknown_messages, "_resolve_slice", settle)
+    monkeypatch.setattr(unknown_messages, "resolve_slice", settle)
 
     assert unknown_messages.resend(mailing_with_unknown, actor="test") == 4
     assert slices == [4]

@@ -26,7 +26,7 @@ def test_a_session_that_the_smsc_does_not_know_any_more_is_bound_anew() -> None:
         ):
             await connection.hand_over_all([outgoing(1)])
             (session,) = sandbox.smpp.sessions
-            session._bound_as = ""
+            session.forget()
             outcomes = await connection.hand_over_all(flight(4))
             wish = Deferred("the SMSC answers ESME_RINVBNDSTS", provider_wide=True)
             assert outcomes == [wish] * 4
@@ -47,7 +47,7 @@ def test_what_is_in_flight_on_a_session_that_is_left_still_gets_its_answer() -> 
             handing = asyncio.create_task(connection.hand_over_all([outgoing(1)]))
             await until(lambda: sandbox.ledger.taken)
             (session,) = sandbox.smpp.sessions
-            session._bound_as = ""
+            session.forget()
             assert isinstance((await connection.hand_over_all([outgoing(2)]))[0], Deferred)
             assert not handing.done()
             assert isinstance((await handing)[0], Accepted)
@@ -69,7 +69,7 @@ def test_a_session_that_is_left_does_not_wait_forever_for_its_answers(
             hanging = asyncio.create_task(connection.hand_over_all([outgoing(1)]))
             await until(lambda: sandbox.ledger.taken)
             (session,) = sandbox.smpp.sessions
-            session._bound_as = ""
+            session.forget()
             await connection.hand_over_all([outgoing(2)])
             assert isinstance(await persistently(connection, 2), Accepted)
             assert await hanging == [Unknown("the line was closed before the answer")]

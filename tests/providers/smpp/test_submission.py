@@ -107,7 +107,7 @@ def test_parts_that_would_go_again_after_the_end_stay_and_the_message_is_in_doub
         ):
             message = outgoing(1, LONG, leave_within=0.3)
             handing = asyncio.create_task(connection.hand_over_all([message]))
-            while connection._throttle.pause_left <= 0:
+            while connection.throttle.pause_left <= 0:
                 await asyncio.sleep(0)
             time.sleep(0.3)  # the process stands still
             (outcome,) = await handing

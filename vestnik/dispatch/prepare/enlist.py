@@ -34,7 +34,7 @@ from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-_queue = EnlistQueue()
+queue = EnlistQueue()
 
 #: The messages of a batch (decision 0002).
 BATCH_SIZE = 1000
@@ -114,10 +114,10 @@ def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False
     for mailing_id in mailings:
         if stopping():
             return
-        is_queued = mailing_id in _queue
+        is_queued = mailing_id in queue
         if not is_queued and _is_to_enlist(mailing_id) and not _enlist_small(mailing_id):
-            _queue.add(mailing_id)
-    _queue.work(enlist_next, stopping)
+            queue.add(mailing_id)
+    queue.work(enlist_next, stopping)
 
 
 def _is_to_enlist(mailing_id: int) -> bool:
@@ -127,7 +127,7 @@ def _is_to_enlist(mailing_id: int) -> bool:
 def _enlist_small(mailing_id: int) -> bool:
     """Enlist a small mailing; return whether it was small and is complete."""
     enlistment = EnlistmentCursor.objects.select_related("mailing").get(mailing=mailing_id)
-    return _is_small(enlistment) and not enlist_next(mailing_id, few=True)
+    return is_small(enlistment) and not enlist_next(mailing_id, few=True)
 
 
 def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
@@ -218,7 +218,8 @@ class Chunk:
     is_last: bool = False
 
 
-def _is_small(enlistment: EnlistmentCursor) -> bool:
+def is_small(enlistment: EnlistmentCursor) -> bool:
+    """Whether nothing is enlisted yet and one statement makes all of its messages."""
     clients = select_recipients(enlistment.mailing.filter).filter(id__lte=enlistment.bound)
     return not enlistment.next_number and clients.order_by()[: FEW + 1].count() <= FEW
 

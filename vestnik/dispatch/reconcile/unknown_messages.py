@@ -106,7 +106,7 @@ def give_up(mailing: Mailing, *, actor: str, most: int | None = None) -> int:
 
     def settle(batches: Sequence[int]) -> int:
         note.write()
-        return _resolve_slice(mailing, GIVE_UP, Reason(Code.GIVEN_UP), batches)
+        return resolve_slice(mailing, GIVE_UP, Reason(Code.GIVEN_UP), batches)
 
     return sum(_in_slices(mailing, settle, most))
 
@@ -223,14 +223,14 @@ def _queue_again(
     if not _may_send(mailing):
         return None
     statement = RESEND_AUTOMATICALLY if actor == SYSTEM else RESEND
-    count = _resolve_slice(mailing, RESEND_ANSWERED if only_answered else statement, None, batches)
+    count = resolve_slice(mailing, RESEND_ANSWERED if only_answered else statement, None, batches)
     if count:
         mailing.move(REOPEN, actor=actor)
         transaction.on_commit(lambda: wakeups.wake_dispatchers(mailing.provider))
     return count
 
 
-def _resolve_slice(
+def resolve_slice(
     mailing: Mailing, statement: str, reason: Reason | None, batches: Sequence[int]
 ) -> int:
     """Settle the unknown messages of some batches by a statement of `transitions.resolve`."""

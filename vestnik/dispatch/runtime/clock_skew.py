@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -67,8 +68,8 @@ class StepWatch:
     then counts as unknown until its outcome is recorded (decision 0181).
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock, self._clock = threading.Lock(), clock
         #: The monotonic clock and the database's clock at the last look.
         self._last: tuple[float, float] | None = None
         self._since = 0.0
@@ -76,9 +77,9 @@ class StepWatch:
     def steady_seconds(self) -> float:
         """Read the clock; return the seconds for which it is known to have run without a step."""
         with self._lock:
-            before = time.monotonic()
+            before = self._clock()
             database = float(sql.value(NOW))
-            now = time.monotonic()
+            now = self._clock()
             if self._has_stepped(now, database, now - before):
                 self._since = now
             self._last = now, database
@@ -118,7 +119,7 @@ def measure() -> ClockReading:
     """Measure both clocks, store the figures for /readyz and /metrics, and log a wrong clock."""
     step_watch.steady_seconds()
     ours = measure_host()
-    _keep(_name(), ours, _wrong)
+    _keep(clock_name(), ours, _wrong)
     with suppress(redis.RedisError):
         _keep(BROKER, measure_broker(ours), _broker_wrong)
     return ours
@@ -139,5 +140,6 @@ def _keep(whose: str, reading: ClockReading, outage: OutageLog) -> None:
         outage.worked()
 
 
-def _name() -> str:
+def clock_name() -> str:
+    """Return the name under which this process keeps the reading of its host's clock."""
     return f"{process_name(f'process-{os.getpid()}')}@{socket.gethostname()}"

@@ -62,10 +62,10 @@ def run_import(import_id: int) -> None:
         if ours and import_id in waiting_imports():
             command = [sys.executable, "-m", "vestnik", "import", "--stored", str(import_id)]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL) as child:
-                _supervise(child, import_id)
+                supervise(child, import_id)
 
 
-def _supervise(child: "subprocess.Popen[bytes]", import_id: int) -> None:
+def supervise(child: "subprocess.Popen[bytes]", import_id: int) -> None:
     """Wait until the child ends; kill it if its import has no reader for LONGEST_UNREAD seconds.
 
     Each check is a statement, which keeps this session from its idle timeout and so keeps the lock.

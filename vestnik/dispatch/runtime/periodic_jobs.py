@@ -56,14 +56,15 @@ class Job:
         self.outage.failed(error)
 
 
-_jobs: dict[str, Job] = {}
+#: What is registered, by name.
+jobs: dict[str, Job] = {}
 
 
 def every(seconds: float, name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Register a function to be run every `seconds` seconds, in a thread of its own."""
 
     def register(run: Callable[[], None]) -> Callable[[], None]:
-        _jobs[name] = Job(name, seconds, run)
+        jobs[name] = Job(name, seconds, run)
         return run
 
     return register
@@ -75,7 +76,7 @@ def overdue_jobs() -> list[str]:
     Jobs with a longer interval are left out: deleting old rows may take minutes.
     """
     now = time.monotonic()
-    often = [job for job in _jobs.values() if job.seconds <= LONGEST_RUN]
+    often = [job for job in jobs.values() if job.seconds <= LONGEST_RUN]
     return [job.name for job in often if now - job.ended - job.seconds > LONGEST_RUN]
 
 
@@ -83,7 +84,7 @@ def start(stopping: threading.Event) -> list[threading.Thread]:
     """Start a thread for each registered job; they end once `stopping` is set."""
     threads = [
         threading.Thread(target=_repeat, args=[job, stopping], name=job.name, daemon=True)
-        for job in _jobs.values()
+        for job in jobs.values()
     ]
     for thread in threads:
         thread.start()

@@ -53,8 +53,10 @@ FROM dispatch_breaker WHERE alias = %s AND state <> '{BreakerState.CLOSED}'
 class CircuitBreaker:
     """A dispatcher's view of its provider's breaker."""
 
-    def __init__(self, alias: str, lease: float) -> None:
-        self.alias, self._lease = alias, lease
+    def __init__(
+        self, alias: str, lease: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.alias, self._lease, self._clock = alias, lease, clock
         self._prober: int | None = None
         self._closed_until = 0.0
         #: Failures and busy answers since the last good answer; when its message departed.
@@ -93,7 +95,7 @@ class CircuitBreaker:
 
         Reading changes no state that other threads or workers see.
         """
-        now = time.monotonic()
+        now = self._clock()
         if now < self._locally_open_until:
             return self._locally_open_until - now, None
         if now < self._closed_until and not self._local_openings:
@@ -214,7 +216,7 @@ class CircuitBreaker:
         """Count messages that did not depart; rest this worker after FAILURES_TO_OPEN of them."""
         if not outcomes:
             return 0.0
-        now = time.monotonic()
+        now = self._clock()
         if now < self._locally_open_until:
             return self._locally_open_until - now
         self._undeparted += len(outcomes)

@@ -179,6 +179,11 @@ def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) ->
     _ensure_publisher()
 
 
+def pending_count() -> int:
+    """How many wake-ups of this process its publisher has not taken up yet."""
+    return _pending.qsize()
+
+
 def mark_taken(task: str, arguments: Sequence[object]) -> None:
     """Record that a worker has taken the wake-up: an equal one may be published from now on."""
     if task not in TRACKED_TASKS:

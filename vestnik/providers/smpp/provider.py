@@ -61,7 +61,7 @@ class SmppConnection(Connection[SmppProvider]):
         super().__init__(provider)
         self._classifier = provider.classifier
         self._sink, self._late_reports = sink, set[asyncio.Task[None]]()
-        self._throttle = Throttle(provider.throttle_pause)
+        self.throttle = Throttle(provider.throttle_pause)
         self._window_slots = Window(provider.window)
         self._deliver_sm_queue = DeliverSmQueue(provider.deliver_sm_parser, sink)
         self._sessions = [
@@ -132,7 +132,7 @@ class SmppConnection(Connection[SmppProvider]):
 
     async def _send_parts(self, submission: Submission, submits: Sequence[Submit]) -> None:
         session = await self._connection.session()
-        while (pause := self._throttle.pause_left) > 0:
+        while (pause := self.throttle.pause_left) > 0:
             await self._wait_for_throttle(pause, submission.message)
             session = await self._connection.session()
         submission.message.mark_departed()
@@ -154,7 +154,7 @@ class SmppConnection(Connection[SmppProvider]):
             self._on_not_written(submission)
             return
         accepted = self._classifier.acceptance(submission.answers)
-        self._throttle.record(not accepted and self._classifier.is_throttled(submission.answers))
+        self.throttle.record(not accepted and self._classifier.is_throttled(submission.answers))
         outcome = accepted or self._refusal(submission)
         if submission.is_resolved:
             self._report_late(submission.message, outcome)
@@ -166,7 +166,7 @@ class SmppConnection(Connection[SmppProvider]):
         """Resolve a message whose parts were not written in time, the first time or in a resend."""
         if any(submission.answers):
             submission.resolve(
-                self._classifier.refusal(submission.answers, self._throttle.retry_after)
+                self._classifier.refusal(submission.answers, self.throttle.retry_after)
             )
         elif not submission.is_resolved:
             submission.message.departed_at = None
@@ -184,7 +184,7 @@ class SmppConnection(Connection[SmppProvider]):
 
         Parts are resent if they were refused for now while others of the message were accepted.
         """
-        answers, pause = submission.answers, self._throttle.retry_after
+        answers, pause = submission.answers, self.throttle.retry_after
         if self._classifier.is_unbound(answers):
             submission.session.leave()
         again = self._classifier.parts_to_resend(answers)

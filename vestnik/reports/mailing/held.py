@@ -36,11 +36,11 @@ def hold_reasons(mailings: Iterable[Mailing]) -> dict[int, Reason]:
 
 def slow_database_reason() -> Reason | None:
     """Return why no mailing sends anything; None if one does."""
-    seconds = _slow_marks.read()
+    seconds = slow_marks.read()
     return None if seconds is None else Reason(Code.SLOW_DATABASE, seconds=f"{seconds:.1f}")
 
 
-class _CachedSlowMarks:
+class CachedSlowMarks:
     """The slow marks in Redis, read once a second, and less often while Redis is down: pages must
     not wait for it each time."""
 
@@ -59,4 +59,4 @@ class _CachedSlowMarks:
         return self._seconds
 
 
-_slow_marks = _CachedSlowMarks()
+slow_marks = CachedSlowMarks()

@@ -9,8 +9,14 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 from psycopg import errors
 
-from tests.builders import from_now, make_clients, make_mailing, make_running
-from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
+from tests.builders import (
+    end,
+    from_now,
+    make_clients,
+    make_mailing,
+    make_running,
+)
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import claim_of, due_ids, mark_in_flight, record
@@ -265,7 +271,7 @@ def test_an_answer_that_broke_off_may_be_given_again(
     mailing = make_mailing_with_unknown()
     answer = {"agreed": "1", "token": new_token()}
     with monkeypatch.context() as broken:
-        broken.setattr(unknown_messages, "_resolve_slice", _held_by_others)
+        broken.setattr(unknown_messages, "resolve_slice", _held_by_others)
         with pytest.raises(OperationalError):
             browser.post(f"/mailings/{mailing.id}/unknown/resend/", answer)
 

@@ -9,8 +9,14 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from tests.builders import from_now, make_client, make_mailing, make_running
-from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
+from tests.builders import (
+    end,
+    from_now,
+    make_client,
+    make_mailing,
+    make_running,
+)
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.mailings.writing import question
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider

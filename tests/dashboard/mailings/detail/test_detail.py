@@ -8,8 +8,13 @@ import pytest
 from django.core.cache import cache
 from django.test import Client as Browser
 
-from tests.builders import enlist_all, make_mailing, make_running
-from tests.dashboard.mailings.mailings import end, make_mailing_with_unknown
+from tests.builders import (
+    end,
+    enlist_all,
+    make_mailing,
+    make_running,
+)
+from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import record

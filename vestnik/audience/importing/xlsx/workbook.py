@@ -35,7 +35,7 @@ class Workbook:
         book = self._book()
         links = self._links(book.filename)
         self.sheets = self._sheets(book, links)
-        self._strings = shared_strings.read(
+        self.strings = shared_strings.read(
             self._archive, self._linked(links, "sharedStrings", STRINGS)
         )
         self._styles = Styles.read(self._archive, self._linked(links, "styles", STYLES))
@@ -44,7 +44,7 @@ class Workbook:
 
     def rows(self, sheet: Sheet, progress: Progress) -> Iterator[Row]:
         """Yield each row that is not blank, with its line number."""
-        reader = SheetReader(self._strings, self._styles, self._from_1904)
+        reader = SheetReader(self.strings, self._styles, self._from_1904)
         parser = xlsx_archive.parser(reader.start, reader.end, reader.text)
         for piece in self._archive.pieces(sheet.part):
             xlsx_archive.feed(parser, piece)

@@ -7,7 +7,6 @@ several) have servers of their own each.
 
 import gc
 import os
-import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
@@ -18,8 +17,8 @@ import pytest
 import redis
 from hypothesis import is_hypothesis_test, settings
 
-from tests.stack.embedded_servers import Servers
-from tests.stack.running import prepared_home
+from tests import prepared
+from tests.stack.embedded_servers import DATABASE, Servers
 
 # `pytest --hypothesis-profile=thorough` tries 2,000 objects of each kind.
 settings.register_profile("thorough", max_examples=2_000)
@@ -85,9 +84,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: beside one other at most (set by conftest.py)")
     # Started in the background a shell ignores Ctrl-C for us, and we would for all that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    is_own = not os.environ.get(DATABASE)
+    cache = config.rootpath / ".pytest_cache" / "d" / "prepared-database"
+    cache.mkdir(parents=True, exist_ok=True)
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
+        prepared.share(cache if is_own else None)
         return  # it only hands out the tests
-    servers = config.stash[SERVERS] = Servers().start()
+    data = prepared.data(cache) if is_own else None
+    config.option.reuse_db |= data is not None
+    servers = config.stash[SERVERS] = Servers(data).start()
     os.environ |= servers.environ() | {
         "DJANGO_SETTINGS_MODULE": "vestnik.settings",
         "SECRET_KEY": "for-tests-alone",
@@ -108,10 +113,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if prepared_home.cache_info().currsize:
-        shutil.rmtree(prepared_home().parent, ignore_errors=True)
     if servers := config.stash.get(SERVERS, None):
         servers.close()
+    if not hasattr(config, "workerinput"):
+        prepared.remove_shared()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -151,6 +156,17 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: the garbage collector looks through it no more."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix(request: pytest.FixtureRequest) -> None:
+    """Only on a server of yours, which all processes use, each has a database of its own name."""
+    from django.conf import settings
+
+    worker = getattr(request.config, "workerinput", {}).get("workerid")
+    if worker and os.environ.get(DATABASE):
+        default = settings.DATABASES["default"]
+        default.setdefault("TEST", {})["NAME"] = f"test_{default['NAME']}_{worker}"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.stack.accounts import AS_NOBODY, NOBODY
-from tests.stack.running import copy_home, prepared_home
+from tests.stack.embedded_servers import copy_folder
+from tests.stack.running import prepared_home
 from vestnik.stack.servers.data_folder import install
 
 
@@ -20,16 +21,14 @@ def home(tmp_path):
 @pytest.fixture(scope="session")
 def used_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("used") / "home"
-    home.mkdir()
-    copy_home(prepared_home(), home)
+    copy_folder(prepared_home(), home)
     return home
 
 
 @pytest.fixture
 def old_home(used_home, home):
     """A copy of a used home, which the test may change."""
-    home.mkdir()
-    copy_home(used_home, home)
+    copy_folder(used_home, home)
     return home
 
 

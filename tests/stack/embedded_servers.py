@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,12 +30,15 @@ PREFIX = "vestnik-tests-"
 class Servers(ExitStack):
     """Run both servers in a home of their own, which is deleted afterwards.
 
-    With TEST_DATABASE_URL, that PostgreSQL is used, and the embedded one is not started.
+    With TEST_DATABASE_URL, that PostgreSQL is used, and the embedded one is not started. With
+    `data`, a folder that `save` has filled, the server starts with these data.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path | None = None) -> None:
         super().__init__()
         folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_in_memory())
+        if data is not None:
+            copy_folder(data, Path(folder))
         self.home = homes.open_home(Path(folder))
         self.callback(shutil.rmtree, self.home.path)
         private_dir = runtime_dir.RuntimeDir(self.home.path, runtime_dir.lowered_uid())
@@ -52,6 +56,11 @@ class Servers(ExitStack):
         for server in servers:
             wait_until(server.is_ready, SECONDS)
         return self
+
+    def save(self, folder: Path) -> None:
+        """Copy the data of the PostgreSQL, which has stopped, and the passwords to it."""
+        copy_folder(self.home.postgres, folder / self.home.postgres.name)
+        shutil.copy(self.home.secrets, folder)
 
     def run(self, program: Program) -> None:
         """Start a server, and stop it at the end of the block."""
@@ -71,6 +80,12 @@ class Servers(ExitStack):
         """Return the environment with the addresses of the servers."""
         url = os.environ.get(DATABASE) or self.postgres.url
         return {"DATABASE_URL": url, "REDIS_URL": self.valkey.url}
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder with owners and modes, which the servers check."""
+    target.mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", f"{source}/.", target], check=True)
 
 
 def _in_memory(folder: Path = Path("/dev/shm")) -> Path | None:  # noqa: S108

@@ -26,7 +26,8 @@ from urllib.request import Request, urlopen
 
 import psycopg
 
-from tests.stack.embedded_servers import wait_until, without_servers
+from tests.prepared import SHARED, locked
+from tests.stack.embedded_servers import copy_folder, wait_until, without_servers
 from vestnik.stack.servers.valkey import is_free
 
 CHUNK = 1 << 18
@@ -77,17 +78,19 @@ class Answer(NamedTuple):
 @cache
 def prepared_home() -> Path:
     """Return a home on which a stack has run: a stack on a copy of it starts some seconds
-    sooner."""
-    folder = Path(tempfile.mkdtemp(prefix="vestnik-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with RunningStack(home=folder / "home", workers=1):
-        pass
+    sooner.
+
+    The first process of a run that needs it makes it for the others.
+    """
+    folder = Path(os.environ.get(SHARED) or tempfile.mkdtemp(prefix="vestnik-prepared-"))
+    if SHARED not in os.environ:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with locked(folder):
+        if not (folder / "home").exists():
+            with RunningStack(home=folder / "draft", workers=1):
+                pass
+            (folder / "draft").rename(folder / "home")
     return folder / "home"
-
-
-def copy_home(source: Path, target: Path) -> None:
-    """Copy a home with owners and modes, which the servers check."""
-    subprocess.run(["cp", "-a", f"{source}/.", target], check=True)
 
 
 class RunningStack:
@@ -130,7 +133,7 @@ class RunningStack:
     def start(self, seconds: float = SECONDS_TO_START) -> Self:
         """Start the stack and wait until it is ready."""
         if self.own_home and not self.demo and not any(self.home.iterdir()):
-            copy_home(prepared_home(), self.home)
+            copy_folder(prepared_home(), self.home)
         self.spawn()
         try:
             self.wait_for_line("| ready in", seconds)

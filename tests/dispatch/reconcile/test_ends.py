@@ -74,10 +74,11 @@ def test_an_extension_that_waits_until_the_end_is_a_conflict() -> None:
 
 
 def test_an_extension_that_was_accepted_is_not_overtaken_by_the_closing() -> None:
-    mailing = make_running(2, ends_in=0.5)
+    mailing = make_running(2, ends_in=2.0)
+    end = mailing.ends_at
     with meanwhile(lambda: closing.close(mailing.id)):
         mailing.change({"ends_at": from_now(3600)}, actor="test")
-        time.sleep(0.6)
+        time.sleep(max(0.0, (end - from_now(0)).total_seconds()) + 0.1)  # until its first end
     mailing.refresh_from_db()
     assert (mailing.state, counts(mailing)) == ("running", {"queued": 2})
     assert_it_adds_up(mailing)

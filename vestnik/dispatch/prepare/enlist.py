@@ -219,7 +219,7 @@ class Chunk:
 
 
 def is_small(enlistment: EnlistmentCursor) -> bool:
-    """Whether nothing is enlisted yet and one statement makes all of its messages."""
+    """Return whether one statement can make all messages: few clients, and none enlisted yet."""
     clients = select_recipients(enlistment.mailing.filter).filter(id__lte=enlistment.bound)
     return not enlistment.next_number and clients.order_by()[: FEW + 1].count() <= FEW
 

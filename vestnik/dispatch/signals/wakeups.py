@@ -180,7 +180,7 @@ def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) ->
 
 
 def pending_count() -> int:
-    """How many wake-ups of this process its publisher has not taken up yet."""
+    """Return the number of wake-ups that the publisher of this process has not taken yet."""
     return _pending.qsize()
 
 

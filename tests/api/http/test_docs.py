@@ -48,7 +48,7 @@ def test_what_becomes_of_other_attributes_is_said_of_a_list_and_of_a_file() -> N
 
     assert "replace" in of_list
     assert "an import of a file merges them" in " ".join(of_list.split())
-    assert "all others stay" in " ".join(of_file.split())
+    assert "all others are kept" in " ".join(of_file.split())
     assert "replaces them together" in of_file
 
 

@@ -49,7 +49,7 @@ def test_what_becomes_of_other_attributes_is_said_of_a_list_and_of_a_file() -> N
     assert "replace" in of_list
     assert "an import of a file merges them" in " ".join(of_list.split())
     assert "all others are kept" in " ".join(of_file.split())
-    assert "replaces them together" in of_file
+    assert "replaces all of them instead" in " ".join(of_file.split())
 
 
 def test_the_page_loads_nothing_from_anywhere_else() -> None:

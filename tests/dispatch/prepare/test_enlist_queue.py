@@ -147,7 +147,7 @@ def test_small_ones_are_enlisted_before_a_large_one_that_is_launched_with_them()
 
 @pytest.mark.django_db(transaction=True)
 def test_a_task_enlists_all_that_wait() -> None:
-    """The one that it was sent for first; nothing where that one was enlisted meanwhile."""
+    """The task enlists its own mailing first, and nothing if that one was enlisted meanwhile."""
     make_clients(3)
     mailings = [launched() for _ in range(4)]
     ids = [one.id for one in mailings]

@@ -50,7 +50,7 @@ def assert_it_adds_up(mailing: Mailing) -> None:
     "statement", [CLAIM, due_messages.LOAD, RECORD_AND_MARK, RECORD_AND_RELEASE]
 )
 def test_psycopg_remembers_what_it_made_of_a_hot_statement(statement: str) -> None:
-    """A longer one it takes apart at every call."""
+    """psycopg parses a longer statement at each call."""
     assert len(statement) <= 4096
 
 

@@ -107,7 +107,7 @@ def test_whichever_step_fails_all_others_run_and_the_failure_is_counted(
 
 @pytest.mark.django_db
 def test_one_wakeup_is_for_all_that_start_in_the_same_moment() -> None:
-    """What is late has one of its own: it may be missed, which is decided for each."""
+    """A late mailing has a wake-up of its own: it may be missed, which is decided for each one."""
     noon = timezone.now().replace(microsecond=0) + timedelta(seconds=2)
     made = [make_mailing(starts_in=1) for _ in range(7)]
     for mailing, ms in zip(made, [0, 10, 20, 40, 60, 90, 100], strict=True):

@@ -183,7 +183,7 @@ def test_a_plan_gives_those_who_begin_to_wait_an_equal_part() -> None:
 
 
 def rows_that_a_claim_reads(mailings: list[Mailing]) -> float:
-    """Over all nodes of its plan, each as often as it was run."""
+    """Add up all nodes of the plan, each as often as it was executed."""
     parameters = {
         "alias": "null", "resting": [], "claim": 1, "lease": LEASE, "turn": 1,
         "rates": json.dumps({one.id: 1.0 for one in mailings}), "rate": 1.0,
@@ -203,7 +203,7 @@ def rows_that_a_claim_reads(mailings: list[Mailing]) -> float:
 
 
 def test_the_cost_of_a_claim_grows_in_proportion_to_the_mailings() -> None:
-    """Not with their square: with 500 mailings a claim had taken 0.2 s."""
+    """The cost must not grow with their square: with 500 mailings a claim took 0.2 s."""
     mailings = make_several(20, clients=1)
     few = rows_that_a_claim_reads(mailings)
     mailings += [make_another() for _ in range(60)]

@@ -100,7 +100,7 @@ def test_providers_are_shown_with_how_they_are(
     with django_assert_max_num_queries(10):
         shown = opened.get("/settings/").content.decode()
 
-    for words in ("connection refused", "up to 40.0 messages", "2.50 a segment", "does not answer"):
+    for words in ("connection refused", "up to 40 messages", "2.50 a segment", "does not answer"):
         assert words in shown
     assert f'href="/mailings/{mailing.pk}/"' in shown
 

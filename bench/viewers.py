@@ -31,7 +31,7 @@ def viewers(stack: RunningStack, report: Report, scale: float) -> None:
             if watching:
                 events.append(came / took / watching)
     report.table(
-        f"Messages per second of a mailing of {count:,} that so many watch (null provider)",
+        f"Messages per second to {count:,} clients, by number of viewers (null provider)",
         ["viewers", "median", "runs", "events a viewer and second"],
         [
             [

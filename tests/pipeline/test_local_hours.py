@@ -54,7 +54,7 @@ WINDOWS = (
 TAGGED = """UPDATE audience_client SET tag = 'zone ' || phone_number::bigint %% %s,
 timezone = (%s::text[])[1 + phone_number::bigint %% %s]"""
 EACH = 150
-#: A line of the console may be read so many seconds after it was written.
+#: Seconds after it was written within which a line of the console may be read.
 READ_LATE = 2.0
 
 

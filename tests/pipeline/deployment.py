@@ -138,13 +138,20 @@ class Deployment(RunningStack):
     """The interface of a running stack, for processes without a supervisor."""
 
     def __init__(
-        self, environ: Mapping[str, str], *, clocks: bool = False, host: Host | None = None
+        self,
+        environ: Mapping[str, str],
+        *,
+        clocks: bool = False,
+        host: Host | None = None,
+        broker_port: int = 0,
     ) -> None:
         super().__init__(port=free_port(), environ=environ)
         self.folder = Path(tempfile.mkdtemp(prefix="vestnik-clocks-"))
         self.folder.chmod(0o755)
         self.clocks = Clocks(self.folder) if clocks else None
         self.host = host
+        #: A release that does not know the broker's socket reaches it by this port.
+        self.broker_port = broker_port
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.closing = ExitStack()
 
@@ -159,7 +166,7 @@ class Deployment(RunningStack):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("beat", "worker.1", "worker.2", "web", "valkey", "postgres"):
+        for name in reversed(list(self.running)):  # the servers last
             self.end(name)
         self.closing.close()
         shutil.rmtree(self.home, ignore_errors=True)
@@ -213,7 +220,9 @@ class Deployment(RunningStack):
         self._let_in(postgres)
         near = self.host.near if self.host else ""
         self._serve(postgres.program(), "-c", f"listen_addresses={near}")
-        self._serve(valkey.program(), *(("--bind", near, "--port", "6379") if near else ()))
+        at = near or ("127.0.0.1" if self.broker_port else "")
+        port = self.broker_port or 6379
+        self._serve(valkey.program(), *(("--bind", at, "--port", str(port)) if at else ()))
         wait_until(postgres.is_ready, SECONDS_TO_START)
         wait_until(valkey.is_ready, SECONDS_TO_START)
         self.environ |= {
@@ -221,9 +230,12 @@ class Deployment(RunningStack):
             "REDIS_URL": valkey.url,
             "SECRET_KEY": passwords["secret_key"],
         }
+        broker = f"redis://:{passwords['broker']}@{at}:{port}/0"
+        if self.broker_port:
+            self.environ["REDIS_URL"] = broker
         self.remote = {
             "DATABASE_URL": postgres.url.replace("@/", f"@{near}:5432/").partition("?")[0],
-            "REDIS_URL": f"redis://:{passwords['broker']}@{near}:6379/0",
+            "REDIS_URL": broker,
         }
 
     def _let_in(self, postgres: Postgres) -> None:
@@ -263,10 +275,15 @@ class Deployment(RunningStack):
         environ: Mapping[str, str] = {},
     ) -> None:
         """Start a process of Vestnik."""
+        command = [*prefix, sys.executable, "-m", "vestnik", *words]
+        self.spawn_as(name, command, {**environ, **self._clock(name)})
+
+    def spawn_as(self, name: str, command: Sequence[str], environ: Mapping[str, str] = {}) -> None:
+        """Start a command; its output goes to the log of that name."""
         with open(self.folder / f"{name}.log", "ab") as log:
             self.running[name] = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "vestnik", *words],
-                env={**self.environ, **environ, **self._clock(name)},
+                command,
+                env={**self.environ, **environ},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,1 @@
+"""Upgrades from the release before: in place, and with both releases side by side."""

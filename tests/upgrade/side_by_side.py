@@ -30,7 +30,7 @@ from tests.stack.embedded_servers import wait_until
 from tests.stack.running import free_port
 from tests.upgrade.release_before import ReleaseBefore, release_before
 
-CLIENTS, RATE = 20_000, 200
+CLIENTS, RATE = 20_000, 120
 #: How many have left when the next part begins.
 MIGRATE_AT, PAUSE_AT, END_AT = 4_000, 9_000, 14_000
 SECONDS = 600.0

@@ -10,7 +10,7 @@ from tests.audience.import_files import counts, refusals, take
 from tests.audience.sheets import Day, write
 from tests.builders import make_client
 from tests.stack.embedded_servers import wait_until
-from vestnik.audience.importing import run, staging, stored
+from vestnik.audience.importing import into_directory, run, stored
 from vestnik.audience.importing.options import Options
 from vestnik.audience.imports import Import
 from vestnik.audience.models import Client
@@ -134,7 +134,7 @@ def test_the_same_file_again_changes_nothing():
 
 
 def test_an_import_that_breaks_at_its_end_has_taken_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(staging, "MISSING", "SELECT 1 / 0 FROM wanted")
+    monkeypatch.setattr(into_directory, "MISSING", "SELECT 1 / 0 FROM wanted")
     make_client("79040000000")
     with pytest.raises(Exception, match="division by zero"):
         take(ROWS.encode())

@@ -106,7 +106,7 @@ def test_a_vendor_that_never_answers_takes_one_thread_of_all_workers(
         began = time.monotonic()
         worker.submit(thread_of_a_worker, run_maintenance).result(timeout=5)
         worker.submit(thread_of_a_worker, launch.launch, other.id).result(timeout=5)
-        worker.submit(thread_of_a_worker, enlist.enlist, other.id).result(timeout=5)
+        worker.submit(thread_of_a_worker, enlist.enlist, [other.id]).result(timeout=5)
         worker.submit(thread_of_a_worker, null.work).result(timeout=5)
         took = time.monotonic() - began
 

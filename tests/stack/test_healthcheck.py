@@ -70,7 +70,7 @@ def test_a_process_is_known_by_its_own_sign_of_life(kind: str) -> None:
     note = {"worker": heartbeat.note_worker, "beat": heartbeat.note_beat}[kind]
     redis_client.client().flushdb()
     note(f"{kind}-7@another-host")
-    assert problem_with(kind).startswith(f"no heartbeat of a {kind} of {HERE}")
+    assert problem_with(kind).startswith(f"no heartbeat of a {kind} process on {HERE}")
     note(f"{kind}-7@{HERE}")
     assert problem_with(kind) == ""
     assert main(["healthcheck", kind]) == 0
@@ -83,7 +83,7 @@ def test_the_command_needs_neither_django_nor_a_database(kind: str) -> None:
     environ = {"PATH": os.environ["PATH"], "REDIS_URL": os.environ["REDIS_URL"]}
     command = [sys.executable, "-m", "vestnik", "healthcheck", kind]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
-    assert f"no heartbeat of a {kind} of {HERE} in the last 15 s" in done.stderr
+    assert f"no heartbeat of a {kind} process on {HERE} in the last 15 s" in done.stderr
     assert done.returncode == 1
 
 

@@ -49,4 +49,8 @@ def _heartbeat_of(kind: str) -> str:
         return ""  # healthy as far as known: a needless restart would make messages `unknown`
     except ValueError:
         return "REDIS_URL is not set"
-    return "" if seen else f"no heartbeat of a {kind} of {socket.gethostname()} in the last 15 s"
+    return (
+        ""
+        if seen
+        else f"no heartbeat of a {kind} process on {socket.gethostname()} in the last 15 s"
+    )

@@ -93,7 +93,7 @@ def test_a_process_that_nobody_waits_for_any_more_ends(tmp_path):
         with confirmation() as pipe:
             known = client.fork(["healthcheck", "beat"], {}, output.fileno(), pipe)
         assert os.waitstatus_to_exitcode(os.waitpid(known, 0)[1]) == 1
-        assert b"no beat of" in (tmp_path / "output").read_bytes()
+        assert b"no heartbeat of a beat process" in (tmp_path / "output").read_bytes()
 
         confirmed, confirming = os.pipe()
         request = {"words": ["healthcheck", "beat"], "environ": {}, "parent": os.getpid()}
@@ -102,7 +102,7 @@ def test_a_process_that_nobody_waits_for_any_more_ends(tmp_path):
         os.close(confirmed)
         os.close(confirming)
         assert os.waitpid(unconfirmed, 0)[1] == 0
-        assert (tmp_path / "output").read_bytes().count(b"no beat of") == 1
+        assert (tmp_path / "output").read_bytes().count(b"no heartbeat of a beat process") == 1
     finally:
         server.kill()
         server.wait()

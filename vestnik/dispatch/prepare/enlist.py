@@ -115,7 +115,7 @@ def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False
         if stopping():
             return
         is_queued = mailing_id in queue
-        if not is_queued and _is_to_enlist(mailing_id) and not _enlist_small(mailing_id):
+        if not is_queued and _is_to_enlist(mailing_id) and _attempt(_enlist_small, mailing_id):
             queue.add(mailing_id)
     queue.work(enlist_next, stopping)
 
@@ -125,23 +125,39 @@ def _is_to_enlist(mailing_id: int) -> bool:
 
 
 def _enlist_small(mailing_id: int) -> bool:
-    """Enlist a small mailing; return whether it was small and is complete."""
+    """Enlist the mailing if it is small; return True if it is not, so that it is to be queued."""
     enlistment = EnlistmentCursor.objects.select_related("mailing").get(mailing=mailing_id)
-    return is_small(enlistment) and not enlist_next(mailing_id, few=True)
+    return not is_small(enlistment) or _enlist_and_wake(mailing_id, few=True)
 
 
-def enlist_next(mailing_id: int, *, few: bool = False) -> bool:
+def enlist_next(mailing_id: int) -> bool:
     """Enlist the next chunk and wake dispatchers; return whether there are more chunks to
     enlist."""
-    try:
-        more = enlist_chunk(mailing_id, few=few)
-    except Exception as trouble:
-        if _is_transient(trouble):
-            raise
-        _note_failure(mailing_id, trouble)
-        return False
+    return _attempt(_enlist_and_wake, mailing_id)
+
+
+def _enlist_and_wake(mailing_id: int, *, few: bool = False) -> bool:
+    more = enlist_chunk(mailing_id, few=few)
     wakeups.wake_dispatchers_for(mailing_id)
     return more
+
+
+def _attempt(step: Callable[[int], bool], mailing_id: int) -> bool:
+    """Return what `step` returns for the mailing; False if it fails.
+
+    A failure of one mailing must not end the task, which enlists others too. After a transient one
+    the next wake-up tries again. A lost connection raises, since every further step would fail.
+    """
+    try:
+        return step(mailing_id)
+    except Exception as trouble:
+        if not _is_transient(trouble):
+            _note_failure(mailing_id, trouble)
+        elif not sql.is_connected():
+            raise
+        else:
+            log.warning("mailing not enlisted", mailing=mailing_id, trouble=_first_line(trouble))
+    return False
 
 
 def _is_transient(trouble: Exception) -> bool:
@@ -156,9 +172,12 @@ def _note_failure(mailing_id: int, trouble: Exception) -> None:
     failures = sql.value(FAILED, [mailing_id]) or 0
     log.error("mailing not enlisted", mailing=mailing_id, failures=failures, exc_info=failures == 1)
     if failures >= MOST_FAILURES:
-        said = (str(trouble).splitlines() or [type(trouble).__name__])[0]
-        reason = Reason(Code.AUDIENCE_FAILED, text=said[:LONGEST_REASON])
+        reason = Reason(Code.AUDIENCE_FAILED, text=_first_line(trouble)[:LONGEST_REASON])
         Mailing.objects.get(id=mailing_id).move(PAUSE, reason=reason.fit())
+
+
+def _first_line(trouble: Exception) -> str:
+    return (str(trouble).splitlines() or [type(trouble).__name__])[0]
 
 
 def enlist_chunk(mailing_id: int, *, few: bool = False) -> bool:

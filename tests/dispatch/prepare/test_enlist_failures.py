@@ -1,0 +1,91 @@
+"""A mailing whose audience cannot be enlisted delays no other mailing."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+
+from tests.builders import make_clients, make_mailing
+from vestnik.audience.models import Client
+from vestnik.db import sql
+from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
+from vestnik.dispatch.runtime import tasks
+from vestnik.mailings.models import Mailing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def launched(**fields: object) -> Mailing:
+    mailing = make_mailing(**fields)
+    assert launch.launch(mailing.id)
+    return mailing
+
+
+def launched_with_unreadable_filter() -> Mailing:
+    mailing = launched()
+    Mailing.objects.filter(id=mailing.id).update(filter={"of_a_later_version": ["vip"]})
+    return mailing
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enlist, "queue", EnlistQueue())
+
+
+@pytest.fixture
+def refuse() -> Iterator[Callable[[Mailing, str], None]]:
+    """Return a function by which the database refuses a mailing's messages with a SQLSTATE."""
+
+    def refuse(mailing: Mailing, state: str) -> None:
+        sql.run(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{state}'; END $$"
+        )
+        sql.run(
+            "CREATE TRIGGER refuse BEFORE INSERT ON dispatch_message FOR EACH ROW "
+            f"WHEN (NEW.mailing_id = {mailing.id}) EXECUTE FUNCTION refuse()"
+        )
+
+    yield refuse
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION IF EXISTS refuse CASCADE")
+
+
+def test_an_unreadable_filter_pauses_its_mailing_and_no_other_waits() -> None:
+    make_clients(1200)
+    one = {"attributes": {"n": {"present": True}}}
+    large, first, poisoned, last = (
+        launched(), launched(filter=one), launched_with_unreadable_filter(), launched(filter=one)
+    )  # fmt: skip
+    Client.objects.filter(id=Client.objects.order_by("-id").values("id")[:1]).update(
+        attributes={"n": 1}
+    )
+
+    tasks.look_at(large.id)
+
+    assert [m.messages.count() for m in (large, first, poisoned, last)] == [1200, 1, 0, 1]
+    assert poisoned.enlistment.failures == 1
+    for _ in range(2):
+        tasks.look_at(poisoned.id)
+    poisoned.refresh_from_db()
+    assert (poisoned.state, poisoned.enlisted_at) == ("paused", None)
+    assert "of_a_later_version" in poisoned.state_reason
+    assert enlist.mailings_to_enlist() == []
+
+
+@pytest.mark.parametrize("state", ["22003", "40P01", "55P03", "57014", "53200"])
+def test_an_error_of_the_database_for_one_mailing_concerns_no_other(
+    refuse: Callable[[Mailing, str], None], state: str
+) -> None:
+    make_clients(3)
+    mailings = [launched() for _ in range(4)]
+    refuse(mailings[1], state)
+
+    tasks.look_at(mailings[0].id)
+
+    assert [one.messages.count() for one in mailings] == [3, 0, 3, 3]
+    assert enlist.mailings_to_enlist() == [mailings[1].id]
+    sql.run("DROP FUNCTION refuse CASCADE")
+    tasks.look_at(mailings[1].id)
+    assert mailings[1].messages.count() == 3

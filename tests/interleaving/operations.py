@@ -192,8 +192,8 @@ def enlist_chunks(situation: Situation, worker: Worker) -> None:
     if (enlistment := found.select_related("mailing").first()) is None:
         return
     few = enlist.is_small(enlistment)
-    if not few or enlist.enlist_next(situation.mailing, few=True):
-        while enlist.enlist_next(situation.mailing):
+    if not few or enlist.enlist_chunk(situation.mailing, few=True):
+        while enlist.enlist_chunk(situation.mailing):
             pass
 
 

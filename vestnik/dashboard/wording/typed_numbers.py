@@ -1,4 +1,4 @@
-"""Parses typed numbers; the language of the page decides what a comma means."""
+"""Typed numbers, and the decimal sign: the language of the page decides what a comma means."""
 
 import re
 
@@ -21,3 +21,8 @@ def normalise(written: str) -> str:
     if (translation.get_language() or "en").startswith("en") and ENGLISH_GROUPS.fullmatch(number):
         return number.replace(",", "")
     return number.replace(",", ".")
+
+
+def with_decimal_sign(number: str) -> str:
+    """Return a number with the decimal sign of the page in place of the point."""
+    return number.replace(".", ",") if translation.get_language() == "ru" else number

@@ -50,6 +50,20 @@ def test_clients_are_in_the_readers_language() -> None:
     assert rows_of("ru", "/clients/export/")[0][-1] == "exact_values"
 
 
+@pytest.mark.parametrize(("language", "shown"), [("ru", "2,5"), ("en", "2.5")])
+def test_fractions_of_clients_are_no_dates_for_a_russian_spreadsheet(
+    language: str, shown: str
+) -> None:
+    make_client(attributes={"score": 2.5, "whole": 3.0, "version": "2.5"})
+
+    head, row = rows_of(language, "/clients/export/?for=people")
+    found = dict(zip(head, row, strict=True))
+    names, plain = rows_of(language, "/clients/export/")
+
+    assert (found["score"], found["whole"], found["version"]) == (shown, "3", "2.5")
+    assert dict(zip(names, plain, strict=True))["score"] == "2.5"
+
+
 def test_statistics_are_in_the_readers_language() -> None:
     mailing = make_running(2)
     Mailing.objects.filter(id=mailing.id).update(state_reason="")

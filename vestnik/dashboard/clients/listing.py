@@ -45,13 +45,14 @@ def client_list(request: OperatorRequest) -> HttpResponse:
 @page()
 def client_export(request: OperatorRequest) -> HttpResponseBase:
     """Export the listed clients, as a file for imports or for people."""
-    form, search = request.GET.get("format", ""), SearchForm(request.GET)
+    search, form = SearchForm(request.GET), request.GET.get("format", "")
+    form = form if form in FORMATS else "csv"
     if not search.is_valid():  # a deleted audience must not select everyone
         raise Http404
     table = exports.clients(selected(search.filters()))
     if readable_tables.is_for_people(request):
-        table = readable_tables.clients(table)
-    return download("clients", form if form in FORMATS else "csv", table)
+        table = readable_tables.clients(table, form)
+    return download("clients", form, table)
 
 
 def _query(request: OperatorRequest) -> str:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 from vestnik.audience.importing.columns import exact_values
 from vestnik.dashboard.wording.reasons import said
 from vestnik.dashboard.wording.state_labels import MAILING_STATES, MESSAGE_STATES
+from vestnik.dashboard.wording.typed_numbers import with_decimal_sign
 from vestnik.dashboard.wording.zones import here
 from vestnik.reports.files.exports import FIELDS, Row
 from vestnik.reports.files.table_writers import Cell, Table
@@ -69,13 +70,17 @@ def is_for_people(request: HttpRequest) -> bool:
     return request.GET.get(PARAMETER) == FOR_PEOPLE
 
 
-def clients(table: Table) -> Iterator[Row]:
+def clients(table: Table, form: str) -> Iterator[Row]:
     """Return clients without the column for imports."""
     rows = iter(table)
     head = list(next(rows))
     shown_columns = [n for n, name in enumerate(head) if name != exact_values.COLUMN]
     headings = [_heading(str(head[n])) if head[n] in FIELDS else head[n] for n in shown_columns]
-    return _read(headings, ([row[n] for n in shown_columns] for row in rows), list)
+
+    def read(row: Sequence[Cell]) -> Row:
+        return [_fraction(row[n], form) for n in shown_columns]
+
+    return _read(headings, rows, read)
 
 
 def messages(table: Table) -> Iterator[Row]:
@@ -95,23 +100,25 @@ def messages(table: Table) -> Iterator[Row]:
 
 
 def statistics(table: Table, form: str) -> Iterator[Row]:
-    """Return the statistics of a mailing. In CSV, fractions have the decimal sign of the reader."""
+    """Return the statistics of a mailing."""
     rows = iter(table)
     head = [_heading(str(name)) for name in next(rows)]
 
     def read(row: Sequence[Cell]) -> Row:
         name, value = _measure(row)
-        return [name, _with_decimal_sign(value) if form == "csv" else value]
+        return [name, _fraction(value, form)]
 
     return _read(head, (row for row in rows if row[0] not in FOR_PROGRAMS), read)
 
 
-def _with_decimal_sign(value: Cell) -> Cell:
-    if translation.get_language() != "ru" or not isinstance(value, float | Decimal):
+def _fraction(value: Cell, form: str) -> Cell:
+    """Return a cell; in CSV, a fraction has the decimal sign of the reader."""
+    # A Russian spreadsheet reads 2.5 in a CSV file as the second of May.
+    if form != "csv" or translation.get_language() != "ru":
         return value
-    if isinstance(value, float) and value.is_integer():
+    if not isinstance(value, float | Decimal) or (isinstance(value, float) and value.is_integer()):
         return value
-    return str(value).replace(".", ",")
+    return with_decimal_sign(str(value))
 
 
 def _said(reason: Cell) -> str | None:

@@ -718,6 +718,9 @@ def test_the_preview_of_a_page_that_is_not_finished_counts_what_it_can() -> None
     assert "3 clients get it" in empty
     assert "Still to fix" in empty
     assert "Complete the conditions" in unfinished
+    assert "Write the text" in empty
+    assert "Write the text" not in unfinished
+    assert "once the recipients are counted" in unfinished
 
 
 def test_without_javascript_a_button_counts() -> None:

@@ -86,7 +86,6 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     is_own = not os.environ.get(DATABASE)
     cache = config.rootpath / ".pytest_cache" / "d" / "prepared-database"
-    cache.mkdir(parents=True, exist_ok=True)
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
         prepared.share(cache if is_own else None)
         return  # it only hands out the tests

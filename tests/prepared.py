@@ -35,7 +35,8 @@ def share(cache: Path | None) -> None:
     Without `cache` they use no PostgreSQL of ours, and need no data.
     """
     if cache is not None:
-        with suppress(OSError):  # a cache of another user: each process migrates by itself
+        with suppress(OSError):  # it cannot be written: each process migrates by itself
+            cache.mkdir(parents=True, exist_ok=True)
             os.environ[DATA] = str(_made(cache))
     os.environ[SHARED] = tempfile.mkdtemp(prefix="vestnik-prepared-")
 

@@ -239,7 +239,7 @@ def _compare(
     elif case.manner.startswith("enter") and not is_sent:
         pass  # as in a list of choices, where Enter is no sending
     elif meant is REFUSED or after != meant:
-        assert visitor.says_why(), f"nothing is said: {visitor.page.url}: {told}"
+        assert visitor.says_why(), f"nothing is said: {visitor.page.url}: {told}, meant {meant!r}"
 
 
 def _write(form: Locator, case: Case, world: World) -> None:

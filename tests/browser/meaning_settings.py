@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 from tests.browser.meaning import GONE, REFUSED, Form, Shown, World
 from tests.browser.meaning_clients import LONG, phone_of
 from tests.browser.meaning_mailings import text
+from vestnik.dashboard.wording.zones import OWN
 
 ROLES = ("viewer", "operator", "admin")
 
@@ -73,8 +74,9 @@ def _range(name: str, bounds: dict[str, str]) -> Any:
 
 def audience_as_shown(world: World, shown: Shown, before: Any) -> Any:
     name, said = shown.one("name").strip(), filter_as_shown(shown)
-    own = world.subjects.get("audience_name")
-    others = {each: filter for each, filter in before.items() if each != own}
+    is_new = world.subjects["audience_name"] is None
+    # One that is changed may have its new name by now: Back after it was saved.
+    others = {name: filter for name, filter in before.items() if is_new or name == "Meant"}
     if not name or len(name) > 200 or name in others or said is REFUSED:
         return REFUSED
     return {**others, name: said}
@@ -395,7 +397,9 @@ def zones(world: World) -> list[Any]:
 
 def zone_as_shown(_world: World, shown: Shown, _before: Any) -> Any:
     zone = shown.one("timezone")
-    return REFUSED if GONE in (zone, shown.one("language"), shown.one("theme")) else [(zone,)]
+    if GONE in (zone, shown.one("language"), shown.one("theme")):
+        return REFUSED
+    return [("" if zone == OWN else zone,)]
 
 
 PREFERENCES = Form(

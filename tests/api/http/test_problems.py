@@ -26,6 +26,25 @@ def _because(cause: errors.Error) -> OperationalError:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "mailings/-5/messages/export/?state=queued&format=xlsx", {}),
+        ("GET", "nothing/?limit=5&limit=6", {}),
+        ("POST", "mailings/-5/pause/", {"idempotency-key": "k"}),
+        ("OPTIONS", "nothing/", {}),
+    ],
+)
+def test_an_unknown_address_is_404_whatever_comes_with_it(
+    method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = Caller().call(method, f"/api/v1/{path}", **headers)
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:vestnik:problem:not-found"
+
+
+@pytest.mark.django_db
 def test_an_unknown_host_is_a_problem_too() -> None:
     answer = Caller().call("GET", "clients/", host="elsewhere.example")
 

@@ -89,9 +89,9 @@ def actor(request: Request) -> str:
 
 @extend_schema(exclude=True)
 class UnknownAddress(StrictAPIView):
-    """All other addresses under /api/. Without a key the response is 401, as everywhere."""
+    """All other addresses under /api/: 404, whatever the query and the headers. Without a key the
+    response is 401, as everywhere."""
 
-    def _refuse(self, request: Request, rest: str = "") -> Any:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        APIView.initial(self, request, *args, **kwargs)
         raise NotFound
-
-    get = post = put = patch = delete = _refuse

@@ -15,6 +15,7 @@ from pathlib import Path
 import django
 import pytest
 import redis
+from django.utils import translation
 from hypothesis import is_hypothesis_test, settings
 
 from tests import prepared
@@ -166,6 +167,13 @@ def django_db_modify_db_settings_xdist_suffix(request: pytest.FixtureRequest) ->
     if worker and os.environ.get(DATABASE):
         default = settings.DATABASES["default"]
         default.setdefault("TEST", {})["NAME"] = f"test_{default['NAME']}_{worker}"
+
+
+@pytest.fixture(autouse=True)
+def default_language() -> None:
+    """Each test begins in the default language: a request of an earlier one may have chosen another
+    for its thread."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -266,7 +266,7 @@ def continue_without_a_provider(stack: RunningStack) -> None:
 
 
 def leave_some_in_flight(stack: RunningStack, gateway: Standing) -> None:
-    """Kill a worker during a call to the provider, and stop the next worker in its call for good."""
+    """Kill a worker in a call to the provider, and stop the next worker in its call for good."""
     gateway.set(delay=3.0)
     to_each, to_many = ({"filter": {"tags": [tag]}, "ends_in": FAR} for tag in ("each", "many"))
     killed = create(stack, provider="slow", name="Killed", **to_each)

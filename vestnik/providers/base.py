@@ -74,6 +74,8 @@ __all__ = [
 class OutboundMessage:
     """One message on its way out. Instants are of `time.monotonic()`."""
 
+    #: No provider has named it yet; templates serve messages and status queries alike.
+    provider_id: ClassVar = ""
     __slots__ = (
         "answered_at",
         "attempt",

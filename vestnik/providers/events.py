@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 ReceiptState = Literal["delivered", "undelivered"]
 
@@ -80,3 +80,6 @@ class StatusQuery:
     message_id: int
     phone_number: str
     provider_id: str = ""
+    #: A query has neither; templates serve messages and queries alike.
+    text: ClassVar = ""
+    validity: ClassVar = 0

@@ -52,10 +52,10 @@ class HttpGatewayProvider(HttpProvider):
         self.receipts = options.choice("receipts", "callback", ("callback", "query"))
 
     async def connect(self, sink: Sink) -> "HttpGatewayConnection":
-        return HttpGatewayConnection(self)
+        return TokenConnection(self) if self.token_endpoint.url else HttpGatewayConnection(self)
 
     def request_for(self, message: OutboundMessage) -> Request:
-        return self.request_builder.build(message, "")
+        return self.request_builder.build(message)
 
     def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
         return self._response_parser.parse(answer, message)
@@ -65,33 +65,11 @@ class HttpGatewayProvider(HttpProvider):
 
 
 class HttpGatewayConnection(HttpConnection[HttpGatewayProvider]):
-    """The connections to a gateway, with its token if it hands out one."""
+    """The connections to a gateway whose account is in each request."""
 
-    def __init__(self, provider: HttpGatewayProvider) -> None:
-        super().__init__(provider)
-        self._token = ""
-        self._tokens: Tokens | None = None
-        if provider.token_endpoint.url:
-            self._tokens = Tokens(provider.token_endpoint, self.transport)
-
-    async def hand_over(self, message: OutboundMessage) -> Outcome:
-        if self._tokens:
-            try:
-                self._token = await self._tokens.get()
-            except TokenRefused as refusal:
-                return account_refused(refusal.code, reason=refusal.reason)
-            except Exception as error:
-                return Deferred(Reason(Code.NO_TOKEN, reason=explain(error)))
-        return await super().hand_over(message)
-
-    def request_for(self, message: OutboundMessage) -> Request:
-        return self.provider.request_builder.build(message, self._token)
-
-    def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
-        is_refused = answer.status == HTTPStatus.UNAUTHORIZED
-        if is_refused and self._tokens and self._tokens.is_old(message.departed_at or 0.0):
-            return Deferred(Reason(Code.TOKEN_EXPIRED), NEXT_TOKEN, provider_wide=True)
-        return super().outcome_of(answer, message)
+    async def authorize(self) -> dict[str, str]:
+        """Return the header that authenticates a status query."""
+        return self.provider.request_builder.authorization
 
     async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
         return await asyncio.gather(*map(self._ask, questions))
@@ -100,13 +78,40 @@ class HttpGatewayConnection(HttpConnection[HttpGatewayProvider]):
         provider = self.provider
         try:
             async with asyncio.timeout(provider.deadline):
-                token = await self._tokens.get() if self._tokens else ""
-                builder = provider.request_builder
-                headers = builder.with_token(token) if token else builder.authorization
-                request = provider.status.request(question, headers)
+                request = provider.status.request(question, await self.authorize())
                 if request is None:
                     return Unknown("the gateway never named the message")
                 answer = await self.transport.exchange(request)
         except Exception as error:
             return Unknown(explain(error))
         return provider.status.reply(answer, question, provider.callback_parser.states)
+
+
+class TokenConnection(HttpGatewayConnection):
+    """The connections to a gateway that hands out a token for its account."""
+
+    def __init__(self, provider: HttpGatewayProvider) -> None:
+        super().__init__(provider)
+        self._token = ""
+        self._tokens = Tokens(provider.token_endpoint, self.transport)
+
+    async def authorize(self) -> dict[str, str]:
+        return self.provider.request_builder.with_token(await self._tokens.get())
+
+    async def hand_over(self, message: OutboundMessage) -> Outcome:
+        try:
+            self._token = await self._tokens.get()
+        except TokenRefused as refusal:
+            return account_refused(refusal.code, reason=refusal.reason)
+        except Exception as error:
+            return Deferred(Reason(Code.NO_TOKEN, reason=explain(error)))
+        return await super().hand_over(message)
+
+    def request_for(self, message: OutboundMessage) -> Request:
+        return self.provider.request_builder.build(message, self._token)
+
+    def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
+        is_refused = answer.status == HTTPStatus.UNAUTHORIZED
+        if is_refused and self._tokens.is_old(message.departed_at or 0.0):
+            return Deferred(Reason(Code.TOKEN_EXPIRED), NEXT_TOKEN, provider_wide=True)
+        return super().outcome_of(answer, message)

@@ -21,9 +21,10 @@ from vestnik.providers.base import OutboundMessage, TooLate
 EXACT = 1e9
 #: Any answer about one message is shorter, including its head.
 LONGEST_ANSWER = 128 * 1024
-#: The declared length of a body (RFC 9112, 6.2).
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?:\r\n|$)", re.IGNORECASE)
-CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
+#: What says where the body ends (RFC 9112, 6), in a head in lower case.
+FRAMING = re.compile(
+    rb"\r\n(?:content-length:[ \t]*(\d{1,9})[ \t]*(?:\r\n|$)|transfer-encoding:[ \t]*chunked)"
+)
 #: The end of a chunked body without trailers (RFC 9112, 7.1).
 LAST_CHUNK = b"0\r\n\r\n"
 #: Answers that never have a body, whatever their head says (RFC 9112, 6.3).
@@ -62,18 +63,29 @@ pending_departure: ContextVar[PendingDeparture | None] = ContextVar("leaving", d
 
 
 class CheckedConnection(ResponseHandler):
-    """A connection that records what arrived since the last request."""
+    """A connection that records what arrived in the exchange, before and after the request."""
 
     def __init__(self, loop: Any) -> None:
         super().__init__(loop=loop)
-        self._received = b""
-        self.has_requested = False
+        self._received, self._has_requested = b"", False
+        self._socket = select.poll()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._socket.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def begin_exchange(self) -> bool:
+        """Forget the exchange before. False if the connection must not carry another one."""
+        if self.should_close or (self._has_requested and self._is_readable()):
+            return False
+        self._received, self._has_requested = b"", False
+        return True
 
     def begin_request(self) -> None:
         """Prepare for a request. Raises UnsolicitedData if something arrived before it."""
-        if not self.is_clean:
+        if self._received or self._is_readable():
             raise UnsolicitedData
-        self._received, self.has_requested = b"", True
+        self._has_requested = True
 
     def data_received(self, data: bytes) -> None:
         # Beyond the limit the connection is closed anyway, so no more is kept.
@@ -83,22 +95,19 @@ class CheckedConnection(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
-        return super().should_close or (
-            self.has_requested and not is_one_whole_response(self._received)
-        )
+        return super().should_close or not self._is_complete()
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether it may carry a request: nothing unsolicited has arrived."""
-        return not (self.should_close or (self.has_requested and self._readable()))
+    def _is_complete(self) -> bool:
+        """Whether what arrived is what belongs to the exchange, to its last byte."""
+        if not self._has_requested:
+            return not self._received
+        return is_one_whole_response(self._received)
 
-    def _readable(self) -> bool:
+    def _is_readable(self) -> bool:
         """Return whether the socket holds data, or its end, that the loop has not read yet."""
         if self.transport is None or self.transport.is_closing():
             return True
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._socket.poll(0))
 
 
 def is_one_whole_response(received: bytes) -> bool:
@@ -108,10 +117,10 @@ def is_one_whole_response(received: bytes) -> bool:
         return False
     if BODILESS.match(head):
         return not body
-    if CHUNKED.search(head):
-        return body.endswith(LAST_CHUNK)
-    length = LENGTH.search(head)
-    return length is not None and int(length[1]) == len(body)
+    framing = FRAMING.search(head.lower())
+    if framing is None:
+        return False
+    return body.endswith(LAST_CHUNK) if framing[1] is None else int(framing[1]) == len(body)
 
 
 class Connector(aiohttp.TCPConnector):
@@ -137,7 +146,7 @@ class Connector(aiohttp.TCPConnector):
             raise AutomaticResend
         connection: Any = await super().connect(req, traces, timeout)
         # A pooled connection may have become dirty while it was idle.
-        while not connection.protocol.is_clean:
+        while not connection.protocol.begin_exchange():
             connection.close()
             connection = await super().connect(req, traces, timeout)
         # The connection is good; only its message has no time left.

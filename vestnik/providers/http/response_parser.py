@@ -49,10 +49,10 @@ class ResponseParser:
             error_class = self._error_codes.by_code(answer.status, code)
         else:
             error_class = self._error_codes.by_status(answer.status)
-        is_listed = code is not None and self._error_codes.lists(code)
         if error_class is ErrorClass.ACCEPTED:
             return self._accepted(message, text, document, code)
         reason = self._reason(text, document, number) if self._reason else None
+        is_listed = code is not None and self._error_codes.lists(code)
         code = code and make_readable(code)
         reason = make_readable(reason or "", message.phone_number)
         return _refusal(error_class, answer, code, reason, is_listed)

@@ -19,23 +19,20 @@ from vestnik.providers.http.alphabets import Alphabets, count_segments, in_ucs_2
 class TemplateValues:
     """The values for the templates of one request: a message, and those of the whole request.
 
-    `body` and `signature` are set once they are built, `provider_id` for a status query.
+    `body` and `signature` are set once they are built.
     """
 
-    __slots__ = (
-        "body", "message_id", "phone_number", "provider_id", "signature", "text", "timestamp",
-        "validity",
-    )  # fmt: skip
+    __slots__ = ("_timestamp", "body", "message", "signature")
 
     def __init__(self, message: OutboundMessage | StatusQuery) -> None:
-        self.message_id, self.phone_number = message.message_id, message.phone_number
-        self.text, self.validity, self.provider_id = "", 0, ""
-        if isinstance(message, StatusQuery):
-            self.provider_id = message.provider_id
-        else:
-            self.text, self.validity = message.text, message.validity
-        self.timestamp = str(int(time.time()))
-        self.body = self.signature = ""
+        self.message = message
+        self.body = self.signature = self._timestamp = ""
+
+    @property
+    def timestamp(self) -> str:
+        """The Unix time in seconds, the same in all templates of the request."""
+        self._timestamp = self._timestamp or str(int(time.time()))
+        return self._timestamp
 
 
 Field = Callable[[TemplateValues], str]
@@ -81,10 +78,10 @@ class Template:
         pieces = [*self._pieces[:-1], seam, *other._pieces[1:]]
         return Template(pieces, self._fields + other._fields)
 
-    def fill(self, message: TemplateValues) -> str:
+    def fill(self, values: TemplateValues) -> str:
         filled = self._pieces[0]
         for field, piece in self._rest:
-            filled += field(message) + piece
+            filled += field(values) + piece
         return filled
 
 
@@ -92,25 +89,29 @@ class Compiler:
     """Compiles the templates of one provider, with its sender and names of alphabets."""
 
     def __init__(self, sender: str, alphabets: Alphabets, longest_validity: int) -> None:
+
+        def validity(values: TemplateValues) -> int:
+            return min(values.message.validity, longest_validity)
+
         self._fields: dict[str, Field] = {
-            "id": lambda message: str(message.message_id),
-            "id_text": lambda message: str(message.message_id),
-            "phone_number": lambda message: message.phone_number,
-            "phone_number_int": lambda message: str(int(message.phone_number)),
-            "text": lambda message: message.text,
-            "text_hex": lambda message: message.text.encode("utf-16-be", "replace").hex(),
-            "octets_hex": lambda message: octets_hex(message.text),
-            "coding": lambda message: alphabets.codings[in_ucs_2(message.text)],
-            "encoding": lambda message: alphabets.encodings[in_ucs_2(message.text)],
-            "segments": lambda message: str(count_segments(message.text)),
+            "id": lambda values: str(values.message.message_id),
+            "id_text": lambda values: str(values.message.message_id),
+            "phone_number": lambda values: values.message.phone_number,
+            "phone_number_int": lambda values: str(int(values.message.phone_number)),
+            "text": lambda values: values.message.text,
+            "text_hex": lambda values: values.message.text.encode("utf-16-be", "replace").hex(),
+            "octets_hex": lambda values: octets_hex(values.message.text),
+            "coding": lambda values: alphabets.codings[in_ucs_2(values.message.text)],
+            "encoding": lambda values: alphabets.encodings[in_ucs_2(values.message.text)],
+            "segments": lambda values: str(count_segments(values.message.text)),
             "sender": lambda _: sender,
-            "provider_id": lambda message: message.provider_id,
-            "timestamp": lambda message: message.timestamp,
-            "signature": lambda message: message.signature,
-            "body": lambda message: message.body,
+            "provider_id": lambda values: values.message.provider_id,
+            "timestamp": lambda values: values.timestamp,
+            "signature": lambda values: values.signature,
+            "body": lambda values: values.body,
             # Many gateways take 0 as their own default, a day or more.
-            "validity_seconds": lambda m: str(max(1, min(m.validity, longest_validity))),
-            "validity_minutes": lambda m: str(max(1, min(m.validity, longest_validity) // 60)),
+            "validity_seconds": lambda values: str(max(1, validity(values))),
+            "validity_minutes": lambda values: str(max(1, validity(values) // 60)),
         }
 
     def plain(self, option: str, source: str, escape: Escape = as_is) -> Template:
@@ -149,7 +150,7 @@ class Compiler:
         field = self._fields[name]
         if escape is as_is or name in PLAIN:
             return field
-        return lambda message: escape(field(message))
+        return lambda values: escape(field(values))
 
 
 def _pair(pair: tuple[str, str]) -> str:

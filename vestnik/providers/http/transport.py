@@ -48,6 +48,7 @@ class TransportOptions:
         self.window = window
         self.connect_timeout = options.number("connect_timeout", min(3.0, deadline), least=0.05)
         self.read_timeout = options.number("read_timeout", deadline, least=0.05)
+        self._deadline = deadline
         # A kept connection that the gateway closes while we write puts a message in doubt: keep
         # it idle for less time than gateways do.
         self.keepalive = options.number("keepalive", 10.0)
@@ -60,7 +61,9 @@ class TransportOptions:
         return aiohttp.ClientTimeout(
             total=None,
             sock_connect=self.connect_timeout,
-            sock_read=self.read_timeout,
+            # Each flight, query and token has a timer of its own for the deadline; another one per
+            # message costs throughput, so there is none unless it is shorter.
+            sock_read=self.read_timeout if self.read_timeout < self._deadline else None,
             ceil_threshold=EXACT,
         )
 
@@ -92,27 +95,24 @@ class HttpTransport:
 
         Raises TooLate where its message is given up while it waits for a free connection.
         """
-        way = None if message is None else PendingDeparture(message)
-        pending_departure.set(way)
-        try:
-            return await self._exchange(request)
-        except asyncio.CancelledError:
-            if way and way.is_waiting:
-                raise TooLate from None
-            raise
-
-    async def _exchange(self, request: Request) -> Response:
+        departure = None if message is None else PendingDeparture(message)
+        pending_departure.set(departure)
         if self._session.closed:
             raise ConnectionError("the connection is closed")
-        async with self._session.request(
-            request.method,
-            request.url,
-            data=request.body,
-            headers=request.headers,
-            allow_redirects=False,
-        ) as response:
-            body = await _bounded(response)
-            return Response(response.status, response.headers, body)
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                data=None if request.body is None else aiohttp.BytesPayload(request.body),
+                headers=request.headers,
+                allow_redirects=False,
+            ) as response:
+                body = await _bounded(response)
+                return Response(response.status, response.headers, body)
+        except asyncio.CancelledError:
+            if departure and departure.is_waiting:
+                raise TooLate from None
+            raise
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

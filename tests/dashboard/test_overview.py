@@ -174,6 +174,28 @@ def test_tiles_say_what_was_sent_today_and_what_it_cost(monkeypatch: pytest.Monk
     assert "segments a message on average: 1" in said
 
 
+@pytest.mark.parametrize(
+    ("zone", "named"),
+    [
+        ("", None),
+        ("Europe/Moscow", None),
+        ("Europe/Minsk", None),  # the same time
+        ("Asia/Vladivostok", "since midnight: Moscow, UTC+3"),
+        ("America/New_York", "since midnight: Moscow, UTC+3"),
+    ],
+)
+def test_the_day_of_the_service_is_named_to_readers_of_another_zone(
+    zone: str, named: str | None
+) -> None:
+    make_running(1)
+    opened = visitor(make_user("anna", timezone=zone))
+
+    said = words(opened.get("/").content.decode())
+
+    assert ("since midnight" in said) is bool(named)
+    assert said.count(named or "Sent today") == 1
+
+
 def test_a_hostile_name_does_nothing() -> None:
     make_running(1, name="<script>alert(1)</script>")
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 from vestnik.audience.models import Client
 from vestnik.dashboard.live.shared_cache import fetch_shared
 from vestnik.dashboard.mailings.detail.progress import progress_context
-from vestnik.dashboard.mailings.provider_choices import money
-from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.templatetags.vestnik import money, number
 from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.wording import zones
 from vestnik.dashboard.wording.action_items import describe
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dispatch.prepare.recipients import select_recipients
@@ -118,6 +118,7 @@ def render_context(data: Mapping[str, Any]) -> dict[str, Any]:
         "rate": pace_of(sum(one.rate or 0 for one in running)),
         "rates": _by_provider(running),
         "today": data["today"],
+        "day_zone": zones.of_the_service_day(data["now"]),
         "spent": _spent(data["today"]),
         "backlog": data["backlog"],
         "next": [

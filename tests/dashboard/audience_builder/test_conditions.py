@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from django.http import QueryDict
 from django.utils import translation
 from hypothesis import HealthCheck, example, given, settings
@@ -37,6 +38,37 @@ def test_rows_that_come_back_are_the_filter(
         assert written(sent.audience) == written(audience)
 
 
+@pytest.mark.parametrize("sent_in", ["en", "ru"])
+@pytest.mark.parametrize("shown_in", ["en", "ru"])
+@pytest.mark.parametrize("low", [1.234, 18.5, 18.0, -1.125])
+def test_a_bound_stays_when_the_other_one_is_changed(
+    low: float, shown_in: str, sent_in: str
+) -> None:
+    """1,234 of a Russian page is no thousand, also where English was chosen in between."""
+    with translation.override(shown_in):
+        data = as_sent(AudienceForm.from_filter({"attributes": {"age": {"gte": low, "lte": 30.5}}}))
+        data["include-0-lte"] = {"en": "1,000.5", "ru": "1000,5"}[shown_in]
+    with translation.override(sent_in):
+        sent = AudienceForm.submitted(data)
+
+        assert sent.is_valid(), [row.errors for row in sent.include]
+        assert sent.audience == {"attributes": {"age": {"gte": low, "lte": 1000.5}}}
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_value_that_stays_in_a_changed_row_keeps_its_type(left: int, language: str) -> None:
+    audience = {"attributes": {"score": [2.5, 1.234]}}
+    with translation.override(language):
+        data = as_sent(AudienceForm.from_filter(audience))
+        shown = data.getlist("include-0-values")
+        data.setlist("include-0-values", [shown[left]])
+        sent = AudienceForm.submitted(data)
+
+        assert sent.is_valid()
+        assert sent.audience == {"attributes": {"score": [audience["attributes"]["score"][left]]}}
+
+
 def as_sent(form: AudienceForm) -> QueryDict:
     """As a browser sends what `components/audience.html` holds."""
     data = QueryDict(mutable=True)
@@ -46,6 +78,7 @@ def as_sent(form: AudienceForm) -> QueryDict:
     for group in GROUPS:
         for row in getattr(form, group):
             data.appendlist(group, str(row.number))
+            data[f"{row.prefix}-language"] = row.shown_language
             for name in ("what", "name", "gte", "lte", "was"):
                 data[f"{row.prefix}-{name}"] = str(row.initial.get(name) or "")
             values = list(map(str, row.initial.get("values", [])))

@@ -18,6 +18,7 @@ from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
 
+PRICE = "2.50\u00a0₽ a segment"
 TEST = {"phone_number": "8 (926) 123-45-67", "text": "Hello"}
 
 
@@ -100,7 +101,7 @@ def test_providers_are_shown_with_how_they_are(
     with django_assert_max_num_queries(10):
         shown = opened.get("/settings/").content.decode()
 
-    for words in ("connection refused", "up to 40 messages", "2.50 a segment", "does not answer"):
+    for words in ("connection refused", "up to 40 messages", PRICE, "does not answer"):
         assert words in shown
     assert f'href="/mailings/{mailing.pk}/"' in shown
 
@@ -150,7 +151,7 @@ def test_what_a_test_costs_is_said_before(providers: Any) -> None:
     opened = visitor(make_user())
 
     assert describe("null").price_per_segment == Decimal("2.50")
-    assert "costs 2.50" in opened.get("/settings/providers/null/test/").content.decode()
+    assert f"costs {PRICE}" in opened.get("/settings/providers/null/test/").content.decode()
     assert opened.get("/settings/providers/nobody/test/").status_code == 404
 
 

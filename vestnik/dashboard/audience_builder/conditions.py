@@ -23,8 +23,9 @@ from vestnik.dashboard.audience_builder.condition_kinds import (
     OF_VALUES,
     ConditionKind,
 )
-from vestnik.dashboard.audience_builder.rows import in_each_language
+from vestnik.dashboard.audience_builder.rows import as_shown
 from vestnik.dashboard.audience_builder.typed_values import bound, parse_previous, restore_types
+from vestnik.dashboard.wording.typed_numbers import language_of
 
 #: Codes may be pasted as a list with any separator.
 BETWEEN_CODES = re.compile(r"[\s,;]+")
@@ -47,6 +48,8 @@ class ConditionForm(forms.Form):
     gte = forms.CharField(required=False, max_length=LONGEST_BOUND, label=_("from"))
     lte = forms.CharField(required=False, max_length=LONGEST_BOUND, label=_("to"))
     was = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
+    #: The language in which the row was shown and its numbers were typed.
+    language = forms.CharField(required=False, widget=forms.HiddenInput)
 
     number: int
     is_new: bool
@@ -69,7 +72,7 @@ class ConditionForm(forms.Form):
         name, previous = parse_previous(cleaned.get("was", ""))
         if previous is None or self.errors:
             return False
-        rows = in_each_language(name, previous)
+        rows = as_shown(name, previous, cleaned.get("language", ""))
         return any(all(cleaned.get(field) == row[field] for field in row) for row in rows)
 
     def _clean_values(self, check: Callable[[str], str], cleaned: dict[str, Any]) -> None:
@@ -84,7 +87,7 @@ class ConditionForm(forms.Form):
     def _clean_bounds(self, cleaned: dict[str, Any]) -> None:
         for word in ("gte", "lte"):
             try:
-                cleaned[word] = bound(cleaned.get(word, ""))
+                cleaned[word] = bound(cleaned.get(word, ""), cleaned.get("language", ""))
             except ValidationError as error:
                 self.add_error(word, error)
         bounds = [cleaned[word] for word in ("gte", "lte") if cleaned.get(word) is not None]
@@ -125,8 +128,9 @@ class ConditionForm(forms.Form):
             return was
         match data["what"]:
             case ConditionKind.EQUALS:
-                before = was if name == data["name"] else None
-                return [typed for value in data["values"] for typed in restore_types(value, before)]
+                before, language = was if name == data["name"] else None, data["language"]
+                types = [restore_types(value, before, language) for value in data["values"]]
+                return [typed for values in types for typed in values]
             case ConditionKind.RANGE:
                 return {w: data[w] for w in ("gte", "lte") if data[w] is not None}
         return {"present": data["what"] == ConditionKind.PRESENT}
@@ -147,6 +151,11 @@ class ConditionForm(forms.Form):
         """The values of the inputs, with an empty one at the end; none if there are too many."""
         values: list[str] = self["values"].value() or []
         return [*values, ""] if len(values) <= MOST_INPUTS else []
+
+    @property
+    def shown_language(self) -> str:
+        """The language of the row's numbers."""
+        return language_of(self["language"].value())
 
     @property
     def shown_was(self) -> str:

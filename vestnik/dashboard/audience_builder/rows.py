@@ -14,13 +14,15 @@ from vestnik.dashboard.audience_builder.condition_kinds import (
     OF_MAILINGS,
     ConditionKind,
 )
+from vestnik.dashboard.wording.filter_text import without_pairs
+from vestnik.dashboard.wording.typed_numbers import number_text
 
 
-def in_each_language(name: str, previous: Any) -> Iterator[dict[str, Any]]:
-    """Yield the row of `of_attribute` in each language."""
-    # A page may be shown in one language and submitted in another.
-    for language, _label in settings.LANGUAGES:
-        with override(language):
+def as_shown(name: str, previous: Any, language: str) -> Iterator[dict[str, Any]]:
+    """Yield the row of `of_attribute` in the language of its page; in each if it is not known."""
+    languages = dict(settings.LANGUAGES)
+    for one in [language] if language in languages else languages:
+        with override(one):
             if row := of_attribute(name, previous):
                 yield row
 
@@ -47,7 +49,7 @@ def conditions_of(audience: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 def of_attribute(name: str, expected: Any) -> dict[str, Any] | None:
     """Return a condition on an attribute as initial values; None if a row cannot express it."""
     if not isinstance(expected, Mapping):
-        values = expected if isinstance(expected, list) else [expected]
+        values = without_pairs(expected if isinstance(expected, list) else [expected])
         row = _valued(ConditionKind.EQUALS, [_written(value) for value in values])
     elif set(expected) == {"present"}:
         row = {"what": ConditionKind.PRESENT if expected["present"] else ConditionKind.ABSENT}
@@ -78,10 +80,10 @@ def _is_sayable(text: str) -> bool:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
-    return str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _shown(bound_value: Any) -> str:
     if isinstance(bound_value, str) and DAY.fullmatch(bound_value) and get_language() == "ru":
         return date.fromisoformat(bound_value).strftime("%d.%m.%Y")
-    return str(bound_value)
+    return _written(bound_value)

@@ -11,6 +11,7 @@ from typing import cast
 from django.core.cache import cache
 
 from vestnik.audience.filters.selection import attribute_names
+from vestnik.dashboard.wording.typed_numbers import with_decimal_sign
 from vestnik.db import sql
 
 #: Seconds for which a process caches the suggestions.
@@ -36,8 +37,9 @@ SELECT value FROM found WHERE value <> '' LIMIT %s
 
 # The most frequent values per name; values that are unique to each client would not help.
 VALUES = """
-SELECT name, array_agg(value ORDER BY value) FROM (
-    SELECT name, value, row_number() OVER (PARTITION BY name ORDER BY count(*) DESC, value) AS place
+SELECT name, array_agg(value ORDER BY value), array_agg(is_number ORDER BY value) FROM (
+    SELECT name, value, bool_and(jsonb_typeof(attributes -> name) = 'number') AS is_number,
+        row_number() OVER (PARTITION BY name ORDER BY count(*) DESC, value) AS place
     FROM (
         (SELECT attributes FROM audience_client ORDER BY id LIMIT 1000)
         UNION ALL
@@ -61,14 +63,30 @@ class Suggestions:
     values: Mapping[str, Sequence[str]]
 
 
+#: Codes, tags and names, and the values by name, each with whether it is a number.
+Found = tuple[
+    tuple[Sequence[str], Sequence[str], Sequence[str]], Mapping[str, Sequence[tuple[str, bool]]]
+]
+
+
 def suggestions() -> Suggestions:
-    """Return values that clients have, up to a minute old."""
-    return cast(Suggestions, cache.get_or_set(CACHE_KEY, _found, KEPT_SECONDS))
+    """Return values that clients have, up to a minute old; numbers as the page writes them."""
+    lists, values = cast(Found, cache.get_or_set(CACHE_KEY, _found, KEPT_SECONDS))
+    return Suggestions(
+        *lists,
+        {
+            name: [with_decimal_sign(one) if is_number else one for one, is_number in each]
+            for name, each in values.items()
+        },
+    )
 
 
-def _found() -> Suggestions:
-    values = dict(sql.rows(VALUES, [MOST_WITH_VALUES]))
-    return Suggestions(_distinct("operator_code"), _distinct("tag"), attribute_names(MOST), values)
+def _found() -> Found:
+    values = {
+        name: list(zip(texts, are_numbers, strict=True))
+        for name, texts, are_numbers in sql.rows(VALUES, [MOST_WITH_VALUES])
+    }
+    return (_distinct("operator_code"), _distinct("tag"), attribute_names(MOST)), values
 
 
 def _distinct(column: str) -> Sequence[str]:

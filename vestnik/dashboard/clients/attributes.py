@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from vestnik.audience.filters.rules import LONGEST_NAME
 from vestnik.audience.validation import MOST_ATTRIBUTE_BYTES, validate_attributes
-from vestnik.dashboard.wording.typed_numbers import normalise
+from vestnik.dashboard.wording.typed_numbers import language_of, normalise, with_decimal_sign
 
 #: Further attributes, and names that a form field would alter, are not shown and stay as they are.
 SHOWN = 100
@@ -47,8 +47,15 @@ class AttributeForm(forms.Form):
     value = forms.CharField(
         required=False, max_length=MOST_ATTRIBUTE_BYTES, strip=False, label=gettext_lazy("Value")
     )
+    #: The language in which the row was shown and its number was typed.
+    language = forms.CharField(required=False, widget=forms.HiddenInput)
 
     number: int
+
+    @property
+    def shown_language(self) -> str:
+        """The language of the row's number."""
+        return language_of(self["language"].value())
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -62,14 +69,18 @@ class AttributeForm(forms.Form):
 
     def _read(self, data: dict[str, Any]) -> None:
         try:
-            data["read"] = READ[data["kind"]](data["value"])
+            data["read"] = READ[data["kind"]](data["value"], data.get("language", ""))
         except ValidationError as error:
             self.add_error("value", error)
 
 
-def _number(written: str) -> int | float:
+def _text(written: str, language: str = "") -> str:
+    return written
+
+
+def _number(written: str, language: str = "") -> int | float:
     try:
-        number = json.loads(normalise(written))
+        number = json.loads(normalise(written, language))
     except (ValueError, RecursionError):
         number = None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
@@ -77,14 +88,14 @@ def _number(written: str) -> int | float:
     return number
 
 
-def _flag(written: str) -> bool:
+def _flag(written: str, language: str = "") -> bool:
     word = written.strip().casefold()
     if word not in YES + NO:
         raise ValidationError(_("Write yes or no."))
     return word in YES
 
 
-def _json(written: str) -> Any:
+def _json(written: str, language: str = "") -> Any:
     try:
         decoded = json.loads(written, parse_constant=_refused, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
@@ -104,8 +115,9 @@ def _refused(constant: str) -> None:
     raise ValueError(constant)
 
 
-READ: dict[str, Callable[[str], Any]] = {
-    Kind.TEXT: str,
+#: By kind, the value of a text that was typed in the language.
+READ: dict[str, Callable[..., Any]] = {
+    Kind.TEXT: _text,
     Kind.NUMBER: _number,
     Kind.FLAG: _flag,
     Kind.JSON: _json,
@@ -214,7 +226,7 @@ def _numbers(data: QueryDict) -> list[int]:
 
 
 def _sent(data: QueryDict, number: int) -> dict[str, str]:
-    names = ("name", "kind", "value")
+    names = ("name", "kind", "value", "language")
     return {name: data.get(f"attribute-{number}-{name}", "") for name in names}
 
 
@@ -223,7 +235,11 @@ def _initial(name: str, value: Any) -> dict[str, str]:
         case bool():
             return {"name": name, "kind": Kind.FLAG, "value": _("yes") if value else _("no")}
         case int() | float():
-            return {"name": name, "kind": Kind.NUMBER, "value": json.dumps(value)}
+            return {
+                "name": name,
+                "kind": Kind.NUMBER,
+                "value": with_decimal_sign(json.dumps(value)),
+            }
         case str() if value and value.isprintable():
             return {"name": name, "kind": Kind.TEXT, "value": value}
     return {"name": name, "kind": Kind.JSON, "value": json.dumps(value, ensure_ascii=False)}

@@ -69,14 +69,15 @@ def local_time(client: Client, now: datetime) -> datetime | None:
 
 def shown(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return attributes as pages show them."""
-    return [(name, _shown(item)) for name, item in sorted(attributes.items())]
+    return [(name, value_text(item)) for name, item in sorted(attributes.items())]
 
 
 def _row(message: Any) -> dict[str, Any]:
     return {"message": message, "text": message.full_text, "why": said(message.why)}
 
 
-def _shown(item: Any) -> str:
+def value_text(item: Any) -> str:
+    """Return an attribute's value as pages show it."""
     if item is None or isinstance(item, dict | list):
         return json.dumps(item, ensure_ascii=False)
     return value(item)

@@ -23,7 +23,7 @@ from vestnik.audience.phone_parsing import normalised, problem_with
 from vestnik.audience.validation import LONGEST_TAG, validate_attributes, validate_timezone
 from vestnik.dashboard.audience_builder.suggestions import suggestions
 from vestnik.dashboard.clients.attributes import AttributeRows, shown_of
-from vestnik.dashboard.clients.detail import client_or_404
+from vestnik.dashboard.clients.detail import client_or_404, value_text
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.web.kept_forms import submitted_or_restored
@@ -169,7 +169,8 @@ def _check_conflicts(client: Client, form: ClientForm, rows: AttributeRows, mark
             form.add_error(name, dirty_fields.conflict_text("", str(now[name])))
         else:
             label = name.removeprefix(ATTRIBUTE)
-            rows.problems.append(f"{label}: {dirty_fields.conflict_text('', str(now[name]))}")
+            theirs = value_text(now[name])
+            rows.problems.append(f"{label}: {dirty_fields.conflict_text('', theirs)}")
     if names:
         raise EditConflict(dirty_fields.refresh_marks(marks, now, names))
 

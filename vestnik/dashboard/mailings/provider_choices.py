@@ -1,10 +1,8 @@
 """The choices of a provider, with price and rate."""
 
-from decimal import Decimal
-
 from django.utils.translation import gettext as _
 
-from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.templatetags.vestnik import money, number
 from vestnik.providers.registry import aliases, describe
 
 
@@ -30,9 +28,3 @@ def rate(per_second: float) -> str:
     """Return a rate per second with as few digits as useful."""
     whole = per_second >= 10 or per_second == int(per_second)
     return number(round(per_second) if whole else round(per_second, 2))
-
-
-def money(amount: Decimal) -> str:
-    """Return an amount in roubles and kopecks; fractions of a kopeck in full."""
-    rounded = amount.quantize(Decimal("0.01"))
-    return f"{number(rounded if rounded == amount else amount.normalize())}\u00a0₽"

@@ -50,6 +50,13 @@ def number(value: float | Decimal | None) -> str:
 
 
 @register.filter
+def money(amount: Decimal) -> str:
+    """Format an amount in roubles and kopecks; fractions of a kopeck in full."""
+    rounded = amount.quantize(Decimal("0.01"))
+    return f"{number(rounded if rounded == amount else amount.normalize())}{NO_BREAK}₽"
+
+
+@register.filter
 def percent(part: int, whole: int) -> str:
     """Format the share of `part` in `whole`; never `100 %` below it, nor `0 %` above nothing."""
     if not whole:

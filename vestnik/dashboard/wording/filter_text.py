@@ -12,7 +12,7 @@ from vestnik.audience.filters.rules import DAY
 from vestnik.audience.filters.selection import Filter
 from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
-from vestnik.dashboard.wording.typed_numbers import with_decimal_sign
+from vestnik.dashboard.wording.typed_numbers import number_text
 
 #: The number of listed values; the rest is counted.
 MOST_NAMED = 8
@@ -87,7 +87,7 @@ def _range(name: str, bounds: Mapping[str, str]) -> str:
 
 def alternatives(values: Iterable[Any]) -> str:
     """Return `905, 916 or 926`; of many values the first ones and the number of the others."""
-    texts = list(dict.fromkeys(map(value, _without_pairs([*values]))))
+    texts = list(dict.fromkeys(map(value, without_pairs([*values]))))
     if len(texts) > MOST_NAMED:
         more = len(texts) - MOST_NAMED
         rest = ngettext("%(count)d more", "%(count)d more", more) % {"count": more}
@@ -96,7 +96,7 @@ def alternatives(values: Iterable[Any]) -> str:
     return _("%(first)s or %(last)s") % {"first": ", ".join(first), "last": last} if first else last
 
 
-def _without_pairs(values: Sequence[Any]) -> list[Any]:
+def without_pairs(values: Sequence[Any]) -> list[Any]:
     """Leave out a number that is there as a text too, as the builder adds it: 2.5 and "2.5"."""
     return [one for one in values if not (isinstance(one, float) and str(one) in values)]
 
@@ -106,7 +106,7 @@ def value(item: Any) -> str:
     if isinstance(item, bool):
         return _("yes") if item else _("no")
     if isinstance(item, float):
-        return with_decimal_sign(str(item).removesuffix(".0"))
+        return number_text(item)
     if isinstance(item, str) and (day := _day(item)):
         return date_format(day, "d.m.Y" if get_language() == "ru" else "j M Y")
     return isolate(item)

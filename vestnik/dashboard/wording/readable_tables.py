@@ -3,6 +3,7 @@
 Programs and imports get the same tables in raw form.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -49,7 +50,7 @@ MEASURES: dict[str, Promise] = {
     "settled": _("Outcome known"),
     "segments.per_message": _("Segments of a message"),
     "segments.sent": _("Segments sent"),
-    "price": _("Price"),
+    "price": _("Price, ₽"),
     "seconds_under_way": _("Seconds from start to end"),
     "messages_per_second": _("Messages a second"),
     "started_at": _("Started, %(zone)s"),
@@ -61,6 +62,9 @@ FOR_PROGRAMS = ("reason_code", "reason_params")
 PERCENT = gettext_noop("%(state)s, %%")
 DAYS = {"ru": "%d.%m.%Y %H:%M:%S"}
 USUAL = "%Y-%m-%d %H:%M:%S"
+
+#: What an import takes for a thousand or for a fraction, see `cell_types.number`.
+LIKE_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 
 Reader = Callable[[Sequence[Cell]], Row]
 
@@ -78,7 +82,7 @@ def clients(table: Table, form: str) -> Iterator[Row]:
     headings = [_heading(str(head[n])) if head[n] in FIELDS else head[n] for n in shown_columns]
 
     def read(row: Sequence[Cell]) -> Row:
-        return [_fraction(row[n], form) for n in shown_columns]
+        return [_importable(row[n], form) for n in shown_columns]
 
     return _read(headings, rows, read)
 
@@ -118,7 +122,14 @@ def _fraction(value: Cell, form: str) -> Cell:
         return value
     if not isinstance(value, float | Decimal) or (isinstance(value, float) and value.is_integer()):
         return value
-    return with_decimal_sign(str(value))
+    return with_decimal_sign(f"{Decimal(str(value)):f}")
+
+
+def _importable(value: Cell, form: str) -> Cell:
+    """Return a cell; an import reads a fraction as what it is: 1,234 is written as 1,2340."""
+    cell = _fraction(value, form)
+    is_written = isinstance(cell, str) and not isinstance(value, str)
+    return f"{cell}0" if is_written and LIKE_THOUSANDS.fullmatch(str(cell)) else cell
 
 
 def _said(reason: Cell) -> str | None:

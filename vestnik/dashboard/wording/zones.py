@@ -59,6 +59,13 @@ def here(at: datetime | None = None) -> str:
     return labelled(timezone.get_current_timezone_name(), at or timezone.now())
 
 
+def of_the_service_day(at: datetime) -> str:
+    """Return the service's zone, whose days are counted; empty if the page has the same time."""
+    service = settings.TIME_ZONE
+    is_same = offset(service, at) == offset(timezone.get_current_timezone_name(), at)
+    return "" if is_same else labelled(service, at)
+
+
 def current_name() -> str:
     """Return the name of the zone of the page's times; its UTC offset depends on the day."""
     name = timezone.get_current_timezone_name()

@@ -4,11 +4,14 @@ Source: OWASP, "CSV Injection".
 """
 
 import json
+import re
 import unicodedata
 
 #: Full-width variants included: East Asian editions of spreadsheets treat them alike.
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
 BREAKS = "\t\r\n"
+#: A Russian spreadsheet reads it as a number, and with a quote as a text.
+NEGATIVE_FRACTION = re.compile(r"-[0-9]{1,17},[0-9]{1,17}", re.ASCII)
 #: Letters by their Unicode category, but without a glyph.
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 
@@ -28,8 +31,8 @@ def written(value: object) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return the text, with a quote before it if it could be a formula."""
-    return f"'{text}" if is_dangerous(text) else text
+    """Return the text, with a quote before it if it could be a formula; -1,5 is none."""
+    return f"'{text}" if is_dangerous(text) and not NEGATIVE_FRACTION.fullmatch(text) else text
 
 
 def is_dangerous(text: str) -> bool:

@@ -14,9 +14,8 @@ from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.edit.confirmation import AGREED, Confirmation
 from vestnik.dashboard.mailings.edit.window import ALREADY_CREATED, NOW, WindowForm, default_window
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
-from vestnik.dashboard.mailings.provider_choices import money
 from vestnik.dashboard.mailings.state_errors import redirect_refused
-from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.templatetags.vestnik import money, number
 from vestnik.dashboard.web.autosave import TRANSIENT_FIELDS, field_pairs
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, is_htmx, page
 from vestnik.dashboard.web.form_idempotency import TokenAlreadyUsed, canonical_content, create_once

@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from vestnik.access.roles import Action
 from vestnik.dashboard.mailings.edit.segment_counter import count_segments
 from vestnik.dashboard.mailings.lookups import mailing_or_404
-from vestnik.dashboard.mailings.provider_choices import money
 from vestnik.dashboard.mailings.state_errors import redirect_refused
-from vestnik.dashboard.templatetags.vestnik import number
+from vestnik.dashboard.templatetags.vestnik import money, number
 from vestnik.dashboard.web.decorators import OperatorRequest, actor, page
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dispatch.prepare import new_text as texts

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from vestnik.dashboard.mailings.provider_choices import money, rate
+from vestnik.dashboard.mailings.provider_choices import rate
+from vestnik.dashboard.templatetags.vestnik import money
 from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US

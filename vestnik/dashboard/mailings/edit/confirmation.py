@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from vestnik.dashboard.audience_builder.condition_hints import Hint, condition_hints
 from vestnik.dashboard.mailings.edit.preview import REASONS
 from vestnik.dashboard.mailings.edit.signed_previews import SALT, is_near, mark_of
-from vestnik.dashboard.mailings.provider_choices import money
+from vestnik.dashboard.templatetags.vestnik import money
 from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dashboard.wording.zones import RUSSIAN, here
 from vestnik.mailings.models import Mailing

@@ -21,7 +21,8 @@ from vestnik.dashboard.mailings.edit import forms
 from vestnik.dashboard.mailings.edit.forms import MailingForm
 from vestnik.dashboard.mailings.edit.segment_counter import count_segments
 from vestnik.dashboard.mailings.edit.signed_previews import sign
-from vestnik.dashboard.mailings.provider_choices import money, rate
+from vestnik.dashboard.mailings.provider_choices import rate
+from vestnik.dashboard.templatetags.vestnik import money
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording import zones
 from vestnik.mailings.models import Mailing

@@ -95,12 +95,29 @@ def test_an_end_that_somebody_chose_does_not_follow_the_start(
     start.press("Tab")
     expect(end).to_have_value(f"{soon} 21:00")
     page.locator("[data-moment]", has=end).locator(".calendar-button").click()
+    for unreadable in ("25:99", "9:5", "24:00", "18:60", "noon", ""):
+        page.fill(".clock", unreadable)
+        page.press(".clock", "Enter")
+        expect(page.locator(".calendar .error")).to_have_text(
+            "Write the time as HH:MM, from 00:00 to 23:59."
+        )
+        expect(page.locator(".clock")).to_be_focused()
+        expect(end).to_have_value(f"{soon} 21:00")
     page.fill(".clock", "18:30")
+    expect(page.locator(".calendar .error")).to_be_hidden()
     page.press(".clock", "Enter")
     expect(end).to_have_value(f"{soon} 18:30")
     start.fill(f"{soon} 11:00")
     start.press("Tab")
     expect(end).to_have_value(f"{soon} 18:30")
+
+    end.fill(f"{soon} 25:99")
+    start.fill(f"{soon} 12:00")
+    start.press("Tab")
+    expect(end).to_have_value(f"{soon} 25:99")
+    page.locator("[data-moment]", has=end).locator(".calendar-button").click()
+    expect(page.locator(".clock")).to_have_value("25:99")
+    page.press(".clock", "Escape")
 
     end.fill(f"{later} 18:00")
     page.fill("#id_text", " ")

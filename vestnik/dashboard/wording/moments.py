@@ -142,6 +142,7 @@ def _labels() -> SafeString:
         "on": _("Next month"),
         "close": _("Close"),
         "time": _("Time"),
+        "wrong": _("Write the time as HH:MM, from 00:00 to 23:59."),
     }
     return format_html_join("", ' data-label-{}="{}"', labels.items())
 

@@ -33,6 +33,7 @@ from vestnik.dashboard.models import Submission
 from vestnik.dashboard.wording import moments
 from vestnik.dispatch.models import Message
 from vestnik.mailings.models import CANCEL, LAUNCH, Mailing
+from vestnik.mailings.rules import validate_hours
 from vestnik.providers.registry import describe
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +140,9 @@ MOMENTS = [
     ("Europe/Moscow", "0001-01-01 00:00", "Enter a valid"),
     ("Europe/Moscow", "02.12.2029 10:00 UTC+99", "Enter a valid"),
     ("Europe/Moscow", "02.12.2029 24:00", "Enter a valid"),
+    ("Europe/Moscow", "02.12.2029 25:99", "Enter a valid"),
+    ("Europe/Moscow", "02.12.2029 9:5", "Enter a valid"),
+    ("Europe/Moscow", "30.02.2029 10:00", "Enter a valid"),
     ("Europe/Moscow", "\x00", "Enter a valid"),
 ]
 
@@ -152,6 +156,21 @@ def test_a_written_time_is_that_instant_or_is_refused(zone: str, text: str, mean
             found = error.messages[0]
 
     assert meant in found
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("9", "09:00"), ("9:05", "09:05"), ("09.30", "09:30"), ("0", "00:00"), ("23:59", "23:59")]
+    + [(typed, None) for typed in ("25:99", "9:5", "24:00", "18:60", "24", "noon")],
+)
+def test_an_hour_of_the_day_is_that_hour_or_is_refused(typed: str, meant: str | None) -> None:
+    hours = {"from": moments.Hour().clean(typed), "until": "08:00"}
+    if meant:
+        assert validate_hours(hours)["from"] == meant
+        return
+    with pytest.raises(ValidationError) as refused:
+        validate_hours(hours)
+    assert list(refused.value.message_dict) == ["from"]
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

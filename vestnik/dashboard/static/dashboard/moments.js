@@ -4,14 +4,25 @@
 const DAY_MS = 86_400_000;
 const two = (number) => String(number).padStart(2, "0");
 
-/* The wall-clock time as if it were UTC, so that days are counted without a zone; or null. */
-function readMoment(text) {
-  const found = /^\s*(?:(\d{1,2})\.(\d{1,2})\.(\d{4})|(\d{4})-(\d{1,2})-(\d{1,2}))(?:T|,?\s+)(\d{1,2})[:.](\d{2})/.exec(text);
-  if (!found) return null;
-  const [, d, m, y, y2, m2, d2, hour, minute] = found.map(Number);
-  const at = new Date(Date.UTC(y || y2, (m || m2) - 1, d || d2, hour, minute));
-  return Number.isNaN(at.getTime()) ? null : at;
+/* Hour and minute of a time of day, 9, 09:05 or 9.05; or null, as the server refuses it. */
+function readClock(text) {
+  const found = /^\s*(\d{1,2})(?:[:.](\d{2}))?\s*$/.exec(text);
+  const [hour, minute] = found ? [Number(found[1]), Number(found[2] || 0)] : [24, 60];
+  return hour < 24 && minute < 60 ? [hour, minute] : null;
 }
+/* The wall-clock time as if it were UTC, so that days are counted without a zone; or null. */
+const MOMENT = /^\s*(?:(\d{1,2})\.(\d{1,2})\.(\d{4})|(\d{4})-(\d{1,2})-(\d{1,2}))(?:T|,?\s+)(\d{1,2}[:.]\d{2})(?!\d)/;
+function readMoment(text) {
+  const found = MOMENT.exec(text), clock = found && readClock(found[7]);
+  if (!clock) return null;
+  const [, d, m, y, y2, m2, d2] = found.map(Number);
+  const [year, month, date] = [y || y2, m || m2, d || d2];
+  const at = new Date(Date.UTC(year, month - 1, date, ...clock));
+  /* Date turns the 30th of February into a day of March. */
+  return at.getUTCFullYear() === year && at.getUTCMonth() === month - 1 && at.getUTCDate() === date ? at : null;
+}
+/* What the field has after its date, to be shown and corrected if it is not a time. */
+const typedClock = (text) => /^\s*[\d.-]{8,10}(?:T|,?\s+)(\S{1,5})\s*$/.exec(text)?.[1];
 function writeMoment(at, order) {
   const [year, month, day] = at.toISOString().slice(0, 10).split("-");
   const date = order === "dmy" ? `${day}.${month}.${year}` : `${year}-${month}-${day}`;
@@ -48,7 +59,9 @@ function setMoment(input, at) {
 function followStart(start) {
   const end = start.form?.elements.ends_at;
   const begins = readMoment(start.value), ends = end && readMoment(end.value);
-  if (!end || !begins || (end.dataset.chosen && ends > begins)) return;
+  /* A chosen end that cannot be read stays, and the server names it. */
+  const isLater = ends ? ends > begins : end?.value.trim();
+  if (!end || !begins || (end.dataset.chosen && isLater)) return;
   const evening = new Date(begins);
   evening.setUTCHours(21, 0);
   setMoment(end, evening - begins < 3_600_000 ? new Date(+evening + DAY_MS) : evening);
@@ -78,16 +91,32 @@ function openCalendar(moment, button) {
     day = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + months, Math.min(day.getUTCDate(), last), day.getUTCHours(), day.getUTCMinutes()));
   };
   const time = element("input", { className: "clock", inputMode: "numeric", autocomplete: "off", maxLength: 5 });
-  time.value = chosen ? `${two(chosen.getUTCHours())}:${two(chosen.getUTCMinutes())}` : input.name === "ends_at" ? "21:00" : "10:00";
+  const usual = input.name === "ends_at" ? "21:00" : "10:00";
+  time.value = chosen ? `${two(chosen.getUTCHours())}:${two(chosen.getUTCMinutes())}` : typedClock(input.value) ?? usual;
+  const problem = element("p", { className: "error", id: `${input.id}-clock`, hidden: true });
+  problem.setAttribute("role", "alert");
+  time.setAttribute("aria-describedby", problem.id);
+  const refuse = (isWrong) => {
+    problem.textContent = isWrong ? labels.labelWrong : "";
+    problem.hidden = !isWrong;
+    if (isWrong) time.setAttribute("aria-invalid", "true");
+    else time.removeAttribute("aria-invalid");
+  };
   const close = () => {
     panel.remove();
     button.setAttribute("aria-expanded", "false");
     button.focus();
   };
   const choose = (at) => {
-    const [, hour, minute] = /^(\d{1,2})(?:[:.](\d{2}))?$/.exec(time.value.trim()) || [0, 10, 0];
-    setMoment(input, new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate(), hour, minute || 0)));
-    close();
+    const clock = readClock(time.value);
+    if (clock) {
+      setMoment(input, new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate(), ...clock)));
+      return close();
+    }
+    day = at;
+    draw();
+    refuse(true);
+    time.focus();
   };
 
   function draw(focus) {
@@ -121,7 +150,7 @@ function openCalendar(moment, button) {
     }
     const label = element("label", { className: "hint", textContent: `${labels.labelTime} ` }, time);
     const shut = element("button", { type: "button", className: "link", textContent: labels.labelClose, onclick: close });
-    panel.replaceChildren(head, grid, element("div", { className: "calendar-foot" }, label, shut));
+    panel.replaceChildren(head, grid, element("div", { className: "calendar-foot" }, label, shut), problem);
     if (focus) grid.querySelector("[tabindex='0']").focus();
   }
 
@@ -147,7 +176,10 @@ function openCalendar(moment, button) {
     event.preventDefault();
     draw(true);
   });
-  panel.addEventListener("input", (event) => event.stopPropagation());
+  panel.addEventListener("input", (event) => {
+    event.stopPropagation();
+    refuse(false);
+  });
   moment.append(panel);
   button.setAttribute("aria-expanded", "true");
   draw(true);

@@ -44,6 +44,8 @@ def last(lines: io.StringIO) -> dict[str, object]:
         NUMBER,
         int(NUMBER),
         f"to {NUMBER}, at once",
+        "to +7 926 123-45-67, at once",
+        "to 8(926)1234567, at once",
         [NUMBER],
         {"to": {NUMBER: (NUMBER,)}},
         {NUMBER},

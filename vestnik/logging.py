@@ -13,15 +13,13 @@ import structlog
 from django_structlog.signals import bind_extra_request_metadata
 from structlog.types import EventDict, Processor
 
-from vestnik.audience.phone import hide
 from vestnik.outages import one_line
+from vestnik.reasons.phone_masking import mask_number, mask_numbers
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: A phone number in a text, and as a number. A digit or a point before it makes it part of a
-#: fraction.
-NUMBER = re.compile(r"(?<![\d.])7[0-9]{10}(?!\d)", re.ASCII)
+#: Phone numbers as numbers.
 NUMBERS = range(70_000_000_000, 80_000_000_000)
 CALLBACK_SECRET = re.compile(r"(/receipts/[^/]+/)[^/]+")
 WELL = ("GET /livez", "GET /readyz")
@@ -36,11 +34,11 @@ def without_numbers(logger: Any, name: str, event: EventDict) -> MutableMapping[
 def _hidden(value: Any) -> Any:
     match value:
         case str():
-            return NUMBER.sub(lambda found: hide(found[0]), value)
+            return mask_numbers(value)
         case bool() | float() | None:
             return value
         case int():
-            return hide(str(value)) if value in NUMBERS else value
+            return mask_number(str(value)) if value in NUMBERS else value
         case dict():
             return {_hidden(key): _hidden(inner) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():

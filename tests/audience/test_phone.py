@@ -4,7 +4,6 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from vestnik.audience.phone import (
-    hide,
     operator_code_of,
     validate_operator_code,
     validate_phone_number,
@@ -45,7 +44,3 @@ def test_an_operator_code_is_three_digits(code: str) -> None:
 
 def test_the_operator_code_is_digits_two_to_four() -> None:
     assert operator_code_of("79261234567") == "926"
-
-
-def test_a_hidden_number_cannot_be_called() -> None:
-    assert hide("79261234567") == "7926*****67"

@@ -78,11 +78,6 @@ def holding_digits(digits: str) -> Q:
     return contains
 
 
-def hide(phone_number: str) -> str:
-    """Return the number masked for logs: `7926*****67`."""
-    return f"{phone_number[:4]}*****{phone_number[-2:]}"
-
-
 def validate_phone_number(value: str) -> None:
     """Raise ValidationError with the right form unless it is in stored form."""
     if PHONE_NUMBER.fullmatch(value):

@@ -17,8 +17,11 @@ from vestnik.audience.upsert import upsert
 from vestnik.dispatch.record.recorder import record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
+from vestnik.reasons.phone_masking import mask_number
 
 NUMBER = "79000000000"
+#: As the words of a gateway have it.
+MASKED = mask_number(NUMBER)
 #: The public numbering register contains that number as a range.
 PUBLIC = "audience_numberrange"
 
@@ -43,7 +46,7 @@ def test_the_number_is_nowhere_and_the_counts_are_as_before(api: Caller):
     claim = claim_of(mailing)
     first, *_ = ids = due_ids(claim)
     settled = mark_in_flight(claim, ids)
-    settled.add(first, "failed", 0.0, error=f"{NUMBER} is barred")
+    settled.add(first, "failed", 0.0, error=f"{NUMBER} ({MASKED}) is barred")
     record_and_release(claim, settled)
     before = counts(mailing)
     mailing.messages.filter(phone_number=NUMBER).update(text="Dear Anna")
@@ -59,6 +62,7 @@ def test_the_number_is_nowhere_and_the_counts_are_as_before(api: Caller):
     assert (answer.status_code, answer.json()) == (200, {"messages": 1, "on_stop_list": True})
     left = everything()
     assert NUMBER not in left
+    assert MASKED not in left
     assert "Dear Anna" not in left
     assert "Anna's own" not in left
     assert hash_of(NUMBER) in left

@@ -1,6 +1,7 @@
 """Erases a client on request: the number and all personal data are removed, the counts stay."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -16,6 +17,7 @@ from vestnik.db.sql import literals
 from vestnik.dispatch.states import QUEUED
 from vestnik.dispatch.suppress.revocation import WHY, delete_client, revoke
 from vestnik.dispatch.transitions.revoke import CANCEL_AMONG, CANCEL_OF_CLIENTS
+from vestnik.reasons.phone_masking import mask_number
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +47,8 @@ def _blank(which: str) -> str:
     return f"""
 UPDATE dispatch_message SET
     phone_number = '', text = CASE WHEN text IS NOT NULL THEN '' END,
-    error = replace(error, %(number)s, '***'),
-    reason = replace(reason::text, %(number)s, '***')::jsonb
+    error = replace(replace(error, %(number)s, '***'), %(masked)s, '***'),
+    reason = replace(replace(reason::text, %(number)s, '***'), %(masked)s, '***')::jsonb
 WHERE id = ANY(%(ids)s::bigint[]) AND {which}
 """
 
@@ -115,11 +117,16 @@ def _blank_past(client_id: int, number: str) -> list[int]:
     given = {"number": number, "client": client_id}
     ids = [message for (message,) in sql.rows(THEIRS, given)]
     for start in range(0, len(ids), AT_ONCE):
-        some = {"number": number, "ids": ids[start : start + AT_ONCE]}
+        some = _blanking(number, ids[start : start + AT_ONCE])
         sql.run(BLANK_FREE, some)
         for (message,) in sql.rows(NOT_BLANKED, some):
-            sql.run(BLANK_PAST, {"number": number, "ids": [message]})
+            sql.run(BLANK_PAST, _blanking(number, [message]))
     return ids
+
+
+def _blanking(number: str, ids: list[int]) -> dict[str, Any]:
+    """Return the parameters of `_blank`; a gateway's words have the number masked."""
+    return {"number": number, "masked": mask_number(number), "ids": ids}
 
 
 @retry_on_conflict
@@ -142,7 +149,7 @@ def _erase(client_id: int, number: str, ids: list[int]) -> ErasureResult | None:
         latest = sql.rows(LATEST, {"client": client_id, "ids": ids})
         ids = [*ids, *(message for (message,) in latest)]
         revoke(CANCEL_AMONG, WHY, {"ids": ids})
-        sql.run(BLANK_REST, {"number": number, "ids": ids})
+        sql.run(BLANK_REST, _blanking(number, ids))
         listed = stop_list.erase(number)
     log.info("client erased", client=client_id, messages=len(ids))
     return ErasureResult(len(ids), listed)

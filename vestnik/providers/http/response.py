@@ -11,6 +11,7 @@ from vestnik.providers.errors import OptionError
 from vestnik.providers.options import Options
 from vestnik.providers.outcomes import PROVIDER_ID_LENGTH
 from vestnik.reasons.codes import Code
+from vestnik.reasons.phone_masking import mask_numbers
 from vestnik.reasons.reason import Reason
 
 #: Characters of a gateway's reason; a page of HTML would fill the log.
@@ -140,8 +141,12 @@ def gateway_said(code: str, reason: str = "") -> Reason:
 
 
 def make_readable(reason: str, *hidden: str) -> str:
-    """Return the reason as one short line that can be stored and logged, with `hidden` masked."""
+    """Return the reason as one short line that can be stored and logged.
+
+    `hidden` and phone numbers, of whichever message, are masked.
+    """
     for word in filter(None, hidden):
         reason = reason.replace(word, "…")
     line = " ".join("".join(c if c.isprintable() else " " for c in reason[:2000]).split())
+    line = mask_numbers(line)
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"

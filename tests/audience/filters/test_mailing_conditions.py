@@ -10,12 +10,14 @@ from tests.api.caller import Caller, errors_of, mailing_body
 from tests.builders import enlist_all, make_client, make_clients, make_mailing, make_running
 from tests.dispatch.sent import claim_of, due_ids, mark_in_flight, record
 from vestnik.audience.filters.selection import UnknownCondition, matching
+from vestnik.audience.models import Client
 from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dispatch.models import InboundText
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.dispatch.suppress.opt_out import forget_old_texts, process_inbound
+from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
 from vestnik.providers.base import Inbound
 
@@ -61,6 +63,20 @@ def test_by_what_became_of_the_message(word: str, found: set[str], excluded: boo
     everybody = {*STATES, "none"}
     expected = everybody - found if excluded else found
     assert states_of(earlier, {"exclude": asked} if excluded else asked) == expected
+
+
+@pytest.mark.parametrize(("word", "is_selected"), [("got", False), ("not_got", True)])
+def test_a_client_who_was_deleted_and_added_again_is_a_new_client(
+    word: str, is_selected: bool
+) -> None:
+    """As decision 0123 says: messages are found by the id of their client."""
+    mailing = make_running(1)
+    record(mailing, ["sent"])
+    client = Client.objects.get()
+    assert delete_client(client.id)
+    make_client(client.phone_number)
+
+    assert matching({"mailings": {word: [mailing.id]}}).exists() is is_selected
 
 
 def test_of_several_mailings_any_is_got_and_none_is_not_got() -> None:

@@ -76,7 +76,7 @@ KINDS["mailings"] = {
     "description": (
         "Clients who got one of these mailings (`got`: sent or delivered), wrote to us after one "
         "of them (`answered`), or got none of them (`not_got`: an unknown, queued or sending "
-        "message counts as got)."
+        "message counts as got). A client who was deleted and added again is a new client."
     ),
     "properties": dict.fromkeys(WORDS, MAILING_IDS),
     "additionalProperties": False,

@@ -34,4 +34,5 @@ def flush() -> None:
 
 def use() -> None:
     """Empty the database so after each test that commits."""
-    TransactionTestCase._fixture_teardown = lambda self: flush()  # type: ignore[method-assign]
+    case = TransactionTestCase
+    case._fixture_teardown = lambda self: flush()  # type: ignore[method-assign]  # no setting

@@ -3,18 +3,14 @@
 import pytest
 from django.test import RequestFactory
 
-from tests.monotonic import Clock
 from vestnik.access import visitor
 from vestnik.stack.doctor import examine
-
-HOURS = Clock()
 
 
 @pytest.fixture(autouse=True)
 def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test is an hour after the one before: what was said then may be said again."""
-    HOURS.ahead += visitor.SAY_EVERY + 1
-    monkeypatch.setattr(visitor, "clock", HOURS)
+    """The last warning is an hour old before each test, and as old as it was after it."""
+    monkeypatch.setattr(visitor, "warned_at", visitor.clock() - visitor.SAY_EVERY - 1)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def _share(text: str) -> tuple[int, int]:
 def _set_up(servers: Servers) -> None:
     import django
 
-    import vestnik.celery  # noqa: F401
+    import vestnik.celery  # noqa: F401  (creates the app)
 
     django.setup()
     from django.core.management import call_command

@@ -117,11 +117,11 @@ def hooked(marks: Marks) -> Iterator[None]:
         finally:
             found.ended()
 
-    psycopg.Connection.wait = wait  # type: ignore[method-assign]
+    psycopg.Connection.wait = wait  # type: ignore[method-assign]  # for a while
     try:
         yield
     finally:
-        psycopg.Connection.wait = original  # type: ignore[method-assign]
+        psycopg.Connection.wait = original  # type: ignore[method-assign]  # as it was
 
 
 def _shown(name: str, query: object) -> str:

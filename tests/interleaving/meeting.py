@@ -215,7 +215,7 @@ def _held(stop: int | str) -> Iterator[Any]:
 def everything(marks: Marks) -> Iterator[None]:
     """Drop wake-ups, which changes no result, and make slices small, to meet between two of
     them."""
-    nothing: Any = lambda *given, **named: None  # noqa: E731
+    nothing: Any = lambda *given, **named: None  # noqa: E731  (a stand-in)
     with (
         patch.object(wakeups, "publish", nothing),
         patch.object(unknown_messages, "BATCHES_AT_ONCE", 1),

@@ -24,6 +24,8 @@ SECONDS = 30.0
 DATABASE = "TEST_DATABASE_URL"
 #: Bytes for the data of tests and a write-ahead log of an eighth of it.
 ROOM = 4 << 30
+#: A file system in memory.
+MEMORY = Path("/dev/shm")  # noqa: S108  (each folder in it is private)
 PREFIX = "vestnik-tests-"
 
 
@@ -88,7 +90,7 @@ def copy_folder(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-a", f"{source}/.", target], check=True)
 
 
-def _in_memory(folder: Path = Path("/dev/shm")) -> Path | None:  # noqa: S108
+def _in_memory(folder: Path = MEMORY) -> Path | None:
     """Return a folder in memory if it has enough space, otherwise the default folder."""
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         return None

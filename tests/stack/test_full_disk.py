@@ -20,8 +20,9 @@ SECONDS_FULL = 6.0
 
 
 def readiness(stack: RunningStack) -> dict[str, str]:
+    address = f"{stack.address}/readyz"
     try:
-        with urllib.request.urlopen(f"{stack.address}/readyz", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310  (our own)
             checks: dict[str, str] = json.load(answer)["checks"]
     except HTTPError as error:
         with error:

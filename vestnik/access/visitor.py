@@ -20,7 +20,8 @@ REMEDY = (
 SAY_EVERY = 3600.0
 clock = time.monotonic
 _saying = threading.Lock()
-_said_at = float("-inf")
+#: When this process last warned, by `clock`.
+warned_at = float("-inf")
 
 
 def address(request: HttpRequest) -> str | None:
@@ -40,12 +41,12 @@ def address(request: HttpRequest) -> str | None:
 
 def _warn_not_read(ours: int) -> None:
     # One warning per process and hour is enough: the fault is in the configuration.
-    global _said_at
+    global warned_at
     with _saying:
         now = clock()
-        if now - _said_at < SAY_EVERY:
+        if now - warned_at < SAY_EVERY:
             return
-        _said_at = now
+        warned_at = now
     log.warning(NOT_READ, web_proxies=ours, remedy=REMEDY)
 
 

@@ -142,7 +142,7 @@ def test_a_stop_that_is_told_in_a_callback_takes_hold_before_anybody_is_waited_f
         given = ["", None, "import", [FIRST], [stop_list.hash_of(FIRST)]]
         holder.execute(holds, given if holds is stop_list.PUT else [])
         hearing.start()
-        wait_until(shows.objects.exists, 10)  # type: ignore[attr-defined]
+        wait_until(shows.objects.exists, 10)  # type: ignore[attr-defined]  # a model
     hearing.join(30)
     may_leave(mailing)
     assert counts(mailing) == {"queued": 1, "suppressed": 1}

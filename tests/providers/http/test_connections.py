@@ -166,7 +166,7 @@ def test_a_connection_that_takes_longer_than_a_message_may_wait_serves_the_next_
 
         async def slowly(*args: object) -> object:
             await asyncio.sleep(0.3)  # as a gateway far away, by TLS
-            return await create(*args)  # type: ignore[arg-type]
+            return await create(*args)  # type: ignore[arg-type]  # passed on
 
         monkeypatch.setattr(connections.aiohttp.TCPConnector, "_create_connection", slowly)
         async with serving(talk) as port, opened(gateway(port, window="5")) as connection:

@@ -4,7 +4,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.test_documentation import ROOT
@@ -211,32 +211,23 @@ def is_property(function: Function) -> bool:
     return bool({"property", "cached_property"} & set(names))
 
 
-def test_docstrings_and_comments_have_no_riddles() -> None:
-    prose = [(path, text) for path in modules_of(*PLAIN) for text in prose_of(path)]
-
+def riddles_in(paths: Iterable[Path]) -> list[str]:
+    prose = [(path, text) for path in paths for text in prose_of(path)]
     assert len(prose) > 1500
-    assert [
+    return [
         f"{path.relative_to(ROOT)}: {found[0]}: {text[:80]}"
         for path, text in prose
         if (found := RIDDLES.search(text))
-    ] == []
+    ]
+
+
+def test_docstrings_and_comments_have_no_riddles() -> None:
+    assert riddles_in(modules_of(*PLAIN)) == []
 
 
 def test_tests_and_benchmarks_have_no_riddles() -> None:
     folders = [ROOT / "bench", *(ROOT / "tests" / name for name in PLAIN_TESTS)]
-    prose = [
-        (path, text)
-        for folder in folders
-        for path in sorted(folder.rglob("*.py"))
-        for text in prose_of(path)
-    ]
-
-    assert len(prose) > 1500
-    assert [
-        f"{path.relative_to(ROOT)}: {found[0]}: {text[:80]}"
-        for path, text in prose
-        if (found := RIDDLES.search(text))
-    ] == []
+    assert riddles_in(path for folder in folders for path in sorted(folder.rglob("*.py"))) == []
 
 
 def test_the_docstring_of_a_function_begins_with_a_verb() -> None:

@@ -4,9 +4,11 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from vestnik.providers.errors import OptionError
+from vestnik.providers.events import Inbound, normalize_sender
 from vestnik.providers.options import Options, Secret
 
 Network = IPv4Network | IPv6Network
@@ -18,6 +20,14 @@ class CallbackRefused(Exception):
 
 class CallerUnknown(CallbackRefused):
     """Raised when the caller does not authenticate as the provider. The answer gives no details."""
+
+
+def inbound_text(alias: str, phone_number: str, text: str, key: str) -> Inbound:
+    """Return a client's text; `key` tells a repetition of it. Raises CallbackRefused without a
+    sender."""
+    if not (sender := normalize_sender(phone_number)):
+        raise CallbackRefused("a text came without the number of its sender")
+    return Inbound(alias, sender, text, datetime.now(UTC), key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,26 @@ def _outcomes(name: str) -> str:
 """
 
 
-def _recorded(still: str, doubted: str, tries: str) -> str:
-    """Return the CTEs that move each message of `outcome` to its new state, once `held` has its
+# The provider's ids of the messages handed over, by which their receipts are found. If a provider
+# reuses one of its ids, the id belongs to the newest message, and so do the receipts that arrive
+# from then on.
+HAND_OVERS = """
+handed_over AS (
+    INSERT INTO dispatch_handover AS h (alias, provider_message_id, message_id, parts)
+    SELECT %(alias)s::text, p.provider_id, p.id, p.parts FROM held, unnest(
+        %(part_owners)s::bigint[], string_to_array(%(part_ids)s, E'\\x1f'), %(parts)s::int[]
+    ) AS p (id, provider_id, parts)
+    WHERE %(receipts)s
+    ON CONFLICT (alias, provider_message_id) DO UPDATE
+    SET message_id = excluded.message_id, parts = excluded.parts, state = NULL
+    WHERE h.message_id <> excluded.message_id
+    RETURNING 1
+)
+"""
+
+
+def _move_messages(still: str, doubted: str, tries: str) -> str:
+    """Return the CTE that moves each message of `outcome` to its new state, once `held` has its
     batch.
 
     `still` is the condition that the message has not been moved by another transaction; `doubted`
@@ -51,9 +69,6 @@ def _recorded(still: str, doubted: str, tries: str) -> str:
     Messages are found by the primary key alone. If the mailing or the batch's range of ids is named
     as well, the planner may read or hash that range for each outcome as long as its statistics are
     older than the mailing: 24 ms a flight instead of 0.6 ms (decision 0013).
-
-    If a provider reuses one of its ids, the id belongs to the newest message, and so do the
-    receipts that arrive from then on.
     """
     return f"""
 settled AS (
@@ -75,29 +90,18 @@ settled AS (
     FROM held, outcome o
     WHERE m.id = o.id AND {still}
     RETURNING m.state
-),
-handed_over AS (
-    INSERT INTO dispatch_handover AS h (alias, provider_message_id, message_id, parts)
-    SELECT %(alias)s::text, p.provider_id, p.id, p.parts FROM held, unnest(
-        %(part_owners)s::bigint[], string_to_array(%(part_ids)s, E'\\x1f'), %(parts)s::int[]
-    ) AS p (id, provider_id, parts)
-    WHERE %(receipts)s
-    ON CONFLICT (alias, provider_message_id) DO UPDATE
-    SET message_id = excluded.message_id, parts = excluded.parts, state = NULL
-    WHERE h.message_id <> excluded.message_id
-    RETURNING 1
 )
 """
 
 
 # Under a valid lease: the message is queued and in flight.
-SETTLED_IN_FLIGHT = _recorded(
+SETTLED_IN_FLIGHT = _move_messages(
     still=f"m.state = '{QUEUED}'",
     doubted=f"o.state = '{DOUBTED}'",
     tries=f"CASE WHEN o.departed = {NOT_COUNTED} THEN 0 ELSE 1 END",
 )
 # After the lease was taken back: the message is unknown and still carries this attempt.
-SETTLED_LATE = _recorded(
+SETTLED_LATE = _move_messages(
     still=f"m.state = '{UNKNOWN}' AND m.attempt_id = %(attempt)s",
     doubted=f"(o.state = '{DOUBTED}' OR o.state = '{FAILED}' AND m.doubted_attempt_id IS NOT NULL)",
     tries="0",
@@ -165,7 +169,7 @@ held AS (
         extract(epoch FROM least(m.ends_at, b.open_until, %(closes)s::timestamptz)
             - clock_timestamp())::float8 AS seconds_to_end
 ),
-{SETTLED_IN_FLIGHT}
+{SETTLED_IN_FLIGHT}, {HAND_OVERS}
 SELECT (SELECT count(*) FROM settled) AS recorded, marked, marked_at, seconds_to_end FROM held
 """)
 
@@ -212,7 +216,7 @@ held AS (
         AND b.attempt_id IS NOT DISTINCT FROM %(attempt)s
     RETURNING b.id, b.state
 ),
-{SETTLED_IN_FLIGHT},
+{SETTLED_IN_FLIGHT}, {HAND_OVERS},
 {TAKE_TURN}
 SELECT (SELECT count(*) FROM settled) AS recorded, state FROM held
 """
@@ -240,7 +244,7 @@ outcome AS (
             THEN %(ended_reason)s END) AS reason, retry_in
     FROM given, held
 ),
-{SETTLED_LATE},
+{SETTLED_LATE}, {HAND_OVERS},
 counted AS (
     SELECT count(*) AS n, {counts.columns((UNKNOWN,), (SENT, FAILED, QUEUED))} FROM settled
 )

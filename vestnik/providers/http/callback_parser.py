@@ -10,11 +10,11 @@ from vestnik.providers.callbacks import (
     CallbackAuthenticator,
     CallbackRefused,
     CallerUnknown,
+    inbound_text,
     matches_secret,
     parse_id,
 )
 from vestnik.providers.errors import OptionError
-from vestnik.providers.events import normalize_sender
 from vestnik.providers.http.response import make_readable, normalize_id, scalar_text, step_into
 from vestnik.providers.http.signature import METHODS, digest
 from vestnik.providers.http.status_query import UNDER_WAY
@@ -115,12 +115,9 @@ class CallbackParser:
         )
 
     def _inbound(self, item: object) -> Inbound:
-        phone_number = normalize_sender(self._word(item, "phone") or "")
-        if not phone_number:
-            raise CallbackRefused("a text came without the number of its sender")
-        text = self._word(item, "text") or ""
+        phone, text = self._word(item, "phone") or "", self._word(item, "text") or ""
         key = self._word(item, "provider_id") or self._word(item, "id") or ""
-        return Inbound(self._alias, phone_number, text, datetime.now(UTC), key)
+        return inbound_text(self._alias, phone, text, key)
 
 
 def _states(state: ReceiptState, words: Iterable[str]) -> dict[str, ReceiptState]:

@@ -11,6 +11,7 @@ from vestnik.providers.callbacks import (
     CallbackAuthenticator,
     CallbackRefused,
     CallerUnknown,
+    inbound_text,
     matches_secret,
     parse_id,
 )
@@ -88,11 +89,8 @@ class CallbackParser:
         )
 
     def _inbound(self, fields: Mapping[str, str]) -> Inbound:
-        phone_number = normalize_sender(fields.get("phone", ""))
-        if not phone_number:
-            raise CallbackRefused("a text came without the number of its sender")
         key = ":".join(fields[name] for name in INBOUND_IDS if name in fields)
-        return Inbound(self._alias, phone_number, fields["mes"], datetime.now(UTC), key)
+        return inbound_text(self._alias, fields.get("phone", ""), fields["mes"], key)
 
 
 def _is_signed(fields: Mapping[str, str], words: Sequence[str], secret: Secret) -> bool:

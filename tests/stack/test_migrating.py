@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.stack.embedded_servers import wait_until
-from tests.stack.test_wait_for import own_servers, vestnik  # noqa: F401
+from tests.stack.test_wait_for import own_servers, vestnik  # noqa: F401  (fixtures)
 
 #: Before the indexes that are created concurrently, and before a column of the messages.
 BEFORE = (("audience", "0009"), ("dispatch", "0004"))
@@ -22,7 +22,7 @@ Environ = dict[str, str]
 
 
 @pytest.fixture
-def older(own_servers: Environ) -> Environ:  # noqa: F811
+def older(own_servers: Environ) -> Environ:  # noqa: F811  (the fixture)
     """A database of an earlier release."""
     for migration in BEFORE:
         assert vestnik("manage", "migrate", *migration, **own_servers).returncode == 0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.builders import enlist_all, from_now, make_clients, make_mailing
+from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.models import Batch, MailingTurn
 from vestnik.dispatch.prepare import launch
@@ -107,6 +108,18 @@ def test_every_third_turn_is_for_the_first_messages_of_new_ones() -> None:
     assert got[new.id] >= 5
     got = Counter(serve(9, first))
     assert max(got.values()) <= 3
+
+
+def test_one_message_waits_for_no_rotation_of_large_ones_that_are_new_as_well() -> None:
+    large = make_several(20, clients=2000)
+    rates = {one.id: 2_000.0 for one in large}
+    serve(10, ClaimOrder(rates, 2_000.0, 1000), served=1000)
+    Client.objects.filter(id=Client.objects.order_by("id").values("id")[:1]).update(tag="one")
+    one = make_another(filter={"tags": ["one"]})
+
+    order = ClaimOrder({**rates, one.id: 2_000.0}, 2_000.0, 1000, new_first=True, new_below=40_000)
+
+    assert serve(1, order) == [one.id]
 
 
 def test_a_stream_of_small_ones_leaves_others_their_turns() -> None:

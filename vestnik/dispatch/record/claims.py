@@ -75,7 +75,8 @@ class ClaimOrder:
     rate: float = 1.0
     #: About how many messages one turn has.
     turn: int = 1
-    #: Whether mailings that have handed over fewer than `new_below` messages go first.
+    #: Whether mailings go first that have handed over fewer than `new_below` messages, and far less
+    #: than another one.
     new_first: bool = False
     new_below: int = 0
 

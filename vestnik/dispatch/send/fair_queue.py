@@ -34,7 +34,7 @@ EARLIEST_REPLAN, REPLAN_COST_FACTOR = 0.05, 10.0
 #: A turn is what a mailing gets in this number of seconds if others wait.
 TURN_SECONDS = 1.0
 #: Every NEW_EVERY-th turn is for new mailings: those that have handed over less than NEW_SECONDS
-#: worth of the capacity, or fewer than NEW_AT_LEAST messages.
+#: worth of the capacity, or fewer than NEW_AT_LEAST messages, and far less than another one.
 NEW_EVERY, NEW_SECONDS, NEW_AT_LEAST = 3, 1.0, 5
 #: Messages a second assumed for a provider without a rate limit until a rate is measured.
 FIRST_CAPACITY = 1000.0

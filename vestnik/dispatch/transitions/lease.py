@@ -10,6 +10,8 @@ from vestnik.mailings.window import END_GUARD
 #: addition to one turn. It bounds how long a mailing that was paused is preferred when it resumes.
 #: LONGEST_TURN: the length of a turn, unless the messages of one turn alone take longer.
 MOST_BEHIND, LONGEST_TURN = 1.0, 1.5
+#: A new mailing has handed over less than what the leading one has, divided by this.
+FAR_BEHIND = 2.0
 
 # Claim the next batch of a provider: start-time fair queuing (decision 0018, `fair_queue`).
 #
@@ -19,6 +21,10 @@ MOST_BEHIND, LONGEST_TURN = 1.0, 1.5
 # claimed now count as handed over (`under_way`), or one mailing would get every dispatcher. Of one
 # mailing, the batch whose hours close first is claimed first: in the order of zone names, messages
 # for Vladivostok expired although there was capacity for all (decision 0019).
+#
+# A turn for new mailings goes to the one that has handed over least after its batch, so one message
+# beside twenty large mailings that start with it waits for none of them. Only a mailing that is far
+# behind another one is new: among equal ones, a turn out of order makes a gap of its length later.
 #
 # Cost. Candidates are read without locks, at most 32 batches of each running mailing and 64 in all,
 # so the cost grows with the number of running mailings and not with their size. 64 leave enough for
@@ -41,13 +47,16 @@ rated AS MATERIALIZED (
 running AS MATERIALIZED (
     SELECT r.id, r.rate, t.turn, t.virtual_time, coalesce(c.n, 0) * %(turn)s / r.rate AS under_way,
         greatest({LONGEST_TURN}, %(turn)s / r.rate) AS longest,
-        %(new_first)s AND coalesce(t.served, 0) < %(new_below)s AS is_new
+        coalesce(t.served, 0) + coalesce(c.n, 0) * %(turn)s AS served
     FROM rated r
     LEFT JOIN dispatch_mailingturn t ON t.mailing_id = r.id
     LEFT JOIN claimed c ON c.mailing_id = r.id
 ),
 bounded AS (
-    SELECT coalesce(max(virtual_time) - max(longest) - {MOST_BEHIND}, 0) AS least FROM running
+    SELECT coalesce(max(virtual_time) - max(longest) - {MOST_BEHIND}, 0) AS least,
+        CASE WHEN %(new_first)s THEN least(%(new_below)s, max(served) / {FAR_BEHIND}) END
+            AS new_below
+    FROM running
 ),
 mean AS MATERIALIZED (
     SELECT coalesce(avg(greatest(virtual_time, least)), 0) AS virtual_time
@@ -55,12 +64,17 @@ mean AS MATERIALIZED (
 ),
 candidates AS MATERIALIZED (
     SELECT b.id, m.rate, m.longest, now.virtual_time, row_number() OVER (
-            ORDER BY m.is_new DESC, now.virtual_time + m.under_way, m.turn, m.id,
+            ORDER BY now.served_by_then, now.virtual_time + m.under_way, m.turn, m.id,
                 b.open_until, b.number
         ) AS place
     FROM running m
     CROSS JOIN LATERAL (
-        SELECT greatest(coalesce(m.virtual_time, mean.virtual_time), least) AS virtual_time
+        SELECT greatest(coalesce(m.virtual_time, mean.virtual_time), least) AS virtual_time,
+            CASE WHEN m.served < new_below THEN m.served + (
+                SELECT r.queued FROM dispatch_batch r
+                WHERE r.mailing_id = m.id AND r.state = '{READY}'
+                ORDER BY r.open_until, r.number LIMIT 1
+            ) END AS served_by_then
         FROM bounded, mean
     ) now
     CROSS JOIN LATERAL (

@@ -13,7 +13,6 @@ from tests.interleaving.situations import CLOSED_ZONE, NEW_TEXT, Situation
 from vestnik.audience import clients, stop_list, upsert
 from vestnik.audience.models import Client
 from vestnik.audience.stop_list import Source
-from vestnik.dispatch.models import EnlistmentCursor
 from vestnik.dispatch.prepare import enlist, launch, local_hours, new_text
 from vestnik.dispatch.receive import late_responses, receipts
 from vestnik.dispatch.receive.late_responses import Attempt
@@ -188,11 +187,7 @@ def finish(situation: Situation, worker: Worker) -> None:
 def enlist_chunks(situation: Situation, worker: Worker) -> None:
     """Enlist as a separate process, with its own queue."""
     launch.launch_when_due(situation.mailing)
-    found = EnlistmentCursor.objects.filter(mailing=situation.mailing, complete=False)
-    if (enlistment := found.select_related("mailing").first()) is None:
-        return
-    few = enlist.is_small(enlistment)
-    if not few or enlist.enlist_chunk(situation.mailing, few=True):
+    if enlist.enlist_few(situation.mailing):
         while enlist.enlist_chunk(situation.mailing):
             pass
 

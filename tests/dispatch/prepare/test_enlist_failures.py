@@ -8,12 +8,16 @@ from django.db import connection
 from tests.builders import make_clients, make_mailing
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.prepare import enlist, enlist_failures, launch
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.runtime import tasks
 from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def let_pass(seconds: float) -> None:
+    sql.run("UPDATE dispatch_enlistment SET retry_at = retry_at - %s * interval '1 s'", [seconds])
 
 
 def launched(**fields: object) -> Mailing:
@@ -67,6 +71,7 @@ def test_an_unreadable_filter_pauses_its_mailing_and_no_other_waits() -> None:
     assert [m.messages.count() for m in (large, first, poisoned, last)] == [1200, 1, 0, 1]
     assert poisoned.enlistment.failures == 1
     for _ in range(2):
+        let_pass(enlist_failures.RETRY_AFTER)
         tasks.look_at(poisoned.id)
     poisoned.refresh_from_db()
     assert (poisoned.state, poisoned.enlisted_at) == ("paused", None)
@@ -85,7 +90,32 @@ def test_an_error_of_the_database_for_one_mailing_concerns_no_other(
     tasks.look_at(mailings[0].id)
 
     assert [one.messages.count() for one in mailings] == [3, 0, 3, 3]
+    let_pass(enlist_failures.RETRY_AFTER)
     assert enlist.mailings_to_enlist() == [mailings[1].id]
     sql.run("DROP FUNCTION refuse CASCADE")
     tasks.look_at(mailings[1].id)
     assert mailings[1].messages.count() == 3
+
+
+@pytest.mark.parametrize("step_of_the_clock", [0, -3600, 3600])
+def test_an_error_that_passes_within_seconds_gives_no_mailing_up(
+    refuse: Callable[[Mailing, str], None], step_of_the_clock: int
+) -> None:
+    """Ten tasks meet the mailing within a second, also if each process has it in its queue."""
+    make_clients(3)
+    mailing = launched()
+    refuse(mailing, "42P01")
+
+    for _ in range(10):
+        tasks.look_at(mailing.id)
+        enlist.enlist([mailing.id])
+    mailing.refresh_from_db()
+
+    assert (mailing.state, mailing.enlistment.failures) == ("running", 1)
+    assert enlist.mailings_to_enlist() == []
+    sql.run("DROP FUNCTION refuse CASCADE")
+    let_pass(enlist_failures.RETRY_AFTER + step_of_the_clock)
+    tasks.look_at(mailing.id)
+    mailing.enlistment.refresh_from_db()
+    assert mailing.messages.count() == 3
+    assert (mailing.enlistment.failures, mailing.enlistment.retry_at) == (0, None)

@@ -1,13 +1,13 @@
 """Many mailings that start together are enlisted in turn, by two threads."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from django.db import connections, transaction
 
-from tests.builders import make_clients, make_mailing
+from tests.builders import from_now, make_clients, make_mailing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.db import sql
@@ -40,6 +40,22 @@ def test_each_gets_a_chunk_in_turn() -> None:
     queue.work(step, never)
 
     assert order == [1, 2, 3, 1, 3, 1]
+
+
+def test_one_that_joins_a_long_queue_has_its_turn_soon_and_the_oldest_does_not_starve() -> None:
+    queue, order = EnlistQueue(newest_too=True), []
+
+    def step(mailing: int) -> bool:
+        order.append(mailing)
+        if len(order) <= 3:
+            queue.add(100 + len(order))
+        return False
+
+    for mailing in range(6):
+        queue.add(mailing)
+    queue.work(step, never)
+
+    assert order == [0, 101, 1, 103, 2, 102, 3, 5, 4]
 
 
 @contextmanager
@@ -101,6 +117,11 @@ def test_what_is_being_stopped_takes_no_further_step() -> None:
     steps: list[int] = []
     queue.work(lambda one: bool(steps.append(one)), never)
     assert steps == [1]
+
+
+def launch_now(mailing: Mailing) -> None:
+    become_due(mailing)
+    assert launch.launch(mailing.id)
 
 
 def launched(**fields: object) -> Mailing:
@@ -169,26 +190,36 @@ SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'dispatch_message
 """
 
 
-@pytest.mark.django_db(transaction=True)
-def test_small_mailings_never_take_all_threads_of_a_process() -> None:
-    """Two threads enlist all that wait; a further task leaves its mailing to them."""
-    make_clients(3)
-    mailings = [launched() for _ in range(6)]
+def become_due(mailing: Mailing) -> None:
+    Mailing.objects.filter(id=mailing.id).update(starts_at=from_now(-1))
 
-    def look_at(mailing_id: int) -> None:
-        tasks.look_at(mailing_id)
+
+@pytest.mark.parametrize("prepare", [launch_now, become_due])
+@pytest.mark.django_db(transaction=True)
+def test_small_mailings_never_take_all_threads_of_a_process(
+    prepare: Callable[[Mailing], object],
+) -> None:
+    """Two threads enlist all that wait. A further task leaves its mailing to them, whether it was
+    launched before or the task launches it."""
+    make_clients(3)
+    mailings = [make_mailing(starts_in=3600, ends_in=7200) for _ in range(6)]
+
+    def look_at(mailing: Mailing) -> None:
+        prepare(mailing)
+        tasks.look_at(mailing.id)
         connections.close_all()
 
-    sweeping = [threading.Thread(target=look_at, args=[one.id]) for one in mailings[:2]]
+    sweeping = [threading.Thread(target=look_at, args=[one]) for one in mailings[:2]]
     with transaction.atomic():
         sql.run("LOCK TABLE dispatch_message IN SHARE MODE")
         for thread in sweeping:
             thread.start()
         wait_until(lambda: sql.value(WAITING_INSERTS) == 2, 10)
-        further = threading.Thread(target=look_at, args=[mailings[2].id])
-        further.start()
-        further.join(10)
-        assert not further.is_alive()
+        further = [threading.Thread(target=look_at, args=[one]) for one in mailings[2:]]
+        for thread in further:
+            thread.start()
+            thread.join(10)
+            assert not thread.is_alive()
     for thread in sweeping:
         thread.join(10)
 
@@ -200,7 +231,7 @@ def test_few_that_have_become_many_are_kept_before_they_are_enlisted() -> None:
     make_clients(1500)
     mailing = launched(filter={"operator_codes": ["900"]})
 
-    assert enlist.enlist_chunk(mailing.id, few=True)
+    assert enlist.enlist_few(mailing.id)
     assert not mailing.messages.exists()
     enlist.enlist([mailing.id])
 

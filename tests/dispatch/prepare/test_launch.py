@@ -1,10 +1,19 @@
 """Due mailings are launched."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 
-from tests.builders import make_clients, make_mailing
+from tests.builders import from_now, make_clients, make_mailing
+from tests.stack.embedded_servers import wait_until
+from vestnik.db import sql
 from vestnik.dispatch.models import EnlistmentCursor
+from vestnik.dispatch.prepare import launch as launching
 from vestnik.dispatch.prepare.launch import launch, launch_all_due, launch_when_due
+from vestnik.dispatch.runtime import scheduler
+from vestnik.mailings.models import CANCEL, Mailing
+from vestnik.mailings.rules import database_now
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +90,37 @@ def test_one_wakeup_launches_all_that_are_due_in_a_few_statements(django_assert_
     assert not launch_when_due(missed.id)
     missed.refresh_from_db()
     assert missed.state == "missed"
+
+
+def cancel(mailing: Mailing) -> None:
+    mailing.apply(CANCEL, actor="test")
+
+
+def move(mailing: Mailing) -> None:
+    mailing.change({"starts_at": from_now(600)}, actor="test")
+
+
+@pytest.mark.parametrize("withdraw", [cancel, move, Mailing.delete])
+def test_all_start_in_time_if_the_one_with_their_wakeup_does_not(
+    withdraw: Callable[[Mailing], object],
+) -> None:
+    """Mailings of one moment have one wake-up, which names one of them."""
+    mailings = [make_mailing(starts_in=0.5) for _ in range(4)]
+    start = mailings[0].starts_at.replace(microsecond=0) + timedelta(seconds=1)
+    Mailing.objects.update(starts_at=start)
+    ((with_wakeup, _),) = sql.rows(scheduler.DUE_SOON, [5.0])
+    withdraw(Mailing.objects.get(id=with_wakeup))
+    wait_until(lambda: database_now() >= start, 10)
+
+    launched = launch_when_due(with_wakeup)
+
+    assert sorted([*launched, with_wakeup]) == [one.id for one in mailings]
+
+
+def test_all_of_more_than_one_statement_launches_are_launched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(launching, "MOST_AT_ONCE", 3)
+    mailings = [make_mailing() for _ in range(7)]
+
+    assert sorted(launch_when_due(mailings[0].id)) == [one.id for one in mailings]

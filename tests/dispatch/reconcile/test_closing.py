@@ -1,6 +1,9 @@
 """Closing: queued messages at the end, and the finish of a mailing."""
 
+import threading
+
 import pytest
+from django.db import connection, transaction
 
 from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, mark_in_flight
@@ -9,7 +12,7 @@ from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
-from vestnik.mailings.models import CANCEL, PAUSE, Mailing
+from vestnik.mailings.models import CANCEL, PAUSE, Mailing, MailingEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -109,3 +112,56 @@ def test_an_unsettled_batch_keeps_the_mailing_open():
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "running"
+
+
+def send_all(mailing: Mailing) -> Mailing:
+    claim = claim_of(mailing)
+    settled = mark_in_flight(claim, due_ids(claim))
+    for message in due_ids(claim):
+        settled.add(message, "sent", 0.0)
+    assert record_and_release(claim, settled)
+    return mailing
+
+
+def test_one_task_finishes_all_that_are_done(django_assert_max_num_queries) -> None:
+    """Each of the mailings that were sent together had a task, and a dozen statements."""
+    make_clients(1)
+    done = [send_all(make_running(clients=0)) for _ in range(20)]
+    left = make_running(clients=0)
+    done[3].apply(PAUSE, actor="test")
+
+    with django_assert_max_num_queries(8):
+        closing.close(done[7].id)
+
+    for mailing in done:
+        mailing.refresh_from_db()
+        assert (mailing.state, mailing.finished_at is not None) == ("finished", True)
+    before = ["paused" if mailing == done[3] else "running" for mailing in done]
+    events = MailingEvent.objects.filter(event="finish").order_by("mailing_id")
+    assert list(events.values_list("from_state", "to_state", "actor")) == [
+        (state, "finished", "system") for state in before
+    ]
+    left.refresh_from_db()
+    assert left.state == "running"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mailing_that_another_transaction_holds_keeps_no_other_from_finishing() -> None:
+    """Resending its unknown messages holds it, after which it may not be done any more."""
+    held, free = make_running(clients=0), make_running(clients=0)
+
+    def close() -> None:
+        closing.close(free.id)
+        connection.close()
+
+    with transaction.atomic():
+        Mailing.objects.select_for_update(no_key=True).get(id=held.id)
+        closing_task = threading.Thread(target=close)
+        closing_task.start()
+        closing_task.join(10)
+        assert not closing_task.is_alive()
+        states = Mailing.objects.in_bulk([held.id, free.id])
+        assert [states[one.id].state for one in (held, free)] == ["running", "finished"]
+    closing.finish_all_done()
+    held.refresh_from_db()
+    assert held.state == "finished"

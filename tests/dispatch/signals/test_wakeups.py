@@ -16,6 +16,7 @@ from tests.dispatch.dispatching import provider
 from tests.stack.embedded_servers import wait_until
 from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.signals import wakeups
+from vestnik.dispatch.signals.spaced_wakeups import SpacedWakeups
 
 QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
 
@@ -157,6 +158,43 @@ def test_a_wakeup_that_was_lost_is_given_again(broker: redis.Redis) -> None:
         return broker.llen(QUEUE) == 1
 
     wait_until(is_there_again, 10)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rate", [{}, {"max_rate": "20"}])
+def test_a_wakeup_that_is_lost_with_its_worker_holds_up_no_other(
+    broker: redis.Redis, settings: Any, rate: dict[str, str]
+) -> None:
+    """A killed worker had taken the wake-up of a mailing with one batch from the queue."""
+    with provider(settings, "one", "vestnik.providers.null.NullProvider", **rate):
+        mailing = make_running(clients=1, provider="one")
+        wakeups.wake_dispatchers_for(mailing.id)
+        wait_until(lambda: broker.llen(QUEUE) == 1, 10)
+        broker.delete(QUEUE)
+
+        wakeups.wake_dispatchers_for(mailing.id)
+        wakeups.publish("vestnik.look_at", 13)
+        wait_until(lambda: "(13,)" in [one["argsrepr"] for one in queued(broker)], 10)
+
+    assert [one["task"] for one in queued(broker)] == ["vestnik.work", "vestnik.look_at"]
+
+
+def test_requests_one_after_the_other_have_few_wakeups_and_the_last_has_one(
+    broker: redis.Redis,
+) -> None:
+    """The first at once, then one for all within a time, published when the last was requested."""
+    spaced, published = SpacedWakeups(10.0), []
+    for _ in range(50):
+        for key in ("a", "b"):
+            spaced.request(key, lambda after, key=key: published.append((key, round(after))))
+    assert published == [("a", 0), ("b", 0), ("a", 10), ("b", 10)]
+
+    for mailing in range(50):
+        wakeups.wake_dispatcher_soon("null")
+        wakeups.finish_soon(mailing)
+    wait_until(lambda: broker.llen(QUEUE) == 4, 10)
+    tasks = Counter(one["task"] for one in queued(broker))
+    assert tasks == {"vestnik.work": 2, "vestnik.look_at": 2}
 
 
 def test_one_wakeup_is_enough_for_a_rate(broker: redis.Redis, settings: Any) -> None:

@@ -37,6 +37,8 @@ class EnlistmentCursor(models.Model):
     stop_list_seen = models.TextField(null=True, db_default=CurrentSnapshot())
     #: How many tries to enlist it failed in a row.
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
+    #: After a failure, when the next try may begin.
+    retry_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "dispatch_enlistment"

@@ -1,6 +1,6 @@
-"""The queue of mailings that a worker process enlists: a chunk of each in turn, in two threads.
+"""A queue of mailings that a worker process enlists, in two threads.
 
-Each chunk is a long statement. Without this limit, as many mailings starting together as a worker
+Each step is a long statement. Without this limit, as many mailings starting together as a worker
 has threads stopped its sending until all of them were enlisted (decision 0021).
 """
 
@@ -8,19 +8,24 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-#: Threads of a process that enlist at the same time.
+#: Threads of a process that work on one queue at the same time.
 ENLISTING_AT_ONCE = 2
 
 
 class EnlistQueue:
-    """The mailings that wait for their next chunk. A mailing is in the queue at most once, and not
-    while a thread works on it."""
+    """The mailings that wait for their next step. A mailing is in the queue at most once, and not
+    while a thread works on it.
 
-    def __init__(self, most: int = ENLISTING_AT_ONCE) -> None:
+    With `newest_too`, every other step takes the newest mailing instead of the oldest. So a mailing
+    that joins a long queue soon has its turn, and none waits forever.
+    """
+
+    def __init__(self, most: int = ENLISTING_AT_ONCE, *, newest_too: bool = False) -> None:
         self._lock = threading.Lock()
         self._waiting: deque[int] = deque()
         self._known: set[int] = set()
         self._free = most
+        self._newest_too, self._newest_next = newest_too, False
 
     def __contains__(self, mailing: int) -> bool:
         with self._lock:
@@ -37,38 +42,31 @@ class EnlistQueue:
         """Call `step` for each mailing in turn until none waits; return at once if enough threads
         do.
 
-        `step` enlists one chunk of a mailing and returns whether there are more.
+        `step` returns whether the mailing is to wait for another step.
         """
-        if not self._enter():
-            return
-        try:
-            while not stopping() and (mailing := self._take()) is not None:
-                more = False
-                try:
-                    more = step(mailing)
-                finally:
-                    self._put_back(mailing, more)
-        finally:
-            self._leave()
-
-    def _enter(self) -> bool:
-        with self._lock:
-            if not self._free:
-                return False
-            self._free -= 1
-            return True
+        while not stopping() and (mailing := self._take()) is not None:
+            more = False
+            try:
+                more = step(mailing)
+            finally:
+                self._put_back(mailing, more)
 
     def _take(self) -> int | None:
+        """Return the next mailing; None if none waits or enough threads work."""
         with self._lock:
-            return self._waiting.popleft() if self._waiting else None
+            if not self._free or not self._waiting:
+                return None
+            self._free -= 1
+            newest, self._newest_next = (
+                self._newest_next,
+                self._newest_too and not self._newest_next,
+            )
+            return self._waiting.pop() if newest else self._waiting.popleft()
 
     def _put_back(self, mailing: int, more: bool) -> None:
         with self._lock:
+            self._free += 1
             if more:
                 self._waiting.append(mailing)
             else:
                 self._known.discard(mailing)
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._free += 1

@@ -24,7 +24,7 @@ LOOK_AHEAD = 1.5
 EARLY = 0.1
 MISSED = Reason(Code.WINDOW_MISSED)
 
-#: Mailings launched by one statement; the next wake-up launches the rest.
+#: Mailings launched by one statement.
 MOST_AT_ONCE = 500
 
 # The seconds to the start, by the database's clock.
@@ -35,13 +35,15 @@ FROM mailings_mailing WHERE id = %s AND state = '{MailingState.SCHEDULED}'
 
 
 def launch_when_due(mailing_id: int) -> list[int]:
-    """Launch a mailing that is due within EARLY seconds, and all due ones with it.
+    """Launch all due mailings, and wait for the start of this one if it is due within EARLY
+    seconds.
 
-    Return the ids of the launched mailings, at most MOST_AT_ONCE.
+    The others are launched even if this one was cancelled or moved: the scheduler publishes one
+    wake-up for all that start in the same moment. Return the ids of the launched mailings.
     """
     until = sql.value(UNTIL_START, [mailing_id])
     if until is None or until > EARLY:
-        return []
+        return launch_all_due()
     time.sleep(max(0.0, until))
     launched = launch_all_due()
     if mailing_id not in launched and launch(mailing_id):
@@ -51,10 +53,14 @@ def launch_when_due(mailing_id: int) -> list[int]:
 
 def launch_all_due() -> list[int]:
     """Launch all due mailings as `launch` does; return their ids."""
-    launched = sql.rows(LAUNCH_DUE, [MOST_AT_ONCE, SYSTEM])
-    for mailing, provider, late in launched:
-        _note_launch(mailing, provider, late)
-    return [mailing for mailing, _, _ in launched]
+    launched: list[int] = []
+    while some := sql.rows(LAUNCH_DUE, [MOST_AT_ONCE, SYSTEM]):
+        for mailing, provider, late in some:
+            _note_launch(mailing, provider, late)
+        launched += [mailing for mailing, _, _ in some]
+        if len(some) < MOST_AT_ONCE:
+            break
+    return launched
 
 
 def _note_launch(mailing_id: int, provider: str, late: float) -> None:

@@ -12,9 +12,16 @@ from django.db import transaction
 from vestnik.db import sql
 from vestnik.dispatch.states import DONE, EXPIRED, OPEN_SQL
 from vestnik.dispatch.suppress.revocation import DOUBTED
-from vestnik.dispatch.transitions.close import CLOSE, OVER_SQL, TAKE
+from vestnik.dispatch.transitions.close import (
+    CLOSE,
+    FINISH_DONE,
+    IS_DONE,
+    LOCK_TO_FINISH,
+    OVER_SQL,
+    TAKE,
+)
 from vestnik.mailings.local_hours import LocalHours
-from vestnik.mailings.models import FINISH, UNDER_WAY_SQL, Mailing
+from vestnik.mailings.models import SYSTEM, UNDER_WAY_SQL, Mailing
 from vestnik.mailings.window import END_GUARD
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -24,11 +31,8 @@ log = structlog.get_logger(__name__)
 #: Batches closed in one transaction: a million queued messages take about eight seconds, and no
 #: lock is held for long (decision 0042).
 BATCHES_AT_ONCE = 50
-
-# By the partial index of batches that are not done: it is empty for a finished mailing.
-ALL_DONE = f"""
-SELECT NOT EXISTS (SELECT FROM dispatch_batch WHERE mailing_id = %s AND state <> '{DONE}')
-"""
+#: Mailings finished in one transaction.
+MAILINGS_AT_ONCE = 500
 
 # Starts from open batches and mailings under way, so finished mailings cost nothing.
 TO_CLOSE = f"""
@@ -43,11 +47,12 @@ WHERE b.state IN {OPEN_SQL} AND m.state IN {OVER_SQL}
 """
 
 IS_TO_CLOSE = f"""
-SELECT FROM mailings_mailing m
-WHERE id = %s AND (state IN {OVER_SQL} OR state IN {UNDER_WAY_SQL} AND (
-    ends_at <= clock_timestamp() OR enlisted_at IS NOT NULL
-    AND NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> '{DONE}')
-))
+SELECT FROM mailings_mailing
+WHERE id = %s AND (state IN {OVER_SQL}
+    OR state IN {UNDER_WAY_SQL} AND ends_at <= clock_timestamp())
+"""
+ALL_DONE = f"""
+SELECT id FROM mailings_mailing m WHERE {IS_DONE} ORDER BY id LIMIT %s
 """
 
 NEVER_OPEN = Reason(Code.HOURS_NEVER_OPEN)
@@ -59,34 +64,39 @@ WHERE mailing_id = %s AND state IN {OPEN_SQL} AND timezone IS NOT NULL
 
 
 def close(mailing_id: int) -> None:
-    """Close the queued messages of an ended mailing, and finish a mailing that has none left."""
+    """Close the queued messages of a mailing that has ended, and finish all mailings that are
+    done."""
     if sql.rows(IS_TO_CLOSE, [mailing_id]):
         never_open = _never_open(Mailing.objects.get(id=mailing_id))
         while _close_some(mailing_id, never_open):
             pass
-        finish_if_done(mailing_id)
+    finish_all_done()
 
 
-def finish_if_done(mailing_id: int) -> bool:
-    """Finish a mailing whose audience is enlisted and whose batches are all done.
+def finish_all_done() -> None:
+    """Finish the mailings whose audience is enlisted and whose batches are all done.
 
     The sums hold by then: each batch's counts add up to its size by a constraint, and a batch
     is done only when it has none queued.
     """
-    mailing = Mailing.objects.get(id=mailing_id)
-    if not _is_done(mailing):
-        return False
+    while done := [mailing for (mailing,) in sql.rows(ALL_DONE, [MAILINGS_AT_ONCE])]:
+        if len(_finish(done)) < MAILINGS_AT_ONCE:
+            break
+
+
+def finish_if_done(mailing_id: int) -> bool:
+    """Finish one mailing if it is done."""
+    return bool(_finish([mailing_id]))
+
+
+def _finish(mailings: Sequence[int]) -> list[int]:
+    """Finish those mailings that are done; leave out those that another transaction holds."""
     with transaction.atomic():
-        # Checked again under the lock that resending unknown messages takes, too.
-        Mailing.objects.select_for_update(no_key=True).get(id=mailing_id)
-        finished = _is_done(mailing) and mailing.move(FINISH)
-    if finished:
-        log.info("mailing finished", mailing=mailing_id)
+        held = [mailing for (mailing,) in sql.rows(LOCK_TO_FINISH, [mailings])]
+        finished = [one for (one,) in sql.rows(FINISH_DONE, [held, SYSTEM])] if held else []
+    for mailing in finished:
+        log.info("mailing finished", mailing=mailing)
     return finished
-
-
-def _is_done(mailing: Mailing) -> bool:
-    return mailing.enlisted_at is not None and bool(sql.value(ALL_DONE, [mailing.id]))
 
 
 def mailings_to_close() -> list[int]:

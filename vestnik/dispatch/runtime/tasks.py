@@ -30,11 +30,13 @@ def run_scheduler() -> None:
 
 @shared_task(name="vestnik.look_at")
 def look_at(mailing_id: int) -> None:
-    """Do what is next for a mailing: launch, enlist, renew texts, wake its senders, close."""
-    if launched := launch.launch_when_due(mailing_id):
-        enlist.enlist(launched, this_worker().is_stopping)
-    else:
-        enlist.enlist_waiting(mailing_id, this_worker().is_stopping)
+    """Do what is next for a mailing: launch, enlist, renew texts, wake its senders, close.
+
+    With it all mailings are launched that are due, enlisted that wait, and finished that are done:
+    hundreds of mailings that start together need a few tasks.
+    """
+    launched = launch.launch_when_due(mailing_id)
+    enlist.enlist(launched or enlist.to_enlist_from(mailing_id), this_worker().is_stopping)
     new_text.renew_all(mailing_id)
     wakeups.wake_dispatchers_for(mailing_id)
     closing.close(mailing_id)

@@ -242,10 +242,11 @@ class Dispatcher:
         )
 
     def _wake_fully_sent(self) -> None:
-        """Publish wake-ups for mailings with a fully sent batch: the mailing may be finished."""
+        """Publish a wake-up if batches were fully sent: their mailings may be finished."""
         with suppress(KeyError):  # another thread may take the last one
-            while self._context.fully_sent:
-                wakeups.publish("vestnik.look_at", self._context.fully_sent.pop())
+            mailing = self._context.fully_sent.pop()
+            self._context.fully_sent.clear()  # one task finishes all
+            wakeups.finish_soon(mailing)
 
     def _wait_for_work(self) -> bool:
         """Wait for work that is due soon; return False if there is none."""

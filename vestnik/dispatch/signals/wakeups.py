@@ -31,6 +31,7 @@ from django.db import transaction
 
 from vestnik.db import redis_client, sql
 from vestnik.dispatch.signals.metrics import counters
+from vestnik.dispatch.signals.spaced_wakeups import SpacedWakeups
 from vestnik.dispatch.states import READY
 from vestnik.mailings.models import MailingState
 from vestnik.outages import OutageLog
@@ -47,8 +48,14 @@ FROM mailings_mailing m WHERE id = %s AND state = '{MailingState.RUNNING}'
 """
 #: From this number of ready batches on, some were ready before, so dispatchers send them already.
 MANY_READY = 21
-#: The dispatchers that one call wakes at most.
+#: The dispatchers that one call wakes at most, and the wake-ups of a provider that may wait.
 MOST_DISPATCHERS = 4
+#: The wake-ups of a rate-limited provider that may wait: one may be lost with its worker.
+MOST_OF_LIMITED = 2
+#: Seconds between two wake-ups for the small mailings that are enlisted one after the other.
+DISPATCH_EVERY = 0.1
+#: Seconds between two wake-ups to finish mailings; one task finishes all that are done.
+FINISH_EVERY = 0.25
 
 #: Wake-ups of this process that wait for the publisher; further ones are dropped.
 MOST_PENDING = 5000
@@ -141,14 +148,16 @@ def wake_for(mailing_id: int) -> None:
     transaction.on_commit(partial(publish, "vestnik.look_at", mailing_id))
 
 
-def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS) -> None:
+def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS, after: float = 0.0) -> None:
     """Publish wake-ups for up to `dispatchers` dispatchers of the provider.
 
-    A dispatcher that is fully busy ignores them. A rate-limited provider gets one.
+    A dispatcher that is fully busy ignores them. A rate-limited provider gets one. More may wait
+    than one call publishes: a wake-up that a killed worker had taken holds up no other.
     """
-    dispatchers = 1 if alias in aliases() and describe(alias).max_rate else dispatchers
-    for _ in range(dispatchers):
-        publish("vestnik.work", alias, most=dispatchers)
+    is_limited = alias in aliases() and bool(describe(alias).max_rate)
+    most = MOST_OF_LIMITED if is_limited else MOST_DISPATCHERS
+    for _ in range(1 if is_limited else dispatchers):
+        publish("vestnik.work", alias, after=after, most=most)
 
 
 def wake_dispatchers_for(mailing_id: int) -> None:
@@ -160,6 +169,22 @@ def wake_dispatchers_for(mailing_id: int) -> None:
     for alias, ready in sql.rows(READY_BATCHES, [MANY_READY, mailing_id]):
         if ready:
             wake_dispatchers(alias, min(ready, MOST_DISPATCHERS) if ready < MANY_READY else 1)
+
+
+_dispatch, _finish = SpacedWakeups(DISPATCH_EVERY), SpacedWakeups(FINISH_EVERY)
+
+
+def wake_dispatcher_soon(alias: str) -> None:
+    """Publish a wake-up for a dispatcher of the provider, at most every DISPATCH_EVERY seconds."""
+    _dispatch.request(alias, partial(wake_dispatchers, alias, 1))
+
+
+def finish_soon(mailing_id: int) -> None:
+    """Publish a wake-up to finish the mailing, at most every FINISH_EVERY seconds.
+
+    Its task finishes all mailings that are done by then, so it need not name each of them.
+    """
+    _finish.request("", lambda after: publish("vestnik.look_at", mailing_id, after=after))
 
 
 def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:

@@ -1,4 +1,5 @@
-"""Closing a mailing: its queued messages become `expired` or `cancelled`. The move `close`."""
+"""Closing a mailing: its queued messages become `expired` or `cancelled`, and it becomes finished.
+The move `close`."""
 
 from vestnik.db.sql import literals
 from vestnik.dispatch.states import (
@@ -10,7 +11,7 @@ from vestnik.dispatch.states import (
     QUEUED,
 )
 from vestnik.dispatch.transitions import counts
-from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
+from vestnik.mailings.models import FINISH, UNDER_WAY_SQL, MailingState
 
 TARGETS = (IN_DOUBT, EXPIRED, CANCELLED)
 #: States of an ended mailing that may still have queued messages. A missed mailing has none.
@@ -72,4 +73,35 @@ UPDATE dispatch_batch b SET
     {counts.changes((QUEUED,), TARGETS, counts.COUNTED_IF_ANY)}
 FROM taken LEFT JOIN counted c USING (id)
 WHERE b.id = taken.id
+"""
+
+# Whether all messages of a mailing `m` are enlisted and have left: by the partial index of batches
+# that are not done, which is empty for a finished mailing.
+IS_DONE = f"""m.state IN {UNDER_WAY_SQL} AND m.enlisted_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> '{DONE}'
+)"""
+
+# Resending unknown messages takes this lock, too, and the batches are read by the next statement
+# (FINISH_DONE): this one's snapshot may be older than the commit of a resend. SKIP LOCKED: no
+# mailing is held while another one is waited for.
+LOCK_TO_FINISH = """
+SELECT id FROM mailings_mailing WHERE id = ANY(%s::bigint[])
+ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+"""
+FINISH_DONE = f"""
+WITH done AS (
+    SELECT m.id, m.state FROM mailings_mailing m WHERE m.id = ANY(%s::bigint[]) AND {IS_DONE}
+),
+finished AS (
+    UPDATE mailings_mailing m SET
+        state = '{FINISH.target}', state_reason = '', reason = NULL,
+        finished_at = clock_timestamp()
+    FROM done WHERE m.id = done.id
+    RETURNING m.id, done.state AS state_before
+),
+noted AS (
+    INSERT INTO mailings_mailingevent (mailing_id, actor, event, from_state, to_state, reason)
+    SELECT id, %s, '{FINISH.name}', state_before, '{FINISH.target}', '' FROM finished
+)
+SELECT id FROM finished
 """

@@ -31,16 +31,32 @@ made AS (
         CASE WHEN r.why IS NULL THEN born.state ELSE '{SUPPRESSED}' END,
         CASE WHEN r.why IS NULL THEN coalesce(r.segments, born.segments) ELSE 0 END, 0,
         CASE WHEN r.why IS NULL THEN r.text END, r.why, r.reason, %s
-    FROM recipients r, born ORDER BY"""
+    FROM recipients r, born"""
+# Nothing is inserted for more clients.
+FEW_ONLY = "WHERE (SELECT count(*) FROM picked) <= {most}"
 MADE_ROWS = """
     RETURNING id, client_id, error IS NULL AS goes
 )"""
 # PostgreSQL then looks each row up before it inserts it: a third of the time of enlisting.
 SKIP_ENLISTED = "ON CONFLICT DO NOTHING"
-# Whether clients beyond the cursor have messages already, which is so only if the cursor was set
-# back.
-ENLISTED_BEYOND = """
-SELECT EXISTS (SELECT FROM dispatch_message WHERE mailing_id = %s AND client_id > %s)
+# Take the lock that each chunk holds until it is committed; the erasure of a client takes it
+# exclusively. Return whether clients beyond the cursor have messages already, which is so only if
+# the cursor was set back.
+BEGIN_CHUNK = """
+SELECT EXISTS (SELECT FROM dispatch_message WHERE mailing_id = %s AND client_id > %s),
+    pg_advisory_xact_lock_shared(%s)
+"""
+
+# Move the cursor. With the last chunk the audience is enlisted.
+END_CHUNK = """
+WITH enlistment AS (
+    UPDATE dispatch_enlistment SET
+        cursor = %s, next_number = %s, complete = %s, frozen = %s, failures = 0, retry_at = NULL
+    WHERE mailing_id = %s
+    RETURNING mailing_id, complete
+)
+UPDATE mailings_mailing m SET enlisted_at = clock_timestamp()
+FROM enlistment e WHERE m.id = e.mailing_id AND e.complete
 """
 
 # Number the batches: `n` is the batch of each message, counted from 0 within this statement.
@@ -80,21 +96,25 @@ batches AS (
 )"""
 
 
-def enlist_sql(picked: str, recipients: str, *, by_zone: bool, skip_enlisted: bool) -> str:
+def enlist_sql(
+    picked: str, recipients: str, *, by_zone: bool, skip_enlisted: bool, most: int | None = None
+) -> str:
     """Return the statement that enlists one chunk of an audience.
 
     `picked` is the query of the clients, `recipients` the query of the text or the refusal of each;
     both depend on the mailing. The statement inserts the messages, cuts them into batches, and
     returns how many clients it read, the last client's id, and the number of batches. A client who
-    has a message already is an error, unless `skip_enlisted` is set. The statement's parameters
-    follow those of `picked`.
+    has a message already is an error, unless `skip_enlisted` is set. Nothing is inserted if there
+    are more than `most` clients. The statement's parameters follow those of `picked`.
     """
     # Neighbouring ids of one zone make a batch a range of ids, which is found by the primary key.
     order, numbered = ("r.timezone, r.id", BY_ZONE) if by_zone else ("r.id", ALL_ALIKE)
     conflicts = SKIP_ENLISTED if skip_enlisted else ""
+    few = "" if most is None else FEW_ONLY.format(most=most)
     return f"""
 WITH picked AS MATERIALIZED ({picked}),
-recipients AS ({recipients}),{BORN},{MADE} {order} {conflicts}{MADE_ROWS},{numbered},{CUT},{BATCHES}
+recipients AS ({recipients}),{BORN},{MADE} {few} ORDER BY {order} {conflicts}{MADE_ROWS},
+{numbered},{CUT},{BATCHES}
 SELECT (SELECT count(*) FROM picked) AS taken, (SELECT max(id) FROM picked) AS last,
     (SELECT count(*) FROM batches) AS batches
 """

@@ -9,12 +9,19 @@ import pytest
 
 from tests.stack.embedded_servers import wait_until
 from tests.stack.test_wait_for import own_servers, vestnik  # noqa: F401  (fixtures)
+from vestnik.db.lock_ids import SETUP_LOCK
 
 #: Before the indexes that are created concurrently, and before a column of the messages.
 BEFORE = (("audience", "0009"), ("dispatch", "0004"))
 INDEXES = """
 SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
 WHERE relname IN ('client_tag_lower', 'stoplist_changed_in')
+"""
+#: The setup that waits has looked for a deadlock already, so the next one to look is ours.
+WAITS_LONG = """
+SELECT FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND query LIKE 'SELECT pg_advisory_lock(%'
+    AND clock_timestamp() > query_start + 1.5 * current_setting('deadlock_timeout')::interval
 """
 MIGRATES = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
 
@@ -59,6 +66,27 @@ def test_two_setups_at_once_migrate_and_do_not_wait_for_each_other(older: Enviro
     with setups(older, 2) as said:
         pass
     assert said == ["", ""]
+    assert indexes(older) == [True, True]
+
+
+def test_a_setup_of_an_earlier_release_that_waits_for_ours_is_let_through(older: Environ) -> None:
+    """It waits in a statement, and an index that is created concurrently waits for that one."""
+    with connect(older) as writer, connect(older) as earlier, connect(older) as reader:
+        writer.execute("BEGIN")
+        writer.execute("LOCK TABLE audience_client IN ROW EXCLUSIVE MODE")
+        waits = threading.Thread(
+            target=earlier.execute, args=["SELECT pg_advisory_lock(%s)", [SETUP_LOCK]]
+        )
+        with setups(older, 1) as said:
+            index = ["CREATE INDEX CONCURRENTLY%"]
+            wait_until(lambda: reader.execute(MIGRATES, index).fetchall() != [], 60)
+            waits.start()
+            wait_until(lambda: reader.execute(WAITS_LONG).fetchall() != [], 60)
+            writer.execute("COMMIT")
+            waits.join(60)
+            assert not waits.is_alive()
+            earlier.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+    assert said == [""]
     assert indexes(older) == [True, True]
 
 

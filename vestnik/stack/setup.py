@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from vestnik import env
 from vestnik.access.models import ApiKey, User
@@ -28,6 +28,8 @@ from vestnik.stack.demo import create_demo
 from vestnik.stack.errors import StackError
 
 log = logging.getLogger(__name__)
+
+UNLOCK = "SELECT pg_advisory_unlock(%s)"
 
 FIRST_ACCOUNT = "admin"
 FIRST_KEY = "first key"
@@ -53,13 +55,12 @@ def set_up(*, demo: bool, seconds: float) -> None:
             _take_lock(cursor)
         try:
             if wait_for.has_pending_migrations():
-                with session_timeouts(SILENT_SECONDS, lock_seconds=LOCK_SECONDS):
-                    migrate()
+                migrate(cursor)
             load_shipped()
             if create_first_account() and demo:
                 create_demo()
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+            cursor.execute(UNLOCK, [SETUP_LOCK])
     wait_for.close_connections()
 
 
@@ -76,11 +77,13 @@ def _take_lock(cursor: CursorWrapper) -> None:
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 
-def migrate() -> None:
+def migrate(cursor: CursorWrapper) -> None:
     """Migrate the database, and report a migration that takes long.
 
     While a migration waits for a table that another session reads for long (a backup, for example),
-    all further sessions wait behind it. So it gives up after LOCK_SECONDS and tries again.
+    all further sessions wait behind it. So it gives up after LOCK_SECONDS and tries again. Between
+    two attempts other setups have the lock: one of an earlier release waits for it in a statement,
+    for whose snapshot CREATE INDEX CONCURRENTLY waits, which is a deadlock.
     """
     steps = Steps()
     with wait_for.report_while(
@@ -88,15 +91,18 @@ def migrate() -> None:
     ):
         while not _has_migrated(steps):
             steps.current = f"{steps.last}, which waits for a table that another session uses"
+            cursor.execute(UNLOCK, [SETUP_LOCK])
             time.sleep(SECONDS_BETWEEN_MIGRATIONS)
+            _take_lock(cursor)
 
 
 def _has_migrated(steps: "Steps") -> bool:
-    """Apply the migrations; return False if one did not get its lock in time."""
+    """Apply the migrations; return False if one did not get its lock."""
     try:
-        call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)
+        with session_timeouts(SILENT_SECONDS, lock_seconds=LOCK_SECONDS):
+            call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=steps)
     except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
+        if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             return False
         raise
     return True

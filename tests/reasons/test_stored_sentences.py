@@ -64,6 +64,7 @@ SAID = [
         "account_refused",
         "провайдер не принимает учётную запись (ESME_RINVPASWD)",
     ),
+    ("the vendor answers status 5", "status_not_final", None),
     ("the SMSC answers ESME_RSYSERR", "smsc_answered", "SMSC отвечает ESME_RSYSERR"),
     (
         "8: nothing can be delivered to the number (no route)",

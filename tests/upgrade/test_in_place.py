@@ -88,6 +88,12 @@ CODES = [
     ("event: name", "fields_changed"),
     ("receipt: UNDELIV 027", "receipt_error"),
     ("breaker: no connection: Connection refused", "no_connection"),
+    ("breaker: the provider refuses the account (401): expired", "account_refused_because"),
+    ("breaker: the provider refuses the account (403)", "account_refused"),
+    (
+        "breaker: the provider refuses the account (7): no money (it says: after 60 s)",
+        "asks_to_wait",
+    ),
     ("import: Line 1: no column is named as the phone number ", "no_number_column"),
     ("import: The file is empty: ", "file_empty"),
     ("import: This is a PDF: ", "is_pdf"),
@@ -95,6 +101,18 @@ CODES = [
     ("row: The row has no phone number: ", "number_missing"),
     ("stop list: wrote to smpp", "wrote_to"),
 ]
+
+
+#: Breakers that the dump has none of: the accounts of its sandbox are accepted.
+BREAKERS = [
+    ("words", "the account is refused: 401: expired"),
+    ("status", "the account is refused: HTTP 403"),
+    ("wait", "the account is refused: 7: no money (it says: after 60 s)"),
+]
+OPEN_BREAKER = """
+INSERT INTO public.dispatch_breaker (alias, state, openings, until, reason, changed_at)
+VALUES (%s, 'open', 1, now(), %s, now())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +134,8 @@ def upgraded(
         server.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
         with psycopg.connect(ours) as restored:
             restored.execute(gzip.decompress(DUMP.read_bytes()))
+            for alias, reason in BREAKERS:
+                restored.execute(OPEN_BREAKER, [alias, reason])
         before = row_counts(ours)
         set_up(ours)
         with django_db_blocker.unblock(), connected_to(DATABASE):

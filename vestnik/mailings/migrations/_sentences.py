@@ -92,6 +92,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         r"HTTP (?P<status>\d+) with an answer that is not (?P<expected>JSON|the vendor's)",
     ),
     ("status_unknown", r"the vendor cannot tell"),
+    ("status_not_final", r"the vendor answers status (?P<status>-?\d{1,9})"),
     # over SMPP
     (
         "parts_taken",

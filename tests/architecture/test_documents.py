@@ -1,9 +1,17 @@
-"""docs/glossary.md and docs/architecture.md name modules, files and tables that exist."""
+"""What documents name exists: modules of the glossary, files, tables and layers."""
 
 import re
 import tomllib
+from pathlib import Path
+
+import pytest
 
 from tests.test_documentation import DOCS, ROOT, quoted, source
+
+#: Documents of the present state. Decisions and the changelog name files of their time.
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+#: The folders from which a document may name a file.
+FOLDERS = [ROOT / "vestnik", ROOT]
 
 
 def glossary() -> list[tuple[str, str, str, str]]:
@@ -46,17 +54,22 @@ def test_each_term_has_one_meaning_and_one_translation() -> None:
     assert [term for term, russian, *_ in rows if not re.search("[а-яё]", russian)] == []
 
 
-def test_the_files_of_the_architecture_exist() -> None:
-    page = text_of("architecture")
-    names = {
-        name
-        for words in quoted(re.sub(r"```.*?```", "", page, flags=re.DOTALL))
-        for name in re.findall(r"^[a-z_]+(?:/[a-z_]+)+\.py$", words)
-    }
+def files_in(page: Path) -> set[str]:
+    """The files with a path that a page names."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    name = re.compile(r"^[a-z_]+(?:/[a-z_0-9]+)+\.(?:py|c)$")
+    return {words for words in quoted(text) if name.match(words)}
 
-    assert len(names) > 40
-    folders = [ROOT / "vestnik", ROOT]
-    assert [n for n in sorted(names) if not any((one / n).exists() for one in folders)] == []
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_document_names_exist(page: Path) -> None:
+    names = sorted(files_in(page))
+
+    assert [n for n in names if not any((one / n).exists() for one in FOLDERS)] == []
+
+
+def test_the_architecture_names_the_files_of_the_pipeline() -> None:
+    assert len(files_in(DOCS / "architecture.md")) > 40
 
 
 def test_the_tables_of_the_architecture_exist() -> None:
@@ -82,3 +95,9 @@ def test_the_layers_of_the_architecture_are_those_of_the_contracts() -> None:
     ours = [layer if layer != "cli" else "cli | wsgi" for layer in drawn.split(" → ")]
     assert [layer for layer in contract if layer in ours] == ours
     assert drawn_floors.split(" → ") == [floor.rpartition(".")[2] for floor in floors]
+
+
+def test_the_layers_are_the_same_for_contributors() -> None:
+    first, *_ = re.findall(r"^(cli → .+)$", text_of("architecture"), re.M)
+
+    assert first in (ROOT / "CONTRIBUTING.md").read_text().splitlines()

@@ -291,3 +291,29 @@ def test_no_cell_begins_with_a_break(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "x=1", "5-1", "'=1", "«=»", "(-1)", "\u200bx"])
 def test_other_cells_are_as_they_are(text: str) -> None:
     assert harmless(text) == text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("exported_value", "now"),
+    [
+        ([1], [1, 2]),
+        ([2, 1], [1, 2]),
+        ([1], [1, 1]),
+        ([], [1]),
+        ({"x": 1}, {"x": 1, "y": 2}),
+        ({}, {"x": 1}),
+        ([{"x": 1}], [{"x": 1, "y": 2}]),
+    ],
+)
+def test_an_export_restores_a_list_that_has_grown(exported_value: Any, now: Any) -> None:
+    client = make_client(NUMBER, attributes={"a": exported_value, "b": "x"})
+    file = exported("csv")
+    Client.objects.filter(id=client.id).update(attributes={"a": now, "b": "x", "c": 1})
+
+    job = take(file)
+
+    client.refresh_from_db()
+    assert client.attributes == {"a": exported_value, "b": "x", "c": 1}
+    assert counts(job) == {"rows": 1, "updated": 1}
+    assert counts(take(file)) == {"rows": 1, "unchanged": 1}

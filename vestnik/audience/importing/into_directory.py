@@ -32,14 +32,15 @@ ON CONFLICT (phone_number) DO NOTHING
 PLACED = """w.timezone IS NULL AND w.place IS NOT NULL AND w.place <> c.timezone
         AND (c.timezone_source IN ('place', 'number', 'assumed')
             OR c.timezone_source = '' AND c.timezone = %(zone)s)"""
-# A missing column or an empty cell changes nothing.
+# A missing column or an empty cell changes nothing. Attributes are compared whole: by containment a
+# list or an object of the file would count as unchanged where the client's has more.
 CHANGED = f"""
 SELECT c.id FROM audience_client c JOIN wanted w USING (phone_number)
 WHERE (w.operator_code IS NOT NULL AND w.operator_code <> c.operator_code)
     OR (w.tag IS NOT NULL AND w.tag <> c.tag)
     OR (w.timezone IS NOT NULL AND w.timezone <> c.timezone)
     OR ({PLACED})
-    OR (w.attributes IS NOT NULL AND NOT c.attributes @> w.attributes)
+    OR (w.attributes IS NOT NULL AND c.attributes || w.attributes <> c.attributes)
 """
 LOCK = f"""
 SELECT count(*) FROM (

@@ -22,8 +22,9 @@ from tests.dispatch.sent import (
 from tests.gateways.builders import outgoing
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
+from vestnik.audience.stop_list import Source, put
 from vestnik.dispatch.models import Breaker as BreakerRow
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, recorder
 from vestnik.dispatch.record.due_messages import QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
@@ -203,6 +204,33 @@ def test_a_flight_that_was_marked_as_the_database_went_away_goes_later(monkeypat
     monkeypatch.setattr(batch_recorder, "record_and_mark", failed)
     sender_of(mailing, Script()).send()
     assert counts(mailing) == {"queued": 4}
+    assert_it_adds_up(mailing)
+
+
+def test_a_batch_is_released_though_taking_messages_back_fails(
+    settings: Any, monkeypatch: Any
+) -> None:
+    """A refused flight's messages are taken back after its outcomes are recorded."""
+    mailing = make_running(4)
+    stopped = mailing.messages.order_by("id").values_list("phone_number", flat=True)[2]
+
+    class Stopping(Script):
+        def hand_over(
+            self, describe: Provider, flight: Sequence[OutboundMessage]
+        ) -> Future[list[Outcome | None]]:
+            super().hand_over(describe, flight)
+            self.answer()
+            put([stopped], Source.API)
+            return self.answers
+
+    failed = failing(recorder.sweep_batch, 1, afterwards=False, then=lambda: None)
+    monkeypatch.setattr(recorder, "sweep_batch", failed)
+    with provider(settings, "null", "null", window="2"):
+        sender_of(mailing, Stopping()).send()
+
+    batch = mailing.batches.get()
+    assert (batch.state, batch.in_flight, batch.claim_id) == ("ready", [], None)
+    assert counts(mailing) == {"queued": 2, "sent": 2}
     assert_it_adds_up(mailing)
 
 

@@ -181,13 +181,15 @@ class BatchRecorder:
 
         If it was not, the batch is under the attempt of `known`, which holds all outcomes. If it
         was, the batch is under the next attempt, whose flight has not left, and only `results` are
-        still to be recorded. If neither matches, the lease was taken back under one of the two
-        attempts.
+        still to be recorded; or under none, if that flight was refused and nothing else was out. If
+        none matches, the lease was taken back under one of the two attempts.
         """
         has_two_attempts = results.attempt_id != known.attempt_id
         if record_and_release(self._batch, known):
             return
-        if has_two_attempts and record_and_release(self._batch, results):
+        if has_two_attempts and any(
+            record_and_release(self._batch, each) for each in (results, OutcomeBatch())
+        ):
             return
         self.record_late(known)
         if has_two_attempts:

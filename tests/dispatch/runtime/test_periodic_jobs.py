@@ -105,6 +105,12 @@ def test_whichever_step_fails_all_others_run_and_the_failure_is_counted(
         assert totals()[f"job_failures|{failing}"] - before == 1
 
 
+def test_a_step_is_named_after_its_job() -> None:
+    """An operator tells by the name of a failed step whether mailings still start."""
+    assert {step.name.partition(".")[0] for step in tick.SCHEDULE_STEPS} == {"tick"}
+    assert {step.name.partition(".")[0] for step in tick.MAINTENANCE_STEPS} == {"chores"}
+
+
 @pytest.mark.django_db
 def test_one_wakeup_is_for_all_that_start_in_the_same_moment() -> None:
     """A late mailing has a wake-up of its own: it may be missed, which is decided for each one."""

@@ -168,34 +168,33 @@ def pause_without_provider() -> None:
         mailing.move(PAUSE, reason=Reason(Code.PROVIDER_MISSING, alias=mailing.provider))
 
 
-def _step(run: Callable[[], object]) -> Step:
-    return Step(f"tick.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run)
+def _steps(job: str, *runs: Callable[[], object]) -> list[Step]:
+    """Return the steps of a job, named after it: the name in a log tells what does not happen."""
+    return [
+        Step(f"{job}.{run.__module__.rpartition('.')[2]}.{run.__name__}", 1.0, run) for run in runs
+    ]
 
 
 #: In this order, `wake_senders` finds the batches that were rescued or promoted in the same run.
-SCHEDULE_STEPS = [
-    _step(run)
-    for run in (
-        launch_due,
-        bound_leases,
-        claims.rescue_expired,
-        claims.promote_due,
-        closing.finish_all_done,
-        wake_unfinished,
-        wake_senders,
-    )
-]
-MAINTENANCE_STEPS = [
-    _step(run)
-    for run in (
-        local_hours.schedule_closed,
-        receipts.match_kept,
-        receipts.forget_old,
-        opt_out.forget_old_texts,
-        opt_out.stop_pending,
-        revocation.sweep_deleted,
-        pause_without_provider,
-        resolve_unknown,
-        import_runner.wake_for_waiting,
-    )
-]
+SCHEDULE_STEPS = _steps(
+    "tick",
+    launch_due,
+    bound_leases,
+    claims.rescue_expired,
+    claims.promote_due,
+    closing.finish_all_done,
+    wake_unfinished,
+    wake_senders,
+)
+MAINTENANCE_STEPS = _steps(
+    "chores",
+    local_hours.schedule_closed,
+    receipts.match_kept,
+    receipts.forget_old,
+    opt_out.forget_old_texts,
+    opt_out.stop_pending,
+    revocation.sweep_deleted,
+    pause_without_provider,
+    resolve_unknown,
+    import_runner.wake_for_waiting,
+)

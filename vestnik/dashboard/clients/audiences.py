@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,7 @@ from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.audience_builder.condition_hints import condition_hints
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
+from vestnik.dashboard.web.form_idempotency import create_from_page, redirect_deleted
 from vestnik.dashboard.web.kept_forms import submitted_or_restored
 from vestnik.dashboard.wording.bidi import isolate
 from vestnik.dashboard.wording.filter_text import describe
@@ -87,7 +88,11 @@ def edit_audience(request: OperatorRequest, id: int) -> HttpResponse:
 @page(Action.SEND)
 def delete_audience(request: OperatorRequest, id: int) -> HttpResponse:
     """Delete an audience after a confirmation."""
-    saved = get_object_or_404(SavedAudience, id=id)
+    saved = SavedAudience.objects.filter(id=id).first()
+    if saved is None:
+        if request.method == "POST":
+            return redirect_deleted(request, "audience-list")
+        raise Http404
     if request.method == "POST":
         saved.delete()
         messages.success(
@@ -116,7 +121,7 @@ def _edit(request: OperatorRequest, saved: SavedAudience | None) -> HttpResponse
     context["audience"] = audience = AudienceForm.submitted(data)
     if "count" in request.POST:
         return _page(request, context | _counted(audience))
-    if problem := _problem(name, audience, saved, context["marks"]):
+    if problem := _problem(request, name, audience, saved):
         return _page(request, {**context, "is_wrong": True, **problem})
     messages.success(request, _("The audience “%(name)s” is saved.") % {"name": isolate(name)})
     return redirect("audience-list")
@@ -158,16 +163,16 @@ def _conflicts(
 
 
 def _problem(
-    name: str, audience: AudienceForm, saved: SavedAudience | None, marks: str
+    request: OperatorRequest, name: str, audience: AudienceForm, saved: SavedAudience | None
 ) -> dict[str, Any] | None:
     """Save the audience; return the context of the problem if it cannot be saved."""
     if not audience.is_valid():
         return {"name_problem": ""}
     try:
         if saved is None:
-            save_audience(name, audience.audience)
+            create_from_page(request.POST, lambda: save_audience(name, audience.audience).id)
             return None
-        return _change(name, audience, saved.id, marks)
+        return _change(name, audience, saved.id, request.POST.get(dirty_fields.FIELD, ""))
     except ValidationError as error:
         return {"name_problem": " ".join(error.messages)}
 

@@ -29,6 +29,13 @@ from vestnik.dashboard.clients.bulk_actions import BULK_ACTIONS, BulkAction
 from vestnik.dashboard.clients.search import SearchForm, selected
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, forbidden, page
+from vestnik.dashboard.web.form_idempotency import (
+    DONE_BEFORE,
+    claim_token,
+    is_repeated,
+    read_token,
+    release_token,
+)
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 
 #: More at once would exceed the time limit of a request.
@@ -118,6 +125,8 @@ class Selection:
 @page(Action.SEND, keeps=True)
 def client_bulk(request: OperatorRequest) -> HttpResponse:
     """Ask for confirmation, and execute the action."""
+    if request.method == "POST" and is_repeated(request.POST):
+        return _redirect_done(request)
     data = request.GET if (submitted := submitted_or_restored(request)) is None else submitted
     does = data.get("does", "")
     selection = Selection.read(data)
@@ -133,6 +142,12 @@ def client_bulk(request: OperatorRequest) -> HttpResponse:
     return _show_confirmation(request, selection, does, ids)
 
 
+def _redirect_done(request: OperatorRequest) -> HttpResponse:
+    """Answer a page that was submitted before: its clients may be changed or deleted by now."""
+    messages.info(request, DONE_BEFORE)
+    return redirect("client-list")
+
+
 def _show_confirmation(
     request: OperatorRequest, selection: Selection, does: str, ids: Sequence[int]
 ) -> HttpResponse:
@@ -140,6 +155,8 @@ def _show_confirmation(
     form = BulkForm(submitted_or_restored(request), ids=ids, does=does)
     clear_restored_errors(request, form)
     if is_sent and len(ids) <= MOST_AT_ONCE and form.is_valid():
+        if not claim_token(request.POST):
+            return _redirect_done(request)
         _report(request, BULK_ACTIONS[does], ids, form.cleaned_data)
         return redirect(back)
     if form.is_bound:
@@ -170,12 +187,16 @@ def _report(
     """Execute the action in chunks, and report the number of clients."""
     looked_at, changed = 0, 0
     ends = time.monotonic() + MOST_SECONDS
-    for chunk in _chunks(ids):
-        # At least one chunk, so that repeating the action always makes progress.
-        if looked_at and time.monotonic() > ends:
-            break
-        changed += act.run(chunk, data)
-        looked_at += len(chunk)
+    try:
+        for chunk in _chunks(ids):
+            # At least one chunk, so that repeating the action always makes progress.
+            if looked_at and time.monotonic() > ends:
+                break
+            changed += act.run(chunk, data)
+            looked_at += len(chunk)
+    except Exception:  # interrupted: the same page, submitted again, continues
+        release_token(read_token(request.POST))
+        raise
     messages.success(request, act.success_text(changed))
     if remaining := len(ids) - looked_at:
         messages.warning(request, _left(remaining))

@@ -26,6 +26,7 @@ from vestnik.dashboard.clients.attributes import AttributeRows, shown_of
 from vestnik.dashboard.clients.detail import client_or_404, value_text
 from vestnik.dashboard.web import dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest, page
+from vestnik.dashboard.web.form_idempotency import create_from_page
 from vestnik.dashboard.web.kept_forms import submitted_or_restored
 from vestnik.dashboard.wording import zones
 from vestnik.one_line import unless_untouched
@@ -137,15 +138,21 @@ def _saved(
     marks: str,
 ) -> Client:
     if client is None:
-        client = clients.create({**form.given(), "attributes": rows.attributes})
-        messages.success(request, _("The client is added."))
-        return client
+        return _added(request, {**form.given(), "attributes": rows.attributes})
     with transaction.atomic():
         now = get_object_or_404(Client.objects.select_for_update(), id=client.id)
         _check_conflicts(now, form, rows, marks)
         clients.change(now, form.changes(marks) | _attributes(now, rows.attributes, marks))
     messages.success(request, _("Saved."))
     return now
+
+
+def _added(request: OperatorRequest, fields: dict[str, Any]) -> Client:
+    """Add a client, once even if the page is submitted twice."""
+    id = create_from_page(request.POST, lambda: clients.create(fields).id)
+    client = get_object_or_404(Client, id=id)
+    messages.success(request, _("The client is added."))
+    return client
 
 
 class EditConflict(Exception):

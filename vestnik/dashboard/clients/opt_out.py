@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -14,7 +14,9 @@ from vestnik.audience.stop_list import LONGEST_REASON, Source
 from vestnik.dashboard.clients.detail import client_or_404, entry_of
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx, page
+from vestnik.dashboard.web.form_idempotency import redirect_deleted
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
+from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
@@ -44,13 +46,13 @@ def client_stop(request: OperatorRequest, id: int) -> HttpResponse:
 @page(Action.MANAGE)
 def client_erase(request: OperatorRequest, id: int) -> HttpResponse:
     """Erase the client on request."""
-    client = client_or_404(id)
     if request.method != "POST":
+        client = client_or_404(id)
         context = {"client": client, "entry": entry_of(client.phone_number)}
         return confirmation(request, "dashboard/clients/erase.html", context)
-    erased = erase_client(id)
+    erased = erase_client(min(id, MAX_ID))
     if erased is None:
-        raise Http404
+        return redirect_deleted(request, "client-list")
     count = erased.messages
     text = ngettext(
         "The client is erased. %(count)s message stays without the number.",

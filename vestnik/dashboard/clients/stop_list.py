@@ -7,8 +7,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -22,6 +22,7 @@ from vestnik.dashboard.clients.opt_out import confirmation
 from vestnik.dashboard.clients.search import MOST_COUNTED, digits_of
 from vestnik.dashboard.templatetags.vestnik import phone
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
+from vestnik.dashboard.web.form_idempotency import redirect_deleted
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.reasons import said
@@ -94,7 +95,11 @@ def stop_list(request: OperatorRequest) -> HttpResponse:
 @page(Action.MANAGE)
 def remove(request: OperatorRequest, id: int) -> HttpResponse:
     """Remove a number from the list after a confirmation."""
-    entry = get_object_or_404(StopListEntry, id=min(id, 2**63 - 1))
+    entry = StopListEntry.objects.filter(id=min(id, 2**63 - 1)).first()
+    if entry is None:
+        if request.method == "POST":
+            return redirect_deleted(request, SECTION)
+        raise Http404
     if request.method != "POST":
         context = {"entry": entry, "client": _client_of(entry)}
         return confirmation(request, "dashboard/clients/stop_list_remove.html", context, SECTION)

@@ -8,9 +8,11 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
+from django.contrib import messages
 from django.db import transaction
 from django.db.models.functions import Now
-from django.http import QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy
 
 from vestnik.dashboard.models import Submission
@@ -27,6 +29,12 @@ PRUNED_AT_ONCE = 100
 ALREADY_SUBMITTED = gettext_lazy(
     "This page was submitted already, and nothing was done again. To submit it once more, press "
     "again."
+)
+
+#: The answers to a page that is submitted again, since its first answer did not arrive.
+DELETED_BEFORE = gettext_lazy("It was deleted before: nothing was done again.")
+DONE_BEFORE = gettext_lazy(
+    "This page was submitted before. Nothing was done again: check the list."
 )
 
 
@@ -84,7 +92,7 @@ def create_once(token: uuid.UUID, make: Callable[[], int], content: str = "") ->
 
     Raises TokenAlreadyUsed if the content differs from the first time.
     """
-    mark = hashlib.sha256(content.encode()).hexdigest()
+    mark = _mark_of(content)
     with transaction.atomic():
         # In the same transaction: a concurrent request waits for the primary key, and a failure
         # leaves the token unused.
@@ -99,7 +107,40 @@ def create_once(token: uuid.UUID, make: Callable[[], int], content: str = "") ->
     return submission.made, True
 
 
-def release_token(token: uuid.UUID) -> None:
+def create_from_page(data: QueryDict, make: Callable[[], int]) -> int:
+    """Return the id of the object that a page creates: the same one if it is submitted again.
+
+    With other content, as after Back, the page creates another object.
+    """
+    token = read_token(data) or uuid.UUID(new_token())
+    try:
+        return create_once(token, make, canonical_content(data))[0]
+    except TokenAlreadyUsed:
+        return make()
+
+
+def claim_token(data: QueryDict) -> bool:
+    """Use up the token of a page before its action; return False if the same was begun before."""
+    token = read_token(data)
+    try:
+        return token is None or create_once(token, lambda: 0, canonical_content(data))[1]
+    except TokenAlreadyUsed:  # other content, after Back
+        return True
+
+
+def is_repeated(data: QueryDict) -> bool:
+    """Return whether the action of a page was begun before, with the same content."""
+    same = Submission.objects.filter(token=read_token(data), made__isnull=False)
+    return same.filter(content=_mark_of(canonical_content(data))).exists()
+
+
+def redirect_deleted(request: HttpRequest, to: str) -> HttpResponse:
+    """Answer a deletion whose object is gone: the page was submitted twice, or by two users."""
+    messages.info(request, DELETED_BEFORE)
+    return redirect(to)
+
+
+def release_token(token: uuid.UUID | None) -> None:
     """Allow the page to be submitted again after its action was interrupted."""
     deadline.extend(SECONDS_TO_FREE)
     Submission.objects.filter(token=token).delete()
@@ -109,6 +150,10 @@ def canonical_content(sent: QueryDict) -> str:
     """Return all submitted fields in a canonical order."""
     fields = ((name, each) for name, values in sent.lists() for each in values)
     return urlencode(sorted(field for field in fields if field[0] != "csrfmiddlewaretoken"))
+
+
+def _mark_of(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _prune() -> None:

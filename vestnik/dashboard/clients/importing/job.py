@@ -16,8 +16,10 @@ from vestnik.dashboard.clients.importing.mapping import Draft
 from vestnik.dashboard.clients.importing.mapping_forms import ENCODINGS
 from vestnik.dashboard.clients.importing.progress import progress_of
 from vestnik.dashboard.web.decorators import ANY, OperatorRequest, forbidden, is_htmx, page
+from vestnik.dashboard.web.form_idempotency import redirect_deleted
 from vestnik.dashboard.web.kept_forms import submitted_or_restored
 from vestnik.dashboard.wording.reasons import said
+from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.runtime.import_runner import enqueue
 from vestnik.reasons.reason import Reason
 from vestnik.reports.files.downloads import FORMATS, download
@@ -35,6 +37,8 @@ SECTIONS = {Into.CLIENTS: "client-list", Into.STOP_LIST: "stop-list-page"}
 @page(methods=ANY, keeps=True)
 def import_page(request: OperatorRequest, id: int) -> HttpResponse:
     """Show the columns of a draft, the progress of a running import, or the result."""
+    if "discard" in request.POST and not Import.objects.filter(id=min(id, MAX_ID)).exists():
+        return redirect_deleted(request, "import-clients")
     job = job_or_404(id)
     if request.method == "POST":
         return _act_on_draft(request, job)
@@ -53,7 +57,7 @@ def import_refused(request: OperatorRequest, id: int) -> HttpResponseBase:
 
 def job_or_404(id: int) -> Import:
     """Return the import, with the same check of the id as `detail.client_or_404`."""
-    return get_object_or_404(Import, id=min(id, 2**63 - 1))
+    return get_object_or_404(Import, id=min(id, MAX_ID))
 
 
 def _act_on_draft(request: OperatorRequest, job: Import) -> HttpResponse:

@@ -1,6 +1,7 @@
 """A new text for those who wait, on its page: looked at with its counts, then agreed to."""
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from django.test import Client as Browser
 from tests.builders import make_running
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.sent import record
+from vestnik.dispatch.prepare.new_text import change
 from vestnik.dispatch.runtime.tasks import look_at
-from vestnik.mailings.models import PAUSE, Mailing
+from vestnik.mailings.models import PAUSE, RESUME, Mailing
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +93,57 @@ def test_what_was_not_agreed_to_is_asked(
 
     assert said in page
     assert (mailing.text, mailing.text_version) == ("Teh sale", 1)
+
+
+def version_in(page: str) -> str:
+    found = re.search(r'name="version" value="([^"]*)"', page)
+    assert found
+    return found[1]
+
+
+def test_the_text_of_another_user_is_shown_and_then_replaced(browser: Browser) -> None:
+    mailing = make_paused()
+    change(mailing, {"text": "Theirs"}, actor="user:other")
+
+    page = posted(browser, mailing, version=1)
+    assert "Another user has changed the text. Now it is: “Theirs”." in page
+    assert (mailing.text, version_in(page)) == ("Theirs", "2")
+
+    page = posted(browser, mailing, version=version_in(page))
+    posted(browser, mailing, version=version_in(page), do="give", agreed=agreed_in(page))
+    assert mailing.text == "The sale"
+
+
+def test_a_restored_page_is_told_of_the_other_text_too(browser: Browser) -> None:
+    mailing, token = make_paused(), str(uuid.uuid4())
+    posted(browser, mailing, token=token)
+    change(mailing, {"text": "Theirs"}, actor="user:other")
+
+    page = browser.get(f"/mailings/{mailing.id}/text/?unsaved={token}").text
+    page = posted(browser, mailing, token=token, version=version_in(page))
+    assert "Now it is: “Theirs”." in page
+
+    page = browser.get(f"/mailings/{mailing.id}/text/?unsaved={token}").text
+    page = posted(browser, mailing, token=token, version=version_in(page))
+    page = posted(browser, mailing, token=token, version=version_in(page))
+    assert '<p class="message-text">The sale</p>' in page
+
+
+@pytest.mark.parametrize("state", ["paused", "running"])
+def test_the_same_answer_again_is_no_error(browser: Browser, state: str) -> None:
+    mailing = make_paused()
+    answer = {"version": 1, "do": "give", "agreed": agreed_in(posted(browser, mailing))}
+    posted(browser, mailing, **answer)
+    if state == "running":
+        mailing.apply(RESUME, actor="test")
+
+    page = posted(browser, mailing, **answer)
+
+    said = {"paused": "The new text is for 2 messages", "running": "The changes are saved."}
+    assert said[state] in page
+    assert (mailing.text, mailing.text_version) == ("The sale", 2)
+    errors = ("Another user", "is unchanged", "was not changed")
+    assert [words for words in errors if words in page] == []
 
 
 def test_a_running_mailing_is_to_be_paused_first(browser: Browser) -> None:

@@ -79,6 +79,23 @@ def test_what_is_given_takes_the_place_of_the_others(api: Caller) -> None:
     assert shown["provider"] == "console"
 
 
+def test_an_earlier_follow_up_is_named(api: Caller) -> None:
+    """Its clients are still not reached by the first mailing, so they would get both."""
+    other = make_finished()
+    path = f"mailings/{other.id}/send-again/"
+
+    first = api.post(path, WINDOW).json()
+    second = api.post(path, WINDOW).json()
+    assert Mailing.objects.get(id=second["id"]).move(CANCEL)
+    third = api.post(path, WINDOW).json()
+
+    assert first["warnings"] == []
+    assert f"was sent again before, by {first['id']}: " in second["warnings"][0]
+    assert (
+        third["warnings"] == second["warnings"]
+    )  # what was cancelled before it started sent nothing
+
+
 def test_a_mailing_that_may_still_reach_them_is_not_sent_again(api: Caller) -> None:
     mailing = make_running(1)
 

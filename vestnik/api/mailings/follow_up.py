@@ -1,5 +1,6 @@
 """Follow-ups: a mailing to the clients whom another mailing did not reach."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -13,7 +14,12 @@ from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
 from vestnik.api.http.views import StrictAPIView, actor, validate
 from vestnik.api.mailings.serializers import MailingBody
 from vestnik.api.mailings.views import get_mailing, serialize
-from vestnik.dispatch.prepare.follow_up import BY_DEFAULT, UNREACHED, create_follow_up
+from vestnik.dispatch.prepare.follow_up import (
+    BY_DEFAULT,
+    UNREACHED,
+    create_follow_up,
+    follow_ups_of,
+)
 from vestnik.dispatch.signals.wakeups import wake_for
 
 EXAMPLE = {
@@ -73,7 +79,8 @@ class MailingSendAgain(StrictAPIView):
         """Create a mailing to the clients whom an ended mailing did not reach.
 
         It goes to the clients whose message of the original mailing is in one of `states` when the
-        new mailing starts.
+        new mailing starts. Clients who got an earlier follow-up are among them: `warnings` names
+        it.
         """
         return create_once(request, lambda request: self._create(request, id))
 
@@ -81,10 +88,22 @@ class MailingSendAgain(StrictAPIView):
         other = get_mailing(id)
         fields = validate(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
+        earlier = follow_ups_of(other)
         mailing = create_follow_up(other, states, actor=actor(request), **fields)
         wake_for(mailing.id)
         return Response(
-            serialize(mailing)[0],
+            {**serialize(mailing)[0], "warnings": _warnings(other.id, earlier)},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )
+
+
+def _warnings(original: int, earlier: Sequence[int]) -> list[str]:
+    """Return a warning if the mailing was sent again before."""
+    if not earlier:
+        return []
+    named = ", ".join(map(str, earlier))
+    return [
+        f"Mailing {original} was sent again before, by {named}: clients who got that one get this "
+        f"one, too. To leave them out, send {earlier[-1]} again instead."
+    ]

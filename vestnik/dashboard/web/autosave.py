@@ -36,6 +36,7 @@ TRANSIENT_FIELDS = (
     "do",
     "counted",
     "agreed",
+    "followed",
     "count",
     "test",
     "test_numbers",

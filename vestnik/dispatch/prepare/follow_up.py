@@ -26,15 +26,39 @@ UNREACHED = (
 BY_DEFAULT = tuple(state for state in UNREACHED if state != MessageState.CANCELLED)
 ENDED_STATES = (MailingState.FINISHED, MailingState.CANCELLED)
 COPIED_FIELDS = ("name", "text", "provider", "rate_limit", "local_hours")
+EVENT = "send_again"
+
+
+class FollowedUp(Exception):
+    """Raised when another follow-up was created since the caller read them."""
+
+
+def follow_ups_of(original: Mailing) -> list[int]:
+    """Return the earlier follow-ups of a mailing, except those that never started and never will.
+
+    Clients whom they reached are not reached by `original` all the same, so a further follow-up
+    goes to them, too.
+    """
+    noted = original.events.filter(event=EVENT, reason_details__code=Code.SENT_AGAIN_BY)
+    ids = [details["params"]["id"] for details in noted.values_list("reason_details", flat=True)]
+    ended = Q(state__in=(MailingState.CANCELLED, MailingState.MISSED), started_at=None)
+    later = Mailing.objects.filter(id__in=ids).exclude(ended).order_by("id")
+    return list(later.values_list("id", flat=True))
 
 
 def create_follow_up(
-    original: Mailing, states: Sequence[str], *, actor: str, **fields: Any
+    original: Mailing,
+    states: Sequence[str],
+    *,
+    actor: str,
+    known: Sequence[int] | None = None,
+    **fields: Any,
 ) -> Mailing:
     """Create a follow-up to the clients whose message of `original` is in one of `states`.
 
     What `fields` leave out is copied from `original`. Raises StateConflict while `original` has not
-    ended, since it may still reach them (decision 0107).
+    ended, since it may still reach them (decision 0107), and FollowedUp if its follow-ups are not
+    the `known` ones.
     """
     same = {name: getattr(original, name) for name in COPIED_FIELDS}
     again = {"mailing": original.id, "states": list(states)}
@@ -43,14 +67,14 @@ def create_follow_up(
         original = Mailing.objects.select_for_update(no_key=True).get(id=original.id)
         if original.state not in ENDED_STATES:
             raise StateConflict(original, "send again")
+        if known is not None and follow_ups_of(original) != [*known]:
+            raise FollowedUp
         mailing = Mailing.objects.schedule(
             actor=actor, **{**same, **fields, "filter": {"again": again}}
         )
         reason = Reason(Code.SENDS_AGAIN, states=list(states), id=original.id)
-        mailing.record_event("send_again", actor=actor, reason=reason)
-        original.record_event(
-            "send_again", actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id)
-        )
+        mailing.record_event(EVENT, actor=actor, reason=reason)
+        original.record_event(EVENT, actor=actor, reason=Reason(Code.SENT_AGAIN_BY, id=mailing.id))
     return mailing
 
 

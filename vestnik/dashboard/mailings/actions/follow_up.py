@@ -1,5 +1,6 @@
 """A follow-up: sends again to the clients whom a mailing did not reach."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -27,7 +28,9 @@ from vestnik.dispatch.prepare.follow_up import (
     COPIED_FIELDS,
     ENDED_STATES,
     UNREACHED,
+    FollowedUp,
     create_follow_up,
+    follow_ups_of,
 )
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.read.progress import Progress, reached
@@ -36,6 +39,9 @@ from vestnik.mailings.models import Mailing, StateConflict
 from vestnik.mailings.rules import database_now, text_warnings, validate_text
 from vestnik.mailings.template import least_segments_of
 from vestnik.reports.mailing.preview import preview_of_text
+
+#: The field of the confirmation with the earlier follow-ups that it showed.
+FOLLOWED = "followed"
 
 
 class FollowUpForm(WindowForm):
@@ -121,7 +127,7 @@ def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     if is_right and not wants_look and (response := _confirm_or_send(request, mailing, form)):
         return response
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
-    context["preview"] = form.preview()
+    context |= {"preview": form.preview(), "followed": follow_ups_of(mailing)}
     if is_htmx(request):
         return render(request, "dashboard/mailings/follow_up_preview.html", context)
     context["zone_label"] = current_name()
@@ -158,10 +164,15 @@ def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 def _confirm_or_send(
     request: OperatorRequest, other: Mailing, form: FollowUpForm
 ) -> HttpResponse | None:
-    confirmation = _confirmation_of(other, form)
-    if form.created_id() is None and not confirmation.is_confirmed(request.POST):
+    confirmation, followed = _confirmation_of(other, form), follow_ups_of(other)
+    is_shown = request.POST.get(FOLLOWED, "") == " ".join(map(str, followed))
+    is_confirmed = is_shown and confirmation.is_confirmed(request.POST)
+    if form.created_id() is None and not is_confirmed:
         return _show_confirmation(request, other, confirmation)
-    return _send(request, other, form, confirmation.counted["messages"])
+    try:
+        return _send(request, other, form, confirmation.counted["messages"], followed)
+    except FollowedUp:
+        return _show_confirmation(request, other, confirmation)
 
 
 def _confirmation_of(other: Mailing, form: FollowUpForm) -> Confirmation:
@@ -185,25 +196,35 @@ def _show_confirmation(
         "action": "send",
         "fields": [pair for pair in field_pairs(request.POST) if pair[0] not in TRANSIENT_FIELDS],
         "is_anew": AGREED in request.POST,
+        "followed": follow_ups_of(other),
         "section": "mailing-list",
     }
     return render(request, "dashboard/mailings/confirmation_page.html", context)
 
 
 def _send(
-    request: OperatorRequest, other: Mailing, form: FollowUpForm, count: int
+    request: OperatorRequest,
+    other: Mailing,
+    form: FollowUpForm,
+    count: int,
+    followed: Sequence[int],
 ) -> HttpResponse | None:
-    """Create the mailing; return None if the form has to be shown again."""
+    """Create the mailing; return None if the form has to be shown again.
+
+    Raises FollowedUp if its follow-ups are no longer those that the confirmation showed.
+    """
     data = form.cleaned_data
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
 
     def make() -> int:
-        return create_follow_up(other, data["states"], actor=actor(request), **fields).id
+        by = actor(request)
+        return create_follow_up(other, data["states"], actor=by, known=followed, **fields).id
 
     try:
         content = request.POST.copy()
         # The proof of the confirmation is no content: with it the token would look reused.
-        content.pop(AGREED, None)
+        for shown in (AGREED, FOLLOWED):
+            content.pop(shown, None)
         id, is_new = create_once(form.submitted_token, make, canonical_content(content))
     except StateConflict:
         return redirect_refused(request, other, "send again")

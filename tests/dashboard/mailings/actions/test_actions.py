@@ -1,6 +1,7 @@
 """Orders: what they say before they are given, what they do, and what a conflict does not lose."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
 from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import claim_of, due_ids, mark_in_flight, record
+from vestnik.audience.models import Client
 from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
@@ -98,6 +100,24 @@ def test_pause_and_resume(browser: Browser) -> None:
     given(browser, mailing, "resume")
     assert mailing.state == "running"
     assert [event.actor for event in mailing.events.order_by("-id")[:2]] == ["user:anna"] * 2
+
+
+@pytest.mark.parametrize(("hour", "at_night"), [(2, 2), (12, 0)])
+def test_resume_says_for_how_many_it_is_night(browser: Browser, hour: int, at_night: int) -> None:
+    mailing = make_running(3)
+    record(mailing, ["sent"])
+    mailing.apply(PAUSE, actor="test")
+    Client.objects.update(timezone=zone_where_it_is(hour))
+
+    page = asked(browser, mailing, "resume")
+
+    assert ("It is night for 2 of these clients" in page) == bool(at_night)
+    assert ('<button class="is-danger">Resume the mailing' in page) == bool(at_night)
+
+
+def zone_where_it_is(hour: int) -> str:
+    ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 def test_resume_says_whether_it_fits(browser: Browser) -> None:

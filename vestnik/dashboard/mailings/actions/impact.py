@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Count
+
+from vestnik.dispatch.read.backlog import waiting_clients
 from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
+from vestnik.reports.mailing.local_times import local_times
 from vestnik.reports.mailing.outlook import common_forecast, left_by_zone, outlook
 
 
@@ -58,6 +62,13 @@ def impact_of(mailing: Mailing, progress: Progress) -> Impact:
         ends_at=mailing.ends_at,
         forecast=_forecast(mailing, waiting, now),
     )
+
+
+def clients_at_night(mailing: Mailing, impact: Impact) -> int:
+    """Return for how many waiting clients it is night if the mailing continues now."""
+    zones = waiting_clients(mailing.id).values_list("timezone").annotate(count=Count("id"))
+    found = local_times(mailing, impact.forecast.finishes_at, dict(zones))
+    return sum(zone.clients for zone in found if zone.is_night)
 
 
 def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:

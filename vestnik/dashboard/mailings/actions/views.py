@@ -23,7 +23,7 @@ from vestnik.dashboard.mailings.actions.confirmed_state import (
     state_before_cancelling,
     state_before_scheduling,
 )
-from vestnik.dashboard.mailings.actions.impact import impact_of
+from vestnik.dashboard.mailings.actions.impact import clients_at_night, impact_of
 from vestnik.dashboard.mailings.edit.confirmation import Confirmation, SignedConfirmation
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.state_errors import back_to, redirect_refused
@@ -159,13 +159,16 @@ def _show_confirmation(
     request: OperatorRequest, mailing: Mailing, action: MailingAction, *, again: bool = False
 ) -> HttpResponse:
     """Show the confirmation; again, with the reason, if its content has changed."""
-    context = {
+    context: dict[str, Any] = {
         "action": action,
         "keep": KEEP[mailing.state],
         "has_changed": again,
         "template": f"dashboard/mailings/actions/{action.name}.html",
     }
-    return render_confirmation(request, mailing, {**context, **_state_before(mailing, action)})
+    state = _state_before(mailing, action)
+    if action.transition is RESUME:
+        context["at_night"] = clients_at_night(mailing, state["c"])
+    return render_confirmation(request, mailing, {**context, **state})
 
 
 def render_confirmation(

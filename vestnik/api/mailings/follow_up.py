@@ -104,6 +104,6 @@ def _warnings(original: int, earlier: Sequence[int]) -> list[str]:
         return []
     named = ", ".join(map(str, earlier))
     return [
-        f"Mailing {original} was sent again before, by {named}: clients who got that one get this "
-        f"one, too. To leave them out, send {earlier[-1]} again instead."
+        f"Mailing {original} was sent again before, by {named}: clients who got the text then "
+        f"get it once more. To leave them out, send {earlier[-1]} again instead."
     ]

@@ -195,7 +195,8 @@ def _report(
             changed += act.run(chunk, data)
             looked_at += len(chunk)
     except Exception:  # interrupted: the same page, submitted again, continues
-        release_token(read_token(request.POST))
+        if token := read_token(request.POST):
+            release_token(token)
         raise
     messages.success(request, act.success_text(changed))
     if remaining := len(ids) - looked_at:

@@ -130,7 +130,10 @@ def claim_token(data: QueryDict) -> bool:
 
 def is_repeated(data: QueryDict) -> bool:
     """Return whether the action of a page was begun before, with the same content."""
-    same = Submission.objects.filter(token=read_token(data), made__isnull=False)
+    token = read_token(data)
+    if token is None:
+        return False
+    same = Submission.objects.filter(token=token, made__isnull=False)
     return same.filter(content=_mark_of(canonical_content(data))).exists()
 
 
@@ -140,7 +143,7 @@ def redirect_deleted(request: HttpRequest, to: str) -> HttpResponse:
     return redirect(to)
 
 
-def release_token(token: uuid.UUID | None) -> None:
+def release_token(token: uuid.UUID) -> None:
     """Allow the page to be submitted again after its action was interrupted."""
     deadline.extend(SECONDS_TO_FREE)
     Submission.objects.filter(token=token).delete()

@@ -40,7 +40,8 @@ def follow_ups_of(original: Mailing) -> list[int]:
     goes to them, too.
     """
     noted = original.events.filter(event=EVENT, reason_details__code=Code.SENT_AGAIN_BY)
-    ids = [details["params"]["id"] for details in noted.values_list("reason_details", flat=True)]
+    details: list[Any] = list(noted.values_list("reason_details", flat=True))
+    ids = [one["params"]["id"] for one in details]
     ended = Q(state__in=(MailingState.CANCELLED, MailingState.MISSED), started_at=None)
     later = Mailing.objects.filter(id__in=ids).exclude(ended).order_by("id")
     return list(later.values_list("id", flat=True))

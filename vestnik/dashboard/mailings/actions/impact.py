@@ -67,8 +67,8 @@ def impact_of(mailing: Mailing, progress: Progress) -> Impact:
 def clients_at_night(mailing: Mailing, impact: Impact) -> int:
     """Return for how many waiting clients it is night if the mailing continues now."""
     zones = waiting_clients(mailing.id).values_list("timezone").annotate(count=Count("id"))
-    found = local_times(mailing, impact.forecast.finishes_at, dict(zones))
-    return sum(zone.clients for zone in found if zone.is_night)
+    times = local_times(mailing, impact.forecast.finishes_at, dict(zones))
+    return sum(zone.clients for zone in times if zone.is_night)
 
 
 def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:

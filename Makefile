@@ -26,15 +26,15 @@ run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-
 test test-fast: export PYTHONDONTWRITEBYTECODE =
 # One more than there are processors: tests that start a stack wait for most of their time.
 WORKERS := $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n < 4 ? n : 4)))
-TESTED = $(BIN)/coverage run -m pytest --dist loadfile --no-loadscope-reorder
+TESTED = -m pytest --dist loadfile --no-loadscope-reorder
 TOOK = echo "make $@ took $$(($$(date +%s) - began)) s"
 
 test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; set -ex; \
 	$(BIN)/coverage erase; \
-	$(TESTED) --part most -n $(WORKERS) $(ARGS); \
-	$(TESTED) --part browser -n 2 $(ARGS); \
-	$(TESTED) --part alone $(ARGS); \
+	$(BIN)/coverage run $(TESTED) --part most -n $(WORKERS) $(ARGS); \
+	$(BIN)/python $(TESTED) --part browser -n 2 $(ARGS); \
+	$(BIN)/python $(TESTED) --part alone $(ARGS); \
 	$(BIN)/coverage combine --quiet; \
 	$(BIN)/coverage report --skip-covered --fail-under=90
 

@@ -26,16 +26,26 @@ settings.register_profile("thorough", max_examples=2_000)
 
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent
-#: What kills processes or holds a rate: nothing else may run meanwhile.
-ALONE = ("containers", "dashboard/live/test_live.py", "pipeline")
+#: What kills processes, or holds a rate or a second: nothing else may run meanwhile.
+ALONE = (
+    "containers",
+    "pipeline/test_frozen_processes.py",
+    "pipeline/test_gateway.py",
+    "pipeline/test_kills.py",
+    "pipeline/test_sending.py",
+    "pipeline/test_stop_list.py",
+    "pipeline/test_stop_word.py",
+)
 #: Two at once: each has a stack and a Chromium, and waits for one or the other most of the time.
 BROWSER = ("browser",)
 #: What starts a stack, or other programs, or tries hundreds of inputs: not for `make test-fast`.
 SLOW = (
     "api/http/test_schema.py",
+    "dashboard/live/test_live.py",
     "dispatch/test_interleavings.py",
     "fuzz",
     "gateways/test_foreign_smsc.py",
+    "pipeline",
     "postman",
     "stack",
     "test_interrupts.py",

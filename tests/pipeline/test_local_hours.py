@@ -1,14 +1,25 @@
 """Local hours, checked at the receiving end: the console."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.mailings.test_hours import RUSSIAN
 from tests.pipeline.mailings import audit, create, fill, wait_ended
+from tests.stack.running import RunningStack
 from vestnik.mailings.local_hours import LocalHours
 
 ZONES = "UPDATE audience_client SET timezone = (%s::text[])[1 + phone_number::bigint %% %s]"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[RunningStack]:
+    """One of its own: the shared one would go on running in a process with other tests."""
+    with RunningStack(workers=2) as running:
+        yield running
 
 
 def test_nobody_is_sent_to_outside_of_their_hours(stack):

@@ -45,10 +45,10 @@ def started(number: int) -> Mailing:
 
 
 def row(mailing: Mailing, client: int, state: str) -> Message:
-    """Return a message with the columns that its state requires."""
+    """Return a message, not yet stored, with the columns that its state requires."""
     sent_at = from_now(0) if state == "sent" else None
     error = "x" if state == "failed" else None
-    return Message.objects.create(
+    return Message(
         mailing=mailing,
         client_id=client,
         phone_number="79000000000",
@@ -59,9 +59,9 @@ def row(mailing: Mailing, client: int, state: str) -> Message:
     )
 
 
-def in_batch(mailing: Mailing, number: int, rows: list[Message]) -> None:
+def in_batch(mailing: Mailing, number: int, rows: list[Message]) -> Batch:
     counts = {state: sum(row.state == state for row in rows) for state in STATES}
-    Batch.objects.create(
+    return Batch(
         mailing=mailing,
         number=number,
         first_message_id=rows[0].id,
@@ -81,10 +81,12 @@ def interleaved(db: None) -> list[Message]:
     for client in range(120):
         for mailing in chance.sample(mailings, 3):
             made.append(row(mailing, client, chance.choices(STATES, (8, 8, 1, 1))[0]))
+    Message.objects.bulk_create(made)
+    batches: list[Batch] = []
     for mailing in mailings:
         theirs = [message for message in made if message.mailing_id == mailing.id]
-        for number in range(0, len(theirs), 7):
-            in_batch(mailing, number, theirs[number : number + 7])
+        batches += [in_batch(mailing, n, theirs[n : n + 7]) for n in range(0, len(theirs), 7)]
+    Batch.objects.bulk_create(batches)
     return made
 
 

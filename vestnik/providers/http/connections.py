@@ -98,7 +98,7 @@ class CheckedConnection(ResponseHandler):
         return super().should_close or not self._is_complete()
 
     def _is_complete(self) -> bool:
-        """Whether what arrived is what belongs to the exchange, to its last byte."""
+        """Return whether the whole answer has arrived and nothing beyond it."""
         if not self._has_requested:
             return not self._received
         return is_one_whole_response(self._received)

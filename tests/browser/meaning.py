@@ -45,6 +45,9 @@ REASONS = """() => {
 }"""
 MARK = "() => { document.isSeen = true; }"
 IS_ANOTHER = "() => !document.isSeen && document.readyState !== 'loading'"
+# Resolves once the page has done what it does about a click or a key: its scripts have run, and the
+# navigation of a form that was submitted has begun.
+DONE = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 BUILDING = "[data-builder].htmx-request, [data-builder] .htmx-request"
 # Resolves once what is written is saved, at once where there is nothing to save.
 KEEP = """async () => {
@@ -153,8 +156,8 @@ class Case:
 class Visitor:
     """A browser's page that is used for many cases."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, *, has_scripts: bool) -> None:
+        self.page, self.has_scripts = page, has_scripts
         self.posts: list[Request] = []
         page.on("request", self._asked)
 
@@ -167,23 +170,26 @@ class Visitor:
         before = seen = len(self.posts)
         self.page.evaluate(MARK)
         action()
-        self.page.wait_for_timeout(20)  # what was pressed has had its way by then
+        self._wait_until_done()
         while len(self.posts) > seen:  # a second click may fall on the page that came
             seen = len(self.posts)
             self._wait_for_another_page()
             self.page.evaluate(MARK)
-            self.page.wait_for_timeout(20)
+            self._wait_until_done()
         return seen > before
 
+    def _wait_until_done(self) -> None:
+        """Until what was pressed has had its way, however slow the machine is."""
+        with suppress(Error):  # another page has come
+            self.page.evaluate(DONE if self.has_scripts else "() => null")
+        self.page.wait_for_timeout(20)  # for the browser to tell of the request
+
     def says_why(self) -> bool:
-        """Whether the page says that something is wrong; once it is there, if it is just coming."""
-        deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline:
-            try:
-                return bool(self.page.evaluate(REASONS))
-            except Error:
-                self.page.wait_for_load_state("domcontentloaded")
-        return False
+        """Whether the page says that something is wrong; False while another one comes."""
+        try:
+            return bool(self.page.evaluate(REASONS))
+        except Error:
+            return False
 
     def _wait_for_another_page(self) -> None:
         deadline = time.monotonic() + TIMEOUT
@@ -227,19 +233,39 @@ def run(case: Case, visitor: Visitor, world: World) -> None:
 def _compare(
     case: Case, visitor: Visitor, is_sent: bool, before: Any, shown: Shown, world: World
 ) -> None:
-    form, after = case.form, case.form.reads(world)
+    form = case.form
     meant = form.means(world, shown, before)
+    is_by_enter = case.manner.startswith("enter")
+    is_judged = is_sent and form.enter_saves if is_by_enter else True
+    is_said = is_judged and _wait_for_result(visitor, lambda: form.reads(world), before, meant)
+    after = form.reads(world)
     told = f"{case}: shown {dict(shown)}, before {before!r}, after {after!r}"
-    if case.manner.startswith("enter") and not form.enter_saves:
+    if is_by_enter and not form.enter_saves:
         assert not is_sent, told
         assert after == before, told
     elif after != before:
         assert meant is not REFUSED, told
         assert after == meant, f"{told}, meant {meant!r}"
-    elif case.manner.startswith("enter") and not is_sent:
+    elif is_by_enter and not is_sent:
         pass  # as in a list of choices, where Enter is no sending
     elif meant is REFUSED or after != meant:
-        assert visitor.says_why(), f"nothing is said: {visitor.page.url}: {told}, meant {meant!r}"
+        assert is_said, f"nothing is said: {visitor.page.url}: {told}, meant {meant!r}"
+
+
+def _wait_for_result(visitor: Visitor, reads: Callable[[], Any], before: Any, meant: Any) -> bool:
+    """Wait until something is stored, or the page says why nothing is; whether it says so.
+
+    Of two clicks the browser shows the answer to the second one, and gives up the first one, which
+    the server may still be storing.
+    """
+    deadline = time.monotonic() + TIMEOUT
+    while (meant is REFUSED or before != meant) and time.monotonic() < deadline:
+        if reads() != before:
+            return False
+        if visitor.says_why():
+            return True
+        visitor.page.wait_for_timeout(10)
+    return False
 
 
 def _write(form: Locator, case: Case, world: World) -> None:

@@ -61,7 +61,7 @@ def visitors(browser: Browser, stack: RunningStack) -> Iterator[dict[tuple[str, 
                 java_script_enabled=javascript,
             )
             context.set_default_timeout(TIMEOUT)
-            opened[user, javascript] = Visitor(context.new_page())
+            opened[user, javascript] = Visitor(context.new_page(), has_scripts=javascript)
     yield opened
     for visitor in opened.values():
         visitor.page.context.close()

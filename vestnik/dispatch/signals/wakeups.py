@@ -55,7 +55,7 @@ MOST_OF_LIMITED = 2
 #: Seconds between two wake-ups for the small mailings that are enlisted one after the other.
 DISPATCH_EVERY = 0.1
 #: Seconds between two wake-ups to finish mailings; one task finishes all that are done.
-FINISH_EVERY = 0.25
+FINISH_EVERY = 0.1
 
 #: Wake-ups of this process that wait for the publisher; further ones are dropped.
 MOST_PENDING = 5000

@@ -68,6 +68,8 @@ class CheckedConnection(ResponseHandler):
     def __init__(self, loop: Any) -> None:
         super().__init__(loop=loop)
         self._received, self._has_requested = b"", False
+        #: The size of what arrived when it was found to be one whole response.
+        self._whole_size = 0
         self._socket = select.poll()
 
     def connection_made(self, transport: Any) -> None:
@@ -78,7 +80,7 @@ class CheckedConnection(ResponseHandler):
         """Forget the exchange before. False if the connection must not carry another one."""
         if self.should_close or (self._has_requested and self._is_readable()):
             return False
-        self._received, self._has_requested = b"", False
+        self._received, self._has_requested, self._whole_size = b"", False, 0
         return True
 
     def begin_request(self) -> None:
@@ -101,7 +103,10 @@ class CheckedConnection(ResponseHandler):
         """Return whether the whole answer has arrived and nothing beyond it."""
         if not self._has_requested:
             return not self._received
-        return is_one_whole_response(self._received)
+        size = len(self._received)
+        if size != self._whole_size and is_one_whole_response(self._received):
+            self._whole_size = size
+        return 0 < size == self._whole_size
 
     def _is_readable(self) -> bool:
         """Return whether the socket holds data, or its end, that the loop has not read yet."""

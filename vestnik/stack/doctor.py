@@ -99,13 +99,13 @@ def _sessions() -> Iterator[Finding]:
 def _clock() -> Iterator[Finding]:
     ours = clock_skew.measure_host()
     remedy = clock_skew.REMEDY if ours.is_wrong else ""
-    yield Finding("clock of this host", f"{ours} of the database's", remedy)
+    yield Finding("clock of this host", f"{ours}, compared with the database's", remedy)
     try:
         broker = clock_skew.measure_broker(ours)
     except redis.RedisError:
         return
     remedy = clock_skew.REMEDY if broker.is_wrong else ""
-    yield Finding("clock of Redis", f"{broker} of the database's", remedy)
+    yield Finding("clock of Redis", f"{broker}, compared with the database's", remedy)
 
 
 def _broker() -> Iterator[Finding]:
@@ -147,5 +147,5 @@ def _pipeline() -> Iterator[Finding]:
         yield Finding("mailings", result, "see the workers' log")
     for process, ahead in sorted(signs.clocks.items()):
         if abs(ahead) > clock_skew.MOST_SECONDS and process != clock_skew.BROKER:
-            result = f"{clock_skew.ClockReading(ahead, 0.0)} of the database's"
+            result = f"{clock_skew.ClockReading(ahead, 0.0)}, compared with the database's"
             yield Finding(f"clock of {process}", result, clock_skew.REMEDY)

@@ -127,6 +127,7 @@ def _parameters() -> dict[str, str]:
     }
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_migration_that_takes_long_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,5 +138,6 @@ def test_a_migration_that_takes_long_is_named(
         stdout.write(" OK\n")
 
     monkeypatch.setattr(setup, "call_command", slow)
-    said = told_in_time(monkeypatch, capsys, setup.migrate)
+    with connection.cursor() as cursor:
+        said = told_in_time(monkeypatch, capsys, lambda: setup.migrate(cursor))
     assert "vestnik: migrating (audience.0007_numbering): do not interrupt it" in said

@@ -133,7 +133,7 @@ def pause_and_resume(page: Page) -> None:
     page.wait_for_timeout(1_000)
     assert figure(page, "отправлено") == held < CLIENTS
     page.locator("a[href$='/resume/']").click()
-    page.get_by_role("dialog").locator("button.is-primary").click()
+    page.get_by_role("dialog").locator("button.is-primary, button.is-danger").click()
     expect(page.locator(".head .badge")).to_have_text("идёт")
 
 

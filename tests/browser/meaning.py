@@ -207,6 +207,10 @@ class Visitor:
 def run(case: Case, visitor: Visitor, world: World) -> None:
     """Write, submit and judge. AssertionError where something else is stored than was shown."""
     page, form = visitor.page, case.form
+    if case.manner == "back":
+        # Where nothing was sent, Back leads to the page before the form. If that were the answer to
+        # an earlier case's POST, the browser would ask whether to send it again.
+        page.goto("/livez", wait_until="domcontentloaded")
     page.goto(form.opens(world), wait_until="domcontentloaded")
     if form.prepares:
         form.prepares(page)

@@ -88,8 +88,9 @@ class MailingSendAgain(StrictAPIView):
         other = get_mailing(id)
         fields = validate(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
-        earlier = follow_ups_of(other)
         mailing = create_follow_up(other, states, actor=actor(request), **fields)
+        # Read under the lock of the original, so that of two requests at once one is told.
+        earlier = [one for one in follow_ups_of(other) if one != mailing.id]
         wake_for(mailing.id)
         return Response(
             {**serialize(mailing)[0], "warnings": _warnings(other.id, earlier)},

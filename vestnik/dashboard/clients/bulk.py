@@ -194,10 +194,10 @@ def _report(
                 break
             changed += act.run(chunk, data)
             looked_at += len(chunk)
-    except Exception:  # interrupted: the same page, submitted again, continues
-        if token := read_token(request.POST):
+    finally:
+        # Interrupted, or out of time: the same page, submitted again, continues.
+        if looked_at < len(ids) and (token := read_token(request.POST)):
             release_token(token)
-        raise
     messages.success(request, act.success_text(changed))
     if remaining := len(ids) - looked_at:
         messages.warning(request, _left(remaining))

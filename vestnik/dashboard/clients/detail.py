@@ -19,6 +19,7 @@ from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording import zones
 from vestnik.dashboard.wording.filter_text import value
 from vestnik.dashboard.wording.reasons import said
+from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.read import messages
 
 SOURCES: dict[str, Promise] = {
@@ -53,7 +54,7 @@ def client_page(request: OperatorRequest, id: int) -> HttpResponse:
 
 def client_or_404(id: int) -> Client:
     """Return the client; a URL may hold a larger id than the database supports."""
-    return get_object_or_404(Client, id=min(id, 2**63 - 1))
+    return get_object_or_404(Client, id=min(id, MAX_ID))
 
 
 def entry_of(number: str) -> StopListEntry | None:

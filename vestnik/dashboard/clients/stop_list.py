@@ -26,6 +26,7 @@ from vestnik.dashboard.web.form_idempotency import redirect_deleted
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
 from vestnik.dashboard.web.paging import paginate
 from vestnik.dashboard.wording.reasons import said
+from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 #: Numbers that are typed or pasted at once; more are imported as a file.
@@ -95,7 +96,7 @@ def stop_list(request: OperatorRequest) -> HttpResponse:
 @page(Action.MANAGE)
 def remove(request: OperatorRequest, id: int) -> HttpResponse:
     """Remove a number from the list after a confirmation."""
-    entry = StopListEntry.objects.filter(id=min(id, 2**63 - 1)).first()
+    entry = StopListEntry.objects.filter(id=min(id, MAX_ID)).first()
     if entry is None:
         if request.method == "POST":
             return redirect_deleted(request, SECTION)

@@ -57,11 +57,9 @@ class EnlistQueue:
             if not self._free or not self._waiting:
                 return None
             self._free -= 1
-            newest, self._newest_next = (
-                self._newest_next,
-                self._newest_too and not self._newest_next,
-            )
-            return self._waiting.pop() if newest else self._waiting.popleft()
+            takes_newest = self._newest_next
+            self._newest_next = self._newest_too and not takes_newest
+            return self._waiting.pop() if takes_newest else self._waiting.popleft()
 
     def _put_back(self, mailing: int, more: bool) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""A mailing is sent to those whom it did not reach, and an earlier time is not overlooked."""
+"""A follow-up goes to clients whom a mailing did not reach; the pages name earlier follow-ups."""
 
 import re
 import uuid

@@ -38,7 +38,15 @@ def posted(browser: Browser, mailing: Mailing, **fields: Any) -> str:
 
 
 def agreed_in(page: str) -> str:
-    found = re.search(r'name="agreed" value="([^"]*)"', page)
+    return hidden_in(page, "agreed")
+
+
+def version_in(page: str) -> str:
+    return hidden_in(page, "version")
+
+
+def hidden_in(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found
     return found[1]
 
@@ -93,12 +101,6 @@ def test_what_was_not_agreed_to_is_asked(
 
     assert said in page
     assert (mailing.text, mailing.text_version) == ("Teh sale", 1)
-
-
-def version_in(page: str) -> str:
-    found = re.search(r'name="version" value="([^"]*)"', page)
-    assert found
-    return found[1]
 
 
 def test_the_text_of_another_user_is_shown_and_then_replaced(browser: Browser) -> None:

@@ -1,14 +1,20 @@
 """mailings/{id}/send-again/."""
 
+import threading
+
 import pytest
+from django.db import connection, transaction
 
 from tests.api.caller import YEAR, Caller, errors_of
 from tests.builders import enlist_all, make_clients, make_running
 from tests.dispatch.sent import claim_of, due_ids, mark_in_flight
+from tests.stack.embedded_servers import wait_until
+from vestnik.db import sql
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import CANCEL, FINISH, Mailing
 
 WINDOW = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": f"{YEAR}-01-01T00:00:00Z"}
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 STATES = ["failed", "expired", "unknown", "undelivered", "cancelled", "suppressed"]
 
 
@@ -94,6 +100,27 @@ def test_an_earlier_follow_up_is_named(api: Caller) -> None:
     assert (
         third["warnings"] == second["warnings"]
     )  # what was cancelled before it started sent nothing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_once_one_is_told_of_the_other(api: Caller) -> None:
+    other, warnings = make_finished(), list[list[str]]()
+
+    def send() -> None:
+        answer = api.post(f"mailings/{other.id}/send-again/", WINDOW)
+        warnings.append(answer.json()["warnings"])
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    with transaction.atomic():  # both have read what was before, and wait for the original
+        Mailing.objects.select_for_update(no_key=True).get(id=other.id)
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: sql.value(WAITING) == 2, seconds=20)
+    for thread in threads:
+        thread.join(20)
+
+    assert sorted(map(len, warnings)) == [0, 1]
 
 
 def test_a_mailing_that_may_still_reach_them_is_not_sent_again(api: Caller) -> None:

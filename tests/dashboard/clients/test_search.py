@@ -2,6 +2,7 @@
 
 import html
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -264,6 +265,21 @@ def test_what_is_not_done_in_the_time_of_a_request_is_said(monkeypatch: pytest.M
     assert "2 clients are tagged" in page
     assert "3 clients are unchanged" in page
     assert Client.objects.filter(tag="y").count() == 2
+
+
+def test_the_same_page_continues_what_was_not_done_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    monkeypatch.setattr(bulk, "MOST_SECONDS", 0.0)
+    make_clients(5)
+    browser, ids = opened(), list(Client.objects.order_by("id").values_list("id", flat=True))
+    sent = {"does": "tag", "all": "1", "shown": bulk.sign("tag", ids), "new_tag": "y"}
+    sent["token"] = str(uuid.uuid4())
+
+    browser.post("/clients/bulk/", sent)
+    monkeypatch.setattr(bulk, "MOST_SECONDS", 60.0)
+    browser.post("/clients/bulk/", sent)
+
+    assert Client.objects.filter(tag="y").count() == 5
 
 
 @pytest.mark.parametrize(

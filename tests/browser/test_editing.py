@@ -85,57 +85,61 @@ def test_an_end_that_somebody_chose_does_not_follow_the_start(
 ) -> None:
     """In the calendar, or before the page was opened or sent."""
     page = browser_page("operator", language="en")
-    start, end = page.locator("#id_starts_at"), page.locator("#id_ends_at")
     days = (datetime.now(UTC).date() + timedelta(n) for n in (2, 9, 12))
     soon, later, beyond = (f"{day:%Y-%m-%d}" for day in days)
-
     page.goto("/mailings/new/")
     page.check("[name=starts][value=later]")
-    start.fill(f"{soon} 10:00")
-    start.press("Tab")
-    expect(end).to_have_value(f"{soon} 21:00")
-    page.locator("[data-moment]", has=end).locator(".calendar-button").click()
+    start_at(page, f"{soon} 10:00", end=f"{soon} 21:00")
+
+    open_calendar_of_end(page)
     for unreadable in ("25:99", "9:5", "24:00", "18:60", "noon", ""):
-        page.fill(".clock", unreadable)
-        page.press(".clock", "Enter")
-        expect(page.locator(".calendar .error")).to_have_text(
-            "Write the time as HH:MM, from 00:00 to 23:59."
-        )
-        expect(page.locator(".clock")).to_be_focused()
-        expect(end).to_have_value(f"{soon} 21:00")
+        refuse_clock(page, unreadable)
+        expect(page.locator("#id_ends_at")).to_have_value(f"{soon} 21:00")
     page.fill(".clock", "18:30")
     expect(page.locator(".calendar .error")).to_be_hidden()
     page.press(".clock", "Enter")
-    expect(end).to_have_value(f"{soon} 18:30")
-    start.fill(f"{soon} 11:00")
-    start.press("Tab")
-    expect(end).to_have_value(f"{soon} 18:30")
+    expect(page.locator("#id_ends_at")).to_have_value(f"{soon} 18:30")
+    start_at(page, f"{soon} 11:00", end=f"{soon} 18:30")
 
-    end.fill(f"{soon} 25:99")
-    start.fill(f"{soon} 12:00")
-    start.press("Tab")
-    expect(end).to_have_value(f"{soon} 25:99")
-    page.locator("[data-moment]", has=end).locator(".calendar-button").click()
+    page.fill("#id_ends_at", f"{soon} 25:99")
+    start_at(page, f"{soon} 12:00", end=f"{soon} 25:99")
+    open_calendar_of_end(page)
     expect(page.locator(".clock")).to_have_value("25:99")
     page.press(".clock", "Escape")
 
-    end.fill(f"{later} 18:00")
+    page.fill("#id_ends_at", f"{later} 18:00")
     page.fill("#id_text", " ")
     page.click("[name=do][value=draft]")
     expect(page.get_by_role("alert").first).to_be_visible()
-    start.fill(f"{soon} 11:00")
-    start.press("Tab")
-    expect(end).to_have_value(f"{later} 18:00")
+    start_at(page, f"{soon} 11:00", end=f"{later} 18:00")
 
     ends_at = f"{later}T18:00:00+03:00"
     id = demo.mailing(stack, name="Long", text="x", starts_in=86_400, ends_at=ends_at)
     page.goto(f"/mailings/{id}/edit/")
-    start.fill(f"{soon} 11:00")
-    start.press("Tab")
-    expect(end).to_have_value(f"{later} 18:00")
-    start.fill(f"{beyond} 11:00")
-    start.press("Tab")
-    expect(end).to_have_value(f"{beyond} 21:00")
+    start_at(page, f"{soon} 11:00", end=f"{later} 18:00")
+    start_at(page, f"{beyond} 11:00", end=f"{beyond} 21:00")
+
+
+def start_at(page: Page, start: str, *, end: str) -> None:
+    """Write the start; the end is then as expected."""
+    page.fill("#id_starts_at", start)
+    page.press("#id_starts_at", "Tab")
+    expect(page.locator("#id_ends_at")).to_have_value(end)
+
+
+def open_calendar_of_end(page: Page) -> None:
+    moment = page.locator("[data-moment]", has=page.locator("#id_ends_at"))
+    moment.locator(".calendar-button").click()
+
+
+def refuse_clock(page: Page, unreadable: str) -> None:
+    """The calendar names the remedy and stays open."""
+    page.fill(".clock", unreadable)
+    page.press(".clock", "Enter")
+    expect(page.locator(".calendar .error")).to_have_text(
+        "Write the time as HH:MM, from 00:00 to 23:59."
+    )
+    expect(page.locator(".clock")).to_be_focused()
 
 
 def written(page: Page, text: str = 'Hi {{ city|default:"you" }}!') -> None:

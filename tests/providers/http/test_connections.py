@@ -1,16 +1,23 @@
 """Connections: an answer belongs to the request before it, and a slow one is opened in advance."""
 
 import asyncio
+import ssl
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from tests.gateways.builders import opened, outgoing, run
-from tests.gateways.servers import Talk, http, read_request, serving
+from tests.gateways.servers import Talk, certificate, http, read_request, serving
 from tests.providers.test_http_gateway import gateway
 from vestnik.providers.base import Accepted, Deferred, Outcome, Unknown
 from vestnik.providers.http.connections import is_one_whole_response
+from vestnik.providers.http.transport import Request
 
 YES = http(b'{"code":0,"id":"first"}')
 SECOND = http(b'{"code":0,"id":"second"}')
@@ -107,6 +114,78 @@ def test_lines_whose_answers_end_exactly_are_kept() -> None:
 
     assert outcomes_of(talk, 3) == [Accepted("first"), Accepted("right"), Accepted("right")]
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize("kinds", ["qqqq", "mqmq", "qmqm"])
+def test_queries_and_messages_share_a_connection(kinds: str) -> None:
+    """Status queries and tokens are no messages, and their answers end as exactly."""
+    lines: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(1)
+        await talker([], YES)(reader, writer)
+
+    async def test() -> None:
+        async with serving(talk) as port, opened(gateway(port, window="1")) as connection:
+            query = Request("GET", URL(f"http://127.0.0.1:{port}/state"))
+            for number, kind in enumerate(kinds):
+                if kind == "q":
+                    assert (await connection.transport.exchange(query)).status == 200
+                else:
+                    assert await connection.hand_over_all([outgoing(number)]) == [Accepted()]
+
+    run(test)
+    assert len(lines) == 1
+
+
+def test_what_follows_a_very_long_answer_is_not_the_next_messages() -> None:
+    headers = [f"X-{n}: {'x' * 7_000}" for n in range(20)]
+    requests: list[bytes] = []
+    long_answer = http(b'{"code":0,"id":"first"}', "200 OK", *headers)
+
+    first, second = outcomes_of(talker(requests, long_answer, SECOND[:30], pause=0.02), 2)
+
+    assert first == second == Accepted("first")  # each by a line of its own
+
+
+@contextmanager
+def in_a_thread(talk: Talk, tls: ssl.SSLContext) -> Iterator[int]:
+    """A server that sends while the client's loop is busy."""
+    loop = asyncio.new_event_loop()
+    port, ended = Future[int](), asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(talk, tls) as free:
+            port.set_result(free)
+            await ended.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        yield port.result(10)
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_session_tickets_of_tls_are_no_answer(tmp_path: Path, method: str) -> None:
+    """They come after the handshake (RFC 8446, 4.6.1), before anything is asked."""
+    tls = certificate(tmp_path)
+    outcomes: list[Outcome | None] = []
+
+    async def test() -> None:
+        options = {"ca_file": str(tmp_path / "cert.pem"), "window": "50", "deadline": "25"}
+        options |= {"method": method, "connect_timeout": "20", "url": f"https://127.0.0.1:{port}"}
+        for _ in range(3):  # each time by new connections
+            async with opened(gateway(port, **options)) as connection:
+                messages = [outgoing(number, leave_within=20) for number in range(1, 51)]
+                outcomes.extend(await connection.hand_over_all(messages))
+
+    with in_a_thread(talker([], YES), tls) as port:
+        run(test)
+    assert outcomes == [Accepted()] * 150
 
 
 def test_a_gateway_that_answers_before_it_is_asked_has_taken_nothing() -> None:

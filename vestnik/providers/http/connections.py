@@ -71,10 +71,14 @@ class CheckedConnection(ResponseHandler):
         #: The size of what arrived when it was found to be one whole response.
         self._whole_size = 0
         self._socket = select.poll()
+        self._is_polled = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._socket.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        # After the handshake a TLS server sends session tickets (RFC 8446, 4.6.1), which can be
+        # read from the socket and are no answer. They are read with the first answer at the latest.
+        self._is_polled = transport.get_extra_info("ssl_object") is None
 
     def begin_exchange(self) -> bool:
         """Forget the exchange before. False if the connection must not carry another one."""
@@ -87,7 +91,7 @@ class CheckedConnection(ResponseHandler):
         """Prepare for a request. Raises UnsolicitedData if something arrived before it."""
         if self._received or self._is_readable():
             raise UnsolicitedData
-        self._has_requested = True
+        self._has_requested = self._is_polled = True
 
     def data_received(self, data: bytes) -> None:
         # Beyond the limit the connection is closed anyway, so no more is kept.
@@ -104,6 +108,8 @@ class CheckedConnection(ResponseHandler):
         if not self._has_requested:
             return not self._received
         size = len(self._received)
+        if size > LONGEST_ANSWER:
+            return False  # what arrived after that was not recorded
         if size != self._whole_size and is_one_whole_response(self._received):
             self._whole_size = size
         return 0 < size == self._whole_size
@@ -112,7 +118,7 @@ class CheckedConnection(ResponseHandler):
         """Return whether the socket holds data, or its end, that the loop has not read yet."""
         if self.transport is None or self.transport.is_closing():
             return True
-        return bool(self._socket.poll(0))
+        return self._is_polled and bool(self._socket.poll(0))
 
 
 def is_one_whole_response(received: bytes) -> bool:
@@ -194,7 +200,7 @@ class DepartingRequest(aiohttp.ClientRequest):
 
 
 def _depart(conn: Any) -> None:
+    conn.protocol.begin_request()
     message = pending_departure.get()
     if message is not None:
-        conn.protocol.begin_request()
         message.mark_departed()

@@ -205,18 +205,24 @@ def test_small_mailings_never_take_all_threads_of_a_process(
     mailings = [make_mailing(starts_in=3600, ends_in=7200) for _ in range(6)]
 
     def look_at(mailing: Mailing) -> None:
-        prepare(mailing)
         tasks.look_at(mailing.id)
         connections.close_all()
 
+    def prepare_and_look_at(mailing: Mailing) -> None:
+        prepare(mailing)
+        look_at(mailing)
+
+    # Before the threads: each task launches all that are due, so also the mailing of the other one.
+    for one in mailings[:2]:
+        prepare(one)
     sweeping = [threading.Thread(target=look_at, args=[one]) for one in mailings[:2]]
     with transaction.atomic():
         sql.run("LOCK TABLE dispatch_message IN SHARE MODE")
         for thread in sweeping:
             thread.start()
         wait_until(lambda: sql.value(WAITING_INSERTS) == 2, 10)
-        further = [threading.Thread(target=look_at, args=[one]) for one in mailings[2:]]
-        for thread in further:
+        for one in mailings[2:]:
+            thread = threading.Thread(target=prepare_and_look_at, args=[one])
             thread.start()
             thread.join(10)
             assert not thread.is_alive()

@@ -1,10 +1,12 @@
 """Counters of many processes are summed in Redis, which may be unavailable."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.stack.embedded_servers import wait_until
 from vestnik.db import redis_client
 from vestnik.dispatch.signals.metrics import (
     KEY,
@@ -72,3 +74,17 @@ def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: 
         settings.REDIS_URL = here
         worker.flush()
         assert totals() == {"permits|main": 5.0}
+
+
+def test_what_another_thread_is_flushing_is_in_the_hash_when_a_flush_returns():
+    """A worker that ends flushes once more, and its counts were lost if its thread was at it."""
+    with emptied():
+        worker, broker = Counters(), redis_client.client()
+        worker.count("permits", "main", 2)
+        broker.client_pause(500, all=False)
+        other = threading.Thread(target=worker.flush)
+        other.start()
+        wait_until(lambda: broker.info("clients")["blocked_clients"], 10)
+        worker.flush()
+        assert totals() == {"permits|main": 2.0}
+        other.join()

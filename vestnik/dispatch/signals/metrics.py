@@ -35,6 +35,7 @@ class Counters:
     def __init__(self) -> None:
         self._counts: defaultdict[str, float] = defaultdict(float)
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
 
     def count(self, name: str, label: str, by: float = 1.0) -> None:
         with self._lock:
@@ -67,15 +68,21 @@ class Counters:
             self.flush()
 
     def flush(self) -> None:
-        """Add the counts to the hash; while Redis is away they are kept for the next flush."""
-        with self._lock:
-            counts, self._counts = self._counts, defaultdict(float)
-        if not counts:
-            return
+        """Add the counts to the hash; while Redis is away they are kept for the next flush.
+
+        Everything counted before the call is in the hash on return, also what the flushing thread
+        was adding at that moment.
+        """
+        with self._flushing:
+            with self._lock:
+                counts, self._counts = self._counts, defaultdict(float)
+            if counts:
+                self._add(counts)
+
+    def _add(self, counts: dict[str, float]) -> None:
         try:
-            pipe = (
-                client().pipeline()
-            )  # a transaction: a failed flush adds nothing, and is repeated
+            # A transaction: a failed flush adds nothing, and is repeated.
+            pipe = client().pipeline()
             for name, value in counts.items():
                 pipe.hincrbyfloat(KEY, name, value)
             pipe.execute()

@@ -91,6 +91,15 @@ def _longest_gap(times: Sequence[float], since: float, until: float) -> float:
     return max(later - earlier for earlier, later in pairwise(within))
 
 
+def _create_equal(stack: RunningStack, count: int, starts_in: float, provider: str) -> list[int]:
+    """Create mailings to all clients that start in the same moment; return their ids."""
+    begin = time.monotonic() + starts_in
+    return [
+        create(stack, starts_in=begin - time.monotonic(), ends_in=3600, provider=provider)
+        for _ in range(count)
+    ]
+
+
 def _twenty_equal(report: Report, scale: float) -> list[Row]:
     seconds = max(30.0, 60 * scale)
     with _stack(slow=10) as stack:
@@ -99,10 +108,7 @@ def _twenty_equal(report: Report, scale: float) -> list[Row]:
             "UPDATE audience_client SET tag = 'few' WHERE id IN "
             "(SELECT id FROM audience_client ORDER BY id LIMIT 5)"
         )
-        mailings = [
-            create(stack, starts_in=5.0, ends_in=3600, provider="slow", name=f"{n}")
-            for n in range(20)
-        ]
+        mailings = _create_equal(stack, 20, starts_in=6.0, provider="slow")
         wait_until(lambda: any(stack.sent()), seconds=30)
         began = time.monotonic()
         time.sleep(seconds / 2)
@@ -260,10 +266,7 @@ def _beside_large(report: Report, scale: float) -> list[Row]:
         for _ in range(3):
             shapes.clear(stack)
             ahead = time.monotonic() + 6.0
-            large = [
-                create(stack, starts_in=ahead - time.monotonic(), ends_in=3600, provider="null")
-                for _ in range(20)
-            ]
+            large = _create_equal(stack, 20, starts_in=6.0, provider="null")
             one = create(
                 stack,
                 starts_in=ahead - time.monotonic(),

@@ -1,6 +1,7 @@
 """The order in which mailings are claimed."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -62,6 +63,19 @@ def test_twenty_that_start_together_take_turns() -> None:
 
     for _ in range(3):
         assert sorted(serve(20, order)) == [one.id for one in mailings]
+
+
+def test_equal_ones_keep_their_order_while_their_rates_change_a_little() -> None:
+    """The rates are computed anew each second, from what is left until the end. In the order of
+    such differences a mailing that was first in a round was last in the next one."""
+    mailings = make_several(20)
+    chance = random.Random(5)
+    served: list[int] = []
+    for _ in range(20):
+        rates = {one.id: 0.5 * chance.uniform(0.99, 1.01) for one in mailings}
+        served += serve(5, ClaimOrder(rates, 0.5))
+
+    assert served == served[:20] * 5
 
 
 def test_a_mailing_gets_turns_by_its_rate() -> None:

@@ -1,63 +1,24 @@
 """What a form says, and what becomes of it: the parts of `test_meaning.py`.
 
 A `Form` tells how it is opened, what is written into it, and what is stored where it is stored as
-the page shows it. `Case.run` writes one thing, submits it in one manner, and judges.
+the page shows it. `cases` are made of forms; `meaning_run.run` tries one.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import psycopg
-from playwright.sync_api import Error, Locator, Page, Request, Route, expect
+from playwright.sync_api import Page
 
 from tests.stack.running import RunningStack
 
 #: What nobody can mean: nothing may be stored of it.
 REFUSED: Any = object()
 GONE = "gone"
-#: Seconds for a page to come.
-TIMEOUT = 30
-#: What a form says although nobody could choose it: an option that is no longer there.
-CHOOSE = """(control, value) => {
-    if (control.tagName === "SELECT" && ![...control.options].some(o => o.value === value))
-        control.add(new Option(value, value));
-    control.value = value;
-    for (const name of ["input", "change"])
-        control.dispatchEvent(new Event(name, {bubbles: true}));
-}"""
-SHOWN = """(form) => {
-    const seen = {};
-    for (const control of form.elements) {
-        if (!control.name || control.matches("[type=hidden], button, fieldset")) continue;
-        if (["checkbox", "radio"].includes(control.type) && !control.checked) continue;
-        if (control.disabled || !control.checkVisibility()) continue;
-        (seen[control.name] ??= []).push(control.value);
-    }
-    return seen;
-}"""
-REASONS = """() => {
-    const marked = [".error", ".notice.is-bad", ".notice.is-error", ".notice.is-warning",
-        "[aria-invalid=true]", ":is(input, textarea, select):focus:invalid"];
-    return [...document.querySelectorAll(marked)].some(e => e.checkVisibility());
-}"""
-MARK = "() => { document.isSeen = true; }"
-IS_ANOTHER = "() => !document.isSeen && document.readyState !== 'loading'"
-# Resolves once the page has done what it does about a click or a key: its scripts have run, and the
-# navigation of a form that was submitted has begun.
-DONE = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
-BUILDING = "[data-builder].htmx-request, [data-builder] .htmx-request"
-# Resolves once what is written is saved, at once where there is nothing to save.
-KEEP = """async () => {
-    const fetched = window.fetch;
-    let saved = Promise.resolve();
-    window.fetch = (...request) => (saved = fetched(...request));
-    window.dispatchEvent(new Event("pagehide"));
-    window.fetch = fetched;
-    await saved;
-}"""
+EVERYWHERE = ("button", "twice", "back", "reload", "without JavaScript")
 
 
 class Shown(dict[str, list[str]]):
@@ -65,6 +26,22 @@ class Shown(dict[str, list[str]]):
 
     def one(self, name: str, default: str = "") -> str:
         return (self.get(name) or [default])[0]
+
+
+class Now:
+    """Equal to every instant close to the one at which it is made."""
+
+    def __init__(self) -> None:
+        self.at = datetime.now(UTC)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, datetime) and abs(other - self.at) < timedelta(minutes=2)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return f"about {self.at}"
 
 
 class World:
@@ -75,6 +52,8 @@ class World:
         self.connection = psycopg.connect(stack.database_url, autocommit=True)
         self.subjects: dict[str, Any] = {}
         self.number = 0
+        #: The last case, what reads it, and what it read.
+        self.left: tuple[str, Callable[[World], Any], Any] | None = None
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query, parameters).fetchall()
@@ -97,6 +76,14 @@ class World:
         self.number += 1
         return self.number
 
+    def assert_left(self) -> None:
+        """AssertionError where something was stored after the case before was judged."""
+        left, self.left = self.left, None
+        if left:
+            case, reads, after = left
+            now = reads(self)
+            assert now == after, f"stored late, by {case}: {after!r} became {now!r}"
+
 
 Meaning = Callable[[World, Shown, Any], Any]
 
@@ -116,6 +103,8 @@ class Form:
     wrong: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Values that contradict each other.
     contradictions: Sequence[Mapping[str, str]] = ()
+    #: What is written, and what is chosen afterwards, so that what is written is meant no more.
+    withdrawn: Sequence[tuple[Mapping[str, str], Mapping[str, str]]] = ()
     #: What happens elsewhere once the page is open.
     meanwhile: Callable[[World], None] | None = None
     form: str = "main form:has(button.is-primary)"
@@ -123,6 +112,8 @@ class Form:
     #: Of the question that follows.
     answer: str = ""
     user: str = "operator"
+    #: Where it says what is wrong, if not at the field.
+    says: str = ""
     #: Whether Enter in a field presses the button.
     enter_saves: bool = False
     #: What a builder's button is, and where it asks.
@@ -139,11 +130,14 @@ class Case:
     """One thing that is written, submitted in one manner."""
 
     form: Form
+    #: What is written: good, wrong, contradictory, withdrawn, or good and changed elsewhere.
+    kind: str
     manner: str
     what: str
     values: Mapping[str, str]
     control: str = ""
-    meanwhile: bool = False
+    #: Written over it.
+    then: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.form}: {self.what}: {self.manner}"
@@ -153,219 +147,59 @@ class Case:
         return "without" not in self.manner
 
 
-class Visitor:
-    """A browser's page that is used for many cases."""
-
-    def __init__(self, page: Page, *, has_scripts: bool) -> None:
-        self.page, self.has_scripts = page, has_scripts
-        self.posts: list[Request] = []
-        page.on("request", self._asked)
-
-    def _asked(self, request: Request) -> None:
-        if request.method == "POST" and request.is_navigation_request():
-            self.posts.append(request)
-
-    def act(self, action: Callable[[], None]) -> bool:
-        """Do it, and wait for the page that comes of it; whether a form was sent."""
-        before = seen = len(self.posts)
-        self.page.evaluate(MARK)
-        action()
-        self._wait_until_done()
-        while len(self.posts) > seen:  # a second click may fall on the page that came
-            seen = len(self.posts)
-            self._wait_for_another_page()
-            self.page.evaluate(MARK)
-            self._wait_until_done()
-        return seen > before
-
-    def _wait_until_done(self) -> None:
-        """Until what was pressed has had its way, however slow the machine is."""
-        with suppress(Error):  # another page has come
-            self.page.evaluate(DONE if self.has_scripts else "() => null")
-        self.page.wait_for_timeout(20)  # for the browser to tell of the request
-
-    def says_why(self) -> bool:
-        """Whether the page says that something is wrong; False while another one comes."""
-        try:
-            return bool(self.page.evaluate(REASONS))
-        except Error:
-            return False
-
-    def _wait_for_another_page(self) -> None:
-        deadline = time.monotonic() + TIMEOUT
-        while not self._is_another():
-            assert time.monotonic() < deadline, "no page came"
-            self.page.wait_for_timeout(10)
-
-    def _is_another(self) -> bool:
-        try:
-            return bool(self.page.evaluate(IS_ANOTHER))
-        except Error:  # just now it comes
-            return False
-
-
-def run(case: Case, visitor: Visitor, world: World) -> None:
-    """Write, submit and judge. AssertionError where something else is stored than was shown."""
-    page, form = visitor.page, case.form
-    if case.manner == "back":
-        # Where nothing was sent, Back leads to the page before the form. If that were the answer to
-        # an earlier case's POST, the browser would ask whether to send it again.
-        page.goto("/livez", wait_until="domcontentloaded")
-    page.goto(form.opens(world), wait_until="domcontentloaded")
-    if form.prepares:
-        form.prepares(page)
-    _write(page.locator(form.form), case, world)
-    expect(page.locator(BUILDING)).to_have_count(0)
-    if case.manner == "back":
-        visitor.act(page.locator(form.form).locator(form.button).first.click)
-        page.go_back(wait_until="domcontentloaded")
-    elif case.manner == "reload":
-        _keep(page)
-        page.reload(wait_until="domcontentloaded")
-    if case.meanwhile and form.meanwhile:
-        form.meanwhile(world)
-    before = form.reads(world)
-    if not page.locator(form.form).count():
-        return  # nothing can be sent any more
-    shown = Shown(page.locator(form.form).evaluate(SHOWN))
-    is_sent = _submit(case, visitor)
-    if is_sent and form.answer and page.locator(form.answer).count():
-        visitor.act(page.locator(form.answer).first.click)
-    _compare(case, visitor, is_sent, before, shown, world)
-
-
-def _compare(
-    case: Case, visitor: Visitor, is_sent: bool, before: Any, shown: Shown, world: World
-) -> None:
-    form = case.form
-    meant = form.means(world, shown, before)
-    is_by_enter = case.manner.startswith("enter")
-    is_judged = is_sent and form.enter_saves if is_by_enter else True
-    is_said = is_judged and _wait_for_result(visitor, lambda: form.reads(world), before, meant)
-    after = form.reads(world)
-    told = f"{case}: shown {dict(shown)}, before {before!r}, after {after!r}"
-    if is_by_enter and not form.enter_saves:
-        assert not is_sent, told
-        assert after == before, told
-    elif after != before:
-        assert meant is not REFUSED, told
-        assert after == meant, f"{told}, meant {meant!r}"
-    elif is_by_enter and not is_sent:
-        pass  # as in a list of choices, where Enter is no sending
-    elif meant is REFUSED or after != meant:
-        assert is_said, f"nothing is said: {visitor.page.url}: {told}, meant {meant!r}"
-
-
-def _wait_for_result(visitor: Visitor, reads: Callable[[], Any], before: Any, meant: Any) -> bool:
-    """Wait until something is stored, or the page says why nothing is; whether it says so.
-
-    Of two clicks the browser shows the answer to the second one, and gives up the first one, which
-    the server may still be storing.
-    """
-    deadline = time.monotonic() + TIMEOUT
-    while (meant is REFUSED or before != meant) and time.monotonic() < deadline:
-        if reads() != before:
-            return False
-        if visitor.says_why():
-            return True
-        visitor.page.wait_for_timeout(10)
-    return False
-
-
-def _write(form: Locator, case: Case, world: World) -> None:
-    for name, value in case.form.good.items():
-        if name not in case.values:
-            _set(form, name, value if isinstance(value, str) else value(world))
-    for name, value in case.values.items():
-        _set(form, name, value)
-
-
-def _set(form: Locator, name: str, value: str) -> None:
-    control = form.locator(f"[name='{name}']")
-    kind = control.first.get_attribute("type")
-    if kind in ("radio", "checkbox"):
-        control.and_(form.locator(f"[value='{value}']")).check()
-    elif kind == "file":
-        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": value.encode()}
-        control.set_input_files(file if value else [])
-    elif control.first.evaluate("c => c.matches('select')"):
-        control.first.evaluate(CHOOSE, value)
-    else:
-        control.first.fill(value)
-        control.first.blur()  # what follows it, as an end its start, does so before the next one
-
-
-def _submit(case: Case, visitor: Visitor) -> bool:
-    form = visitor.page.locator(case.form.form)
-    button = form.locator(case.form.button).first
-    if case.manner.startswith("enter"):
-        return visitor.act(lambda: form.locator(f"[name='{case.control}']").first.press("Enter"))
-    if case.manner.startswith("twice"):
-        return visitor.act(button.dblclick)
-    if case.manner == "held":
-        return _while_held(case, visitor, button)
-    return visitor.act(button.click)
-
-
-def _while_held(case: Case, visitor: Visitor, button: Locator) -> bool:
-    """Press the button while an answer to the builder is still out."""
-    assert case.form.builder
-    presses, address = case.form.builder
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    visitor.page.route(address, hold)
-    try:
-        visitor.page.locator(presses).first.click()
-        return visitor.act(button.click)
-    finally:
-        for route in held:
-            with suppress(Error):  # a new page has ended its requests by itself
-                route.abort()
-        visitor.page.unroute(address, hold)
-
-
-def _keep(page: Page) -> None:
-    """Until what is written has kept itself, where the page does that."""
-    if page.locator("form[data-autosave]").count():
-        page.evaluate(KEEP)
-
-
 def cases(forms: Sequence[Form]) -> Iterator[Case]:
     """Every form with everything that may be written into it, in every manner."""
     for form in forms:
         yield from _good(form)
-        for name, values in form.wrong.items():
-            for value in values:
-                what = f"{name}={value[:20]!r}"
-                for manner in ("button", "twice", "back", "reload", "without JavaScript"):
-                    yield Case(form, manner, what, {name: value})
-                for manner in ("enter", "enter without JavaScript"):
-                    yield Case(form, manner, what, {name: value}, control=name)
-        for given in form.contradictions:
-            what = ", ".join(f"{name}={value[:12]}" for name, value in given.items())
-            for manner in ("button", "twice", "back", "reload", "without JavaScript"):
-                yield Case(form, manner, what, given)
+        yield from _wrong(form)
+        yield from _several(form)
+
+
+def _wrong(form: Form) -> Iterator[Case]:
+    values = ((name, value) for name, values in form.wrong.items() for value in values)
+    for name, value in values:
+        what = f"{name}={value[:20]!r}"
+        for manner in EVERYWHERE:
+            yield Case(form, "wrong", manner, what, {name: value})
+        for manner in ("enter", "enter without JavaScript"):
+            yield Case(form, "wrong", manner, what, {name: value}, control=name)
+
+
+def _several(form: Form) -> Iterator[Case]:
+    for given in form.contradictions:
+        for manner in EVERYWHERE:
+            yield Case(form, "contradictory", manner, _told(given), given)
+    for given, then in form.withdrawn:
+        what = f"{_told(given)}, then {_told(then)}"
+        for manner in EVERYWHERE:
+            yield Case(form, "withdrawn", manner, what, given, then=then)
+
+
+def _told(given: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value[:12]}" for name, value in given.items())
 
 
 def _good(form: Form) -> Iterator[Case]:
     whole = {name: value for name, value in form.good.items() if isinstance(value, str)}
-    for manner in (
-        "button",
-        "twice",
-        "back",
-        "reload",
-        "without JavaScript",
-        "twice without JavaScript",
-    ):
-        yield Case(form, manner, "as it is", whole)
+    for manner in (*EVERYWHERE, "twice without JavaScript"):
+        yield Case(form, "good", manner, "as it is", whole)
     if form.builder:
-        yield Case(form, "held", "as it is", whole)
+        yield Case(form, "good", "held", "as it is", whole)
     if form.meanwhile:
         for manner in ("button", "twice", "without JavaScript"):
-            yield Case(form, manner, "changed elsewhere", whole, meanwhile=True)
+            yield Case(form, "elsewhere", manner, "changed elsewhere", whole)
     for name in form.good:
         for manner in ("enter", "enter without JavaScript"):
-            yield Case(form, manner, f"as it is, in {name}", whole, control=name)
+            yield Case(form, "good", manner, f"as it is, in {name}", whole, control=name)
+
+
+def share(cases: Sequence[Case], covers: Callable[[Case], Iterable[object]]) -> list[Case]:
+    """So few of the cases that everything is covered that all of them cover; the same each time."""
+    order = sorted(range(len(cases)), key=lambda index: crc32(str(index).encode()))
+    covered: set[object] = set()
+    taken = []
+    for index in order:
+        if not covered.issuperset(new := set(covers(cases[index]))):
+            covered |= new
+            taken.append(index)
+    return [cases[index] for index in sorted(taken)]

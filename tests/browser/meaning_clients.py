@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from tests.browser.meaning import GONE, REFUSED, Form, Shown, World
@@ -197,6 +198,51 @@ CLIENT_STOP = Form(
 )
 
 
+def erased(world: World) -> str:
+    return f"/clients/{a_client(world)}/erase/"
+
+
+def gone_elsewhere(table: str, key: str) -> Callable[[World], None]:
+    statement = f"DELETE FROM {table} WHERE phone_number = %s"
+    return lambda world: world.run(statement, world.subjects[key])
+
+
+def without_it(world: World, _shown: Shown, before: Any) -> Any:
+    return {phone: rest for phone, rest in before.items() if phone != world.subjects["stopped"]}
+
+
+CLIENT_ERASE = Form(
+    "client who is erased",
+    erased,
+    clients,
+    without_it,
+    meanwhile=gone_elsewhere("audience_client", "stopped"),
+    button="button.is-danger",
+    form="main form[action$='/erase/']",
+    user="admin",
+)
+
+
+def on_the_stop_list(world: World) -> str:
+    phone = f"7926{world.fresh():07}"
+    world.subjects["stopped"] = phone
+    world.post("stop-list/", {"phone_numbers": [phone], "reason": "asked"})
+    query = "SELECT id FROM audience_stoplistentry WHERE phone_number = %s"
+    return f"/stop-list/{world.rows(query, phone)[0][0]}/remove/"
+
+
+STOP_REMOVE = Form(
+    "number off the stop list",
+    on_the_stop_list,
+    stopped,
+    without_it,
+    meanwhile=gone_elsewhere("audience_stoplistentry", "stopped"),
+    button="button.is-danger",
+    form="main form[action$='/remove/']",
+    user="admin",
+)
+
+
 def several(does: str) -> Any:
     def opens(world: World) -> str:
         phones = [f"7926{world.fresh():07}" for _ in range(2)]
@@ -277,6 +323,8 @@ CLIENTS = (
     CLIENT_EDIT,
     STOP_LIST,
     CLIENT_STOP,
+    CLIENT_ERASE,
+    STOP_REMOVE,
     BULK_TAG,
     BULK_STOP,
     BULK_DELETE,

@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import ANY
 from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Page
 
-from tests.browser.meaning import GONE, REFUSED, Form, Shown, World
+from tests.browser.meaning import GONE, REFUSED, Form, Now, Shown, World
 from tests.stack.embedded_servers import wait_until
 
 ZONE = ZoneInfo("Europe/Moscow")
@@ -53,12 +52,12 @@ def hours(shown: Shown) -> Any:
 
 
 def window(shown: Shown) -> Any:
-    """The start and the end that are shown; ANY where it is at once."""
+    """The start and the end that are shown."""
     ends, written = moment(shown.one("ends_at")), shown.one("starts_at").strip()
     now = datetime.now(UTC)
     if shown.one("starts") == "now":
         wrong = written or ends is REFUSED or ends <= now
-        return REFUSED if wrong else (ANY, ends)
+        return REFUSED if wrong else (Now(), ends)
     starts = moment(written)
     if REFUSED in (starts, ends) or ends <= max(starts, now):
         return REFUSED
@@ -137,11 +136,10 @@ CONTRADICTIONS = (
     {"rate": "limit", "rate_limit": ""},
     {"rate": "limit", "rate_limit": "1 000"},
 )
-#: What JavaScript hides, and what is sent without it.
-PLAIN = (
-    {"rate_limit": "5", "rate": "provider"},
-    {"hours_from": "9", "hours": "any"},
-    {"starts_at": f"{DAY} 11:00", "starts": "now"},
+WITHDRAWN: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
+    ({"rate": "limit", "rate_limit": "5"}, {"rate": "provider"}),
+    ({"hours": "between", "hours_from": "9", "hours_until": "21"}, {"hours": "any"}),
+    ({"starts": "later", "starts_at": f"{DAY} 11:00"}, {"starts": "now"}),
 )
 GOOD = {
     "name": "Meant",
@@ -159,6 +157,7 @@ MAILING_DRAFT = Form(
     good=GOOD,
     wrong=WRONG,
     contradictions=CONTRADICTIONS,
+    withdrawn=WITHDRAWN,
     form="#mailing",
     button="[name=do][value=draft]",
     builder=BUILDER,
@@ -218,6 +217,7 @@ MAILING_EDIT = Form(
     good={"name": "Renamed", "text": "Hello again"},
     wrong={**WRONG, "include-0-values": [""], "include-0-what": [GONE]},
     contradictions=CONTRADICTIONS,
+    withdrawn=WITHDRAWN[:2],
     meanwhile=somebody_writes,
     form="#mailing",
     button="[name=do][value=save]",
@@ -397,7 +397,7 @@ def action(name: str, target: str, meanwhile: Callable[[World], None]) -> Form:
         return world.rows("SELECT state FROM mailings_mailing WHERE id = %s", world.subjects[name])
 
     def meant(_world: World, _shown: Shown, before: Any) -> Any:
-        return before if before[0][0] in ("cancelled", "finished") else [(target,)]
+        return REFUSED if before[0][0] in ("cancelled", "finished") else [(target,)]
 
     return Form(
         f"order to {name}",

@@ -1,9 +1,11 @@
 """The forms of settings, audiences, imports and accounts, for `test_meaning.py`."""
 
 import re
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
-from unittest.mock import ANY
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from playwright.sync_api import Page
 
 from tests.browser.meaning import GONE, REFUSED, Form, Shown, World
@@ -14,20 +16,26 @@ from vestnik.dashboard.wording.zones import OWN
 ROLES = ("viewer", "operator", "admin")
 
 
-class AnythingBut:
-    """Equal to all but one thing."""
+@dataclass(frozen=True, eq=False)
+class HashOf:
+    """Equal to what is stored of a password; where it is empty, of one that was made up."""
 
-    def __init__(self, one: Any) -> None:
-        self.one = one
+    password: str
+    old: str = ""
 
-    def __eq__(self, other: object) -> bool:
-        return other != self.one
+    def __eq__(self, stored: object) -> bool:
+        if not isinstance(stored, str) or stored == self.old:
+            return False
+        return verifies(self.password, stored) if self.password else stored.startswith("pbkdf2_")
 
     def __hash__(self) -> int:
-        return hash(self.one)
+        return hash(self.password)
 
-    def __repr__(self) -> str:
-        return f"anything but {self.one!r}"
+
+@cache
+def verifies(password: str, stored: str) -> bool:
+    """It takes half a second."""
+    return PBKDF2PasswordHasher().verify(password, stored)
 
 
 # --- audiences ---------------------------------------------------------------------------------
@@ -158,12 +166,17 @@ TITLES = ("phone", "who")
 
 
 def imports(world: World) -> list[Any]:
-    return world.rows("SELECT count(*) FROM audience_import")
+    """How many there are, and what is known of the last one."""
+    return world.rows(
+        """SELECT count(*), (array_agg(array["into", file_name, size::text] ORDER BY id DESC))[1:1]
+        FROM audience_import"""
+    )
 
 
 def uploaded_as_shown(_world: World, shown: Shown, before: Any) -> Any:
     """Where a file is chosen there is one more, and nothing is read of it yet."""
-    return [(before[0][0] + 1,)] if shown.one("file") else REFUSED
+    last = [[shown.one("into"), "a.csv", str(len(FILE))]]
+    return [(before[0][0] + 1, last)] if shown.one("file") else REFUSED
 
 
 IMPORT_FILE = Form(
@@ -172,18 +185,22 @@ IMPORT_FILE = Form(
     imports,
     uploaded_as_shown,
     good={"into": "clients", "file": FILE},
-    contradictions=({"file": ""},),
+    contradictions=({"file": ""}, {"into": "stop_list"}),
     form="main form[enctype]",
     enter_saves=True,
 )
 
 
-def started(world: World) -> list[Any]:
-    """What the columns of the last file were said to be, once it is started."""
-    return world.rows(
-        "SELECT CASE WHEN state <> 'draft' THEN options->'mapping' END FROM audience_import "
+FORMAT = ("encoding", "separator", "numbers_without_code", "numbers_without_sms")
+
+
+def started(world: World) -> Any:
+    """How the last file is read, once it is started."""
+    options = world.rows(
+        "SELECT CASE WHEN state <> 'draft' THEN options END FROM audience_import "
         "ORDER BY id DESC LIMIT 1"
-    )
+    )[0][0]
+    return options and {"types": {}, **options}
 
 
 def hands_in(page: Page) -> None:
@@ -196,11 +213,21 @@ def hands_in(page: Page) -> None:
 def columns_as_shown(_world: World, shown: Shown, before: Any) -> Any:
     said = [_column(shown, number) for number in (1, 2)]
     chosen = [meaning for meaning in said if meaning]
-    if before != [(None,)]:
+    if before is not None:
         return before
     is_gone = any(GONE in values for values in shown.values())
-    is_wrong = is_gone or said.count("phone_number") != 1 or len(set(chosen)) != len(chosen)
-    return REFUSED if is_wrong else [({"1": said[0], "2": said[1]},)]
+    if is_gone or said.count("phone_number") != 1 or len(set(chosen)) != len(chosen):
+        return REFUSED
+    types = {
+        meaning.removeprefix("attributes."): shown.one(f"column-{number}-type")
+        for number, meaning in enumerate(said, start=1)
+        if meaning.startswith("attributes.")
+    }
+    return {
+        **{part: shown.one(part) for part in FORMAT},
+        "mapping": {"1": said[0], "2": said[1]},
+        "types": {name: type for name, type in types.items() if type != "recognised"},
+    }
 
 
 def _column(shown: Shown, number: int) -> str:
@@ -222,7 +249,9 @@ IMPORT_COLUMNS = Form(
         "column-2-type": [GONE],
         "encoding": [GONE],
     },
+    contradictions=({"numbers_without_code": "refuse"}, {"column-2-type": "text"}),
     form="#mapping",
+    says="#problem .notice",
     button="[name=start]",
     prepares=hands_in,
 )
@@ -269,7 +298,7 @@ def user_as_shown(_world: World, shown: Shown, before: Any) -> Any:
         or role not in ROLES
         or (password and (len(password) < 8 or password.isdigit()))
     )
-    return REFUSED if is_wrong else {**before, name: (role, True, ANY)}
+    return REFUSED if is_wrong else {**before, name: (role, True, HashOf(password))}
 
 
 ADD_USER = Form(
@@ -309,7 +338,7 @@ def password_as_shown(_world: World, shown: Shown, before: Any) -> Any:
     password, (role, is_active, old) = shown.one("password"), before["somebody"]
     if password and (len(password) < 8 or password.isdigit()):
         return REFUSED
-    return {**before, "somebody": (role, is_active, AnythingBut(old))}
+    return {**before, "somebody": (role, is_active, HashOf(password, old))}
 
 
 ROLE = Form(

@@ -71,9 +71,12 @@ class Proxy:
             while True:
                 browser, _ = self._listener.accept()
                 try:
-                    self.lines.append(Line(self, browser))
+                    self.lines.append(self.connect(browser))
                 except OSError:
                     browser.close()  # the stack is away
+
+    def connect(self, browser: socket.socket) -> Line:
+        return Line(self, browser)
 
     def drop(self) -> None:
         """Every connection ends with a reset."""

@@ -1,12 +1,16 @@
 """The harness itself: what it must see, it sees."""
 
+import socket
+
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.accessible import assert_accessible, assert_fits, violations
 from tests.browser.conftest import OpenPage
 from tests.browser.people import ROLES
+from tests.browser.post_proxy import PostProxy
 from tests.browser.watch import Watch
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
 
@@ -68,3 +72,20 @@ def test_every_trouble_is_seen(browser: Browser, stack: RunningStack) -> None:
     assert "stolen" not in title
     for trouble in ("answered 404", "inline script", "https://example.com", "broken", "said"):
         assert any(trouble in seen for seen in watch.troubles), (trouble, watch.troubles)
+
+
+def test_a_post_that_is_given_up_is_waited_for() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        PostProxy(server.getsockname()[1]) as proxy,
+    ):
+        with socket.create_connection(("127.0.0.1", proxy.port)) as browser:
+            browser.sendall(b"POST / HTTP/1.1\r\n\r\n")
+        stack, _ = server.accept()
+        assert stack.recv(100).startswith(b"POST")
+        assert not proxy.is_idle
+
+        stack.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        wait_until(lambda: proxy.is_idle, seconds=10)
+        stack.close()

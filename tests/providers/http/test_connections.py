@@ -1,6 +1,7 @@
 """Connections: an answer belongs to the request before it, and a slow one is opened in advance."""
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
@@ -21,6 +22,7 @@ from vestnik.providers.http.transport import Request
 
 YES = http(b'{"code":0,"id":"first"}')
 SECOND = http(b'{"code":0,"id":"second"}')
+EARLY = "the gateway speaks before it is asked"
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     b'17\r\n{"code":0,"id":"first"}\r\n0\r\n\r\n'
@@ -149,7 +151,7 @@ def test_what_follows_a_very_long_answer_is_not_the_next_messages() -> None:
 
 
 @contextmanager
-def in_a_thread(talk: Talk, tls: ssl.SSLContext) -> Iterator[int]:
+def in_a_thread(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """A server that sends while the client's loop is busy."""
     loop = asyncio.new_event_loop()
     port, ended = Future[int](), asyncio.Event()
@@ -186,6 +188,91 @@ def test_session_tickets_of_tls_are_no_answer(tmp_path: Path, method: str) -> No
     with in_a_thread(talker([], YES), tls) as port:
         run(test)
     assert outcomes == [Accepted()] * 150
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET"])
+def test_an_answer_that_comes_right_before_the_request_is_not_its_answer(method: str) -> None:
+    """The loop is busy between the look at the connection and the first byte of the request."""
+    asked, said = threading.Event(), threading.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(YES)
+        await asyncio.to_thread(asked.wait, 10)
+        writer.write(SECOND)
+        said.set()
+        await talker([], YES)(reader, writer)
+
+    async def test() -> None:
+        options = {"window": "1", "id_path": "id", "body_format": "json", "method": method}
+        async with opened(gateway(port, **options)) as connection:
+            assert await connection.hand_over_all([outgoing(1)]) == [Accepted("first")]
+            message = outgoing(2)
+            handing = asyncio.create_task(connection.hand_over(message))
+            await asyncio.sleep(0)  # it has chosen its connection
+            asked.set()
+            assert said.wait(10)
+            outcome = await handing
+        # Where its request is written in the same turn, nothing tells which answer is its own.
+        assert message.departed_at is not None or outcome == Deferred(EARLY)
+
+    with in_a_thread(talk) as port:
+        run(test)
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 smtp.example ESMTP\r\n"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_port_that_greets_or_closes_at_once_is_not_stormed(greeting: bytes, method: str) -> None:
+    """As a load balancer without a backend does, or the port of another service."""
+    lines: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(1)
+        writer.write(greeting)
+        if greeting:
+            await reader.read()
+
+    async def test() -> None:
+        async with opened(gateway(port, window="5", method=method)) as connection:
+            flight = [outgoing(number) for number in range(1, 6)]
+            outcomes = await connection.hand_over_all(flight)
+        for message, outcome in zip(flight, outcomes, strict=True):
+            assert type(outcome) is (Deferred if message.departed_at is None else Unknown)
+
+    with in_a_thread(talk) as port:
+        run(test)
+    assert len(lines) <= 10
+
+
+def test_a_tls_connection_that_is_given_up_ends_at_once(tmp_path: Path) -> None:
+    """A gateway that says nothing does not part either: its sockets must not pile up."""
+    tls, ends = certificate(tmp_path), Future[bool]()
+
+    def serve() -> None:
+        line, _ = listener.accept()
+        with tls.wrap_socket(line, server_side=True) as secure:
+            secure.recv(65536)
+            secure.settimeout(10)
+            try:
+                while socket.socket.recv(secure, 65536):  # without TLS: what comes is not answered
+                    pass
+                ends.set_result(True)
+            except OSError as error:
+                ends.set_result(isinstance(error, ConnectionResetError))
+
+    async def test() -> None:
+        options = {"ca_file": str(tmp_path / "cert.pem"), "url": f"https://127.0.0.1:{port}"}
+        async with opened(gateway(port, **options, deadline="1")) as connection:
+            (outcome,) = await connection.hand_over_all([outgoing(1)])
+            assert outcome == Unknown("no answer within 1 s")
+            assert await asyncio.wrap_future(ends)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=serve)
+        thread.start()
+        run(test)
+        thread.join()
 
 
 def test_a_gateway_that_answers_before_it_is_asked_has_taken_nothing() -> None:
@@ -279,8 +366,6 @@ def test_what_only_waited_for_a_place_has_not_been_tried() -> None:
 def test_what_waited_for_a_connection_that_never_came_has_met_trouble() -> None:
     async def test() -> None:
         # A port whose queue is full takes no connection and refuses none.
-        import socket
-
         with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
             port = full.getsockname()[1]
             others = [socket.socket() for _ in range(3)]

@@ -27,6 +27,8 @@ FRAMING = re.compile(
 )
 #: The end of a chunked body without trailers (RFC 9112, 7.1).
 LAST_CHUNK = b"0\r\n\r\n"
+#: Data, and the end of the connection.
+ARRIVALS = select.POLLIN | getattr(select, "POLLRDHUP", 0)
 #: Answers that never have a body, whatever their head says (RFC 9112, 6.3).
 BODILESS = re.compile(rb"HTTP/1\.[01] (?:204|304)\b")
 
@@ -37,6 +39,10 @@ class AutomaticResend(Exception):
 
 class UnsolicitedData(Exception):
     """Raised when the gateway sent data before any request."""
+
+
+class ClosedEarly(Exception):
+    """Raised when the gateway closed the connection before any request."""
 
 
 class PendingDeparture:
@@ -72,10 +78,12 @@ class CheckedConnection(ResponseHandler):
         self._whole_size = 0
         self._socket = select.poll()
         self._is_polled = False
+        #: Whether no exchange has begun on it yet.
+        self.is_new = True
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._socket.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._socket.register(transport.get_extra_info("socket").fileno(), ARRIVALS)
         # After the handshake a TLS server sends session tickets (RFC 8446, 4.6.1), which can be
         # read from the socket and are no answer. They are read with the first answer at the latest.
         self._is_polled = transport.get_extra_info("ssl_object") is None
@@ -85,23 +93,43 @@ class CheckedConnection(ResponseHandler):
         if self.should_close or (self._has_requested and self._is_readable()):
             return False
         self._received, self._has_requested, self._whole_size = b"", False, 0
+        self.is_new = False
         return True
 
     def begin_request(self) -> None:
-        """Prepare for a request. Raises UnsolicitedData if something arrived before it."""
+        """Prepare for a request. Raises UnsolicitedData or ClosedEarly if something arrived."""
         if self._received or self._is_readable():
-            raise UnsolicitedData
+            raise self.fault()
         self._has_requested = self._is_polled = True
+
+    def fault(self) -> UnsolicitedData | ClosedEarly:
+        """Return why it cannot carry a request."""
+        if self._received:
+            return UnsolicitedData()
+        if self.transport is None or self.transport.is_closing():
+            return ClosedEarly()
+        is_data = all(event == select.POLLIN for _, event in self._socket.poll(0))
+        return UnsolicitedData() if is_data else ClosedEarly()
 
     def data_received(self, data: bytes) -> None:
         # Beyond the limit the connection is closed anyway, so no more is kept.
         if len(self._received) <= LONGEST_ANSWER:
             self._received += data
-        super().data_received(data)
+        # Before Python 3.12 the reader of the answer may wait before the request is written: data
+        # that comes before it would be taken as its answer.
+        if self._has_requested:
+            super().data_received(data)
 
     @property
     def should_close(self) -> bool:
         return super().should_close or not self._is_complete()
+
+    def close(self) -> None:
+        # Parting by TLS keeps the socket open until the gateway answers, for up to 30 s.
+        if self.transport is not None and self.transport.get_extra_info("ssl_object"):
+            self.abort()
+        else:
+            super().close()
 
     def _is_complete(self) -> bool:
         """Return whether the whole answer has arrived and nothing beyond it."""
@@ -156,9 +184,13 @@ class Connector(aiohttp.TCPConnector):
         if message is not None and message.message.departed_at is not None:
             raise AutomaticResend
         connection: Any = await super().connect(req, traces, timeout)
-        # A pooled connection may have become dirty while it was idle.
-        while not connection.protocol.begin_exchange():
+        # A pooled connection may have become dirty while it was idle. A new one that is dirty shows
+        # a gateway that speaks first or closes at once: the next one would be no better.
+        while not (protocol := connection.protocol).begin_exchange():
+            fault = protocol.fault()
             connection.close()
+            if protocol.is_new:
+                raise fault
             connection = await super().connect(req, traces, timeout)
         # The connection is good; only its message has no time left.
         if message is not None and message.message.is_late:
@@ -192,7 +224,7 @@ class DepartingRequest(aiohttp.ClientRequest):
         try:
             if self.body:
                 _depart(conn)
-        except (TooLate, AutomaticResend, UnsolicitedData) as refused:
+        except (TooLate, AutomaticResend, UnsolicitedData, ClosedEarly) as refused:
             conn.protocol.set_exception(refused)  # for the reader of the answer
         else:
             # Before Python 3.12 this runs as a task of its own, possibly long after `send`.

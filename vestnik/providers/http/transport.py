@@ -12,6 +12,7 @@ from vestnik.providers.errors import OptionError, reason_of_errno
 from vestnik.providers.http.connections import (
     EXACT,
     AutomaticResend,
+    ClosedEarly,
     Connector,
     DepartingRequest,
     PendingDeparture,
@@ -155,6 +156,7 @@ CODES: tuple[tuple[type[Exception], Code], ...] = (
     (asyncio.TimeoutError, Code.ANSWER_TIMEOUT),
     (aiohttp.ServerDisconnectedError, Code.CONNECTION_CLOSED),
     (AutomaticResend, Code.CONNECTION_CLOSED),
+    (ClosedEarly, Code.CONNECTION_CLOSED),
     (UnsolicitedData, Code.EARLY_ANSWER),
     (BodyTooLong, Code.ANSWER_TOO_LONG),
     (aiohttp.ClientPayloadError, Code.ANSWER_CUT),

@@ -152,6 +152,21 @@ def test_a_form_with_basic_authorization() -> None:
             Deferred("HTTP 429", 7.0, provider_wide=True),
         ),
         (
+            http(b"{}", "429 No", "Retry-After: Mon, 01 Jan 99999999999 00:00:00 GMT"),
+            {},
+            Deferred("HTTP 429", 1.0, provider_wide=True),
+        ),
+        (
+            http(
+                b"{}",
+                "429 No",
+                "Retry-After: Mon, 01 Jan 2024 00:00:09 GMT",
+                "Date: Mon, 01 Jan 2024 00:00:00 GMT",
+            ),
+            {},
+            Deferred("HTTP 429", 9.0, provider_wide=True),
+        ),
+        (
             http(b'Error "User throughput exceeded"', "403 Forbidden"),
             {"code_regex": 'Error "([^"]+)"', "temporary_codes": "User throughput exceeded"},
             Deferred("User throughput exceeded"),

@@ -22,6 +22,7 @@ CONTENT_TYPES = {
 }
 #: Names are stored in title case, so that a configured header replaces a default one.
 HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class RequestBuilder:
@@ -33,7 +34,7 @@ class RequestBuilder:
             Alphabets.configured(options),
             options.whole("longest_validity", 2**31, least=60),
         )
-        self._token_type = options.text("token_type", "Bearer").strip()
+        self._token_type = in_one_line("token_type", options.text("token_type", "Bearer").strip())
         self.method = options.choice("method", "POST", ("POST", "GET", "PUT"))
         self._url = self._target(options, compiler)
         self._body = self._content(options, compiler)
@@ -94,10 +95,17 @@ class RequestBuilder:
         if not isinstance(more, dict) or not all(map(HEADER_NAME.fullmatch, more)):
             raise OptionError("headers", 'must be a JSON object like {"X-Name": "value"}')
         varying = {
-            name.title(): compiler.plain("headers", str(value), in_header)
+            name.title(): compiler.plain("headers", in_one_line("headers", str(value)), in_header)
             for name, value in more.items()
         }
         return fixed, varying
+
+
+def in_one_line(option: str, value: str) -> str:
+    """Return the value of a header. Raises OptionError for one that cannot be sent."""
+    if CONTROL_CHARACTER.search(value):
+        raise OptionError(option, "must be one line without control characters")
+    return value
 
 
 def _authorization(options: Options, kind: str) -> dict[str, str]:
@@ -107,7 +115,8 @@ def _authorization(options: Options, kind: str) -> dict[str, str]:
         raise OptionError("token", "cannot be combined with username")
     if username:
         return {"Authorization": "Basic " + _basic(username, password)}
-    return {"Authorization": f"{kind} {token.reveal().strip()}".strip()} if token else {}
+    value = in_one_line("token", token.reveal().strip())
+    return {"Authorization": f"{kind} {value}".strip()} if token else {}
 
 
 def _basic(username: str, password: Secret) -> str:

@@ -46,20 +46,21 @@ def retry_after(answer: Response) -> float | None:
     word = answer.headers.get("Retry-After", "").strip()
     if word.isascii() and word.isdigit():
         return min(float(word[:9]), LONGEST_RETRY_AFTER)
-    try:
-        seconds = parsedate_to_datetime(word).timestamp() - _answered_at(answer)
-    except (ValueError, TypeError):
+    retry_at = _timestamp(word)
+    if retry_at is None:
         return None
+    # By the gateway's own clock if it sends a Date (RFC 9110, 6.6.1), since ours may differ.
+    answered_at = _timestamp(answer.headers.get("Date", ""))
+    seconds = retry_at - (time.time() if answered_at is None else answered_at)
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
-def _answered_at(answer: Response) -> float:
-    """Return the time of the answer as a timestamp."""
+def _timestamp(date: str) -> float | None:
+    """Return a date of HTTP as a timestamp; None if it is not one."""
     try:
-        # By the gateway's own clock if it sends a Date (RFC 9110, 6.6.1), since ours may differ.
-        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except (ValueError, TypeError):
-        return time.time()
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def step_into(document: object, path: tuple[str, ...]) -> object:

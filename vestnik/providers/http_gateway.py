@@ -5,6 +5,7 @@ bearer token, answered by `{"code": 0, "message": "OK"}`.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -71,6 +72,9 @@ class HttpGatewayConnection(HttpConnection[HttpGatewayProvider]):
         """Return the header that authenticates a status query."""
         return self.provider.request_builder.authorization
 
+    def note_unauthorized(self, authorized_at: float) -> None:
+        """Note that a status query was refused that `authorize` authenticated then."""
+
     async def ask(self, questions: Sequence[StatusQuery]) -> list[Reply]:
         return await asyncio.gather(*map(self._ask, questions))
 
@@ -78,12 +82,16 @@ class HttpGatewayConnection(HttpConnection[HttpGatewayProvider]):
         provider = self.provider
         try:
             async with asyncio.timeout(provider.deadline):
-                request = provider.status.request(question, await self.authorize())
+                headers = await self.authorize()
+                authorized_at = time.monotonic()
+                request = provider.status.request(question, headers)
                 if request is None:
                     return Unknown("the gateway never named the message")
                 answer = await self.transport.exchange(request)
         except Exception as error:
             return Unknown(explain(error))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self.note_unauthorized(authorized_at)
         return provider.status.reply(answer, question, provider.callback_parser.states)
 
 
@@ -93,10 +101,15 @@ class TokenConnection(HttpGatewayConnection):
     def __init__(self, provider: HttpGatewayProvider) -> None:
         super().__init__(provider)
         self._token = ""
+        #: When each message that is being handed over took its token.
+        self._taken_at: dict[OutboundMessage, float] = {}
         self._tokens = Tokens(provider.token_endpoint, self.transport)
 
     async def authorize(self) -> dict[str, str]:
         return self.provider.request_builder.with_token(await self._tokens.get())
+
+    def note_unauthorized(self, authorized_at: float) -> None:
+        self._tokens.forget_expired(authorized_at)
 
     async def hand_over(self, message: OutboundMessage) -> Outcome:
         try:
@@ -105,13 +118,17 @@ class TokenConnection(HttpGatewayConnection):
             return account_refused(refusal.code, reason=refusal.reason)
         except Exception as error:
             return Deferred(Reason(Code.NO_TOKEN, reason=explain(error)))
-        return await super().hand_over(message)
+        self._taken_at[message] = time.monotonic()
+        try:
+            return await super().hand_over(message)
+        finally:
+            del self._taken_at[message]
 
     def request_for(self, message: OutboundMessage) -> Request:
         return self.provider.request_builder.build(message, self._token)
 
     def outcome_of(self, answer: Response, message: OutboundMessage) -> Outcome:
         is_refused = answer.status == HTTPStatus.UNAUTHORIZED
-        if is_refused and self._tokens.is_old(message.departed_at or 0.0):
+        if is_refused and self._tokens.forget_expired(self._taken_at[message]):
             return Deferred(Reason(Code.TOKEN_EXPIRED), NEXT_TOKEN, provider_wide=True)
         return super().outcome_of(answer, message)

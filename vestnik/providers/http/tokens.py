@@ -44,8 +44,8 @@ class TokenEndpoint:
     def read(self, answer: Response) -> tuple[str, float]:
         """Return a token and for how many seconds it is used; raises TokenRefused."""
         document = answer.document()
-        token = scalar_text(step_into(document, self._path))
-        if not token:
+        token = (scalar_text(step_into(document, self._path)) or "").strip()
+        if not (token and token.isprintable()):
             raise TokenRefused(str(answer.status), _why(answer))
         lifetime = scalar_text(step_into(document, self._lifetime_path)) or ""
         return token, _seconds(lifetime)
@@ -73,10 +73,14 @@ class Tokens:
             await asyncio.shield(self._fetching)
         return self._token
 
-    def is_old(self, departed_at: float) -> bool:
-        """Return whether a request that departed then was refused because its token had expired."""
+    def forget_expired(self, taken_at: float) -> bool:
+        """Forget a refused token that had expired. Return whether it had.
+
+        `taken_at` is the time at which `get` returned it: a request may wait for its connection
+        until there is another one.
+        """
         now = time.monotonic()
-        if self._token and departed_at >= self._fetched_at:
+        if self._token and taken_at >= self._fetched_at:
             # A fresh token that is refused means that the account is refused, not the token.
             if now - self._fetched_at < FRESH:
                 return False

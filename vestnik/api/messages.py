@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
-from vestnik.api.http.fields import LARGEST_ID, Instant, QueryInteger
+from vestnik.api.http.fields import Instant, QueryInteger
 from vestnik.api.http.reasons import ReasonShown
 from vestnik.api.http.views import StrictAPIView
+from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.read import messages
 from vestnik.dispatch.read.message_state import STATES
 from vestnik.dispatch.states import MessageState
@@ -77,8 +78,8 @@ def state_field() -> serializers.ChoiceField:
 class MessageQuery(pagination.PageQuery):
     """Which messages to list."""
 
-    mailing = QueryInteger(required=False, min_value=1, max_value=LARGEST_ID)
-    client = QueryInteger(required=False, min_value=1, max_value=LARGEST_ID)
+    mailing = QueryInteger(required=False, min_value=1, max_value=MAX_ID)
+    client = QueryInteger(required=False, min_value=1, max_value=MAX_ID)
     state = state_field()
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from vestnik.api.http.fields import COMMON
-from vestnik.audience.filters.mailing_conditions import LARGEST_ID, MOST_MAILINGS, WORDS
+from vestnik.audience.filters.mailing_conditions import MOST_MAILINGS, WORDS
 from vestnik.audience.filters.rules import (
     LONGEST_NAME,
     LONGEST_VALUE,
@@ -16,6 +16,7 @@ from vestnik.audience.filters.rules import (
     validate_filter,
 )
 from vestnik.audience.validation import LONGEST_TAG
+from vestnik.db.keyset import MAX_ID
 
 VALUE: dict[str, Any] = {
     "anyOf": [
@@ -67,7 +68,7 @@ KINDS: dict[str, Any] = {
 }
 MAILING_IDS = {
     "type": "array",
-    "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
+    "items": {"type": "integer", "minimum": 1, "maximum": MAX_ID},
     "minItems": 1,
     "maxItems": MOST_MAILINGS,
 }

@@ -18,8 +18,6 @@ COMMON: dict[str, Any] = {
     "null": "Give a value, or leave the field out: it may not be null.",
     "blank": "Give a value, or leave the field out: it may not be empty.",
 }
-#: The largest bigint.
-LARGEST_ID = 2**63 - 1
 
 
 class Text(serializers.CharField):

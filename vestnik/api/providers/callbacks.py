@@ -16,11 +16,12 @@ from rest_framework.request import Request
 from vestnik.access.guesses import FailedAttempts
 from vestnik.access.visitor import address
 from vestnik.api.http.exceptions import TooLarge, TooManyGuesses
-from vestnik.api.http.fields import LARGEST_ID, StrictSerializer
+from vestnik.api.http.fields import StrictSerializer
 from vestnik.api.http.parsers import MIB, problem_with
 from vestnik.api.http.views import StrictAPIView
 from vestnik.api.providers.callback_form import form_of, query_of
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
+from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.receive.sink import store_receipts
 from vestnik.middleware.concurrency_limit import content_length
 from vestnik.providers.base import PROVIDER_ID_LENGTH, CallbackResult, Inbound, Receipt
@@ -139,7 +140,7 @@ def _check_storable(heard: CallbackResult) -> None:
     if any(problem_with(word) for word in _texts(heard.receipts, heard.inbound)):
         raise ParseError(UNREADABLE)
     for receipt in heard.receipts:
-        if len(receipt.provider_id) > PROVIDER_ID_LENGTH or (receipt.message_id or 0) > LARGEST_ID:
+        if len(receipt.provider_id) > PROVIDER_ID_LENGTH or (receipt.message_id or 0) > MAX_ID:
             raise ParseError(UNREADABLE)
 
 

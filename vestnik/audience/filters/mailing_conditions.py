@@ -14,14 +14,13 @@ from django.db import connection
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
+from vestnik.db.keyset import MAX_ID
 from vestnik.db.sql import literals
 from vestnik.states import UNDER_WAY, BatchState, MessageState
 
 WORDS = ("got", "not_got", "answered")
 #: Each mailing of a condition is one probe of an index per client.
 MOST_MAILINGS = 20
-#: The largest bigint of PostgreSQL.
-LARGEST_ID = 2**63 - 1
 
 #: The messages of the named mailings to the client of the outer query.
 THEIRS = """
@@ -76,4 +75,4 @@ def unknown_mailings(ids: Iterable[int]) -> list[int]:
 
 def is_mailing_id(value: object) -> bool:
     """Return whether the value could be the id of a mailing."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_ID
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID

@@ -18,10 +18,9 @@ from vestnik.dashboard.mailings.detail.progress import (
     template_of,
 )
 from vestnik.dashboard.wording.action_items import count_action_items
+from vestnik.db.keyset import MAX_ID
 from vestnik.mailings.models import Mailing
 from vestnik.reports.mailing.snapshot import Snapshot, snapshot_of
-
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +117,13 @@ class ImportTopic(Topic):
 
 def mailing_topic(id: int) -> Topic | None:
     """Return the topic of a mailing; None if it does not exist."""
-    exists = id <= LARGEST_ID and Mailing.objects.filter(id=id).exists()
+    exists = id <= MAX_ID and Mailing.objects.filter(id=id).exists()
     return MailingTopic(id) if exists else None
 
 
 def import_topic(id: int) -> Topic | None:
     """Return the topic of an import; None if it does not exist."""
-    exists = id <= LARGEST_ID and Import.objects.filter(id=id).exists()
+    exists = id <= MAX_ID and Import.objects.filter(id=id).exists()
     return ImportTopic(id) if exists else None
 
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from vestnik.db import sql
+from vestnik.db.keyset import MAX_ID
 from vestnik.db.sql import array, literals
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.transitions.resolve import (
@@ -52,8 +53,6 @@ SELECT id, unknown FROM dispatch_batch WHERE mailing_id = %s AND unknown > 0 AND
 ORDER BY id LIMIT %s
 """
 BATCHES_AT_ONCE = 20
-#: Beyond every id: the largest bigint.
-NO_FURTHER = 2**63 - 1
 #: Slices with messages to resend in one run of the scheduler, for each mailing.
 MOST_SLICES_A_RUN = 5
 
@@ -150,7 +149,7 @@ def _in_slices(
         if count is None or is_too_much:
             return
         yield count
-        after = batches[-1] if batches else NO_FURTHER
+        after = batches[-1] if batches else MAX_ID
         found = sql.rows(NEXT_BATCHES, [mailing.id, after, BATCHES_AT_ONCE])
 
 

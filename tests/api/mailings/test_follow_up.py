@@ -7,8 +7,9 @@ from django.db import connection, transaction
 
 from tests.api.caller import YEAR, Caller, errors_of
 from tests.builders import enlist_all, make_clients, make_running
-from tests.dispatch.sent import claim_of, due_ids, mark_in_flight
+from tests.dispatch.sent import claim_of, due_ids, mark_in_flight, record
 from tests.stack.embedded_servers import wait_until
+from vestnik.api.mailings.views import NOBODY_MATCHES
 from vestnik.db import sql
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import CANCEL, FINISH, Mailing
@@ -96,10 +97,34 @@ def test_an_earlier_follow_up_is_named(api: Caller) -> None:
     third = api.post(path, WINDOW).json()
 
     assert first["warnings"] == []
-    assert f"was sent again before, by {first['id']}: " in second["warnings"][0]
+    assert f"Later mailings to the same clients: {first['id']}. " in second["warnings"][0]
     assert (
         third["warnings"] == second["warnings"]
     )  # what was cancelled before it started sent nothing
+
+
+def test_a_later_one_of_the_first_mailing_is_named(api: Caller) -> None:
+    """The clients whom its own follow-up did not reach may have got that one."""
+    first = make_finished()
+    second = api.post(f"mailings/{first.id}/send-again/", WINDOW).json()
+    third = api.post(f"mailings/{first.id}/send-again/", WINDOW).json()
+    assert launch(second["id"])
+    assert Mailing.objects.get(id=second["id"]).move(CANCEL)
+
+    answer = api.post(f"mailings/{second['id']}/send-again/", WINDOW | {"states": ["cancelled"]})
+
+    assert f"Later mailings to the same clients: {third['id']}. " in answer.json()["warnings"][-1]
+
+
+def test_one_to_nobody_is_accepted_with_a_warning(api: Caller) -> None:
+    """As a mailing whose filter matches no client is."""
+    other = make_running(1)
+    record(other, ["sent"])
+    assert other.move(FINISH)
+
+    answer = api.post(f"mailings/{other.id}/send-again/", WINDOW | {"states": ["failed"]})
+
+    assert answer.json()["warnings"] == [NOBODY_MATCHES]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,12 +13,12 @@ from vestnik.api.http.fields import Text
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
 from vestnik.api.http.views import StrictAPIView, actor, validate
 from vestnik.api.mailings.serializers import MailingBody
-from vestnik.api.mailings.views import get_mailing, serialize
+from vestnik.api.mailings.views import get_mailing, serialize, warnings_of
 from vestnik.dispatch.prepare.follow_up import (
     BY_DEFAULT,
     UNREACHED,
     create_follow_up,
-    follow_ups_of,
+    later_follow_ups,
 )
 from vestnik.dispatch.signals.wakeups import wake_for
 
@@ -79,8 +79,8 @@ class MailingSendAgain(StrictAPIView):
         """Create a mailing to the clients whom an ended mailing did not reach.
 
         It goes to the clients whose message of the original mailing is in one of `states` when the
-        new mailing starts. Clients who got an earlier follow-up are among them: `warnings` names
-        it.
+        new mailing starts. Clients who got another follow-up since are among them: `warnings`
+        names it.
         """
         return create_once(request, lambda request: self._create(request, id))
 
@@ -89,22 +89,23 @@ class MailingSendAgain(StrictAPIView):
         fields = validate(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
         mailing = create_follow_up(other, states, actor=actor(request), **fields)
-        # Read under the lock of the original, so that of two requests at once one is told.
-        earlier = [one for one in follow_ups_of(other) if one != mailing.id]
+        # Read under the locks of the creation, so that of two requests at once one is told.
+        others = [one for one in later_follow_ups(other) if one != mailing.id]
+        warnings = [*warnings_of(mailing), *_warnings(others)]
         wake_for(mailing.id)
         return Response(
-            {**serialize(mailing)[0], "warnings": _warnings(other.id, earlier)},
+            {**serialize(mailing)[0], "warnings": warnings},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )
 
 
-def _warnings(original: int, earlier: Sequence[int]) -> list[str]:
-    """Return a warning if the mailing was sent again before."""
-    if not earlier:
+def _warnings(others: Sequence[int]) -> list[str]:
+    """Return a warning if other mailings may have reached the same clients."""
+    if not others:
         return []
-    named = ", ".join(map(str, earlier))
+    named = ", ".join(map(str, others))
     return [
-        f"Mailing {original} was sent again before, by {named}: clients who got the text then "
-        f"get it once more. To leave them out, send {earlier[-1]} again instead."
+        f"Later mailings to the same clients: {named}. Clients who got one of them get the text "
+        f"once more. To leave them out, send {others[-1]} again instead."
     ]

@@ -30,7 +30,7 @@ from vestnik.dispatch.prepare.follow_up import (
     UNREACHED,
     FollowedUp,
     create_follow_up,
-    follow_ups_of,
+    later_follow_ups,
 )
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.read.progress import Progress, reached
@@ -40,7 +40,7 @@ from vestnik.mailings.rules import database_now, text_warnings, validate_text
 from vestnik.mailings.template import least_segments_of
 from vestnik.reports.mailing.preview import preview_of_text
 
-#: The field of the confirmation with the earlier follow-ups that it showed.
+#: The field of the confirmation with the later follow-ups that it showed.
 FOLLOWED = "followed"
 
 
@@ -127,7 +127,7 @@ def follow_up(request: OperatorRequest, id: int) -> HttpResponse:
     if is_right and not wants_look and (response := _confirm_or_send(request, mailing, form)):
         return response
     context = {"form": form, "mailing": mailing, "section": "mailing-list"}
-    context |= {"preview": form.preview(), "followed": follow_ups_of(mailing)}
+    context |= {"preview": form.preview(), "followed": later_follow_ups(mailing)}
     if is_htmx(request):
         return render(request, "dashboard/mailings/follow_up_preview.html", context)
     context["zone_label"] = current_name()
@@ -164,7 +164,7 @@ def _initial(mailing: Mailing, progress: Progress) -> dict[str, Any]:
 def _confirm_or_send(
     request: OperatorRequest, other: Mailing, form: FollowUpForm
 ) -> HttpResponse | None:
-    confirmation, followed = _confirmation_of(other, form), follow_ups_of(other)
+    confirmation, followed = _confirmation_of(other, form), later_follow_ups(other)
     is_shown = request.POST.get(FOLLOWED, "") == " ".join(map(str, followed))
     is_confirmed = is_shown and confirmation.is_confirmed(request.POST)
     if form.created_id() is None and not is_confirmed:
@@ -196,7 +196,7 @@ def _show_confirmation(
         "action": "send",
         "fields": [pair for pair in field_pairs(request.POST) if pair[0] not in TRANSIENT_FIELDS],
         "is_anew": AGREED in request.POST,
-        "followed": follow_ups_of(other),
+        "followed": later_follow_ups(other),
         "section": "mailing-list",
     }
     return render(request, "dashboard/mailings/confirmation_page.html", context)
@@ -211,7 +211,7 @@ def _send(
 ) -> HttpResponse | None:
     """Create the mailing; return None if the form has to be shown again.
 
-    Raises FollowedUp if its follow-ups are no longer those that the confirmation showed.
+    Raises FollowedUp if the later follow-ups are no longer those that the confirmation showed.
     """
     data = form.cleaned_data
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}

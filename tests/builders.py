@@ -1,7 +1,7 @@
 """Things to test with, in one line each."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -27,6 +27,12 @@ def make_clients(count: int, first: int = 0) -> list[int]:
 
 def from_now(seconds: float) -> datetime:
     return timezone.now() + timedelta(seconds=seconds)
+
+
+def zone_where_it_is(hour: int) -> str:
+    """The name of a zone where this hour of the day has begun."""
+    ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 def make_mailing(starts_in: float = -1.0, ends_in: float = 3600.0, **fields: Any) -> Mailing:

@@ -4,7 +4,9 @@ import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tests.api.caller import Caller, errors_of
-from tests.builders import make_mailing, make_running
+from tests.builders import make_mailing, make_running, zone_where_it_is
+from tests.dispatch.sent import record
+from vestnik.audience.models import Client
 
 
 def test_pause_resume_and_cancel_are_obeyed_and_recorded(api: Caller) -> None:
@@ -72,6 +74,21 @@ def test_a_worker_is_told_to_look_when_a_mailing_is_resumed(
         api.post(f"mailings/{mailing.id}/resume/")
 
     assert len(callbacks) == 1
+
+
+@pytest.mark.parametrize(("hour", "at_night"), [(2, 2), (12, 0)])
+def test_resume_says_for_how_many_it_is_night(api: Caller, hour: int, at_night: int) -> None:
+    mailing = make_running(3)
+    record(mailing, ["sent"])
+    Client.objects.update(timezone=zone_where_it_is(hour))
+    api.post(f"mailings/{mailing.id}/pause/")
+
+    first = api.post(f"mailings/{mailing.id}/resume/").json()
+    second = api.post(f"mailings/{mailing.id}/resume/").json()
+
+    night = "It is night (22:00 to 8:00) for 2 of the clients who still wait."
+    assert (first["state"], first["warnings"]) == ("running", [night] if at_night else [])
+    assert second["warnings"] == []  # it was running already
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "cancel"])

@@ -170,7 +170,8 @@ class MailingBody(StrictSerializer):
     warnings = serializers.ListField(
         child=serializers.CharField(),
         read_only=True,
-        help_text="Only in the response to a creation or a change: what may not be intended.",
+        help_text="Only in the response to a creation, a change or a resumption: what may not be "
+        "intended.",
     )
     created_at = Instant(read_only=True)
     enlisted_at = Instant(read_only=True, allow_null=True)

@@ -32,10 +32,12 @@ from vestnik.mailings.models import (
     RESUME,
     SCHEDULE,
     Mailing,
+    MailingState,
     Transition,
 )
-from vestnik.mailings.rules import check_changeable, check_ready
+from vestnik.mailings.rules import check_changeable, check_ready, database_now
 from vestnik.reports.mailing.held import hold_reasons
+from vestnik.reports.mailing.resuming import clients_at_night, forecast_of_rest
 
 NOBODY_MATCHES = "No client matches the filter now: a start would finish without any message."
 
@@ -170,8 +172,16 @@ class MailingResume(MailingAction):
         operation_id="mailings_resume",
     )
     def post(self, request: Request, id: int) -> Response:
-        """Resume a paused mailing."""
-        return super().post(request, id)
+        """Resume a paused mailing.
+
+        `warnings` says for how many of the waiting clients it is night.
+        """
+        mailing = get_mailing(id)
+        # Counted first: once the mailing runs, its messages leave.
+        warnings = night_warnings(mailing) if mailing.state == MailingState.PAUSED else []
+        response = super().post(request, id)
+        response.data["warnings"] = warnings
+        return response
 
 
 class MailingCancel(MailingAction):
@@ -193,6 +203,15 @@ def warnings_of(mailing: Mailing) -> list[str]:
     if mailing.state in BEFORE_THE_START and not select_recipients(mailing.filter).exists():
         return [NOBODY_MATCHES]
     return []
+
+
+def night_warnings(mailing: Mailing) -> list[str]:
+    """Return a warning if a paused mailing, resumed now, would reach clients at night."""
+    waiting = progress_of([mailing.id])[mailing.id]["queued"]
+    count = clients_at_night(mailing, forecast_of_rest(mailing, waiting, database_now()))
+    if not count:
+        return []
+    return [f"It is night (22:00 to 8:00) for {count} of the clients who still wait."]
 
 
 def get_mailing(id: int) -> Mailing:

@@ -1,7 +1,6 @@
 """Orders: what they say before they are given, what they do, and what a conflict does not lose."""
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from tests.builders import (
     make_clients,
     make_mailing,
     make_running,
+    zone_where_it_is,
 )
 from tests.dashboard.mailings.mailings import make_mailing_with_unknown
 from tests.dashboard.visiting import make_user, visitor
@@ -115,9 +115,29 @@ def test_resume_says_for_how_many_it_is_night(browser: Browser, hour: int, at_ni
     assert ('<button class="is-danger">Resume the mailing' in page) == bool(at_night)
 
 
-def zone_where_it_is(hour: int) -> str:
-    ahead = (hour - datetime.now(UTC).hour + 12) % 24 - 12
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+def test_it_goes_on_into_the_night_where_it_does_not_fit(browser: Browser, settings: Any) -> None:
+    """20 at one in 1,000 s take longer than the four hours until the end."""
+    with provider(settings, "slow", "null", max_rate="0.001"):
+        mailing = make_running(20, provider="slow", ends_in=4 * 3600)
+        mailing.apply(PAUSE, actor="test")
+        Client.objects.update(timezone=zone_where_it_is(20))
+
+        page = asked(browser, mailing, "resume")
+
+    assert "of them will not fit</strong>" in page
+    assert "It is night for 20 of these clients" in page
+
+
+def test_resume_after_the_end_says_nothing_of_the_night(browser: Browser) -> None:
+    mailing = make_running(3)
+    mailing.apply(PAUSE, actor="test")
+    Client.objects.update(timezone=zone_where_it_is(2))
+    end(mailing)
+
+    page = asked(browser, mailing, "resume")
+
+    assert "The end has passed" in page
+    assert "It is night" not in page
 
 
 def test_resume_says_whether_it_fits(browser: Browser) -> None:

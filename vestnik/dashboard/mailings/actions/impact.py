@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count
-
-from vestnik.dispatch.read.backlog import waiting_clients
 from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
-from vestnik.reports.mailing.local_times import local_times
-from vestnik.reports.mailing.outlook import common_forecast, left_by_zone, outlook
+from vestnik.reports.mailing.resuming import forecast_of_rest
 
 
 @dataclass(frozen=True)
@@ -60,22 +56,5 @@ def impact_of(mailing: Mailing, progress: Progress) -> Impact:
         counted=mailing.enlisted_at is not None or mailing.started_at is None,
         now=now,
         ends_at=mailing.ends_at,
-        forecast=_forecast(mailing, waiting, now),
+        forecast=forecast_of_rest(mailing, waiting, now),
     )
-
-
-def clients_at_night(mailing: Mailing, impact: Impact) -> int:
-    """Return for how many waiting clients it is night if the mailing continues now."""
-    zones = waiting_clients(mailing.id).values_list("timezone").annotate(count=Count("id"))
-    times = local_times(mailing, impact.forecast.finishes_at, dict(zones))
-    return sum(zone.clients for zone in times if zone.is_night)
-
-
-def _forecast(mailing: Mailing, waiting: int, now: datetime) -> Forecast:
-    if mailing.local_hours and now < mailing.ends_at:
-        prediction = outlook(mailing, left_by_zone(mailing.id), now)
-        return Forecast(
-            prediction.per_second, prediction.finishes_at, prediction.will_stay, prediction.beside
-        )
-    window = [(now, mailing.ends_at)] if now < mailing.ends_at else []
-    return common_forecast(mailing, [(waiting, window)], now)

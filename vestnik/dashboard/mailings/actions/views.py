@@ -23,7 +23,7 @@ from vestnik.dashboard.mailings.actions.confirmed_state import (
     state_before_cancelling,
     state_before_scheduling,
 )
-from vestnik.dashboard.mailings.actions.impact import clients_at_night, impact_of
+from vestnik.dashboard.mailings.actions.impact import impact_of
 from vestnik.dashboard.mailings.edit.confirmation import Confirmation, SignedConfirmation
 from vestnik.dashboard.mailings.lookups import mailing_or_404, progress_for
 from vestnik.dashboard.mailings.state_errors import back_to, redirect_refused
@@ -42,6 +42,7 @@ from vestnik.mailings.models import (
     Transition,
 )
 from vestnik.mailings.rules import check_ready
+from vestnik.reports.mailing.resuming import clients_at_night
 
 STARTED = (*UNDER_WAY, MailingState.FINISHED)
 
@@ -167,7 +168,7 @@ def _show_confirmation(
     }
     state = _state_before(mailing, action)
     if action.transition is RESUME:
-        context["at_night"] = clients_at_night(mailing, state["c"])
+        context["at_night"] = clients_at_night(mailing, state["c"].forecast)
     return render_confirmation(request, mailing, {**context, **state})
 
 

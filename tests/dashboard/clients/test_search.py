@@ -282,6 +282,35 @@ def test_the_same_page_continues_what_was_not_done_in_time(monkeypatch: pytest.M
     assert Client.objects.filter(tag="y").count() == 5
 
 
+@pytest.mark.parametrize("does", ["tag", "stop", "delete"])
+def test_each_repetition_continues_where_the_last_one_ended(
+    monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    monkeypatch.setattr(bulk, "MOST_SECONDS", 0.0)
+    make_clients(5)
+    browser, left = opened(), []
+    number = {"tag": 5, "stop": 5, "delete": 1}[does]  # the deleted are found no more
+
+    for to_delete in (5, 3, 1):
+        answers = {"tag": {"new_tag": "y"}, "delete": {"typed": f"{to_delete}"}}.get(does, {})
+        page = text(browser.get(agree(browser, does, {"all": "1"}, **answers).url))
+        left += re.findall(r"(\d) clients? (?:is|are) unchanged", page)
+
+    assert left == ["3", "1"]
+    assert re.search(rf"{number} clients? (?:is|are) (?:tagged|deleted|on the stop list)", page)
+
+
+@pytest.mark.parametrize("typed", ["1234", "1 234", "1,234", "1\u00a0234", "1\u202f234"])
+def test_the_number_to_delete_is_read_as_the_page_shows_it(typed: str) -> None:
+    ids = range(1234)
+    sent = {"shown": bulk.sign("delete", ids), "typed": typed}
+
+    form = bulk.BulkForm(sent, ids=ids, does="delete")
+
+    assert form.is_valid()
+
+
 @pytest.mark.parametrize(
     "sent",
     [

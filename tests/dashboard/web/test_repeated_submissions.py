@@ -2,11 +2,15 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import QueryDict
 from django.test import Client as Browser
+from django.utils import timezone
 
 from tests.builders import make_client
 from tests.dashboard.mailings.writing import condition
@@ -16,6 +20,8 @@ from vestnik.audience.models import Client, SavedAudience, StopListEntry
 from vestnik.audience.stop_list import Source
 from vestnik.dashboard.clients import bulk_actions
 from vestnik.dashboard.clients.bulk import sign
+from vestnik.dashboard.models import Submission
+from vestnik.dashboard.web.form_idempotency import claim_token
 from vestnik.dispatch.suppress.opt_out import stop_numbers
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +128,30 @@ def test_an_action_on_many_clients_is_done_once(browser: Browser) -> None:
     assert "3 clients are deleted" in first
     assert "This page was submitted before." in second
     assert "no client is chosen" not in second
+
+
+def test_an_action_whose_process_was_killed_continues_later(browser: Browser) -> None:
+    """While the process may still run, the page is answered as one that was submitted before."""
+    ids = [make_client(f"7926123456{n}").id for n in range(3)]
+    sent = {"does": "tag", "id": ids, "shown": sign("tag", ids), "new_tag": "vip"}
+    sent["token"] = str(uuid.uuid4())
+    assert claim_token(form_of(sent))  # and the process is killed
+
+    _, running = posted(browser, "/clients/bulk/", sent)
+    assert "This page was submitted before." in running
+    assert Client.objects.filter(tag="vip").count() == 0
+
+    Submission.objects.update(created_at=timezone.now() - timedelta(seconds=61))
+    _, later = posted(browser, "/clients/bulk/", sent)
+    assert "3 clients are tagged" in later
+
+    Submission.objects.update(created_at=timezone.now() - timedelta(days=1))
+    _, done = posted(browser, "/clients/bulk/", sent)
+    assert "This page was submitted before." in done
+
+
+def form_of(fields: dict[str, Any]) -> QueryDict:
+    return QueryDict(urlencode(fields, doseq=True))
 
 
 def test_another_action_after_back_is_done_too(browser: Browser) -> None:

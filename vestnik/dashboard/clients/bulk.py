@@ -33,10 +33,10 @@ from vestnik.dashboard.web.form_idempotency import (
     DONE_BEFORE,
     claim_token,
     is_repeated,
-    read_token,
-    release_token,
+    settle_claim,
 )
 from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or_restored
+from vestnik.dashboard.wording.typed_numbers import normalise
 
 #: More at once would exceed the time limit of a request.
 MOST_AT_ONCE = 10_000
@@ -75,9 +75,14 @@ class BulkForm(forms.Form):
             self.add_error(
                 None, _("The matching clients have changed since the page was opened: check again.")
             )
-        elif self.does == "delete" and data.get("typed", "").replace(" ", "") != str(self.count):
+        elif self.does == "delete" and self._typed_count(data) != str(self.count):
             self.add_error("typed", _("Type %(count)s to delete them.") % {"count": self.count})
         return data
+
+    @staticmethod
+    def _typed_count(data: dict[str, Any]) -> str:
+        """Return the typed number without separators: it may be copied from the page."""
+        return normalise(data.get("typed", "").replace(" ", ""))
 
 
 def sign(does: str, ids: Sequence[int]) -> str:
@@ -185,10 +190,13 @@ def _report(
     request: OperatorRequest, act: "BulkAction", ids: Sequence[int], data: dict[str, Any]
 ) -> None:
     """Execute the action in chunks, and report the number of clients."""
-    looked_at, changed = 0, 0
+    done = act.done(Client.objects.filter(id__in=ids), data)
+    done_ids = set(done.values_list("id", flat=True))
+    pending = [id for id in ids if id not in done_ids]
+    looked_at, changed = 0, len(done_ids)
     ends = time.monotonic() + MOST_SECONDS
     try:
-        for chunk in _chunks(ids):
+        for chunk in _chunks(pending):
             # At least one chunk, so that repeating the action always makes progress.
             if looked_at and time.monotonic() > ends:
                 break
@@ -196,10 +204,9 @@ def _report(
             looked_at += len(chunk)
     finally:
         # Interrupted, or out of time: the same page, submitted again, continues.
-        if looked_at < len(ids) and (token := read_token(request.POST)):
-            release_token(token)
+        settle_claim(request.POST, is_done=looked_at == len(pending))
     messages.success(request, act.success_text(changed))
-    if remaining := len(ids) - looked_at:
+    if remaining := len(pending) - looked_at:
         messages.warning(request, _left(remaining))
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, ngettext
 
 from vestnik.access.roles import Action
-from vestnik.audience.models import Client
+from vestnik.audience.models import Client, StopListEntry
 from vestnik.audience.stop_list import Source
 from vestnik.dashboard.templatetags.vestnik import number
 from vestnik.db.errors import retry_on_conflict
@@ -52,18 +53,39 @@ def _deleted_text(count: int) -> str:
     return text % {"count": number(count)}
 
 
+def _with_the_tag(clients: QuerySet[Client], data: dict[str, Any]) -> QuerySet[Client]:
+    return clients.filter(tag=data["new_tag"])
+
+
+def _on_the_list(clients: QuerySet[Client], _data: dict[str, Any]) -> QuerySet[Client]:
+    return clients.filter(phone_number__in=StopListEntry.objects.values("phone_number"))
+
+
+def _none(clients: QuerySet[Client], _data: dict[str, Any]) -> QuerySet[Client]:
+    return clients.none()
+
+
 @dataclass(frozen=True)
 class BulkAction:
-    """An action on a chunk of clients: its label, permission, function and success message."""
+    """An action on a chunk of clients: its label, permission, function and success message.
+
+    `done` selects the clients whom it would not change, so that a repeated action continues where
+    the first ran out of time.
+    """
 
     label: Promise
     needs: Action
     run: Callable[[Sequence[int], dict[str, Any]], int]
     success_text: Callable[[int], str]
+    done: Callable[[QuerySet[Client], dict[str, Any]], QuerySet[Client]] = _none
 
 
 BULK_ACTIONS = {
-    "tag": BulkAction(gettext_lazy("Change the tag"), Action.SEND, _tag, _tagged_text),
-    "stop": BulkAction(gettext_lazy("Put on the stop list"), Action.SEND, _stop, _stopped_text),
+    "tag": BulkAction(
+        gettext_lazy("Change the tag"), Action.SEND, _tag, _tagged_text, _with_the_tag
+    ),
+    "stop": BulkAction(
+        gettext_lazy("Put on the stop list"), Action.SEND, _stop, _stopped_text, _on_the_list
+    ),
     "delete": BulkAction(gettext_lazy("Delete"), Action.MANAGE, _delete, _deleted_text),
 }

@@ -8,8 +8,10 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
@@ -22,6 +24,8 @@ from vestnik.db import deadline
 SECONDS_TO_FREE = 2.0
 #: For this time a repeated submission of a page is recognised.
 RETENTION = timedelta(days=2)
+#: A statement that begins at the end of a request's time may take so long.
+LONGEST_STATEMENT = timedelta(seconds=30)
 #: Rows per request, so that no request pays for a backlog.
 PRUNED_AT_ONCE = 100
 
@@ -120,21 +124,50 @@ def create_from_page(data: QueryDict, make: Callable[[], int]) -> int:
 
 
 def claim_token(data: QueryDict) -> bool:
-    """Use up the token of a page before its action; return False if the same was begun before."""
+    """Claim the token of a page for its action; return False if the same was begun before.
+
+    `made` is null until the action is done. Where the process is killed first, the claim expires.
+    """
     token = read_token(data)
-    try:
-        return token is None or create_once(token, lambda: 0, canonical_content(data))[1]
-    except TokenAlreadyUsed:  # other content, after Back
+    if token is None:
         return True
+    with transaction.atomic():
+        locked = Submission.objects.select_for_update()
+        submission, is_first = locked.get_or_create(token=token)
+        if not is_first and is_repeated(data):
+            return False
+        submission.content, submission.made = _mark_of(canonical_content(data)), None
+        submission.created_at = Now()
+        submission.save(update_fields=["content", "made", "created_at"])
+        _prune()
+    return True
 
 
 def is_repeated(data: QueryDict) -> bool:
-    """Return whether the action of a page was begun before, with the same content."""
+    """Return whether the action of a page was done before with the same content, or still runs."""
     token = read_token(data)
     if token is None:
         return False
-    same = Submission.objects.filter(token=token, made__isnull=False)
+    is_done_or_runs = Q(made__isnull=False) | Q(created_at__gt=Now() - _longest_action())
+    same = Submission.objects.filter(is_done_or_runs, token=token)
     return same.filter(content=_mark_of(canonical_content(data))).exists()
+
+
+def settle_claim(data: QueryDict, *, is_done: bool) -> None:
+    """Keep the token of an action that is done; of another one, the same page continues it."""
+    token = read_token(data)
+    if token is None:
+        return
+    if is_done:
+        deadline.extend(SECONDS_TO_FREE)
+        Submission.objects.filter(token=token).update(made=0)
+    else:
+        release_token(token)
+
+
+def _longest_action() -> timedelta:
+    """Return the time after which no action of a request still runs."""
+    return timedelta(seconds=settings.WEB_REQUEST_SECONDS) + LONGEST_STATEMENT
 
 
 def redirect_deleted(request: HttpRequest, to: str) -> HttpResponse:

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connection
 
-from tests.builders import make_clients, make_mailing
+from tests.builders import counts, end, make_clients, make_mailing
+from tests.dispatch.sent import assert_it_adds_up
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.prepare import enlist, enlist_failures, launch
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
+from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.runtime import tasks
 from vestnik.mailings.models import Mailing
+from vestnik.reasons.codes import Code
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,6 +80,39 @@ def test_an_unreadable_filter_pauses_its_mailing_and_no_other_waits() -> None:
     assert (poisoned.state, poisoned.enlisted_at) == ("paused", None)
     assert "of_a_later_version" in poisoned.state_reason
     assert enlist.mailings_to_enlist() == []
+
+
+@pytest.mark.parametrize("enlisted", [0, 1000])
+def test_at_its_end_it_finishes_with_what_was_enlisted(
+    refuse: Callable[[Mailing, str], None], enlisted: int
+) -> None:
+    make_clients(1500)
+    mailing = launched(starts_in=-10.0)
+    if enlisted:
+        enlist.enlist_chunk(mailing.id)
+    refuse(mailing, "42P01")
+    for _ in range(enlist_failures.MOST_FAILURES):
+        tasks.look_at(mailing.id)
+        let_pass(enlist_failures.RETRY_AFTER)
+    mailing.refresh_from_db()
+    assert mailing.state == "paused"
+    assert closing.mailings_to_close() == []
+
+    end(mailing)
+    assert closing.mailings_to_close() == [mailing.id]
+    tasks.look_at(mailing.id)
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.enlisted_at) == ("finished", None)
+    assert "refused" in mailing.state_reason
+    assert mailing.why is not None
+    assert mailing.why.code == Code.AUDIENCE_FAILED
+    assert counts(mailing) == ({"expired": enlisted} if enlisted else {})
+    assert_it_adds_up(mailing)
+    assert closing.mailings_to_close() == []
+    sql.run("DROP FUNCTION refuse CASCADE")
+    tasks.look_at(mailing.id)
+    assert mailing.messages.count() == enlisted  # nothing is enlisted after the end was reported
 
 
 @pytest.mark.parametrize("state", ["22003", "40P01", "55P03", "57014", "53200"])

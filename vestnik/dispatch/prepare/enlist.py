@@ -24,11 +24,16 @@ from vestnik.db.lock_ids import ENLISTING_LOCK
 from vestnik.db.sql import array
 from vestnik.dispatch.models import AudienceSlice, EnlistmentCursor
 from vestnik.dispatch.prepare import local_hours
-from vestnik.dispatch.prepare.enlist_failures import MOST_FAILURES, WAITS, attempt
+from vestnik.dispatch.prepare.enlist_failures import WAITS, attempt
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql, select_recipients
 from vestnik.dispatch.signals import wakeups
-from vestnik.dispatch.transitions.enlist import BEGIN_CHUNK, END_CHUNK, enlist_sql
+from vestnik.dispatch.transitions.enlist import (
+    BEGIN_CHUNK,
+    END_CHUNK,
+    MOST_FAILURES,
+    enlist_sql,
+)
 from vestnik.mailings.models import MailingState
 
 log = structlog.get_logger(__name__)

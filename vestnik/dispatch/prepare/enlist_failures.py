@@ -7,14 +7,13 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from vestnik.db import sql
+from vestnik.dispatch.transitions.enlist import MOST_FAILURES
 from vestnik.mailings.models import PAUSE, Mailing
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 
 log = structlog.get_logger(__name__)
 
-#: Failures in a row after which the mailing pauses itself.
-MOST_FAILURES = 3
 #: Seconds, by the database's clock, from a failure to the next try. Several tasks a second meet the
 #: mailing, so three failures took less than a second: as long as a migration locks out a statement.
 RETRY_AFTER = 5.0

@@ -16,6 +16,7 @@ from vestnik.dispatch.transitions.close import (
     CLOSE,
     FINISH_DONE,
     IS_DONE,
+    IS_GIVEN_UP,
     LOCK_TO_FINISH,
     OVER_SQL,
     TAKE,
@@ -41,6 +42,8 @@ WHERE state IN {UNDER_WAY_SQL} AND enlisted_at IS NOT NULL AND (
     ends_at <= clock_timestamp()
     OR NOT EXISTS (SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> '{DONE}')
 )
+UNION
+SELECT id FROM mailings_mailing m WHERE {IS_GIVEN_UP}
 UNION
 SELECT DISTINCT m.id FROM dispatch_batch b JOIN mailings_mailing m ON m.id = b.mailing_id
 WHERE b.state IN {OPEN_SQL} AND m.state IN {OVER_SQL}

@@ -11,6 +11,7 @@ from vestnik.dispatch.states import (
     QUEUED,
 )
 from vestnik.dispatch.transitions import counts
+from vestnik.dispatch.transitions.enlist import MOST_FAILURES
 from vestnik.mailings.models import FINISH, UNDER_WAY_SQL, MailingState
 
 TARGETS = (IN_DOUBT, EXPIRED, CANCELLED)
@@ -75,9 +76,15 @@ FROM taken LEFT JOIN counted c USING (id)
 WHERE b.id = taken.id
 """
 
-# Whether all messages of a mailing `m` are enlisted and have left: by the partial index of batches
-# that are not done, which is empty for a finished mailing.
-IS_DONE = f"""m.state IN {UNDER_WAY_SQL} AND m.enlisted_at IS NOT NULL AND NOT EXISTS (
+# Whether a mailing `m` has ended whose audience could not be enlisted and is not tried any more.
+IS_GIVEN_UP = f"""(m.state = '{MailingState.PAUSED}' AND m.ends_at <= clock_timestamp() AND EXISTS (
+    SELECT FROM dispatch_enlistment e
+    WHERE e.mailing_id = m.id AND NOT e.complete AND e.failures >= {MOST_FAILURES}
+))"""
+# Whether no message of a mailing `m` will be enlisted any more, and all have left: by the partial
+# index of batches that are not done, which is empty for a finished mailing.
+IS_DONE = f"""m.state IN {UNDER_WAY_SQL} AND (m.enlisted_at IS NOT NULL OR {IS_GIVEN_UP})
+AND NOT EXISTS (
     SELECT FROM dispatch_batch b WHERE b.mailing_id = m.id AND b.state <> '{DONE}'
 )"""
 
@@ -88,13 +95,16 @@ LOCK_TO_FINISH = """
 SELECT id FROM mailings_mailing WHERE id = ANY(%s::bigint[])
 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
+# A mailing whose audience could not be enlisted keeps that as its reason.
 FINISH_DONE = f"""
 WITH done AS (
     SELECT m.id, m.state FROM mailings_mailing m WHERE m.id = ANY(%s::bigint[]) AND {IS_DONE}
 ),
 finished AS (
     UPDATE mailings_mailing m SET
-        state = '{FINISH.target}', state_reason = '', reason = NULL,
+        state = '{FINISH.target}',
+        state_reason = CASE WHEN m.enlisted_at IS NULL THEN m.state_reason ELSE '' END,
+        reason = CASE WHEN m.enlisted_at IS NULL THEN m.reason END,
         finished_at = clock_timestamp()
     FROM done WHERE m.id = done.id
     RETURNING m.id, done.state AS state_before

@@ -10,6 +10,9 @@ from vestnik.dispatch.states import (
 )
 from vestnik.mailings.models import UNDER_WAY_SQL, MailingState
 
+#: Failures in a row after which the mailing pauses itself.
+MOST_FAILURES = 3
+
 # Read the mailing once: messages of a mailing that was cancelled or ended meanwhile are inserted in
 # their final state and are never claimed.
 BORN = f"""

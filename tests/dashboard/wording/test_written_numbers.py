@@ -17,6 +17,7 @@ from vestnik.dashboard.audience_builder.builder import AudienceForm
 from vestnik.dashboard.audience_builder.suggestions import suggestions
 from vestnik.dashboard.clients import detail
 from vestnik.dashboard.clients.attributes import AttributeRows
+from vestnik.dashboard.mailings.provider_choices import rate
 from vestnik.dashboard.templatetags.vestnik import bar, money, number
 from vestnik.dashboard.wording import readable_tables
 from vestnik.dashboard.wording.reasons import said
@@ -55,6 +56,11 @@ CELLS = [
     (1e-07, "csv", 1e-07, "0,0000001"),
     (7, "csv", 7, 7),
 ]
+#: The messages a second that a provider allows, and their text on a Russian page.
+RATES = [
+    (100.0, "100"), (33.3, "33"), (2.5, "2,5"), (1.0, "1"), (0.25, "0,25"), (0.016, "0,016"),
+    (0.001, "0,001"),
+]  # fmt: skip
 #: An amount, and its text on a page.
 AMOUNTS = [
     (Decimal("2.5"), "2.50\u00a0₽", "2,50\u00a0₽"),
@@ -92,6 +98,12 @@ def test_an_amount_has_its_currency(
     language: str, amount: Decimal, english: str, russian: str
 ) -> None:
     assert money(amount) == {"en": english, "ru": russian}[language]
+
+
+@pytest.mark.parametrize(("per_second", "written"), RATES)
+def test_a_rate_is_never_written_as_none(per_second: float, written: str) -> None:
+    with translation.override("ru"):
+        assert rate(per_second) == written
 
 
 def test_every_price_of_a_template_has_its_currency() -> None:

@@ -26,5 +26,7 @@ def _label(alias: str) -> str:
 
 def rate(per_second: float) -> str:
     """Return a rate per second with as few digits as useful."""
+    if per_second < 0.1:
+        return number(float(f"{per_second:.2g}"))
     whole = per_second >= 10 or per_second == int(per_second)
     return number(round(per_second) if whole else round(per_second, 2))

@@ -273,6 +273,17 @@ def test_a_page_that_was_opened_before_there_were_messages_learns_of_them(browse
     assert "No client fitted the conditions" in page_of(browser, mailing)
 
 
+def test_one_whose_audience_could_not_be_enlisted_waits_for_no_message(browser: Browser) -> None:
+    mailing = make_mailing()
+    assert launch.launch(mailing.id)
+    mailing.move(PAUSE)
+
+    page = page_of(browser, mailing)
+
+    assert "There is no message." in page
+    assert "The messages are being made" not in page
+
+
 def test_a_table_with_messages_stays_as_it_is(browser: Browser) -> None:
     mailing = make_running(2)
     assert MESSAGES_COME not in page_of(browser, mailing)

@@ -232,6 +232,56 @@ def test_small_mailings_never_take_all_threads_of_a_process(
     assert [one.messages.count() for one in mailings] == [3] * 6
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let one thread of the process enlist."""
+    before = enlist.threads.free
+    enlist.threads.resize(1)
+    yield
+    enlist.threads.resize(before)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("one_thread")
+def test_small_and_large_ones_together_take_no_more_threads_than_may_enlist() -> None:
+    """The thread takes those that join meanwhile before it goes on with the large one."""
+    ids = make_clients(2500)
+    Client.objects.filter(id=ids[5]).update(attributes={"n": 1})
+    few = {"attributes": {"n": {"present": True}}}
+    large, *others = [launched(), launched(), *(launched(filter=few) for _ in range(3))]
+
+    def work() -> None:
+        enlist.enlist([large.id])
+        connections.close_all()
+
+    enlisting = threading.Thread(target=work)
+    with transaction.atomic():
+        sql.run("LOCK TABLE dispatch_message IN SHARE MODE")
+        enlisting.start()
+        wait_until(lambda: sql.value(WAITING_INSERTS) == 1, 10)
+        for one in others:
+            enlist.enlist([one.id])  # returns at once
+    enlisting.join(30)
+
+    assert [one.messages.count() for one in (large, *others)] == [2500, 2500, 1, 1, 1]
+    at = dict(Mailing.objects.values_list("id", "enlisted_at"))
+    assert max(at[one.id] for one in others[1:]) < min(at[large.id], at[others[0].id])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("one_thread")
+def test_a_large_one_does_not_wait_for_all_small_ones() -> None:
+    ids = make_clients(1200)
+    Client.objects.filter(id=ids[5]).update(attributes={"n": 1})
+    few = {"attributes": {"n": {"present": True}}}
+    large, *small = [launched(), *(launched(filter=few) for _ in range(30))]
+
+    enlist.enlist([one.id for one in (large, *small)])
+
+    at = dict(Mailing.objects.values_list("id", "enlisted_at"))
+    assert sum(at[one.id] > at[large.id] for one in small) >= 5
+
+
 @pytest.mark.django_db(transaction=True)
 def test_few_that_have_become_many_are_kept_before_they_are_enlisted() -> None:
     make_clients(1500)

@@ -3,15 +3,17 @@
 import threading
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from tests.builders import counts, make_clients, make_mailing, make_running
 from tests.dispatch.record.test_recorder import assert_it_adds_up, claim_of, due_ids, mark_in_flight
+from vestnik.db import sql
 from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import record_and_release
+from vestnik.dispatch.runtime import tasks
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, MailingEvent
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,28 @@ def test_an_unsettled_batch_keeps_the_mailing_open():
     closing.close(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "running"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mailing_whose_new_text_cannot_be_rendered_ends_all_the_same() -> None:
+    mailing = make_running(3)
+    mailing.apply(PAUSE, actor="test")
+    mailing.change({"text": "Another"}, actor="test")
+    sql.run(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '22003'; END $$; "
+        "CREATE TRIGGER refuse BEFORE UPDATE OF text_version ON dispatch_message "
+        "FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    end(mailing)
+    try:
+        with pytest.raises(DataError):
+            tasks.look_at(mailing.id)
+    finally:
+        sql.run("DROP FUNCTION refuse CASCADE")
+
+    mailing.refresh_from_db()
+    assert (mailing.state, counts(mailing)) == ("finished", {"expired": 3})
 
 
 def send_all(mailing: Mailing) -> Mailing:

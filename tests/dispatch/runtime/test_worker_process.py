@@ -8,7 +8,8 @@ import pytest
 from tests.builders import counts, make_running
 from tests.dispatch.dispatching import provider
 from tests.dispatch.sent import assert_it_adds_up
-from vestnik.dispatch.runtime.worker_process import WorkerProcess, this_worker
+from vestnik.dispatch.runtime.worker_process import WorkerProcess, enlist_share_of, this_worker
+from vestnik.dispatch.send.dispatcher import share_of
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +48,13 @@ def test_a_worker_that_stops_sends_nothing_more_and_stops_no_other() -> None:
 def test_a_process_has_one() -> None:
     assert this_worker() is this_worker()
     assert not this_worker().is_stopping()
+
+
+@pytest.mark.parametrize("threads", [5, 6, 8, 12, 16, 64])
+def test_dispatchers_and_enlisting_together_leave_a_thread_to_other_tasks(threads: int) -> None:
+    assert 1 <= enlist_share_of(threads) < threads - share_of(threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+def test_in_a_small_process_one_thread_enlists(threads: int) -> None:
+    assert enlist_share_of(threads) == 1

@@ -25,7 +25,7 @@ from vestnik.db.sql import array
 from vestnik.dispatch.models import AudienceSlice, EnlistmentCursor
 from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.enlist_failures import WAITS, attempt
-from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
+from vestnik.dispatch.prepare.enlist_queue import ENLISTING_AT_ONCE, EnlistQueue, EnlistThreads
 from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql, select_recipients
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.transitions.enlist import (
@@ -38,8 +38,11 @@ from vestnik.mailings.models import MailingState
 
 log = structlog.get_logger(__name__)
 
+#: The threads of this process that enlist; a worker limits them by the number of its threads.
+threads = EnlistThreads(2 * ENLISTING_AT_ONCE)
 #: Mailings that may be small, and those that are enlisted in chunks.
-new_ones, queue = EnlistQueue(newest_too=True), EnlistQueue()
+new_ones = EnlistQueue(newest_too=True, threads=threads)
+queue = EnlistQueue(threads=threads)
 
 #: The messages of a batch (decision 0002).
 BATCH_SIZE = 1000
@@ -48,6 +51,8 @@ BATCH_SIZE = 1000
 FIRST_CHUNK, CHUNK = 1_000, 20_000
 #: The size up to which an audience is enlisted at once, by one statement, without waiting its turn.
 FEW = 500
+#: New mailings that a thread takes before the next chunk of a large one.
+NEW_BEFORE_CHUNK = 10
 
 # Mailings to enlist, without those whose next try has to wait and those that were paused because
 # enlisting failed. A mailing that an operator resumed is tried at once.
@@ -96,7 +101,7 @@ def to_enlist_from(mailing_id: int) -> list[int]:
 
 
 def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False) -> None:
-    """Enlist mailings: the small ones at once, one after the other, then the others in chunks.
+    """Enlist mailings: the small ones at once, one after the other, the others in chunks.
 
     They join the mailings that wait in this process already, so a mailing to few clients does not
     wait for a large one, and no mailing waits for all before it. Return at once if there is nothing
@@ -107,8 +112,16 @@ def enlist(mailings: Iterable[int], stopping: Callable[[], bool] = lambda: False
     for mailing_id in mailings:
         if mailing_id not in queue:
             new_ones.add(mailing_id)
-    new_ones.work(partial(attempt, _enlist_if_small), stopping)
-    queue.work(partial(attempt, _enlist_and_wake), stopping)
+    while not stopping() and _enlist_some(stopping):
+        pass
+
+
+def _enlist_some(stopping: Callable[[], bool]) -> bool:
+    """Enlist some new mailings, then one chunk; return False if this thread had nothing to do."""
+    step, count = partial(attempt, _enlist_if_small), 0
+    while count < NEW_BEFORE_CHUNK and not stopping() and new_ones.work_once(step):
+        count += 1
+    return queue.work_once(partial(attempt, _enlist_and_wake)) or count > 0
 
 
 def _enlist_if_small(mailing_id: int) -> bool:

@@ -37,9 +37,11 @@ def look_at(mailing_id: int) -> None:
     """
     launched = launch.launch_when_due(mailing_id)
     enlist.enlist(launched or enlist.to_enlist_from(mailing_id), this_worker().is_stopping)
-    new_text.renew_all(mailing_id)
-    wakeups.wake_dispatchers_for(mailing_id)
-    closing.close(mailing_id)
+    try:
+        new_text.renew_all(mailing_id)
+        wakeups.wake_dispatchers_for(mailing_id)
+    finally:  # a mailing whose new text cannot be rendered ends like all others
+        closing.close(mailing_id)
 
 
 @shared_task(name="vestnik.work")

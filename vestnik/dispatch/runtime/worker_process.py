@@ -13,10 +13,11 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.runtime.consumer_watchdog import ConsumerWatchdog
-from vestnik.dispatch.send.dispatcher import Dispatcher, DispatcherThreads
+from vestnik.dispatch.send.dispatcher import Dispatcher, DispatcherThreads, share_of
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import aliases, describe
@@ -63,6 +64,7 @@ class WorkerProcess:
     def start(self, hostname: str, threads: int) -> None:
         """Start to receive from providers, to run periodic jobs and to watch the consumer."""
         self._dispatcher_threads.resize(threads)
+        enlist.threads.resize(enlist_share_of(threads))
         self._listen()
         periodic_jobs.start(self._stopping)
         self.watchdog = ConsumerWatchdog(hostname, threads)
@@ -95,6 +97,14 @@ class WorkerProcess:
         for alias in aliases():
             if describe(alias).listens:
                 self.provider_pool.listen(alias)
+
+
+def enlist_share_of(threads: int) -> int:
+    """Return how many of a process's threads may enlist.
+
+    From five threads on, dispatchers and enlisting leave one: it launches, closes and polls.
+    """
+    return max(1, threads - share_of(threads) - 1)
 
 
 @cache

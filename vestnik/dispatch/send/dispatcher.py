@@ -58,7 +58,7 @@ class DispatcherThreads:
 
     def __init__(self, most: int | None = None) -> None:
         self._lock = threading.Lock()
-        self._limit = most or _share_of(env.number("WORKER_CONCURRENCY", 16))
+        self._limit = most or share_of(env.number("WORKER_CONCURRENCY", 16))
         self._used = self._waiting = 0
 
     def resize(self, pool_size: int) -> None:
@@ -67,7 +67,7 @@ class DispatcherThreads:
         Celery's command line may give another number than WORKER_CONCURRENCY.
         """
         with self._lock:
-            self._limit = _share_of(pool_size)
+            self._limit = share_of(pool_size)
 
     def acquire(self) -> bool:
         """Take a thread and return True; if none is free, ask an idle dispatcher to give one up."""
@@ -96,7 +96,8 @@ class DispatcherThreads:
             return waiting > 0
 
 
-def _share_of(threads: int) -> int:
+def share_of(threads: int) -> int:
+    """Return how many of a process's threads dispatchers may hold."""
     return max(1, int(DISPATCHER_SHARE * threads))
 
 

@@ -46,7 +46,8 @@ def ask(stack: RunningStack, path: str, cookies: str = "", accept: str = "applic
 
 
 class Viewer:
-    """Somebody who listens. `events` are what came, each with when it did."""
+    """Somebody who listens. `events` are what came, each with when the server looked, by the
+    database's clock."""
 
     def __init__(self, stack: RunningStack, path: str, cookies: str, last_id: str = "") -> None:
         self.events: list[tuple[float, dict[str, str]]] = []
@@ -67,7 +68,7 @@ class Viewer:
         with contextlib.suppress(OSError, http.client.HTTPException, AttributeError, ValueError):
             while line := self.answer.readline():
                 if line.startswith(b"data: "):
-                    self.events.append((time.monotonic(), json.loads(line[6:])))
+                    self.events.append((float(self.last_id), json.loads(line[6:])))
                 if line.startswith(b"id: "):
                     self.last_id = line[4:].strip().decode()
                 self.beats += line.startswith(b"event: beat")

@@ -40,10 +40,10 @@ def cookies(stack: RunningStack) -> str:
 def mailing(stack: RunningStack) -> Iterator[int]:
     """One that is under way for as long as the test."""
     made = create(stack, provider="null", rate_limit=100, ends_in=3600)
-    wait_until(lambda: read(stack, made)["progress"]["sent"], seconds=10)
+    wait_until(lambda: read(stack, made)["progress"]["sent"], seconds=30)
     yield made
     command(stack, made, "cancel")
-    wait_ended(stack, made, seconds=10)
+    wait_ended(stack, made, seconds=30)
 
 
 class Looks:
@@ -106,14 +106,21 @@ def test_a_stream_says_how_it_wants_to_be_treated(
         viewer.close()
 
 
+PAUSED_AT = """
+SELECT extract(epoch FROM at)::float8 FROM mailings_mailingevent
+WHERE mailing_id = %s AND event = 'pause'
+"""
+
+
 def test_a_change_of_state_comes_with_the_next_look(
     stack: RunningStack, cookies: str, mailing: int
 ) -> None:
     with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
-        wait_until(lambda: viewer.events, seconds=10)
+        wait_until(lambda: viewer.events, seconds=30)
         assert viewer.events[-1][1]["state"] == "running"
-        paused_at = command(stack, mailing, "pause")
-        wait_until(lambda: viewer.events[-1][1]["state"] == "paused", seconds=10)
+        command(stack, mailing, "pause")
+        wait_until(lambda: viewer.events[-1][1]["state"] == "paused", seconds=30)
+        [(paused_at,)] = stack.sql(PAUSED_AT, (mailing,))
         late = [event["state"] for at, event in viewer.events if at > paused_at]
         assert late.count("running") <= 1  # a look may have been under way
         assert viewer.events[-1][1]["told"].startswith("paused, ")
@@ -124,7 +131,7 @@ def test_a_page_hears_nothing_from_before_it_was_made(
     stack: RunningStack, cookies: str, mailing: int, who: str
 ) -> None:
     with viewers(stack, 1, f"/live/mailings/{mailing}/", cookies) as (viewer,):
-        wait_until(lambda: viewer.events, seconds=10)
+        wait_until(lambda: viewer.events, seconds=30)
         # For a second from now on what is kept for all is what was seen before this.
         command(stack, mailing, "pause")
         _, _, html = ask(stack, f"/mailings/{mailing}/", cookies, "text/html")
@@ -139,7 +146,7 @@ def test_a_page_hears_nothing_from_before_it_was_made(
         if who == "connects again":
             path, last = path.split("?since=")
         with viewers(stack, 1, path, cookies, last) as (late,):
-            wait_until(lambda: late.events, seconds=10)
+            wait_until(lambda: late.events, seconds=30)
             assert late.events[0][1]["state"] == "paused"
             assert late.last_id
 
@@ -280,9 +287,9 @@ def test_whatever_else_a_page_shows_of_a_mailing_has_a_mark(
     path = f"/live/mailings/{mailing}/"
     with viewers(stack, 1, path, cookies) as (viewer,):
         for count, change in enumerate(CHANGES, start=1):
-            wait_until(lambda count=count: len(revisions(viewer)) >= count, 10)
+            wait_until(lambda count=count: len(revisions(viewer)) >= count, 30)
             assert stack.api("PATCH", f"mailings/{mailing}/", change).status == 200
-        wait_until(lambda: len(revisions(viewer)) > len(CHANGES), 10)
+        wait_until(lambda: len(revisions(viewer)) > len(CHANGES), 30)
 
 
 def test_nobody_else_listens(stack: RunningStack, mailing: int) -> None:

@@ -16,6 +16,9 @@ from vestnik.dispatch.signals.metrics import (
 )
 from vestnik.providers.base import Accepted, Deferred, OutboundMessage, Rejected, Unknown
 
+#: A name that nothing else counts: the process's own counters are flushed to the same hash.
+ALIAS = "of-this-test"
+
 
 @contextmanager
 def emptied() -> Iterator[None]:
@@ -23,6 +26,11 @@ def emptied() -> Iterator[None]:
     redis_client.client().delete(KEY)
     yield
     redis_client.client().delete(KEY)
+
+
+def counted() -> dict[str, float]:
+    """The counts of the test."""
+    return {name: count for name, count in totals().items() if ALIAS in name.split("|")}
 
 
 def came_back(seconds: float) -> OutboundMessage:
@@ -35,56 +43,71 @@ def came_back(seconds: float) -> OutboundMessage:
 def test_two_workers_add_up():
     with emptied():
         one, other = Counters(), Counters()
-        one.count("leases_lost", "")
-        other.count("leases_lost", "", 2)
-        other.count_flight("main", [came_back(0.02)], [Accepted()])
+        one.count("leases_lost", ALIAS)
+        other.count("leases_lost", ALIAS, 2)
+        other.count_flight(ALIAS, [came_back(0.02)], [Accepted()])
         one.count_flight(
-            "main", [came_back(0.2), came_back(20)], [Rejected("8", "no"), Unknown("?")]
+            ALIAS, [came_back(0.2), came_back(20)], [Rejected("8", "no"), Unknown("?")]
         )
-        one.count_flight("main", [], [Deferred("later"), None])
+        one.count_flight(ALIAS, [], [Deferred("later"), None])
         for each in (one, other):
             each.flush()
             each.flush()
 
-        found = totals()
-    assert found["leases_lost|"] == 3
+        found = counted()
+    assert found[f"leases_lost|{ALIAS}"] == 3
     outcomes = {name: n for name, n in found.items() if name.startswith("hand_overs|")}
     assert outcomes == dict.fromkeys(
-        [f"hand_overs|main|{w}" for w in ("accepted", "rejected", "unknown", "deferred")]
-        + ["hand_overs|main|too_late"],
+        [f"hand_overs|{ALIAS}|{w}" for w in ("accepted", "rejected", "unknown", "deferred")]
+        + [f"hand_overs|{ALIAS}|too_late"],
         1.0,
     )
     buckets = {name: n for name, n in found.items() if "_bucket|" in name}
     assert buckets == {
-        "hand_over_seconds_bucket|main|2": 1,
-        "hand_over_seconds_bucket|main|5": 1,
-        f"hand_over_seconds_bucket|main|{len(LATENCY_BUCKETS)}": 1,
+        f"hand_over_seconds_bucket|{ALIAS}|2": 1,
+        f"hand_over_seconds_bucket|{ALIAS}|5": 1,
+        f"hand_over_seconds_bucket|{ALIAS}|{len(LATENCY_BUCKETS)}": 1,
     }
-    assert 20.2 < found["hand_over_seconds_sum|main"] < 20.3
+    assert 20.2 < found[f"hand_over_seconds_sum|{ALIAS}"] < 20.3
 
 
 def test_what_is_counted_while_redis_is_away_is_added_once_it_is_back(settings: Any):
     with emptied():
         worker, here = Counters(), settings.REDIS_URL
-        worker.count("permits", "main", 2)
+        worker.count("permits", ALIAS, 2)
         settings.REDIS_URL = "redis://127.0.0.1:1/0"
         worker.flush()
         assert totals() == {}
-        worker.count("permits", "main", 3)
+        worker.count("permits", ALIAS, 3)
         settings.REDIS_URL = here
         worker.flush()
-        assert totals() == {"permits|main": 5.0}
+        assert counted() == {f"permits|{ALIAS}": 5.0}
 
 
-def test_what_another_thread_is_flushing_is_in_the_hash_when_a_flush_returns():
+@contextmanager
+def paused_writes() -> Iterator[None]:
+    """Let no client write to Redis during the block."""
+    broker = redis_client.client()
+    broker.client_pause(60_000, all=False)
+    try:
+        yield
+    finally:
+        broker.client_unpause()
+
+
+def test_what_another_thread_is_flushing_is_in_the_hash_when_a_flush_returns(settings: Any):
     """A worker that ends flushes once more, and its counts were lost if its thread was at it."""
+    settings.REDIS_URL += ("&" if "?" in settings.REDIS_URL else "?") + "socket_timeout=60"
     with emptied():
         worker, broker = Counters(), redis_client.client()
-        worker.count("permits", "main", 2)
-        broker.client_pause(500, all=False)
-        other = threading.Thread(target=worker.flush)
-        other.start()
-        wait_until(lambda: broker.info("clients")["blocked_clients"], 10)
-        worker.flush()
-        assert totals() == {"permits|main": 2.0}
-        other.join()
+        worker.count("permits", ALIAS, 2)
+        flushing, last = (threading.Thread(target=worker.flush) for _ in range(2))
+        with paused_writes():
+            flushing.start()
+            wait_until(lambda: broker.info("clients")["blocked_clients"], 10)
+            last.start()
+            last.join(0.2)
+            assert last.is_alive()
+        last.join(30)
+        assert counted() == {f"permits|{ALIAS}": 2.0}
+        flushing.join(30)

@@ -52,14 +52,24 @@ def test_an_answer_ends_where_it_says(heard: bytes, exact: bool) -> None:
     assert is_one_whole_response(heard) is exact
 
 
-def talker(requests: list[bytes], *pieces: bytes, pause: float = 0.0) -> Talk:
-    """Says the pieces after the first request of a line, then answers each further one."""
+def talker(
+    requests: list[bytes],
+    *pieces: bytes,
+    pause: float = 0.0,
+    ended: asyncio.Semaphore | None = None,
+) -> Talk:
+    """Says the pieces after the first request of a line, then answers each further one.
+
+    Each line that has said all its pieces releases `ended`.
+    """
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         requests.append(await read_request(reader))
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(pause)
+        if ended is not None:
+            ended.release()
         while True:
             requests.append(await read_request(reader))
             writer.write(http(b'{"code":0,"id":"right"}'))
@@ -67,8 +77,13 @@ def talker(requests: list[bytes], *pieces: bytes, pause: float = 0.0) -> Talk:
     return talk
 
 
-def outcomes_of(talk: Talk, messages: int, pause: float = 0.05) -> list[Outcome | None]:
-    """Of messages that go one after the other by one connection at a time."""
+def outcomes_of(
+    talk: Talk, messages: int, pause: float = 0.05, ended: asyncio.Semaphore | None = None
+) -> list[Outcome | None]:
+    """Of messages that go one after the other by one connection at a time.
+
+    With `ended`, each of them has a line of its own, and the next one goes once all is said on it.
+    """
     found: list[Outcome | None] = []
 
     async def test() -> None:
@@ -76,6 +91,8 @@ def outcomes_of(talk: Talk, messages: int, pause: float = 0.05) -> list[Outcome 
         async with serving(talk) as port, opened(gateway(port, **options)) as connection:
             for number in range(1, messages + 1):
                 found.extend(await connection.hand_over_all([outgoing(number)]))
+                if ended is not None:
+                    await asyncio.wait_for(ended.acquire(), 10)
                 await asyncio.sleep(pause)
 
     run(test)
@@ -100,7 +117,9 @@ def test_a_second_answer_that_nobody_asked_for_is_not_the_next_messages(
     pieces: Sequence[bytes],
 ) -> None:
     requests: list[bytes] = []
-    first, second, third = outcomes_of(talker(requests, *pieces, pause=0.02), 3)
+    ended = asyncio.Semaphore(0)
+    talk = talker(requests, *pieces, pause=0.02, ended=ended)
+    first, second, third = outcomes_of(talk, 3, ended=ended)
     assert first == Accepted("first")
     # The next ones go by lines of their own: what they are told is what they asked for.
     assert second == third == Accepted("first")
@@ -145,7 +164,9 @@ def test_what_follows_a_very_long_answer_is_not_the_next_messages() -> None:
     requests: list[bytes] = []
     long_answer = http(b'{"code":0,"id":"first"}', "200 OK", *headers)
 
-    first, second = outcomes_of(talker(requests, long_answer, SECOND[:30], pause=0.02), 2)
+    ended = asyncio.Semaphore(0)
+    talk = talker(requests, long_answer, SECOND[:30], pause=0.02, ended=ended)
+    first, second = outcomes_of(talk, 2, ended=ended)
 
     assert first == second == Accepted("first")  # each by a line of its own
 

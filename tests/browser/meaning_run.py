@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from playwright.sync_api import Error, Locator, Route, expect
@@ -57,9 +57,9 @@ class Click:
         """Whether the page says why: at its field, where what is shown is what is wrong."""
         if not self.visitor.says_why(self.known):
             return False
-        case = self.case
-        is_shown = all(value in self.shown.get(name, []) for name, value in case.values.items())
-        if not case.values or case.kind == "elsewhere" or self.meant is not REFUSED or not is_shown:
+        case, seen = self.case, self.shown
+        is_shown = all(value in seen.get(name, []) for name, value in case.values.items())
+        if case.kind in ("good", "elsewhere") or self.meant is not REFUSED or not is_shown:
             return True
         return self.visitor.says_at([*case.values, *case.then], case.form.says)
 
@@ -176,8 +176,9 @@ def _press_enter(click: Click) -> None:
     assert after == click.before, click.told(after)
 
 
-def _press_while_held(click: Click) -> None:
-    """Press the button while an answer to the builder is still out; then let it come."""
+def _press_while_held(pressed: Click) -> None:
+    """Press the button while an answer to the builder is still out: nothing can be stored then."""
+    click = replace(pressed, meant=REFUSED)
     case, visitor = click.case, click.visitor
     assert case.form.builder
     presses, address = case.form.builder

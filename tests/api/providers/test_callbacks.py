@@ -370,9 +370,16 @@ def test_more_than_1_mib_is_not_read() -> None:
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("text", ["a\x00", "\ud800"])
-def test_what_cannot_be_stored_is_refused(text: str) -> None:
-    assert post({"phone": "79261234567", "text": text}).status_code == 400
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"])
+def test_a_text_is_read_whatever_it_holds_and_loses_no_other_item(
+    mailing: Mailing, odd: str
+) -> None:
+    """It is not stored, and neither is the vendor's id of it."""
+    told = {"phone": "79261234567", "text": f"СТОП{odd}", "id": f"in-1{odd}"}
+    items = [{"phone": "79261234568", "text": odd}, told, notice(mailing), told]
+    assert post(items).status_code == 200
+    assert counts(mailing)["delivered"] == 1
+    assert StopListEntry.objects.get().phone_number == "79261234567"
 
 
 @pytest.mark.parametrize("provider_id", ["a\x00", "\ud800"])

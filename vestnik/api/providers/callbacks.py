@@ -1,7 +1,6 @@
 """Callbacks of providers: receipts and texts from clients, authenticated by the provider's
 means."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -24,7 +23,7 @@ from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.receive.sink import store_receipts
 from vestnik.middleware.concurrency_limit import content_length
-from vestnik.providers.base import PROVIDER_ID_LENGTH, CallbackResult, Inbound, Receipt
+from vestnik.providers.base import PROVIDER_ID_LENGTH, CallbackResult
 from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
 from vestnik.providers.errors import UnknownProvider
 from vestnik.providers.registry import describe
@@ -137,15 +136,9 @@ def _count_refusal(alias: str, remote_addr: str, reason: str) -> APIException:
 
 
 def _check_storable(heard: CallbackResult) -> None:
-    if any(problem_with(word) for word in _texts(heard.receipts, heard.inbound)):
-        raise ParseError(UNREADABLE)
+    """Refuse receipts that cannot be stored. Texts of clients are read and not stored."""
     for receipt in heard.receipts:
+        if any(map(problem_with, (receipt.provider_id, receipt.error))):
+            raise ParseError(UNREADABLE)
         if len(receipt.provider_id) > PROVIDER_ID_LENGTH or (receipt.message_id or 0) > MAX_ID:
             raise ParseError(UNREADABLE)
-
-
-def _texts(receipts: Sequence[Receipt], inbound: Sequence[Inbound]) -> Iterator[str]:
-    for receipt in receipts:
-        yield from (receipt.provider_id, receipt.error)
-    for message in inbound:
-        yield from (message.phone_number, message.text)

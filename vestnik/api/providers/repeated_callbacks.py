@@ -29,5 +29,6 @@ def _is_new(message: Inbound) -> bool:
     if not message.key or not is_stop_word(message.text):
         return True
     said = "\0".join((message.alias, message.key, message.phone_number, message.text))
-    digest = hmac.digest(settings.SECRET_KEY.encode(), said.encode(), hashlib.sha256).hex()
+    octets = said.encode("utf-8", "surrogatepass")  # the id is not stored, so it may be any text
+    digest = hmac.digest(settings.SECRET_KEY.encode(), octets, hashlib.sha256).hex()
     return TakenInbound.objects.get_or_create(digest=digest)[1]

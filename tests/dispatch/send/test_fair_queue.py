@@ -66,7 +66,7 @@ def test_twenty_that_start_together_take_turns() -> None:
 
 
 def test_equal_ones_keep_their_order_while_their_rates_change_a_little() -> None:
-    """The rates are computed anew each second, from what is left until the end. In the order of
+    """The rates are computed again each second, from what is left until the end. In the order of
     such differences a mailing that was first in a round was last in the next one."""
     mailings = make_several(20)
     chance = random.Random(5)

@@ -1,6 +1,7 @@
 """The tables of a wrong peer in docs/providers.md, each row tried over a real socket."""
 
 import asyncio
+import gzip
 import re
 import socket
 import struct
@@ -63,6 +64,7 @@ GATEWAYS: Mapping[str, Talk] = {
     "answers a page": says("200 OK", b"<html>It works!</html>"),
     "answers nothing in a 200": says("200 OK"),
     "answers too much": says("200 OK", b" " * 70_000 + YES),
+    "compresses its answer unasked": says("200 OK", gzip.compress(YES), "Content-Encoding: gzip"),
     "answers in broken chunks": answering(CHUNKS + b"5\r\n{}"),
     "redirects": says("302 Found", b"", "Location: /other"),
     "fails with 500": says("500 Internal Server Error"),

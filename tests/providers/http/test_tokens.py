@@ -79,7 +79,7 @@ def test_an_old_token_that_waited_for_its_connection_is_not_the_accounts_fault(
             monkeypatch.setattr(tokens, "FRESH", 0.0)  # the first is not fresh any more
             monkeypatch.setattr(connections.aiohttp.TCPConnector, "_create_connection", slowly)
             handing = asyncio.create_task(connection.hand_over_all([outgoing(2), outgoing(3)]))
-            await until(lambda: vendor.refused == 1)
+            await until(lambda: vendor.refused == 1, within=15)
             monkeypatch.setattr(tokens, "FRESH", 60.0)
             assert await connection.hand_over_all([outgoing(4)]) == [Accepted()]
             far.set()

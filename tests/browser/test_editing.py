@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.conftest import OpenPage
-from tests.browser.meaning import DONE
+from tests.browser.meaning_visitor import DONE
 from tests.browser.settled_page import wait_until_settled
 from tests.stack.running import RunningStack
 

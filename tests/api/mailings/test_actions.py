@@ -6,6 +6,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from tests.api.caller import Caller, errors_of
 from tests.builders import make_mailing, make_running, zone_where_it_is
 from tests.dispatch.sent import record
+from vestnik.api.mailings import views
 from vestnik.audience.models import Client
 
 
@@ -76,8 +77,12 @@ def test_a_worker_is_told_to_look_when_a_mailing_is_resumed(
     assert len(callbacks) == 1
 
 
+@pytest.mark.parametrize("counted_first", [0, 10_000])
 @pytest.mark.parametrize(("hour", "at_night"), [(2, 2), (12, 0)])
-def test_resume_says_for_how_many_it_is_night(api: Caller, hour: int, at_night: int) -> None:
+def test_resume_says_for_how_many_it_is_night(
+    api: Caller, monkeypatch: pytest.MonkeyPatch, hour: int, at_night: int, counted_first: int
+) -> None:
+    monkeypatch.setattr(views, "COUNTED_FIRST", counted_first)
     mailing = make_running(3)
     record(mailing, ["sent"])
     Client.objects.update(timezone=zone_where_it_is(hour))

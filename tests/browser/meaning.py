@@ -112,6 +112,8 @@ class Form:
     #: Of the question that follows.
     answer: str = ""
     user: str = "operator"
+    #: Whether what is good cannot be stored, either.
+    is_always_refused: bool = False
     #: Where it says what is wrong, if not at the field.
     says: str = ""
     #: Whether Enter in a field presses the button.

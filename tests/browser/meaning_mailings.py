@@ -371,6 +371,7 @@ SEND_AGAIN = Form(
     sent_again,
     again_as_shown,
     good={
+        "states": "cancelled",
         "text": "Once more",
         "starts": "later",
         "starts_at": f"{DAY} 10:00",

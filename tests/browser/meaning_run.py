@@ -61,7 +61,9 @@ class Click:
         is_shown = all(value in seen.get(name, []) for name, value in case.values.items())
         if case.kind in ("good", "elsewhere") or self.meant is not REFUSED or not is_shown:
             return True
-        return self.visitor.says_at([*case.values, *case.then], case.form.says)
+        # Other values may have been lost on the way.
+        others = seen if case.manner in ("back", "reload") else {}
+        return self.visitor.says_at([*case.values, *case.then, *others], case.form.says)
 
 
 def run(case: Case, visitor: Visitor, world: World) -> None:
@@ -91,9 +93,12 @@ def _gets_ready(case: Case, visitor: Visitor, world: World, known: set[str]) -> 
 
 
 def _submit(click: Click) -> None:
-    if click.case.manner == "held":
+    case = click.case
+    if case.kind == "good" and case.manner == "button" and not case.form.is_always_refused:
+        assert click.meant not in (REFUSED, click.before), f"nothing to store: {click.told('?')}"
+    if case.manner == "held":
         _press_while_held(click)
-    elif click.case.manner.startswith("enter"):
+    elif case.manner.startswith("enter"):
         _press_enter(click)
     else:
         _press(click)

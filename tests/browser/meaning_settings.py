@@ -200,7 +200,12 @@ def started(world: World) -> Any:
         "SELECT CASE WHEN state <> 'draft' THEN options END FROM audience_import "
         "ORDER BY id DESC LIMIT 1"
     )[0][0]
-    return options and {"types": {}, **options}
+    if options is None:
+        return None
+    columns = options["mapping"].values()
+    types = options.get("types", {}).items()
+    used = {name: type for name, type in types if f"attributes.{name}" in columns}
+    return {**options, "types": used}
 
 
 def hands_in(page: Page) -> None:
@@ -225,6 +230,7 @@ def columns_as_shown(_world: World, shown: Shown, before: Any) -> Any:
     }
     return {
         **{part: shown.one(part) for part in FORMAT},
+        "header_line": int(shown.one("header_line")),
         "mapping": {"1": said[0], "2": said[1]},
         "types": {name: type for name, type in types.items() if type != "recognised"},
     }
@@ -452,6 +458,7 @@ OWN_PASSWORD = Form(
     form="main form[action$='/password/']",
     user="viewer",
     enter_saves=True,
+    is_always_refused=True,
 )
 SETTINGS = (
     AUDIENCE_NEW,

@@ -42,8 +42,9 @@ REASONS = """() => {
 }"""
 # Whether one of the controls has said why, where it stands.
 AT_FIELD = """names => names.some(name => [...document.getElementsByName(name)].some(control => {
-    const place = control.closest(".field, fieldset, td, th");
-    const isSaid = [...(place?.querySelectorAll(".error") ?? [])].some(e => e.checkVisibility());
+    const said = [...control.closest(".field, fieldset, td, th")?.querySelectorAll(".error") ?? [],
+        ...control.closest("[data-builder]")?.querySelectorAll(".notice.is-bad") ?? []];
+    const isSaid = said.some(e => e.checkVisibility());
     const isAsked = !control.form?.noValidate || control.matches("[aria-invalid=true]");
     const isFocused = control === document.activeElement && control.matches(":invalid");
     return isSaid || (isAsked && isFocused);

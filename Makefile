@@ -38,7 +38,7 @@ test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	$(BIN)/coverage combine --quiet; \
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
-test-fast: $(VENV)/.dev ## tests without a stack, a browser or generated inputs
+test-fast: $(VENV)/.dev ## tests without a stack, a browser, generated inputs or long tables
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; \
 	$(BIN)/python -m pytest --part fast -q -n $(WORKERS) --dist loadfile $(ARGS)
 

@@ -63,12 +63,41 @@ LONGEST = (
     "test_extremes.py",
     "test_variables.py",
 )
+#: Long tables, and what takes three seconds or more: not for `make test-fast`.
+LONG = (
+    "api/http/test_bad_input.py",
+    "api/http/test_bounds.py",
+    "audience/importing/test_bombs.py",
+    "audience/importing/test_stale_statistics.py",
+    "dashboard/clients/test_imports.py",
+    "dashboard/clients/test_views.py",
+    "dashboard/mailings/actions/test_actions.py",
+    "dashboard/mailings/edit/test_editing.py",
+    "dashboard/web/test_access_matrix.py",
+    "dashboard/web/test_kept_forms.py",
+    "dashboard/web/test_unstorable_text.py",
+    "dispatch/read/test_messages.py",
+    "dispatch/reconcile/test_slow_status_queries.py",
+    "dispatch/record/test_undeparted.py",
+    "dispatch/send/test_batch_sender.py",
+    "dispatch/send/test_dispatcher.py",
+    "dispatch/send/test_one_recipient.py",
+    "dispatch/send/test_stragglers.py",
+    "mailings/test_rendering.py",
+    "providers/test_smsc.py",
+    "providers/test_vendors.py",
+    "reports/mailing/test_held.py",
+    "reports/timeline/test_samples.py",
+    "test_extremes.py",
+    "test_variables.py",
+    "upgrade/test_in_place.py",
+)
 #: By `--part`: which folders and modules are left out, and which alone are taken (none: the rest).
 PARTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "most": ((*ALONE, *BROWSER), ()),
     "browser": ((), BROWSER),
     "alone": ((), ALONE),
-    "fast": ((*ALONE, *BROWSER, *SLOW), ()),
+    "fast": ((*ALONE, *BROWSER, *SLOW, *LONG), ()),
 }
 
 

@@ -76,12 +76,14 @@ def save_clients(distinct: int) -> tuple[int, int]:
     created = changed = 0
     # Another process may create or delete clients between the statements of a pass.
     was_empty = not sql.value(ANY_CLIENT)
+    sql.run(ANALYZE)
     for _ in range(PASSES):
-        sql.run(ANALYZE)
-        created += sql.run(INSERT, zone)
+        inserted = sql.run(INSERT, zone)
+        created += inserted
         if was_empty and created == distinct:
             break
-        sql.run(ANALYZE)
+        if inserted:
+            sql.run(ANALYZE)
         if sql.value(LOCK, zone):
             changed += sql.run(UPDATE, zone)
         if not sql.value(MISSING):

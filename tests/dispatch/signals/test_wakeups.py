@@ -50,7 +50,7 @@ def wait_until_accepted(broker: redis.Redis) -> None:
 
     def is_accepted() -> bool:
         wakeups.publish("vestnik.look_at", next(numbers))
-        time.sleep(2 * wakeups.QUEUE_CHECK_EVERY)
+        time.sleep(2 * wakeups.QUEUE_CHECK_EVERY)  # it measures again at the next wake-up only
         return broker.llen(QUEUE) > 0
 
     wait_until(is_accepted, 20)

@@ -69,8 +69,8 @@ def _none(clients: QuerySet[Client], _data: dict[str, Any]) -> QuerySet[Client]:
 class BulkAction:
     """An action on a chunk of clients: its label, permission, function and success message.
 
-    `done` selects the clients whom it would not change, so that a repeated action continues where
-    the first ran out of time.
+    `done` selects the clients who need no change. A repeated action skips them, and so continues
+    where the first one ran out of time.
     """
 
     label: Promise

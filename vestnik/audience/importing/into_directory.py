@@ -80,10 +80,10 @@ def save_clients(distinct: int) -> tuple[int, int]:
     for _ in range(PASSES):
         inserted = sql.run(INSERT, zone)
         created += inserted
+        if inserted:
+            sql.run(ANALYZE)  # also for the queries of others once this is committed
         if was_empty and created == distinct:
             break
-        if inserted:
-            sql.run(ANALYZE)
         if sql.value(LOCK, zone):
             changed += sql.run(UPDATE, zone)
         if not sql.value(MISSING):

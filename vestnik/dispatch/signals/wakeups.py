@@ -31,7 +31,6 @@ from django.db import transaction
 
 from vestnik.db import redis_client, sql
 from vestnik.dispatch.signals.metrics import counters
-from vestnik.dispatch.signals.spaced_wakeups import SpacedWakeups
 from vestnik.dispatch.states import READY
 from vestnik.mailings.models import MailingState
 from vestnik.outages import OutageLog
@@ -92,42 +91,44 @@ class Wakeup:
     due: float
     task: str = field(compare=False)
     arguments: tuple[object, ...] = field(compare=False)
-    #: How many equal wake-ups may wait at the same time.
+    #: Equal wake-ups have the same key, and at most `most` of them wait at the same time.
+    key: str = field(compare=False)
     most: int = field(compare=False)
     #: False for a delayed wake-up, which does not count towards `most`.
     is_counted: bool = field(compare=False)
     number: int = field(default_factory=lambda: next(_numbers))
 
-    @property
-    def key(self) -> str:
-        return PENDING_KEY.format(self.task, ",".join(map(str, self.arguments)))
 
+class SpacedWakeups:
+    """One wake-up for all requests within `seconds`, where one task does the work of all.
 
-class _Unpublished:
-    """Counts the wake-ups of this process that are not published yet."""
+    The first request publishes at once, the next one when the time is over, and that wake-up stands
+    for further requests until then.
+    """
 
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._lock = seconds, threading.Lock()
+        self._published_at: dict[str, float] = {}
 
-    def add(self, wakeup: Wakeup) -> bool:
-        """Count the wake-up; return False if `most` equal ones wait already."""
+    def request(self, key: str) -> float | None:
+        """Return the seconds after which to publish; None if a wake-up with this key is still to
+        come."""
+        now = time.monotonic()
         with self._lock:
-            if wakeup.is_counted and self._counts[wakeup.key] >= wakeup.most:
-                return False
-            self._counts[wakeup.key] += wakeup.is_counted
-            return True
-
-    def remove(self, wakeup: Wakeup) -> None:
-        with self._lock:
-            self._counts[wakeup.key] -= wakeup.is_counted
-            if not self._counts[wakeup.key]:
-                del self._counts[wakeup.key]
+            last = self._published_at.get(key, float("-inf"))
+            if last > now:
+                return None
+            self._published_at[key] = at = max(now, last + self._seconds)
+        return at - now
 
 
-_pending: queue.Queue[Wakeup] = queue.Queue(MOST_PENDING)
-_unpublished = _Unpublished()
-_publisher_lock = threading.Lock()
+_dispatch, _finish = SpacedWakeups(DISPATCH_EVERY), SpacedWakeups(FINISH_EVERY)
+
+#: Guards the wake-ups of this process that are not published yet: a heap, and the number of the
+#: counted ones by key.
+_changed = threading.Condition()
+_waiting: list[Wakeup] = []
+_counts: Counter[str] = Counter()
 _publisher: threading.Thread | None = None
 _outage = OutageLog(
     "the broker accepts no messages",
@@ -171,12 +172,11 @@ def wake_dispatchers_for(mailing_id: int) -> None:
             wake_dispatchers(alias, min(ready, MOST_DISPATCHERS) if ready < MANY_READY else 1)
 
 
-_dispatch, _finish = SpacedWakeups(DISPATCH_EVERY), SpacedWakeups(FINISH_EVERY)
-
-
 def wake_dispatcher_soon(alias: str) -> None:
     """Publish a wake-up for a dispatcher of the provider, at most every DISPATCH_EVERY seconds."""
-    _dispatch.request(alias, partial(wake_dispatchers, alias, 1))
+    after = _dispatch.request(alias)
+    if after is not None:
+        wake_dispatchers(alias, 1, after)
 
 
 def finish_soon(mailing_id: int) -> None:
@@ -184,7 +184,9 @@ def finish_soon(mailing_id: int) -> None:
 
     Its task finishes all mailings that are done by then, so it need not name each of them.
     """
-    _finish.request("", lambda after: publish("vestnik.look_at", mailing_id, after=after))
+    after = _finish.request("")
+    if after is not None:
+        publish("vestnik.look_at", mailing_id, after=after)
 
 
 def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) -> None:
@@ -192,55 +194,58 @@ def publish(task: str, *arguments: object, after: float = 0.0, most: int = 1) ->
 
     `after` should be below two seconds: a delayed wake-up is lost if the process ends.
     """
-    wakeup = Wakeup(time.monotonic() + after, task, arguments, most, is_counted=not after)
-    if not _unpublished.add(wakeup):
-        return
-    try:
-        _pending.put_nowait(wakeup)
-    except queue.Full as error:
-        _unpublished.remove(wakeup)
-        _overflow.failed(error)
-        return
-    _ensure_publisher()
+    key, is_counted = _key(task, arguments), not after
+    wakeup = Wakeup(time.monotonic() + after, task, arguments, key, most, is_counted)
+    with _changed:
+        if is_counted and _counts[key] >= most:
+            return
+        has_room = len(_waiting) < MOST_PENDING
+        if has_room:
+            _counts[key] += is_counted
+            heapq.heappush(_waiting, wakeup)
+            _changed.notify()
+            _ensure_publisher()
+    if not has_room:
+        _overflow.failed(queue.Full())
 
 
 def pending_count() -> int:
-    """Return the number of wake-ups that the publisher of this process has not taken yet."""
-    return _pending.qsize()
+    """Return the number of wake-ups that this process has not published yet."""
+    return len(_waiting)
 
 
 def mark_taken(task: str, arguments: Sequence[object]) -> None:
     """Record that a worker has taken the wake-up: an equal one may be published from now on."""
-    if task not in TRACKED_TASKS:
-        return
-    with suppress(redis.RedisError):
-        key = PENDING_KEY.format(task, ",".join(map(str, arguments)))
-        redis_client.run_script(TAKE, [key])
+    if task in TRACKED_TASKS:
+        with suppress(redis.RedisError):
+            redis_client.run_script(TAKE, [_key(task, arguments)])
+
+
+def _key(task: str, arguments: Sequence[object]) -> str:
+    return PENDING_KEY.format(task, ",".join(map(str, arguments)))
 
 
 def _ensure_publisher() -> None:
     global _publisher
-    with _publisher_lock:
-        if _publisher is None or not _publisher.is_alive():
-            _publisher = threading.Thread(target=_publish_forever, name="wakeups", daemon=True)
-            _publisher.start()
+    if _publisher is None or not _publisher.is_alive():
+        _publisher = threading.Thread(target=_publish_forever, name="wakeups", daemon=True)
+        _publisher.start()
 
 
 def _publish_forever() -> None:
-    waiting: list[Wakeup] = []
     while True:
-        if waiting and waiting[0].due <= time.monotonic():
-            _send(heapq.heappop(waiting))
-            continue
-        with suppress(queue.Empty):
-            wakeup = _pending.get(timeout=_seconds_to(waiting))
-            _unpublished.remove(wakeup)
-            heapq.heappush(waiting, wakeup)
-
-
-def _seconds_to(waiting: list[Wakeup]) -> float | None:
-    """Return the seconds until the first delayed wake-up is due; None without one."""
-    return max(0.0, waiting[0].due - time.monotonic()) if waiting else None
+        with _changed:
+            while not _waiting:
+                _changed.wait()
+            delay = _waiting[0].due - time.monotonic()
+            if delay > 0:
+                _changed.wait(delay)
+                continue
+            wakeup = heapq.heappop(_waiting)
+            _counts[wakeup.key] -= wakeup.is_counted
+            if not _counts[wakeup.key]:
+                del _counts[wakeup.key]
+        _send(wakeup)
 
 
 def _send(wakeup: Wakeup) -> None:

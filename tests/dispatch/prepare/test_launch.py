@@ -8,7 +8,7 @@ from tests.builders import from_now, make_clients, make_mailing
 from vestnik.db import sql
 from vestnik.dispatch.models import EnlistmentCursor
 from vestnik.dispatch.prepare import launch as launching
-from vestnik.dispatch.prepare.launch import launch, launch_all_due, launch_when_due
+from vestnik.dispatch.prepare.launch import launch, launch_when_due
 from vestnik.dispatch.runtime import scheduler
 from vestnik.mailings.models import CANCEL, Mailing
 
@@ -83,7 +83,7 @@ def test_one_wakeup_launches_all_that_are_due_in_a_few_statements(django_assert_
     for mailing in (later, missed):
         mailing.refresh_from_db()
         assert mailing.state == "scheduled"
-    assert launch_all_due() == []
+    assert launch_when_due(later.id) == []
     assert not launch_when_due(missed.id)
     missed.refresh_from_db()
     assert missed.state == "missed"

@@ -35,37 +35,27 @@ FROM mailings_mailing WHERE id = %s AND state = '{MailingState.SCHEDULED}'
 
 
 def launch_when_due(mailing_id: int) -> list[int]:
-    """Launch all due mailings, and wait for the start of this one if it is due within EARLY
-    seconds.
+    """Launch all due mailings as `launch` does, and wait for the start of this one if it is due
+    within EARLY seconds.
 
     The others are launched even if this one was cancelled or moved: the scheduler publishes one
     wake-up for all that start in the same moment. Return the ids of the launched mailings.
     """
     until = sql.value(UNTIL_START, [mailing_id])
-    if until is None or until > EARLY:
-        return launch_all_due()
-    time.sleep(max(0.0, until))
-    launched = launch_all_due()
-    if mailing_id not in launched and launch(mailing_id):
-        launched.append(mailing_id)
-    return launched
-
-
-def launch_all_due() -> list[int]:
-    """Launch all due mailings as `launch` does; return their ids."""
+    is_due = until is not None and until <= EARLY
+    if is_due:
+        time.sleep(max(0.0, until))
     launched: list[int] = []
     while some := sql.rows(LAUNCH_DUE, [MOST_AT_ONCE, SYSTEM]):
         for mailing, provider, late in some:
-            _note_launch(mailing, provider, late)
-        launched += [mailing for mailing, _, _ in some]
+            counters().observe("start_delay_seconds", provider, late, DELAY_BUCKETS)
+            log.info("mailing launched", mailing=mailing, late=round(late, 3))
+            launched.append(mailing)
         if len(some) < MOST_AT_ONCE:
             break
+    if is_due and mailing_id not in launched and launch(mailing_id):
+        launched.append(mailing_id)
     return launched
-
-
-def _note_launch(mailing_id: int, provider: str, late: float) -> None:
-    counters().observe("start_delay_seconds", provider, late, DELAY_BUCKETS)
-    log.info("mailing launched", mailing=mailing_id, late=round(late, 3))
 
 
 def launch(mailing_id: int) -> bool:

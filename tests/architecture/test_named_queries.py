@@ -28,8 +28,8 @@ COMPLETED = {
     "dashboard.audience_builder.suggestions.DISTINCT",
     "db.backfill.READ_ROWS",
     "db.backfill.WRITE",
-    "mailings.rendering.PLAIN",
-    "mailings.rendering.RENDERED",
+    "mailings.rendering_sql.PLAIN",
+    "mailings.rendering_sql.RENDERED",
     "reports.mailing.preview.COUNT",
     "reports.timeline.samples.BY_HOUR",
 }
@@ -38,7 +38,7 @@ OF_AN_IMPORT = (staging.STAGE, take_over.UNIQUE)
 #: Functions that run such a one, or one that is given to them by its name.
 GIVEN = {
     "dispatch.prepare.enlist:_freeze",
-    "dispatch.prepare.enlist:_make_messages",
+    "dispatch.prepare.enlist:_enlist",
     "dispatch.prepare.local_hours:_schedule",
     "dispatch.prepare.new_text:_render",
     "dispatch.prepare.recipients:sample_messages",

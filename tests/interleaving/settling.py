@@ -5,7 +5,7 @@ import time
 from tests.interleaving.gateway import Worker
 from tests.interleaving.situations import SOON
 from vestnik.db import sql
-from vestnik.dispatch.prepare import enlist, launch, local_hours, new_text
+from vestnik.dispatch.prepare import enlist_queue, launch, local_hours, new_text
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record import claims
@@ -74,8 +74,8 @@ def _once(worker: Worker) -> None:
     claims.rescue_expired()
     claims.promote_due()
     local_hours.schedule_closed()
-    for mailing_id in enlist.mailings_to_enlist():
-        enlist.enlist([mailing_id])
+    for mailing_id in enlist_queue.mailings_to_enlist():
+        enlist_queue.enlist([mailing_id])
     for mailing_id in new_text.mailings_to_renew():
         new_text.renew_all(mailing_id)
     receipts.match_kept()

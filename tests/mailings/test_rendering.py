@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.builders import make_client
 from vestnik.audience.models import Client
-from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
-from vestnik.mailings.rendering import ERROR_CELLS, SCIENTIFIC
+from vestnik.mailings.rendering import clients_sql, rendered_sql
+from vestnik.mailings.rendering_sql import ERROR_CELLS, SCIENTIFIC
 from vestnik.mailings.text import INVISIBLE, TRIMMED, segments_of
 
 pytestmark = pytest.mark.django_db

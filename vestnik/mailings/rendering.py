@@ -2,14 +2,30 @@
 
 It renders and counts a million texts in about two seconds; reading the clients into Python alone
 takes longer. Constants are computed here once, so that only the client's values are computed per
-client.
+client. Enlisting and preview use the same statement, so they cannot differ.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
+from django.db.models import QuerySet
 from psycopg import sql
 
+from vestnik.audience.models import Client
+from vestnik.audience.phone import GETS_NO_SMS
+from vestnik.mailings.rendering_sql import (
+    ERROR_CELLS,
+    MOST_DIGITS,
+    NO_VALUE_DATA,
+    NO_VALUE_TEXT,
+    PLAIN,
+    RENDERED,
+    SCIENTIFIC,
+    STORED_DAY,
+    STORED_MINUTE,
+    WHY,
+    WHY_PLAIN,
+)
 from vestnik.mailings.template import FIELDS, Piece, Placeholder, parse, placeholders
 from vestnik.mailings.text import (
     GSM_BASIC,
@@ -20,11 +36,14 @@ from vestnik.mailings.text import (
     ROOM_IN_A_PART,
     TRIMMED,
     Encoding,
-    foreign_characters,
+    encoding_of,
     is_blank,
 )
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
+
+NEEDED = ("id", "phone_number", "operator_code", "tag", "timezone", "attributes")
+NEEDED_BY_ALL = ("id", "phone_number", "timezone")
 
 #: Characters of two UTF-16 units.
 ASTRAL = "[\U00010000-\U0010ffff]"
@@ -40,18 +59,6 @@ TOO_LONG = Reason(Code.TOO_LONG, most=MOST_SEGMENTS)
 STOPPED = Reason(Code.STOP_LIST)
 NO_SMS = Reason(Code.NO_SMS)
 NO_TEXT = Reason(Code.EMPTY_TEXT)
-# What a spreadsheet shows for a missing value, in English and in Russian.
-ERROR_CELLS = (
-    "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
-    "#GETTING_DATA", "#Н/Д", "#ССЫЛКА!", "#ЗНАЧ!", "#ДЕЛ/0!", "#ИМЯ?", "#ЧИСЛО!", "#ПУСТО!",
-    "#ПЕРЕНОС!", "#ВЫЧИСЛ!",
-)  # fmt: skip
-# A number in the notation of programs (1.5E+10); an article such as 12E5 is not one.
-SCIENTIFIC = r"^-?[0-9](\.[0-9]+)?[eE][+][0-9]{2}$"
-# The significant digits of a spreadsheet; further ones come from binary rounding.
-MOST_DIGITS = 15
-STORED_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-STORED_MINUTE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:00)?$"
 # A longer text has more than ten segments in either alphabet.
 MOST_CHARACTERS = ROOM_IN_A_PART[Encoding.GSM_7] * MOST_SEGMENTS
 #: A stand-in of this length for any longer text: it is refused for the same reason, and no text
@@ -63,143 +70,110 @@ FEW_PLACES = 20
 GSM_ALONE, UCS_ALONE = ROOM_ALONE[Encoding.GSM_7], ROOM_ALONE[Encoding.UCS_2]
 GSM_ROOM, UCS_ROOM = ROOM_IN_A_PART[Encoding.GSM_7], ROOM_IN_A_PART[Encoding.UCS_2]
 
-# OFFSET makes each level a row of its own. Without it the planner folds a level into the next,
-# which computes it again at each mention (7 s for a million instead of 1.5). It is a constant,
-# since a cast would prevent parallel workers. `units` are septets or UTF-16 units, `wide` the
-# characters that take two. A part that such a character does not fit loses one unit; where that may
-# change the count, the function splits the actual text.
-RENDERED = """
-SELECT id, phone_number, timezone, {code} AS code, {why} AS why, {reason} AS reason,
-    text, segments
-FROM (
-    SELECT *, CASE
-        WHEN units <= alone THEN 1
-        WHEN wide = 0 THEN (units + room - 1) / room
-        WHEN (units + room - 1) / room
-            = least((units + room - 3) / (room - 1), (units + wide + room - 1) / room)
-            THEN (units + room - 1) / room
-        ELSE mailings_segments(text) END AS segments
-    FROM (
-        SELECT *, char_length(text) + wide AS units,
-            CASE WHEN foreign_ THEN {ucs_alone} ELSE {gsm_alone} END AS alone,
-            CASE WHEN foreign_ THEN {ucs_room} ELSE {gsm_room} END AS room
-        FROM (
-            SELECT *, CASE WHEN foreign_ THEN {astral} + CASE WHEN own ~ {astral_class}
-                    THEN char_length(own)
-                        - char_length(regexp_replace(own, {astral_class}, '', 'g'))
-                    ELSE 0 END
-                ELSE {extension} + char_length(own) - char_length(translate(own, {extensions}, ''))
-                END AS wide
-            FROM (
-                SELECT *, {text} AS text, {own} AS own, {foreign} AS foreign_
-                FROM (
-                    SELECT *, {values} FROM ({picked} OFFSET '0') AS p OFFSET '0'
-                ) AS p OFFSET '0'
-            ) AS p OFFSET '0'
-        ) AS p OFFSET '0'
-    ) AS p OFFSET '0'
-) AS p
+
+def quoted(text: str) -> str:
+    """Return an SQL literal for a statement that takes parameters: percent signs are doubled."""
+    return sql.Literal(str(text)).as_string().replace("%", "%%")
+
+
+# The reasons that are the same for all clients, as SQL: the code, the text, the data.
+REASONS = {"stopped": STOPPED, "no_sms": NO_SMS, "no_text": NO_TEXT, "too_long": TOO_LONG}
+CODES = {name: quoted(reason.code) for name, reason in REASONS.items()}
+REASON_TEXTS = {name: quoted(reason) for name, reason in REASONS.items()}
+REASON_DATA = {name: f"{quoted(reason.json)}::jsonb" for name, reason in REASONS.items()}
+
+
+def clients_sql(text: str, clients: QuerySet[Client]) -> tuple[str, tuple[Any, ...]]:
+    """Return the query of the clients with the columns that `rendered_sql` needs, and its
+    parameters.
+
+    The stop list is joined: a subquery would be probed for each of a million clients and each time
+    that it is mentioned.
+    """
+    slots = placeholders(parse(text))
+    values = "".join(f", {_written(slot)} AS t{n}" for n, slot in enumerate(slots))
+    columns = NEEDED if slots else NEEDED_BY_ALL
+    selected, parameters = clients.values_list(*columns).query.sql_with_params()
+    no_sms = GETS_NO_SMS.format(number="c.phone_number")
+    statement = f"""
+SELECT c.id, c.phone_number, c.timezone, s.id IS NOT NULL AS stopped,
+    {no_sms} AS no_sms{values}
+FROM ({selected}) c LEFT JOIN audience_stoplistentry s USING (phone_number)
 """
+    return statement, parameters
 
 
-PLAIN = """
-SELECT id, phone_number, timezone, {code} AS code, {why} AS why, {reason} AS reason,
-    NULL::text AS text, NULL::integer AS segments
-FROM ({picked}) AS p
-"""
-# Why a client gets nothing: as a code, as a text, and as a code with parameters.
-WHY_PLAIN = """CASE
-        WHEN stopped THEN {stopped} WHEN no_sms THEN {no_sms} WHEN {blank} THEN {no_text} END"""
-WHY = """CASE
-        WHEN stopped THEN {stopped}
-        WHEN no_sms THEN {no_sms}
-        WHEN text IS NULL THEN {no_value}
-        WHEN {blank} THEN {no_text}
-        WHEN segments > {most} THEN {too_long} END"""
-NO_VALUE_TEXT = "'no value for ' || concat_ws(', ', {names})"
-NO_VALUE_DATA = (
-    "jsonb_build_object('code', 'no_value', 'params', "
-    "jsonb_build_object('names', array_remove(ARRAY[{names}], NULL)))"
-)
+def rendered_sql(text: str, clients_sql: str) -> str:
+    """Return the query that renders the text for the clients of `clients_sql`.
+
+    Its columns are `id`, `phone_number`, `timezone`; the refusal as `code`, `why` and `reason`,
+    null without one; `text` and `segments`, null if all clients get the same text.
+    """
+    rendering = Rendering(text)
+    if not rendering.slots:
+        return PLAIN.format(picked=clients_sql, **rendering.why())
+    return RENDERED.format(
+        picked=clients_sql,
+        **rendering.why(),
+        **rendering.texts(),
+        **rendering.sizes(),
+        values=rendering.values(),
+    )
 
 
-@dataclass(frozen=True)
 class Rendering:
-    """A parsed text, as fragments of the statements that render it."""
+    """A parsed text, as fragments of the statement that renders it."""
 
-    pieces: Sequence[Piece]
-
-    @property
-    def slots(self) -> list[Placeholder]:
-        return placeholders(self.pieces)
-
-    @property
-    def _places(self) -> list[Placeholder]:
-        """The placeholders in order; one that occurs twice counts twice."""
-        return [piece for piece in self.pieces if isinstance(piece, Placeholder)]
-
-    @property
-    def _literal(self) -> str:
-        return "".join(piece for piece in self.pieces if isinstance(piece, str))
+    def __init__(self, text: str) -> None:
+        self.pieces = parse(text)
+        self.slots = placeholders(self.pieces)
+        #: The placeholders in order; one that occurs twice counts twice.
+        self.places = [piece for piece in self.pieces if isinstance(piece, Placeholder)]
+        self.literal = "".join(piece for piece in self.pieces if isinstance(piece, str))
 
     def values(self) -> str:
-        """Return columns with the client's values of the slots, over a client's row `c`."""
-        return "".join(f", {_written(slot)} AS t{n}" for n, slot in enumerate(self.slots))
+        """Return the columns with the usable values of the slots."""
+        return ", ".join(f"{_value(slot, f't{n}')} AS v{n}" for n, slot in enumerate(self.slots))
 
-    def over(self, picked: str) -> str:
-        """Return a statement that renders the text for the rows of `picked`.
-
-        `picked` selects `id`, `phone_number`, `timezone`, `stopped`, `no_sms` and the values. The
-        statement answers the first three, why the client gets nothing (`code`, `why`, `reason`),
-        `text` and `segments`.
-        """
-        if not self.slots:
-            return PLAIN.format(picked=picked, **self._why())
-        return RENDERED.format(
-            picked=picked,
-            **self._why(),
-            **self._composed(),
-            **self._counted(),
-            values=", ".join(f"{_value(s, f't{n}')} AS v{n}" for n, s in enumerate(self.slots)),
-        )
-
-    def _why(self) -> dict[str, str]:
+    def why(self) -> dict[str, str]:
         """Return the columns that say why a client gets nothing."""
-        return {
-            "code": self._case(lambda reason: quoted(reason.code), quoted(Code.NO_VALUE)),
-            "why": self._case(quoted, self._missing(NO_VALUE_TEXT)),
-            "reason": self._case(
-                lambda reason: f"{quoted(reason.json)}::jsonb", self._missing(NO_VALUE_DATA)
-            ),
-        }
-
-    def _case(self, written: Callable[[Reason], str], no_value: str) -> str:
-        fixed = {"stopped": STOPPED, "no_sms": NO_SMS, "no_text": NO_TEXT, "too_long": TOO_LONG}
-        values = {name: written(reason) for name, reason in fixed.items()}
-        if not self.slots:
-            blank = "true" if is_blank(self._literal) else "false"
-            return WHY_PLAIN.format(blank=blank, **values)
-        blank = f"btrim(text, {quoted(INVISIBLE)}) = ''" if self._may_be_blank() else "false"
-        return WHY.format(blank=blank, most=MOST_SEGMENTS, no_value=no_value, **values)
-
-    def _missing(self, written: str) -> str:
-        """Return the names of the values that a client lacks, as a text or as data."""
+        case, blank = WHY if self.slots else WHY_PLAIN, self._blank()
+        # The names of the values that a client lacks.
         names = ", ".join(
             f"CASE WHEN v{n} IS NULL THEN {quoted(slot.name)} END"
             for n, slot in enumerate(self.slots)
         )
-        return written.format(names=names)
+        columns = {
+            "code": {"no_value": quoted(Code.NO_VALUE), **CODES},
+            "why": {"no_value": NO_VALUE_TEXT.format(names=names), **REASON_TEXTS},
+            "reason": {"no_value": NO_VALUE_DATA.format(names=names), **REASON_DATA},
+        }
+        return {
+            column: case.format(blank=blank, most=MOST_SEGMENTS, **reasons)
+            for column, reasons in columns.items()
+        }
 
-    def _composed(self) -> dict[str, str]:
+    def _blank(self) -> str:
+        """Return the condition that a rendered text is blank."""
+        if not is_blank(self.literal):
+            return "false"
+        if not self.slots:
+            return "true"
+        # Values are never blank, so it takes blank defaults.
+        if all(slot.default is not None and is_blank(slot.default) for slot in self.slots):
+            return f"btrim(text, {quoted(INVISIBLE)}) = ''"
+        return "false"
+
+    def texts(self) -> dict[str, str]:
         """Return the text, and the part of it that comes from the client's values."""
         text, own = (
-            _joined(list(map(self._piece, pieces))) for pieces in (self.pieces, self._places)
+            _joined(list(map(self._piece, pieces))) for pieces in (self.pieces, self.places)
         )
         # Few values cannot exhaust memory; many long ones could, so their length is tested first.
-        if len(self._places) <= FEW_PLACES:
+        if len(self.places) <= FEW_PLACES:
             return {"text": text, "own": own}
         lengths = [
-            f"char_length(v{n}) * {self._places.count(slot)}" for n, slot in enumerate(self.slots)
+            f"char_length(v{n}) * {self.places.count(slot)}" for n, slot in enumerate(self.slots)
         ]
         many = f"{' + '.join(lengths)} > {MOST_CHARACTERS}"
         return {
@@ -207,13 +181,15 @@ class Rendering:
             for name, expression in (("text", text), ("own", own))
         }
 
-    def _counted(self) -> dict[str, object]:
+    def _piece(self, piece: Piece) -> str:
+        return quoted(piece) if isinstance(piece, str) else f"v{self.slots.index(piece)}"
+
+    def sizes(self) -> dict[str, object]:
         """Return what the count of segments needs of the constant text, and their sizes."""
-        literal, own = self._literal, ", ".join(f"v{n}" for n in range(len(self.slots)))
+        literal, own = self.literal, ", ".join(f"v{n}" for n in range(len(self.slots)))
+        is_foreign = encoding_of(literal) is Encoding.UCS_2
         return {
-            "foreign": (
-                "true" if foreign_characters(literal) else f"concat({own}) ~ {quoted(FOREIGN)}"
-            ),
+            "foreign": "true" if is_foreign else f"concat({own}) ~ {quoted(FOREIGN)}",
             "astral": sum(ord(one) > 0xFFFF for one in literal),
             "extension": sum(one in GSM_EXTENSION for one in literal),
             "extensions": quoted(EXTENSION),
@@ -223,21 +199,6 @@ class Rendering:
             "ucs_room": UCS_ROOM,
             "gsm_room": GSM_ROOM,
         }
-
-    def _may_be_blank(self) -> bool:
-        """Return whether a rendered text can be blank."""
-        # Values are never blank, so it takes blank defaults and a blank rest.
-        return is_blank(self._literal) and all(
-            slot.default is not None and is_blank(slot.default) for slot in self.slots
-        )
-
-    def _piece(self, piece: Piece) -> str:
-        return quoted(piece) if isinstance(piece, str) else f"v{self.slots.index(piece)}"
-
-
-def rendering_of(text: str) -> Rendering:
-    """Parse the text of a mailing for rendering."""
-    return Rendering(parse(text))
 
 
 def _joined(pieces: Sequence[str]) -> str:
@@ -308,8 +269,3 @@ def _tidied(text: str) -> str:
         f"WHEN {trimmed} ~ {quoted(SCIENTIFIC)} THEN trim_scale({trimmed}::numeric)::text "
         f"ELSE {trimmed} END"
     )
-
-
-def quoted(text: str) -> str:
-    """Return an SQL literal for a statement that takes parameters: percent signs are doubled."""
-    return sql.Literal(str(text)).as_string().replace("%", "%%")

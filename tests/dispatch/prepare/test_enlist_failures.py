@@ -9,7 +9,7 @@ from tests.builders import counts, end, make_clients, make_mailing
 from tests.dispatch.sent import assert_it_adds_up
 from vestnik.audience.models import Client
 from vestnik.db import sql
-from vestnik.dispatch.prepare import enlist, enlist_failures, launch
+from vestnik.dispatch.prepare import enlist, enlist_queue, launch
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.runtime import tasks
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Start the wait before the next try again unless it is over: the test may take longer than it.
 GO_ON_WAITING = f"""
 UPDATE dispatch_enlistment
-SET retry_at = clock_timestamp() + interval '{enlist_failures.RETRY_AFTER - 0.001} s'
+SET retry_at = clock_timestamp() + interval '{enlist_queue.RETRY_AFTER - 0.001} s'
 WHERE retry_at > clock_timestamp()
 """
 
@@ -45,7 +45,7 @@ def launched_with_unreadable_filter() -> Mailing:
 
 @pytest.fixture(autouse=True)
 def empty_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enlist, "queue", EnlistQueue())
+    monkeypatch.setattr(enlist_queue, "queue", EnlistQueue())
 
 
 @pytest.fixture
@@ -82,12 +82,12 @@ def test_an_unreadable_filter_pauses_its_mailing_and_no_other_waits() -> None:
     assert [m.messages.count() for m in (large, first, poisoned, last)] == [1200, 1, 0, 1]
     assert poisoned.enlistment.failures == 1
     for _ in range(2):
-        let_pass(enlist_failures.RETRY_AFTER)
+        let_pass(enlist_queue.RETRY_AFTER)
         tasks.look_at(poisoned.id)
     poisoned.refresh_from_db()
     assert (poisoned.state, poisoned.enlisted_at) == ("paused", None)
     assert "of_a_later_version" in poisoned.state_reason
-    assert enlist.mailings_to_enlist() == []
+    assert enlist_queue.mailings_to_enlist() == []
 
 
 @pytest.mark.parametrize("enlisted", [0, 1000])
@@ -99,9 +99,9 @@ def test_at_its_end_it_finishes_with_what_was_enlisted(
     if enlisted:
         enlist.enlist_chunk(mailing.id)
     refuse(mailing, "42P01")
-    for _ in range(enlist_failures.MOST_FAILURES):
+    for _ in range(enlist_queue.MOST_FAILURES):
         tasks.look_at(mailing.id)
-        let_pass(enlist_failures.RETRY_AFTER)
+        let_pass(enlist_queue.RETRY_AFTER)
     mailing.refresh_from_db()
     assert mailing.state == "paused"
     assert closing.mailings_to_close() == []
@@ -134,8 +134,8 @@ def test_an_error_of_the_database_for_one_mailing_concerns_no_other(
     tasks.look_at(mailings[0].id)
 
     assert [one.messages.count() for one in mailings] == [3, 0, 3, 3]
-    let_pass(enlist_failures.RETRY_AFTER)
-    assert enlist.mailings_to_enlist() == [mailings[1].id]
+    let_pass(enlist_queue.RETRY_AFTER)
+    assert enlist_queue.mailings_to_enlist() == [mailings[1].id]
     sql.run("DROP FUNCTION refuse CASCADE")
     tasks.look_at(mailings[1].id)
     assert mailings[1].messages.count() == 3
@@ -153,13 +153,13 @@ def test_an_error_that_passes_within_seconds_gives_no_mailing_up(
     for _ in range(10):
         tasks.look_at(mailing.id)
         sql.run(GO_ON_WAITING)
-        enlist.enlist([mailing.id])
+        enlist_queue.enlist([mailing.id])
     mailing.refresh_from_db()
 
     assert (mailing.state, mailing.enlistment.failures) == ("running", 1)
-    assert enlist.mailings_to_enlist() == []
+    assert enlist_queue.mailings_to_enlist() == []
     sql.run("DROP FUNCTION refuse CASCADE")
-    let_pass(enlist_failures.RETRY_AFTER + step_of_the_clock)
+    let_pass(enlist_queue.RETRY_AFTER + step_of_the_clock)
     tasks.look_at(mailing.id)
     mailing.enlistment.refresh_from_db()
     assert mailing.messages.count() == 3

@@ -12,7 +12,7 @@ from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.models import AudienceSlice
-from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.prepare import enlist, enlist_queue, launch
 from vestnik.dispatch.prepare.enlist_queue import EnlistQueue
 from vestnik.dispatch.runtime import tasks
 from vestnik.mailings.models import Mailing
@@ -139,18 +139,18 @@ def test_a_mailing_to_few_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) ->
     one = Mailing.objects.get(id=small.id)
     Client.objects.filter(id=ids[5]).update(attributes={"n": 1})
     busy = EnlistQueue(0)
-    monkeypatch.setattr(enlist, "queue", busy)
+    monkeypatch.setattr(enlist_queue, "queue", busy)
 
-    enlist.enlist([large.id])
-    enlist.enlist([small.id])
+    enlist_queue.enlist([large.id])
+    enlist_queue.enlist([small.id])
 
     one.refresh_from_db()
     assert one.enlisted_at is not None
     assert one.messages.count() == 1
     assert not large.messages.exists()
     assert not AudienceSlice.objects.exists()
-    monkeypatch.setattr(enlist, "queue", EnlistQueue())
-    enlist.enlist([large.id])
+    monkeypatch.setattr(enlist_queue, "queue", EnlistQueue())
+    enlist_queue.enlist([large.id])
     assert large.messages.count() == 2000
 
 
@@ -162,7 +162,7 @@ def test_small_ones_are_enlisted_before_a_large_one_that_is_launched_with_them()
     small = [make_mailing(filter={"attributes": {"n": {"present": True}}}) for _ in range(3)]
 
     launched = launch.launch_when_due(large.id)
-    enlist.enlist(launched)
+    enlist_queue.enlist(launched)
 
     assert sorted(launched) == sorted(one.id for one in (large, *small))
     at = dict(Mailing.objects.values_list("id", "enlisted_at"))
@@ -177,12 +177,12 @@ def test_a_task_enlists_all_that_wait() -> None:
     mailings = [launched() for _ in range(4)]
     ids = [one.id for one in mailings]
 
-    found = enlist.to_enlist_from(ids[2])
-    enlist.enlist(found)
+    found = enlist_queue.to_enlist_from(ids[2])
+    enlist_queue.enlist(found)
 
     assert found == [ids[2], ids[3], ids[0], ids[1]]
     assert [one.messages.count() for one in mailings] == [3, 3, 3, 3]
-    assert enlist.to_enlist_from(ids[2]) == []
+    assert enlist_queue.to_enlist_from(ids[2]) == []
 
 
 WAITING_INSERTS = """
@@ -235,10 +235,10 @@ def test_small_mailings_never_take_all_threads_of_a_process(
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Let one thread of the process enlist."""
-    before = enlist.threads.free
-    enlist.threads.resize(1)
+    before = enlist_queue.threads.free
+    enlist_queue.threads.resize(1)
     yield
-    enlist.threads.resize(before)
+    enlist_queue.threads.resize(before)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -251,7 +251,7 @@ def test_small_and_large_ones_together_take_no_more_threads_than_may_enlist() ->
     large, *others = [launched(), launched(), *(launched(filter=few) for _ in range(3))]
 
     def work() -> None:
-        enlist.enlist([large.id])
+        enlist_queue.enlist([large.id])
         connections.close_all()
 
     enlisting = threading.Thread(target=work)
@@ -260,7 +260,7 @@ def test_small_and_large_ones_together_take_no_more_threads_than_may_enlist() ->
         enlisting.start()
         wait_until(lambda: sql.value(WAITING_INSERTS) == 1, 10)
         for one in others:
-            enlist.enlist([one.id])  # returns at once
+            enlist_queue.enlist([one.id])  # returns at once
     enlisting.join(30)
 
     assert [one.messages.count() for one in (large, *others)] == [2500, 2500, 1, 1, 1]
@@ -276,7 +276,7 @@ def test_a_large_one_does_not_wait_for_all_small_ones() -> None:
     few = {"attributes": {"n": {"present": True}}}
     large, *small = [launched(), *(launched(filter=few) for _ in range(30))]
 
-    enlist.enlist([one.id for one in (large, *small)])
+    enlist_queue.enlist([one.id for one in (large, *small)])
 
     at = dict(Mailing.objects.values_list("id", "enlisted_at"))
     assert sum(at[one.id] > at[large.id] for one in small) >= 5
@@ -289,6 +289,6 @@ def test_few_that_have_become_many_are_kept_before_they_are_enlisted() -> None:
 
     assert enlist.enlist_few(mailing.id)
     assert not mailing.messages.exists()
-    enlist.enlist([mailing.id])
+    enlist_queue.enlist([mailing.id])
 
     assert mailing.messages.count() == 1500

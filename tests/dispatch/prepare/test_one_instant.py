@@ -18,7 +18,7 @@ from tests.dispatch.sent import assert_it_adds_up
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.models import AudienceSlice, EnlistmentCursor
-from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.prepare import enlist, enlist_queue, launch
 from vestnik.dispatch.runtime import tasks
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import RESUME, Mailing
@@ -139,10 +139,10 @@ def test_what_cannot_be_enlisted_pauses_itself_and_says_why(
     failures = [line for line in lines if line["event"] == "mailing not enlisted"]
     assert len(failures) == 3
     assert [bool(line["exc_info"]) for line in failures] == [True, False, False]
-    assert enlist.mailings_to_enlist() == []
+    assert enlist_queue.mailings_to_enlist() == []
 
     mailing.apply(RESUME, actor="test")
-    assert enlist.mailings_to_enlist() == [mailing.id]
+    assert enlist_queue.mailings_to_enlist() == [mailing.id]
     tasks.look_at(mailing.id)
     mailing.refresh_from_db()
     assert mailing.state == "paused"

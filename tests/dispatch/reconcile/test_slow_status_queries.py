@@ -17,7 +17,7 @@ from tests.dispatch.sent import assert_it_adds_up, record
 from tests.dispatch.vendor import ALLOWED, Vendor
 from tests.gateways.builders import outgoing
 from tests.stack.embedded_servers import wait_until
-from vestnik.dispatch.prepare import enlist, launch
+from vestnik.dispatch.prepare import enlist, enlist_queue, launch
 from vestnik.dispatch.reconcile import status_poller
 from vestnik.dispatch.runtime.scheduler import run_maintenance
 from vestnik.dispatch.send.provider_pool import ProviderPool
@@ -106,7 +106,7 @@ def test_a_vendor_that_never_answers_takes_one_thread_of_all_workers(
         began = time.monotonic()
         worker.submit(thread_of_a_worker, run_maintenance).result(timeout=5)
         worker.submit(thread_of_a_worker, launch.launch, other.id).result(timeout=5)
-        worker.submit(thread_of_a_worker, enlist.enlist, [other.id]).result(timeout=5)
+        worker.submit(thread_of_a_worker, enlist_queue.enlist, [other.id]).result(timeout=5)
         worker.submit(thread_of_a_worker, null.work).result(timeout=5)
         took = time.monotonic() - began
 

@@ -20,11 +20,11 @@ from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.lock_ids import TEXT_RENEWAL_LOCK
 from vestnik.dispatch.models import Batch
-from vestnik.dispatch.prepare.recipients import clients_sql, rendered_sql
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.dispatch.states import DONE, HANDED_OVER, QUEUED
 from vestnik.dispatch.transitions.renew import renew_sql
 from vestnik.mailings.models import UNDER_WAY_SQL, Mailing
+from vestnik.mailings.rendering import clients_sql, rendered_sql
 from vestnik.mailings.template import parse, placeholders
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason

@@ -14,7 +14,7 @@ import structlog
 from vestnik.db import sql
 from vestnik.db.advisory_lock import advisory_lock
 from vestnik.db.lock_ids import MAINTENANCE_LOCK, SCHEDULER_LOCK
-from vestnik.dispatch.prepare import enlist, local_hours, new_text
+from vestnik.dispatch.prepare import enlist_queue, local_hours, new_text
 from vestnik.dispatch.prepare.launch import LOOK_AHEAD
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
@@ -129,7 +129,7 @@ def wake_unfinished() -> None:
     """Publish wake-ups for mailings to enlist or to close, or whose text has changed."""
     for mailing in {
         *closing.mailings_to_close(),
-        *enlist.mailings_to_enlist(ENLIST_WAKEUPS),
+        *enlist_queue.mailings_to_enlist(ENLIST_WAKEUPS),
         *new_text.mailings_to_renew(),
     }:
         wakeups.publish("vestnik.look_at", mailing)

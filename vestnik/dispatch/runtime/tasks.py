@@ -7,7 +7,7 @@ import structlog
 from celery import Task, shared_task
 from celery.signals import task_prerun
 
-from vestnik.dispatch.prepare import enlist, launch, new_text
+from vestnik.dispatch.prepare import enlist_queue, launch, new_text
 from vestnik.dispatch.reconcile import closing, status_poller
 from vestnik.dispatch.runtime import import_runner, scheduler
 from vestnik.dispatch.runtime.worker_process import this_worker
@@ -36,7 +36,8 @@ def look_at(mailing_id: int) -> None:
     hundreds of mailings that start together need a few tasks.
     """
     launched = launch.launch_when_due(mailing_id)
-    enlist.enlist(launched or enlist.to_enlist_from(mailing_id), this_worker().is_stopping)
+    mailings = launched or enlist_queue.to_enlist_from(mailing_id)
+    enlist_queue.enlist(mailings, this_worker().is_stopping)
     try:
         new_text.renew_all(mailing_id)
         wakeups.wake_dispatchers_for(mailing_id)

@@ -13,7 +13,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from vestnik.dispatch.prepare import enlist
+from vestnik.dispatch.prepare import enlist_queue
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.runtime import periodic_jobs
 from vestnik.dispatch.runtime.consumer_watchdog import ConsumerWatchdog
@@ -35,6 +35,7 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        self.is_stopping = self._stopping.is_set
         self._creation_lock = threading.RLock()
         self._pool: ProviderPool | None = None
         self._dispatchers: dict[str, Dispatcher] = {}
@@ -58,13 +59,10 @@ class WorkerProcess:
                 )
             return self._dispatchers[alias]
 
-    def is_stopping(self) -> bool:
-        return self._stopping.is_set()
-
     def start(self, hostname: str, threads: int) -> None:
         """Start to receive from providers, to run periodic jobs and to watch the consumer."""
         self._dispatcher_threads.resize(threads)
-        enlist.threads.resize(enlist_share_of(threads))
+        enlist_queue.threads.resize(enlist_share_of(threads))
         self._listen()
         periodic_jobs.start(self._stopping)
         self.watchdog = ConsumerWatchdog(hostname, threads)

@@ -9,16 +9,12 @@ from django.db.models import QuerySet
 
 from vestnik.audience.models import Client, zone_is_assumed
 from vestnik.db import sql
-from vestnik.dispatch.prepare.recipients import (
-    clients_sql,
-    rendered_sql,
-    sample_messages,
-    select_recipients,
-)
+from vestnik.dispatch.prepare.recipients import sample_messages, select_recipients
 from vestnik.mailings.forecast import Forecast, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
+from vestnik.mailings.rendering import clients_sql, rendered_sql
 from vestnik.mailings.rules import database_now, text_warnings
 from vestnik.mailings.template import least, least_segments_of, parse
 from vestnik.mailings.text import encoding_of, foreign_characters

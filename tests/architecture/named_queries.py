@@ -13,11 +13,8 @@ PACKAGES = ("access", "api", "audience", "dashboard", "db", "dispatch", "mailing
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE)\s")
 #: In the order of their places: an escaped per cent, a named and an unnamed parameter.
 PLACEHOLDER = re.compile(r"%%|%\((\w+)\)s|%s")
-#: The functions of `vestnik.db.sql` that run a statement. These answer rows by position; the others
-#: by name, with the type of the row before the statement.
-BY_POSITION = ("rows", "row", "prepared_rows", "prepared_row")
-BY_NAME = ("rows_of", "row_of", "prepared_rows_of", "prepared_row_of")
-RUNNERS = (*BY_POSITION, *BY_NAME, "value", "run", "prepared_record")
+#: The functions of `vestnik.db.sql` that run a statement.
+CALLS = ("sql.rows", "sql.value", "sql.run")
 
 
 def modules(packages: tuple[str, ...] = PACKAGES) -> Iterator[Path]:
@@ -77,7 +74,8 @@ class Run(NamedTuple):
 
     #: The module and the function that call.
     caller: str
-    runner: str
+    #: Whether the fields of its rows have names.
+    by_name: bool
     statement: ast.expr
     module: str
 
@@ -97,14 +95,7 @@ def runs(packages: tuple[str, ...]) -> Iterator[Run]:
         for function in ast.walk(ast.parse(path.read_text())):
             if isinstance(function, ast.FunctionDef):
                 for node in ast.walk(function):
-                    if isinstance(node, ast.Call) and (runner := _runner_of(node)):
-                        statement = node.args[1 if runner in BY_NAME else 0]
+                    if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
+                        by_name = any(keyword.arg == "of" for keyword in node.keywords)
                         module = name_of(path)
-                        yield Run(f"{module}:{function.name}", runner, statement, module)
-
-
-def _runner_of(call: ast.Call) -> str | None:
-    function = call.func
-    if not isinstance(function, ast.Attribute) or ast.unparse(function.value) != "sql":
-        return None
-    return function.attr if function.attr in RUNNERS else None
+                        yield Run(f"{module}:{function.name}", by_name, node.args[0], module)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 import psycopg
 from django.db import connection, transaction
-from psycopg.rows import dict_row, tuple_row
 
 LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 
@@ -14,98 +13,48 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 Row = TypeVar("Row", bound=NamedTuple)
 
 
-@contextmanager
-def _ran(sql: str, parameters: Parameters) -> Iterator[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        yield cursor
+def run(sql: str, parameters: Parameters = (), *, prepared: bool = False) -> psycopg.Cursor[Any]:
+    """Run a statement and return its cursor, for the rows that it returned or changed.
 
-
-@contextmanager
-def _ran_prepared(
-    sql: str, parameters: Parameters, row_factory: Any = tuple_row
-) -> Iterator[psycopg.Cursor[Any]]:
-    connection.ensure_connection()
-    cursor = psycopg.Cursor(connection.connection, row_factory=row_factory)
-    with connection.wrap_database_errors, cursor:
-        cursor.execute(sql, parameters, prepare=True)
-        yield cursor
-
-
-def rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-    """Run a statement and return all its rows."""
-    with _ran(sql, parameters) as cursor:
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
-
-
-def prepared_rows(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-    """Run a prepared statement and return all its rows.
-
-    For statements that run for every flight or batch: PostgreSQL parses and plans them once for
-    each connection (decision 0075). Such a statement must find its rows by keys alone, so that a
-    generic plan is right for any table statistics.
+    `prepared` is for statements that run for every flight or batch: PostgreSQL parses and plans
+    them once for each connection (decision 0075). Such a statement must find its rows by keys
+    alone, so that a generic plan is right for any table statistics.
     """
-    with _ran_prepared(sql, parameters) as cursor:
-        return cursor.fetchall()
+    if prepared:
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            return psycopg.Cursor(connection.connection).execute(sql, parameters, prepare=True)
+    cursor: Any = connection.cursor()
+    cursor.execute(sql, parameters)
+    return cursor  # type: ignore[no-any-return]  # Django's wrapper of a psycopg cursor
 
 
-def rows_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> list[Row]:
-    """Run a statement and return all its rows as `kind`, whose fields are the statement's
+@overload
+def rows(
+    sql: str, parameters: Parameters = (), *, of: type[Row], prepared: bool = False
+) -> list[Row]: ...
+@overload
+def rows(
+    sql: str, parameters: Parameters = (), *, prepared: bool = False
+) -> list[tuple[Any, ...]]: ...
+def rows(
+    sql: str, parameters: Parameters = (), *, of: Any = None, prepared: bool = False
+) -> list[Any]:
+    """Run a statement and return all its rows: tuples, or `of` a kind whose fields are its
     columns."""
-    with _ran(sql, parameters) as cursor:
-        return _named(kind, cursor)
-
-
-def prepared_rows_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> list[Row]:
-    """Run a prepared statement and return all its rows as `kind`."""
-    with _ran_prepared(sql, parameters) as cursor:
-        return _named(kind, cursor)
-
-
-def _named(kind: type[Row], cursor: Any) -> list[Row]:
-    columns = tuple(column.name for column in cursor.description)
-    if columns != kind._fields:
-        raise TypeError(f"{kind.__name__} has {kind._fields}, the statement returns {columns}")
-    return list(map(kind._make, cursor.fetchall()))
-
-
-def prepared_record(sql: str, parameters: Parameters = ()) -> dict[str, Any] | None:
-    """Run a prepared statement and return its first row by column names, or None."""
-    with _ran_prepared(sql, parameters, dict_row) as cursor:
-        return cursor.fetchone()
-
-
-def row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
-    """Run a statement and return its first row, or None."""
-    return next(iter(rows(sql, parameters)), None)
-
-
-def row_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> Row | None:
-    """Run a statement and return its first row as `kind`, or None."""
-    return next(iter(rows_of(kind, sql, parameters)), None)
-
-
-def prepared_row_of(kind: type[Row], sql: str, parameters: Parameters = ()) -> Row | None:
-    """Run a prepared statement and return its first row as `kind`, or None."""
-    return next(iter(prepared_rows_of(kind, sql, parameters)), None)
-
-
-def prepared_row(sql: str, parameters: Parameters = ()) -> tuple[Any, ...] | None:
-    """Run a prepared statement and return its first row, or None."""
-    return next(iter(prepared_rows(sql, parameters)), None)
+    cursor = run(sql, parameters, prepared=prepared)
+    if of is None:
+        return cursor.fetchall()
+    columns = tuple(column.name for column in cursor.description or ())
+    if columns != of._fields:
+        raise TypeError(f"{of.__name__} has {of._fields}, the statement returns {columns}")
+    return list(map(of._make, cursor.fetchall()))
 
 
 def value(sql: str, parameters: Parameters = ()) -> Any:
     """Run a statement and return the first column of its first row; None without a row."""
-    found = row(sql, parameters)
-    return found[0] if found else None
-
-
-def run(sql: str, parameters: Parameters = ()) -> int:
-    """Run a statement and return the number of rows that it changed or returned."""
-    with _ran(sql, parameters) as cursor:
-        return int(cursor.rowcount)
+    found = rows(sql, parameters)
+    return found[0][0] if found else None
 
 
 def array(values: Sequence[object]) -> str:

@@ -78,14 +78,14 @@ def save_clients(distinct: int) -> tuple[int, int]:
     was_empty = not sql.value(ANY_CLIENT)
     sql.run(ANALYZE)
     for _ in range(PASSES):
-        inserted = sql.run(INSERT, zone)
+        inserted = sql.run(INSERT, zone).rowcount
         created += inserted
         if inserted:
             sql.run(ANALYZE)  # also for the queries of others once this is committed
         if was_empty and created == distinct:
             break
         if sql.value(LOCK, zone):
-            changed += sql.run(UPDATE, zone)
+            changed += sql.run(UPDATE, zone).rowcount
         if not sql.value(MISSING):
             break
     return created, changed

@@ -146,8 +146,8 @@ def _keep_one_row_of_each_number(import_id: int, counts: Counts) -> int:
     # Autovacuum does not see temporary tables; without statistics the planner expects few rows.
     sql.run("ANALYZE staged")
     counts.rows = sql.value("SELECT count(*) FROM staged")
-    counts.refused = sql.run(REFUSED, [import_id])
-    distinct = sql.run(UNIQUE)
+    counts.refused = sql.run(REFUSED, [import_id]).rowcount
+    distinct = sql.run(UNIQUE).rowcount
     counts.duplicates = counts.rows - counts.refused - distinct
     if counts.duplicates:
         sql.run(REPEATED, [import_id])
@@ -158,7 +158,7 @@ def _keep_one_row_of_each_number(import_id: int, counts: Counts) -> int:
 def _into_stop_list(erased: list[str]) -> int:
     """Add the numbers to the stop list; return how many are new on it."""
     sql.run(REHASH, [*pads(), *pads()])
-    created = sql.run(INTO_STOP_LIST, [*pads(), Source.IMPORT])
+    created = sql.run(INTO_STOP_LIST, [*pads(), Source.IMPORT]).rowcount
     sql.run(HIDE, [erased])
     sql.run("ANALYZE audience_stoplistentry")  # workers have plans for a short list
     return created

@@ -52,7 +52,7 @@ def _schedule(mailing: Mailing, zones_of: str, scheduling: str, bound: float) ->
     now, guard = database_now(), timedelta(seconds=END_GUARD)
     openings = [hours.next_open(zone, now, guard) for zone in zones]
     opens, closes = ([opening[end] for opening in openings] for end in (0, 1))
-    return sql.run(scheduling, [zones, opens, closes, *given])
+    return sql.run(scheduling, [zones, opens, closes, *given]).rowcount
 
 
 def schedule_closed() -> None:

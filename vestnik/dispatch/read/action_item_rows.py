@@ -56,4 +56,4 @@ class ActionItemRow(NamedTuple):
 
 def action_item_rows(aliases: Sequence[str]) -> list[ActionItemRow]:
     """Return all that needs an operator, with the breakers of these providers."""
-    return sql.rows_of(ActionItemRow, ACTION_ITEMS, {"aliases": list(aliases)})
+    return sql.rows(ACTION_ITEMS, {"aliases": list(aliases)}, of=ActionItemRow)

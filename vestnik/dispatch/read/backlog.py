@@ -65,7 +65,7 @@ class WaitingBeside(NamedTuple):
 
 def waiting_beside(provider: str, mailing_id: int | None) -> list[WaitingBeside]:
     """Return the waiting messages of the provider's other running mailings, a row for each zone."""
-    return sql.rows_of(WaitingBeside, BESIDE, [provider, mailing_id])
+    return sql.rows(BESIDE, [provider, mailing_id], of=WaitingBeside)
 
 
 def waiting_by_zone(mailing: int | Combinable) -> QuerySet[Batch, Any]:

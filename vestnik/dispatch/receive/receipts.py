@@ -124,7 +124,7 @@ def apply_kept(alias: str, provider_ids: Sequence[str], message_ids: Sequence[in
     if not sql.value(HAS_KEPT, [alias]):
         return
     with transaction.atomic():
-        kept = sql.rows_of(KeptRow, KEPT, [alias, list(provider_ids), list(message_ids)])
+        kept = sql.rows(KEPT, [alias, list(provider_ids), list(message_ids)], of=KeptRow)
         _keep(alias, _apply(alias, [row.receipt(alias) for row in kept]))
 
 
@@ -216,7 +216,7 @@ def _find(alias: str, receipts: Iterable[Receipt]) -> tuple[ReceiptsByMessage, l
     once = list({(r.provider_id, r.message_id): r for r in reversed([*receipts])}.values())[::-1]
     # `once`: of several receipts with the same ids the first one counts, and their order is kept.
     named = [receipt.provider_id for receipt in once if receipt.provider_id]
-    known = {row.provider_id: row for row in sql.rows_of(MatchedMessage, FIND, [alias, named])}
+    known = {row.provider_id: row for row in sql.rows(FIND, [alias, named], of=MatchedMessage)}
     ours = _match_own_ids(alias, once)
     by_message: dict[int, list[Receipt]] = defaultdict(list)
     parts_of: dict[int, int] = {}

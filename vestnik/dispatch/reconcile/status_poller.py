@@ -161,8 +161,7 @@ def _next_group(cursor: PollCursor) -> list[MessageToAsk]:
     """Return the next messages of the round; an empty list at its end."""
     if not cursor.rows:
         cursor.rows.extend(
-            sql.rows_of(
-                MessageToAsk,
+            sql.rows(
                 TO_ASK[MessageState(cursor.state)],
                 {
                     "mailing": cursor.mailing_id,
@@ -172,6 +171,7 @@ def _next_group(cursor: PollCursor) -> list[MessageToAsk]:
                     "ages": AGES,
                     "most": READ_AT_ONCE,
                 },
+                of=MessageToAsk,
             )
         )
     return [cursor.rows.popleft() for _ in range(min(GROUP_SIZE, len(cursor.rows)))]

@@ -37,7 +37,7 @@ def pause_if_refused(mailing_id: int, last_refusal: str) -> bool:
 
     A mailing pauses itself once: an operator who resumes it has decided to go on.
     """
-    failed, handed_over = sql.row(TALLY, [mailing_id]) or (0, 0)
+    ((failed, handed_over),) = sql.rows(TALLY, [mailing_id])
     if handed_over < LEAST_MESSAGES or failed < handed_over * MOST_REFUSED:
         return False
     mailing = Mailing.objects.get(id=mailing_id)

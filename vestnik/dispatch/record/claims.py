@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -99,7 +100,7 @@ def claim(
     Mailings that are `cooling_down` are passed over: their rate limit has no permits at the moment.
     """
     claim_id, order = new_id(), order or ClaimOrder()
-    record = sql.prepared_record(
+    cursor = sql.run(
         CLAIM,
         {
             "alias": alias,
@@ -112,10 +113,14 @@ def claim(
             "new_first": order.new_first,
             "new_below": order.new_below,
         },
+        prepared=True,
     )
-    if record is None:
+    row = cursor.fetchone()
+    if row is None:
         return None
-    return Claim(alias=alias, claim_id=claim_id, receipts=receipts, **record)
+    columns = [column.name for column in cursor.description or ()]
+    batch: dict[str, Any] = dict(zip(columns, row, strict=True))
+    return Claim(alias=alias, claim_id=claim_id, receipts=receipts, **batch)
 
 
 def rescue_expired() -> None:
@@ -128,7 +133,7 @@ def rescue_expired() -> None:
 
 def promote_due() -> int:
     """Make waiting batches that are due ready again; return their number."""
-    return sql.run(PROMOTE_DUE)
+    return sql.run(PROMOTE_DUE).rowcount
 
 
 def next_due(alias: str) -> float | None:

@@ -87,7 +87,7 @@ def load_queued(batch: Claim, most: int = NO_LIMIT) -> tuple[list[QueuedMessage]
     The seconds are None if all messages are due, or `most` of them.
     """
     bounds = [batch.mailing_id, batch.first_message_id, batch.last_message_id]
-    messages = sql.prepared_rows_of(QueuedMessage, LOAD, [*bounds, most])
+    messages = sql.rows(LOAD, [*bounds, most], of=QueuedMessage, prepared=True)
     if len(messages) in (batch.queued, most):
         return messages, None
     return messages, sql.value(NEXT_RETRY, bounds)
@@ -111,7 +111,7 @@ def _filter_open(
     if not messages:
         return DueMessages([], retry)
     hours = LocalHours.read(json.loads(batch.local_hours or "{}"))
-    rows = sql.prepared_rows(ZONES, [[message.message_id for message in messages]])
+    rows = sql.rows(ZONES, [[message.message_id for message in messages]], prepared=True)
     zone_of = {message: zone or batch.timezone for message, zone in rows}
     open_ones = open_zones(hours, {zone for zone in zone_of.values() if zone}, database_now())
     waits = [wait for wait in (open_ones.next_opening, retry) if wait is not None]

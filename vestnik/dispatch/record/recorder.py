@@ -80,8 +80,7 @@ def record_and_mark(
     of such clients are taken back or corrected before the batch is claimed again. Raise LeaseLost
     if this worker no longer holds the batch; then nothing was recorded.
     """
-    found = sql.prepared_row_of(
-        Marked,
+    rows = sql.rows(
         RECORD_AND_MARK,
         _parameters(batch, outcomes)
         | {
@@ -92,12 +91,15 @@ def record_and_mark(
             "zones": None if zones is None else [*zones],
             "closes": closes,
         },
+        of=Marked,
+        prepared=True,
     )
-    if found is None:
+    if not rows:
         raise LeaseLost
-    _check(batch, outcomes, found.recorded)
-    if found.marked:
-        return Mark(found.marked_at, found.seconds_to_end)
+    (row,) = rows
+    _check(batch, outcomes, row.recorded)
+    if row.marked:
+        return Mark(row.marked_at, row.seconds_to_end)
     # A client of the flight may have been stopped, deleted or changed: take those messages back.
     if flight:
         sweep_batch(batch.batch_id)
@@ -139,12 +141,11 @@ def record_and_release(
     """
     seconds = min(max(served, 1) / batch.rate, batch.longest_turn)
     turn = {"served": served, "seconds": seconds, "virtual_time": batch.virtual_time}
-    found = sql.prepared_row(
-        RECORD_AND_RELEASE, _parameters(batch, outcomes) | turn | {"wait": max(wait, 0.0)}
-    )
-    if found is None:
+    parameters = _parameters(batch, outcomes) | turn | {"wait": max(wait, 0.0)}
+    rows = sql.rows(RECORD_AND_RELEASE, parameters, prepared=True)
+    if not rows:
         return None
-    recorded, state = found
+    ((recorded, state),) = rows
     _check(batch, outcomes, recorded)
     return str(state)
 

@@ -120,7 +120,7 @@ def launch_due() -> None:
 def bound_leases() -> None:
     """Shorten leases that end later than any lease can last."""
     longest = max((lease_of(describe(alias)) for alias in aliases()), default=0.0)
-    found = sql.run(BOUND_LEASES, {"longest": longest + LEASE_BOUND_MARGIN})
+    found = sql.run(BOUND_LEASES, {"longest": longest + LEASE_BOUND_MARGIN}).rowcount
     if found:
         log.warning("leases shortened: the database's clock was set back", batches=found)
 

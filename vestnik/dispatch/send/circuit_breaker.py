@@ -100,7 +100,7 @@ class CircuitBreaker:
             return self._locally_open_until - now, None
         if now < self._closed_until and not self._local_openings:
             return 0.0, None
-        row = sql.row(READ, [self.alias])
+        row = sql.run(READ, [self.alias]).fetchone()
         if row is None:
             self._closed_until = now + STATE_CACHE_SECONDS
             return 0.0, self._start_local_probe if self._local_openings else None
@@ -114,7 +114,7 @@ class CircuitBreaker:
 
     def _start_probe(self) -> bool:
         """Try to take the one probe of all workers; return whether this thread got it."""
-        if not sql.run(START_PROBE, [self._lease, self.alias]):
+        if not sql.run(START_PROBE, [self._lease, self.alias]).rowcount:
             return False
         self._prober = threading.get_ident()
         return True
@@ -245,13 +245,13 @@ class CircuitBreaker:
             "details": why.json,
             "wish": retry_after,
         }
-        if sql.run(OPEN, parameters | {"shortest": SHORTEST, "longest": longest}):
+        if sql.run(OPEN, parameters | {"shortest": SHORTEST, "longest": longest}).rowcount:
             log.error("breaker opened", provider=self.alias, reason=why.text, code=why.code)
         return SHORTEST
 
     def _close(self) -> None:
         self._prober = None
-        if sql.run(CLOSE, [self.alias]):
+        if sql.run(CLOSE, [self.alias]).rowcount:
             log.info("breaker closed", provider=self.alias)
 
 

@@ -215,7 +215,7 @@ def read_backlogs(alias: str) -> dict[int, Backlog]:
     """Return the queues of a provider's running mailings; new ones get a virtual time."""
     parts: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
     backlogs: dict[int, Backlog] = {}
-    rows = sql.rows_of(BacklogPart, READ_BACKLOGS, [alias])
+    rows = sql.rows(READ_BACKLOGS, [alias], of=BacklogPart)
     if any(row.served is None for row in rows):
         sql.run(ADD_NEW, [alias])
     for row in rows:

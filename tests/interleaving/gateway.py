@@ -9,6 +9,7 @@ from django.conf import settings
 
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.record import claims
+from vestnik.dispatch.record.due_messages import load_due
 from vestnik.dispatch.send.batch_sender import BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
@@ -104,7 +105,7 @@ class Worker:
         claim = claims.claim(ALIAS, LEASE, receipts=True)
         if claim is None:
             return False
-        sender = BatchSender(context, claim)
+        sender = BatchSender(context, claim, load_due(claim))
         while not sender.send():
             time.sleep(0.001)
         return True

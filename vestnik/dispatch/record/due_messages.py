@@ -4,7 +4,7 @@ hours."""
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from vestnik.db import sql
 from vestnik.dispatch.record.claims import Claim
@@ -54,13 +54,6 @@ class QueuedMessage(NamedTuple):
     earlier_attempt: int | None = None
 
 
-class OpenHours(TypedDict, total=False):
-    """The time zones in which the clients' hours are open, and when the first of them closes."""
-
-    zones: Sequence[str]
-    closes: datetime | None
-
-
 class DueMessages(NamedTuple):
     """The messages of a batch that may be handed over now.
 
@@ -74,11 +67,6 @@ class DueMessages(NamedTuple):
     closes: datetime | None = None
     #: Whether more messages of the batch are due than were read.
     more: bool = False
-
-    @property
-    def hours(self) -> OpenHours:
-        """The hours that the mark has to check for a flight of these messages."""
-        return {} if self.zones is None else {"zones": self.zones, "closes": self.closes}
 
 
 def load_queued(batch: Claim, most: int = NO_LIMIT) -> tuple[list[QueuedMessage], float | None]:

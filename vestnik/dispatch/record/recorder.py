@@ -40,6 +40,9 @@ class LeaseLost(Exception):
 class Mismatch(Exception):
     """Messages in flight were changed by another transaction than their worker's: a defect."""
 
+    def __init__(self, batch: Claim, outcomes: OutcomeBatch, rows: int) -> None:
+        super().__init__(f"batch {batch.batch_id}: {rows} rows for {len(outcomes.ids)} outcomes")
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -97,7 +100,8 @@ def record_and_mark(
     if not rows:
         raise LeaseLost
     (row,) = rows
-    _check(batch, outcomes, row.recorded)
+    if row.recorded != len(outcomes.ids):
+        raise Mismatch(batch, outcomes, row.recorded)
     if row.marked:
         return Mark(row.marked_at, row.seconds_to_end)
     # A client of the flight may have been stopped, deleted or changed: take those messages back.
@@ -146,7 +150,8 @@ def record_and_release(
     if not rows:
         return None
     ((recorded, state),) = rows
-    _check(batch, outcomes, recorded)
+    if recorded != len(outcomes.ids):
+        raise Mismatch(batch, outcomes, recorded)
     return str(state)
 
 
@@ -168,8 +173,3 @@ def _parameters(batch: Claim, outcomes: OutcomeBatch) -> dict[str, object]:
         "receipts": batch.receipts,
         "text_version": batch.text_version,
     }
-
-
-def _check(batch: Claim, outcomes: OutcomeBatch, recorded: int) -> None:
-    if recorded != len(outcomes.ids):
-        raise Mismatch(f"batch {batch.batch_id}: {recorded} rows for {len(outcomes.ids)} outcomes")

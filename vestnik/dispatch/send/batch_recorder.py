@@ -5,7 +5,7 @@ Known outcomes are recorded by the statement that marks the next flight or relea
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -16,7 +16,7 @@ from vestnik.dispatch.receive.late_responses import Attempt
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.auto_pause import pause_if_refused
 from vestnik.dispatch.record.claims import LEASE_MARGIN, Claim
-from vestnik.dispatch.record.due_messages import OpenHours, QueuedMessage
+from vestnik.dispatch.record.due_messages import DueMessages, QueuedMessage
 from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import (
@@ -53,24 +53,28 @@ class FlightTimes:
     expires_at: float
 
 
+@dataclass(slots=True)
 class BatchRecorder:
     """The outcomes of one claimed batch, and the attempt under which its flights are marked."""
 
-    def __init__(self, context: SendContext, batch: Claim) -> None:
-        self._context, self._batch = context, batch
-        self.outcomes = OutcomeBatch()
-        self._marking: list[int] = []
-        self._attempt_id: int | None = None
-        self._marked_at: datetime | None = None
-        self._marked_by = 0.0
+    _context: SendContext
+    _batch: Claim
+    outcomes: OutcomeBatch = field(default_factory=OutcomeBatch)
+    _marking: list[int] = field(default_factory=list)
+    _attempt_id: int | None = None
+    _marked_at: datetime | None = None
+    _marked_by: float = 0.0
 
     def mark(
-        self, flight: Sequence[QueuedMessage], in_flight: Sequence[Flight], hours: OpenHours
+        self, flight: Sequence[QueuedMessage], in_flight: Sequence[Flight], due: DueMessages
     ) -> FlightTimes | None:
         """Record the known outcomes and mark the flight; what is `in_flight` stays in flight.
 
         With an empty flight only the outcomes are recorded. Return None if the flight must not
         leave. Raises LeaseLost as `record_and_mark` does.
+
+        The times are counted from before the mark, so the end is never too late, however long the
+        mark took.
         """
         asked_at = time.monotonic()
         if not flight and not self.outcomes.ids:
@@ -78,8 +82,9 @@ class BatchRecorder:
         self._attempt_id = claims.new_id()
         self._marking = ids = [message.message_id for message in flight]
         out = [message_id for earlier in in_flight for message_id in earlier.ids]
+        hours = due.zones, due.closes
         mark = record_and_mark(
-            self._batch, self.outcomes, ids, self._attempt_id, self._context.lease, out, **hours
+            self._batch, self.outcomes, ids, self._attempt_id, self._context.lease, out, *hours
         )
         if mark is not None:
             self._marked_at, self._marked_by = mark.marked_at, time.monotonic()
@@ -87,28 +92,35 @@ class BatchRecorder:
         self.outcomes = (
             OutcomeBatch(self._attempt_id, self._marked_at) if out or mark else OutcomeBatch()
         )
-        self._after_recording(recorded)
-        return None if mark is None else self._confirm(mark, asked_at, hours)
+        if recorded.ids:
+            self._after_recording(recorded)
+        if mark is None:
+            return None
+        since, to_end = asked_at, mark.seconds_to_end
+        if self._marked_by - asked_at < SLOW_SECONDS:
+            self._context.mark_watch.record_fast()
+        else:
+            since, to_end = self._confirm_slow(mark, asked_at, due)
+        expires_at = since + to_end
+        return FlightTimes(min(since + FLIGHT_SECONDS, expires_at - END_GUARD), expires_at)
 
-    def _confirm(self, mark: Mark, asked_at: float, hours: OpenHours) -> FlightTimes:
-        """Return the times of a marked flight, after asking again if the mark was slow.
+    def _confirm_slow(self, mark: Mark, asked_at: float, due: DueMessages) -> tuple[float, float]:
+        """Ask again whether a flight may leave; return since when its time counts, and the seconds
+        from then to the end.
 
         A slow mark leaves nothing of FLIGHT_SECONDS, so the second statement starts a new count. If
         that is slow as well, the times lie in the past and no message leaves (decision 0025).
         """
         took = self._marked_by - asked_at
-        if took < SLOW_SECONDS:
-            self._context.mark_watch.record_fast()
-            return _times(mark.seconds_to_end, asked_at)
         again_at, attempt = time.monotonic(), self._attempt_id or 0
-        to_end = seconds_to_end(self._batch, self._marking, attempt, **hours)
+        to_end = seconds_to_end(self._batch, self._marking, attempt, due.zones, due.closes)
         in_time = time.monotonic() - again_at < FLIGHT_SECONDS and took < LEASE_MARGIN / 2
         if not in_time:
             self._context.mark_watch.record_missed(took, len(self._marking))
         if to_end is None or not in_time:
-            return _times(mark.seconds_to_end, asked_at - FLIGHT_SECONDS)
+            return asked_at - FLIGHT_SECONDS, mark.seconds_to_end
         self._context.mark_watch.record_fast()
-        return _times(to_end, again_at)
+        return again_at, to_end
 
     def add(
         self, results: Sequence[SendResult], retry_delays: Mapping[int, float] = NO_RETRY_DELAYS
@@ -194,12 +206,3 @@ class BatchRecorder:
         self.record_late(known)
         if has_two_attempts:
             self.record_late(results)
-
-
-def _times(seconds_to_end: float, since: float) -> FlightTimes:
-    """Return the times of a flight whose mark was requested at `since`.
-
-    Counted from before the mark, the end is never too late, however long the mark took.
-    """
-    expires_at = since + seconds_to_end
-    return FlightTimes(min(since + FLIGHT_SECONDS, expires_at - END_GUARD), expires_at)

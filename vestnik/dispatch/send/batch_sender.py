@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from vestnik.dispatch.prepare import new_text
-from vestnik.dispatch.record import due_messages
 from vestnik.dispatch.record.claims import Claim
-from vestnik.dispatch.record.due_messages import QueuedMessage
+from vestnik.dispatch.record.due_messages import DueMessages, QueuedMessage
 from vestnik.dispatch.record.recorder import LeaseLost
-from vestnik.dispatch.send.batch_recorder import DATABASE_AWAY, BatchRecorder, FlightTimes
+from vestnik.dispatch.send.batch_recorder import DATABASE_AWAY, BatchRecorder
 from vestnik.dispatch.send.flight import (
     SHORTEST_ANSWER_WAIT,
     Flight,
@@ -24,7 +23,7 @@ from vestnik.dispatch.send.flight import (
     wait_for_any,
 )
 from vestnik.dispatch.send.permits import Allowance
-from vestnik.dispatch.send.rate_limit import Grant, Rate, RateLimiterUnavailable
+from vestnik.dispatch.send.rate_limit import Rate
 from vestnik.dispatch.send.send_context import SendContext
 from vestnik.providers.base import Accepted, OutboundMessage, Rejected
 
@@ -33,10 +32,6 @@ log = structlog.get_logger(__name__)
 # Seconds before the next flight after one of which no message left. With SMPP this happens when the
 # connection is throttled, at first for 0.05 s.
 STUCK_WAIT = 0.1
-# Seconds before the rate limiter is asked again while Redis is away.
-REDIS_WAIT = 1.0
-# The longest wait in seconds for permits: the rate or the clock of Redis may have changed.
-LONGEST_RATE_WAIT = 5.0
 # Seconds to wait for further answers of a flight whose first answers are all failures: a gateway
 # refuses faster than it accepts, and the breaker must not open on the refusals alone.
 SLOW_ANSWER_WAIT = 1.0
@@ -46,14 +41,17 @@ class BatchSender:
     """Sends one claimed batch."""
 
     def __init__(
-        self, context: SendContext, batch: Claim, allowance: Allowance | None = None
+        self,
+        context: SendContext,
+        batch: Claim,
+        due: DueMessages,
+        allowance: Allowance | None = None,
     ) -> None:
-        self.context, self.batch = context, batch
+        self.context, self.batch, self.due = context, batch, due
         self.allowance = allowance or Allowance(context.provider)
-        self.due = due_messages.load_due(
-            batch, 2 * context.provider.window if self._is_rate_limited else due_messages.NO_LIMIT
-        )
-        self.waiting, self.next_retry = self.due.messages, self.due.next_retry
+        self.waiting, self.next_retry = due.messages, due.next_retry
+        #: The messages of the turn that were left before the next flight.
+        self.turn_left = 0
         self.in_flight: list[Flight] = []
         self.recorder = BatchRecorder(context, batch)
         #: Messages handed over under this claim, with those in flight. `served` excludes those that
@@ -94,14 +92,11 @@ class BatchSender:
         try:
             self._collect()
             while (flight := self._next_flight()) or self._may_send_more():
-                times = self._mark(flight)
-                if times and flight:
-                    self._send_flight(flight, times)
-                else:
+                if not self._send_flight(flight):
                     self._wait_for_answers()
                 self._collect()
             if self.in_flight:
-                self._mark([])
+                self.recorder.mark([], self.in_flight, self.due)
                 self.draining = True
                 return False
             self._release()
@@ -118,8 +113,8 @@ class BatchSender:
     def _next_flight(self) -> list[QueuedMessage]:
         if not self.waiting or self.draining or self.context.stopping() or self._pause_left() > 0:
             return []
-        turn = self._turn_left()
-        if turn <= 0:
+        self.turn_left = self._read_turn_left()
+        if self.turn_left <= 0:
             self.draining = True
             return []
         window = 1 if self.context.breaker.is_probing else self.context.provider.window
@@ -127,46 +122,43 @@ class BatchSender:
         # A flight of at least half a window is large enough for the cost of its statement.
         if 2 * room < window:
             return []
-        grant = self._acquire_permits(
-            min(room, len(self.waiting), turn, self.context.mark_watch.flight_limit)
-        )
+        limit = self.context.mark_watch.flight_limit
+        granted = min(room, len(self.waiting), self.turn_left, limit)
+        if self.context.provider.max_rate or self.batch.rate_limit:
+            granted = self._acquire_permits(granted)
         # A probe is a message that was not refused lately: one refused recipient must not keep the
         # breaker open.
         if self.context.breaker.is_probing:
             last_refused = self.context.refusals.last_refused
             self.waiting.sort(key=lambda one: (one.attempts, last_refused(one.phone_number)))
-        return self.waiting[: grant.granted]
+        return self.waiting[:granted]
 
-    def _turn_left(self) -> int:
-        left = self.context.fair_queue.turn_left(self.batch.mailing_id, self.served)
-        return len(self.waiting) if left is None else left
+    def _read_turn_left(self) -> int:
+        """Return how many messages of the turn are left; all, if no other mailing waits."""
+        plan, mailing = self.context.fair_queue.current_plan(), self.batch.mailing_id
+        if not plan.turns.keys() - {mailing}:
+            return len(self.waiting)
+        return plan.turns.get(mailing, plan.turn_of_others) - self.served
 
     def _pause_left(self) -> float:
-        own = max(self.paused_until, self.next_grant_at) - time.monotonic()
-        return max(own, self.context.cooldowns.provider_throttled_for)
+        throttled_until = self.context.cooldowns.throttled_until
+        return max(self.paused_until, self.next_grant_at, throttled_until) - time.monotonic()
 
-    def _acquire_permits(self, want: int) -> Grant:
-        try:
-            grant = self.allowance.take(want, self._weight, self._mailing_rate)
-        except RateLimiterUnavailable:
-            grant = Grant(0, REDIS_WAIT)
-        if not grant.granted:
-            mine = grant.reason and grant.reason == self._mailing_rate
-            wait = min(grant.wait, LONGEST_RATE_WAIT)
-            self.context.cooldowns.add(self.batch.mailing_id if mine else None, wait)
-            self.next_grant_at = time.monotonic() + wait
-        elif self._is_rate_limited:
+    def _acquire_permits(self, want: int) -> int:
+        """Return how many messages the rate limits grant."""
+        mailing, limit = self.batch.mailing_id, self.batch.rate_limit
+        own = Rate(f"mailing:{mailing}", limit) if limit else None
+        grant = self.allowance.take(want, self._weight(), own)
+        if grant.granted:
             self.context.counters.count("permits", self.batch.alias, grant.granted)
-        return grant
+        else:
+            mine = grant.reason and grant.reason == own
+            self.context.cooldowns.add(mailing if mine else None, grant.wait)
+            self.next_grant_at = time.monotonic() + grant.wait
+        return grant.granted
 
-    @property
-    def _mailing_rate(self) -> Rate | None:
-        limit = self.batch.rate_limit
-        return Rate(f"mailing:{self.batch.mailing_id}", limit) if limit else None
-
-    @property
     def _weight(self) -> int:
-        """The permits that a message takes: 1, or the segments of the longest message to come.
+        """Return the permits that a message takes: 1, or the segments of the longest one to come.
 
         Counting the longest one sends rather too slowly than too fast.
         """
@@ -174,17 +166,16 @@ class BatchSender:
             return 1
         return max(message.segments for message in self.waiting[: self.context.provider.window])
 
-    @property
-    def _is_rate_limited(self) -> bool:
-        return bool(self.context.provider.max_rate or self.batch.rate_limit)
+    def _send_flight(self, messages: Sequence[QueuedMessage]) -> bool:
+        """Mark a flight and hand it over; return whether it left.
 
-    def _mark(self, flight: Sequence[QueuedMessage]) -> FlightTimes | None:
-        times = self.recorder.mark(flight, self.in_flight, self.due.hours)
-        self.draining = self.draining or bool(flight and times is None)
-        return times
-
-    def _send_flight(self, messages: Sequence[QueuedMessage], times: FlightTimes) -> None:
-        """Hand a marked flight over."""
+        The answers to the last flight of a turn are not waited for: with a rate limit and a slow
+        gateway they take longer than a turn of another mailing.
+        """
+        times = self.recorder.mark(messages, self.in_flight, self.due)
+        if times is None:
+            self.draining = self.draining or bool(messages)
+            return False
         outgoing = [
             OutboundMessage(
                 self.batch.mailing_id,
@@ -197,17 +188,19 @@ class BatchSender:
             for message in messages
         ]
         provider = self.context.provider
-        flight = Flight(
-            provider, messages, outgoing, self.context.pool.hand_over(provider, outgoing)
-        )
+        flight = Flight(provider, messages, outgoing)
         self.waiting = self.waiting[len(messages) :]
         self.in_flight.append(flight)
-        self.served, self.handed_over = self.served + len(messages), self.handed_over + len(
-            messages
-        )
-        if self._is_last_of_turn():
-            return
-        flight.wait_for_most()
+        self.served += len(messages)
+        self.handed_over += len(messages)
+        is_last = len(messages) >= self.turn_left and not self.context.breaker.is_probing
+        waits = not (provider.max_rate and is_last)
+        flight.hand_over(self.context.pool, wait_for_most=waits)
+        if waits:
+            self._process_first_answers(flight)
+        return True
+
+    def _process_first_answers(self, flight: Flight) -> None:
         results = flight.collect()
         if flight.out and not any(isinstance(o, (Accepted, Rejected)) for _, _, o in results):
             wait_for_all([flight], SLOW_ANSWER_WAIT)
@@ -216,15 +209,6 @@ class BatchSender:
         if not self.recorder.outcomes.ids and not flight.out and self._pause_left() <= 0:
             self.draining = True
             self._pause(STUCK_WAIT)
-
-    def _is_last_of_turn(self) -> bool:
-        """Return whether the turn is over, so that the answers are not waited for here.
-
-        With a rate limit and a slow gateway they take longer than a turn of another mailing.
-        """
-        if not self.context.provider.max_rate or self.context.breaker.is_probing:
-            return False
-        return self._turn_left() <= 0
 
     def _process_results(self, results: Sequence[SendResult]) -> None:
         """Add the outcomes of results; pause or drain if the provider asks to wait or is down."""

@@ -10,7 +10,8 @@ class Cooldowns:
     def __init__(self) -> None:
         self._until: dict[int | None, float] = {}
         self._lock = threading.Lock()
-        self._throttled_until = 0.0
+        #: The provider takes nothing before this instant of the monotonic clock.
+        self.throttled_until = 0.0
 
     def add(self, mailing: int | None, seconds: float) -> None:
         """Claim nothing of a mailing for `seconds`; a longer cooldown is kept."""
@@ -22,12 +23,7 @@ class Cooldowns:
         """Cool down the whole provider, including batches that are already claimed."""
         self.add(None, seconds)
         with self._lock:
-            self._throttled_until = max(self._throttled_until, time.monotonic() + seconds)
-
-    @property
-    def provider_throttled_for(self) -> float:
-        """Seconds for which the provider takes nothing; 0 or less if it takes messages."""
-        return self._throttled_until - time.monotonic()
+            self.throttled_until = max(self.throttled_until, time.monotonic() + seconds)
 
     def active(self) -> set[int | None]:
         """Return the mailings that are cooling down."""

@@ -6,22 +6,22 @@ of time. A wake-up starts it again.
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 from django.db import close_old_connections
 
 from vestnik import env
-from vestnik.dispatch.record import claims
+from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.send.batch_recorder import DATABASE_AWAY
-from vestnik.dispatch.send.batch_sender import LONGEST_RATE_WAIT, REDIS_WAIT, BatchSender
+from vestnik.dispatch.send.batch_sender import BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
 from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT, Stragglers
 from vestnik.dispatch.send.permits import Allowance
 from vestnik.dispatch.send.provider_pool import ProviderPool
-from vestnik.dispatch.send.rate_limit import Grant, RateLimiterUnavailable
+from vestnik.dispatch.send.rate_limit import Grant
 from vestnik.dispatch.send.send_context import SendContext, lease_of
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.signals.metrics import counters
@@ -127,7 +127,7 @@ class Dispatcher:
 
     def work(self) -> None:
         """Send batches until there are none or the time slice is over."""
-        self._fair_queue.replan_soon()
+        self._fair_queue.has_news = True
         if not self._slots.acquire(blocking=False):
             with self._wakeup:
                 self._wakeup.notify_all()
@@ -185,51 +185,48 @@ class Dispatcher:
         self._stragglers.finish(self._context.lease)
 
     def _send_one(self) -> bool:
-        cooling_down = self._cooldowns.active()
-        if None in cooling_down or self._is_full():
+        """Send a batch; return False if nothing may be sent now or there is none to claim."""
+        if self._is_full():
             return False
-        with self._breaker.admit() as wait:
-            if wait:
-                self._cooldowns.add(None, wait)
-                return False
-            return self._send_claimed(cooling_down)
-
-    def _send_claimed(self, cooling_down: Collection[int | None]) -> bool:
-        """Claim a batch and send it; return False if there is none to claim."""
         allowance = Allowance(self._context.provider, self._weight)
         try:
-            batch = self._claim(allowance, cooling_down)
-            if batch is not None:
-                self._send(batch, allowance)
-                self._weight = allowance.weight
-            return batch is not None
+            return self._claim_and_send(allowance)
         finally:
             allowance.give_back()
 
-    def _claim(
-        self, allowance: Allowance, cooling_down: Collection[int | None]
-    ) -> claims.Claim | None:
-        """Claim the next batch, once the provider's rate limit grants permits (decision 0020)."""
-        window = 1 if self._breaker.is_probing else self._context.provider.window
-        try:
-            grant = allowance.reserve(window)
-        except RateLimiterUnavailable:
-            grant = Grant(0, REDIS_WAIT)
-        if not grant.granted:
-            self._cooldowns.add(None, min(grant.wait, LONGEST_RATE_WAIT))
-            return None
-        return claims.claim(
-            self.alias,
-            self._context.lease,
-            [mailing for mailing in cooling_down if mailing is not None],
-            receipts=self._context.provider.gives_receipts,
-            order=self._fair_queue.claim_order(grant.granted),
-        )
+    def _claim_and_send(self, allowance: Allowance) -> bool:
+        """Claim the next batch and send it; return False without one, or if a limit forbids it.
 
-    def _send(self, batch: claims.Claim, allowance: Allowance) -> None:
-        sender = BatchSender(self._context, batch, allowance)
-        if not sender.send():
-            self._stragglers.add(sender)
+        A batch is claimed once the provider's rate limit grants permits (decision 0020).
+        """
+        provider, cooling_down = self._context.provider, self._cooldowns.active()
+        if None in cooling_down:
+            return False
+        with self._breaker.admit() as wait:
+            window = 1 if self._breaker.is_probing else provider.window
+            grant = Grant(0 if wait else window, wait)
+            if provider.max_rate and not wait:
+                grant = allowance.reserve(window)
+            if not grant.granted:
+                self._cooldowns.add(None, grant.wait)
+                return False
+            batch = claims.claim(
+                self.alias,
+                self._context.lease,
+                [mailing for mailing in cooling_down if mailing is not None],
+                receipts=provider.gives_receipts,
+                order=self._fair_queue.claim_order(grant.granted),
+            )
+            if batch is None:
+                return False
+            is_limited = provider.max_rate or batch.rate_limit
+            most = 2 * provider.window if is_limited else due_messages.NO_LIMIT
+            due = due_messages.load_due(batch, most)
+            sender = BatchSender(self._context, batch, due, allowance)
+            if not sender.send():
+                self._stragglers.add(sender)
+            self._weight = allowance.weight
+            return True
 
     def _is_full(self) -> bool:
         """Return whether missing answers hold too much of the window to send another batch.

@@ -117,22 +117,29 @@ class Backlog:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The fair rate of each mailing with queued messages, and the provider's capacity, both in
-    messages a second."""
+    messages a second; and the messages of a turn of each mailing."""
 
-    rates: Mapping[int, float]
     capacity: float
+    rates: Mapping[int, float]
+    turns: Mapping[int, int]
+    #: Assumed for a mailing that is not in the plan yet.
+    rate_of_others: float
+    turn_of_others: int
 
-    @property
-    def rate_of_others(self) -> float:
-        """The rate assumed for a mailing that is not in the plan yet."""
-        return self.capacity / (len(self.rates) + 1)
 
-
-def make_plan(backlogs: Mapping[int, Backlog], capacity: float) -> Plan:
-    """Share the capacity among the mailings."""
+def make_plan(backlogs: Mapping[int, Backlog], capacity: float, least_turn: int = 1) -> Plan:
+    """Share the capacity among the mailings; a turn has at least `least_turn` messages."""
     demands = [Demand(one.needed_rate, one.limit) for one in backlogs.values()]
     rates = fair_rates(capacity, demands) if demands else []
-    return Plan(dict(zip(backlogs, rates, strict=True)), capacity)
+    others = capacity / (len(rates) + 1)
+    *turns, turn = [max(least_turn, round(TURN_SECONDS * rate)) for rate in (*rates, others)]
+    return Plan(
+        capacity,
+        dict(zip(backlogs, rates, strict=True)),
+        dict(zip(backlogs, turns, strict=True)),
+        others,
+        turn,
+    )
 
 
 class FairQueue:
@@ -142,53 +149,43 @@ class FairQueue:
         self._provider = provider
         self._lock = threading.Lock()
         self._claims = count(1)
-        self._plan = Plan({}, provider.max_rate or FIRST_CAPACITY)
+        #: A turn has at least the messages of one flight.
+        self._least_turn = 1 if provider.max_rate else provider.window
+        self._plan = make_plan({}, provider.max_rate or FIRST_CAPACITY, self._least_turn)
+        #: Set by a wake-up: another mailing may have messages by now, so the plan is computed soon.
+        self.has_news = False
         #: When the plan is computed again, and the earliest time for it.
         self._replan_at = self._earliest_replan_at = 0.0
         self._measured_at = -REPLAN_EVERY
         self._served: dict[int, float] = {}
 
-    def replan_soon(self) -> None:
-        """Compute the plan again soon: another mailing may have messages by now."""
-        self._replan_at = min(self._replan_at, self._earliest_replan_at)
-
     def claim_order(self, permits: int) -> ClaimOrder:
         """Return the order of the next claim, for a provider that granted `permits` messages."""
-        now = self.current_plan()
+        plan = self.current_plan()
         return ClaimOrder(
-            now.rates,
-            now.rate_of_others,
-            permits if self._provider.max_rate else self._turn_size(now.rate_of_others),
+            plan.rates,
+            plan.rate_of_others,
+            permits if self._provider.max_rate else plan.turn_of_others,
             new_first=next(self._claims) % NEW_EVERY == 0,
-            new_below=max(NEW_AT_LEAST, round(NEW_SECONDS * now.capacity)),
+            new_below=max(NEW_AT_LEAST, round(NEW_SECONDS * plan.capacity)),
         )
-
-    def turn_left(self, mailing: int, served: int) -> int | None:
-        """Return how many messages of a turn are left after `served`; None if no other mailing
-        waits."""
-        now = self.current_plan()
-        if not now.rates.keys() - {mailing}:
-            return None
-        return self._turn_size(now.rates.get(mailing, now.rate_of_others)) - served
-
-    def _turn_size(self, rate: float) -> int:
-        """Return the messages of a turn: at least those of one flight."""
-        least = 1 if self._provider.max_rate else self._provider.window
-        return max(least, round(TURN_SECONDS * rate))
 
     def current_plan(self) -> Plan:
         """Return the plan, computed again if it is due."""
         with self._lock:
-            if time.monotonic() >= self._replan_at:
+            due_at = self._replan_at
+            if self.has_news:
+                due_at = min(due_at, self._earliest_replan_at)
+            if time.monotonic() >= due_at:
                 self._replan()
             return self._plan
 
     def _replan(self) -> None:
         began = time.monotonic()
         backlogs = read_backlogs(self._provider.alias)
-        self._plan = make_plan(backlogs, self._capacity(backlogs))
+        self._plan = make_plan(backlogs, self._capacity(backlogs), self._least_turn)
         now = time.monotonic()
-        self._replan_at = now + REPLAN_EVERY
+        self._replan_at, self.has_news = now + REPLAN_EVERY, False
         self._earliest_replan_at = now + max(EARLIEST_REPLAN, REPLAN_COST_FACTOR * (now - began))
 
     def _capacity(self, backlogs: Mapping[int, Backlog]) -> float:

@@ -14,6 +14,7 @@ import structlog
 from django.db import connection
 
 from vestnik.dispatch.record.due_messages import QueuedMessage
+from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.providers.base import OutboundMessage, Outcome, Provider
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -42,9 +43,9 @@ class Flight:
         provider: Provider,
         messages: Sequence[QueuedMessage],
         outgoing: Sequence[OutboundMessage],
-        answers: PendingOutcomes,
     ) -> None:
-        self._provider, self.answers = provider, answers
+        self._provider, self._outgoing = provider, outgoing
+        self.answers: PendingOutcomes = Future()
         self.out = dict(enumerate(zip(messages, outgoing, strict=True)))
 
     @property
@@ -52,8 +53,12 @@ class Flight:
         """The ids of the messages without a result."""
         return [message.message_id for message, _ in self.out.values()]
 
-    def wait_for_most(self) -> None:
-        """Wait until all are answered, or until half are and the rest had as long again."""
+    def hand_over(self, pool: ProviderPool, *, wait_for_most: bool = True) -> None:
+        """Hand the messages over, and wait until all are answered, or until half are and the rest
+        had as long again."""
+        self.answers = pool.hand_over(self._provider, self._outgoing)
+        if not wait_for_most:
+            return
         waited = 0.0
         while not wait([self.answers], max(SHORTEST_ANSWER_WAIT, waited)).done:
             waited += max(SHORTEST_ANSWER_WAIT, waited)

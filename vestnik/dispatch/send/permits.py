@@ -7,18 +7,25 @@ given back.
 """
 
 import contextlib
+from dataclasses import dataclass, field
 
 from vestnik.dispatch.send import rate_limit
 from vestnik.dispatch.send.rate_limit import BLOCK, Grant, Rate, RateLimiterUnavailable
 from vestnik.providers.base import Provider
 
+#: Seconds before the rate limiter is asked again while Redis is away.
+REDIS_WAIT = 1.0
+#: The longest wait in seconds for permits: the rate or the clock of Redis may have changed.
+LONGEST_RATE_WAIT = 5.0
 
+
+@dataclass(slots=True)
 class Allowance:
     """The permits held for one claim; `weight` is the number of permits that a message takes."""
 
-    def __init__(self, provider: Provider, weight: int = 1) -> None:
-        self._provider, self.weight = provider, weight
-        self._held = 0
+    _provider: Provider
+    weight: int = 1
+    _held: int = field(default=0, init=False)
 
     @property
     def block(self) -> int:
@@ -26,26 +33,19 @@ class Allowance:
         return max(1, int(BLOCK * (self._provider.max_rate or 0) / self.weight))
 
     def reserve(self, most: int) -> Grant:
-        """Take permits of the provider's rate for a block of up to `most` messages.
-
-        Without a rate limit all are granted. Raises RateLimiterUnavailable.
-        """
-        if not self._provider.max_rate:
-            return Grant(most)
+        """Take permits of the provider's rate for a block of up to `most` messages."""
         return self._take_from_provider(min(most, self.block), self.weight)
 
     def take(self, most: int, weight: int, own: Rate | None) -> Grant:
-        """Take permits for up to `most` messages of that weight, also of the mailing's `own` rate.
-
-        Raises RateLimiterUnavailable.
-        """
+        """Take permits for up to `most` messages of that weight, also of the mailing's `own`
+        rate."""
         if self._provider.max_rate:
             grant = self._ensure(most, weight)
             if not grant.granted:
                 return grant
             most = min(most, self._held // weight)
-        grant = rate_limit.take([own], most) if own else Grant(most)
-        if not grant.granted:
+        grant = _take(own, most) if own else Grant(most)
+        if grant.reason:
             self.give_back()  # other mailings use them while this one cools down
         if self._provider.max_rate:
             self._held -= grant.granted * weight
@@ -69,7 +69,7 @@ class Allowance:
         return self._take_from_provider(most, weight)
 
     def _take_from_provider(self, most: int, weight: int) -> Grant:
-        grant = rate_limit.take([self._provider_rate(weight)], most)
+        grant = _take(self._provider_rate(weight), most)
         self._held += grant.granted * weight
         return grant
 
@@ -77,3 +77,11 @@ class Allowance:
         rate = self._provider.max_rate or 1.0  # called for rate-limited providers alone
         by_segment = self._provider.paced_by == "segment"
         return Rate(f"provider:{self._provider.alias}", rate, weight, by_segment)
+
+
+def _take(rate: Rate, most: int) -> Grant:
+    try:
+        grant = rate_limit.take([rate], most)
+    except RateLimiterUnavailable:
+        return Grant(0, REDIS_WAIT)
+    return Grant(grant.granted, min(grant.wait, LONGEST_RATE_WAIT), grant.reason)

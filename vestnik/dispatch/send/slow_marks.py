@@ -29,23 +29,19 @@ class MarkWatch:
     one."""
 
     def __init__(self, window: int) -> None:
-        self._window = self._flight_limit = window
+        self._window = self.flight_limit = window
         self._lock = threading.Lock()
-
-    @property
-    def flight_limit(self) -> int:
-        return self._flight_limit
 
     def record_fast(self) -> None:
         """Record a mark after which the flight could leave."""
-        if self._flight_limit < self._window:
+        if self.flight_limit < self._window:
             with self._lock:
-                self._flight_limit = min(self._window, 2 * self._flight_limit)
+                self.flight_limit = min(self._window, 2 * self.flight_limit)
             _outage.worked()
 
     def record_missed(self, seconds: float, messages: int) -> None:
         """Record a mark that took `seconds`, after which none of `messages` could leave in time."""
         with self._lock:
-            self._flight_limit = max(1, messages // 2)
+            self.flight_limit = max(1, messages // 2)
         heartbeat.note_slow_marks(seconds)
         _outage.failed(SlowMark(f"{seconds:.1f} s"))

@@ -2,7 +2,7 @@
 
 No transaction is open while a flight is out. The slowest answers of a flight do not delay the next
 one: they stay in flight beside it (decision 0006). Once nothing is left to send, the dispatcher
-goes on without them: see `flight.Stragglers`.
+goes on without them: see `stragglers`.
 """
 
 import time

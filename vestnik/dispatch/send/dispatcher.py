@@ -18,11 +18,12 @@ from vestnik.dispatch.send.batch_recorder import DATABASE_AWAY
 from vestnik.dispatch.send.batch_sender import BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker
 from vestnik.dispatch.send.cooldowns import Cooldowns
-from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT, Stragglers
+from vestnik.dispatch.send.flight import SHORTEST_ANSWER_WAIT
 from vestnik.dispatch.send.permits import Allowance
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.send.rate_limit import Grant
 from vestnik.dispatch.send.send_context import SendContext, lease_of
+from vestnik.dispatch.send.stragglers import Stragglers
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.signals.metrics import counters
 from vestnik.providers.registry import describe

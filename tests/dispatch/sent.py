@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from tests.builders import counts, kept_counts
 from vestnik.db import sql
 from vestnik.dispatch.record import claims, due_messages
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.states import STORED_STATES
 from vestnik.mailings.models import Mailing
 

@@ -20,8 +20,12 @@ from vestnik.dispatch.reconcile import closing, status_poller, unknown_messages
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.claims import Claim
 from vestnik.dispatch.record.due_messages import QueuedMessage
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
+from vestnik.dispatch.record.recorder import (
+    OutcomeBatch,
+    record_and_mark,
+    record_and_release,
+    record_late,
+)
 from vestnik.dispatch.suppress import erasure, opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
 from vestnik.mailings.rules import check_changeable, database_now

@@ -15,8 +15,7 @@ from vestnik.dispatch.prepare import local_hours
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record import claims, due_messages
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import database_now
 

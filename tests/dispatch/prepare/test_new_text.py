@@ -20,8 +20,7 @@ from vestnik.dispatch.models import Message
 from vestnik.dispatch.prepare import enlist, new_text
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.runtime.tasks import look_at
 from vestnik.mailings.models import PAUSE, RESUME, Mailing, StateConflict
 

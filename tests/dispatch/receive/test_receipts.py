@@ -22,8 +22,7 @@ from vestnik.dispatch.models import HandOver, UnmatchedReceipt
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_release
 from vestnik.mailings.models import Mailing
 from vestnik.providers.base import Receipt
 

@@ -11,8 +11,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare import enlist
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.dispatch.reconcile import closing
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_release
 from vestnik.dispatch.runtime import tasks
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing, MailingEvent
 

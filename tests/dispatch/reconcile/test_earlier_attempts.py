@@ -19,9 +19,8 @@ from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.receive.late_responses import Attempt, apply
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.dispatch.record import claims, due_messages
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import CANCEL, Mailing

@@ -23,8 +23,7 @@ from tests.dispatch.sent import (
 from tests.monotonic import Clock
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.dispatch.record.claims import Claim
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_late
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_late
 from vestnik.dispatch.runtime import clock_skew
 from vestnik.dispatch.runtime.clock_skew import StepWatch
 from vestnik.dispatch.runtime.scheduler import run_maintenance

@@ -6,9 +6,9 @@ from tests.builders import counts, from_now, kept_counts, make_running
 from tests.dispatch.sent import expire_leases
 from vestnik.db import sql
 from vestnik.dispatch.record import claims, due_messages
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.recorder import (
     LeaseLost,
+    OutcomeBatch,
     record_and_mark,
     record_and_release,
     record_late,

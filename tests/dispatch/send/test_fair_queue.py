@@ -15,8 +15,7 @@ from vestnik.dispatch.models import Batch, MailingTurn
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.claims import ClaimOrder
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_release
 from vestnik.dispatch.send import fair_queue
 from vestnik.dispatch.send.fair_queue import Backlog, make_plan
 from vestnik.dispatch.transitions.lease import CLAIM, LONGEST_TURN, MOST_BEHIND

@@ -26,8 +26,7 @@ from vestnik.audience.stop_list import Source, put
 from vestnik.dispatch.models import Breaker as BreakerRow
 from vestnik.dispatch.record import claims, recorder
 from vestnik.dispatch.record.due_messages import QueuedMessage, load_due
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.send import batch_recorder
 from vestnik.dispatch.send.batch_sender import BatchSender
 from vestnik.dispatch.send.circuit_breaker import CircuitBreaker

@@ -19,8 +19,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare import local_hours, new_text
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims, due_messages
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.mailings.models import Mailing

@@ -17,8 +17,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.erasure import ErasureResult, erase_client, erasing
 from vestnik.mailings.models import Mailing

@@ -19,8 +19,7 @@ from vestnik.audience.stop_list import Source, hash_of, put
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.dispatch.receive.sink import store_inbound
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.suppress import opt_out
 from vestnik.dispatch.suppress.revocation import delete_client
 from vestnik.providers.base import Inbound

@@ -22,8 +22,12 @@ from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release, record_late
+from vestnik.dispatch.record.recorder import (
+    OutcomeBatch,
+    record_and_mark,
+    record_and_release,
+    record_late,
+)
 from vestnik.dispatch.suppress.erasure import erase_client
 from vestnik.dispatch.suppress.revocation import delete_client
 

@@ -24,8 +24,7 @@ from vestnik.dispatch.models import Batch, DeletedClient, EnlistmentCursor, Pend
 from vestnik.dispatch.prepare import enlist, launch
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.record import claims
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
-from vestnik.dispatch.record.recorder import record_and_mark, record_and_release
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.dispatch.runtime.scheduler import run_maintenance
 from vestnik.dispatch.suppress import opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing

@@ -9,9 +9,8 @@ from datetime import datetime
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.record.claims import Claim
 from vestnik.dispatch.record.due_messages import QueuedMessage
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
-from vestnik.dispatch.record.recorder import record_late
+from vestnik.dispatch.record.recorder import OutcomeBatch, record_late
 from vestnik.providers.base import LateOutcome
 from vestnik.providers.registry import describe
 

@@ -21,7 +21,7 @@ from vestnik.db.sql import array
 from vestnik.dispatch.receive import receipts
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.reconcile.poll_cursors import PollCursor, PollCursors
-from vestnik.dispatch.record.outcome_batch import SEPARATOR
+from vestnik.dispatch.record.recorder import SEPARATOR
 from vestnik.dispatch.send.provider_pool import ProviderPool
 from vestnik.dispatch.signals import wakeups
 from vestnik.dispatch.states import QUEUED, SENT, UNKNOWN, MessageState

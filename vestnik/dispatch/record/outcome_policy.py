@@ -5,7 +5,7 @@ import structlog
 from vestnik import jitter
 from vestnik.dispatch.record.claims import Claim
 from vestnik.dispatch.record.due_messages import QueuedMessage
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
+from vestnik.dispatch.record.recorder import OutcomeBatch
 from vestnik.dispatch.states import DOUBTED, FAILED, QUEUED, RESENT, SENT, UNKNOWN
 from vestnik.dispatch.transitions.record import NOT_COUNTED
 from vestnik.providers.base import (

@@ -17,10 +17,10 @@ from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.auto_pause import pause_if_refused
 from vestnik.dispatch.record.claims import LEASE_MARGIN, Claim
 from vestnik.dispatch.record.due_messages import DueMessages, QueuedMessage
-from vestnik.dispatch.record.outcome_batch import OutcomeBatch
 from vestnik.dispatch.record.outcome_policy import add_outcome
 from vestnik.dispatch.record.recorder import (
     Mark,
+    OutcomeBatch,
     record_and_mark,
     record_and_release,
     record_late,

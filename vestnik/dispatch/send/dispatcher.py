@@ -187,8 +187,6 @@ class Dispatcher:
 
     def _send_one(self) -> bool:
         """Send a batch; return False if nothing may be sent now or there is none to claim."""
-        if self._is_full():
-            return False
         allowance = Allowance(self._context.provider, self._weight)
         try:
             return self._claim_and_send(allowance)
@@ -200,9 +198,9 @@ class Dispatcher:
 
         A batch is claimed once the provider's rate limit grants permits (decision 0020).
         """
-        provider, cooling_down = self._context.provider, self._cooldowns.active()
-        if None in cooling_down:
+        if self._is_full() or None in (cooling_down := self._cooldowns.active()):
             return False
+        provider = self._context.provider
         with self._breaker.admit() as wait:
             window = 1 if self._breaker.is_probing else provider.window
             grant = Grant(0 if wait else window, wait)

@@ -7,17 +7,13 @@ Every line, of this service or of a library, goes through one formatter: JSON fo
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
-from django_structlog.signals import bind_extra_request_metadata
 from structlog.types import EventDict, Processor
 
 from vestnik.outages import one_line
 from vestnik.reasons.phone_masking import mask_number, mask_numbers
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 #: Phone numbers as numbers.
 NUMBERS = range(70_000_000_000, 80_000_000_000)
@@ -72,15 +68,6 @@ def celery_in_one_line(logger: Any, name: str, event: EventDict) -> EventDict:
         event["event"] = f"{words} ({one_line(error)})" if error else words
     return event
 
-
-def bind_user(request: "HttpRequest", **_: Any) -> None:
-    """Bind the user's id to each log line of a request; the API binds the key's id."""
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
-        structlog.contextvars.bind_contextvars(actor=f"user:{user.pk}")
-
-
-bind_extra_request_metadata.connect(bind_user, dispatch_uid="bind_user")
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,

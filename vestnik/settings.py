@@ -48,11 +48,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vestnik.middleware.time_limit.time_limit",
-    "vestnik.middleware.request_text.request_text",
+    "vestnik.middleware.request_checks.time_limit",
+    "vestnik.middleware.request_checks.request_text",
     "django.middleware.security.SecurityMiddleware",
     "vestnik.api.ops.health.probes",
-    "vestnik.dashboard.web.static_files.CompressedText",
+    "vestnik.middleware.compression.CompressedText",
     "vestnik.dashboard.web.static_files.HashedWhiteNoise",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -61,10 +61,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "vestnik.middleware.time_limit.body_was_read",
     "vestnik.dashboard.web.middleware.strict_pages",
     "vestnik.dashboard.web.middleware.operators_zone",
     "vestnik.dashboard.web.middleware.as_the_page_is",
+    "vestnik.dashboard.web.middleware.form_was_read",
     "vestnik.dashboard.web.middleware.seen_sessions",
     "axes.middleware.AxesMiddleware",
     "django_structlog.middlewares.RequestMiddleware",

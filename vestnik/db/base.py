@@ -1,4 +1,5 @@
-"""Django's PostgreSQL backend, extended so that every stored instant can be read.
+"""Django's PostgreSQL backend, extended: every stored instant can be read, and no statement begins
+after the deadline of a request.
 
 PostgreSQL stores instants from 4713 BC to the year 294276, and two infinite ones. Python ends at
 the year 9999, and converting its last day to another time zone overflows. Therefore an instant
@@ -6,10 +7,13 @@ beyond the bounds below is read as the bound, so no page and no answer fails bec
 value (decision 0091).
 """
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
+from django.db import connection as django_connection
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from django.db.utils import DatabaseErrorWrapper, OperationalError
@@ -18,6 +22,7 @@ from psycopg import DataError, errors
 from psycopg.adapt import AdaptersMap
 
 from vestnik.db import sessions
+from vestnik.db.errors import DeadlineExceeded
 
 # Years away from Python's own limits, since zones, windows and forecasts are added to what is read.
 EARLIEST = datetime(100, 1, 1, tzinfo=UTC)
@@ -60,7 +65,26 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """The backend that `DATABASES["default"]["ENGINE"]` names."""
+    """The backend that `DATABASES["default"]["ENGINE"]` names; each thread has a connection."""
+
+    #: The monotonic time after which no statement begins; None outside of requests. Work without
+    #: the database is bounded by the size of the request's body.
+    deadline: float | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(self._execute_in_time)
+
+    def extend_deadline(self, seconds: float) -> None:
+        """Move a deadline to at least `seconds` from now, after time that the caller itself
+        took."""
+        if self.deadline is not None:
+            self.deadline = max(self.deadline, time.monotonic() + seconds)
+
+    def _execute_in_time(self, execute: Callable[..., Any], *arguments: Any) -> Any:
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise DeadlineExceeded
+        return execute(*arguments)
 
     @cached_property
     def wrap_database_errors(self) -> ErrorWrapper:
@@ -81,3 +105,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 sessions.SET, [[one.name for one in wanted], [one.value for one in wanted]]
             )
         return True  # tells Django to commit
+
+
+#: Django's connection of this thread, with the type of this backend.
+connection = cast(DatabaseWrapper, django_connection)

@@ -11,7 +11,6 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from vestnik import jitter
-from vestnik.db.deadline import DeadlineExceeded
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,6 +18,10 @@ T = TypeVar("T")
 #: Retries after a deadlock, and the longest random pause before each, in seconds.
 RETRIES = 3
 LONGEST_PAUSE = 0.1
+
+
+class DeadlineExceeded(Exception):
+    """The deadline of the request has passed."""
 
 
 class FailureKind(StrEnum):

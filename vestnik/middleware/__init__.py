@@ -1,1 +1,1 @@
-"""WSGI and Django middleware: the concurrency limit, the time limit, checks of the input."""
+"""WSGI and Django middleware: limits, checks of the input, compression."""

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
+from vestnik.middleware.request_checks import seconds_for
+
 #: Requests at once per process; each may hold one database connection.
 REQUESTS = 8
 #: Live streams hold no database connection, and have a limit of their own.
@@ -22,8 +24,6 @@ STREAMS = "text/event-stream"
 #: A busy process is alive: if its liveness probe waited for a slot, it would be killed. The
 #: readiness probe has slots of its own, since it may wait for the database and the broker.
 ALIVE, READY = "/livez", "/readyz"
-#: The lowest rate of an incoming body: a file over a slow line may take long.
-MIN_BYTES_PER_SECOND = 16 * 1024
 #: All text is UTF-8. Django would pass the label to Python, some of whose codecs are not text
 #: codecs.
 CHARSET = re.compile(r";\s*charset\s*=([^;]*)", re.IGNORECASE)
@@ -85,17 +85,6 @@ def _too_many(start: Any) -> Iterable[bytes]:
     headers = [("Content-Type", "application/problem+json"), ("Retry-After", "5")]
     start("503 Service Unavailable", headers)
     return [json.dumps(TOO_MANY_REQUESTS).encode()]
-
-
-def seconds_for(environ: dict[str, Any], seconds: float) -> float:
-    """Return the seconds that a request may take, including its body."""
-    return seconds + content_length(environ) / MIN_BYTES_PER_SECOND
-
-
-def content_length(environ: dict[str, Any]) -> int:
-    """Return the Content-Length; 0 if it is missing or malformed."""
-    length = str(environ.get("CONTENT_LENGTH") or "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
 
 
 class RequestBody:

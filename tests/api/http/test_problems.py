@@ -9,7 +9,7 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from tests.api.caller import Caller
-from vestnik.db.deadline import DeadlineExceeded
+from vestnik.db.errors import DeadlineExceeded
 
 
 def test_an_address_that_is_not_there_is_a_problem_too() -> None:

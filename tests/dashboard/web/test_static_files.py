@@ -10,7 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.templatetags.static import static
 from django.test import Client, RequestFactory
 
-from vestnik.dashboard.web.static_files import CompressedText
+from vestnik.middleware.compression import CompressedText
 
 pytestmark = pytest.mark.django_db
 STYLES = "dashboard/vestnik.css"

@@ -17,7 +17,7 @@ from vestnik.audience.importing.csv.encodings import ENCODINGS
 from vestnik.audience.importing.formats import MOST_BYTES, MOST_FORM_BYTES, SEPARATORS
 from vestnik.audience.imports import Into
 from vestnik.audience.phone import WITHOUT_CODE, WITHOUT_SMS
-from vestnik.middleware.concurrency_limit import content_length
+from vestnik.middleware.request_checks import content_length
 
 MIB = 2**20
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")

@@ -22,7 +22,7 @@ from vestnik.api.providers.callback_form import form_of, query_of
 from vestnik.api.providers.repeated_callbacks import record_new_inbound
 from vestnik.db.keyset import MAX_ID
 from vestnik.dispatch.receive.sink import store_receipts
-from vestnik.middleware.concurrency_limit import content_length
+from vestnik.middleware.request_checks import content_length
 from vestnik.providers.base import PROVIDER_ID_LENGTH, CallbackResult
 from vestnik.providers.callbacks import Callback, CallbackRefused, CallerUnknown
 from vestnik.providers.errors import UnknownProvider

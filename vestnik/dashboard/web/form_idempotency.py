@@ -18,7 +18,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy
 
 from vestnik.dashboard.models import Submission
-from vestnik.db import deadline
+from vestnik.db.base import connection
 
 #: Extra time of the request's limit, so that the token is released even after a time-out.
 SECONDS_TO_FREE = 2.0
@@ -159,7 +159,7 @@ def settle_claim(data: QueryDict, *, is_done: bool) -> None:
     if token is None:
         return
     if is_done:
-        deadline.extend(SECONDS_TO_FREE)
+        connection.extend_deadline(SECONDS_TO_FREE)
         Submission.objects.filter(token=token).update(made=0)
     else:
         release_token(token)
@@ -178,7 +178,7 @@ def redirect_deleted(request: HttpRequest, to: str) -> HttpResponse:
 
 def release_token(token: uuid.UUID) -> None:
     """Allow the page to be submitted again after its action was interrupted."""
-    deadline.extend(SECONDS_TO_FREE)
+    connection.extend_deadline(SECONDS_TO_FREE)
     Submission.objects.filter(token=token).delete()
 
 

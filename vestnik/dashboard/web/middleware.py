@@ -1,17 +1,21 @@
-"""Middleware of all pages: Content-Security-Policy, caching, language, time zone, sessions."""
+"""Middleware of all pages: Content-Security-Policy, caching, language, time zone, sessions, and
+the user in the log."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
+from django_structlog.signals import bind_extra_request_metadata
 
 from vestnik.access.sessions import SessionStore
 from vestnik.dashboard.wording import zones
 from vestnik.dashboard.wording.moments import PAGE_ZONE
+from vestnik.db.base import connection
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -68,22 +72,29 @@ def as_the_page_is(answer: GetResponse) -> GetResponse:
                 chosen.enter_context(timezone.override(zone))
             return answer(request)
 
-    def process_view(request: HttpRequest, *_: Any) -> None:
-        """Activate the zone in which a form's times were written.
+    return middleware
 
-        `operators_zone`, which runs around this, resets it afterwards.
-        """
-        if _is_form(request) and (zone := zones.find_zone(request.POST.get(PAGE_ZONE, ""))):
+
+def form_was_read(answer: GetResponse) -> GetResponse:
+    """Restart the time limit of a page, and activate the zone in which its form was written.
+
+    The check of the CSRF token has read the body before: a large upload must not use up the time
+    for its processing. `operators_zone`, which runs around this, resets the zone.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return answer(request)
+
+    def process_view(request: HttpRequest, *_: Any) -> None:
+        if request.path_info.startswith("/api/"):
+            return
+        connection.extend_deadline(settings.WEB_REQUEST_SECONDS)
+        is_form = request.method == "POST" and request.user.is_authenticated
+        if is_form and (zone := zones.find_zone(request.POST.get(PAGE_ZONE, ""))):
             timezone.activate(zone)
 
     middleware.process_view = process_view  # type: ignore[attr-defined]  # as Django asks for it
     return middleware
-
-
-def _is_form(request: HttpRequest) -> bool:
-    """Return whether a page's form was submitted; the CSRF check has read its body."""
-    of_pages = not request.path_info.startswith("/api/")
-    return request.method == "POST" and of_pages and request.user.is_authenticated
 
 
 def seen_sessions(answer: GetResponse) -> GetResponse:
@@ -103,3 +114,13 @@ def _prolong(session: SessionStore) -> None:
     lasts = timedelta(seconds=session.get_session_cookie_age())
     if session.row and session.row.expire_date - timezone.now() < lasts - PROLONGED_EVERY:
         session.modified = True
+
+
+def bind_user(request: HttpRequest, **_: Any) -> None:
+    """Bind the user's id to each log line of a request; the API binds the key's name."""
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        structlog.contextvars.bind_contextvars(actor=f"user:{user.pk}")
+
+
+bind_extra_request_metadata.connect(bind_user, dispatch_uid="bind_user")

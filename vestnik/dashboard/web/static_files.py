@@ -1,4 +1,4 @@
-"""Static files under names with a digest of their content, compressed in transit.
+"""Static files under names with a digest of their content.
 
 Browsers cache such a file for ten years; after an upgrade its name differs. Django's own storage of
 this kind requires `collectstatic` before the start. Here the names are derived from the installed
@@ -20,23 +20,12 @@ from typing import cast
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.http import HttpRequest, HttpResponseBase
-from django.middleware.gzip import GZipMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 #: Hexadecimal digits of the digest: 48 bits are enough for some dozens of files.
 DIGITS = 12
 HAS_VERSION = re.compile(r"-\d+\.\d+\.\d+-")
 HAS_DIGEST = re.compile(rf"\.[0-9a-f]{{{DIGITS}}}(?=\.)")
-#: Content types that are text. Compressing images and archives would only cost time.
-COMPRESSIBLE = (
-    "text/",
-    "application/javascript",
-    "application/json",
-    "application/problem+json",
-    "application/vnd.oai.openapi",
-    "image/svg+xml",
-)
-STREAM = "text/event-stream"
 
 
 class HashedStorage(StaticFilesStorage):
@@ -94,20 +83,3 @@ def _is_current(plain: str, url: str) -> bool:
     """Return whether the digest in the URL is that of the current file."""
     name = plain.rpartition("/static/")[2]
     return plain != url and url.endswith(hashed(name))
-
-
-class CompressedText(GZipMiddleware):
-    """Compresses complete text responses.
-
-    Live streams are excluded, since their events would be delayed.
-    """
-
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        kind = response.headers.get("Content-Type", "")
-        if response.status_code != 200 or kind.startswith(STREAM):
-            return response
-        if not kind.startswith(COMPRESSIBLE):
-            return response
-        return super().process_response(request, response)

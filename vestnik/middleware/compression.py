@@ -1,0 +1,32 @@
+"""Compress responses in transit."""
+
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+
+#: Content types that are text. Compressing images and archives would only cost time.
+COMPRESSIBLE = (
+    "text/",
+    "application/javascript",
+    "application/json",
+    "application/problem+json",
+    "application/vnd.oai.openapi",
+    "image/svg+xml",
+)
+STREAM = "text/event-stream"
+
+
+class CompressedText(GZipMiddleware):
+    """Compresses complete text responses.
+
+    Live streams are excluded, since their events would be delayed.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        kind = response.headers.get("Content-Type", "")
+        if response.status_code != 200 or kind.startswith(STREAM):
+            return response
+        if not kind.startswith(COMPRESSIBLE):
+            return response
+        return super().process_response(request, response)

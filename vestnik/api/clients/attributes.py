@@ -18,9 +18,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
-from vestnik.api.http.fields import Instant, StrictSerializer, Text
+from vestnik.api.http.fields import Instant, StrictSerializer, Text, validate
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
-from vestnik.api.http.views import StrictAPIView, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.audience.attribute_types import (
     LONGEST_NAME,
     MOST_COUNTED,
@@ -122,11 +122,9 @@ class AttributeTypes(StrictAPIView):
         parameters=[IDEMPOTENCY_KEY],
         operation_id="attributes_declare",
     )
+    @create_once
     def post(self, request: Request) -> Response:
         """Declare the type of an attribute."""
-        return create_once(request, self._create)
-
-    def _create(self, request: Request) -> Response:
         fields = validate(AttributeTypeBody, request.data)
         with _naming_what_is_declared():
             declared = AttributeType.objects.create(**fields)

@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from vestnik.access.roles import Action
 from vestnik.api.clients.filter import Filter
 from vestnik.api.http import pagination
-from vestnik.api.http.fields import Instant, StrictSerializer, Text
+from vestnik.api.http.fields import Instant, StrictSerializer, Text, validate
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
-from vestnik.api.http.views import StrictAPIView, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.audience.filters.selection import matching
 from vestnik.audience.models import SavedAudience
 from vestnik.audience.saved_audiences import LONGEST_NAME, unique_name
@@ -88,11 +88,9 @@ class Audiences(StrictAPIView):
     @extend_schema(
         request=AudienceBody, responses={201: AudienceBody}, parameters=[IDEMPOTENCY_KEY]
     )
+    @create_once
     def post(self, request: Request) -> Response:
         """Save an audience."""
-        return create_once(request, self._create)
-
-    def _create(self, request: Request) -> Response:
         fields = validate(AudienceBody, request.data)
         with unique_name():
             saved = SavedAudience.objects.create(**fields)

@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from vestnik.api.clients.import_results import ImportShown, Preview
 from vestnik.api.clients.import_serializers import FileBody, FileParser
 from vestnik.api.exports import AnyContentType
-from vestnik.api.http.views import StrictAPIView, actor, validate
+from vestnik.api.http.fields import validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.audience.importing import stored
 from vestnik.audience.importing.csv.csv_escape import harmless
 from vestnik.audience.importing.errors import FileProblem
@@ -51,19 +52,17 @@ class Imports(StrictAPIView):
             if fields["preview"]:
                 found = stored.preview(fields["file"], Options(**options), fields["into"])
                 return Response(Preview(found).data)
-            return self._keep(request, fields, options)
+            return self._keep(fields, options)
         except FileProblem as error:
             raise serializers.ValidationError({"file": [str(error)]}) from None
 
-    def _keep(
-        self, request: Request, fields: Mapping[str, Any], options: dict[str, Any]
-    ) -> Response:
+    def _keep(self, fields: Mapping[str, Any], options: dict[str, Any]) -> Response:
         job = stored.store(
             fields["file"],
             file_name=fields["file"].name,
             into=fields["into"],
             options=options,
-            actor=actor(request),
+            actor=self.actor,
         )
         enqueue(job.id)
         return Response(

@@ -9,9 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
-from vestnik.api.http.fields import Instant, PhoneNumber, PhoneNumbers, StrictSerializer, Text
+from vestnik.api.http.fields import (
+    Instant,
+    PhoneNumber,
+    PhoneNumbers,
+    StrictSerializer,
+    Text,
+    validate,
+)
 from vestnik.api.http.idempotency import KEY_WITHOUT_EFFECT
-from vestnik.api.http.views import StrictAPIView, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.audience.stop_list import LONGEST_REASON, Source, StopListEntry, is_number
 from vestnik.audience.upsert import MOST_AT_ONCE
 from vestnik.dispatch.suppress.opt_out import stop_numbers

@@ -19,9 +19,10 @@ from vestnik.api.http.fields import (
     PhoneNumber,
     StrictSerializer,
     Text,
+    validate,
 )
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
-from vestnik.api.http.views import StrictAPIView, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.audience.clients import NumberTaken, change, create, placed, replace
 from vestnik.audience.models import Client
 from vestnik.audience.phone import validate_client_number
@@ -103,11 +104,9 @@ class Clients(StrictAPIView):
         return pagination.page_response(request, page, ClientBody(page.rows, many=True).data)
 
     @extend_schema(request=ClientBody, responses={201: ClientBody}, parameters=[IDEMPOTENCY_KEY])
+    @create_once
     def post(self, request: Request) -> Response:
         """Create a client."""
-        return create_once(request, self._create)
-
-    def _create(self, request: Request) -> Response:
         fields = validate(ClientBody, request.data)
         with _naming_a_taken_number():
             client = create(fields)

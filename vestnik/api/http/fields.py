@@ -1,10 +1,13 @@
-"""Fields that accept only their own type, and a serializer that refuses unknown keys."""
+"""Strict validation of requests: fields that accept only their own type, and a serializer that
+refuses unknown keys."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from django.db.models import Model
+from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -36,14 +39,12 @@ class Text(serializers.CharField):
             self.validators.append(rule)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        if isinstance(data, str) and (remedy := problem_with(data)):
-            raise serializers.ValidationError(remedy)
-        return super().run_validation(data)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
+        if isinstance(data, str):
+            if remedy := problem_with(data):
+                raise serializers.ValidationError(remedy)
+        elif data is not None and data is not serializers.empty:
             self.fail("invalid")
-        return str(data)
+        return super().run_validation(data)
 
 
 @extend_schema_field({"type": "string", "pattern": "^7[0-9]{10}$", "example": "79261234567"})
@@ -150,8 +151,7 @@ class Instant(serializers.DateTimeField):
         "naive": "Add the offset, for example 2026-11-24T12:00:00+03:00 or …Z.",
     }
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(default_timezone=UTC, **kwargs)
+    timezone = UTC
 
     def to_internal_value(self, value: Any) -> datetime:
         if not isinstance(value, str) or (parsed := _parsed(value)) is None:
@@ -212,3 +212,25 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 class NoBody(StrictSerializer):
     """The body of a request that takes none."""
+
+
+def validate_query(query: type[StrictSerializer], parameters: QueryDict) -> dict[str, Any]:
+    """Validate the query parameters; each may occur once."""
+    repeated = [name for name in parameters if len(parameters.getlist(name)) > 1]
+    if repeated:
+        raise serializers.ValidationError({name: ["Give it once."] for name in repeated})
+    return validate(query, parameters.dict())
+
+
+def validate(
+    body: type[StrictSerializer], data: Any, instance: Model | None = None
+) -> dict[str, Any]:
+    """Validate a body, as changes to `instance` if there is one.
+
+    Raises ValidationError naming each invalid field.
+    """
+    sent = [] if data is None else data  # null is refused like any value that is not an object
+    serializer = body(instance, data=sent, partial=instance is not None)
+    serializer.is_valid(raise_exception=True)
+    checked: dict[str, Any] = serializer.validated_data
+    return checked

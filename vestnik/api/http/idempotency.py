@@ -6,8 +6,10 @@ The response is stored in the transaction that creates the object (decision 0081
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial, wraps
+from typing import Any, Concatenate, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -19,7 +21,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.access.models import ApiKey
-from vestnik.api.http.access import key_of
 from vestnik.api.http.exceptions import Conflict, KeyReused
 from vestnik.api.models import IdempotencyRecord
 
@@ -28,6 +29,7 @@ SAFE_METHODS = ("GET", "HEAD")
 REPLAYED_HEADER = "Idempotency-Replayed"
 #: How long a response is stored. The API's description promises it.
 RETENTION = timedelta(hours=24)
+NOT_HERE = "This address takes no such key: leave the header out. Only creations take one."
 #: Expired records deleted by one creation, so that pruning needs no job.
 PRUNED_AT_ONCE = 100
 ERASED = (
@@ -62,42 +64,40 @@ KEY_WITHOUT_EFFECT = OpenApiParameter(
     ),
 )
 
-Create = Callable[[Request], Response]
+View = TypeVar("View")
 
 
-def check_key_allowed(request: Request, methods: Iterable[str]) -> None:
-    """Raise ValidationError for a key on a request that does not honour it.
-
-    `methods` are those that honour a key or need none.
-    """
-    if HEADER in request.headers and request.method not in (*methods, *SAFE_METHODS):
-        remedy = "This address takes no such key: leave the header out. Only creations take one."
-        raise serializers.ValidationError({HEADER: [remedy]})
-
-
-def create_once(request: Request, create: Create) -> Response:
-    """Return the response of `create`, or the stored one of the same request.
+def create_once(
+    create: Callable[Concatenate[View, Request, ...], Response],
+) -> Callable[Concatenate[View, Request, ...], Response]:
+    """Answer a creation with the stored response of the same request, if there is one.
 
     The response is stored in the transaction that creates the object.
     """
-    name = request.headers.get(HEADER)
-    if name is None:
+
+    @wraps(create)
+    def create_or_replay(view: View, request: Request, **address: Any) -> Response:
+        name = request.headers.get(HEADER)
+        if name is None:
+            with transaction.atomic():
+                return create(view, request, **address)
+        if not KEY_FORMAT.fullmatch(name):
+            remedy = "Use 1 to 255 visible ASCII characters."
+            raise serializers.ValidationError({HEADER: [remedy]})
         with transaction.atomic():
-            return create(request)
-    if not KEY_FORMAT.fullmatch(name):
-        remedy = "Use 1 to 255 visible ASCII characters."
-        raise serializers.ValidationError({HEADER: [remedy]})
-    with transaction.atomic():
-        return _create_or_replay(request, name, create)
+            return _create_or_replay(request, name, partial(create, view, request, **address))
+
+    return create_or_replay
 
 
-def _create_or_replay(request: Request, name: str, create: Create) -> Response:
-    key, fingerprint = key_of(request), _fingerprint(request)
+def _create_or_replay(request: Request, name: str, create: Callable[[], Response]) -> Response:
+    key: Any = request.user
+    fingerprint = _fingerprint(request)
     _lock_key(key, name)
     record = _records(key, name).first()
     if record is None:
         _prune(key, name)
-        response = create(request)
+        response = create()
         _store(key, name, fingerprint, response)
         return response
     if not record.fingerprint:

@@ -78,7 +78,7 @@ CREATION = {
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped
     """The security scheme of the document."""
 
-    target_class = "vestnik.api.http.access.ApiKeyAuthentication"
+    target_class = "vestnik.api.http.authentication.ApiKeyAuthentication"
     name = "bearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:

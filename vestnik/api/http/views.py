@@ -2,20 +2,16 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from vestnik.api.http.access import actor_of, key_of
 from vestnik.api.http.exceptions import LengthRequired
-from vestnik.api.http.fields import NoBody, StrictSerializer
-from vestnik.api.http.idempotency import check_key_allowed
+from vestnik.api.http.fields import NoBody, StrictSerializer, validate, validate_query
+from vestnik.api.http.idempotency import HEADER, NOT_HERE, SAFE_METHODS
 
 
 class NoQuery(StrictSerializer):
@@ -32,10 +28,14 @@ class StrictAPIView(APIView):
     #: The methods that are idempotent without a key: one is accepted and has no effect.
     key_without_effect: ClassVar[tuple[str, ...]] = ()
     query: dict[str, Any]
+    #: The name of the caller for the events.
+    actor: str
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with translation.override("en"):
-            return super().dispatch(request, *args, **kwargs)
+            response = super().dispatch(request, *args, **kwargs)
+        response.headers["Content-Language"] = "en"
+        return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -43,48 +43,16 @@ class StrictAPIView(APIView):
             self.http_method_not_allowed(request)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             raise LengthRequired
-        check_key_allowed(request, (*self.once_by_key, *self.key_without_effect))
-        self.query = validate_query(request, self.query_class)
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        answer.headers["Content-Language"] = "en"
-        return answer
-
-
-def validate_query(request: Request, query: type[StrictSerializer]) -> dict[str, Any]:
-    """Validate the query parameters; each may occur once."""
-    parameters = request.query_params
-    repeated = [name for name in parameters if len(parameters.getlist(name)) > 1]
-    if repeated:
-        raise serializers.ValidationError({name: ["Give it once."] for name in repeated})
-    return validate(query, parameters.dict())
-
-
-def validate(
-    body: type[StrictSerializer], data: Any, instance: Model | None = None
-) -> dict[str, Any]:
-    """Validate a body, as changes to `instance` if there is one.
-
-    Raises ValidationError naming each invalid field.
-    """
-    sent = [] if data is None else data  # null is refused like any value that is not an object
-    serializer = body(instance, data=sent, partial=instance is not None)
-    serializer.is_valid(raise_exception=True)
-    checked: dict[str, Any] = serializer.validated_data
-    return checked
+        takes_key = (*SAFE_METHODS, *self.once_by_key, *self.key_without_effect)
+        if HEADER in request.headers and request.method not in takes_key:
+            raise ValidationError({HEADER: [NOT_HERE]})
+        self.actor = str(request.auth)
+        self.query = validate_query(self.query_class, request.query_params)
 
 
 def refuse_body(request: Request) -> None:
     """Raise ValidationError for a body on a request that takes none."""
     validate(NoBody, request.data or {})
-
-
-def actor(request: Request) -> str:
-    """Return the name of the caller for the events."""
-    return actor_of(key_of(request))
 
 
 @extend_schema(exclude=True)

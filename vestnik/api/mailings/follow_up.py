@@ -9,9 +9,9 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.http.fields import Text
+from vestnik.api.http.fields import Text, validate
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
-from vestnik.api.http.views import StrictAPIView, actor, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import MailingBody
 from vestnik.api.mailings.views import get_mailing, serialize, warnings_of
 from vestnik.dispatch.prepare.follow_up import (
@@ -75,6 +75,7 @@ class MailingSendAgain(StrictAPIView):
         parameters=[IDEMPOTENCY_KEY],
         operation_id="mailings_send_again",
     )
+    @create_once
     def post(self, request: Request, id: int) -> Response:
         """Create a mailing to the clients whom an ended mailing did not reach.
 
@@ -82,13 +83,10 @@ class MailingSendAgain(StrictAPIView):
         new mailing starts. Clients who got another follow-up since are among them: `warnings`
         names it.
         """
-        return create_once(request, lambda request: self._create(request, id))
-
-    def _create(self, request: Request, id: int) -> Response:
         other = get_mailing(id)
         fields = validate(SendAgainBody, request.data)
         states = fields.pop("states", list(BY_DEFAULT))
-        mailing = create_follow_up(other, states, actor=actor(request), **fields)
+        mailing = create_follow_up(other, states, actor=self.actor, **fields)
         # Read under the locks of the creation, so that of two requests at once one is told.
         others = [one for one in later_follow_ups(other) if one != mailing.id]
         warnings = [*warnings_of(mailing), *_warnings(others)]

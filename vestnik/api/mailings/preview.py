@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from vestnik.api.http.fields import Instant, Price
-from vestnik.api.http.views import StrictAPIView, validate
+from vestnik.api.http.fields import Instant, Price, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import WRITTEN, MailingBody
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.template import least_segments_of

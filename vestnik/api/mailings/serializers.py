@@ -155,12 +155,7 @@ class MailingBody(StrictSerializer):
     )
     state = serializers.ChoiceField(MailingState.choices, read_only=True)
     state_reason = serializers.CharField(read_only=True)
-    reason = ReasonShown(
-        source="why",
-        read_only=True,
-        allow_null=True,
-        help_text="The reason of the state, for programs.",
-    )
+    reason = serializers.SerializerMethodField(help_text="The reason of the state, for programs.")
     held = serializers.SerializerMethodField(
         help_text="Why no message leaves although the mailing runs, by its provider; otherwise "
         "empty."
@@ -200,6 +195,11 @@ class MailingBody(StrictSerializer):
         confirmed = attrs.pop("confirm_text", False)
         if "text" in attrs:
             check_confirmed(attrs["text"], confirmed=confirmed)
+
+    @extend_schema_field(ReasonShown(allow_null=True))
+    def get_reason(self, mailing: Mailing) -> dict[str, Any] | None:
+        why = mailing.why if mailing.state_reason else None
+        return why.data if why else None
 
     def get_held(self, mailing: Mailing) -> str:
         reason: Reason | None = self.context["held"].get(mailing.id)

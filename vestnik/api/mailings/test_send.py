@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.clients.filter import Filter
-from vestnik.api.http.fields import PhoneNumbers
+from vestnik.api.http.fields import PhoneNumbers, validate
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, create_once
 from vestnik.api.http.reasons import ReasonShown
-from vestnik.api.http.views import StrictAPIView, actor, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import ANSWERED, COUNTS, WRITTEN, MailingBody
 from vestnik.api.mailings.views import serialize
 from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, SentTest, send_test
@@ -102,19 +102,17 @@ class MailingTestSend(StrictAPIView):
         parameters=[IDEMPOTENCY_KEY],
         operation_id="mailings_test_send",
     )
+    @create_once
     def post(self, request: Request) -> Response:
         """Send a mailing's text to up to five numbers, at once.
 
         All numbers get the text that the first client of the filter would get. The test is a
         mailing of its own, marked as a test. Numbers on the stop list get nothing.
         """
-        return create_once(request, self._create)
-
-    def _create(self, request: Request) -> Response:
         fields = {"filter": {}, **validate(TrialBody, request.data)}
         numbers = fields.pop("phone_numbers")
         mailing = Mailing(segments=least_segments_of(fields["text"]), **fields)
-        trial = send_test(mailing, numbers, actor(request))
+        trial = send_test(mailing, numbers, self.actor)
         return Response(
             TrialShown(trial).data,
             status=status.HTTP_201_CREATED,

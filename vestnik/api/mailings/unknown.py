@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http.exceptions import Conflict
-from vestnik.api.http.fields import COMMON, StrictSerializer
-from vestnik.api.http.views import StrictAPIView, actor, validate
+from vestnik.api.http.fields import COMMON, StrictSerializer, validate
+from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import MailingBody
 from vestnik.api.mailings.views import get_mailing, serialize
 from vestnik.dispatch.reconcile import unknown_messages
@@ -65,7 +65,7 @@ class Unknown(StrictAPIView):
         """Settle a mailing's unknown messages: ask the provider, resend them, or give up."""
         mailing = get_mailing(id)
         action = UnknownAction(validate(Decision, request.data)["action"])
-        count = _decide(mailing, action, actor(request))
+        count = _decide(mailing, action, self.actor)
         mailing.refresh_from_db()
         return Response({"action": action, "messages": count, "mailing": serialize(mailing)[0]})
 

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from vestnik.api.http import pagination
+from vestnik.api.http.fields import validate
 from vestnik.api.http.idempotency import IDEMPOTENCY_KEY, KEY_WITHOUT_EFFECT, create_once
-from vestnik.api.http.views import StrictAPIView, actor, refuse_body, validate
+from vestnik.api.http.views import StrictAPIView, refuse_body
 from vestnik.api.mailings.serializers import (
     MailingBody,
     MailingPage,
@@ -64,20 +65,22 @@ class Mailings(StrictAPIView):
         return pagination.page_response(request, page, serialize(*page.rows))
 
     @extend_schema(request=NewMailing, responses={201: MailingBody}, parameters=[IDEMPOTENCY_KEY])
+    @create_once
     def post(self, request: Request) -> Response:
         """Create a mailing. It starts by itself at `starts_at`, or at once if that is in the past.
 
         A draft starts only after it is scheduled.
         """
-        return create_once(request, self._create)
-
-    def _create(self, request: Request) -> Response:
         fields = validate(NewMailing, request.data)
         make = Mailing.objects.draft if fields.pop("draft", False) else Mailing.objects.schedule
-        mailing = make(actor=actor(request), **fields)
+        mailing = make(actor=self.actor, **fields)
+        warnings = [] if select_recipients(mailing.filter).exists() else [NOBODY_MATCHES]
+        # A new mailing has no messages and is not held.
+        context = {"progress": {mailing.id: NOTHING_YET}, "held": {}}
+        shown = MailingBody(mailing, context=context).data
         wake_for(mailing.id)
         return Response(
-            {**serialize_new(mailing), "warnings": warnings_of(mailing)},
+            {**shown, "warnings": warnings},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )
@@ -101,7 +104,7 @@ class OneMailing(StrictAPIView):
         mailing = get_mailing(id)
         changes = validate(MailingBody, request.data, mailing)
         check_changeable(mailing, changes)
-        new_text.change(mailing, changes, actor=actor(request))
+        new_text.change(mailing, changes, actor=self.actor)
         return Response({**serialize(mailing)[0], "warnings": warnings_of(mailing)})
 
 
@@ -130,7 +133,7 @@ class MailingAction(StrictAPIView):
         mailing = get_mailing(id)
         refuse_body(request)
         with transaction.atomic():
-            mailing.apply(self.order, actor=actor(request))
+            mailing.apply(self.order, actor=self.actor)
             wake_for(mailing.id)
         return Response(serialize(mailing)[0])
 
@@ -229,12 +232,6 @@ def get_mailing(id: int) -> Mailing:
     if mailing is None:
         raise NotFound
     return mailing
-
-
-def serialize_new(mailing: Mailing) -> dict[str, Any]:
-    """Serialize a mailing that was just created, so that it has no messages and is not held."""
-    context = {"progress": {mailing.id: NOTHING_YET}, "held": {}}
-    return dict(MailingBody(mailing, context=context).data)
 
 
 def serialize(*mailings: Mailing) -> list[Any]:

@@ -2,7 +2,7 @@
 
 The pipeline decides by the database's clock and waits by the monotonic one. A host's clock may be
 wrong or be set, and two hosts' clocks differ. A new place needs a reason why that does no harm;
-otherwise use the database's clock (`mailings.rules.database_now`, `Now()`, `Clock()`).
+otherwise use the database's clock (`mailings.window.database_now`, `Now()`, `Clock()`).
 """
 
 import ast
@@ -33,7 +33,7 @@ DATA = "when a word came, where its sender does not say; kept within the databas
 ALLOWED = {
     "access/lockout.py": (2, "how long an address waits: a quarter of an hour, by the difference"),
     "access/sessions.py": (2, NOTED),
-    "api/http/access.py": (1, NOTED),
+    "api/http/authentication.py": (1, NOTED),
     "dashboard/clients/detail.py": (1, SHOWN),
     "dashboard/mailings/report/svg_chart.py": (0, SHOWN),
     "dashboard/mailings/edit/preview.py": (1, SHOWN),
@@ -48,7 +48,7 @@ ALLOWED = {
     "dashboard/templatetags/vestnik.py": (1, SHOWN),
     "dashboard/wording/zones.py": (2, SHOWN),
     "dispatch/runtime/clock_skew.py": (4, "measures it against the database's"),
-    "mailings/rules.py": (1, "the horizon, in years"),
+    "mailings/window.py": (1, "the horizon, in years"),
     "providers/http/response.py": (
         1,
         "a wait that a gateway gives as a date without its own clock",

@@ -23,7 +23,7 @@ from vestnik.db import sql
 from vestnik.dispatch.models import Batch, EnlistmentCursor, Message
 from vestnik.dispatch.states import LEFT_US, STORED_STATES, MessageState
 from vestnik.mailings.models import Mailing, MailingState
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 SPARE = 0.1
 #: A flight leaves within this many seconds of its mark, or not at all.

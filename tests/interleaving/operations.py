@@ -28,7 +28,8 @@ from vestnik.dispatch.record.recorder import (
 )
 from vestnik.dispatch.suppress import erasure, opt_out, revocation
 from vestnik.mailings.models import CANCEL, PAUSE, RESUME, Mailing, Transition
-from vestnik.mailings.rules import check_changeable, database_now
+from vestnik.mailings.rules import check_changeable
+from vestnik.mailings.window import database_now
 from vestnik.providers.base import (
     Accepted,
     Deferred,

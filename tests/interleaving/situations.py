@@ -14,7 +14,7 @@ from django.db import connection
 
 from tests.interleaving.gateway import ALIAS
 from vestnik.mailings.local_hours import LocalHours
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 OPEN_ZONE, CLOSED_ZONE = "Europe/Moscow", "Asia/Vladivostok"
 TEXT, NEW_TEXT = "Hi {{ phone_number }}", "New {{ phone_number }}"

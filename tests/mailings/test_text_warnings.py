@@ -1,11 +1,14 @@
 """What looks like a placeholder and is none, and which name was meant."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
 from django.core.exceptions import ValidationError
 
 from tests.builders import make_client
-from vestnik.mailings.rules import text_warnings, validate_text
-from vestnik.mailings.text_warnings import correct, warnings
+from vestnik.mailings.rules import validate_text
+from vestnik.mailings.text_warnings import correct, text_warnings
 
 NAMES = ["имя", "фамилия", "дата рождения", "city", "Ещё"]
 
@@ -34,7 +37,7 @@ NAMES = ["имя", "фамилия", "дата рождения", "city", "Ещ�
 def test_what_looks_like_one_is_named_with_what_was_meant(
     text: str, found: list[tuple[str, str]]
 ) -> None:
-    assert [(one.found, one.suggestion) for one in warnings(text, NAMES)] == found
+    assert [(one.found, one.suggestion) for one in text_warnings(text, NAMES)] == found
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_what_looks_like_one_is_named_with_what_was_meant(
     ],
 )
 def test_what_is_a_text_is_left_alone(text: str) -> None:
-    assert warnings(text, NAMES) == []
+    assert text_warnings(text, NAMES) == []
 
 
 @pytest.mark.parametrize(
@@ -91,3 +94,12 @@ def test_names_are_those_that_clients_have() -> None:
     assert [str(one) for one in text_warnings("{Отчество}")] == [
         "{Отчество} is sent as it is written. Did you mean {{ отчество }}?"
     ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["Hello", "Hello {{ name }}", '{{ name|default:"you" }}, hello'])
+def test_a_text_without_such_a_part_reads_no_names(
+    text: str, django_assert_num_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with django_assert_num_queries(0):
+        assert text_warnings(text) == []

@@ -25,7 +25,7 @@ from vestnik.dashboard.wording.state_labels import MESSAGE_STATES
 from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.signals.heartbeat import OVERDUE_SECONDS, count_workers
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 from vestnik.reports.action_items import action_items
 from vestnik.reports.mailing.snapshot import Snapshot, pace_of, snapshots
 from vestnik.reports.timeline.daily_totals import backlog, today

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from vestnik.db.sql import literals
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
 from vestnik.mailings.window import Clock, has_come, is_ahead
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
@@ -81,9 +81,9 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     ) -> "Mailing":
         with transaction.atomic():
             # The count without values; personalised messages have counts of their own.
-            segments = least_segments_of(fields["text"])
+            segments = least_segments_of(parse(fields["text"]))
             mailing = self.create(state=state, segments=segments, **fields)
-            mailing.record_event(event, actor=actor, to_state=state)
+            mailing.events.create(event=event, actor=actor, to_state=state)
         return mailing
 
 
@@ -227,7 +227,7 @@ class Mailing(models.Model):
         fields = dict(changes)
         new_text = self.state in UNDER_WAY and fields.get("text", self.text) != self.text
         if "text" in fields:
-            fields["segments"] = least_segments_of(fields["text"])
+            fields["segments"] = least_segments_of(parse(fields["text"]))
         unchanged = Q(id=self.id, state=self.state)
         if self.state in UNDER_WAY:
             unchanged &= is_ahead("ends_at")

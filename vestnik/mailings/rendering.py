@@ -26,8 +26,8 @@ from vestnik.mailings.rendering_sql import (
     WHY,
     WHY_PLAIN,
 )
-from vestnik.mailings.template import FIELDS, Piece, Placeholder, parse, placeholders
 from vestnik.mailings.text import (
+    FIELDS,
     GSM_BASIC,
     GSM_EXTENSION,
     INVISIBLE,
@@ -36,8 +36,12 @@ from vestnik.mailings.text import (
     ROOM_IN_A_PART,
     TRIMMED,
     Encoding,
+    Piece,
+    Placeholder,
     encoding_of,
     is_blank,
+    parse,
+    placeholders,
 )
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason

@@ -1,6 +1,15 @@
-"""The characters of a text; their encoding for SMS is in `providers.segments`."""
+"""The text of a mailing: its characters, and its placeholders `{{ name }}` and
+`{{ name|default:"клиент" }}`.
 
+A name is a field of the client (`FIELDS`) or an attribute. There are no expressions, filters or
+loops: a text can reach nothing but the values of its own client. The encoding for SMS is in
+`providers.segments`.
+"""
+
+import re
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from vestnik.providers.segments import (
     GSM,
@@ -56,6 +65,17 @@ ONLY_BESIDE = (
 INVISIBLE = TRIMMED + ONLY_BESIDE
 _INVISIBLE = frozenset(INVISIBLE)
 
+FIELDS = ("phone_number", "operator_code", "tag", "timezone")
+#: Each placeholder is an expression in the statement that renders a million texts.
+MOST_PLACEHOLDERS = 20
+LONGEST_NAME = 200
+OPENING = "{{"
+
+#: A name has no braces, bars, quotes, or blanks at its ends; a default has no quotes.
+PLACEHOLDER = re.compile(
+    r'\{\{\s*(?P<name>[^{}|"\s](?:[^{}|"]*[^{}|"\s])?)\s*(?:\|\s*default:\s*"(?P<default>[^"]*)"\s*)?\}\}'
+)
+
 
 def normalise(text: str) -> str:
     """Return the text as it is sent: composed letters (NFC), one unit per line end."""
@@ -71,3 +91,52 @@ def is_blank(text: str) -> bool:
 def foreign_characters(text: str) -> list[str]:
     """Return the characters that force UCS-2, each once, in the order of the text."""
     return [one for one in dict.fromkeys(text) if one not in GSM]
+
+
+class Malformed(ValueError):
+    """Raised when a placeholder cannot be parsed; the text is what could not be parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """The place of a client's value; of the default if the client lacks it."""
+
+    name: str
+    default: str | None = None
+
+
+Piece = str | Placeholder
+
+
+def parse(text: str) -> list[Piece]:
+    """Split the text into literal texts and placeholders. Raises Malformed."""
+    pieces: list[Piece] = []
+    end = 0
+    for match in PLACEHOLDER.finditer(text):
+        pieces += [text[end : match.start()], Placeholder(match["name"], match["default"])]
+        end = match.end()
+    pieces.append(text[end:])
+    for piece in pieces:
+        if isinstance(piece, str) and OPENING in piece:
+            raise Malformed(piece[piece.index(OPENING) :][:50])
+    return [piece for piece in pieces if piece]
+
+
+def placeholders(pieces: Sequence[Piece]) -> list[Placeholder]:
+    """Return the placeholders among the pieces, each once."""
+    return list(dict.fromkeys(piece for piece in pieces if isinstance(piece, Placeholder)))
+
+
+def is_personalised(text: str) -> bool:
+    """Return whether each client gets a text of their own."""
+    return OPENING in text
+
+
+def least(pieces: Sequence[Piece]) -> str:
+    """Return the text with each placeholder replaced by its default, or by nothing."""
+    return "".join(p if isinstance(p, str) else p.default or "" for p in pieces)
+
+
+def least_segments_of(pieces: Sequence[Piece]) -> int:
+    """Return how many segments the text takes without any client's values."""
+    return segments_of(least(pieces))

@@ -5,10 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from vestnik.mailings.template import FIELDS, Malformed, Piece, parse
-from vestnik.mailings.text import INVISIBLE, normalise
+from vestnik.audience.filters.selection import attribute_names
+from vestnik.mailings.text import (
+    FIELDS,
+    INVISIBLE,
+    Malformed,
+    normalise,
+    parse,
+)
 
 NAME = r"[^\W\d_](?:[\w .\-]{0,60}\w)?"
 # These marks around a name are never accidental. Those of WHERE_KNOWN may be, so they count only
@@ -27,6 +35,9 @@ LOOKS = re.compile("|".join((*SURELY, *WHERE_KNOWN)))
 CLOSE = 0.74
 BETWEEN_WORDS = re.compile(r"[\s_\-.]+")
 QUOTES = str.maketrans(dict.fromkeys("“”„«»‟″＂", '"') | dict.fromkeys("‘’‚‹›′'", '"'))
+CONFIRM = gettext_lazy("Write it as {{ name }}, or confirm the text as it is (confirm_text).")
+#: Warnings in one error message.
+MOST_NAMED = 5
 #: A malformed placeholder, for the suggestion.
 IN_BRACES = re.compile(r"\{\{[^{}]*\}\}")
 
@@ -49,24 +60,34 @@ class TextWarning:
         }
 
 
-def warnings(text: str, known_names: Sequence[str]) -> list[TextWarning]:
-    """Return the parts of the text that look like a placeholder and are none, each once."""
+def check_confirmed(text: str, *, confirmed: bool) -> None:
+    """Raise ValidationError if parts look like placeholders, unless that was confirmed."""
+    unconfirmed = [] if confirmed else text_warnings(text)
+    if unconfirmed:
+        warning = " ".join(map(str, unconfirmed[:MOST_NAMED]))
+        raise ValidationError({"text": f"{warning} {CONFIRM}"}, code="confirm_text")
+
+
+def text_warnings(text: str, known_names: Sequence[str] | None = None) -> list[TextWarning]:
+    """Return the parts of the text that look like a placeholder and are none, each once.
+
+    The names in the directory are read only for a text that has such a part.
+    """
     try:
         pieces = parse(normalise(text))
     except Malformed:
         return []
-    words = (word for piece in pieces for word in _words(piece))
-    return list(
-        dict.fromkeys(warning for word in words for warning in _find_warnings(word, known_names))
-    )
+    words = [piece if isinstance(piece, str) else piece.default or "" for piece in pieces]
+    if not (matches := [match for word in words for match in LOOKS.finditer(word)]):
+        return []
+    names = attribute_names() if known_names is None else known_names
+    return list(dict.fromkeys(_find_warnings(matches, names)))
 
 
-def _words(piece: Piece) -> list[str]:
-    return [piece] if isinstance(piece, str) else [piece.default or ""]
-
-
-def _find_warnings(words: str, known_names: Sequence[str]) -> Iterator[TextWarning]:
-    for match in LOOKS.finditer(words):
+def _find_warnings(
+    matches: Sequence[re.Match[str]], known_names: Sequence[str]
+) -> Iterator[TextWarning]:
+    for match in matches:
         kind, name = match.lastgroup, match[match.lastgroup or 0]
         meant = "" if kind == "closing" else suggestion_for(name, known_names)
         # Square and angle brackets are common in texts, so only known names count in them.

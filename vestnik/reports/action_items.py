@@ -7,8 +7,7 @@ from typing import Any
 from django.core.cache import cache
 
 from vestnik.dispatch.read.action_item_rows import ActionItemRow, action_item_rows
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.window import RECEIPT_DAYS
+from vestnik.mailings.window import RECEIPT_DAYS, database_now
 from vestnik.providers.registry import aliases, describe
 from vestnik.reasons.reason import Reason
 

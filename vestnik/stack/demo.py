@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from vestnik.audience.models import Client
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 TEXT = "Здравствуйте! Это первая рассылка Вестника: завтра доставка с 10 до 14."
 #: From the start to the end of the first mailing.

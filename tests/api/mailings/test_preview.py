@@ -17,7 +17,7 @@ from vestnik.audience.stop_list import Source, hash_of
 from vestnik.dispatch.prepare.launch import launch
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rendering import NO_SMS
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 from vestnik.providers.registry import describe
 
 

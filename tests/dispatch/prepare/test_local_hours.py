@@ -17,7 +17,7 @@ from vestnik.dispatch.reconcile import closing
 from vestnik.dispatch.record import claims, due_messages
 from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_mark, record_and_release
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare.follow_up import create_follow_up
 from vestnik.dispatch.reconcile import closing, unknown_messages
 from vestnik.mailings.models import Mailing, StateConflict
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from vestnik.api.http.fields import Instant, Price, validate
 from vestnik.api.http.views import StrictAPIView
 from vestnik.api.mailings.serializers import WRITTEN, MailingBody
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
 from vestnik.reports.mailing.preview import preview
 
 ASKED = {key: value for key, value in WRITTEN.items() if key != "name"}
@@ -129,9 +129,7 @@ class PreviewBody(MailingBody):
 
     name = None  # type: ignore[assignment]  # left out
 
-    def check_text(self, attrs: dict[str, Any]) -> None:
-        """Accept any text: the preview lists what would have to be confirmed."""
-        attrs.pop("confirm_text", None)
+    asks_to_confirm = False  # the preview lists what would have to be confirmed
 
 
 class MailingPreview(StrictAPIView):
@@ -145,5 +143,5 @@ class MailingPreview(StrictAPIView):
         Nothing is stored and nothing is sent.
         """
         fields = validate(PreviewBody, request.data)
-        mailing = Mailing(segments=least_segments_of(fields["text"]), **fields)
+        mailing = Mailing(segments=least_segments_of(parse(fields["text"])), **fields)
         return Response(Preview(preview(mailing)).data)

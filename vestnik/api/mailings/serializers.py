@@ -1,7 +1,7 @@
 """Mailings in requests and responses."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
@@ -21,15 +21,9 @@ from vestnik.api.http.reasons import ReasonShown
 from vestnik.dispatch.read.message_state import STATES
 from vestnik.dispatch.read.progress import Progress
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState
-from vestnik.mailings.rules import (
-    MOST_RATE,
-    check_ahead,
-    check_confirmed,
-    check_window,
-    validate_hours,
-    validate_provider,
-    validate_text,
-)
+from vestnik.mailings.rules import MOST_RATE, validate_hours, validate_provider, validate_text
+from vestnik.mailings.text_warnings import check_confirmed
+from vestnik.mailings.window import check_ahead, check_window
 from vestnik.reasons.reason import Reason
 
 WRITTEN = {
@@ -173,14 +167,15 @@ class MailingBody(StrictSerializer):
     started_at = Instant(read_only=True, allow_null=True)
     finished_at = Instant(read_only=True, allow_null=True)
 
-    def validate_text(self, text: str) -> str:
-        return validate_text(text)
-
-    def validate_provider(self, alias: str) -> str:
-        return validate_provider(alias)
+    validate_text = staticmethod(validate_text)
+    validate_provider = staticmethod(validate_provider)
+    #: Whether a text that seems to have mistyped placeholders must be confirmed.
+    asks_to_confirm: ClassVar[bool] = True
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        self.check_text(attrs)
+        confirmed = attrs.pop("confirm_text", False) or not self.asks_to_confirm
+        if "text" in attrs:
+            check_confirmed(attrs["text"], confirmed=confirmed)
         if "ends_at" in attrs:
             under_way = self.instance is not None and self.instance.state in UNDER_WAY
             check_ahead(attrs["ends_at"], under_way=under_way)
@@ -190,11 +185,6 @@ class MailingBody(StrictSerializer):
         if self.instance is None:
             attrs.setdefault("provider", settings.SMS_DEFAULT_PROVIDER)
         return attrs
-
-    def check_text(self, attrs: dict[str, Any]) -> None:
-        confirmed = attrs.pop("confirm_text", False)
-        if "text" in attrs:
-            check_confirmed(attrs["text"], confirmed=confirmed)
 
     @extend_schema_field(ReasonShown(allow_null=True))
     def get_reason(self, mailing: Mailing) -> dict[str, Any] | None:

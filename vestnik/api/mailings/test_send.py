@@ -17,7 +17,7 @@ from vestnik.api.mailings.serializers import ANSWERED, COUNTS, WRITTEN, MailingB
 from vestnik.api.mailings.views import serialize
 from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, SentTest, send_test
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
 
 NUMBERS = ["79261234567", "79161234567"]
 MESSAGES = {"text": WRITTEN["text"], "filter": {"tags": ["vip"]}}
@@ -60,8 +60,7 @@ class TrialBody(MailingBody):
     confirm_text = None  # type: ignore[assignment]  # a test needs no confirmation
     phone_numbers = PhoneNumbers(most=MOST_NUMBERS)
 
-    def check_text(self, attrs: dict[str, Any]) -> None:
-        """Accept any text: the test shows what would be sent."""
+    asks_to_confirm = False  # the test shows what would be sent
 
 
 class TrialMessage(serializers.Serializer[Any]):
@@ -111,7 +110,7 @@ class MailingTestSend(StrictAPIView):
         """
         fields = {"filter": {}, **validate(TrialBody, request.data)}
         numbers = fields.pop("phone_numbers")
-        mailing = Mailing(segments=least_segments_of(fields["text"]), **fields)
+        mailing = Mailing(segments=least_segments_of(parse(fields["text"])), **fields)
         trial = send_test(mailing, numbers, self.actor)
         return Response(
             TrialShown(trial).data,

@@ -36,7 +36,8 @@ from vestnik.mailings.models import (
     MailingState,
     Transition,
 )
-from vestnik.mailings.rules import check_changeable, check_ready, database_now
+from vestnik.mailings.rules import check_changeable, check_ready
+from vestnik.mailings.window import database_now
 from vestnik.reports.mailing.held import hold_reasons
 from vestnik.reports.mailing.resuming import clients_at_night, forecast_of_rest
 

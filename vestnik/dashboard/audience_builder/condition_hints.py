@@ -11,8 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from vestnik.audience.attribute_types import Type, declared_types
-from vestnik.audience.filters.conditions import condition
-from vestnik.audience.filters.selection import Filter, attribute_names, is_attribute
+from vestnik.audience.filters.selection import Filter, attribute_names, condition, is_attribute
 from vestnik.audience.models import Client
 from vestnik.mailings.models import BEFORE_THE_START, UNDER_WAY, Mailing
 from vestnik.mailings.text_warnings import suggestion_for

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from vestnik.audience.filters.conditions import tagged
+from vestnik.audience.filters.selection import tagged
 from vestnik.audience.models import Client, SavedAudience
 from vestnik.audience.phone import OPERATOR_CODE, holding_digits
 from vestnik.audience.phone_parsing import normalised

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from vestnik.dashboard.web.decorators import OperatorRequest, is_htmx
 from vestnik.dashboard.wording.state_labels import MAILING_STATES
 from vestnik.mailings.models import ENDED, Mailing
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 #: Actions that are useless once the end has come.
 BEFORE_THE_END = ("schedule", "resume", "change", "new text")

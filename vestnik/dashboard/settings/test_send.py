@@ -25,7 +25,7 @@ from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or
 from vestnik.dispatch.prepare.test_send import send_test
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rules import validate_text
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
 from vestnik.providers.registry import aliases, describe
 
 
@@ -53,7 +53,7 @@ class TestSendForm(IdempotentForm):
     def send(self, alias: str, content: str, actor: str) -> int | None:
         """Send it and return the test's mailing id; None if the form has errors."""
         text = self.cleaned_data["text"]
-        segments = least_segments_of(text)
+        segments = least_segments_of(parse(text))
         mailing = Mailing(text=text, provider=alias, filter={}, segments=segments)
 
         def make() -> int:

@@ -17,8 +17,7 @@ from vestnik.dispatch.transitions.hours import (
 )
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.window import END_GUARD
+from vestnik.mailings.window import END_GUARD, database_now
 
 # Mailings with a ready batch whose hours are over, by the partial index of `open_until`.
 CLOSED = f"""

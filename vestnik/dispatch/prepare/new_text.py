@@ -25,7 +25,7 @@ from vestnik.dispatch.states import DONE, HANDED_OVER, QUEUED
 from vestnik.dispatch.transitions.renew import renew_sql
 from vestnik.mailings.models import UNDER_WAY_SQL, Mailing
 from vestnik.mailings.rendering import clients_sql, rendered_sql
-from vestnik.mailings.template import parse, placeholders
+from vestnik.mailings.text import parse, placeholders
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 

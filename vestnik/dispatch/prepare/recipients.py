@@ -10,7 +10,7 @@ from vestnik.db import sql
 from vestnik.dispatch.prepare.follow_up import unreached
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.rendering import clients_sql, rendered_sql
-from vestnik.mailings.template import is_personalised
+from vestnik.mailings.text import is_personalised
 
 #: Samples are taken from this many of the first clients.
 LOOKED_AT = 1000

@@ -22,10 +22,15 @@ from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.dispatch.states import BatchState, MessageState
 from vestnik.mailings.models import LAUNCH, Mailing
 from vestnik.mailings.rendering import NO_SMS, STOPPED
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.template import is_personalised, least, parse, placeholders
-from vestnik.mailings.text import is_blank, segments_of
-from vestnik.mailings.window import Clock
+from vestnik.mailings.text import (
+    is_blank,
+    is_personalised,
+    least,
+    parse,
+    placeholders,
+    segments_of,
+)
+from vestnik.mailings.window import Clock, database_now
 from vestnik.reasons.codes import Code
 from vestnik.reasons.reason import Reason
 

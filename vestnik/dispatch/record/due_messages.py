@@ -10,8 +10,7 @@ from vestnik.db import sql
 from vestnik.dispatch.record.claims import Claim
 from vestnik.dispatch.states import QUEUED
 from vestnik.mailings.local_hours import LocalHours
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.window import END_GUARD
+from vestnik.mailings.window import END_GUARD, database_now
 
 # `mailing_id + 0` keeps the planner on the primary key. Until the next ANALYZE it takes a new
 # mailing for a small one, and would read all of it by the index on `mailing_id` to find these 1,000

@@ -10,8 +10,7 @@ from django.conf import settings
 from vestnik.mailings.forecast import Span, spans
 from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.window import END_GUARD
+from vestnik.mailings.window import END_GUARD, database_now
 
 #: The night by the client's local time: start and end.
 NIGHT_FROM, NIGHT_UNTIL = time(22), time(8)

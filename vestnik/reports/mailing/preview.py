@@ -15,10 +15,15 @@ from vestnik.mailings.local_hours import LocalHours
 from vestnik.mailings.models import Mailing
 from vestnik.mailings.price import price_of
 from vestnik.mailings.rendering import clients_sql, rendered_sql
-from vestnik.mailings.rules import database_now, text_warnings
-from vestnik.mailings.template import least, least_segments_of, parse
-from vestnik.mailings.text import encoding_of, foreign_characters
-from vestnik.mailings.window import END_GUARD
+from vestnik.mailings.text import (
+    encoding_of,
+    foreign_characters,
+    least,
+    least_segments_of,
+    parse,
+)
+from vestnik.mailings.text_warnings import text_warnings
+from vestnik.mailings.window import END_GUARD, database_now
 from vestnik.reports.mailing.outlook import common_forecast
 
 #: Texts of first clients that a preview shows.
@@ -85,7 +90,7 @@ def preview(mailing: Mailing) -> dict[str, Any]:
 
 def preview_of_text(text: str, provider: str, clients: QuerySet[Client]) -> dict[str, Any]:
     """Preview a new text for those clients, with its price. Nothing is stored."""
-    renewed = Mailing(text=text, segments=least_segments_of(text), provider=provider)
+    renewed = Mailing(text=text, segments=least_segments_of(parse(text)), provider=provider)
     groups = _groups(renewed, clients)
     matched = sum(group.matched for group in groups)
     stopped = sum(group.stop_list for group in groups)

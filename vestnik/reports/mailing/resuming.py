@@ -7,7 +7,7 @@ from django.db.models import Count
 from vestnik.dispatch.read.backlog import waiting_clients
 from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 from vestnik.reports.mailing.local_times import local_times
 from vestnik.reports.mailing.outlook import common_forecast, left_by_zone, outlook
 

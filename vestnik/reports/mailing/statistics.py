@@ -9,8 +9,8 @@ from vestnik.dispatch.read.progress import Progress, in_final_state, progress_of
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import Mailing, MailingEvent, MailingState
 from vestnik.mailings.price import price_of
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.template import is_personalised
+from vestnik.mailings.text import is_personalised
+from vestnik.mailings.window import database_now
 
 #: Events in the statistics of a mailing.
 MOST_EVENTS = 100

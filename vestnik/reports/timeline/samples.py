@@ -11,8 +11,7 @@ from vestnik.dispatch.read.message_state import STATES
 from vestnik.dispatch.read.progress import NOTHING_YET, Progress
 from vestnik.dispatch.states import HANDED_OVER
 from vestnik.mailings.models import UNDER_WAY_SQL, Mailing
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.window import RECEIPT_DAYS
+from vestnik.mailings.window import RECEIPT_DAYS, database_now
 from vestnik.reports.models import Sample
 
 #: The most points of a chart.

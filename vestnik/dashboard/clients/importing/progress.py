@@ -6,7 +6,7 @@ from typing import Any
 from vestnik.audience.imports import OPEN, Import, ImportState
 from vestnik.dispatch.runtime.import_runner import waiting_imports
 from vestnik.dispatch.signals.heartbeat import count_workers
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 
 FIELDS = ("id", "state", "rows", "percent", "started_at")
 

@@ -22,14 +22,8 @@ from vestnik.dashboard.web.kept_forms import clear_restored_errors, submitted_or
 from vestnik.dashboard.wording.moments import Moment, WholeNumber
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import UNDER_WAY, Mailing, StateConflict
-from vestnik.mailings.rules import (
-    CHANGEABLE,
-    CHANGEABLE_UNDER_WAY,
-    MOST_RATE,
-    changeable,
-    check_ahead,
-    check_window,
-)
+from vestnik.mailings.rules import CHANGEABLE, CHANGEABLE_UNDER_WAY, MOST_RATE, changeable
+from vestnik.mailings.window import check_ahead, check_window
 from vestnik.one_line import unless_untouched
 
 

@@ -36,8 +36,10 @@ from vestnik.dispatch.prepare.recipients import select_recipients
 from vestnik.dispatch.read.progress import Progress, reached
 from vestnik.dispatch.signals.wakeups import wake_for
 from vestnik.mailings.models import Mailing, StateConflict
-from vestnik.mailings.rules import database_now, text_warnings, validate_text
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.rules import validate_text
+from vestnik.mailings.text import least_segments_of, parse
+from vestnik.mailings.text_warnings import text_warnings
+from vestnik.mailings.window import database_now
 from vestnik.reports.mailing.preview import preview_of_text
 
 #: The field of the confirmation with the later follow-ups that it showed.
@@ -181,7 +183,7 @@ def _confirmation_of(other: Mailing, form: FollowUpForm) -> Confirmation:
     fields = {name: data[name] for name in ("starts_at", "ends_at", "provider", "text")}
     same = {name: getattr(other, name) for name in COPIED_FIELDS}
     again = {"mailing": other.id, "states": list(data["states"])}
-    segments = least_segments_of(data["text"])
+    segments = least_segments_of(parse(data["text"]))
     new = Mailing(**{**same, **fields, "filter": {"again": again}, "segments": segments})
     at_once = data["starts"] == NOW or new.starts_at <= database_now()
     return Confirmation.of(new, starts_at_once=at_once)

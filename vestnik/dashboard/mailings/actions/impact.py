@@ -7,7 +7,7 @@ from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.forecast import Forecast
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 from vestnik.reports.mailing.resuming import forecast_of_rest
 
 

@@ -26,7 +26,7 @@ from vestnik.dashboard.web.form_idempotency import (
 from vestnik.dispatch.reconcile import unknown_messages
 from vestnik.dispatch.reconcile.unknown_messages import StatusQueryUnsupported, UnknownAction
 from vestnik.mailings.models import UNDER_WAY, Mailing, MailingState, StateConflict
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 from vestnik.providers.registry import aliases, describe
 
 SENDABLE = (*UNDER_WAY, MailingState.FINISHED)

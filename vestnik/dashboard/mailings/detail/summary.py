@@ -15,7 +15,7 @@ from vestnik.dispatch.read.progress import Progress
 from vestnik.dispatch.states import LEFT_US
 from vestnik.mailings.models import ENDED, Mailing
 from vestnik.mailings.price import price_of
-from vestnik.mailings.template import is_personalised
+from vestnik.mailings.text import is_personalised
 from vestnik.reports.mailing.outlook import rate_of
 
 

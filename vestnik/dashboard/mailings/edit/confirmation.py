@@ -20,7 +20,7 @@ from vestnik.dashboard.templatetags.vestnik import money
 from vestnik.dashboard.wording.filter_text import describe
 from vestnik.dashboard.wording.zones import RUSSIAN, here
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
+from vestnik.mailings.window import database_now
 from vestnik.providers.registry import aliases
 from vestnik.reports.mailing.local_times import LocalTime, local_times
 from vestnik.reports.mailing.preview import preview

@@ -21,8 +21,8 @@ from vestnik.dashboard.web import autosave, dirty_fields
 from vestnik.dashboard.web.decorators import OperatorRequest
 from vestnik.dashboard.wording.zones import current_name
 from vestnik.mailings.models import BEFORE_THE_START, Mailing, MailingState
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
+from vestnik.mailings.window import database_now
 
 #: The client's fields to insert into a text; code and zone are rarely wanted.
 INSERTED_FIELDS = (("tag", gettext_lazy("tag")), ("phone_number", gettext_lazy("phone number")))
@@ -93,7 +93,7 @@ class MailingEditor:
         else:
             current = {name: getattr(basis, name) for name in (*forms.FIELDS, "filter")}
             fields = {**current, **self.changes()}
-        return Mailing(**fields, segments=least_segments_of(fields["text"]))
+        return Mailing(**fields, segments=least_segments_of(parse(fields["text"])))
 
     def confirmation(self) -> Confirmation:
         """Return what has to be confirmed before the page is saved."""

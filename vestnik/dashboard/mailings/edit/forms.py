@@ -12,7 +12,8 @@ from vestnik.dashboard.mailings.edit.window import LATER, WindowForm, default_wi
 from vestnik.dashboard.web.form_idempotency import new_token
 from vestnik.dashboard.wording.moments import Hour, WholeNumber
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import MOST_RATE, text_warnings, validate_hours, validate_text
+from vestnik.mailings.rules import MOST_RATE, validate_hours, validate_text
+from vestnik.mailings.text_warnings import text_warnings
 from vestnik.one_line import unless_untouched
 
 #: The fields of a mailing that the form fills.

@@ -26,8 +26,8 @@ from vestnik.dashboard.templatetags.vestnik import money
 from vestnik.dashboard.web.decorators import OperatorRequest, page
 from vestnik.dashboard.wording import zones
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.rules import database_now
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
+from vestnik.mailings.window import database_now
 from vestnik.providers.registry import aliases
 from vestnik.reports.mailing.preview import preview
 
@@ -179,7 +179,7 @@ def _build_mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
         "provider": values.get("provider") or aliases()[0],
         "rate_limit": values.get("rate_limit"),
     }
-    segments = least_segments_of(text)
+    segments = least_segments_of(parse(text))
     return Mailing(text=text, filter=audience.audience, segments=segments, **window, **sending)
 
 

@@ -31,7 +31,7 @@ from vestnik.mailings.models import (
     MailingState,
     StateConflict,
 )
-from vestnik.mailings.rules import check_window, database_now
+from vestnik.mailings.window import check_window, database_now
 
 SAVE_ACTIONS = ("draft", "schedule", "save")
 

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vestnik.mailings.template import Malformed, is_personalised, least, parse
 from vestnik.mailings.text import (
     MOST_SEGMENTS,
     Encoding,
+    Malformed,
     encoding_of,
     foreign_characters,
+    is_personalised,
+    least,
     normalise,
+    parse,
     segments_of,
     units_of,
 )

@@ -15,7 +15,7 @@ from vestnik.dashboard.mailings.edit.forms import MailingForm
 from vestnik.dashboard.web.form_idempotency import create_once, new_token, read_token
 from vestnik.dispatch.prepare.test_send import MOST_NUMBERS, SentTest, send_test
 from vestnik.mailings.models import Mailing
-from vestnik.mailings.template import least_segments_of
+from vestnik.mailings.text import least_segments_of, parse
 
 BETWEEN_NUMBERS = re.compile(r"[,;\n]+")
 #: The fields that a test uses; if one is invalid, the test is refused.
@@ -68,7 +68,7 @@ def _build_mailing(form: MailingForm, audience: AudienceForm) -> Mailing:
         fields = ", ".join(map(str, invalid_fields))
         raise ValidationError(_("Correct this first: %(fields)s.") % {"fields": fields})
     fields_of_mailing = {name: form.cleaned_data[name] for name in SENT_FIELDS}
-    segments = least_segments_of(fields_of_mailing["text"])
+    segments = least_segments_of(parse(fields_of_mailing["text"]))
     return Mailing(filter=audience.audience, segments=segments, **fields_of_mailing)
 
 

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from vestnik.dashboard.mailings.provider_choices import provider_choices
 from vestnik.dashboard.web.form_idempotency import IdempotentForm, new_token
 from vestnik.dashboard.wording.moments import EVENING, Moment
-from vestnik.mailings.rules import check_ahead, check_window, database_now, validate_provider
+from vestnik.mailings.rules import validate_provider
+from vestnik.mailings.window import check_ahead, check_window, database_now
 
 NOW, LATER = "now", "later"
 #: If less is left until the evening, the default end is the next evening.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vestnik.mailings.template import Malformed, Placeholder, least_segments_of, parse
+from vestnik.mailings.text import Malformed, Placeholder, least_segments_of, parse
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_whatever_else_is_in_braces_is_refused(text: str) -> None:
 
 
 def test_segments_before_anybodys_values_count_the_defaults() -> None:
-    assert least_segments_of("{{ name }}" + "я" * 70) == 1
-    assert least_segments_of('{{ name|default:"я" }}' + "я" * 70) == 2
+    assert least_segments_of(parse("{{ name }}" + "я" * 70)) == 1
+    assert least_segments_of(parse('{{ name|default:"я" }}' + "я" * 70)) == 2

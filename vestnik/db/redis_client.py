@@ -31,7 +31,7 @@ def connect(url: str, timeout: float) -> redis.Redis:
 
 def run_script(text: str, keys: Sequence[str], arguments: Sequence[float] = ()) -> Any:
     """Run a Lua script, by its digest if Redis knows it already."""
-    return _script(settings.REDIS_URL, text)(keys=keys, args=arguments)
+    return _script(client(), text)(keys=keys, args=arguments)
 
 
 # Cached by URL, so that a process that changes the setting gets a client of the new address.
@@ -58,5 +58,5 @@ def _without_retries(url: str, timeout: float) -> redis.Redis:
 
 
 @cache
-def _script(url: str, text: str) -> Script:
-    return _shared(url).register_script(text)
+def _script(client: redis.Redis, text: str) -> Script:
+    return client.register_script(text)

@@ -30,7 +30,7 @@ def run_scheduler() -> None:
 
 @shared_task(name="vestnik.look_at")
 def look_at(mailing_id: int) -> None:
-    """Do what is next for a mailing: launch, enlist, renew texts, wake its senders, close.
+    """Do what is next for a mailing: launch, enlist, wake its dispatchers, renew texts, close.
 
     With it all mailings are launched that are due, enlisted that wait, and finished that are done:
     hundreds of mailings that start together need a few tasks.
@@ -39,8 +39,8 @@ def look_at(mailing_id: int) -> None:
     mailings = launched or enlist_queue.to_enlist_from(mailing_id)
     enlist_queue.enlist(mailings, this_worker().is_stopping)
     try:
-        new_text.renew_all(mailing_id)
         wakeups.wake_dispatchers_for(mailing_id)
+        new_text.renew_all(mailing_id)
     finally:  # a mailing whose new text cannot be rendered ends like all others
         closing.close(mailing_id)
 

@@ -21,6 +21,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
@@ -71,47 +72,25 @@ __all__ = [
 ]
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class OutboundMessage:
     """One message on its way out. Instants are of `time.monotonic()`."""
 
     #: No provider has named it yet; templates serve messages and status queries alike.
     provider_id: ClassVar = ""
-    __slots__ = (
-        "answered_at",
-        "attempt",
-        "depart_before",
-        "departed_at",
-        "expires_at",
-        "is_resolved",
-        "mailing_id",
-        "message_id",
-        "outcome",
-        "phone_number",
-        "text",
-    )
 
-    def __init__(
-        self,
-        mailing_id: int,
-        message_id: int,
-        phone_number: str,
-        text: str,
-        *,
-        depart_before: float,
-        expires_at: float,
-    ) -> None:
-        self.mailing_id = mailing_id
-        self.message_id = message_id
-        self.phone_number = phone_number
-        self.text = text
-        self.depart_before = depart_before
-        self.expires_at = expires_at
-        self.departed_at: float | None = None
-        self.answered_at: float | None = None
-        self.is_resolved = False
-        self.outcome: Outcome | None = None
-        #: Set by the pipeline to identify an attempt that is in doubt, for a `LateOutcome`.
-        self.attempt: object = None
+    mailing_id: int
+    message_id: int
+    phone_number: str
+    text: str
+    depart_before: float = field(kw_only=True)
+    expires_at: float = field(kw_only=True)
+    departed_at: float | None = field(default=None, init=False)
+    answered_at: float | None = field(default=None, init=False)
+    is_resolved: bool = field(default=False, init=False)
+    outcome: Outcome | None = field(default=None, init=False)
+    #: Set by the pipeline to identify an attempt that is in doubt, for a `LateOutcome`.
+    attempt: object = field(default=None, init=False)
 
     def mark_departed(self) -> None:
         """Note the departure. Call it right before the first byte; raises TooLate if none may go.

@@ -31,12 +31,9 @@ TOOK = echo "make $@ took $$(($$(date +%s) - began)) s"
 
 test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; set -ex; \
-	$(BIN)/coverage erase; \
-	$(BIN)/coverage run $(TESTED) --part most -n $(WORKERS) $(ARGS); \
+	$(BIN)/python -m slipcover $(TESTED) --part most -n $(WORKERS) $(ARGS); \
 	$(BIN)/python $(TESTED) --part browser -n 2 $(ARGS); \
-	$(BIN)/python $(TESTED) --part alone $(ARGS); \
-	$(BIN)/coverage combine --quiet; \
-	$(BIN)/coverage report --skip-covered --fail-under=90
+	$(BIN)/python $(TESTED) --part alone $(ARGS)
 
 test-fast: $(VENV)/.dev ## tests without a stack, a browser, generated inputs or long tables
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; \

@@ -46,10 +46,7 @@ def stack(browser: Browser) -> Iterator[RunningStack]:
 def peopled_stack(**environ: str) -> Iterator[RunningStack]:
     """For a module that wants an empty one of its own: override `stack`."""
     environ = {"SMS_PROVIDER_QUIET_BACKEND": "null", **environ}
-    stack = RunningStack(workers=1, environ=environ)
-    # tests/dashboard says which lines are run; here it would only slow down what is looked at.
-    stack.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-    with stack as running:
+    with RunningStack(workers=1, environ=environ) as running:
         people.make_users(running, *((role, role) for role in people.ROLES))
         yield running
 

@@ -47,7 +47,5 @@ def as_nobody(home):
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
     environ = {"PYTHONPATH": f"{within_reach}:{Path.cwd()}"}
-    # The user cannot write to the folder of the coverage files.
-    environ |= {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
     yield {"command": AS_NOBODY, "environ": environ}
     shutil.rmtree(within_reach)

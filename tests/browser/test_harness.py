@@ -1,6 +1,9 @@
 """The harness itself: what it must see, it sees."""
 
+import os
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -11,6 +14,7 @@ from tests.browser.people import ROLES
 from tests.browser.post_proxy import PostProxy
 from tests.browser.watch import Watch
 from tests.stack.embedded_servers import wait_until
+from tests.stack.memory import descendants
 from tests.stack.running import RunningStack
 
 
@@ -89,3 +93,25 @@ def test_a_post_that_is_given_up_is_waited_for() -> None:
 
         wait_until(lambda: proxy.is_idle, seconds=10)
         stack.close()
+
+
+def test_chromium_disables_what_playwright_does(browser: Browser) -> None:
+    """Of several lists Chromium takes the last one, which is ours."""
+    started = [Path(f"/proc/{pid}/cmdline") for pid in descendants(os.getpid())]
+    lists = next(filter(None, map(disabled, started)))
+
+    assert len(lists) == 2
+    assert set(lists[0]) <= set(lists[1])
+
+
+def disabled(command: Path) -> list[list[str]]:
+    """The lists of disabled features on the command line of Chromium itself."""
+    with suppress(OSError):
+        words = command.read_text().split("\0")
+        if "--remote-debugging-pipe" in words:
+            return [
+                word.partition("=")[2].split(",")
+                for word in words
+                if word.startswith("--disable-features=")
+            ]
+    return []

@@ -26,18 +26,18 @@ settings.register_profile("thorough", max_examples=2_000)
 
 SERVERS = pytest.StashKey[Servers]()
 HERE = Path(__file__).parent
-#: What kills processes, or holds a rate or a second: nothing else may run meanwhile.
+#: What holds a rate or a second: nothing else may run meanwhile.
 ALONE = (
     "containers",
-    "pipeline/test_frozen_processes.py",
     "pipeline/test_gateway.py",
-    "pipeline/test_kills.py",
     "pipeline/test_sending.py",
     "pipeline/test_stop_list.py",
     "pipeline/test_stop_word.py",
 )
-#: Two at once: each has a stack and a Chromium, and waits for one or the other most of the time.
+#: Each has a stack and a Chromium, and waits for one or the other for half of the time.
 BROWSER = ("browser",)
+#: Each kills or freezes processes of its own stack, and waits for most of the time: beside those.
+KILLING = ("pipeline/test_frozen_processes.py", "pipeline/test_kills.py")
 #: What starts a stack, or other programs, or tries hundreds of inputs: not for `make test-fast`.
 SLOW = (
     "api/http/test_schema.py",
@@ -56,6 +56,7 @@ LONGEST = (
     "audience/importing/test_export_and_import.py",
     "browser/test_accessibility.py",
     "browser/test_live.py",
+    "browser/test_meaning.py",
     "browser/test_page_contents.py",
     "mailings/test_hours_by_model.py",
     "mailings/test_rendering.py",
@@ -94,8 +95,8 @@ LONG = (
 )
 #: By `--part`: which folders and modules are left out, and which alone are taken (none: the rest).
 PARTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-    "most": ((*ALONE, *BROWSER), ()),
-    "browser": ((), BROWSER),
+    "most": ((*ALONE, *BROWSER, *KILLING), ()),
+    "browser": ((), (*BROWSER, *KILLING)),
     "alone": ((), ALONE),
     "fast": ((*ALONE, *BROWSER, *SLOW, *LONG), ()),
 }
@@ -121,7 +122,7 @@ def _is_of(part: str, path: Path) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: needs the machine for itself (set by conftest.py)")
-    config.addinivalue_line("markers", "browser: beside one other at most (set by conftest.py)")
+    config.addinivalue_line("markers", "browser: needs a Chromium (set by conftest.py)")
     # Started in the background a shell ignores Ctrl-C for us, and we would for all that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     is_own = not os.environ.get(DATABASE)

@@ -228,3 +228,18 @@ def test_one_wakeup_is_enough_for_a_rate(broker: redis.Redis, settings: Any) -> 
         wakeups.publish("vestnik.look_at", 11)
         wait_until(lambda: broker.llen(QUEUE) == 2, 10)
     assert [one["task"] for one in queued(broker)] == ["vestnik.work", "vestnik.look_at"]
+
+
+def test_small_mailings_one_after_the_other_give_a_rate_two_wakeups_at_most(
+    broker: redis.Redis, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeups, "_dispatch", wakeups.SpacedWakeups(0.001))
+    monkeypatch.setattr(wakeups, "PENDING_SECONDS", 60.0)
+    with provider(settings, "slow", "vestnik.providers.null.NullProvider", max_rate="20"):
+        for _ in range(10_000):  # takes many times as long as the time between two
+            wakeups.wake_dispatcher_soon("slow")
+        wakeups.publish("vestnik.look_at", 14, after=0.1)
+        wait_until(lambda: "(14,)" in [one["argsrepr"] for one in queued(broker)], 20)
+    assert [one["task"] for one in queued(broker)].count("vestnik.work") == (
+        wakeups.MOST_OF_LIMITED
+    )

@@ -149,7 +149,7 @@ def wake_for(mailing_id: int) -> None:
     transaction.on_commit(partial(publish, "vestnik.look_at", mailing_id))
 
 
-def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS) -> None:
+def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS, after: float = 0.0) -> None:
     """Publish wake-ups for up to `dispatchers` dispatchers of the provider.
 
     A dispatcher that is fully busy ignores them. A rate-limited provider gets one. More may wait
@@ -158,7 +158,7 @@ def wake_dispatchers(alias: str, dispatchers: int = MOST_DISPATCHERS) -> None:
     is_limited = alias in aliases() and bool(describe(alias).max_rate)
     most = MOST_OF_LIMITED if is_limited else MOST_DISPATCHERS
     for _ in range(1 if is_limited else dispatchers):
-        publish("vestnik.work", alias, most=most)
+        publish("vestnik.work", alias, after=after, most=most)
 
 
 def wake_dispatchers_for(mailing_id: int) -> None:
@@ -176,7 +176,7 @@ def wake_dispatcher_soon(alias: str) -> None:
     """Publish a wake-up for a dispatcher of the provider, at most every DISPATCH_EVERY seconds."""
     after = _dispatch.request(alias)
     if after is not None:
-        publish("vestnik.work", alias, after=after, most=MOST_DISPATCHERS)
+        wake_dispatchers(alias, dispatchers=1, after=after)
 
 
 def finish_soon(mailing_id: int) -> None:

@@ -3,12 +3,14 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.builders import enlist_all, from_now, make_clients, make_mailing
+from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
 from vestnik.db import sql
 from vestnik.dispatch.models import Batch, MailingTurn
@@ -17,9 +19,10 @@ from vestnik.dispatch.record import claims
 from vestnik.dispatch.record.claims import ClaimOrder
 from vestnik.dispatch.record.recorder import OutcomeBatch, record_and_release
 from vestnik.dispatch.send import fair_queue
-from vestnik.dispatch.send.fair_queue import Backlog, make_plan
+from vestnik.dispatch.send.fair_queue import Backlog, FairQueue, make_plan
 from vestnik.dispatch.transitions.lease import CLAIM, LONGEST_TURN, MOST_BEHIND
 from vestnik.mailings.models import Mailing
+from vestnik.providers.null import NullProvider
 
 pytestmark = pytest.mark.django_db
 
@@ -206,6 +209,27 @@ def test_a_plan_gives_those_who_begin_to_wait_an_equal_part() -> None:
     assert found.rates == {1: 4.5, 2: 4.5}
     assert found.rate_of_others == 3.0
     assert make_plan({}, 9).rate_of_others == 9
+
+
+def test_a_mailing_that_is_announced_while_a_plan_is_made_is_in_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not forgotten until the plan is due anyway: its messages would not count as waiting."""
+    monkeypatch.setattr(fair_queue, "REPLAN_EVERY", 3600.0)
+    make_several(1)
+    queue = FairQueue(NullProvider("null", {}))
+
+    def announce_another(execute: Callable[..., object], *statement: object) -> object:
+        rows = execute(*statement)
+        if statement[0] == fair_queue.READ_BACKLOGS:
+            connection.execute_wrappers.remove(announce_another)
+            make_another()
+            queue.has_news = True  # as a wake-up does
+        return rows
+
+    connection.execute_wrappers.append(announce_another)
+    assert len(queue.current_plan().rates) == 1
+    wait_until(lambda: len(queue.current_plan().rates) == 2, 20)
 
 
 def rows_that_a_claim_reads(mailings: list[Mailing]) -> float:

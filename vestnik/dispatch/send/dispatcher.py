@@ -198,7 +198,8 @@ class Dispatcher:
 
         A batch is claimed once the provider's rate limit grants permits (decision 0020).
         """
-        if self._is_full() or None in (cooling_down := self._cooldowns.active()):
+        cooling_down = self._cooldowns.active()
+        if None in cooling_down or self._is_full():
             return False
         provider = self._context.provider
         with self._breaker.admit() as wait:

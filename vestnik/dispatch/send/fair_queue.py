@@ -182,10 +182,11 @@ class FairQueue:
 
     def _replan(self) -> None:
         began = time.monotonic()
+        self.has_news = False  # before the reading: news that come meanwhile are for the next plan
         backlogs = read_backlogs(self._provider.alias)
         self._plan = make_plan(backlogs, self._capacity(backlogs), self._least_turn)
         now = time.monotonic()
-        self._replan_at, self.has_news = now + REPLAN_EVERY, False
+        self._replan_at = now + REPLAN_EVERY
         self._earliest_replan_at = now + max(EARLIEST_REPLAN, REPLAN_COST_FACTOR * (now - began))
 
     def _capacity(self, backlogs: Mapping[int, Backlog]) -> float:

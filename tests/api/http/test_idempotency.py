@@ -1,5 +1,6 @@
 """`Idempotency-Key` on creation."""
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests.api.caller import Caller, errors_of, mailing_body
+from tests.api.caller import Caller, errors_of, ids_of, mailing_body
 from vestnik.api.http.idempotency import LOCK
 from vestnik.api.models import IdempotencyRecord
 from vestnik.audience.models import Client
@@ -17,9 +18,17 @@ from vestnik.mailings.models import LAUNCH, Mailing
 NUMBER = {"phone_number": "79261234567"}
 
 
-@pytest.mark.parametrize(("address", "body"), [("clients/", NUMBER), ("mailings/", mailing_body())])
+CREATIONS: list[tuple[str, dict[str, Any]]] = [
+    ("clients/", NUMBER),
+    ("mailings/", mailing_body()),
+    ("audiences/", {"name": "x", "filter": {}}),
+    ("attributes/", {"name": "x", "type": "number"}),
+]
+
+
+@pytest.mark.parametrize(("address", "body"), CREATIONS)
 def test_the_same_request_gets_the_same_answer_and_creates_nothing(
-    api: Caller, address: str, body: Any
+    api: Caller, address: str, body: dict[str, Any]
 ) -> None:
     first = api.post(address, body, idempotency_key="k")
     again = api.post(address, dict(reversed(body.items())), idempotency_key="k")
@@ -29,7 +38,7 @@ def test_the_same_request_gets_the_same_answer_and_creates_nothing(
     assert again["Location"] == first["Location"]
     assert "Idempotency-Replayed" not in first
     assert again["Idempotency-Replayed"] == "true"
-    assert Client.objects.count() + Mailing.objects.count() == 1
+    assert len(ids_of(api.get(address))) == 1
 
 
 def test_another_body_is_refused(api: Caller) -> None:
@@ -129,7 +138,6 @@ def test_of_many_at_once_one_creates() -> None:
 
 UNKEYED = [
     ("POST", "clients/bulk/", []),
-    ("POST", "audiences/", {"name": "x", "filter": {}}),
     ("POST", "mailings/preview/", mailing_body()),
     ("POST", "mailings/1/unknown/", {"action": "resend"}),
     ("PUT", "clients/1/", NUMBER),
@@ -147,6 +155,24 @@ def test_a_key_is_refused_where_it_would_be_ignored(
     assert answer.status_code == 400
     assert "leave the header out" in errors_of(answer)["Idempotency-Key"]
     assert api.get("clients/", idempotency_key="k").status_code == 200
+
+
+def test_a_key_is_refused_exactly_where_the_schema_has_none(api: Caller) -> None:
+    paths = api.get("/api/schema/", accept="application/json").json()["paths"]
+    documented, accepted = set(), set()
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            if "security" not in operation or method == "get":
+                continue  # the addresses of the providers accept any header
+            named = {parameter["name"] for parameter in operation.get("parameters", ())}
+            documented |= {(method, path)} if "Idempotency-Key" in named else set()
+            address = re.sub(r"\{\w+\}", "1", path)
+            answer = api.call(method.upper(), address, [], idempotency_key="k")
+            is_refused = "leave the header out" in answer.content.decode()
+            accepted |= set() if is_refused else {(method, path)}
+
+    assert accepted == documented
+    assert ("post", "/api/v1/audiences/") in documented
 
 
 ORDERS = [("schedule", "scheduled"), ("pause", "paused"), ("resume", "running"), ("cancel", None)]

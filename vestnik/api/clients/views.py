@@ -91,8 +91,6 @@ class ClientPage(serializers.Serializer[Any]):
 class Clients(StrictAPIView):
     """All clients."""
 
-    once_by_key = ("POST",)
-
     query_class = ClientQuery
 
     @extend_schema(parameters=[ClientQuery], responses=ClientPage, operation_id="clients_list")

@@ -87,6 +87,7 @@ def create_once(
         with transaction.atomic():
             return _create_or_replay(request, name, partial(create, view, request, **address))
 
+    create_or_replay.honours_key = True  # type: ignore[attr-defined]  # StrictAPIView reads it
     return create_or_replay
 
 

@@ -23,9 +23,8 @@ class StrictAPIView(APIView):
 
     query_class: ClassVar[type[StrictSerializer]] = NoQuery
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
-    #: The methods that honour an `Idempotency-Key`; other unsafe methods refuse one.
-    once_by_key: ClassVar[tuple[str, ...]] = ()
-    #: The methods that are idempotent without a key: one is accepted and has no effect.
+    #: The methods that are idempotent without an `Idempotency-Key`: one is accepted and has no
+    #: effect. A method under `create_once` honours it, all other unsafe methods refuse it.
     key_without_effect: ClassVar[tuple[str, ...]] = ()
     query: dict[str, Any]
     #: The name of the caller for the events.
@@ -43,11 +42,14 @@ class StrictAPIView(APIView):
             self.http_method_not_allowed(request)
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             raise LengthRequired
-        takes_key = (*SAFE_METHODS, *self.once_by_key, *self.key_without_effect)
-        if HEADER in request.headers and request.method not in takes_key:
+        if HEADER in request.headers and not self._takes_key(str(request.method)):
             raise ValidationError({HEADER: [NOT_HERE]})
         self.actor = str(request.auth)
         self.query = validate_query(self.query_class, request.query_params)
+
+    def _takes_key(self, method: str) -> bool:
+        without_effect = method in (*SAFE_METHODS, *self.key_without_effect)
+        return without_effect or hasattr(getattr(self, method.lower()), "honours_key")
 
 
 def refuse_body(request: Request) -> None:

@@ -67,8 +67,6 @@ class SendAgainBody(MailingBody):
 class MailingSendAgain(StrictAPIView):
     """A mailing to the clients whom another mailing did not reach."""
 
-    once_by_key = ("POST",)
-
     @extend_schema(
         request=SendAgainBody,
         responses={201: MailingBody},

@@ -93,8 +93,6 @@ class TrialShown(serializers.Serializer[Any]):
 class MailingTestSend(StrictAPIView):
     """A test send."""
 
-    once_by_key = ("POST",)
-
     @extend_schema(
         request=TrialBody,
         responses={201: TrialShown},

@@ -50,8 +50,6 @@ NOBODY_MATCHES = "No client matches the filter now: a start would finish without
 class Mailings(StrictAPIView):
     """All mailings."""
 
-    once_by_key = ("POST",)
-
     query_class = MailingQuery
 
     @extend_schema(parameters=[MailingQuery], responses=MailingPage, operation_id="mailings_list")

@@ -188,7 +188,7 @@ class MailingBody(StrictSerializer):
 
     @extend_schema_field(ReasonShown(allow_null=True))
     def get_reason(self, mailing: Mailing) -> dict[str, Any] | None:
-        why = mailing.why if mailing.state_reason else None
+        why = mailing.why
         return why.data if why else None
 
     def get_held(self, mailing: Mailing) -> str:

@@ -73,13 +73,11 @@ class Mailings(StrictAPIView):
         fields = validate(NewMailing, request.data)
         make = Mailing.objects.draft if fields.pop("draft", False) else Mailing.objects.schedule
         mailing = make(actor=self.actor, **fields)
-        warnings = [] if select_recipients(mailing.filter).exists() else [NOBODY_MATCHES]
+        wake_for(mailing.id)
         # A new mailing has no messages and is not held.
         context = {"progress": {mailing.id: NOTHING_YET}, "held": {}}
-        shown = MailingBody(mailing, context=context).data
-        wake_for(mailing.id)
         return Response(
-            {**shown, "warnings": warnings},
+            {**MailingBody(mailing, context=context).data, "warnings": warnings_of(mailing)},
             status=status.HTTP_201_CREATED,
             headers={"Location": reverse("mailing", args=[mailing.id])},
         )

@@ -12,7 +12,6 @@ from django.utils import timezone
 from tests.api.caller import Caller, errors_of, ids_of, mailing_body
 from vestnik.api.http.idempotency import LOCK
 from vestnik.api.models import IdempotencyRecord
-from vestnik.audience.models import Client
 from vestnik.mailings.models import LAUNCH, Mailing
 
 NUMBER = {"phone_number": "79261234567"}

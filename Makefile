@@ -31,9 +31,10 @@ TOOK = echo "make $@ took $$(($$(date +%s) - began)) s"
 
 test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; set -ex; \
-	$(BIN)/python -m slipcover $(TESTED) --part most -n $(WORKERS) $(ARGS); \
+	$(BIN)/slipcover --json --out .coverage.json $(TESTED) --part most -n $(WORKERS) $(ARGS); \
 	$(BIN)/python $(TESTED) --part browser -n $(WORKERS) $(ARGS); \
-	$(BIN)/python $(TESTED) --part alone $(ARGS)
+	$(BIN)/python $(TESTED) --part alone $(ARGS); \
+	$(BIN)/slipcover --merge .coverage.json --out .coverage.json --fail-under 90
 
 test-fast: $(VENV)/.dev ## tests without a stack, a browser, generated inputs or long tables
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; \

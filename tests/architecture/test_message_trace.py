@@ -4,8 +4,8 @@ import re
 import subprocess
 import sys
 
-#: The aim is 60 files and 25 returns. Threads vary the counts by a few from run to run.
-MOST_FILES, MOST_RETURNS = 65, 92
+#: Threads vary the counts by a few from run to run.
+MOST_FILES, MOST_RETURNS = 60, 20
 
 
 def test_the_way_of_a_message_does_not_grow() -> None:

@@ -9,14 +9,21 @@ from django.http import HttpRequest, HttpResponse
 from vestnik.api.http import problems
 from vestnik.dashboard.web import error_pages as pages
 from vestnik.db.errors import classify_failure, is_unstorable
+from vestnik.middleware.complete_body import IncompleteBody
 
 FOR_PROGRAMS = ("/api/", "/metrics", "/livez", "/readyz")
 KINDS = ["text/html", problems.CONTENT_TYPE, "application/json"]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400: an unknown host, a forged cookie, a header that is too long."""
-    return _either(request, lambda: problems.bad_request(request, exception), pages.bad_request)
+    """Answer 400: an incomplete body, an unknown host, a forged cookie, a header that is too
+    long."""
+    is_incomplete = isinstance(exception, IncompleteBody)
+    return _either(
+        request,
+        lambda: problems.bad_request(request, exception),
+        lambda asked: pages.bad_request(asked, is_incomplete=is_incomplete),
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -61,6 +61,39 @@ def test_whoever_sends_a_body_byte_by_byte_holds_no_place_for_good(stack: Runnin
     assert stack.api("GET", "clients/").status == 200
 
 
+FIELD = 'Content-Disposition: form-data; name="file"; filename="a.csv"'
+PROBLEM = "ended before its body was complete"
+FORM = f"csrfmiddlewaretoken={'a' * 32}&username=a"
+INCOMPLETE = [
+    ("/login/", "application/x-www-form-urlencoded", FORM, "did not arrive completely"),
+    ("/api/v1/clients/", "application/json", '{"phone_number": "79261234567"}', PROBLEM),
+    (
+        "/api/v1/clients/imports/",
+        "multipart/form-data; boundary=x",
+        f"--x\r\n{FIELD}\r\n\r\nphone_number\r\n79261234567\r\n--x\r\nContent-Disposition: ",
+        PROBLEM,
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "kind", "body", "said"), INCOMPLETE)
+def test_a_body_that_ends_early_is_refused_whatever_its_part_says(
+    stack: RunningStack, path: str, kind: str, body: str, said: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\nConnection: close\r\n"
+    head += f"Content-Type: {kind}\r\nContent-Length: {len(body) + 1}\r\n"
+    head += f"Cookie: csrftoken={'a' * 32}\r\nAuthorization: Bearer {stack.key}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=30) as line:
+        line.sendall((head + body).encode())
+        line.shutdown(socket.SHUT_WR)
+        answer = line.makefile("rb").read().decode()
+
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert said in answer
+    assert stack.api("GET", "clients/").body["results"] == []
+    assert stack.sql("SELECT id FROM audience_import") == []
+
+
 def _began(stack: RunningStack) -> socket.socket:
     line = socket.create_connection(("127.0.0.1", stack.port), timeout=30)
     head = f"POST /api/v1/clients/ HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n"

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
+from vestnik.middleware.complete_body import require_complete_body
 from vestnik.middleware.request_checks import seconds_for
 
 #: Requests at once per process; each may hold one database connection.
@@ -50,6 +51,7 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         _take_charset(environ)
+        require_complete_body(environ)
         path = environ.get("PATH_INFO")
         if environ.get("HTTP_ACCEPT") == STREAMS or path == ALIVE:
             return application(environ, start)

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 from vestnik.api.http.exceptions import TooLarge
+from vestnik.middleware.complete_body import ENDED_EARLY
 
 #: Bytes of a mebibyte.
 MIB = 1024 * 1024
@@ -46,9 +47,7 @@ class StrictJSONParser(BaseParser):
         try:
             body: bytes = stream.read(self.most_bytes + 1)
         except OSError:
-            raise ParseError(
-                "The request ended before its body was complete: send it again."
-            ) from None
+            raise ParseError(ENDED_EARLY) from None
         if len(body) > self.most_bytes:
             raise TooLarge(f"Send at most {self.most_bytes // MIB} MiB at once.")
         return body

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from vestnik.db.errors import RETRY_AFTER, FailureKind
+from vestnik.middleware.complete_body import IncompleteBody
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -57,7 +58,9 @@ def answer(status: int, detail: str, errors: Sequence[FieldError] = ()) -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Handle Django's 400: an unknown host, a forged cookie, a long header."""
+    """Handle Django's 400: an incomplete body, an unknown host, a forged cookie, a long header."""
+    if isinstance(exception, IncompleteBody):
+        return answer(400, str(exception))
     return answer(400, "This request could not be read: check its host and its headers.")
 
 

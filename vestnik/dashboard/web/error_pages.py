@@ -29,9 +29,9 @@ def forbidden(request: HttpRequest) -> HttpResponse:
     return _within(request, "dashboard/refused.html", 403)
 
 
-def bad_request(request: HttpRequest) -> HttpResponse:
-    """400."""
-    return _alone(request, "dashboard/bad_request.html", 400)
+def bad_request(request: HttpRequest, *, is_incomplete: bool) -> HttpResponse:
+    """400; `is_incomplete` if the end of the body is missing."""
+    return _alone(request, "dashboard/bad_request.html", 400, is_incomplete=is_incomplete)
 
 
 def csrf_failure(request: HttpRequest) -> HttpResponse:
@@ -99,7 +99,7 @@ def _within(request: HttpRequest, template: str, status: int) -> HttpResponse:
     return _guarded(render(request, template, {"frame": frame}, status=status))
 
 
-def _alone(request: HttpRequest, template: str, status: int, **more: str) -> HttpResponse:
+def _alone(request: HttpRequest, template: str, status: int, **more: object) -> HttpResponse:
     language = translation.get_language_from_request(request)
     with translation.override(language):
         body = render_to_string(

@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 #: What holds a rate or a second: nothing else may run meanwhile.
 ALONE = (
     "containers",
+    "pipeline/test_frozen_processes.py",
     "pipeline/test_gateway.py",
     "pipeline/test_sending.py",
     "pipeline/test_stop_list.py",
@@ -36,8 +37,8 @@ ALONE = (
 )
 #: Each has a stack and a Chromium, and waits for one or the other for half of the time.
 BROWSER = ("browser",)
-#: Each kills or freezes processes of its own stack, and waits for most of the time: beside those.
-KILLING = ("pipeline/test_frozen_processes.py", "pipeline/test_kills.py")
+#: Each kills processes of its own stack, and waits for most of the time: beside those.
+KILLING = ("pipeline/test_kills.py",)
 #: What starts a stack, or other programs, or tries hundreds of inputs: not for `make test-fast`.
 SLOW = (
     "api/http/test_schema.py",

@@ -31,8 +31,8 @@ OF_PLAYWRIGHT = (
 #: Each window would load two pages for what drops down from an address bar that nobody sees: half
 #: of the processor time that a new page takes.
 OF_THE_ADDRESS_BAR = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
-#: The one without windows first: a context with a page takes 0.6 s of processor time in it, and 1.0 s
-#: in the other, which draws its own tabs and menus too.
+#: The one without windows first. A context with a page takes 0.6 s of processor time in it, and
+#: 1.0 s in the other, which draws its own tabs and menus too.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",

@@ -6,18 +6,22 @@ the number is recognised when it is entered again.
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from vestnik.audience.phone import validate_phone_number
+from vestnik.db import sql
 from vestnik.reasons.reason import Reason
 
 PURPOSE = b"vestnik stop list"
 LONGEST_REASON = 200
+#: How often entries are inserted again after another transaction inserted one of them.
+TRIES = 5
 #: The block size of SHA-256 in bytes, which HMAC pads its key to (RFC 2104).
 BLOCK = 64
 
@@ -83,11 +87,22 @@ def put(numbers: Iterable[str], source: str, reason: str = "") -> int:
     data = reason.json if isinstance(reason, Reason) else None
     unique_numbers = sorted(set(numbers))
     hashes = [hash_of(number) for number in unique_numbers]
-    with connection.cursor() as cursor:
-        cursor.execute(DELETE_DUPLICATES, [unique_numbers, hashes])
-        cursor.execute(REHASH, [unique_numbers, hashes])
-        cursor.execute(PUT, [str(reason), data, source, unique_numbers, hashes])
-        return int(cursor.rowcount)
+    sql.run(DELETE_DUPLICATES, [unique_numbers, hashes])
+    sql.run(REHASH, [unique_numbers, hashes])
+    return insert_entries(PUT, [str(reason), data, source, unique_numbers, hashes])
+
+
+def insert_entries(statement: str, parameters: Sequence[object]) -> int:
+    """Run a statement that puts numbers on the list; return how many are new or entered again.
+
+    Its ON CONFLICT names the hash. A transaction that puts the same new number on the list at the
+    same moment may be met at the index of the numbers instead, which is an error. Its entry is
+    committed by then, so the next try finds it by the hash.
+    """
+    for _ in range(TRIES):
+        with suppress(IntegrityError), transaction.atomic():
+            return sql.run(statement, parameters).rowcount
+    return sql.run(statement, parameters).rowcount
 
 
 def is_number(phone_number: str) -> Q:
@@ -97,9 +112,7 @@ def is_number(phone_number: str) -> Q:
 
 def any_erased() -> bool:
     """Return whether any entry is erased."""
-    with connection.cursor() as cursor:
-        cursor.execute(ANY_ERASED)
-        return bool(cursor.fetchone()[0])
+    return bool(sql.value(ANY_ERASED))
 
 
 def recall(numbers: Iterable[str]) -> None:
@@ -107,16 +120,14 @@ def recall(numbers: Iterable[str]) -> None:
     if any_erased():
         unique_numbers = sorted(set(numbers))
         hashes = [hash_of(number) for number in unique_numbers]
-        with connection.cursor() as cursor:
-            cursor.execute(DELETE_DUPLICATES, [unique_numbers, hashes])
-            cursor.execute(RECALL, [unique_numbers, hashes])
+        sql.run(DELETE_DUPLICATES, [unique_numbers, hashes])
+        sql.run(RECALL, [unique_numbers, hashes])
 
 
 def erase(phone_number: str) -> bool:
     """Replace a number by its hash; return whether it was on the list."""
     hashed = hash_of(phone_number)
-    with connection.cursor() as cursor:
-        cursor.execute(DELETE_DUPLICATES, [[phone_number], [hashed]])
+    sql.run(DELETE_DUPLICATES, [[phone_number], [hashed]])
     entries = StopListEntry.objects.filter(phone_number=phone_number)
     return bool(
         entries.update(phone_number=None, phone_hash=hashed, reason="", reason_details=None)

@@ -1,8 +1,11 @@
 """A number is stopped while mailings run."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 
 from tests.audience.import_files import counts as import_counts
 from tests.audience.import_files import take
@@ -27,6 +30,7 @@ from vestnik.providers.base import Inbound
 pytestmark = pytest.mark.django_db
 
 FIRST, SECOND = "79000000000", "79000000001"
+STOPPERS = 4
 
 
 def wrote(text: str, number: str = FIRST) -> Inbound:
@@ -61,6 +65,26 @@ def test_many_are_stopped_at_once_and_none_twice():
     assert counts(mailing) == {"queued": 1, "suppressed": 2}
     assert mailing.batches.get().suppressed == 2
     assert_it_adds_up(mailing)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_number_that_several_stop_at_the_same_moment_is_stopped_once():
+    together = threading.Barrier(STOPPERS)
+
+    def stop() -> int:
+        try:
+            return sum(
+                opt_out.stop_numbers([f"79{n:09}"], Source.INBOUND)
+                for n in range(150)
+                if together.wait(30) >= 0
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(STOPPERS) as threads:
+        added = [one.result() for one in [threads.submit(stop) for _ in range(STOPPERS)]]
+
+    assert sum(added) == StopListEntry.objects.count() == 150
 
 
 def test_the_last_one_of_a_batch_makes_it_done():

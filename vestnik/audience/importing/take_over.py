@@ -7,7 +7,7 @@ from typing import Any
 from vestnik.audience.importing.into_directory import save_clients
 from vestnik.audience.imports import Into
 from vestnik.audience.phone import GETS_NO_SMS
-from vestnik.audience.stop_list import HASH_OF, Source, any_erased, pads
+from vestnik.audience.stop_list import HASH_OF, Source, any_erased, insert_entries, pads
 from vestnik.db import sql
 from vestnik.db.lock_ids import IMPORT_COMMIT_LOCK
 from vestnik.reasons.codes import Code
@@ -158,7 +158,7 @@ def _keep_one_row_of_each_number(import_id: int, counts: Counts) -> int:
 def _into_stop_list(erased: list[str]) -> int:
     """Add the numbers to the stop list; return how many are new on it."""
     sql.run(REHASH, [*pads(), *pads()])
-    created = sql.run(INTO_STOP_LIST, [*pads(), Source.IMPORT]).rowcount
+    created = insert_entries(INTO_STOP_LIST, [*pads(), Source.IMPORT])
     sql.run(HIDE, [erased])
     sql.run("ANALYZE audience_stoplistentry")  # workers have plans for a short list
     return created

@@ -24,11 +24,8 @@ run: $(VENV)/.run ## PostgreSQL, Valkey, web, workers, all together, until Ctrl-
 # Python keeps what it compiled (of each test module, by pytest, too), so that each process of the
 # tests need not compile it anew, where the environment would forbid it.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
-# More than there are processors, up to four: tests that start a stack wait for most of their time,
-# and those of pages for some of it.
-CORES := $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n : 4)))
-WORKERS := $(shell echo $$(($(CORES) + 2)))
-BROWSERS := $(shell echo $$(($(CORES) + 1)))
+# One more than there are processors: tests that start a stack wait for most of their time.
+WORKERS := $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n < 4 ? n : 4)))
 TESTED = -m pytest --dist loadfile --no-loadscope-reorder
 TOOK = echo "make $@ took $$(($$(date +%s) - began)) s"
 
@@ -36,7 +33,7 @@ test: $(VENV)/.dev ## every test, on servers of its own, and how much they cover
 	@began=$$(date +%s); trap '$(TOOK)' EXIT; set -ex; \
 	rm -f .coverage.json; \
 	$(BIN)/slipcover --json --out .coverage.json $(TESTED) --part most -n $(WORKERS) $(ARGS); \
-	$(BIN)/python $(TESTED) --part browser -n $(BROWSERS) $(ARGS); \
+	$(BIN)/python $(TESTED) --part browser -n $(WORKERS) $(ARGS); \
 	$(BIN)/python $(TESTED) --part alone $(ARGS); \
 	$(BIN)/slipcover --merge .coverage.json --out .coverage.json --fail-under 90
 

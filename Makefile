@@ -49,7 +49,7 @@ test-postgresql: $(VENV)/.dev ## the tests of a database, on a PostgreSQL of TES
 		--dist loadfile $(or $(ARGS),$(addprefix tests/,access api audience dashboard db \
 		dispatch mailings providers reports))
 
-check: $(VENV)/.dev ## format, lint, types, import contracts, CI files, migrations
+check: $(VENV)/.dev ## format, lint, types, import contracts, CI files, migrations, retired words
 	$(BIN)/black --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -57,6 +57,7 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, CI files, migratio
 	$(BIN)/hadolint Dockerfile tests/containers/standins/*/Containerfile
 	@$(MAKE) --no-print-directory workflows
 	$(BIN)/vestnik manage makemigrations --check --dry-run
+	$(BIN)/python -m pytest -q tests/architecture/test_vocabulary.py
 
 # The schemas come with the package: no network.
 workflows: $(VENV)/.dev ## CI, issue forms and compose.yaml against their schemas

@@ -13,10 +13,10 @@ from vestnik.sandbox.gateway import Sandbox
 
 def test_a_late_answer_is_told_with_the_id_by_which_receipts_will_come() -> None:
     async def test() -> None:
-        heap, slow = Heap(), Behaviour(delay=0.3)
+        heap, slow = Heap(), Behaviour(delay=1.0)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=slow) as sandbox,
-            opened(smpp(sandbox, deadline="0.1"), heap) as connection,
+            opened(smpp(sandbox, deadline="0.5"), heap) as connection,
         ):
             message = outgoing(5)
             (outcome,) = await connection.hand_over_all([message])
@@ -30,10 +30,10 @@ def test_a_late_answer_is_told_with_the_id_by_which_receipts_will_come() -> None
 
 def test_the_parts_of_a_message_may_all_be_late() -> None:
     async def test() -> None:
-        heap, slow = Heap(), Behaviour(delay=0.3)
+        heap, slow = Heap(), Behaviour(delay=1.0)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=slow) as sandbox,
-            opened(smpp(sandbox, deadline="0.1"), heap) as connection,
+            opened(smpp(sandbox, deadline="0.5"), heap) as connection,
         ):
             assert isinstance((await connection.hand_over_all([outgoing(5, LONG)]))[0], Unknown)
             await until(lambda: heap.late)
@@ -46,14 +46,14 @@ def test_the_parts_of_a_message_may_all_be_late() -> None:
 
 def test_a_line_that_is_lost_meanwhile_tells_nothing() -> None:
     async def test() -> None:
-        heap, slow = Heap(), Behaviour(delay=0.3)
+        heap, slow = Heap(), Behaviour(delay=1.0)
         async with (
             Sandbox(**SMPP_ONLY, behaviour=slow) as sandbox,
-            opened(smpp(sandbox, deadline="0.1"), heap) as connection,
+            opened(smpp(sandbox, deadline="0.5"), heap) as connection,
         ):
             await connection.hand_over_all([outgoing(5)])
             sandbox.drop_connections()
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1.2)
             assert not heap.late
 
     run(test)
@@ -75,7 +75,7 @@ def test_late_answers_are_recorded_before_a_worker_ends_but_it_does_not_wait_for
     async def closed(heap: Slow) -> float:
         """How long it takes to close with a late answer under way."""
         async with Sandbox(**SMPP_ONLY, behaviour=Behaviour(delay=0.2)) as sandbox:
-            async with opened(smpp(sandbox, deadline="0.1"), heap) as connection:
+            async with opened(smpp(sandbox, deadline="0.5"), heap) as connection:
                 await connection.hand_over_all([outgoing(5)])
                 await asyncio.sleep(0.3)
                 assert not heap.late

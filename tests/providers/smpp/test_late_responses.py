@@ -75,7 +75,7 @@ def test_late_answers_are_recorded_before_a_worker_ends_but_it_does_not_wait_for
     async def closed(heap: Slow) -> float:
         """How long it takes to close with a late answer under way."""
         async with Sandbox(**SMPP_ONLY, behaviour=Behaviour(delay=0.2)) as sandbox:
-            async with opened(smpp(sandbox, deadline="0.5"), heap) as connection:
+            async with opened(smpp(sandbox, deadline="0.1"), heap) as connection:
                 await connection.hand_over_all([outgoing(5)])
                 await asyncio.sleep(0.3)
                 assert not heap.late

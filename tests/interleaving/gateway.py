@@ -107,7 +107,7 @@ class Worker:
             return False
         sender = BatchSender(context, claim, load_due(claim))
         while not sender.send():
-            time.sleep(0.001)
+            time.sleep(0.001)  # the answers are on their way
         return True
 
     def send_all(self) -> None:

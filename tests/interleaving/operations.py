@@ -179,6 +179,7 @@ def schedule_closed(situation: Situation, worker: Worker) -> None:
 @_operation("close", "ending", "cancelled")
 def close(situation: Situation, worker: Worker) -> None:
     left = Mailing.objects.values_list("ends_at", flat=True).get(id=situation.mailing)
+    # An end that comes within 0.2 s is waited for: before it nothing is closed.
     time.sleep(min(max(0.0, (left - database_now()).total_seconds()), 0.2))
     closing.close(situation.mailing)
 

@@ -48,7 +48,7 @@ class NeverSettles(Exception):
 def settle(worker: Worker) -> None:
     """Work until all is settled or nothing changes; wait for an end that comes soon."""
     ahead = sql.value(TO_THE_END) or 0.0
-    time.sleep(max(0.0, ahead) if ahead < SOON + 1 else 0.0)
+    time.sleep(max(0.0, ahead) if ahead < SOON + 1 else 0.0)  # until the mailing's end
     seen, same = None, 0
     for _ in range(MOST_ROUNDS):
         over, runs, *now = sql.rows(FINGERPRINT)[0]

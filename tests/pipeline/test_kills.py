@@ -60,7 +60,7 @@ def naive_until_killed(stack: RunningStack, mailing: int) -> list[str]:
     with sender:
         assert sender.stdout is not None
         lines = [sender.stdout.readline()]
-        time.sleep(random.uniform(0.0, 0.05))
+        time.sleep(random.uniform(0.0, 0.05))  # the moment of the kill is what is tried
         sender.kill()
         lines += sender.stdout.read().splitlines()
     return [match["phone"] for line in lines if (match := MESSAGE.match(line))]

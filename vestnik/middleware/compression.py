@@ -3,6 +3,8 @@
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
+from vestnik.middleware.concurrency_limit import STREAMS
+
 #: Content types that are text. Compressing images and archives would only cost time.
 COMPRESSIBLE = (
     "text/",
@@ -12,7 +14,6 @@ COMPRESSIBLE = (
     "application/vnd.oai.openapi",
     "image/svg+xml",
 )
-STREAM = "text/event-stream"
 
 
 class CompressedText(GZipMiddleware):
@@ -25,7 +26,7 @@ class CompressedText(GZipMiddleware):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         kind = response.headers.get("Content-Type", "")
-        if response.status_code != 200 or kind.startswith(STREAM):
+        if response.status_code != 200 or kind.startswith(STREAMS):
             return response
         if not kind.startswith(COMPRESSIBLE):
             return response

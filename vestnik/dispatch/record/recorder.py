@@ -192,20 +192,9 @@ def record_and_mark(
     of such clients are taken back or corrected before the batch is claimed again. Raise LeaseLost
     if this worker no longer holds the batch; then nothing was recorded.
     """
-    rows = sql.rows(
-        RECORD_AND_MARK,
-        _parameters(batch, outcomes)
-        | {
-            "out": array(out),
-            "next_ids": array(flight),
-            "next_attempt": attempt_id,
-            "lease": lease,
-            "zones": None if zones is None else [*zones],
-            "closes": closes,
-        },
-        of=Mark,
-        prepared=True,
-    )
+    parameters = _parameters(batch, outcomes) | _flight_parameters(flight, zones, closes)
+    parameters |= {"out": array(out), "next_attempt": attempt_id, "lease": lease}
+    rows = sql.rows(RECORD_AND_MARK, parameters, of=Mark, prepared=True)
     if not rows:
         raise LeaseLost
     (mark,) = rows
@@ -235,10 +224,8 @@ def seconds_to_end(
             "claim": batch.claim_id,
             "attempt": attempt_id,
             "text_version": batch.text_version,
-            "next_ids": array(flight),
-            "zones": None if zones is None else [*zones],
-            "closes": closes,
-        },
+        }
+        | _flight_parameters(flight, zones, closes),
     )
     return found
 
@@ -282,3 +269,11 @@ def _parameters(batch: Claim, outcomes: OutcomeBatch) -> dict[str, object]:
         "receipts": batch.receipts,
         "text_version": batch.text_version,
     }
+
+
+def _flight_parameters(
+    flight: Sequence[int], zones: Sequence[str] | None, closes: datetime | None
+) -> dict[str, object]:
+    """Return what decides whether the flight may leave: see MAY_GO and LISTED."""
+    zone_names = None if zones is None else [*zones]
+    return {"next_ids": array(flight), "zones": zone_names, "closes": closes}

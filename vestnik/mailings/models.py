@@ -83,7 +83,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
             # The count without values; personalised messages have counts of their own.
             segments = least_segments_of(parse(fields["text"]))
             mailing = self.create(state=state, segments=segments, **fields)
-            mailing.events.create(event=event, actor=actor, to_state=state)
+            mailing.record_event(event, actor=actor, to_state=state)
         return mailing
 
 

@@ -47,7 +47,7 @@ def command(stack: RunningStack, mailing: int, verb: str) -> float:
 
 def read(stack: RunningStack, mailing: int) -> dict[str, Any]:
     answer = stack.api("GET", f"mailings/{mailing}/")
-    assert answer.status == 200, answer
+    assert answer.status == 200, f"{answer}\n{stack.tail()}"
     found: dict[str, Any] = answer.body
     return found
 

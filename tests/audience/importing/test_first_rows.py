@@ -43,10 +43,11 @@ def crowded() -> io.BytesIO:
 
 def test_a_file_that_takes_long_to_read_is_refused_by_then(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(peek, "COMMAND", [*peek.COMMAND[:1], "-c", SHORT])
+    file = crowded()
     ours, began = time.thread_time(), time.monotonic()
 
     with pytest.raises(FileProblem, match="more time or memory"):
-        peek.peek(crowded(), Options())
+        peek.peek(file, Options())
 
     assert time.thread_time() - ours < 1
     assert time.monotonic() - began < peek.MOST_SECONDS + 1

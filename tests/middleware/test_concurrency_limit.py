@@ -1,12 +1,15 @@
 """How many requests a process answers at once."""
 
+import socket
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from tests.stack.embedded_servers import wait_until
+from vestnik.middleware.complete_body import IncompleteBody
 from vestnik.middleware.concurrency_limit import STREAMS, at_most
 
 
@@ -40,13 +43,16 @@ def test_the_third_waits_and_a_stream_does_not() -> None:
     threads = [request(gated, {}) for _ in range(3)]
     wait_until(lambda: slow.inside == 2, seconds=5)
 
-    threads.append(request(gated, {"HTTP_ACCEPT": STREAMS}))
+    threads.append(request(gated, {"HTTP_ACCEPT": STREAMS, "PATH_INFO": "/clients/"}))
+    threads.append(request(gated, {"HTTP_ACCEPT": STREAMS, "PATH_INFO": "/live/overview/"}))
     wait_until(lambda: slow.inside == 3, seconds=5)
+    with pytest.raises(TimeoutError):
+        wait_until(lambda: slow.inside > 3, seconds=0.2)
     slow.go_on.set()
     for thread in threads:
         thread.join(5)
 
-    assert slow.inside == 4
+    assert slow.inside == 5
 
 
 def test_what_fails_gives_its_place_back() -> None:
@@ -63,3 +69,29 @@ def test_an_answer_that_was_read_to_its_end_gives_its_place_back_though_nobody_c
     one_at_a_time = at_most(1, lambda environ, start: [b"all of it"])
 
     assert [b"".join(one_at_a_time({}, None)) for _ in range(3)] == [b"all of it"] * 3
+
+
+@pytest.mark.parametrize("length", ["2", "9" * 15, "9" * 30])
+def test_a_body_that_broke_off_ends_its_connection(length: str) -> None:
+    def reading(environ: dict[str, Any], _start: Any) -> list[bytes]:
+        with pytest.raises(IncompleteBody):
+            environ["wsgi.input"].read()
+        return [b"refused"]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        environ = {"CONTENT_LENGTH": length, "wsgi.input": BytesIO(b"{"), "gunicorn.socket": ours}
+        answer = at_most(1, reading)(environ, None)
+        ours.sendall(b"".join(answer))
+        answer.close()  # type: ignore[attr-defined]
+        theirs.settimeout(5)
+        assert theirs.makefile("rb").read() == b"refused"
+
+
+@pytest.mark.parametrize("length", ["1", "0" * 30 + "1"])
+def test_a_body_of_the_announced_length_is_read(length: str) -> None:
+    def reading(environ: dict[str, Any], _start: Any) -> list[bytes]:
+        return [environ["wsgi.input"].read()]
+
+    environ = {"CONTENT_LENGTH": length, "wsgi.input": BytesIO(b"{}")}
+    assert list(at_most(1, reading)(environ, None)) == [b"{"]

@@ -47,8 +47,11 @@ def test_what_waits_too_long_is_answered_503_with_what_to_do(
 
 def test_whoever_sends_a_body_byte_by_byte_holds_no_place_for_good(stack: RunningStack) -> None:
     """More slow requests than threads: other requests wait, and are served afterwards."""
+    lengths = ["1000", "9" * 15, "9" * 20]
     with contextlib.ExitStack() as opened:
-        waiting = {opened.enter_context(_began(stack)) for _ in range(20)}
+        waiting = {
+            opened.enter_context(_began(stack, lengths[n % len(lengths)])) for n in range(20)
+        }
         began = time.monotonic()
 
         def all_are_answered() -> bool:
@@ -59,6 +62,17 @@ def test_whoever_sends_a_body_byte_by_byte_holds_no_place_for_good(stack: Runnin
 
     assert time.monotonic() - began < 30
     assert stack.api("GET", "clients/").status == 200
+
+
+def test_a_slow_body_is_served_while_it_arrives_at_the_lowest_rate(stack: RunningStack) -> None:
+    body = b" " * 400_000 + b'{"phone_number": "79261234567", "timezone": "Europe/Moscow"}'
+    piece = len(body) // 20 + 1
+    with _began(stack, str(len(body))) as line:
+        for at in range(0, len(body), piece):
+            line.sendall(body[at : at + piece])
+            time.sleep(4 * SECONDS / 20)
+        assert line.recv(100).startswith(b"HTTP/1.1 201 ")
+    stack.sql("DELETE FROM audience_client")
 
 
 FIELD = 'Content-Disposition: form-data; name="file"; filename="a.csv"'
@@ -94,10 +108,10 @@ def test_a_body_that_ends_early_is_refused_whatever_its_part_says(
     assert stack.sql("SELECT id FROM audience_import") == []
 
 
-def _began(stack: RunningStack) -> socket.socket:
+def _began(stack: RunningStack, length: str) -> socket.socket:
     line = socket.create_connection(("127.0.0.1", stack.port), timeout=30)
     head = f"POST /api/v1/clients/ HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n"
-    kind = "Content-Type: application/json\r\nContent-Length: 1000\r\n"
+    kind = f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
     line.sendall(f"{head}{kind}Authorization: Bearer {stack.key}\r\n\r\n".encode())
     return line
 

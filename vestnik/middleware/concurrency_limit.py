@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
-from vestnik.middleware.complete_body import require_complete_body
-from vestnik.middleware.request_checks import seconds_for
+from vestnik.middleware.complete_body import CompleteBody, require_complete_body
+from vestnik.middleware.request_checks import MIN_BYTES_PER_SECOND
 
 #: Requests at once per process; each may hold one database connection.
 REQUESTS = 8
 #: Live streams hold no database connection, and have a limit of their own.
-STREAMS = "text/event-stream"
+STREAMS, STREAM_PATHS = "text/event-stream", "/live/"
 #: A busy process is alive: if its liveness probe waited for a slot, it would be killed. The
 #: readiness probe has slots of its own, since it may wait for the database and the broker.
 ALIVE, READY = "/livez", "/readyz"
@@ -30,7 +30,8 @@ ALIVE, READY = "/livez", "/readyz"
 CHARSET = re.compile(r";\s*charset\s*=([^;]*)", re.IGNORECASE)
 #: Keeps the label for callbacks, since providers send them in other charsets.
 DECLARED_CHARSET = "vestnik.declared_charset"
-#: Seconds that a request waits for a slot, and that its body may take.
+#: Seconds that a request waits for a slot, and that its body may take in addition to those that
+#: the bytes received so far may take.
 USUAL_SECONDS = 30.0
 #: Seconds between checks for overdue bodies.
 LOOKED_EVERY = 1.0
@@ -51,29 +52,37 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         _take_charset(environ)
-        require_complete_body(environ)
-        path = environ.get("PATH_INFO")
-        if environ.get("HTTP_ACCEPT") == STREAMS or path == ALIVE:
-            return application(environ, start)
-        if path == READY:
-            return in_one_of(places_of_probes, 0.0, environ, start)
-        return in_one_of(places, seconds, environ, start)
-
-    def in_one_of(
-        free: threading.Semaphore, patience: float, environ: dict[str, Any], start: Any
-    ) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        is_stream = environ.get("HTTP_ACCEPT") == STREAMS and path.startswith(STREAM_PATHS)
+        if is_stream or path == ALIVE:
+            return answered(environ, start, lambda: None)
+        free, patience = (places_of_probes, 0.0) if path == READY else (places, seconds)
         # A bounded wait: the client gets a 503 with Retry-After instead of a time-out.
         if not free.acquire(timeout=patience):
             return _too_many(start)
+        return answered(environ, start, free.release)
+
+    def answered(
+        environ: dict[str, Any], start: Any, release: Callable[[], None]
+    ) -> Iterable[bytes]:
+        body = require_complete_body(environ)
+        line: socket.socket | None = environ.get("gunicorn.socket")
         try:
-            with bodies.expected(environ):
+            with bodies.expected(line, body):
                 answer = application(environ, start)
         except BaseException:
-            free.release()
+            release()
             raise
-        return HeldSlot(answer, free.release)
+        return HeldSlot(answer, release, lambda: _end_after(body, line))
 
     return gated
+
+
+def _end_after(body: CompleteBody | None, line: socket.socket | None) -> None:
+    """End the connection of a body that broke off: what else arrives is no request."""
+    if body and body.is_broken and line:
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
 
 
 def _take_charset(environ: dict[str, Any]) -> None:
@@ -95,27 +104,26 @@ class RequestBody:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._lines: dict[int, tuple[float, socket.socket]] = {}
+        self._lines: dict[int, tuple[float, socket.socket, CompleteBody | None]] = {}
         self._lock = threading.Lock()
         self._watch: threading.Thread | None = None
 
     @contextmanager
-    def expected(self, environ: dict[str, Any]) -> Iterator[None]:
+    def expected(self, line: socket.socket | None, body: CompleteBody | None) -> Iterator[None]:
         """Watch a request's connection during the block."""
-        line: socket.socket | None = environ.get("gunicorn.socket")
         if line is None:
             yield
             return
-        self._begin(line, time.monotonic() + seconds_for(environ, self._seconds))
+        self._begin(line, body)
         try:
             yield
         finally:
             with self._lock:
                 self._lines.pop(id(line), None)
 
-    def _begin(self, line: socket.socket, ends: float) -> None:
+    def _begin(self, line: socket.socket, body: CompleteBody | None) -> None:
         with self._lock:
-            self._lines[id(line)] = (ends, line)
+            self._lines[id(line)] = (time.monotonic() + self._seconds, line, body)
             if self._watch is None or not self._watch.is_alive():  # also after a fork
                 self._watch = threading.Thread(target=self._run, name="bodies", daemon=True)
                 self._watch.start()
@@ -125,7 +133,11 @@ class RequestBody:
             time.sleep(LOOKED_EVERY)
             now = time.monotonic()
             with self._lock:
-                late = [line for ends, line in self._lines.values() if ends < now]
+                late = [
+                    line
+                    for ends, line, body in self._lines.values()
+                    if ends + _seconds_of(body) < now
+                ]
                 for line in late:
                     with suppress(OSError):
                         # Readers see the end of the stream; the answer can still be written.
@@ -133,11 +145,21 @@ class RequestBody:
                     self._lines.pop(id(line), None)
 
 
+def _seconds_of(body: CompleteBody | None) -> float:
+    """Return the seconds that the received bytes may have taken."""
+    return body.received / MIN_BYTES_PER_SECOND if body else 0.0
+
+
 class HeldSlot:
     """A response that holds its slot until it is sent or closed."""
 
-    def __init__(self, answer: Iterable[bytes], release: Callable[[], None]) -> None:
-        self.answer = answer
+    def __init__(
+        self,
+        answer: Iterable[bytes],
+        release: Callable[[], None],
+        at_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.answer, self.at_close = answer, at_close
         self._releases = [release]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -150,6 +172,7 @@ class HeldSlot:
             getattr(self.answer, "close", lambda: None)()
         finally:
             self._release()
+            self.at_close()
 
     def _release(self) -> None:
         while self._releases:

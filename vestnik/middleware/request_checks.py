@@ -25,8 +25,8 @@ def time_limit(answer: GetResponse) -> GetResponse:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        limit = seconds_for(request.META, settings.WEB_REQUEST_SECONDS)
-        connection.deadline = time.monotonic() + limit
+        for_body = content_length(request.META) / MIN_BYTES_PER_SECOND
+        connection.deadline = time.monotonic() + settings.WEB_REQUEST_SECONDS + for_body
         try:
             return answer(request)
         finally:
@@ -35,15 +35,10 @@ def time_limit(answer: GetResponse) -> GetResponse:
     return middleware
 
 
-def seconds_for(environ: dict[str, Any], seconds: float) -> float:
-    """Return the seconds that a request may take, including its body."""
-    return seconds + content_length(environ) / MIN_BYTES_PER_SECOND
-
-
 def content_length(environ: dict[str, Any]) -> int:
-    """Return the Content-Length; 0 if it is missing or malformed."""
-    length = str(environ.get("CONTENT_LENGTH") or "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+    """Return the Content-Length; 0 if it is missing or malformed, some 10**16 if it is larger."""
+    length = str(environ.get("CONTENT_LENGTH") or "").lstrip("0")
+    return int(length[:17]) if length.isascii() and length.isdigit() else 0
 
 
 def request_text(answer: GetResponse) -> GetResponse:

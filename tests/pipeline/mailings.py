@@ -12,9 +12,12 @@ import psycopg
 
 from tests.directory import MAKE_CLIENTS
 from tests.stack.embedded_servers import wait_until
-from tests.stack.running import RunningStack, Sent
+from tests.stack.running import Answer, RunningStack, Sent
+from vestnik.api.http.problems import DETAILS
+from vestnik.db.errors import FailureKind
 
 TEXT = "Hello from the test"
+DATABASE_AWAY = DETAILS[FailureKind.AWAY]
 ENDED = ("finished", "cancelled", "missed")
 
 
@@ -46,7 +49,10 @@ def command(stack: RunningStack, mailing: int, verb: str) -> float:
 
 
 def read(stack: RunningStack, mailing: int) -> dict[str, Any]:
-    answer = stack.api("GET", f"mailings/{mailing}/")
+    return _content(stack, stack.api("GET", f"mailings/{mailing}/"))
+
+
+def _content(stack: RunningStack, answer: Answer) -> dict[str, Any]:
     assert answer.status == 200, f"{answer}\n{stack.tail()}"
     found: dict[str, Any] = answer.body
     return found
@@ -54,17 +60,28 @@ def read(stack: RunningStack, mailing: int) -> dict[str, Any]:
 
 def wait_ended(stack: RunningStack, mailing: int, seconds: float) -> dict[str, Any]:
     """Return the mailing when it has ended and has no open message; the API may be away
-    meanwhile."""
+    meanwhile, and so may its database."""
     deadline = time.monotonic() + seconds
+    found: dict[str, Any] = {"state": "?"}
     while time.monotonic() < deadline:
-        try:
-            found = read(stack, mailing)
-        except OSError:
-            found = {"state": "?"}
+        found = _read_if_there(stack, mailing)
         if found["state"] in ENDED and not is_open(found):
             return found
         time.sleep(0.1)  # more frequent requests would slow the mailing down
     raise TimeoutError(f"mailing {mailing} has not ended: {found}\n{stack.tail()}")
+
+
+def _read_if_there(stack: RunningStack, mailing: int) -> dict[str, Any]:
+    """Return the mailing; with the state "?" if the API or its database is away."""
+    began = time.monotonic()
+    try:
+        answer = stack.api("GET", f"mailings/{mailing}/")
+    except OSError:
+        return {"state": "?"}
+    if answer.status == 503 and answer.body["detail"] == DATABASE_AWAY:
+        print(f"{answer} after {time.monotonic() - began:.1f} s")  # a failure shows it
+        return {"state": "?"}
+    return _content(stack, answer)
 
 
 def is_open(mailing: dict[str, Any]) -> bool:

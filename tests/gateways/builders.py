@@ -76,6 +76,15 @@ async def opened(provider: Provider, sink: Heap | None = None) -> AsyncIterator[
         await connection.close()
 
 
+async def until_connected(connection: Connection[Any]) -> None:
+    """Wait for a connection, so that a short deadline is none for opening it.
+
+    A message that may not leave any more has no outcome; without a connection it is deferred.
+    """
+    while await connection.hand_over_all([outgoing(leave_within=0)]) != [None]:
+        await asyncio.sleep(0.01)
+
+
 async def until(holds: Callable[[], object], within: float = 5.0) -> None:
     """Wait until something holds; an AssertionError where it does not in time."""
     deadline = time.monotonic() + within

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.gateways.builders import flight, opened, run
+from tests.gateways.builders import flight, opened, run, until, until_connected
 from tests.gateways.servers import serving
 from vestnik.providers.base import Accepted, Outcome, Unknown
 from vestnik.providers.smpp import wire
@@ -17,9 +17,12 @@ TAKEN = wire.SUBMIT_SM | wire.ANSWER
 
 
 def smsc_that(
-    says: Says, submits: int, flight_of: int = 0, **options: str
+    says: Says, submits: int, flight_of: int = 0, hears: int = 0, **options: str
 ) -> tuple[list[Outcome | None], list[int]]:
-    """What becomes of a flight, and the commands that the SMSC got after its words."""
+    """What becomes of a flight, and the commands that the SMSC got after its words.
+
+    The connection is closed once it `hears` so many of them.
+    """
     outcomes: list[Outcome | None] = []
     heard: list[int] = []
 
@@ -40,10 +43,11 @@ def smsc_that(
 
     async def test() -> None:
         async with serving(talk) as port:
-            given = {"host": "127.0.0.1", "port": str(port), "system_id": "v", "deadline": "0.5"}
+            given = {"host": "127.0.0.1", "port": str(port), "system_id": "v"}
             async with opened(SmppProvider("main", given | options)) as connection:
+                await until_connected(connection)
                 outcomes.extend(await connection.hand_over_all(flight(flight_of or submits)))
-                await asyncio.sleep(0.05)
+                await until(lambda: len(heard) >= hears)
 
     run(test)
     return outcomes, heard
@@ -58,7 +62,7 @@ def test_an_smsc_that_unbinds_in_mid_window_is_heard_to_the_end() -> None:
         unbind = wire.pdu(wire.UNBIND, 0, 7)
         return [b"".join(answers(sequences[:10])) + unbind, b"".join(answers(sequences[10:]))]
 
-    outcomes, heard = smsc_that(says, 40)
+    outcomes, heard = smsc_that(says, 40, hears=1)
     assert [type(outcome) for outcome in outcomes] == [Accepted] * 40
     assert heard == [wire.UNBIND | wire.ANSWER]  # once all are answered
 
@@ -75,8 +79,8 @@ def test_an_smsc_that_unbinds_in_mid_window_is_heard_to_the_end() -> None:
     ],
 )
 def test_only_the_answer_to_a_submit_is_one(command: int) -> None:
-    outcomes, _ = smsc_that(lambda sequences: answers(sequences, command), 2)
-    assert outcomes == [Unknown("no answer within 0.5 s")] * 2
+    outcomes, _ = smsc_that(lambda sequences: answers(sequences, command), 2, deadline="0.3")
+    assert outcomes == [Unknown("no answer within 0.3 s")] * 2
 
 
 def test_the_first_answer_counts_and_none_to_what_was_not_asked() -> None:
@@ -102,5 +106,5 @@ def test_a_nack_of_the_whole_pdu_is_an_answer() -> None:
 
 def test_what_only_waited_for_a_place_in_the_window_has_not_been_tried() -> None:
     """Neither an attempt nor trouble of the SMSC: it never heard of it."""
-    outcomes, _ = smsc_that(lambda _: [], 1, flight_of=3, window="1")
-    assert outcomes == [Unknown("no answer within 0.5 s"), None, None]
+    outcomes, _ = smsc_that(lambda _: [], 1, flight_of=3, window="1", deadline="0.1")
+    assert outcomes == [Unknown("no answer within 0.1 s"), None, None]

@@ -4,10 +4,13 @@ import asyncio
 import time
 from collections import Counter, deque
 
-from tests.gateways.builders import flight, opened, outgoing, run
+import pytest
+
+from tests.gateways.builders import flight, opened, outgoing, run, until
 from tests.providers.smpp.test_connection import LONG, SMPP_ONLY
 from tests.providers.smpp.test_provider import smpp
 from vestnik.providers.base import Accepted, Deferred, Unknown
+from vestnik.providers.smpp.submission import Window
 from vestnik.sandbox.behaviour import Action, Behaviour
 from vestnik.sandbox.gateway import Sandbox
 
@@ -96,23 +99,48 @@ def test_a_process_that_was_stopped_right_before_it_wrote_does_not_write() -> No
     run(test)
 
 
-def test_parts_that_would_go_again_after_the_end_stay_and_the_message_is_in_doubt() -> None:
+def test_parts_that_would_go_again_after_the_end_stay_and_the_message_is_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As by SIGSTOP between the throttled answer and the second try."""
+    monkeypatch.setattr("vestnik.providers.smpp.throttle.SHORTEST_PAUSE", 0.3)
 
     async def test() -> None:
         acts = deque([Action.ACCEPT, Action.THROTTLE, Action.ACCEPT])
         async with (
             Sandbox(**SMPP_ONLY, behaviour=Behaviour(once=acts)) as sandbox,
-            opened(smpp(sandbox)) as connection,
+            opened(smpp(sandbox, throttle_pause="0.3")) as connection,
         ):
-            message = outgoing(1, LONG, leave_within=0.3)
+            message = outgoing(1, LONG)
             handing = asyncio.create_task(connection.hand_over_all([message]))
-            while connection.throttle.pause_left <= 0:
-                await asyncio.sleep(0)
-            time.sleep(0.3)  # the process stands still
+            await until(lambda: connection.throttle.pause_left > 0)
+            message.depart_before = time.monotonic()  # as if the process had stood still so long
             (outcome,) = await handing
             assert outcome == Unknown("the SMSC answers ESME_RTHROTTLED (2 of 3 parts were taken)")
             await asyncio.sleep(0.05)
             assert not sandbox.ledger.taken
+
+    run(test)
+
+
+def test_the_window_serves_in_order_and_survives_who_gives_up() -> None:
+    async def test() -> None:
+        window, served = Window(2), []
+
+        async def guest(name: str, count: int) -> None:
+            await window.wait_and_take(count)
+            served.append(name)
+
+        await guest("a", 1)
+        big = asyncio.create_task(guest("big", 2))
+        await asyncio.sleep(0)
+        small = asyncio.create_task(guest("small", 1))
+        await asyncio.sleep(0)
+        assert served == ["a"]
+        big.cancel()
+        await asyncio.sleep(0)
+        window.release(1)
+        await small
+        assert served == ["a", "small"]
 
     run(test)

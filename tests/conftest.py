@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 ALONE = (
     "containers",
     "pipeline/test_frozen_processes.py",
-    "pipeline/test_gateway.py",
+    "pipeline/test_gateway_rates.py",
     "pipeline/test_sending.py",
     "pipeline/test_stop_list.py",
     "pipeline/test_stop_word.py",

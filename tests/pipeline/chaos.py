@@ -26,10 +26,7 @@ CHAOS, FAULTS = "chaos", "clocks and stillness"
 ENVIRON = {"SMS_PROVIDER_CONSOLE_DEADLINE": "1"}
 LEASE = 11.0
 IN_FLIGHT = "SELECT unnest(in_flight) FROM dispatch_batch WHERE mailing_id = %s"
-BEGUN_BEFORE = """
-SELECT count(*) FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND state = 'active' AND query_start < %s
-"""
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s"
 UNKNOWN = "SELECT id FROM dispatch_message WHERE mailing_id = %s AND state = 'unknown'"
 
 
@@ -91,9 +88,14 @@ Attack = Callable[[RunningStack], None]
 
 
 def kill_a_worker(stack: RunningStack) -> None:
-    """Kill a running worker; after earlier kills there may be none for a moment."""
-    wait_until(lambda: workers(stack), seconds=10)
-    stack.kill(random.choice(workers(stack)))
+    """Kill a running worker; after earlier kills there may be none for a moment.
+
+    Return when its sessions have ended: PostgreSQL still takes the mark that a worker sent in its
+    last moment.
+    """
+    wait_until(lambda: workers(stack), seconds=30)
+    pid = stack.kill(random.choice(workers(stack)))
+    wait_until(lambda: with_retries(stack, SESSIONS, f"vestnik worker% {pid}") == [(0,)], 30)
 
 
 def workers(stack: RunningStack) -> list[str]:
@@ -113,11 +115,26 @@ def crash_postgres(stack: RunningStack) -> None:
 
 
 def freeze_a_worker(stack: RunningStack) -> None:
-    """Stop the process for longer than its lease, then continue it."""
-    pid = stack.kill("worker.1", signal.SIGSTOP)
-    time.sleep(LEASE + 3)
-    assert stack.pids["worker.1"] == pid
+    """Stop the process; return when PostgreSQL has long taken what it sent, and long before its
+    lease ends."""
+    stack.kill("worker.1", signal.SIGSTOP)
+    time.sleep(LEASE / 2)
+
+
+def thaw_the_worker(stack: RunningStack) -> None:
+    """Continue the process after its lease; it must still be the one that stands still."""
+    time.sleep(LEASE / 2 + 3)
+    assert state_of(stack.pids["worker.1"]) == "T"
     stack.kill("worker.1", signal.SIGCONT)
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process, as the kernel abbreviates it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def leave(_: RunningStack) -> None:
+    """Do nothing: the supervisor restarts what was killed."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,7 @@ class Scenario:
     what: str
     attack: Attack
     times: int
+    end: Attack = leave
 
     @property
     def title(self) -> str:
@@ -136,7 +154,7 @@ SCENARIOS = [
     Scenario("Valkey, kill -9", kill_valkey, 5),
     Scenario("PostgreSQL, restart", restart_postgres, 3),
     Scenario("PostgreSQL, kill -9", crash_postgres, 3),
-    Scenario("worker, frozen past its lease", freeze_a_worker, 2),
+    Scenario("worker, frozen past its lease", freeze_a_worker, 2, thaw_the_worker),
 ]
 
 
@@ -151,10 +169,7 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
         time.sleep(pause)
         scenario.attack(stack)
         in_flight |= ids(stack, IN_FLIGHT, mailing)
-        # PostgreSQL still takes the mark that a worker sent in its last moment.
-        time.sleep(0.1)
-        wait_for_statements(stack)
-        in_flight |= ids(stack, IN_FLIGHT, mailing)
+        scenario.end(stack)
     wait_ended(stack, mailing, seconds=seconds * 5 + 120)
     time.sleep(1.0)
     return Row(
@@ -164,12 +179,6 @@ def run(stack: RunningStack, scenario: Scenario, *, clients: int, seconds: float
         frozenset(in_flight),
         frozenset(ids(stack, UNKNOWN, mailing)),
     )
-
-
-def wait_for_statements(stack: RunningStack) -> None:
-    """Wait until PostgreSQL has finished all statements that run now."""
-    ((now,),) = with_retries(stack, "SELECT clock_timestamp()")
-    wait_until(lambda: with_retries(stack, BEGUN_BEFORE, now) == [(0,)], seconds=30)
 
 
 def moments(times: int, seconds: float) -> Iterator[float]:

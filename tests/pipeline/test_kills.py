@@ -1,10 +1,12 @@
 """No client gets two messages and no message is lost after kills; and these tests can fail."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -29,8 +31,8 @@ def stack():
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.what)
 def test_killing_repeats_nobody_and_loses_nobody(stack, scenario):
-    times = max(1, scenario.times // 3)
-    row = run(stack, Scenario(scenario.what, scenario.attack, times), clients=6_000, seconds=8)
+    fewer = replace(scenario, times=max(1, scenario.times // 3))
+    row = run(stack, fewer, clients=6_000, seconds=8)
     assert row.holds, row
     if "PostgreSQL" in scenario.what or "Valkey" in scenario.what:
         assert not row.unknown
@@ -39,7 +41,7 @@ def test_killing_repeats_nobody_and_loses_nobody(stack, scenario):
 def test_the_audit_finds_a_naive_sender_out(stack):
     fill(stack, 20_000)
     mailing = create(stack, rate_limit=1)
-    wait_until(lambda: read(stack, mailing)["enlisted_at"], seconds=10)
+    wait_until(lambda: read(stack, mailing)["enlisted_at"], seconds=60)
     command(stack, mailing, "pause")
     arrived: Counter[str] = Counter()
     for _ in range(60):
@@ -80,15 +82,16 @@ def test_the_audit_finds_a_database_out_that_forgets_commits():
 def test_what_was_due_while_everything_was_down_starts_afterwards():
     with RunningStack(workers=1) as stack:
         fill(stack, 5)
-        down_by = time.monotonic() + 8.0  # also a busy machine has stopped it by then
-        late = create(stack, starts_in=8.0)
-        missed = create(stack, starts_in=8.0, ends_in=9.0)
+        stack.kill("worker.1", signal.SIGSTOP)  # it starts nothing, however long the stop takes
+        late = create(stack, starts_in=5.0)
+        missed = create(stack, starts_in=5.0, ends_in=6.0)
+        over = time.monotonic() + 6.0
         stack.stop()
-        assert time.monotonic() < down_by, "too slow to stop: nothing was shown"
-        time.sleep(down_by + 1.5 - time.monotonic())
+        assert not list(stack.sent())
+        time.sleep(max(0.0, over - time.monotonic()))
         stack.start()
-        assert wait_ended(stack, late, seconds=10)["progress"]["sent"] == 5
-        found = wait_ended(stack, missed, seconds=10)
+        assert wait_ended(stack, late, seconds=60)["progress"]["sent"] == 5
+        found = wait_ended(stack, missed, seconds=60)
         assert (found["state"], found["progress"]["matched"]) == ("missed", 0)
         assert len(list(stack.sent(late))) == 5
         assert not list(stack.sent(missed))

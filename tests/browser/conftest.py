@@ -15,14 +15,17 @@ from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState
+from playwright.sync_api import expect as expect_page
 
 from tests.browser import chromium, people
 from tests.browser.watch import Watch
 from tests.stack.running import RunningStack
 
 LOCALES = {"ru": "ru-RU", "en": "en-GB"}
-#: Milliseconds that Playwright waits for what must appear.
-PATIENCE = 10_000
+#: Milliseconds for an action, and for what must appear: that is within what the pages promise.
+PATIENCE = 30_000
+APPEARS_WITHIN = 15_000
+expect_page.set_options(timeout=APPEARS_WITHIN)
 
 #: Opens a page: of a role, of a user (by name), or of nobody.
 OpenPage = Callable[..., Page]

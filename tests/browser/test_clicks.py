@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, Request, Rout
 
 from tests.browser import demo
 from tests.browser.conftest import OpenPage, peopled_stack
+from tests.browser.held import Held
 from tests.browser.settled_page import wait_until_settled
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
@@ -39,31 +41,13 @@ def link(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click()
 
 
-class Held:
-    """Requests to an address that wait until they are let go."""
-
-    def __init__(self, page: Page, address: str, method: str) -> None:
-        self.routes: list[Route] = []
-        self.method = method
-        page.route(address, self._hold)
-
-    def _hold(self, route: Route) -> None:
-        if route.request.method == self.method:
-            self.routes.append(route)
-        else:
-            route.continue_()
-
-    def let_go(self) -> None:
-        for route in self.routes:
-            route.continue_()
-
-
 def test_one_question_is_asked_at_a_time(browser_page: OpenPage, mailing: int) -> None:
     page = opened(browser_page("operator", language="en"), mailing)
     asked: list[Request] = []
     page.on("request", lambda request: asked.append(request))
     pause = Held(page, "**/pause/", "GET")
 
+    page.clock.set_fixed_time(datetime.now(UTC))  # both are of one moment, however slow the machine
     link(page, "Pause")
     link(page, "Cancel")
     page.wait_for_timeout(500)  # a second answer would have come by now
@@ -137,6 +121,7 @@ def test_an_action_that_is_given_twice_is_sent_once(browser_page: OpenPage, mail
     for _ in range(2):
         page.mouse.click(button["x"] + 5, button["y"] + 5)
         page.wait_for_timeout(300)  # each is a click of its own, not a double one
+    requests.wait_for(1)
     assert len(requests.routes) == 1
     requests.let_go()
 
@@ -201,7 +186,11 @@ def longer(route: Route) -> None:
     """The time in which nobody can have read a page, for a machine that is busy."""
     styles = STYLES.read_text()
     assert "unread 700ms" in styles
-    route.fulfill(body=styles.replace("unread 700ms", "unread 4s"), content_type="text/css")
+    route.fulfill(body=styles.replace("unread 700ms", "unread 60s"), content_type="text/css")
+
+
+#: That time has passed.
+READ = "() => { for (const each of document.getAnimations()) each.finish(); }"
 
 
 def box_of(button: Locator) -> FloatRect:
@@ -252,7 +241,8 @@ def test_a_double_click_saves_nothing_over_what_another_has_made(
     page.wait_for_timeout(300)  # what was pressed has had its way by then
     assert stack.api("GET", f"{address}{number}/").body[field] == "Theirs"
 
+    page.evaluate(READ)
     save.click()
-    wait_until(lambda: stack.api("GET", f"{address}{number}/").body[field] == "Mine", 10)
+    wait_until(lambda: stack.api("GET", f"{address}{number}/").body[field] == "Mine", 30)
     if kind in ("audience", "client"):
         stack.api("DELETE", f"{address}{number}/")

@@ -3,37 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import demo
 from tests.browser.conftest import OpenPage, session_of
+from tests.browser.held import Held
 from tests.browser.settled_page import wait_until_settled
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
 #: Milliseconds: a page gives itself 8 s, and every button answers or says so within 10 s of a calm
 #: machine.
 SAID_WITHIN = 20_000
-
-
-class Hanging:
-    """Takes requests to an address and answers none, until it is mended."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.held: list[Route] = []
-        self.page, self.address = page, address
-        page.route(address, self._hold)
-
-    def _hold(self, route: Route) -> None:
-        self.held.append(route)
-
-    def mend(self) -> None:
-        """What comes from now on is answered; what hangs goes on hanging."""
-        self.page.unroute(self.address)
-
-    def let_go(self) -> None:
-        """What hangs is answered, too."""
-        for route in self.held:
-            route.continue_()
 
 
 @pytest.fixture
@@ -57,12 +38,12 @@ def test_a_question_that_hangs_is_given_up_and_offers_its_page(
 ) -> None:
     page = unwatched
     number = a_scheduled_one(page, stack)
-    line = Hanging(page, "**/cancel/")
+    line = Held(page, "**/cancel/")
 
     page.get_by_role("link", name="Cancel", exact=True).click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("The server has not answered", timeout=SAID_WITHIN)
-    assert len(line.held) == 1
+    assert len(line.routes) == 1
     line.mend()
     alert.get_by_role("link", name="Cancel").click()
 
@@ -75,7 +56,7 @@ def test_a_second_click_on_a_question_that_hangs_asks_it_anew(
 ) -> None:
     page = unwatched
     a_scheduled_one(page, stack)
-    line = Hanging(page, "**/cancel/")
+    line = Held(page, "**/cancel/")
     cancel = page.get_by_role("link", name="Cancel", exact=True)
 
     cancel.click()
@@ -89,23 +70,41 @@ def test_a_second_click_on_a_question_that_hangs_asks_it_anew(
 def test_an_action_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningStack) -> None:
     page = unwatched
     page.goto(f"/mailings/{a_scheduled_one(page, stack)}/cancel/")
-    line = Hanging(page, "**/cancel/")
+    line, alerts = Held(page, "**/cancel/"), listen_to_alerts(page)
     page.get_by_role("button", name="Cancel the mailing", exact=True).focus()
 
-    for waits in (1_100, 7_500, 500):  # by the keys alone: a locator waits for the page to come
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(waits)
-    assert len(line.held) == 2  # the first and the third: meanwhile it is being sent
+    page.keyboard.press("Enter")
+    line.wait_for(1)
+    page.wait_for_timeout(1_100)  # more than a double click takes
+    page.keyboard.press("Enter")
+    for words in ("It is being sent", "has not answered"):
+        wait_until(lambda w=words: page.wait_for_timeout(20) or w in alerts[-1], SAID_WITHIN / 1000)
+    assert len(line.routes) == 1
+    page.keyboard.press("Enter")
+    line.wait_for(2)
     line.let_go()
 
     expect(page.locator("#mailing-header .badge")).to_have_text("cancelled")
+
+
+SAY_ALERTS = """() => new MutationObserver(() => {
+    console.info(document.querySelector("[role=alert]")?.textContent ?? "");
+}).observe(document.body, {childList: true, subtree: true})"""
+
+
+def listen_to_alerts(page: Page) -> list[str]:
+    """What the alert said so far. To ask the page itself would wait for the one that is to come."""
+    alerts = [""]
+    page.on("console", lambda message: alerts.append(message.text))
+    page.evaluate(SAY_ALERTS)
+    return alerts
 
 
 def test_a_builder_that_hangs_lets_go_of_its_form(unwatched: Page) -> None:
     page = unwatched
     page.goto("/mailings/new/")
     wait_until_settled(page)
-    line = Hanging(page, "**/audiences/builder/")
+    line = Held(page, "**/audiences/builder/")
 
     page.locator("#add-include").click()
     page.click("[name=do][value=draft]")
@@ -136,7 +135,7 @@ def test_what_is_typed_while_a_row_is_added_stays(unwatched: Page) -> None:
     page = unwatched
     page.goto("/clients/add/")
     wait_until_settled(page)
-    line = Hanging(page, "**/clients/add/")
+    line = Held(page, "**/clients/add/")
 
     page.locator("#add-attribute").click()
     page.fill("[name=attribute-0-name]", "city")

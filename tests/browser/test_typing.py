@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import demo
 from tests.browser.conftest import OpenPage, peopled_stack, session_of
+from tests.browser.held import Held
 from tests.browser.people import PASSWORD
 from tests.browser.settled_page import wait_until_settled
 from tests.pipeline.mailings import read
@@ -24,20 +25,6 @@ def stack(browser: Browser) -> Iterator[RunningStack]:
         yield running
 
 
-class Held:
-    """Answers that are held back, until they are let go."""
-
-    def __init__(self, page: Page, addresses: str) -> None:
-        self.routes: list[Route] = []
-        page.route(addresses, lambda route: self.routes.append(route))
-
-    def let_go(self) -> None:
-        """All of them; who is not waited for any more is not answered."""
-        for route in self.routes:
-            route.continue_()
-        self.routes.clear()
-
-
 def test_a_digit_that_is_typed_during_a_search_stays(
     browser_page: OpenPage, stack: RunningStack
 ) -> None:
@@ -50,13 +37,12 @@ def test_a_digit_that_is_typed_during_a_search_stays(
     number, held = page.locator("#id_number"), Held(page, "**/mailings/*/?*number=*")
 
     number.press_sequentially("000001")
-    page.wait_for_timeout(500)  # more than it waits for the next digit
-    assert len(held.routes) == 1
+    held.wait_for(1)
     number.press_sequentially("1")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(500)  # more than it waits for the next digit
+    assert len(held.routes) == 1  # one search at a time
     held.let_go()
-    wait_until(lambda: not page.wait_for_timeout(50) and bool(held.routes), seconds=10)
-    held.let_go()
+    held.wait_for(2)
 
     expect(page.locator("#messages tbody tr")).to_have_count(1)
     expect(number).to_have_value("0000011")
@@ -87,7 +73,7 @@ def test_a_column_that_is_chosen_during_a_look_at_the_rows_stays(
 
     page.locator("[name=column-2-meaning]").select_option("tag")
     page.locator("[name=column-3-meaning]").select_option("")
-    page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
+    held.wait_for(1)
     held.let_go()
     expect(page.locator(OUT)).to_have_count(0)
 
@@ -95,8 +81,6 @@ def test_a_column_that_is_chosen_during_a_look_at_the_rows_stays(
     expect(page.locator("[name=column-3-meaning]")).to_have_value("")
     expect(page.locator("table.sheet tbody tr")).to_have_count(1)
     page.locator("[name=column-1-meaning]").select_option("")
-    page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
-    held.let_go()
     expect(page.locator("#problem .notice")).to_be_visible()
 
 
@@ -113,8 +97,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
     page.keyboard.type("8")
     page.locator("#id_text").press("End")
     page.keyboard.type(" you")
-    page.wait_for_timeout(100)  # until what was chosen or typed has asked, or waits its turn
-    assert len(held.routes) == 1
+    held.wait_for(1)
     held.let_go()
     expect(page.locator("#test-result .notice")).to_be_visible()
     page.keyboard.press("Space")
@@ -122,7 +105,7 @@ def test_what_is_typed_while_a_test_is_sent_stays(unwatched: Page) -> None:
     expect(page.locator("#id_text")).to_be_focused()
     expect(page.locator("#id_text")).to_have_value("Hello you ")
     expect(page.locator("#test-numbers")).to_have_value("792612345678")
-    assert not held.routes  # the space has pressed no button
+    assert len(held.routes) == 1  # the space has pressed no button
     since = page.locator("#test-result [data-tested]")
     expect(since).to_be_visible()
     expect(since).to_contain_text("the text has been changed since")

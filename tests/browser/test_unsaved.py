@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Dialog, Page, Response, expect
 
 from tests.browser import demo
 from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.conftest import OpenPage
+from tests.browser.held import Held
 from tests.browser.people import PASSWORD
 from tests.browser.settled_page import wait_until_settled
 from tests.stack.running import RunningStack
@@ -41,9 +42,16 @@ def write(page: Page, name: str) -> None:
     page.fill("[name=include-0-values]", "once")
     page.check("[name=hours][value=between]")
     page.fill("#id_hours_from", "0")
-    page.fill("#id_hours_until", "23:59")
+    with page.expect_response(keeps_all):
+        page.fill("#id_hours_until", "23:59")
     expect(page).to_have_url(KEPT)
     assert_is_whole(page, name)
+
+
+def keeps_all(answer: Response) -> bool:
+    """Whether the last of what is written has kept itself, and with it all that was before."""
+    body = answer.request.post_data or ""
+    return "do=autosave" in body and "hours_until=23%3A59" in body and answer.ok
 
 
 def assert_is_whole(page: Page, name: str) -> None:
@@ -55,7 +63,6 @@ def assert_is_whole(page: Page, name: str) -> None:
     expect(page.locator("[name=hours][value=between]")).to_be_checked()
     expect(page.locator("#id_hours_from")).to_have_value("0")
     wait_until_settled(page)
-    page.wait_for_timeout(800)  # until the last change has kept itself
 
 
 def back(page: Page) -> Page:
@@ -201,14 +208,13 @@ def test_a_saved_audience_is_taken_when_it_is_chosen_and_what_is_typed_meanwhile
     page.goto(NEW)
     page.fill("#id_text", "Hello")
     wait_until_settled(page)
-    held: list[Route] = []
-    page.route("**/builder/", lambda route: held.append(route))
+    builder = Held(page, "**/builder/")
 
     page.select_option("#saved-audience", label="Two of them")
-    page.wait_for_timeout(100)
+    builder.wait_for(1)
     page.click("[name=do][value=schedule]")  # while the builder waits
     expect(page.get_by_role("alert").first).to_contain_text("Wait a moment")
-    held[0].continue_()
+    builder.let_go()
     expect(page.locator("[name=include-0-values]").first).to_have_value("once")
     expect(page.locator("#preview h2").first).to_contain_text("2 clients get it", timeout=SLOW)
     page.locator("[name=include-0-values]").first.evaluate(

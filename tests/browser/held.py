@@ -1,0 +1,45 @@
+"""Requests of a page that get no answer yet."""
+
+from playwright.sync_api import Page, Route
+
+from tests.stack.embedded_servers import wait_until
+
+
+class Held:
+    """Holds the requests to some addresses (of one method, or of all) until it is told otherwise.
+
+    What comes after that passes: a request that a busy machine sends late is not held for ever.
+    """
+
+    def __init__(self, page: Page, addresses: str, method: str | None = None) -> None:
+        #: All that were asked, also those that have passed.
+        self.routes: list[Route] = []
+        self.page, self.method, self.passes = page, method, False
+        page.route(addresses, self._take)
+
+    def _take(self, route: Route) -> None:
+        if self.method not in (None, route.request.method):
+            route.continue_()
+            return
+        self.routes.append(route)
+        if self.passes:
+            route.continue_()
+
+    def wait_for(self, count: int = 1) -> None:
+        """Return once so many have been asked."""
+
+        def is_asked() -> bool:
+            self.page.wait_for_timeout(20)  # in which the browser tells of its requests
+            return len(self.routes) >= count
+
+        wait_until(is_asked, seconds=30)
+
+    def mend(self) -> None:
+        """Let pass what comes from now on; what hangs goes on hanging."""
+        self.passes = True
+
+    def let_go(self) -> None:
+        """Let pass all; a request that is not waited for any more is not answered."""
+        self.passes = True
+        for route in tuple(self.routes):
+            route.continue_()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateways.builders import flight, opened, outgoing, run
+from tests.gateways.builders import flight, opened, outgoing, run, until, until_connected
 from vestnik.providers.base import (
     Accepted,
     Connection,
@@ -108,11 +108,17 @@ class ContractCases:
         assert taken == 1
 
     def test_no_answer_within_the_deadline_is_unknown(self) -> None:
-        started = time.monotonic()
-        outcome, taken = self._one(Action.TAKE_AND_HANG, deadline="0.4")
-        assert isinstance(outcome, Unknown)
-        assert taken == 1
-        assert time.monotonic() - started < 3
+        async def test() -> None:
+            behaviour = Behaviour(once=deque([Action.TAKE_AND_HANG]))
+            async with self._standing(behaviour, deadline="0.3") as (sandbox, connection):
+                await until_connected(connection)
+                started = time.monotonic()
+                (outcome,) = await connection.hand_over_all([outgoing()])
+                assert isinstance(outcome, Unknown)
+                assert time.monotonic() - started < 3
+                await until(lambda: sandbox.ledger.taken)
+
+        run(test)
 
     def test_a_refused_connection_is_deferred(self) -> None:
         async def test() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateways.builders import opened, outgoing, run
+from tests.gateways.builders import opened, outgoing, run, until_connected
 from tests.gateways.servers import Talk, answering, certificate, http, serving
 from vestnik.providers.base import Accepted, Deferred, Outcome, Rejected, Unknown
 from vestnik.providers.http_gateway import HttpGatewayProvider
@@ -28,12 +28,14 @@ BAD = {
 
 
 def outcome(talk: Talk, **options: Any) -> Outcome | None:
+    """What becomes of a message on a connection that is open."""
     found: list[Outcome | None] = []
 
     async def test() -> None:
         async with serving(talk) as port:
-            given = {"url": f"http://127.0.0.1:{port}", "deadline": "0.8", **options}
+            given = {"url": f"http://127.0.0.1:{port}", **options}
             async with opened(HttpGatewayProvider("main", given)) as connection:
+                await until_connected(connection)
                 found.extend(await connection.hand_over_all([outgoing(5)]))
 
     run(test)
@@ -44,6 +46,7 @@ def outcome(talk: Talk, **options: Any) -> Outcome | None:
 def test_a_bad_answer_ends_as_the_contract_says(kind: str) -> None:
     talk, expected = BAD[kind]
     options = {"echo_path": "id"} if "id of another" in kind else {}
+    options |= {"deadline": "0.3"} if kind == "slow drip" else {}
     assert type(outcome(talk, **options)) is expected
 
 

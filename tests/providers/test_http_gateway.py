@@ -1,11 +1,6 @@
 """The HTTP gateway: the contract, its shape on the wire, and its answers."""
 
 import asyncio
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +8,13 @@ import pytest
 from tests.gateways.builders import opened, outgoing, run
 from tests.gateways.servers import answering, http, read_request, serving
 from tests.providers.contract import ContractCases
-from vestnik.providers.base import Accepted, Deferred, Rejected, Unknown, account_refused
+from vestnik.providers.base import (
+    Accepted,
+    Deferred,
+    Rejected,
+    Unknown,
+    account_refused,
+)
 from vestnik.providers.http_gateway import HttpGatewayProvider
 from vestnik.sandbox.gateway import Sandbox
 
@@ -207,115 +208,3 @@ def test_a_refused_account_defers_everything_until_it_works_again() -> None:
                 assert isinstance(outcome, Accepted)
 
     run(test)
-
-
-@pytest.mark.parametrize("method", ["POST", "GET"])
-def test_a_kept_connection_that_dies_never_sends_twice(method: str) -> None:
-    """aiohttp sends a GET again by itself on a kept connection; the contract forbids it."""
-    requests: list[bytes] = []
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests.append(await read_request(reader))
-        writer.write(http(b'{"code":0}'))
-        requests.append(await read_request(reader))
-
-    async def test() -> None:
-        options = {"method": method, "body_format": "json", "window": "1"}
-        async with serving(talk) as port, opened(gateway(port, **options)) as connection:
-            assert await connection.hand_over_all([outgoing(1)]) == [Accepted()]
-            (outcome,) = await connection.hand_over_all([outgoing(2)])
-            assert isinstance(outcome, Unknown)
-            assert len(requests) == 2
-
-    run(test)
-
-
-def test_what_is_too_late_on_a_new_connection_writes_no_byte() -> None:
-    received: list[bytes] = []
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        received.append(await reader.read(65536))
-
-    async def test() -> None:
-        async with serving(talk) as port, opened(gateway(port)) as connection:
-            assert await connection.hand_over_all([outgoing(leave_within=0)]) == [None]
-            await asyncio.sleep(0.1)
-            assert received == []  # the connection stays for the next message
-            await connection.close()
-            await asyncio.sleep(0.1)
-            assert received == [b""]
-
-    run(test)
-
-
-@pytest.mark.parametrize("method", ["POST", "GET"])
-@pytest.mark.parametrize("turn", range(5))
-def test_wherever_the_process_is_frozen_nothing_arrives_late(method: str, turn: int) -> None:
-    """The loop stands still from its n-th turn on, in the midst of a hand-over on a connection
-    that is kept. The gateway, in a thread of its own, looks at the clock when something comes."""
-
-    async def freeze() -> None:
-        for _ in range(turn):
-            await asyncio.sleep(0)
-        time.sleep(0.5)  # on the loop: the process stands still
-
-    async def test() -> None:
-        with ticking() as (port, came):
-            options = {"method": method, "window": "1", "deadline": "2"}
-            async with opened(gateway(port, **options)) as connection:
-                assert await connection.hand_over_all([outgoing(1)]) == [Accepted()]
-                came.clear()
-                message = outgoing(2, leave_within=0.2)
-                handing = asyncio.create_task(connection.hand_over_all([message]))
-                await freeze()
-                (outcome,) = await handing
-                assert outcome == (Accepted() if came else None)
-                assert all(at < message.depart_before + 0.1 for at in came)
-
-    run(test)
-
-
-@contextmanager
-def ticking() -> Iterator[tuple[int, list[float]]]:
-    """A gateway in a thread that accepts what comes by one connection, and when it came."""
-    came: list[float] = []
-
-    def serve() -> None:
-        line, _ = listener.accept()
-        with line:
-            while line.recv(65536):
-                came.append(time.monotonic())
-                line.sendall(http(b'{"code":0}'))
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1], came
-    thread.join()
-
-
-def test_a_gateway_that_does_not_take_connections_in_time_is_deferred() -> None:
-    """A connection that never stood has carried nothing."""
-
-    async def test() -> None:
-        with full_house() as port:
-            provider = gateway(port, connect_timeout="0.3", deadline="2")
-            async with opened(provider) as connection:
-                (outcome,) = await connection.hand_over_all([outgoing()])
-            assert outcome == Deferred("no connection in time")
-
-    run(test)
-
-
-@contextmanager
-def full_house() -> Iterator[int]:
-    """A port whose queue of connections is full, so that the kernel leaves more unanswered."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            guest = stack.enter_context(socket.socket())
-            guest.setblocking(False)
-            guest.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from tests.gateways.builders import opened, outgoing, run
+from tests.gateways.builders import opened, outgoing, run, until, until_connected
 from tests.gateways.servers import Talk, certificate, http, read_request, serving
 from tests.providers.test_http_gateway import gateway
 from vestnik.providers.base import Accepted, Deferred, Outcome, Unknown
@@ -351,20 +350,22 @@ def test_a_connection_that_takes_longer_than_a_message_may_wait_serves_the_next_
     async def test() -> None:
         from vestnik.providers.http import connections
 
-        create = connections.aiohttp.TCPConnector._create_connection
+        create, are_open = connections.aiohttp.TCPConnector._create_connection, asyncio.Event()
 
         async def slowly(*args: object) -> object:
-            await asyncio.sleep(0.3)  # as a gateway far away, by TLS
+            await are_open.wait()  # as a gateway far away, by TLS
             return await create(*args)  # type: ignore[arg-type]  # passed on
 
         monkeypatch.setattr(connections.aiohttp.TCPConnector, "_create_connection", slowly)
         async with serving(talk) as port, opened(gateway(port, window="5")) as connection:
-            messages = [outgoing(number, leave_within=0.1) for number in range(5)]
-            assert await connection.hand_over_all(messages) == [None] * 5
-            started = time.monotonic()
-            messages = [outgoing(number, leave_within=0.1) for number in range(5)]
+            late = [outgoing(number, leave_within=0.1) for number in range(5)]
+            handing = asyncio.create_task(connection.hand_over_all(late))
+            await until(lambda: all(message.is_late for message in late))
+            are_open.set()
+            assert await handing == [None] * 5
+            are_open.clear()  # from here on no connection is opened any more
+            messages = [outgoing(number) for number in range(5)]
             assert await connection.hand_over_all(messages) == [Accepted()] * 5
-            assert time.monotonic() - started < 0.1
         assert len(lines) == 5
 
     run(test)
@@ -378,10 +379,11 @@ def test_what_only_waited_for_a_place_has_not_been_tried() -> None:
         await asyncio.sleep(10)
 
     async def test() -> None:
-        options = {"window": "1", "deadline": "0.3"}
+        options = {"window": "1", "deadline": "0.1"}
         async with serving(talk) as port, opened(gateway(port, **options)) as connection:
+            await until_connected(connection)
             outcomes = await connection.hand_over_all([outgoing(1), outgoing(2), outgoing(3)])
-        assert outcomes == [Unknown("no answer within 0.3 s"), None, None]
+        assert outcomes == [Unknown("no answer within 0.1 s"), None, None]
 
     run(test)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import connection
+
 from vestnik.dispatch.receive.sink import DatabaseSink
 from vestnik.dispatch.send.dispatcher import Dispatcher
 from vestnik.dispatch.send.provider_pool import ProviderPool
@@ -42,3 +44,11 @@ def open_dispatcher(alias: str) -> Iterator[Dispatcher]:
             yield made
         finally:
             made.finish()
+
+
+def work_and_close(dispatcher: Dispatcher) -> None:
+    """Run the dispatcher in a thread of its own, which leaves no session open."""
+    try:
+        dispatcher.work()
+    finally:
+        connection.close()

@@ -1,13 +1,12 @@
 """A dispatcher shares the threads of its process, and publishes few wake-ups."""
 
-import time
 from typing import Any
 
 import pytest
-import redis
 
 from tests.builders import counts, enlist_all, make_clients, make_mailing, make_running
 from tests.dispatch.dispatching import open_dispatcher, provider, provider_pool
+from tests.dispatch.published import tasks_of_wakeups
 from vestnik.dispatch.prepare import launch
 from vestnik.dispatch.send import dispatcher
 from vestnik.dispatch.send.dispatcher import DispatcherThreads
@@ -15,21 +14,12 @@ from vestnik.mailings.models import Mailing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-QUEUE = "vestnik"
-
-
-def count_wakeups(url: str) -> int:
-    """Return the number of wake-ups in the broker, after the publisher's thread had time."""
-    time.sleep(0.5)
-    with redis.Redis.from_url(url) as broker:
-        return int(broker.llen(QUEUE))
-
 
 def test_a_rate_limited_mailing_is_looked_at_when_it_is_through_and_not_in_each_rest(
     settings: Any,
 ) -> None:
     mailing = make_running(100, rate_limit=50)
-    before = count_wakeups(settings.REDIS_URL)
+    before = len(tasks_of_wakeups())
 
     with (
         provider(settings, "null", "vestnik.providers.null.NullProvider"),
@@ -38,7 +28,7 @@ def test_a_rate_limited_mailing_is_looked_at_when_it_is_through_and_not_in_each_
         null.work()
 
     assert counts(mailing) == {"sent": 100}
-    assert 1 <= count_wakeups(settings.REDIS_URL) - before <= 2
+    assert 1 <= len(tasks_of_wakeups()) - before <= 2
 
 
 def several(count: int, clients: int, **fields: Any) -> list[Mailing]:
@@ -55,7 +45,7 @@ def test_a_provider_s_rate_is_looked_at_when_a_mailing_is_through_and_not_in_eac
     settings: Any,
 ) -> None:
     mailing = make_running(60)
-    before = count_wakeups(settings.REDIS_URL)
+    before = len(tasks_of_wakeups())
 
     with (
         provider(settings, "null", "vestnik.providers.null.NullProvider", max_rate="50"),
@@ -64,7 +54,7 @@ def test_a_provider_s_rate_is_looked_at_when_a_mailing_is_through_and_not_in_eac
         null.work()
 
     assert counts(mailing) == {"sent": 60}
-    assert 1 <= count_wakeups(settings.REDIS_URL) - before <= 2
+    assert 1 <= len(tasks_of_wakeups()) - before <= 2
 
 
 @pytest.mark.parametrize(

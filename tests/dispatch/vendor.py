@@ -1,7 +1,6 @@
 """A vendor's status.php in a thread of its own, which records the requests."""
 
 import asyncio
-import contextlib
 import threading
 from typing import Self
 
@@ -12,7 +11,7 @@ FOUND = b'{"status": %s, "last_timestamp": 1795500000, "err": 0}'
 
 
 class Vendor:
-    """Gives the same answer after `delay`, and counts open requests."""
+    """Gives the same answer after `delay`, or at once after `hurry`, and counts open requests."""
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
@@ -32,7 +31,12 @@ class Vendor:
         self._over.set()
         self._thread.join()
 
+    def hurry(self) -> None:
+        """Answer the open requests now, and the next ones at once."""
+        self._loop.call_soon_threadsafe(self._hurried.set)
+
     async def _serve(self) -> None:
+        self._loop, self._hurried = asyncio.get_running_loop(), asyncio.Event()
         async with serving(self._talk) as port:
             self.url = f"http://127.0.0.1:{port}"
             self._ready.set()
@@ -53,7 +57,13 @@ class Vendor:
 
     async def _hung_up(self, reader: asyncio.StreamReader) -> bool:
         """Return whether the client gave up before the answer."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(reader.read(1), self.delay)
-            return True
-        return False
+        hung_up = asyncio.ensure_future(reader.read(1))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        waiting = {hung_up, hurried}
+        done, _ = await asyncio.wait(
+            waiting, timeout=self.delay, return_when=asyncio.FIRST_COMPLETED
+        )
+        for each in waiting - done:
+            each.cancel()
+        await asyncio.wait(waiting)
+        return hung_up in done

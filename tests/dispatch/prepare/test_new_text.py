@@ -12,6 +12,7 @@ from django.db import connection
 from tests.builders import counts, make_client, make_clients, make_mailing, make_running
 from tests.dispatch.dispatching import open_dispatcher, provider
 from tests.dispatch.sent import LEASE, assert_it_adds_up, claim_of, due_ids, mark_in_flight
+from tests.gateways.holding import Holding
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
@@ -207,16 +208,22 @@ def _work_until_sent(work: Callable[[], None], mailing: Mailing) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_each_gets_at_the_gateway_what_stands_on_record(settings: Any) -> None:
-    """The text changes five times while a dispatcher sends; the gateway's list decides."""
-    with Standing(delay=0.01) as gateway:
+    """The text changes five times while a dispatcher sends; the gateway's list decides.
+
+    The gateway takes at most 60 messages more than a change waits for before it is made.
+    """
+    with Standing() as gateway:
+        gateway.sandbox.behaviour = behaviour = Holding(60 * 3, delay=0.01)
         mailing = make_running(600, text="Text 1", provider="main")
         options = {"url": gateway.url, "window": "10"}
         with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
             working = threading.Thread(target=_work_until_sent, args=[main.work, mailing])
             working.start()
             for version in range(2, 7):
-                wait_until(partial(_took, gateway, 60 * version), 20)
+                wait_until(partial(_took, gateway, 60 * version), 60)
                 change(mailing, f"Text {version}")
+                behaviour.permits.release(60)
+            behaviour.permits.release(600)
             working.join(60)
         taken = {one.phone_number: one.text for one in gateway.taken}
         assert gateway.doubled() == []

@@ -58,6 +58,14 @@ class Standing:
         self.down()
         self.up()
 
+    def drop(self) -> None:
+        """Cut the lines; new ones are served."""
+
+        async def cut() -> None:
+            self.sandbox.drop_connections()
+
+        self._run(cut())
+
     def hear(self, phone_number: str, text: str) -> None:
         """A subscriber writes to us; it comes by SMPP where we are bound to hear it."""
 

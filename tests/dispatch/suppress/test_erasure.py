@@ -1,7 +1,6 @@
 """A client is erased while mailings run and other numbers are stopped."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -46,7 +45,7 @@ def meanwhile(work: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(10)
+        thread.join(30)
 
 
 def id_of(number: str) -> int:
@@ -62,13 +61,13 @@ def erasure_held_up(client: int, past: Mailing) -> Iterator[None]:
         with transaction.atomic():
             past.messages.select_for_update().get(client=client)
             held.set()
-            released.wait(10)
+            released.wait(30)
 
     with meanwhile(hold):
-        held.wait(10)
+        assert held.wait(30)
         with meanwhile(lambda: erase_client(client)):
             try:
-                wait_until(lambda: sql.value(WAITING_FOR_A_LOCK), seconds=5)
+                wait_until(lambda: sql.value(WAITING_FOR_A_LOCK), seconds=20)
                 yield
             finally:
                 released.set()
@@ -81,12 +80,10 @@ def test_whoever_says_stop_does_not_wait_for_an_erasure() -> None:
     client = id_of(FIRST)
 
     with erasure_held_up(client, mailing):
-        began = time.monotonic()
         opt_out.stop_numbers([SECOND], Source.INBOUND)
-        took = time.monotonic() - began
+        assert sql.value(WAITING_FOR_A_LOCK)  # the erasure, which was not waited for
         still_there = Client.objects.filter(id=client).exists()
 
-    assert took < 1.0
     assert still_there  # so an interrupted erasure can be repeated
     assert StopListEntry.objects.get().phone_number == SECOND
     assert counts(mailing) == {"queued": 1, "sent": 1, "suppressed": 1}

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from tests.api.caller import Caller, errors_of, mailing_body
 from tests.builders import make_client, make_mailing, make_running
+from tests.database_clock import stop_database_clock
 from tests.dispatch.sent import record
 from vestnik.dispatch.runtime.tasks import look_at
 from vestnik.mailings.models import CANCEL, PAUSE, Mailing
@@ -153,7 +154,7 @@ def _under_way(paused: bool) -> Mailing:
 
 def test_the_end_of_a_mailing_under_way_leaves_a_second_for_what_is_in_flight(api: Caller) -> None:
     mailing = _under_way(paused=False)
-    soon = (timezone.now() + timedelta(seconds=0.95)).isoformat()
+    soon = (stop_database_clock() + timedelta(seconds=0.95)).isoformat()
 
     answer = api.patch(f"mailings/{mailing.id}/", {"ends_at": soon})
 

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.builders import make_mailing, make_running
+from tests.database_clock import stop_database_clock
 from tests.dispatch.sent import record
 from tests.reports.sampled import sample, started
 from vestnik.db import sql
@@ -58,6 +59,7 @@ def test_what_runs_is_sampled_each_second() -> None:
 
 def test_twice_in_a_moment_is_once() -> None:
     make_running(3)
+    stop_database_clock()
 
     take_samples()
     take_samples()
@@ -153,12 +155,14 @@ def test_the_older_the_fewer() -> None:
 def test_the_last_half_minute_is_kept_to_the_second() -> None:
     mailing = make_running(3)
     started(mailing, ago=86_400)
-    for second in range(28, 0, -1):
-        sample(mailing, ago=second, queued=3, sent=28 - second)
+    now = stop_database_clock()
+    for second in range(30, 0, -1):
+        kept = sample(mailing, ago=second, queued=3, sent=30 - second)
+        Sample.objects.filter(id=kept.id).update(at=now - timedelta(seconds=second - 0.01))
 
     take_samples()
 
-    assert Sample.objects.count() == 29
+    assert Sample.objects.count() == 31
 
 
 def test_of_what_is_long_over_little_stays() -> None:

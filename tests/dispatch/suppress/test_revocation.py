@@ -18,6 +18,7 @@ from tests.dispatch.record.test_recorder import (
     mark_in_flight,
 )
 from tests.dispatch.sent import expire_leases
+from tests.gateways.holding import Holding
 from tests.gateways.standing import Standing
 from tests.stack.embedded_servers import wait_until
 from vestnik.audience.models import Client
@@ -144,18 +145,22 @@ def test_whoever_goes_while_their_message_is_out_is_not_sent_to_when_it_is_defer
     client = first_client()
     stays = Client.objects.exclude(id=client).get().phone_number
 
+    # The gateway takes neither message before the client is gone.
+    behaviour = Holding(0, once=[refusal, refusal], retry_after=1.0)
+
     def leave() -> None:
         wait_until(mailing.batches.exclude(in_flight=[]).exists, seconds=15)
         go(client)
         connection.close()
+        behaviour.permits.release(100)
 
     with Standing() as gateway:
-        gateway.set(once=[refusal, refusal], delay=0.5, retry_after=1.0)
+        gateway.sandbox.behaviour = behaviour
         options = {"url": gateway.url, "temporary_codes": "400", "window": "2"}
         leaving = threading.Thread(target=leave)
         leaving.start()
         with provider(settings, "main", "http_gateway", **options), open_dispatcher("main") as main:
-            until = time.monotonic() + 15
+            until = time.monotonic() + 60
             while "queued" in counts(mailing) and time.monotonic() < until:
                 main.work()
                 time.sleep(0.1)  # returned from the flight, to be retried a second later

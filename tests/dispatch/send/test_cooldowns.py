@@ -12,7 +12,7 @@ def test_the_longer_rest_stands() -> None:
     cooldowns.add(7, 1.0)
     assert cooldowns.active() == {7}
     (wait,) = cooldowns.remaining()
-    assert 4.9 < wait <= 5.0
+    assert 4.0 < wait <= 5.0
     assert cooldowns.throttled_until <= time.monotonic()
 
 
@@ -29,7 +29,7 @@ def test_slowing_down_is_a_rest_of_the_provider_too() -> None:
     cooldowns.throttle_provider(2.0)
     cooldowns.throttle_provider(0.5)
     assert cooldowns.active() == {None}
-    assert 1.9 < cooldowns.throttled_until - time.monotonic() <= 2.0
+    assert 1.0 < cooldowns.throttled_until - time.monotonic() <= 2.0
 
 
 def test_none_is_lost_or_in_the_way_when_threads_add_and_look_at_once() -> None:

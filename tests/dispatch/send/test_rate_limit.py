@@ -24,15 +24,15 @@ def test_the_first_block_is_granted_at_once():
 
 
 def test_a_slow_rate_grants_one_and_says_how_long_until_the_next():
-    pace = fresh(1)
+    pace = fresh(0.01)
     assert take([pace], 250).granted == 1
     refused = take([pace], 250)
     assert (refused.granted, refused.reason) == (0, pace)
-    assert 0.8 < refused.wait <= 1.0
+    assert 80 < refused.wait <= 100
 
 
 def test_the_lower_of_two_rates_holds_and_is_named():
-    wide, narrow = fresh(1000), fresh(10)
+    wide, narrow = fresh(1000), fresh(0.01)
     assert take([wide, narrow], 250).granted == 1
     assert take([wide, narrow], 250).reason == narrow
 
@@ -42,14 +42,16 @@ def test_a_message_of_three_segments_takes_three_permits():
 
 
 def test_several_threads_together_keep_the_rate():
-    pace, taken, until = fresh(200), [], time.monotonic() + 2.0
+    pace, taken, began = fresh(200), [], time.monotonic()
 
     def draw() -> None:
-        while (now := time.monotonic()) < until:
+        while (now := time.monotonic()) < began + 2.0:
             permits = take([pace], 100)
             taken.append((now, permits.granted))
+            times_after.append(time.monotonic())
             time.sleep(permits.wait)  # as a thread of a dispatcher does
 
+    times_after: list[float] = []
     threads = [threading.Thread(target=draw) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -57,9 +59,10 @@ def test_several_threads_together_keep_the_rate():
         thread.join()
     # Two seconds' worth, and at most a block and the slack on top. Permits that no thread took
     # within the slack are lost as intended, which may happen on a machine that stood still.
+    most = 200 * (max(times_after) - began + 0.1 + SLACK)
     times = sorted(now for now, _ in taken)
     lost = sum(max(0.0, later - now - SLACK) for now, later in pairwise(times)) * 200
-    assert 380 - lost <= sum(granted for _, granted in taken) <= 460
+    assert 380 - lost <= sum(granted for _, granted in taken) <= most
 
 
 def test_a_rate_of_less_than_one_a_minute_is_remembered_until_its_next(settings):

@@ -54,6 +54,13 @@ def hold(mailing: Mailing) -> None:
     Mailing.objects.select_for_update(no_key=True).get(id=mailing.id)
 
 
+def ending_in(seconds: float, mailing: Mailing) -> Mailing:
+    """The time counts from here, and not from before it was launched and enlisted."""
+    Mailing.objects.filter(id=mailing.id).update(ends_at=from_now(seconds))
+    mailing.refresh_from_db()
+    return mailing
+
+
 def test_an_end_that_comes_while_the_row_is_held_is_refused() -> None:
     mailing = make_running(1)
     end = from_now(1.05)
@@ -66,7 +73,7 @@ def test_an_end_that_comes_while_the_row_is_held_is_refused() -> None:
 
 
 def test_an_extension_that_waits_until_the_end_is_a_conflict() -> None:
-    mailing = make_running(1, ends_in=1.0)
+    mailing = ending_in(1.0, make_running(1))
     later = {"ends_at": from_now(3600)}
     with meanwhile(lambda: mailing.change(later, actor="test"), mailing.ends_at) as found:
         hold(mailing)
@@ -74,7 +81,7 @@ def test_an_extension_that_waits_until_the_end_is_a_conflict() -> None:
 
 
 def test_an_extension_that_was_accepted_is_not_overtaken_by_the_closing() -> None:
-    mailing = make_running(2, ends_in=2.0)
+    mailing = ending_in(2.0, make_running(2))
     end = mailing.ends_at
     with meanwhile(lambda: closing.close(mailing.id)):
         mailing.change({"ends_at": from_now(3600)}, actor="test")
@@ -85,8 +92,9 @@ def test_an_extension_that_was_accepted_is_not_overtaken_by_the_closing() -> Non
 
 
 def test_a_resend_that_waits_until_the_end_is_a_conflict() -> None:
-    mailing = make_running(1, ends_in=4)
+    mailing = make_running(1)
     record(mailing, ["unknown"])
+    ending_in(1.0, mailing)
     with meanwhile(
         lambda: unknown_messages.resend(mailing, actor="test"), mailing.ends_at
     ) as found:

@@ -16,9 +16,9 @@ class Swallows:
         print("ready", flush=True)
         time.sleep(30)
 
-def wait(seconds=30):
+def wait():
     print("ready", flush=True)
-    time.sleep(seconds)
+    time.sleep(30)
 
 def cancel():
     print("cancelled")
@@ -36,7 +36,9 @@ except KeyboardInterrupt:
 # A row is committed, and only then the code begins that ends it.
 BETWEEN = """
 with interrupts.noted() as stop:
-    wait(0.5)
+    print("ready", flush=True)
+    while not stop.requested:
+        time.sleep(0.01)
     try:
         with stop.work(cancel):
             print("does it all the same")

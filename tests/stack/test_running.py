@@ -101,7 +101,7 @@ def test_the_web_leaves_no_orphan_when_its_master_is_killed(stack):
 def test_postgres_comes_back_and_the_others_find_it(stack, number):
     killed = stack.kill("postgres", number)
     stack.wait_reborn("postgres", killed)
-    wait_until(lambda: stack.api("GET", "clients/").status == 200, 15)
+    wait_until(lambda: stack.api("GET", "clients/").status == 200, 60)
     assert stack.sql("SELECT count(*) FROM audience_client") == [(12,)]
     assert send_to_everyone(stack) == 12
 

@@ -1,6 +1,8 @@
 """Requests of a page that get no answer yet."""
 
-from playwright.sync_api import Page, Route
+from contextlib import suppress
+
+from playwright.sync_api import Error, Page, Route
 
 from tests.stack.embedded_servers import wait_until
 
@@ -14,7 +16,7 @@ class Held:
     def __init__(self, page: Page, addresses: str, method: str | None = None) -> None:
         #: All that were asked, also those that have passed.
         self.routes: list[Route] = []
-        self.page, self.method, self.passes = page, method, False
+        self.page, self.addresses, self.method, self.passes = page, addresses, method, False
         page.route(addresses, self._take)
 
     def _take(self, route: Route) -> None:
@@ -39,7 +41,12 @@ class Held:
         self.passes = True
 
     def let_go(self) -> None:
-        """Let pass all; a request that is not waited for any more is not answered."""
+        """Let pass all."""
         self.passes = True
         for route in tuple(self.routes):
-            route.continue_()
+            with suppress(Error):  # one that is not waited for any more is not answered
+                route.continue_()
+
+    def end(self) -> None:
+        """Look at no more requests."""
+        self.page.unroute(self.addresses, self._take)

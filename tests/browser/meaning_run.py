@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from playwright.sync_api import Error, Locator, Route, expect
+from playwright.sync_api import Locator, expect
 
+from tests.browser.held import Held
 from tests.browser.meaning import REFUSED, Case, Shown, World
 from tests.browser.meaning_visitor import TIMEOUT, Visitor, keeps_enter, shown, write
 
@@ -190,25 +191,18 @@ def _press_while_held(pressed: Click) -> None:
     with _held(visitor, address) as held:
         visitor.page.locator(presses).first.click()
         _press(click)
-        assert held, f"{case}: the builder has asked nothing at {address}"
+        held.wait_for(1)
         click.assert_stored_or_said()
     expect(visitor.page.locator(BUILDING)).to_have_count(0)
     click.assert_as_meant(click.read())
 
 
 @contextmanager
-def _held(visitor: Visitor, address: str) -> Iterator[list[Route]]:
+def _held(visitor: Visitor, address: str) -> Iterator[Held]:
     """Hold what is asked at an address, until the end."""
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    visitor.page.route(address, hold)
+    held = Held(visitor.page, address)
     try:
         yield held
     finally:
-        for route in held:
-            with suppress(Error):  # a new page has ended its requests by itself
-                route.continue_()
-        visitor.page.unroute(address, hold)
+        held.let_go()
+        held.end()

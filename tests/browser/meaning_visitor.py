@@ -51,11 +51,20 @@ AT_FIELD = """names => names.some(name => [...document.getElementsByName(name)].
 }))"""
 KEEPS_ENTER = """control =>
     control.matches("textarea, select, [type=radio], [type=checkbox], [type=file]")"""
-MARK = "() => { document.isSeen = true; }"
+# Whether a form was really submitted is known in the page before the browser tells of its request.
+MARK = """() => {
+    [document.isSeen, document.isSent] = [true, false];
+    window.addEventListener("submit", ({ defaultPrevented, submitter, target }) => {
+        const method = submitter?.getAttribute("formmethod") ?? target.method;
+        document.isSent ||= !defaultPrevented && method === "post";
+    });
+}"""
 IS_ANOTHER = "() => !document.isSeen && document.readyState !== 'loading'"
 # Resolves once the page has done what it does about a click or a key: its scripts have run, and the
-# navigation of a form that was submitted has begun.
-DONE = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+# navigation of a form that was submitted has begun. It says whether there is one.
+DONE = """() => new Promise(done => {
+    requestAnimationFrame(() => setTimeout(() => done(Boolean(document.isSent))));
+})"""
 # Resolves once what is written is saved, at once where there is nothing to save.
 KEEP = """async () => {
     const fetched = window.fetch;
@@ -91,12 +100,12 @@ class Visitor:
         before = seen = len(self.posts)
         self.page.evaluate(MARK)
         action()
-        self._wait_until_done()
+        self._wait_until_done(seen)
         while len(self.posts) > seen:  # a second click may fall on the page that came
             seen = len(self.posts)
             self._wait_for_another_page()
             self.page.evaluate(MARK)
-            self._wait_until_done()
+            self._wait_until_done(seen)
         return seen > before
 
     def leave(self) -> bool:
@@ -138,11 +147,16 @@ class Visitor:
         if self.page.locator("form[data-autosave]").count():
             self.page.evaluate(KEEP)
 
-    def _wait_until_done(self) -> None:
-        """Until what was pressed has had its way, however slow the machine is."""
+    def _wait_until_done(self, posts: int) -> None:
+        """Until what was pressed has had its way, however slow the machine is; beside the posts so
+        far, the browser has then told of the one that it has sent."""
+        is_sent, deadline = False, time.monotonic() + TIMEOUT
         with suppress(Error):  # another page has come
-            self.page.evaluate(DONE if self.has_scripts else "() => null")
-        self.page.wait_for_timeout(20)  # for the browser to tell of the request
+            is_sent = self.page.evaluate(DONE if self.has_scripts else "() => false")
+        self.page.wait_for_timeout(20)  # without scripts only the browser tells of the request
+        while is_sent and len(self.posts) == posts:
+            assert time.monotonic() < deadline, "a form is submitted, and no request comes"
+            self.page.wait_for_timeout(10)
 
     def _wait_for_another_page(self) -> None:
         deadline = time.monotonic() + TIMEOUT

@@ -12,11 +12,14 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.accessible import assert_accessible, assert_fits
 from tests.browser.conftest import OpenPage, peopled_stack
 from tests.browser.people import PASSWORD
+from tests.pipeline.mailings import read
+from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
 
 CLIENTS = 5_000
-#: Messages a second: slow enough to see the bar move, quick enough for a test.
-RATE = 150
+#: Messages a second: slow enough to see the bar move and to pause it long before its end.
+RATE = 50
+FASTER = 1_500
 TEXT = 'Здравствуйте, {{ name|default:"клиент" }}! В эти выходные −20 % на всё.'
 CITIES = ("Казань", "Уфа", "Омск", "Пермь")
 
@@ -52,7 +55,7 @@ def test_from_an_empty_system_to_an_exported_report(
     make_mailing(page)
     seen = watch_the_bar(page)
     assert len(seen) >= 3
-    pause_and_resume(page)
+    pause_and_resume(page, stack)
     make_it_faster(page)
     finish(page)
     assert rows_of_the_export(page) == CLIENTS
@@ -76,7 +79,7 @@ def import_clients(page: Page, file: Path) -> None:
     page.locator("main form button.is-primary").click()
     expect(page.locator("table.sheet tbody tr").first).to_contain_text("7 900 000-00-00")
     page.locator("button[name=start]").click()
-    expect(page.locator(".badge.is-good")).to_be_visible(timeout=20_000)
+    expect(page.locator(".badge.is-good")).to_be_visible(timeout=60_000)
     expect(page.locator("#import h2").first).to_contain_text(re.compile(r"5\s000"))
 
 
@@ -94,7 +97,7 @@ def make_mailing(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Скидка выходного дня")
 
 
-def watch_the_bar(page: Page, seconds: float = 30.0) -> set[int]:
+def watch_the_bar(page: Page, seconds: float = 60.0) -> set[int]:
     """The different figures of what is sent, on a page that nobody reloads."""
     expect(page.locator("[data-live] .bar")).to_be_visible(timeout=20_000)
     page.evaluate("window.neverReloaded = true")
@@ -121,17 +124,20 @@ def bar_width(page: Page) -> float:
     return float(width.rstrip("%"))
 
 
-def pause_and_resume(page: Page) -> None:
+def pause_and_resume(page: Page, stack: RunningStack) -> None:
     page.locator("a[href$='/pause/']").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Скидка выходного дня")
     dialog.locator("button.is-primary, button.is-danger").click()
     expect(page.locator(".head .badge")).to_have_text("на паузе")
-    page.wait_for_timeout(1_000)
+    number = int(page.url.rstrip("/").rpartition("/")[2])
+    wait_until(lambda: read(stack, number)["progress"]["sending"] == 0, seconds=30)
+    held = read(stack, number)["progress"]["sent"]
     page.reload()
-    held = figure(page, "отправлено")
+    wait_until(lambda: figure(page, "отправлено") == held, seconds=30)
     page.wait_for_timeout(1_000)
     assert figure(page, "отправлено") == held < CLIENTS
+    assert read(stack, number)["progress"]["sent"] == held
     page.locator("a[href$='/resume/']").click()
     page.get_by_role("dialog").locator("button.is-primary, button.is-danger").click()
     expect(page.locator(".head .badge")).to_have_text("идёт")
@@ -140,13 +146,13 @@ def pause_and_resume(page: Page) -> None:
 def make_it_faster(page: Page) -> None:
     page.locator("a[href$='/change/']").click()
     dialog = page.get_by_role("dialog")
-    dialog.locator("#id_rate_limit").fill(str(10 * RATE))
+    dialog.locator("#id_rate_limit").fill(str(FASTER))
     dialog.locator("button.is-primary").click()
     expect(page.locator("#summary")).to_contain_text(re.compile(r"1\s500"))
 
 
 def finish(page: Page) -> None:
-    expect(page.locator(".head .badge")).to_have_text("завершена", timeout=30_000)
+    expect(page.locator(".head .badge")).to_have_text("завершена", timeout=60_000)
     assert figure(page, "отправлено") == CLIENTS
     expect(page.locator(".count.is-sum .tick").first).to_be_visible()
 

@@ -246,6 +246,10 @@ def test_one_stream_tells_all_pages_of_a_browser_each_in_its_own_way(
     assert russian["revision"] == english["revision"] != ""
 
 
+#: Seconds of silence after which a page takes its connection for dead: see live-stream.js.
+SILENT_AFTER = 10.0
+
+
 def test_a_stream_is_never_silent_for_long(stack: RunningStack, cookies: str) -> None:
     """Also where there is nothing to tell: a browser knows a dead connection by its silence."""
     pages = Pages(stack, cookies, "mailing:999999,0,en,UTC")
@@ -254,7 +258,7 @@ def test_a_stream_is_never_silent_for_long(stack: RunningStack, cookies: str) ->
     finally:
         pages.close()
     times = [at for at, _ in pages.beats]
-    assert max(after - before for before, after in pairwise(times)) < 8
+    assert max(after - before for before, after in pairwise(times)) < SILENT_AFTER
 
 
 def test_who_asks_for_all_pages_is_told_of_all(

@@ -6,18 +6,27 @@ from playwright.sync_api import Error, Page, Route
 
 from tests.stack.embedded_servers import wait_until
 
+#: A page gives a request up after eight seconds, which a busy machine may take to let it go.
+PATIENT = """() => document.addEventListener(
+    "htmx:configRequest", ({ detail }) => { detail.timeout = 120_000; })"""
+
 
 class Held:
     """Holds the requests to some addresses (of one method, or of all) until it is told otherwise.
 
-    What comes after that passes: a request that a busy machine sends late is not held for ever.
+    What comes after that passes: a request that a busy machine sends late is not held for ever. The
+    page that is open does not give them up, unless that is what the test is about (`gives_up`).
     """
 
-    def __init__(self, page: Page, addresses: str, method: str | None = None) -> None:
+    def __init__(
+        self, page: Page, addresses: str, method: str | None = None, *, gives_up: bool = False
+    ) -> None:
         #: All that were asked, also those that have passed.
         self.routes: list[Route] = []
         self.page, self.addresses, self.method, self.passes = page, addresses, method, False
         page.route(addresses, self._take)
+        if not gives_up:
+            page.evaluate(PATIENT)
 
     def _take(self, route: Route) -> None:
         if self.method not in (None, route.request.method):

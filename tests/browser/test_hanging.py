@@ -38,7 +38,7 @@ def test_a_question_that_hangs_is_given_up_and_offers_its_page(
 ) -> None:
     page = unwatched
     number = a_scheduled_one(page, stack)
-    line = Held(page, "**/cancel/")
+    line = Held(page, "**/cancel/", gives_up=True)
 
     page.get_by_role("link", name="Cancel", exact=True).click()
     alert = page.get_by_role("alert")
@@ -56,7 +56,7 @@ def test_a_second_click_on_a_question_that_hangs_asks_it_anew(
 ) -> None:
     page = unwatched
     a_scheduled_one(page, stack)
-    line = Held(page, "**/cancel/")
+    line = Held(page, "**/cancel/", gives_up=True)
     cancel = page.get_by_role("link", name="Cancel", exact=True)
 
     cancel.click()
@@ -70,7 +70,7 @@ def test_a_second_click_on_a_question_that_hangs_asks_it_anew(
 def test_an_action_that_hangs_may_be_sent_again(unwatched: Page, stack: RunningStack) -> None:
     page = unwatched
     page.goto(f"/mailings/{a_scheduled_one(page, stack)}/cancel/")
-    line, alerts = Held(page, "**/cancel/"), listen_to_alerts(page)
+    line, alerts = Held(page, "**/cancel/", gives_up=True), listen_to_alerts(page)
     page.get_by_role("button", name="Cancel the mailing", exact=True).focus()
 
     page.keyboard.press("Enter")
@@ -104,7 +104,7 @@ def test_a_builder_that_hangs_lets_go_of_its_form(unwatched: Page) -> None:
     page = unwatched
     page.goto("/mailings/new/")
     wait_until_settled(page)
-    line = Held(page, "**/audiences/builder/")
+    line = Held(page, "**/audiences/builder/", gives_up=True)
 
     page.locator("#add-include").click()
     page.click("[name=do][value=draft]")

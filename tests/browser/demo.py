@@ -15,8 +15,10 @@ TAGS = ("vip", "новые", "бизнес", "")
 FILE = "телефон;имя\n89261234567;Анна\n+7 (926) 765-43-21;Олег\n12345;Борис\n;Вера\n"
 
 
-def fill(browser: Browser, stack: RunningStack, clients: int = 300) -> dict[str, Any]:
-    """Make a little of everything; the ids by name."""
+def fill(
+    browser: Browser, stack: RunningStack, clients: int = 300, *, lasts: int = 150
+) -> dict[str, Any]:
+    """Make a little of everything; the ids by name. The running mailing lasts so many seconds."""
     make_clients(stack, clients)
     post(stack, "stop-list/", {"phone_numbers": [phone(number) for number in (7, 8, 9)]})
     audience = post(stack, "audiences/", {"name": "Казань, VIP", "filter": {"tags": ["vip"]}})
@@ -29,13 +31,13 @@ def fill(browser: Browser, stack: RunningStack, clients: int = 300) -> dict[str,
         stack,
         name="Опрос клиентов",
         text="Как вам наш магазин? Ответьте цифрой от 1 до 5.",
-        rate_limit=max(1, clients // 150),
+        rate_limit=max(1, clients // lasts),
     )
     scheduled = mailing(stack, name="Доброе утро", text="Доброе утро!", starts_in=57_600)
     cancelled = mailing(stack, name="Черновик акции", text="Акция", starts_in=7_200)
     post(stack, f"mailings/{cancelled}/cancel/")
     imported = import_file(browser, stack)
-    wait_until(lambda: state_of(stack, finished) == "finished", 60)
+    wait_until(lambda: state_of(stack, finished) == "finished", 120)
     return {
         "finished": finished,
         "running": running,
@@ -96,7 +98,7 @@ def import_file(browser: Browser, stack: RunningStack) -> int:
     assert answer.status < 300, answer.text()
     number = int(answer.json()["id"])
     context.close()
-    wait_until(lambda: import_state(stack, number) == "done", 30)
+    wait_until(lambda: import_state(stack, number) == "done", 120)
     return number
 
 

@@ -81,8 +81,8 @@ def stack(browser: Browser) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def ids(browser: Browser, stack: RunningStack) -> dict[str, Any]:
-    """A little of everything."""
-    return demo.fill(browser, stack)
+    """A little of everything, with a mailing that still runs when the last page is looked at."""
+    return demo.fill(browser, stack, 900, lasts=900)
 
 
 @pytest.mark.parametrize(("language", "theme", "width"), LOOKS)

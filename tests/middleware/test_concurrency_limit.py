@@ -1,6 +1,8 @@
 """How many requests a process answers at once."""
 
+import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from io import BytesIO
@@ -95,3 +97,62 @@ def test_a_body_of_the_announced_length_is_read(length: str) -> None:
 
     environ = {"CONTENT_LENGTH": length, "wsgi.input": BytesIO(b"{}")}
     assert list(at_most(1, reading)(environ, None)) == [b"{"]
+
+
+def test_a_client_that_was_fast_may_not_stop_for_longer() -> None:
+    def reading(environ: dict[str, Any], _start: Any) -> list[bytes]:
+        with pytest.raises(IncompleteBody):
+            environ["wsgi.input"].read()
+        return []
+
+    ours, theirs = socket.socketpair()
+    with ours, ours.makefile("rb") as arriving, theirs:
+        environ = {"CONTENT_LENGTH": "9" * 15, "wsgi.input": arriving, "gunicorn.socket": ours}
+        gated = at_most(1, reading, seconds=0.1)
+        served = threading.Thread(target=gated, args=(environ, None), daemon=True)
+        served.start()
+        theirs.sendall(b" " * 4_000_000)  # four minutes at the lowest rate
+        served.join(20)
+        assert not served.is_alive()
+
+
+def test_a_client_that_does_not_take_its_answer_gives_its_place_back() -> None:
+    one_at_a_time = at_most(1, lambda environ, start: [b" " * 10_000] * 400, seconds=0.1)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        answer = one_at_a_time({"gunicorn.socket": ours}, None)
+
+        def write() -> None:
+            with contextlib.suppress(BrokenPipeError):
+                for part in answer:
+                    ours.sendall(part)
+                ends.append("taken")
+            answer.close()  # type: ignore[attr-defined]
+
+        ends: list[str] = []
+        written = threading.Thread(target=write, daemon=True)
+        written.start()
+        written.join(20)
+        assert not written.is_alive()
+        assert not ends
+    assert b"".join(one_at_a_time({}, None)) == b" " * 4_000_000
+
+
+def test_a_reset_connection_is_a_body_that_broke_off() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as theirs,
+        server.accept()[0] as ours,
+        ours.makefile("rb") as arriving,
+    ):
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+
+        def reading(environ: dict[str, Any], _start: Any) -> list[bytes]:
+            for read in (environ["wsgi.input"].read, environ["wsgi.input"].readline):
+                with pytest.raises(IncompleteBody):
+                    read()
+            return []
+
+        environ = {"CONTENT_LENGTH": "2", "wsgi.input": arriving, "gunicorn.socket": ours}
+        at_most(1, reading)(environ, None)

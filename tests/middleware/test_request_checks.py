@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import BadRequest
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -14,6 +15,7 @@ from django.urls import reverse
 from tests.dashboard.mailings.writing import browser
 from vestnik.db.base import connection
 from vestnik.db.errors import DeadlineExceeded
+from vestnik.middleware.concurrency_limit import at_most
 from vestnik.middleware.request_checks import time_limit
 
 
@@ -29,6 +31,30 @@ def test_a_limit_ends_with_its_request(fails: bool) -> None:
         time_limit(answer)(RequestFactory().get("/"))
 
     assert connection.deadline is None
+
+
+def test_a_limit_grows_with_the_bytes_that_arrive_whatever_length_is_announced(
+    settings: Any,
+) -> None:
+    limits: list[float] = []
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        limits.append(connection.deadline or 0.0)
+        request.read(160 * 1024)
+        limits.append(connection.deadline or 0.0)
+        return HttpResponse()
+
+    def application(environ: dict[str, Any], _start: Any) -> list[bytes]:
+        time_limit(answer)(WSGIRequest(environ))
+        return []
+
+    environ = RequestFactory().post("/").environ | {
+        "CONTENT_LENGTH": "9" * 15,
+        "wsgi.input": BytesIO(b" " * 200 * 1024),
+    }
+    at_most(1, application)(environ, None)
+    assert limits[0] < time.monotonic() + settings.WEB_REQUEST_SECONDS
+    assert limits[1] - limits[0] == pytest.approx(10)
 
 
 @pytest.mark.django_db

@@ -81,6 +81,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.deadline is not None:
             self.deadline = max(self.deadline, time.monotonic() + seconds)
 
+    def prolong_deadline(self, seconds: float) -> None:
+        """Move a deadline by some seconds, those that the body of the request took."""
+        if self.deadline is not None:
+            self.deadline += seconds
+
     def _execute_in_time(self, execute: Callable[..., Any], *arguments: Any) -> Any:
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise DeadlineExceeded

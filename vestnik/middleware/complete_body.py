@@ -5,14 +5,18 @@ body. The fields that are missing then would count as left empty, such as the cl
 excludes.
 """
 
+from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 from django.core.exceptions import BadRequest
 
-from vestnik.middleware.request_checks import content_length
+from vestnik.db.base import connection
+from vestnik.middleware.connection_watch import Pace
+from vestnik.middleware.request_checks import MIN_BYTES_PER_SECOND, content_length
 
 ENDED_EARLY = "The request ended before its body was complete: send it again."
-#: Bytes that are read at once, so that `received` grows while a large body arrives.
+#: Bytes that are read at once. The time of the client is limited for each piece.
 PIECE = 64 * 1024
 
 
@@ -23,40 +27,46 @@ class IncompleteBody(BadRequest):
 class CompleteBody:
     """The body of a request; reading it raises IncompleteBody if it is shorter than announced."""
 
-    def __init__(self, stream: Any, length: int) -> None:
-        self._stream, self._left = stream, length
-        #: Bytes that were read.
-        self.received = 0
+    def __init__(self, stream: Any, length: int, pace: Pace) -> None:
+        self._stream, self._left, self._pace = stream, length, pace
         #: Whether the body ended early.
         self.is_broken = False
 
     def read(self, size: int | None = -1) -> bytes:
         size = self._bounded(size)
-        return b"".join(self._read_piece(min(PIECE, size - at)) for at in range(0, size, PIECE))
+        whole = BytesIO()
+        for at in range(0, size, PIECE):
+            expected = min(PIECE, size - at)
+            whole.write(self._checked(self._part(self._stream.read, expected), expected))
+        return whole.getvalue()
 
     def readline(self, size: int | None = -1) -> bytes:
         expected = self._bounded(size)
-        line: bytes = self._stream.readline(expected)
+        line = self._part(self._stream.readline, expected)
         return self._checked(line, len(line) if line.endswith(b"\n") else expected)
 
     def _bounded(self, size: int | None) -> int:
         return self._left if size is None or size < 0 else min(size, self._left)
 
-    def _read_piece(self, size: int) -> bytes:
-        return self._checked(self._stream.read(size), size)
+    def _part(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            with self._pace.part(min(size, PIECE)):
+                return read(size)
+        except OSError:  # the client has reset the connection
+            return b""
 
     def _checked(self, part: bytes, expected: int) -> bytes:
         self._left -= len(part)
-        self.received += len(part)
+        connection.prolong_deadline(len(part) / MIN_BYTES_PER_SECOND)
         if len(part) < expected:
             self.is_broken = True
             raise IncompleteBody(ENDED_EARLY)
         return part
 
 
-def require_complete_body(environ: dict[str, Any]) -> CompleteBody | None:
+def require_complete_body(environ: dict[str, Any], pace: Pace) -> CompleteBody | None:
     """Replace the input of a WSGI request that announces the length of its body, and return it."""
     if not (length := content_length(environ)):
         return None
-    body = environ["wsgi.input"] = CompleteBody(environ["wsgi.input"], length)
+    body = environ["wsgi.input"] = CompleteBody(environ["wsgi.input"], length, pace)
     return body

@@ -1,22 +1,21 @@
 """Limit the requests that a process serves at once, and their duration.
 
 Live streams wait in threads. Without the limit, other requests would take the remaining threads and
-wait there for database connections. A client that sends its body too slowly would hold a slot for
-ever.
+wait there for database connections. A client that sends its body or takes its answer too slowly
+would hold a slot for ever.
 """
 
 import json
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from vestnik.middleware.complete_body import CompleteBody, require_complete_body
-from vestnik.middleware.request_checks import MIN_BYTES_PER_SECOND
+from vestnik.middleware.connection_watch import ConnectionWatch, Pace
 
 #: Requests at once per process; each may hold one database connection.
 REQUESTS = 8
@@ -30,11 +29,8 @@ ALIVE, READY = "/livez", "/readyz"
 CHARSET = re.compile(r";\s*charset\s*=([^;]*)", re.IGNORECASE)
 #: Keeps the label for callbacks, since providers send them in other charsets.
 DECLARED_CHARSET = "vestnik.declared_charset"
-#: Seconds that a request waits for a slot, and that its body may take in addition to those that
-#: the bytes received so far may take.
+#: Seconds that a request waits for a slot, and by which its client may fall behind the lowest rate.
 USUAL_SECONDS = 30.0
-#: Seconds between checks for overdue bodies.
-LOOKED_EVERY = 1.0
 TOO_MANY_REQUESTS = {
     "type": "urn:vestnik:problem:unavailable",
     "title": HTTPStatus.SERVICE_UNAVAILABLE.phrase,
@@ -48,7 +44,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 def at_most(most: int, application: Application, *, seconds: float = USUAL_SECONDS) -> Application:
     """Wrap an application with the limit; further requests wait for a bounded time."""
     places, places_of_probes = threading.Semaphore(most), threading.Semaphore(most)
-    bodies = RequestBody(seconds)
+    watch = ConnectionWatch()
 
     def gated(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         _take_charset(environ)
@@ -65,15 +61,17 @@ def at_most(most: int, application: Application, *, seconds: float = USUAL_SECON
     def answered(
         environ: dict[str, Any], start: Any, release: Callable[[], None]
     ) -> Iterable[bytes]:
-        body = require_complete_body(environ)
         line: socket.socket | None = environ.get("gunicorn.socket")
+        # Readers see the end of the stream; the answer can still be written.
+        arriving = Pace(watch, seconds, line, socket.SHUT_RD)
+        leaving = Pace(watch, seconds, line, socket.SHUT_RDWR)
+        body = require_complete_body(environ, arriving)
         try:
-            with bodies.expected(line, body):
-                answer = application(environ, start)
+            answer = application(environ, start)
         except BaseException:
             release()
             raise
-        return HeldSlot(answer, release, lambda: _end_after(body, line))
+        return HeldSlot(answer, release, leaving, at_close=lambda: _end_after(body, line))
 
     return gated
 
@@ -98,58 +96,6 @@ def _too_many(start: Any) -> Iterable[bytes]:
     return [json.dumps(TOO_MANY_REQUESTS).encode()]
 
 
-class RequestBody:
-    """Closes connections whose body does not arrive in time; their readers see the end of the
-    stream."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._lines: dict[int, tuple[float, socket.socket, CompleteBody | None]] = {}
-        self._lock = threading.Lock()
-        self._watch: threading.Thread | None = None
-
-    @contextmanager
-    def expected(self, line: socket.socket | None, body: CompleteBody | None) -> Iterator[None]:
-        """Watch a request's connection during the block."""
-        if line is None:
-            yield
-            return
-        self._begin(line, body)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._lines.pop(id(line), None)
-
-    def _begin(self, line: socket.socket, body: CompleteBody | None) -> None:
-        with self._lock:
-            self._lines[id(line)] = (time.monotonic() + self._seconds, line, body)
-            if self._watch is None or not self._watch.is_alive():  # also after a fork
-                self._watch = threading.Thread(target=self._run, name="bodies", daemon=True)
-                self._watch.start()
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(LOOKED_EVERY)
-            now = time.monotonic()
-            with self._lock:
-                late = [
-                    line
-                    for ends, line, body in self._lines.values()
-                    if ends + _seconds_of(body) < now
-                ]
-                for line in late:
-                    with suppress(OSError):
-                        # Readers see the end of the stream; the answer can still be written.
-                        line.shutdown(socket.SHUT_RD)
-                    self._lines.pop(id(line), None)
-
-
-def _seconds_of(body: CompleteBody | None) -> float:
-    """Return the seconds that the received bytes may have taken."""
-    return body.received / MIN_BYTES_PER_SECOND if body else 0.0
-
-
 class HeldSlot:
     """A response that holds its slot until it is sent or closed."""
 
@@ -157,13 +103,17 @@ class HeldSlot:
         self,
         answer: Iterable[bytes],
         release: Callable[[], None],
-        at_close: Callable[[], None] = lambda: None,
+        pace: Pace,
+        *,
+        at_close: Callable[[], None],
     ) -> None:
-        self.answer, self.at_close = answer, at_close
+        self.answer, self.pace, self.at_close = answer, pace, at_close
         self._releases = [release]
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self.answer
+        for part in self.answer:
+            with self.pace.part(len(part)):
+                yield part
         self._release()
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from vestnik.db.base import connection
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-#: The lowest rate of an incoming body: a file over a slow line may take long.
+#: The lowest rate of an incoming body and of an outgoing answer: over a slow line they take long.
 MIN_BYTES_PER_SECOND = 16 * 1024
 #: The dashboard's forms report a field with a NUL themselves. Django's admin does not, and the
 #: statement would fail in the database.
@@ -25,8 +25,7 @@ def time_limit(answer: GetResponse) -> GetResponse:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        for_body = content_length(request.META) / MIN_BYTES_PER_SECOND
-        connection.deadline = time.monotonic() + settings.WEB_REQUEST_SECONDS + for_body
+        connection.deadline = time.monotonic() + settings.WEB_REQUEST_SECONDS
         try:
             return answer(request)
         finally:

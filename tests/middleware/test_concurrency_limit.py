@@ -127,7 +127,7 @@ def test_a_client_that_does_not_take_its_answer_gives_its_place_back() -> None:
                 for part in answer:
                     ours.sendall(part)
                 ends.append("taken")
-            answer.close()  # type: ignore[attr-defined]
+            answer.close()  # type: ignore[attr-defined]  # ours has it
 
         ends: list[str] = []
         written = threading.Thread(target=write, daemon=True)

@@ -127,7 +127,7 @@ def work_until(main: Dispatcher, done: Callable[[], bool]) -> None:
         main.work()
         return done()
 
-    wait_until(look, seconds=60)
+    wait_until(look, seconds=90)
 
 
 def rested(gateway: Standing) -> float:

@@ -4,15 +4,17 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from tests.stack.embedded_servers import wait_until
 from vestnik.middleware.complete_body import IncompleteBody
-from vestnik.middleware.concurrency_limit import STREAMS, at_most
+from vestnik.middleware.concurrency_limit import STREAM_PATHS, STREAMS, at_most
 
 
 class Slow:
@@ -114,6 +116,38 @@ def test_a_client_that_was_fast_may_not_stop_for_longer() -> None:
         theirs.sendall(b" " * 4_000_000)  # four minutes at the lowest rate
         served.join(20)
         assert not served.is_alive()
+
+
+def test_short_lines_are_not_given_the_time_of_long_ones() -> None:
+    def reading(environ: dict[str, Any], _start: Any) -> list[bytes]:
+        with contextlib.suppress(IncompleteBody):
+            while environ["wsgi.input"].readline():
+                lines.append("read")
+        return []
+
+    lines: list[str] = []
+
+    ours, theirs = socket.socketpair()
+    with ours, ours.makefile("rb") as arriving, theirs:
+        environ = {"CONTENT_LENGTH": "9" * 15, "wsgi.input": arriving, "gunicorn.socket": ours}
+        gated = at_most(1, reading, seconds=0.1)
+        served = threading.Thread(target=gated, args=(environ, None), daemon=True)
+        served.start()
+        ends = time.monotonic() + 20
+        with contextlib.suppress(BrokenPipeError):
+            while served.is_alive() and time.monotonic() < ends:
+                theirs.sendall(b"\n")
+                served.join(0.5)
+        served.join(5)
+        assert not served.is_alive()
+        assert time.monotonic() < ends
+        assert lines
+
+
+@pytest.mark.parametrize("name", ["live", "live-overview", "live-mailing", "live-import"])
+def test_all_live_streams_are_at_the_addresses_beside_the_places(name: str) -> None:
+    id = [1] if name in ("live-mailing", "live-import") else []
+    assert reverse(name, args=id).startswith(STREAM_PATHS)
 
 
 def test_a_client_that_does_not_take_its_answer_gives_its_place_back() -> None:

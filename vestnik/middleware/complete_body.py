@@ -37,20 +37,22 @@ class CompleteBody:
         whole = BytesIO()
         for at in range(0, size, PIECE):
             expected = min(PIECE, size - at)
-            whole.write(self._checked(self._part(self._stream.read, expected), expected))
+            part = self._part(self._stream.read, expected, in_time_for=expected)
+            whole.write(self._checked(part, expected))
         return whole.getvalue()
 
     def readline(self, size: int | None = -1) -> bytes:
         expected = self._bounded(size)
-        line = self._part(self._stream.readline, expected)
+        # Its length is not known before: a short line must not be given the time of a long one.
+        line = self._part(self._stream.readline, expected, in_time_for=0)
         return self._checked(line, len(line) if line.endswith(b"\n") else expected)
 
     def _bounded(self, size: int | None) -> int:
         return self._left if size is None or size < 0 else min(size, self._left)
 
-    def _part(self, read: Callable[[int], bytes], size: int) -> bytes:
+    def _part(self, read: Callable[[int], bytes], size: int, *, in_time_for: int) -> bytes:
         try:
-            with self._pace.part(min(size, PIECE)):
+            with self._pace.part(in_time_for):
                 return read(size)
         except OSError:  # the client has reset the connection
             return b""

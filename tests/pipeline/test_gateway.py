@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 from tests.gateways.standing import Standing
-from tests.pipeline.gateways import attempts, cleared, finished, http, smpp, stack_at
+from tests.pipeline.gateways import attempts, finished, http, smpp, stack_at
 from tests.pipeline.mailings import create, fill, read, wait_ended
 from tests.stack.embedded_servers import wait_until
 from tests.stack.running import RunningStack
-
-
-@pytest.fixture(scope="module")
-def standing() -> Iterator[Standing]:
-    with Standing(smpp=True) as gateway:
-        yield gateway
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +24,6 @@ def stack(standing: Standing) -> Iterator[RunningStack]:
     }
     with stack_at(standing, environ) as running:
         yield running
-
-
-@pytest.fixture
-def gateway(standing: Standing) -> Iterator[Standing]:
-    with cleared(standing) as gateway:
-        yield gateway
 
 
 @pytest.mark.parametrize("provider", ["main", "smpp"])

@@ -88,7 +88,7 @@ def test_what_was_due_while_everything_was_down_starts_afterwards():
         over = time.monotonic() + 6.0
         stack.stop()
         assert not list(stack.sent())
-        time.sleep(max(0.0, over - time.monotonic()))
+        time.sleep(max(0.0, over - time.monotonic()))  # until its window has passed
         stack.start()
         assert wait_ended(stack, late, seconds=60)["progress"]["sent"] == 5
         found = wait_ended(stack, missed, seconds=60)

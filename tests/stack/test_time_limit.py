@@ -71,7 +71,7 @@ def test_a_slow_body_is_served_while_it_arrives_at_the_lowest_rate(stack: Runnin
     with _began(stack, str(len(body))) as line:
         for at in range(0, len(body), RATE // 4):
             line.sendall(body[at : at + RATE // 4])
-            time.sleep(0.25)
+            time.sleep(0.25)  # the lowest rate
         assert line.recv(100).startswith(b"HTTP/1.1 201 ")
     stack.sql("DELETE FROM audience_client")
 

@@ -47,7 +47,7 @@ def test_what_is_too_late_on_a_new_connection_writes_no_byte() -> None:
     async def test() -> None:
         async with serving(talk) as port, opened(gateway(port)) as connection:
             assert await connection.hand_over_all([outgoing(leave_within=0)]) == [None]
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # a byte that was written would arrive
             assert received == []  # the connection stays for the next message
             await connection.close()
             await until(lambda: received)

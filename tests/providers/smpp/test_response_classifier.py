@@ -21,7 +21,7 @@ def smsc_that(
 ) -> tuple[list[Outcome | None], list[int]]:
     """What becomes of a flight, and the commands that the SMSC got after its words.
 
-    The connection is closed once it `hears` so many of them.
+    The SMSC waits for `hears` commands before the connection is closed.
     """
     outcomes: list[Outcome | None] = []
     heard: list[int] = []
